@@ -1,1 +1,10 @@
-//! Skeleton.
+//! A typed client for the Docker Engine HTTP API, written by hand.
+
+pub mod connect;
+pub mod error;
+mod version;
+mod wire;
+
+pub use error::{Error, ErrorKind, Result};
+pub use version::Version;
+pub use wire::json::from_json;

@@ -1,0 +1,165 @@
+//! JSON as engines write it, and as they want to read it.
+//!
+//! Engines send `null` where they mean "nothing" (wire fact 87), and read an absent key and a zero
+//! value alike. Both habits live here, once, so that no type needs an attribute per field:
+//!
+//! * [`decode`] takes `null` for the empty value of any field (`""`, `0`, `false`, `[]`, `{}`, `None`);
+//! * [`encode`] leaves out plain fields that hold their empty value, and keeps `Some(empty)`.
+//!
+//! So a reply type is a plain struct with `#[serde(default)]`, and in a request `Option` says that an
+//! empty value means something else than no value.
+
+mod lenient;
+mod open_enum;
+mod path;
+pub(crate) mod set;
+mod sparse;
+
+pub(crate) use lenient::Lenient;
+pub(crate) use open_enum::open_enum;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a JSON text could not be read: the place in it, the reason, and what stood there.
+#[derive(Debug, thiserror::Error)]
+#[error("at {path}: {reason}{}", shown(.found))]
+pub(crate) struct JsonError {
+    /// Where, as `$.Containers[3].State`.
+    pub(crate) path: String,
+    /// What was expected there.
+    pub(crate) reason: String,
+    /// The start of the value found, unless it may be a secret.
+    pub(crate) found: Option<String>,
+}
+
+fn shown(found: &Option<String>) -> String {
+    found
+        .as_ref()
+        .map(|text| format!("; found {text}"))
+        .unwrap_or_default()
+}
+
+/// Reads one JSON value that fills `bytes`, taking `null` for "empty".
+pub(crate) fn decode<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, JsonError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    T::deserialize(Lenient(&mut reader))
+        .and_then(|value| reader.end().map(|()| value))
+        .map_err(|error| path::explain(bytes, &error))
+}
+
+/// Reads the JSON value of a type of this crate as the client reads replies: `null` counts as absent.
+///
+/// Use it for JSON that an engine wrote and you stored. `serde_json::from_slice` reads the same types,
+/// but refuses `null` where a list, a map or a plain scalar stands.
+///
+/// # Errors
+///
+/// Says the path and the reason when `bytes` is no JSON or a value has another type.
+pub fn from_json<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> crate::Result<T> {
+    decode(bytes).map_err(|error| crate::Error::local(crate::error::Cause::Decode(error)))
+}
+
+/// Writes `value` as an engine wants to read it: empty plain fields are left out.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
+    let mut out = Vec::with_capacity(256);
+    value.serialize(sparse::Sparse(&mut serde_json::Serializer::new(&mut out)))?;
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default, rename_all = "PascalCase")]
+    struct Inner {
+        name: String,
+        size: i64,
+    }
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default, rename_all = "PascalCase")]
+    struct Outer {
+        text: String,
+        count: u64,
+        ratio: f64,
+        flag: bool,
+        maybe: Option<i64>,
+        list: Vec<Inner>,
+        map: BTreeMap<String, Vec<Inner>>,
+        inner: Inner,
+        #[serde(with = "set")]
+        ports: BTreeSet<String>,
+        raw: serde_json::Value,
+        strings: Option<Vec<String>>,
+    }
+
+    #[test]
+    fn null_and_absent_mean_empty_everywhere() {
+        let null = br#"{"Text":null,"Count":null,"Ratio":null,"Flag":null,"Maybe":null,"List":null,
+            "Map":null,"Inner":null,"Ports":null,"Raw":null,"Strings":null,"Unknown":{"a":[null]}}"#;
+        assert_eq!(decode::<Outer>(null).unwrap(), Outer::default());
+        assert_eq!(decode::<Outer>(b"{}").unwrap(), Outer::default());
+        assert_eq!(decode::<Outer>(b"null").unwrap(), Outer::default());
+        assert_eq!(decode::<Vec<Outer>>(b" null ").unwrap(), Vec::new());
+        let nested = br#"{"List":[null,{"Name":null,"Size":7}],"Map":{"80/tcp":null},"Strings":[null]}"#;
+        let outer = decode::<Outer>(nested).unwrap();
+        assert_eq!(
+            outer.list,
+            [
+                Inner::default(),
+                Inner {
+                    name: String::new(),
+                    size: 7
+                }
+            ]
+        );
+        assert_eq!(outer.map["80/tcp"], []);
+        assert_eq!(outer.strings, Some(vec![String::new()]));
+    }
+
+    #[test]
+    fn encode_omits_empty_plain_fields_and_keeps_some() {
+        let mut outer = Outer {
+            maybe: Some(0),
+            strings: Some(vec![]),
+            ..Default::default()
+        };
+        assert_eq!(encode(&outer).unwrap(), br#"{"Maybe":0,"Strings":[]}"#);
+        outer.ports.insert("80/tcp".into());
+        outer.map.insert("k".into(), vec![]);
+        outer.inner.size = 1;
+        outer.maybe = None;
+        outer.strings = None;
+        let text = String::from_utf8(encode(&outer).unwrap()).unwrap();
+        assert_eq!(
+            text,
+            r#"{"Map":{"k":[]},"Inner":{"Size":1},"Ports":{"80/tcp":{}}}"#
+        );
+    }
+
+    #[test]
+    fn map_values_survive_even_when_empty() {
+        let args = BTreeMap::from([("A", Some("")), ("B", None)]);
+        assert_eq!(encode(&args).unwrap(), br#"{"A":"","B":null}"#);
+    }
+
+    #[test]
+    fn an_error_names_the_path_and_hides_what_may_be_secret() {
+        let error = decode::<Outer>(br#"{"Map":{"a\"b":[{"Size":1},{"Size":"big"}]}}"#).unwrap_err();
+        assert_eq!(error.path, r#"$.Map["a\"b"][1].Size"#);
+        assert!(error.to_string().contains("found \"big\""), "{error}");
+        let error = decode::<BTreeMap<String, i64>>(br#"{"Password":"hunter2"}"#).unwrap_err();
+        assert_eq!(error.path, "$.Password");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn text_after_the_value_is_an_error() {
+        assert!(decode::<Outer>(b"{} x").is_err());
+        assert!(decode::<Outer>(b"{\"Text\":\"cut").is_err());
+        assert!(decode::<Outer>(b"").is_err());
+    }
+}
