@@ -15,7 +15,7 @@ use crate::Version;
 use crate::wire::json::JsonError;
 
 /// The result of every call of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call failed, in which operation, on what.
 ///

@@ -3,11 +3,24 @@
 //! Everything above works on a [`ByteStream`]; whatever can open one is a [`Connector`]: a Unix
 //! socket, TCP, a recorder, a player, a fault injector in a test.
 
+mod address;
+mod discover;
+mod tcp;
+#[cfg(unix)]
+mod unix;
+
 use std::fmt::Debug;
 use std::io;
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use address::Address;
+pub(crate) use discover::discover;
+pub use discover::survey;
+pub use tcp::TcpConnector;
+#[cfg(unix)]
+pub use unix::UnixConnector;
 
 /// A connection to an engine, as bytes.
 ///
@@ -75,5 +88,15 @@ pub trait Connector: Debug + Send + Sync + 'static {
     /// fresh connection.
     fn reset_means_unread(&self) -> bool {
         false
+    }
+}
+
+/// Refuses to dial outside a Tokio runtime, where Tokio itself would panic.
+fn in_runtime() -> io::Result<()> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(io::Error::other(
+            "there is no Tokio runtime here; call from inside one",
+        )),
     }
 }

@@ -1,0 +1,222 @@
+//! The client: one engine, its connections, the version spoken with it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use crate::connect::{self, Address, Connector};
+use crate::error::{Cause, Error, Result};
+use crate::limits::Limits;
+use crate::version::Version;
+use crate::wire::call::Call;
+use crate::wire::decode::Shape;
+use crate::wire::operation::Operation;
+use crate::wire::raw_call::RawCall;
+use crate::wire::send::Wire;
+
+/// A client of one engine.
+///
+/// Cloning is cheap, and clones share connections; a client may live in a `static` and be used from
+/// one Tokio runtime after another. Nothing is sent before the first call, which then asks the engine
+/// for its version once.
+///
+/// ```no_run
+/// # async fn demo() -> engine_api::Result<()> {
+/// let docker = engine_api::Docker::from_env().await?;
+/// println!("the engine speaks API {}", docker.version().await?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Docker {
+    shared: Arc<Shared>,
+    limits: Limits,
+    /// Set by hand; then the engine is not asked.
+    pinned: Option<Version>,
+}
+
+struct Shared {
+    wire: Wire,
+    engine: OnceCell<Engine>,
+}
+
+/// What the first ping told.
+#[derive(Debug, Clone, Copy)]
+struct Engine {
+    /// The version spoken: the engine's, or ours if that is older.
+    version: Version,
+    podman: bool,
+}
+
+impl Docker {
+    /// A client of the engine that the environment names, or of the first that answers.
+    ///
+    /// `DOCKER_HOST` decides if it is set. Otherwise the usual sockets are asked in turn: the system's,
+    /// rootless Docker's, those of Docker Desktop, colima, OrbStack, Rancher Desktop and Podman.
+    /// `DOCKER_API_VERSION` sets the version and switches negotiation off.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::Unreachable`] lists every place that was tried, and why it was not it
+    /// ([`Error::candidates`]).
+    pub async fn from_env() -> Result<Self> {
+        connect::discover().await
+    }
+
+    /// A client of the engine at an address.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::Unsupported`] where this build cannot connect to such an address.
+    pub fn connect(address: &Address) -> Result<Self> {
+        Ok(Self::over(address.connector()?))
+    }
+
+    /// A client of the engine at a Unix socket.
+    #[cfg(unix)]
+    pub fn unix(path: impl AsRef<std::path::Path>) -> Self {
+        Self::with_connector(connect::UnixConnector::new(path))
+    }
+
+    /// A client of the engine at a host and port, without TLS.
+    pub fn tcp(host: &str, port: u16) -> Self {
+        Self::with_connector(connect::TcpConnector::new(host, port))
+    }
+
+    /// A client over byte streams of the caller's.
+    pub fn with_connector(connector: impl Connector) -> Self {
+        Self::over(Box::new(connector))
+    }
+
+    fn over(connector: Box<dyn Connector>) -> Self {
+        let shared = Shared {
+            wire: Wire::new(connector),
+            engine: OnceCell::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            limits: Limits::default(),
+            pinned: None,
+        }
+    }
+
+    /// The same client, on the same connections, with other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same client, on the same connections, speaking `version` without asking the engine.
+    #[must_use]
+    pub fn with_version(mut self, version: Version) -> Self {
+        self.pinned = Some(version);
+        self
+    }
+
+    /// Where the engine is, as in `DOCKER_HOST`.
+    pub fn address(&self) -> String {
+        self.shared.wire.connector.address()
+    }
+
+    /// The limits of this client's calls.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The API version spoken with this engine: the newest that both sides know.
+    ///
+    /// The engine is asked once, with an unversioned `HEAD /_ping`; a failure is not remembered.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot be asked, does not say its version, or is older than
+    /// [`Version::OLDEST`].
+    pub async fn version(&self) -> Result<Version> {
+        match self.known_version() {
+            Some(version) => Ok(version),
+            None => self.negotiate().await,
+        }
+    }
+
+    /// A request by method and path, for what has no method here.
+    pub fn raw<'a>(&'a self, method: &'a str, path_and_query: &'a str) -> RawCall<'a> {
+        RawCall::new(self, method, path_and_query)
+    }
+
+    pub(crate) fn call<'a, R: Shape>(&'a self, operation: &'static Operation<R>) -> Call<'a, R> {
+        Call::new(self, operation)
+    }
+
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.shared.wire
+    }
+
+    pub(crate) fn known_version(&self) -> Option<Version> {
+        self.pinned
+            .or_else(|| self.shared.engine.get().map(|engine| engine.version))
+    }
+
+    pub(crate) async fn negotiate(&self) -> Result<Version> {
+        self.engine().await.map(|engine| engine.version)
+    }
+
+    async fn engine(&self) -> Result<&Engine> {
+        self.shared.engine.get_or_try_init(|| Box::pin(self.ask())).await
+    }
+
+    /// Whether the engine is Podman, whose streams announce their framing as engines before 1.42 do.
+    pub(crate) async fn is_podman(&self) -> Result<bool> {
+        self.engine().await.map(|engine| engine.podman)
+    }
+
+    async fn ask(&self) -> Result<Engine> {
+        let system = self.system();
+        // HEAD is the cheapest; whoever does not know it says more with GET.
+        let ping = match system.ping_head().await {
+            Ok(ping) => ping,
+            Err(error) if error.status().is_some() => system.ping().await?,
+            Err(error) => return Err(error),
+        };
+        let theirs: Version = match ping.api_version.as_deref() {
+            Some(text) => text.parse().map_err(|_malformed| malformed(text))?,
+            None => {
+                return Err(Error::protocol(
+                    "the engine does not say its API version; if it is an engine at all, set DOCKER_API_VERSION",
+                ));
+            }
+        };
+        if theirs < Version::OLDEST {
+            return Err(Error::local(Cause::NeedsApi {
+                what: "this client",
+                since: Version::OLDEST,
+                used: theirs,
+                way_out: "use Docker 20.10 or later",
+            }));
+        }
+        Ok(Engine {
+            version: theirs.min(Version::NEWEST),
+            podman: ping.is_podman(),
+        })
+    }
+}
+
+fn malformed(text: &str) -> Error {
+    let shown: String = text.chars().take(40).collect();
+    Error::protocol(format!(
+        "the engine says that its API version is {shown:?}, which is none"
+    ))
+}
+
+impl fmt::Debug for Docker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Docker")
+            .field("address", &self.address())
+            .field(
+                "version",
+                &self.known_version().map(|version| version.to_string()),
+            )
+            .finish_non_exhaustive()
+    }
+}

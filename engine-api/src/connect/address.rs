@@ -1,0 +1,251 @@
+//! Addresses of engines, in every form that `DOCKER_HOST` takes.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::{Connector, TcpConnector};
+use crate::error::{Cause, Error, Result};
+
+/// Where an engine listens.
+///
+/// ```
+/// use engine_api::connect::Address;
+///
+/// let address: Address = "tcp://build-host:2375/docker".parse()?;
+/// assert_eq!(address.to_string(), "tcp://build-host:2375/docker");
+/// let address: Address = "/var/run/docker.sock".parse()?;
+/// assert_eq!(address.to_string(), "unix:///var/run/docker.sock");
+/// # Ok::<(), engine_api::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Address {
+    /// A Unix socket: `unix:///path`, or the bare path.
+    Unix(PathBuf),
+    /// TCP without TLS: `tcp://host:port/base` or `http://…`; the port is 2375 unless said.
+    Tcp {
+        /// Name or IP address, an IPv6 one without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+        /// What precedes every request path, such as `/docker`; empty for none.
+        base: String,
+    },
+    /// TCP with TLS: `https://…`. Recognised, not yet supported.
+    Tls(String),
+    /// A remote engine over ssh: `ssh://user@host`. Recognised, not yet supported.
+    Ssh(String),
+    /// A Windows named pipe: `npipe:////./pipe/docker_engine`. Recognised, not yet supported.
+    NamedPipe(String),
+}
+
+/// Longest path of a Unix socket, in bytes: what fits into `sockaddr_un` on all systems we know.
+const LONGEST_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// The port of an engine without TLS.
+const PLAIN_PORT: u16 = 2375;
+
+impl Address {
+    /// The connector for this address.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::Unsupported`] where this build or platform cannot connect.
+    pub fn connector(&self) -> Result<Box<dyn Connector>> {
+        let missing = |what: &str, way_out: &str| {
+            Err(Error::local(Cause::Unsupported(format!(
+                "{self} needs {what}, which this build lacks; {way_out}"
+            ))))
+        };
+        match self {
+            #[cfg(unix)]
+            Self::Unix(path) => Ok(Box::new(super::UnixConnector::new(path))),
+            #[cfg(not(unix))]
+            Self::Unix(_) => missing("Unix sockets", "use tcp://"),
+            Self::Tcp { host, port, base } => {
+                Ok(Box::new(TcpConnector::new(host, *port).with_base_path(base)))
+            }
+            Self::Tls(_) => missing(
+                "the feature `tls`",
+                "use a Unix socket, or ssh to the engine's host",
+            ),
+            Self::Ssh(_) => missing(
+                "the feature `ssh`",
+                "forward the socket: ssh -L /tmp/d.sock:/var/run/docker.sock",
+            ),
+            Self::NamedPipe(_) => missing("named pipes", "let the engine listen on tcp://"),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |why: &str| {
+            Error::invalid(format!(
+                "{text:?} is no engine address: {why}; write unix:///path/to.sock or tcp://host:port"
+            ))
+        };
+        if text.trim() != text || text.is_empty() || text.chars().any(char::is_control) {
+            return Err(wrong(
+                "it is empty, or has blanks around it or control characters in it",
+            ));
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return if text.starts_with('/') {
+                unix(text)
+            } else {
+                tcp(text).map_err(|why| wrong(&why))
+            };
+        };
+        match scheme {
+            "unix" if rest.is_empty() => Err(wrong("the path is missing")),
+            "unix" => unix(rest),
+            "tcp" | "http" => tcp(rest).map_err(|why| wrong(&why)),
+            "https" => Ok(Self::Tls(text.to_owned())),
+            "ssh" => Ok(Self::Ssh(text.to_owned())),
+            "npipe" => Ok(Self::NamedPipe(text.to_owned())),
+            "fd" => Err(wrong("fd:// is for the engine itself")),
+            other => Err(wrong(&format!("the scheme {other:?} is unknown"))),
+        }
+    }
+}
+
+fn unix(path: &str) -> Result<Address> {
+    if path.len() > LONGEST_SOCKET_PATH {
+        return Err(Error::invalid(format!(
+            "the socket path {path} is {} bytes long, and a Unix socket's can have {LONGEST_SOCKET_PATH}; \
+             use a shorter path, or a symbolic link",
+            path.len()
+        )));
+    }
+    Ok(Address::Unix(path.into()))
+}
+
+fn tcp(rest: &str) -> std::result::Result<Address, String> {
+    let (authority, base) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    if authority.contains('@') || base.contains(['?', '#', ' ']) {
+        return Err("it has a user, a query or a fragment".into());
+    }
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (host, after) = rest.split_once(']').ok_or("a `]` is missing")?;
+            (
+                host,
+                after
+                    .strip_prefix(':')
+                    .or(after.is_empty().then_some(""))
+                    .ok_or("`]` is followed by no port")?,
+            )
+        }
+        None => authority.split_once(':').unwrap_or((authority, "")),
+    };
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
+    if host.is_empty() || !host.chars().all(legal) {
+        return Err("the host is missing or malformed".into());
+    }
+    let port = match port {
+        "" => PLAIN_PORT,
+        text => text
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .ok_or_else(|| format!("{text:?} is no port"))?,
+    };
+    let base = base.trim_end_matches('/').to_owned();
+    if base
+        .split('/')
+        .skip(1)
+        .any(|part| matches!(part, "" | "." | ".."))
+    {
+        return Err("the base path has an empty part, `.` or `..`".into());
+    }
+    Ok(Address::Tcp {
+        host: host.to_owned(),
+        port,
+        base,
+    })
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Tcp { host, port, base } if host.contains(':') => write!(f, "tcp://[{host}]:{port}{base}"),
+            Self::Tcp { host, port, base } => write!(f, "tcp://{host}:{port}{base}"),
+            Self::Tls(text) | Self::Ssh(text) | Self::NamedPipe(text) => f.write_str(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Address> {
+        text.parse()
+    }
+
+    #[test]
+    fn every_form_of_docker_host_is_read() {
+        let tcp = |host: &str, port, base: &str| Address::Tcp {
+            host: host.into(),
+            port,
+            base: base.into(),
+        };
+        assert_eq!(
+            parse("unix:///run/d.sock").unwrap(),
+            Address::Unix("/run/d.sock".into())
+        );
+        assert_eq!(parse("/run/d.sock").unwrap(), Address::Unix("/run/d.sock".into()));
+        assert_eq!(
+            parse("tcp://h:2375/base/path/").unwrap(),
+            tcp("h", 2375, "/base/path")
+        );
+        assert_eq!(parse("http://1.2.3.4").unwrap(), tcp("1.2.3.4", 2375, ""));
+        assert_eq!(parse("tcp://[::1]:99").unwrap(), tcp("::1", 99, ""));
+        assert_eq!(parse("tcp://[::1]:99").unwrap().to_string(), "tcp://[::1]:99");
+        assert_eq!(parse("localhost:2375").unwrap(), tcp("localhost", 2375, ""));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_a_way_out() {
+        for text in [
+            "",
+            " ",
+            "unix://",
+            "tcp://",
+            "tcp://:1",
+            "tcp://h:0",
+            "tcp://h:99999",
+            "tcp://h:1/a/../b",
+            "tcp://u@h:1",
+            "tcp://[::1",
+            "fd://",
+            "gopher://x",
+            "tcp://h:1?q",
+            " unix:///x",
+            "tcp://h\n:1",
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains("write unix://"), "{text:?}: {error}");
+        }
+        let long = format!("unix:///{}", "x".repeat(200));
+        assert!(parse(&long).unwrap_err().to_string().contains("shorter path"));
+    }
+
+    #[test]
+    fn what_this_build_lacks_is_named() {
+        for (text, what) in [
+            ("https://h:2376", "tls"),
+            ("ssh://h", "ssh"),
+            ("npipe:////./pipe/x", "named pipes"),
+        ] {
+            let error = parse(text).unwrap().connector().unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Unsupported);
+            assert!(error.to_string().contains(what), "{error}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! TCP, without TLS.
+
+use tokio::net::TcpStream;
+
+use super::{BoxStream, Connecting, Connector, in_runtime};
+
+/// Connects to a host and port.
+#[derive(Debug, Clone)]
+pub struct TcpConnector {
+    host: String,
+    port: u16,
+    base: String,
+    /// `host:port` as it stands in the `Host` header, an IPv6 address in brackets.
+    authority: String,
+}
+
+impl TcpConnector {
+    /// A connector to `host`, a name or an IP address, and `port`.
+    pub fn new(host: &str, port: u16) -> Self {
+        let authority = if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        };
+        Self {
+            host: host.to_owned(),
+            port,
+            base: String::new(),
+            authority,
+        }
+    }
+
+    /// Puts `base` before every request path.
+    pub fn with_base_path(mut self, base: &str) -> Self {
+        self.base = base.trim_end_matches('/').to_owned();
+        self
+    }
+}
+
+impl Connector for TcpConnector {
+    fn connect(&self) -> Connecting<'_> {
+        Box::pin(async {
+            in_runtime()?;
+            let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+            // A request is written in one piece and then waited for: nothing to gain from a delay.
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as BoxStream)
+        })
+    }
+
+    fn address(&self) -> String {
+        format!("tcp://{}{}", self.authority, self.base)
+    }
+
+    fn base_path(&self) -> &str {
+        &self.base
+    }
+
+    fn host(&self) -> &str {
+        &self.authority
+    }
+}

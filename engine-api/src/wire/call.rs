@@ -1,0 +1,270 @@
+//! One call, from its operation to its value: the only code that knows HTTP's rules.
+
+use std::time::Duration;
+
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, UPGRADE};
+use http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::body::Body;
+use super::decode::Shape;
+use super::operation::{Operation, OperationFacts};
+use super::query::Query;
+use super::reply::{CallContext, Reply, ReplyBody};
+use super::send::Draft;
+use super::timer::{Timer, within};
+use super::{json, path};
+use crate::Version;
+use crate::client::Docker;
+use crate::error::{Cause, Error, Phase, Result};
+use crate::limits::Limits;
+
+/// An operation being called; the resources' methods fill it in, and [`Call::send`] does the rest.
+pub(crate) struct Call<'a, R: 'static> {
+    docker: &'a Docker,
+    operation: &'static Operation<R>,
+    names: Vec<&'a str>,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+    limits: Limits,
+    versioned: bool,
+    /// What cannot be sent; found while filling in, said by `send`.
+    wrong: Option<Error>,
+    /// Something asked for that only a later version has.
+    newest: Option<(&'static str, Version)>,
+}
+
+/// A failed reply is read up to here; engines say what is wrong in far less.
+const LONGEST_ERROR: usize = 4096;
+
+impl<'a, R: Shape> Call<'a, R> {
+    pub(crate) fn new(docker: &'a Docker, operation: &'static Operation<R>) -> Self {
+        let mut limits = *docker.limits();
+        if operation.facts.slow {
+            limits.head = None;
+        }
+        Self {
+            docker,
+            operation,
+            names: Vec::new(),
+            query: Query::new(),
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+            limits,
+            versioned: true,
+            wrong: None,
+            newest: None,
+        }
+    }
+
+    /// Fills the path's next placeholder.
+    pub(crate) fn at(mut self, name: &'a str) -> Self {
+        self.names.push(name);
+        self
+    }
+
+    pub(crate) fn query(mut self, query: Query) -> Self {
+        self.query = query;
+        self
+    }
+
+    /// Sends `value` as JSON.
+    pub(crate) fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        match json::encode(value) {
+            Ok(bytes) => self.body = Body::Full(bytes.into()),
+            Err(error) => self.wrong = Some(Error::invalid(format!("the value to send is no JSON: {error}"))),
+        }
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self
+    }
+
+    /// Sends a tar archive.
+    pub(crate) fn tar(mut self, body: Body) -> Self {
+        self.body = body;
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
+        self.headers.insert(HeaderName::from_static(name), value);
+        self
+    }
+
+    /// Refuses the call before anything is sent.
+    pub(crate) fn refuse(mut self, wrong: Option<String>) -> Self {
+        self.wrong = self.wrong.or(wrong.map(Error::invalid));
+        self
+    }
+
+    /// Says that `what`, if it is asked for, exists only since a version: below, engines ignore it
+    /// without a word (wire fact 35).
+    pub(crate) fn needs(mut self, asked: bool, what: &'static str, since: Version) -> Self {
+        if asked && self.newest.is_none_or(|(_, newest)| newest < since) {
+            self.newest = Some((what, since));
+        }
+        self
+    }
+
+    /// Gives the engine this much longer to answer.
+    pub(crate) fn patience(mut self, extra: Option<Duration>) -> Self {
+        self.limits.head = self
+            .limits
+            .head
+            .zip(extra)
+            .map(|(head, extra)| head.saturating_add(extra));
+        self
+    }
+
+    /// Sends to the path without a version, which is how a version is asked for.
+    pub(crate) fn unversioned(mut self) -> Self {
+        self.versioned = false;
+        self
+    }
+
+    /// Sends the request and reads the reply as the operation's shape.
+    pub(crate) async fn send(self) -> Result<R::Value> {
+        let context = self.context();
+        let total = Timer::start(Phase::Total, self.limits.total);
+        match Box::pin(self.reply(total)).await {
+            Ok(reply) => R::decode(reply).await,
+            Err(error) => Err(context.add(error)),
+        }
+    }
+
+    fn context(&self) -> CallContext {
+        let on = self
+            .names
+            .first()
+            .filter(|name| !name.trim().is_empty())
+            .map(|name| (*name).into());
+        CallContext {
+            operation: self.operation.facts.id,
+            on,
+        }
+    }
+
+    async fn reply(mut self, mut total: Timer) -> Result<Reply> {
+        if let Some(wrong) = self.wrong.take() {
+            return Err(wrong);
+        }
+        let facts = &self.operation.facts;
+        // Names are judged before anything is sent, the version question included.
+        let base = self.docker.wire().connector.base_path();
+        let unversioned = path::render(facts, "", None, &self.names)?;
+        let mut target =
+            String::with_capacity(base.len() + unversioned.len() + self.query.as_str().len() + 8);
+        target.push_str(base);
+        if self.versioned {
+            let version = match self.docker.known_version() {
+                Some(version) => version,
+                None => within(self.docker.negotiate(), &mut [&mut total])
+                    .await
+                    .map_err(Error::local)??,
+            };
+            self.check(version)?;
+            target.push_str(&format!("/v{version}"));
+        }
+        target.push_str(&unversioned);
+        if !self.query.as_str().is_empty() {
+            target.push('?');
+            target.push_str(self.query.as_str());
+        }
+        if R::HIJACKS {
+            self.headers
+                .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            self.headers.insert(UPGRADE, HeaderValue::from_static("tcp"));
+        }
+        let context = self.context();
+        let method = method(facts);
+        let draft = Draft {
+            method,
+            target,
+            headers: self.headers,
+            body: self.body,
+        };
+        let sent = self.docker.wire().round_trip(draft, &self.limits, total).await;
+        let (head, body) = sent.map_err(Error::local)?;
+        judge::<R>(Reply { head, body, context }).await
+    }
+
+    fn check(&self, used: Version) -> Result<()> {
+        let facts = &self.operation.facts;
+        let (what, since) = match self.newest {
+            Some(newest) => newest,
+            None => (facts.id, facts.since),
+        };
+        if used >= since && used >= facts.since {
+            return Ok(());
+        }
+        let way_out = "leave it out, or use a newer engine";
+        Err(Error::local(Cause::NeedsApi {
+            what,
+            since: since.max(facts.since),
+            used,
+            way_out,
+        }))
+    }
+}
+
+fn method(facts: &OperationFacts) -> Method {
+    match facts.method {
+        "HEAD" => Method::HEAD,
+        "POST" => Method::POST,
+        "PUT" => Method::PUT,
+        "DELETE" => Method::DELETE,
+        _ => Method::GET,
+    }
+}
+
+/// Whether the status is a success for this shape; any other becomes an error with the engine's words.
+async fn judge<R: Shape>(mut reply: Reply) -> Result<Reply> {
+    let status = reply.head.status;
+    let success = match status {
+        StatusCode::SWITCHING_PROTOCOLS => R::HIJACKS,
+        StatusCode::NOT_MODIFIED => R::MAY_BE_UNCHANGED,
+        // 200 where the description says 204, and the other way round, are both seen (wire fact 49).
+        other => other.is_success() && !R::HIJACKS,
+    };
+    if success {
+        return Ok(reply);
+    }
+    if status.is_success() {
+        return Err(Error::protocol(format!(
+            "the engine answered {} where the connection should have been handed over; does a proxy between \
+             drop `Upgrade` headers?",
+            status.as_u16()
+        )));
+    }
+    let message = failure(&mut reply.body, status, reply.head.headers.get("location")).await;
+    Err(Error::local(Cause::Api { status, message }))
+}
+
+#[derive(Deserialize)]
+struct Message {
+    message: String,
+}
+
+/// What the engine says is wrong, from JSON, text, HTML or nothing (wire facts 45 and 46).
+pub(crate) async fn failure(
+    body: &mut ReplyBody,
+    status: StatusCode,
+    location: Option<&HeaderValue>,
+) -> String {
+    // A broken error body still leaves the status to report.
+    let bytes = body.start(LONGEST_ERROR).await.unwrap_or_default();
+    if let Ok(Message { message }) = serde_json::from_slice(&bytes) {
+        if !message.trim().is_empty() {
+            return message.trim().to_owned();
+        }
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let reason = status.canonical_reason().unwrap_or("no reason given");
+    match (text.trim(), location.and_then(|to| to.to_str().ok())) {
+        (_, Some(to)) => format!("{reason}: a redirect to {to}, which is not followed"),
+        ("" | "{}" | "null", None) => reason.to_owned(),
+        (text, None) => text.to_owned(),
+    }
+}

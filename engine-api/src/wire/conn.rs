@@ -1,0 +1,240 @@
+//! One HTTP/1.1 connection, driven by whoever waits for it.
+//!
+//! hyper wants its connection polled beside the request. Instead of spawning a task for that, the task
+//! that awaits a reply or reads a body polls both. It saves a hop between tasks for every chunk, and a
+//! dropped future or stream leaves nothing behind: the connection goes with it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::body::{Body, UploadFailed};
+use crate::connect::{BoxStream, Connector};
+use crate::error::Cause;
+
+/// An open connection that can take a request.
+pub(crate) struct Conn {
+    sender: SendRequest<Body>,
+    driver: Connection<TokioIo<Counted>, Body>,
+    received: Arc<AtomicU64>,
+    /// Whether it has answered a request before, so that the engine may be closing it right now.
+    pub(crate) reused: bool,
+    reset_means_unread: bool,
+}
+
+/// A request that got no reply.
+pub(crate) struct Broken {
+    /// Whether the engine cannot have acted on the request, so that it may be sent again.
+    pub(crate) unsent: bool,
+    /// Whether any byte of a reply came.
+    pub(crate) answered: bool,
+    /// The request, if hyper never started to send it.
+    pub(crate) request: Option<Request<Body>>,
+    pub(crate) cause: Cause,
+}
+
+impl Conn {
+    /// Opens a stream and gets it ready for HTTP; nothing is sent yet.
+    pub(crate) async fn open(connector: &dyn Connector) -> Result<Self, Cause> {
+        let stream = connector.connect().await.map_err(|error| Cause::Unreachable {
+            address: connector.address(),
+            error,
+        })?;
+        let received = Arc::new(AtomicU64::new(0));
+        let counted = Counted {
+            stream,
+            received: Arc::clone(&received),
+        };
+        let (sender, driver) = Builder::new()
+            .handshake(TokioIo::new(counted))
+            .await
+            .map_err(|error| http_cause(&error))?;
+        let reset_means_unread = connector.reset_means_unread();
+        Ok(Self {
+            sender,
+            driver,
+            received,
+            reused: false,
+            reset_means_unread,
+        })
+    }
+
+    /// Sends a request and awaits the head of its reply.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, Box<Broken>> {
+        let before = self.received.load(Ordering::Relaxed);
+        let mut reply = std::pin::pin!(self.sender.try_send_request(request));
+        let driver = &mut self.driver;
+        let outcome = std::future::poll_fn(|cx| {
+            let ended = driver.poll_without_shutdown(cx);
+            match (reply.as_mut().poll(cx), ended) {
+                (Poll::Ready(outcome), _) => Poll::Ready(Some(outcome)),
+                // hyper hands its error to the reply before it ends; this arm is for the day it does not.
+                (Poll::Pending, Poll::Ready(_)) => Poll::Ready(None),
+                (Poll::Pending, Poll::Pending) => Poll::Pending,
+            }
+        })
+        .await;
+        let answered = self.received.load(Ordering::Relaxed) != before;
+        match outcome {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(mut error)) => {
+                let request = error.take_message();
+                let reset = is_reset(error.error());
+                let unsent = !answered && (request.is_some() || (self.reset_means_unread && reset));
+                Err(Box::new(Broken {
+                    unsent,
+                    answered,
+                    request,
+                    cause: http_cause(error.error()),
+                }))
+            }
+            None => {
+                let cause = Cause::Disconnected("the connection ended before a reply came".into());
+                Err(Box::new(Broken {
+                    unsent: false,
+                    answered,
+                    request: None,
+                    cause,
+                }))
+            }
+        }
+    }
+
+    /// Reads the next piece of a reply's body; `None` at its end.
+    pub(crate) fn poll_body(
+        &mut self,
+        body: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Cause>>> {
+        loop {
+            // Whatever ends the connection reaches the body first.
+            let ended = self.driver.poll_without_shutdown(cx).is_ready();
+            let frame = match hyper::body::Body::poll_frame(Pin::new(body), cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending if ended => {
+                    let cause = Cause::Disconnected("the connection ended inside the reply".into());
+                    return Poll::Ready(Some(Err(cause)));
+                }
+                Poll::Pending => return Poll::Pending,
+            };
+            match frame {
+                None => return Poll::Ready(None),
+                Some(Err(error)) => return Poll::Ready(Some(Err(http_cause(&error)))),
+                // Trailers carry nothing we need.
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => {}
+                    Ok(data) => return Poll::Ready(Some(Ok(data))),
+                    Err(_trailers) => {}
+                },
+            }
+        }
+    }
+
+    /// After a body has ended: whether the connection can take another request.
+    pub(crate) fn is_reusable(&mut self) -> bool {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let ended = self.driver.poll_without_shutdown(&mut cx).is_ready();
+        self.reused = true;
+        !ended && self.sender.is_ready()
+    }
+
+    /// After a `101`: the bare stream, and the bytes that came together with the head.
+    pub(crate) async fn into_stream(mut self) -> Result<(BoxStream, Bytes), Cause> {
+        std::future::poll_fn(|cx| self.driver.poll_without_shutdown(cx))
+            .await
+            .map_err(|error| http_cause(&error))?;
+        let parts = self.driver.into_parts();
+        Ok((parts.io.into_inner().stream, parts.read_buf))
+    }
+}
+
+/// Finds the I/O error below hyper's, and says what happened.
+fn http_cause(error: &hyper::Error) -> Cause {
+    if let Some(error) = source::<UploadFailed>(error) {
+        return Cause::Input(io::Error::new(error.0.kind(), error.0.to_string()));
+    }
+    if error.is_parse() {
+        return Cause::Protocol(format!("the reply is no HTTP/1.1: {error}"));
+    }
+    if error.is_incomplete_message() {
+        return Cause::Disconnected("the engine closed the connection before the reply was complete".into());
+    }
+    match source::<io::Error>(error) {
+        Some(io) => Cause::Disconnected(format!("the connection to the engine failed: {io}")),
+        None => Cause::Disconnected(format!("the connection to the engine failed: {error}")),
+    }
+}
+
+fn is_reset(error: &hyper::Error) -> bool {
+    let reset = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
+    source::<io::Error>(error).is_some_and(|io| reset.contains(&io.kind()))
+}
+
+fn source<'a, T: std::error::Error + 'static>(error: &'a hyper::Error) -> Option<&'a T> {
+    let mut next: Option<&'a (dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The stream under hyper, counting what comes, so that "no byte of a reply" can be known.
+struct Counted {
+    stream: BoxStream,
+    received: Arc<AtomicU64>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.received
+            .fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
+        outcome
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, data)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, data)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

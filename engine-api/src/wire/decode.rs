@@ -1,0 +1,144 @@
+//! The shapes a reply can have, and how each becomes a value.
+
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::json;
+use super::reply::Reply;
+use super::stream::{Hijacked, Item, JsonLines, Output, RawBytes};
+use crate::error::{Cause, Result};
+
+/// What a reply becomes.
+///
+/// Implemented by the markers below and by nothing else.
+pub(crate) trait Shape: 'static {
+    /// What the caller gets.
+    type Value;
+    /// The name in the coverage table.
+    const NAME: &'static str;
+    /// Whether the reply is awaited as `101`, the connection then being the caller's.
+    const HIJACKS: bool = false;
+    /// Whether 304 is a success ("it was so already").
+    const MAY_BE_UNCHANGED: bool = false;
+
+    fn decode(reply: Reply) -> impl Future<Output = Result<Self::Value>> + Send;
+}
+
+/// A JSON document.
+pub(crate) struct Json<T>(PhantomData<fn() -> T>);
+
+impl<T: DeserializeOwned + 'static> Shape for Json<T> {
+    type Value = T;
+    const NAME: &'static str = "json";
+
+    async fn decode(mut reply: Reply) -> Result<T> {
+        let bytes = whole(&mut reply).await?;
+        json::decode(&bytes).map_err(|error| reply.context.error(Cause::Decode(error)))
+    }
+}
+
+/// Nothing that matters; whatever comes is read and dropped, so that the connection can be reused.
+pub(crate) struct Empty;
+
+impl Shape for Empty {
+    type Value = ();
+    const NAME: &'static str = "empty";
+
+    async fn decode(mut reply: Reply) -> Result<()> {
+        while let Some(piece) = reply.body.next().await {
+            piece.map_err(|cause| reply.context.error(cause))?;
+        }
+        Ok(())
+    }
+}
+
+/// Nothing, but the status tells whether anything changed: `false` for 304.
+pub(crate) struct Changed;
+
+impl Shape for Changed {
+    type Value = bool;
+    const NAME: &'static str = "changed";
+    const MAY_BE_UNCHANGED: bool = true;
+
+    async fn decode(reply: Reply) -> Result<bool> {
+        let changed = reply.head.status != http::StatusCode::NOT_MODIFIED;
+        Empty::decode(reply).await.map(|()| changed)
+    }
+}
+
+/// The headers alone, as answers to `HEAD` have them.
+pub(crate) struct Headers;
+
+impl Shape for Headers {
+    type Value = http::HeaderMap;
+    const NAME: &'static str = "headers";
+
+    async fn decode(reply: Reply) -> Result<http::HeaderMap> {
+        let headers = reply.headers().clone();
+        Empty::decode(reply).await.map(|()| headers)
+    }
+}
+
+/// JSON values one after the other.
+pub(crate) struct Lines<T>(PhantomData<fn() -> T>);
+
+impl<T: Item> Shape for Lines<T> {
+    type Value = JsonLines<T>;
+    const NAME: &'static str = "json stream";
+
+    async fn decode(reply: Reply) -> Result<JsonLines<T>> {
+        Ok(JsonLines::new(reply))
+    }
+}
+
+/// Bytes as they are: archives.
+pub(crate) struct Raw;
+
+impl Shape for Raw {
+    type Value = RawBytes;
+    const NAME: &'static str = "bytes";
+
+    async fn decode(reply: Reply) -> Result<RawBytes> {
+        Ok(RawBytes::new(reply))
+    }
+}
+
+/// A process's output, framed or not; the caller settles which, see [`Output`].
+pub(crate) struct Framed;
+
+impl Shape for Framed {
+    type Value = Output;
+    const NAME: &'static str = "output";
+
+    async fn decode(reply: Reply) -> Result<Output> {
+        Ok(Output::from_reply(reply))
+    }
+}
+
+/// A connection taken over: standard input one way, output the other.
+pub(crate) struct Duplex;
+
+impl Shape for Duplex {
+    type Value = Hijacked;
+    const NAME: &'static str = "duplex";
+    const HIJACKS: bool = true;
+
+    async fn decode(reply: Reply) -> Result<Hijacked> {
+        Hijacked::from_reply(reply).await
+    }
+}
+
+/// The whole body, whatever its length.
+async fn whole(reply: &mut Reply) -> Result<Bytes> {
+    let announced = reply
+        .header("content-length")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    reply
+        .body
+        .collect(announced)
+        .await
+        .map_err(|cause| reply.context.error(cause))
+}

@@ -1,0 +1,89 @@
+//! What an operation of the API is, declared once.
+
+use std::marker::PhantomData;
+
+use crate::Version;
+
+/// An operation whose reply has the shape `R`; see the shapes in `wire::decode`.
+pub(crate) struct Operation<R> {
+    pub(crate) facts: OperationFacts,
+    reply: PhantomData<fn() -> R>,
+}
+
+/// What is known of an operation before it is called: one row of the coverage table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OperationFacts {
+    /// The `operationId` of the API description.
+    pub id: &'static str,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path with its placeholders: `/containers/{id}/start`.
+    pub path: &'static str,
+    /// The API version that brought the operation; 1.41 stands for "that or older".
+    pub since: Version,
+    /// The status codes that mean success.
+    pub success: &'static [u16],
+    /// What comes back: `json`, `empty`, `changed`, `json stream`, `output`, `bytes`, `duplex`, `headers`.
+    pub reply: &'static str,
+    /// Whether the engine may think for long before it answers, so that no limit covers the head.
+    pub(crate) slow: bool,
+    /// Whether a name in the path keeps its slashes, as names of images do.
+    pub(crate) slashes: bool,
+}
+
+impl<R: super::decode::Shape> Operation<R> {
+    pub(crate) const fn get(id: &'static str, path: &'static str) -> Self {
+        Self::new("GET", id, path)
+    }
+
+    pub(crate) const fn head(id: &'static str, path: &'static str) -> Self {
+        Self::new("HEAD", id, path)
+    }
+
+    pub(crate) const fn post(id: &'static str, path: &'static str) -> Self {
+        Self::new("POST", id, path)
+    }
+
+    pub(crate) const fn put(id: &'static str, path: &'static str) -> Self {
+        Self::new("PUT", id, path)
+    }
+
+    pub(crate) const fn delete(id: &'static str, path: &'static str) -> Self {
+        Self::new("DELETE", id, path)
+    }
+
+    const fn new(method: &'static str, id: &'static str, path: &'static str) -> Self {
+        let facts = OperationFacts {
+            id,
+            method,
+            path,
+            since: Version::OLDEST,
+            success: &[200],
+            reply: R::NAME,
+            slow: false,
+            slashes: false,
+        };
+        Self {
+            facts,
+            reply: PhantomData,
+        }
+    }
+
+    pub(crate) const fn success(mut self, codes: &'static [u16]) -> Self {
+        self.facts.success = codes;
+        self
+    }
+
+    /// The engine may work for any time before it answers.
+    pub(crate) const fn slow(mut self) -> Self {
+        self.facts.slow = true;
+        self
+    }
+
+    /// The name in the path may hold slashes.
+    pub(crate) const fn slashes(mut self) -> Self {
+        self.facts.slashes = true;
+        self
+    }
+}

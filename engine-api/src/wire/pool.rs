@@ -1,0 +1,72 @@
+//! Connections kept open between calls.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Handle, Id};
+
+use super::conn::Conn;
+
+/// Idle connections above this number are closed.
+const MOST_IDLE: usize = 16;
+
+/// A connection that was idle for longer is not used again: engines and proxies close such ones.
+const LONGEST_IDLE: Duration = Duration::from_secs(30);
+
+/// The idle connections of one client, the last used first.
+///
+/// Each remembers the runtime it was opened in. A connection is registered with that runtime's driver
+/// and would never wake up in another one, so a client in a `static` keeps connections per runtime.
+#[derive(Default)]
+pub(crate) struct Pool {
+    idle: Mutex<Vec<Idle>>,
+}
+
+struct Idle {
+    conn: Conn,
+    runtime: Option<Id>,
+    since: Instant,
+}
+
+fn current_runtime() -> Option<Id> {
+    Handle::try_current().ok().map(|handle| handle.id())
+}
+
+impl Pool {
+    /// Takes an idle connection of this runtime, if there is one.
+    pub(crate) fn take(&self) -> Option<Conn> {
+        let runtime = current_runtime();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = idle.iter().rposition(|idle| idle.runtime == runtime)?;
+        let found = idle.remove(at);
+        if found.since.elapsed() < LONGEST_IDLE {
+            return Some(found.conn);
+        }
+        // Those before it are older still.
+        idle.retain(|idle| idle.since.elapsed() < LONGEST_IDLE);
+        None
+    }
+
+    /// Keeps a connection whose reply has been read to the end.
+    pub(crate) fn keep(&self, mut conn: Conn) {
+        if !conn.is_reusable() {
+            return;
+        }
+        let entry = Idle {
+            conn,
+            runtime: current_runtime(),
+            since: Instant::now(),
+        };
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() >= MOST_IDLE {
+            idle.remove(0);
+        }
+        idle.push(entry);
+    }
+
+    /// Forgets all idle connections: one of them was found dead, so the engine may have restarted.
+    pub(crate) fn clear(&self) {
+        let dead = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(dead);
+    }
+}

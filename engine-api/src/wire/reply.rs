@@ -1,0 +1,131 @@
+//! A reply: its head, and its body as it comes.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::response::Parts;
+use hyper::body::Incoming;
+
+use super::conn::Conn;
+use super::pool::Pool;
+use super::timer::Timer;
+use crate::error::{Cause, Error, Result};
+
+/// The head of a reply, the body still to be read, and what errors say of the call.
+pub(crate) struct Reply {
+    pub(crate) head: Parts,
+    pub(crate) body: ReplyBody,
+    pub(crate) context: CallContext,
+}
+
+/// Which operation, on what: for the errors of a stream that outlives its call.
+#[derive(Clone, Debug)]
+pub(crate) struct CallContext {
+    pub(crate) operation: &'static str,
+    pub(crate) on: Option<Box<str>>,
+}
+
+impl CallContext {
+    pub(crate) fn add(&self, error: Error) -> Error {
+        error.in_call(self.operation, self.on.as_deref())
+    }
+
+    pub(crate) fn error(&self, cause: Cause) -> Error {
+        self.add(Error::local(cause))
+    }
+}
+
+impl Reply {
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// A header as text; `None` when it is missing or not text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// A body being read. At its end the connection goes back to the pool; dropped before, it is closed.
+pub(crate) struct ReplyBody {
+    source: Option<(Conn, Incoming)>,
+    pool: Arc<Pool>,
+    idle: Timer,
+    total: Timer,
+}
+
+impl ReplyBody {
+    pub(crate) fn new(conn: Conn, incoming: Incoming, pool: Arc<Pool>, idle: Timer, total: Timer) -> Self {
+        Self {
+            source: Some((conn, incoming)),
+            pool,
+            idle,
+            total,
+        }
+    }
+
+    /// Takes the connection out, after a `101`, and the limits that go on with it.
+    pub(crate) fn into_conn(self) -> (Option<Conn>, Timer, Timer) {
+        (self.source.map(|(conn, _)| conn), self.idle, self.total)
+    }
+
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cause>>> {
+        let Some((conn, incoming)) = &mut self.source else {
+            return Poll::Ready(None);
+        };
+        let piece = match conn.poll_body(incoming, cx) {
+            Poll::Ready(piece) => piece,
+            Poll::Pending => match (self.idle.poll(cx), self.total.poll(cx)) {
+                (Poll::Ready(cause), _) | (_, Poll::Ready(cause)) => Some(Err(cause)),
+                _ => return Poll::Pending,
+            },
+        };
+        match &piece {
+            Some(Ok(_)) => self.idle.restart(),
+            Some(Err(_)) => self.source = None,
+            None => {
+                if let Some((conn, _)) = self.source.take() {
+                    self.pool.keep(conn);
+                }
+            }
+        }
+        Poll::Ready(piece)
+    }
+
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Cause>> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The whole body; a body in one piece is not copied.
+    pub(crate) async fn collect(&mut self, announced: usize) -> Result<Bytes, Cause> {
+        let Some(first) = self.next().await.transpose()? else {
+            return Ok(Bytes::new());
+        };
+        let Some(second) = self.next().await.transpose()? else {
+            return Ok(first);
+        };
+        // A length that was announced is trusted only so far.
+        let room = announced.clamp(first.len() + second.len(), 1 << 20);
+        let mut all = BytesMut::with_capacity(room);
+        all.extend_from_slice(&first);
+        all.extend_from_slice(&second);
+        while let Some(piece) = self.next().await.transpose()? {
+            all.extend_from_slice(&piece);
+        }
+        Ok(all.freeze())
+    }
+
+    /// The start of the body, at most `most` bytes; the rest is not waited for.
+    pub(crate) async fn start(&mut self, most: usize) -> Result<Bytes, Cause> {
+        let mut start = BytesMut::new();
+        while let Some(piece) = self.next().await.transpose()? {
+            start.extend_from_slice(&piece[..piece.len().min(most - start.len())]);
+            if start.len() >= most {
+                self.source = None;
+            }
+        }
+        Ok(start.freeze())
+    }
+}

@@ -1,0 +1,147 @@
+//! A connection taken over: a process's standard input one way, its output the other.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncWrite, AsyncWriteExt, WriteHalf};
+
+use super::output::{Announced, Output, announced};
+use super::source::Source;
+use crate::connect::BoxStream;
+use crate::error::{Cause, Result};
+use crate::wire::reply::{CallContext, Reply};
+
+/// Both ways of a process that an attach or an exec gave us.
+///
+/// The halves are independent: read and write in two tasks, or in one with `tokio::select!`. A process
+/// that writes much while its input is being written needs its output read meanwhile.
+#[derive(Debug)]
+pub struct Hijacked {
+    /// The process's standard input.
+    pub input: Input,
+    /// What it writes.
+    pub output: Output,
+    pub(crate) announced: Announced,
+}
+
+impl Hijacked {
+    pub(crate) async fn from_reply(reply: Reply) -> Result<Self> {
+        let announced = announced(reply.header("content-type"));
+        let context = reply.context;
+        let (conn, idle, total) = reply.body.into_conn();
+        let conn = conn.ok_or_else(|| {
+            context.error(Cause::Protocol(
+                "the engine answered 101 and ended the connection".into(),
+            ))
+        })?;
+        let (stream, first) = conn.into_stream().await.map_err(|cause| context.error(cause))?;
+        let (read, write) = tokio::io::split(stream);
+        let source = Source::connection(read, first, idle, total);
+        let input = Input {
+            half: Some(write),
+            context: context.clone(),
+        };
+        Ok(Self {
+            input,
+            output: Output::new(source, context),
+            announced,
+        })
+    }
+
+    /// Settles whether the process has a terminal.
+    pub(crate) fn terminal(mut self, terminal: bool) -> Self {
+        self.output = self.output.terminal(terminal);
+        self
+    }
+}
+
+/// The standard input of a process in a container.
+///
+/// It is an [`AsyncWrite`], so a file can be copied into it. The process learns of the end by
+/// [`Input::finish`]; dropping the input only stops writing, and the process waits on.
+pub struct Input {
+    half: Option<WriteHalf<BoxStream>>,
+    context: CallContext,
+}
+
+impl Input {
+    /// Writes all of `data`.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is gone, most often because the process has ended.
+    pub async fn write(&mut self, data: &[u8]) -> Result<()> {
+        self.half()?
+            .write_all(data)
+            .await
+            .map_err(|error| self.context.error(Cause::Io(error)))
+    }
+
+    /// Tells the process that no more comes (end of file), and keeps the output open.
+    ///
+    /// Calling it again does nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is gone.
+    pub async fn finish(&mut self) -> Result<()> {
+        let Some(mut half) = self.half.take() else {
+            return Ok(());
+        };
+        match half.shutdown().await {
+            // The other end was faster: it has read all it wanted.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            outcome => outcome.map_err(|error| self.context.error(Cause::Io(error))),
+        }
+    }
+
+    fn half(&mut self) -> Result<&mut WriteHalf<BoxStream>> {
+        let finished = || {
+            self.context
+                .error(Cause::InvalidInput("the input has been finished".into()))
+        };
+        match &mut self.half {
+            Some(half) => Ok(half),
+            None => Err(finished()),
+        }
+    }
+
+    fn poll_half(&mut self) -> io::Result<Pin<&mut WriteHalf<BoxStream>>> {
+        let finished = || io::Error::new(io::ErrorKind::BrokenPipe, "the input has been finished");
+        self.half.as_mut().map(Pin::new).ok_or_else(finished)
+    }
+}
+
+impl AsyncWrite for Input {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut().poll_half() {
+            Ok(half) => half.poll_write(cx, data),
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut().poll_half() {
+            Ok(half) => half.poll_flush(cx),
+            Err(_finished) => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut().poll_half() {
+            Ok(half) => half.poll_shutdown(cx),
+            Err(_finished) => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input")
+            .field("of", &self.context)
+            .field("finished", &self.half.is_none())
+            .finish()
+    }
+}

@@ -1,0 +1,305 @@
+//! JSON values one after the other: progress, events, statistics.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+use serde::de::DeserializeOwned;
+
+use super::source::Source;
+use crate::error::{Cause, Error, Result};
+use crate::wire::json;
+use crate::wire::reply::{CallContext, Reply};
+
+/// What a [`JsonLines`] is made of.
+pub trait Item: DeserializeOwned + Send + 'static {
+    /// The failure that this value reports, where a stream can report one: a message and a code.
+    fn failure(&self) -> Option<(String, Option<i64>)> {
+        None
+    }
+}
+
+/// A longer value is not read: no engine sends one.
+const LONGEST_VALUE: usize = 16 * 1024 * 1024;
+
+/// A stream of JSON values; a failure that the engine reports in it is its last item, as an error.
+///
+/// It takes values in whatever pieces they come and however they are separated, looking at each byte
+/// once. A stream that ends inside a value ends with an error ([`crate::ErrorKind::Truncated`]).
+/// Dropping it closes its connection, which stops what the engine was doing for it (a pull, a build).
+pub struct JsonLines<T> {
+    source: Source,
+    values: Values,
+    context: CallContext,
+    item: PhantomData<fn() -> T>,
+}
+
+impl<T: Item> JsonLines<T> {
+    pub(crate) fn new(reply: Reply) -> Self {
+        Self {
+            source: Source::Body(reply.body),
+            values: Values::default(),
+            context: reply.context,
+            item: PhantomData,
+        }
+    }
+
+    /// The next value; `None` at the end. Cancel-safe: a dropped `next` loses nothing.
+    pub async fn next(&mut self) -> Option<Result<T>> {
+        std::future::poll_fn(|cx| self.poll_item(cx)).await
+    }
+
+    /// Reads to the end and gives the last value, if any came.
+    ///
+    /// # Errors
+    ///
+    /// The failure that the engine reports in the stream, or whatever broke it.
+    pub async fn finish(mut self) -> Result<Option<T>> {
+        let mut last = None;
+        while let Some(item) = self.next().await {
+            last = Some(item?);
+        }
+        Ok(last)
+    }
+
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        loop {
+            match self.values.next() {
+                Some(Ok(bytes)) => return Poll::Ready(Some(self.read(&bytes))),
+                Some(Err(cause)) => return Poll::Ready(Some(Err(self.fail(cause)))),
+                None => {}
+            }
+            match ready!(self.source.poll_next(cx)) {
+                Some(Ok(piece)) => self.values.push(piece),
+                Some(Err(cause)) => return Poll::Ready(Some(Err(self.fail(cause)))),
+                None => {
+                    return Poll::Ready(match self.values.end() {
+                        Some(Ok(bytes)) => Some(self.read(&bytes)),
+                        Some(Err(cause)) => Some(Err(self.fail(cause))),
+                        None => None,
+                    });
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Result<T> {
+        let item: T = json::decode(bytes).map_err(|error| self.fail(Cause::Decode(error)))?;
+        match item.failure() {
+            Some((message, code)) => Err(self.fail(Cause::Stream { message, code })),
+            None => Ok(item),
+        }
+    }
+
+    /// After an error nothing follows.
+    fn fail(&mut self, cause: Cause) -> Error {
+        self.source = Source::Done;
+        self.values = Values::default();
+        self.context.error(cause)
+    }
+}
+
+impl<T: Item> Stream for JsonLines<T> {
+    type Item = Result<T>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        self.get_mut().poll_item(cx)
+    }
+}
+
+impl<T> fmt::Debug for JsonLines<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonLines")
+            .field("of", &self.context)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Cuts bytes into JSON values. Each byte is looked at once, however the bytes come.
+#[derive(Debug, Default)]
+struct Values {
+    fresh: Bytes,
+    /// The beginning of a value that has not come whole.
+    carry: BytesMut,
+    /// Bytes of `fresh` already looked at.
+    seen: usize,
+    scan: Scan,
+}
+
+/// What the scan is inside of.
+#[derive(Debug, Default, Clone, Copy)]
+struct Scan {
+    depth: usize,
+    string: bool,
+    escaped: bool,
+    /// Inside a number or word at the top, which only a separator ends.
+    word: bool,
+}
+
+/// What separates values: white space, and the record separator of `application/json-seq`.
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x1e)
+}
+
+impl Values {
+    fn push(&mut self, bytes: Bytes) {
+        self.fresh = bytes;
+        self.seen = 0;
+    }
+
+    /// The next whole value; `None` when more bytes are needed.
+    fn next(&mut self) -> Option<Result<Bytes, Cause>> {
+        if self.carry.is_empty() && self.seen == 0 && self.scan.is_between() {
+            let blank = self.fresh.iter().take_while(|b| is_separator(**b)).count();
+            bytes::Buf::advance(&mut self.fresh, blank);
+        }
+        for at in self.seen..self.fresh.len() {
+            if let Some(keep) = self.scan.step(self.fresh[at]) {
+                self.seen = 0;
+                return Some(Ok(self.take(at + usize::from(keep))));
+            }
+        }
+        self.carry.extend_from_slice(&self.fresh);
+        self.push(Bytes::new());
+        if self.carry.len() > LONGEST_VALUE {
+            return Some(Err(Cause::Protocol(format!(
+                "a value of the stream is longer than {LONGEST_VALUE} bytes"
+            ))));
+        }
+        None
+    }
+
+    /// Called when no more bytes come.
+    fn end(&mut self) -> Option<Result<Bytes, Cause>> {
+        let rest = std::mem::take(&mut self.carry).freeze();
+        let scan = std::mem::take(&mut self.scan);
+        if rest.iter().all(|b| is_separator(*b)) {
+            return None;
+        }
+        if scan.word {
+            return Some(Ok(rest));
+        }
+        let received = rest.len() as u64;
+        Some(Err(Cause::Truncated {
+            expected: received + 1,
+            received,
+            partial: rest,
+        }))
+    }
+
+    fn take(&mut self, n: usize) -> Bytes {
+        let end = self.fresh.split_to(n);
+        if self.carry.is_empty() {
+            return end;
+        }
+        self.carry.extend_from_slice(&end);
+        self.carry.split().freeze()
+    }
+}
+
+impl Scan {
+    fn is_between(self) -> bool {
+        self.depth == 0 && !self.string && !self.word
+    }
+
+    /// Looks at one byte. `Some(true)`: a value ends with it; `Some(false)`: before it.
+    fn step(&mut self, byte: u8) -> Option<bool> {
+        if self.string {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => {
+                    self.string = false;
+                    return (self.depth == 0).then_some(true);
+                }
+                _ => {}
+            }
+            return None;
+        }
+        if self.word && (is_separator(byte) || matches!(byte, b'{' | b'[' | b'"')) {
+            self.word = false;
+            return Some(false);
+        }
+        match byte {
+            b'"' => self.string = true,
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' => {
+                self.depth = self.depth.saturating_sub(1);
+                return (self.depth == 0).then_some(true);
+            }
+            _ if self.depth == 0 && !is_separator(byte) => self.word = true,
+            _ => {}
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn run(bytes: &[u8], sizes: &[usize]) -> (Vec<Value>, Option<Cause>) {
+        let (mut values, mut found) = (Values::default(), Vec::new());
+        let (mut rest, mut sizes) = (bytes, sizes.iter().cycle());
+        loop {
+            let n = (*sizes.next().unwrap()).min(rest.len());
+            values.push(Bytes::copy_from_slice(&rest[..n]));
+            rest = &rest[n..];
+            while let Some(item) = values.next() {
+                found.push(serde_json::from_slice(&item.unwrap()).unwrap());
+            }
+            if rest.is_empty() {
+                break;
+            }
+        }
+        match values.end() {
+            Some(Ok(last)) => found.push(serde_json::from_slice(&last).unwrap()),
+            Some(Err(cause)) => return (found, Some(cause)),
+            None => {}
+        }
+        (found, None)
+    }
+
+    #[test]
+    fn a_value_cut_at_any_byte_is_a_truncation() {
+        let text = "{\"a\":\"}\\\"é\"}\r\n{\"b\":[1]}";
+        for cut in 0..text.len() {
+            let (values, cause) = run(&text.as_bytes()[..cut], &[3]);
+            let clean = matches!(cut, 0) || (13..=15).contains(&cut);
+            assert_eq!(cause.is_none(), clean, "cut at {cut}: {values:?} {cause:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_cut_and_any_separator_give_the_same_values(
+            separator in prop::sample::select(vec!["\n", "\r\n", "", "\n\n \r\n", "\u{1e}"]),
+            last in any::<bool>(),
+            texts in prop::collection::vec(".{0,20}", 0..8),
+            sizes in prop::collection::vec(1usize..9, 1..6),
+        ) {
+            let values: Vec<Value> = texts.iter().enumerate()
+                .map(|(n, text)| serde_json::json!({ "n": n, text.as_str(): [text, { "x": null }] })).collect();
+            let lines: Vec<String> = values.iter().map(Value::to_string).collect();
+            let mut joined = lines.join(separator);
+            if last { joined.push_str(separator); }
+            let (found, cause) = run(joined.as_bytes(), &sizes);
+            prop_assert!(cause.is_none());
+            prop_assert_eq!(found, values);
+        }
+
+        #[test]
+        fn numbers_and_words_end_at_a_separator(numbers in prop::collection::vec(any::<i32>(), 1..5), size in 1usize..4) {
+            let text = numbers.iter().map(i32::to_string).collect::<Vec<_>>().join("\n");
+            let (found, cause) = run(text.as_bytes(), &[size]);
+            prop_assert!(cause.is_none());
+            prop_assert_eq!(found, numbers.into_iter().map(Value::from).collect::<Vec<_>>());
+        }
+    }
+}

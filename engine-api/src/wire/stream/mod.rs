@@ -1,0 +1,14 @@
+//! Streams: a source of bytes, and how they are cut into items.
+
+mod framing;
+mod hijacked;
+mod json_lines;
+mod output;
+mod raw;
+mod source;
+
+pub use framing::Chunk;
+pub use hijacked::{Hijacked, Input};
+pub use json_lines::{Item, JsonLines};
+pub use output::Output;
+pub use raw::RawBytes;

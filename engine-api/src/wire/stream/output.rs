@@ -1,0 +1,158 @@
+//! A process's output as a stream.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+
+use super::framing::{Chunk, Frames};
+use super::source::Source;
+use crate::error::{Error, Result};
+use crate::wire::reply::{CallContext, Reply};
+
+/// What a process writes: [`Chunk`]s of standard output and standard error, or of a terminal.
+///
+/// A stream that is cut inside a frame ends with an error ([`crate::ErrorKind::Truncated`]), never as
+/// if all had come. Dropping it closes its connection.
+///
+/// ```no_run
+/// # async fn demo(mut output: engine_api::Output) -> engine_api::Result<()> {
+/// use engine_api::Chunk;
+///
+/// while let Some(chunk) = output.next().await {
+///     match chunk? {
+///         Chunk::Stderr(bytes) => eprint!("{}", String::from_utf8_lossy(&bytes)),
+///         other => print!("{}", String::from_utf8_lossy(other.bytes())),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Output {
+    source: Source,
+    framing: Framing,
+    context: CallContext,
+}
+
+/// How the bytes are cut; said by the content type or by the container's `Tty` flag, never guessed.
+enum Framing {
+    Frames(Box<Frames>),
+    Terminal,
+}
+
+/// What the head of a reply says of the framing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Announced {
+    /// `application/vnd.docker.multiplexed-stream`.
+    Frames,
+    /// `application/vnd.docker.raw-stream`; before API 1.42, and on Podman, it says nothing.
+    Raw,
+    /// No content type, or another.
+    Nothing,
+}
+
+/// Reads the content type of a stream.
+pub(crate) fn announced(content_type: Option<&str>) -> Announced {
+    match content_type.map(|text| text.split(';').next().unwrap_or(text).trim()) {
+        Some("application/vnd.docker.multiplexed-stream") => Announced::Frames,
+        Some("application/vnd.docker.raw-stream") => Announced::Raw,
+        _ => Announced::Nothing,
+    }
+}
+
+impl Output {
+    pub(crate) fn from_reply(reply: Reply) -> Self {
+        Self::new(Source::Body(reply.body), reply.context)
+    }
+
+    /// Output in frames, until [`Output::terminal`] says otherwise.
+    pub(crate) fn new(source: Source, context: CallContext) -> Self {
+        Self {
+            source,
+            framing: Framing::Frames(Box::default()),
+            context,
+        }
+    }
+
+    /// Settles whether the process has a terminal, whose output has no frames.
+    pub(crate) fn terminal(mut self, terminal: bool) -> Self {
+        self.framing = if terminal {
+            Framing::Terminal
+        } else {
+            Framing::Frames(Box::default())
+        };
+        self
+    }
+
+    /// The next chunk; `None` at the end. Cancel-safe: a dropped `next` loses nothing.
+    pub async fn next(&mut self) -> Option<Result<Chunk>> {
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// Reads to the end: standard output (or the terminal) and standard error, apart.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::next`]; what had come until then is lost, so read chunk by chunk if it matters.
+    pub async fn collect(mut self) -> Result<(Bytes, Bytes)> {
+        let (mut out, mut err) = (BytesMut::new(), BytesMut::new());
+        while let Some(chunk) = self.next().await {
+            match chunk? {
+                Chunk::Stderr(bytes) => err.extend_from_slice(&bytes),
+                Chunk::Stdout(bytes) | Chunk::Console(bytes) => out.extend_from_slice(&bytes),
+            }
+        }
+        Ok((out.freeze(), err.freeze()))
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
+        loop {
+            if let Framing::Frames(frames) = &mut self.framing {
+                if let Some(item) = frames.next() {
+                    return Poll::Ready(Some(item.map_err(|cause| self.fail(cause))));
+                }
+            }
+            let piece = match ready!(self.source.poll_next(cx)) {
+                Some(Ok(piece)) => piece,
+                Some(Err(cause)) => return Poll::Ready(Some(Err(self.fail(cause)))),
+                None => return Poll::Ready(self.end().err().map(Err)),
+            };
+            match &mut self.framing {
+                Framing::Frames(frames) => frames.push(piece),
+                Framing::Terminal => return Poll::Ready(Some(Ok(Chunk::Console(piece)))),
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        match &mut self.framing {
+            Framing::Frames(frames) => frames.end().map_err(|cause| self.context.error(cause)),
+            Framing::Terminal => Ok(()),
+        }
+    }
+
+    /// After an error nothing follows.
+    fn fail(&mut self, cause: crate::error::Cause) -> Error {
+        self.source = Source::Done;
+        self.framing = Framing::Terminal;
+        self.context.error(cause)
+    }
+}
+
+impl Stream for Output {
+    type Item = Result<Chunk>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
+        self.get_mut().poll_chunk(cx)
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output")
+            .field("of", &self.context)
+            .finish_non_exhaustive()
+    }
+}

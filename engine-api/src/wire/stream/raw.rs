@@ -1,0 +1,96 @@
+//! Bytes as they are: archives, exports.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_core::Stream;
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::source::Source;
+use crate::error::Result;
+use crate::wire::reply::{CallContext, Reply};
+
+/// A stream of bytes, such as a tar archive.
+///
+/// Read it piece by piece with [`RawBytes::next`], or as [`AsyncRead`]. Dropping it closes its
+/// connection.
+pub struct RawBytes {
+    source: Source,
+    rest: Bytes,
+    context: CallContext,
+}
+
+impl RawBytes {
+    pub(crate) fn new(reply: Reply) -> Self {
+        Self {
+            source: Source::Body(reply.body),
+            rest: Bytes::new(),
+            context: reply.context,
+        }
+    }
+
+    /// The next piece, never empty; `None` at the end. Cancel-safe: a dropped `next` loses nothing.
+    pub async fn next(&mut self) -> Option<Result<Bytes>> {
+        std::future::poll_fn(|cx| self.poll_piece(cx)).await
+    }
+
+    /// Reads all of it into memory; for small things.
+    ///
+    /// # Errors
+    ///
+    /// Whatever breaks the stream.
+    pub async fn collect(mut self) -> Result<Bytes> {
+        let mut all = BytesMut::new();
+        while let Some(piece) = self.next().await {
+            all.extend_from_slice(&piece?);
+        }
+        Ok(all.freeze())
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.rest))));
+        }
+        let piece = ready!(self.source.poll_next(cx));
+        Poll::Ready(piece.map(|piece| piece.map_err(|cause| self.context.error(cause))))
+    }
+}
+
+impl Stream for RawBytes {
+    type Item = Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        self.get_mut().poll_piece(cx)
+    }
+}
+
+impl AsyncRead for RawBytes {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.rest.is_empty() {
+            match ready!(self.poll_piece(cx)) {
+                Some(Ok(piece)) => self.rest = piece,
+                Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+        let n = buf.remaining().min(self.rest.len());
+        buf.put_slice(&self.rest[..n]);
+        self.rest.advance(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl fmt::Debug for RawBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawBytes")
+            .field("of", &self.context)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+//! Where a stream's bytes come from: the body of a reply, or a connection taken over.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, ReadBuf, ReadHalf};
+
+use crate::connect::BoxStream;
+use crate::error::Cause;
+use crate::wire::reply::ReplyBody;
+use crate::wire::timer::Timer;
+
+/// How much is read from a connection at a time.
+const READ: usize = 64 * 1024;
+
+/// Bytes piece by piece, as the other end sends them.
+pub(crate) enum Source {
+    Body(ReplyBody),
+    Connection(Box<Connection>),
+    /// Read to its end, or broken.
+    Done,
+}
+
+/// The read half of a connection that has been taken over.
+pub(crate) struct Connection {
+    half: ReadHalf<BoxStream>,
+    /// What came together with the head of the reply; it precedes all else.
+    first: Bytes,
+    room: BytesMut,
+    idle: Timer,
+    total: Timer,
+}
+
+impl Source {
+    pub(crate) fn connection(half: ReadHalf<BoxStream>, first: Bytes, idle: Timer, total: Timer) -> Self {
+        Self::Connection(Box::new(Connection {
+            half,
+            first,
+            room: BytesMut::new(),
+            idle,
+            total,
+        }))
+    }
+
+    /// The next piece, never empty; `None` at the end, and from then on.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cause>>> {
+        let piece = match self {
+            Self::Body(body) => ready!(body.poll_next(cx)),
+            Self::Connection(connection) => ready!(connection.poll_next(cx)),
+            Self::Done => None,
+        };
+        if !matches!(piece, Some(Ok(_))) {
+            *self = Self::Done;
+        }
+        Poll::Ready(piece)
+    }
+}
+
+impl Connection {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cause>>> {
+        if !self.first.is_empty() {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
+        }
+        if self.room.is_empty() {
+            // Takes the old buffer back when all its pieces have been dropped.
+            self.room.reserve(READ);
+            self.room.resize(READ, 0);
+        }
+        let mut buf = ReadBuf::new(&mut self.room);
+        match Pin::new(&mut self.half).poll_read(cx, &mut buf) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(Cause::Io(error)))),
+            Poll::Pending => {
+                return match (self.idle.poll(cx), self.total.poll(cx)) {
+                    (Poll::Ready(cause), _) | (_, Poll::Ready(cause)) => Poll::Ready(Some(Err(cause))),
+                    _ => Poll::Pending,
+                };
+            }
+        }
+        let read = buf.filled().len();
+        if read == 0 {
+            return Poll::Ready(None);
+        }
+        self.idle.restart();
+        Poll::Ready(Some(Ok(self.room.split_to(read).freeze())))
+    }
+}
