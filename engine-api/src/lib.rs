@@ -1,25 +1,3 @@
 //! A typed client for the Docker Engine HTTP API, written by hand.
 
-mod client;
-pub mod connect;
-pub mod error;
-mod limits;
-pub mod system;
-mod version;
-mod wire;
-
-pub use bytes::Bytes;
-pub use client::Docker;
-pub use error::{Error, ErrorKind, Result};
-pub use limits::Limits;
-pub use version::Version;
-pub use wire::json::from_json;
-
-pub use wire::operation::OperationFacts;
-pub use wire::raw_call::{RawCall, RawReply};
-pub use wire::stream::{Chunk, Hijacked, Input, Item, JsonLines, Output, RawBytes};
-
-/// Every operation that this crate declares, in the order of the resources.
-pub fn operations() -> impl Iterator<Item = &'static OperationFacts> {
-    system::OPERATIONS.iter().copied()
-}
+pub mod common;
