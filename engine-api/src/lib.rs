@@ -4,6 +4,7 @@ pub mod common;
 pub mod connect;
 pub mod containers;
 pub mod error;
+pub mod exec;
 mod version;
 mod wire;
 
