@@ -50,11 +50,6 @@ impl Query {
             .fold(self, |query, value| query.push(key, value.as_ref()))
     }
 
-    /// Sends the number, zero too.
-    pub(crate) fn number(self, key: &str, value: i64) -> Self {
-        self.set(key, value)
-    }
-
     /// Sends the value, whatever it is.
     pub(crate) fn set(self, key: &str, value: impl Display) -> Self {
         self.push(key, &value.to_string())
@@ -124,7 +119,7 @@ mod tests {
             .text("path", "/a b&c=d/é~-._")
             .maybe("limit", Some(0))
             .maybe("t", None::<i64>)
-            .number("h", -1)
+            .set("h", -1)
             .set("stream", false)
             .each("names", ["a", "b,c"]);
         assert_eq!(
