@@ -1,5 +1,6 @@
 //! A typed client for the Docker Engine HTTP API, written by hand.
 
+pub mod archive;
 mod client;
 pub mod common;
 pub mod connect;
