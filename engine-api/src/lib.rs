@@ -1,8 +1,12 @@
 //! A typed client for the Docker Engine HTTP API, written by hand.
 
+pub mod archive;
 mod client;
+pub mod common;
 pub mod connect;
+pub mod containers;
 pub mod error;
+pub mod exec;
 mod limits;
 pub mod system;
 mod version;
@@ -13,13 +17,15 @@ pub use client::Docker;
 pub use error::{Error, ErrorKind, Result};
 pub use limits::Limits;
 pub use version::Version;
+pub use wire::body::Upload;
 pub use wire::json::from_json;
-
 pub use wire::operation::OperationFacts;
 pub use wire::raw_call::{RawCall, RawReply};
 pub use wire::stream::{Chunk, Hijacked, Input, Item, JsonLines, Output, RawBytes};
 
 /// Every operation that this crate declares, in the order of the resources.
 pub fn operations() -> impl Iterator<Item = &'static OperationFacts> {
-    system::OPERATIONS.iter().copied()
+    containers::operations()
+        .chain(exec::OPERATIONS)
+        .chain(system::OPERATIONS)
 }

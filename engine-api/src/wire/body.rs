@@ -9,8 +9,24 @@ use bytes::Bytes;
 use futures_core::Stream;
 use hyper::body::{Frame, SizeHint};
 
-/// The pieces of an upload.
-pub(crate) type Upload = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+/// Data to send that is more than a value: an archive, a context.
+///
+/// Made from bytes in memory, or from a stream of pieces, which is never held whole.
+#[derive(Debug)]
+pub struct Upload(pub(crate) Body);
+
+impl Upload {
+    /// Sends the pieces as they come; an error among them ends the upload with that error.
+    pub fn stream(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
+        Self(Body::Upload(Box::pin(pieces)))
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Upload {
+    fn from(bytes: T) -> Self {
+        Self(Body::Full(bytes.into()))
+    }
+}
 
 /// Marks an error as coming from the data that the caller hands in, not from the connection.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +38,7 @@ pub(crate) struct UploadFailed(pub(crate) io::Error);
 pub(crate) enum Body {
     Empty,
     Full(Bytes),
-    Upload(Upload),
+    Upload(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>),
 }
 
 impl Body {

@@ -29,6 +29,8 @@ pub(crate) struct Call<'a, R: 'static> {
     body: Body,
     limits: Limits,
     versioned: bool,
+    /// What errors say the call was on, where that is not in the path.
+    about: Option<&'a str>,
     /// What cannot be sent; found while filling in, said by `send`.
     wrong: Option<Error>,
     /// Something asked for that only a later version has.
@@ -53,6 +55,7 @@ impl<'a, R: Shape> Call<'a, R> {
             body: Body::Empty,
             limits,
             versioned: true,
+            about: None,
             wrong: None,
             newest: None,
         }
@@ -61,6 +64,12 @@ impl<'a, R: Shape> Call<'a, R> {
     /// Fills the path's next placeholder.
     pub(crate) fn at(mut self, name: &'a str) -> Self {
         self.names.push(name);
+        self
+    }
+
+    /// Says what the call is on, where no placeholder does.
+    pub(crate) fn about(mut self, what: &'a str) -> Self {
+        self.about = Some(what);
         self
     }
 
@@ -106,6 +115,12 @@ impl<'a, R: Shape> Call<'a, R> {
             self.newest = Some((what, since));
         }
         self
+    }
+
+    /// As [`Call::needs`], for several.
+    pub(crate) fn needs_all(self, all: impl IntoIterator<Item = (bool, &'static str, Version)>) -> Self {
+        all.into_iter()
+            .fold(self, |call, (asked, what, since)| call.needs(asked, what, since))
     }
 
     /// Gives the engine this much longer to answer.

@@ -70,6 +70,12 @@ impl<R: super::decode::Shape> Operation<R> {
         }
     }
 
+    /// The version that brought it, where that is not the oldest.
+    pub(crate) const fn since(mut self, version: Version) -> Self {
+        self.facts.since = version;
+        self
+    }
+
     pub(crate) const fn success(mut self, codes: &'static [u16]) -> Self {
         self.facts.success = codes;
         self

@@ -1,21 +1,18 @@
-//! Query strings and filters.
+//! Query strings and filters: names written out by the caller, values escaped here.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
-/// All but the characters that RFC 3986 calls unreserved.
+/// Everything but the characters that RFC 3986 calls unreserved.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// The query of a request, escaped as it is built.
-///
-/// An absent key and an empty one differ for some parameters (wire fact 6), so each method says when
-/// it writes its key.
+/// A query string in the making, in the order in which the parameters were added.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Query(String);
 
@@ -24,96 +21,88 @@ impl Query {
         Self::default()
     }
 
-    /// Always writes the key.
-    pub(crate) fn set(mut self, key: &str, value: impl Display) -> Self {
-        self.push(key, &value.to_string());
-        self
+    /// Sends `key=true`, or nothing: for what is off unless said.
+    pub(crate) fn flag(self, key: &str, on: bool) -> Self {
+        if on { self.set(key, true) } else { self }
     }
 
-    /// Writes `key=true` when it is true.
-    pub(crate) fn flag(mut self, key: &str, value: bool) -> Self {
-        if value {
-            self.push(key, "true");
+    /// Sends the value when there is one, be it empty, zero or false.
+    pub(crate) fn maybe<T: ToString>(self, key: &str, value: Option<T>) -> Self {
+        match value {
+            Some(value) => self.push(key, &value.to_string()),
+            None => self,
         }
-        self
     }
 
-    /// Writes the key when there is a value.
-    pub(crate) fn maybe(mut self, key: &str, value: Option<impl ToString>) -> Self {
-        if let Some(value) = value {
-            self.push(key, &value.to_string());
+    /// Sends the text unless it is empty.
+    pub(crate) fn text(self, key: &str, value: &str) -> Self {
+        if value.is_empty() {
+            self
+        } else {
+            self.push(key, value)
         }
-        self
     }
 
-    /// Writes the key when the text is not empty.
-    pub(crate) fn text(mut self, key: &str, value: &str) -> Self {
-        if !value.is_empty() {
-            self.push(key, value);
+    /// Sends the key once for each value: engines read no lists with commas here.
+    pub(crate) fn each<T: AsRef<str>>(self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
+        values
+            .into_iter()
+            .fold(self, |query, value| query.push(key, value.as_ref()))
+    }
+
+    /// Sends the value, whatever it is.
+    pub(crate) fn set(self, key: &str, value: impl Display) -> Self {
+        self.push(key, &value.to_string())
+    }
+
+    /// Sends `filters={"label":["a=b"]}` unless no filter is set.
+    pub(crate) fn filters(self, filters: &Filters) -> Self {
+        if filters.0.is_empty() {
+            return self;
         }
-        self
+        self.push("filters", &format!("{{{}}}", filters.0))
     }
 
-    /// Always writes the key.
-    pub(crate) fn number(self, key: &str, value: i64) -> Self {
-        self.set(key, value)
-    }
-
-    /// Writes the key once for each value: engines take no comma lists (wire fact 3).
-    pub(crate) fn each(mut self, key: &str, values: impl IntoIterator<Item: AsRef<str>>) -> Self {
-        for value in values {
-            self.push(key, value.as_ref());
-        }
-        self
-    }
-
-    /// Writes `filters` unless there is none.
-    pub(crate) fn filters(mut self, filters: &Filters) -> Self {
-        if let Some(json) = filters.to_json() {
-            self.push("filters", &json);
-        }
-        self
-    }
-
-    /// The query without its question mark; empty for none.
+    /// The parameters without a leading `?`; empty when there are none.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    fn push(&mut self, key: &str, value: &str) {
+    fn push(mut self, key: &str, value: &str) -> Self {
         if !self.0.is_empty() {
             self.0.push('&');
         }
         self.0.push_str(key);
         self.0.push('=');
         self.0.extend(utf8_percent_encode(value, VALUE));
+        self
     }
 }
 
-/// What a list is narrowed to, as engines read it: `{"label":["a=b"],"status":["running"]}`.
+/// Filters in the making: the inside of a JSON object from keys to lists of texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Filters(BTreeMap<&'static str, Vec<String>>);
+pub(crate) struct Filters(String);
 
 impl Filters {
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// Adds the values of a key; nothing for no values.
-    pub(crate) fn with(mut self, key: &'static str, values: impl IntoIterator<Item: AsRef<str>>) -> Self {
-        let mut values = values
-            .into_iter()
-            .map(|value| value.as_ref().to_owned())
-            .peekable();
-        if values.peek().is_some() {
-            self.0.entry(key).or_default().extend(values);
+    /// Adds a key with its values, unless there are none. Each key may be added once.
+    pub(crate) fn with<T: AsRef<str>>(mut self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_none() {
+            return self;
         }
+        let comma = if self.0.is_empty() { "" } else { "," };
+        self.0.push_str(&format!("{comma}{}:[", Value::from(key)));
+        for (n, value) in values.enumerate() {
+            let comma = if n == 0 { "" } else { "," };
+            self.0
+                .push_str(&format!("{comma}{}", Value::from(value.as_ref())));
+        }
+        self.0.push(']');
         self
-    }
-
-    fn to_json(&self) -> Option<String> {
-        // A map of texts always serialises.
-        (!self.0.is_empty()).then(|| serde_json::to_string(&self.0).unwrap_or_default())
     }
 }
 
@@ -122,25 +111,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_escaped_and_lists_repeat_their_key() {
+    fn values_are_escaped_and_empty_ones_left_out() {
         let query = Query::new()
-            .set("t", 5)
-            .each("names", ["a b", "c&d"])
             .flag("all", true)
-            .flag("size", false);
-        assert_eq!(query.as_str(), "t=5&names=a%20b&names=c%26d&all=true");
+            .flag("size", false)
+            .text("name", "")
+            .text("path", "/a b&c=d/é~-._")
+            .maybe("limit", Some(0))
+            .maybe("t", None::<i64>)
+            .set("h", -1)
+            .set("stream", false)
+            .each("names", ["a", "b,c"]);
         assert_eq!(
-            Query::new().text("tag", "").maybe("limit", None::<u64>).as_str(),
-            ""
+            query.as_str(),
+            "all=true&path=%2Fa%20b%26c%3Dd%2F%C3%A9~-._&limit=0&h=-1&stream=false&names=a&names=b%2Cc"
         );
+        assert_eq!(Query::new().as_str(), "");
     }
 
     #[test]
-    fn filters_are_json_lists_and_left_out_when_empty() {
-        let filters = Filters::new().with("label", ["a=b", "c"]).with("status", [""; 0]);
+    fn filters_are_one_json_object() {
+        let none: [&str; 0] = [];
+        let filters = Filters::new()
+            .with("label", ["a=\"b\"", "c"])
+            .with("name", none)
+            .with("label!", ["d"]);
+        assert_eq!(filters.0, r#""label":["a=\"b\"","c"],"label!":["d"]"#);
         assert_eq!(
-            Query::new().filters(&filters).as_str(),
-            "filters=%7B%22label%22%3A%5B%22a%3Db%22%2C%22c%22%5D%7D"
+            Query::new().filters(&Filters::new().with("id", ["7"])).as_str(),
+            "filters=%7B%22id%22%3A%5B%227%22%5D%7D"
         );
         assert_eq!(Query::new().filters(&Filters::new()).as_str(), "");
     }

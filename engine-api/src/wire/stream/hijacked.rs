@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncWrite, AsyncWriteExt, WriteHalf};
 
-use super::output::{Announced, Output, announced};
+use super::output::{Output, announced};
 use super::source::Source;
 use crate::connect::BoxStream;
 use crate::error::{Cause, Result};
@@ -23,7 +23,6 @@ pub struct Hijacked {
     pub input: Input,
     /// What it writes.
     pub output: Output,
-    pub(crate) announced: Announced,
 }
 
 impl Hijacked {
@@ -45,8 +44,7 @@ impl Hijacked {
         };
         Ok(Self {
             input,
-            output: Output::new(source, context),
-            announced,
+            output: Output::new(source, announced, context),
         })
     }
 

@@ -10,5 +10,6 @@ mod source;
 pub use framing::Chunk;
 pub use hijacked::{Hijacked, Input};
 pub use json_lines::{Item, JsonLines};
+pub(crate) use output::Announced;
 pub use output::Output;
 pub use raw::RawBytes;

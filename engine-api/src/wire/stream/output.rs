@@ -33,6 +33,7 @@ use crate::wire::reply::{CallContext, Reply};
 pub struct Output {
     source: Source,
     framing: Framing,
+    announced: Announced,
     context: CallContext,
 }
 
@@ -64,14 +65,21 @@ pub(crate) fn announced(content_type: Option<&str>) -> Announced {
 
 impl Output {
     pub(crate) fn from_reply(reply: Reply) -> Self {
-        Self::new(Source::Body(reply.body), reply.context)
+        let announced = announced(reply.header("content-type"));
+        Self::new(Source::Body(reply.body), announced, reply.context)
+    }
+
+    /// What the head of the reply said of the framing.
+    pub(crate) fn announced(&self) -> Announced {
+        self.announced
     }
 
     /// Output in frames, until [`Output::terminal`] says otherwise.
-    pub(crate) fn new(source: Source, context: CallContext) -> Self {
+    pub(crate) fn new(source: Source, announced: Announced, context: CallContext) -> Self {
         Self {
             source,
             framing: Framing::Frames(Box::default()),
+            announced,
             context,
         }
     }
@@ -107,7 +115,7 @@ impl Output {
         Ok((out.freeze(), err.freeze()))
     }
 
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
         loop {
             if let Framing::Frames(frames) = &mut self.framing {
                 if let Some(item) = frames.next() {

@@ -1,0 +1,145 @@
+//! Files of a container: what an archive call says of a path, and how files are put there.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::wire::json::decode;
+use crate::wire::query::Query;
+
+/// What a path in a container is. Comes in the header `X-Docker-Container-Path-Stat`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct PathStat {
+    /// The last part of the path.
+    pub name: String,
+    /// The size in bytes.
+    pub size: i64,
+    /// Type and permissions as Go's `os.FileMode` has them, which is not the `st_mode` of Unix.
+    pub mode: u32,
+    /// When it was last modified, in RFC 3339.
+    pub mtime: String,
+    /// What a symbolic link leads to, inside the container; empty for anything else.
+    pub link_target: String,
+}
+
+// The bits of Go's os.FileMode.
+const DIR: u32 = 1 << 31;
+const SYMLINK: u32 = 1 << 27;
+const DEVICE: u32 = 1 << 26;
+const NAMED_PIPE: u32 = 1 << 25;
+const SOCKET: u32 = 1 << 24;
+const SETUID: u32 = 1 << 23;
+const SETGID: u32 = 1 << 22;
+const STICKY: u32 = 1 << 20;
+const IRREGULAR: u32 = 1 << 19;
+
+impl PathStat {
+    /// Whether it is a folder.
+    pub fn is_dir(&self) -> bool {
+        self.mode & DIR != 0
+    }
+
+    /// Whether it is a symbolic link.
+    pub fn is_symlink(&self) -> bool {
+        self.mode & SYMLINK != 0
+    }
+
+    /// Whether it is a plain file.
+    pub fn is_file(&self) -> bool {
+        self.mode & (DIR | SYMLINK | DEVICE | NAMED_PIPE | SOCKET | IRREGULAR) == 0
+    }
+
+    /// The permissions as Unix has them, `0o4755` for a program that runs as its owner.
+    pub fn permissions(&self) -> u32 {
+        let special = [(SETUID, 0o4000), (SETGID, 0o2000), (STICKY, 0o1000)];
+        special
+            .iter()
+            .filter(|(go, _)| self.mode & go != 0)
+            .fold(self.mode & 0o777, |mode, (_, unix)| mode | unix)
+    }
+
+    /// Reads the header's value: JSON in the standard base64 alphabet.
+    pub(crate) fn from_header(value: &[u8]) -> Result<Self> {
+        let wrong = |why: String| Error::protocol(format!("the header X-Docker-Container-Path-Stat {why}"));
+        let json = STANDARD
+            .decode(value)
+            .map_err(|error| wrong(format!("is not base64: {error}")))?;
+        decode(&json).map_err(|error| wrong(format!("does not describe a file: {error}")))
+    }
+}
+
+/// How files are put into a container. Query of `PutContainerArchive`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PutArchive {
+    /// Whether it is an error if a folder would be replaced by something else, or the reverse.
+    pub no_overwrite_dir_non_dir: bool,
+    /// Whether files keep the owners that the archive names.
+    pub copy_uid_gid: bool,
+}
+
+impl PutArchive {
+    pub(crate) fn query(&self, path: &str) -> Query {
+        Query::new()
+            .set("path", path)
+            .flag("noOverwriteDirNonDir", self.no_overwrite_dir_non_dir)
+            .flag("copyUIDGID", self.copy_uid_gid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(json: &str) -> String {
+        STANDARD.encode(json)
+    }
+
+    #[test]
+    fn the_header_says_what_a_path_is() {
+        let link = header(
+            r#"{"name":"tmp","size":9,"mode":134218239,"mtime":"2024-01-02T03:04:05Z","linkTarget":"/x"}"#,
+        );
+        let stat = PathStat::from_header(link.as_bytes()).unwrap();
+        assert!(stat.is_symlink() && !stat.is_dir() && !stat.is_file());
+        assert_eq!((stat.permissions(), stat.link_target.as_str()), (0o777, "/x"));
+    }
+
+    #[test]
+    fn modes_are_those_of_go() {
+        let stat = |mode| PathStat {
+            mode,
+            ..Default::default()
+        };
+        assert!(stat(2_148_532_735).is_dir()); // /tmp as an engine sends it
+        assert_eq!(stat(2_148_532_735).permissions(), 0o1777);
+        assert!(stat(SETUID | 0o755).is_file());
+        assert_eq!(stat(SETUID | 0o755).permissions(), 0o4755);
+        assert!(!stat(DEVICE).is_file());
+    }
+
+    #[test]
+    fn a_broken_header_is_an_error_not_a_panic() {
+        for value in ["", "%%%", "bm90IGpzb24=", "WzFd", "_-_-"] {
+            let error = PathStat::from_header(value.as_bytes()).unwrap_err();
+            assert!(
+                error.to_string().contains("X-Docker-Container-Path-Stat"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn parameters_have_the_names_of_the_wire() {
+        let put = PutArchive {
+            no_overwrite_dir_non_dir: true,
+            copy_uid_gid: true,
+        };
+        assert_eq!(
+            put.query("/a b").as_str(),
+            "path=%2Fa%20b&noOverwriteDirNonDir=true&copyUIDGID=true"
+        );
+    }
+}

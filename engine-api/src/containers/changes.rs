@@ -1,0 +1,69 @@
+//! What differs between a container's file system and its image.
+
+use serde::{Deserialize, Serialize};
+
+/// A file or folder that differs from the image. Definition `FilesystemChange`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct Change {
+    /// The path inside the container.
+    pub path: String,
+    /// What happened to it.
+    pub kind: ChangeKind,
+}
+
+/// What happened to a file or folder. Definition `ChangeType`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub enum ChangeKind {
+    /// It, or something in it, was modified.
+    #[default]
+    Modified,
+    /// It was added.
+    Added,
+    /// It was deleted.
+    Deleted,
+    /// A number this crate does not know.
+    Other(u64),
+}
+
+impl From<u64> for ChangeKind {
+    fn from(number: u64) -> Self {
+        match number {
+            0 => Self::Modified,
+            1 => Self::Added,
+            2 => Self::Deleted,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl From<ChangeKind> for u64 {
+    fn from(kind: ChangeKind) -> Self {
+        match kind {
+            ChangeKind::Modified => 0,
+            ChangeKind::Added => 1,
+            ChangeKind::Deleted => 2,
+            ChangeKind::Other(number) => number,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::decode;
+
+    #[test]
+    fn a_body_may_be_null_and_unknown_kinds_survive() {
+        assert_eq!(decode::<Vec<Change>>(b"null").unwrap(), []);
+        let text = r#"[{"Path":"/a","Kind":0},{"Path":"/b","Kind":2},{"Path":"/c","Kind":9}]"#;
+        let changes: Vec<Change> = decode(text.as_bytes()).unwrap();
+        assert_eq!(
+            changes.iter().map(|c| c.kind).collect::<Vec<_>>(),
+            [ChangeKind::Modified, ChangeKind::Deleted, ChangeKind::Other(9)]
+        );
+        assert_eq!(serde_json::to_string(&changes).unwrap(), text);
+    }
+}

@@ -1,0 +1,179 @@
+//! Making a container.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ContainerConfig, HealthConfig, HostConfig, NetworkingConfig};
+use crate::common::EnvList;
+use crate::wire::query::Query;
+
+/// A container to make: the fields of [`ContainerConfig`], and where and how it runs.
+///
+/// Only `image` is needed.
+///
+/// ```
+/// # use engine_api::containers::{CreateContainer, HostConfig};
+/// let web = CreateContainer {
+///     name: Some("web".into()),
+///     image: "nginx:alpine".into(),
+///     env: ["MODE=test"].into(),
+///     host_config: HostConfig { auto_remove: true, ..Default::default() },
+///     ..Default::default()
+/// };
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct CreateContainer {
+    /// The container's name; `None` lets the engine choose one.
+    #[serde(skip)]
+    pub name: Option<String>,
+    /// Which of an image's platforms to take, as `os[/arch[/variant]]`; `None` is the host's.
+    #[serde(skip)]
+    pub platform: Option<String>,
+    /// The host name inside the container.
+    pub hostname: String,
+    /// The domain name inside the container.
+    pub domainname: String,
+    /// The user to run as: `user`, `user:group`, or numbers; empty is the image's.
+    pub user: String,
+    /// Whether the container's start attaches to its input.
+    pub attach_stdin: bool,
+    /// Whether the container's start attaches to its output.
+    pub attach_stdout: bool,
+    /// Whether the container's start attaches to its error output.
+    pub attach_stderr: bool,
+    /// The ports the program listens on, as `80/tcp`; exposing publishes nothing.
+    #[serde(with = "crate::wire::json::set")]
+    pub exposed_ports: BTreeSet<String>,
+    /// Whether the process gets a terminal; its output is then one stream, without frames.
+    pub tty: bool,
+    /// Whether the process's input is kept open, so that an attached client can write to it.
+    pub open_stdin: bool,
+    /// Whether the input closes when the first attached client leaves.
+    pub stdin_once: bool,
+    /// The environment, `NAME=value` each; `NAME` alone removes a variable of the image.
+    pub env: EnvList,
+    /// The command, or the arguments of the entry point; empty is the image's.
+    pub cmd: Vec<String>,
+    /// The health check; `None` is the image's.
+    pub healthcheck: Option<HealthConfig>,
+    /// Whether the command is one escaped command line (Windows).
+    pub args_escaped: bool,
+    /// The image, as it was named when the container was made.
+    pub image: String,
+    /// Folders in the container that each get an anonymous volume.
+    #[serde(with = "crate::wire::json::set")]
+    pub volumes: BTreeSet<String>,
+    /// The folder the command starts in.
+    pub working_dir: String,
+    /// The entry point; `None` is the image's, `Some` of an empty list is none at all.
+    pub entrypoint: Option<Vec<String>>,
+    /// Whether the container has no network at all.
+    pub network_disabled: bool,
+    /// The container's one hardware address. Until API 1.51; from 1.44 on see
+    /// [`EndpointSettings::mac_address`](super::EndpointSettings::mac_address).
+    pub mac_address: String,
+    /// Build instructions that run when the image is built upon.
+    pub on_build: Vec<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// The signal that asks the process to stop, by name or number; empty is `SIGTERM`.
+    pub stop_signal: String,
+    /// Seconds between that signal and a kill; `None` is the engine's default, -1 waits for ever.
+    pub stop_timeout: Option<i64>,
+    /// The shell for commands that were given as one text.
+    pub shell: Vec<String>,
+    /// How the container sits on its host.
+    pub host_config: HostConfig,
+    /// Which networks it joins, and how.
+    pub networking_config: NetworkingConfig,
+}
+
+impl CreateContainer {
+    pub(crate) fn query(&self) -> Query {
+        Query::new()
+            .text("name", self.name.as_deref().unwrap_or_default())
+            .text("platform", self.platform.as_deref().unwrap_or_default())
+    }
+}
+
+impl From<ContainerConfig> for CreateContainer {
+    fn from(config: ContainerConfig) -> Self {
+        Self {
+            hostname: config.hostname,
+            domainname: config.domainname,
+            user: config.user,
+            attach_stdin: config.attach_stdin,
+            attach_stdout: config.attach_stdout,
+            attach_stderr: config.attach_stderr,
+            exposed_ports: config.exposed_ports,
+            tty: config.tty,
+            open_stdin: config.open_stdin,
+            stdin_once: config.stdin_once,
+            env: config.env,
+            cmd: config.cmd,
+            healthcheck: config.healthcheck,
+            args_escaped: config.args_escaped,
+            image: config.image,
+            volumes: config.volumes,
+            working_dir: config.working_dir,
+            entrypoint: config.entrypoint,
+            network_disabled: config.network_disabled,
+            mac_address: config.mac_address,
+            on_build: config.on_build,
+            labels: config.labels,
+            stop_signal: config.stop_signal,
+            stop_timeout: config.stop_timeout,
+            shell: config.shell,
+            ..Self::default()
+        }
+    }
+}
+
+/// A container was made. Definition `ContainerCreateResponse`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct ContainerCreated {
+    /// The container's id.
+    #[serde(alias = "ID")]
+    pub id: String,
+    /// What the engine has to remark.
+    pub warnings: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::encode;
+
+    #[test]
+    fn name_and_platform_are_parameters_and_the_body_is_flat() {
+        let config = ContainerConfig {
+            image: "busybox".into(),
+            ..Default::default()
+        };
+        let create = CreateContainer {
+            name: Some("web".into()),
+            platform: Some("linux/arm64".into()),
+            host_config: HostConfig {
+                init: Some(false),
+                ..Default::default()
+            },
+            networking_config: NetworkingConfig {
+                endpoints_config: BTreeMap::from([("net".to_owned(), Default::default())]),
+            },
+            ..config.into()
+        };
+        assert_eq!(create.query().as_str(), "name=web&platform=linux%2Farm64");
+        assert_eq!(
+            String::from_utf8(encode(&create).unwrap()).unwrap(),
+            concat!(
+                r#"{"Image":"busybox","HostConfig":{"Init":false},"#,
+                r#""NetworkingConfig":{"EndpointsConfig":{"net":{}}}}"#
+            )
+        );
+        assert_eq!(encode(&CreateContainer::default()).unwrap(), b"{}");
+    }
+}

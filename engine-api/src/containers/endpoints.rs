@@ -1,0 +1,75 @@
+//! A container's place in a network.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Which networks a new container joins. Definition `NetworkingConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct NetworkingConfig {
+    /// From a network's name or id to how the container joins it. One network before API 1.44.
+    pub endpoints_config: BTreeMap<String, EndpointSettings>,
+}
+
+/// How a container is part of a network. Definition `EndpointSettings`.
+///
+/// The first fields can be asked for; those from `network_id` on are the engine's answer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct EndpointSettings {
+    /// The addresses that were asked for.
+    #[serde(rename = "IPAMConfig")]
+    pub ipam_config: Option<EndpointIpamConfig>,
+    /// Links to other containers in this network: `name:alias`.
+    pub links: Vec<String>,
+    /// The hardware address; empty when the container does not run. Can be asked for since API 1.44.
+    pub mac_address: String,
+    /// Further names of the container in this network.
+    pub aliases: Vec<String>,
+    /// Options that are handed to the network's driver.
+    pub driver_opts: BTreeMap<String, String>,
+    /// The network with the highest number gives the default gateway. Since API 1.48.
+    pub gw_priority: i64,
+    /// The network's id.
+    #[serde(rename = "NetworkID")]
+    pub network_id: String,
+    /// The id of this place in the network.
+    #[serde(rename = "EndpointID")]
+    pub endpoint_id: String,
+    /// The network's gateway.
+    pub gateway: String,
+    /// The container's IPv4 address.
+    #[serde(rename = "IPAddress")]
+    pub ip_address: String,
+    /// How many bits of that address name the network.
+    #[serde(rename = "IPPrefixLen")]
+    pub ip_prefix_len: i64,
+    /// The network's gateway for IPv6.
+    #[serde(rename = "IPv6Gateway")]
+    pub ipv6_gateway: String,
+    /// The container's IPv6 address.
+    #[serde(rename = "GlobalIPv6Address")]
+    pub global_ipv6_address: String,
+    /// How many bits of that address name the network.
+    #[serde(rename = "GlobalIPv6PrefixLen")]
+    pub global_ipv6_prefix_len: i64,
+    /// All names that other containers in this network can use. Since API 1.44.
+    #[serde(rename = "DNSNames")]
+    pub dns_names: Vec<String>,
+}
+
+/// Addresses to ask for in a network. Definition `EndpointIPAMConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EndpointIpamConfig {
+    /// The IPv4 address.
+    #[serde(rename = "IPv4Address")]
+    pub ipv4_address: String,
+    /// The IPv6 address.
+    #[serde(rename = "IPv6Address")]
+    pub ipv6_address: String,
+    /// Addresses that are valid on the link only.
+    #[serde(rename = "LinkLocalIPs")]
+    pub link_local_ips: Vec<String>,
+}

@@ -1,0 +1,78 @@
+//! What a container has written.
+
+use crate::common::Timestamp;
+use crate::wire::query::Query;
+
+/// Which output to read. Query of `ContainerLogs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadLogs {
+    /// Whether to go on with what is written from now on.
+    pub follow: bool,
+    /// Whether to read the output; on by default.
+    pub stdout: bool,
+    /// Whether to read the error output; on by default.
+    pub stderr: bool,
+    /// Only what was written since then.
+    pub since: Option<Timestamp>,
+    /// Only what was written before then.
+    pub until: Option<Timestamp>,
+    /// Whether each line begins with its time, in RFC 3339 with nine digits.
+    pub timestamps: bool,
+    /// Only so many lines from the end; `None` is all.
+    pub tail: Option<u64>,
+    /// Whether each line begins with the labels and variables the logging driver adds, as `k=v,…`.
+    pub details: bool,
+}
+
+impl Default for ReadLogs {
+    fn default() -> Self {
+        Self {
+            follow: false,
+            stdout: true, // engines refuse to read neither
+            stderr: true,
+            since: None,
+            until: None,
+            timestamps: false,
+            tail: None,
+            details: false,
+        }
+    }
+}
+
+impl ReadLogs {
+    pub(crate) fn query(&self) -> Query {
+        Query::new()
+            .flag("follow", self.follow)
+            .flag("stdout", self.stdout)
+            .flag("stderr", self.stderr)
+            .maybe("since", self.since)
+            .maybe("until", self.until)
+            .flag("timestamps", self.timestamps)
+            .maybe("tail", self.tail)
+            .flag("details", self.details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_streams_are_read_unless_said() {
+        assert_eq!(ReadLogs::default().query().as_str(), "stdout=true&stderr=true");
+        let logs = ReadLogs {
+            follow: true,
+            stdout: false,
+            since: Some(Timestamp::new(1_136_073_600, 1)),
+            until: Some(Timestamp::new(0, 0)),
+            tail: Some(0),
+            details: true,
+            timestamps: true,
+            ..Default::default()
+        };
+        assert_eq!(
+            logs.query().as_str(),
+            "follow=true&stderr=true&since=1136073600.000000001&until=0.000000000&timestamps=true&tail=0&details=true"
+        );
+    }
+}

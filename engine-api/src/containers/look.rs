@@ -1,0 +1,64 @@
+//! What containers there are, and what they are doing.
+
+use super::{
+    Change, Container, ContainerSummary, Containers, InspectContainer, ListContainers, Processes, ReadStats,
+    Stats, TopContainer, checks,
+};
+use crate::error::Result;
+use crate::wire::decode::{Json, Lines};
+use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::stream::{Item, JsonLines};
+
+static LIST: Operation<Json<Vec<ContainerSummary>>> = Operation::get("ContainerList", "/containers/json");
+static INSPECT: Operation<Json<Container>> = Operation::get("ContainerInspect", "/containers/{id}/json");
+static TOP: Operation<Json<Processes>> = Operation::get("ContainerTop", "/containers/{id}/top");
+static CHANGES: Operation<Json<Vec<Change>>> = Operation::get("ContainerChanges", "/containers/{id}/changes");
+static STATS: Operation<Lines<Stats>> = Operation::get("ContainerStats", "/containers/{id}/stats");
+
+pub(super) static OPERATIONS: [&OperationFacts; 5] = [
+    &LIST.facts,
+    &INSPECT.facts,
+    &TOP.facts,
+    &CHANGES.facts,
+    &STATS.facts,
+];
+
+impl Item for Stats {}
+
+impl Containers<'_> {
+    /// Lists containers; the running ones unless told otherwise.
+    pub async fn list(&self, options: ListContainers) -> Result<Vec<ContainerSummary>> {
+        self.docker.call(&LIST).query(options.query()).send().await
+    }
+
+    /// Tells all about a container.
+    pub async fn inspect(&self, id: &str, options: InspectContainer) -> Result<Container> {
+        self.docker
+            .call(&INSPECT)
+            .at(id)
+            .query(options.query())
+            .send()
+            .await
+    }
+
+    /// Lists the processes in a container, as `ps` shows them.
+    pub async fn top(&self, id: &str, options: TopContainer) -> Result<Processes> {
+        self.docker.call(&TOP).at(id).query(options.query()).send().await
+    }
+
+    /// Lists the files that differ from the image.
+    pub async fn changes(&self, id: &str) -> Result<Vec<Change>> {
+        self.docker.call(&CHANGES).at(id).send().await
+    }
+
+    /// Reads a container's use of resources, about once a second until dropped, or once.
+    pub async fn stats(&self, id: &str, options: ReadStats) -> Result<JsonLines<Stats>> {
+        self.docker
+            .call(&STATS)
+            .at(id)
+            .query(options.query())
+            .refuse(checks::stats(&options))
+            .send()
+            .await
+    }
+}

@@ -1,0 +1,57 @@
+//! Removing all containers that do not run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::query::{Filters, Query};
+
+/// Which of the containers that do not run to remove. Query of `ContainerPrune`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PruneContainers {
+    /// Only those made before: seconds since 1970, a date, or an age such as `1h30m`; empty is all.
+    pub until: String,
+    /// Only those with all of these labels: `key`, or `key=value`.
+    pub label: Vec<String>,
+    /// Only those without these labels: `key`, or `key=value`.
+    pub label_not: Vec<String>,
+}
+
+impl PruneContainers {
+    pub(crate) fn query(&self) -> Query {
+        let until = (!self.until.is_empty()).then_some(&self.until);
+        let filters = Filters::new()
+            .with("until", until)
+            .with("label", &self.label)
+            .with("label!", &self.label_not);
+        Query::new().filters(&filters)
+    }
+}
+
+/// What was removed. Reply of `ContainerPrune`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct ContainersPruned {
+    /// The ids of the containers.
+    pub containers_deleted: Vec<String>,
+    /// How many bytes became free.
+    pub space_reclaimed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_can_be_asked_for_and_excluded() {
+        let prune = PruneContainers {
+            until: "10m".into(),
+            label: vec!["a".into()],
+            label_not: vec!["b=1".into()],
+        };
+        assert_eq!(
+            prune.query().as_str(),
+            "filters=%7B%22until%22%3A%5B%2210m%22%5D%2C%22label%22%3A%5B%22a%22%5D%2C%22label%21%22%3A%5B%22b%3D1%22%5D%7D"
+        );
+        assert_eq!(PruneContainers::default().query().as_str(), "");
+    }
+}

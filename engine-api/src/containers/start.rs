@@ -1,0 +1,23 @@
+//! Starting a container.
+
+use crate::wire::query::Query;
+
+/// How to start a container. Query of `ContainerStart`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StartContainer {
+    /// The keys that detach a client, such as `ctrl-p,ctrl-q`; engines take them at attach instead.
+    pub detach_keys: String,
+    /// The checkpoint to go on from, on engines with experimental features.
+    pub checkpoint: String,
+    /// The folder on the host that the checkpoint is in; empty is the engine's own.
+    pub checkpoint_dir: String,
+}
+
+impl StartContainer {
+    pub(crate) fn query(&self) -> Query {
+        Query::new()
+            .text("detachKeys", &self.detach_keys)
+            .text("checkpoint", &self.checkpoint)
+            .text("checkpoint-dir", &self.checkpoint_dir)
+    }
+}

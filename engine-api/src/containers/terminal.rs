@@ -1,0 +1,47 @@
+//! The size of a terminal.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::query::Query;
+
+/// The size of a terminal in characters; in JSON an array `[height, width]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "[u32; 2]", into = "[u32; 2]")]
+pub struct TerminalSize {
+    /// Lines.
+    pub height: u32,
+    /// Columns.
+    pub width: u32,
+}
+
+impl TerminalSize {
+    pub(crate) fn query(self) -> Query {
+        Query::new().set("h", self.height).set("w", self.width)
+    }
+}
+
+impl From<[u32; 2]> for TerminalSize {
+    fn from([height, width]: [u32; 2]) -> Self {
+        Self { height, width }
+    }
+}
+
+impl From<TerminalSize> for [u32; 2] {
+    fn from(size: TerminalSize) -> Self {
+        [size.height, size.width]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::{decode, encode};
+
+    #[test]
+    fn height_comes_first_everywhere() {
+        let size: TerminalSize = decode(b"[24,80]").unwrap();
+        assert_eq!((size.height, size.width), (24, 80));
+        assert_eq!(encode(&size).unwrap(), b"[24,80]");
+        assert_eq!(size.query().as_str(), "h=24&w=80");
+    }
+}

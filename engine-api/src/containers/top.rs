@@ -1,0 +1,54 @@
+//! The processes in a container.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::query::Query;
+
+/// What to say of the processes. Query of `ContainerTop`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TopContainer {
+    /// Arguments of the host's `ps`, such as `aux`; empty is `-ef`.
+    pub ps_args: String,
+}
+
+impl TopContainer {
+    pub(crate) fn query(&self) -> Query {
+        Query::new().text("ps_args", &self.ps_args)
+    }
+}
+
+/// A table of processes. Definition `ContainerTopResponse`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct Processes {
+    /// The head of each column.
+    pub titles: Vec<String>,
+    /// One row for each process, one text for each column.
+    pub processes: Vec<Vec<String>>,
+}
+
+impl Processes {
+    /// The texts of one column, from the first process to the last; none when there is no such column.
+    pub fn column<'a>(&'a self, title: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let at = self.titles.iter().position(|t| t == title);
+        self.processes
+            .iter()
+            .filter_map(move |row| row.get(at?).map(String::as_str))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_found_by_its_title() {
+        let table = Processes {
+            titles: vec!["PID".into(), "CMD".into()],
+            processes: vec![vec!["1".into(), "sh".into()], vec!["7".into(), "ps".into()]],
+        };
+        assert_eq!(table.column("CMD").collect::<Vec<_>>(), ["sh", "ps"]);
+        assert_eq!(table.column("USER").count(), 0);
+    }
+}

@@ -1,0 +1,87 @@
+//! A command run to its end in one call.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{sleep, timeout};
+
+use super::{CreateExec, Execs, StartExec};
+use crate::containers::{Collected, Finished, Writing};
+use crate::error::Result;
+use crate::wire::stream::Hijacked;
+
+/// How long a silent stream is awaited before the engine is asked whether the command still runs.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// Longest pause between two questions.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+impl Execs<'_> {
+    /// Runs a command in a container to its end: create, start, write `input`, collect, exit code.
+    ///
+    /// The input is attached only when there is some. The exit code is read only once the engine says
+    /// that the command has ended; an engine that never closes the stream is noticed
+    /// ([`Finished::stream_closed`]).
+    pub async fn run(
+        &self,
+        container: &str,
+        mut exec: CreateExec,
+        input: impl Into<Bytes>,
+    ) -> Result<Finished> {
+        let input = input.into();
+        (exec.attach_stdin, exec.attach_stdout, exec.attach_stderr) = (!input.is_empty(), true, true);
+        let tty = exec.tty;
+        let id = self.create(container, exec).await?.id;
+        let hijacked = self
+            .start(
+                &id,
+                StartExec {
+                    tty,
+                    ..Default::default()
+                },
+            )
+            .await?;
+        let mut collected = Collected::default();
+        let closed = self.drain(&id, hijacked, &input, &mut collected).await?;
+        Ok(collected.finish(self.wait(&id).await?, closed))
+    }
+
+    /// Awaits the end of a command that has been started, and gives its exit code.
+    pub async fn wait(&self, id: &str) -> Result<i64> {
+        let mut pause = Duration::from_millis(2);
+        loop {
+            if let Some(code) = self.ended(id).await? {
+                return Ok(code);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// The exit code, if it has ended. `running: false` alone also means "not started yet".
+    async fn ended(&self, id: &str) -> Result<Option<i64>> {
+        let exec = self.inspect(id).await?;
+        Ok(exec.exit_code.filter(|_| !exec.running))
+    }
+
+    /// Collects output until the stream ends (`true`), or until the command has ended and the stream
+    /// stays silent (`false`).
+    async fn drain(&self, id: &str, hijacked: Hijacked, input: &[u8], into: &mut Collected) -> Result<bool> {
+        let Hijacked {
+            input: mut stdin,
+            mut output,
+            ..
+        } = hijacked;
+        let mut writing = Writing::new(&mut stdin, input);
+        let mut over = false;
+        loop {
+            match timeout(QUIET, writing.beside(&mut output)).await {
+                Ok(Some(chunk)) => into.add(&chunk?),
+                Ok(None) => return Ok(true),
+                // Once ended, one more quiet spell: output may still be on its way.
+                Err(_quiet) if over => return Ok(false),
+                Err(_quiet) => over = self.ended(id).await?.is_some(),
+            }
+        }
+    }
+}
