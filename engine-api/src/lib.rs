@@ -1,6 +1,7 @@
 //! A typed client for the Docker Engine HTTP API, written by hand.
 
 pub mod archive;
+pub mod auth;
 mod client;
 pub mod common;
 pub mod connect;
