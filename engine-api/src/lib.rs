@@ -9,8 +9,10 @@ pub mod containers;
 pub mod error;
 pub mod exec;
 mod limits;
+pub mod swarm;
 pub mod system;
 mod version;
+pub mod volumes;
 mod wire;
 
 pub use bytes::Bytes;
