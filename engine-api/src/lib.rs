@@ -8,6 +8,7 @@ pub mod connect;
 pub mod containers;
 pub mod error;
 pub mod exec;
+pub mod images;
 mod limits;
 pub mod swarm;
 pub mod system;
