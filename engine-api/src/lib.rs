@@ -1,15 +1,19 @@
 //! A typed client for the Docker Engine HTTP API, written by hand.
 
 pub mod archive;
+pub mod auth;
 mod client;
 pub mod common;
 pub mod connect;
 pub mod containers;
 pub mod error;
 pub mod exec;
+pub mod images;
 mod limits;
+pub mod swarm;
 pub mod system;
 mod version;
+pub mod volumes;
 mod wire;
 
 pub use bytes::Bytes;

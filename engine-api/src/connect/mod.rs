@@ -91,6 +91,31 @@ pub trait Connector: Debug + Send + Sync + 'static {
     }
 }
 
+/// Forwards to the connector inside a box or an `Arc`.
+macro_rules! forward {
+    ($($pointer:ty),+) => {$(
+        impl Connector for $pointer {
+            fn connect(&self) -> Connecting<'_> {
+                (**self).connect()
+            }
+            fn address(&self) -> String {
+                (**self).address()
+            }
+            fn base_path(&self) -> &str {
+                (**self).base_path()
+            }
+            fn host(&self) -> &str {
+                (**self).host()
+            }
+            fn reset_means_unread(&self) -> bool {
+                (**self).reset_means_unread()
+            }
+        }
+    )+};
+}
+
+forward!(Box<dyn Connector>, std::sync::Arc<dyn Connector>);
+
 /// Refuses to dial outside a Tokio runtime, where Tokio itself would panic.
 fn in_runtime() -> io::Result<()> {
     match tokio::runtime::Handle::try_current() {

@@ -1,8 +1,25 @@
 //! The engine itself: whether it answers, what it is, what happens in it.
 
+mod build_cache;
+mod df;
+mod events;
+mod info;
+mod info_parts;
+mod info_swarm;
 mod ping;
+mod version;
 
-pub use ping::Ping;
+pub use build_cache::{BuildCache, BuildCacheKind};
+pub use df::{DataUsage, DiskUsage, ObjectUsage, UsageType};
+pub use events::{Actor, Event, EventFilters, EventKind, EventScope, ListenEvents};
+pub use info::Info;
+pub use info_parts::{
+    AddressPool, CgroupDriver, CgroupVersion, Commit, ContainerdInfo, ContainerdNamespaces, DeviceInfo,
+    FirewallInfo, IndexInfo, NriInfo, PluginsInfo, RegistryServiceConfig, Runtime,
+};
+pub use info_swarm::{LocalNodeState, PeerNode, SwarmInfo};
+pub use ping::{Ping, SwarmStatus};
+pub use version::{Component, EnginePlatform, EngineVersion};
 
 use crate::client::Docker;
 use crate::error::Result;

@@ -1,19 +1,56 @@
-//! What a ping tells.
+//! What an engine says of itself in the headers of a ping.
 
-/// The headers of the answer to a ping; engines leave out what they do not know.
+use http::HeaderMap;
+
+use super::LocalNodeState;
+
+/// The answer to a ping. Every field may be empty: old engines and other programs say less.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ping {
-    /// The newest API version the engine speaks.
+    /// The newest API version the engine speaks: `1.51`.
     pub api_version: Option<String>,
+    /// The operating system of its containers: `linux`, `windows`.
+    pub os_type: String,
+    /// Whether experimental features are on.
+    pub experimental: bool,
+    /// The builder the engine recommends: `1` is the classic one, `2` is BuildKit.
+    pub builder_version: String,
+    /// The engine's part in a swarm; `None` when not said, as before API 1.42.
+    pub swarm: Option<SwarmStatus>,
+    /// The program and its version: `Docker/28.5.2 (linux)`, `Libpod/5.8.0 (linux)`.
+    pub server: String,
     podman: bool,
 }
 
+/// An engine's part in a swarm, in short.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SwarmStatus {
+    /// Whether the engine is in a swarm.
+    pub state: LocalNodeState,
+    /// Whether it is a manager that can change the swarm.
+    pub control_available: bool,
+}
+
 impl Ping {
-    pub(crate) fn from_headers(headers: &http::HeaderMap) -> Self {
-        let text = |name: &str| headers.get(name)?.to_str().ok().map(str::to_owned);
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
+        let text = |name: &str| -> &str {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+                .trim()
+        };
         Self {
-            api_version: text("api-version"),
+            api_version: Some(text("api-version"))
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned),
+            os_type: text("ostype").to_owned(),
+            experimental: text("docker-experimental").eq_ignore_ascii_case("true"),
+            builder_version: text("builder-version").to_owned(),
+            swarm: SwarmStatus::read(text("swarm")),
+            server: text("server").to_owned(),
             podman: headers.contains_key("libpod-api-version"),
         }
     }
@@ -21,5 +58,55 @@ impl Ping {
     /// Whether the engine is Podman.
     pub fn is_podman(&self) -> bool {
         self.podman
+    }
+}
+
+impl SwarmStatus {
+    /// Reads `inactive`, `active/manager`, `active/worker`.
+    fn read(text: &str) -> Option<Self> {
+        let (state, role) = text.split_once('/').unwrap_or((text, ""));
+        (!state.is_empty()).then(|| Self {
+            state: LocalNodeState::from(state),
+            control_available: role == "manager",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn no_header_is_needed() {
+        assert_eq!(Ping::from_headers(&HeaderMap::new()), Ping::default());
+        let mut headers = HeaderMap::new();
+        headers.insert("server", HeaderValue::from_bytes(b"\xff").unwrap());
+        headers.insert("swarm", HeaderValue::from_static(""));
+        assert_eq!(Ping::from_headers(&headers), Ping::default());
+    }
+
+    #[test]
+    fn a_swarm_manager_says_so() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("api-version", "1.51"),
+            ("ostype", "linux"),
+            ("docker-experimental", "true"),
+            ("builder-version", "2"),
+            ("swarm", "active/manager"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let ping = Ping::from_headers(&headers);
+        let swarm = ping.swarm.unwrap();
+        assert_eq!(
+            (swarm.state, swarm.control_available),
+            (LocalNodeState::Active, true)
+        );
+        assert!(ping.experimental && ping.api_version.as_deref() == Some("1.51") && ping.os_type == "linux");
+        let worker = SwarmStatus::read("active/worker").unwrap();
+        assert!(!worker.control_available && worker.state == LocalNodeState::Active);
     }
 }

@@ -1,0 +1,207 @@
+//! Credentials for registries, in the two headers that carry them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use http::HeaderValue;
+use serde::{Deserialize, Serialize};
+
+use crate::wire::json;
+
+/// The key of Docker Hub in configuration files and in [`RegistryConfig`].
+pub const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+
+/// What is shown in place of a secret.
+const MASK: &str = "***";
+
+/// Credentials for one registry. Definition `AuthConfig`.
+///
+/// Either a user and a password, or an identity token, or a registry token. `Debug` and `Display` show
+/// no secret.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RegistryAuth {
+    /// The user.
+    pub username: String,
+    /// The password, or an access token in its place.
+    pub password: String,
+    /// The user's mail address; engines have long ignored it. Until API 1.51.
+    pub email: String,
+    /// The registry, `host[:port]`; [`DOCKER_HUB`] for Docker Hub.
+    #[serde(rename = "serveraddress")]
+    pub server_address: String,
+    /// A token that stands for user and password, as [`AuthStatus::identity_token`] gives it.
+    #[serde(rename = "identitytoken")]
+    pub identity_token: String,
+    /// A token that is sent to the registry as it is.
+    #[serde(rename = "registrytoken")]
+    pub registry_token: String,
+    /// `user:password` in standard base64, as configuration files have it.
+    pub auth: String,
+}
+
+impl RegistryAuth {
+    /// The credentials of a user, for whatever registry they are sent to.
+    pub fn user(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self {
+            username: username.into(),
+            password: password.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The value of `X-Registry-Auth`.
+    pub(crate) fn header(&self) -> HeaderValue {
+        secret_header(self)
+    }
+}
+
+/// JSON in base64 of the URL alphabet, with padding. Engines read no other, and go on without
+/// credentials when they cannot read it (wire fact 23).
+fn secret_header(value: &impl Serialize) -> HeaderValue {
+    // Maps and structs of texts always serialise, and base64 is always legal in a header.
+    let text = URL_SAFE.encode(json::encode(value).unwrap_or_default());
+    let mut header = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    header.set_sensitive(true);
+    header
+}
+
+/// Nothing for nothing, the mask for anything else.
+fn masked(secret: &str) -> &'static str {
+    if secret.is_empty() { "" } else { MASK }
+}
+
+impl fmt::Debug for RegistryAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryAuth")
+            .field("username", &self.username)
+            .field("password", &masked(&self.password))
+            .field("email", &self.email)
+            .field("server_address", &self.server_address)
+            .field("identity_token", &masked(&self.identity_token))
+            .field("registry_token", &masked(&self.registry_token))
+            .field("auth", &masked(&self.auth))
+            .finish()
+    }
+}
+
+impl fmt::Display for RegistryAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.username.as_str() {
+            "" => f.write_str(MASK)?,
+            user => write!(f, "{user}:{MASK}")?,
+        }
+        match self.server_address.as_str() {
+            "" => Ok(()),
+            server => write!(f, " at {server}"),
+        }
+    }
+}
+
+/// Credentials for the registries that a build may pull from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RegistryConfig(BTreeMap<String, RegistryAuth>);
+
+impl RegistryConfig {
+    /// No credentials.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the credentials for a registry, `host[:port]`; `docker.io` is Docker Hub.
+    #[must_use]
+    pub fn with(mut self, registry: &str, auth: RegistryAuth) -> Self {
+        let key = match registry {
+            "docker.io" | "index.docker.io" | "registry-1.docker.io" => DOCKER_HUB,
+            other => other,
+        };
+        self.0.insert(key.to_owned(), auth);
+        self
+    }
+
+    /// Whether there are no credentials.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value of `X-Registry-Config`.
+    pub(crate) fn header(&self) -> HeaderValue {
+        secret_header(self)
+    }
+}
+
+/// What a registry said to credentials. Definition `AuthResponse`.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct AuthStatus {
+    /// `Login Succeeded`.
+    pub status: String,
+    /// A token to use instead of user and password; empty when the registry gives none.
+    pub identity_token: String,
+}
+
+impl fmt::Debug for AuthStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthStatus")
+            .field("status", &self.status)
+            .field("identity_token", &masked(&self.identity_token))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_use_the_url_alphabet_with_padding_and_are_sensitive() {
+        // `?` and `>` at these places become `/` and `+` in the standard alphabet.
+        let auth = RegistryAuth::user("a", "~~~???>>>");
+        let header = auth.header();
+        let text = header.to_str().unwrap();
+        assert!(header.is_sensitive() && !text.contains(['+', '/']), "{text}");
+        assert!(text.contains(['-', '_']) && text.len() % 4 == 0, "{text}");
+        let json = URL_SAFE.decode(text).unwrap();
+        assert_eq!(json, br#"{"username":"a","password":"~~~???>>>"}"#);
+        assert_eq!(format!("{header:?}"), "Sensitive");
+    }
+
+    #[test]
+    fn docker_hub_has_its_own_key() {
+        let config = RegistryConfig::new()
+            .with("docker.io", RegistryAuth::user("a", "b"))
+            .with("reg:5000", RegistryAuth::default());
+        let header = config.header();
+        let json = URL_SAFE.decode(header.to_str().unwrap()).unwrap();
+        assert_eq!(
+            json,
+            br#"{"https://index.docker.io/v1/":{"username":"a","password":"b"},"reg:5000":{}}"#
+        );
+    }
+
+    #[test]
+    fn no_secret_is_ever_shown() {
+        let auth = RegistryAuth {
+            username: "alice".into(),
+            password: "hunter2".into(),
+            identity_token: "hunter2".into(),
+            registry_token: "hunter2".into(),
+            auth: "hunter2".into(),
+            server_address: "reg:5000".into(),
+            ..Default::default()
+        };
+        let status = AuthStatus {
+            identity_token: "hunter2".into(),
+            ..Default::default()
+        };
+        let config = RegistryConfig::new().with("reg:5000", auth.clone());
+        let shown = format!("{auth:?} {auth:#?} {auth} {status:?} {config:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert_eq!(auth.to_string(), "alice:*** at reg:5000");
+        assert_eq!(RegistryAuth::default().to_string(), "***");
+    }
+}

@@ -1,0 +1,40 @@
+//! Statements that come with an image: how it was built, what it contains.
+
+use serde::{Deserialize, Serialize};
+
+use super::platform;
+use crate::common::{OciDescriptor, OciPlatform};
+use crate::wire::query::Query;
+
+/// Which statements to list. Since API 1.55.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListAttestations {
+    /// The platform whose image is meant; `None` is the engine's own.
+    pub platform: Option<OciPlatform>,
+    /// The predicate types wanted, `https://slsa.dev/provenance/v0.2`; empty for all.
+    pub types: Vec<String>,
+    /// Say the statements themselves too.
+    pub statement: bool,
+}
+
+impl ListAttestations {
+    pub(crate) fn query(&self) -> Query {
+        Query::new()
+            .maybe("platform", self.platform.as_ref().map(platform::as_json))
+            .each("type", &self.types)
+            .flag("statement", self.statement)
+    }
+}
+
+/// A statement about an image. Definition `AttestationStatement`. Since API 1.55.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Attestation {
+    /// Where the statement is kept.
+    pub descriptor: OciDescriptor,
+    /// What kind of statement it is: a URI.
+    pub predicate_type: String,
+    /// The in-toto statement, when asked for.
+    pub statement: Option<serde_json::Value>,
+}

@@ -1,0 +1,40 @@
+//! How an image came to be, step by step.
+
+use serde::{Deserialize, Serialize};
+
+use super::platform;
+use crate::common::OciPlatform;
+use crate::wire::query::Query;
+
+/// Which history to say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListHistory {
+    /// The platform whose image is meant; `None` is any, the engine's own first. Since API 1.48.
+    pub platform: Option<OciPlatform>,
+}
+
+impl ListHistory {
+    pub(crate) fn query(&self) -> Query {
+        Query::new().maybe("platform", self.platform.as_ref().map(platform::as_json))
+    }
+}
+
+/// One step of an image's history, the last one first. Definition `ImageHistoryResponseItem`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct HistoryEntry {
+    /// The id of the image after this step; `<missing>` when the step was not taken on this engine.
+    #[serde(alias = "ID")]
+    pub id: String,
+    /// When it was taken, in seconds since 1970.
+    pub created: i64,
+    /// The instruction or command.
+    pub created_by: String,
+    /// The names of the image after this step.
+    pub tags: Vec<String>,
+    /// How many bytes it added.
+    pub size: i64,
+    /// What was said with it.
+    pub comment: String,
+}

@@ -1,0 +1,170 @@
+//! Who made an image and where it came from, as far as the engine has verified it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::json::open_enum;
+
+/// Where an image came from. Definition `Identity`. Since API 1.53.
+///
+/// The engine has verified it; giving the image another name does not change it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Identity {
+    /// The signatures that the engine has checked.
+    pub signature: Vec<SignatureIdentity>,
+    /// The repositories it was pulled from or pushed to.
+    pub pull: Vec<PullIdentity>,
+    /// The builds that made it on this engine.
+    pub build: Vec<BuildIdentity>,
+}
+
+/// A checked signature. Definition `SignatureIdentity`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct SignatureIdentity {
+    /// The kind of signature, in words.
+    pub name: String,
+    /// The signed times that were checked.
+    pub timestamps: Vec<SignatureTimestamp>,
+    /// The signer, when it is one that the engine knows by name.
+    pub known_signer: KnownSigner,
+    /// The image's name in the signature; old `hashedrecord` signatures only.
+    pub docker_reference: String,
+    /// Whom the signing certificate was issued to.
+    pub signer: Option<SignerIdentity>,
+    /// The format of the signature.
+    pub signature_type: SignatureType,
+    /// Why the check failed; all other fields are empty then.
+    pub error: String,
+    /// What the check met without failing, such as having to use stored roots of trust.
+    pub warnings: Vec<String>,
+}
+
+/// A signed time. Definition `SignatureTimestamp`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct SignatureTimestamp {
+    /// What says the time.
+    #[serde(rename = "Type")]
+    pub kind: SignatureTimestampType,
+    /// Where that is.
+    #[serde(rename = "URI")]
+    pub uri: String,
+    /// The time, RFC 3339.
+    pub timestamp: String,
+}
+
+/// What says when something was signed. Definition `SignatureTimestampType`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SignatureTimestampType {
+    /// A transparency log.
+    Tlog,
+    /// A timestamp authority.
+    TimestampAuthority,
+    /// A word this crate does not know.
+    Other(String),
+}
+
+open_enum!(SignatureTimestampType {
+    Tlog = "Tlog",
+    TimestampAuthority = "TimestampAuthority",
+});
+
+/// The format of a signature. Definition `SignatureType`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SignatureType {
+    /// A Sigstore bundle.
+    BundleV03,
+    /// A simple signing envelope.
+    SimpleSigningV1,
+    /// A word this crate does not know.
+    Other(String),
+}
+
+open_enum!(SignatureType {
+    BundleV03 = "bundle-v0.3",
+    SimpleSigningV1 = "simplesigning-v1",
+});
+
+/// A signer that the engine knows by name. Definition `KnownSignerIdentity`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum KnownSigner {
+    /// Docker Hardened Images.
+    Dhi,
+    /// A word this crate does not know; empty for none.
+    Other(String),
+}
+
+open_enum!(KnownSigner { Dhi = "DHI" });
+
+/// What a signing certificate says. Definition `SignerIdentity`.
+///
+/// Most fields are Fulcio's certificate extensions, each under its own name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct SignerIdentity {
+    /// Who issued the certificate.
+    pub certificate_issuer: String,
+    /// Whom it was issued to.
+    pub subject_alternative_name: String,
+    /// Who vouched for that one: the `iss` claim of the OIDC token.
+    pub issuer: String,
+    /// The build instructions that signed.
+    #[serde(rename = "BuildSignerURI")]
+    pub build_signer_uri: String,
+    /// Their exact version.
+    pub build_signer_digest: String,
+    /// Whether the build ran on the platform's machines or on one's own.
+    pub runner_environment: String,
+    /// The repository that was built.
+    #[serde(rename = "SourceRepositoryURI")]
+    pub source_repository_uri: String,
+    /// Its exact version.
+    pub source_repository_digest: String,
+    /// Its branch or tag.
+    pub source_repository_ref: String,
+    /// Its lasting id.
+    pub source_repository_identifier: String,
+    /// Its owner.
+    #[serde(rename = "SourceRepositoryOwnerURI")]
+    pub source_repository_owner_uri: String,
+    /// Its owner's lasting id.
+    pub source_repository_owner_identifier: String,
+    /// The build instructions at the top.
+    #[serde(rename = "BuildConfigURI")]
+    pub build_config_uri: String,
+    /// Their exact version.
+    pub build_config_digest: String,
+    /// What set the build off.
+    pub build_trigger: String,
+    /// The run of the build.
+    #[serde(rename = "RunInvocationURI")]
+    pub run_invocation_uri: String,
+    /// Whether the repository was public when the certificate was signed.
+    pub source_repository_visibility_at_signing: String,
+}
+
+/// Where an image was pulled from. Definition `PullIdentity`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PullIdentity {
+    /// The repository; the original one, if it came through a mirror.
+    pub repository: String,
+}
+
+/// The build that made an image. Definition `BuildIdentity`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct BuildIdentity {
+    /// The build's id, for BuildKit's history.
+    #[serde(rename = "Ref")]
+    pub reference: String,
+    /// When it ran, RFC 3339.
+    pub created_at: String,
+}

@@ -1,0 +1,168 @@
+//! All about one image.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Identity, ImageManifest, platform};
+use crate::common::{EnvList, OciDescriptor, OciPlatform};
+use crate::containers::{ContainerConfig, DriverData, HealthConfig};
+use crate::wire::query::Query;
+
+/// What to say about an image. The two exclude each other.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InspectImage {
+    /// Say the manifests, [`Image::manifests`]. Since API 1.48.
+    pub manifests: bool,
+    /// The platform whose image is meant. Since API 1.49.
+    pub platform: Option<OciPlatform>,
+}
+
+impl InspectImage {
+    pub(crate) fn query(&self) -> Query {
+        Query::new()
+            .flag("manifests", self.manifests)
+            .maybe("platform", self.platform.as_ref().map(platform::as_json))
+    }
+}
+
+/// An image. Definition `ImageInspect`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Image {
+    /// The id: the digest of the image's configuration, `sha256:…`.
+    #[serde(alias = "ID")]
+    pub id: String,
+    /// What the name points to, with several platforms their index. Since API 1.48, containerd store only.
+    pub descriptor: Option<OciDescriptor>,
+    /// The manifests, when asked for. Since API 1.48, containerd store only.
+    pub manifests: Vec<ImageManifest>,
+    /// Where the image came from. Since API 1.53.
+    pub identity: Option<Identity>,
+    /// The names, `alpine:3.20`; may be empty.
+    pub repo_tags: Vec<String>,
+    /// The names with the digests of manifests, `alpine@sha256:…`.
+    pub repo_digests: Vec<String>,
+    /// The id of the image this one was built on, when that happened on this engine. Until API 1.51.
+    pub parent: String,
+    /// What was said when the image was committed or imported.
+    pub comment: String,
+    /// When the image was made, RFC 3339; empty when the image does not say, year 1 before API 1.44.
+    pub created: String,
+    /// The container that the image was made from. Until API 1.44.
+    pub container: String,
+    /// What that container ran. Until API 1.44.
+    pub container_config: Option<ContainerConfig>,
+    /// The version of Docker that built the image. Until API 1.51.
+    pub docker_version: String,
+    /// Who made it, as said in its build or commit.
+    pub author: String,
+    /// What a container of this image runs, unless it is told otherwise.
+    pub config: Option<ImageConfig>,
+    /// The processor architecture: `amd64`, `arm64` …
+    pub architecture: String,
+    /// The variant of the architecture: `v7`.
+    pub variant: String,
+    /// The operating system: `linux`, `windows`.
+    pub os: String,
+    /// The version of the operating system, mostly of Windows.
+    pub os_version: String,
+    /// Bytes of all layers, of the platform chosen.
+    pub size: i64,
+    /// Bytes of all layers, as `size`. Until API 1.43.
+    pub virtual_size: Option<i64>,
+    /// Where the storage driver keeps it; `None` with the containerd store since API 1.52.
+    pub graph_driver: Option<DriverData>,
+    /// The layers.
+    #[serde(rename = "RootFS")]
+    pub root_fs: RootFs,
+    /// What the engine has noted about it.
+    pub metadata: ImageMetadata,
+}
+
+/// What a container of an image runs, unless it is told otherwise. Definition `ImageConfig`.
+///
+/// Until API 1.49 engines also sent twelve fields of a container's configuration here; they are empty
+/// for an image that was built, and may be filled for one that was committed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ImageConfig {
+    /// The user: `user`, `user:group`, or numbers; empty for root.
+    pub user: String,
+    /// The ports the program listens on, as `80/tcp`.
+    #[serde(with = "crate::wire::json::set")]
+    pub exposed_ports: BTreeSet<String>,
+    /// The environment, `NAME=value` each.
+    pub env: EnvList,
+    /// The command, or the arguments of the entry point.
+    pub cmd: Vec<String>,
+    /// The health check; `None` when the image has none.
+    pub healthcheck: Option<HealthConfig>,
+    /// Whether the command is one escaped command line (Windows).
+    pub args_escaped: bool,
+    /// Folders that each get an anonymous volume.
+    #[serde(with = "crate::wire::json::set")]
+    pub volumes: BTreeSet<String>,
+    /// The folder the command starts in.
+    pub working_dir: String,
+    /// The entry point.
+    pub entrypoint: Vec<String>,
+    /// Build instructions that run when the image is built upon.
+    pub on_build: Vec<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// The signal that asks the process to stop, by name or number; empty is `SIGTERM`.
+    pub stop_signal: String,
+    /// The shell for commands that were given as one text.
+    pub shell: Vec<String>,
+
+    /// The host name. Until API 1.49.
+    pub hostname: String,
+    /// The domain name. Until API 1.49.
+    pub domainname: String,
+    /// Whether the input was attached. Until API 1.49.
+    pub attach_stdin: bool,
+    /// Whether the output was attached. Until API 1.49.
+    pub attach_stdout: bool,
+    /// Whether the error output was attached. Until API 1.49.
+    pub attach_stderr: bool,
+    /// Whether the process had a terminal. Until API 1.49.
+    pub tty: bool,
+    /// Whether the process's input was kept open. Until API 1.49.
+    pub open_stdin: bool,
+    /// Whether the input closed after the first client. Until API 1.49.
+    pub stdin_once: bool,
+    /// The image that was built upon. Until API 1.49.
+    pub image: String,
+    /// Whether there was no network. Until API 1.49.
+    pub network_disabled: bool,
+    /// The hardware address. Until API 1.49.
+    pub mac_address: String,
+    /// Seconds between the stop signal and a kill. Until API 1.49.
+    pub stop_timeout: Option<i64>,
+}
+
+/// The layers of an image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct RootFs {
+    /// The kind of file system: `layers`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// The digests of the unpacked layers, the lowest first.
+    pub layers: Vec<String>,
+    /// The layer of the host that the lowest one needs (Windows). Until API 1.41.
+    pub base_layer: String,
+}
+
+/// What an engine has noted about an image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ImageMetadata {
+    /// When the image last got a name here, RFC 3339; empty or year 1 for never.
+    pub last_tag_time: String,
+}

@@ -1,0 +1,138 @@
+//! The list of images: what to ask for, and one line of the answer.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ImageManifest;
+use crate::common::OciDescriptor;
+use crate::wire::query::{Filters, Query};
+
+/// Which images to list, and what to say about them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListImages {
+    /// Also the layers between: only the last layer of each image is listed otherwise.
+    pub all: bool,
+    /// Which images to list; empty for all.
+    pub filters: ImageFilters,
+    /// Compute [`ImageSummary::shared_size`], which takes time. Since API 1.42.
+    pub shared_size: bool,
+    /// Say the digests, [`ImageSummary::repo_digests`]. Newer engines always do; Podman 5 answers
+    /// nothing at all when asked.
+    pub digests: bool,
+    /// Say the manifests, [`ImageSummary::manifests`]. Since API 1.47.
+    pub manifests: bool,
+    /// Say who made each manifest; needs `manifests`. Since API 1.54.
+    pub identity: bool,
+}
+
+impl ListImages {
+    pub(crate) fn query(&self) -> Query {
+        Query::new()
+            .flag("all", self.all)
+            .filters(&self.filters.filters())
+            .flag("shared-size", self.shared_size)
+            .flag("digests", self.digests)
+            .flag("manifests", self.manifests)
+            .flag("identity", self.identity)
+    }
+}
+
+/// What images are chosen by: an image passes every filter that is set, has every label, and matches
+/// one of the references.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageFilters {
+    /// Made before this image: a name, an id, or `name@digest`.
+    pub before: String,
+    /// Whether the image has no name: `Some(true)` for those without, `Some(false)` for those with.
+    pub dangling: Option<bool>,
+    /// With these labels: `key` or `key=value`.
+    pub label: Vec<String>,
+    /// Without these labels: `key` or `key=value`. Engines with the containerd store only.
+    pub label_not: Vec<String>,
+    /// With these names, patterns allowed: `alpine`, `alpine:3.*`, `registry.example.com/*/*`.
+    pub reference: Vec<String>,
+    /// Made after this image: a name, an id, or `name@digest`.
+    pub since: String,
+    /// Made before: seconds since 1970, a date, or an age such as `1h30m`. Since API 1.42.
+    pub until: String,
+}
+
+impl ImageFilters {
+    fn filters(&self) -> Filters {
+        let one = |text| Some(text).filter(|text: &&String| !text.is_empty());
+        Filters::new()
+            .with("before", one(&self.before))
+            .with("dangling", self.dangling.map(|dangling| dangling.to_string()))
+            .with("label", &self.label)
+            .with("label!", &self.label_not)
+            .with("reference", &self.reference)
+            .with("since", one(&self.since))
+            .with("until", one(&self.until))
+    }
+}
+
+/// One image of the list. Definition `ImageSummary`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ImageSummary {
+    /// The id: the digest of the image's configuration, `sha256:…`.
+    #[serde(alias = "ID")]
+    pub id: String,
+    /// The id of the image this one was built on, when that happened on this engine.
+    pub parent_id: String,
+    /// The names, `alpine:3.20`; `<none>:<none>` for none until API 1.42, no entry since.
+    pub repo_tags: Vec<String>,
+    /// The names with the digests of manifests, `alpine@sha256:…`.
+    pub repo_digests: Vec<String>,
+    /// When the image was made, in seconds since 1970.
+    pub created: i64,
+    /// Bytes of all layers, shared ones included.
+    pub size: i64,
+    /// Bytes of the layers shared with other images; -1 when not computed.
+    pub shared_size: i64,
+    /// Bytes of all layers, as `size`. Until API 1.43.
+    pub virtual_size: Option<i64>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// How many containers use it, stopped ones included; -1 when not computed, as in lists before API 1.51.
+    pub containers: i64,
+    /// The manifests of the image, when asked for and the engine's store holds several. Since API 1.47.
+    pub manifests: Vec<ImageManifest>,
+    /// What the name points to, with several platforms their index. Since API 1.48, containerd store only.
+    pub descriptor: Option<OciDescriptor>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::decode;
+
+    #[test]
+    fn the_query_says_what_is_set() {
+        assert_eq!(ListImages::default().query(), Query::new());
+        let list = ListImages {
+            all: true,
+            shared_size: true,
+            filters: ImageFilters {
+                dangling: Some(false),
+                label: vec!["a=b".into()],
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        assert_eq!(
+            list.query().as_str(),
+            "all=true&filters=%7B%22dangling%22%3A%5B%22false%22%5D%2C%22label%22%3A%5B%22a%3Db%22%5D%7D&shared-size=true"
+        );
+    }
+
+    #[test]
+    fn nulls_are_empty_lists() {
+        let image = br#"{"Id":"sha256:1","RepoTags":null,"RepoDigests":null,"Labels":null,"SharedSize":-1}"#;
+        let image: ImageSummary = decode(image).unwrap();
+        assert!(image.repo_tags.is_empty() && image.labels.is_empty());
+        assert_eq!((image.shared_size, image.virtual_size), (-1, None));
+    }
+}

@@ -1,0 +1,115 @@
+//! One line of what an engine says while it pulls, pushes, builds, loads or imports.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::stream::Item;
+
+/// One line of a stream of progress. Definitions `CreateImageInfo`, `PushImageInfo`, `BuildInfo`.
+///
+/// Each stream fills other fields. A failure comes in a line too, after a status of success; in a
+/// [`JsonLines`](crate::JsonLines) such a line becomes the error that ends it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "camelCase")]
+pub struct Progress {
+    /// What the line is about: a layer, a tag.
+    pub id: String,
+    /// What happens: `Downloading`, `Pull complete` …
+    pub status: String,
+    /// How far it is.
+    pub progress_detail: ProgressDetail,
+    /// How far it is, as text to print. Deprecated since API 1.48, still sent.
+    pub progress: String,
+    /// Output of a build, or of a load, line ends included.
+    pub stream: String,
+    /// Results beside the text: a built image's id, a pushed manifest's digest, BuildKit's trace.
+    pub aux: Option<serde_json::Value>,
+    /// Why it failed, as text. Deprecated since API 1.48, still sent.
+    pub error: String,
+    /// Why it failed.
+    pub error_detail: Option<ErrorDetail>,
+}
+
+impl Progress {
+    /// Why the pull, push, build … failed, if this line says so: a text, and a code if there is one.
+    pub fn failure(&self) -> Option<(&str, Option<i64>)> {
+        let detail = self.error_detail.as_ref();
+        let code = detail.map(|detail| detail.code).filter(|code| *code != 0);
+        let text = detail
+            .map(|detail| detail.message.as_str())
+            .filter(|text| !text.is_empty());
+        match (text, self.error.as_str()) {
+            (Some(text), _) => Some((text, code)),
+            (None, "") => detail.map(|_| ("the engine does not say why", code)),
+            (None, text) => Some((text, code)),
+        }
+    }
+}
+
+impl Item for Progress {
+    fn failure(&self) -> Option<(String, Option<i64>)> {
+        Self::failure(self).map(|(text, code)| (text.to_owned(), code))
+    }
+}
+
+/// How far something is. Definition `ProgressDetail`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct ProgressDetail {
+    /// How much is done, in `units`.
+    pub current: i64,
+    /// How much there is to do; 0 when not known.
+    pub total: i64,
+    /// What is counted; empty for bytes. `s` while an engine unpacks.
+    pub units: String,
+    /// Since when, in seconds since 1970; 0 when not said.
+    pub start: i64,
+    /// Whether the numbers are for a bar only, and not to be printed.
+    pub hidecounts: bool,
+}
+
+/// Why something failed. Definition `ErrorDetail`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct ErrorDetail {
+    /// A code, such as the exit code of a build step; 0 for none.
+    pub code: i64,
+    /// The reason.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::decode;
+
+    fn line(text: &str) -> Progress {
+        decode(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_failure_is_seen_whichever_field_says_it() {
+        let both = line(r#"{"errorDetail":{"code":1,"message":"no space"},"error":"old text"}"#);
+        assert_eq!(both.failure(), Some(("no space", Some(1))));
+        assert_eq!(
+            line(r#"{"error":"format error"}"#).failure(),
+            Some(("format error", None))
+        );
+        let empty = line(r#"{"errorDetail":{}}"#);
+        assert_eq!(empty.failure(), Some(("the engine does not say why", None)));
+        assert_eq!(line(r#"{"errorDetail":null,"status":"x"}"#).failure(), None);
+    }
+
+    #[test]
+    fn aux_is_whatever_it_is() {
+        assert_eq!(line(r#"{"aux":"CgA="}"#).aux.unwrap(), "CgA=");
+        assert_eq!(
+            line(r#"{"aux":{"ID":"sha256:1"}}"#).aux.unwrap()["ID"],
+            "sha256:1"
+        );
+        let progress = line(r#"{"status":"Pulling","id":"1","progressDetail":{}}"#);
+        assert_eq!(progress.progress_detail, ProgressDetail::default());
+    }
+}

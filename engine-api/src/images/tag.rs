@@ -1,0 +1,28 @@
+//! Giving an image another name.
+
+use super::ImageReference;
+use crate::error::{Error, Result};
+use crate::wire::query::Query;
+
+/// The query that gives an image the name `target`.
+pub(crate) fn query(target: &ImageReference) -> Result<Query> {
+    match (target.digest(), target.tag()) {
+        (None, Some(tag)) => Ok(Query::new().set("repo", target.familiar_name()).set("tag", tag)),
+        _ => Err(Error::invalid(format!(
+            "an image cannot be named {target}: its digest follows from its content; write name:tag"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_sent_in_two_parts_and_a_digest_is_refused() {
+        let sent = query(&"reg:5000/team/app".parse().unwrap()).unwrap();
+        assert_eq!(sent.as_str(), "repo=reg%3A5000%2Fteam%2Fapp&tag=latest");
+        let digest = format!("app@sha256:{}", "0".repeat(64)).parse().unwrap();
+        assert!(query(&digest).unwrap_err().to_string().contains("write name:tag"));
+    }
+}

@@ -1,0 +1,89 @@
+//! A swarm as its managers know it.
+
+use serde::{Deserialize, Serialize};
+
+use super::SwarmSpec;
+
+/// A swarm, without the tokens to join it. Definition `ClusterInfo`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ClusterInfo {
+    /// The swarm's id.
+    #[serde(rename = "ID", alias = "Id")]
+    pub id: String,
+    /// Which state of the swarm this is; an update must say it.
+    pub version: ObjectVersion,
+    /// When the swarm was made, RFC 3339.
+    pub created_at: String,
+    /// When it was last changed, RFC 3339.
+    pub updated_at: String,
+    /// What was asked for.
+    pub spec: SwarmSpec,
+    /// The certificates that nodes trust.
+    #[serde(rename = "TLSInfo")]
+    pub tls_info: TlsInfo,
+    /// Whether the root certificate is being replaced.
+    pub root_rotation_in_progress: bool,
+    /// The UDP port of traffic between containers; 0 is 4789.
+    pub data_path_port: u32,
+    /// The address ranges that overlay networks are cut from.
+    pub default_addr_pool: Vec<String>,
+    /// The prefix length of each network.
+    pub subnet_size: u32,
+}
+
+/// Which state of an object this is. Definition `ObjectVersion`.
+///
+/// An update says which state it was made from, and fails if there is a newer one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ObjectVersion {
+    /// The number of the state.
+    pub index: u64,
+}
+
+/// The certificates that nodes trust. Definition `TLSInfo`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct TlsInfo {
+    /// The root certificates, PEM.
+    pub trust_root: String,
+    /// The issuer's subject, in base64.
+    pub cert_issuer_subject: String,
+    /// The issuer's public key, in base64.
+    pub cert_issuer_public_key: String,
+}
+
+/// Something a node offers, or a task needs, that engines only count. Definition `GenericResources`.
+///
+/// One of the two is set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GenericResource {
+    /// A thing with a name: `GPU=UUID1`.
+    pub named_resource_spec: Option<NamedResource>,
+    /// A number of things: `SSD=3`.
+    pub discrete_resource_spec: Option<DiscreteResource>,
+}
+
+/// A resource with a name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct NamedResource {
+    /// The kind: `GPU`.
+    pub kind: String,
+    /// The name: `UUID1`.
+    pub value: String,
+}
+
+/// A resource that is counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DiscreteResource {
+    /// The kind: `SSD`.
+    pub kind: String,
+    /// How many.
+    pub value: i64,
+}

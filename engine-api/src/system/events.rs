@@ -1,0 +1,260 @@
+//! What happens on an engine, as it happens.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::common::Timestamp;
+use crate::wire::json::open_enum;
+use crate::wire::query::{Filters, Query};
+use crate::wire::stream::Item;
+
+/// Which events to hear.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListenEvents {
+    /// First the events since this time, as far as the engine remembers them; `None` for new ones only.
+    pub since: Option<Timestamp>,
+    /// Until when to listen; `None` for ever.
+    pub until: Option<Timestamp>,
+    /// Which events to hear; empty for all.
+    pub filters: EventFilters,
+}
+
+impl ListenEvents {
+    pub(crate) fn query(&self) -> Query {
+        Query::new()
+            .maybe("since", self.since)
+            .maybe("until", self.until)
+            .filters(&self.filters.filters())
+    }
+}
+
+/// What events are chosen by: every filter that is set must match, with one of its values (with all
+/// of them for labels).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilters {
+    /// About these configs, by name or id.
+    pub config: Vec<String>,
+    /// About these containers, by name or id.
+    pub container: Vec<String>,
+    /// About these engines, by name or id.
+    pub daemon: Vec<String>,
+    /// With these actions: `start`, `die`, `health_status` …
+    pub event: Vec<String>,
+    /// About these images or containers of them, by name or id.
+    pub image: Vec<String>,
+    /// With these labels: `key` or `key=value`.
+    pub label: Vec<String>,
+    /// About these networks, by name or id.
+    pub network: Vec<String>,
+    /// About these nodes, by id.
+    pub node: Vec<String>,
+    /// About these plugins, by name or id.
+    pub plugin: Vec<String>,
+    /// Of the engine, or of its swarm.
+    pub scope: Vec<EventScope>,
+    /// About these secrets, by name or id.
+    pub secret: Vec<String>,
+    /// About these services, by name or id.
+    pub service: Vec<String>,
+    /// About these kinds of things.
+    pub kind: Vec<EventKind>,
+    /// About these volumes, by name.
+    pub volume: Vec<String>,
+}
+
+impl EventFilters {
+    fn filters(&self) -> Filters {
+        Filters::new()
+            .with("config", &self.config)
+            .with("container", &self.container)
+            .with("daemon", &self.daemon)
+            .with("event", &self.event)
+            .with("image", &self.image)
+            .with("label", &self.label)
+            .with("network", &self.network)
+            .with("node", &self.node)
+            .with("plugin", &self.plugin)
+            .with("scope", &self.scope)
+            .with("secret", &self.secret)
+            .with("service", &self.service)
+            .with("type", &self.kind)
+            .with("volume", &self.volume)
+    }
+}
+
+/// Something that happened. Definition `EventMessage`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Event {
+    /// The kind of thing it happened to.
+    #[serde(rename = "Type")]
+    pub kind: EventKind,
+    /// What happened, `exec_start: sh -c …` with its text; see [`Event::verb`].
+    pub action: String,
+    /// The thing it happened to.
+    pub actor: Actor,
+    /// Whether it happened on the engine or in its swarm.
+    #[serde(rename = "scope")]
+    pub scope: EventScope,
+    /// When, in seconds since 1970.
+    #[serde(rename = "time")]
+    pub time: i64,
+    /// When, in nanoseconds since 1970.
+    #[serde(rename = "timeNano")]
+    pub time_nano: i64,
+    /// As `action`. Until API 1.51.
+    #[serde(rename = "status")]
+    pub legacy_status: String,
+    /// As [`Actor::id`]. Until API 1.51.
+    #[serde(rename = "id")]
+    pub legacy_id: String,
+    /// As the actor's attribute `image`. Until API 1.51.
+    #[serde(rename = "from")]
+    pub legacy_from: String,
+}
+
+impl Item for Event {}
+
+impl Event {
+    /// The action without its text: `exec_start`, `health_status`.
+    pub fn verb(&self) -> &str {
+        self.parts().0
+    }
+
+    /// The text of the action: the command of an exec, `healthy` of a health status.
+    pub fn detail(&self) -> Option<&str> {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (&str, Option<&str>) {
+        match self.action.split_once(':') {
+            Some((verb, detail)) => (verb, Some(detail.strip_prefix(' ').unwrap_or(detail))),
+            None => (&self.action, None),
+        }
+    }
+}
+
+/// The thing that something happened to. Definition `EventActor`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Actor {
+    /// Its id; a volume's name.
+    #[serde(rename = "ID", alias = "Id")]
+    pub id: String,
+    /// More about it and the event: `name`, `image`, `exitCode`, and its labels.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// The kinds of things that events are about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// The build cache.
+    Builder,
+    /// A config of a swarm.
+    Config,
+    /// A container.
+    Container,
+    /// The engine.
+    Daemon,
+    /// An image.
+    Image,
+    /// A network.
+    Network,
+    /// A node of a swarm.
+    Node,
+    /// A plugin.
+    Plugin,
+    /// A secret of a swarm.
+    Secret,
+    /// A service of a swarm.
+    Service,
+    /// A volume.
+    Volume,
+    /// A word this crate does not know.
+    Other(String),
+}
+
+open_enum!(EventKind {
+    Builder = "builder",
+    Config = "config",
+    Container = "container",
+    Daemon = "daemon",
+    Image = "image",
+    Network = "network",
+    Node = "node",
+    Plugin = "plugin",
+    Secret = "secret",
+    Service = "service",
+    Volume = "volume",
+});
+
+/// Where an event happened.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EventScope {
+    /// On the engine.
+    Local,
+    /// In its swarm.
+    Swarm,
+    /// A word this crate does not know.
+    Other(String),
+}
+
+open_enum!(EventScope {
+    Local = "local",
+    Swarm = "swarm",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::decode;
+
+    fn action(action: &str) -> Event {
+        Event {
+            action: action.into(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn an_action_is_a_verb_and_perhaps_a_text() {
+        let event = action("exec_start: sh -c echo a: b");
+        assert_eq!(
+            (event.verb(), event.detail()),
+            ("exec_start", Some("sh -c echo a: b"))
+        );
+        let event = action("health_status: healthy");
+        assert_eq!((event.verb(), event.detail()), ("health_status", Some("healthy")));
+        assert_eq!((action("die").verb(), action("die").detail()), ("die", None));
+    }
+
+    #[test]
+    fn old_and_new_events_are_read() {
+        let old = br#"{"status":"pull","id":"alpine:3","Type":"image","Action":"pull",
+            "Actor":{"ID":"alpine:3","Attributes":null},"scope":"local","time":1,"timeNano":2}"#;
+        let event: Event = decode(old).unwrap();
+        assert_eq!((event.kind, event.time_nano), (EventKind::Image, 2));
+        let new = br#"{"Type":"hologram","Action":"flicker","Actor":{"ID":"1"}}"#;
+        let event: Event = decode(new).unwrap();
+        assert_eq!(event.kind, EventKind::Other("hologram".into()));
+    }
+
+    #[test]
+    fn filters_are_typed_and_times_are_exact() {
+        let listen = ListenEvents {
+            since: Some(Timestamp::new(1_136_073_600, 1)),
+            filters: EventFilters {
+                kind: vec![EventKind::Container],
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        assert_eq!(
+            listen.query().as_str(),
+            "since=1136073600.000000001&filters=%7B%22type%22%3A%5B%22container%22%5D%7D"
+        );
+    }
+}

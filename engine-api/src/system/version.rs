@@ -1,0 +1,59 @@
+//! Which engine this is, and which programs it is made of.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The versions of an engine and its parts. Definition `SystemVersion`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct EngineVersion {
+    /// The product that the engine is part of.
+    pub platform: EnginePlatform,
+    /// The programs it is made of: the engine itself, containerd, runc …
+    pub components: Vec<Component>,
+    /// The version of the engine: `28.5.2`.
+    pub version: String,
+    /// The newest API version it speaks: `1.51`.
+    pub api_version: String,
+    /// The oldest API version it speaks.
+    #[serde(rename = "MinAPIVersion")]
+    pub min_api_version: String,
+    /// The commit it was built from.
+    pub git_commit: String,
+    /// The version of Go it was built with.
+    pub go_version: String,
+    /// The operating system it runs on: `linux`, `windows`.
+    pub os: String,
+    /// The processor architecture it was built for: `amd64`, `arm64` …
+    pub arch: String,
+    /// The version of the kernel it runs on.
+    pub kernel_version: String,
+    /// Whether experimental features are on.
+    pub experimental: bool,
+    /// When it was built, mostly RFC 3339.
+    pub build_time: String,
+}
+
+/// The product that an engine is part of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct EnginePlatform {
+    /// Its name: `Docker Engine - Community`.
+    pub name: String,
+}
+
+/// A program that an engine is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Component {
+    /// Its name: `containerd`, `Podman Engine`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// More about it, for people.
+    pub details: BTreeMap<String, String>,
+}

@@ -1,0 +1,5 @@
+//! What this project declares, beside what the vendor describes (`fixtures/spec`).
+//!
+//! - `operations`: each declared operation has the id, method, path and codes of the description
+
+mod operations;
