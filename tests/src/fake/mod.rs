@@ -155,8 +155,8 @@ impl Fake {
         self.seen.requests().iter().map(line).collect()
     }
 
-    /// The heads of all requests so far, in the order of arrival.
-    pub fn heads(&self) -> Vec<Request> {
+    /// All requests so far in full, in the order of arrival; bodies once they have been read.
+    pub fn asked(&self) -> Vec<Request> {
         self.seen.requests()
     }
 

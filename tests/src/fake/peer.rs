@@ -16,6 +16,8 @@ pub struct Peer {
     /// Read, but not yet asked for.
     buffer: BytesMut,
     number: usize,
+    /// The number of the last request.
+    asked: usize,
     seen: Arc<Seen>,
 }
 
@@ -25,6 +27,7 @@ impl Peer {
             stream,
             buffer: BytesMut::new(),
             number: seen.open(),
+            asked: 0,
             seen,
         }
     }
@@ -47,6 +50,7 @@ impl Peer {
             Some(length) => self.take(length).await?,
             None => self.chunks().await?,
         };
+        self.seen.body(self.asked, &request.body);
         Ok(Some(request))
     }
 
@@ -60,7 +64,7 @@ impl Peer {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
                 let head = self.buffer.split_to(end + 4);
                 let request = Request::parse(&String::from_utf8_lossy(&head[..end]));
-                self.seen.request(&request);
+                self.asked = self.seen.head(&request);
                 return Ok(Some(request));
             }
             if self.fill().await? == 0 {

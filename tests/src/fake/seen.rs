@@ -41,11 +41,20 @@ impl Seen {
         self.counts.send_modify(|counts| counts.live -= 1);
     }
 
-    pub(super) fn request(&self, request: &Request) {
+    /// Remembers the head of a request and gives its number.
+    pub(super) fn head(&self, request: &Request) -> usize {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = requests.len();
         requests.push(request.clone());
         drop(requests);
         self.counts.send_modify(|counts| counts.requests += 1);
+        number
+    }
+
+    /// Remembers the body of the request with that number.
+    pub(super) fn body(&self, number: usize, body: &[u8]) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests[number].body = body.to_vec();
     }
 
     pub(super) fn requests(&self) -> Vec<Request> {
