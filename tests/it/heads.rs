@@ -137,3 +137,22 @@ async fn bytes_after_a_reply_never_answer_the_next_request() {
     }
     assert_eq!(fake.counts().opened, 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_farewell_to_an_idle_connection_is_no_answer_to_the_next_request() {
+    // Proxies send 408 to a connection on which nothing has come for some time, and close it.
+    let fake = Fake::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write(PONG).await?;
+        tokio::task::yield_now().await;
+        peer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .await
+    });
+    let docker = fake.client();
+    for _ in 0..3 {
+        docker.system().ping().await.unwrap();
+        fake.until(|counts| counts.live == 0).await;
+        post(&docker).await.unwrap();
+        fake.until(|counts| counts.live == 0).await;
+    }
+}

@@ -119,6 +119,13 @@ async fn survives_tidying(fake: &Fake, tidy: &watch::Sender<()>, docker: &Docker
 }
 
 #[tokio::test]
+async fn connections_closed_while_idle_are_replaced_on_a_unix_socket() {
+    let (fake, tidy) = tidy();
+    let socket = fake.on_unix().unwrap();
+    survives_tidying(&fake, &tidy, &socket.client()).await;
+}
+
+#[tokio::test]
 async fn connections_closed_while_idle_are_replaced_on_tcp() {
     let (fake, tidy) = tidy();
     let socket = fake.on_tcp().unwrap();

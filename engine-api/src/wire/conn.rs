@@ -24,7 +24,8 @@ use crate::error::Cause;
 /// An open connection that can take a request.
 pub(crate) struct Conn {
     sender: SendRequest<Body>,
-    driver: Connection<TokioIo<Counted>, Body>,
+    /// Gone once it has ended.
+    driver: Option<Connection<TokioIo<Counted>, Body>>,
     received: Arc<AtomicU64>,
     /// Whether it has answered a request before, so that the engine may be closing it right now.
     pub(crate) reused: bool,
@@ -61,7 +62,7 @@ impl Conn {
         let reset_means_unread = connector.reset_means_unread();
         Ok(Self {
             sender,
-            driver,
+            driver: Some(driver),
             received,
             reused: false,
             reset_means_unread,
@@ -77,39 +78,31 @@ impl Conn {
         let mut reply = std::pin::pin!(self.sender.try_send_request(request));
         let driver = &mut self.driver;
         let outcome = std::future::poll_fn(|cx| {
-            let ended = driver.poll_without_shutdown(cx);
-            match (reply.as_mut().poll(cx), ended) {
-                (Poll::Ready(outcome), _) => Poll::Ready(Some(outcome)),
-                // hyper hands its error to the reply before it ends; this arm is for the day it does not.
-                (Poll::Pending, Poll::Ready(_)) => Poll::Ready(None),
-                (Poll::Pending, Poll::Pending) => Poll::Pending,
+            let ended = poll_driver(driver, cx).is_ready();
+            match reply.as_mut().poll(cx) {
+                // The engine closed the connection before hyper took the request out of its queue. The
+                // queue goes with the driver, and so gives the request back.
+                Poll::Pending if ended => {
+                    *driver = None;
+                    reply.as_mut().poll(cx)
+                }
+                outcome => outcome,
             }
         })
         .await;
+        let mut error = match outcome {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
         let answered = self.received.load(Ordering::Relaxed) != before;
-        match outcome {
-            Some(Ok(response)) => Ok(response),
-            Some(Err(mut error)) => {
-                let request = error.take_message();
-                let reset = is_reset(error.error());
-                let unsent = !answered && (request.is_some() || (self.reset_means_unread && reset));
-                Err(Box::new(Broken {
-                    unsent,
-                    answered,
-                    request,
-                    cause: http_cause(error.error()),
-                }))
-            }
-            None => {
-                let cause = Cause::Disconnected("the connection ended before a reply came".into());
-                Err(Box::new(Broken {
-                    unsent: false,
-                    answered,
-                    request: None,
-                    cause,
-                }))
-            }
-        }
+        let request = error.take_message();
+        let unread = !answered && self.reset_means_unread && is_reset(error.error());
+        Err(Box::new(Broken {
+            unsent: request.is_some() || unread,
+            answered,
+            request,
+            cause: http_cause(error.error()),
+        }))
     }
 
     /// Reads the next piece of a reply's body; `None` at its end.
@@ -120,7 +113,7 @@ impl Conn {
     ) -> Poll<Option<Result<Bytes, Cause>>> {
         loop {
             // Whatever ends the connection reaches the body first.
-            let ended = self.driver.poll_without_shutdown(cx).is_ready();
+            let ended = poll_driver(&mut self.driver, cx).is_ready();
             let frame = match hyper::body::Body::poll_frame(Pin::new(body), cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending if ended => {
@@ -145,18 +138,30 @@ impl Conn {
     /// After a body has ended: whether the connection can take another request.
     pub(crate) fn is_reusable(&mut self) -> bool {
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        let ended = self.driver.poll_without_shutdown(&mut cx).is_ready();
+        let ended = poll_driver(&mut self.driver, &mut cx).is_ready();
         self.reused = true;
         !ended && self.sender.is_ready()
     }
 
     /// After a `101`: the bare stream, and the bytes that came together with the head.
     pub(crate) async fn into_stream(mut self) -> Result<(BoxStream, Bytes), Cause> {
-        std::future::poll_fn(|cx| self.driver.poll_without_shutdown(cx))
+        std::future::poll_fn(|cx| poll_driver(&mut self.driver, cx))
             .await
             .map_err(|error| http_cause(&error))?;
-        let parts = self.driver.into_parts();
+        let gone = || Cause::Disconnected("the connection ended as it was handed over".into());
+        let parts = self.driver.ok_or_else(gone)?.into_parts();
         Ok((parts.io.into_inner().stream, parts.read_buf))
+    }
+}
+
+/// Moves the connection on; ready when it has ended, or been handed over.
+fn poll_driver(
+    driver: &mut Option<Connection<TokioIo<Counted>, Body>>,
+    cx: &mut Context<'_>,
+) -> Poll<hyper::Result<()>> {
+    match driver {
+        Some(driver) => driver.poll_without_shutdown(cx),
+        None => Poll::Ready(Ok(())),
     }
 }
 
@@ -167,6 +172,9 @@ fn http_cause(error: &hyper::Error) -> Cause {
     }
     if error.is_parse() {
         return Cause::Protocol(format!("the reply is no HTTP/1.1: {error}"));
+    }
+    if error.is_canceled() || error.is_closed() {
+        return Cause::Disconnected("the engine closed the connection before the request was sent".into());
     }
     if error.is_incomplete_message() {
         return Cause::Disconnected("the engine closed the connection before the reply was complete".into());
