@@ -81,6 +81,82 @@ async fn an_answer_before_the_end_of_the_upload_is_the_answer() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_before_the_end_of_the_upload_is_the_answer_on_a_socket() {
+    for socket in [Fake::on_unix, Fake::on_tcp] {
+        for fake in [hasty(), deaf(), polite()] {
+            let socket = socket(&fake).unwrap();
+            for _ in 0..50 {
+                is_refused(&socket.client()).await;
+            }
+        }
+    }
+}
+
+/// A stream from an engine that hangs up after a refusal, seen by writing before it is seen by reading.
+struct HungUp {
+    refusal: &'static [u8],
+    noticed: bool,
+}
+
+impl AsyncWrite for HungUp {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        self.noticed = true;
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for HungUp {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.noticed {
+            return Poll::Pending;
+        }
+        buf.put_slice(std::mem::take(&mut self.refusal));
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Connects to such an engine.
+#[derive(Debug)]
+struct HangsUp(&'static [u8]);
+
+impl Connector for HangsUp {
+    fn connect(&self) -> Connecting<'_> {
+        let stream = HungUp {
+            refusal: self.0,
+            noticed: false,
+        };
+        Box::pin(async { Ok(Box::new(stream) as BoxStream) })
+    }
+    fn address(&self) -> String {
+        "test://hangs-up".into()
+    }
+}
+
+async fn refused_by(refusal: &'static [u8]) -> Result<()> {
+    let docker = Docker::with_connector(HangsUp(refusal)).with_version(Version::OLDEST);
+    upload(&docker, usize::MAX, None).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_read_even_when_writing_fails_first() {
+    let refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno";
+    let error = fails(refused_by(refusal).await, ErrorKind::Api);
+    assert_eq!(error.message(), Some("no"));
+    let error = fails(refused_by(b"").await, ErrorKind::Disconnected);
+    assert!(error.to_string().contains("broken pipe"), "{error}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_upload_arrives_whole_in_chunks() {
     let fake = healthy();

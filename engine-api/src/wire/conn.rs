@@ -8,7 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -54,6 +54,7 @@ impl Conn {
         let counted = Counted {
             stream,
             received: Arc::clone(&received),
+            broken: None,
         };
         let (sender, driver) = Builder::new()
             .handshake(TokioIo::new(counted))
@@ -186,8 +187,14 @@ fn http_cause(error: &hyper::Error) -> Cause {
 }
 
 fn is_reset(error: &hyper::Error) -> bool {
-    let reset = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
-    source::<io::Error>(error).is_some_and(|io| reset.contains(&io.kind()))
+    source::<io::Error>(error).is_some_and(is_hang_up)
+}
+
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }
 
 fn source<'a, T: std::error::Error + 'static>(error: &'a hyper::Error) -> Option<&'a T> {
@@ -201,10 +208,28 @@ fn source<'a, T: std::error::Error + 'static>(error: &'a hyper::Error) -> Option
     None
 }
 
-/// The stream under hyper, counting what comes, so that "no byte of a reply" can be known.
+/// The stream under hyper. It counts what comes, so that "no byte of a reply" can be known, and it hides
+/// that the engine has stopped reading until all that came has been read: an engine that refuses an
+/// upload half way answers first and then hangs up, and hyper would not look for the answer any more.
 struct Counted {
     stream: BoxStream,
     received: Arc<AtomicU64>,
+    /// Why nothing can be written any more.
+    broken: Option<io::Error>,
+}
+
+impl Counted {
+    fn written(&mut self, outcome: Poll<io::Result<usize>>, cx: &Context<'_>) -> Poll<io::Result<usize>> {
+        match outcome {
+            Poll::Ready(Err(error)) if is_hang_up(&error) => {
+                self.broken = Some(error);
+                // For hyper to read once more.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other => other,
+        }
+    }
 }
 
 impl AsyncRead for Counted {
@@ -214,16 +239,26 @@ impl AsyncRead for Counted {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.received
-            .fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
-        outcome
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let read = buf.filled().len() - before;
+        self.received.fetch_add(read as u64, Ordering::Relaxed);
+        match self.broken.take() {
+            Some(error) if read == 0 => Poll::Ready(Err(error)),
+            broken => {
+                self.broken = broken;
+                Poll::Ready(Ok(()))
+            }
+        }
     }
 }
 
 impl AsyncWrite for Counted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, data)
+        if self.broken.is_some() {
+            return Poll::Pending;
+        }
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, data);
+        self.written(outcome, cx)
     }
 
     fn poll_write_vectored(
@@ -231,7 +266,11 @@ impl AsyncWrite for Counted {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, data)
+        if self.broken.is_some() {
+            return Poll::Pending;
+        }
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
+        self.written(outcome, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
