@@ -84,6 +84,27 @@ async fn a_limit_of_a_millisecond_lets_a_quick_engine_answer() {
     limited(healthy().docker(), limits).system().ping().await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_limit_beyond_all_time_is_none() {
+    let all = Some(Duration::MAX);
+    let limits = Limits {
+        connect: all,
+        head: all,
+        idle: all,
+        total: all,
+    };
+    let docker = limited(dripping(SECOND, 3).docker(), limits);
+    docker
+        .raw("GET", "/slow")
+        .send()
+        .await
+        .unwrap()
+        .body
+        .collect()
+        .await
+        .unwrap();
+}
+
 /// An engine that sends a piece of a body, waits, and so on.
 fn dripping(pause: Duration, pieces: usize) -> Fake {
     Fake::new(move |mut peer| async move {
@@ -152,6 +173,34 @@ async fn the_total_covers_the_body() {
     let start = Instant::now();
     timed_out(read(&docker).await, Phase::Total);
     assert_eq!(start.elapsed(), 10 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_total_ends_a_body_that_never_makes_us_wait() {
+    let fake = Fake::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write(open(&[])).await?;
+        loop {
+            peer.write([b'x'; 1000]).await?;
+        }
+    });
+    let docker = limited(
+        fake.docker(),
+        Limits {
+            total: Some(10 * SECOND),
+            ..Limits::NONE
+        },
+    );
+    let start = Instant::now();
+    let mut body = docker.raw("GET", "/flood").send().await.unwrap().body;
+    let outcome = loop {
+        advance(SECOND).await;
+        match body.next().await.unwrap() {
+            Ok(_) => assert!(start.elapsed() < 100 * SECOND, "it never ends"),
+            Err(error) => break Err::<(), _>(error),
+        }
+    };
+    timed_out(outcome, Phase::Total);
 }
 
 /// An engine that thinks for as long before each answer.

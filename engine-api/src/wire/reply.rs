@@ -76,7 +76,8 @@ impl ReplyBody {
             return Poll::Ready(None);
         };
         let piece = match conn.poll_body(incoming, cx) {
-            Poll::Ready(piece) => piece,
+            Poll::Ready(Some(Ok(piece))) => Some(self.total.check().map(|()| piece)),
+            Poll::Ready(end) => end,
             Poll::Pending => match (self.idle.poll(cx), self.total.poll(cx)) {
                 (Poll::Ready(cause), _) | (_, Poll::Ready(cause)) => Some(Err(cause)),
                 _ => return Poll::Pending,

@@ -19,7 +19,7 @@ pub(crate) struct Timer {
 impl Timer {
     /// A limit of `after` on `phase`, from now on; `None` never ends.
     pub(crate) fn start(phase: Phase, after: Option<Duration>) -> Self {
-        let end = after.map(|after| Instant::now() + after);
+        let end = after.and_then(from_now);
         Self {
             limit: after.map(|after| (phase, after)),
             end,
@@ -29,11 +29,19 @@ impl Timer {
 
     /// Begins anew, with the same limit.
     pub(crate) fn restart(&mut self) {
-        if let (Some((_, after)), Some(end)) = (self.limit, &mut self.end) {
-            *end = Instant::now() + after;
-            if let Some(sleep) = &mut self.sleep {
-                sleep.as_mut().reset(*end);
+        self.end = self.limit.and_then(|(_, after)| from_now(after));
+        if let (Some(sleep), Some(end)) = (&mut self.sleep, self.end) {
+            sleep.as_mut().reset(end);
+        }
+    }
+
+    /// Fails once the limit has run out; for what need not wait, and so would never ask [`Timer::poll`].
+    pub(crate) fn check(&self) -> Result<(), Cause> {
+        match (self.limit, self.end) {
+            (Some((phase, after)), Some(end)) if Instant::now() >= end => {
+                Err(Cause::Timeout { phase, after })
             }
+            _ => Ok(()),
         }
     }
 
@@ -45,6 +53,11 @@ impl Timer {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(end)));
         sleep.as_mut().poll(cx).map(|()| Cause::Timeout { phase, after })
     }
+}
+
+/// A point in time; `None` when it lies beyond all time, where no limit ends.
+fn from_now(after: Duration) -> Option<Instant> {
+    Instant::now().checked_add(after)
 }
 
 /// Awaits `future` within the limits of `timers`, the first to run out decides.
