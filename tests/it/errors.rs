@@ -108,6 +108,14 @@ async fn an_error_whose_body_is_cut_keeps_its_status() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_whose_body_stalls_is_still_reported() {
+    let stalled = b"HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\nno swarm".to_vec();
+    let docker = Fake::once(stalled).docker().with_version("1.51".parse().unwrap());
+    let error = fails(docker.system().ping().await, ErrorKind::Api);
+    assert_eq!((error.status(), error.message()), (Some(503), Some("no swarm")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_error_of_a_head_request_is_its_status() {
     let fake = Fake::answering(|_| b"HTTP/1.1 500 No\r\nContent-Length: 17\r\n\r\n".to_vec());
     let error = fails(fake.client().system().ping_head().await, ErrorKind::Api);
