@@ -103,6 +103,17 @@ async fn a_reply_split_at_any_byte_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_handed_over_unasked_is_an_error_and_not_used_again() {
+    let fake =
+        Fake::answering(|_| b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n".to_vec());
+    let docker = fake.client();
+    fails(docker.system().ping().await, ErrorKind::Protocol);
+    fails(docker.raw("GET", "/info").send().await, ErrorKind::InvalidInput);
+    assert_eq!(fake.counts().opened, 2);
+    fake.until(|counts| counts.live == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn chunks_of_a_bad_size_are_an_error() {
     for size in ["zz", "-1", "fffffffffffffffff", ""] {
         let bytes = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\nOK\r\n0\r\n\r\n");

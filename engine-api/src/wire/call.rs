@@ -249,6 +249,9 @@ async fn judge<R: Shape>(mut reply: Reply) -> Result<Reply> {
     if success {
         return Ok(reply);
     }
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Error::protocol("the engine handed over the connection, unasked"));
+    }
     if status.is_success() {
         return Err(Error::protocol(format!(
             "the engine answered {} where the connection should have been handed over; does a proxy between \
