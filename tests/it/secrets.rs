@@ -26,6 +26,31 @@ fn error_is_clean(error: &engine_api::Error) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_raw_call_shows_neither_its_headers_nor_its_body_nor_its_query() {
+    let docker = healthy().client();
+    let path = format!("/build?buildargs={CANARY}");
+    let call = docker
+        .raw("POST", &path)
+        .header("X-Registry-Auth", CANARY)
+        .json(CANARY);
+    is_clean(&format!("{call:?} {call:#?}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_raw_call_shows_neither_its_query_nor_its_headers() {
+    let docker = Fake::new(|_peer| async { Ok(()) }).client();
+    let path = format!("/build?buildargs={CANARY}");
+    error_is_clean(&fails(
+        docker.raw("POST", &path).send().await,
+        ErrorKind::Disconnected,
+    ));
+    let call = docker
+        .raw("POST", "/x")
+        .header("X-Registry-Auth", "hunter2-canary\n");
+    error_is_clean(&fails(call.send().await, ErrorKind::InvalidInput));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_shows_neither_limits_nor_connections_nor_secrets() {
     let docker = healthy().client();
     docker.system().ping().await.unwrap();
