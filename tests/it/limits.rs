@@ -216,6 +216,18 @@ fn pondering(pause: Duration) -> Fake {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_total_covers_the_question_for_the_version() {
+    let docker = pondering(SECOND * 6 / 10).docker();
+    let docker = docker.with_limits(Limits {
+        total: Some(SECOND),
+        ..Limits::NONE
+    });
+    let start = Instant::now();
+    timed_out(docker.raw("GET", "/info").send().await, Phase::Total);
+    assert_eq!(start.elapsed(), SECOND);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_limits_nothing_runs_out() {
     let docker = limited(dripping(86_400 * SECOND, 3).docker(), Limits::NONE);
     assert_eq!(read(&docker).await.unwrap(), 15);

@@ -10,7 +10,7 @@ use super::body::Body;
 use super::reply::{CallContext, Reply};
 use super::send::Draft;
 use super::stream::RawBytes;
-use super::timer::Timer;
+use super::timer::{Timer, within};
 use crate::client::Docker;
 use crate::error::{Error, Phase, Result};
 
@@ -112,7 +112,8 @@ impl<'a> RawCall<'a> {
         let target = if has_version(self.target) || self.target.starts_with("/_ping") {
             format!("{base}{}", self.target)
         } else {
-            format!("{base}/v{}{}", docker.version().await?, self.target)
+            let version = within(docker.version(), &mut [&mut total]).await;
+            format!("{base}/v{}{}", version.map_err(Error::local)??, self.target)
         };
         let limits = crate::Limits {
             head: None,
@@ -124,7 +125,6 @@ impl<'a> RawCall<'a> {
             headers,
             body: self.body,
         };
-        let total = Timer::start(Phase::Total, limits.total);
         let (head, body) = docker
             .wire()
             .round_trip(draft, &limits, total)
