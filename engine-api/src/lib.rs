@@ -31,5 +31,6 @@ pub use wire::stream::{Chunk, Hijacked, Input, Item, JsonLines, Output, RawBytes
 pub fn operations() -> impl Iterator<Item = &'static OperationFacts> {
     containers::operations()
         .chain(exec::OPERATIONS)
+        .chain(images::operations())
         .chain(system::OPERATIONS)
 }
