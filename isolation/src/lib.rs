@@ -1,5 +1,18 @@
 //! Isolated test environments: one trait, many engines.
 //!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> isolation::Result<()> {
+//! use isolation::{Command, EngineChoice, Environment, EnvironmentSpec, Manager, Registry};
+//!
+//! let manager = Manager::new(Registry::with_builtin());
+//! let environment = manager.create(&EngineChoice::Auto, EnvironmentSpec::default()).await?;
+//! let output = environment.run(Command::shell("echo out; echo err >&2; exit 3")).await?;
+//! assert_eq!((output.stdout_text().as_str(), output.exit.code), ("out\n", 3));
+//! manager.shutdown().await?; // and nothing is left
+//! # Ok(()) }
+//! ```
+//!
 //! - [`EnvironmentSpec`] says what an environment should be, [`Command`] what to run in it.
 //! - [`Engine`] makes environments, [`Environment`] is one; both are traits that can be boxed.
 //! - [`Capabilities`] says before the work what an engine can do.
