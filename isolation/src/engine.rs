@@ -12,6 +12,8 @@ use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
 
 /// What makes environments: folders and processes, containers, services of a cluster …
+///
+/// The feature `conformance` brings checks of the behaviour that every engine must show.
 pub trait Engine: fmt::Debug + Send + Sync {
     /// The name under which it is registered: lower case, one word.
     fn name(&self) -> &str;

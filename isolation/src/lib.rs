@@ -22,6 +22,8 @@
 
 mod capabilities;
 mod command;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod engine;
 pub mod engines;
 mod environment;
