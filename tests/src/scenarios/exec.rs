@@ -7,7 +7,10 @@ use engine_api::{Chunk, Docker, Hijacked, Result};
 use super::{UNTIL_TOLD, has_written, remove, shell, started};
 
 fn command(words: &[&str]) -> CreateExec {
-    CreateExec { cmd: words.iter().map(|word| (*word).to_owned()).collect(), ..Default::default() }
+    CreateExec {
+        cmd: words.iter().map(|word| (*word).to_owned()).collect(),
+        ..Default::default()
+    }
 }
 
 /// A command to its end: streams apart, exit code, environment, what cannot be run.
@@ -19,7 +22,10 @@ pub async fn run(docker: Docker) -> Result<()> {
     exec.working_dir = "/tmp".into();
     let finished = docker.execs().run(&id, exec, "").await?;
     assert_eq!((finished.exit_code, finished.stream_closed), (7, true));
-    assert_eq!((&finished.stdout[..], &finished.stderr[..]), (&b"hello\n"[..], &b"/tmp\n"[..]));
+    assert_eq!(
+        (&finished.stdout[..], &finished.stderr[..]),
+        (&b"hello\n"[..], &b"/tmp\n"[..])
+    );
 
     let missing = docker.execs().run(&id, command(&["no-such-command"]), "").await?;
     assert!([126, 127].contains(&missing.exit_code), "{missing:?}");
@@ -36,7 +42,12 @@ pub async fn stdin(docker: Docker) -> Result<()> {
     let input: Vec<u8> = (0..200_000u32).map(|n| (n % 251) as u8).collect();
     let finished = docker.execs().run(&id, command(&["cat"]), input.clone()).await?;
     assert_eq!(finished.exit_code, 0);
-    assert!(finished.stdout == input, "{} of {} bytes came back", finished.stdout.len(), input.len());
+    assert!(
+        finished.stdout == input,
+        "{} of {} bytes came back",
+        finished.stdout.len(),
+        input.len()
+    );
     remove(&docker, &id).await
 }
 
@@ -48,9 +59,28 @@ pub async fn terminal(docker: Docker) -> Result<()> {
     let mut exec = command(&["sh", "-c", "read line; stty size; exit 6"]);
     (exec.tty, exec.attach_stdin, exec.attach_stdout) = (true, true, true);
     let exec = execs.create(&id, exec).await?.id;
-    let Hijacked { mut input, mut output, .. } =
-        execs.start(&exec, StartExec { tty: true, ..Default::default() }).await?;
-    execs.resize(&exec, TerminalSize { height: 33, width: 99 }).await?;
+    let Hijacked {
+        mut input,
+        mut output,
+        ..
+    } = execs
+        .start(
+            &exec,
+            StartExec {
+                tty: true,
+                ..Default::default()
+            },
+        )
+        .await?;
+    execs
+        .resize(
+            &exec,
+            TerminalSize {
+                height: 33,
+                width: 99,
+            },
+        )
+        .await?;
     input.write(b"go\n").await?;
     let mut text = String::new();
     while let Some(chunk) = output.next().await {

@@ -37,17 +37,26 @@ pub async fn started(docker: &Docker, container: CreateContainer) -> Result<Stri
 
 /// Removes a container, running or not.
 pub async fn remove(docker: &Docker, id: &str) -> Result<()> {
-    let options = RemoveContainer { force: true, volumes: true, ..Default::default() };
+    let options = RemoveContainer {
+        force: true,
+        volumes: true,
+        ..Default::default()
+    };
     docker.containers().remove(id, options).await
 }
 
 /// Waits until a container has written `line`.
 pub async fn has_written(docker: &Docker, id: &str, line: &str) -> Result<()> {
-    let options = engine_api::containers::ReadLogs { follow: true, ..Default::default() };
+    let options = engine_api::containers::ReadLogs {
+        follow: true,
+        ..Default::default()
+    };
     let mut output = docker.containers().logs(id, options).await?;
     let mut text = String::new();
     while !text.contains(line) {
-        let Some(chunk) = output.next().await else { panic!("{line:?} is not in {text:?}") };
+        let Some(chunk) = output.next().await else {
+            panic!("{line:?} is not in {text:?}")
+        };
         text.push_str(&String::from_utf8_lossy(chunk?.bytes()));
     }
     Ok(())

@@ -27,7 +27,11 @@ pub async fn about(docker: Docker) -> Result<()> {
 pub async fn events(docker: Docker) -> Result<()> {
     let id = docker.containers().create(shell("events", "true")).await?.id;
     remove(&docker, &id).await?;
-    let mut options = ListenEvents { since: Some(Timestamp::new(1, 0)), until: Some(Timestamp::new(4_000_000_000, 0)), ..Default::default() };
+    let mut options = ListenEvents {
+        since: Some(Timestamp::new(1, 0)),
+        until: Some(Timestamp::new(4_000_000_000, 0)),
+        ..Default::default()
+    };
     options.filters.container = vec![id.clone()];
     let mut events = docker.system().events(options).await?;
     let first = events.next().await.expect("an event")?;
