@@ -12,6 +12,19 @@ pub mod system;
 use engine_api::containers::{CreateContainer, RemoveContainer};
 use engine_api::{Docker, Result};
 
+/// Hands the list of all scenarios to a macro: `module { name … }`. Whoever runs them all goes by it.
+#[macro_export]
+macro_rules! for_each_scenario {
+    ($run:ident) => {
+        $run! {
+            containers { lifecycle look run logs attach files export prune refusals flood }
+            exec { run stdin terminal detached }
+            images { store transfer prune unreachable_registry refusals }
+            system { about events auth }
+        }
+    };
+}
+
 /// The image that every scenario runs in; `tests/engines images` makes it.
 pub const IMAGE: &str = "busybox:latest";
 
