@@ -151,7 +151,7 @@ impl Stream for Packing {
         if let Some((source, name)) = this.job.take() {
             let (send, pieces) = mpsc::channel(WAITING);
             this.pieces = Some(pieces);
-            tokio::task::spawn_blocking(move || pack_all(&source, &name, send));
+            tokio::task::spawn_blocking(move || pack_all(&source, &name, &send));
         }
         match &mut this.pieces {
             Some(pieces) => pieces.poll_recv(cx),
@@ -160,7 +160,7 @@ impl Stream for Packing {
     }
 }
 
-fn pack_all(source: &Path, name: &Path, send: mpsc::Sender<io::Result<Bytes>>) {
+fn pack_all(source: &Path, name: &Path, send: &mpsc::Sender<io::Result<Bytes>>) {
     let outgoing = Outgoing {
         buffer: BytesMut::with_capacity(PIECE),
         send: send.clone(),
@@ -180,7 +180,8 @@ fn append(builder: &mut Builder<Outgoing>, path: &Path, name: &Path) -> io::Resu
     let kind = metadata.file_type();
     let mut header = Header::new_gnu();
     header.set_metadata_in_mode(&metadata, tar::HeaderMode::Complete);
-    (header.set_uid(0), header.set_gid(0));
+    header.set_uid(0);
+    header.set_gid(0);
     if kind.is_dir() {
         builder
             .append_data(&mut header, name, io::empty())

@@ -1,6 +1,5 @@
-//! Credentials for registries, in the two headers that carry them.
+//! Credentials for registries, in the form that engines read.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine as _;
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::json;
 
-/// The key of Docker Hub in configuration files and in [`RegistryConfig`].
+/// The key of Docker Hub in configuration files and in `X-Registry-Config`.
 pub const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
 /// What is shown in place of a secret.
@@ -100,39 +99,6 @@ impl fmt::Display for RegistryAuth {
     }
 }
 
-/// Credentials for the registries that a build may pull from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RegistryConfig(BTreeMap<String, RegistryAuth>);
-
-impl RegistryConfig {
-    /// No credentials.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds the credentials for a registry, `host[:port]`; `docker.io` is Docker Hub.
-    #[must_use]
-    pub fn with(mut self, registry: &str, auth: RegistryAuth) -> Self {
-        let key = match registry {
-            "docker.io" | "index.docker.io" | "registry-1.docker.io" => DOCKER_HUB,
-            other => other,
-        };
-        self.0.insert(key.to_owned(), auth);
-        self
-    }
-
-    /// Whether there are no credentials.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The value of `X-Registry-Config`.
-    pub(crate) fn header(&self) -> HeaderValue {
-        secret_header(self)
-    }
-}
-
 /// What a registry said to credentials. Definition `AuthResponse`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -171,19 +137,6 @@ mod tests {
     }
 
     #[test]
-    fn docker_hub_has_its_own_key() {
-        let config = RegistryConfig::new()
-            .with("docker.io", RegistryAuth::user("a", "b"))
-            .with("reg:5000", RegistryAuth::default());
-        let header = config.header();
-        let json = URL_SAFE.decode(header.to_str().unwrap()).unwrap();
-        assert_eq!(
-            json,
-            br#"{"https://index.docker.io/v1/":{"username":"a","password":"b"},"reg:5000":{}}"#
-        );
-    }
-
-    #[test]
     fn no_secret_is_ever_shown() {
         let auth = RegistryAuth {
             username: "alice".into(),
@@ -198,8 +151,7 @@ mod tests {
             identity_token: "hunter2".into(),
             ..Default::default()
         };
-        let config = RegistryConfig::new().with("reg:5000", auth.clone());
-        let shown = format!("{auth:?} {auth:#?} {auth} {status:?} {config:?}");
+        let shown = format!("{auth:?} {auth:#?} {auth} {status:?}");
         assert!(!shown.contains("hunter2"), "{shown}");
         assert_eq!(auth.to_string(), "alice:*** at reg:5000");
         assert_eq!(RegistryAuth::default().to_string(), "***");

@@ -202,10 +202,6 @@ impl Error {
         self
     }
 
-    pub(crate) fn cause(&self) -> &Cause {
-        &self.0.cause
-    }
-
     /// What kind of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {

@@ -1,1 +1,3 @@
-//! Skeleton.
+//! What the tests of this package share.
+
+pub mod scenarios;

@@ -1,13 +1,19 @@
 //! TCP, without TLS.
 
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
 use super::{BoxStream, Connecting, Connector, in_runtime};
 
+/// How long a connection may be silent before the system asks whether the other end is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
 /// Connects to a host and port.
 #[derive(Debug, Clone)]
 pub struct TcpConnector {
-    host: String,
+    name: String,
     port: u16,
     base: String,
     /// `host:port` as it stands in the `Host` header, an IPv6 address in brackets.
@@ -23,7 +29,7 @@ impl TcpConnector {
             format!("{host}:{port}")
         };
         Self {
-            host: host.to_owned(),
+            name: host.to_owned(),
             port,
             base: String::new(),
             authority,
@@ -41,7 +47,9 @@ impl Connector for TcpConnector {
     fn connect(&self) -> Connecting<'_> {
         Box::pin(async {
             in_runtime()?;
-            let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+            let stream = TcpStream::connect((self.name.as_str(), self.port)).await?;
+            // A log that is followed can be silent for hours, and routers forget silent connections.
+            SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
             // A request is written in one piece and then waited for: nothing to gain from a delay.
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as BoxStream)

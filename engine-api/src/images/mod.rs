@@ -1,4 +1,19 @@
-//! Images: list, inspect, pull, push, tag, remove, save, load.
+//! Images: what an engine has, and how they come and go.
+//!
+//! ```no_run
+//! use engine_api::Docker;
+//! use engine_api::images::PullImage;
+//!
+//! # async fn demo(docker: Docker) -> engine_api::Result<()> {
+//! let mut progress = docker.images().pull("busybox:1.36", PullImage::default(), None).await?;
+//! while let Some(line) = progress.next().await {
+//!     println!("{}", line?.status); // a pull that fails ends with an error here
+//! }
+//! let image = docker.images().inspect("busybox:1.36", Default::default()).await?;
+//! println!("{} bytes", image.size);
+//! # Ok(())
+//! # }
+//! ```
 
 mod archive;
 mod attestations;
@@ -14,7 +29,9 @@ mod push;
 mod reference;
 mod remove;
 mod search;
-pub(crate) mod tag;
+mod store;
+mod tag;
+mod transfer;
 
 pub use archive::{LoadImages, SaveImages};
 pub use attestations::{Attestation, ListAttestations};
@@ -34,3 +51,25 @@ pub use push::PushImage;
 pub use reference::ImageReference;
 pub use remove::{ImageRemoved, ImagesPruned, PruneImages, RemoveImage};
 pub use search::{ImageFound, SearchImages};
+
+use crate::client::Docker;
+use crate::wire::operation::OperationFacts;
+
+/// Calls on images; see [`Docker::images`].
+///
+/// Every `image` may be a name with tag or digest, an id, or the start of an id that is unique.
+#[derive(Debug, Clone, Copy)]
+pub struct Images<'a> {
+    docker: &'a Docker,
+}
+
+impl Docker {
+    /// The images of this engine.
+    pub fn images(&self) -> Images<'_> {
+        Images { docker: self }
+    }
+}
+
+pub(crate) fn operations() -> impl Iterator<Item = &'static OperationFacts> {
+    store::OPERATIONS.into_iter().chain(transfer::OPERATIONS)
+}

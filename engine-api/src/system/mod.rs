@@ -1,4 +1,19 @@
 //! The engine itself: whether it answers, what it is, what happens in it.
+//!
+//! ```no_run
+//! use engine_api::Docker;
+//! use engine_api::system::ListenEvents;
+//!
+//! # async fn demo(docker: Docker) -> engine_api::Result<()> {
+//! println!("{} containers", docker.system().info().await?.containers);
+//! let mut events = docker.system().events(ListenEvents::default()).await?;
+//! while let Some(event) = events.next().await {
+//!     let event = event?;
+//!     println!("{} {}", event.verb(), event.actor.id);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod build_cache;
 mod df;
@@ -21,15 +36,31 @@ pub use info_swarm::{LocalNodeState, PeerNode, SwarmInfo};
 pub use ping::{Ping, SwarmStatus};
 pub use version::{Component, EnginePlatform, EngineVersion};
 
+use crate::auth::{AuthStatus, RegistryAuth};
 use crate::client::Docker;
 use crate::error::Result;
-use crate::wire::decode::Headers;
+use crate::version::Version;
+use crate::wire::decode::{Headers, Json, Lines};
 use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::stream::JsonLines;
 
 static PING: Operation<Headers> = Operation::get("SystemPing", "/_ping");
 static PING_HEAD: Operation<Headers> = Operation::head("SystemPingHead", "/_ping");
+static VERSION: Operation<Json<EngineVersion>> = Operation::get("SystemVersion", "/version");
+static INFO: Operation<Json<Info>> = Operation::get("SystemInfo", "/info");
+static EVENTS: Operation<Lines<Event>> = Operation::get("SystemEvents", "/events").slow();
+static DF: Operation<Json<DiskUsage>> = Operation::get("SystemDataUsage", "/system/df").slow();
+static AUTH: Operation<Json<AuthStatus>> = Operation::post("SystemAuth", "/auth").success(&[200, 204]);
 
-pub(crate) static OPERATIONS: [&OperationFacts; 2] = [&PING.facts, &PING_HEAD.facts];
+pub(crate) static OPERATIONS: [&OperationFacts; 7] = [
+    &PING.facts,
+    &PING_HEAD.facts,
+    &VERSION.facts,
+    &INFO.facts,
+    &EVENTS.facts,
+    &DF.facts,
+    &AUTH.facts,
+];
 
 /// Calls on the engine as a whole; see [`Docker::system`].
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +76,7 @@ impl Docker {
 }
 
 impl System<'_> {
-    /// Asks whether the engine answers; `GET /_ping`, without a version.
+    /// Asks whether the engine answers, without a version.
     pub async fn ping(&self) -> Result<Ping> {
         self.docker
             .call(&PING)
@@ -55,7 +86,7 @@ impl System<'_> {
             .map(|headers| Ping::from_headers(&headers))
     }
 
-    /// As [`System::ping`], by `HEAD /_ping`: a failure comes without the engine's words.
+    /// As [`System::ping`], with `HEAD`: a failure comes without the engine's words.
     pub async fn ping_head(&self) -> Result<Ping> {
         self.docker
             .call(&PING_HEAD)
@@ -63,5 +94,40 @@ impl System<'_> {
             .send()
             .await
             .map(|headers| Ping::from_headers(&headers))
+    }
+
+    /// Tells the versions of the engine and of its parts.
+    pub async fn version(&self) -> Result<EngineVersion> {
+        self.docker.call(&VERSION).send().await
+    }
+
+    /// Tells all about the engine and the machine it runs on.
+    pub async fn info(&self) -> Result<Info> {
+        self.docker.call(&INFO).send().await
+    }
+
+    /// Listens to what happens, until `until` or until dropped.
+    pub async fn events(&self, options: ListenEvents) -> Result<JsonLines<Event>> {
+        self.docker.call(&EVENTS).query(options.query()).send().await
+    }
+
+    /// Measures the disk space that everything takes; the engine may need long for it.
+    pub async fn df(&self, options: DataUsage) -> Result<DiskUsage> {
+        self.docker
+            .call(&DF)
+            .query(options.query())
+            .needs(!options.types.is_empty(), "DataUsage::types", Version::new(1, 42))
+            .needs(options.verbose, "DataUsage::verbose", Version::new(1, 52))
+            .send()
+            .await
+    }
+
+    /// Lets the engine check credentials with their registry.
+    ///
+    /// # Errors
+    ///
+    /// The engine's words: most engines answer 500, not 401, when the registry refuses them.
+    pub async fn auth(&self, auth: &RegistryAuth) -> Result<AuthStatus> {
+        self.docker.call(&AUTH).json(auth).send().await
     }
 }

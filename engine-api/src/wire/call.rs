@@ -276,10 +276,11 @@ pub(crate) async fn failure(
         }
     }
     let text = String::from_utf8_lossy(&bytes);
-    let reason = status.canonical_reason().unwrap_or("no reason given");
+    let reason = status.canonical_reason().unwrap_or("an unknown status");
     match (text.trim(), location.and_then(|to| to.to_str().ok())) {
         (_, Some(to)) => format!("{reason}: a redirect to {to}, which is not followed"),
-        ("" | "{}" | "null", None) => reason.to_owned(),
+        // Not the bare reason: "Not Found" alone is how Podman says that there is no such route.
+        ("" | "{}" | "null", None) => format!("{reason}, without further words"),
         (text, None) => text.to_owned(),
     }
 }

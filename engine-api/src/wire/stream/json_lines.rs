@@ -40,7 +40,7 @@ pub struct JsonLines<T> {
 impl<T: Item> JsonLines<T> {
     pub(crate) fn new(reply: Reply) -> Self {
         Self {
-            source: Source::Body(reply.body),
+            source: Source::Body(Box::new(reply.body)),
             values: Values::default(),
             context: reply.context,
             item: PhantomData,

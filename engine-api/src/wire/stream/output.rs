@@ -66,7 +66,7 @@ pub(crate) fn announced(content_type: Option<&str>) -> Announced {
 impl Output {
     pub(crate) fn from_reply(reply: Reply) -> Self {
         let announced = announced(reply.header("content-type"));
-        Self::new(Source::Body(reply.body), announced, reply.context)
+        Self::new(Source::Body(Box::new(reply.body)), announced, reply.context)
     }
 
     /// What the head of the reply said of the framing.

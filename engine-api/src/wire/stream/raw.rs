@@ -26,7 +26,7 @@ pub struct RawBytes {
 impl RawBytes {
     pub(crate) fn new(reply: Reply) -> Self {
         Self {
-            source: Source::Body(reply.body),
+            source: Source::Body(Box::new(reply.body)),
             rest: Bytes::new(),
             context: reply.context,
         }

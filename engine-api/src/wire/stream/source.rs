@@ -16,7 +16,7 @@ const READ: usize = 64 * 1024;
 
 /// Bytes piece by piece, as the other end sends them.
 pub(crate) enum Source {
-    Body(ReplyBody),
+    Body(Box<ReplyBody>),
     Connection(Box<Connection>),
     /// Read to its end, or broken.
     Done,

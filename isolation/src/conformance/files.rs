@@ -1,0 +1,171 @@
+//! Checks of copies in and out.
+
+use std::fs;
+
+use super::subject::{HostFolder, Outcome, Subject, equal, refused, sh};
+use crate::environment::Source;
+use crate::spec::CopyIn;
+use crate::{EnvironmentSpec, ErrorKind};
+
+/// Every byte there is, and some more than fits into a buffer.
+fn binary() -> Vec<u8> {
+    (0..300_000u32)
+        .map(|n| (n % 256) as u8 ^ (n / 256) as u8)
+        .collect()
+}
+
+#[cfg(unix)]
+fn mode(path: &std::path::Path) -> std::io::Result<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(fs::metadata(path)?.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode(_: &std::path::Path) -> std::io::Result<u32> {
+    Ok(0o751) // the host has no such permissions to compare
+}
+
+pub(super) async fn round_trip(subject: &Subject<'_>) -> Outcome {
+    let environment = subject.environment().await?;
+    let folder = HostFolder::new()?;
+    let source = folder.file("in", &binary())?;
+    environment
+        .copy_in(Source::Path(source), "made/on/the way/in")
+        .await?;
+    environment
+        .copy_out("made/on/the way/in", &folder.0.join("out"))
+        .await?;
+    equal(
+        "the content is the same",
+        fs::read(folder.0.join("out"))? == binary(),
+        true,
+    )?;
+
+    let content = "#!/bin/sh\necho runs\n".into();
+    environment
+        .copy_in(Source::Bytes { content, mode: 0o751 }, "script")
+        .await?;
+    equal(
+        "the script",
+        sh(environment.as_ref(), "./script").await?.as_str(),
+        "runs",
+    )?;
+    environment.copy_out("script", &folder.0.join("script")).await?;
+    equal("the mode", mode(&folder.0.join("script"))?, 0o751)?;
+
+    environment.copy_in(Source::bytes("second"), "script").await?;
+    equal(
+        "replaced",
+        sh(environment.as_ref(), "cat script").await?.as_str(),
+        "second",
+    )?;
+    environment.copy_in(Source::bytes(""), "empty").await?;
+    equal(
+        "empty",
+        sh(environment.as_ref(), "wc -c < empty").await?.trim(),
+        "0",
+    )
+}
+
+pub(super) async fn folder_round_trip(subject: &Subject<'_>) -> Outcome {
+    let environment = subject.environment().await?;
+    let folder = HostFolder::new()?;
+    let tree = folder.0.join("tree");
+    fs::create_dir_all(tree.join("deep/er"))?;
+    fs::create_dir(tree.join("empty"))?;
+    fs::write(tree.join("deep/er/file"), binary())?;
+    fs::write(tree.join("top"), "top")?;
+    environment.copy_in(Source::Path(tree), "copied").await?;
+    let listed = sh(environment.as_ref(), "cd copied && find . | sort").await?;
+    equal(
+        "what arrived",
+        listed.as_str(),
+        ".\n./deep\n./deep/er\n./deep/er/file\n./empty\n./top",
+    )?;
+    sh(
+        environment.as_ref(),
+        "echo new > copied/deep/new; ln -s ../top copied/deep/link",
+    )
+    .await?;
+    let back = folder.0.join("back");
+    environment.copy_out("copied", &back).await?;
+    equal(
+        "the content is the same",
+        fs::read(back.join("deep/er/file"))? == binary(),
+        true,
+    )?;
+    equal(
+        "what was made inside",
+        fs::read(back.join("deep/new"))?,
+        b"new\n".to_vec(),
+    )?;
+    equal(
+        "a link is a link",
+        fs::read_link(back.join("deep/link"))?,
+        "../top".into(),
+    )?;
+    equal("an empty folder", back.join("empty").is_dir(), true)
+}
+
+pub(super) async fn specified_copies(subject: &Subject<'_>) -> Outcome {
+    let folder = HostFolder::new()?;
+    let source = folder.file("setting", b"value")?;
+    let copies = vec![CopyIn {
+        source,
+        target: "etc/setting".into(),
+    }];
+    let spec = EnvironmentSpec {
+        copies,
+        ..(subject.make_spec)()
+    };
+    let environment = subject.engine.create(spec).await?;
+    environment.activate().await?;
+    equal(
+        "the copy",
+        sh(environment.as_ref(), "cat etc/setting").await?.as_str(),
+        "value",
+    )
+}
+
+pub(super) async fn absolute_paths(subject: &Subject<'_>) -> Outcome {
+    let environment = subject.environment().await?;
+    let folder = HostFolder::new()?;
+    environment
+        .copy_in(Source::bytes("rooted"), "/conformance/file")
+        .await?;
+    environment
+        .copy_out("/conformance/file", &folder.0.join("file"))
+        .await?;
+    equal(
+        "the content",
+        fs::read(folder.0.join("file"))?,
+        b"rooted".to_vec(),
+    )
+}
+
+pub(super) async fn no_way_out(subject: &Subject<'_>) -> Outcome {
+    let environment = subject.environment().await?;
+    let folder = HostFolder::new()?;
+    let up = "../../../../../../../../../../conformance-outside";
+    let result = environment.copy_in(Source::bytes("x"), up).await;
+    refused(up, result, ErrorKind::OutsideEnvironment)?;
+    let result = environment.copy_out(up, &folder.0.join("x")).await;
+    refused(up, result, ErrorKind::OutsideEnvironment)?;
+    for path in ["", "a\0b"] {
+        let result = environment.copy_in(Source::bytes("x"), path).await;
+        refused(&format!("{path:?}"), result, ErrorKind::InvalidInput)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn missing_sources(subject: &Subject<'_>) -> Outcome {
+    let environment = subject.environment().await?;
+    let folder = HostFolder::new()?;
+    let result = environment
+        .copy_in(Source::Path(folder.0.join("missing")), "x")
+        .await;
+    refused("a missing file of the host", result, ErrorKind::NotFound)?;
+    let result = environment.copy_out("missing", &folder.0.join("x")).await;
+    refused("a missing file of the environment", result, ErrorKind::NotFound)?;
+    equal("made all the same", folder.0.join("x").exists(), false)
+}

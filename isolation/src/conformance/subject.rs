@@ -1,0 +1,145 @@
+//! What the checks share: an engine under test, and ways to say what was expected.
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::command::Command;
+use crate::engine::Engine;
+use crate::environment::Environment;
+use crate::execution::{Chunk, Execution};
+use crate::id::random_hex;
+use crate::spec::EnvironmentSpec;
+use crate::{ErrorKind, Result};
+
+/// The engine under test.
+pub(super) struct Subject<'a> {
+    pub(super) engine: &'a dyn Engine,
+    pub(super) make_spec: &'a (dyn Fn() -> EnvironmentSpec + Sync),
+}
+
+/// Why a check failed.
+pub(super) struct Why(pub(super) String);
+
+pub(super) type Outcome = std::result::Result<(), Why>;
+
+impl<E: std::error::Error> From<E> for Why {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        Self(text)
+    }
+}
+
+impl Subject<'_> {
+    /// An environment in which commands can run.
+    pub(super) async fn environment(&self) -> Result<Box<dyn Environment>> {
+        let environment = self.engine.create((self.make_spec)()).await?;
+        environment.activate().await?;
+        Ok(environment)
+    }
+
+    /// Whether the engine lists an environment of this id.
+    pub(super) async fn lists(&self, environment: &crate::EnvironmentId) -> Result<bool> {
+        let listed = self.engine.list().await?;
+        Ok(listed.iter().any(|summary| summary.id == *environment))
+    }
+}
+
+/// Runs a script that must succeed, and gives its output without the last newline.
+pub(super) async fn sh(environment: &dyn Environment, script: &str) -> std::result::Result<String, Why> {
+    let output = environment.run(Command::shell(script)).await?;
+    match output.exit.success() {
+        true => Ok(output.stdout_text().trim_end_matches('\n').to_owned()),
+        false => Err(Why(format!(
+            "`{script}`: {}: {}",
+            output.exit,
+            output.stderr_text()
+        ))),
+    }
+}
+
+pub(super) fn ensure(truth: bool, otherwise: impl Into<String>) -> Outcome {
+    match truth {
+        true => Ok(()),
+        false => Err(Why(otherwise.into())),
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a check reads best without a & before every value"
+)]
+pub(super) fn equal<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Outcome {
+    ensure(
+        found == expected,
+        format!("{what}: found {found:?}, expected {expected:?}"),
+    )
+}
+
+/// Something must fail, with an error of this kind.
+pub(super) fn refused<T>(what: &str, result: Result<T>, kind: ErrorKind) -> Outcome {
+    match result {
+        Ok(_) => Err(Why(format!("{what} is accepted"))),
+        Err(error) => equal(what, error.kind(), kind),
+    }
+}
+
+/// Reads output until `wanted` was written to standard output; gives all that came so far.
+pub(super) async fn read_until(execution: &mut Execution, wanted: &str) -> std::result::Result<String, Why> {
+    let mut seen = String::new();
+    while !seen.contains(wanted) {
+        match execution.next().await? {
+            Some(Chunk::Stdout(bytes)) => seen.push_str(&String::from_utf8_lossy(&bytes)),
+            Some(Chunk::Stderr(_)) => {}
+            None => return Err(Why(format!("the output ended before {wanted:?}: {seen:?}"))),
+        }
+    }
+    Ok(seen)
+}
+
+/// Waits until a process, numbered as inside the environment, runs no more.
+pub(super) async fn wait_until_gone(environment: &dyn Environment, pid: &str) -> Outcome {
+    // A zombie is gone: only its parent has not looked yet.
+    let script = format!(
+        "kill -0 {pid} 2>/dev/null || exit 0; \
+         [ -r /proc/{pid}/stat ] || exit 1; \
+         sed 's/.*) //' /proc/{pid}/stat 2>/dev/null | grep -q '^[RSDTt]' && exit 1; exit 0"
+    );
+    while !environment
+        .run(Command::shell(script.clone()))
+        .await?
+        .exit
+        .success()
+    {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// A folder on the host that is removed in the end.
+pub(super) struct HostFolder(pub(super) PathBuf);
+
+impl HostFolder {
+    pub(super) fn new() -> std::io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("conformance-{}", random_hex()));
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    pub(super) fn file(&self, name: &str, content: &[u8]) -> std::io::Result<PathBuf> {
+        let path = self.0.join(name);
+        std::fs::write(&path, content)?;
+        Ok(path)
+    }
+}
+
+impl Drop for HostFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

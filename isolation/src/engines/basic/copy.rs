@@ -1,0 +1,216 @@
+//! Files and folders copied from here to there: permissions kept, links copied as links.
+
+use std::fs::{self, Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, Result};
+
+/// Tells a copy on another thread that nobody waits for it any more.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stop(Arc<AtomicBool>);
+
+/// Stops the copy when it is dropped.
+#[derive(Debug)]
+pub(super) struct StopOnDrop(pub(super) Stop);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Stop {
+    fn check(&self) -> Result<()> {
+        match self.0.load(Ordering::Relaxed) {
+            true => Err(Error::invalid("the copy was given up")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Makes the folders between `top`, which must exist, and `path`. Never `top` itself: when it is gone,
+/// the environment was destroyed, and must not come back as an empty folder.
+pub(super) fn make_parents(top: &Path, path: &Path) -> Result<()> {
+    let between = path.parent().and_then(|parent| parent.strip_prefix(top).ok());
+    let mut folder = top.to_owned();
+    for name in between.into_iter().flatten() {
+        folder.push(name);
+        make_folder(&folder)?;
+    }
+    Ok(())
+}
+
+/// Makes one folder, or finds it there.
+pub(super) fn make_folder(path: &Path) -> Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
+            Err(Error::io("make the folder", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes one file.
+pub(super) fn write_file(content: &[u8], mode: u32, to: &Path) -> Result<()> {
+    refuse_folder(to)?;
+    fs::write(to, content).map_err(|e| Error::io("write", to, e))?;
+    set_mode(to, Permissions::from_mode(mode & 0o7777))
+}
+
+/// Clears the way for a copy inside an environment or a folder: a link there may lead anywhere, a pipe
+/// may wait for ever, a read-only file cannot be written. A folder stays, and so does what a folder
+/// would replace: that is refused later.
+pub(super) fn clear(from: &Path, to: &Path) -> Result<()> {
+    let Ok(meta) = to.symlink_metadata() else {
+        return Ok(());
+    };
+    if meta.is_symlink() || !meta.is_dir() && !from.is_dir() {
+        fs::remove_file(to).map_err(|e| Error::io("replace", to, e))?;
+    }
+    Ok(())
+}
+
+/// Copies a file, a link or a folder with all that is in it. `to` is what the copy is called.
+pub(super) fn copy(from: &Path, to: &Path, stop: &Stop) -> Result<()> {
+    stop.check()?;
+    let meta = from.symlink_metadata().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::not_found(format!("there is no {}", from.display())),
+        _ => Error::io("read", from, error),
+    })?;
+    let kind = meta.file_type();
+    if kind.is_dir() {
+        copy_folder(from, &meta, to, stop)
+    } else if kind.is_symlink() {
+        copy_link(from, to)
+    } else if kind.is_file() {
+        refuse_folder(to)?;
+        if to.symlink_metadata().is_ok_and(|there| there.is_file()) {
+            clear(from, to)?;
+        }
+        let copied = fs::copy(from, to).map_err(|e| Error::io("copy", from, e));
+        copied.map(drop)
+    } else {
+        // Reading a pipe would wait for ever; skipping it silently would lose it.
+        let why = format!(
+            "{} is a socket, a pipe or a device, which cannot be copied",
+            from.display()
+        );
+        Err(Error::invalid(why))
+    }
+}
+
+fn copy_folder(from: &Path, meta: &Metadata, to: &Path, stop: &Stop) -> Result<()> {
+    make_folder(to)?;
+    let unreadable = |e| Error::io("list", from, e);
+    for entry in fs::read_dir(from).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        let source = from.join(&name);
+        // A folder copied into itself would go on for ever.
+        if source != to {
+            let target = to.join(name);
+            clear(&source, &target)?;
+            copy(&source, &target, stop)?;
+        }
+    }
+    // Last: a read-only folder takes no files.
+    set_mode(to, meta.permissions())
+}
+
+fn copy_link(from: &Path, to: &Path) -> Result<()> {
+    let target = fs::read_link(from).map_err(|e| Error::io("read", from, e))?;
+    symlink(target, to).map_err(|e| Error::io("make the link", to, e))
+}
+
+fn refuse_folder(to: &Path) -> Result<()> {
+    match to.is_dir() {
+        true => Err(Error::invalid(format!(
+            "{} is a folder; say what the copy in it is called",
+            to.display()
+        ))),
+        false => Ok(()),
+    }
+}
+
+fn set_mode(path: &Path, mode: Permissions) -> Result<()> {
+    fs::set_permissions(path, mode).map_err(|e| Error::io("set the permissions of", path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_tree_arrives_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir_all(from.join("deep")).unwrap();
+        fs::write(from.join("deep/run"), [0, 255, 10]).unwrap();
+        set_mode(&from.join("deep/run"), Permissions::from_mode(0o751)).unwrap();
+        set_mode(&from.join("deep"), Permissions::from_mode(0o555)).unwrap();
+        symlink("/etc/passwd", from.join("link")).unwrap();
+        for _ in 0..2 {
+            copy(&from, &to, &Stop::default()).unwrap(); // the second time it replaces
+            set_mode(&to.join("deep"), Permissions::from_mode(0o755)).unwrap();
+        }
+        assert_eq!(fs::read(to.join("deep/run")).unwrap(), [0, 255, 10]);
+        assert_eq!(
+            fs::metadata(to.join("deep/run")).unwrap().permissions().mode() & 0o777,
+            0o751
+        );
+        assert_eq!(fs::read_link(to.join("link")).unwrap(), Path::new("/etc/passwd"));
+    }
+
+    #[test]
+    fn a_link_in_the_target_is_replaced_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["from", "from/sub", "to", "elsewhere"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        fs::write(at("from/sub/file"), "new").unwrap();
+        fs::write(at("from/file"), "new").unwrap();
+        fs::write(at("secret"), "old").unwrap();
+        symlink(at("secret"), at("to/file")).unwrap();
+        symlink(at("elsewhere"), at("to/sub")).unwrap();
+        copy(&at("from"), &at("to"), &Stop::default()).unwrap();
+        assert_eq!(fs::read(at("secret")).unwrap(), b"old");
+        assert_eq!(fs::read_dir(at("elsewhere")).unwrap().count(), 0);
+        assert_eq!(fs::read(at("to/sub/file")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_cannot_be_copied_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        let kind = |from: &str, to: &str| copy(&at(from), &at(to), &Stop::default()).unwrap_err().kind();
+        assert_eq!(kind("socket", "x"), ErrorKind::InvalidInput);
+        assert_eq!(kind("missing", "x"), ErrorKind::NotFound);
+        fs::create_dir(at("folder")).unwrap();
+        fs::write(at("file"), "x").unwrap();
+        assert_eq!(kind("file", "folder"), ErrorKind::InvalidInput);
+        assert_eq!(kind("folder", "file"), ErrorKind::Io);
+    }
+
+    #[test]
+    fn parents_are_made_but_never_the_top() {
+        let folder = tempfile::tempdir().unwrap();
+        make_parents(folder.path(), &folder.path().join("a/b/c")).unwrap();
+        assert!(folder.path().join("a/b").is_dir() && !folder.path().join("a/b/c").exists());
+        let gone = folder.path().join("gone");
+        assert!(make_parents(&gone, &gone.join("a/b")).is_err());
+        assert!(!gone.exists());
+    }
+
+    #[test]
+    fn a_copy_that_nobody_waits_for_stops() {
+        let stop = Stop::default();
+        drop(StopOnDrop(stop.clone()));
+        assert!(copy(Path::new("/etc"), Path::new("/no/where"), &stop).is_err());
+    }
+}

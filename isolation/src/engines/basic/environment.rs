@@ -1,0 +1,280 @@
+//! An environment of the basic engine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::copy::{self, Stop, StopOnDrop};
+use super::folder::Folder;
+use super::groups::Groups;
+use super::{BasicEngine, MARK, NAME, paths, process, stragglers};
+use crate::BoxFuture;
+use crate::command::Command;
+use crate::engine::Engine;
+use crate::environment::{Environment, Source};
+use crate::error::{Error, Result};
+use crate::execution::Execution;
+use crate::id::EnvironmentId;
+use crate::spec::EnvironmentSpec;
+use crate::status::{Status, StatusCell};
+use crate::validate;
+
+#[derive(Debug)]
+pub(super) struct BasicEnvironment {
+    id: EnvironmentId,
+    name: String,
+    spec: EnvironmentSpec,
+    status: StatusCell,
+    folder: Folder,
+    workdir: PathBuf,
+    groups: Arc<Groups>,
+    kept: AtomicBool,
+}
+
+/// Runs what blocks where it may.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::engine(NAME, error)),
+    }
+}
+
+impl BasicEnvironment {
+    /// Makes the folder and fills it. From the moment it exists the environment owns it: a failure, or
+    /// a dropped future, removes it again.
+    pub(super) async fn create(base: &Path, spec: EnvironmentSpec) -> Result<Self> {
+        let id = EnvironmentId::random();
+        let name = spec
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("basic-{}", id.short()));
+        let folder = Folder::create(base, &id)?;
+        let mut made = Self {
+            workdir: folder.root(),
+            id,
+            name,
+            spec,
+            status: StatusCell::default(),
+            folder,
+            groups: Arc::default(),
+            kept: AtomicBool::new(false),
+        };
+        made.folder.lay_out()?;
+        if let Some(workdir) = &made.spec.workdir {
+            let root = made.folder.root();
+            let path = paths::resolve(&root, &root, workdir)?;
+            copy::make_parents(&root, &path)?;
+            copy::make_folder(&path)?;
+            made.workdir = path;
+        }
+        for copy in made.spec.copies.clone() {
+            made.bring_in(Source::Path(copy.source), &copy.target).await?;
+        }
+        made.note(Status::Created)?;
+        Ok(made)
+    }
+
+    fn note(&self, status: Status) -> Result<()> {
+        self.folder.note(&self.id, &self.name, &self.spec, status)
+    }
+
+    fn resolve(&self, path: &str) -> Result<PathBuf> {
+        paths::resolve(&self.folder.root(), &self.workdir, path)
+    }
+
+    fn make_active(&self) -> Result<()> {
+        if self.status.get().is_running() {
+            return Ok(());
+        }
+        self.status.advance(Status::Running)?;
+        self.note(Status::Running)
+    }
+
+    fn start(&self, command: &Command) -> Result<Execution> {
+        command.validate()?;
+        self.status.require_running()?;
+        BasicEngine::new().capabilities().check(NAME, &command.needs())?;
+        let workdir = match &command.workdir {
+            Some(workdir) => self.resolve(workdir)?,
+            None => self.workdir.clone(),
+        };
+        if !workdir.is_dir() {
+            let why = format!("there is no working directory {}", workdir.display());
+            return Err(Error::not_found(why));
+        }
+        process::start(&self.groups, command, &self.variables(command), &workdir)
+    }
+
+    /// The variables of a command: all it gets.
+    fn variables(&self, command: &Command) -> BTreeMap<String, String> {
+        let folder = |path: PathBuf| path.to_string_lossy().into_owned();
+        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
+        let mut variables: BTreeMap<String, String> = [
+            ("PATH", path),
+            ("HOME", folder(self.folder.home())),
+            ("TMPDIR", folder(self.folder.tmp())),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("ISOLATION_ROOT", folder(self.folder.root())),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        variables.extend(self.spec.env.clone());
+        variables.extend(command.env.clone());
+        // Last: a command that changed its mark would not be found again.
+        variables.insert(MARK.to_owned(), self.id.to_string());
+        variables
+    }
+
+    async fn bring_in(&self, source: Source, target: &str) -> Result<()> {
+        if let Source::Path(path) = &source {
+            validate::source("the source of the copy", path)?;
+        }
+        let root = self.folder.root();
+        let to = self.resolve(target)?;
+        let stop = Stop::default();
+        let _guard = StopOnDrop(stop.clone());
+        blocking(move || {
+            copy::make_parents(&root, &to)?;
+            match source {
+                Source::Bytes { content, mode } => copy::write_file(&content, mode, &to),
+                Source::Path(path) => {
+                    // Followed when named: what a link leads to is meant.
+                    let from = path.canonicalize().map_err(|e| Error::io("read", &path, e))?;
+                    copy::clear(&from, &to)?;
+                    copy::copy(&from, &to, &stop)
+                }
+            }
+        })
+        .await
+    }
+
+    async fn bring_out(&self, source: &str, target: &Path) -> Result<()> {
+        let from = self.resolve(source)?;
+        if from.symlink_metadata().is_err() {
+            return Err(Error::not_found("there is no such path in the environment"));
+        }
+        let to = target.to_owned();
+        let stop = Stop::default();
+        let _guard = StopOnDrop(stop.clone());
+        blocking(move || {
+            if let Some(parent) = to.parent() {
+                std::fs::create_dir_all(parent).map_err(|e| Error::io("make the folder", parent, e))?;
+            }
+            copy::copy(&from, &to, &stop)
+        })
+        .await
+    }
+
+    /// Ends it; `Err` says why something is left, and it can be tried again.
+    fn remove(id: &EnvironmentId, groups: &Groups, folder: &Folder) -> Result<()> {
+        groups.close();
+        stragglers::kill_all(id);
+        folder.remove()
+    }
+
+    fn removed(&self, result: Result<()>) -> Result<()> {
+        let next = match result.is_ok() {
+            true => Status::Destroyed,
+            false => Status::Failed,
+        };
+        // Somebody else may have destroyed it at the same time, and then it is destroyed.
+        let _ = self.status.advance(next);
+        result
+    }
+
+    async fn end(&self) -> Result<()> {
+        if self.status.get() == Status::Destroyed {
+            return Ok(());
+        }
+        let _ = self.status.advance(Status::Destroying);
+        let (id, groups, folder) = (self.id.clone(), Arc::clone(&self.groups), self.folder.clone());
+        let result = blocking(move || Self::remove(&id, &groups, &folder)).await;
+        self.removed(result)
+    }
+}
+
+impl Environment for BasicEnvironment {
+    fn id(&self) -> &EnvironmentId {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn engine(&self) -> &str {
+        NAME
+    }
+
+    fn spec(&self) -> &EnvironmentSpec {
+        &self.spec
+    }
+
+    fn status(&self) -> Status {
+        self.status.get()
+    }
+
+    fn activate(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let active = self.make_active();
+            active.map_err(|e| e.during("activate the environment", &self.name))
+        })
+    }
+
+    fn execute(&self, command: Command) -> BoxFuture<'_, Result<Execution>> {
+        Box::pin(async move {
+            let started = self.start(&command);
+            started.map_err(|e| e.during("execute", command.program()))
+        })
+    }
+
+    fn copy_in<'a>(&'a self, source: Source, target: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let copied = match self.status.require_running() {
+                Ok(()) => self.bring_in(source, target).await,
+                Err(error) => Err(error),
+            };
+            copied.map_err(|e| e.during("copy in", target))
+        })
+    }
+
+    fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let copied = match self.status.require_running() {
+                Ok(()) => self.bring_out(source, target).await,
+                Err(error) => Err(error),
+            };
+            copied.map_err(|e| e.during("copy out", source))
+        })
+    }
+
+    fn destroy(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let ended = self.end().await;
+            ended.map_err(|e| e.during("destroy the environment", &self.name))
+        })
+    }
+
+    fn destroy_now(&self) {
+        if self.status.get() == Status::Destroyed {
+            return;
+        }
+        let _ = self.status.advance(Status::Destroying);
+        let _ = self.removed(Self::remove(&self.id, &self.groups, &self.folder));
+    }
+
+    fn keep(&self) {
+        self.kept.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for BasicEnvironment {
+    fn drop(&mut self) {
+        if !self.kept.load(Ordering::Acquire) {
+            self.destroy_now();
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The private folder of an environment, and the note in it by which other processes know it.
+//!
+//! ```text
+//! isolation-ID/            0700
+//!   environment.json       who made it; never the variables, which may be secret
+//!   root/                  what the environment takes for its root
+//!     home/  tmp/
+//! ```
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::NAME;
+use crate::environment::EnvironmentSummary;
+use crate::error::{Error, Result};
+use crate::id::{EnvironmentId, random_hex};
+use crate::spec::EnvironmentSpec;
+use crate::status::Status;
+
+const PREFIX: &str = "isolation-";
+const NOTE: &str = "environment.json";
+
+/// How often a removal is tried: a process that was just killed may still finish one last system call.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(10);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Folder {
+    path: PathBuf,
+}
+
+/// What is noted about an environment.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    id: EnvironmentId,
+    name: String,
+    status: Status,
+    owner: Option<String>,
+    session: Option<String>,
+}
+
+impl Folder {
+    /// Whether a folder can be made below `base`.
+    pub(super) fn probe(base: &Path) -> io::Result<()> {
+        let probe = base.join(format!("{PREFIX}probe-{}", random_hex()));
+        DirBuilder::new().mode(0o700).create(&probe)?;
+        fs::remove_dir(&probe)
+    }
+
+    /// Makes the folder for an environment. The caller owns it from here on, and removes it.
+    pub(super) fn create(base: &Path, id: &EnvironmentId) -> Result<Self> {
+        // Resolved once: a link above it must not make paths inside look as if they led outside.
+        let base = fs::canonicalize(base).map_err(|e| Error::io("find the folder", base, e))?;
+        let folder = Self {
+            path: base.join(format!("{PREFIX}{id}")),
+        };
+        private(&folder.path)?;
+        Ok(folder)
+    }
+
+    /// Fills the new folder.
+    pub(super) fn lay_out(&self) -> Result<()> {
+        let folders = [self.root(), self.home(), self.tmp()];
+        folders.iter().try_for_each(|path| private(path))
+    }
+
+    pub(super) fn root(&self) -> PathBuf {
+        self.path.join("root")
+    }
+
+    pub(super) fn home(&self) -> PathBuf {
+        self.root().join("home")
+    }
+
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.root().join("tmp")
+    }
+
+    /// Notes what other processes may know about the environment.
+    pub(super) fn note(
+        &self,
+        id: &EnvironmentId,
+        name: &str,
+        spec: &EnvironmentSpec,
+        status: Status,
+    ) -> Result<()> {
+        let note = Note {
+            id: id.clone(),
+            name: name.to_owned(),
+            status,
+            owner: spec.owner.clone(),
+            session: spec.session.clone(),
+        };
+        let (path, new) = (self.path.join(NOTE), self.path.join("environment.new"));
+        let text = serde_json::to_vec(&note).map_err(|e| Error::engine(NAME, e))?;
+        // Renamed into place, so that nobody reads half of it.
+        let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &path));
+        written.map_err(|e| Error::io("write", &path, e))
+    }
+
+    /// The environments below `base` that belong to this user.
+    pub(super) fn list(base: &Path) -> Result<Vec<EnvironmentSummary>> {
+        let entries = fs::read_dir(base).map_err(|e| Error::io("list", base, e))?;
+        let mut found: Vec<_> = entries
+            .flatten()
+            .filter_map(|entry| summary(&entry.path()))
+            .collect();
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(found)
+    }
+
+    /// The folder of an environment below `base`.
+    pub(super) fn find(base: &Path, id: &EnvironmentId) -> Result<Self> {
+        let path = base.join(format!("{PREFIX}{id}"));
+        match is_ours(&path) {
+            true => Ok(Self { path }),
+            false => Err(Error::not_found(format!("there is none in {}", base.display()))),
+        }
+    }
+
+    /// Removes it and all that is in it. That it is gone already is a success.
+    pub(super) fn remove(&self) -> Result<()> {
+        let mut tries = 0;
+        loop {
+            let error = match fs::remove_dir_all(&self.path) {
+                Ok(()) => return Ok(()),
+                Err(_) if !self.path.exists() => return Ok(()),
+                Err(error) => error,
+            };
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                make_removable(&self.path);
+            }
+            tries += 1;
+            if tries == TRIES {
+                return Err(Error::io("remove", &self.path, error));
+            }
+            sleep(PAUSE);
+        }
+    }
+}
+
+fn private(path: &Path) -> Result<()> {
+    let made = DirBuilder::new().mode(0o700).create(path);
+    made.map_err(|e| Error::io("make the folder", path, e))
+}
+
+/// Gives the owner back what read-only folders (module caches have them) took away.
+fn make_removable(folder: &Path) {
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        // The type of the entry itself: a link to a folder elsewhere is left alone.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            make_removable(&entry.path());
+        }
+    }
+}
+
+/// A folder of somebody else, or a link, is none of ours, whatever its name.
+fn is_ours(path: &Path) -> bool {
+    let ours = |meta: fs::Metadata| meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw();
+    path.symlink_metadata().is_ok_and(ours)
+}
+
+fn summary(path: &Path) -> Option<EnvironmentSummary> {
+    let id = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
+    if !is_ours(path) {
+        return None;
+    }
+    let note: Note = serde_json::from_slice(&fs::read(path.join(NOTE)).ok()?).ok()?;
+    (note.id.as_str() == id).then_some(EnvironmentSummary {
+        id: note.id,
+        name: note.name,
+        engine: NAME.to_owned(),
+        status: note.status,
+        owner: note.owner,
+        session: note.session,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_private_listed_and_removed_even_when_it_resists() {
+        let base = tempfile::tempdir().unwrap();
+        let id = EnvironmentId::random();
+        let folder = Folder::create(base.path(), &id).unwrap();
+        folder.lay_out().unwrap();
+        assert_eq!(folder.path.metadata().unwrap().mode() & 0o777, 0o700);
+        assert!(Folder::list(base.path()).unwrap().is_empty(), "not noted yet");
+        let spec = EnvironmentSpec {
+            owner: Some("me".into()),
+            ..EnvironmentSpec::default()
+        };
+        folder.note(&id, "web", &spec, Status::Running).unwrap();
+        let listed = Folder::list(base.path()).unwrap();
+        assert_eq!(
+            (listed[0].name.as_str(), listed[0].owner.as_deref()),
+            ("web", Some("me"))
+        );
+
+        let locked = folder.root().join("a/b");
+        fs::create_dir_all(&locked).unwrap();
+        fs::write(locked.join("file"), "x").unwrap();
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o500)).unwrap();
+        fs::set_permissions(folder.root().join("a"), fs::Permissions::from_mode(0o000)).unwrap();
+        Folder::find(base.path(), &id).unwrap().remove().unwrap();
+        folder.remove().unwrap();
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
+        assert!(Folder::find(base.path(), &id).unwrap_err().is_not_found());
+    }
+
+    #[test]
+    fn a_link_with_the_right_name_is_not_ours() {
+        let base = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let id = EnvironmentId::random();
+        let link = base.path().join(format!("{PREFIX}{id}"));
+        std::os::unix::fs::symlink(elsewhere.path(), link).unwrap();
+        assert!(Folder::find(base.path(), &id).is_err());
+        assert!(elsewhere.path().exists());
+    }
+}

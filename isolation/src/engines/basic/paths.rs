@@ -1,0 +1,113 @@
+//! Paths inside an environment, as paths of the machine that do not lead out of it.
+//!
+//! This guards against mistakes and against links that lead elsewhere. It is no wall against a command
+//! that swaps a folder for a link at the right moment: such a command has the user's rights anyway.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::validate;
+
+/// Where `path` is on the machine: below `root` when it is absolute, else below `workdir`, which is
+/// itself below `root`. `root` has no links in it.
+pub(super) fn resolve(root: &Path, workdir: &Path, path: &str) -> Result<PathBuf> {
+    validate::text("the path", path)?;
+    let base = match path.starts_with('/') {
+        true => root,
+        false => workdir,
+    };
+    let outside = || Error::outside(path);
+    let mut inside: Vec<OsString> = base
+        .strip_prefix(root)
+        .map_err(|_| outside())?
+        .iter()
+        .map(Into::into)
+        .collect();
+    for component in Path::new(path).components() {
+        match component {
+            Component::Normal(name) => inside.push(name.to_owned()),
+            Component::ParentDir => drop(inside.pop().ok_or_else(outside)?),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    follow(root, &inside, path)
+}
+
+/// Follows links in the part of the path that exists; the rest is taken as it is.
+fn follow(root: &Path, inside: &[OsString], path: &str) -> Result<PathBuf> {
+    let mut found = root.to_owned();
+    for (at, name) in inside.iter().enumerate() {
+        let next = found.join(name);
+        match next.symlink_metadata() {
+            Ok(meta) if meta.is_symlink() => {
+                // A link to nothing is refused too: who writes to it makes a file, perhaps outside.
+                let real = next.canonicalize().map_err(|_| Error::outside(path))?;
+                if !real.starts_with(root) {
+                    return Err(Error::outside(path));
+                }
+                found = real;
+            }
+            Ok(_) => found = next,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                found.extend(&inside[at..]);
+                return Ok(found);
+            }
+            Err(error) => return Err(Error::io("look at", &next, error)),
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_path_stays_inside_or_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap().join("root");
+        fs::create_dir_all(root.join("work/deep")).unwrap();
+        fs::write(root.join("../secret"), "x").unwrap();
+        symlink("/etc", root.join("work/etc")).unwrap();
+        symlink("../../secret", root.join("work/up")).unwrap();
+        symlink("/no/such/place", root.join("work/nowhere")).unwrap();
+        symlink("deep", root.join("work/fine")).unwrap();
+        let work = root.join("work");
+        for (path, expected) in [
+            ("a.txt", "work/a.txt"),
+            ("./deep/../b", "work/b"),
+            ("/a", "a"),
+            ("/", ""),
+            ("..", ""),
+            ("../x/y", "x/y"),
+            ("fine/c", "work/deep/c"),
+            ("//work//deep/", "work/deep"),
+        ] {
+            assert_eq!(
+                resolve(&root, &work, path).unwrap(),
+                root.join(expected),
+                "{path}"
+            );
+        }
+        for path in [
+            "../..",
+            "../../secret",
+            "/..",
+            "/../etc",
+            "etc/passwd",
+            "etc",
+            "up",
+            "nowhere",
+            "nowhere/x",
+        ] {
+            let error = resolve(&root, &work, path).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::OutsideEnvironment, "{path}");
+        }
+        assert!(resolve(&root, &work, "").is_err());
+        assert!(resolve(&root, &work, "a\0b").is_err());
+    }
+}

@@ -1,0 +1,298 @@
+//! A command of the basic engine: a child process, its output and its end.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rustix::process::Pid;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, ChildStderr, ChildStdout};
+use tokio::time::{Instant, sleep_until};
+
+use super::NAME;
+use super::groups::Groups;
+use crate::BoxFuture;
+use crate::command::{Command, ExitStatus, Input, Signal};
+use crate::error::{Error, Result};
+use crate::execution::{Chunk, Execution, Process};
+use crate::status::Status;
+use crate::stdin::Stdin;
+
+/// How long the output of processes in the background is awaited after the command ended.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How much output is still taken when the grace is over: what the command itself wrote before its end
+/// is in the pipe, and no pipe holds more than this.
+const PIPE: usize = 1 << 20;
+
+/// How much is read at once.
+const CHUNK: usize = 64 << 10;
+
+/// Starts a command in a process group of its own.
+pub(super) fn start(
+    groups: &Arc<Groups>,
+    command: &Command,
+    variables: &BTreeMap<String, String>,
+    workdir: &Path,
+) -> Result<Execution> {
+    let (program, arguments) = command
+        .argv
+        .split_first()
+        .ok_or_else(|| Error::invalid("the command is empty"))?;
+    let mut child = tokio::process::Command::new(program);
+    child
+        .args(arguments)
+        .env_clear()
+        .envs(variables)
+        .current_dir(workdir);
+    let stdin = match command.input {
+        Input::Empty => Stdio::null(),
+        Input::Bytes(_) | Input::Piped => Stdio::piped(),
+    };
+    child.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (mut child, group) = match groups.spawn(&mut child) {
+        None => return Err(Error::wrong_status(Status::Destroying, "create another")),
+        Some(Ok(started)) => started,
+        Some(Err(error)) => {
+            let path = variables.get("PATH").map_or("", String::as_str);
+            let told = as_a_shell(&error, program, path);
+            let (code, why) = told.ok_or_else(|| Error::engine(NAME, error))?;
+            return Ok(Execution::not_started(command, code, why));
+        }
+    };
+    let stdin = child.stdin.take().map(Stdin::new);
+    let process = Group {
+        stdout: Pipe::new(child.stdout.take()),
+        stderr: Pipe::new(child.stderr.take()),
+        child,
+        group,
+        groups: Arc::clone(groups),
+        exit: None,
+        grace: None,
+        complete: true,
+    };
+    Ok(Execution::new(Box::new(process), stdin, command))
+}
+
+/// What a shell says when a program cannot be started, and its exit code; `None` when it is no fault of
+/// the command.
+fn as_a_shell(error: &io::Error, program: &str, path: &str) -> Option<(i32, &'static str)> {
+    match error.kind() {
+        io::ErrorKind::NotFound => Some((127, "no such program")),
+        // The system also says so of a folder on the PATH that it may not search.
+        io::ErrorKind::PermissionDenied if !is_there(program, path) => Some((127, "no such program")),
+        io::ErrorKind::PermissionDenied => Some((126, "permission denied")),
+        io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => Some((126, "not a program")),
+        io::ErrorKind::ArgumentListTooLong => Some((126, "the arguments are too long")),
+        // "Exec format error" has no kind of its own.
+        _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
+            Some((126, "not a program"))
+        }
+        _ => None,
+    }
+}
+
+fn is_there(program: &str, path: &str) -> bool {
+    program.contains('/') || std::env::split_paths(path).any(|folder| folder.join(program).exists())
+}
+
+/// One of the two outputs.
+struct Pipe<R> {
+    reader: Option<R>,
+    buffer: BytesMut,
+    /// How much came after the grace.
+    late: usize,
+}
+
+impl<R: AsyncRead + Unpin> Pipe<R> {
+    fn new(reader: Option<R>) -> Self {
+        let buffer = BytesMut::new();
+        Self {
+            reader,
+            buffer,
+            late: 0,
+        }
+    }
+
+    /// Reads a piece; an end closes the pipe, and gives nothing. A closed pipe is never ready.
+    async fn read(&mut self) -> io::Result<Option<Bytes>> {
+        let Some(reader) = &mut self.reader else {
+            return pending().await;
+        };
+        // The pieces share one allocation until it is used up: small ones must not hold 64 KiB each.
+        if self.buffer.capacity() < CHUNK / 16 {
+            self.buffer.reserve(CHUNK);
+        }
+        if reader.read_buf(&mut self.buffer).await? == 0 {
+            self.reader = None;
+            return Ok(None);
+        }
+        Ok(Some(self.buffer.split().freeze()))
+    }
+
+    /// Counts what comes after the grace. `false` when that is more than the command can have written:
+    /// a process in the background prints on, perhaps for ever.
+    fn may_go_on(&mut self, bytes: usize, grace: Option<Instant>) -> bool {
+        if grace.is_some_and(|at| at <= Instant::now()) {
+            self.late += bytes;
+        }
+        self.late < PIPE
+    }
+}
+
+/// A child process, and the group it leads.
+struct Group {
+    child: Child,
+    group: Pid,
+    groups: Arc<Groups>,
+    stdout: Pipe<ChildStdout>,
+    stderr: Pipe<ChildStderr>,
+    exit: Option<std::process::ExitStatus>,
+    /// Until when the output is awaited; there is one once the command ended.
+    grace: Option<Instant>,
+    complete: bool,
+}
+
+impl Group {
+    async fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
+        while self.stdout.reader.is_some() || self.stderr.reader.is_some() {
+            let (grace, ended) = (self.grace, self.exit.is_some());
+            // In this order: the end is noticed even if the output never pauses, and the grace ends
+            // nothing as long as there is output.
+            tokio::select! {
+                biased;
+                exit = self.child.wait(), if !ended => self.ended(exit?),
+                piece = either(&mut self.stdout, &mut self.stderr) => match piece? {
+                    Some(chunk) => return Ok(Some(self.counted(chunk))),
+                    None => continue,
+                },
+                () = over(grace) => self.give_up(),
+            }
+        }
+        Ok(None)
+    }
+
+    fn counted(&mut self, chunk: Chunk) -> Chunk {
+        let goes_on = match &chunk {
+            Chunk::Stdout(bytes) => self.stdout.may_go_on(bytes.len(), self.grace),
+            Chunk::Stderr(bytes) => self.stderr.may_go_on(bytes.len(), self.grace),
+        };
+        if !goes_on {
+            self.give_up();
+        }
+        chunk
+    }
+
+    fn give_up(&mut self) {
+        self.complete = false;
+        self.stdout.reader = None;
+        self.stderr.reader = None;
+    }
+
+    async fn ending(&mut self) -> io::Result<ExitStatus> {
+        let exit = match self.exit {
+            Some(exit) => exit,
+            None => {
+                let exit = self.child.wait().await?;
+                self.ended(exit);
+                exit
+            }
+        };
+        let status = match exit.signal() {
+            Some(signal) => ExitStatus::from_signal(signal),
+            None => ExitStatus::from_code(exit.code().unwrap_or(-1)),
+        };
+        Ok(ExitStatus {
+            output_complete: self.complete,
+            ..status
+        })
+    }
+
+    fn ended(&mut self, exit: std::process::ExitStatus) {
+        self.groups.leader_ended(self.group);
+        self.exit = Some(exit);
+        self.grace = Some(Instant::now() + GRACE);
+    }
+}
+
+/// A piece of either output, whichever is there; neither is favoured.
+async fn either(stdout: &mut Pipe<ChildStdout>, stderr: &mut Pipe<ChildStderr>) -> io::Result<Option<Chunk>> {
+    tokio::select! {
+        piece = stdout.read() => Ok(piece?.map(Chunk::Stdout)),
+        piece = stderr.read() => Ok(piece?.map(Chunk::Stderr)),
+    }
+}
+
+async fn over(grace: Option<Instant>) {
+    match grace {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
+    }
+}
+
+impl Process for Group {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
+        Box::pin(async move { self.next_chunk().await.map_err(|e| Error::engine(NAME, e)) })
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
+        Box::pin(async move { self.ending().await.map_err(|e| Error::engine(NAME, e)) })
+    }
+
+    fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>> {
+        let sent = self.groups.signal(self.group, signal);
+        Box::pin(std::future::ready(sent.map_err(|e| Error::engine(NAME, e))))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Does nothing when the end was seen: what runs in the background then belongs to the environment.
+        self.groups.abandon(self.group);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_never_runs_dry_ends_after_the_grace_but_not_before() {
+        let mut pipe = Pipe::new(Some(tokio::io::repeat(b'y')));
+        let mut taken = 0;
+        while taken < 2 * PIPE {
+            let bytes = pipe.read().await.unwrap().unwrap().len();
+            taken += bytes;
+            assert!(
+                pipe.may_go_on(bytes, None),
+                "the command itself may write as much as it likes"
+            );
+        }
+        let over = Some(Instant::now());
+        let mut late = 0;
+        loop {
+            let bytes = pipe.read().await.unwrap().unwrap().len();
+            late += bytes;
+            if !pipe.may_go_on(bytes, over) {
+                break;
+            }
+        }
+        assert!((PIPE..PIPE + CHUNK).contains(&late), "{late}");
+    }
+
+    #[test]
+    fn a_program_that_is_nowhere_is_127_though_a_folder_on_the_path_is_closed() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let code = |program: &str| as_a_shell(&denied, program, "/no/such/folder:/etc").map(|told| told.0);
+        assert_eq!(code("no-such-program"), Some(127));
+        assert_eq!(code("passwd"), Some(126));
+        assert_eq!(code("./passwd"), Some(126));
+        assert!(as_a_shell(&io::Error::from(io::ErrorKind::OutOfMemory), "ls", "").is_none());
+    }
+}

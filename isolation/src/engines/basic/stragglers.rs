@@ -1,0 +1,65 @@
+//! Processes that left their process group, as daemons do: found by the variable that marks them.
+//!
+//! Where the system has no `/proc`, they are not found; what stays in its group always is.
+
+use crate::id::EnvironmentId;
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn kill_all(_: &EnvironmentId) {}
+
+/// Kills every process that carries the mark of the environment.
+#[cfg(target_os = "linux")]
+pub(super) fn kill_all(id: &EnvironmentId) {
+    // More than once: a process may fork between being seen and being killed.
+    for _ in 0..ROUNDS {
+        if linux::kill_round(id) == 0 {
+            return;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+#[cfg(target_os = "linux")]
+const ROUNDS: u32 = 100;
+#[cfg(target_os = "linux")]
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::fs;
+
+    use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+    use crate::engines::basic::MARK;
+    use crate::id::EnvironmentId;
+
+    /// How many marked processes there were.
+    pub(super) fn kill_round(id: &EnvironmentId) -> usize {
+        let mark = format!("{MARK}={id}");
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        pids.filter(|pid| kill_if_marked(*pid, &mark)).count()
+    }
+
+    fn kill_if_marked(pid: i32, mark: &str) -> bool {
+        // Not ourselves: an environment may be destroyed by a command that runs in it.
+        if i64::from(pid) == i64::from(std::process::id()) || !is_marked(pid, mark) {
+            return false;
+        }
+        let Some(pid) = Pid::from_raw(pid) else {
+            return false;
+        };
+        let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
+            return false;
+        };
+        // Asked again: the descriptor names one process for ever, the number may have been given away.
+        is_marked(pid.as_raw_nonzero().get(), mark) && pidfd_send_signal(&process, Signal::KILL).is_ok()
+    }
+
+    fn is_marked(pid: i32, mark: &str) -> bool {
+        let variables = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        variables
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == mark.as_bytes())
+    }
+}

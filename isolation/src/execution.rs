@@ -1,0 +1,313 @@
+//! A command that is running: its output as it comes, its input, its end.
+
+use std::fmt;
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
+
+use crate::BoxFuture;
+use crate::command::{Command, CommandOutput, ExitStatus, Input, Signal};
+use crate::error::Result;
+use crate::stdin::{Feed, Stdin};
+
+/// A piece of what a command wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chunk {
+    /// Written to standard output, or to the terminal.
+    Stdout(Bytes),
+    /// Written to standard error.
+    Stderr(Bytes),
+}
+
+/// For authors of engines: what is behind an [`Execution`].
+///
+/// Dropping it kills what is still running, and leaves nothing of it behind.
+pub trait Process: Send {
+    /// The next piece of output; `None` when there will be no more. Dropping the future loses nothing.
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>>;
+
+    /// Waits for the end; called after `next` gave `None`. Dropping the future loses nothing.
+    fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>>;
+
+    /// Sends a signal to the command and the processes it started; does nothing when it has ended.
+    fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>>;
+}
+
+/// Called once: with the end, or with `None` when the execution was dropped before it.
+pub(crate) type OnEnd = Box<dyn FnOnce(Option<ExitStatus>) + Send>;
+
+/// A command that is running.
+///
+/// Dropping it kills the command and the processes it started, unless its end was seen. Its timeout, and
+/// input given as bytes, make progress while one of its methods is awaited.
+///
+/// ```no_run
+/// # async fn demo(environment: &dyn isolation::Environment) -> isolation::Result<()> {
+/// use isolation::{Chunk, Command};
+///
+/// let mut execution = environment.execute(Command::shell("make test")).await?;
+/// while let Some(chunk) = execution.next().await? {
+///     if let Chunk::Stderr(text) = chunk {
+///         eprint!("{}", String::from_utf8_lossy(&text));
+///     }
+/// }
+/// println!("{}", execution.wait().await?);
+/// # Ok(()) }
+/// ```
+pub struct Execution {
+    process: Box<dyn Process>,
+    stdin: Option<Stdin>,
+    feed: Feed,
+    deadline: Option<Instant>,
+    timed_out: bool,
+    exit: Option<ExitStatus>,
+    on_end: Option<OnEnd>,
+}
+
+impl Execution {
+    /// For authors of engines: a command that was just started, and the way to its standard input, which
+    /// is there if `command.input` is not empty.
+    pub fn new(process: Box<dyn Process>, stdin: Option<Stdin>, command: &Command) -> Self {
+        let (stdin, feed) = match (&command.input, stdin) {
+            (Input::Bytes(bytes), Some(stdin)) => (None, Feed::new(stdin, bytes.clone())),
+            (Input::Piped, stdin) => (stdin, Feed::default()),
+            _ => (None, Feed::default()),
+        };
+        Self {
+            process,
+            stdin,
+            feed,
+            deadline: command
+                .timeout
+                .and_then(|limit| Instant::now().checked_add(limit)),
+            timed_out: false,
+            exit: None,
+            on_end: None,
+        }
+    }
+
+    /// For authors of engines: a command that could not be started, told as a shell tells it: `why` on
+    /// standard error, and code 127 (no such program) or 126 (it cannot be run).
+    pub fn not_started(command: &Command, code: i32, why: &str) -> Self {
+        let text = Bytes::from(format!("{}: {why}\n", command.program()));
+        let process = NotStarted {
+            code,
+            text: Some(text),
+        };
+        Self::new(Box::new(process), Some(Stdin::new(tokio::io::sink())), command)
+    }
+
+    /// The standard input of a command with [`Input::Piped`]; `None` the second time.
+    pub fn take_stdin(&mut self) -> Option<Stdin> {
+        self.stdin.take()
+    }
+
+    /// The next piece of output; `None` when there will be no more. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Result<Option<Chunk>> {
+        loop {
+            // Asked first: a command that never stops printing has output ready at every turn.
+            if self.deadline.is_some_and(|at| at <= Instant::now()) {
+                self.time_out().await?;
+            }
+            let next = self.feed.alongside(self.process.next());
+            match self.deadline {
+                None => return next.await,
+                Some(at) => match timeout_at(at, next).await {
+                    Ok(chunk) => return chunk,
+                    Err(_) => self.time_out().await?,
+                },
+            }
+        }
+    }
+
+    /// Waits for the end, and throws away what output was not read yet. Standard input that nobody took
+    /// is closed: nobody could write to it any more.
+    pub async fn wait(&mut self) -> Result<ExitStatus> {
+        self.close_untaken_stdin();
+        while self.next().await?.is_some() {}
+        self.end().await
+    }
+
+    /// Collects everything to the end. Standard input that nobody took is closed.
+    pub async fn output(mut self) -> Result<CommandOutput> {
+        self.close_untaken_stdin();
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        while let Some(chunk) = self.next().await? {
+            match chunk {
+                Chunk::Stdout(bytes) => stdout.extend_from_slice(&bytes),
+                Chunk::Stderr(bytes) => stderr.extend_from_slice(&bytes),
+            }
+        }
+        let exit = self.end().await?;
+        Ok(CommandOutput { exit, stdout, stderr })
+    }
+
+    /// Sends a signal to the command and the processes it started; does nothing when it has ended.
+    pub async fn kill(&mut self, signal: Signal) -> Result<()> {
+        self.process.kill(signal).await
+    }
+
+    /// How it ended; `None` until [`wait`](Self::wait) has seen the end.
+    pub fn exit(&self) -> Option<ExitStatus> {
+        self.exit
+    }
+
+    pub(crate) fn on_end(&mut self, call: OnEnd) {
+        self.on_end = Some(call);
+    }
+
+    async fn end(&mut self) -> Result<ExitStatus> {
+        loop {
+            if let Some(exit) = self.exit {
+                return Ok(exit);
+            }
+            let wait = self.feed.alongside(self.process.wait());
+            let ended = match self.deadline {
+                None => Ok(wait.await),
+                Some(at) => timeout_at(at, wait).await,
+            };
+            match ended {
+                Ok(exit) => self.finish(exit?),
+                Err(_) => self.time_out().await?,
+            }
+        }
+    }
+
+    fn finish(&mut self, exit: ExitStatus) {
+        let exit = ExitStatus {
+            timed_out: self.timed_out,
+            ..exit
+        };
+        self.exit = Some(exit);
+        if let Some(call) = self.on_end.take() {
+            call(Some(exit));
+        }
+    }
+
+    async fn time_out(&mut self) -> Result<()> {
+        // The deadline goes last: a caller that drops this future and comes back kills again.
+        self.process.kill(Signal::Kill).await?;
+        self.timed_out = true;
+        self.deadline = None;
+        Ok(())
+    }
+
+    fn close_untaken_stdin(&mut self) {
+        if let Some(stdin) = self.stdin.take() {
+            self.feed = Feed::new(stdin, Bytes::new());
+        }
+    }
+}
+
+impl Drop for Execution {
+    fn drop(&mut self) {
+        if let Some(call) = self.on_end.take() {
+            call(None);
+        }
+    }
+}
+
+impl fmt::Debug for Execution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Execution")
+            .field("timed_out", &self.timed_out)
+            .field("exit", &self.exit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The process that never was.
+struct NotStarted {
+    code: i32,
+    text: Option<Bytes>,
+}
+
+impl Process for NotStarted {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
+        let chunk = self.text.take().map(Chunk::Stderr);
+        Box::pin(std::future::ready(Ok(chunk)))
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
+        Box::pin(std::future::ready(Ok(ExitStatus::from_code(self.code))))
+    }
+
+    fn kill(&mut self, _: Signal) -> BoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    /// Always has output, until it is killed; gives up after a while, so that no test runs for ever.
+    struct Chatty {
+        left: u32,
+        killed: bool,
+    }
+
+    impl Process for Chatty {
+        fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
+            self.left = self.left.saturating_sub(1);
+            let goes_on = !self.killed && self.left > 0;
+            let chunk = goes_on.then(|| Chunk::Stdout(Bytes::from_static(b"y\n")));
+            Box::pin(std::future::ready(Ok(chunk)))
+        }
+
+        fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
+            let code = if self.killed { 137 } else { 0 };
+            Box::pin(std::future::ready(Ok(ExitStatus::from_code(code))))
+        }
+
+        fn kill(&mut self, _: Signal) -> BoxFuture<'_, Result<()>> {
+            self.killed = true;
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
+    fn chatty() -> Execution {
+        let process = Chatty {
+            left: 1000,
+            killed: false,
+        };
+        let timeout = Some(Duration::from_secs(60));
+        Execution::new(
+            Box::new(process),
+            None,
+            &Command {
+                timeout,
+                ..Command::new(["yes"])
+            },
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timeout_does_not_wait_for_a_pause_in_the_output() {
+        let mut execution = chatty();
+        assert!(execution.next().await.unwrap().is_some());
+        tokio::time::advance(Duration::from_secs(61)).await;
+        let exit = execution.wait().await.unwrap();
+        assert!(exit.timed_out && exit.code == 137, "{exit}");
+    }
+
+    #[tokio::test]
+    async fn the_end_is_told_once_and_so_is_its_absence() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = || {
+            let told = Arc::clone(&told);
+            Box::new(move |exit: Option<ExitStatus>| told.lock().unwrap().push(exit.map(|e| e.code)))
+        };
+        let mut execution = chatty();
+        execution.on_end(tell());
+        execution.wait().await.unwrap();
+        execution.wait().await.unwrap();
+        drop(execution);
+        let mut execution = chatty();
+        execution.on_end(tell());
+        drop(execution);
+        assert_eq!(*told.lock().unwrap(), [Some(0), None]);
+    }
+}

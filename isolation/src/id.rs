@@ -1,0 +1,85 @@
+//! The identity of an environment.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Names one environment among all that ever were: 16 hexadecimal digits, fit for names, labels and paths.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EnvironmentId(String);
+
+impl EnvironmentId {
+    /// An id that no other environment has.
+    pub fn random() -> Self {
+        Self(random_hex())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first six digits: enough for people to tell environments apart in a name.
+    pub fn short(&self) -> &str {
+        &self.0[..6]
+    }
+}
+
+/// 64 random bits from the operating system, by way of the keys of the standard hasher.
+pub(crate) fn random_hex() -> String {
+    // The keys are drawn once per thread and counted up; the hash spreads the count over all bits.
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+impl fmt::Display for EnvironmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for EnvironmentId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        if text.len() != 16 || !text.bytes().all(is_hex) {
+            let why = format!("{text:?} is not the id of an environment; it has 16 hexadecimal digits");
+            return Err(Error::invalid(why));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for EnvironmentId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<EnvironmentId> for String {
+    fn from(id: EnvironmentId) -> Self {
+        id.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_differ_and_read_back() {
+        let ids: std::collections::BTreeSet<_> = (0..1000).map(|_| EnvironmentId::random()).collect();
+        assert_eq!(ids.len(), 1000);
+        for id in &ids {
+            assert_eq!(id.as_str().parse::<EnvironmentId>().unwrap(), *id);
+        }
+        assert!("../../../../etc/".parse::<EnvironmentId>().is_err());
+    }
+}

@@ -1,0 +1,190 @@
+//! An environment that a manager keeps track of.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::BoxFuture;
+use crate::command::Command;
+use crate::environment::{Environment, Source};
+use crate::error::Result;
+use crate::events::{EventKind, Events};
+use crate::execution::Execution;
+use crate::id::EnvironmentId;
+use crate::manager::Tracked;
+use crate::registry::Registry;
+use crate::spec::EnvironmentSpec;
+use crate::status::Status;
+
+/// An environment that a [`Manager`](crate::Manager) keeps track of, and that tells events.
+///
+/// It is a guard: dropping it destroys the environment as far as that can be done at once, unless
+/// [`keep`](Environment::keep) was called.
+#[derive(Debug)]
+pub struct Managed {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) tracked: Arc<Tracked>,
+}
+
+/// The environment behind a [`Managed`], which the manager can destroy too.
+pub(crate) struct Shared {
+    pub(crate) inner: Box<dyn Environment>,
+    pub(crate) events: Events,
+    pub(crate) registry: Arc<Registry>,
+    kept: AtomicBool,
+    farewell: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(inner: Box<dyn Environment>, events: Events, registry: Arc<Registry>) -> Self {
+        Self {
+            inner,
+            events,
+            registry,
+            kept: AtomicBool::new(false),
+            farewell: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.load(Ordering::Acquire)
+    }
+
+    pub(crate) async fn destroy(&self) -> Result<()> {
+        self.noted(self.inner.destroy().await)?;
+        self.say_farewell();
+        Ok(())
+    }
+
+    pub(crate) fn destroy_now(&self) {
+        self.inner.destroy_now();
+        self.say_farewell();
+    }
+
+    /// Tells the end once, whoever brought it about.
+    fn say_farewell(&self) {
+        let gone = self.inner.status() == Status::Destroyed;
+        if gone && !self.farewell.swap(true, Ordering::AcqRel) {
+            self.events.emit(self.inner.as_ref(), EventKind::Destroyed);
+        }
+    }
+
+    /// Tells a failure, and says which engines could do what this one cannot.
+    fn noted<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| {
+            let failed = EventKind::Failed {
+                operation: error.operation().unwrap_or_default().to_owned(),
+                message: error.to_string(),
+            };
+            self.events.emit(self.inner.as_ref(), failed);
+            let needs = error.lacks().iter().map(|lack| lack.feature).collect();
+            match error.is_unsupported() {
+                true => error.with_able(self.registry.able(&needs)),
+                false => error,
+            }
+        })
+    }
+
+    async fn activate(&self) -> Result<()> {
+        let before = self.inner.status();
+        self.noted(self.inner.activate().await)?;
+        if !before.is_running() {
+            self.events.emit(self.inner.as_ref(), EventKind::Activated);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+async fn execute(shared: &Arc<Shared>, command: Command) -> Result<Execution> {
+    let argv = command.argv.clone();
+    let mut execution = shared.noted(shared.inner.execute(command).await)?;
+    let started = EventKind::CommandStarted { argv: argv.clone() };
+    shared.events.emit(shared.inner.as_ref(), started);
+    let told = Arc::clone(shared);
+    execution.on_end(Box::new(move |exit| {
+        let kind = match exit {
+            Some(exit) => EventKind::CommandEnded { argv, exit },
+            None => EventKind::CommandAbandoned { argv },
+        };
+        told.events.emit(told.inner.as_ref(), kind);
+    }));
+    Ok(execution)
+}
+
+impl Environment for Managed {
+    fn id(&self) -> &EnvironmentId {
+        self.shared.inner.id()
+    }
+
+    fn name(&self) -> &str {
+        self.shared.inner.name()
+    }
+
+    fn engine(&self) -> &str {
+        self.shared.inner.engine()
+    }
+
+    fn spec(&self) -> &EnvironmentSpec {
+        self.shared.inner.spec()
+    }
+
+    fn status(&self) -> Status {
+        self.shared.inner.status()
+    }
+
+    fn activate(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.shared.activate())
+    }
+
+    fn execute(&self, command: Command) -> BoxFuture<'_, Result<Execution>> {
+        Box::pin(execute(&self.shared, command))
+    }
+
+    fn copy_in<'a>(&'a self, source: Source, target: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.shared.noted(self.shared.inner.copy_in(source, target).await) })
+    }
+
+    fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.shared
+                .noted(self.shared.inner.copy_out(source, target).await)
+        })
+    }
+
+    fn destroy(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.shared.destroy().await?;
+            self.tracked.forget(self.id());
+            Ok(())
+        })
+    }
+
+    fn destroy_now(&self) {
+        self.shared.destroy_now();
+        if self.status() == Status::Destroyed {
+            self.tracked.forget(self.id());
+        }
+    }
+
+    fn keep(&self) {
+        self.shared.kept.store(true, Ordering::Release);
+        self.shared.inner.keep();
+        // What is kept is no longer the manager's: its shutdown leaves it too.
+        self.tracked.forget(self.id());
+    }
+}
+
+impl Drop for Managed {
+    fn drop(&mut self) {
+        if !self.shared.is_kept() {
+            self.destroy_now();
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Creates environments, keeps track of them, and leaves nothing behind.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::engine::Engine;
+use crate::environment::{Environment, EnvironmentSummary};
+use crate::error::{Cause, Error, Result};
+use crate::events::{EventKind, Events, Subscription};
+use crate::id::{EnvironmentId, random_hex};
+use crate::managed::{Managed, Shared};
+use crate::registry::{EngineChoice, Registry};
+use crate::spec::EnvironmentSpec;
+
+/// Creates environments through a [`Registry`], keeps track of them, tells [`Event`](crate::Event)s, and
+/// destroys what is left on [`shutdown`](Self::shutdown), or, as far as that can be done at once, when it
+/// is dropped.
+#[derive(Debug)]
+pub struct Manager {
+    registry: Arc<Registry>,
+    events: Events,
+    session: String,
+    tracked: Arc<Tracked>,
+}
+
+/// The environments that are alive, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Tracked(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    shut_down: bool,
+    alive: Vec<Arc<Shared>>,
+}
+
+impl Tracked {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an environment, unless the manager is shut down.
+    fn add(&self, shared: &Arc<Shared>) -> Result<()> {
+        let mut state = self.lock();
+        if state.shut_down {
+            return Err(Cause::ShutDown.into());
+        }
+        state.alive.push(Arc::clone(shared));
+        Ok(())
+    }
+
+    pub(crate) fn forget(&self, id: &EnvironmentId) {
+        let mut state = self.lock();
+        let gone = state.alive.iter().position(|shared| shared.inner.id() == id);
+        let gone = gone.map(|at| state.alive.remove(at));
+        // Unlocked first: dropping the last handle of an environment destroys it, which takes its time.
+        drop(state);
+        drop(gone);
+    }
+
+    /// The newest environment first: it may use an older one.
+    fn newest_first(&self) -> Vec<Arc<Shared>> {
+        self.lock().alive.iter().rev().cloned().collect()
+    }
+}
+
+impl Manager {
+    /// A manager with a session of its own.
+    pub fn new(registry: Registry) -> Self {
+        Self {
+            registry: Arc::new(registry),
+            events: Events::default(),
+            session: random_hex(),
+            tracked: Arc::default(),
+        }
+    }
+
+    /// The engines it creates on.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The session that its environments belong to, unless their specification names another.
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
+    /// Events from now on.
+    pub fn subscribe(&self) -> Subscription {
+        self.events.subscribe()
+    }
+
+    /// Creates an active environment on the engine that the choice comes to.
+    pub async fn create(&self, choice: &EngineChoice, spec: EnvironmentSpec) -> Result<Managed> {
+        let selection = self.registry.select(choice, &spec).await?;
+        self.create_on(selection.engine.as_ref(), spec).await
+    }
+
+    /// Creates an active environment on an engine that [`Registry::select`] has chosen.
+    pub async fn create_on(&self, engine: &dyn Engine, mut spec: EnvironmentSpec) -> Result<Managed> {
+        spec.session.get_or_insert_with(|| self.session.clone());
+        if self.tracked.lock().shut_down {
+            return Err(Cause::ShutDown.into());
+        }
+        let needs = spec.needs();
+        let created = engine.create(spec).await;
+        let inner = created.map_err(|error| error.with_able(self.registry.able(&needs)))?;
+        let shared = Arc::new(Shared::new(
+            inner,
+            self.events.clone(),
+            Arc::clone(&self.registry),
+        ));
+        // The guard stands before anything else can fail, or this future can be dropped.
+        let managed = Managed {
+            shared: Arc::clone(&shared),
+            tracked: Arc::clone(&self.tracked),
+        };
+        let ready = match self.tracked.add(&shared) {
+            Ok(()) => {
+                self.events.emit(&managed, EventKind::Created);
+                managed.activate().await
+            }
+            Err(late) => Err(late),
+        };
+        match ready {
+            Ok(()) => Ok(managed),
+            Err(error) => {
+                // The guard's drop does what it can; this can await, and so does more.
+                let _ = managed.destroy().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The environments that are alive, oldest first.
+    pub fn environments(&self) -> Vec<EnvironmentSummary> {
+        self.tracked
+            .lock()
+            .alive
+            .iter()
+            .map(|shared| summary(shared))
+            .collect()
+    }
+
+    /// Destroys every environment that is alive, the newest first, and creates none any more. It goes on
+    /// after a failure, and can be called again: what could not be destroyed is tried again.
+    pub async fn shutdown(&self) -> Result<()> {
+        self.tracked.lock().shut_down = true;
+        let mut failures: Vec<Error> = Vec::new();
+        for shared in self.tracked.newest_first() {
+            match shared.destroy().await {
+                Ok(()) => self.tracked.forget(shared.inner.id()),
+                Err(error) => failures.push(error),
+            }
+        }
+        match failures.is_empty() {
+            true => Ok(()),
+            false => Err(Cause::Cleanup(failures).into()),
+        }
+    }
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        self.tracked.lock().shut_down = true;
+        for shared in self.tracked.newest_first() {
+            shared.destroy_now();
+            self.tracked.forget(shared.inner.id());
+        }
+    }
+}
+
+fn summary(shared: &Shared) -> EnvironmentSummary {
+    let environment = &shared.inner;
+    EnvironmentSummary {
+        id: environment.id().clone(),
+        name: environment.name().to_owned(),
+        engine: environment.engine().to_owned(),
+        status: environment.status(),
+        owner: environment.spec().owner.clone(),
+        session: environment.spec().session.clone(),
+    }
+}

@@ -1,0 +1,131 @@
+//! Sizes and durations as people write them: `512m`, `2g`, `1.5h`.
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+/// Reads a size in bytes: a number with an optional unit `b k m g t` (1024 each, as `docker run
+/// --memory` counts), also spelled `mb` or `MiB`.
+///
+/// ```
+/// assert_eq!(isolation::parse_size("512m").unwrap(), 512 << 20);
+/// assert_eq!(isolation::parse_size("1.5GiB").unwrap(), 3 << 29);
+/// assert!(isolation::parse_size("lots").is_err());
+/// ```
+pub fn parse_size(text: &str) -> Result<u64> {
+    let wrong = || Error::invalid(format!("{text:?} is not a size; write bytes, or 512k, 512m, 2g"));
+    let (number, unit) = split(text);
+    let unit = unit.to_ascii_lowercase();
+    let factor: u64 = match unit.as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        "t" | "tb" | "tib" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    // Whole numbers stay exact; a float has only 53 bits.
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(factor).ok_or_else(wrong);
+    }
+    let bytes = fraction(number).ok_or_else(wrong)? * factor as f64;
+    if bytes >= u64::MAX as f64 {
+        return Err(wrong());
+    }
+    Ok(bytes as u64)
+}
+
+/// Reads a duration: a number with a unit `ms s m h d`; without a unit, seconds.
+///
+/// ```
+/// # use std::time::Duration;
+/// assert_eq!(isolation::parse_duration("250ms").unwrap(), Duration::from_millis(250));
+/// assert_eq!(isolation::parse_duration("1.5m").unwrap(), Duration::from_secs(90));
+/// ```
+pub fn parse_duration(text: &str) -> Result<Duration> {
+    let wrong = || {
+        Error::invalid(format!(
+            "{text:?} is not a duration; write seconds, or 250ms, 30s, 5m, 2h"
+        ))
+    };
+    let (number, unit) = split(text);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => return Err(wrong()),
+    };
+    let number = fraction(number).ok_or_else(wrong)?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    (number, unit.trim_start())
+}
+
+/// Only digits and one point reach here, so `inf`, `nan`, signs and exponents are already out.
+fn fraction(number: &str) -> Option<f64> {
+    number.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_in_every_spelling() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("1024", 1024),
+            ("7b", 7),
+            ("1k", 1 << 10),
+            ("512M", 512 << 20),
+            ("2 gb", 2 << 30),
+            ("1TiB", 1 << 40),
+            (" 0.5m ", 1 << 19),
+            ("18446744073709551615", u64::MAX),
+        ] {
+            assert_eq!(parse_size(text).unwrap(), bytes, "{text}");
+        }
+        for text in [
+            "",
+            "m",
+            "-1m",
+            "1x",
+            "1.2.3m",
+            "nan",
+            "1e3",
+            "99999999t",
+            "18446744073709551616",
+        ] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_in_every_spelling() {
+        for (text, millis) in [
+            ("3", 3_000),
+            ("250ms", 250),
+            ("0.5s", 500),
+            ("2m", 120_000),
+            ("1d", 86_400_000),
+        ] {
+            assert_eq!(
+                parse_duration(text).unwrap(),
+                Duration::from_millis(millis),
+                "{text}"
+            );
+        }
+        for text in ["", "s", "-1s", "5 years", "99999999999999999999d"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}

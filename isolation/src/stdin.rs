@@ -1,0 +1,105 @@
+//! The standard input of a running command: written by the caller, or fed from bytes.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+use crate::BoxFuture;
+use crate::error::{Error, Result};
+
+/// The standard input of a running command. Dropping it closes it too, but only
+/// [`finish`](Self::finish) says whether that went well.
+pub struct Stdin(Pin<Box<dyn AsyncWrite + Send>>);
+
+impl Stdin {
+    /// For authors of engines: wraps the way to the command; shutting it down must half-close.
+    pub fn new(writer: impl AsyncWrite + Send + 'static) -> Self {
+        Self(Box::pin(writer))
+    }
+
+    /// Writes all of it; waits while the command does not read.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.0.write_all(bytes).await;
+        written.map_err(|e| Error::io("write", "standard input".as_ref(), e))
+    }
+
+    /// Closes it: the command reads an end, and its output still comes.
+    pub async fn finish(mut self) -> Result<()> {
+        let closed = self.0.shutdown().await;
+        closed.map_err(|e| Error::io("close", "standard input".as_ref(), e))
+    }
+}
+
+impl AsyncWrite for Stdin {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.0.as_mut().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.0.as_mut().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.0.as_mut().poll_shutdown(cx)
+    }
+}
+
+impl fmt::Debug for Stdin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stdin")
+    }
+}
+
+/// Bytes on their way into a command. They are written while its output is read, never before: a
+/// command that writes as it reads would otherwise wait for us as we wait for it.
+#[derive(Default)]
+pub(crate) struct Feed(Option<(Stdin, Bytes)>);
+
+impl Feed {
+    pub(crate) fn new(stdin: Stdin, bytes: Bytes) -> Self {
+        Self(Some((stdin, bytes)))
+    }
+
+    /// Awaits `work`, and writes meanwhile.
+    pub(crate) async fn alongside<T>(&mut self, mut work: BoxFuture<'_, T>) -> T {
+        poll_fn(|cx| {
+            self.poll(cx);
+            work.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        while let Some((stdin, bytes)) = &mut self.0 {
+            let ended = match bytes.is_empty() {
+                true => stdin.0.as_mut().poll_shutdown(cx).map(|_| true),
+                false => stdin
+                    .0
+                    .as_mut()
+                    .poll_write(cx, bytes)
+                    .map(|written| match written {
+                        Ok(0) => true,
+                        Ok(count) => {
+                            bytes.advance(count);
+                            false
+                        }
+                        // The command need not read what it is given: `head -1` is no failure.
+                        Err(_) => true,
+                    }),
+            };
+            match ended {
+                Poll::Ready(true) => self.0 = None,
+                Poll::Ready(false) => {}
+                Poll::Pending => return,
+            }
+        }
+    }
+}

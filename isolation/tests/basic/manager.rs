@@ -1,0 +1,275 @@
+use std::path::Path;
+
+use isolation::engines::basic::BasicEngine;
+use isolation::{
+    Availability, BoxFuture, Capabilities, Command, Engine, EngineChoice, Environment, EnvironmentId,
+    EnvironmentSpec, EnvironmentSummary, Error, ErrorKind, EventKind, Feature, IsolationLevel, Limits,
+    Manager, Received, Registry, Result, Status, Subscription,
+};
+
+/// An engine that could do everything, if it were there.
+#[derive(Debug)]
+struct Absent;
+
+impl Engine for Absent {
+    fn name(&self) -> &str {
+        "absent"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(IsolationLevel::Container).with(Feature::ALL)
+    }
+
+    fn availability(&self) -> BoxFuture<'_, Availability> {
+        let (reason, way_out) = ("it is not installed".to_owned(), "install it".to_owned());
+        Box::pin(async { Availability::Unavailable { reason, way_out } })
+    }
+
+    fn create(&self, _: EnvironmentSpec) -> BoxFuture<'_, Result<Box<dyn Environment>>> {
+        Box::pin(async { Err(Error::unavailable("absent", "it is not installed", "install it")) })
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn destroy<'a>(&'a self, id: &'a EnvironmentId) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { Err(Error::not_found(id.as_str())) })
+    }
+}
+
+fn manager(base: &Path) -> Manager {
+    let mut registry = Registry::new();
+    registry.register(Absent).unwrap();
+    registry.register(BasicEngine::below(base)).unwrap();
+    Manager::new(registry)
+}
+
+fn named(name: &str) -> EnvironmentSpec {
+    EnvironmentSpec {
+        name: Some(name.into()),
+        ..EnvironmentSpec::default()
+    }
+}
+
+fn left(base: &Path) -> usize {
+    std::fs::read_dir(base).unwrap().count()
+}
+
+/// The next event, as `name: kind`.
+async fn told(events: &mut Subscription) -> String {
+    match events.next().await {
+        Some(Received::Event(event)) => {
+            let kind = format!("{:?}", event.kind);
+            let kind = kind.split([' ', '{']).next().unwrap_or_default();
+            format!("{}: {kind}", event.name)
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn auto_takes_the_first_that_can_and_says_why_not_the_others() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let spec = EnvironmentSpec::default();
+    let selection = manager
+        .registry()
+        .select(&EngineChoice::Auto, &spec)
+        .await
+        .unwrap();
+    assert_eq!(selection.engine.name(), "basic");
+    let passed: Vec<String> = selection.passed_over.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        passed,
+        ["absent: the engine absent is not available: it is not installed; install it"]
+    );
+
+    let limits = Limits {
+        memory: Some(1 << 20),
+        ..Limits::default()
+    };
+    let spec = EnvironmentSpec { limits, ..spec };
+    let error = manager
+        .create(&EngineChoice::Auto, spec.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoEngine);
+    assert_eq!(error.passed_over().len(), 2);
+    let basic = "basic".parse().unwrap();
+    let error = manager.create(&basic, spec).await.unwrap_err();
+    assert_eq!(error.able_engines(), ["absent"]);
+    assert!(error.to_string().ends_with("engines that can: absent"), "{error}");
+    assert_eq!(left(base.path()), 0);
+}
+
+#[tokio::test]
+async fn a_name_nobody_has_lists_the_names_there_are() {
+    let base = tempfile::tempdir().unwrap();
+    let choice = "dokcer".parse().unwrap();
+    let error = manager(base.path())
+        .create(&choice, EnvironmentSpec::default())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no engine \"dokcer\"; there are: absent, basic"
+    );
+    let mut registry = Registry::with_builtin();
+    registry.register(BasicEngine::new()).unwrap_err();
+    assert!(!registry.compare("basic", "basic").unwrap().iter().any(|_| true));
+}
+
+#[tokio::test]
+async fn events_tell_a_life_in_order() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let mut events = manager.subscribe();
+    let environment = manager.create(&EngineChoice::Auto, named("web")).await.unwrap();
+    environment.run(Command::shell("exit 3")).await.unwrap();
+    drop(
+        environment
+            .execute(Command::new(["sleep", "100000"]))
+            .await
+            .unwrap(),
+    );
+    let terminal = Command {
+        tty: true,
+        ..Command::shell("true")
+    };
+    let error = environment.execute(terminal).await.unwrap_err();
+    assert_eq!(error.able_engines(), ["absent"]);
+    environment.destroy().await.unwrap();
+    drop(environment);
+    drop(manager);
+    for kind in [
+        "Created",
+        "Activated",
+        "CommandStarted",
+        "CommandEnded",
+        "CommandStarted",
+        "CommandAbandoned",
+        "Failed",
+        "Destroyed",
+    ] {
+        assert_eq!(told(&mut events).await, format!("web: {kind}"));
+    }
+    assert!(events.next().await.is_none(), "the end was told twice");
+}
+
+#[tokio::test]
+async fn a_slow_subscriber_holds_up_nobody_and_is_told_what_it_missed() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let mut slow = manager.subscribe();
+    let environment = manager.create(&EngineChoice::Auto, named("web")).await.unwrap();
+    for _ in 0..700 {
+        environment
+            .execute(Command::new(["no-such-program"]))
+            .await
+            .unwrap();
+    }
+    assert!(matches!(slow.next().await, Some(Received::Missed(count)) if count > 300));
+    assert!(matches!(slow.next().await, Some(Received::Event(event)) if event.kind != EventKind::Created));
+}
+
+#[tokio::test]
+async fn shutdown_destroys_the_newest_first_and_ends_creation() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let mut held = Vec::new();
+    for name in ["first", "second", "third"] {
+        held.push(manager.create(&EngineChoice::Auto, named(name)).await.unwrap());
+    }
+    let known = manager.environments();
+    assert_eq!(known.len(), 3);
+    assert!(
+        known
+            .iter()
+            .all(|one| one.session.as_deref() == Some(manager.session()))
+    );
+    let mut events = manager.subscribe();
+    manager.shutdown().await.unwrap();
+    for name in ["third", "second", "first"] {
+        assert_eq!(told(&mut events).await, format!("{name}: Destroyed"));
+    }
+    assert!(held.iter().all(|one| one.status() == Status::Destroyed));
+    assert_eq!((left(base.path()), manager.environments().len()), (0, 0));
+    manager.shutdown().await.unwrap();
+    let late = manager
+        .create(&EngineChoice::Auto, named("late"))
+        .await
+        .unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::ShutDown);
+}
+
+#[tokio::test]
+async fn a_dropped_guard_destroys_and_a_kept_one_does_not() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    drop(
+        manager
+            .create(&EngineChoice::Auto, named("dropped"))
+            .await
+            .unwrap(),
+    );
+    assert_eq!((left(base.path()), manager.environments().len()), (0, 0));
+    let kept = manager.create(&EngineChoice::Auto, named("kept")).await.unwrap();
+    kept.keep();
+    drop(kept);
+    manager.shutdown().await.unwrap();
+    drop(manager);
+    assert_eq!(left(base.path()), 1);
+    let engine = BasicEngine::below(base.path());
+    let listed = engine.list().await.unwrap();
+    engine.destroy(&listed[0].id).await.unwrap();
+    assert_eq!(left(base.path()), 0);
+}
+
+#[test]
+fn a_manager_dropped_outside_of_a_runtime_leaves_nothing() {
+    let base = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let manager = manager(base.path());
+    let held = runtime
+        .block_on(manager.create(&EngineChoice::Auto, named("held")))
+        .unwrap();
+    drop(runtime);
+    drop(manager);
+    assert_eq!((left(base.path()), held.status()), (0, Status::Destroyed));
+}
+
+#[tokio::test]
+async fn a_creation_that_is_given_up_leaves_nothing() {
+    let base = tempfile::tempdir().unwrap();
+    let source = tempfile::tempdir().unwrap();
+    for n in 0..50 {
+        std::fs::write(source.path().join(n.to_string()), "x").unwrap();
+    }
+    let manager = manager(base.path());
+    let copies = vec![isolation::CopyIn {
+        source: source.path().into(),
+        target: "tree".into(),
+    }];
+    let spec = EnvironmentSpec {
+        copies,
+        ..EnvironmentSpec::default()
+    };
+    for polls in 0..20 {
+        let create = manager.create(&EngineChoice::Auto, spec.clone());
+        tokio::pin!(create);
+        for _ in 0..polls {
+            // Polled a few times, then dropped, wherever it has come to.
+            tokio::select! {
+                biased;
+                created = &mut create => { drop(created.unwrap()); break }
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+    manager.shutdown().await.unwrap();
+    assert_eq!(left(base.path()), 0);
+}

@@ -1,0 +1,388 @@
+//! Containers.
+
+use engine_api::archive;
+use engine_api::containers::{
+    AttachContainer, KillContainer, ListContainers, PruneContainers, ReadLogs, ReadStats, RunState,
+    StopContainer, TerminalSize, UpdateContainer, WaitCondition,
+};
+use engine_api::{Bytes, Chunk, Docker, Hijacked, Result};
+
+use super::{UNTIL_TOLD, has_written, remove, shell, started};
+
+/// From create to remove, and every change of state in between.
+pub async fn lifecycle(docker: Docker) -> Result<()> {
+    let containers = docker.containers();
+    let created = containers.create(shell("lifecycle", UNTIL_TOLD)).await?;
+    let state = containers.inspect(&created.id, Default::default()).await?.state;
+    assert_eq!(state.status, RunState::Created);
+    assert!(
+        containers.start(&created.id, Default::default()).await?,
+        "it did not run before"
+    );
+    assert!(
+        !containers.start(&created.id, Default::default()).await?,
+        "it runs already"
+    );
+    has_written(&docker, &created.id, "ready").await?;
+
+    containers.rename(&created.id, "ptest_renamed").await?;
+    let container = containers.inspect("ptest_renamed", Default::default()).await?;
+    assert_eq!(
+        (container.id.as_str(), container.plain_name()),
+        (created.id.as_str(), "ptest_renamed")
+    );
+    assert!(container.state.running);
+
+    let limits = UpdateContainer {
+        memory: 64 << 20,
+        memory_swap: 64 << 20,
+        ..Default::default()
+    };
+    containers.update("ptest_renamed", limits).await?;
+    let host = containers
+        .inspect("ptest_renamed", Default::default())
+        .await?
+        .host_config;
+    assert_eq!(host.memory, 64 << 20);
+
+    containers.pause("ptest_renamed").await?;
+    assert_eq!(
+        containers
+            .inspect("ptest_renamed", Default::default())
+            .await?
+            .state
+            .status,
+        RunState::Paused
+    );
+    containers.unpause("ptest_renamed").await?;
+    containers.restart("ptest_renamed", Default::default()).await?;
+
+    assert!(
+        containers.stop("ptest_renamed", StopContainer::default()).await?,
+        "it ran"
+    );
+    assert!(
+        !containers.stop("ptest_renamed", StopContainer::default()).await?,
+        "it does not run"
+    );
+    let ended = containers
+        .wait("ptest_renamed", WaitCondition::NotRunning)
+        .await?;
+    assert_eq!((ended.status_code, ended.error), (0, None));
+    containers.remove("ptest_renamed", Default::default()).await?;
+    assert!(
+        containers
+            .inspect("ptest_renamed", Default::default())
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
+    Ok(())
+}
+
+/// Lists, processes, statistics, changed files.
+pub async fn look(docker: Docker) -> Result<()> {
+    let containers = docker.containers();
+    let mut container = shell("look", &format!("echo new > /tmp/new; {UNTIL_TOLD}"));
+    container.labels.insert("ptest".into(), "look".into());
+    let id = started(&docker, container).await?;
+    has_written(&docker, &id, "ready").await?;
+
+    let mut options = ListContainers::default();
+    options.filters.label = vec!["ptest=look".into()];
+    let listed = containers.list(options.clone()).await?;
+    assert_eq!(
+        listed.iter().map(|c| c.plain_name()).collect::<Vec<_>>(),
+        ["ptest_look"]
+    );
+    options.filters.label = vec!["ptest=other".into()];
+    assert_eq!(containers.list(options).await?, []);
+
+    let processes = containers.top(&id, Default::default()).await?;
+    assert!(!processes.processes.is_empty() && !processes.titles.is_empty());
+    let changes = containers.changes(&id).await?;
+    assert!(
+        changes.iter().any(|change| change.path == "/tmp/new"),
+        "{changes:?}"
+    );
+    let one = ReadStats {
+        stream: false,
+        ..Default::default()
+    };
+    let stats = containers
+        .stats(&id, one)
+        .await?
+        .next()
+        .await
+        .expect("one sample")?;
+    assert!(stats.memory_usage() > 0 && stats.cpu_stats.cpu_usage.total_usage > 0);
+
+    let killed = KillContainer {
+        signal: "SIGKILL".into(),
+    };
+    containers.kill(&id, killed.clone()).await?;
+    assert_eq!(
+        containers.wait(&id, WaitCondition::NotRunning).await?.status_code,
+        137
+    );
+    assert!(containers.kill(&id, killed).await.unwrap_err().is_conflict());
+    remove(&docker, &id).await
+}
+
+/// Run to completion: streams apart, exit code, input, terminal; nothing left.
+pub async fn run(docker: Docker) -> Result<()> {
+    let containers = docker.containers();
+    let finished = containers
+        .run(shell("run", "echo out; echo err >&2; exit 3"), "")
+        .await?;
+    assert_eq!((finished.exit_code, finished.stream_closed), (3, true));
+    assert_eq!(
+        (&finished.stdout[..], &finished.stderr[..]),
+        (&b"out\n"[..], &b"err\n"[..])
+    );
+
+    let finished = containers
+        .run(shell("run", "sort; echo sorted >&2"), "b\na\n")
+        .await?;
+    assert_eq!(
+        (&finished.stdout[..], &finished.stderr[..]),
+        (&b"a\nb\n"[..], &b"sorted\n"[..])
+    );
+
+    let mut terminal = shell("run", "echo out; echo err >&2; exit 4");
+    terminal.tty = true;
+    let finished = containers.run(terminal, "").await?;
+    assert_eq!(
+        (finished.exit_code, &finished.stdout[..]),
+        (4, &b"out\r\nerr\r\n"[..])
+    );
+    assert!(
+        containers
+            .inspect("ptest_run", Default::default())
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
+    Ok(())
+}
+
+/// What was written: all of it, its end, its times, as it comes.
+pub async fn logs(docker: Docker) -> Result<()> {
+    let containers = docker.containers();
+    let id = started(
+        &docker,
+        shell("logs", "for n in 1 2 3; do echo out $n; echo err $n >&2; done"),
+    )
+    .await?;
+    assert_eq!(
+        containers.wait(&id, WaitCondition::NotRunning).await?.status_code,
+        0
+    );
+
+    let (stdout, stderr) = containers.logs(&id, ReadLogs::default()).await?.collect().await?;
+    assert_eq!(
+        (&stdout[..], &stderr[..]),
+        (&b"out 1\nout 2\nout 3\n"[..], &b"err 1\nerr 2\nerr 3\n"[..])
+    );
+    let only_stdout = ReadLogs {
+        stderr: false,
+        tail: Some(1),
+        ..Default::default()
+    };
+    let (stdout, stderr) = containers.logs(&id, only_stdout).await?.collect().await?;
+    assert!(stdout.is_empty() || &stdout[..] == b"out 3\n", "{stdout:?}");
+    assert!(stderr.is_empty());
+    let timed = ReadLogs {
+        timestamps: true,
+        follow: true,
+        ..Default::default()
+    };
+    let (stdout, _) = containers.logs(&id, timed).await?.collect().await?;
+    let first = String::from_utf8_lossy(&stdout)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    assert!(first.contains('T') && first.ends_with(" out 1"), "{first:?}");
+    remove(&docker, &id).await
+}
+
+/// A terminal that is attached to, written to, resized.
+pub async fn attach(docker: Docker) -> Result<()> {
+    let containers = docker.containers();
+    let mut container = shell("attach", "read line; echo got $line; exit 5");
+    (container.tty, container.open_stdin, container.stdin_once) = (true, true, true);
+    let id = containers.create(container).await?.id;
+    let options = AttachContainer {
+        stdin: true,
+        ..Default::default()
+    };
+    let Hijacked {
+        mut input,
+        mut output,
+        ..
+    } = containers.attach(&id, options).await?;
+    containers.start(&id, Default::default()).await?;
+    containers
+        .resize(
+            &id,
+            TerminalSize {
+                height: 40,
+                width: 120,
+            },
+        )
+        .await?;
+    input.write(b"hello\n").await?;
+    let mut text = String::new();
+    while let Some(chunk) = output.next().await {
+        let chunk = chunk?;
+        assert!(
+            matches!(chunk, Chunk::Console(_)),
+            "a terminal's output has no frames: {chunk:?}"
+        );
+        text.push_str(&String::from_utf8_lossy(chunk.bytes()));
+    }
+    assert!(text.ends_with("got hello\r\n"), "{text:?}");
+    assert_eq!(
+        containers.wait(&id, WaitCondition::NotRunning).await?.status_code,
+        5
+    );
+    remove(&docker, &id).await
+}
+
+/// Files in and out as archives.
+pub async fn files(docker: Docker) -> Result<()> {
+    let containers = docker.containers();
+    let id = containers.create(shell("files", "cat /tmp/in")).await?.id;
+    let content: Vec<u8> = (0..=255).collect();
+    containers
+        .upload(
+            &id,
+            "/tmp",
+            archive::file("in", 0o640, &content)?,
+            Default::default(),
+        )
+        .await?;
+    let stat = containers.stat(&id, "/tmp/in").await?;
+    assert_eq!(
+        (stat.name.as_str(), stat.size, stat.permissions()),
+        ("in", 256, 0o640)
+    );
+    assert!(stat.is_file() && !stat.is_dir());
+
+    let folder = std::env::temp_dir().join(format!("ptest-files-{}", std::process::id()));
+    archive::unpack(containers.download(&id, "/tmp/in").await?, &folder).await?;
+    let back = std::fs::read(folder.join("in")).expect("the file came out");
+    std::fs::remove_dir_all(&folder).expect("the folder is ours");
+    assert_eq!(back, content);
+
+    assert!(containers.stat(&id, "/no/such").await.unwrap_err().is_not_found());
+    assert!(
+        containers
+            .download(&id, "/no/such")
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
+    let nowhere = containers
+        .upload(
+            &id,
+            "/no/such",
+            archive::file("x", 0o600, "x")?,
+            Default::default(),
+        )
+        .await;
+    // Podman makes the folder instead.
+    assert!(docker.system().ping().await?.is_podman() || nowhere.unwrap_err().is_not_found());
+    remove(&docker, &id).await
+}
+
+/// All files of a container, as one archive.
+pub async fn export(docker: Docker) -> Result<()> {
+    let mut container = shell("export", "true");
+    container.image = super::images::tiny(&docker).await?;
+    let image = container.image.clone();
+    let id = docker.containers().create(container).await?.id;
+    let archive = docker.containers().export(&id).await?.collect().await?;
+    assert!(
+        archive.windows(5).any(|bytes| bytes == b"hello"),
+        "the file's content is in the archive"
+    );
+    remove(&docker, &id).await?;
+    super::images::drop_tiny(&docker, &image).await
+}
+
+/// Removal of what has stopped, by label.
+pub async fn prune(docker: Docker) -> Result<()> {
+    let mut container = shell("prune", "true");
+    container.labels.insert("ptest".into(), "prune".into());
+    let id = docker.containers().create(container).await?.id;
+    let options = PruneContainers {
+        label: vec!["ptest=prune".into()],
+        ..Default::default()
+    };
+    let pruned = docker.containers().prune(options.clone()).await?;
+    assert_eq!(pruned.containers_deleted, [id]);
+    assert_eq!(
+        docker.containers().prune(options).await?.containers_deleted,
+        [""; 0]
+    );
+    Ok(())
+}
+
+/// Refusals, each with its kind.
+pub async fn refusals(docker: Docker) -> Result<()> {
+    let containers = docker.containers();
+    let id = containers.create(shell("refusals", "true")).await?.id;
+    let taken = containers.create(shell("refusals", "true")).await.unwrap_err();
+    assert!(
+        taken.status() == Some(409) || taken.status() == Some(500),
+        "{taken}"
+    );
+    let mut unknown = shell("unknown", "true");
+    unknown.image = "ptest/no-such-image".into();
+    assert!(containers.create(unknown).await.unwrap_err().is_not_found());
+    for error in [
+        containers
+            .start("ptest_nobody", Default::default())
+            .await
+            .unwrap_err(),
+        containers
+            .stop("ptest_nobody", Default::default())
+            .await
+            .unwrap_err(),
+        containers
+            .remove("ptest_nobody", Default::default())
+            .await
+            .unwrap_err(),
+        containers
+            .wait("ptest_nobody", WaitCondition::NotRunning)
+            .await
+            .unwrap_err(),
+        containers
+            .logs("ptest_nobody", Default::default())
+            .await
+            .unwrap_err(),
+        containers
+            .attach("ptest_nobody", Default::default())
+            .await
+            .unwrap_err(),
+    ] {
+        assert!(error.is_not_found(), "{error}");
+        assert_eq!(error.on(), Some("ptest_nobody"));
+    }
+    assert!(containers.pause(&id).await.is_err(), "it does not run");
+    remove(&docker, &id).await
+}
+
+/// More output than any buffer holds, whole and in order.
+pub async fn flood(docker: Docker) -> Result<()> {
+    let command = "i=0; while [ $i -lt 2000 ]; do echo line $i of the flood; i=$((i+1)); done";
+    let finished = docker
+        .containers()
+        .run(shell("flood", command), Bytes::new())
+        .await?;
+    let expected: String = (0..2000).map(|n| format!("line {n} of the flood\n")).collect();
+    assert_eq!(finished.stdout, expected);
+    Ok(())
+}

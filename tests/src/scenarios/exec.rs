@@ -1,0 +1,107 @@
+//! Commands in running containers.
+
+use engine_api::containers::TerminalSize;
+use engine_api::exec::{CreateExec, StartExec};
+use engine_api::{Chunk, Docker, Hijacked, Result};
+
+use super::{UNTIL_TOLD, has_written, remove, shell, started};
+
+fn command(words: &[&str]) -> CreateExec {
+    CreateExec {
+        cmd: words.iter().map(|word| (*word).to_owned()).collect(),
+        ..Default::default()
+    }
+}
+
+/// A command to its end: streams apart, exit code, environment, what cannot be run.
+pub async fn run(docker: Docker) -> Result<()> {
+    let id = started(&docker, shell("exec", UNTIL_TOLD)).await?;
+    has_written(&docker, &id, "ready").await?;
+    let mut exec = command(&["sh", "-c", "echo $GREETING; pwd >&2; exit 7"]);
+    exec.env = ["GREETING=hello"].into();
+    exec.working_dir = "/tmp".into();
+    let finished = docker.execs().run(&id, exec, "").await?;
+    assert_eq!((finished.exit_code, finished.stream_closed), (7, true));
+    assert_eq!(
+        (&finished.stdout[..], &finished.stderr[..]),
+        (&b"hello\n"[..], &b"/tmp\n"[..])
+    );
+
+    let missing = docker.execs().run(&id, command(&["no-such-command"]), "").await?;
+    assert!([126, 127].contains(&missing.exit_code), "{missing:?}");
+    remove(&docker, &id).await?;
+    let gone = docker.execs().run(&id, command(&["true"]), "").await.unwrap_err();
+    assert!(gone.is_not_found(), "{gone}");
+    Ok(())
+}
+
+/// Input with its end, while the output comes back.
+pub async fn stdin(docker: Docker) -> Result<()> {
+    let id = started(&docker, shell("exec_stdin", UNTIL_TOLD)).await?;
+    has_written(&docker, &id, "ready").await?;
+    let input: Vec<u8> = (0..200_000u32).map(|n| (n % 251) as u8).collect();
+    let finished = docker.execs().run(&id, command(&["cat"]), input.clone()).await?;
+    assert_eq!(finished.exit_code, 0);
+    assert!(
+        finished.stdout == input,
+        "{} of {} bytes came back",
+        finished.stdout.len(),
+        input.len()
+    );
+    remove(&docker, &id).await
+}
+
+/// A terminal of its own, and its size.
+pub async fn terminal(docker: Docker) -> Result<()> {
+    let execs = docker.execs();
+    let id = started(&docker, shell("exec_tty", UNTIL_TOLD)).await?;
+    has_written(&docker, &id, "ready").await?;
+    let mut exec = command(&["sh", "-c", "read line; stty size; exit 6"]);
+    (exec.tty, exec.attach_stdin, exec.attach_stdout) = (true, true, true);
+    let exec = execs.create(&id, exec).await?.id;
+    let Hijacked {
+        mut input,
+        mut output,
+        ..
+    } = execs
+        .start(
+            &exec,
+            StartExec {
+                tty: true,
+                ..Default::default()
+            },
+        )
+        .await?;
+    execs
+        .resize(
+            &exec,
+            TerminalSize {
+                height: 33,
+                width: 99,
+            },
+        )
+        .await?;
+    input.write(b"go\n").await?;
+    let mut text = String::new();
+    while let Some(chunk) = output.next().await {
+        let chunk = chunk?;
+        assert!(matches!(chunk, Chunk::Console(_)));
+        text.push_str(&String::from_utf8_lossy(chunk.bytes()));
+    }
+    assert!(text.ends_with("33 99\r\n"), "{text:?}");
+    assert_eq!(execs.wait(&exec).await?, 6);
+    remove(&docker, &id).await
+}
+
+/// A command without its streams.
+pub async fn detached(docker: Docker) -> Result<()> {
+    let execs = docker.execs();
+    let id = started(&docker, shell("exec_detached", UNTIL_TOLD)).await?;
+    has_written(&docker, &id, "ready").await?;
+    let exec = execs.create(&id, command(&["sh", "-c", "exit 9"])).await?.id;
+    execs.start_detached(&exec).await?;
+    assert_eq!(execs.wait(&exec).await?, 9);
+    let inspected = execs.inspect(&exec).await?;
+    assert_eq!((inspected.running, inspected.exit_code), (false, Some(9)));
+    remove(&docker, &id).await
+}

@@ -1,0 +1,76 @@
+//! Scenarios: what a user does with an engine, with everything that must come of it.
+//!
+//! Each is one function on a client. It is replayed from recordings (`tests/it`), run live
+//! (`tests/live`), and recorded by running it live with the recorder in between. So it may depend on
+//! nothing that differs between two runs, and leaves the engine as it found it.
+
+pub mod containers;
+pub mod exec;
+pub mod images;
+pub mod system;
+
+use engine_api::containers::{CreateContainer, RemoveContainer};
+use engine_api::{Docker, Result};
+
+/// Hands the list of all scenarios to a macro: `module { name … }`. Whoever runs them all goes by it.
+#[macro_export]
+macro_rules! for_each_scenario {
+    ($run:ident) => {
+        $run! {
+            containers { lifecycle look run logs attach files export prune refusals flood }
+            exec { run stdin terminal detached }
+            images { store transfer prune unreachable_registry refusals }
+            system { about events auth }
+        }
+    };
+}
+
+/// The image that every scenario runs in; `tests/engines images` makes it.
+pub const IMAGE: &str = "busybox:latest";
+
+/// A container that runs a shell command.
+pub fn shell(name: &str, command: &str) -> CreateContainer {
+    CreateContainer {
+        name: Some(format!("ptest_{name}")),
+        image: IMAGE.into(),
+        cmd: ["sh", "-c", command].map(String::from).to_vec(),
+        ..Default::default()
+    }
+}
+
+/// A command that runs until it is told to stop, and then stops at once.
+pub const UNTIL_TOLD: &str = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+
+/// Creates a container and starts it; gives its id.
+pub async fn started(docker: &Docker, container: CreateContainer) -> Result<String> {
+    let id = docker.containers().create(container).await?.id;
+    assert!(docker.containers().start(&id, Default::default()).await?);
+    Ok(id)
+}
+
+/// Removes a container, running or not.
+pub async fn remove(docker: &Docker, id: &str) -> Result<()> {
+    let options = RemoveContainer {
+        force: true,
+        volumes: true,
+        ..Default::default()
+    };
+    docker.containers().remove(id, options).await
+}
+
+/// Waits until a container has written `line`.
+pub async fn has_written(docker: &Docker, id: &str, line: &str) -> Result<()> {
+    let options = engine_api::containers::ReadLogs {
+        follow: true,
+        ..Default::default()
+    };
+    let mut output = docker.containers().logs(id, options).await?;
+    let mut text = String::new();
+    while !text.contains(line) {
+        let Some(chunk) = output.next().await else {
+            panic!("{line:?} is not in {text:?}")
+        };
+        text.push_str(&String::from_utf8_lossy(chunk?.bytes()));
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! The engine as a whole.
+
+use engine_api::auth::RegistryAuth;
+use engine_api::common::Timestamp;
+use engine_api::system::ListenEvents;
+use engine_api::{Docker, Result};
+
+use super::{remove, shell};
+
+/// What the engine says of itself.
+pub async fn about(docker: Docker) -> Result<()> {
+    let system = docker.system();
+    let head = system.ping_head().await?;
+    let ping = system.ping().await?;
+    assert_eq!(ping.api_version, head.api_version);
+    assert!(docker.version().await?.to_string() <= ping.api_version.unwrap_or_default());
+    let version = system.version().await?;
+    assert!(!version.version.is_empty() && version.os == "linux");
+    let info = system.info().await?;
+    assert!(info.n_cpu > 0 && info.mem_total > 0 && !info.driver.is_empty());
+    let usage = system.df(Default::default()).await?;
+    assert!(usage.layers_size >= 0);
+    Ok(())
+}
+
+/// What has happened, from one moment to another.
+pub async fn events(docker: Docker) -> Result<()> {
+    let id = docker.containers().create(shell("events", "true")).await?.id;
+    remove(&docker, &id).await?;
+    let mut options = ListenEvents {
+        since: Some(Timestamp::new(1, 0)),
+        until: Some(Timestamp::new(4_000_000_000, 0)),
+        ..Default::default()
+    };
+    options.filters.container = vec![id.clone()];
+    let mut events = docker.system().events(options).await?;
+    let first = events.next().await.expect("an event")?;
+    assert_eq!((first.verb(), first.actor.id.as_str()), ("create", id.as_str()));
+    Ok(())
+}
+
+/// Credentials that no registry can check.
+pub async fn auth(docker: Docker) -> Result<()> {
+    let mut auth = RegistryAuth::user("nobody", "nothing");
+    auth.server_address = "127.0.0.1:9".into();
+    let error = docker.system().auth(&auth).await.unwrap_err();
+    assert_eq!(error.operation(), Some("SystemAuth"));
+    Ok(())
+}
