@@ -44,7 +44,9 @@ pub(crate) struct Broken {
 
 impl Conn {
     /// Opens a stream and gets it ready for HTTP; nothing is sent yet.
-    pub(crate) async fn open(connector: &dyn Connector) -> Result<Self, Cause> {
+    ///
+    /// Boxed, because a connection is large and moves from the pool to a reply and back with each call.
+    pub(crate) async fn open(connector: &dyn Connector) -> Result<Box<Self>, Cause> {
         let stream = connector.connect().await.map_err(|error| Cause::Unreachable {
             address: connector.address(),
             error,
@@ -59,13 +61,13 @@ impl Conn {
             .await
             .map_err(|error| http_cause(&error))?;
         let reset_means_unread = connector.reset_means_unread();
-        Ok(Self {
+        Ok(Box::new(Self {
             sender,
             driver,
             received,
             reused: false,
             reset_means_unread,
-        })
+        }))
     }
 
     /// Sends a request and awaits the head of its reply.

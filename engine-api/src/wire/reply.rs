@@ -45,14 +45,14 @@ impl Reply {
 
 /// A body being read. At its end the connection goes back to the pool; dropped before, it is closed.
 pub(crate) struct ReplyBody {
-    source: Option<(Conn, Incoming)>,
+    source: Option<(Box<Conn>, Incoming)>,
     pool: Arc<Pool>,
     idle: Timer,
     total: Timer,
 }
 
 impl ReplyBody {
-    pub(crate) fn new(conn: Conn, incoming: Incoming, pool: Arc<Pool>, idle: Timer, total: Timer) -> Self {
+    pub(crate) fn new(conn: Box<Conn>, incoming: Incoming, pool: Arc<Pool>, idle: Timer, total: Timer) -> Self {
         Self {
             source: Some((conn, incoming)),
             pool,
@@ -62,7 +62,7 @@ impl ReplyBody {
     }
 
     /// Takes the connection out, after a `101`, and the limits that go on with it.
-    pub(crate) fn into_conn(self) -> (Option<Conn>, Timer, Timer) {
+    pub(crate) fn into_conn(self) -> (Option<Box<Conn>>, Timer, Timer) {
         (self.source.map(|(conn, _)| conn), self.idle, self.total)
     }
 

@@ -96,7 +96,7 @@ impl Wire {
         }
     }
 
-    async fn open(&self, limits: &Limits, total: &mut Timer) -> Result<Conn, Cause> {
+    async fn open(&self, limits: &Limits, total: &mut Timer) -> Result<Box<Conn>, Cause> {
         let mut connect = Timer::start(Phase::Connect, limits.connect);
         within(Conn::open(&*self.connector), &mut [&mut connect, total]).await?
     }
