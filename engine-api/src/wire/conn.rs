@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::body::{Body, UploadFailed};
+use super::timer::Clock;
 use crate::connect::{BoxStream, Connector};
 use crate::error::Cause;
 
@@ -28,6 +29,8 @@ pub(crate) struct Conn {
     received: Arc<AtomicU64>,
     /// Whether it has answered a request before, so that the engine may be closing it right now.
     pub(crate) reused: bool,
+    /// Of the limit on the head of the latest reply, for the next.
+    pub(crate) clock: Clock,
     reset_means_unread: bool,
 }
 
@@ -66,6 +69,7 @@ impl Conn {
             driver,
             received,
             reused: false,
+            clock: None,
             reset_means_unread,
         }))
     }

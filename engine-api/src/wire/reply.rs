@@ -52,7 +52,13 @@ pub(crate) struct ReplyBody {
 }
 
 impl ReplyBody {
-    pub(crate) fn new(conn: Box<Conn>, incoming: Incoming, pool: Arc<Pool>, idle: Timer, total: Timer) -> Self {
+    pub(crate) fn new(
+        conn: Box<Conn>,
+        incoming: Incoming,
+        pool: Arc<Pool>,
+        idle: Timer,
+        total: Timer,
+    ) -> Self {
         Self {
             source: Some((conn, incoming)),
             pool,

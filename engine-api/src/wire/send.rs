@@ -69,9 +69,10 @@ impl Wire {
         let request = |body| self.request(&draft.method, &uri, &draft.headers, body);
         let mut next = request(draft.body);
         loop {
-            let mut head = Timer::start(Phase::Head, limits.head);
+            let mut head = Timer::with_clock(Phase::Head, limits.head, conn.clock.take());
             match within(conn.exchange(next), &mut [&mut head, &mut total]).await? {
                 Ok(response) => {
+                    conn.clock = head.into_clock();
                     let (parts, incoming) = response.into_parts();
                     let idle = Timer::start(Phase::Body, limits.idle);
                     let body = ReplyBody::new(conn, incoming, Arc::clone(&self.pool), idle, total);
