@@ -40,7 +40,10 @@ async fn errors_without_words_give_the_statuss_own() {
         let message = message(500, &[JSON], body).await;
         assert!(!message.trim().is_empty(), "{body:?}");
     }
-    assert_eq!(message(500, &[], "").await, "Internal Server Error");
+    assert_eq!(
+        message(500, &[], "").await,
+        "Internal Server Error, without further words"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,5 +122,16 @@ async fn an_error_whose_body_stalls_is_still_reported() {
 async fn the_error_of_a_head_request_is_its_status() {
     let fake = Fake::answering(|_| b"HTTP/1.1 500 No\r\nContent-Length: 17\r\n\r\n".to_vec());
     let error = fails(fake.client().system().ping_head().await, ErrorKind::Api);
-    assert_eq!(error.message(), Some("Internal Server Error"));
+    assert_eq!(
+        error.message(),
+        Some("Internal Server Error, without further words")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_404_without_words_is_a_missing_thing_not_a_missing_route() {
+    // Podman says "Not Found" in words where it has no such route; an answer to HEAD has no words.
+    let fake = Fake::answering(|_| b"HTTP/1.1 404 No\r\nContent-Length: 17\r\n\r\n".to_vec());
+    let error = fails(fake.client().system().ping_head().await, ErrorKind::Api);
+    assert!(error.is_not_found() && !error.is_unknown_route(), "{error}");
 }
