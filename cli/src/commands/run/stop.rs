@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use crate::failure::Failure;
 
 /// Tells the work that it should end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Stop(watch::Receiver<Vec<u8>>);
 
 /// Waits for the user to lose patience.
@@ -31,11 +31,16 @@ pub(super) fn listen() -> Result<(Stop, Again), Failure> {
 }
 
 impl Stop {
+    /// Waits for the first signal.
+    pub(super) async fn wait(&mut self) -> Interrupted {
+        Interrupted(nth(&mut self.0, 0).await)
+    }
+
     /// Does the work, or gives it up when a signal comes.
     pub(super) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
         tokio::select! {
             biased;
-            code = nth(&mut self.0, 0) => Err(Interrupted(code)),
+            interrupted = self.wait() => Err(interrupted),
             done = work => Ok(done),
         }
     }
@@ -124,7 +129,8 @@ mod unix {
     fn ignored() -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .unwrap_or(0)
     }
 }
 

@@ -50,7 +50,9 @@ impl Sink {
             return Ok(());
         }
         let line = line(&event)?;
-        all(&mut self.out, &line).await.map_err(|error| Failure::output(&error))
+        all(&mut self.out, &line)
+            .await
+            .map_err(|error| Failure::output(&error))
     }
 
     async fn chunk(&mut self, chunk: Chunk) -> Result<(), Failure> {
@@ -62,7 +64,9 @@ impl Sink {
             return self.event(piece(name, bytes)).await;
         }
         match (&chunk, &mut self.err) {
-            (Chunk::Stdout(_), _) => all(&mut self.out, bytes).await.map_err(|error| Failure::output(&error)),
+            (Chunk::Stdout(_), _) => all(&mut self.out, bytes)
+                .await
+                .map_err(|error| Failure::output(&error)),
             (Chunk::Stderr(_), Some(err)) => {
                 if all(err, bytes).await.is_err() {
                     self.err = None;
@@ -141,7 +145,13 @@ mod tests {
 
     #[test]
     fn output_is_text_where_it_is_text() {
-        assert_eq!(piece("stdout", b"a\n"), json!({ "type": "stdout", "text": "a\n" }));
-        assert_eq!(piece("stderr", &[0xff]), json!({ "type": "stderr", "base64": "/w==" }));
+        assert_eq!(
+            piece("stdout", b"a\n"),
+            json!({ "type": "stdout", "text": "a\n" })
+        );
+        assert_eq!(
+            piece("stderr", &[0xff]),
+            json!({ "type": "stderr", "base64": "/w==" })
+        );
     }
 }
