@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::response::Parts;
@@ -9,8 +10,8 @@ use hyper::body::Incoming;
 
 use super::conn::Conn;
 use super::pool::Pool;
-use super::timer::Timer;
-use crate::error::{Cause, Error, Result};
+use super::timer::{Timer, within};
+use crate::error::{Cause, Error, Phase, Result};
 
 /// The head of a reply, the body still to be read, and what errors say of the call.
 pub(crate) struct Reply {
@@ -77,7 +78,8 @@ impl ReplyBody {
             return Poll::Ready(None);
         };
         let piece = match conn.poll_body(incoming, cx) {
-            Poll::Ready(piece) => piece,
+            Poll::Ready(Some(Ok(piece))) => Some(self.total.check().map(|()| piece)),
+            Poll::Ready(end) => end,
             Poll::Pending => match (self.idle.poll(cx), self.total.poll(cx)) {
                 (Poll::Ready(cause), _) | (_, Poll::Ready(cause)) => Some(Err(cause)),
                 _ => return Poll::Pending,
@@ -118,15 +120,19 @@ impl ReplyBody {
         Ok(all.freeze())
     }
 
-    /// The start of the body, at most `most` bytes; the rest is not waited for.
-    pub(crate) async fn start(&mut self, most: usize) -> Result<Bytes, Cause> {
+    /// The start of the body, at most `most` bytes and as much as comes within `patience`; the rest is
+    /// not waited for, and whatever breaks it does not matter.
+    pub(crate) async fn start(&mut self, most: usize, patience: Duration) -> Bytes {
         let mut start = BytesMut::new();
-        while let Some(piece) = self.next().await.transpose()? {
+        let mut patience = Timer::start(Phase::Body, Some(patience));
+        while let Ok(Some(Ok(piece))) = within(self.next(), &mut [&mut patience]).await {
             start.extend_from_slice(&piece[..piece.len().min(most - start.len())]);
             if start.len() >= most {
-                self.source = None;
+                break;
             }
         }
-        Ok(start.freeze())
+        // Unless it was read to its end, the connection is of no more use.
+        self.source = None;
+        start.freeze()
     }
 }

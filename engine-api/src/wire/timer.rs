@@ -30,7 +30,7 @@ impl Timer {
     pub(crate) fn with_clock(phase: Phase, after: Option<Duration>, clock: Clock) -> Self {
         Self {
             limit: after.map(|after| (phase, after)),
-            end: after.map(|after| Instant::now() + after),
+            end: after.and_then(from_now),
             clock,
         }
     }
@@ -42,8 +42,16 @@ impl Timer {
 
     /// Begins anew, with the same limit.
     pub(crate) fn restart(&mut self) {
-        if let (Some((_, after)), Some(end)) = (self.limit, &mut self.end) {
-            *end = Instant::now() + after;
+        self.end = self.limit.and_then(|(_, after)| from_now(after));
+    }
+
+    /// Fails once the limit has run out; for what need not wait, and so would never ask [`Timer::poll`].
+    pub(crate) fn check(&self) -> Result<(), Cause> {
+        match (self.limit, self.end) {
+            (Some((phase, after)), Some(end)) if Instant::now() >= end => {
+                Err(Cause::Timeout { phase, after })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -64,6 +72,11 @@ impl Timer {
         }
         Poll::Pending
     }
+}
+
+/// A point in time; `None` when it lies beyond all time, where no limit ends.
+fn from_now(after: Duration) -> Option<Instant> {
+    Instant::now().checked_add(after)
 }
 
 /// Awaits `future` within the limits of `timers`, the first to run out decides.
