@@ -35,6 +35,10 @@ async fn either_field_or_both_make_an_error_with_its_code() {
     for (line, message, code) in cases {
         let error = fails(pull(&[line]).await.finish().await, ErrorKind::Stream);
         assert_eq!((error.message(), error.code()), (Some(message), code));
+        assert_eq!(
+            (error.operation(), error.on()),
+            (Some("ImageCreate"), Some("busybox"))
+        );
     }
 }
 
