@@ -40,6 +40,9 @@ pub(crate) struct Call<'a, R: 'static> {
 /// A failed reply is read up to here; engines say what is wrong in far less.
 const LONGEST_ERROR: usize = 4096;
 
+/// How long the words of a failed reply are waited for; its status alone says enough.
+const ERROR_PATIENCE: Duration = Duration::from_secs(5);
+
 impl<'a, R: Shape> Call<'a, R> {
     pub(crate) fn new(docker: &'a Docker, operation: &'static Operation<R>) -> Self {
         let mut limits = *docker.limits();
@@ -166,23 +169,21 @@ impl<'a, R: Shape> Call<'a, R> {
             return Err(wrong);
         }
         let facts = &self.operation.facts;
-        // Names are judged before anything is sent, the version question included.
+        let version = match self.docker.known_version() {
+            _ if !self.versioned => None,
+            None => {
+                // Names are judged before anything is sent, the version question included.
+                path::render(facts, "", None, &self.names)?;
+                let negotiated = within(self.docker.negotiate(), &mut [&mut total]).await;
+                Some(negotiated.map_err(Error::local)??)
+            }
+            known => known,
+        };
         let base = self.docker.wire().connector.base_path();
-        let unversioned = path::render(facts, "", None, &self.names)?;
-        let mut target =
-            String::with_capacity(base.len() + unversioned.len() + self.query.as_str().len() + 8);
-        target.push_str(base);
-        if self.versioned {
-            let version = match self.docker.known_version() {
-                Some(version) => version,
-                None => within(self.docker.negotiate(), &mut [&mut total])
-                    .await
-                    .map_err(Error::local)??,
-            };
+        let mut target = path::render(facts, base, version, &self.names)?;
+        if let Some(version) = version {
             self.check(version)?;
-            target.push_str(&format!("/v{version}"));
         }
-        target.push_str(&unversioned);
         if !self.query.as_str().is_empty() {
             target.push('?');
             target.push_str(self.query.as_str());
@@ -246,6 +247,9 @@ async fn judge<R: Shape>(mut reply: Reply) -> Result<Reply> {
     if success {
         return Ok(reply);
     }
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Error::protocol("the engine handed over the connection, unasked"));
+    }
     if status.is_success() {
         return Err(Error::protocol(format!(
             "the engine answered {} where the connection should have been handed over; does a proxy between \
@@ -268,8 +272,7 @@ pub(crate) async fn failure(
     status: StatusCode,
     location: Option<&HeaderValue>,
 ) -> String {
-    // A broken error body still leaves the status to report.
-    let bytes = body.start(LONGEST_ERROR).await.unwrap_or_default();
+    let bytes = body.start(LONGEST_ERROR, ERROR_PATIENCE).await;
     if let Ok(Message { message }) = serde_json::from_slice(&bytes) {
         if !message.trim().is_empty() {
             return message.trim().to_owned();

@@ -8,7 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -18,16 +18,20 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::body::{Body, UploadFailed};
+use super::timer::Clock;
 use crate::connect::{BoxStream, Connector};
 use crate::error::Cause;
 
 /// An open connection that can take a request.
 pub(crate) struct Conn {
     sender: SendRequest<Body>,
-    driver: Connection<TokioIo<Counted>, Body>,
+    /// Gone once it has ended.
+    driver: Option<Connection<TokioIo<Counted>, Body>>,
     received: Arc<AtomicU64>,
     /// Whether it has answered a request before, so that the engine may be closing it right now.
     pub(crate) reused: bool,
+    /// Of the limit on the head of the latest reply, for the next.
+    pub(crate) clock: Clock,
     reset_means_unread: bool,
 }
 
@@ -44,7 +48,9 @@ pub(crate) struct Broken {
 
 impl Conn {
     /// Opens a stream and gets it ready for HTTP; nothing is sent yet.
-    pub(crate) async fn open(connector: &dyn Connector) -> Result<Self, Cause> {
+    ///
+    /// Boxed, because a connection is large and moves from the pool to a reply and back with each call.
+    pub(crate) async fn open(connector: &dyn Connector) -> Result<Box<Self>, Cause> {
         let stream = connector.connect().await.map_err(|error| Cause::Unreachable {
             address: connector.address(),
             error,
@@ -53,19 +59,21 @@ impl Conn {
         let counted = Counted {
             stream,
             received: Arc::clone(&received),
+            broken: None,
         };
         let (sender, driver) = Builder::new()
             .handshake(TokioIo::new(counted))
             .await
             .map_err(|error| http_cause(&error))?;
         let reset_means_unread = connector.reset_means_unread();
-        Ok(Self {
+        Ok(Box::new(Self {
             sender,
-            driver,
+            driver: Some(driver),
             received,
             reused: false,
+            clock: None,
             reset_means_unread,
-        })
+        }))
     }
 
     /// Sends a request and awaits the head of its reply.
@@ -77,39 +85,31 @@ impl Conn {
         let mut reply = std::pin::pin!(self.sender.try_send_request(request));
         let driver = &mut self.driver;
         let outcome = std::future::poll_fn(|cx| {
-            let ended = driver.poll_without_shutdown(cx);
-            match (reply.as_mut().poll(cx), ended) {
-                (Poll::Ready(outcome), _) => Poll::Ready(Some(outcome)),
-                // hyper hands its error to the reply before it ends; this arm is for the day it does not.
-                (Poll::Pending, Poll::Ready(_)) => Poll::Ready(None),
-                (Poll::Pending, Poll::Pending) => Poll::Pending,
+            let ended = poll_driver(driver, cx).is_ready();
+            match reply.as_mut().poll(cx) {
+                // The engine closed the connection before hyper took the request out of its queue. The
+                // queue goes with the driver, and so gives the request back.
+                Poll::Pending if ended => {
+                    *driver = None;
+                    reply.as_mut().poll(cx)
+                }
+                outcome => outcome,
             }
         })
         .await;
+        let mut error = match outcome {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
         let answered = self.received.load(Ordering::Relaxed) != before;
-        match outcome {
-            Some(Ok(response)) => Ok(response),
-            Some(Err(mut error)) => {
-                let request = error.take_message();
-                let reset = is_reset(error.error());
-                let unsent = !answered && (request.is_some() || (self.reset_means_unread && reset));
-                Err(Box::new(Broken {
-                    unsent,
-                    answered,
-                    request,
-                    cause: http_cause(error.error()),
-                }))
-            }
-            None => {
-                let cause = Cause::Disconnected("the connection ended before a reply came".into());
-                Err(Box::new(Broken {
-                    unsent: false,
-                    answered,
-                    request: None,
-                    cause,
-                }))
-            }
-        }
+        let request = error.take_message();
+        let unread = !answered && self.reset_means_unread && is_reset(error.error());
+        Err(Box::new(Broken {
+            unsent: request.is_some() || unread,
+            answered,
+            request,
+            cause: http_cause(error.error()),
+        }))
     }
 
     /// Reads the next piece of a reply's body; `None` at its end.
@@ -120,7 +120,7 @@ impl Conn {
     ) -> Poll<Option<Result<Bytes, Cause>>> {
         loop {
             // Whatever ends the connection reaches the body first.
-            let ended = self.driver.poll_without_shutdown(cx).is_ready();
+            let ended = poll_driver(&mut self.driver, cx).is_ready();
             let frame = match hyper::body::Body::poll_frame(Pin::new(body), cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending if ended => {
@@ -145,18 +145,30 @@ impl Conn {
     /// After a body has ended: whether the connection can take another request.
     pub(crate) fn is_reusable(&mut self) -> bool {
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        let ended = self.driver.poll_without_shutdown(&mut cx).is_ready();
+        let ended = poll_driver(&mut self.driver, &mut cx).is_ready();
         self.reused = true;
         !ended && self.sender.is_ready()
     }
 
     /// After a `101`: the bare stream, and the bytes that came together with the head.
     pub(crate) async fn into_stream(mut self) -> Result<(BoxStream, Bytes), Cause> {
-        std::future::poll_fn(|cx| self.driver.poll_without_shutdown(cx))
+        std::future::poll_fn(|cx| poll_driver(&mut self.driver, cx))
             .await
             .map_err(|error| http_cause(&error))?;
-        let parts = self.driver.into_parts();
+        let gone = || Cause::Disconnected("the connection ended as it was handed over".into());
+        let parts = self.driver.ok_or_else(gone)?.into_parts();
         Ok((parts.io.into_inner().stream, parts.read_buf))
+    }
+}
+
+/// Moves the connection on; ready when it has ended, or been handed over.
+fn poll_driver(
+    driver: &mut Option<Connection<TokioIo<Counted>, Body>>,
+    cx: &mut Context<'_>,
+) -> Poll<hyper::Result<()>> {
+    match driver {
+        Some(driver) => driver.poll_without_shutdown(cx),
+        None => Poll::Ready(Ok(())),
     }
 }
 
@@ -168,6 +180,9 @@ fn http_cause(error: &hyper::Error) -> Cause {
     if error.is_parse() {
         return Cause::Protocol(format!("the reply is no HTTP/1.1: {error}"));
     }
+    if error.is_canceled() || error.is_closed() {
+        return Cause::Disconnected("the engine closed the connection before the request was sent".into());
+    }
     if error.is_incomplete_message() {
         return Cause::Disconnected("the engine closed the connection before the reply was complete".into());
     }
@@ -178,8 +193,14 @@ fn http_cause(error: &hyper::Error) -> Cause {
 }
 
 fn is_reset(error: &hyper::Error) -> bool {
-    let reset = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
-    source::<io::Error>(error).is_some_and(|io| reset.contains(&io.kind()))
+    source::<io::Error>(error).is_some_and(is_hang_up)
+}
+
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }
 
 fn source<'a, T: std::error::Error + 'static>(error: &'a hyper::Error) -> Option<&'a T> {
@@ -193,10 +214,28 @@ fn source<'a, T: std::error::Error + 'static>(error: &'a hyper::Error) -> Option
     None
 }
 
-/// The stream under hyper, counting what comes, so that "no byte of a reply" can be known.
+/// The stream under hyper. It counts what comes, so that "no byte of a reply" can be known, and it hides
+/// that the engine has stopped reading until all that came has been read: an engine that refuses an
+/// upload half way answers first and then hangs up, and hyper would not look for the answer any more.
 struct Counted {
     stream: BoxStream,
     received: Arc<AtomicU64>,
+    /// Why nothing can be written any more.
+    broken: Option<io::Error>,
+}
+
+impl Counted {
+    fn written(&mut self, outcome: Poll<io::Result<usize>>, cx: &Context<'_>) -> Poll<io::Result<usize>> {
+        match outcome {
+            Poll::Ready(Err(error)) if is_hang_up(&error) => {
+                self.broken = Some(error);
+                // For hyper to read once more.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other => other,
+        }
+    }
 }
 
 impl AsyncRead for Counted {
@@ -206,16 +245,26 @@ impl AsyncRead for Counted {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.received
-            .fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
-        outcome
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let read = buf.filled().len() - before;
+        self.received.fetch_add(read as u64, Ordering::Relaxed);
+        match self.broken.take() {
+            Some(error) if read == 0 => Poll::Ready(Err(error)),
+            broken => {
+                self.broken = broken;
+                Poll::Ready(Ok(()))
+            }
+        }
     }
 }
 
 impl AsyncWrite for Counted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, data)
+        if self.broken.is_some() {
+            return Poll::Pending;
+        }
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, data);
+        self.written(outcome, cx)
     }
 
     fn poll_write_vectored(
@@ -223,7 +272,11 @@ impl AsyncWrite for Counted {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, data)
+        if self.broken.is_some() {
+            return Poll::Pending;
+        }
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
+        self.written(outcome, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,5 +1,7 @@
 //! A call that no method covers: any method, any path, the reply as it is.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
@@ -8,7 +10,7 @@ use super::body::Body;
 use super::reply::{CallContext, Reply};
 use super::send::Draft;
 use super::stream::RawBytes;
-use super::timer::Timer;
+use super::timer::{Timer, within};
 use crate::client::Docker;
 use crate::error::{Error, Phase, Result};
 
@@ -22,7 +24,6 @@ use crate::error::{Error, Phase, Result};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 #[must_use = "nothing is sent until `send`"]
 pub struct RawCall<'a> {
     docker: &'a Docker,
@@ -74,11 +75,20 @@ impl<'a> RawCall<'a> {
     /// When the method, path or a header is malformed, or no reply comes. An error status is no error
     /// here.
     pub async fn send(self) -> Result<RawReply> {
-        let context = CallContext {
-            operation: "raw call",
-            on: Some(self.target.into()),
-        };
+        let context = self.context();
         self.perform().await.map_err(|error| context.add(error))
+    }
+
+    fn context(&self) -> CallContext {
+        CallContext {
+            operation: "raw call",
+            on: Some(self.path().into()),
+        }
+    }
+
+    /// The path without the query, which may hold secrets (a build's arguments).
+    fn path(&self) -> &'a str {
+        self.target.split('?').next().unwrap_or_default()
     }
 
     async fn perform(self) -> Result<RawReply> {
@@ -96,11 +106,14 @@ impl<'a> RawCall<'a> {
             headers.insert(name, HeaderValue::from_str(value).map_err(|_invalid| wrong())?);
         }
         let docker = self.docker;
+        let context = self.context();
+        let mut total = Timer::start(Phase::Total, docker.limits().total);
         let base = docker.wire().connector.base_path();
         let target = if has_version(self.target) || self.target.starts_with("/_ping") {
             format!("{base}{}", self.target)
         } else {
-            format!("{base}/v{}{}", docker.version().await?, self.target)
+            let version = within(docker.version(), &mut [&mut total]).await;
+            format!("{base}/v{}{}", version.map_err(Error::local)??, self.target)
         };
         let limits = crate::Limits {
             head: None,
@@ -108,11 +121,10 @@ impl<'a> RawCall<'a> {
         };
         let draft = Draft {
             method,
-            target: target.clone(),
+            target,
             headers,
             body: self.body,
         };
-        let total = Timer::start(Phase::Total, limits.total);
         let (head, body) = docker
             .wire()
             .round_trip(draft, &limits, total)
@@ -125,15 +137,23 @@ impl<'a> RawCall<'a> {
             ));
         }
         let headers = head.headers.clone();
-        let context = CallContext {
-            operation: "raw call",
-            on: Some(target.into()),
-        };
         Ok(RawReply {
             status: status.as_u16(),
             headers,
             body: RawBytes::new(Reply { head, body, context }),
         })
+    }
+}
+
+impl fmt::Debug for RawCall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("RawCall")
+            .field("method", &self.method)
+            .field("path", &self.path())
+            .field("headers", &names)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
     }
 }
 

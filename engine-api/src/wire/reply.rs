@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 use http::response::Parts;
 use hyper::body::Incoming;
 
 use super::conn::Conn;
 use super::pool::Pool;
-use super::timer::Timer;
-use crate::error::{Cause, Error, Result};
+use super::timer::{Timer, within};
+use crate::error::{Cause, Error, Phase, Result};
 
 /// The head of a reply, the body still to be read, and what errors say of the call.
 pub(crate) struct Reply {
@@ -38,10 +38,6 @@ impl CallContext {
 }
 
 impl Reply {
-    pub(crate) fn headers(&self) -> &HeaderMap {
-        &self.head.headers
-    }
-
     /// A header as text; `None` when it is missing or not text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.headers.get(name)?.to_str().ok()
@@ -50,14 +46,20 @@ impl Reply {
 
 /// A body being read. At its end the connection goes back to the pool; dropped before, it is closed.
 pub(crate) struct ReplyBody {
-    source: Option<(Conn, Incoming)>,
+    source: Option<(Box<Conn>, Incoming)>,
     pool: Arc<Pool>,
     idle: Timer,
     total: Timer,
 }
 
 impl ReplyBody {
-    pub(crate) fn new(conn: Conn, incoming: Incoming, pool: Arc<Pool>, idle: Timer, total: Timer) -> Self {
+    pub(crate) fn new(
+        conn: Box<Conn>,
+        incoming: Incoming,
+        pool: Arc<Pool>,
+        idle: Timer,
+        total: Timer,
+    ) -> Self {
         Self {
             source: Some((conn, incoming)),
             pool,
@@ -67,7 +69,7 @@ impl ReplyBody {
     }
 
     /// Takes the connection out, after a `101`, and the limits that go on with it.
-    pub(crate) fn into_conn(self) -> (Option<Conn>, Timer, Timer) {
+    pub(crate) fn into_conn(self) -> (Option<Box<Conn>>, Timer, Timer) {
         (self.source.map(|(conn, _)| conn), self.idle, self.total)
     }
 
@@ -76,7 +78,8 @@ impl ReplyBody {
             return Poll::Ready(None);
         };
         let piece = match conn.poll_body(incoming, cx) {
-            Poll::Ready(piece) => piece,
+            Poll::Ready(Some(Ok(piece))) => Some(self.total.check().map(|()| piece)),
+            Poll::Ready(end) => end,
             Poll::Pending => match (self.idle.poll(cx), self.total.poll(cx)) {
                 (Poll::Ready(cause), _) | (_, Poll::Ready(cause)) => Some(Err(cause)),
                 _ => return Poll::Pending,
@@ -117,15 +120,19 @@ impl ReplyBody {
         Ok(all.freeze())
     }
 
-    /// The start of the body, at most `most` bytes; the rest is not waited for.
-    pub(crate) async fn start(&mut self, most: usize) -> Result<Bytes, Cause> {
+    /// The start of the body, at most `most` bytes and as much as comes within `patience`; the rest is
+    /// not waited for, and whatever breaks it does not matter.
+    pub(crate) async fn start(&mut self, most: usize, patience: Duration) -> Bytes {
         let mut start = BytesMut::new();
-        while let Some(piece) = self.next().await.transpose()? {
+        let mut patience = Timer::start(Phase::Body, Some(patience));
+        while let Ok(Some(Ok(piece))) = within(self.next(), &mut [&mut patience]).await {
             start.extend_from_slice(&piece[..piece.len().min(most - start.len())]);
             if start.len() >= most {
-                self.source = None;
+                break;
             }
         }
-        Ok(start.freeze())
+        // Unless it was read to its end, the connection is of no more use.
+        self.source = None;
+        start.freeze()
     }
 }

@@ -13,27 +13,45 @@ use crate::error::{Cause, Phase};
 pub(crate) struct Timer {
     limit: Option<(Phase, Duration)>,
     end: Option<Instant>,
-    sleep: Option<Pin<Box<Sleep>>>,
+    clock: Clock,
 }
+
+/// A registration with the runtime's timers, worth keeping from one limit to the next: as long as it
+/// rings early it need not be told of the later end, and limits hardly ever run out.
+pub(crate) type Clock = Option<Pin<Box<Sleep>>>;
 
 impl Timer {
     /// A limit of `after` on `phase`, from now on; `None` never ends.
     pub(crate) fn start(phase: Phase, after: Option<Duration>) -> Self {
-        let end = after.map(|after| Instant::now() + after);
+        Self::with_clock(phase, after, None)
+    }
+
+    /// As [`Timer::start`], with the clock of an earlier timer in the same runtime.
+    pub(crate) fn with_clock(phase: Phase, after: Option<Duration>, clock: Clock) -> Self {
         Self {
             limit: after.map(|after| (phase, after)),
-            end,
-            sleep: None,
+            end: after.and_then(from_now),
+            clock,
         }
+    }
+
+    /// The clock, for another timer.
+    pub(crate) fn into_clock(self) -> Clock {
+        self.clock
     }
 
     /// Begins anew, with the same limit.
     pub(crate) fn restart(&mut self) {
-        if let (Some((_, after)), Some(end)) = (self.limit, &mut self.end) {
-            *end = Instant::now() + after;
-            if let Some(sleep) = &mut self.sleep {
-                sleep.as_mut().reset(*end);
+        self.end = self.limit.and_then(|(_, after)| from_now(after));
+    }
+
+    /// Fails once the limit has run out; for what need not wait, and so would never ask [`Timer::poll`].
+    pub(crate) fn check(&self) -> Result<(), Cause> {
+        match (self.limit, self.end) {
+            (Some((phase, after)), Some(end)) if Instant::now() >= end => {
+                Err(Cause::Timeout { phase, after })
             }
+            _ => Ok(()),
         }
     }
 
@@ -42,9 +60,23 @@ impl Timer {
         let (Some((phase, after)), Some(end)) = (self.limit, self.end) else {
             return Poll::Pending;
         };
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(end)));
-        sleep.as_mut().poll(cx).map(|()| Cause::Timeout { phase, after })
+        let clock = self.clock.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        if clock.deadline() > end {
+            clock.as_mut().reset(end);
+        }
+        while clock.as_mut().poll(cx).is_ready() {
+            if clock.deadline() >= end {
+                return Poll::Ready(Cause::Timeout { phase, after });
+            }
+            clock.as_mut().reset(end);
+        }
+        Poll::Pending
     }
+}
+
+/// A point in time; `None` when it lies beyond all time, where no limit ends.
+fn from_now(after: Duration) -> Option<Instant> {
+    Instant::now().checked_add(after)
 }
 
 /// Awaits `future` within the limits of `timers`, the first to run out decides.

@@ -82,6 +82,9 @@ impl Connection {
         if read == 0 {
             return Poll::Ready(None);
         }
+        if let Err(cause) = self.total.check() {
+            return Poll::Ready(Some(Err(cause)));
+        }
         self.idle.restart();
         Poll::Ready(Some(Ok(self.room.split_to(read).freeze())))
     }

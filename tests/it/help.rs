@@ -1,0 +1,89 @@
+//! What several modules use.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::process::Command;
+use std::task::Poll;
+
+use engine_api::{Docker, Error, ErrorKind};
+use tests::fake::{Fake, Request, reply};
+
+/// The answer of a healthy engine to a ping.
+pub(crate) fn pong(_request: &Request) -> Vec<u8> {
+    reply(200, &["Api-Version: 1.51"], "OK")
+}
+
+/// An engine that answers every request as a ping.
+pub(crate) fn healthy() -> Fake {
+    Fake::answering(pong)
+}
+
+/// The error of a ping that is answered with `bytes`, the connection staying open.
+pub(crate) async fn ping_error(bytes: impl Into<Vec<u8>>) -> Error {
+    let outcome = Fake::once(bytes).client().system().ping().await;
+    outcome.expect_err("the ping succeeds")
+}
+
+/// Sends a `POST` and reads its reply; the status does not matter.
+pub(crate) async fn post(docker: &Docker) -> engine_api::Result<()> {
+    let reply = docker.raw("POST", "/things").json("{}").send().await?;
+    reply.body.collect().await.map(drop)
+}
+
+/// Asserts that a call failed in a certain way.
+#[track_caller]
+pub(crate) fn fails<T>(outcome: engine_api::Result<T>, kind: ErrorKind) -> Error {
+    match outcome {
+        Ok(_) => panic!("a success, where {kind:?} is due"),
+        Err(error) => {
+            assert_eq!(error.kind(), kind, "{error}");
+            error
+        }
+    }
+}
+
+/// Runs `future` until it has waited `waits` times, then drops it; whether it was ready before.
+pub(crate) async fn abandon_after<F: Future>(future: F, waits: usize) -> bool {
+    let mut future = pin!(future);
+    let mut left = waits;
+    poll_fn(|cx| {
+        if future.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        Poll::Pending
+    })
+    .await
+}
+
+/// Whether this is the process that [`in_own_process`] started.
+pub(crate) fn is_own_process() -> bool {
+    std::env::var_os(OWN_PROCESS).is_some()
+}
+
+const OWN_PROCESS: &str = "TEST_IN_OWN_PROCESS";
+
+/// Runs the test of this name once more, in a process of its own: where no other test opens files or
+/// starts threads, and with variables in its environment.
+pub(crate) fn in_own_process(test: &str, variables: &[(&str, &str)]) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(OWN_PROCESS, "1").envs(variables.iter().copied());
+    let output = command.args(["--exact", test]).output().unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success() && out.contains("1 passed"),
+        "{test}: {out}{err}"
+    );
+}
+
+/// Runs `future` in a fresh runtime of one thread.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(future)
+}

@@ -1,0 +1,21 @@
+//! Tests that need no engine and no network: a scripted one does what engines do, and what they should not.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers are tests, too
+
+mod help;
+
+mod errors; // whatever an engine answers that is no success, and what the caller is told
+mod heads; // replies whose head is odd, broken or endless
+mod hijack; // connections taken over: both ways, half-close, bytes that come together with the head
+mod json; // values that are null, absent, unknown or broken
+mod keep_alive; // connections are kept, and nothing is sent twice
+mod leaks; // what is dropped halfway leaves nothing behind
+mod limits; // each limit, on the paused clock
+mod lines; // JSON values one after the other, in whatever pieces
+mod names; // names and paths that would lead elsewhere
+mod output; // how a process's output is cut into chunks, and where it was cut off
+mod run; // commands and containers run to their end in one call
+mod runtimes; // one client in many runtimes
+mod secrets; // planted secrets appear in no error and no Debug text
+mod section_d; // twelve situations that two widely used clients get wrong
+mod upload; // archives sent to an engine that may answer early
+mod versions; // which API version is spoken
