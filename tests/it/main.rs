@@ -13,8 +13,10 @@ mod limits; // each limit, on the paused clock
 mod lines; // JSON values one after the other, in whatever pieces
 mod names; // names and paths that would lead elsewhere
 mod output; // how a process's output is cut into chunks, and where it was cut off
+mod recorded; // what the recordings hold: every operation, and no key that our types lose
 mod run; // commands and containers run to their end in one call
 mod runtimes; // one client in many runtimes
+mod scenarios; // what users do, replayed from every engine it was recorded on
 mod secrets; // planted secrets appear in no error and no Debug text
 mod section_d; // twelve situations that two widely used clients get wrong
 mod upload; // archives sent to an engine that may answer early
