@@ -69,7 +69,7 @@ async fn an_endless_head_is_given_up() {
         peer.request().await?;
         peer.write(b"HTTP/1.1 200 OK\r\nX: ").await?;
         for _ in 0..10_000 {
-            peer.write([b'x'; 10_000]).await?;
+            peer.write(&[b'x'; 10_000]).await?;
         }
         panic!("100 MB of a header were read");
     });

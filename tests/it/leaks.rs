@@ -1,7 +1,7 @@
 //! What is dropped halfway leaves nothing behind (A20).
 
 use engine_api::Docker;
-use tests::fake::{Fake, chunk, open};
+use tests::fake::{Fake, MULTIPLEXED, chunk, frame, open, upgraded};
 
 use crate::help::{abandon_after, block_on, healthy, in_own_process, is_own_process};
 
@@ -30,6 +30,12 @@ fn leaves_nothing<F: Future<Output = ()>>(test: &str, fake: &Fake, work: impl Fn
         let before = held();
         work(socket.client()).await;
         fake.until(|counts| counts.live == 0).await;
+        for _ in 0..100 {
+            if held() == before {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         assert_eq!(held(), before);
         let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
         assert_eq!(tasks, 0, "tasks run on");
@@ -55,6 +61,37 @@ fn a_thousand_bodies_opened_and_dropped() {
             if n % 2 == 0 {
                 body.next().await.unwrap().unwrap();
             }
+        }
+    });
+}
+
+/// An engine that hands over its connections, or sends pieces of an endless body.
+fn streaming() -> Fake {
+    Fake::new(|mut peer| async move {
+        let Some(request) = peer.request().await? else {
+            return Ok(());
+        };
+        let bytes = match request.target.contains("/exec/") {
+            true => [upgraded(&[MULTIPLEXED]), frame(1, "a")].concat(),
+            false => [open(&[MULTIPLEXED]), frame(1, "a")].concat(),
+        };
+        peer.write(bytes).await?;
+        peer.until_gone().await
+    })
+}
+
+#[test]
+fn a_thousand_logs_commands_pulls_and_events_opened_and_dropped() {
+    let test = "leaks::a_thousand_logs_commands_pulls_and_events_opened_and_dropped";
+    leaves_nothing(test, &streaming(), |docker| async move {
+        for _ in 0..250 {
+            let mut logs = docker.containers().logs("web", Default::default()).await.unwrap();
+            logs.next().await.unwrap().unwrap();
+            let mut exec = docker.execs().start("e1", Default::default()).await.unwrap();
+            exec.output.next().await.unwrap().unwrap();
+            drop(exec.input);
+            drop(docker.images().pull("x", Default::default(), None).await.unwrap());
+            drop(docker.system().events(Default::default()).await.unwrap());
         }
     });
 }

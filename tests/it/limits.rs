@@ -1,18 +1,20 @@
-//! Each limit, on the paused clock (A18): time passes at once when nothing else can happen.
+//! The limits of a call, on the paused clock (A18): time passes at once when nothing else can happen.
 
 use std::time::Duration;
 
 use engine_api::connect::{Connecting, Connector};
+use engine_api::containers::{StopContainer, WaitCondition};
 use engine_api::error::Phase;
 use engine_api::{Docker, Error, ErrorKind, Limits, Version};
-use tests::fake::{Fake, chunk, open};
-use tokio::time::{Instant, advance, sleep};
+use tests::fake::{Fake, ok};
+use tokio::time::{Instant, sleep};
 
 use crate::help::{fails, healthy};
+use crate::stream_limits::dripping;
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-fn limited(docker: Docker, limits: Limits) -> Docker {
+pub(crate) fn limited(docker: Docker, limits: Limits) -> Docker {
     docker.with_version(Version::OLDEST).with_limits(limits)
 }
 
@@ -22,7 +24,7 @@ fn silent() -> Fake {
 }
 
 #[track_caller]
-fn timed_out<T>(outcome: engine_api::Result<T>, phase: Phase) -> Error {
+pub(crate) fn timed_out<T>(outcome: engine_api::Result<T>, phase: Phase) -> Error {
     let error = fails(outcome, ErrorKind::Timeout);
     assert_eq!(error.phase(), Some(phase), "{error}");
     error
@@ -105,50 +107,6 @@ async fn a_limit_beyond_all_time_is_none() {
         .unwrap();
 }
 
-/// An engine that sends a piece of a body, waits, and so on.
-fn dripping(pause: Duration, pieces: usize) -> Fake {
-    Fake::new(move |mut peer| async move {
-        peer.request().await?;
-        peer.write(open(&["Transfer-Encoding: chunked"])).await?;
-        for _ in 0..pieces {
-            peer.write(chunk("piece")).await?;
-            sleep(pause).await;
-        }
-        peer.write("0\r\n\r\n").await
-    })
-}
-
-async fn read(docker: &Docker) -> engine_api::Result<usize> {
-    let reply = docker.raw("GET", "/slow").send().await?;
-    reply.body.collect().await.map(|body| body.len())
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_body_may_take_for_ever_if_it_never_pauses_for_long() {
-    let docker = limited(
-        dripping(SECOND, 1000).docker(),
-        Limits {
-            idle: Some(2 * SECOND),
-            ..Limits::NONE
-        },
-    );
-    assert_eq!(read(&docker).await.unwrap(), 5000);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_body_that_pauses_for_longer_is_an_error() {
-    let docker = limited(
-        dripping(3 * SECOND, 2).docker(),
-        Limits {
-            idle: Some(SECOND),
-            ..Limits::NONE
-        },
-    );
-    let start = Instant::now();
-    timed_out(read(&docker).await, Phase::Body);
-    assert_eq!(start.elapsed(), SECOND);
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_head_limit_ends_with_the_head() {
     let docker = limited(
@@ -159,48 +117,6 @@ async fn the_head_limit_ends_with_the_head() {
         },
     );
     docker.system().ping().await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_total_covers_the_body() {
-    let docker = limited(
-        dripping(SECOND, 1000).docker(),
-        Limits {
-            total: Some(10 * SECOND),
-            ..Limits::NONE
-        },
-    );
-    let start = Instant::now();
-    timed_out(read(&docker).await, Phase::Total);
-    assert_eq!(start.elapsed(), 10 * SECOND);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_total_ends_a_body_that_never_makes_us_wait() {
-    let fake = Fake::new(|mut peer| async move {
-        peer.request().await?;
-        peer.write(open(&[])).await?;
-        loop {
-            peer.write([b'x'; 1000]).await?;
-        }
-    });
-    let docker = limited(
-        fake.docker(),
-        Limits {
-            total: Some(10 * SECOND),
-            ..Limits::NONE
-        },
-    );
-    let start = Instant::now();
-    let mut body = docker.raw("GET", "/flood").send().await.unwrap().body;
-    let outcome = loop {
-        advance(SECOND).await;
-        match body.next().await.unwrap() {
-            Ok(_) => assert!(start.elapsed() < 100 * SECOND, "it never ends"),
-            Err(error) => break Err::<(), _>(error),
-        }
-    };
-    timed_out(outcome, Phase::Total);
 }
 
 /// An engine that thinks for as long before each answer.
@@ -225,12 +141,6 @@ async fn the_total_covers_the_question_for_the_version() {
     let start = Instant::now();
     timed_out(docker.raw("GET", "/info").send().await, Phase::Total);
     assert_eq!(start.elapsed(), SECOND);
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_limits_nothing_runs_out() {
-    let docker = limited(dripping(86_400 * SECOND, 3).docker(), Limits::NONE);
-    assert_eq!(read(&docker).await.unwrap(), 15);
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,4 +174,38 @@ async fn limits_of_one_clone_are_not_those_of_another() {
     timed_out(patient.system().ping().await, Phase::Head);
     assert_eq!(start.elapsed(), 5 * SECOND);
     assert_eq!(docker.limits().head, Some(SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_may_take_as_long_as_it_was_told_and_the_limit_besides() {
+    let docker = limited(
+        silent().docker(),
+        Limits {
+            head: Some(SECOND),
+            ..Limits::NONE
+        },
+    );
+    let options = StopContainer {
+        timeout: Some(30),
+        ..Default::default()
+    };
+    let start = Instant::now();
+    timed_out(docker.containers().stop("web", options).await, Phase::Head);
+    assert_eq!(start.elapsed(), 31 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_take_long_has_no_limit_on_its_head() {
+    let day = 86_400 * SECOND;
+    let fake = Fake::new(move |mut peer| async move {
+        peer.request().await?;
+        sleep(day).await;
+        peer.write(ok(r#"{"StatusCode":0}"#)).await
+    });
+    let docker = limited(fake.docker(), Limits::default());
+    docker
+        .containers()
+        .wait("web", WaitCondition::NotRunning)
+        .await
+        .unwrap();
 }

@@ -128,7 +128,7 @@ async fn an_endless_value_is_given_up() {
         peer.write(open(&[JSON])).await?;
         peer.write("{\"name\":\"").await?;
         for _ in 0..1000 {
-            peer.write([b'x'; 60_000]).await?;
+            peer.write(&[b'x'; 60_000]).await?;
         }
         panic!("60 MB of one value were read");
     });

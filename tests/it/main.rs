@@ -9,15 +9,17 @@ mod hijack; // connections taken over: both ways, half-close, bytes that come to
 mod json; // values that are null, absent, unknown or broken
 mod keep_alive; // connections are kept, and nothing is sent twice
 mod leaks; // what is dropped halfway leaves nothing behind
-mod limits; // each limit, on the paused clock
+mod limits; // the limits of a call, on the paused clock
 mod lines; // JSON values one after the other, in whatever pieces
 mod names; // names and paths that would lead elsewhere
 mod output; // how a process's output is cut into chunks, and where it was cut off
+mod progress; // failures that come inside a stream of progress
 mod recorded; // what the recordings hold: every operation, and no key that our types lose
 mod run; // commands and containers run to their end in one call
 mod runtimes; // one client in many runtimes
 mod scenarios; // what users do, replayed from every engine it was recorded on
 mod secrets; // planted secrets appear in no error and no Debug text
 mod section_d; // twelve situations that two widely used clients get wrong
+mod stream_limits; // the limits of what comes after the head
 mod upload; // archives sent to an engine that may answer early
 mod versions; // which API version is spoken

@@ -216,7 +216,7 @@ async fn a_container_is_removed_wherever_its_run_is_dropped() {
     let mut removed = 0;
     for waits in 0..20 {
         let fake = failing(usize::MAX);
-        abandon_after(contain(&fake), waits).await;
+        abandon_after(Box::pin(contain(&fake)), waits).await;
         // Passes at once when all is done that will be.
         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
         let begun = fake.requests().iter().any(|line| line.contains("/attach"));

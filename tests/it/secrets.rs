@@ -2,8 +2,11 @@
 
 use std::error::Error as _;
 
-use engine_api::ErrorKind;
-use tests::fake::Fake;
+use engine_api::auth::RegistryAuth;
+use engine_api::containers::CreateContainer;
+use engine_api::exec::CreateExec;
+use engine_api::{Docker, ErrorKind};
+use tests::fake::{Fake, JSON, Mangle, ok, open, reply};
 
 use crate::help::{fails, healthy};
 
@@ -58,4 +61,113 @@ async fn a_client_shows_neither_limits_nor_connections_nor_secrets() {
         format!("{docker:?}"),
         r#"Docker { address: "test://fake", version: Some("1.51"), .. }"#
     );
+}
+
+#[test]
+fn credentials_and_variables_show_no_value() {
+    let secret = || CANARY.to_owned();
+    let auth = RegistryAuth {
+        identity_token: secret(),
+        registry_token: secret(),
+        auth: secret(),
+        ..RegistryAuth::user("alice", CANARY)
+    };
+    is_clean(&format!("{auth:?} {auth:#?} {auth}"));
+    let container = CreateContainer {
+        image: "x".into(),
+        env: [format!("TOKEN={CANARY}")].into(),
+        ..Default::default()
+    };
+    let exec = CreateExec {
+        env: [format!("TOKEN={CANARY}")].into(),
+        ..Default::default()
+    };
+    is_clean(&format!("{container:?} {container:#?} {exec:?} {exec:#?}"));
+}
+
+/// Calls that carry secrets, each of which fails; their errors.
+async fn errors(docker: &Docker) -> Vec<engine_api::Error> {
+    let auth = RegistryAuth::user("alice", CANARY);
+    let container = CreateContainer {
+        image: "x".into(),
+        env: [format!("TOKEN={CANARY}")].into(),
+        ..Default::default()
+    };
+    let mut errors = Vec::new();
+    errors.extend(docker.system().auth(&auth).await.err());
+    errors.extend(docker.containers().create(container).await.err());
+    match docker.images().pull("x", Default::default(), Some(&auth)).await {
+        Ok(pull) => errors.extend(pull.finish().await.err()),
+        Err(error) => errors.push(error),
+    }
+    errors
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_the_engine_does_the_errors_show_no_secret() {
+    let engines = [
+        Fake::new(|_peer| async { Ok(()) }),
+        Fake::once(reply(500, &[], "<html>oops</html>")),
+        Fake::once(reply(200, &[JSON], "[7]")),
+        Fake::cut([&open(&[JSON])[..], b"{\"Id\":"].concat()),
+        Fake::once("SSH-2.0"),
+    ];
+    for engine in engines {
+        let found = errors(&engine.client()).await;
+        assert_eq!(found.len(), 3, "{found:?}");
+        found.iter().for_each(error_is_clean);
+    }
+    let stalled = Fake::once(ok("{}")).mangled(Mangle::StallAt(5));
+    let limits = engine_api::Limits {
+        total: Some(std::time::Duration::from_secs(1)),
+        ..Default::default()
+    };
+    errors(&stalled.with_limits(limits))
+        .await
+        .iter()
+        .for_each(error_is_clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_of_another_shape_shows_no_secret_value() {
+    let replies = [
+        format!(r#"{{"Config":{{"Env":"TOKEN={CANARY}"}}}}"#),
+        format!(r#"{{"Config":{{"Env":["A=b",{{"TOKEN":"{CANARY}"}}]}}}}"#),
+        format!(r#"{{"Config":{{"Env":["TOKEN={CANARY}",7]}}}}"#),
+        format!(r#"{{"Config":{{"Labels":{{"password":["{CANARY}"]}}}}}}"#),
+        format!(r#"{{"Config":{{"Cmd":"--password={CANARY}","Tty":"{CANARY}"}}}}"#),
+        format!(r#"{{"Config":{{"Env":["TOKEN={CANARY}"#),
+        format!(r#"{{"Args":{{"--password":"{CANARY}"}}}}"#),
+    ];
+    for text in replies {
+        let docker = Fake::once(ok(&text)).client();
+        let outcome = docker.containers().inspect("web", Default::default()).await;
+        if let Err(error) = outcome {
+            error_is_clean(&error);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_that_was_cut_is_not_shown() {
+    let cut = [
+        &open(&[tests::fake::MULTIPLEXED])[..],
+        &[1, 0, 0, 0, 0, 0, 1, 0],
+        CANARY.as_bytes(),
+    ]
+    .concat();
+    let docker = Fake::cut(cut).client();
+    let output = docker.containers().logs("web", Default::default()).await.unwrap();
+    error_is_clean(&fails(output.collect().await, ErrorKind::Truncated));
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_travel_only_where_there_are_some() {
+    let auth = RegistryAuth::user("alice", "b");
+    for (auth, sent) in [(Some(&auth), true), (None, false)] {
+        let fake = Fake::answering(|_| ok(""));
+        let docker = fake.client();
+        drop(docker.images().pull("x", Default::default(), auth).await.unwrap());
+        assert_eq!(fake.asked()[0].header("x-registry-auth").is_some(), sent);
+    }
 }

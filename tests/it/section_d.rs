@@ -119,6 +119,19 @@ async fn p06_a_body_that_stalls_runs_into_its_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn p07_a_pull_that_fails_with_the_old_field_alone_fails() {
+    let fake = Fake::once(ok(r#"{"error":"no space left on device"}"#));
+    let docker = fake.client();
+    let pull = docker
+        .images()
+        .pull("busybox", Default::default(), None)
+        .await
+        .unwrap();
+    let error = fails(pull.finish().await, ErrorKind::Stream);
+    assert_eq!(error.message(), Some("no space left on device"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn p08_half_a_second_is_half_a_second() {
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;

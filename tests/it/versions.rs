@@ -1,5 +1,6 @@
 //! Which API version is spoken (A12).
 
+use engine_api::containers::StopContainer;
 use engine_api::{Docker, ErrorKind, Result};
 use tests::fake::{Fake, reply};
 
@@ -141,6 +142,25 @@ async fn a_version_set_by_hand_leaves_other_clones_alone() {
         (spoken(&docker).await, spoken(&pinned).await),
         ("1.43".into(), "1.50".into())
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_version_lacks_is_refused_before_anything_is_sent() {
+    let fake = announcing("1.41");
+    let docker = fake.docker();
+    let options = StopContainer {
+        signal: "SIGINT".into(),
+        ..Default::default()
+    };
+    let error = fails(
+        docker.containers().stop("web", options).await,
+        ErrorKind::NeedsApi,
+    );
+    assert!(
+        error.to_string().contains("1.42") && error.to_string().contains("1.41"),
+        "{error}"
+    );
+    assert_eq!(fake.requests(), ["HEAD /_ping"]);
 }
 
 #[test]

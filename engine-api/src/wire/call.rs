@@ -153,11 +153,8 @@ impl<'a, R: Shape> Call<'a, R> {
     }
 
     fn context(&self) -> CallContext {
-        let on = self
-            .names
-            .first()
-            .filter(|name| !name.trim().is_empty())
-            .map(|name| (*name).into());
+        let name = self.names.first().copied().or(self.about);
+        let on = name.filter(|name| !name.trim().is_empty()).map(Into::into);
         CallContext {
             operation: self.operation.facts.id,
             on,

@@ -1,6 +1,6 @@
 //! engine-api beside other clients, on one machine, against one fake engine.
 //!
-//! `peers run [--rounds N] [WORK …]` measures and prints a table; `peers engine SOCKET` is the
+//! `peers run [--check] [--rounds N] [WORK …]` measures and prints a table; `peers engine SOCKET` is the
 //! engine, `peers work CONTENDER WORK SOCKET [COUNT]` one measurement. Each measurement is a process, so
 //! that its CPU and memory are its own.
 
@@ -10,6 +10,7 @@ mod measure;
 mod replies;
 mod run;
 mod table;
+mod targets;
 mod work;
 
 use std::time::Instant;
@@ -20,7 +21,7 @@ use work::Work;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, Error>;
 
-const USAGE: &str = "peers run [--rounds N] [WORK …] | peers engine SOCKET [--one-cpu] | peers work CONTENDER WORK SOCKET [COUNT]";
+const USAGE: &str = "peers run [--check] [--rounds N] [WORK …] | peers engine SOCKET [--one-cpu] | peers work CONTENDER WORK SOCKET [COUNT]";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

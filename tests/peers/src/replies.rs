@@ -16,7 +16,8 @@ pub const FRAME: usize = 32_000;
 const LINE: usize = 100;
 
 /// The head of a stream of frames in chunks.
-pub const LOGS_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\n\
+pub const LOGS_HEAD: &[u8] =
+    b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\n\
     Docker-Experimental: false\r\nOstype: linux\r\nServer: Docker/28.5.0 (linux)\r\n\
     Date: Mon, 06 Oct 2025 12:00:00 GMT\r\nTransfer-Encoding: chunked\r\n\r\n";
 /// The head of a connection that is handed over.
@@ -24,7 +25,8 @@ pub const HIJACK_HEAD: &[u8] = b"HTTP/1.1 101 UPGRADED\r\nContent-Type: applicat
     Connection: Upgrade\r\nUpgrade: tcp\r\nApi-Version: 1.51\r\nDocker-Experimental: false\r\nOstype: linux\r\n\
     Server: Docker/28.5.0 (linux)\r\n\r\n";
 /// For whatever the fake engine does not know.
-pub const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 29\r\n\r\n\
+pub const NOT_FOUND: &[u8] =
+    b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 29\r\n\r\n\
     {\"message\":\"page not found\"}\n";
 
 /// Everything that is the same each time it is asked for.
@@ -115,7 +117,8 @@ fn frame(payload: &[u8]) -> Vec<u8> {
 fn lines() -> Vec<u8> {
     let mut out = Vec::new();
     for n in 0..LINES {
-        let text = format!("2025-10-06T12:00:00.{n:09}Z level=info msg=\"request served\" path=/api/items/{n} ");
+        let text =
+            format!("2025-10-06T12:00:00.{n:09}Z level=info msg=\"request served\" path=/api/items/{n} ");
         out.extend(chunk(&frame(format!("{text:x<99}\n").as_bytes())));
     }
     out
@@ -154,7 +157,12 @@ fn container(n: usize) -> String {
     };
     let (ip, mac) = (
         format!("172.{}.{}.{}", n % 7 + 18, n / 250 % 250, n % 250 + 2),
-        format!("02:42:ac:{:02x}:{:02x}:{:02x}", n % 7 + 18, n / 250 % 250, n % 250 + 2),
+        format!(
+            "02:42:ac:{:02x}:{:02x}:{:02x}",
+            n % 7 + 18,
+            n / 250 % 250,
+            n % 250 + 2
+        ),
     );
     let port = 20_000 + n % 30_000;
     format!(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::Result;
 use crate::contenders;
 use crate::table;
+use crate::targets;
 use crate::work::Work;
 
 /// What a contender's runs of one work took, in the middle of all rounds.
@@ -20,15 +21,22 @@ pub struct Median {
     pub allocations: f64,
 }
 
-/// `peers run [--rounds N] [WORK …]`.
+/// `peers run [--check] [--rounds N] [WORK …]`.
 pub fn run(arguments: &[&str]) -> Result<()> {
+    let (check, arguments) = match arguments {
+        ["--check", rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
     let (rounds, names) = match arguments {
         ["--rounds", rounds, names @ ..] => (rounds.parse()?, names),
         names => (5, names),
     };
     let works = match names {
         [] => Work::ALL.to_vec(),
-        names => names.iter().map(|name| Work::parse(name)).collect::<Result<_>>()?,
+        names => names
+            .iter()
+            .map(|name| Work::parse(name))
+            .collect::<Result<_>>()?,
     };
     let engines = [Engine::start(false)?, Engine::start(true)?];
     let mut medians = Vec::new();
@@ -37,7 +45,7 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         medians.extend(measure(work, rounds, &engine.socket)?);
     }
     table::print(&medians);
-    Ok(())
+    if check { targets::check(&medians) } else { Ok(()) }
 }
 
 /// A fake engine, killed when it is dropped.
@@ -112,7 +120,10 @@ fn child(contender: &str, work: Work, socket: &str) -> Result<Vec<f64>> {
         return Err(format!("{contender}, {}: {why}", work.name()).into());
     }
     let text = String::from_utf8(output.stdout)?;
-    Ok(text.split_whitespace().map(str::parse).collect::<std::result::Result<_, _>>()?)
+    Ok(text
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<std::result::Result<_, _>>()?)
 }
 
 fn median(runs: &[Vec<f64>], column: usize) -> f64 {

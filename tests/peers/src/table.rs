@@ -13,12 +13,26 @@ pub fn print(medians: &[Median]) {
             continue;
         }
         println!("\n**{}** ({})\n", work.title(), work.name());
-        println!("| client | CPU per {} | of bollard | of raw | of from_slice | wall | peak RSS |{} ", unit(work), if counting() { " allocations |" } else { "" });
-        println!("| --- | --- | --- | --- | --- | --- | --- |{}", if counting() { " --- |" } else { "" });
+        println!("{}", heading(work));
+        println!(
+            "{}",
+            "| --- ".repeat(heading(work).matches(" | ").count() + 1) + "|"
+        );
         for row in &rows {
             println!("{}", line(row, &rows));
         }
     }
+}
+
+fn heading(work: Work) -> String {
+    let unit = unit(work);
+    let reference = if work == Work::List {
+        " of from_slice |"
+    } else {
+        ""
+    };
+    let allocations = if counting() { " allocations |" } else { "" };
+    format!("| client | CPU per {unit} | of bollard | of raw |{reference} wall | peak RSS |{allocations}")
 }
 
 fn counting() -> bool {
@@ -31,13 +45,16 @@ fn line(row: &Median, rows: &[&Median]) -> String {
         let other = rows.iter().find(|row| row.contender == other);
         other.map_or(String::new(), |other| format!("{:.2}", row.cpu / other.cpu))
     };
+    let reference = match row.work {
+        Work::List => format!(" {} |", ratio(FROM_SLICE)),
+        _ => String::new(),
+    };
     let mut line = format!(
-        "| {} | {} | {} | {} | {} | {} | {:.1} MiB |",
+        "| {} | {} | {} | {} |{reference} {} | {:.1} MiB |",
         row.contender,
         time(row.cpu / count),
         ratio("bollard"),
         ratio("raw"),
-        ratio(FROM_SLICE),
         time(row.wall / count),
         row.rss / 1024.0,
     );
@@ -57,7 +74,8 @@ fn time(microseconds: f64) -> String {
 /// What the figures are divided by.
 fn unit(work: Work) -> &'static str {
     match work {
-        Work::Ping | Work::Ping16 | Work::List => "call",
+        Work::Ping | Work::Ping16 | Work::Version | Work::List => "call",
         Work::Logs | Work::Exec => "MB",
+        Work::Events => "event",
     }
 }

@@ -9,29 +9,35 @@ pub enum Work {
     Ping,
     /// Pings, in 16 tasks at once.
     Ping16,
+    /// `GET /version`, decoded.
+    Version,
     /// `GET /containers/json`: 10 MB, decoded.
     List,
     /// Logs: chunks of one 100-byte line each.
     Logs,
     /// Output of an exec on a connection taken over.
     Exec,
+    /// Events, decoded.
+    Events,
 }
 
-use Work::{Exec, List, Logs, Ping, Ping16};
+use Work::{Events, Exec, List, Logs, Ping, Ping16, Version};
 
 /// The tasks of [`Work::Ping16`].
 pub const TASKS: u64 = 16;
 
 impl Work {
-    pub const ALL: [Self; 5] = [Ping, Ping16, List, Logs, Exec];
+    pub const ALL: [Self; 7] = [Ping, Ping16, Version, List, Logs, Exec, Events];
 
     pub fn name(self) -> &'static str {
         match self {
             Ping => "ping",
             Ping16 => "ping16",
+            Version => "version",
             List => "list",
             Logs => "logs",
             Exec => "exec",
+            Events => "events",
         }
     }
 
@@ -39,9 +45,11 @@ impl Work {
         match self {
             Ping => "`GET /_ping`, one after the other",
             Ping16 => "`GET /_ping`, 16 tasks at once",
+            Version => "`GET /version`",
             List => "`GET /containers/json`, 10 MB",
             Logs => "200 MB of logs, one chunk per 100-byte line",
             Exec => "500 MB of exec output, connection taken over",
+            Events => "200,000 events",
         }
     }
 
@@ -50,34 +58,37 @@ impl Work {
         Ok(found.ok_or_else(|| format!("no such work: {name}"))?)
     }
 
-    /// How often it is done in one run; for streams, their length in megabytes.
+    /// How often it is done in one run; for streams, their length: megabytes, or all events.
     pub fn count(self) -> u64 {
         match self {
             Ping => 20_000,
             Ping16 => 32_000,
+            Version => 10_000,
             List => 12,
             Logs => 200,
             Exec => 500,
+            Events => replies::EVENTS as u64,
         }
     }
 
     /// How much is done before the measurement begins.
     pub fn warm_up(self) -> u64 {
         match self {
-            Ping | Ping16 => 320,
+            Ping | Ping16 | Version => 320,
             List | Logs | Exec => 1,
+            Events => 0,
         }
     }
 
     /// Whether client and engine share a CPU: for calls that wait for each other anyway.
     pub fn one_cpu(self) -> bool {
-        matches!(self, Ping | Ping16)
+        matches!(self, Ping | Ping16 | Version)
     }
 
-    /// What the contender must have counted: calls, containers, or payload bytes.
+    /// What the contender must have counted: calls, containers, payload bytes, or events.
     pub fn expected(self, count: u64) -> u64 {
         match self {
-            Ping | Ping16 => count,
+            Ping | Ping16 | Version | Events => count,
             List => count * replies::CONTAINERS as u64,
             Logs => count * 1_000_000,
             Exec => count * 1_000_000 / replies::FRAME as u64 * replies::FRAME as u64,

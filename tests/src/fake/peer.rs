@@ -18,7 +18,17 @@ pub struct Peer {
     number: usize,
     /// The number of the last request.
     asked: usize,
-    seen: Arc<Seen>,
+    /// Counts as live until the stream is closed, so it stands, and is dropped, after it.
+    seen: Open,
+}
+
+/// A connection that is counted as live.
+struct Open(Arc<Seen>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Peer {
@@ -28,7 +38,7 @@ impl Peer {
             buffer: BytesMut::new(),
             number: seen.open(),
             asked: 0,
-            seen,
+            seen: Open(seen),
         }
     }
 
@@ -50,7 +60,7 @@ impl Peer {
             Some(length) => self.take(length).await?,
             None => self.chunks().await?,
         };
-        self.seen.body(self.asked, &request.body);
+        self.seen.0.body(self.asked, &request.body);
         Ok(Some(request))
     }
 
@@ -64,7 +74,7 @@ impl Peer {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
                 let head = self.buffer.split_to(end + 4);
                 let request = Request::parse(&String::from_utf8_lossy(&head[..end]));
-                self.asked = self.seen.head(&request);
+                self.asked = self.seen.0.head(&request);
                 return Ok(Some(request));
             }
             if self.fill().await? == 0 {
@@ -160,12 +170,6 @@ impl Peer {
                 return Err(gone());
             }
         }
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        self.seen.close();
     }
 }
 

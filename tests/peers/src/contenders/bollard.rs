@@ -2,7 +2,7 @@
 
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
-use bollard::query_parameters::{ListContainersOptions, LogsOptions};
+use bollard::query_parameters::{EventsOptions, ListContainersOptions, LogsOptions};
 use futures_util::{Stream, TryStreamExt};
 
 use super::Client;
@@ -24,6 +24,10 @@ impl Client for Bollard {
         Ok(1)
     }
 
+    async fn version(&self) -> Result<u64> {
+        self.0.version().await?;
+        Ok(1)
+    }
 
     async fn list(&self) -> Result<u64> {
         let all = ListContainersOptions {
@@ -56,9 +60,19 @@ impl Client for Bollard {
         }
     }
 
+    async fn events(&self) -> Result<u64> {
+        let mut events = std::pin::pin!(self.0.events(None::<EventsOptions>));
+        let mut came = 0;
+        while events.try_next().await?.is_some() {
+            came += 1;
+        }
+        Ok(came)
+    }
 }
 
-async fn payload(output: impl Stream<Item = std::result::Result<LogOutput, bollard::errors::Error>>) -> Result<u64> {
+async fn payload(
+    output: impl Stream<Item = std::result::Result<LogOutput, bollard::errors::Error>>,
+) -> Result<u64> {
     let mut output = std::pin::pin!(output);
     let mut came = 0;
     while let Some(piece) = output.try_next().await? {

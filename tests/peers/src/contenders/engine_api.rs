@@ -2,6 +2,7 @@
 
 use engine_api::containers::{ListContainers, ReadLogs};
 use engine_api::exec::{CreateExec, StartExec};
+use engine_api::system::ListenEvents;
 use engine_api::{Docker, Output};
 
 use super::Client;
@@ -16,6 +17,11 @@ impl Client for EngineApi {
 
     async fn ping(&self) -> Result<u64> {
         self.0.system().ping().await?;
+        Ok(1)
+    }
+
+    async fn version(&self) -> Result<u64> {
+        self.0.system().version().await?;
         Ok(1)
     }
 
@@ -42,6 +48,16 @@ impl Client for EngineApi {
         let made = self.0.execs().create(&megabytes.to_string(), exec).await?;
         let started = self.0.execs().start(&made.id, StartExec::default()).await?;
         payload(started.output).await
+    }
+
+    async fn events(&self) -> Result<u64> {
+        let mut events = self.0.system().events(ListenEvents::default()).await?;
+        let mut came = 0;
+        while let Some(event) = events.next().await {
+            event?;
+            came += 1;
+        }
+        Ok(came)
     }
 }
 

@@ -16,7 +16,14 @@ impl Client for FromSlice {
         let text = ["Links", "Aliases", "DNSNames"].iter().fold(text, |text, key| {
             text.replace(&format!("\"{key}\":null"), &format!("\"{key}\":[]"))
         });
-        Ok(Self(text.replace("\"DriverOpts\":null", "\"DriverOpts\":{}").into_bytes()))
+        Ok(Self(
+            text.replace("\"DriverOpts\":null", "\"DriverOpts\":{}")
+                .into_bytes(),
+        ))
+    }
+
+    async fn version(&self) -> Result<u64> {
+        Err("not a client".into())
     }
 
     async fn list(&self) -> Result<u64> {
@@ -27,7 +34,6 @@ impl Client for FromSlice {
         Err("not a client".into())
     }
 
-
     async fn logs(&self, _megabytes: u64) -> Result<u64> {
         Err("not a client".into())
     }
@@ -36,4 +42,7 @@ impl Client for FromSlice {
         Err("not a client".into())
     }
 
+    async fn events(&self) -> Result<u64> {
+        Err("not a client".into())
+    }
 }

@@ -1,9 +1,10 @@
 //! hyper-util's pooled client with hyperlocal: what a program without a Docker library would take. It
-//! borrows engine-api's types and decoding for the list.
+//! borrows engine-api's types and decoding for what it decodes.
 
 use bytes::Bytes;
 use engine_api::containers::ContainerSummary;
 use engine_api::from_json;
+use engine_api::system::EngineVersion;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
@@ -59,6 +60,10 @@ impl Client for Pooled {
         Ok(1)
     }
 
+    async fn version(&self) -> Result<u64> {
+        from_json::<EngineVersion>(&self.get("/v1.51/version").await?)?;
+        Ok(1)
+    }
 
     async fn list(&self) -> Result<u64> {
         let bytes = self.get("/v1.51/containers/json?all=true").await?;
@@ -93,4 +98,14 @@ impl Client for Pooled {
         }
     }
 
+    async fn events(&self) -> Result<u64> {
+        let mut body = self.send(Method::GET, "/v1.51/events", "").await?.into_body();
+        let mut events = by_hand::Events::default();
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame?.into_data() {
+                events.push(&data)?;
+            }
+        }
+        Ok(events.came)
+    }
 }

@@ -17,9 +17,11 @@ use crate::work::{TASKS, Work};
 trait Client: Sized + 'static {
     async fn open(socket: &str) -> Result<Self>;
     async fn ping(&self) -> Result<u64>;
+    async fn version(&self) -> Result<u64>;
     async fn list(&self) -> Result<u64>;
     async fn logs(&self, megabytes: u64) -> Result<u64>;
     async fn exec(&self, megabytes: u64) -> Result<u64>;
+    async fn events(&self) -> Result<u64>;
 }
 
 /// The names of the contenders, in the order of the table's rows.
@@ -80,6 +82,11 @@ async fn perform<C: Client>(client: &Rc<C>, work: Work, count: u64) -> Result<u6
                 came += ping.await??;
             }
         }
+        Work::Version => {
+            for _ in 0..count {
+                came += client.version().await?;
+            }
+        }
         Work::List => {
             for _ in 0..count {
                 came += client.list().await?;
@@ -87,6 +94,7 @@ async fn perform<C: Client>(client: &Rc<C>, work: Work, count: u64) -> Result<u6
         }
         Work::Logs => came = client.logs(count).await?,
         Work::Exec => came = client.exec(count).await?,
+        Work::Events => came = client.events().await?,
     }
     Ok(came)
 }

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::by_hand;
 use super::Client;
+use super::by_hand;
 use super::frames::Frames;
 use crate::Result;
 use crate::replies;
@@ -68,6 +68,10 @@ impl Client for Raw {
         Ok(u64::from(right))
     }
 
+    async fn version(&self) -> Result<u64> {
+        self.stream("/v1.51/version", |_| {}).await?;
+        Ok(1)
+    }
 
     async fn list(&self) -> Result<u64> {
         let bytes = self.get("/v1.51/containers/json?all=true").await?;
@@ -87,7 +91,8 @@ impl Client for Raw {
         let path = format!("/v1.51/containers/{megabytes}/exec");
         let mut made = Vec::new();
         let create = request("POST", &path, by_hand::CREATE_EXEC);
-        self.exchange(&create, |bytes| made.extend_from_slice(bytes)).await?;
+        self.exchange(&create, |bytes| made.extend_from_slice(bytes))
+            .await?;
         let path = format!("/v1.51/exec/{}/start", by_hand::id(&made)?);
         let mut conn = self.conn().await?;
         conn.send(&request("POST", &path, by_hand::START_EXEC)).await?;
@@ -96,6 +101,12 @@ impl Client for Raw {
         Ok(frames.payload)
     }
 
+    async fn events(&self) -> Result<u64> {
+        let mut came = 0;
+        let count = |bytes: &[u8]| came += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.stream("/v1.51/events", count).await?;
+        Ok(came)
+    }
 }
 
 /// How long a body is.
@@ -128,7 +139,8 @@ impl Conn {
         self.stream.write_all(request.as_bytes()).await?;
         let end = self.find(b"\r\n\r\n").await?;
         let head = &self.room[self.from..end];
-        let length = length(head).ok_or_else(|| format!("a strange head: {}", String::from_utf8_lossy(head)))?;
+        let length =
+            length(head).ok_or_else(|| format!("a strange head: {}", String::from_utf8_lossy(head)))?;
         self.from = end;
         Ok(length)
     }
@@ -209,6 +221,7 @@ fn length(head: &[u8]) -> Option<Length> {
         if let Some(value) = line.strip_prefix("Content-Length: ") {
             return value.parse().ok().map(Length::Known);
         }
-        line.strip_prefix("Transfer-Encoding: chunked").map(|_| Length::Chunked)
+        line.strip_prefix("Transfer-Encoding: chunked")
+            .map(|_| Length::Chunked)
     })
 }
