@@ -95,7 +95,7 @@ fn files_are_copied_in_and_the_working_directory_is_made() {
     let ended = bench.isolate(&[
         "run",
         "-w",
-        "/work/here",
+        "/some/where",
         "--copy",
         &copy,
         "--",
