@@ -88,11 +88,7 @@ impl Input {
         let Some(mut half) = self.half.take() else {
             return Ok(());
         };
-        match half.shutdown().await {
-            // The other end was faster: it has read all it wanted.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-            outcome => outcome.map_err(|error| self.context.error(Cause::Io(error))),
-        }
+        tolerant(half.shutdown().await).map_err(|error| self.context.error(Cause::Io(error)))
     }
 
     fn half(&mut self) -> Result<&mut WriteHalf<BoxStream>> {
@@ -109,6 +105,14 @@ impl Input {
     fn poll_half(&mut self) -> io::Result<Pin<&mut WriteHalf<BoxStream>>> {
         let finished = || io::Error::new(io::ErrorKind::BrokenPipe, "the input has been finished");
         self.half.as_mut().map(Pin::new).ok_or_else(finished)
+    }
+}
+
+/// Ending what the other end has closed already is no failure: it has read all it wanted.
+fn tolerant(ended: io::Result<()>) -> io::Result<()> {
+    match ended {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+        outcome => outcome,
     }
 }
 
@@ -129,7 +133,7 @@ impl AsyncWrite for Input {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut().poll_half() {
-            Ok(half) => half.poll_shutdown(cx),
+            Ok(half) => half.poll_shutdown(cx).map(tolerant),
             Err(_finished) => Poll::Ready(Ok(())),
         }
     }

@@ -1,0 +1,102 @@
+//! Tar archives, made and taken apart as they stream.
+//!
+//! Containers take and give their files as tar archives. These functions read and write the host's
+//! side of them, in a thread for blocking work, and hold no more than a few pieces in memory.
+//!
+//! ```no_run
+//! use engine_api::{Docker, archive};
+//!
+//! # async fn demo(docker: Docker) -> engine_api::Result<()> {
+//! let containers = docker.containers();
+//! containers.upload("web", "/srv", archive::pack("site", "html")?, Default::default()).await?;
+//! archive::unpack(containers.download("web", "/var/log").await?, "logs").await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod pack;
+mod unpack;
+
+use std::io;
+use std::path::{Component, Path};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tar::{Builder, EntryType, Header};
+
+pub use pack::pack;
+pub use unpack::unpack;
+
+use crate::error::{Cause, Error, Result};
+use crate::wire::body::Upload;
+
+/// Bytes that go from one side of a channel to the other at a time.
+const PIECE: usize = 64 * 1024;
+
+/// Pieces that may wait in a channel.
+const WAITING: usize = 4;
+
+/// An archive of one file, from memory: its path in the archive, its mode (`0o644`), its contents.
+/// It is root's, and as old as this call.
+///
+/// # Errors
+///
+/// When `name` is no relative path that can stand in an archive.
+pub fn file(name: &str, mode: u32, contents: impl AsRef<[u8]>) -> Result<Upload> {
+    check(name)?;
+    let contents = contents.as_ref();
+    let mut header = Header::new_gnu();
+    header.set_mode(mode);
+    header.set_size(contents.len() as u64);
+    header.set_entry_type(EntryType::Regular);
+    // Without a time it would be of 1970, which zip files cannot say.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    header.set_mtime(now.as_secs());
+    let mut builder = Builder::new(Vec::with_capacity(contents.len() + 2048));
+    let written = builder
+        .append_data(&mut header, name, contents)
+        .and_then(|()| builder.into_inner());
+    written
+        .map(Upload::from)
+        .map_err(|error| Error::local(Cause::Input(error)))
+}
+
+/// Refuses names that lead out of the folder an archive is unpacked in.
+fn check(name: &str) -> Result<()> {
+    let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    if !name.is_empty() && !name.contains('\0') && Path::new(name).components().all(plain) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{name:?} cannot be a name in an archive; pass a relative path without `..`"
+    )))
+}
+
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::body::Body;
+
+    #[test]
+    fn one_file_from_memory() {
+        let Body::Full(archive) = file("etc/x", 0o600, "hello").unwrap().0 else {
+            panic!("it is in memory")
+        };
+        let mut archive = tar::Archive::new(&archive[..]);
+        let entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!((entry.path().unwrap().to_str(), entry.size()), (Some("etc/x"), 5));
+        // zip files know no time before 1980, and wheels are zip files.
+        assert!(entry.header().mtime().unwrap() > 315_532_800);
+    }
+
+    #[test]
+    fn names_that_lead_out_are_refused() {
+        for name in ["", "/etc", "../x", "a/../../b", "a\0b"] {
+            assert!(file(name, 0o644, "").is_err(), "{name:?}");
+            assert!(pack(".", name).is_err(), "{name:?}");
+        }
+    }
+}
