@@ -107,13 +107,17 @@ fn needing(feature: Feature, spec: EnvironmentSpec) -> Option<EnvironmentSpec> {
 
 pub(super) async fn lacks_are_named(subject: &Subject<'_>) -> Outcome {
     let capabilities = subject.engine.capabilities();
-    let before = subject.engine.list().await?.len();
+    let session = session();
     for feature in Feature::ALL
         .into_iter()
         .filter(|feature| !capabilities.has(*feature))
     {
         let Some(spec) = needing(feature, (subject.make_spec)()) else {
             continue;
+        };
+        let spec = EnvironmentSpec {
+            session: Some(session.clone()),
+            ..spec
         };
         let Err(error) = subject.engine.create(spec).await else {
             return Err(Why(format!("{feature}: silently ignored")));
@@ -125,7 +129,7 @@ pub(super) async fn lacks_are_named(subject: &Subject<'_>) -> Outcome {
             .any(|lack| lack.feature == feature && !lack.reason.is_empty());
         ensure(named, format!("{feature}: the error does not name it: {error}"))?;
     }
-    equal("environments left", subject.engine.list().await?.len(), before)?;
+    equal("environments left", subject.of_session(&session).await?, 0)?;
     if !capabilities.has(Feature::Tty) {
         let environment = subject.environment().await?;
         let command = Command {
@@ -163,8 +167,7 @@ pub(super) async fn bad_specification(subject: &Subject<'_>) -> Outcome {
 }
 
 pub(super) async fn failed_creation(subject: &Subject<'_>) -> Outcome {
-    // A session of its own: others may be at work on the engine.
-    let session = format!("conformance-{}", EnvironmentId::random());
+    let session = session();
     let source = std::env::current_exe()?;
     let copies = vec![CopyIn {
         source,
@@ -177,11 +180,12 @@ pub(super) async fn failed_creation(subject: &Subject<'_>) -> Outcome {
     };
     let created = subject.engine.create(spec).await;
     refused("a copy to outside", created, ErrorKind::OutsideEnvironment)?;
-    let listed = subject.engine.list().await?;
-    let left = listed
-        .iter()
-        .filter(|summary| summary.session.as_ref() == Some(&session));
-    equal("environments left", left.count(), 0)
+    equal("environments left", subject.of_session(&session).await?, 0)
+}
+
+/// A session of a check's own, to count by: others may be at work on the engine.
+fn session() -> String {
+    format!("conformance-{}", EnvironmentId::random())
 }
 
 pub(super) async fn listed(subject: &Subject<'_>) -> Outcome {

@@ -43,6 +43,13 @@ impl Subject<'_> {
         Ok(environment)
     }
 
+    /// How many environments of a session the engine lists.
+    pub(super) async fn of_session(&self, session: &str) -> Result<usize> {
+        let listed = self.engine.list().await?;
+        let of_it = |summary: &&crate::EnvironmentSummary| summary.session.as_deref() == Some(session);
+        Ok(listed.iter().filter(of_it).count())
+    }
+
     /// Whether the engine lists an environment of this id.
     pub(super) async fn lists(&self, environment: &crate::EnvironmentId) -> Result<bool> {
         let listed = self.engine.list().await?;
