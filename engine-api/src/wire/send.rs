@@ -63,7 +63,9 @@ impl Wire {
         request.headers_mut().insert(HOST, self.host.clone());
         request.headers_mut().insert(USER_AGENT, AGENT);
 
-        let pooled = if harmless || self.connector.reset_means_unread() {
+        // What can be sent only once goes where no retry will be needed.
+        let repeatable = request.body().again().is_some();
+        let pooled = if repeatable && (harmless || self.connector.reset_means_unread()) {
             self.pool.take()
         } else {
             None
