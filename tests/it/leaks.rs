@@ -43,10 +43,10 @@ fn leaves_nothing<F: Future<Output = ()>>(test: &str, fake: &Fake, work: impl Fn
     block_on(async {
         let before = held();
         work(socket.client()).await;
-        fake.until(|counts| counts.live == 0).await;
-        is_held(&before).await;
         let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
         assert_eq!(tasks, 0, "tasks run on");
+        fake.until(|counts| counts.live == 0).await;
+        is_held(&before).await;
     });
 }
 
