@@ -22,7 +22,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
-use tar::{Archive, Builder, EntryType, Header};
+use tar::{Archive, Builder, Entry, EntryType, Header};
 use tokio::sync::mpsc;
 
 use crate::error::{Cause, Error, Result};
@@ -79,7 +79,8 @@ pub fn pack(source: impl Into<PathBuf>, name: &str) -> Result<Upload> {
 ///
 /// # Errors
 ///
-/// What breaks the stream or the writing, and an entry that would land outside of the folder.
+/// What breaks the stream or the writing, an entry that would land outside of the folder, and one that
+/// is neither file, folder nor link.
 pub async fn unpack(mut archive: RawBytes, folder: impl Into<PathBuf>) -> Result<()> {
     let folder = folder.into();
     let (send, pieces) = mpsc::channel(WAITING);
@@ -269,16 +270,40 @@ impl Write for Outgoing {
 fn unpack_all(incoming: Incoming, folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
     let mut archive = Archive::new(incoming);
+    // Folders get their permissions last: a read-only one takes no files.
+    let mut folders = Vec::new();
     for entry in archive.entries()? {
-        let mut entry = entry?;
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        if !entry.unpack_in(folder)? {
-            let text = format!("the archive's entry {name:?} leads out of the folder");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        let entry = entry?;
+        match entry.header().entry_type() {
+            EntryType::Directory => {
+                folders.push(entry);
+            }
+            EntryType::Char | EntryType::Block | EntryType::Fifo => {
+                return Err(refused(&entry, "is neither file, folder nor link"));
+            }
+            _ => unpack_entry(entry, folder)?,
         }
+    }
+    for entry in folders {
+        unpack_entry(entry, folder)?;
     }
     // What follows the end is read, so that the connection can be used again.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map(drop)
+}
+
+fn unpack_entry<R: Read>(mut entry: Entry<'_, R>, folder: &Path) -> io::Result<()> {
+    match entry.unpack_in(folder)? {
+        true => Ok(()),
+        false => Err(refused(&entry, "leads out of the folder")),
+    }
+}
+
+fn refused<R: Read>(entry: &Entry<'_, R>, why: &str) -> io::Error {
+    let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("the archive's entry {name:?} {why}"),
+    )
 }
 
 /// What the archive's reader reads from: pieces of a channel.
@@ -369,6 +394,15 @@ mod tests {
         assert!(error.to_string().contains("sock"), "{error}");
     }
 
+    /// Unpacks an archive that is there as a whole.
+    fn unpacked(archive: Vec<u8>, folder: &Path) -> io::Result<()> {
+        let (send, pieces) = mpsc::channel(1);
+        send.try_send(Bytes::from(archive)).unwrap();
+        drop(send);
+        let rest = Bytes::new();
+        unpack_all(Incoming { pieces, rest }, folder)
+    }
+
     #[test]
     fn an_entry_that_leads_out_of_the_folder_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
@@ -378,18 +412,44 @@ mod tests {
         header.set_cksum();
         let mut archive = header.as_bytes().to_vec();
         archive.extend([b'x'; 512]);
-        let (send, pieces) = mpsc::channel(1);
-        send.try_send(Bytes::from(archive)).unwrap();
-        drop(send);
-        let error = unpack_all(
-            Incoming {
-                pieces,
-                rest: Bytes::new(),
-            },
-            &folder.path().join("in"),
-        )
-        .unwrap_err();
+        let error = unpacked(archive, &folder.path().join("in")).unwrap_err();
         assert!(error.to_string().contains("evil"), "{error}");
         assert!(!folder.path().join("evil").exists());
+    }
+
+    #[test]
+    fn a_pipe_is_an_error_and_no_empty_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::Fifo);
+        header.set_size(0);
+        let mut builder = Builder::new(Vec::new());
+        builder.append_data(&mut header, "pipe", io::empty()).unwrap();
+        let error = unpacked(builder.into_inner().unwrap(), folder.path()).unwrap_err();
+        assert!(error.to_string().contains("\"pipe\" is neither"), "{error}");
+        assert!(!folder.path().join("pipe").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_read_only_folder_gets_its_files() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mut builder = Builder::new(Vec::new());
+        for (name, kind, mode) in [
+            ("top", EntryType::Directory, 0o555),
+            ("top/file", EntryType::Regular, 0o644),
+        ] {
+            let mut header = Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_mode(mode);
+            header.set_size(0);
+            builder.append_data(&mut header, name, io::empty()).unwrap();
+        }
+        unpacked(builder.into_inner().unwrap(), folder.path()).unwrap();
+        let top = folder.path().join("top");
+        assert_eq!(fs::metadata(&top).unwrap().permissions().mode() & 0o777, 0o555);
+        assert!(top.join("file").exists());
+        fs::set_permissions(&top, fs::Permissions::from_mode(0o755)).unwrap();
     }
 }

@@ -6,7 +6,9 @@
 //! use isolation::{Command, EngineChoice, Environment, EnvironmentSpec, Manager, Registry};
 //!
 //! let manager = Manager::new(Registry::with_builtin());
-//! let environment = manager.create(&EngineChoice::Auto, EnvironmentSpec::default()).await?;
+//! // The engine that needs nothing; `EngineChoice::Auto` takes a container where an engine answers.
+//! let engine = EngineChoice::Named("basic".to_owned());
+//! let environment = manager.create(&engine, EnvironmentSpec::default()).await?;
 //! let output = environment.run(Command::shell("echo out; echo err >&2; exit 3")).await?;
 //! assert_eq!((output.stdout_text().as_str(), output.exit.code), ("out\n", 3));
 //! manager.shutdown().await?; // and nothing is left

@@ -73,7 +73,8 @@ impl Registry {
         Self::default()
     }
 
-    /// A registry with the engines that need nothing but this machine.
+    /// A registry with the engines of this crate: `docker`, which looks for an engine when it is first
+    /// asked, then `basic`, which needs nothing but this machine.
     pub fn with_builtin() -> Self {
         let mut registry = Self::new();
         crate::engines::builtin(&mut registry.engines);

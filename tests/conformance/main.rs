@@ -2,4 +2,6 @@
 //!
 //! - `operations`: each declared operation has the id, method, path and codes of the description
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
 mod operations;

@@ -162,3 +162,11 @@ async fn errors_name_the_operation_and_the_thing() {
         "ContainerStart web: the engine answered 404: No such container: web"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_404_without_words_is_a_missing_thing_not_a_missing_route() {
+    // Podman says "Not Found" in words where it has no such route; an answer to HEAD has no words.
+    let fake = Fake::answering(|_| b"HTTP/1.1 404 No\r\nContent-Length: 17\r\n\r\n".to_vec());
+    let error = fails(fake.client().system().ping_head().await, ErrorKind::Api);
+    assert!(error.is_not_found() && !error.is_unknown_route(), "{error}");
+}

@@ -14,8 +14,10 @@ mod lines; // JSON values one after the other, in whatever pieces
 mod names; // names and paths that would lead elsewhere
 mod output; // how a process's output is cut into chunks, and where it was cut off
 mod progress; // failures that come inside a stream of progress
+mod recorded; // what the recordings hold: every operation, and no key that our types lose
 mod run; // commands and containers run to their end in one call
 mod runtimes; // one client in many runtimes
+mod scenarios; // what users do, replayed from every engine it was recorded on
 mod secrets; // planted secrets appear in no error and no Debug text
 mod section_d; // twelve situations that two widely used clients get wrong
 mod stream_limits; // the limits of what comes after the head

@@ -5,3 +5,15 @@
 
 pub mod fake;
 pub mod scenarios;
+
+/// An error with all its causes, one per line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str("\n  caused by: ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,6 +1,6 @@
 //! What an engine says of itself in the headers of a ping.
 
-use http::HeaderMap;
+use http::header::{HeaderMap, HeaderName};
 
 use super::LocalNodeState;
 
@@ -35,9 +35,9 @@ pub struct SwarmStatus {
 
 impl Ping {
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
-        let text = |name: &str| -> &str {
+        let text = |name: &'static str| -> &str {
             headers
-                .get(name)
+                .get(HeaderName::from_static(name))
                 .and_then(|value| value.to_str().ok())
                 .unwrap_or_default()
                 .trim()

@@ -166,23 +166,21 @@ impl<'a, R: Shape> Call<'a, R> {
             return Err(wrong);
         }
         let facts = &self.operation.facts;
-        // Names are judged before anything is sent, the version question included.
+        let version = match self.docker.known_version() {
+            _ if !self.versioned => None,
+            None => {
+                // Names are judged before anything is sent, the version question included.
+                path::render(facts, "", None, &self.names)?;
+                let negotiated = within(self.docker.negotiate(), &mut [&mut total]).await;
+                Some(negotiated.map_err(Error::local)??)
+            }
+            known => known,
+        };
         let base = self.docker.wire().connector.base_path();
-        let unversioned = path::render(facts, "", None, &self.names)?;
-        let mut target =
-            String::with_capacity(base.len() + unversioned.len() + self.query.as_str().len() + 8);
-        target.push_str(base);
-        if self.versioned {
-            let version = match self.docker.known_version() {
-                Some(version) => version,
-                None => within(self.docker.negotiate(), &mut [&mut total])
-                    .await
-                    .map_err(Error::local)??,
-            };
+        let mut target = path::render(facts, base, version, &self.names)?;
+        if let Some(version) = version {
             self.check(version)?;
-            target.push_str(&format!("/v{version}"));
         }
-        target.push_str(&unversioned);
         if !self.query.as_str().is_empty() {
             target.push('?');
             target.push_str(self.query.as_str());

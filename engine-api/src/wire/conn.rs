@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::body::{Body, UploadFailed};
+use super::timer::Clock;
 use crate::connect::{BoxStream, Connector};
 use crate::error::Cause;
 
@@ -29,6 +30,8 @@ pub(crate) struct Conn {
     received: Arc<AtomicU64>,
     /// Whether it has answered a request before, so that the engine may be closing it right now.
     pub(crate) reused: bool,
+    /// Of the limit on the head of the latest reply, for the next.
+    pub(crate) clock: Clock,
     reset_means_unread: bool,
 }
 
@@ -45,7 +48,9 @@ pub(crate) struct Broken {
 
 impl Conn {
     /// Opens a stream and gets it ready for HTTP; nothing is sent yet.
-    pub(crate) async fn open(connector: &dyn Connector) -> Result<Self, Cause> {
+    ///
+    /// Boxed, because a connection is large and moves from the pool to a reply and back with each call.
+    pub(crate) async fn open(connector: &dyn Connector) -> Result<Box<Self>, Cause> {
         let stream = connector.connect().await.map_err(|error| Cause::Unreachable {
             address: connector.address(),
             error,
@@ -61,13 +66,14 @@ impl Conn {
             .await
             .map_err(|error| http_cause(&error))?;
         let reset_means_unread = connector.reset_means_unread();
-        Ok(Self {
+        Ok(Box::new(Self {
             sender,
             driver: Some(driver),
             received,
             reused: false,
+            clock: None,
             reset_means_unread,
-        })
+        }))
     }
 
     /// Sends a request and awaits the head of its reply.

@@ -75,8 +75,8 @@ impl Shape for Headers {
     type Value = http::HeaderMap;
     const NAME: &'static str = "headers";
 
-    async fn decode(reply: Reply) -> Result<http::HeaderMap> {
-        let headers = reply.headers().clone();
+    async fn decode(mut reply: Reply) -> Result<http::HeaderMap> {
+        let headers = std::mem::take(&mut reply.head.headers);
         Empty::decode(reply).await.map(|()| headers)
     }
 }

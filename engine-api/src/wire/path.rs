@@ -1,5 +1,7 @@
 //! Request paths: base, version, placeholders filled with checked and escaped names.
 
+use std::fmt::Write;
+
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::operation::OperationFacts;
@@ -40,7 +42,8 @@ pub(crate) fn render(
     let mut out = String::with_capacity(base.len() + facts.path.len() + 80);
     out.push_str(base);
     if let Some(version) = version {
-        out.push_str(&format!("/v{version}"));
+        // Writing to a text cannot fail.
+        let _ = write!(out, "/v{version}");
     }
     let mut names = names.iter();
     let mut rest = facts.path;

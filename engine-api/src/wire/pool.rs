@@ -23,7 +23,7 @@ pub(crate) struct Pool {
 }
 
 struct Idle {
-    conn: Conn,
+    conn: Box<Conn>,
     runtime: Option<Id>,
     since: Instant,
 }
@@ -34,7 +34,7 @@ fn current_runtime() -> Option<Id> {
 
 impl Pool {
     /// Takes an idle connection of this runtime, if there is one.
-    pub(crate) fn take(&self) -> Option<Conn> {
+    pub(crate) fn take(&self) -> Option<Box<Conn>> {
         let runtime = current_runtime();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let at = idle.iter().rposition(|idle| idle.runtime == runtime)?;
@@ -48,7 +48,7 @@ impl Pool {
     }
 
     /// Keeps a connection whose reply has been read to the end.
-    pub(crate) fn keep(&self, mut conn: Conn) {
+    pub(crate) fn keep(&self, mut conn: Box<Conn>) {
         if !conn.is_reusable() {
             return;
         }

@@ -5,7 +5,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 use http::response::Parts;
 use hyper::body::Incoming;
 
@@ -39,10 +38,6 @@ impl CallContext {
 }
 
 impl Reply {
-    pub(crate) fn headers(&self) -> &HeaderMap {
-        &self.head.headers
-    }
-
     /// A header as text; `None` when it is missing or not text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.headers.get(name)?.to_str().ok()
@@ -51,14 +46,20 @@ impl Reply {
 
 /// A body being read. At its end the connection goes back to the pool; dropped before, it is closed.
 pub(crate) struct ReplyBody {
-    source: Option<(Conn, Incoming)>,
+    source: Option<(Box<Conn>, Incoming)>,
     pool: Arc<Pool>,
     idle: Timer,
     total: Timer,
 }
 
 impl ReplyBody {
-    pub(crate) fn new(conn: Conn, incoming: Incoming, pool: Arc<Pool>, idle: Timer, total: Timer) -> Self {
+    pub(crate) fn new(
+        conn: Box<Conn>,
+        incoming: Incoming,
+        pool: Arc<Pool>,
+        idle: Timer,
+        total: Timer,
+    ) -> Self {
         Self {
             source: Some((conn, incoming)),
             pool,
@@ -68,7 +69,7 @@ impl ReplyBody {
     }
 
     /// Takes the connection out, after a `101`, and the limits that go on with it.
-    pub(crate) fn into_conn(self) -> (Option<Conn>, Timer, Timer) {
+    pub(crate) fn into_conn(self) -> (Option<Box<Conn>>, Timer, Timer) {
         (self.source.map(|(conn, _)| conn), self.idle, self.total)
     }
 

@@ -7,7 +7,7 @@ use http::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, Request, Uri};
 
 use super::body::Body;
-use super::conn::{Broken, Conn};
+use super::conn::Conn;
 use super::pool::Pool;
 use super::reply::ReplyBody;
 use super::timer::{Timer, within};
@@ -56,15 +56,8 @@ impl Wire {
             .map_err(|error| Cause::InvalidInput(format!("the request's path is no path: {error}")))?;
         // Whether it does no harm to send it twice. PUT and DELETE change what the second one answers.
         let harmless = matches!(draft.method, Method::GET | Method::HEAD);
-        let mut request = Request::new(draft.body);
-        *request.method_mut() = draft.method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = draft.headers;
-        request.headers_mut().insert(HOST, self.host.clone());
-        request.headers_mut().insert(USER_AGENT, AGENT);
-
         // What can be sent only once goes where no retry will be needed.
-        let repeatable = request.body().again().is_some();
+        let repeatable = !matches!(draft.body, Body::Upload(_));
         let pooled = if repeatable && (harmless || self.connector.reset_means_unread()) {
             self.pool.take()
         } else {
@@ -74,22 +67,27 @@ impl Wire {
             Some(conn) => conn,
             None => self.open(limits, &mut total).await?,
         };
-        let template = if conn.reused {
-            request.body().again().map(|body| copy(&request, body))
-        } else {
-            None
-        };
+        let mut spare = if conn.reused { draft.body.again() } else { None };
+        let request = |body| self.request(&draft.method, &uri, &draft.headers, body);
+        let mut next = request(draft.body);
         loop {
-            let mut head = Timer::start(Phase::Head, limits.head);
-            match within(conn.exchange(request), &mut [&mut head, &mut total]).await? {
+            let mut head = Timer::with_clock(Phase::Head, limits.head, conn.clock.take());
+            match within(conn.exchange(next), &mut [&mut head, &mut total]).await? {
                 Ok(response) => {
+                    conn.clock = head.into_clock();
                     let (parts, incoming) = response.into_parts();
                     let idle = Timer::start(Phase::Body, limits.idle);
                     let body = ReplyBody::new(conn, incoming, Arc::clone(&self.pool), idle, total);
                     return Ok((parts, body));
                 }
                 Err(broken) => {
-                    request = retry(&conn, *broken, harmless, template.as_ref())?;
+                    let broken = *broken;
+                    let safe = broken.unsent || (harmless && !broken.answered);
+                    if !conn.reused || !safe {
+                        return Err(broken.cause);
+                    }
+                    let again = || spare.take().map(&request);
+                    next = broken.request.or_else(again).ok_or(broken.cause)?;
                     // The others are as old as the one that was found dead.
                     self.pool.clear();
                     conn = self.open(limits, &mut total).await?;
@@ -98,31 +96,18 @@ impl Wire {
         }
     }
 
-    async fn open(&self, limits: &Limits, total: &mut Timer) -> Result<Conn, Cause> {
+    fn request(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: Body) -> Request<Body> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = headers.clone();
+        request.headers_mut().insert(HOST, self.host.clone());
+        request.headers_mut().insert(USER_AGENT, AGENT);
+        request
+    }
+
+    async fn open(&self, limits: &Limits, total: &mut Timer) -> Result<Box<Conn>, Cause> {
         let mut connect = Timer::start(Phase::Connect, limits.connect);
         within(Conn::open(&*self.connector), &mut [&mut connect, total]).await?
     }
-}
-
-/// The request to send again on a fresh connection, or the error when that is not safe.
-fn retry(
-    conn: &Conn,
-    broken: Broken,
-    harmless: bool,
-    template: Option<&Request<Body>>,
-) -> Result<Request<Body>, Cause> {
-    let safe = broken.unsent || (harmless && !broken.answered);
-    if !conn.reused || !safe {
-        return Err(broken.cause);
-    }
-    let copied = || template.and_then(|template| Some(copy(template, template.body().again()?)));
-    broken.request.or_else(copied).ok_or(broken.cause)
-}
-
-fn copy(request: &Request<Body>, body: Body) -> Request<Body> {
-    let mut copy = Request::new(body);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
 }

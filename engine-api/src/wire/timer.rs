@@ -13,26 +13,36 @@ use crate::error::{Cause, Phase};
 pub(crate) struct Timer {
     limit: Option<(Phase, Duration)>,
     end: Option<Instant>,
-    sleep: Option<Pin<Box<Sleep>>>,
+    clock: Clock,
 }
+
+/// A registration with the runtime's timers, worth keeping from one limit to the next: as long as it
+/// rings early it need not be told of the later end, and limits hardly ever run out.
+pub(crate) type Clock = Option<Pin<Box<Sleep>>>;
 
 impl Timer {
     /// A limit of `after` on `phase`, from now on; `None` never ends.
     pub(crate) fn start(phase: Phase, after: Option<Duration>) -> Self {
-        let end = after.and_then(from_now);
+        Self::with_clock(phase, after, None)
+    }
+
+    /// As [`Timer::start`], with the clock of an earlier timer in the same runtime.
+    pub(crate) fn with_clock(phase: Phase, after: Option<Duration>, clock: Clock) -> Self {
         Self {
             limit: after.map(|after| (phase, after)),
-            end,
-            sleep: None,
+            end: after.and_then(from_now),
+            clock,
         }
+    }
+
+    /// The clock, for another timer.
+    pub(crate) fn into_clock(self) -> Clock {
+        self.clock
     }
 
     /// Begins anew, with the same limit.
     pub(crate) fn restart(&mut self) {
         self.end = self.limit.and_then(|(_, after)| from_now(after));
-        if let (Some(sleep), Some(end)) = (&mut self.sleep, self.end) {
-            sleep.as_mut().reset(end);
-        }
     }
 
     /// Fails once the limit has run out; for what need not wait, and so would never ask [`Timer::poll`].
@@ -50,8 +60,17 @@ impl Timer {
         let (Some((phase, after)), Some(end)) = (self.limit, self.end) else {
             return Poll::Pending;
         };
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(end)));
-        sleep.as_mut().poll(cx).map(|()| Cause::Timeout { phase, after })
+        let clock = self.clock.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        if clock.deadline() > end {
+            clock.as_mut().reset(end);
+        }
+        while clock.as_mut().poll(cx).is_ready() {
+            if clock.deadline() >= end {
+                return Poll::Ready(Cause::Timeout { phase, after });
+            }
+            clock.as_mut().reset(end);
+        }
+        Poll::Pending
     }
 }
 

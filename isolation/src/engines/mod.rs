@@ -6,11 +6,11 @@ use crate::engine::Engine;
 
 #[cfg(unix)]
 pub mod basic;
+pub mod docker;
 
-/// Adds the engines that need nothing but this machine, in order of preference.
+/// Adds the engines of this crate, in order of preference: a container keeps more apart than a folder.
 pub(crate) fn builtin(engines: &mut Vec<Arc<dyn Engine>>) {
+    engines.push(Arc::new(docker::DockerEngine::default()));
     #[cfg(unix)]
     engines.push(Arc::new(basic::BasicEngine::new()));
-    #[cfg(not(unix))]
-    let _ = engines;
 }

@@ -2,7 +2,7 @@
 //!
 //! A test hands in a *script*, an async function that is called with the [`Peer`] of each connection:
 //! it reads requests and writes bytes. The engine is reached in memory ([`Fake`] is a
-//! [`Connector`](engine_api::connect::Connector)), which works with Tokio's paused clock, or through a
+//! [`Connector`]), which works with Tokio's paused clock, or through a
 //! real socket ([`Socket`]). [`Mangled`] cuts, stalls or breaks up what comes from any connector.
 //!
 //! ```

@@ -39,7 +39,8 @@ pub async fn run(docker: Docker) -> Result<()> {
 pub async fn stdin(docker: Docker) -> Result<()> {
     let id = started(&docker, shell("exec_stdin", UNTIL_TOLD)).await?;
     has_written(&docker, &id, "ready").await?;
-    let input: Vec<u8> = (0..200_000u32).map(|n| (n % 251) as u8).collect();
+    // More than a pipe holds, so that writing and reading go on at the same time.
+    let input: String = (0..4000).map(|n| format!("line {n} of the input\n")).collect();
     let finished = docker.execs().run(&id, command(&["cat"]), input.clone()).await?;
     assert_eq!(finished.exit_code, 0);
     assert!(

@@ -4,6 +4,8 @@
 //! (`tests/live`), and recorded by running it live with the recorder in between. So it may depend on
 //! nothing that differs between two runs, and leaves the engine as it found it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // scenarios are tests; clippy exempts only functions marked so
+
 pub mod containers;
 pub mod exec;
 pub mod images;

@@ -18,7 +18,10 @@ mod sparse;
 pub(crate) use lenient::Lenient;
 pub(crate) use open_enum::open_enum;
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Why a JSON text could not be read: the place in it, the reason, and what stood there.
 #[derive(Debug, thiserror::Error)]
@@ -40,11 +43,17 @@ fn shown(found: &Option<String>) -> String {
 }
 
 /// Reads one JSON value that fills `bytes`, taking `null` for "empty".
-pub(crate) fn decode<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, JsonError> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
+    // Looking once whether it all is UTF-8 is cheaper than asking for each of its texts. What is not
+    // becomes U+FFFD, as it does when an engine reads JSON.
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    };
+    let mut reader = serde_json::Deserializer::from_str(&text);
     T::deserialize(Lenient(&mut reader))
         .and_then(|value| reader.end().map(|()| value))
-        .map_err(|error| path::explain(bytes, &error))
+        .map_err(|error| path::explain(text.as_bytes(), &error))
 }
 
 /// Reads the JSON value of a type of this crate as the client reads replies: `null` counts as absent.
@@ -55,7 +64,7 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Js
 /// # Errors
 ///
 /// Says the path and the reason when `bytes` is no JSON or a value has another type.
-pub fn from_json<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> crate::Result<T> {
+pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> crate::Result<T> {
     decode(bytes).map_err(|error| crate::Error::local(crate::error::Cause::Decode(error)))
 }
 
@@ -69,6 +78,8 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, serde_
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
+
+    use serde::Deserialize;
 
     use super::*;
 
@@ -154,6 +165,12 @@ mod tests {
         let error = decode::<BTreeMap<String, i64>>(br#"{"Password":"hunter2"}"#).unwrap_err();
         assert_eq!(error.path, "$.Password");
         assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_utf8_is_replaced() {
+        let value: Outer = decode(b"{\"Text\":\"a\xffb\",\"\xc3\":1}").unwrap();
+        assert_eq!(value.text, "a\u{fffd}b");
     }
 
     #[test]

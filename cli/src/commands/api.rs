@@ -1,0 +1,177 @@
+//! `isolate api`: one call by method and path, the reply as it comes.
+
+use std::io::Read;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use engine_api::RawReply;
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::console::Console;
+use crate::exit;
+use crate::failure::Failure;
+use crate::table::table;
+use crate::values;
+
+/// Call the Docker engine by method and path, and print the reply as it comes
+///
+/// The negotiated version is put before a path that has none. With --json, the first line holds the
+/// status and the headers, and each further one a value of the body.
+#[derive(Debug, Args)]
+pub(crate) struct Api {
+    /// Print every operation that the client declares, and call nothing
+    #[arg(long, exclusive = true)]
+    list: bool,
+    /// The HTTP method
+    #[arg(required_unless_present = "list")]
+    method: Option<String>,
+    /// The path with its query: /containers/json?all=true
+    #[arg(required_unless_present = "list")]
+    path: Option<String>,
+    /// The body: JSON, @FILE for a file, - for standard input
+    #[arg(long, short, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
+    data: Option<String>,
+    /// A header, such as "X-Registry-Auth: …"; may be repeated
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = values::header)]
+    headers: Vec<(String, String)>,
+}
+
+impl Api {
+    pub(crate) async fn perform(&self, client: &Client, console: Console) -> Result<u8, Failure> {
+        let (Some(method), Some(path)) = (&self.method, &self.path) else {
+            return list(console);
+        };
+        let body = self.data.as_deref().map(read).transpose()?;
+        let docker = client.any().await?;
+        console.detail(&format!("calling {method} {path} at {}", docker.address()));
+        let mut call = docker.raw(method, path);
+        if let Some(body) = body {
+            call = call.json(body);
+        }
+        for (name, value) in &self.headers {
+            call = call.header(name, value);
+        }
+        let mut reply = call.send().await?;
+        let status = reply.status;
+        if console.json {
+            as_json(&mut reply, console).await?;
+        } else {
+            while let Some(piece) = reply.body.next().await {
+                console.bytes(&piece?)?;
+            }
+        }
+        judge(status)
+    }
+}
+
+/// An error status is the engine's answer, and told apart from a failure to get one.
+fn judge(status: u16) -> Result<u8, Failure> {
+    if status < 400 {
+        return Ok(exit::SUCCESS);
+    }
+    Err(Failure::new(format!("the engine answered {status}")).with_code(exit::NO))
+}
+
+fn read(data: &str) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = match data.strip_prefix('@') {
+        Some(path) => std::fs::read(path).map(|content| bytes = content),
+        None if data == "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
+        None => return Ok(data.into()),
+    };
+    read.map_err(|error| Failure::new(format!("cannot read the body from {data}")).because(&error))?;
+    Ok(bytes)
+}
+
+fn list(console: Console) -> Result<u8, Failure> {
+    let operations: Vec<_> = engine_api::operations().collect();
+    if console.json {
+        let row = |o: &&engine_api::OperationFacts| {
+            json!({
+                "id": o.id, "method": o.method, "path": o.path,
+                "since": o.since.to_string(), "success": o.success, "reply": o.reply,
+            })
+        };
+        console.value(&operations.iter().map(row).collect::<Vec<_>>())?;
+    } else {
+        let row = |o: &&engine_api::OperationFacts| {
+            [o.id, o.method, o.path, &o.since.to_string(), o.reply].map(str::to_owned)
+        };
+        let rows: Vec<_> = operations.iter().map(row).collect();
+        console.text(&table(["ID", "METHOD", "PATH", "SINCE", "REPLY"], &rows))?;
+    }
+    Ok(exit::SUCCESS)
+}
+
+/// A line with the head, then a line for each JSON value of the body, as soon as it is whole.
+async fn as_json(reply: &mut RawReply, console: Console) -> Result<(), Failure> {
+    let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        (
+            name.to_string(),
+            Value::from(String::from_utf8_lossy(value.as_bytes())),
+        )
+    };
+    let headers: serde_json::Map<String, Value> = reply.headers.iter().map(header).collect();
+    console.value(&json!({ "status": reply.status, "headers": headers }))?;
+    let mut rest = Vec::new();
+    while let Some(piece) = reply.body.next().await {
+        rest.extend_from_slice(&piece?);
+        // A value that has not ended is not read again with every piece: that would be quadratic.
+        if matches!(rest.trim_ascii_end().last(), Some(b'}' | b']')) {
+            drain(&mut rest, console)?;
+        }
+    }
+    drain(&mut rest, console)?;
+    match rest.trim_ascii() {
+        [] => Ok(()),
+        _ => console.value(&body_value(&rest)),
+    }
+}
+
+/// Prints the values that are whole, and leaves what is not.
+fn drain(rest: &mut Vec<u8>, console: Console) -> Result<(), Failure> {
+    let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Value>();
+    let mut read = 0;
+    while let Some(Ok(value)) = values.next() {
+        console.value(&json!({ "body": value }))?;
+        read = values.byte_offset();
+    }
+    rest.drain(..read);
+    Ok(())
+}
+
+/// What is no JSON: text, or bytes.
+pub(crate) fn body_value(bytes: &[u8]) -> Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => json!({ "text": text }),
+        Err(_) => json!({ "base64": STANDARD.encode(bytes) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_is_written_out_or_read_from_a_file() {
+        assert_eq!(read("{}").unwrap(), b"{}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[1]").unwrap();
+        assert_eq!(read(&format!("@{}", file.path().display())).unwrap(), b"[1]");
+        assert!(read("@/no/such").unwrap_err().text().contains("/no/such"));
+    }
+
+    #[test]
+    fn an_error_status_is_the_answer_no() {
+        assert_eq!(judge(304).unwrap(), exit::SUCCESS);
+        assert_eq!(judge(404).unwrap_err().code(), exit::NO);
+    }
+
+    #[test]
+    fn what_is_no_text_is_encoded() {
+        assert_eq!(body_value(b"OK"), json!({ "text": "OK" }));
+        assert_eq!(body_value(b"\xff"), json!({ "base64": "/w==" }));
+    }
+}

@@ -1,0 +1,110 @@
+//! `isolate engines`: what is available here, and what each engine can do.
+
+use clap::Args;
+use isolation::engines::docker::PullPolicy;
+use isolation::{Availability, Capabilities, Feature};
+use serde::Serialize;
+
+use crate::client::Client;
+use crate::commands::run::registry;
+use crate::console::Console;
+use crate::exit;
+use crate::failure::{Failure, brief};
+
+/// Show which engines are available here, and what each can do
+#[derive(Debug, Args)]
+pub(crate) struct Engines {}
+
+/// An engine, asked.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    availability: Availability,
+    capabilities: Capabilities,
+}
+
+impl Engines {
+    pub(crate) async fn perform(&self, client: &Client, console: Console) -> Result<u8, Failure> {
+        let (registry, _) = registry::open(client, PullPolicy::default())?;
+        let mut rows = Vec::new();
+        for engine in registry.engines() {
+            // Asked first: an engine may know what it can do only after it has looked around.
+            let availability = engine.availability().await;
+            rows.push(Row {
+                name: engine.name().to_owned(),
+                availability,
+                capabilities: engine.capabilities(),
+            });
+        }
+        if console.json {
+            console.value(&rows)?;
+        } else {
+            console.text(&text(&rows))?;
+        }
+        Ok(exit::SUCCESS)
+    }
+}
+
+fn text(rows: &[Row]) -> String {
+    let name = rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max(8);
+    let mut text = String::new();
+    for row in rows {
+        let availability = brief(&row.availability.to_string());
+        text.push_str(&format!("{:name$}  {availability}\n", row.name));
+    }
+    text.push_str(&line("\n", "", rows.iter().map(|row| row.name.as_str()), name));
+    let level = |row: &Row| row.capabilities.isolation().to_string();
+    let levels: Vec<String> = rows.iter().map(level).collect();
+    text.push_str(&line("", "isolation", levels.iter().map(String::as_str), name));
+    for feature in Feature::ALL {
+        let has = |row: &Row| if row.capabilities.has(feature) { "yes" } else { "-" };
+        text.push_str(&line("", &feature.to_string(), rows.iter().map(has), name));
+    }
+    text + &lacks(rows)
+}
+
+/// One row of the comparison: the feature, then a cell for each engine.
+fn line<'a>(before: &str, feature: &str, cells: impl Iterator<Item = &'a str>, name: usize) -> String {
+    let width = name.max("virtual machine".len());
+    let cells: String = cells.map(|cell| format!("  {cell:width$}")).collect();
+    format!("{before}{}\n", format!("{feature:20}{cells}").trim_end())
+}
+
+/// Why an engine lacks what it lacks.
+fn lacks(rows: &[Row]) -> String {
+    let mut text = String::from("\n");
+    for row in rows {
+        for feature in Feature::ALL {
+            if let Some(reason) = row.capabilities.reason(feature) {
+                text.push_str(&format!("{} has no {feature}: {reason}\n", row.name));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use isolation::IsolationLevel;
+
+    #[test]
+    fn every_feature_has_a_row_and_every_lack_a_reason() {
+        let rows = [Row {
+            name: "bare".into(),
+            availability: Availability::Available {
+                detail: "always".into(),
+            },
+            capabilities: Capabilities::new(IsolationLevel::Process)
+                .with(Feature::ALL)
+                .without(Feature::Images, "it has folders"),
+        }];
+        let text = text(&rows);
+        assert!(text.starts_with("bare      available: always\n"), "{text}");
+        assert!(
+            text.contains("\nimages                -\n") && text.contains("\nmounts                yes\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("bare has no images: it has folders\n"), "{text}");
+    }
+}

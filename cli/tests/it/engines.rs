@@ -1,0 +1,30 @@
+//! `isolate engines`.
+
+use crate::bench::Bench;
+
+#[test]
+fn the_engine_that_needs_nothing_is_always_available() {
+    let bench = Bench::new();
+    let ended = bench.isolate(&["engines"]);
+    assert_eq!(ended.code(), Some(0));
+    assert!(
+        ended.stdout().contains("basic     available: "),
+        "{}",
+        ended.stdout()
+    );
+    assert!(
+        ended.stdout().contains("basic has no images: "),
+        "{}",
+        ended.stdout()
+    );
+}
+
+#[test]
+fn programs_get_what_each_engine_can_do_and_why_not() {
+    let bench = Bench::new();
+    let rows = bench.isolate(&["engines", "--json"]).lines();
+    let rows = rows[0].as_array().unwrap();
+    let basic = rows.iter().find(|row| row["name"] == "basic").unwrap();
+    assert!(basic["availability"]["available"]["detail"].is_string());
+    assert!(basic["capabilities"]["lacking"]["images"].is_string());
+}

@@ -1,0 +1,89 @@
+//! What is refused, before anything is done, and how it is told.
+
+use crate::bench::{Bench, NOWHERE};
+
+#[test]
+fn wrong_arguments_are_refused_before_anything_is_done() {
+    let bench = Bench::new();
+    for (arguments, words) in [
+        (&["run"][..], "COMMAND"),
+        (&["run", "-m", "12q", "--", "true"], "512m"),
+        (&["run", "-e", "NAME", "--", "true"], "NAME=VALUE"),
+        (&["run", "--mount", "/:relative", "--", "true"], "absolute"),
+        (&["run", "--copy", "/no/such:x", "--", "true"], "/no/such"),
+        (&["run", "--cpus", "0", "--", "true"], "processors"),
+        (&["run", "--engine", "nope", "--", "true"], "basic"),
+        (&["run", "--name", "../x", "--", "true"], "name"),
+        (&["run", "--", ""], "program"),
+        (&["--replay", "x", "--host", NOWHERE, "doctor"], "exclude"),
+        (&["api", "GET"], "PATH"),
+        (&["nonsense"], "nonsense"),
+    ] {
+        let ended = bench.isolate(arguments);
+        assert_eq!(ended.code(), Some(125), "{arguments:?}");
+        assert!(
+            ended.stderr().starts_with("error: "),
+            "{arguments:?}: {}",
+            ended.stderr()
+        );
+        assert!(
+            ended.stderr().contains(words),
+            "{arguments:?}: {}",
+            ended.stderr()
+        );
+        assert_eq!(ended.stdout(), "", "{arguments:?}");
+    }
+    assert!(bench.left().is_empty(), "{:?}", bench.left());
+}
+
+#[test]
+fn an_image_without_an_engine_that_has_images_says_who_could_and_why_not() {
+    let bench = Bench::new();
+    let ended = bench.isolate(&["run", "--image", "busybox", "--", "true"]);
+    assert_eq!(ended.code(), Some(125));
+    let stderr = ended.stderr();
+    assert!(
+        stderr.starts_with("error: no engine can do it here\n"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("\n  caused by: basic: "), "{stderr}");
+    assert!(stderr.contains("\nhint: "), "{stderr}");
+}
+
+#[test]
+fn an_engine_that_was_named_is_not_replaced_by_another() {
+    let bench = Bench::new();
+    let ended = bench.isolate(&["--host", NOWHERE, "run", "--", "true"]);
+    assert_eq!(ended.code(), Some(125), "{}", ended.stderr());
+    let ended = bench.isolate(&["--host", NOWHERE, "run", "--engine", "basic", "--", "true"]);
+    assert!(
+        ended.stderr().contains("--engine basic is none"),
+        "{}",
+        ended.stderr()
+    );
+}
+
+#[test]
+fn an_error_is_one_document_for_programs() {
+    let bench = Bench::new();
+    let ended = bench.isolate(&["--json", "api", "GET", "/info"]);
+    assert_eq!(ended.code(), Some(125));
+    let error: serde_json::Value = serde_json::from_str(&ended.stderr()).unwrap();
+    assert_eq!(error["error"]["exit"], 125);
+    assert!(
+        error["error"].to_string().contains("/no/such/docker.sock"),
+        "{error}"
+    );
+}
+
+#[test]
+fn help_lists_the_exit_codes_and_the_version_is_told() {
+    let bench = Bench::new();
+    let help = bench.isolate(&["--help"]);
+    assert_eq!(help.code(), Some(0));
+    for code in ["124", "125", "126", "127", "128+n", "129 130 143"] {
+        assert!(help.stdout().contains(code), "{code}");
+    }
+    let version = format!("isolate {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(bench.isolate(&["--version"]).stdout(), version);
+}

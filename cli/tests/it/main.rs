@@ -1,0 +1,11 @@
+//! The built command, run as users run it. Nothing here needs an engine or a network.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
+
+mod bench; // starts the command in a place of its own
+mod engines; // `isolate engines`
+mod errors; // what is refused, and how it is told
+mod look; // `isolate doctor`, `isolate api`
+mod replay; // the command on recordings of real engines
+mod run; // `isolate run` on the engine that needs nothing
+mod signals; // what ends a run early

@@ -1,0 +1,148 @@
+//! The command on recordings of real engines, with no engine.
+//!
+//! The recordings are in `tests/recordings/<engine>/`. They are made, on a machine with engines, by
+//! `ENGINE=record ENGINES=name=address,… cargo test -p isolation-cli --test it replay`.
+
+use std::path::{Path, PathBuf};
+
+use crate::bench::{Bench, Ended};
+
+/// Whether recordings are being made; then what is there is not whole.
+fn recording() -> bool {
+    std::env::var("ENGINE").is_ok_and(|mode| mode == "record")
+}
+
+fn recordings() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings")
+}
+
+/// Runs the command on each recording of it, or makes them, and hands over the end of each run.
+fn on_each(name: &str, arguments: &[&str], check: impl Fn(&str, &Ended)) {
+    let bench = Bench::new();
+    let engines = std::env::var("ENGINES").unwrap_or_default();
+    for (engine, address) in engines.split(',').filter_map(|pair| pair.split_once('=')) {
+        if recording() {
+            let folder = recordings().join(engine);
+            std::fs::create_dir_all(&folder).unwrap();
+            let file = folder.join(name).with_extension("json");
+            let options = ["--host", address, "--record", file.to_str().unwrap()];
+            check(engine, &bench.isolate(&[&options[..], arguments].concat()));
+        }
+    }
+    let folders = std::fs::read_dir(recordings()).unwrap();
+    let folders: Vec<PathBuf> = folders.map(|entry| entry.unwrap().path()).collect();
+    assert!(!folders.is_empty());
+    for folder in folders {
+        let file = folder.join(name).with_extension("json");
+        let options = ["--replay", file.to_str().unwrap()];
+        let engine = folder.file_name().unwrap().to_str().unwrap();
+        check(engine, &bench.isolate(&[&options[..], arguments].concat()));
+    }
+}
+
+#[test]
+fn a_run_in_a_container_keeps_streams_apart_and_returns_the_code() {
+    let script = "echo out; echo err >&2; exit 3";
+    let arguments = ["run", "--image", "busybox", "--", "sh", "-c", script];
+    on_each("run", &arguments, |engine, ended| {
+        assert_eq!(ended.stderr(), "err\n", "{engine}");
+        assert_eq!(
+            (ended.stdout().as_str(), ended.code()),
+            ("out\n", Some(3)),
+            "{engine}"
+        );
+    });
+}
+
+#[test]
+fn input_reaches_a_container_and_so_does_its_end() {
+    // Nothing is on the standard input of this test, so that what is asked for is its end.
+    let arguments = [
+        "run",
+        "-i",
+        "--image",
+        "busybox",
+        "--name",
+        "web",
+        "--",
+        "sh",
+        "-c",
+        "cat; echo end",
+    ];
+    on_each("input", &arguments, |engine, ended| {
+        assert_eq!(ended.stderr(), "", "{engine}");
+        assert_eq!(
+            (ended.stdout().as_str(), ended.code()),
+            ("end\n", Some(0)),
+            "{engine}"
+        );
+    });
+}
+
+#[test]
+fn doctor_tells_what_the_engine_is_and_can_enforce() {
+    on_each("doctor", &["doctor", "--json"], |engine, ended| {
+        assert_eq!(ended.code(), Some(0), "{engine}: {}", ended.stderr());
+        let report = &ended.lines()[0];
+        let flavour = if engine.starts_with("podman") {
+            "Podman"
+        } else {
+            "Docker"
+        };
+        assert_eq!(report["engine"]["flavour"], flavour, "{engine}");
+        assert_eq!(report["limits"]["memory"], true, "{engine}");
+        assert!(
+            report["engine"]["storage_driver"]
+                .as_str()
+                .unwrap()
+                .starts_with("overlay"),
+            "{engine}"
+        );
+    });
+}
+
+#[test]
+fn an_error_status_is_the_answer_no() {
+    on_each(
+        "missing",
+        &["api", "GET", "/containers/no-such-container/json"],
+        |engine, ended| {
+            assert_eq!(ended.code(), Some(1), "{engine}");
+            assert!(
+                ended.stdout().contains("no-such-container"),
+                "{engine}: {}",
+                ended.stdout()
+            );
+            assert_eq!(ended.stderr(), "error: the engine answered 404\n", "{engine}");
+        },
+    );
+}
+
+#[test]
+fn another_request_than_the_recorded_one_is_told() {
+    if recording() {
+        return;
+    }
+    let bench = Bench::new();
+    let file = recordings().join("docker-28/run.json");
+    let arguments = ["run", "--image", "another", "--", "true"];
+    let ended = bench.isolate(&[&["--replay", file.to_str().unwrap()][..], &arguments].concat());
+    assert_eq!(ended.code(), Some(125));
+    assert!(
+        ended.stderr().contains("no recorded exchange matches"),
+        "{}",
+        ended.stderr()
+    );
+}
+
+#[test]
+fn what_is_no_recording_is_refused() {
+    let bench = Bench::new();
+    let ended = bench.isolate(&["--replay", "/no/such/recording.json", "doctor"]);
+    assert_eq!(ended.code(), Some(125));
+    assert!(
+        ended.stderr().contains("/no/such/recording.json"),
+        "{}",
+        ended.stderr()
+    );
+}

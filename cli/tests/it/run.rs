@@ -1,0 +1,162 @@
+//! `isolate run` on the engine that needs nothing.
+
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::bench::Bench;
+
+#[test]
+fn the_streams_stay_apart_and_the_exit_code_is_the_commands() {
+    let bench = Bench::new();
+    let script = "echo out; echo err >&2; exit 3";
+    let ended = bench.isolate(&["run", "-q", "--engine", "basic", "--", "sh", "-c", script]);
+    assert_eq!(
+        (ended.stdout().as_str(), ended.stderr().as_str()),
+        ("out\n", "err\n")
+    );
+    assert_eq!(ended.code(), Some(3));
+    assert!(bench.left().is_empty(), "{:?}", bench.left());
+}
+
+#[test]
+fn without_an_engine_auto_takes_what_the_machine_has_and_says_so() {
+    let bench = Bench::new();
+    let ended = bench.isolate(&["run", "--", "sh", "-c", "echo hello"]);
+    assert_eq!((ended.stdout().as_str(), ended.code()), ("hello\n", Some(0)));
+    assert!(
+        ended.stderr().contains("took the engine basic"),
+        "{}",
+        ended.stderr()
+    );
+    assert_eq!(bench.isolate(&["run", "-q", "true"]).stderr(), "");
+}
+
+#[test]
+fn a_signal_and_a_missing_program_are_told_as_a_shell_tells_them() {
+    let bench = Bench::new();
+    assert_eq!(
+        bench.isolate(&["run", "sh", "-c", "kill -9 $$"]).code(),
+        Some(137)
+    );
+    let missing = bench.isolate(&["run", "--", "no-such-program"]);
+    assert_eq!(missing.code(), Some(127));
+    assert!(missing.stderr().contains("no-such-program"));
+}
+
+#[test]
+fn input_goes_in_whole_and_its_end_is_told() {
+    let bench = Bench::new();
+    assert_eq!(bench.isolate_with(&["run", "sort"], b"b\na\n").stdout(), "a\nb\n");
+    let much: Vec<u8> = (0..1 << 20).map(|n: u32| n.to_le_bytes()[1]).collect();
+    assert_eq!(bench.isolate_with(&["run", "cat"], &much).0.stdout, much);
+    assert_eq!(
+        bench
+            .isolate_with(&["run", "--stdin", "never", "cat"], b"x")
+            .stdout(),
+        ""
+    );
+    let half = bench.isolate_with(&["run", "--", "head", "-c", "1"], &much);
+    assert_eq!((half.0.stdout.len(), half.code()), (1, Some(0)));
+}
+
+#[test]
+fn a_command_may_end_while_its_input_is_still_open() {
+    let bench = Bench::new();
+    let mut command = bench.command(&["run", "echo", "done"]);
+    let mut started = bench.start(command.stdin(Stdio::piped()));
+    assert_eq!(started.code(), Some(0));
+    assert_eq!(started.first, "done");
+}
+
+#[test]
+fn only_what_is_said_is_passed_on() {
+    let bench = Bench::new();
+    let mut command = bench.command(&[
+        "run",
+        "-q",
+        "-e",
+        "GIVEN=a=b",
+        "--",
+        "sh",
+        "-c",
+        "echo $GIVEN.$OURS.",
+    ]);
+    let output = command.env("OURS", "leaked").output().unwrap();
+    assert_eq!(output.stdout, b"a=b..\n");
+}
+
+#[test]
+fn files_are_copied_in_and_the_working_directory_is_made() {
+    let bench = Bench::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "content").unwrap();
+    let copy = format!("{}:deep/file", file.path().display());
+    let ended = bench.isolate(&[
+        "run",
+        "-w",
+        "/some/where",
+        "--copy",
+        &copy,
+        "--",
+        "cat",
+        "deep/file",
+    ]);
+    assert_eq!(
+        (ended.stdout().as_str(), ended.code()),
+        ("content", Some(0)),
+        "{}",
+        ended.stderr()
+    );
+    assert!(bench.left().is_empty(), "{:?}", bench.left());
+}
+
+#[test]
+fn json_tells_everything_line_by_line() {
+    let bench = Bench::new();
+    let script = "printf 'a\\n'; printf '\\377' >&2; exit 4";
+    let ended = bench.isolate(&["--json", "run", "--", "sh", "-c", script]);
+    assert_eq!((ended.code(), ended.stderr().as_str()), (Some(4), ""));
+    let lines = ended.lines();
+    assert_eq!(lines[0]["engine"], "basic");
+    assert_eq!(lines[1]["type"], "environment");
+    assert!(lines.contains(&json!({ "type": "stdout", "text": "a\n" })));
+    assert!(lines.contains(&json!({ "type": "stderr", "base64": "/w==" })));
+    let end = lines.last().unwrap();
+    assert_eq!(
+        (&end["type"], &end["code"], &end["exit"]),
+        (&json!("exit"), &json!(4), &json!(4))
+    );
+}
+
+#[test]
+fn what_is_to_be_kept_is_kept() {
+    let bench = Bench::new();
+    let ended = bench.isolate(&[
+        "run",
+        "--keep",
+        "--name",
+        "mine",
+        "--",
+        "sh",
+        "-c",
+        "echo x > file",
+    ]);
+    assert_eq!(ended.code(), Some(0));
+    assert!(
+        ended.stderr().contains("keeping the environment mine"),
+        "{}",
+        ended.stderr()
+    );
+    assert_eq!(bench.left().len(), 1);
+}
+
+#[test]
+fn a_closed_pipe_is_success() {
+    let bench = Bench::new();
+    let mut started = bench.start(&mut bench.command(&["run", "yes"]));
+    assert_eq!(started.first, "y");
+    started.stdout = None;
+    assert_eq!(started.code(), Some(0));
+    assert!(bench.left().is_empty(), "{:?}", bench.left());
+}

@@ -1,0 +1,175 @@
+//! The container of an environment: what it runs, and what it may not do.
+
+use std::path::Path;
+
+use engine_api::common::EnvList;
+use engine_api::containers::{CreateContainer, HostConfig, Mount, MountType};
+
+use super::{labels, limits};
+use crate::error::{Error, Result};
+use crate::id::EnvironmentId;
+use crate::spec::{self, EnvironmentSpec};
+
+/// The variable that tells a command in which environment it runs, as on every engine.
+const MARK: &str = "ISOLATION_ENVIRONMENT";
+
+/// What the first process runs, so that the container stays: nothing, cheaply, until it is told to end.
+///
+/// A shell that waits also reaps what is left to it, so no init is needed, which an engine may not have.
+/// As process 1 it would ignore the signals that it does not trap. Where there is no `sleep`, it ends
+/// instead of running hot.
+const KEEP: &str = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $! || exit 1; done";
+
+/// Seconds between the signal that ends the container and a kill.
+const STOP_TIMEOUT: i64 = 2;
+
+/// The kernel capabilities that a container keeps; all others are dropped.
+///
+/// Installing packages needs them: files get owners and modes (`CHOWN`, `DAC_OVERRIDE`, `FOWNER`,
+/// `FSETID`) and capabilities (`SETFCAP`, without which rpm refuses a package that has some), apt and
+/// dpkg change to users of their own (`SETGID`, `SETUID`) and signal them (`KILL`). With
+/// `no-new-privileges`, none of it can be turned into more.
+const CAPABILITIES: [&str; 8] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETFCAP",
+    "SETGID",
+    "SETUID",
+];
+
+/// The container to make for an environment.
+pub(super) fn container(
+    id: &EnvironmentId,
+    name: &str,
+    container: String,
+    image: &str,
+    spec: &EnvironmentSpec,
+) -> Result<CreateContainer> {
+    let variables = spec.env.iter().map(|(name, value)| format!("{name}={value}"));
+    let env: EnvList = variables.chain([format!("{MARK}={id}")]).collect();
+    Ok(CreateContainer {
+        name: Some(container),
+        image: image.to_owned(),
+        entrypoint: Some(vec!["sh".to_owned(), "-c".to_owned()]),
+        cmd: vec![KEEP.to_owned()],
+        env,
+        working_dir: spec.workdir.as_deref().map(absolute).unwrap_or_default(),
+        labels: labels::of(id, name, spec)?,
+        stop_timeout: Some(STOP_TIMEOUT),
+        host_config: host(spec)?,
+        ..CreateContainer::default()
+    })
+}
+
+/// The standard profile: see [`CAPABILITIES`]. The engine's default seccomp filter and its masked paths
+/// stay; nothing is published, so no port of the container is reachable from outside of the machine.
+fn host(spec: &EnvironmentSpec) -> Result<HostConfig> {
+    let mut host = HostConfig {
+        mounts: spec.mounts.iter().map(mount).collect::<Result<_>>()?,
+        cap_drop: vec!["ALL".to_owned()],
+        cap_add: CAPABILITIES.map(str::to_owned).to_vec(),
+        security_opt: vec!["no-new-privileges".to_owned()],
+        ..HostConfig::default()
+    };
+    limits::write(&spec.limits, &mut host)?;
+    Ok(host)
+}
+
+fn mount(mount: &spec::Mount) -> Result<Mount> {
+    let source = mount.source.to_str();
+    let source = source.ok_or_else(|| Error::invalid(not_utf8(&mount.source)))?;
+    Ok(Mount {
+        kind: MountType::Bind,
+        source: source.to_owned(),
+        target: mount.target.clone(),
+        read_only: mount.read_only,
+        ..Mount::default()
+    })
+}
+
+fn not_utf8(path: &Path) -> String {
+    format!(
+        "the source of a mount must be UTF-8, which {} is not",
+        path.display()
+    )
+}
+
+/// A working directory that is not absolute starts at the root, as on every engine.
+fn absolute(workdir: &str) -> String {
+    match workdir.starts_with('/') {
+        true => workdir.to_owned(),
+        false => format!("/{workdir}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Limits;
+
+    fn made(spec: &EnvironmentSpec) -> CreateContainer {
+        let id = "0123456789abcdef".parse().unwrap();
+        container(&id, "web", "ptest_web".into(), "busybox", spec).unwrap()
+    }
+
+    #[test]
+    fn a_container_is_hardened_without_being_asked_to() {
+        let host = made(&EnvironmentSpec::default()).host_config;
+        assert_eq!(host.cap_drop, ["ALL"]);
+        for dangerous in ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_PTRACE", "MKNOD", "ALL"] {
+            assert!(!host.cap_add.iter().any(|cap| cap == dangerous), "{dangerous}");
+        }
+        assert_eq!(host.security_opt, ["no-new-privileges"]);
+        assert!(!host.privileged && host.devices.is_empty() && host.mounts.is_empty());
+        assert!(host.port_bindings.is_empty() && !host.publish_all_ports);
+        for namespace in [
+            host.network_mode,
+            host.pid_mode,
+            host.ipc_mode,
+            host.uts_mode,
+            host.userns_mode,
+        ] {
+            assert_eq!(namespace, "", "none is the host's");
+        }
+    }
+
+    #[test]
+    fn a_specification_becomes_a_container() {
+        let env = [("MODE".to_owned(), "a=b".to_owned())].into();
+        let mounts = vec![spec::Mount {
+            source: "/srv".into(),
+            target: "/data".into(),
+            read_only: true,
+        }];
+        let limits = Limits {
+            memory: Some(1 << 28),
+            ..Limits::default()
+        };
+        let workdir = Some("work".to_owned());
+        let made = made(&EnvironmentSpec {
+            env,
+            mounts,
+            limits,
+            workdir,
+            ..EnvironmentSpec::default()
+        });
+        assert_eq!(
+            made.env.to_vec(),
+            ["MODE=a=b", "ISOLATION_ENVIRONMENT=0123456789abcdef"]
+        );
+        assert_eq!(
+            (made.image.as_str(), made.working_dir.as_str()),
+            ("busybox", "/work")
+        );
+        let mount = &made.host_config.mounts[0];
+        assert_eq!((mount.source.as_str(), mount.target.as_str()), ("/srv", "/data"));
+        assert!(mount.read_only && mount.kind == MountType::Bind);
+        assert_eq!(made.host_config.memory_swap, 1 << 28);
+        assert_eq!(made.labels[labels::ENVIRONMENT], "0123456789abcdef");
+        // The image's own program never runs.
+        assert_eq!(made.entrypoint.unwrap(), ["sh", "-c"]);
+    }
+}

@@ -1,0 +1,226 @@
+//! An environment of the docker engine: a container that waits for commands.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use engine_api::containers::StartContainer;
+
+use super::failure::{Failure, told};
+use super::place::Place;
+use super::remove::{self, Guard};
+use super::{NAME, files, machine, paths, start};
+use crate::BoxFuture;
+use crate::command::Command;
+use crate::environment::{Environment, Source};
+use crate::error::{Error, Result};
+use crate::execution::Execution;
+use crate::id::EnvironmentId;
+use crate::spec::EnvironmentSpec;
+use crate::status::{Status, StatusCell};
+
+#[derive(Debug)]
+pub(super) struct DockerEnvironment {
+    pub(super) id: EnvironmentId,
+    pub(super) name: String,
+    pub(super) spec: EnvironmentSpec,
+    pub(super) image: String,
+    pub(super) place: Place,
+    /// Where commands start; absolute.
+    pub(super) workdir: String,
+    /// Variables of the container that a shell would lose.
+    pub(super) lost_env: BTreeMap<String, String>,
+    pub(super) status: StatusCell,
+    /// Removes the container; taken when somebody else sees to that.
+    pub(super) guard: Mutex<Guard>,
+}
+
+impl DockerEnvironment {
+    /// Fails with what is known of the container.
+    async fn failure(&self, what: &str, error: engine_api::Error) -> Error {
+        match error.is_unreachable() {
+            true => told(error),
+            false => self.look(what, Some(error)).await.into(),
+        }
+    }
+
+    async fn look(&self, what: &str, error: Option<engine_api::Error>) -> Failure {
+        Failure::look(&self.place.docker, &self.place.container, what, error).await
+    }
+
+    async fn make_active(&self) -> Result<()> {
+        if self.status.get().is_running() {
+            return Ok(());
+        }
+        if !self.status.get().can_become(Status::Running) {
+            return self
+                .status
+                .advance(Status::Running)
+                .map(drop)
+                .map_err(Error::from);
+        }
+        let containers = self.place.docker.containers();
+        let started = containers
+            .start(&self.place.container, StartContainer::default())
+            .await;
+        if let Err(error) = started {
+            if error.message().is_some_and(has_no_shell) {
+                return Err(Error::invalid(format!(
+                    "the image {} has no `sh`, without which nothing can be run in it; choose an image with a shell",
+                    self.image
+                )));
+            }
+            return Err(self.failure("the container could not be started", error).await);
+        }
+        // Somebody else may have been faster.
+        match self.status.advance(Status::Running) {
+            Err(step) if step.from != Status::Running => Err(step.into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn begin(&self, command: &Command) -> Result<Execution> {
+        command.validate()?;
+        self.status.require_running()?;
+        machine::everything().check(NAME, &command.needs())?;
+        let workdir = match &command.workdir {
+            Some(workdir) => paths::resolve(&self.workdir, workdir)?,
+            None => String::new(),
+        };
+        let started = start::start(&self.place, command, &workdir, &self.lost_env).await;
+        started.map_err(|error| self.noticed(error))
+    }
+
+    /// A container that was found not to run is stopped: activating it starts it again.
+    fn noticed(&self, error: Error) -> Error {
+        let failure = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Failure>());
+        if failure.is_some_and(Failure::is_stopped) {
+            let _ = self.status.advance(Status::Stopped);
+        }
+        error
+    }
+
+    /// Copies in what the specification says; the container need not run for that.
+    pub(super) async fn bring_in_copies(&self) -> Result<()> {
+        for copy in &self.spec.copies {
+            let source = Source::Path(copy.source.clone());
+            self.bring_in(source, &copy.target).await?;
+        }
+        Ok(())
+    }
+
+    async fn bring_in(&self, source: Source, target: &str) -> Result<()> {
+        let target = paths::resolve(&self.workdir, target)?;
+        files::copy_in(&self.place, source, &target).await
+    }
+
+    async fn bring_out(&self, source: &str, target: &Path) -> Result<()> {
+        let source = paths::resolve(&self.workdir, source)?;
+        files::copy_out(&self.place, &source, target).await
+    }
+
+    async fn end(&self) -> Result<()> {
+        if self.status.get() == Status::Destroyed {
+            return Ok(());
+        }
+        let _ = self.status.advance(Status::Destroying);
+        let removed = remove::remove(&self.place.docker, &self.place.container).await;
+        // Somebody else may have destroyed it at the same time, and then it is destroyed.
+        let _ = self.status.advance(match removed.is_ok() {
+            true => Status::Destroyed,
+            false => Status::Failed,
+        });
+        if removed.is_ok() {
+            self.disarm();
+        }
+        removed.map_err(told)
+    }
+
+    /// The container is no longer removed when this is dropped.
+    fn disarm(&self) {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner).disarm();
+    }
+}
+
+/// Both what runc and what crun say.
+fn has_no_shell(message: &str) -> bool {
+    message.contains("executable file") && message.contains("not found in $PATH")
+}
+
+impl Environment for DockerEnvironment {
+    fn id(&self) -> &EnvironmentId {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn engine(&self) -> &str {
+        NAME
+    }
+
+    fn spec(&self) -> &EnvironmentSpec {
+        &self.spec
+    }
+
+    fn status(&self) -> Status {
+        self.status.get()
+    }
+
+    fn activate(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let active = self.make_active().await;
+            active.map_err(|e| e.during("activate the environment", &self.name))
+        })
+    }
+
+    fn execute(&self, command: Command) -> BoxFuture<'_, Result<Execution>> {
+        Box::pin(async move {
+            let started = self.begin(&command).await;
+            started.map_err(|e| e.during("execute", command.program()))
+        })
+    }
+
+    fn copy_in<'a>(&'a self, source: Source, target: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let copied = match self.status.require_running() {
+                Ok(()) => self.bring_in(source, target).await,
+                Err(error) => Err(error),
+            };
+            copied.map_err(|e| e.during("copy in", target))
+        })
+    }
+
+    fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let copied = match self.status.require_running() {
+                Ok(()) => self.bring_out(source, target).await,
+                Err(error) => Err(error),
+            };
+            copied.map_err(|e| e.during("copy out", source))
+        })
+    }
+
+    fn destroy(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let ended = self.end().await;
+            ended.map_err(|e| e.during("destroy the environment", &self.name))
+        })
+    }
+
+    fn destroy_now(&self) {
+        if self.status.get() == Status::Destroyed {
+            return;
+        }
+        let _ = self.status.advance(Status::Destroying);
+        if remove::in_background(&self.place.docker, &self.place.container) {
+            let _ = self.status.advance(Status::Destroyed);
+        }
+        self.disarm();
+    }
+
+    fn keep(&self) {
+        self.disarm();
+    }
+}

@@ -1,0 +1,190 @@
+//! What is known of a container when a call on it fails, fetched before it is removed.
+
+use std::fmt;
+use std::time::Duration;
+
+use engine_api::Docker;
+use engine_api::containers::{ContainerState, InspectContainer, ReadLogs};
+use tokio::time::timeout;
+
+use super::NAME;
+use crate::error::Error;
+
+/// How many lines of each stream are kept.
+const LINES: u64 = 200;
+
+/// For how long a failing call may look around.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A call on a container that failed, with the state of the container and what it wrote last.
+///
+/// It is the source of an [`Error`], and the engine's own error is its source:
+///
+/// ```
+/// # fn demo(error: &isolation::Error) {
+/// use std::error::Error as _;
+/// use isolation::engines::docker::Failure;
+///
+/// if let Some(failure) = error.source().and_then(|source| source.downcast_ref::<Failure>()) {
+///     failure.stderr().iter().for_each(|line| eprintln!("{line}"));
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Failure {
+    what: String,
+    state: Option<ContainerState>,
+    stdout: Vec<String>,
+    stderr: Vec<String>,
+    source: Option<engine_api::Error>,
+}
+
+impl Failure {
+    /// The state of the container; `None` when it is gone, or the engine does not say.
+    pub fn state(&self) -> Option<&ContainerState> {
+        self.state.as_ref()
+    }
+
+    /// The last 200 lines that the container itself wrote to standard output.
+    pub fn stdout(&self) -> &[String] {
+        &self.stdout
+    }
+
+    /// The last 200 lines that the container itself wrote to standard error.
+    pub fn stderr(&self) -> &[String] {
+        &self.stderr
+    }
+
+    /// Whether the container is there and does not run.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| !state.running)
+    }
+
+    /// Looks at a container on which a call failed.
+    pub(super) async fn look(
+        docker: &Docker,
+        container: &str,
+        what: &str,
+        source: Option<engine_api::Error>,
+    ) -> Self {
+        let mut failure = Self {
+            what: what.to_owned(),
+            state: None,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            source,
+        };
+        // What is found in time is told; that nothing was found is no news beside the failure itself.
+        let _ = timeout(LIMIT, failure.fill(docker, container)).await;
+        failure
+    }
+
+    async fn fill(&mut self, docker: &Docker, container: &str) {
+        let containers = docker.containers();
+        let inspected = containers.inspect(container, InspectContainer::default()).await;
+        self.state = inspected.ok().map(|container| container.state);
+        if self.state.is_some() {
+            self.stdout = last_lines(docker, container, true).await;
+            self.stderr = last_lines(docker, container, false).await;
+        }
+    }
+}
+
+async fn last_lines(docker: &Docker, container: &str, stdout: bool) -> Vec<String> {
+    let options = ReadLogs {
+        stdout,
+        stderr: !stdout,
+        tail: Some(LINES),
+        ..ReadLogs::default()
+    };
+    let Ok(output) = docker.containers().logs(container, options).await else {
+        return Vec::new();
+    };
+    let (out, err) = output.collect().await.unwrap_or_default();
+    let text = String::from_utf8_lossy(if stdout { &out } else { &err }).into_owned();
+    text.lines().map(str::to_owned).collect()
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if let Some(state) = &self.state {
+            write!(f, "; the container is {}", state.status.as_ref())?;
+            if !state.running {
+                write!(f, ", exit code {}", state.exit_code)?;
+            }
+            if state.oom_killed {
+                f.write_str(", killed when its memory limit was reached")?;
+            }
+        }
+        match self.stderr.last().or(self.stdout.last()) {
+            Some(line) => write!(f, "; it last wrote: {line}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::engine(NAME, failure)
+    }
+}
+
+/// An error of the client, as one of this crate.
+pub(super) fn told(error: engine_api::Error) -> Error {
+    match error.kind() {
+        engine_api::ErrorKind::Unreachable => {
+            Error::unavailable(NAME, reason(&error), "start the engine, or set DOCKER_HOST")
+        }
+        engine_api::ErrorKind::InvalidInput => Error::invalid(error.to_string()),
+        _ => Error::engine(NAME, error),
+    }
+}
+
+/// Why no engine answers, on one line.
+pub(super) fn reason(error: &engine_api::Error) -> String {
+    match error.candidates() {
+        [] => error.to_string(),
+        tried => {
+            let one = |place: &engine_api::error::Candidate| {
+                let problem = place.problem.as_deref().unwrap_or("answers");
+                format!("; {} ({}): {problem}", place.address, place.origin)
+            };
+            format!("no engine answers{}", tried.iter().map(one).collect::<String>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_tells_state_and_last_words_on_one_line() {
+        let state = r#"{"Status":"exited","ExitCode":137,"OOMKilled":true}"#;
+        let mut failure = Failure {
+            what: "it could not be started".into(),
+            state: engine_api::from_json(state.as_bytes()).ok(),
+            stdout: vec!["hello".into()],
+            stderr: vec![],
+            source: None,
+        };
+        assert!(failure.is_stopped());
+        assert_eq!(
+            failure.to_string(),
+            "it could not be started; the container is exited, exit code 137, \
+             killed when its memory limit was reached; it last wrote: hello"
+        );
+        failure.state = None;
+        assert!(!failure.is_stopped());
+        let error = Error::from(failure);
+        let source = std::error::Error::source(&error).unwrap();
+        assert_eq!(source.downcast_ref::<Failure>().unwrap().stdout(), ["hello"]);
+    }
+}

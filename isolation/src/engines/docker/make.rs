@@ -1,0 +1,137 @@
+//! Making an environment, so that nothing is left when it fails at any point.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use engine_api::Docker;
+use engine_api::containers::{Container, ContainerCreated, CreateContainer, InspectContainer};
+
+use super::environment::DockerEnvironment;
+use super::failure::told;
+use super::place::Place;
+use super::pull::{self, PullPolicy};
+use super::remove::Guard;
+use super::{DockerEngine, NAME, create, limits, start};
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::id::EnvironmentId;
+use crate::spec::EnvironmentSpec;
+use crate::status::StatusCell;
+
+impl DockerEngine {
+    pub(super) async fn make(&self, spec: EnvironmentSpec) -> Result<DockerEnvironment> {
+        let (docker, machine) = (self.docker().await?, self.machine().await?);
+        machine.capabilities().check(NAME, &spec.needs())?;
+        let id = EnvironmentId::random();
+        let name = spec.name.clone();
+        let name = name.unwrap_or_else(|| format!("{NAME}-{}", id.short()));
+        let image = spec.image.as_ref().unwrap_or(&self.settings.image).clone();
+        let container = self.container_name(&id, &spec);
+        let body = create::container(&id, &name, container, &image, &spec)?;
+        let guard = self.create_container(docker, body).await?;
+        let made = match verified(docker, guard.container(), &spec).await {
+            Ok(made) => made,
+            Err(error) => {
+                guard.remove().await;
+                return Err(error);
+            }
+        };
+        let place = Place {
+            docker: docker.clone(),
+            container: made.id.clone(),
+            podman: machine.podman,
+        };
+        let environment = DockerEnvironment {
+            id,
+            name,
+            image,
+            place,
+            workdir: format!("/{}", made.config.working_dir.trim_matches('/')),
+            lost_env: lost(&made),
+            status: StatusCell::default(),
+            guard: Mutex::new(guard),
+            spec,
+        };
+        if let Err(error) = environment.bring_in_copies().await {
+            // The drop does what it can; this can await, and so does more.
+            let _ = environment.destroy().await;
+            return Err(error);
+        }
+        Ok(environment)
+    }
+
+    /// The name tells people what it is, and nobody else has it.
+    fn container_name(&self, id: &EnvironmentId, spec: &EnvironmentSpec) -> String {
+        let prefix = &self.settings.prefix;
+        match &spec.name {
+            Some(name) => format!("{prefix}{name}_{id}"),
+            None => format!("{prefix}{id}"),
+        }
+    }
+
+    /// Creates the container, after its image was pulled if that is needed and allowed.
+    async fn create_container(&self, docker: &Docker, body: CreateContainer) -> Result<Guard> {
+        let (image, policy) = (body.image.clone(), self.settings.policy);
+        let pull = || pull::pull(docker, &image, self.settings.observer.as_ref());
+        if policy == PullPolicy::Always {
+            pull().await?;
+        }
+        match create_guarded(docker, body.clone()).await? {
+            Ok(guard) => return Ok(guard),
+            Err(error) if !pull::is_missing(&error) => return Err(told(error)),
+            Err(_) if policy == PullPolicy::Never => return Err(pull::missing(&image)),
+            Err(_) => pull().await?,
+        }
+        create_guarded(docker, body).await?.map_err(told)
+    }
+}
+
+/// Creates a container whose guard stands before the engine is asked.
+///
+/// A task sees the call through, so that a container whose creator has gone is known and removed, however
+/// late it appears. When the task is ended too, the guard looks for the name.
+async fn create_guarded(docker: &Docker, body: CreateContainer) -> Result<engine_api::Result<Guard>> {
+    let docker = docker.clone();
+    let creating = tokio::spawn(async move {
+        let mut guard = Guard::expecting(&docker, body.name.as_deref().unwrap_or_default());
+        let created: engine_api::Result<ContainerCreated> = docker.containers().create(body).await;
+        match created {
+            Ok(created) => {
+                guard.made(created.id);
+                Ok(guard)
+            }
+            Err(error) => {
+                // An engine that has answered has made nothing.
+                if error.status().is_some() {
+                    guard.disarm();
+                }
+                Err(error)
+            }
+        }
+    });
+    creating.await.map_err(|ended| Error::engine(NAME, ended))
+}
+
+/// The container as it was made, which has all limits that were asked for.
+async fn verified(docker: &Docker, container: &str, spec: &EnvironmentSpec) -> Result<Container> {
+    let containers = docker.containers();
+    let inspected = containers.inspect(container, InspectContainer::default()).await;
+    let made = inspected.map_err(told)?;
+    match limits::dropped(&spec.limits, &made) {
+        dropped if dropped.is_empty() => Ok(made),
+        dropped => Err(Error::unsupported(NAME, dropped)),
+    }
+}
+
+/// The variables of a container, those of its image included, that a shell would lose.
+fn lost(container: &Container) -> BTreeMap<String, String> {
+    let pairs = container
+        .config
+        .env
+        .iter()
+        .filter_map(|entry| entry.split_once('='));
+    pairs
+        .filter(|(name, _)| start::is_lost(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}

@@ -1,0 +1,52 @@
+//! Paths inside an environment.
+
+use crate::error::{Error, Result};
+use crate::validate;
+
+/// Where `path` is, as an absolute path without `.` and `..`. Links are the engine's affair, which never
+/// follows one out of the container.
+pub(super) fn resolve(workdir: &str, path: &str) -> Result<String> {
+    validate::text("the path", path)?;
+    let base = if path.starts_with('/') { "" } else { workdir };
+    let mut inside: Vec<&str> = Vec::new();
+    for part in base.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(inside.pop().ok_or_else(|| Error::outside(path))?),
+            name => inside.push(name),
+        }
+    }
+    Ok(format!("/{}", inside.join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_path_stays_inside_or_is_refused() {
+        for (path, expected) in [
+            ("a.txt", "/work/a.txt"),
+            ("./deep/../b c", "/work/b c"),
+            ("/a", "/a"),
+            ("..", "/"),
+            ("../x/y/", "/x/y"),
+            ("//etc//x", "/etc/x"),
+        ] {
+            assert_eq!(resolve("/work", path).unwrap(), expected, "{path}");
+        }
+        for path in ["../..", "/..", "/../etc"] {
+            assert_eq!(
+                resolve("/work", path).unwrap_err().kind(),
+                ErrorKind::OutsideEnvironment
+            );
+        }
+        for path in ["", " ", "a\0b"] {
+            assert_eq!(
+                resolve("/work", path).unwrap_err().kind(),
+                ErrorKind::InvalidInput
+            );
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! A command in a container: its output, its end, and how it is killed.
+//!
+//! An engine can start a command and say how it ended, but it cannot kill it. So a command is started by
+//! a shell, which says its process number on the first line and then becomes the command; a signal is
+//! sent by a second command, to the process group of that number, which every command leads.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_api::Output;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::background;
+use super::failure::told;
+use super::place::{Look, Place};
+use crate::BoxFuture;
+use crate::command::{ExitStatus, Signal};
+use crate::error::Result;
+use crate::execution::{Chunk, Process};
+
+/// How often the engine is asked whether a command that still has output open has ended.
+const LOOK: Duration = Duration::from_millis(400);
+
+/// How long the output of processes in the background is awaited in all after the command ended.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How much output is still taken after the end: what the command itself wrote before it waits in pipes
+/// and sockets between here and there, and those hold no more than this.
+const PIPES: usize = 8 << 20;
+
+/// How often, and how long after each other, an engine that broke the connection is asked for the end.
+const ENDS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// When a command has ended, Docker waits for two seconds for the end of its output, and then ends it.
+/// What ends sooner has ended by itself.
+const DOCKER_WAITS: Duration = Duration::from_millis(1900);
+
+/// A command that was started.
+pub(super) struct ExecProcess {
+    place: Place,
+    exec: String,
+    /// Its process number inside the container, which is that of its group.
+    group: u32,
+    started: Instant,
+    /// What came together with the process number.
+    first: VecDeque<Chunk>,
+    /// Gone once it has ended, or is awaited no more.
+    output: Option<Output>,
+    /// What broke it.
+    broken: Option<engine_api::Error>,
+    /// Kept between calls: an engine may answer only when the output has ended.
+    look: Option<Look>,
+    next_look: Instant,
+    /// The exit code, once the engine has told it.
+    code: Option<i64>,
+    /// How long output was awaited, and how much came, since then.
+    waited: Duration,
+    late: usize,
+    complete: bool,
+    sent: Option<Signal>,
+    /// How it ended, all told.
+    exit: Option<ExitStatus>,
+}
+
+impl ExecProcess {
+    pub(super) fn new(
+        place: Place,
+        exec: String,
+        group: u32,
+        output: Output,
+        first: VecDeque<Chunk>,
+    ) -> Self {
+        let started = Instant::now();
+        Self {
+            place,
+            exec,
+            group,
+            started,
+            first,
+            output: Some(output),
+            broken: None,
+            look: None,
+            next_look: started + LOOK,
+            code: None,
+            waited: Duration::ZERO,
+            late: 0,
+            complete: true,
+            sent: None,
+            exit: None,
+        }
+    }
+
+    async fn next_chunk(&mut self) -> engine_api::Result<Option<Chunk>> {
+        if let Some(first) = self.first.pop_front() {
+            return Ok(Some(first));
+        }
+        loop {
+            let since = Instant::now();
+            if self.code.is_none() && self.look.is_none() && self.next_look <= since {
+                self.look = Some(self.place.clone().ended(self.exec.clone()));
+            }
+            let Some(output) = &mut self.output else {
+                return self.over().await;
+            };
+            let until = match (self.code, &self.look) {
+                (Some(_), _) => Some(since + GRACE.saturating_sub(self.waited)),
+                (None, Some(_)) => None,
+                (None, None) => Some(self.next_look),
+            };
+            // In this order: the end is noticed even if the output never pauses.
+            tokio::select! {
+                biased;
+                code = answer(&mut self.look) => {
+                    (self.look, self.next_look) = (None, Instant::now() + LOOK);
+                    self.code = code?;
+                }
+                piece = output.next() => match piece {
+                    Some(Ok(piece)) => {
+                        let chunk = chunk(piece);
+                        self.count(&chunk, since);
+                        return Ok(Some(chunk));
+                    }
+                    Some(Err(error)) => (self.output, self.broken) = (None, Some(error)),
+                    None => self.output = None,
+                },
+                () = pause(until) => if self.code.is_some() {
+                    self.give_up();
+                },
+            }
+        }
+    }
+
+    /// There is no more output. Podman breaks the connection when a command ends that has not read all of its
+    /// input: that is an end like others, if it is one.
+    async fn over(&mut self) -> engine_api::Result<Option<Chunk>> {
+        let breaks = self
+            .broken
+            .as_ref()
+            .is_some_and(engine_api::Error::is_disconnected);
+        for _ in 0..ENDS {
+            if !breaks || self.code.is_some() {
+                break;
+            }
+            self.code = self.place.clone().ended(self.exec.clone()).await?;
+            sleep(PAUSE).await;
+        }
+        match self.broken.take() {
+            Some(error) if self.code.is_none() => Err(error),
+            _ => Ok(None),
+        }
+    }
+
+    /// What comes after the end cannot go on for ever: not in time, and not in bytes.
+    fn count(&mut self, chunk: &Chunk, since: Instant) {
+        if self.code.is_none() {
+            return;
+        }
+        let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
+        self.late += bytes.len();
+        self.waited += since.elapsed();
+        if self.late >= PIPES || self.waited >= GRACE {
+            self.give_up();
+        }
+    }
+
+    /// Whether the engine has ended the output while somebody may still have held it. Podman ends it with the
+    /// command, Docker two seconds later; neither says so.
+    async fn was_cut(&mut self) -> engine_api::Result<bool> {
+        // Podman shows processes as the container numbers them, Docker as the host does.
+        let group = match self.place.podman {
+            true => i64::from(self.group),
+            false if self.started.elapsed() < DOCKER_WAITS => return Ok(false),
+            false => self.place.docker.execs().inspect(&self.exec).await?.pid,
+        };
+        Ok(self.place.has_group(group).await)
+    }
+
+    fn give_up(&mut self) {
+        self.complete = false;
+        self.output = None;
+    }
+
+    async fn ending(&mut self) -> engine_api::Result<ExitStatus> {
+        if let Some(exit) = self.exit {
+            return Ok(exit);
+        }
+        let code = match self.code {
+            Some(code) => code,
+            None => self.place.docker.execs().wait(&self.exec).await?,
+        };
+        self.code = Some(code);
+        let code = i32::try_from(code).unwrap_or(-1);
+        let signalled = self.sent.filter(|signal| code == 128 + number(*signal));
+        let exit = match signalled {
+            Some(signal) => ExitStatus::from_signal(number(signal)),
+            None => ExitStatus::from_code(code),
+        };
+        let oom = code == 137
+            && self.sent != Some(Signal::Kill)
+            && self.place.was_out_of_memory(&self.exec).await?;
+        let cut = !self.complete || self.was_cut().await?;
+        let exit = ExitStatus {
+            oom,
+            output_complete: !cut,
+            ..exit
+        };
+        self.exit = Some(exit);
+        Ok(exit)
+    }
+}
+
+async fn answer(look: &mut Option<Look>) -> engine_api::Result<Option<i64>> {
+    match look {
+        Some(look) => look.await,
+        None => pending().await,
+    }
+}
+
+async fn pause(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => pending().await,
+    }
+}
+
+/// The number of a signal in a Linux container, whatever the system here is.
+fn number(signal: Signal) -> i32 {
+    match signal {
+        Signal::Hangup => 1,
+        Signal::Interrupt => 2,
+        Signal::Quit => 3,
+        Signal::Kill => 9,
+        Signal::User1 => 10,
+        Signal::User2 => 12,
+        Signal::Terminate => 15,
+    }
+}
+
+fn chunk(piece: engine_api::Chunk) -> Chunk {
+    match piece {
+        engine_api::Chunk::Stderr(bytes) => Chunk::Stderr(bytes),
+        engine_api::Chunk::Stdout(bytes) | engine_api::Chunk::Console(bytes) => Chunk::Stdout(bytes),
+    }
+}
+
+impl Process for ExecProcess {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
+        Box::pin(async move { self.next_chunk().await.map_err(told) })
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
+        Box::pin(async move { self.ending().await.map_err(told) })
+    }
+
+    fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            if self.exit.is_none() {
+                self.sent = Some(signal);
+                self.place.signal(self.group, signal).await.map_err(told)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Drop for ExecProcess {
+    fn drop(&mut self) {
+        // What runs in the background after an end that was seen belongs to the environment.
+        if self.exit.is_some() {
+            return;
+        }
+        let (place, group) = (self.place.clone(), self.group);
+        background::run(Arc::new(move || {
+            let place = place.clone();
+            Box::pin(async move {
+                // Nobody is left to hear of a failure; the environment's end ends it too.
+                let _ = place.signal(group, Signal::Kill).await;
+            })
+        }));
+    }
+}

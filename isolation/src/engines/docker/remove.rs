@@ -1,0 +1,141 @@
+//! Removing containers, until they are gone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use engine_api::containers::RemoveContainer;
+use engine_api::{Docker, Limits};
+use tokio::time::{Instant, sleep};
+
+use super::background::{self, Job};
+
+/// For how long a container that does not go away is tried.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// For how long a container that may still be being made is looked for.
+const MAY_APPEAR: Duration = Duration::from_secs(5);
+
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+const THOROUGH: RemoveContainer = RemoveContainer {
+    volumes: true,
+    force: true,
+    link: false,
+};
+
+/// Removes a container with its anonymous volumes, by name or id, and returns when it is gone.
+///
+/// Removal is a state machine: it may be gone already (404), or somebody else may be removing it at this
+/// moment (409), and then its end is awaited.
+pub(super) async fn remove(docker: &Docker, container: &str) -> engine_api::Result<()> {
+    attempt(docker, container, Duration::ZERO).await
+}
+
+async fn attempt(docker: &Docker, container: &str, may_appear: Duration) -> engine_api::Result<()> {
+    let began = Instant::now();
+    let docker = docker.clone().with_limits(Limits {
+        total: Some(PATIENCE),
+        ..*docker.limits()
+    });
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let error = match docker.containers().remove(container, THOROUGH).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let over = began.elapsed();
+        if error.is_not_found() {
+            if over >= may_appear {
+                return Ok(());
+            }
+        } else if over >= PATIENCE || !passes(&error) {
+            return Err(error);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Whether a failure may be over the next time: under way already, or "device or resource busy".
+fn passes(error: &engine_api::Error) -> bool {
+    error.is_conflict() || error.is_disconnected() || error.status().is_some_and(|status| status >= 500)
+}
+
+/// A container that is removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Guard {
+    docker: Docker,
+    /// The name, and the id once it is known.
+    container: String,
+    /// The engine may make it after it was looked for.
+    may_appear: bool,
+    armed: bool,
+}
+
+impl Guard {
+    /// Guards a container that is about to be made under this name.
+    pub(super) fn expecting(docker: &Docker, name: &str) -> Self {
+        Self {
+            docker: docker.clone(),
+            container: name.to_owned(),
+            may_appear: true,
+            armed: true,
+        }
+    }
+
+    /// The container is there, and has this id.
+    pub(super) fn made(&mut self, id: String) {
+        self.container = id;
+        self.may_appear = false;
+    }
+
+    /// The name or id.
+    pub(super) fn container(&self) -> &str {
+        &self.container
+    }
+
+    /// Removes it, and returns when it is gone; what goes wrong is tried again when this is dropped.
+    pub(super) async fn remove(mut self) {
+        if remove(&self.docker, &self.container).await.is_ok() {
+            self.disarm();
+        }
+    }
+
+    /// From now on it is removed by others.
+    pub(super) fn disarm(&mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if self.armed {
+            let may_appear = if self.may_appear {
+                MAY_APPEAR
+            } else {
+                Duration::ZERO
+            };
+            background::run(job(&self.docker, &self.container, may_appear, Arc::default()));
+        }
+    }
+}
+
+/// Removes a container without awaiting it, see [`background::run`]; says whether it is gone already.
+pub(super) fn in_background(docker: &Docker, container: &str) -> bool {
+    let gone = Arc::new(AtomicBool::new(false));
+    background::run(job(docker, container, Duration::ZERO, Arc::clone(&gone)));
+    gone.load(Ordering::Acquire)
+}
+
+fn job(docker: &Docker, container: &str, may_appear: Duration, gone: Arc<AtomicBool>) -> Job {
+    let (docker, container) = (docker.clone(), container.to_owned());
+    Arc::new(move || {
+        let (docker, container, gone) = (docker.clone(), container.clone(), Arc::clone(&gone));
+        Box::pin(async move {
+            // Nobody is left to hear of a failure; what is left is still listed.
+            let removed = attempt(&docker, &container, may_appear).await;
+            gone.store(removed.is_ok(), Ordering::Release);
+        })
+    })
+}

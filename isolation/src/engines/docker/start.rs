@@ -1,0 +1,270 @@
+//! Starting a command in a container, so that it can be killed.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::BytesMut;
+use engine_api::exec::{CreateExec, StartExec};
+use engine_api::{Hijacked, Output};
+
+use super::NAME;
+use super::failure::{Failure, told};
+use super::input::CommandInput;
+use super::place::Place;
+use super::process::ExecProcess;
+use crate::command::{Command, Input};
+use crate::error::{Error, Result};
+use crate::execution::{Chunk, Execution};
+use crate::stdin::Stdin;
+
+/// Says the process number, then becomes the command: `$1` is the folder to start in, the rest the
+/// command. What cannot be run ends as in a shell, since a shell runs it: engines differ there.
+const SCRIPT: &str = "[ -z \"$1\" ] || cd \"$1\" >/dev/null 2>&1 || { echo nowhere; exit 1; }; \
+                      shift; echo $$; exec \"$@\"";
+
+/// What the script says when there is no such folder.
+const NOWHERE: &str = "nowhere";
+
+/// No first line is longer than this.
+const LONGEST: usize = 4096;
+
+/// Variables that a shell has for itself: it changes them, or does not pass them on.
+const OF_SHELLS: [&str; 15] = [
+    "BASHOPTS",
+    "BASHPID",
+    "EUID",
+    "GROUPS",
+    "IFS",
+    "LINENO",
+    "OLDPWD",
+    "OPTIND",
+    "PPID",
+    "PWD",
+    "RANDOM",
+    "SECONDS",
+    "SHELLOPTS",
+    "SHLVL",
+    "UID",
+];
+
+/// Whether a shell loses a variable on its way from the container to a command: names with dots are
+/// common (`discovery.type`), and are no names to a shell.
+pub(super) fn is_lost(name: &str) -> bool {
+    let mut chars = name.chars();
+    let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    let rest = chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
+    !(first && rest) || OF_SHELLS.contains(&name)
+}
+
+/// The whole command line, and what else an engine wants to know.
+fn exec(command: &Command, workdir: &str, container_env: &BTreeMap<String, String>) -> CreateExec {
+    let mut cmd = ["sh", "-c", SCRIPT, "sh", workdir].map(str::to_owned).to_vec();
+    let lost: BTreeMap<_, _> = container_env
+        .iter()
+        .chain(&command.env)
+        .filter(|(name, _)| is_lost(name))
+        .collect();
+    if !lost.is_empty() {
+        cmd.push("env".to_owned());
+        cmd.extend(lost.iter().map(|(name, value)| format!("{name}={value}")));
+    }
+    cmd.extend(command.argv.iter().cloned());
+    CreateExec {
+        cmd,
+        // Without input a terminal would wait for keys; its end has to be sent.
+        attach_stdin: command.tty || command.input != Input::Empty,
+        attach_stdout: true,
+        attach_stderr: true,
+        tty: command.tty,
+        env: command
+            .env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect(),
+        ..CreateExec::default()
+    }
+}
+
+/// Starts a command in a folder of the container.
+///
+/// A task sees it through: a start that nobody awaits any more still becomes a process, which is then
+/// dropped, and so killed.
+pub(super) async fn start(
+    place: &Place,
+    command: &Command,
+    workdir: &str,
+    container_env: &BTreeMap<String, String>,
+) -> Result<Execution> {
+    let exec = exec(command, workdir, container_env);
+    let starting = tokio::spawn(begin(place.clone(), exec, workdir.to_owned()));
+    let (process, input) = match starting.await {
+        Ok(started) => started?,
+        Err(ended) => return Err(Error::engine(NAME, ended)),
+    };
+    Ok(Execution::new(
+        Box::new(process),
+        Some(Stdin::new(input)),
+        command,
+    ))
+}
+
+async fn begin(place: Place, exec: CreateExec, workdir: String) -> Result<(ExecProcess, CommandInput)> {
+    let tty = exec.tty;
+    let execs = place.docker.execs();
+    let created = match execs.create(&place.container, exec).await {
+        Ok(created) => created,
+        Err(error) => return Err(refused(&place, error).await),
+    };
+    let options = StartExec {
+        tty,
+        ..StartExec::default()
+    };
+    let Hijacked {
+        input, mut output, ..
+    } = match execs.start(&created.id, options).await {
+        Ok(hijacked) => hijacked,
+        Err(error) => return Err(refused(&place, error).await),
+    };
+    let mut said = Said::default();
+    said.read(&mut output).await.map_err(told)?;
+    let line = said.line();
+    match line.parse() {
+        Ok(group) if group > 1 => {
+            let process = ExecProcess::new(place, created.id, group, output, said.rest());
+            Ok((process, CommandInput::new(input, tty)))
+        }
+        _ if line == NOWHERE => Err(Error::not_found(format!(
+            "there is no working directory {workdir}"
+        ))),
+        _ => {
+            let what = format!("no shell could be started: {line}");
+            Err(Failure::look(&place.docker, &place.container, &what, None)
+                .await
+                .into())
+        }
+    }
+}
+
+async fn refused(place: &Place, error: engine_api::Error) -> Error {
+    if error.is_unreachable() {
+        return told(error);
+    }
+    let what = "the command could not be started";
+    Failure::look(&place.docker, &place.container, what, Some(error))
+        .await
+        .into()
+}
+
+/// The first line of standard output, and what came with it.
+#[derive(Default)]
+struct Said {
+    text: BytesMut,
+    end: usize,
+    /// What came meanwhile on the other stream: an engine does not keep the order between the two.
+    aside: VecDeque<Chunk>,
+}
+
+impl Said {
+    /// Reads until there is a line; an end is the end of it.
+    async fn read(&mut self, output: &mut Output) -> engine_api::Result<()> {
+        while self.end == 0 && self.text.len() < LONGEST {
+            match output.next().await.transpose()? {
+                Some(engine_api::Chunk::Stderr(bytes)) => self.aside.push_back(Chunk::Stderr(bytes)),
+                Some(chunk) => self.text.extend_from_slice(chunk.bytes()),
+                None => break,
+            }
+            self.end = self
+                .text
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .map_or(0, |at| at + 1);
+        }
+        Ok(())
+    }
+
+    /// The line, without its end: a terminal puts two characters there.
+    fn line(&self) -> String {
+        let end = if self.end == 0 { self.text.len() } else { self.end };
+        String::from_utf8_lossy(&self.text[..end]).trim_end().to_owned()
+    }
+
+    fn rest(mut self) -> VecDeque<Chunk> {
+        let rest = self.text.split_off(self.end).freeze();
+        if !rest.is_empty() {
+            self.aside.push_back(Chunk::Stdout(rest));
+        }
+        self.aside
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_handed_to_the_shell_as_it_is() {
+        let mut command = Command::new(["printf", "a b", "$HOME"]);
+        command.env.insert("PLAIN".into(), "secret".into());
+        let exec = exec(&command, "/work", &BTreeMap::new());
+        assert_eq!(exec.cmd[3..], ["sh", "/work", "printf", "a b", "$HOME"]);
+        assert_eq!(exec.env.to_vec(), ["PLAIN=secret"]);
+        assert!(!exec.attach_stdin && exec.attach_stdout && exec.attach_stderr);
+        assert!(!exec.privileged);
+    }
+
+    #[test]
+    fn variables_that_a_shell_would_lose_go_around_it() {
+        let mut command = Command::new(["java"]);
+        command.env.insert("discovery.type".into(), "single-node".into());
+        let ours = [
+            ("UID".to_owned(), "7".to_owned()),
+            ("PATH".to_owned(), "/bin".to_owned()),
+        ]
+        .into();
+        let exec = exec(&command, "", &ours);
+        assert_eq!(
+            exec.cmd[3..],
+            ["sh", "", "env", "UID=7", "discovery.type=single-node", "java"]
+        );
+        for (name, lost) in [
+            ("A_1", false),
+            ("_", false),
+            ("1A", true),
+            ("a-b", true),
+            ("", true),
+            ("PWD", true),
+        ] {
+            assert_eq!(is_lost(name), lost, "{name}");
+        }
+    }
+
+    #[test]
+    fn input_is_attached_only_where_there_is_some() {
+        let attached = |command: &Command| exec(command, "", &BTreeMap::new()).attach_stdin;
+        assert!(!attached(&Command::new(["cat"])));
+        assert!(attached(&Command {
+            input: Input::Piped,
+            ..Command::new(["cat"])
+        }));
+        assert!(attached(&Command {
+            tty: true,
+            ..Command::new(["cat"])
+        }));
+    }
+
+    #[test]
+    fn the_first_line_is_told_from_what_comes_with_it() {
+        let said = |text: &str, end| Said {
+            text: text.into(),
+            end,
+            aside: [Chunk::Stderr("early".into())].into(),
+        };
+        let both = said("12\r\nhello", 4);
+        assert_eq!(both.line(), "12");
+        assert_eq!(
+            both.rest(),
+            [Chunk::Stderr("early".into()), Chunk::Stdout("hello".into())]
+        );
+        assert_eq!(said("12\n", 3).rest().len(), 1);
+        assert_eq!(said("cut", 0).line(), "cut");
+    }
+}

@@ -1,0 +1,193 @@
+//! What the recordings hold: every operation, and no key that our types lose.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine_api::containers::{
+    Change, Container, ContainerCreated, ContainerSummary, ContainerUpdated, ContainerWait, ContainersPruned,
+    Processes, Stats,
+};
+use engine_api::exec::{Exec, ExecCreated};
+use engine_api::images::{HistoryEntry, Image, ImageRemoved, ImageSummary, ImagesPruned, Progress};
+use engine_api::system::{DiskUsage, EngineVersion, Event, Info};
+use engine_api::{from_json, operations};
+use engine_fixtures::{Recording, recordings_dir};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Decodes a JSON text into a type, and encodes it again.
+type RoundTrip = fn(&[u8]) -> engine_api::Result<Value>;
+
+fn through<T: DeserializeOwned + Serialize>(json: &[u8]) -> engine_api::Result<Value> {
+    let value: T = from_json(json)?;
+    Ok(serde_json::to_value(value).expect("what was decoded can be encoded"))
+}
+
+/// The type of each operation's reply.
+const TYPES: [(&str, RoundTrip); 24] = [
+    ("ContainerChanges", through::<Vec<Change>>),
+    ("ContainerCreate", through::<ContainerCreated>),
+    ("ContainerExec", through::<ExecCreated>),
+    ("ContainerInspect", through::<Container>),
+    ("ContainerList", through::<Vec<ContainerSummary>>),
+    ("ContainerPrune", through::<ContainersPruned>),
+    ("ContainerStats", through::<Stats>),
+    ("ContainerTop", through::<Processes>),
+    ("ContainerUpdate", through::<ContainerUpdated>),
+    ("ContainerWait", through::<ContainerWait>),
+    ("ExecInspect", through::<Exec>),
+    ("ImageCreate", through::<Progress>),
+    ("ImageDelete", through::<Vec<ImageRemoved>>),
+    ("ImageHistory", through::<Vec<HistoryEntry>>),
+    ("ImageInspect", through::<Image>),
+    ("ImageList", through::<Vec<ImageSummary>>),
+    ("ImageLoad", through::<Progress>),
+    ("ImagePrune", through::<ImagesPruned>),
+    ("ImagePush", through::<Progress>),
+    ("SystemDataUsage", through::<DiskUsage>),
+    ("SystemEvents", through::<Event>),
+    ("SystemInfo", through::<Info>),
+    ("SystemVersion", through::<EngineVersion>),
+    ("SystemAuth", through::<engine_api::auth::AuthStatus>),
+];
+
+/// Operations that no engine at hand can be asked for: it speaks an older API.
+const NOT_RECORDED: [&str; 1] = ["ImageAttestations"];
+
+/// Keys that only Podman sends, beside those of the API; our types leave them out.
+const PODMAN: [&str; 14] = [
+    "ContainerList[].DefaultReadOnlyNonRecursive",
+    "ContainerList[].Name",
+    "ContainerStats.cpu_stats.cpu",
+    "ContainerStats.precpu_stats.cpu",
+    "ImageList[].Digest",
+    "ImageList[].History",
+    "ImageList[].Names",
+    "SystemInfo.BuildahVersion",
+    "SystemInfo.CPURealtimePeriod",
+    "SystemInfo.CPURealtimeRuntime",
+    "SystemInfo.Rootless",
+    "SystemInfo.SwapFree",
+    "SystemInfo.SwapTotal",
+    "SystemInfo.Uptime",
+];
+
+/// Every recording: the engine's name and the scenario's, and what is in it.
+fn recordings() -> Vec<(String, Recording)> {
+    let mut found = Vec::new();
+    let mut folders = vec![recordings_dir()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|suffix| suffix == "json") {
+                found.push((path.display().to_string(), Recording::load(&path).unwrap()));
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+/// The operation that a request is a call of.
+fn operation(method: &str, path: &str) -> Option<&'static str> {
+    let parts = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
+    let mut asked = parts(path.trim_start_matches('/'));
+    if asked[0].starts_with('v') && asked[0][1..].parse::<engine_api::Version>().is_ok() {
+        asked.remove(0);
+    }
+    let fits = |declared: &str| {
+        let declared = parts(declared.trim_start_matches('/'));
+        // A name of an image may have slashes of its own.
+        let (head, tail): (Vec<_>, Vec<_>) = match declared.iter().position(|part| part.starts_with('{')) {
+            Some(at) => (declared[..at].to_vec(), declared[at + 1..].to_vec()),
+            None => return declared == asked,
+        };
+        asked.len() >= declared.len() && asked.starts_with(&head) && asked.ends_with(&tail)
+    };
+    let mut candidates: Vec<_> = operations()
+        .filter(|facts| facts.method == method && fits(facts.path))
+        .collect();
+    // `/images/get` and `/images/json` are no names.
+    candidates.sort_by_key(|facts| facts.path.matches('{').count());
+    candidates.first().map(|facts| facts.id)
+}
+
+#[test]
+fn every_operation_is_called_by_a_recording() {
+    let called: BTreeSet<&str> = recordings()
+        .iter()
+        .flat_map(|(_, recording)| &recording.exchanges)
+        .filter_map(|exchange| operation(&exchange.request.method, &exchange.request.path))
+        .collect();
+    let missing: Vec<&str> = operations()
+        .map(|facts| facts.id)
+        .filter(|id| !called.contains(id) && !NOT_RECORDED.contains(id))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The paths of keys that `before` has and `after` lacks. A `null` may go; it says nothing.
+fn lost(before: &Value, after: &Value, path: &str, into: &mut BTreeSet<String>) {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            for (key, value) in before.iter().filter(|(_, value)| !value.is_null()) {
+                let path = format!("{path}.{key}");
+                match after.get(key) {
+                    Some(kept) => lost(value, kept, &path, into),
+                    None => drop(into.insert(path)),
+                }
+            }
+        }
+        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+            for (value, kept) in before.iter().zip(after) {
+                lost(value, kept, &format!("{path}[]"), into);
+            }
+        }
+        (Value::Null, _) => {}
+        (before, after) if before == after => {}
+        (Value::Number(before), Value::Number(after)) if before.as_f64() == after.as_f64() => {}
+        (before, after) => drop(into.insert(format!("{path}: {before} became {after}"))),
+    }
+}
+
+#[test]
+fn no_key_of_a_recorded_reply_is_lost() {
+    let types: BTreeMap<&str, RoundTrip> = TYPES.into_iter().collect();
+    let mut wrong = BTreeSet::new();
+    let mut compared = 0;
+    for (file, recording) in recordings() {
+        for reply in recording
+            .json_replies()
+            .into_iter()
+            .filter(|reply| reply.status < 300)
+        {
+            let Some(id) = operation(&reply.method, &reply.path) else {
+                panic!("{file}: {}", reply.path)
+            };
+            let Some(round_trip) = types.get(id) else {
+                panic!("{file}: no type for {id}")
+            };
+            for value in reply.values {
+                let after = round_trip(value.to_string().as_bytes())
+                    .unwrap_or_else(|error| panic!("{file}: {id}: {error}"));
+                let podman = recording.meta.engine.flavour == "podman";
+                let mut keys = BTreeSet::new();
+                lost(&value, &after, id, &mut keys);
+                wrong.extend(
+                    keys.into_iter()
+                        .filter(|key| !(podman && PODMAN.contains(&key.as_str()))),
+                );
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 100, "only {compared} values were compared");
+    assert!(
+        wrong.is_empty(),
+        "{} keys:\n{}",
+        wrong.len(),
+        wrong.into_iter().collect::<Vec<_>>().join("\n")
+    );
+}

@@ -1,0 +1,128 @@
+//! What runs in an environment, and how it ends.
+
+use std::time::Duration;
+
+use isolation::{Command, Environment, EnvironmentSpec, Input, Limits};
+
+use super::{active, engine, sh, spec};
+use crate::support::{engines, told};
+
+#[tokio::test]
+async fn a_command_that_takes_too_much_memory_is_told() {
+    for subject in engines() {
+        let (engine, _) = engine(&subject);
+        let limits = Limits {
+            memory: Some(32 << 20),
+            ..Limits::default()
+        };
+        let environment = active(&engine, EnvironmentSpec { limits, ..spec() }).await;
+        let output = environment
+            .run(Command::new(["tail", "/dev/zero"]))
+            .await
+            .unwrap();
+        assert_eq!(output.exit.code, 137, "{}", subject.name);
+        // Podman watches only the first process.
+        let podman = subject.docker.system().ping().await.unwrap().is_podman();
+        assert_eq!(output.exit.oom, !podman, "{}", subject.name);
+        assert_eq!(sh(environment.as_ref(), "echo still there").await, "still there");
+        environment.destroy().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn every_variable_arrives_whatever_its_name() {
+    for subject in engines() {
+        let (engine, _) = engine(&subject);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let env = [
+            pair("discovery.type", "single node"),
+            pair("UID", "7"),
+            pair("A", "spec"),
+        ]
+        .into();
+        let environment = active(&engine, EnvironmentSpec { env, ..spec() }).await;
+        let env = [pair("a-b", "$HOME"), pair("A", "command")].into();
+        let command = Command {
+            env,
+            ..Command::new(["env"])
+        };
+        let output = environment.run(command).await.unwrap().stdout_text();
+        let here = format!("ISOLATION_ENVIRONMENT={}", environment.id());
+        for line in [
+            "discovery.type=single node",
+            "UID=7",
+            "a-b=$HOME",
+            "A=command",
+            &here,
+        ] {
+            let there = output.lines().any(|found| found == line);
+            assert!(there, "{}: {line}: {output}", subject.name);
+        }
+        environment.destroy().await.unwrap();
+    }
+}
+
+async fn ends_on_a_terminal(environment: &dyn Environment, input: Input, name: &str) {
+    let cat = Command {
+        tty: true,
+        input,
+        ..Command::new(["cat"])
+    };
+    let output = tokio::time::timeout(Duration::from_secs(20), environment.run(cat)).await;
+    let output = output.unwrap_or_else(|_| panic!("{name}: cat did not end"));
+    assert_eq!(output.unwrap().exit.code, 0, "{name}");
+}
+
+#[tokio::test]
+async fn a_terminal_is_one_stream_and_reads_to_an_end() {
+    for subject in engines() {
+        let (engine, _) = engine(&subject);
+        let environment = active(&engine, spec()).await;
+        let script = "[ -t 0 ] && [ -t 1 ] && echo out && echo err >&2; exit 3";
+        let command = Command {
+            tty: true,
+            ..Command::shell(script)
+        };
+        let output = environment.run(command).await.unwrap();
+        assert_eq!(output.stdout_text(), "out\r\nerr\r\n", "{}", subject.name);
+        assert_eq!(
+            (output.exit.code, output.stderr.len()),
+            (3, 0),
+            "{}",
+            subject.name
+        );
+        for input in [Input::Empty, Input::Bytes("hello\n".into()), Input::Piped] {
+            ends_on_a_terminal(environment.as_ref(), input, &subject.name).await;
+        }
+        environment.destroy().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn orphans_are_reaped() {
+    for subject in engines() {
+        let (engine, _) = engine(&subject);
+        let environment = active(&engine, spec()).await;
+        let leave = "for n in 1 2 3; do (sleep 0.1 >/dev/null 2>&1 &) ; done";
+        sh(environment.as_ref(), leave).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let states = sh(environment.as_ref(), "cat /proc/[0-9]*/status | grep ^State").await;
+        assert!(!states.contains('Z'), "{}: {states}", subject.name);
+        environment.destroy().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_missing_folder_to_start_in_is_told() {
+    for subject in engines() {
+        let (engine, _) = engine(&subject);
+        let environment = active(&engine, spec()).await;
+        let command = Command {
+            workdir: Some("/no/such/folder".to_owned()),
+            ..Command::new(["pwd"])
+        };
+        let error = environment.run(command).await.unwrap_err();
+        assert!(error.is_not_found(), "{}: {}", subject.name, told(&error));
+        environment.destroy().await.unwrap();
+    }
+}

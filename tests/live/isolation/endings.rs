@@ -1,0 +1,120 @@
+//! What is given up, dropped or destroyed leaves nothing.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine_api::containers::StopContainer;
+use isolation::engines::docker::Failure;
+use isolation::{Command, Engine, Environment, Status};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::{active, engine, sh, spec};
+use crate::support::{engines, told};
+
+#[tokio::test]
+async fn a_creation_that_is_given_up_leaves_nothing() {
+    for subject in engines() {
+        let (engine, prefix) = engine(&subject);
+        engine.availability().await;
+        for micros in [0, 300, 1_000, 3_000, 10_000, 30_000, 60_000, 200_000] {
+            let limit = Duration::from_micros(micros);
+            drop(timeout(limit, active(&engine, spec())).await);
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+async fn sleepers(environment: &dyn Environment) -> String {
+    // Without the processes that look.
+    let script = "for p in /proc/[0-9]*; do [ \"$(tr '\\0' ' ' <$p/cmdline 2>/dev/null)\" = 'sleep 12345 ' ] \
+                  && echo $p; done; true";
+    sh(environment, script).await
+}
+
+#[tokio::test]
+async fn a_command_that_is_given_up_while_it_starts_is_killed() {
+    for subject in engines() {
+        let (engine, _) = engine(&subject);
+        let environment = active(&engine, spec()).await;
+        for millis in [0, 1, 3, 10, 30, 60, 100, 150] {
+            let started = environment.execute(Command::new(["sleep", "12345"]));
+            drop(timeout(Duration::from_millis(millis), started).await);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let began = Instant::now();
+        while !sleepers(environment.as_ref()).await.is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(20), "{}", subject.name);
+        }
+        environment.destroy().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn sixteen_destroy_at_once_and_all_succeed() {
+    for subject in engines() {
+        let (engine, prefix) = engine(&subject);
+        let environment: Arc<dyn Environment> = active(&engine, spec()).await.into();
+        let mut tasks = JoinSet::new();
+        for _ in 0..16 {
+            let environment = Arc::clone(&environment);
+            tasks.spawn(async move { environment.destroy().await });
+        }
+        while let Some(destroyed) = tasks.join_next().await {
+            let destroyed = destroyed.unwrap();
+            destroyed.unwrap_or_else(|error| panic!("{}: {}", subject.name, told(&error)));
+        }
+        assert_eq!(environment.status(), Status::Destroyed);
+        assert!(engine.destroy(environment.id()).await.unwrap_err().is_not_found());
+        assert_eq!(subject.containers(&prefix).await, [""; 0]);
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+#[test]
+fn what_is_dropped_at_the_end_of_a_runtime_is_removed() {
+    for subject in engines() {
+        let (engine, prefix) = engine(&subject);
+        let ending = runtime();
+        ending.block_on(async { drop(active(&engine, spec()).await) });
+        drop(ending);
+        let left = runtime().block_on(subject.containers(&prefix));
+        assert_eq!(left, [""; 0], "{}", subject.name);
+    }
+}
+
+#[tokio::test]
+async fn a_container_that_was_stopped_is_told_and_can_be_started_again() {
+    for subject in engines() {
+        let (engine, prefix) = engine(&subject);
+        let environment = active(&engine, spec()).await;
+        sh(environment.as_ref(), "echo kept > /file").await;
+        let container = &subject.containers(&prefix).await[0];
+        let began = Instant::now();
+        let containers = subject.docker.containers();
+        containers
+            .stop(container, StopContainer::default())
+            .await
+            .unwrap();
+        assert!(
+            began.elapsed() < Duration::from_secs(2),
+            "{}: it ignores SIGTERM",
+            subject.name
+        );
+        let error = environment.run(Command::new(["true"])).await.unwrap_err();
+        let failure = error.source().and_then(|source| source.downcast_ref::<Failure>());
+        let state = failure.and_then(Failure::state);
+        let state = state.unwrap_or_else(|| panic!("{}: {}", subject.name, told(&error)));
+        assert!(!state.running, "{}", subject.name);
+        assert_eq!(environment.status(), Status::Stopped, "{}", subject.name);
+        environment.activate().await.unwrap();
+        assert_eq!(sh(environment.as_ref(), "cat /file").await, "kept");
+        environment.destroy().await.unwrap();
+    }
+}

@@ -1,0 +1,120 @@
+//! Copies and mounts.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use isolation::{Command, CopyIn, EnvironmentSpec, ErrorKind, Mount, Source};
+
+use super::{active, engine, sh, spec};
+use crate::support::{engines, told};
+
+#[tokio::test]
+async fn mounts_show_the_host_and_only_to_read_if_so_asked() {
+    for subject in engines() {
+        let (engine, _) = engine(&subject);
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "of the host").unwrap();
+        let mount = |target: &str, read_only| Mount {
+            source: folder.path().to_owned(),
+            target: target.to_owned(),
+            read_only,
+        };
+        let mounts = vec![mount("/rw", false), mount("/ro", true)];
+        let environment = active(&engine, EnvironmentSpec { mounts, ..spec() }).await;
+        let seen = sh(environment.as_ref(), "cat /ro/file; echo new > /rw/new").await;
+        assert_eq!(seen, "of the host", "{}", subject.name);
+        assert_eq!(fs::read(folder.path().join("new")).unwrap(), b"new\n");
+        let refused = environment.run(Command::shell("echo x > /ro/x")).await.unwrap();
+        assert!(!refused.exit.success(), "{}", subject.name);
+        environment.destroy().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_copied_in_is_merged_and_links_are_followed_inside() {
+    for subject in engines() {
+        let (engine, _) = engine(&subject);
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("tree/deep")).unwrap();
+        fs::write(at("tree/deep/file"), "1").unwrap();
+        symlink("tree", at("link")).unwrap();
+        let copies = vec![CopyIn {
+            source: at("link"),
+            target: "/new/place".into(),
+        }];
+        let environment = active(&engine, EnvironmentSpec { copies, ..spec() }).await;
+        let run = |script: &'static str| sh(environment.as_ref(), script);
+        assert_eq!(
+            run("cat /new/place/deep/file").await,
+            "1",
+            "what was named is followed"
+        );
+        run("echo kept > /new/place/kept; ln -s /new/place/deep /short").await;
+        environment
+            .copy_in(Source::Path(at("tree")), "/new/place")
+            .await
+            .unwrap();
+        assert_eq!(run("cat /new/place/kept").await, "kept", "{}", subject.name);
+        environment
+            .copy_in(Source::bytes("through"), "/short/file")
+            .await
+            .unwrap();
+        assert_eq!(
+            run("cat /new/place/deep/file").await,
+            "through",
+            "{}",
+            subject.name
+        );
+        for target in ["/new/place", "/"] {
+            let error = environment.copy_in(Source::bytes("x"), target).await.unwrap_err();
+            assert_eq!(
+                error.kind(),
+                ErrorKind::InvalidInput,
+                "{}: {}",
+                subject.name,
+                told(&error)
+            );
+        }
+        environment.destroy().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_copied_out_is_what_was_named() {
+    for subject in engines() {
+        let (engine, _) = engine(&subject);
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let environment = active(&engine, spec()).await;
+        let make = "mkdir -p /a/deep; echo 1 > /a/deep/file; ln -s deep/file /a/link; ln -s /a/deep /short; \
+                    mkfifo /pipe; mkfifo /a/pipe";
+        sh(environment.as_ref(), make).await;
+        for (source, target, file) in [
+            ("/a/link", "from-relative", "from-relative"),
+            ("/short", "from-absolute", "from-absolute/file"),
+            ("/short/file", "through", "through"),
+        ] {
+            let copied = environment.copy_out(source, &at(target)).await;
+            copied.unwrap_or_else(|error| panic!("{}: {source}: {}", subject.name, told(&error)));
+            assert_eq!(fs::read(at(file)).unwrap(), b"1\n", "{}: {source}", subject.name);
+        }
+        for source in ["/pipe", "/a"] {
+            let error = environment.copy_out(source, &at("pipe")).await.unwrap_err();
+            let told = told(&error);
+            assert_eq!(
+                error.kind(),
+                ErrorKind::InvalidInput,
+                "{}: {source}: {told}",
+                subject.name
+            );
+            assert!(!at("pipe").exists(), "{}", subject.name);
+        }
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            3,
+            "something else is left"
+        );
+        environment.destroy().await.unwrap();
+    }
+}

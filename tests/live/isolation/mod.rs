@@ -1,0 +1,71 @@
+//! The docker engine of `isolation`.
+
+mod commands; // what runs in an environment, and how it ends
+mod endings; // what is given up, dropped or destroyed leaves nothing
+mod files; // copies and mounts
+mod making; // what is made, and what is refused
+
+use isolation::engines::docker::DockerEngine;
+use isolation::{Command, Environment, EnvironmentId, EnvironmentSpec, conformance};
+
+use crate::support::{IMAGE, Subject, engines, told};
+
+/// The docker engine on an engine, and the beginning of its containers' names, which no other test has.
+fn engine(subject: &Subject) -> (DockerEngine, String) {
+    let prefix = format!("live_{}_", EnvironmentId::random().short());
+    let engine = DockerEngine::new(subject.docker.clone());
+    (engine.with_prefix(&prefix).unwrap(), prefix)
+}
+
+/// A specification with the image that every engine has.
+fn spec() -> EnvironmentSpec {
+    EnvironmentSpec {
+        image: Some(IMAGE.to_owned()),
+        ..EnvironmentSpec::default()
+    }
+}
+
+async fn active(engine: &DockerEngine, spec: EnvironmentSpec) -> Box<dyn Environment> {
+    use isolation::Engine;
+    let made = engine.create(spec).await;
+    let environment = made.unwrap_or_else(|error| panic!("{}", told(&error)));
+    let active = environment.activate().await;
+    active.unwrap_or_else(|error| panic!("{}", told(&error)));
+    environment
+}
+
+/// Runs a script that must succeed, and gives what it wrote.
+async fn sh(environment: &dyn Environment, script: &str) -> String {
+    let output = environment.run(Command::shell(script)).await;
+    let output = output.unwrap_or_else(|error| panic!("{script}: {}", told(&error)));
+    let err = output.stderr_text();
+    assert!(output.exit.success(), "{script}: {}: {err}", output.exit);
+    output.stdout_text().trim_end().to_owned()
+}
+
+async fn failures(subject: &Subject) -> Vec<String> {
+    let (engine, prefix) = engine(subject);
+    let report = conformance::check(&engine, &spec).await;
+    subject.until_nothing_is_left(&prefix).await;
+    let told = |check: &str, why: &str| format!("{}: {check}: {why}", subject.name);
+    let failed = report.failed.iter();
+    failed.map(|failure| told(failure.check, &failure.why)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behaves_as_every_engine_must() {
+    let mut failed = Vec::new();
+    for subject in engines() {
+        failed.extend(failures(&subject).await);
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[tokio::test]
+async fn behaves_the_same_on_one_thread() {
+    let mut failed = Vec::new();
+    for subject in engines() {
+        failed.extend(failures(&subject).await);
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+}

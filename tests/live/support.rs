@@ -1,0 +1,83 @@
+//! Which engines there are, and what is left on them.
+
+use std::env;
+use std::fmt::Display;
+use std::time::Duration;
+
+use engine_api::Docker;
+use engine_api::connect::Address;
+use engine_api::containers::ListContainers;
+
+/// The image that every engine must have.
+pub(crate) const IMAGE: &str = "busybox:latest";
+
+/// An engine to test with.
+pub(crate) struct Subject {
+    /// What it is called in messages.
+    pub(crate) name: String,
+    /// A client of it.
+    pub(crate) docker: Docker,
+}
+
+impl Subject {
+    /// The names of the containers that begin so.
+    pub(crate) async fn containers(&self, prefix: &str) -> Vec<String> {
+        let all = ListContainers {
+            all: true,
+            ..ListContainers::default()
+        };
+        let listed = self.docker.containers().list(all).await.unwrap();
+        let names = listed.iter().map(|container| container.plain_name().to_owned());
+        names.filter(|name| name.starts_with(prefix)).collect()
+    }
+
+    /// Waits until no container's name begins so: what is dropped is removed in the background.
+    pub(crate) async fn until_nothing_is_left(&self, prefix: &str) {
+        for _ in 0..200 {
+            if self.containers(prefix).await.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{}: left: {:?}", self.name, self.containers(prefix).await);
+    }
+}
+
+/// The engines that the variables name.
+///
+/// # Panics
+///
+/// When they name none: a live test that tests nothing must not pass.
+pub(crate) fn engines() -> Vec<Subject> {
+    let said = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let named = match (said("ENGINES"), said("DOCKER_HOST")) {
+        (Some(list), _) => list,
+        (None, Some(address)) => format!("DOCKER_HOST={address}"),
+        (None, None) => panic!(
+            "live tests need an engine: set ENGINES=name=address,name=address, or DOCKER_HOST; \
+             tests/README.md says how to bring some up"
+        ),
+    };
+    named.split(',').map(subject).collect()
+}
+
+fn subject(entry: &str) -> Subject {
+    let (name, address) = entry
+        .trim()
+        .split_once('=')
+        .unwrap_or_else(|| panic!("{entry:?} in ENGINES is not name=address"));
+    let address: Address = address.parse().unwrap_or_else(|error| broken(name, &error));
+    let docker = Docker::connect(&address).unwrap_or_else(|error| broken(name, &error));
+    let name = name.to_owned();
+    Subject { name, docker }
+}
+
+fn broken(name: &str, error: &dyn Display) -> ! {
+    panic!("{name} in ENGINES: {error}")
+}
+
+/// An error with all its causes, on one line.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,37 @@
+//! What the contenders without types of their own send and decode.
+
+use engine_api::from_json;
+use engine_api::system::Event;
+
+use crate::Result;
+
+pub const CREATE_EXEC: &str = r#"{"AttachStdout":true,"AttachStderr":true,"Cmd":["cat","/data"]}"#;
+pub const START_EXEC: &str = r#"{"Detach":false,"Tty":false}"#;
+
+/// The id in the answer to the creation of an exec.
+pub fn id(bytes: &[u8]) -> Result<String> {
+    let value: serde_json::Value = serde_json::from_slice(bytes)?;
+    Ok(value["Id"].as_str().ok_or("no Id")?.to_owned())
+}
+
+/// Decodes events, one a line.
+#[derive(Default)]
+pub struct Events {
+    rest: Vec<u8>,
+    pub came: u64,
+}
+
+impl Events {
+    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        self.rest.extend(bytes);
+        let Some(last) = self.rest.iter().rposition(|byte| *byte == b'\n') else {
+            return Ok(());
+        };
+        for line in self.rest[..last].split(|byte| *byte == b'\n') {
+            std::hint::black_box(from_json::<Event>(line)?);
+            self.came += 1;
+        }
+        self.rest.drain(..=last);
+        Ok(())
+    }
+}

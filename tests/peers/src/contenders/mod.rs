@@ -1,0 +1,100 @@
+//! The clients under test, each doing the same work in the way its documentation shows.
+
+mod bollard;
+mod by_hand;
+mod engine_api;
+mod frames;
+mod from_slice;
+mod hyper;
+mod raw;
+
+use std::rc::Rc;
+
+use crate::Result;
+use crate::work::{TASKS, Work};
+
+/// A client; each method returns how much came: calls, containers, payload bytes, events.
+trait Client: Sized + 'static {
+    async fn open(socket: &str) -> Result<Self>;
+    async fn ping(&self) -> Result<u64>;
+    async fn version(&self) -> Result<u64>;
+    async fn list(&self) -> Result<u64>;
+    async fn logs(&self, megabytes: u64) -> Result<u64>;
+    async fn exec(&self, megabytes: u64) -> Result<u64>;
+    async fn events(&self) -> Result<u64>;
+}
+
+/// The names of the contenders, in the order of the table's rows.
+pub const NAMES: [&str; 5] = ["bollard", "hyper pooled", "engine-api", "raw", FROM_SLICE];
+
+/// Not a client: decodes the list's bytes, held in memory, into engine-api's type.
+pub const FROM_SLICE: &str = "from_slice";
+
+/// Opens the contender's client, warms it up, and does the work between two calls of `mark`.
+pub async fn run(name: &str, socket: &str, work: Work, count: u64, mut mark: impl FnMut()) -> Result<()> {
+    match name {
+        "bollard" => measured::<bollard::Bollard>(socket, work, count, &mut mark).await,
+        "hyper pooled" => measured::<hyper::Pooled>(socket, work, count, &mut mark).await,
+        "engine-api" => measured::<engine_api::EngineApi>(socket, work, count, &mut mark).await,
+        "raw" => measured::<raw::Raw>(socket, work, count, &mut mark).await,
+        FROM_SLICE => measured::<from_slice::FromSlice>(socket, work, count, &mut mark).await,
+        _ => Err(format!("no such contender: {name}").into()),
+    }
+}
+
+async fn measured<C: Client>(socket: &str, work: Work, count: u64, mark: &mut impl FnMut()) -> Result<()> {
+    let client = Rc::new(C::open(socket).await?);
+    if work.warm_up() > 0 {
+        perform(&client, work, work.warm_up()).await?;
+    }
+    mark();
+    let came = perform(&client, work, count).await?;
+    mark();
+    match work.expected(count) {
+        expected if expected == came => Ok(()),
+        expected => Err(format!("{} brought {came}, not {expected}", work.name()).into()),
+    }
+}
+
+async fn perform<C: Client>(client: &Rc<C>, work: Work, count: u64) -> Result<u64> {
+    let mut came = 0;
+    match work {
+        Work::Ping => {
+            for _ in 0..count {
+                came += client.ping().await?;
+            }
+        }
+        Work::Ping16 => {
+            let tasks = tokio::task::LocalSet::new();
+            let pings = (0..TASKS).map(|_| {
+                let client = Rc::clone(client);
+                tasks.spawn_local(async move {
+                    let mut came = 0;
+                    for _ in 0..count / TASKS {
+                        came += client.ping().await?;
+                    }
+                    Ok::<_, crate::Error>(came)
+                })
+            });
+            let pings: Vec<_> = pings.collect();
+            tasks.await;
+            for ping in pings {
+                came += ping.await??;
+            }
+        }
+        Work::Version => {
+            for _ in 0..count {
+                came += client.version().await?;
+            }
+        }
+        Work::List => {
+            for _ in 0..count {
+                came += client.list().await?;
+            }
+        }
+        Work::Logs => came = client.logs(count).await?,
+        Work::Exec => came = client.exec(count).await?,
+        Work::Events => came = client.events().await?,
+    }
+    Ok(came)
+}

@@ -1,0 +1,97 @@
+//! What the contenders do, how often, and how it is told whether they did it.
+
+use crate::replies;
+
+/// A kind of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Pings, one after the other.
+    Ping,
+    /// Pings, in 16 tasks at once.
+    Ping16,
+    /// `GET /version`, decoded.
+    Version,
+    /// `GET /containers/json`: 10 MB, decoded.
+    List,
+    /// Logs: chunks of one 100-byte line each.
+    Logs,
+    /// Output of an exec on a connection taken over.
+    Exec,
+    /// Events, decoded.
+    Events,
+}
+
+use Work::{Events, Exec, List, Logs, Ping, Ping16, Version};
+
+/// The tasks of [`Work::Ping16`].
+pub const TASKS: u64 = 16;
+
+impl Work {
+    pub const ALL: [Self; 7] = [Ping, Ping16, Version, List, Logs, Exec, Events];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Ping => "ping",
+            Ping16 => "ping16",
+            Version => "version",
+            List => "list",
+            Logs => "logs",
+            Exec => "exec",
+            Events => "events",
+        }
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Ping => "`GET /_ping`, one after the other",
+            Ping16 => "`GET /_ping`, 16 tasks at once",
+            Version => "`GET /version`",
+            List => "`GET /containers/json`, 10 MB",
+            Logs => "200 MB of logs, one chunk per 100-byte line",
+            Exec => "500 MB of exec output, connection taken over",
+            Events => "200,000 events",
+        }
+    }
+
+    pub fn parse(name: &str) -> crate::Result<Self> {
+        let found = Self::ALL.into_iter().find(|work| work.name() == name);
+        Ok(found.ok_or_else(|| format!("no such work: {name}"))?)
+    }
+
+    /// How often it is done in one run; for streams, their length: megabytes, or all events.
+    pub fn count(self) -> u64 {
+        match self {
+            Ping => 20_000,
+            Ping16 => 32_000,
+            Version => 10_000,
+            List => 12,
+            Logs => 200,
+            Exec => 500,
+            Events => replies::EVENTS as u64,
+        }
+    }
+
+    /// How much is done before the measurement begins.
+    pub fn warm_up(self) -> u64 {
+        match self {
+            Ping | Ping16 | Version => 320,
+            List | Logs | Exec => 1,
+            Events => 0,
+        }
+    }
+
+    /// Whether client and engine share a CPU: for calls that wait for each other anyway.
+    pub fn one_cpu(self) -> bool {
+        matches!(self, Ping | Ping16 | Version)
+    }
+
+    /// What the contender must have counted: calls, containers, payload bytes, or events.
+    pub fn expected(self, count: u64) -> u64 {
+        match self {
+            Ping | Ping16 | Version | Events => count,
+            List => count * replies::CONTAINERS as u64,
+            Logs => count * 1_000_000,
+            Exec => count * 1_000_000 / replies::FRAME as u64 * replies::FRAME as u64,
+        }
+    }
+}
