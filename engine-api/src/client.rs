@@ -166,9 +166,10 @@ impl Docker {
         self.shared.engine.get_or_try_init(|| Box::pin(self.ask())).await
     }
 
-    /// Whether the engine is Podman, whose streams announce their framing as engines before 1.42 do.
-    pub(crate) async fn is_podman(&self) -> Result<bool> {
-        self.engine().await.map(|engine| engine.podman)
+    /// Whether the engine is Podman, whose streams announce their framing as engines before 1.42 do;
+    /// `None` when it was never asked, its version being set by hand.
+    pub(crate) fn is_podman(&self) -> Option<bool> {
+        self.shared.engine.get().map(|engine| engine.podman)
     }
 
     async fn ask(&self) -> Result<Engine> {

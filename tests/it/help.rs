@@ -3,6 +3,8 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use engine_api::{Docker, Error, ErrorKind};
@@ -86,4 +88,25 @@ pub(crate) fn in_own_process(test: &str, variables: &[(&str, &str)]) {
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().build().unwrap().block_on(future)
+}
+
+/// An engine that answers with `start` and then as much of the letter x as it can write, up to 100 MB,
+/// and how much that was.
+pub(crate) fn endless(start: impl AsRef<[u8]>) -> (Fake, Arc<AtomicUsize>) {
+    let start: Arc<[u8]> = start.as_ref().into();
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&written);
+    let fake = Fake::new(move |mut peer| {
+        let (start, count) = (Arc::clone(&start), Arc::clone(&count));
+        async move {
+            peer.request().await?;
+            peer.write(start).await?;
+            while count.load(Ordering::Relaxed) < 100_000_000 {
+                peer.write(&[b'x'; 10_000]).await?;
+                count.fetch_add(10_000, Ordering::Relaxed);
+            }
+            Ok(())
+        }
+    });
+    (fake, written)
 }

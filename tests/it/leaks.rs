@@ -1,9 +1,12 @@
 //! What is dropped halfway leaves nothing behind (A20).
 
+use std::time::Duration;
+
 use engine_api::Docker;
 use tests::fake::{Fake, MULTIPLEXED, chunk, frame, open, upgraded};
 
 use crate::help::{abandon_after, block_on, healthy, in_own_process, is_own_process};
+use crate::keep_alive::{gated, idle_connections};
 
 /// What of this process is counted: open files and threads.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +23,17 @@ fn held() -> Held {
     }
 }
 
+/// Waits until as much is held.
+async fn is_held(expected: &Held) {
+    for _ in 0..100 {
+        if held() == *expected {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(held(), *expected);
+}
+
 /// Runs `work` between two counts, in a process of its own; all it held must be free again.
 fn leaves_nothing<F: Future<Output = ()>>(test: &str, fake: &Fake, work: impl FnOnce(Docker) -> F) {
     if !is_own_process() {
@@ -29,16 +43,10 @@ fn leaves_nothing<F: Future<Output = ()>>(test: &str, fake: &Fake, work: impl Fn
     block_on(async {
         let before = held();
         work(socket.client()).await;
-        fake.until(|counts| counts.live == 0).await;
-        for _ in 0..100 {
-            if held() == before {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        assert_eq!(held(), before);
         let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
         assert_eq!(tasks, 0, "tasks run on");
+        fake.until(|counts| counts.live == 0).await;
+        is_held(&before).await;
     });
 }
 
@@ -142,5 +150,25 @@ fn a_thousand_aborted_tasks() {
             task.abort();
             assert!(task.await.unwrap_err().is_cancelled());
         }
+    });
+}
+
+#[test]
+fn of_the_idle_connections_to_an_engine_that_restarted_none_stays_open() {
+    if !is_own_process() {
+        let test = "leaks::of_the_idle_connections_to_an_engine_that_restarted_none_stays_open";
+        return in_own_process(test, &[]);
+    }
+    let (fake, gate) = gated();
+    let socket = fake.on_unix().unwrap();
+    let docker = socket.client();
+    block_on(async {
+        let before = held();
+        idle_connections(&fake, &gate, &docker, 16).await;
+        let _socket = socket.restart(&healthy()).unwrap();
+        docker.system().ping().await.unwrap();
+        // One connection, and both its ends are in this process.
+        let files = before.files + 2;
+        is_held(&Held { files, ..before }).await;
     });
 }

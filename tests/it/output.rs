@@ -108,6 +108,20 @@ async fn podman_announces_frames_as_a_terminal_and_is_not_believed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn with_a_version_set_by_hand_the_container_decides_and_nobody_pings() {
+    for tty in [true, false] {
+        let fake = engine(chunked(&[RAW], [frame(1, "a")]), tty, DOCKER);
+        let expected = if tty {
+            Chunk::Console(frame(1, "a").into())
+        } else {
+            out("a")
+        };
+        assert_eq!(clean(logs(&fake.client()).await).await, [expected]);
+        assert!(!fake.requests().iter().any(|line| line.contains("_ping")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_command_started_with_a_terminal_decides_where_the_engine_does_not() {
     for tty in [true, false] {
         let fake = Fake::cut([upgraded(&[]), frame(1, "a")].concat());

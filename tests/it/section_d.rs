@@ -82,9 +82,14 @@ async fn p03_a_terminals_output_may_begin_with_a_one() {
         "/_ping" => reply(200, &["Api-Version: 1.51"], ""),
         _ => reply(200, &[RAW], b"\x01\0\0\0\0\0\0\x05hello"),
     });
-    let items = read_logs(&fake).await;
+    let docker = fake.docker();
+    let output = docker
+        .containers()
+        .logs("web", ReadLogs::default())
+        .await
+        .unwrap();
     assert_eq!(
-        items[0].as_ref().unwrap().bytes(),
+        output.collect().await.unwrap().0,
         &b"\x01\0\0\0\0\0\0\x05hello"[..]
     );
 }

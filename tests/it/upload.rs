@@ -206,3 +206,13 @@ async fn an_upload_that_loses_its_engine_is_an_error() {
     );
     assert_eq!(fake.counts().requests, 1);
 }
+
+#[tokio::test]
+async fn an_upload_that_cannot_be_repeated_gets_a_connection_of_its_own() {
+    let fake = healthy();
+    let socket = fake.on_unix().unwrap();
+    let docker = socket.client();
+    docker.system().ping().await.unwrap();
+    upload(&docker, 3, None).await.unwrap();
+    assert_eq!(fake.counts().opened, 2);
+}

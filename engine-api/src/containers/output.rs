@@ -58,7 +58,7 @@ impl Containers<'_> {
 }
 
 /// Whether output comes without frames. `ask` is awaited only where the content type does not say:
-/// before API 1.42, and on Podman, which sends one type for both (wire fact 63).
+/// before API 1.42, and on what is or may be Podman, which sends one type for both (wire fact 63).
 pub(crate) async fn is_terminal(
     docker: &Docker,
     announced: Announced,
@@ -66,7 +66,9 @@ pub(crate) async fn is_terminal(
 ) -> Result<bool> {
     match announced {
         Announced::Frames => Ok(false),
-        Announced::Raw if docker.version().await? >= FRAMING_SAID && !docker.is_podman().await? => Ok(true),
+        Announced::Raw if docker.version().await? >= FRAMING_SAID && docker.is_podman() == Some(false) => {
+            Ok(true)
+        }
         _ => ask.await,
     }
 }

@@ -56,7 +56,9 @@ impl Wire {
             .map_err(|error| Cause::InvalidInput(format!("the request's path is no path: {error}")))?;
         // Whether it does no harm to send it twice. PUT and DELETE change what the second one answers.
         let harmless = matches!(draft.method, Method::GET | Method::HEAD);
-        let pooled = if harmless || self.connector.reset_means_unread() {
+        // What can be sent only once goes where no retry will be needed.
+        let repeatable = !matches!(draft.body, Body::Upload(_));
+        let pooled = if repeatable && (harmless || self.connector.reset_means_unread()) {
             self.pool.take()
         } else {
             None

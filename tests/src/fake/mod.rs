@@ -31,6 +31,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine_api::connect::{BoxStream, Connecting, Connector};
 use engine_api::{Docker, Limits, Version};
@@ -172,8 +173,13 @@ impl Fake {
     }
 
     /// Waits until the counts satisfy `wanted`.
+    ///
+    /// # Panics
+    ///
+    /// When they do not for a minute, which the paused clock lets pass at once.
     pub async fn until(&self, wanted: impl FnMut(&Counts) -> bool) {
-        self.seen.until(wanted).await;
+        let waiting = tokio::time::timeout(Duration::from_secs(60), self.seen.until(wanted));
+        assert!(waiting.await.is_ok(), "waited in vain: {:?}", self.counts());
     }
 
     /// Starts the script on a new connection.
@@ -183,12 +189,11 @@ impl Fake {
     }
 }
 
-/// Sets the version and limits that keep a failing test from waiting for ever: with the paused clock
-/// they run out at once when nothing else can happen.
+/// Sets the version, and limits that end a failing test: with the paused clock they run out at once when
+/// nothing else can happen, and otherwise soon enough.
 pub(crate) fn ready(docker: Docker) -> Docker {
-    let patience = Some(std::time::Duration::from_secs(600));
     let limits = Limits {
-        idle: patience,
+        total: Some(Duration::from_secs(45)),
         ..Limits::default()
     };
     docker.with_version(Version::new(1, 51)).with_limits(limits)
