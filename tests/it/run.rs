@@ -219,7 +219,10 @@ async fn a_container_is_removed_wherever_its_run_is_dropped() {
         abandon_after(Box::pin(contain(&fake)), waits).await;
         // Passes at once when all is done that will be.
         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
-        let begun = fake.requests().iter().any(|line| line.contains("/attach"));
+        let begun = fake
+            .requests()
+            .iter()
+            .any(|line| line.contains("/containers/create"));
         assert!(
             !begun || fake.count("DELETE") > 0,
             "{waits} waits: {:?}",

@@ -47,6 +47,7 @@ mod start;
 mod state;
 mod stats;
 mod stop;
+mod temporary;
 mod terminal;
 mod top;
 mod update;

@@ -4,8 +4,8 @@ use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{AttachContainer, Containers, CreateContainer, RemoveContainer, StartContainer, WaitCondition};
-use crate::client::Docker;
+use super::temporary::Temporary;
+use super::{AttachContainer, Containers, CreateContainer, StartContainer, WaitCondition};
 use crate::error::Result;
 use crate::wire::stream::{Chunk, Hijacked, Input, Output};
 
@@ -28,7 +28,7 @@ impl Containers<'_> {
     /// Runs a container to its end: create, attach, start, write `input`, collect, wait, remove.
     ///
     /// The container is removed with its anonymous volumes on success and on failure; when the future
-    /// is dropped, a task of the current runtime removes it. `open_stdin`, `stdin_once` and the
+    /// is dropped, be it while the container is being created, a task of the current runtime removes it. `open_stdin`, `stdin_once` and the
     /// `attach_*` flags are set as needed; `auto_remove` must not be, since the exit code is read after
     /// the end.
     ///
@@ -61,13 +61,10 @@ impl Containers<'_> {
             container.attach_stderr,
         ) = (container.open_stdin, true, true);
         let stdin = container.open_stdin;
-        let created = self.create(container).await?;
-        let guard = RemoveOnDrop {
-            docker: Some(self.docker.clone()),
-            id: created.id,
-        };
-        let outcome = self.run_created(&guard.id, input, stdin).await;
-        let removed = guard.remove().await;
+        let container = Temporary::create(self.docker, container).await?;
+        // Boxed: a caller's future need not be as large as all that may happen here.
+        let outcome = Box::pin(self.run_created(container.id(), input, stdin)).await;
+        let removed = container.remove().await;
         let finished = outcome?;
         removed.map(|()| finished)
     }
@@ -161,43 +158,5 @@ impl<'a> Writing<'a> {
             output.poll_chunk(cx)
         })
         .await
-    }
-}
-
-/// Removes a container, whatever happens to the future that holds this.
-struct RemoveOnDrop {
-    docker: Option<Docker>,
-    id: String,
-}
-
-const THOROUGH: RemoveContainer = RemoveContainer {
-    volumes: true,
-    force: true,
-    link: false,
-};
-
-impl RemoveOnDrop {
-    async fn remove(mut self) -> Result<()> {
-        let Some(docker) = &self.docker else { return Ok(()) };
-        let outcome = docker.containers().remove(&self.id, THOROUGH).await;
-        // Only now: a drop while the removal is awaited must still remove.
-        self.docker = None;
-        match outcome {
-            Err(error) if error.is_not_found() => Ok(()),
-            other => other,
-        }
-    }
-}
-
-impl Drop for RemoveOnDrop {
-    fn drop(&mut self) {
-        let (Some(docker), Ok(runtime)) = (self.docker.take(), tokio::runtime::Handle::try_current()) else {
-            return;
-        };
-        let id = std::mem::take(&mut self.id);
-        runtime.spawn(async move {
-            // Nobody is left to hear of a failure.
-            drop(docker.containers().remove(&id, THOROUGH).await);
-        });
     }
 }
