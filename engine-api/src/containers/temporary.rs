@@ -43,6 +43,7 @@ impl Temporary {
         };
         if let State::Creating(creating) = &mut this.state {
             let created = creating.await;
+            // Settled before anything can fail: a task that has ended must not be awaited again.
             this.state = State::Removed;
             this.state = State::Created(created.map_err(|_ended| lost("the runtime ended"))??.id);
         }

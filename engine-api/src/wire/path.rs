@@ -66,7 +66,7 @@ pub(crate) fn render(
 
 /// Refuses what would reach another route, or none (wire facts 14 and 15).
 fn check(what: &str, name: &str, slashes: bool) -> Result<()> {
-    let wrong = |why: &str| Err(Error::invalid(format!("{name:?} cannot be a {what}: {why}")));
+    let wrong = |why: &str| Err(Error::invalid(format!("{name:?} cannot be the {what}: {why}")));
     if name.trim().is_empty() {
         return Err(Error::invalid(format!(
             "the {what} is empty; pass a name or an id"
@@ -130,7 +130,7 @@ mod tests {
         }
         assert_eq!(
             path(&START, "..").unwrap_err().to_string(),
-            "\"..\" cannot be a id: it would lead to another route"
+            "\"..\" cannot be the id: it would lead to another route"
         );
     }
 }

@@ -109,8 +109,7 @@ impl ReplyBody {
         let Some(second) = self.next().await.transpose()? else {
             return Ok(first);
         };
-        // A length that was announced is trusted only so far.
-        let room = announced.clamp(first.len() + second.len(), 1 << 20);
+        let room = room_for(announced, first.len() + second.len());
         let mut all = BytesMut::with_capacity(room);
         all.extend_from_slice(&first);
         all.extend_from_slice(&second);
@@ -134,5 +133,23 @@ impl ReplyBody {
         // Unless it was read to its end, the connection is of no more use.
         self.source = None;
         start.freeze()
+    }
+}
+
+/// Bytes to set aside for a body: a length that was announced counts up to 1 MiB, what has come always.
+fn room_for(announced: usize, come: usize) -> usize {
+    announced.min(1 << 20).max(come)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_announced_length_is_trusted_only_so_far_and_never_a_panic() {
+        assert_eq!(room_for(0, 10), 10);
+        assert_eq!(room_for(5000, 10), 5000);
+        assert_eq!(room_for(usize::MAX, 10), 1 << 20);
+        assert_eq!(room_for(0, 3 << 20), 3 << 20);
     }
 }
