@@ -1,5 +1,7 @@
 //! One call, from its operation to its value: the only code that knows HTTP's rules.
 
+use std::marker::PhantomData;
+use std::pin::Pin;
 use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, UPGRADE};
@@ -21,8 +23,15 @@ use crate::limits::Limits;
 
 /// An operation being called; the resources' methods fill it in, and [`Call::send`] does the rest.
 pub(crate) struct Call<'a, R: 'static> {
+    prepared: Prepared<'a>,
+    reply: PhantomData<fn() -> R>,
+}
+
+/// A call but for what its reply becomes: what would be compiled once for each type of reply is here,
+/// and compiled once.
+struct Prepared<'a> {
     docker: &'a Docker,
-    operation: &'static Operation<R>,
+    facts: &'static OperationFacts,
     names: Vec<&'a str>,
     query: Query,
     headers: HeaderMap,
@@ -45,13 +54,99 @@ const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 
 impl<'a, R: Shape> Call<'a, R> {
     pub(crate) fn new(docker: &'a Docker, operation: &'static Operation<R>) -> Self {
+        Self {
+            prepared: Prepared::new(docker, &operation.facts),
+            reply: PhantomData,
+        }
+    }
+
+    /// Fills the path's next placeholder.
+    pub(crate) fn at(mut self, name: &'a str) -> Self {
+        self.prepared.names.push(name);
+        self
+    }
+
+    /// Says what the call is on, where no placeholder does.
+    pub(crate) fn about(mut self, what: &'a str) -> Self {
+        self.prepared.about = Some(what);
+        self
+    }
+
+    pub(crate) fn query(mut self, query: Query) -> Self {
+        self.prepared.query = query;
+        self
+    }
+
+    /// Sends `value` as JSON.
+    pub(crate) fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        self.prepared.json(json::encode(value));
+        self
+    }
+
+    /// Sends a tar archive.
+    pub(crate) fn tar(mut self, body: Body) -> Self {
+        self.prepared.body = body;
+        let tar = HeaderValue::from_static("application/x-tar");
+        self.prepared.headers.insert(CONTENT_TYPE, tar);
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
+        let name = HeaderName::from_static(name);
+        self.prepared.headers.insert(name, value);
+        self
+    }
+
+    /// Refuses the call before anything is sent.
+    pub(crate) fn refuse(mut self, wrong: Option<String>) -> Self {
+        self.prepared.wrong = self.prepared.wrong.or(wrong.map(Error::invalid));
+        self
+    }
+
+    /// Says that `what`, if it is asked for, exists only since a version: below, engines ignore it
+    /// without a word (wire fact 35).
+    pub(crate) fn needs(mut self, asked: bool, what: &'static str, since: Version) -> Self {
+        self.prepared.needs(asked, what, since);
+        self
+    }
+
+    /// As [`Call::needs`], for several.
+    pub(crate) fn needs_all(self, all: impl IntoIterator<Item = (bool, &'static str, Version)>) -> Self {
+        all.into_iter()
+            .fold(self, |call, (asked, what, since)| call.needs(asked, what, since))
+    }
+
+    /// Gives the engine this much longer to answer.
+    pub(crate) fn patience(mut self, extra: Option<Duration>) -> Self {
+        let limits = &mut self.prepared.limits;
+        limits.head = limits
+            .head
+            .zip(extra)
+            .map(|(head, extra)| head.saturating_add(extra));
+        self
+    }
+
+    /// Sends to the path without a version, which is how a version is asked for.
+    pub(crate) fn unversioned(mut self) -> Self {
+        self.prepared.versioned = false;
+        self
+    }
+
+    /// Sends the request and reads the reply as the operation's shape.
+    pub(crate) async fn send(self) -> Result<R::Value> {
+        R::decode(self.prepared.send().await?).await
+    }
+}
+
+impl<'a> Prepared<'a> {
+    fn new(docker: &'a Docker, facts: &'static OperationFacts) -> Self {
         let mut limits = *docker.limits();
-        if operation.facts.slow {
+        if facts.slow {
             limits.head = None;
         }
         Self {
             docker,
-            operation,
+            facts,
             names: Vec::new(),
             query: Query::new(),
             headers: HeaderMap::new(),
@@ -64,99 +159,36 @@ impl<'a, R: Shape> Call<'a, R> {
         }
     }
 
-    /// Fills the path's next placeholder.
-    pub(crate) fn at(mut self, name: &'a str) -> Self {
-        self.names.push(name);
-        self
-    }
-
-    /// Says what the call is on, where no placeholder does.
-    pub(crate) fn about(mut self, what: &'a str) -> Self {
-        self.about = Some(what);
-        self
-    }
-
-    pub(crate) fn query(mut self, query: Query) -> Self {
-        self.query = query;
-        self
-    }
-
-    /// Sends `value` as JSON.
-    pub(crate) fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
-        match json::encode(value) {
+    fn json(&mut self, encoded: serde_json::Result<Vec<u8>>) {
+        match encoded {
             Ok(bytes) => self.body = Body::Full(bytes.into()),
             Err(error) => self.wrong = Some(Error::invalid(format!("the value to send is no JSON: {error}"))),
         }
-        self.headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self
+        let json = HeaderValue::from_static("application/json");
+        self.headers.insert(CONTENT_TYPE, json);
     }
 
-    /// Sends a tar archive.
-    pub(crate) fn tar(mut self, body: Body) -> Self {
-        self.body = body;
-        self.headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
-        self
-    }
-
-    pub(crate) fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
-        self.headers.insert(HeaderName::from_static(name), value);
-        self
-    }
-
-    /// Refuses the call before anything is sent.
-    pub(crate) fn refuse(mut self, wrong: Option<String>) -> Self {
-        self.wrong = self.wrong.or(wrong.map(Error::invalid));
-        self
-    }
-
-    /// Says that `what`, if it is asked for, exists only since a version: below, engines ignore it
-    /// without a word (wire fact 35).
-    pub(crate) fn needs(mut self, asked: bool, what: &'static str, since: Version) -> Self {
+    fn needs(&mut self, asked: bool, what: &'static str, since: Version) {
         if asked && self.newest.is_none_or(|(_, newest)| newest < since) {
             self.newest = Some((what, since));
         }
-        self
     }
 
-    /// As [`Call::needs`], for several.
-    pub(crate) fn needs_all(self, all: impl IntoIterator<Item = (bool, &'static str, Version)>) -> Self {
-        all.into_iter()
-            .fold(self, |call, (asked, what, since)| call.needs(asked, what, since))
-    }
-
-    /// Gives the engine this much longer to answer.
-    pub(crate) fn patience(mut self, extra: Option<Duration>) -> Self {
-        self.limits.head = self
-            .limits
-            .head
-            .zip(extra)
-            .map(|(head, extra)| head.saturating_add(extra));
-        self
-    }
-
-    /// Sends to the path without a version, which is how a version is asked for.
-    pub(crate) fn unversioned(mut self) -> Self {
-        self.versioned = false;
-        self
-    }
-
-    /// Sends the request and reads the reply as the operation's shape.
-    pub(crate) async fn send(self) -> Result<R::Value> {
-        let context = self.context();
-        let total = Timer::start(Phase::Total, self.limits.total);
-        match Box::pin(self.reply(total)).await {
-            Ok(reply) => R::decode(reply).await,
-            Err(error) => Err(context.add(error)),
-        }
+    /// Sends the request; the reply is one of success. Boxed, for it is large and its callers' futures
+    /// are moved.
+    fn send(self) -> Pin<Box<dyn Future<Output = Result<Reply>> + Send + 'a>> {
+        Box::pin(async move {
+            let context = self.context();
+            let total = Timer::start(Phase::Total, self.limits.total);
+            self.reply(total).await.map_err(|error| context.add(error))
+        })
     }
 
     fn context(&self) -> CallContext {
         let name = self.names.first().copied().or(self.about);
         let on = name.filter(|name| !name.trim().is_empty()).map(Into::into);
         CallContext {
-            operation: self.operation.facts.id,
+            operation: self.facts.id,
             on,
         }
     }
@@ -165,7 +197,7 @@ impl<'a, R: Shape> Call<'a, R> {
         if let Some(wrong) = self.wrong.take() {
             return Err(wrong);
         }
-        let facts = &self.operation.facts;
+        let facts = self.facts;
         let version = match self.docker.known_version() {
             _ if !self.versioned => None,
             None => {
@@ -185,26 +217,25 @@ impl<'a, R: Shape> Call<'a, R> {
             target.push('?');
             target.push_str(self.query.as_str());
         }
-        if R::HIJACKS {
+        if facts.hijacks {
             self.headers
                 .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
             self.headers.insert(UPGRADE, HeaderValue::from_static("tcp"));
         }
         let context = self.context();
-        let method = method(facts);
         let draft = Draft {
-            method,
+            method: method(facts),
             target,
             headers: self.headers,
             body: self.body,
         };
         let sent = self.docker.wire().round_trip(draft, &self.limits, total).await;
         let (head, body) = sent.map_err(Error::local)?;
-        judge::<R>(Reply { head, body, context }).await
+        judge(facts, Reply { head, body, context }).await
     }
 
     fn check(&self, used: Version) -> Result<()> {
-        let facts = &self.operation.facts;
+        let facts = self.facts;
         let (what, since) = match self.newest {
             Some(newest) => newest,
             None => (facts.id, facts.since),
@@ -232,14 +263,14 @@ fn method(facts: &OperationFacts) -> Method {
     }
 }
 
-/// Whether the status is a success for this shape; any other becomes an error with the engine's words.
-async fn judge<R: Shape>(mut reply: Reply) -> Result<Reply> {
+/// Whether the status is a success for this operation; any other becomes an error with the engine's words.
+async fn judge(facts: &OperationFacts, mut reply: Reply) -> Result<Reply> {
     let status = reply.head.status;
     let success = match status {
-        StatusCode::SWITCHING_PROTOCOLS => R::HIJACKS,
-        StatusCode::NOT_MODIFIED => R::MAY_BE_UNCHANGED,
+        StatusCode::SWITCHING_PROTOCOLS => facts.hijacks,
+        StatusCode::NOT_MODIFIED => facts.may_be_unchanged,
         // 200 where the description says 204, and the other way round, are both seen (wire fact 49).
-        other => other.is_success() && !R::HIJACKS,
+        other => other.is_success() && !facts.hijacks,
     };
     if success {
         return Ok(reply);

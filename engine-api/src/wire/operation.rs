@@ -26,6 +26,10 @@ pub struct OperationFacts {
     pub success: &'static [u16],
     /// What comes back: `json`, `empty`, `changed`, `json stream`, `output`, `bytes`, `duplex`, `headers`.
     pub reply: &'static str,
+    /// Whether the reply is awaited as `101`, the connection then being the caller's.
+    pub(crate) hijacks: bool,
+    /// Whether 304 is a success ("it was so already").
+    pub(crate) may_be_unchanged: bool,
     /// Whether the engine may think for long before it answers, so that no limit covers the head.
     pub(crate) slow: bool,
     /// Whether a name in the path keeps its slashes, as names of images do.
@@ -61,6 +65,8 @@ impl<R: super::decode::Shape> Operation<R> {
             since: Version::OLDEST,
             success: &[200],
             reply: R::NAME,
+            hijacks: R::HIJACKS,
+            may_be_unchanged: R::MAY_BE_UNCHANGED,
             slow: false,
             slashes: false,
         };
