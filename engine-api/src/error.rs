@@ -160,7 +160,7 @@ fn tried(candidates: &[Candidate]) -> String {
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
-        Some((plain, _)) => plain.to_lowercase(),
+        Some((plain, _)) => plain.to_ascii_lowercase(),
         None => text,
     }
 }
