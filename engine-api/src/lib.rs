@@ -24,19 +24,27 @@
 //!
 //! Calls need a Tokio runtime with I/O and time enabled.
 
+#![cfg_attr(not(feature = "full"), allow(dead_code))] // the machinery serves all resources
+
+#[cfg(feature = "containers")]
 pub mod archive;
 pub mod auth;
 mod client;
 pub mod common;
 pub mod connect;
+#[cfg(feature = "containers")]
 pub mod containers;
 pub mod error;
+#[cfg(feature = "containers")]
 pub mod exec;
+#[cfg(feature = "full")]
 pub mod images;
 mod limits;
+#[cfg(feature = "full")]
 pub mod swarm;
 pub mod system;
 mod version;
+#[cfg(feature = "full")]
 pub mod volumes;
 mod wire;
 
@@ -53,8 +61,10 @@ pub use wire::stream::{Chunk, Hijacked, Input, Item, JsonLines, Output, RawBytes
 
 /// Every operation that this crate declares, in the order of the resources.
 pub fn operations() -> impl Iterator<Item = &'static OperationFacts> {
-    containers::operations()
-        .chain(exec::OPERATIONS)
-        .chain(images::operations())
-        .chain(system::OPERATIONS)
+    let operations = system::operations();
+    #[cfg(feature = "containers")]
+    let operations = operations.chain(containers::operations()).chain(exec::OPERATIONS);
+    #[cfg(feature = "full")]
+    let operations = operations.chain(images::operations());
+    operations
 }

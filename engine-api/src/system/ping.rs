@@ -2,7 +2,7 @@
 
 use http::header::{HeaderMap, HeaderName};
 
-use super::LocalNodeState;
+use crate::wire::json::open_enum;
 
 /// The answer to a ping. Every field may be empty: old engines and other programs say less.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +32,31 @@ pub struct SwarmStatus {
     /// Whether it is a manager that can change the swarm.
     pub control_available: bool,
 }
+
+/// Whether an engine is in a swarm. Definition `LocalNodeState`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LocalNodeState {
+    /// It is in none.
+    Inactive,
+    /// It is joining one.
+    Pending,
+    /// It is in one.
+    Active,
+    /// It is in one and cannot reach it.
+    Error,
+    /// It is a manager that waits for the key to its data.
+    Locked,
+    /// A word this crate does not know; empty for none.
+    Other(String),
+}
+
+open_enum!(LocalNodeState {
+    Inactive = "inactive",
+    Pending = "pending",
+    Active = "active",
+    Error = "error",
+    Locked = "locked",
+});
 
 impl Ping {
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::swarm::ClusterInfo;
-use crate::wire::json::open_enum;
+use crate::system::LocalNodeState;
 
 /// An engine's part in a swarm. Definition `SwarmInfo`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -44,28 +44,3 @@ pub struct PeerNode {
     /// Its address and port.
     pub addr: String,
 }
-
-/// Whether an engine is in a swarm. Definition `LocalNodeState`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum LocalNodeState {
-    /// It is in none.
-    Inactive,
-    /// It is joining one.
-    Pending,
-    /// It is in one.
-    Active,
-    /// It is in one and cannot reach it.
-    Error,
-    /// It is a manager that waits for the key to its data.
-    Locked,
-    /// A word this crate does not know; empty for none.
-    Other(String),
-}
-
-open_enum!(LocalNodeState {
-    Inactive = "inactive",
-    Pending = "pending",
-    Active = "active",
-    Error = "error",
-    Locked = "locked",
-});

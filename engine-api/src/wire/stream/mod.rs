@@ -10,6 +10,7 @@ mod source;
 pub use framing::Chunk;
 pub use hijacked::{Hijacked, Input};
 pub use json_lines::{Item, JsonLines};
+#[cfg(feature = "containers")]
 pub(crate) use output::Announced;
 pub use output::Output;
 pub use raw::RawBytes;
