@@ -33,6 +33,21 @@ impl Timestamp {
             nanos: nanos % NANOS_PER_SECOND,
         }
     }
+
+    /// From nanoseconds since 1970, as events tell their time.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        let per_second = NANOS_PER_SECOND as i64;
+        Self {
+            seconds: nanos.div_euclid(per_second),
+            nanos: nanos.rem_euclid(per_second) as u32,
+        }
+    }
+
+    /// Nanoseconds since 1970; the nearest that there is for a time centuries away.
+    pub const fn as_nanos(self) -> i64 {
+        let seconds = self.seconds.saturating_mul(NANOS_PER_SECOND as i64);
+        seconds.saturating_add(self.nanos as i64)
+    }
 }
 
 impl From<SystemTime> for Timestamp {
@@ -196,6 +211,14 @@ mod tests {
         assert_eq!(text(UNIX_EPOCH - Duration::from_millis(1500)), "-2.500000000");
         assert_eq!(text(UNIX_EPOCH - Duration::from_secs(2)), "-2.000000000");
         assert_eq!(Timestamp::new(1, 2_500_000_000), Timestamp::new(3, 500_000_000));
+        for nanos in [0, 1_136_073_600_000_000_001, -2_500_000_000, i64::MIN, i64::MAX] {
+            assert_eq!(
+                Timestamp::from_nanos(nanos).as_nanos().abs_diff(nanos) / 1_000_000_000,
+                0
+            );
+        }
+        assert_eq!(Timestamp::from_nanos(-1_500_000_000).to_string(), "-2.500000000");
+        assert_eq!(Timestamp::new(i64::MAX, 0).as_nanos(), i64::MAX);
     }
 
     #[test]

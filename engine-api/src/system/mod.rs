@@ -19,6 +19,7 @@ mod events;
 mod ping;
 #[cfg(feature = "full")]
 mod report;
+mod resilient;
 mod version;
 
 pub use events::{Actor, Event, EventFilters, EventKind, EventScope, ListenEvents};
@@ -29,6 +30,7 @@ pub use report::{
     ContainerdNamespaces, DataUsage, DeviceInfo, DiskUsage, FirewallInfo, IndexInfo, Info, NriInfo,
     ObjectUsage, PeerNode, PluginsInfo, RegistryServiceConfig, Runtime, SwarmInfo, UsageType,
 };
+pub use resilient::{Heard, ResilientEvents, Resume};
 pub use version::{Component, EnginePlatform, EngineVersion};
 
 use crate::auth::{AuthStatus, RegistryAuth};

@@ -1,0 +1,307 @@
+//! Events that go on when the connection breaks or the engine is restarted.
+
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{Event, EventKind, ListenEvents, System};
+use crate::client::Docker;
+use crate::common::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::wire::stream::JsonLines;
+
+/// How to go on listening after the engine was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resume {
+    /// How far before the last event to ask again, for events may come out of order; what was heard
+    /// already is left out. Default: 1 second.
+    pub overlap: Duration,
+    /// How long an engine may stay away; `None` for ever. Default: 5 minutes.
+    pub patience: Option<Duration>,
+}
+
+impl Default for Resume {
+    fn default() -> Self {
+        Self {
+            overlap: Duration::from_secs(1),
+            patience: Some(Duration::from_secs(300)),
+        }
+    }
+}
+
+/// What [`ResilientEvents`] hear.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Heard {
+    /// Something happened.
+    Event(Event),
+    /// The engine was lost and is there again. What it still knows of the time between comes next; an
+    /// engine that was restarted has forgotten it.
+    Gap {
+        /// The last event before, or when listening began: as sure as the engine's clock.
+        from: Timestamp,
+        /// When the engine was there again, by the clock of this machine.
+        to: Timestamp,
+    },
+}
+
+/// Events of an engine, over all its connections; see [`System::resilient_events`].
+#[derive(Debug)]
+pub struct ResilientEvents {
+    docker: Docker,
+    options: ListenEvents,
+    resume: Resume,
+    /// `None` while the engine is lost.
+    stream: Option<JsonLines<Event>>,
+    lost: Option<Lost>,
+    /// Where to go on.
+    heard: Memory,
+    ended: bool,
+}
+
+impl System<'_> {
+    /// Listens to what happens, as [`System::events`], and goes on after the connection broke or the
+    /// engine was restarted.
+    ///
+    /// Each time a [`Heard::Gap`] tells that events may be missing. No event is heard twice.
+    ///
+    /// ```no_run
+    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+    /// use engine_api::system::Heard;
+    ///
+    /// let mut events = docker.system().resilient_events(Default::default(), Default::default()).await?;
+    /// while let Some(heard) = events.next().await {
+    ///     match heard? {
+    ///         Heard::Event(event) => println!("{} {}", event.verb(), event.actor.id),
+    ///         Heard::Gap { from, to } => println!("something may have happened between {from} and {to}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the first connection fails; only later ones are tried again.
+    pub async fn resilient_events(&self, options: ListenEvents, resume: Resume) -> Result<ResilientEvents> {
+        let began = options.since.unwrap_or_else(|| SystemTime::now().into());
+        let stream = self.events(options.clone()).await?;
+        Ok(ResilientEvents {
+            docker: self.docker.clone(),
+            options,
+            resume,
+            stream: Some(stream),
+            lost: None,
+            heard: Memory::new(began, resume.overlap),
+            ended: false,
+        })
+    }
+}
+
+impl ResilientEvents {
+    /// The next event or gap; `None` once `until` is reached. Cancel-safe: a dropped `next` loses
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// What another try would not mend: an engine that refuses, or that stayed away for longer than
+    /// [`Resume::patience`]. Nothing follows an error.
+    pub async fn next(&mut self) -> Option<Result<Heard>> {
+        while !self.ended {
+            let Some(stream) = &mut self.stream else {
+                match self.find_again().await {
+                    Ok(Some(gap)) => return Some(Ok(gap)),
+                    Ok(None) => continue,
+                    Err(error) => {
+                        self.ended = true;
+                        return Some(Err(error));
+                    }
+                }
+            };
+            match stream.next().await {
+                Some(Ok(event)) if self.heard.is_new(&event) => return Some(Ok(Heard::Event(event))),
+                Some(Ok(_)) => {}
+                Some(Err(error)) if may_pass(&error) => self.lose(error),
+                Some(Err(error)) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+                // An engine that is stopped ends its streams in good order.
+                None if self.options.until.is_none() => {
+                    self.lose(Error::protocol("the engine ended its events"))
+                }
+                None => self.ended = true,
+            }
+        }
+        None
+    }
+
+    fn lose(&mut self, why: Error) {
+        self.stream = None;
+        self.lost = Some(Lost::new(why));
+    }
+
+    /// Tries once to go on; `None` when that failed and may be tried again.
+    async fn find_again(&mut self) -> Result<Option<Heard>> {
+        if let Some(lost) = self.lost.take_if(|lost| lost.for_good(self.resume.patience)) {
+            return Err(lost.why);
+        }
+        if let Some(lost) = &self.lost {
+            sleep_until(lost.next_try).await;
+        }
+        let options = ListenEvents {
+            since: Some(self.heard.resume_at()),
+            ..self.options.clone()
+        };
+        match self.docker.system().events(options).await {
+            Ok(stream) => {
+                self.stream = Some(stream);
+                self.lost = None;
+                Ok(Some(Heard::Gap {
+                    from: self.heard.newest(),
+                    to: SystemTime::now().into(),
+                }))
+            }
+            Err(error) if may_pass(&error) => {
+                if let Some(lost) = &mut self.lost {
+                    lost.missed(error);
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// An engine that is away.
+#[derive(Debug)]
+struct Lost {
+    since: Instant,
+    /// A moment and not a pause, so that whoever drops `next` over and over still gets there.
+    next_try: Instant,
+    /// How long after that to try again: longer each time, up to some seconds.
+    pause: Duration,
+    /// Why it is lost, or was not found the last time.
+    why: Error,
+}
+
+impl Lost {
+    fn new(why: Error) -> Self {
+        let now = Instant::now();
+        let pause = Duration::from_millis(100);
+        Self {
+            since: now,
+            next_try: now + pause,
+            pause,
+            why,
+        }
+    }
+
+    fn missed(&mut self, why: Error) {
+        self.why = why;
+        self.pause = (self.pause * 2).min(Duration::from_secs(5));
+        self.next_try = Instant::now() + self.pause;
+    }
+
+    /// Whether the next try would come too late.
+    fn for_good(&self, patience: Option<Duration>) -> bool {
+        patience.is_some_and(|patience| self.next_try - self.since > patience)
+    }
+}
+
+/// Whether another try may go well: the engine is away, or starting.
+fn may_pass(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Unreachable | ErrorKind::Disconnected | ErrorKind::Truncated | ErrorKind::Timeout => true,
+        ErrorKind::Api => error.status().is_some_and(|status| status >= 500),
+        _ => false,
+    }
+}
+
+/// What has been heard lately: as much as an engine may repeat.
+#[derive(Debug)]
+struct Memory {
+    /// By this machine's clock; it counts only until the engine's is known from an event.
+    began: Timestamp,
+    /// The last event's nanoseconds since 1970.
+    newest: Option<i64>,
+    overlap: i64,
+    recent: VecDeque<(i64, EventKind, String, String)>,
+}
+
+impl Memory {
+    fn new(began: Timestamp, overlap: Duration) -> Self {
+        Self {
+            began,
+            newest: None,
+            overlap: i64::try_from(overlap.as_nanos()).unwrap_or(i64::MAX),
+            recent: VecDeque::new(),
+        }
+    }
+
+    /// Whether the event has not been heard yet; then it has been now.
+    fn is_new(&mut self, event: &Event) -> bool {
+        let same = |(time, kind, action, id): &(i64, EventKind, String, String)| {
+            *time == event.time_nano
+                && *kind == event.kind
+                && *action == event.action
+                && *id == event.actor.id
+        };
+        if self.recent.iter().rev().any(same) {
+            return false;
+        }
+        let newest = self
+            .newest
+            .map_or(event.time_nano, |newest| newest.max(event.time_nano));
+        self.newest = Some(newest);
+        let oldest = newest.saturating_sub(self.overlap);
+        self.recent.retain(|(time, ..)| *time >= oldest);
+        let Event {
+            kind, action, actor, ..
+        } = event;
+        self.recent
+            .push_back((event.time_nano, kind.clone(), action.clone(), actor.id.clone()));
+        true
+    }
+
+    fn newest(&self) -> Timestamp {
+        self.newest.map_or(self.began, Timestamp::from_nanos)
+    }
+
+    fn resume_at(&self) -> Timestamp {
+        Timestamp::from_nanos(self.newest().as_nanos().saturating_sub(self.overlap))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(time_nano: i64, action: &str) -> Event {
+        Event {
+            time_nano,
+            action: action.into(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn an_event_is_new_once_and_old_ones_are_forgotten() {
+        // Our clock is ahead of the engine's: what it says stops to count with the first event.
+        let mut memory = Memory::new(Timestamp::new(7, 0), Duration::from_nanos(10));
+        assert_eq!(memory.resume_at(), Timestamp::new(6, 999_999_990));
+        assert!(memory.is_new(&event(2_000_000_000, "start")));
+        assert!(memory.is_new(&event(2_000_000_000, "die")));
+        assert!(!memory.is_new(&event(2_000_000_000, "start")));
+        assert_eq!(memory.resume_at(), Timestamp::new(1, 999_999_990));
+        assert!(memory.is_new(&event(2_000_000_011, "start")));
+        assert_eq!(memory.recent.len(), 1, "only what may be repeated is kept");
+        assert!(
+            memory.is_new(&event(2_000_000_005, "late")),
+            "events may come out of order"
+        );
+        assert_eq!(memory.newest(), Timestamp::new(2, 11));
+    }
+}

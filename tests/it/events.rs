@@ -1,0 +1,172 @@
+//! Events that go on after the engine was lost (A08).
+
+use std::time::Duration;
+
+use engine_api::system::{Heard, ListenEvents, ResilientEvents, Resume};
+use engine_api::{Docker, ErrorKind, Limits, Version};
+use tests::fake::{Fake, JSON, Peer, chunk, open, reply};
+
+/// The `n`th event: it is about the thing `n`, and happened in second `n`.
+fn event(n: i64) -> String {
+    format!(
+        r#"{{"Type":"container","Action":"start","Actor":{{"ID":"{n}"}},"time":{n},"timeNano":{n}000000000}}"#
+    )
+}
+
+async fn say(peer: &mut Peer, events: std::ops::RangeInclusive<i64>) -> std::io::Result<()> {
+    peer.request().await?;
+    peer.write(open(&[JSON, "Transfer-Encoding: chunked"])).await?;
+    for n in events {
+        peer.write(chunk(event(n) + "\n")).await?;
+    }
+    Ok(())
+}
+
+/// A client without the limits that end a failing test: events are listened to for as long as they come.
+fn client(fake: &Fake) -> Docker {
+    let limits = Limits {
+        head: Some(Duration::from_secs(1)),
+        ..Limits::default()
+    };
+    fake.docker()
+        .with_version(Version::new(1, 51))
+        .with_limits(limits)
+}
+
+async fn listen(docker: &Docker, options: ListenEvents, resume: Resume) -> ResilientEvents {
+    docker.system().resilient_events(options, resume).await.unwrap()
+}
+
+async fn hear(events: &mut ResilientEvents) -> String {
+    match events.next().await.unwrap().unwrap() {
+        Heard::Event(event) => event.actor.id,
+        Heard::Gap { from, .. } => format!("gap from {from}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_between_events_is_a_gap_and_no_event_comes_twice() {
+    let fake = Fake::new(|mut peer| async move {
+        match peer.number() {
+            0 => say(&mut peer, 1..=3).await, // and hangs up, in the middle of a chunked body
+            1 => Ok(()),                      // not there yet
+            2 => peer.request().await.map(drop), // there, but not ready
+            3 => {
+                peer.request().await?;
+                peer.write(reply(503, &[JSON], r#"{"message":"starting"}"#)).await
+            }
+            _ => {
+                say(&mut peer, 3..=5).await?;
+                peer.until_gone().await
+            }
+        }
+    });
+    let mut events = listen(&client(&fake), Default::default(), Resume::default()).await;
+    let mut heard = Vec::new();
+    for _ in 0..6 {
+        heard.push(hear(&mut events).await);
+    }
+    assert_eq!(heard, ["1", "2", "3", "gap from 3.000000000", "4", "5"]);
+    let asked = fake.requests();
+    assert_eq!(asked.last().unwrap(), "GET /v1.51/events?since=2.000000000");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_in_good_order_goes_on_unless_its_time_has_come() {
+    let fake = Fake::new(|mut peer| async move {
+        let n = i64::try_from(peer.number()).unwrap() + 1;
+        say(&mut peer, n..=n).await?;
+        peer.write("0\r\n\r\n").await
+    });
+    let mut events = listen(&client(&fake), Default::default(), Resume::default()).await;
+    assert_eq!(hear(&mut events).await, "1");
+    assert!(hear(&mut events).await.starts_with("gap"));
+    assert_eq!(hear(&mut events).await, "2");
+
+    let until = ListenEvents {
+        until: Some(engine_api::common::Timestamp::new(9, 0)),
+        ..Default::default()
+    };
+    let mut events = listen(&client(&fake), until, Resume::default()).await;
+    hear(&mut events).await;
+    assert!(events.next().await.is_none());
+    assert!(events.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_ends_with_the_reason_and_nothing_follows() {
+    let fake = Fake::new(|mut peer| async move {
+        match peer.number() {
+            0 => say(&mut peer, 1..=1).await,
+            _ => Ok(()),
+        }
+    });
+    let resume = Resume {
+        patience: Some(Duration::from_secs(30)),
+        ..Default::default()
+    };
+    let mut events = listen(&client(&fake), Default::default(), resume).await;
+    assert_eq!(hear(&mut events).await, "1");
+    let error = events.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+    assert!(events.next().await.is_none());
+    assert!(
+        fake.counts().opened < 20,
+        "tries are spaced out: {:?}",
+        fake.counts()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_try_would_not_mend_is_an_error_at_once() {
+    let fake = Fake::new(|mut peer| async move {
+        match peer.number() {
+            0 => say(&mut peer, 1..=1).await,
+            _ => {
+                peer.request().await?;
+                peer.write(reply(403, &[JSON], r#"{"message":"not for you"}"#))
+                    .await
+            }
+        }
+    });
+    let mut events = listen(&client(&fake), Default::default(), Resume::default()).await;
+    assert_eq!(hear(&mut events).await, "1");
+    let error = events.next().await.unwrap().unwrap_err();
+    assert!(error.is_forbidden(), "{error}");
+    assert!(events.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_connection_that_fails_is_not_tried_again() {
+    let fake = Fake::new(|_peer| async { Ok(()) });
+    let tried = client(&fake)
+        .system()
+        .resilient_events(Default::default(), Resume::default())
+        .await;
+    assert_eq!(tried.unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(fake.counts().opened, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_next_that_is_dropped_while_the_engine_is_away_loses_nothing() {
+    let fake = Fake::new(|mut peer| async move {
+        match peer.number() {
+            0 => say(&mut peer, 1..=1).await,
+            n if n < 4 => Ok(()),
+            _ => {
+                say(&mut peer, 1..=2).await?;
+                peer.until_gone().await
+            }
+        }
+    });
+    let mut events = listen(&client(&fake), Default::default(), Resume::default()).await;
+    let mut heard = Vec::new();
+    while heard.len() < 3 {
+        if let Ok(next) = tokio::time::timeout(Duration::from_millis(150), hear(&mut events)).await {
+            heard.push(next);
+        }
+        assert!(fake.counts().opened < 50);
+    }
+    assert_eq!(heard, ["1", "gap from 1.000000000", "2"]);
+}
