@@ -17,7 +17,10 @@
 //!
 //! * [`Docker`] is the client; [`connect`] finds the engine and opens streams to it
 //! * [`containers`], [`exec`], [`images`], [`system`] are the resources: calls, and what is sent and
-//!   received; [`volumes`] and [`swarm`] hold types that they refer to
+//!   received; [`swarm`] holds types that they refer to
+//! * [`volumes`], [`networks`] are resources, too: what containers keep, and whom they reach
+//! * [`distribution`] looks at images in registries, [`checkpoints`] keep the state of processes,
+//!   [`builds`] and [`sessions`] reach builds under way
 //! * [`archive`] packs and unpacks what goes into containers and comes out
 //! * [`Error`] says what failed, in which operation, on what, and [`Limits`] how long it may take
 //! * [`Output`], [`JsonLines`], [`RawBytes`] and [`Hijacked`] are the streams
@@ -26,14 +29,19 @@
 
 pub mod archive;
 pub mod auth;
+pub mod builds;
+pub mod checkpoints;
 mod client;
 pub mod common;
 pub mod connect;
 pub mod containers;
+pub mod distribution;
 pub mod error;
 pub mod exec;
 pub mod images;
 mod limits;
+pub mod networks;
+pub mod sessions;
 pub mod swarm;
 pub mod system;
 mod version;
@@ -57,4 +65,10 @@ pub fn operations() -> impl Iterator<Item = &'static OperationFacts> {
         .chain(exec::OPERATIONS)
         .chain(images::operations())
         .chain(system::OPERATIONS)
+        .chain(volumes::OPERATIONS)
+        .chain(networks::OPERATIONS)
+        .chain(distribution::OPERATIONS)
+        .chain(checkpoints::OPERATIONS)
+        .chain(sessions::OPERATIONS)
+        .chain(builds::OPERATIONS)
 }

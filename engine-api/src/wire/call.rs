@@ -100,8 +100,9 @@ impl<'a, R: Shape> Call<'a, R> {
         self
     }
 
+    /// Adds a header; the same name may come several times.
     pub(crate) fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
-        self.headers.insert(HeaderName::from_static(name), value);
+        self.headers.append(HeaderName::from_static(name), value);
         self
     }
 
@@ -188,7 +189,9 @@ impl<'a, R: Shape> Call<'a, R> {
         if R::HIJACKS {
             self.headers
                 .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-            self.headers.insert(UPGRADE, HeaderValue::from_static("tcp"));
+            // A session says another protocol.
+            let tcp = HeaderValue::from_static("tcp");
+            self.headers.entry(UPGRADE).or_insert(tcp);
         }
         let context = self.context();
         let method = method(facts);
