@@ -103,7 +103,7 @@ impl Networks<'_> {
     /// # Errors
     ///
     /// 409 when the name is taken, 403 when it is that of a predefined network or the driver needs a
-    /// swarm, 404 when there is no such driver.
+    /// swarm (500 on older engines), 404 when there is no such driver. Podman says 500 for all but the first.
     pub async fn create(&self, network: CreateNetwork) -> Result<NetworkCreated> {
         self.docker
             .call(&CREATE)
@@ -123,7 +123,8 @@ impl Networks<'_> {
     ///
     /// # Errors
     ///
-    /// 403 when it is in it already, or the network is not one that containers may join.
+    /// 403 when it is in it already ([`crate::Error::is_forbidden`]), 400 when the network is not one
+    /// that containers may join, such as `host`.
     pub async fn connect(&self, id: &str, options: ConnectNetwork) -> Result<()> {
         self.docker
             .call(&CONNECT)
@@ -139,7 +140,7 @@ impl Networks<'_> {
     ///
     /// # Errors
     ///
-    /// 403 or 404 when it is not in it, unless forced.
+    /// 500 when it is not in it; 404 when there is no such network or, unless forced, container.
     pub async fn disconnect(&self, id: &str, options: DisconnectNetwork) -> Result<()> {
         self.docker
             .call(&DISCONNECT)

@@ -78,6 +78,10 @@ impl Volumes<'_> {
     }
 
     /// Makes a volume, or gives the one that has this name and this driver already.
+    ///
+    /// # Errors
+    ///
+    /// 404 when there is no such driver; Podman says 500.
     pub async fn create(&self, volume: CreateVolume) -> Result<Volume> {
         let cluster = volume.cluster_volume_spec.is_some();
         self.docker

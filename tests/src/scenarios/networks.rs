@@ -89,7 +89,9 @@ pub async fn connect(docker: Docker) -> Result<()> {
             ..Default::default()
         },
     };
-    networks.connect("ptest_joined", join).await?;
+    networks.connect("ptest_joined", join.clone()).await?;
+    let twice = networks.connect("ptest_joined", join).await.unwrap_err();
+    assert!(twice.is_forbidden(), "{twice}");
 
     let inspected = networks.inspect("ptest_joined", Default::default()).await?;
     let place = &inspected.containers[&id];
@@ -109,6 +111,12 @@ pub async fn connect(docker: Docker) -> Result<()> {
         force: true,
     };
     networks.disconnect("ptest_joined", leave).await?;
+    let leave = DisconnectNetwork {
+        container: id.clone(),
+        force: false,
+    };
+    let twice = networks.disconnect("ptest_joined", leave).await.unwrap_err();
+    assert_eq!(twice.kind(), ErrorKind::Api, "{twice}");
     let inspected = networks.inspect("ptest_joined", Default::default()).await?;
     assert!(inspected.containers.is_empty());
     remove(&docker, &id).await?;
