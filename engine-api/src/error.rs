@@ -306,6 +306,16 @@ impl Error {
         self.status() == Some(401)
     }
 
+    /// The engine has this switched off, as it does experimental features unless told otherwise (501).
+    pub fn is_not_implemented(&self) -> bool {
+        self.status() == Some(501)
+    }
+
+    /// The engine cannot serve it in its present role: it is no manager of a swarm (503).
+    pub fn is_unavailable(&self) -> bool {
+        self.status() == Some(503)
+    }
+
     /// No connection to an engine could be opened.
     pub fn is_unreachable(&self) -> bool {
         self.kind() == ErrorKind::Unreachable
@@ -378,6 +388,13 @@ mod tests {
     fn page_not_found_is_a_missing_route_not_a_missing_thing() {
         assert!(api(404, "page not found").is_unknown_route());
         assert!(!api(404, "page not found").is_not_found());
+    }
+
+    #[test]
+    fn what_is_off_or_not_served_now_is_told_apart() {
+        let (off, role) = (api(501, "experimental"), api(503, "not a swarm manager"));
+        assert!(off.is_not_implemented() && !off.is_unavailable());
+        assert!(role.is_unavailable() && !role.is_not_implemented());
     }
 
     #[test]

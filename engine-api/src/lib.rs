@@ -17,7 +17,10 @@
 //!
 //! * [`Docker`] is the client; [`connect`] finds the engine and opens streams to it
 //! * [`containers`], [`exec`], [`images`], [`system`] are the resources: calls, and what is sent and
-//!   received; [`volumes`] and [`swarm`] hold types that they refer to
+//!   received; [`swarm`] holds types that they refer to
+//! * [`volumes`], [`networks`] are resources, too: what containers keep, and whom they reach
+//! * [`distribution`] looks at images in registries, [`checkpoints`] keep the state of processes,
+//!   [`builds`] and [`sessions`] reach builds under way
 //! * [`archive`] packs and unpacks what goes into containers and comes out
 //! * [`Error`] says what failed, in which operation, on what, and [`Limits`] how long it may take
 //! * [`Output`], [`JsonLines`], [`RawBytes`] and [`Hijacked`] are the streams
@@ -29,17 +32,27 @@
 #[cfg(feature = "containers")]
 pub mod archive;
 pub mod auth;
+#[cfg(feature = "full")]
+pub mod builds;
+#[cfg(feature = "full")]
+pub mod checkpoints;
 mod client;
 pub mod common;
 pub mod connect;
 #[cfg(feature = "containers")]
 pub mod containers;
+#[cfg(feature = "full")]
+pub mod distribution;
 pub mod error;
 #[cfg(feature = "containers")]
 pub mod exec;
 #[cfg(feature = "full")]
 pub mod images;
 mod limits;
+#[cfg(feature = "full")]
+pub mod networks;
+#[cfg(feature = "full")]
+pub mod sessions;
 #[cfg(feature = "full")]
 pub mod swarm;
 pub mod system;
@@ -65,6 +78,13 @@ pub fn operations() -> impl Iterator<Item = &'static OperationFacts> {
     #[cfg(feature = "containers")]
     let operations = operations.chain(containers::operations()).chain(exec::OPERATIONS);
     #[cfg(feature = "full")]
-    let operations = operations.chain(images::operations());
+    let operations = operations
+        .chain(images::operations())
+        .chain(volumes::OPERATIONS)
+        .chain(networks::OPERATIONS)
+        .chain(distribution::OPERATIONS)
+        .chain(checkpoints::OPERATIONS)
+        .chain(sessions::OPERATIONS)
+        .chain(builds::OPERATIONS);
     operations
 }

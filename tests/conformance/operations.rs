@@ -30,10 +30,20 @@ fn described() -> BTreeMap<&'static str, Described> {
     table.lines().skip(1).map(row).collect()
 }
 
+/// Operations that engines serve and the description leaves out: checkpoints because they are
+/// experimental, the end of a build because only the `docker` command calls it.
+const UNDESCRIBED: [&str; 4] = [
+    "CheckpointCreate",
+    "CheckpointDelete",
+    "CheckpointList",
+    "BuildCancel",
+];
+
 /// Runs a check on each declared operation beside its row, and fails with all that is wrong.
 fn compare(check: impl Fn(&OperationFacts, &Described) -> Option<String>) {
     let described = described();
     let wrong: Vec<String> = operations()
+        .filter(|facts| !UNDESCRIBED.contains(&facts.id))
         .filter_map(|facts| match described.get(facts.id) {
             Some(row) => check(facts, row).map(|what| format!("{}: {what}", facts.id)),
             None => Some(format!("{}: not in the description", facts.id)),
@@ -50,6 +60,15 @@ fn no_operation_is_declared_twice() {
         .filter(|id| !seen.insert(*id))
         .collect();
     assert!(twice.is_empty(), "{twice:?}");
+}
+
+#[test]
+fn what_is_said_to_be_undescribed_is_declared_and_not_described() {
+    let described = described();
+    let declared: BTreeSet<&str> = operations().map(|facts| facts.id).collect();
+    for id in UNDESCRIBED {
+        assert!(declared.contains(id) && !described.contains_key(id), "{id}");
+    }
 }
 
 #[test]
@@ -113,7 +132,15 @@ fn replies_have_the_shape_that_really_comes_back() {
 #[test]
 fn the_resources_of_this_version_are_complete() {
     let declared: BTreeSet<&str> = operations().map(|facts| facts.id).collect();
-    let whole = ["Container", "Exec", "System"];
+    let whole = [
+        "Container",
+        "Exec",
+        "System",
+        "Volume",
+        "Network",
+        "Distribution",
+        "Session",
+    ];
     // Declined: exec and attach over HTTP do what it does, without a WebSocket library.
     let declined = ["ContainerAttachWebsocket"];
     let missing: Vec<&str> = described()

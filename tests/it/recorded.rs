@@ -6,9 +6,12 @@ use engine_api::containers::{
     Change, Container, ContainerCreated, ContainerSummary, ContainerUpdated, ContainerWait, ContainersPruned,
     Processes, Stats,
 };
+use engine_api::distribution::RemoteImage;
 use engine_api::exec::{Exec, ExecCreated};
 use engine_api::images::{HistoryEntry, Image, ImageRemoved, ImageSummary, ImagesPruned, Progress};
+use engine_api::networks::{Network, NetworkCreated, NetworksPruned};
 use engine_api::system::{DiskUsage, EngineVersion, Event, Info};
+use engine_api::volumes::{Volume, VolumeList, VolumesPruned};
 use engine_api::{from_json, operations};
 use engine_fixtures::{Recording, recordings_dir};
 use serde::Serialize;
@@ -24,7 +27,7 @@ fn through<T: DeserializeOwned + Serialize>(json: &[u8]) -> engine_api::Result<V
 }
 
 /// The type of each operation's reply.
-const TYPES: [(&str, RoundTrip); 24] = [
+const TYPES: [(&str, RoundTrip); 33] = [
     ("ContainerChanges", through::<Vec<Change>>),
     ("ContainerCreate", through::<ContainerCreated>),
     ("ContainerExec", through::<ExecCreated>),
@@ -49,6 +52,15 @@ const TYPES: [(&str, RoundTrip); 24] = [
     ("SystemInfo", through::<Info>),
     ("SystemVersion", through::<EngineVersion>),
     ("SystemAuth", through::<engine_api::auth::AuthStatus>),
+    ("DistributionInspect", through::<RemoteImage>),
+    ("NetworkCreate", through::<NetworkCreated>),
+    ("NetworkInspect", through::<Network>),
+    ("NetworkList", through::<Vec<Network>>),
+    ("NetworkPrune", through::<NetworksPruned>),
+    ("VolumeCreate", through::<Volume>),
+    ("VolumeInspect", through::<Volume>),
+    ("VolumeList", through::<VolumeList>),
+    ("VolumePrune", through::<VolumesPruned>),
 ];
 
 /// Operations that no engine at hand can be asked for: it speaks an older API.
@@ -104,14 +116,18 @@ fn operation(method: &str, path: &str) -> Option<&'static str> {
             Some(at) => (declared[..at].to_vec(), declared[at + 1..].to_vec()),
             None => return declared == asked,
         };
-        asked.len() >= declared.len() && asked.starts_with(&head) && asked.ends_with(&tail)
+        let ends_so = |asked: &[String]| {
+            let mut pairs = asked.iter().rev().zip(tail.iter().rev());
+            pairs.all(|(asked, declared)| declared.starts_with('{') || asked == declared)
+        };
+        asked.len() >= declared.len() && asked.starts_with(&head) && ends_so(&asked)
     };
     let mut candidates: Vec<_> = operations()
         .filter(|facts| facts.method == method && fits(facts.path))
         .collect();
-    // `/images/get` and `/images/json` are no names.
-    candidates.sort_by_key(|facts| facts.path.matches('{').count());
-    candidates.first().map(|facts| facts.id)
+    // `/images/get` is no name, nor is `web/checkpoints/one`: the path that says most is meant.
+    candidates.sort_by_key(|facts| facts.path.matches('/').count() - facts.path.matches('{').count());
+    candidates.last().map(|facts| facts.id)
 }
 
 #[test]

@@ -91,9 +91,10 @@ impl<'a, R: Shape> Call<'a, R> {
         self
     }
 
+    /// Adds a header; the same name may come several times.
     pub(crate) fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
         let name = HeaderName::from_static(name);
-        self.prepared.headers.insert(name, value);
+        self.prepared.headers.append(name, value);
         self
     }
 
@@ -220,7 +221,9 @@ impl<'a> Prepared<'a> {
         if facts.hijacks {
             self.headers
                 .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-            self.headers.insert(UPGRADE, HeaderValue::from_static("tcp"));
+            // A session says another protocol.
+            let tcp = HeaderValue::from_static("tcp");
+            self.headers.entry(UPGRADE).or_insert(tcp);
         }
         let context = self.context();
         let draft = Draft {

@@ -6,10 +6,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // scenarios are tests; clippy exempts only functions marked so
 
+pub mod builds;
+pub mod checkpoints;
 pub mod containers;
+pub mod distribution;
 pub mod exec;
 pub mod images;
+pub mod networks;
 pub mod system;
+pub mod volumes;
 
 use engine_api::containers::{CreateContainer, RemoveContainer};
 use engine_api::{Docker, Result};
@@ -23,6 +28,11 @@ macro_rules! for_each_scenario {
             exec { run stdin terminal detached }
             images { store transfer prune unreachable_registry refusals }
             system { about events auth }
+            volumes { lifecycle in_use prune refusals }
+            networks { lifecycle connect prune refusals }
+            distribution { inspect }
+            checkpoints { switched_off }
+            builds { cancel session }
         }
     };
 }

@@ -1,0 +1,144 @@
+//! Checkpoints: the state of a container's processes, kept in files.
+//!
+//! Only engines with experimental features, and CRIU beside them, have them; others answer 501
+//! ([`crate::Error::is_not_implemented`]), and Podman has no such route
+//! ([`crate::Error::is_unknown_route`]). The API description does not mention them.
+//!
+//! ```no_run
+//! use engine_api::Docker;
+//! use engine_api::checkpoints::CreateCheckpoint;
+//! use engine_api::containers::StartContainer;
+//!
+//! # async fn demo(docker: Docker) -> engine_api::Result<()> {
+//! let before = CreateCheckpoint { checkpoint_id: "before".into(), exit: true, ..Default::default() };
+//! docker.checkpoints().create("web", before).await?;
+//! let from = StartContainer { checkpoint: "before".into(), ..Default::default() };
+//! docker.containers().start("web", from).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::Docker;
+use crate::error::Result;
+use crate::wire::decode::{Empty, Json};
+use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::query::Query;
+
+static LIST: Operation<Json<Vec<Checkpoint>>> =
+    Operation::get("CheckpointList", "/containers/{id}/checkpoints");
+static CREATE: Operation<Empty> = Operation::post("CheckpointCreate", "/containers/{id}/checkpoints")
+    .success(&[201])
+    .slow();
+static REMOVE: Operation<Empty> =
+    Operation::delete("CheckpointDelete", "/containers/{id}/checkpoints/{checkpoint}").success(&[204]);
+
+pub(crate) static OPERATIONS: [&OperationFacts; 3] = [&LIST.facts, &CREATE.facts, &REMOVE.facts];
+
+/// Calls on checkpoints; see [`Docker::checkpoints`].
+#[derive(Debug, Clone, Copy)]
+pub struct Checkpoints<'a> {
+    docker: &'a Docker,
+}
+
+impl Docker {
+    /// The checkpoints of this engine's containers.
+    pub fn checkpoints(&self) -> Checkpoints<'_> {
+        Checkpoints { docker: self }
+    }
+}
+
+impl Checkpoints<'_> {
+    /// Lists the checkpoints of a container.
+    pub async fn list(&self, container: &str, folder: CheckpointFolder) -> Result<Vec<Checkpoint>> {
+        self.docker
+            .call(&LIST)
+            .at(container)
+            .query(folder.query())
+            .send()
+            .await
+    }
+
+    /// Writes down the state of a container that runs, and stops it if asked to.
+    pub async fn create(&self, container: &str, checkpoint: CreateCheckpoint) -> Result<()> {
+        let nameless = checkpoint.checkpoint_id.trim().is_empty();
+        self.docker
+            .call(&CREATE)
+            .at(container)
+            .json(&checkpoint)
+            .refuse(nameless.then(|| "the checkpoint has no name; set `checkpoint_id`".into()))
+            .send()
+            .await
+    }
+
+    /// Removes a checkpoint.
+    pub async fn remove(&self, container: &str, checkpoint: &str, folder: CheckpointFolder) -> Result<()> {
+        self.docker
+            .call(&REMOVE)
+            .at(container)
+            .at(checkpoint)
+            .query(folder.query())
+            .send()
+            .await
+    }
+}
+
+/// Where checkpoints are. Query of `CheckpointList` and `CheckpointDelete`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckpointFolder {
+    /// The folder on the host; empty is the engine's own.
+    pub dir: String,
+}
+
+impl CheckpointFolder {
+    fn query(&self) -> Query {
+        Query::new().text("dir", &self.dir)
+    }
+}
+
+/// A checkpoint to make. Body of `CheckpointCreate`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct CreateCheckpoint {
+    /// Its name.
+    #[serde(rename = "CheckpointID")]
+    pub checkpoint_id: String,
+    /// The folder on the host to put it in; empty is the engine's own.
+    pub checkpoint_dir: String,
+    /// Whether the container stops after it.
+    pub exit: bool,
+}
+
+/// A checkpoint in a list. Reply of `CheckpointList`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct Checkpoint {
+    /// Its name.
+    pub name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::{decode, encode};
+
+    #[test]
+    fn names_are_those_of_the_wire() {
+        let create = CreateCheckpoint {
+            checkpoint_id: "c".into(),
+            checkpoint_dir: "/c".into(),
+            exit: true,
+        };
+        assert_eq!(
+            encode(&create).unwrap(),
+            br#"{"CheckpointID":"c","CheckpointDir":"/c","Exit":true}"#
+        );
+        let list: Vec<Checkpoint> = decode(br#"[{"Name":"c"}]"#).unwrap();
+        assert_eq!(list[0].name, "c");
+        assert!(decode::<Vec<Checkpoint>>(b"null").unwrap().is_empty());
+        let folder = CheckpointFolder { dir: "/c d".into() };
+        assert_eq!(folder.query().as_str(), "dir=%2Fc%20d");
+    }
+}

@@ -1,0 +1,89 @@
+//! Images in registries, looked at without pulling them.
+//!
+//! ```no_run
+//! use engine_api::Docker;
+//!
+//! # async fn demo(docker: Docker) -> engine_api::Result<()> {
+//! let image = docker.distribution().inspect("busybox:1.36", None).await?;
+//! println!("{} for {} platforms", image.descriptor.digest, image.platforms.len());
+//! # Ok(())
+//! # }
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::auth::RegistryAuth;
+use crate::client::Docker;
+use crate::common::{OciDescriptor, OciPlatform};
+use crate::error::Result;
+use crate::images::ImageReference;
+use crate::wire::decode::Json;
+use crate::wire::operation::{Operation, OperationFacts};
+
+static INSPECT: Operation<Json<RemoteImage>> =
+    Operation::get("DistributionInspect", "/distribution/{name}/json")
+        .slow()
+        .slashes();
+
+pub(crate) static OPERATIONS: [&OperationFacts; 1] = [&INSPECT.facts];
+
+/// Calls on images in registries; see [`Docker::distribution`].
+#[derive(Debug, Clone, Copy)]
+pub struct Distribution<'a> {
+    docker: &'a Docker,
+}
+
+impl Docker {
+    /// Images in registries, as this engine reaches them.
+    pub fn distribution(&self) -> Distribution<'_> {
+        Distribution { docker: self }
+    }
+}
+
+impl Distribution<'_> {
+    /// Asks an image's registry for its digest and its platforms: the tag named, or `latest`.
+    ///
+    /// # Errors
+    ///
+    /// 404 when the registry has no such image; 401, 403 or 500, as engines differ, when it wants other
+    /// credentials. Podman has no such route ([`crate::Error::is_unknown_route`]).
+    pub async fn inspect(&self, image: &str, auth: Option<&RegistryAuth>) -> Result<RemoteImage> {
+        let wrong = image.parse::<ImageReference>().err();
+        let call = self
+            .docker
+            .call(&INSPECT)
+            .at(image)
+            .refuse(wrong.map(|error| error.to_string()));
+        match auth {
+            Some(auth) => call.header("x-registry-auth", auth.header()),
+            None => call,
+        }
+        .send()
+        .await
+    }
+}
+
+/// An image as its registry has it. Definition `DistributionInspect`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct RemoteImage {
+    /// What the name stands for: a manifest, or an index of several.
+    pub descriptor: OciDescriptor,
+    /// The platforms it is for; older registries and engines leave them empty for a single manifest.
+    pub platforms: Vec<OciPlatform>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::decode;
+
+    #[test]
+    fn a_single_manifest_names_no_platforms() {
+        let image = br#"{"Descriptor":{"mediaType":"application/vnd.oci.image.manifest.v1+json",
+            "digest":"sha256:5b","size":422},"Platforms":null}"#;
+        let image: RemoteImage = decode(image).unwrap();
+        assert_eq!((image.descriptor.size, image.platforms.len()), (422, 0));
+    }
+}

@@ -1,0 +1,75 @@
+//! Putting a container into a network, and taking it out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::containers::EndpointSettings;
+use crate::version::Version;
+
+/// Which container joins a network, and how. Definition `NetworkConnectRequest`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ConnectNetwork {
+    /// The container, by id or name.
+    pub container: String,
+    /// Names, addresses and options to ask for. Its `mac_address` counts since API 1.54 only.
+    pub endpoint_config: EndpointSettings,
+}
+
+impl ConnectNetwork {
+    /// What older engines ignore without a word (wire fact 112).
+    pub(super) fn newer(&self) -> [(bool, &'static str, Version); 2] {
+        let endpoint = &self.endpoint_config;
+        [
+            (
+                endpoint.gw_priority != 0,
+                "EndpointSettings::gw_priority",
+                Version::new(1, 48),
+            ),
+            (
+                !endpoint.mac_address.is_empty(),
+                "EndpointSettings::mac_address of a network to join",
+                Version::new(1, 54),
+            ),
+        ]
+    }
+}
+
+/// Which container leaves a network. Definition `NetworkDisconnectRequest`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DisconnectNetwork {
+    /// The container, by id or name.
+    pub container: String,
+    /// Whether to drop its place even if the engine no longer knows the container.
+    pub force: bool,
+}
+
+/// What is wrong with naming no container.
+pub(super) fn nobody(container: &str) -> Option<String> {
+    let nobody = container.trim().is_empty();
+    nobody.then(|| "no container is named; set `container`".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::encode;
+
+    #[test]
+    fn an_endpoint_is_sent_only_with_what_is_asked_for() {
+        let mut options = ConnectNetwork {
+            container: "web".into(),
+            ..Default::default()
+        };
+        assert_eq!(encode(&options).unwrap(), br#"{"Container":"web"}"#);
+        assert!(options.newer().iter().all(|(asked, ..)| !asked));
+        options.endpoint_config.aliases = vec!["www".into()];
+        options.endpoint_config.mac_address = "02:00:00:00:00:01".into();
+        assert_eq!(
+            encode(&options).unwrap(),
+            br#"{"Container":"web","EndpointConfig":{"MacAddress":"02:00:00:00:00:01","Aliases":["www"]}}"#
+        );
+        assert!(options.newer()[1].0);
+        assert!(nobody(" ").is_some() && nobody("web").is_none());
+    }
+}

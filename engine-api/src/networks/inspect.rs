@@ -1,0 +1,161 @@
+//! A network.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ipam, NetworkPeer, NetworkService, NetworkStatus};
+use crate::wire::json::open_enum;
+use crate::wire::query::Query;
+
+/// What to tell about a network. Query of `NetworkInspect`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InspectNetwork {
+    /// Whether to tell about the services and the nodes that use it, too.
+    pub verbose: bool,
+    /// Where it must exist, for a name that there is in several scopes; not said, anywhere.
+    pub scope: NetworkScope,
+}
+
+impl InspectNetwork {
+    pub(crate) fn query(&self) -> Query {
+        Query::new()
+            .flag("verbose", self.verbose)
+            .text("scope", self.scope.as_ref())
+    }
+}
+
+/// A network. Definitions `Network`, `NetworkSummary` and `NetworkInspect`.
+///
+/// Lists leave `containers`, `services` and `status` empty.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct Network {
+    /// The name.
+    pub name: String,
+    /// The id, 64 hexadecimal digits; in a swarm 25 letters and digits.
+    #[serde(alias = "ID")]
+    pub id: String,
+    /// When it was made, RFC 3339.
+    pub created: String,
+    /// Where it exists.
+    pub scope: NetworkScope,
+    /// The driver: `bridge`, `host`, `null`, `overlay` …
+    pub driver: String,
+    /// Whether it has IPv4; `None` before API 1.48, where all have.
+    #[serde(rename = "EnableIPv4")]
+    pub enable_ipv4: Option<bool>,
+    /// Whether it has IPv6.
+    #[serde(rename = "EnableIPv6")]
+    pub enable_ipv6: bool,
+    /// Where its addresses come from.
+    #[serde(rename = "IPAM")]
+    pub ipam: Ipam,
+    /// Whether nothing outside of it can be reached.
+    pub internal: bool,
+    /// Whether containers that belong to no service may join a network of the whole swarm.
+    pub attachable: bool,
+    /// Whether it is the one through which a swarm's published ports are reached.
+    pub ingress: bool,
+    /// The network of configuration that it was made from.
+    pub config_from: ConfigReference,
+    /// Whether it is only a configuration for other networks.
+    pub config_only: bool,
+    /// The places of containers in it, by the container's id; `lb-…` and `ep-…` are a swarm's own.
+    pub containers: BTreeMap<String, NetworkEndpoint>,
+    /// The driver's options that it was made with.
+    pub options: BTreeMap<String, String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// The nodes that it spans, of an overlay network.
+    pub peers: Vec<NetworkPeer>,
+    /// The services that use it, by name; only in a swarm, and only when asked to be verbose.
+    pub services: BTreeMap<String, NetworkService>,
+    /// How many of its addresses are in use. Since API 1.52.
+    pub status: Option<NetworkStatus>,
+}
+
+/// A container's place in a network, as the network shows it. Definition `EndpointResource`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct NetworkEndpoint {
+    /// The container's name.
+    pub name: String,
+    /// The id of this place.
+    #[serde(rename = "EndpointID")]
+    pub endpoint_id: String,
+    /// The hardware address.
+    pub mac_address: String,
+    /// The IPv4 address with the length of its prefix: `172.19.0.2/16`.
+    #[serde(rename = "IPv4Address")]
+    pub ipv4_address: String,
+    /// The IPv6 address with the length of its prefix.
+    #[serde(rename = "IPv6Address")]
+    pub ipv6_address: String,
+}
+
+/// The network of configuration that another is made from. Definition `ConfigReference`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ConfigReference {
+    /// Its name, not its id; empty for none.
+    pub network: String,
+}
+
+/// Where a network exists.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NetworkScope {
+    /// On one host.
+    Local,
+    /// On all hosts that share a store of addresses.
+    Global,
+    /// In the swarm.
+    Swarm,
+    /// A word this crate does not know; empty is "not said".
+    Other(String),
+}
+
+open_enum!(NetworkScope {
+    Local = "local",
+    Global = "global",
+    Swarm = "swarm",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::decode;
+
+    #[test]
+    fn the_query_says_what_is_set() {
+        assert_eq!(InspectNetwork::default().query(), Query::new());
+        let inspect = InspectNetwork {
+            verbose: true,
+            scope: NetworkScope::Swarm,
+        };
+        assert_eq!(inspect.query().as_str(), "verbose=true&scope=swarm");
+    }
+
+    #[test]
+    fn a_network_of_a_swarm_names_its_services_and_its_state() {
+        let network = br#"{"Name":"n","Id":"1","Scope":"swarm","EnableIPv4":false,"Options":null,
+            "IPAM":{"Driver":"default","Options":null,"Config":null},"ConfigFrom":{"Network":""},
+            "Peers":[{"Name":"p","IP":"10.0.0.1"}],
+            "Services":{"web":{"VIP":"10.0.1.2","Ports":null,"LocalLBIndex":257,
+                "Tasks":[{"Name":"web.1","EndpointID":"e","EndpointIP":"10.0.1.3","Info":{"Host IP":"10.0.0.1"}}]}},
+            "Status":{"IPAM":{"Subnets":{"10.0.1.0/24":{"IPsInUse":3,"DynamicIPsAvailable":18446744073709551615}}}}}"#;
+        let network: Network = decode(network).unwrap();
+        assert_eq!(
+            (network.scope, network.enable_ipv4),
+            (NetworkScope::Swarm, Some(false))
+        );
+        assert_eq!(network.peers[0].ip, "10.0.0.1");
+        let web = &network.services["web"];
+        assert_eq!((web.vip.as_str(), web.local_lb_index), ("10.0.1.2", 257));
+        assert_eq!(web.tasks[0].info["Host IP"], "10.0.0.1");
+        let subnet = &network.status.unwrap().ipam.subnets["10.0.1.0/24"];
+        assert_eq!((subnet.ips_in_use, subnet.dynamic_ips_available), (3, u64::MAX));
+    }
+}

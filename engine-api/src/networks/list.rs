@@ -1,0 +1,74 @@
+//! Which networks to list.
+
+use super::NetworkScope;
+use crate::wire::json::open_enum;
+use crate::wire::query::{Filters, Query};
+
+/// Which networks to list: those that pass every filter that is set. Query of `NetworkList`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListNetworks {
+    /// Whether no container is in it: `Some(true)` for unused ones, `Some(false)` for used ones.
+    pub dangling: Option<bool>,
+    /// Of one of these drivers.
+    pub driver: Vec<String>,
+    /// With one of these texts as a part of the id.
+    pub id: Vec<String>,
+    /// With all of these labels: `key`, or `key=value`.
+    pub label: Vec<String>,
+    /// With one of these texts as a part of the name.
+    pub name: Vec<String>,
+    /// Existing in one of these scopes.
+    pub scope: Vec<NetworkScope>,
+    /// Who made it; not said, either. The filter `type`; Podman does not know it.
+    pub origin: NetworkOrigin,
+}
+
+impl ListNetworks {
+    pub(crate) fn query(&self) -> Query {
+        let origin = Some(self.origin.as_ref()).filter(|text| !text.is_empty());
+        let filters = Filters::new()
+            .with("dangling", self.dangling.map(|yes| yes.to_string()))
+            .with("driver", &self.driver)
+            .with("id", &self.id)
+            .with("label", &self.label)
+            .with("name", &self.name)
+            .with("scope", &self.scope)
+            .with("type", origin);
+        Query::new().filters(&filters)
+    }
+}
+
+/// Who made a network; the filter `type`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NetworkOrigin {
+    /// A user.
+    Custom,
+    /// The engine: `bridge`, `host`, `none`.
+    Builtin,
+    /// A word this crate does not know; empty is "not said".
+    Other(String),
+}
+
+open_enum!(NetworkOrigin {
+    Custom = "custom",
+    Builtin = "builtin",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_texts() {
+        assert_eq!(ListNetworks::default().query(), Query::new());
+        let list = ListNetworks {
+            scope: vec![NetworkScope::Local],
+            origin: NetworkOrigin::Custom,
+            ..Default::default()
+        };
+        assert_eq!(
+            list.query().as_str(),
+            "filters=%7B%22scope%22%3A%5B%22local%22%5D%2C%22type%22%3A%5B%22custom%22%5D%7D"
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! Removing all networks that are not used.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::query::{Filters, Query};
+
+/// Which of the unused networks to remove. Query of `NetworkPrune`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PruneNetworks {
+    /// Only those made before: seconds since 1970, a date, or an age such as `1h30m`; empty is all.
+    pub until: String,
+    /// Only those with all of these labels: `key`, or `key=value`.
+    pub label: Vec<String>,
+    /// Only those without these labels: `key`, or `key=value`.
+    pub label_not: Vec<String>,
+}
+
+impl PruneNetworks {
+    pub(crate) fn query(&self) -> Query {
+        let until = (!self.until.is_empty()).then_some(&self.until);
+        let filters = Filters::new()
+            .with("until", until)
+            .with("label", &self.label)
+            .with("label!", &self.label_not);
+        Query::new().filters(&filters)
+    }
+}
+
+/// What was removed. Reply of `NetworkPrune`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct NetworksPruned {
+    /// The names of the networks.
+    pub networks_deleted: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::decode;
+
+    #[test]
+    fn filters_are_texts_and_nothing_removed_is_null() {
+        let prune = PruneNetworks {
+            until: "10m".into(),
+            label_not: vec!["keep".into()],
+            ..Default::default()
+        };
+        assert_eq!(
+            prune.query().as_str(),
+            "filters=%7B%22until%22%3A%5B%2210m%22%5D%2C%22label%21%22%3A%5B%22keep%22%5D%7D"
+        );
+        let pruned: NetworksPruned = decode(br#"{"NetworksDeleted":null}"#).unwrap();
+        assert_eq!(pruned, NetworksPruned::default());
+    }
+}

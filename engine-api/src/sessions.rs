@@ -1,0 +1,154 @@
+//! Sessions: connections on which an engine calls services of its client, as BuildKit does.
+//!
+//! The engine speaks HTTP/2 as the client on such a connection, gRPC above it; this crate hands over
+//! the bytes and knows neither. Deprecated since API 1.53, where engines take gRPC directly.
+//!
+//! ```no_run
+//! use engine_api::Docker;
+//! use engine_api::sessions::OpenSession;
+//!
+//! # async fn demo(docker: Docker) -> engine_api::Result<()> {
+//! let session = OpenSession {
+//!     id: "k2x4h5j6".into(),
+//!     name: "build".into(),
+//!     methods: vec!["/grpc.health.v1.Health/Check".into()],
+//!     ..Default::default()
+//! };
+//! let mut connection = docker.sessions().open(session).await?;
+//! let preface = connection.output.next().await; // `PRI * HTTP/2.0`
+//! # let _ = preface;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fmt;
+
+use http::HeaderValue;
+
+use crate::client::Docker;
+use crate::error::Result;
+use crate::wire::decode::Duplex;
+use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::stream::Hijacked;
+
+static OPEN: Operation<Duplex> = Operation::post("Session", "/session").success(&[101]);
+
+pub(crate) static OPERATIONS: [&OperationFacts; 1] = [&OPEN.facts];
+
+/// Calls on sessions; see [`Docker::sessions`].
+#[derive(Debug, Clone, Copy)]
+pub struct Sessions<'a> {
+    docker: &'a Docker,
+}
+
+impl Docker {
+    /// Connections on which this engine calls its client.
+    pub fn sessions(&self) -> Sessions<'_> {
+        Sessions { docker: self }
+    }
+}
+
+impl Sessions<'_> {
+    /// Opens a session, and takes over the connection: what the engine says comes unframed, as
+    /// [`crate::Chunk::Console`]. The session lasts until both halves are dropped.
+    ///
+    /// # Errors
+    ///
+    /// Podman has no such route ([`crate::Error::is_unknown_route`]).
+    pub async fn open(&self, session: OpenSession) -> Result<Hijacked> {
+        let mut call = self
+            .docker
+            .call(&OPEN)
+            .about(&session.id)
+            .refuse(session.wrong())
+            .header("upgrade", HeaderValue::from_static("h2c"));
+        for (name, value) in session.headers() {
+            call = call.header(name, value);
+        }
+        Ok(call.send().await?.terminal(true))
+    }
+}
+
+/// A session to open. Headers of `Session`. `Debug` does not show the shared key.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct OpenSession {
+    /// The id that calls name the session by, such as `session` of a build; must be a new one.
+    pub id: String,
+    /// What it is for, in a word.
+    pub name: String,
+    /// A key that sessions of one client share, so that the engine can use again what it got from
+    /// another one of them; empty for none.
+    pub shared_key: String,
+    /// The methods that the client serves: `/package.Service/Method`.
+    pub methods: Vec<String>,
+}
+
+impl OpenSession {
+    fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let one = [
+            ("x-docker-expose-session-uuid", &self.id),
+            ("x-docker-expose-session-name", &self.name),
+            ("x-docker-expose-session-sharedkey", &self.shared_key),
+        ];
+        let methods = self
+            .methods
+            .iter()
+            .map(|method| ("x-docker-expose-session-grpc-method", method));
+        one.into_iter()
+            .chain(methods)
+            .map(|(name, text)| (name, text.as_str()))
+            .filter(|(_, text)| !text.is_empty())
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (&'static str, HeaderValue)> {
+        self.texts().filter_map(|(name, text)| {
+            let mut value = HeaderValue::from_str(text).ok()?;
+            value.set_sensitive(name.ends_with("sharedkey"));
+            Some((name, value))
+        })
+    }
+
+    fn wrong(&self) -> Option<String> {
+        if self.id.trim().is_empty() {
+            return Some("the session has no id; set `id`".into());
+        }
+        let bad = self
+            .texts()
+            .find(|(_, text)| HeaderValue::from_str(text).is_err());
+        bad.map(|(name, _)| format!("the value of {name} has characters that a header cannot carry"))
+    }
+}
+
+impl fmt::Debug for OpenSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared_key = if self.shared_key.is_empty() { "" } else { "***" };
+        f.debug_struct("OpenSession")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("shared_key", &shared_key)
+            .field("methods", &self.methods)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_method_is_a_header_and_the_key_is_hidden() {
+        let mut session = OpenSession {
+            id: "1".into(),
+            shared_key: "hunter2".into(),
+            methods: vec!["/a.B/C".into(), "/a.B/D".into()],
+            ..Default::default()
+        };
+        let headers: Vec<_> = session.headers().collect();
+        assert_eq!(headers.len(), 4);
+        assert!(!format!("{session:?} {headers:?}").contains("hunter2"));
+        assert_eq!(session.wrong(), None);
+        session.name = "a\nb".into();
+        assert!(session.wrong().is_some());
+        assert!(OpenSession::default().wrong().is_some());
+    }
+}

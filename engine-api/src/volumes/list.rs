@@ -1,0 +1,69 @@
+//! Lists of volumes.
+
+use serde::{Deserialize, Serialize};
+
+use super::Volume;
+use crate::wire::query::{Filters, Query};
+
+/// Which volumes to list: those that pass every filter that is set. Query of `VolumeList`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListVolumes {
+    /// Whether no container uses it: `Some(true)` for unused ones, `Some(false)` for used ones.
+    pub dangling: Option<bool>,
+    /// Kept by one of these drivers.
+    pub driver: Vec<String>,
+    /// With all of these labels: `key`, or `key=value`.
+    pub label: Vec<String>,
+    /// With one of these texts as a part of the name.
+    pub name: Vec<String>,
+}
+
+impl ListVolumes {
+    pub(crate) fn query(&self) -> Query {
+        let filters = Filters::new()
+            .with("dangling", self.dangling.map(|yes| yes.to_string()))
+            .with("driver", &self.driver)
+            .with("label", &self.label)
+            .with("name", &self.name);
+        Query::new().filters(&filters)
+    }
+}
+
+/// Volumes, and what went wrong while they were looked for. Definition `VolumeListResponse`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct VolumeList {
+    /// The volumes.
+    pub volumes: Vec<Volume>,
+    /// What went wrong, such as a driver that does not answer; its volumes are missing then.
+    pub warnings: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::decode;
+
+    #[test]
+    fn filters_are_texts() {
+        assert_eq!(ListVolumes::default().query(), Query::new());
+        let list = ListVolumes {
+            dangling: Some(false),
+            label: vec!["a=b".into()],
+            ..Default::default()
+        };
+        assert_eq!(
+            list.query().as_str(),
+            "filters=%7B%22dangling%22%3A%5B%22false%22%5D%2C%22label%22%3A%5B%22a%3Db%22%5D%7D"
+        );
+    }
+
+    #[test]
+    fn nulls_are_empty() {
+        let list =
+            br#"{"Volumes":[{"Name":"a","Labels":null,"Options":null,"Scope":"local"}],"Warnings":null}"#;
+        let list: VolumeList = decode(list).unwrap();
+        assert!(list.warnings.is_empty() && list.volumes[0].labels.is_empty());
+    }
+}
