@@ -7,7 +7,9 @@ use engine_api::containers::{
     Processes, Stats,
 };
 use engine_api::exec::{Exec, ExecCreated};
-use engine_api::images::{HistoryEntry, Image, ImageRemoved, ImageSummary, ImagesPruned, Progress};
+use engine_api::images::{
+    BuildCachePruned, HistoryEntry, Image, ImageCommitted, ImageRemoved, ImageSummary, ImagesPruned, Progress,
+};
 use engine_api::system::{DiskUsage, EngineVersion, Event, Info};
 use engine_api::{from_json, operations};
 use engine_fixtures::{Recording, recordings_dir};
@@ -24,7 +26,8 @@ fn through<T: DeserializeOwned + Serialize>(json: &[u8]) -> engine_api::Result<V
 }
 
 /// The type of each operation's reply.
-const TYPES: [(&str, RoundTrip); 24] = [
+const TYPES: [(&str, RoundTrip); 27] = [
+    ("BuildPrune", through::<BuildCachePruned>),
     ("ContainerChanges", through::<Vec<Change>>),
     ("ContainerCreate", through::<ContainerCreated>),
     ("ContainerExec", through::<ExecCreated>),
@@ -36,6 +39,8 @@ const TYPES: [(&str, RoundTrip); 24] = [
     ("ContainerUpdate", through::<ContainerUpdated>),
     ("ContainerWait", through::<ContainerWait>),
     ("ExecInspect", through::<Exec>),
+    ("ImageBuild", through::<Progress>),
+    ("ImageCommit", through::<ImageCommitted>),
     ("ImageCreate", through::<Progress>),
     ("ImageDelete", through::<Vec<ImageRemoved>>),
     ("ImageHistory", through::<Vec<HistoryEntry>>),
