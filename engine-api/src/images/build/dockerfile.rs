@@ -6,11 +6,39 @@ use crate::error::Cause;
 const BUILDKIT: &str = "BuildKit; build with Builder::BuildKit";
 const SESSION: &str = "a session with BuildKit, which this client does not open; use `docker buildx build`";
 
+/// Flags that the classic builder does not know: instruction, flag, both.
+const LACKING: [(&str, &str, &str); 13] = [
+    ("RUN", "--mount", "RUN --mount"),
+    ("RUN", "--network", "RUN --network"),
+    ("RUN", "--security", "RUN --security"),
+    ("COPY", "--link", "COPY --link"),
+    ("COPY", "--chmod", "COPY --chmod"),
+    ("COPY", "--exclude", "COPY --exclude"),
+    ("COPY", "--parents", "COPY --parents"),
+    ("ADD", "--link", "ADD --link"),
+    ("ADD", "--chmod", "ADD --chmod"),
+    ("ADD", "--exclude", "ADD --exclude"),
+    ("ADD", "--checksum", "ADD --checksum"),
+    ("ADD", "--keep-git-dir", "ADD --keep-git-dir"),
+    ("ADD", "--unpack", "ADD --unpack"),
+];
+
 /// An instruction with what follows it, and the line it begins in.
 struct Instruction {
     word: String,
     rest: String,
     line: usize,
+}
+
+impl Instruction {
+    fn begin(part: &str, line: usize) -> Self {
+        let (word, rest) = part.split_once(char::is_whitespace).unwrap_or((part, ""));
+        Self {
+            word: word.to_uppercase(),
+            rest: rest.trim().to_owned(),
+            line,
+        }
+    }
 }
 
 /// The first thing in a Dockerfile that the builder cannot do, if there is one.
@@ -61,22 +89,7 @@ fn needs(instruction: &Instruction, builder: Builder) -> Option<(&'static str, b
     if builder == Builder::BuildKit {
         return None;
     }
-    let known: &[(&str, &str, &'static str)] = &[
-        ("RUN", "--mount", "RUN --mount"),
-        ("RUN", "--network", "RUN --network"),
-        ("RUN", "--security", "RUN --security"),
-        ("COPY", "--link", "COPY --link"),
-        ("COPY", "--chmod", "COPY --chmod"),
-        ("COPY", "--exclude", "COPY --exclude"),
-        ("COPY", "--parents", "COPY --parents"),
-        ("ADD", "--link", "ADD --link"),
-        ("ADD", "--chmod", "ADD --chmod"),
-        ("ADD", "--exclude", "ADD --exclude"),
-        ("ADD", "--checksum", "ADD --checksum"),
-        ("ADD", "--keep-git-dir", "ADD --keep-git-dir"),
-        ("ADD", "--unpack", "ADD --unpack"),
-    ];
-    let flag = known.iter().find(|(of, flag, _)| *of == word && has(flag));
+    let flag = LACKING.iter().find(|(of, flag, _)| *of == word && has(flag));
     let heredoc = matches!(word, "RUN" | "COPY" | "ADD") && heredocs(&instruction.rest).next().is_some();
     flag.map(|(_, _, feature)| (*feature, false))
         .or(heredoc.then_some(("a here-document", false)))
@@ -103,14 +116,7 @@ fn instructions(text: &str) -> Vec<Instruction> {
                 begun.rest = format!("{} {part}", begun.rest);
                 begun
             }
-            None => {
-                let (word, rest) = part.split_once(char::is_whitespace).unwrap_or((part, ""));
-                Instruction {
-                    word: word.to_uppercase(),
-                    rest: rest.trim().to_owned(),
-                    line: number + 1,
-                }
-            }
+            None => Instruction::begin(part, number + 1),
         };
         if goes_on {
             open = Some(instruction);
