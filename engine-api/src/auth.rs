@@ -1,5 +1,6 @@
 //! Credentials for registries, in the form that engines read.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine as _;
@@ -55,6 +56,11 @@ impl RegistryAuth {
     pub(crate) fn header(&self) -> HeaderValue {
         secret_header(self)
     }
+}
+
+/// The value of `X-Registry-Config`: credentials for several registries, by the registry's name.
+pub(crate) fn config_header(registries: &BTreeMap<String, RegistryAuth>) -> HeaderValue {
+    secret_header(registries)
 }
 
 /// JSON in base64 of the URL alphabet, with padding. Engines read no other, and go on without

@@ -44,6 +44,8 @@ pub enum ErrorKind {
     InvalidInput,
     /// The engine speaks an API version that lacks what was asked for; nothing was sent.
     NeedsApi,
+    /// A Dockerfile uses what another builder is needed for; nothing was sent.
+    NeedsBuildKit,
     /// This build or this platform cannot do what was asked for.
     Unsupported,
     /// No connection to the engine could be opened.
@@ -77,6 +79,12 @@ pub(crate) enum Cause {
         since: Version,
         used: Version,
         way_out: &'static str,
+    },
+    #[error("line {line} of the Dockerfile has {feature}, which needs {needed}")]
+    NeedsBuildKit {
+        feature: &'static str,
+        line: usize,
+        needed: &'static str,
     },
     #[error("{0}")]
     Unsupported(String),
@@ -207,6 +215,7 @@ impl Error {
         match &self.0.cause {
             Cause::InvalidInput(_) => ErrorKind::InvalidInput,
             Cause::NeedsApi { .. } => ErrorKind::NeedsApi,
+            Cause::NeedsBuildKit { .. } => ErrorKind::NeedsBuildKit,
             Cause::Unsupported(_) => ErrorKind::Unsupported,
             Cause::Unreachable { .. } | Cause::NoEngine(_) => ErrorKind::Unreachable,
             Cause::Timeout { .. } => ErrorKind::Timeout,
@@ -250,6 +259,14 @@ impl Error {
     pub fn code(&self) -> Option<i64> {
         match self.0.cause {
             Cause::Stream { code, .. } => code,
+            _ => None,
+        }
+    }
+
+    /// What a Dockerfile has that its builder cannot do, `RUN --mount`, and in which line, from 1 on.
+    pub fn needs_buildkit(&self) -> Option<(&str, usize)> {
+        match self.0.cause {
+            Cause::NeedsBuildKit { feature, line, .. } => Some((feature, line)),
             _ => None,
         }
     }

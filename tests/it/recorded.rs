@@ -8,7 +8,9 @@ use engine_api::containers::{
 };
 use engine_api::distribution::RemoteImage;
 use engine_api::exec::{Exec, ExecCreated};
-use engine_api::images::{HistoryEntry, Image, ImageRemoved, ImageSummary, ImagesPruned, Progress};
+use engine_api::images::{
+    BuildCachePruned, HistoryEntry, Image, ImageCommitted, ImageRemoved, ImageSummary, ImagesPruned, Progress,
+};
 use engine_api::networks::{Network, NetworkCreated, NetworksPruned};
 use engine_api::system::{DiskUsage, EngineVersion, Event, Info};
 use engine_api::volumes::{Volume, VolumeList, VolumesPruned};
@@ -27,7 +29,8 @@ fn through<T: DeserializeOwned + Serialize>(json: &[u8]) -> engine_api::Result<V
 }
 
 /// The type of each operation's reply.
-const TYPES: [(&str, RoundTrip); 33] = [
+const TYPES: &[(&str, RoundTrip)] = &[
+    ("BuildPrune", through::<BuildCachePruned>),
     ("ContainerChanges", through::<Vec<Change>>),
     ("ContainerCreate", through::<ContainerCreated>),
     ("ContainerExec", through::<ExecCreated>),
@@ -39,6 +42,8 @@ const TYPES: [(&str, RoundTrip); 33] = [
     ("ContainerUpdate", through::<ContainerUpdated>),
     ("ContainerWait", through::<ContainerWait>),
     ("ExecInspect", through::<Exec>),
+    ("ImageBuild", through::<Progress>),
+    ("ImageCommit", through::<ImageCommitted>),
     ("ImageCreate", through::<Progress>),
     ("ImageDelete", through::<Vec<ImageRemoved>>),
     ("ImageHistory", through::<Vec<HistoryEntry>>),
@@ -170,7 +175,7 @@ fn lost(before: &Value, after: &Value, path: &str, into: &mut BTreeSet<String>) 
 
 #[test]
 fn no_key_of_a_recorded_reply_is_lost() {
-    let types: BTreeMap<&str, RoundTrip> = TYPES.into_iter().collect();
+    let types: BTreeMap<&str, RoundTrip> = TYPES.iter().copied().collect();
     let mut wrong = BTreeSet::new();
     let mut compared = 0;
     for (file, recording) in recordings() {

@@ -24,6 +24,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tar::{Builder, EntryType, Header};
 
 pub use pack::pack;
+pub(crate) use pack::{append_one, children, no_file, packing};
 pub use unpack::unpack;
 
 use crate::error::{Cause, Error, Result};
@@ -42,6 +43,16 @@ const WAITING: usize = 4;
 ///
 /// When `name` is no relative path that can stand in an archive.
 pub fn file(name: &str, mode: u32, contents: impl AsRef<[u8]>) -> Result<Upload> {
+    file_of(name, mode, contents, None)
+}
+
+/// As [`file`], as old as is said, in seconds since 1970.
+pub(crate) fn file_of(
+    name: &str,
+    mode: u32,
+    contents: impl AsRef<[u8]>,
+    modified: Option<u64>,
+) -> Result<Upload> {
     check(name)?;
     let contents = contents.as_ref();
     let mut header = Header::new_gnu();
@@ -50,7 +61,7 @@ pub fn file(name: &str, mode: u32, contents: impl AsRef<[u8]>) -> Result<Upload>
     header.set_entry_type(EntryType::Regular);
     // Without a time it would be of 1970, which zip files cannot say.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    header.set_mtime(now.as_secs());
+    header.set_mtime(modified.unwrap_or(now.as_secs()));
     let mut builder = Builder::new(Vec::with_capacity(contents.len() + 2048));
     let written = builder
         .append_data(&mut header, name, contents)
@@ -61,7 +72,7 @@ pub fn file(name: &str, mode: u32, contents: impl AsRef<[u8]>) -> Result<Upload>
 }
 
 /// Refuses names that lead out of the folder an archive is unpacked in.
-fn check(name: &str) -> Result<()> {
+pub(crate) fn check(name: &str) -> Result<()> {
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
     if !name.is_empty() && !name.contains('\0') && Path::new(name).components().all(plain) {
         return Ok(());
@@ -71,7 +82,7 @@ fn check(name: &str) -> Result<()> {
     )))
 }
 
-fn at(path: &Path, error: &io::Error) -> io::Error {
+pub(crate) fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 

@@ -28,15 +28,24 @@ pub fn pack(source: impl Into<PathBuf>, name: &str) -> Result<Upload> {
     let source = source.into();
     let unreadable = |error| Error::local(Cause::Input(at(&source, &error)));
     fs::symlink_metadata(&source).map_err(unreadable)?;
-    Ok(Upload::stream(Packing {
-        job: Some((source, name.into())),
-        pieces: None,
-    }))
+    let name = PathBuf::from(name);
+    Ok(packing(move |builder| append(builder, &source, &name)))
 }
 
-/// A folder being packed; the work begins when the first piece is asked for.
+/// What writes an archive's entries.
+type Job = Box<dyn FnOnce(&mut Builder<Outgoing>) -> io::Result<()> + Send>;
+
+/// An archive that `job` writes, in a thread for blocking work, while it is sent.
+pub(crate) fn packing(job: impl FnOnce(&mut Builder<Outgoing>) -> io::Result<()> + Send + 'static) -> Upload {
+    Upload::stream(Packing {
+        job: Some(Box::new(job)),
+        pieces: None,
+    })
+}
+
+/// An archive being packed; the work begins when the first piece is asked for.
 struct Packing {
-    job: Option<(PathBuf, PathBuf)>,
+    job: Option<Job>,
     pieces: Option<mpsc::Receiver<io::Result<Bytes>>>,
 }
 
@@ -45,10 +54,10 @@ impl Stream for Packing {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let this = self.get_mut();
-        if let Some((source, name)) = this.job.take() {
+        if let Some(job) = this.job.take() {
             let (send, pieces) = mpsc::channel(WAITING);
             this.pieces = Some(pieces);
-            tokio::task::spawn_blocking(move || pack_all(&source, &name, &send));
+            tokio::task::spawn_blocking(move || pack_all(job, &send));
         }
         match &mut this.pieces {
             Some(pieces) => pieces.poll_recv(cx),
@@ -57,13 +66,13 @@ impl Stream for Packing {
     }
 }
 
-fn pack_all(source: &Path, name: &Path, send: &mpsc::Sender<io::Result<Bytes>>) {
+fn pack_all(job: Job, send: &mpsc::Sender<io::Result<Bytes>>) {
     let outgoing = Outgoing {
         buffer: BytesMut::with_capacity(PIECE),
         send: send.clone(),
     };
     let mut builder = Builder::new(outgoing);
-    let outcome = append(&mut builder, source, name).and_then(|()| builder.into_inner()?.flush());
+    let outcome = job(&mut builder).and_then(|()| builder.into_inner()?.flush());
     if let Err(error) = outcome {
         // Nobody listens when the upload was dropped, and then nobody needs to know.
         drop(send.blocking_send(Err(error)));
@@ -72,6 +81,35 @@ fn pack_all(source: &Path, name: &Path, send: &mpsc::Sender<io::Result<Bytes>>) 
 
 /// Appends a file, link or folder, and what is below it in the order of names.
 fn append(builder: &mut Builder<Outgoing>, path: &Path, name: &Path) -> io::Result<()> {
+    append_one(builder, path, name, None)?;
+    let wrong = |error: io::Error| at(path, &error);
+    if !fs::symlink_metadata(path).map_err(wrong)?.is_dir() {
+        return Ok(());
+    }
+    children(path)?
+        .iter()
+        .try_for_each(|child| append(builder, &child.path(), &name.join(child.file_name())))
+}
+
+/// What is in a folder, in the order of names.
+pub(crate) fn children(path: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    let wrong = |error: io::Error| at(path, &error);
+    let mut children: Vec<_> = fs::read_dir(path)
+        .map_err(wrong)?
+        .collect::<io::Result<_>>()
+        .map_err(wrong)?;
+    children.sort_by_key(fs::DirEntry::file_name);
+    Ok(children)
+}
+
+/// Appends a file, a link, or a folder without what is in it. `modified` takes the place of the time it
+/// was changed at, in seconds since 1970.
+pub(crate) fn append_one(
+    builder: &mut Builder<Outgoing>,
+    path: &Path,
+    name: &Path,
+    modified: Option<u64>,
+) -> io::Result<()> {
     let wrong = |error: io::Error| at(path, &error);
     let metadata = fs::symlink_metadata(path).map_err(wrong)?;
     let kind = metadata.file_type();
@@ -79,18 +117,11 @@ fn append(builder: &mut Builder<Outgoing>, path: &Path, name: &Path) -> io::Resu
     header.set_metadata_in_mode(&metadata, tar::HeaderMode::Complete);
     header.set_uid(0);
     header.set_gid(0);
+    if let Some(seconds) = modified {
+        header.set_mtime(seconds);
+    }
     if kind.is_dir() {
-        builder
-            .append_data(&mut header, name, io::empty())
-            .map_err(wrong)?;
-        let mut children: Vec<_> = fs::read_dir(path)
-            .map_err(wrong)?
-            .collect::<io::Result<_>>()
-            .map_err(wrong)?;
-        children.sort_by_key(fs::DirEntry::file_name);
-        return children
-            .iter()
-            .try_for_each(|child| append(builder, &child.path(), &name.join(child.file_name())));
+        return builder.append_data(&mut header, name, io::empty()).map_err(wrong);
     }
     if kind.is_symlink() {
         return builder
@@ -106,13 +137,18 @@ fn append(builder: &mut Builder<Outgoing>, path: &Path, name: &Path) -> io::Resu
         };
         return builder.append_data(&mut header, name, &mut exact).map_err(wrong);
     }
-    Err(at(
+    Err(no_file(path))
+}
+
+/// Sockets, devices and their like have no place in an archive.
+pub(crate) fn no_file(path: &Path) -> io::Error {
+    at(
         path,
         &io::Error::new(
             io::ErrorKind::InvalidInput,
             "neither file, folder nor link; leave it out",
         ),
-    ))
+    )
 }
 
 /// A file read to the length it had, no further; shorter is an error.
@@ -137,7 +173,7 @@ impl Read for Exact {
 }
 
 /// What the archive's writer writes to: pieces for a channel.
-struct Outgoing {
+pub(crate) struct Outgoing {
     buffer: BytesMut,
     send: mpsc::Sender<io::Result<Bytes>>,
 }

@@ -17,6 +17,8 @@
 
 mod archive;
 mod attestations;
+mod build;
+mod commit;
 mod create;
 mod history;
 mod identity;
@@ -35,6 +37,11 @@ mod transfer;
 
 pub use archive::{LoadImages, SaveImages};
 pub use attestations::{Attestation, ListAttestations};
+pub use build::{
+    BuildArgs, BuildCacheFilters, BuildCachePruned, BuildContext, BuildImage, BuildLog, BuildOutput,
+    BuildStatus, BuildStep, BuildTrace, BuildWarning, Builder, PruneBuildCache,
+};
+pub use commit::{CommitImage, ImageCommitted};
 pub use create::{ImportImage, PullImage};
 pub use history::{HistoryEntry, ListHistory};
 pub use identity::{
@@ -71,5 +78,8 @@ impl Docker {
 }
 
 pub(crate) fn operations() -> impl Iterator<Item = &'static OperationFacts> {
-    store::OPERATIONS.into_iter().chain(transfer::OPERATIONS)
+    store::OPERATIONS
+        .into_iter()
+        .chain(transfer::OPERATIONS)
+        .chain(build::OPERATIONS)
 }

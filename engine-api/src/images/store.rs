@@ -1,9 +1,9 @@
 //! The images that an engine has.
 
 use super::{
-    Attestation, HistoryEntry, Image, ImageFound, ImageReference, ImageRemoved, ImageSummary, Images,
-    ImagesPruned, InspectImage, ListAttestations, ListHistory, ListImages, PruneImages, RemoveImage,
-    SearchImages, tag,
+    Attestation, CommitImage, HistoryEntry, Image, ImageCommitted, ImageFound, ImageReference, ImageRemoved,
+    ImageSummary, Images, ImagesPruned, InspectImage, ListAttestations, ListHistory, ListImages, PruneImages,
+    RemoveImage, SearchImages, tag,
 };
 use crate::auth::RegistryAuth;
 use crate::error::Result;
@@ -26,8 +26,10 @@ static REMOVE: Operation<Json<Vec<ImageRemoved>>> =
     Operation::delete("ImageDelete", "/images/{name}").slashes();
 static SEARCH: Operation<Json<Vec<ImageFound>>> = Operation::get("ImageSearch", "/images/search").slow();
 static PRUNE: Operation<Json<ImagesPruned>> = Operation::post("ImagePrune", "/images/prune").slow();
+static COMMIT: Operation<Json<ImageCommitted>> =
+    Operation::post("ImageCommit", "/commit").success(&[201]).slow();
 
-pub(super) static OPERATIONS: [&OperationFacts; 8] = [
+pub(super) static OPERATIONS: [&OperationFacts; 9] = [
     &LIST.facts,
     &INSPECT.facts,
     &HISTORY.facts,
@@ -36,6 +38,7 @@ pub(super) static OPERATIONS: [&OperationFacts; 8] = [
     &REMOVE.facts,
     &SEARCH.facts,
     &PRUNE.facts,
+    &COMMIT.facts,
 ];
 
 impl Images<'_> {
@@ -145,5 +148,19 @@ impl Images<'_> {
     /// Removes the images that no container uses and that pass the filters.
     pub async fn prune(&self, options: PruneImages) -> Result<ImagesPruned> {
         self.docker.call(&PRUNE).query(options.query()).send().await
+    }
+
+    /// Makes an image of a container's files and of what it runs; volumes are not part of it.
+    pub async fn commit(&self, container: &str, options: CommitImage) -> Result<ImageCommitted> {
+        let call = self
+            .docker
+            .call(&COMMIT)
+            .about(container)
+            .query(options.query(container))
+            .refuse(options.wrong(container));
+        match &options.config {
+            Some(config) => call.json(config).send().await,
+            None => call.send().await,
+        }
     }
 }

@@ -104,6 +104,15 @@ impl Filters {
         self.0.push(']');
         self
     }
+
+    /// Adds a key that has no values and filters by being there, if `on`.
+    pub(crate) fn bare(mut self, key: &str, on: bool) -> Self {
+        if on {
+            let comma = if self.0.is_empty() { "" } else { "," };
+            self.0.push_str(&format!("{comma}{}:[]", Value::from(key)));
+        }
+        self
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // scenarios are tests; clippy exempts only functions marked so
 
+pub mod build;
 pub mod builds;
 pub mod checkpoints;
 pub mod containers;
@@ -24,6 +25,7 @@ use engine_api::{Docker, Result};
 macro_rules! for_each_scenario {
     ($run:ident) => {
         $run! {
+            build { classic buildkit refusals commit prune }
             containers { lifecycle look run logs attach files export prune refusals flood }
             exec { run stdin terminal detached }
             images { store transfer prune unreachable_registry refusals }

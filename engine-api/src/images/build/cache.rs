@@ -1,0 +1,107 @@
+//! Removing what the builder keeps to build faster.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::query::{Filters, Query};
+
+/// Which records of the build cache to remove. Query of `BuildPrune`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PruneBuildCache {
+    /// Remove all that is not in use, not just what no image and no other record stands on.
+    pub all: bool,
+    /// Bytes of cache to keep in any case; `None` for nothing.
+    pub reserved_space: Option<i64>,
+    /// Bytes that the cache may take after it. Since API 1.48.
+    pub max_used_space: Option<i64>,
+    /// Bytes that should be free on the disk after it. Since API 1.48.
+    pub min_free_space: Option<i64>,
+    /// Only these records.
+    pub filters: BuildCacheFilters,
+}
+
+impl PruneBuildCache {
+    /// What is reserved goes under its name before API 1.48 too; engines read one of the two.
+    pub(crate) fn query(&self) -> Query {
+        Query::new()
+            .flag("all", self.all)
+            .maybe("keep-storage", self.reserved_space)
+            .maybe("reserved-space", self.reserved_space)
+            .maybe("max-used-space", self.max_used_space)
+            .maybe("min-free-space", self.min_free_space)
+            .filters(&self.filters.filters())
+    }
+}
+
+/// Which records of the build cache are meant: those that fit all that is set.
+///
+/// The engine takes one value of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildCacheFilters {
+    /// Only those not used since: seconds since 1970, a date, or an age such as `1h30m`; empty is all.
+    pub until: String,
+    /// Only those whose id has this in it (a regular expression).
+    pub id: String,
+    /// Only the one that builds on the record with this id.
+    pub parent: String,
+    /// Only those that hold this: `regular`, `source.local`, `exec.cachemount` …
+    pub kind: String,
+    /// Only those of the build step that is described so.
+    pub description: String,
+    /// Only those in use.
+    pub in_use: bool,
+    /// Only those that are part of an image too.
+    pub shared: bool,
+    /// Only those that are part of no image.
+    pub private: bool,
+}
+
+impl BuildCacheFilters {
+    fn filters(&self) -> Filters {
+        let one = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
+        Filters::new()
+            .with("until", one(&self.until))
+            .with("id", one(&self.id))
+            .with("parent", one(&self.parent))
+            .with("type", one(&self.kind))
+            .with("description", one(&self.description))
+            .bare("inuse", self.in_use)
+            .bare("shared", self.shared)
+            .bare("private", self.private)
+    }
+}
+
+/// What was removed. Reply of `BuildPrune`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct BuildCachePruned {
+    /// The ids of the records.
+    pub caches_deleted: Vec<String>,
+    /// How many bytes became free.
+    pub space_reclaimed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_reserved_has_two_names_and_filters_without_a_value_are_empty_lists() {
+        let prune = PruneBuildCache {
+            all: true,
+            reserved_space: Some(5),
+            filters: BuildCacheFilters {
+                kind: "regular".into(),
+                in_use: true,
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        assert_eq!(
+            prune.query().as_str(),
+            "all=true&keep-storage=5&reserved-space=5\
+             &filters=%7B%22type%22%3A%5B%22regular%22%5D%2C%22inuse%22%3A%5B%5D%7D"
+        );
+        assert_eq!(PruneBuildCache::default().query().as_str(), "");
+    }
+}

@@ -1,0 +1,352 @@
+//! What a build is made of: its Dockerfile, and the files that it copies.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::ignore::{Fitting, Ignore};
+use super::{BuildImage, Builder, dockerfile};
+use crate::archive;
+use crate::error::{Cause, Error, Result};
+use crate::wire::body::{Body, Upload};
+
+/// The name of a Dockerfile that has no other, and the one that engines try next.
+const NAMES: [&str; 2] = ["Dockerfile", "dockerfile"];
+
+/// What a build is made of.
+///
+/// ```no_run
+/// # use engine_api::images::BuildContext;
+/// let project = BuildContext::folder("project");
+/// let small = BuildContext::dockerfile("FROM busybox\nCMD [\"date\"]\n");
+/// let remote = BuildContext::remote("https://example.org/project.git#main");
+/// ```
+#[derive(Debug)]
+pub struct BuildContext {
+    source: Source,
+    modified: Option<SystemTime>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Folder(PathBuf),
+    Tar(Upload),
+    Dockerfile(String),
+    Remote(String),
+}
+
+impl BuildContext {
+    /// A folder with all below it, but for what its `.dockerignore` excludes, read while it is sent.
+    ///
+    /// A `.dockerignore` means what it means to `docker build`; BuildKit takes one that is named after
+    /// its Dockerfile first. Owners become root, links stay links, and files come in the order of their
+    /// names. What is neither file, folder nor link must be excluded.
+    pub fn folder(path: impl Into<PathBuf>) -> Self {
+        Self::new(Source::Folder(path.into()))
+    }
+
+    /// A tar archive, plain or compressed; nothing in it is looked at.
+    pub fn tar(archive: impl Into<Upload>) -> Self {
+        Self::new(Source::Tar(archive.into()))
+    }
+
+    /// The text of a Dockerfile, which can copy nothing.
+    pub fn dockerfile(text: impl Into<String>) -> Self {
+        Self::new(Source::Dockerfile(text.into()))
+    }
+
+    /// Whatever the engine finds at a URL: a git repository, a tar archive, a Dockerfile.
+    pub fn remote(url: impl Into<String>) -> Self {
+        Self::new(Source::Remote(url.into()))
+    }
+
+    /// Says that each file was changed at this time, so that the same files make the same archive.
+    #[must_use]
+    pub fn modified(mut self, time: SystemTime) -> Self {
+        self.modified = Some(time);
+        self
+    }
+
+    fn new(source: Source) -> Self {
+        Self {
+            source,
+            modified: None,
+        }
+    }
+
+    /// Where the engine is to look, if that is not in the body.
+    pub(super) fn url(&self) -> Option<&str> {
+        match &self.source {
+            Source::Remote(url) => Some(url),
+            _ => None,
+        }
+    }
+
+    /// Looks at all that will be sent, and makes the body that sends it.
+    pub(super) async fn body(self, options: &BuildImage) -> Result<Body> {
+        let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let modified = self.modified.map(seconds);
+        match self.source {
+            Source::Tar(archive) => Ok(archive.0),
+            Source::Remote(url) if url.trim().is_empty() => {
+                Err(Error::invalid("the URL of the build's context is empty"))
+            }
+            Source::Remote(_) => Ok(Body::Empty),
+            Source::Dockerfile(text) => {
+                check(&text, options.builder)?;
+                let name = match options.dockerfile.as_str() {
+                    "" => NAMES[0],
+                    name => name,
+                };
+                Ok(archive::file_of(name, 0o644, text, modified)?.0)
+            }
+            Source::Folder(root) => {
+                let (name, builder) = (options.dockerfile.clone(), options.builder);
+                let looked = tokio::task::spawn_blocking(move || look(root, &name, builder));
+                let (root, found) = looked
+                    .await
+                    .map_err(|error| Error::local(Cause::Input(io::Error::other(error))))??;
+                Ok(pack(root, found, modified).0)
+            }
+        }
+    }
+}
+
+fn check(text: &str, builder: Builder) -> Result<()> {
+    match dockerfile::beyond(text, builder) {
+        Some(cause) => Err(Error::local(cause)),
+        None => Ok(()),
+    }
+}
+
+/// Paths to send, below the folder and with slashes.
+type Found = Vec<String>;
+
+fn look(root: PathBuf, name: &str, builder: Builder) -> Result<(PathBuf, Found)> {
+    let input = |error: io::Error| Error::local(Cause::Input(error));
+    let name = match name {
+        "" => NAMES
+            .into_iter()
+            .find(|name| root.join(name).is_file())
+            .unwrap_or(NAMES[0])
+            .to_owned(),
+        name => name.trim_start_matches("./").to_owned(),
+    };
+    archive::check(&name)?;
+    let text = fs::read(root.join(&name)).map_err(|error| input(archive::at(&root.join(&name), &error)))?;
+    check(&String::from_utf8_lossy(&text), builder)?;
+    let mut ignore = ignore(&root, &name, builder)?;
+    ignore.keep(".dockerignore");
+    ignore.keep(&name);
+    let mut found = Found::new();
+    walk(&root, "", &ignore, &Fitting::new(), &mut found).map_err(input)?;
+    Ok((root, found))
+}
+
+/// The patterns that hold for a Dockerfile.
+fn ignore(root: &Path, dockerfile: &str, builder: Builder) -> Result<Ignore> {
+    let own = match builder {
+        Builder::BuildKit => Some(format!("{dockerfile}.dockerignore")),
+        Builder::Classic => None,
+    };
+    for name in own.iter().map(String::as_str).chain([".dockerignore"]) {
+        let path = root.join(name);
+        match fs::read(&path) {
+            Ok(text) => return Ignore::parse(&String::from_utf8_lossy(&text)).map_err(Error::invalid),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::local(Cause::Input(archive::at(&path, &error)))),
+        }
+    }
+    Ok(Ignore::default())
+}
+
+/// Adds what is to be sent of a folder, each folder before what is in it.
+fn walk(folder: &Path, name: &str, ignore: &Ignore, parent: &Fitting, found: &mut Found) -> io::Result<()> {
+    for child in archive::children(folder)? {
+        let path = child.path();
+        let kind = child.file_type().map_err(|error| archive::at(&path, &error))?;
+        let file_name = child.file_name();
+        let name = match (name, file_name.to_string_lossy()) {
+            ("", own) => own.into_owned(),
+            (folder, own) => format!("{folder}/{own}"),
+        };
+        let (excluded, fitting) = ignore.excludes(&name, parent);
+        let plain = kind.is_dir() || kind.is_file() || kind.is_symlink();
+        if !excluded && !plain {
+            return Err(archive::no_file(&path));
+        }
+        if !excluded {
+            found.push(name.clone());
+        }
+        if kind.is_dir() && (!excluded || ignore.may_return(&name)) {
+            walk(&path, &name, ignore, &fitting, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn pack(root: PathBuf, found: Found, modified: Option<u64>) -> Upload {
+    archive::packing(move |builder| {
+        found
+            .iter()
+            .try_for_each(|name| archive::append_one(builder, &root.join(name), Path::new(name), modified))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    async fn bytes(context: BuildContext, options: &BuildImage) -> Result<Vec<u8>> {
+        match context.body(options).await? {
+            Body::Upload(mut pieces) => {
+                let mut all = Vec::new();
+                while let Some(piece) = std::future::poll_fn(|cx| pieces.as_mut().poll_next(cx)).await {
+                    all.extend_from_slice(&piece.unwrap());
+                }
+                Ok(all)
+            }
+            Body::Full(bytes) => Ok(bytes.to_vec()),
+            Body::Empty => Ok(Vec::new()),
+        }
+    }
+
+    fn names(archive: &[u8]) -> Vec<String> {
+        let mut archive = tar::Archive::new(archive);
+        let entries = archive.entries().unwrap();
+        entries
+            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+            .collect()
+    }
+
+    fn project(ignore: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for name in ["src/deep", "target/keep", "docs"] {
+            fs::create_dir_all(root.join(name)).unwrap();
+        }
+        for name in [
+            "src/main",
+            "src/deep/x",
+            "target/big",
+            "target/keep/y",
+            "docs/a.md",
+            "z",
+        ] {
+            fs::write(root.join(name), name).unwrap();
+        }
+        fs::write(root.join("Dockerfile"), "FROM x\nCOPY . /\n").unwrap();
+        fs::write(root.join(".dockerignore"), ignore).unwrap();
+        folder
+    }
+
+    #[tokio::test]
+    async fn a_folder_goes_without_what_is_ignored() {
+        let folder = project("target\n!target/keep\n**/*.md\n.dockerignore\nDockerfile\n");
+        let sent = bytes(BuildContext::folder(folder.path()), &BuildImage::default()).await;
+        assert_eq!(
+            names(&sent.unwrap()),
+            [
+                ".dockerignore",
+                "Dockerfile",
+                "docs",
+                "src",
+                "src/deep",
+                "src/deep/x",
+                "src/main",
+                "target/keep",
+                "target/keep/y",
+                "z"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn the_same_files_make_the_same_archive_whenever_they_were_written() {
+        let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let mut archives = Vec::new();
+        for age in [1, 2] {
+            let folder = project("");
+            let file = fs::File::open(folder.path().join("z")).unwrap();
+            file.set_modified(UNIX_EPOCH + Duration::from_secs(age)).unwrap();
+            let context = BuildContext::folder(folder.path()).modified(time);
+            archives.push(bytes(context, &BuildImage::default()).await.unwrap());
+        }
+        assert_eq!(archives[0], archives[1]);
+        let text = || BuildContext::dockerfile("FROM x").modified(time);
+        let options = BuildImage::default();
+        assert_eq!(
+            bytes(text(), &options).await.unwrap(),
+            bytes(text(), &options).await.unwrap()
+        );
+    }
+
+    #[tokio::test]
+    async fn buildkit_takes_the_ignore_file_of_its_dockerfile() {
+        let folder = project("docs\n");
+        fs::write(folder.path().join("Dockerfile.dockerignore"), "src\ntarget\n").unwrap();
+        let sent = |builder| {
+            let options = BuildImage {
+                builder,
+                ..Default::default()
+            };
+            let context = BuildContext::folder(folder.path());
+            async move { names(&bytes(context, &options).await.unwrap()) }
+        };
+        let buildkit = sent(Builder::BuildKit).await;
+        assert!(buildkit.contains(&"docs/a.md".into()) && !buildkit.contains(&"src".into()));
+        assert!(sent(Builder::Classic).await.contains(&"src".into()));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_sent_is_named() {
+        let folder = project("[");
+        let options = BuildImage::default();
+        let error = bytes(BuildContext::folder(folder.path()), &options)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("line 1 of .dockerignore"), "{error}");
+        for name in ["nothing", "../x", "/etc/passwd"] {
+            let options = BuildImage {
+                dockerfile: name.into(),
+                ..Default::default()
+            };
+            let error = bytes(BuildContext::folder(folder.path()), &options)
+                .await
+                .unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+        assert!(bytes(BuildContext::remote(" "), &options).await.is_err());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_socket_is_refused_unless_it_is_ignored() {
+        let folder = project("");
+        let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("sock")).unwrap();
+        let options = BuildImage::default();
+        let error = bytes(BuildContext::folder(folder.path()), &options)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Input);
+        assert!(error.to_string().contains("sock"), "{error}");
+        fs::write(folder.path().join(".dockerignore"), "sock").unwrap();
+        assert!(bytes(BuildContext::folder(folder.path()), &options).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_dockerfile_for_another_builder_is_refused() {
+        let text = "FROM x\nRUN --mount=type=cache,target=/c y";
+        let context = BuildContext::dockerfile(text);
+        let error = bytes(context, &BuildImage::default()).await.unwrap_err();
+        assert_eq!(error.needs_buildkit(), Some(("RUN --mount", 2)));
+        let buildkit = BuildImage {
+            builder: Builder::BuildKit,
+            ..Default::default()
+        };
+        assert!(bytes(BuildContext::dockerfile(text), &buildkit).await.is_ok());
+    }
+}

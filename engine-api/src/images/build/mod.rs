@@ -1,0 +1,150 @@
+//! Images made from a Dockerfile, and what the builder keeps of that.
+
+mod cache;
+mod context;
+mod dockerfile;
+mod ignore;
+mod options;
+mod pattern;
+mod protobuf;
+mod trace;
+
+use std::collections::BTreeMap;
+
+pub use cache::{BuildCacheFilters, BuildCachePruned, PruneBuildCache};
+pub use context::BuildContext;
+pub use options::{BuildArgs, BuildImage, BuildOutput, Builder};
+pub use trace::{BuildLog, BuildStatus, BuildStep, BuildTrace, BuildWarning};
+
+use super::{Images, Progress};
+use crate::auth::{RegistryAuth, config_header};
+use crate::error::{Error, Result};
+use crate::version::Version;
+use crate::wire::decode::{Json, Lines};
+use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::stream::JsonLines;
+
+static BUILD: Operation<Lines<Progress>> = Operation::post("ImageBuild", "/build").slow();
+static PRUNE: Operation<Json<BuildCachePruned>> = Operation::post("BuildPrune", "/build/prune").slow();
+
+pub(super) static OPERATIONS: [&OperationFacts; 2] = [&BUILD.facts, &PRUNE.facts];
+
+/// The first version with limits of its own for a prune.
+const LIMITS: Version = Version::new(1, 48);
+
+impl Images<'_> {
+    /// Builds an image from a Dockerfile.
+    ///
+    /// The build is done when the stream has ended without an error; dropping the stream stops it.
+    /// `registries` holds credentials by the registry's name, [`DOCKER_HUB`](crate::auth::DOCKER_HUB)
+    /// for Docker Hub.
+    ///
+    /// ```no_run
+    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+    /// use engine_api::images::{BuildContext, BuildImage};
+    ///
+    /// let options = BuildImage { tags: vec!["web:1".into()], ..Default::default() };
+    /// let mut progress = docker.images().build(BuildContext::folder("web"), options, None).await?;
+    /// while let Some(line) = progress.next().await {
+    ///     print!("{}", line?.stream); // a step that fails ends with an error here
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::NeedsBuildKit`] when the Dockerfile of a folder or of a text has what the
+    /// builder cannot do; [`crate::ErrorKind::Input`] when a file cannot be read.
+    pub async fn build(
+        &self,
+        context: BuildContext,
+        options: BuildImage,
+        registries: Option<&BTreeMap<String, RegistryAuth>>,
+    ) -> Result<JsonLines<Progress>> {
+        let name = options.tags.first().map(String::as_str).unwrap_or_default();
+        let wrong = options.wrong();
+        let call = self
+            .docker
+            .call(&BUILD)
+            .about(name)
+            .query(options.query(context.url()));
+        let call = match registries {
+            Some(registries) => call.header("x-registry-config", config_header(registries)),
+            None => call,
+        };
+        if wrong.is_some() {
+            return call.refuse(wrong).send().await;
+        }
+        let on = Some(name).filter(|name| !name.is_empty());
+        let body = context
+            .body(&options)
+            .await
+            .map_err(|error| error.in_call(BUILD.facts.id, on))?;
+        call.tar(body).send().await
+    }
+
+    /// Removes records of the build cache that are not in use.
+    pub async fn prune_cache(&self, options: PruneBuildCache) -> Result<BuildCachePruned> {
+        let call = self.docker.call(&PRUNE).query(options.query());
+        call.needs_all([
+            (
+                options.max_used_space.is_some(),
+                "PruneBuildCache::max_used_space",
+                LIMITS,
+            ),
+            (
+                options.min_free_space.is_some(),
+                "PruneBuildCache::min_free_space",
+                LIMITS,
+            ),
+        ])
+        .send()
+        .await
+    }
+}
+
+impl Progress {
+    /// The id of the image that was built, in the line of a build that tells it.
+    pub fn image_id(&self) -> Option<&str> {
+        let told = self.aux.as_ref().and_then(|aux| aux.get("ID")?.as_str());
+        // A quiet build says nothing else.
+        let alone =
+            || Some(self.stream.trim()).filter(|text| text.starts_with("sha256:") && text.len() == 71);
+        told.or_else(alone)
+    }
+}
+
+impl JsonLines<Progress> {
+    /// Reads a build's progress to its end, and gives the id of the image.
+    ///
+    /// # Errors
+    ///
+    /// The failure that the engine reports in the stream, or whatever broke it.
+    pub async fn built(mut self) -> Result<String> {
+        let mut id = None;
+        while let Some(line) = self.next().await {
+            id = line?.image_id().map(str::to_owned).or(id);
+        }
+        id.ok_or_else(|| {
+            Error::protocol("the build ended without the id of an image").in_call(BUILD.facts.id, None)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_image_is_told_beside_the_text_or_as_all_of_it() {
+        let id = format!("sha256:{}", "0".repeat(64));
+        let line = |text: String| -> Progress { crate::from_json(text.as_bytes()).unwrap() };
+        let told = line(format!(r#"{{"id":"moby.image.id","aux":{{"ID":"{id}"}}}}"#));
+        let alone = line(format!(r#"{{"stream":"{id}\n"}}"#));
+        assert_eq!((told.image_id(), alone.image_id()), (Some(&*id), Some(&*id)));
+        for other in [r#"{"aux":"CgA="}"#, r#"{"stream":"sha256:1"}"#] {
+            assert_eq!(line(other.into()).image_id(), None);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Protocol buffers, as much of them as reading needs.
+
+/// A field of a message: its number, and its value.
+pub(super) type Field<'a> = (u64, Value<'a>);
+
+/// The value of a field; what it means, only its reader knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+}
+
+/// Takes a message apart into fields. After an error nothing follows.
+pub(super) struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(message: &'a [u8]) -> Self {
+        Self(message)
+    }
+
+    fn field(&mut self) -> Option<Field<'a>> {
+        let key = self.varint()?;
+        let value = match key & 7 {
+            0 => Value::Number(self.varint()?),
+            1 => Value::Bytes(self.take(8)?),
+            2 => {
+                let length = usize::try_from(self.varint()?).ok()?;
+                Value::Bytes(self.take(length)?)
+            }
+            5 => Value::Bytes(self.take(4)?),
+            // Groups, which nobody writes any more, and what never was.
+            _ => return None,
+        };
+        Some((key >> 3, value))
+    }
+
+    /// Seven bits a byte, the lowest first; the eighth says that more follow.
+    fn varint(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let (byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<Field<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let field = self.field().ok_or(Malformed);
+        if field.is_err() {
+            self.0 = &[];
+        }
+        Some(field)
+    }
+}
+
+/// The bytes are no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn fields_of_every_kind_are_taken_apart() {
+        let message = b"\x08\x96\x01\x12\x02hi\x1d1234\x2112345678";
+        let fields: Result<Vec<_>, _> = Fields::of(message).collect();
+        let expected = vec![
+            (1, Value::Number(150)),
+            (2, Value::Bytes(b"hi")),
+            (3, Value::Bytes(b"1234")),
+            (4, Value::Bytes(b"12345678")),
+        ];
+        assert_eq!(fields, Ok(expected));
+    }
+
+    #[test]
+    fn what_is_cut_or_unknown_is_malformed() {
+        for message in [
+            &b"\x08"[..],
+            b"\x08\x80",
+            b"\x12\x05abc",
+            b"\x1d123",
+            b"\x0b",
+            b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+            b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+        ] {
+            let mut fields = Fields::of(message);
+            assert_eq!(fields.next(), Some(Err(Malformed)), "{message:?}");
+            assert_eq!(fields.next(), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_upset_it(bytes: Vec<u8>) {
+            prop_assert!(Fields::of(&bytes).count() <= bytes.len());
+        }
+    }
+}

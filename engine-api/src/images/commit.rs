@@ -1,0 +1,101 @@
+//! Making an image of a container.
+
+use serde::{Deserialize, Serialize};
+
+use crate::containers::ContainerConfig;
+use crate::wire::query::Query;
+
+/// How to make an image of a container. Query and body of `ImageCommit`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CommitImage {
+    /// The repository to name the image in; may carry a tag. Empty for no name.
+    pub repo: String,
+    /// The tag; empty is `latest`.
+    pub tag: String,
+    /// What [`Image::comment`](super::Image::comment) will say.
+    pub comment: String,
+    /// Who made the image: `Ada <ada@example.org>`.
+    pub author: String,
+    /// Let the container run while its files are taken; unless said it is paused.
+    pub no_pause: bool,
+    /// Instructions of a Dockerfile to apply: `ENV DEBUG=true`, `CMD ["sh"]`.
+    pub changes: Vec<String>,
+    /// What the image runs; fields left empty are the container's. `None` is the container's, whole.
+    pub config: Option<ContainerConfig>,
+}
+
+impl CommitImage {
+    /// Engines pause the container unless they are told not to (wire fact 6).
+    /// Docker takes a tag as part of the repository, Podman does not; so it always goes apart.
+    pub(crate) fn query(&self, container: &str) -> Query {
+        let (repo, tag) = match self.repo.rsplit_once(':') {
+            Some((repo, tag)) if self.tag.is_empty() && !tag.contains('/') => (repo, tag),
+            _ => (self.repo.as_str(), self.tag.as_str()),
+        };
+        Query::new()
+            .set("container", container)
+            .text("repo", repo)
+            .text("tag", tag)
+            .text("comment", &self.comment)
+            .text("author", &self.author)
+            .maybe("pause", self.no_pause.then_some(false))
+            .each("changes", &self.changes)
+    }
+
+    /// What contradicts itself, if anything does.
+    pub(crate) fn wrong(&self, container: &str) -> Option<String> {
+        if container.trim().is_empty() {
+            return Some("there is no container to commit; pass its name or id".to_owned());
+        }
+        (self.repo.is_empty() && !self.tag.is_empty())
+            .then(|| "a tag without a repository names nothing; set `repo`, or leave out `tag`".to_owned())
+    }
+}
+
+/// An image was made. Definition `IDResponse`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ImageCommitted {
+    /// Its id.
+    #[serde(alias = "ID")]
+    pub id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_paused_unless_that_is_declined() {
+        let commit = CommitImage {
+            repo: "a/b".into(),
+            changes: vec!["ENV A=b".into(), "USER nobody".into()],
+            ..Default::default()
+        };
+        assert_eq!(
+            commit.query("web").as_str(),
+            "container=web&repo=a%2Fb&changes=ENV%20A%3Db&changes=USER%20nobody"
+        );
+        let running = CommitImage {
+            repo: "reg:5000/a:2".into(),
+            no_pause: true,
+            ..Default::default()
+        };
+        assert_eq!(
+            running.query("web").as_str(),
+            "container=web&repo=reg%3A5000%2Fa&tag=2&pause=false"
+        );
+    }
+
+    #[test]
+    fn what_names_nothing_is_refused() {
+        let tag = CommitImage {
+            tag: "1".into(),
+            ..Default::default()
+        };
+        assert!(tag.wrong("web").is_some_and(|text| text.contains("`repo`")));
+        assert!(CommitImage::default().wrong(" ").is_some());
+        assert_eq!(CommitImage::default().wrong("web"), None);
+    }
+}
