@@ -22,6 +22,9 @@
 //! * [`Error`] says what failed, in which operation, on what, and [`Limits`] how long it may take
 //! * [`Output`], [`JsonLines`], [`RawBytes`] and [`Hijacked`] are the streams
 //!
+//! The features `tls` and `ssh` add ways to an engine; without them only Unix sockets and plain TCP are
+//! there.
+//!
 //! Calls need a Tokio runtime with I/O and time enabled.
 
 pub mod archive;
