@@ -25,7 +25,7 @@ pub(crate) struct Global {
     /// Print JSON: one document, or one object per line where output comes bit by bit
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// The engine's address, instead of DOCKER_HOST: unix:///path, tcp://host:port
+    /// The engine's address, instead of DOCKER_HOST: unix:///path, tcp://host:port, https://host:port, ssh://user@host
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub(crate) host: Option<String>,
     /// Take the engine's answers from a recording; no engine is needed

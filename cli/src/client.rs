@@ -1,10 +1,9 @@
 //! The engine that the options name, recorded or replayed if they say so.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use engine_api::Docker;
-use engine_api::connect::{Address, Connector};
 use engine_fixtures::{Player, Recorder};
 
 use crate::args::Global;
@@ -39,7 +38,7 @@ impl Client {
             let tape = Tape::Replaying(player);
             return Ok(Self { docker, tape });
         }
-        let named = global.host.as_deref().map(at).transpose()?;
+        let named = global.host.as_deref().map(Docker::at).transpose()?;
         match &global.record {
             None => Ok(Self {
                 docker: named,
@@ -50,15 +49,13 @@ impl Client {
                     Some(docker) => docker,
                     None => Docker::from_env().await?,
                 };
-                Self::recording(&engine.address(), file)
+                Self::recording(&engine, file)
             }
         }
     }
 
-    fn recording(address: &str, file: &Path) -> Result<Self, Failure> {
-        let address: Address = address.parse()?;
-        let inner: Arc<dyn Connector> = Arc::from(address.connector()?);
-        let recorder = Recorder::new(inner);
+    fn recording(engine: &Docker, file: &Path) -> Result<Self, Failure> {
+        let recorder = Recorder::new(engine.connector());
         let docker = Some(with_version(Docker::with_connector(recorder.clone()))?);
         let tape = Tape::Recording {
             recorder,
@@ -112,21 +109,6 @@ impl Client {
             }
         }
     }
-}
-
-/// A client of the engine at an address.
-pub(crate) fn at(address: &str) -> Result<Docker, Failure> {
-    let address: Address = address.parse()?;
-    let said = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
-    let tls = said("DOCKER_TLS_VERIFY") || said("DOCKER_CERT_PATH");
-    if tls && matches!(address, Address::Tcp { .. }) {
-        return Err(
-            Failure::new(format!("{address} would be spoken to in the clear")).hint(
-                "unset DOCKER_TLS_VERIFY and DOCKER_CERT_PATH if that is meant: TLS is not supported yet",
-            ),
-        );
-    }
-    with_version(Docker::connect(&address)?)
 }
 
 /// The client with the version that the environment wants to be spoken.

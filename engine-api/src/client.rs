@@ -52,25 +52,48 @@ struct Engine {
 impl Docker {
     /// A client of the engine that the environment names, or of the first that answers.
     ///
-    /// `DOCKER_HOST` decides if it is set. Otherwise the usual sockets are asked in turn: the system's,
+    /// `DOCKER_HOST` decides if it is set, then `DOCKER_CONTEXT`, then the context that
+    /// `docker context use` has chosen. Otherwise the usual sockets are asked in turn: the system's,
     /// rootless Docker's, those of Docker Desktop, colima, OrbStack, Rancher Desktop and Podman.
-    /// `DOCKER_API_VERSION` sets the version and switches negotiation off.
+    /// `DOCKER_API_VERSION` sets the version and switches negotiation off; `DOCKER_TLS_VERIFY`,
+    /// `DOCKER_TLS` and `DOCKER_CERT_PATH` ask for TLS on TCP (feature `tls`).
     ///
     /// # Errors
     ///
     /// [`crate::ErrorKind::Unreachable`] lists every place that was tried, and why it was not it
-    /// ([`Error::candidates`]).
+    /// ([`Error::candidates`]); [`crate::ErrorKind::InvalidInput`] when the context that was named or
+    /// chosen does not exist.
     pub async fn from_env() -> Result<Self> {
         connect::discover().await
     }
 
-    /// A client of the engine at an address.
+    /// A client of the engine at an address, as in `DOCKER_HOST`, with what else the environment says
+    /// of it: TLS and the version. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// When it is no address, this build cannot connect to such a one, or the certificates cannot be
+    /// read.
+    pub fn at(address: &str) -> Result<Self> {
+        connect::at(address)
+    }
+
+    /// A client of the engine that a context of the docker command leads to. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidInput`] when there is no such context; else as [`Docker::at`].
+    pub fn context(name: &str) -> Result<Self> {
+        connect::in_context(name)
+    }
+
+    /// A client of the engine at an address, whatever the environment says.
     ///
     /// # Errors
     ///
     /// [`crate::ErrorKind::Unsupported`] where this build cannot connect to such an address.
     pub fn connect(address: &Address) -> Result<Self> {
-        Ok(Self::over(address.connector()?))
+        Ok(Self::over(Arc::from(address.connector()?)))
     }
 
     /// A client of the engine at a Unix socket.
@@ -86,10 +109,10 @@ impl Docker {
 
     /// A client over byte streams of the caller's.
     pub fn with_connector(connector: impl Connector) -> Self {
-        Self::over(Box::new(connector))
+        Self::over(Arc::new(connector))
     }
 
-    fn over(connector: Box<dyn Connector>) -> Self {
+    pub(crate) fn over(connector: Arc<dyn Connector>) -> Self {
         let shared = Shared {
             wire: Wire::new(connector),
             engine: OnceCell::new(),
@@ -118,6 +141,11 @@ impl Docker {
     /// Where the engine is, as in `DOCKER_HOST`.
     pub fn address(&self) -> String {
         self.shared.wire.connector.address()
+    }
+
+    /// What opens the connections: for a recorder, say, to stand between.
+    pub fn connector(&self) -> Arc<dyn Connector> {
+        Arc::clone(&self.shared.wire.connector)
     }
 
     /// The limits of this client's calls.

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use crate::Version;
+use crate::connect::Untrusted;
 use crate::wire::json::JsonError;
 
 /// The result of every call of this crate.
@@ -50,6 +51,9 @@ pub enum ErrorKind {
     Unsupported,
     /// No connection to the engine could be opened.
     Unreachable,
+    /// The engine and this client do not trust each other: a certificate is wrong, missing or not
+    /// accepted.
+    Untrusted,
     /// A limit of [`crate::Limits`] ran out.
     Timeout,
     /// The connection broke, or the engine closed it too early.
@@ -90,6 +94,8 @@ pub(crate) enum Cause {
     Unsupported(String),
     #[error("cannot reach the engine at {address}: {}{}", reason(.error), hint(address, .error))]
     Unreachable { address: String, error: io::Error },
+    #[error("no secure connection to the engine: {0}")]
+    Untrusted(Untrusted),
     #[error("no engine answers; tried{}", tried(.0))]
     NoEngine(Vec<Candidate>),
     #[error("no {phase} within {after:?}")]
@@ -218,6 +224,7 @@ impl Error {
             Cause::NeedsBuildKit { .. } => ErrorKind::NeedsBuildKit,
             Cause::Unsupported(_) => ErrorKind::Unsupported,
             Cause::Unreachable { .. } | Cause::NoEngine(_) => ErrorKind::Unreachable,
+            Cause::Untrusted(_) => ErrorKind::Untrusted,
             Cause::Timeout { .. } => ErrorKind::Timeout,
             Cause::Disconnected(_) | Cause::Io(_) => ErrorKind::Disconnected,
             Cause::Protocol(_) => ErrorKind::Protocol,

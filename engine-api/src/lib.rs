@@ -25,6 +25,9 @@
 //! * [`Error`] says what failed, in which operation, on what, and [`Limits`] how long it may take
 //! * [`Output`], [`JsonLines`], [`RawBytes`] and [`Hijacked`] are the streams
 //!
+//! The features `tls` and `ssh` add ways to an engine; without them only Unix sockets and plain TCP are
+//! there.
+//!
 //! Calls need a Tokio runtime with I/O and time enabled.
 
 #![cfg_attr(not(feature = "full"), allow(dead_code))] // the machinery serves all resources

@@ -6,7 +6,7 @@ use engine_api::connect::survey;
 use serde::Serialize;
 
 use crate::args::Global;
-use crate::client::{self, Client};
+use crate::client::Client;
 use crate::console::Console;
 use crate::exit;
 use crate::failure::Failure;
@@ -74,11 +74,9 @@ impl Doctor {
         let answers = candidates.iter().find(|candidate| candidate.problem.is_none());
         let (engine, limits) = match answers {
             None => (None, None),
-            Some(candidate) => {
-                let docker = match client.named() {
-                    Some(docker) => docker.clone(),
-                    None => client::at(&candidate.address)?,
-                };
+            Some(_) => {
+                // The first that answers, as it is here.
+                let docker = client.any().await?;
                 let (engine, limits) = examine(&docker).await?;
                 (Some(engine), Some(limits))
             }

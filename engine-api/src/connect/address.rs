@@ -32,10 +32,26 @@ pub enum Address {
         /// What precedes every request path, such as `/docker`; empty for none.
         base: String,
     },
-    /// TCP with TLS: `https://…`. Recognised, not yet supported.
-    Tls(String),
-    /// A remote engine over ssh: `ssh://user@host`. Recognised, not yet supported.
-    Ssh(String),
+    /// TCP with TLS: `https://host:port/base`; the port is 2376 unless said. Needs the feature `tls`.
+    Tls {
+        /// Name or IP address, an IPv6 one without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+        /// What precedes every request path; empty for none.
+        base: String,
+    },
+    /// A remote engine behind ssh: `ssh://user@host:port/path/of.sock`. Needs the feature `ssh`.
+    Ssh {
+        /// Who to log in as; `None` for what ssh is configured to.
+        user: Option<String>,
+        /// Name, IP address or alias of ssh's configuration, an IPv6 address without brackets.
+        host: String,
+        /// The port of the ssh server; `None` for what ssh is configured to.
+        port: Option<u16>,
+        /// The engine's socket on the remote side; empty for what the docker command there uses.
+        path: String,
+    },
     /// A Windows named pipe: `npipe:////./pipe/docker_engine`. Recognised, not yet supported.
     NamedPipe(String),
 }
@@ -45,6 +61,9 @@ const LONGEST_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 1
 
 /// The port of an engine without TLS.
 const PLAIN_PORT: u16 = 2375;
+
+/// The port of an engine with TLS.
+const TLS_PORT: u16 = 2376;
 
 impl Address {
     /// The connector for this address.
@@ -66,11 +85,34 @@ impl Address {
             Self::Tcp { host, port, base } => {
                 Ok(Box::new(TcpConnector::new(host, *port).with_base_path(base)))
             }
-            Self::Tls(_) => missing(
+            #[cfg(feature = "tls")]
+            Self::Tls { host, port, base } => {
+                let connector = super::TlsConnector::new(host, *port, &super::TlsConfig::default())?;
+                Ok(Box::new(connector.with_base_path(base)))
+            }
+            #[cfg(not(feature = "tls"))]
+            Self::Tls { .. } => missing(
                 "the feature `tls`",
                 "use a Unix socket, or ssh to the engine's host",
             ),
-            Self::Ssh(_) => missing(
+            #[cfg(feature = "ssh")]
+            Self::Ssh {
+                user,
+                host,
+                port,
+                path,
+            } => {
+                let mut connector = super::SshConnector::new(host)?;
+                if let Some(user) = user {
+                    connector = connector.user(user)?;
+                }
+                if let Some(port) = port {
+                    connector = connector.port(*port);
+                }
+                Ok(Box::new(connector.socket(path)?))
+            }
+            #[cfg(not(feature = "ssh"))]
+            Self::Ssh { .. } => missing(
                 "the feature `ssh`",
                 "forward the socket: ssh -L /tmp/d.sock:/var/run/docker.sock",
             ),
@@ -104,8 +146,8 @@ impl FromStr for Address {
             "unix" if rest.is_empty() => Err(wrong("the path is missing")),
             "unix" => unix(rest),
             "tcp" | "http" => tcp(rest).map_err(|why| wrong(&why)),
-            "https" => Ok(Self::Tls(text.to_owned())),
-            "ssh" => Ok(Self::Ssh(text.to_owned())),
+            "https" => tls(rest).map_err(|why| wrong(&why)),
+            "ssh" => ssh(rest).map_err(|why| wrong(&why)),
             "npipe" => Ok(Self::NamedPipe(text.to_owned())),
             "fd" => Err(wrong("fd:// is for the engine itself")),
             other => Err(wrong(&format!("the scheme {other:?} is unknown"))),
@@ -124,7 +166,44 @@ fn unix(path: &str) -> Result<Address> {
     Ok(Address::Unix(path.into()))
 }
 
+/// What follows `tcp://` or `https://`.
+struct Server {
+    host: String,
+    port: Option<u16>,
+    base: String,
+}
+
 fn tcp(rest: &str) -> std::result::Result<Address, String> {
+    let Server { host, port, base } = server(rest)?;
+    let port = port.unwrap_or(PLAIN_PORT);
+    Ok(Address::Tcp { host, port, base })
+}
+
+fn tls(rest: &str) -> std::result::Result<Address, String> {
+    let Server { host, port, base } = server(rest)?;
+    let port = port.unwrap_or(TLS_PORT);
+    Ok(Address::Tls { host, port, base })
+}
+
+fn ssh(rest: &str) -> std::result::Result<Address, String> {
+    let (user, rest) = match rest.split_once('@') {
+        Some((user, _)) if user.contains(':') => {
+            return Err("it has a password, which ssh does not take".into());
+        }
+        Some(("", _)) => return Err("the user is missing".into()),
+        Some((user, rest)) => (Some(user.to_owned()), rest),
+        None => (None, rest),
+    };
+    let Server { host, port, base } = server(rest)?;
+    Ok(Address::Ssh {
+        user,
+        host,
+        port,
+        path: base,
+    })
+}
+
+fn server(rest: &str) -> std::result::Result<Server, String> {
     let (authority, base) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
     if authority.contains('@') || base.contains(['?', '#', ' ']) {
         return Err("it has a user, a query or a fragment".into());
@@ -147,12 +226,11 @@ fn tcp(rest: &str) -> std::result::Result<Address, String> {
         return Err("the host is missing or malformed".into());
     }
     let port = match port {
-        "" => PLAIN_PORT,
-        text => text
-            .parse()
-            .ok()
-            .filter(|port| *port != 0)
-            .ok_or_else(|| format!("{text:?} is no port"))?,
+        "" => None,
+        text => {
+            let port = text.parse().ok().filter(|port| *port != 0);
+            Some(port.ok_or_else(|| format!("{text:?} is no port"))?)
+        }
     };
     let base = base.trim_end_matches('/').to_owned();
     if base
@@ -162,20 +240,45 @@ fn tcp(rest: &str) -> std::result::Result<Address, String> {
     {
         return Err("the base path has an empty part, `.` or `..`".into());
     }
-    Ok(Address::Tcp {
+    Ok(Server {
         host: host.to_owned(),
         port,
         base,
     })
 }
 
+/// The host as it stands before a port.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Tcp { host, port, base } if host.contains(':') => write!(f, "tcp://[{host}]:{port}{base}"),
-            Self::Tcp { host, port, base } => write!(f, "tcp://{host}:{port}{base}"),
-            Self::Tls(text) | Self::Ssh(text) | Self::NamedPipe(text) => f.write_str(text),
+            Self::Tcp { host, port, base } => write!(f, "tcp://{}:{port}{base}", bracketed(host)),
+            Self::Tls { host, port, base } => write!(f, "https://{}:{port}{base}", bracketed(host)),
+            Self::Ssh {
+                user,
+                host,
+                port,
+                path,
+            } => {
+                f.write_str("ssh://")?;
+                if let Some(user) = user {
+                    write!(f, "{user}@")?;
+                }
+                f.write_str(&bracketed(host))?;
+                if let Some(port) = port {
+                    write!(f, ":{port}")?;
+                }
+                f.write_str(path)
+            }
+            Self::NamedPipe(text) => f.write_str(text),
         }
     }
 }
@@ -226,6 +329,11 @@ mod tests {
             "fd://",
             "gopher://x",
             "tcp://h:1?q",
+            "https://u@h:1",
+            "ssh://",
+            "ssh://@h",
+            "ssh://u:secret@h",
+            "ssh://u@h/a?b",
             " unix:///x",
             "tcp://h\n:1",
         ] {
@@ -237,15 +345,34 @@ mod tests {
     }
 
     #[test]
-    fn what_this_build_lacks_is_named() {
-        for (text, what) in [
-            ("https://h:2376", "tls"),
-            ("ssh://h", "ssh"),
-            ("npipe:////./pipe/x", "named pipes"),
+    fn tls_and_ssh_are_written_as_they_are_read() {
+        for (text, written) in [
+            ("https://h", "https://h:2376"),
+            ("https://[::1]:1/base/", "https://[::1]:1/base"),
+            ("ssh://me@h:22/run/d.sock", "ssh://me@h:22/run/d.sock"),
+            ("ssh://h", "ssh://h"),
         ] {
-            let error = parse(text).unwrap().connector().unwrap_err();
-            assert_eq!(error.kind(), crate::ErrorKind::Unsupported);
-            assert!(error.to_string().contains(what), "{error}");
+            let address = parse(text).unwrap();
+            assert_eq!(address.to_string(), written);
+            assert_eq!(parse(written).unwrap(), address);
+        }
+    }
+
+    #[test]
+    fn what_this_build_lacks_is_named() {
+        for (text, what, there) in [
+            ("https://h:2376", "tls", cfg!(feature = "tls")),
+            ("ssh://h", "ssh", cfg!(feature = "ssh")),
+            ("npipe:////./pipe/x", "named pipes", false),
+        ] {
+            match parse(text).unwrap().connector() {
+                Ok(_) => assert!(there, "{text}"),
+                Err(error) => {
+                    assert!(!there, "{error}");
+                    assert_eq!(error.kind(), crate::ErrorKind::Unsupported);
+                    assert!(error.to_string().contains(what), "{error}");
+                }
+            }
         }
     }
 }

@@ -1,16 +1,22 @@
 //! Finding the engine: what the user said, else the places where engines usually listen.
 
-use super::Address;
+use std::sync::Arc;
+
+use super::context::{self, Security};
+use super::{Address, Connector};
 use crate::client::Docker;
 use crate::error::{Candidate, Cause, Error, Result};
 
 /// Reads a variable of the environment; tests hand in their own.
-type Lookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+pub(super) type Lookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// A place to look, and why there.
-struct Place {
-    origin: String,
-    address: String,
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) origin: String,
+    pub(super) address: String,
+    /// What else is known of how to connect there, and matters only over TCP.
+    pub(super) security: Option<Security>,
 }
 
 /// Sockets below the user's home or runtime folder, and whose they are.
@@ -36,22 +42,32 @@ fn places(env: Lookup<'_>) -> Result<Vec<Place>> {
         return Ok(vec![Place {
             origin: "DOCKER_HOST".into(),
             address,
+            security: Security::from_env(env),
         }]);
     }
-    if let Some(context) = said("DOCKER_CONTEXT").filter(|name| name != "default") {
-        return Err(Error::local(Cause::Unsupported(format!(
-            "DOCKER_CONTEXT names the context {context:?}, and contexts are not read yet; \
-             set DOCKER_HOST to the address that `docker context inspect {context}` shows"
-        ))));
+    let named = said("DOCKER_CONTEXT");
+    let (name, whose) = match named {
+        Some(name) => (Some(name).filter(|name| name != "default"), "DOCKER_CONTEXT"),
+        None => (context::current(env)?, "the current context"),
+    };
+    match name {
+        Some(name) => Ok(vec![context::place(&name, format!("{whose} {name:?}"), env)?]),
+        None => Ok(usual_places(env)),
     }
+}
+
+/// Where engines usually listen.
+fn usual_places(env: Lookup<'_>) -> Vec<Place> {
+    let said = |name: &str| env(name).filter(|value| !value.is_empty());
     let place = |origin: &str, address: String| Place {
         origin: origin.to_owned(),
         address,
+        security: None,
     };
     let mut places = Vec::new();
     if cfg!(windows) {
         places.push(place("the default pipe", "npipe:////./pipe/docker_engine".into()));
-        return Ok(places);
+        return places;
     }
     places.push(place("the default socket", "unix:///var/run/docker.sock".into()));
     for (variable, below, whose) in BELOW {
@@ -63,7 +79,7 @@ fn places(env: Lookup<'_>) -> Result<Vec<Place>> {
         }
     }
     places.push(place("Podman", "unix:///run/podman/podman.sock".into()));
-    Ok(places)
+    places
 }
 
 /// The engine the environment names or, failing that, the first that answers.
@@ -108,23 +124,84 @@ async fn reach(place: &Place, env: Lookup<'_>) -> Result<Docker> {
     Ok(docker)
 }
 
-/// A client for a place, with what else the environment says of it.
-fn configured(place: &Place, env: Lookup<'_>) -> Result<Docker> {
-    let said = |name: &str| env(name).filter(|value| !value.is_empty());
-    let address: Address = place.address.parse()?;
-    let tls = said("DOCKER_TLS_VERIFY").or_else(|| said("DOCKER_CERT_PATH"));
-    if tls.is_some() && matches!(address, Address::Tcp { .. }) {
-        return Err(Error::local(Cause::Unsupported(
-            "DOCKER_TLS_VERIFY or DOCKER_CERT_PATH asks for TLS, which this build lacks; \
-             unset them only if the engine may be spoken to in the clear"
-                .into(),
-        )));
+/// A client of the engine at an address, with what else the environment says of it.
+pub(crate) fn at(address: &str) -> Result<Docker> {
+    let env = |name: &str| std::env::var(name).ok();
+    let place = Place {
+        origin: String::new(),
+        address: address.to_owned(),
+        security: Security::from_env(&env),
+    };
+    configured(&place, &env)
+}
+
+/// A client of the engine that a context leads to.
+pub(crate) fn in_context(name: &str) -> Result<Docker> {
+    let env = |name: &str| std::env::var(name).ok();
+    configured(&place_of(name, &env)?, &env)
+}
+
+fn place_of(name: &str, env: Lookup<'_>) -> Result<Place> {
+    if name != "default" {
+        return context::place(name, format!("the context {name:?}"), env);
     }
-    let docker = Docker::connect(&address)?;
-    match said("DOCKER_API_VERSION") {
+    // The default one has no files: it is what there is without contexts.
+    let without = |variable: &str| match variable {
+        "DOCKER_CONTEXT" => Some("default".to_owned()),
+        other => env(other),
+    };
+    let first = places(&without)?.into_iter().next();
+    first.ok_or_else(|| Error::invalid("there is no default context on this system"))
+}
+
+/// A client for a place, with the version that the environment sets.
+fn configured(place: &Place, env: Lookup<'_>) -> Result<Docker> {
+    let docker = Docker::over(Arc::from(connector(place)?));
+    match env("DOCKER_API_VERSION").filter(|value| !value.is_empty()) {
         Some(version) => Ok(docker.with_version(version.parse()?)),
         None => Ok(docker),
     }
+}
+
+fn connector(place: &Place) -> Result<Box<dyn Connector>> {
+    let address: Address = place.address.parse()?;
+    let Some(security) = &place.security else {
+        return address.connector();
+    };
+    match address {
+        Address::Tcp { .. } => {
+            // Read anew, because another port is usual then.
+            let rest = place
+                .address
+                .split_once("://")
+                .map_or(&*place.address, |(_, rest)| rest);
+            secured(&format!("https://{rest}").parse()?, security)
+        }
+        Address::Tls { .. } => secured(&address, security),
+        other => other.connector(),
+    }
+}
+
+#[cfg(feature = "tls")]
+fn secured(address: &Address, security: &Security) -> Result<Box<dyn Connector>> {
+    let Address::Tls { host, port, base } = address else {
+        return address.connector();
+    };
+    let connector = super::TlsConnector::new(host, *port, &security.config()?)?;
+    Ok(Box::new(connector.with_base_path(base)))
+}
+
+#[cfg(not(feature = "tls"))]
+fn secured(address: &Address, security: &Security) -> Result<Box<dyn Connector>> {
+    let Security { folder, skip_verify } = security;
+    let shown = folder
+        .as_ref()
+        .map(|folder| format!(" with the certificates in {}", folder.display()));
+    Err(Error::local(Cause::Unsupported(format!(
+        "TLS is asked for at {address}{}{}, which needs the feature `tls`, which this build lacks",
+        shown.unwrap_or_default(),
+        if *skip_verify { " without verification" } else { "" },
+    ))))
 }
 
 #[cfg(test)]
@@ -170,22 +247,123 @@ mod tests {
         assert_eq!(places.last().unwrap(), "unix:///run/podman/podman.sock");
     }
 
+    /// The docker command's folder with the contexts `remote`, which has certificates, and `plain`.
+    fn folder(current: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("config.json", current);
+        write(
+            "contexts/meta/0a/meta.json",
+            r#"{"Name":"remote","Metadata":{},"Endpoints":{"docker":{"Host":"tcp://build","SkipTLSVerify":false}}}"#,
+        );
+        write("contexts/tls/0a/docker/ca.pem", "");
+        write(
+            "contexts/meta/0b/meta.json",
+            r#"{"Name":"plain","Endpoints":{"docker":{"Host":"tcp://plain:1"}}}"#,
+        );
+        write(
+            "contexts/meta/0c/meta.json",
+            r#"{"Name":"cluster","Endpoints":{}}"#,
+        );
+        write("contexts/meta/0d/meta.json", "broken");
+        folder
+    }
+
+    fn found_in(folder: &tempfile::TempDir, more: &[(&str, &str)]) -> Result<Vec<String>> {
+        let config = folder.path().to_str().unwrap();
+        found(&[&[("DOCKER_CONFIG", config)], more].concat())
+    }
+
     #[test]
-    fn a_context_is_refused_by_name_not_ignored() {
-        let error = found(&[("DOCKER_CONTEXT", "remote")]).unwrap_err();
-        assert!(error.to_string().contains("\"remote\""), "{error}");
-        assert!(found(&[("DOCKER_CONTEXT", "default")]).is_ok());
+    fn a_context_is_followed_where_no_host_is_named() {
+        let folder = folder(r#"{"auths":{},"currentContext":"remote"}"#);
+        assert_eq!(found_in(&folder, &[]).unwrap(), ["tcp://build"]);
+        let found = |variables: &[(&str, &str)]| found_in(&folder, variables).unwrap();
+        assert_eq!(found(&[("DOCKER_CONTEXT", "plain")]), ["tcp://plain:1"]);
+        assert!(found(&[("DOCKER_CONTEXT", "default")]).len() > 1);
+        let both = [("DOCKER_CONTEXT", "plain"), ("DOCKER_HOST", "tcp://x:1")];
+        assert_eq!(found(&both), ["tcp://x:1"]);
+    }
+
+    #[test]
+    fn a_context_that_cannot_be_followed_is_an_error_not_a_fallback() {
+        let folder = folder(r#"{"currentContext":"gone"}"#);
+        for (variables, text) in [
+            (&[][..], "the current context \"gone\": there is no such context"),
+            (
+                &[("DOCKER_CONTEXT", "nowhere")],
+                "there are: default, cluster, plain, remote",
+            ),
+            (&[("DOCKER_CONTEXT", "cluster")], "no Docker engine"),
+        ] {
+            let error = found_in(&folder, variables).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(text), "{error}");
+        }
+        let broken = self::folder("{\"auth\": s3cret");
+        let error = found_in(&broken, &[]).unwrap_err().to_string();
+        assert!(
+            error.contains("config.json") && !error.contains("s3cret"),
+            "{error}"
+        );
+        assert!(found_in(&self::folder(" "), &[]).is_ok());
+    }
+
+    #[test]
+    fn a_contexts_certificates_are_found_by_its_folder() {
+        let folder = folder("{}");
+        let config = folder.path().to_str().unwrap().to_owned();
+        let env = move |name: &str| (name == "DOCKER_CONFIG").then(|| config.clone());
+        let security = place_of("remote", &env).unwrap().security.unwrap();
+        assert_eq!(
+            security.folder,
+            Some(folder.path().join("contexts/tls/0a/docker"))
+        );
+        assert!(!security.skip_verify);
+        assert_eq!(place_of("plain", &env).unwrap().security, None);
+        let place = place_of("default", &env).unwrap();
+        assert_eq!(place.origin, usual_places(&env)[0].origin);
+    }
+
+    fn security(variables: &[(&str, &str)]) -> Option<Security> {
+        let env = |name: &str| {
+            let found = variables.iter().find(|(n, _)| *n == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Security::from_env(&env)
+    }
+
+    #[test]
+    fn an_empty_tls_variable_is_off_and_only_verify_verifies() {
+        assert_eq!(
+            security(&[("DOCKER_TLS_VERIFY", ""), ("DOCKER_CERT_PATH", "")]),
+            None
+        );
+        let path = [("DOCKER_CERT_PATH", "/certs"), ("DOCKER_TLS_VERIFY", "")];
+        let unverified = security(&path).unwrap();
+        assert_eq!(unverified.folder, Some("/certs".into()));
+        assert!(unverified.skip_verify);
+        assert!(!security(&[("DOCKER_TLS_VERIFY", "0")]).unwrap().skip_verify);
+        assert!(security(&[("DOCKER_TLS", "1")]).unwrap().skip_verify);
     }
 
     #[test]
     fn tls_asked_for_is_never_dropped_silently() {
-        let place = Place {
+        let place = |address: &str| Place {
             origin: "DOCKER_HOST".into(),
-            address: "tcp://127.0.0.1:1".into(),
+            address: address.into(),
+            security: security(&[("DOCKER_TLS", "1")]),
         };
-        let env = |name: &str| (name == "DOCKER_TLS_VERIFY").then(|| "1".to_owned());
-        assert!(configured(&place, &env).unwrap_err().to_string().contains("TLS"));
-        let empty = |name: &str| (name == "DOCKER_TLS_VERIFY").then(String::new);
-        assert!(configured(&place, &empty).is_ok());
+        for address in ["tcp://127.0.0.1", "127.0.0.1", "https://127.0.0.1"] {
+            match connector(&place(address)) {
+                Ok(connector) => assert_eq!(connector.address(), "https://127.0.0.1:2376"),
+                Err(error) => assert!(error.to_string().contains("the feature `tls`"), "{error}"),
+            }
+        }
+        assert_eq!(connector(&place("/d.sock")).unwrap().address(), "unix:///d.sock");
     }
 }

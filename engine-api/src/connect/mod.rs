@@ -1,11 +1,17 @@
 //! Where the engine is, and how a byte stream to it is opened.
 //!
 //! Everything above works on a [`ByteStream`]; whatever can open one is a [`Connector`]: a Unix
-//! socket, TCP, a recorder, a player, a fault injector in a test.
+//! socket, TCP, TLS (feature `tls`), ssh (feature `ssh`), a recorder, a player, a fault injector in a test.
 
 mod address;
+mod context;
 mod discover;
+#[cfg(feature = "ssh")]
+mod ssh;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
+mod trust;
 #[cfg(unix)]
 mod unix;
 
@@ -16,9 +22,14 @@ use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use address::Address;
-pub(crate) use discover::discover;
 pub use discover::survey;
+pub(crate) use discover::{at, discover, in_context};
+#[cfg(feature = "ssh")]
+pub use ssh::SshConnector;
 pub use tcp::TcpConnector;
+#[cfg(feature = "tls")]
+pub use tls::{TlsConfig, TlsConnector};
+pub use trust::Untrusted;
 #[cfg(unix)]
 pub use unix::UnixConnector;
 

@@ -1,5 +1,6 @@
 //! TCP, without TLS.
 
+use std::io;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -41,17 +42,23 @@ impl TcpConnector {
         self.base = base.trim_end_matches('/').to_owned();
         self
     }
+
+    /// Opens the bare stream.
+    pub(super) async fn open(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect((self.name.as_str(), self.port)).await?;
+        // A log that is followed can be silent for hours, and routers forget silent connections.
+        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+        // A request is written in one piece and then waited for: nothing to gain from a delay.
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
 }
 
 impl Connector for TcpConnector {
     fn connect(&self) -> Connecting<'_> {
         Box::pin(async {
             in_runtime()?;
-            let stream = TcpStream::connect((self.name.as_str(), self.port)).await?;
-            // A log that is followed can be silent for hours, and routers forget silent connections.
-            SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-            // A request is written in one piece and then waited for: nothing to gain from a delay.
-            stream.set_nodelay(true)?;
+            let stream = self.open().await?;
             Ok(Box::new(stream) as BoxStream)
         })
     }

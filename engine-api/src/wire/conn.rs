@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::body::{Body, UploadFailed};
 use super::timer::Clock;
-use crate::connect::{BoxStream, Connector};
+use crate::connect::{BoxStream, Connector, Untrusted};
 use crate::error::Cause;
 
 /// An open connection that can take a request.
@@ -51,10 +51,16 @@ impl Conn {
     ///
     /// Boxed, because a connection is large and moves from the pool to a reply and back with each call.
     pub(crate) async fn open(connector: &dyn Connector) -> Result<Box<Self>, Cause> {
-        let stream = connector.connect().await.map_err(|error| Cause::Unreachable {
-            address: connector.address(),
-            error,
-        })?;
+        let stream = connector
+            .connect()
+            .await
+            .map_err(|error| match Untrusted::within(&error) {
+                Some(why) => Cause::Untrusted(why.clone()),
+                None => Cause::Unreachable {
+                    address: connector.address(),
+                    error,
+                },
+            })?;
         let received = Arc::new(AtomicU64::new(0));
         let counted = Counted {
             stream,
@@ -186,7 +192,11 @@ fn http_cause(error: &hyper::Error) -> Cause {
     if error.is_incomplete_message() {
         return Cause::Disconnected("the engine closed the connection before the reply was complete".into());
     }
-    match source::<io::Error>(error) {
+    let io = source::<io::Error>(error);
+    if let Some(why) = io.and_then(Untrusted::within) {
+        return Cause::Untrusted(why.clone());
+    }
+    match io {
         Some(io) => Cause::Disconnected(format!("the connection to the engine failed: {io}")),
         None => Cause::Disconnected(format!("the connection to the engine failed: {error}")),
     }

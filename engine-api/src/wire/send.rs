@@ -17,7 +17,7 @@ use crate::limits::Limits;
 
 /// What one client shares among its clones: how to connect, and what is connected.
 pub(crate) struct Wire {
-    pub(crate) connector: Box<dyn Connector>,
+    pub(crate) connector: Arc<dyn Connector>,
     pool: Arc<Pool>,
     host: HeaderValue,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Draft {
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("engine-api/", env!("CARGO_PKG_VERSION")));
 
 impl Wire {
-    pub(crate) fn new(connector: Box<dyn Connector>) -> Self {
+    pub(crate) fn new(connector: Arc<dyn Connector>) -> Self {
         let host = HeaderValue::from_str(connector.host());
         let host = host.unwrap_or(HeaderValue::from_static("api.moby.localhost"));
         Self {

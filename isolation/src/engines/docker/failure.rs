@@ -139,7 +139,7 @@ impl From<Failure> for Error {
 /// An error of the client, as one of this crate.
 pub(super) fn told(error: engine_api::Error) -> Error {
     match error.kind() {
-        engine_api::ErrorKind::Unreachable => {
+        engine_api::ErrorKind::Unreachable | engine_api::ErrorKind::Untrusted => {
             Error::unavailable(NAME, reason(&error), "start the engine, or set DOCKER_HOST")
         }
         engine_api::ErrorKind::InvalidInput => Error::invalid(error.to_string()),

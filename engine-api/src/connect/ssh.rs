@@ -1,0 +1,284 @@
+//! Engines behind ssh: the ssh program, and at its other end `docker system dial-stdio`.
+//!
+//! Using the program, not a library, means that keys, agents, jump hosts and aliases work as the user
+//! has set them up.
+
+use std::ffi::OsStr;
+use std::io;
+use std::pin::{Pin, pin};
+use std::process::Stdio;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::time::Sleep;
+
+use super::{Address, BoxStream, Connecting, Connector, in_runtime};
+use crate::error::{Error, Result};
+
+/// Connects to an engine by running ssh, one process per connection. It ends with the connection.
+#[derive(Debug, Clone)]
+pub struct SshConnector {
+    program: std::ffi::OsString,
+    user: Option<String>,
+    host: String,
+    port: Option<u16>,
+    socket: String,
+}
+
+impl SshConnector {
+    /// A connector to the engine on `host`: a name, an address or an alias of ssh's configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidInput`] when the host is empty or ssh would take it for an option.
+    pub fn new(host: &str) -> Result<Self> {
+        Ok(Self {
+            program: "ssh".into(),
+            user: None,
+            host: word("host", host)?,
+            port: None,
+            socket: String::new(),
+        })
+    }
+
+    /// Logs in as `user`.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidInput`] when it is empty or ssh would take it for an option.
+    pub fn user(mut self, user: &str) -> Result<Self> {
+        self.user = Some(word("user", user)?);
+        Ok(self)
+    }
+
+    /// The port of the ssh server.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// The engine's socket on the remote side; empty for what the docker command there uses.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidInput`] when it is no absolute path, or has a character that the
+    /// remote shell could take for more than itself.
+    pub fn socket(mut self, path: &str) -> Result<Self> {
+        let plain = |c: char| c.is_alphanumeric() || "/._-+@:,".contains(c);
+        let absolute = path.starts_with('/') && path.chars().all(plain);
+        if !path.is_empty() && !absolute {
+            return Err(Error::invalid(format!(
+                "the remote socket {path:?} is no absolute path of letters, digits and /._-+@:,"
+            )));
+        }
+        path.clone_into(&mut self.socket);
+        Ok(self)
+    }
+
+    /// The program to run instead of the `ssh` that is found in `PATH`.
+    #[must_use]
+    pub fn program(mut self, path: impl AsRef<OsStr>) -> Self {
+        self.program = path.as_ref().to_owned();
+        self
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        if let Some(user) = &self.user {
+            command.args(["-l", user]);
+        }
+        if let Some(port) = self.port {
+            command.args(["-p", &port.to_string()]);
+        }
+        command.args(["--", &self.host, "docker"]);
+        if !self.socket.is_empty() {
+            command.arg(format!("--host=unix://{}", self.socket));
+        }
+        command.args(["system", "dial-stdio"]);
+        command
+    }
+}
+
+/// A word that ssh cannot take for an option.
+fn word(what: &str, text: &str) -> Result<String> {
+    if text.is_empty() || text.starts_with('-') || text.contains(char::is_whitespace) {
+        return Err(Error::invalid(format!(
+            "{text:?} is no {what} for ssh: it is empty, begins with `-` or has a blank"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+impl Connector for SshConnector {
+    fn connect(&self) -> Connecting<'_> {
+        Box::pin(async {
+            in_runtime()?;
+            let mut child = self
+                .command()
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .kill_on_drop(true)
+                .spawn()
+                .map_err(|error| {
+                    let program = self.program.to_string_lossy();
+                    io::Error::new(error.kind(), format!("cannot run {program}: {error}"))
+                })?;
+            let lost = || io::Error::other("a pipe of ssh is missing");
+            Ok(Box::new(Session {
+                input: Some(child.stdin.take().ok_or_else(lost)?),
+                output: child.stdout.take().ok_or_else(lost)?,
+                complaints: Some(child.stderr.take().ok_or_else(lost)?),
+                child,
+                said: Vec::new(),
+                patience: None,
+            }) as BoxStream)
+        })
+    }
+
+    fn address(&self) -> String {
+        Address::Ssh {
+            user: self.user.clone(),
+            host: self.host.clone(),
+            port: self.port,
+            path: self.socket.clone(),
+        }
+        .to_string()
+    }
+}
+
+/// How much of what ssh complains is kept, and shown.
+const KEPT: usize = 2048;
+
+/// How long ssh's complaints are waited for once it is gone: what it left in the background, as it does
+/// with `ControlPersist`, may keep the pipe open.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A running ssh. Dropping it kills the process.
+struct Session {
+    /// Gone once the write half is closed.
+    input: Option<ChildStdin>,
+    output: ChildStdout,
+    /// Gone once it has ended.
+    complaints: Option<ChildStderr>,
+    child: Child,
+    said: Vec<u8>,
+    patience: Option<Pin<Box<Sleep>>>,
+}
+
+impl Session {
+    /// Reads what ssh writes to its standard error, so that it never waits for us; ready at its end.
+    fn poll_complaints(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut piece = [0; 512];
+        while let Some(complaints) = &mut self.complaints {
+            let mut buf = ReadBuf::new(&mut piece);
+            let outcome = ready!(Pin::new(complaints).poll_read(cx, &mut buf));
+            if outcome.is_err() || buf.filled().is_empty() {
+                self.complaints = None;
+            }
+            let room = KEPT.saturating_sub(self.said.len()).min(buf.filled().len());
+            self.said.extend_from_slice(&buf.filled()[..room]);
+        }
+        Poll::Ready(())
+    }
+
+    /// After the output has ended: whether that was the end, or ssh has failed.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let status = ready!(pin!(self.child.wait()).poll(cx))?;
+        if status.success() {
+            return Poll::Ready(Ok(()));
+        }
+        let patience = self
+            .patience
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
+        let over = patience.as_mut().poll(cx).is_ready();
+        if self.poll_complaints(cx).is_pending() && !over {
+            return Poll::Pending;
+        }
+        let said = String::from_utf8_lossy(&self.said);
+        let text = match said.trim() {
+            "" => format!("ssh failed ({status})"),
+            said => format!("ssh failed ({status}): {said}"),
+        };
+        Poll::Ready(Err(io::Error::other(text)))
+    }
+}
+
+impl AsyncRead for Session {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let _more_to_come = self.poll_complaints(cx);
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.output).poll_read(cx, buf))?;
+        if buf.filled().len() > before || buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_end(cx)
+    }
+}
+
+impl AsyncWrite for Session {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.input {
+            Some(input) => Pin::new(input).poll_write(cx, data),
+            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.input {
+            Some(input) => Pin::new(input).poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    // Closing the pipe is what tells the other end.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        self.input = None;
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_the_docker_commands() {
+        let connector = SshConnector::new("build").unwrap().user("me").unwrap().port(2222);
+        let connector = connector.socket("/run/d.sock").unwrap();
+        let words: Vec<_> = connector
+            .command()
+            .as_std()
+            .get_args()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(
+            words.join(" "),
+            "-l me -p 2222 -- build docker --host=unix:///run/d.sock system dial-stdio"
+        );
+        assert_eq!(connector.address(), "ssh://me@build:2222/run/d.sock");
+    }
+
+    #[test]
+    fn what_ssh_or_a_shell_would_take_for_more_is_refused() {
+        assert!(SshConnector::new("-oProxyCommand=x").is_err());
+        assert!(SshConnector::new("").is_err());
+        let connector = SshConnector::new("h").unwrap();
+        assert!(connector.clone().user("-x").is_err());
+        for path in ["/a;b", "/a b", "/$(x)", "relative"] {
+            assert!(connector.clone().socket(path).is_err(), "{path}");
+        }
+        for text in ["ssh://-x", "ssh://-oProxy@h"] {
+            let address: Address = text.parse().unwrap();
+            assert!(address.connector().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! TCP with TLS: certificates, whom to trust, and what to say when the two sides do not.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error as Tls, RootCertStore};
+
+use super::trust::{NoVerification, Untrusted};
+use super::{Address, BoxStream, Connecting, Connector, TcpConnector, in_runtime};
+use crate::error::{Error, Result};
+
+/// Whom to trust, and who we are.
+///
+/// The default trusts the certificate authorities of the system and shows no certificate. The key never
+/// appears in a `Debug` text or an error.
+///
+/// ```no_run
+/// use engine_api::Docker;
+/// use engine_api::connect::{TlsConfig, TlsConnector};
+///
+/// let config = TlsConfig::from_folder("/home/me/certs")?;
+/// let docker = Docker::with_connector(TlsConnector::new("build-host", 2376, &config)?);
+/// # Ok::<(), engine_api::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct TlsConfig {
+    /// PEM: the authorities that the engine's certificate must come from, and no others; empty for the
+    /// system's.
+    pub ca: Vec<u8>,
+    /// PEM: our certificate and what leads from it to its authority; empty for none.
+    pub cert: Vec<u8>,
+    /// PEM: the key of our certificate.
+    pub key: Vec<u8>,
+    /// Do not verify whose certificate the engine has: whoever is on the way can pretend to be it.
+    pub skip_verify: bool,
+}
+
+impl TlsConfig {
+    /// The files `ca.pem`, `cert.pem` and `key.pem` of a folder, as far as they are there.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidInput`] when there is no such folder, or a file cannot be read.
+    pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref();
+        if !folder.is_dir() {
+            let shown = folder.display();
+            return Err(Error::invalid(format!(
+                "there is no folder {shown} with certificates"
+            )));
+        }
+        let read = |name: &str| match std::fs::read(folder.join(name)) {
+            Ok(bytes) => Ok(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => {
+                let file = folder.join(name);
+                Err(Error::invalid(format!(
+                    "{} cannot be read: {error}",
+                    file.display()
+                )))
+            }
+        };
+        Ok(Self {
+            ca: read("ca.pem")?,
+            cert: read("cert.pem")?,
+            key: read("key.pem")?,
+            skip_verify: false,
+        })
+    }
+
+    /// What `DOCKER_TLS_VERIFY`, `DOCKER_TLS` and `DOCKER_CERT_PATH` ask for; `None` when all of them
+    /// are empty, which means no TLS.
+    ///
+    /// Only `DOCKER_TLS_VERIFY` has the engine's certificate verified. The files are looked for in
+    /// `DOCKER_CERT_PATH`, or else in the docker command's folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`TlsConfig::from_folder`].
+    pub fn from_env() -> Result<Option<Self>> {
+        let env = |name: &str| std::env::var(name).ok();
+        super::context::Security::from_env(&env)
+            .map(|security| security.config())
+            .transpose()
+    }
+
+    fn client(&self) -> Result<ClientConfig> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::invalid(format!("TLS cannot be set up: {error}")))?;
+        let builder = if self.skip_verify {
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(NoVerification::new(&provider)))
+        } else {
+            builder.with_root_certificates(self.roots()?)
+        };
+        match (self.cert.is_empty(), self.key.is_empty()) {
+            (true, true) => Ok(builder.with_no_client_auth()),
+            (false, false) => {
+                // The parser's own error may quote a line of the file.
+                let key = PrivateKeyDer::from_pem_slice(&self.key)
+                    .map_err(|_quotes| Error::invalid("the key (key.pem) holds no private key in PEM"))?;
+                builder
+                    .with_client_auth_cert(certificates("cert.pem", &self.cert)?, key)
+                    .map_err(|error| {
+                        Error::invalid(format!("the certificate and its key cannot be used: {error}"))
+                    })
+            }
+            (true, false) => Err(Error::invalid(
+                "there is a key (key.pem), but no certificate (cert.pem) for it",
+            )),
+            (false, true) => Err(Error::invalid(
+                "there is a certificate (cert.pem), but no key (key.pem) for it",
+            )),
+        }
+    }
+
+    fn roots(&self) -> Result<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        if self.ca.is_empty() {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                return Err(Error::invalid(
+                    "there is no ca.pem, and this system has no certificate authorities to trust",
+                ));
+            }
+            return Ok(roots);
+        }
+        for certificate in certificates("ca.pem", &self.ca)? {
+            roots
+                .add(certificate)
+                .map_err(|error| Error::invalid(format!("the authority (ca.pem) cannot be used: {error}")))?;
+        }
+        Ok(roots)
+    }
+}
+
+fn certificates(what: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+    let found: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(Error::invalid(format!("{what} holds no certificate in PEM"))),
+    }
+}
+
+impl fmt::Debug for TlsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsConfig")
+            .field("ca", &!self.ca.is_empty())
+            .field("cert", &!self.cert.is_empty())
+            .field("skip_verify", &self.skip_verify)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Connects to a host and port with TLS.
+#[derive(Clone)]
+pub struct TlsConnector {
+    tcp: TcpConnector,
+    host: String,
+    port: u16,
+    name: ServerName<'static>,
+    tls: tokio_rustls::TlsConnector,
+}
+
+impl TlsConnector {
+    /// A connector to `host`, a name or an IP address that the engine's certificate must be for, and
+    /// `port`.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidInput`] when the host cannot be in a certificate, or the
+    /// certificates or the key cannot be used.
+    pub fn new(host: &str, port: u16, config: &TlsConfig) -> Result<Self> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|error| Error::invalid(format!("{host:?} is no name for TLS: {error}")))?;
+        Ok(Self {
+            tcp: TcpConnector::new(host, port),
+            host: host.to_owned(),
+            port,
+            name,
+            tls: Arc::new(config.client()?).into(),
+        })
+    }
+
+    /// Puts `base` before every request path.
+    #[must_use]
+    pub fn with_base_path(mut self, base: &str) -> Self {
+        self.tcp = self.tcp.with_base_path(base);
+        self
+    }
+}
+
+impl Connector for TlsConnector {
+    fn connect(&self) -> Connecting<'_> {
+        Box::pin(async {
+            in_runtime()?;
+            let tcp = self.tcp.open().await?;
+            let stream = self.tls.connect(self.name.clone(), tcp).await;
+            let stream = stream.map_err(explained)?;
+            Ok(Box::new(Encrypted(stream)) as BoxStream)
+        })
+    }
+
+    fn address(&self) -> String {
+        let (host, base) = (self.host.clone(), self.tcp.base_path().to_owned());
+        let port = self.port;
+        Address::Tls { host, port, base }.to_string()
+    }
+
+    fn base_path(&self) -> &str {
+        self.tcp.base_path()
+    }
+
+    fn host(&self) -> &str {
+        self.tcp.host()
+    }
+}
+
+impl fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsConnector")
+            .field("address", &self.address())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An encrypted stream. Shutting it down says so inside TLS, too, which is what ends a process's input.
+struct Encrypted(TlsStream<TcpStream>);
+
+impl AsyncRead for Encrypted {
+    // An engine that misses a certificate says so only after the handshake is over on our side.
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf).map_err(explained)
+    }
+}
+
+impl AsyncWrite for Encrypted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// Says what a failure of TLS means, and what to do about it.
+fn explained(error: io::Error) -> io::Error {
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>()) else {
+        return error;
+    };
+    let way_out = match tls {
+        Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+            "the engine's certificate is from an authority that is not trusted; is it the right ca.pem?"
+        }
+        Tls::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "the engine's certificate is for another name; use one that is in it",
+        Tls::InvalidCertificate(_) => "the engine's certificate is not valid",
+        Tls::AlertReceived(AlertDescription::CertificateRequired) => {
+            "the engine wants a certificate of ours, and there is none; are cert.pem and key.pem there?"
+        }
+        Tls::AlertReceived(
+            AlertDescription::UnknownCA
+            | AlertDescription::DecryptError
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::AccessDenied,
+        ) => "the engine does not accept our certificate, or misses one",
+        Tls::InvalidMessage(_) => {
+            let text = format!("what answers does not speak TLS ({tls}); is it an engine on plain tcp://?");
+            return io::Error::new(io::ErrorKind::InvalidData, text);
+        }
+        _ => return error,
+    };
+    io::Error::other(Untrusted::new(format!("{way_out} ({tls})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_pair_and_what_is_no_pem_are_refused_without_a_word_of_the_key() {
+        let refused = |config: TlsConfig| TlsConnector::new("h", 1, &config).unwrap_err().to_string();
+        let cert = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n".to_vec();
+        let key = b"-----BEGIN s3cret-----\ns3cret".to_vec();
+        let config = TlsConfig {
+            skip_verify: true,
+            ..TlsConfig::default()
+        };
+        assert!(
+            refused(TlsConfig {
+                cert: cert.clone(),
+                ..config.clone()
+            })
+            .contains("no key")
+        );
+        assert!(
+            refused(TlsConfig {
+                key: key.clone(),
+                ..config.clone()
+            })
+            .contains("no certificate")
+        );
+        let both = TlsConfig { cert, key, ..config };
+        assert!(!format!("{both:?} {}", refused(both.clone())).contains("s3cret"));
+        let ca = TlsConfig {
+            ca: b"x".to_vec(),
+            ..TlsConfig::default()
+        };
+        assert!(refused(ca).contains("ca.pem holds no certificate"));
+    }
+}
