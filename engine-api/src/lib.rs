@@ -17,7 +17,9 @@
 //!
 //! * [`Docker`] is the client; [`connect`] finds the engine and opens streams to it
 //! * [`containers`], [`exec`], [`images`], [`system`] are the resources: calls, and what is sent and
-//!   received; [`volumes`] and [`swarm`] hold types that they refer to
+//!   received; [`volumes`] holds types that they refer to
+//! * [`swarm`], [`nodes`], [`services`], [`tasks`], [`secrets`], [`configs`] are the resources of engines
+//!   that work together
 //! * [`archive`] packs and unpacks what goes into containers and comes out
 //! * [`Error`] says what failed, in which operation, on what, and [`Limits`] how long it may take
 //! * [`Output`], [`JsonLines`], [`RawBytes`] and [`Hijacked`] are the streams
@@ -28,14 +30,19 @@ pub mod archive;
 pub mod auth;
 mod client;
 pub mod common;
+pub mod configs;
 pub mod connect;
 pub mod containers;
 pub mod error;
 pub mod exec;
 pub mod images;
 mod limits;
+pub mod nodes;
+pub mod secrets;
+pub mod services;
 pub mod swarm;
 pub mod system;
+pub mod tasks;
 mod version;
 pub mod volumes;
 mod wire;
@@ -57,4 +64,10 @@ pub fn operations() -> impl Iterator<Item = &'static OperationFacts> {
         .chain(exec::OPERATIONS)
         .chain(images::operations())
         .chain(system::OPERATIONS)
+        .chain(swarm::OPERATIONS)
+        .chain(nodes::OPERATIONS)
+        .chain(services::OPERATIONS)
+        .chain(tasks::OPERATIONS)
+        .chain(secrets::OPERATIONS)
+        .chain(configs::OPERATIONS)
 }

@@ -20,6 +20,7 @@ mod runtimes; // one client in many runtimes
 mod scenarios; // what users do, replayed from every engine it was recorded on
 mod secrets; // planted secrets appear in no error and no Debug text
 mod section_d; // twelve situations that two widely used clients get wrong
+mod stale; // updates that meet a newer state
 mod stream_limits; // the limits of what comes after the head
 mod upload; // archives sent to an engine that may answer early
 mod versions; // which API version is spoken

@@ -1,14 +1,21 @@
 //! What the recordings hold: every operation, and no key that our types lose.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine_api::configs::{Config, ConfigCreated};
 use engine_api::containers::{
     Change, Container, ContainerCreated, ContainerSummary, ContainerUpdated, ContainerWait, ContainersPruned,
     Processes, Stats,
 };
 use engine_api::exec::{Exec, ExecCreated};
 use engine_api::images::{HistoryEntry, Image, ImageRemoved, ImageSummary, ImagesPruned, Progress};
+use engine_api::nodes::Node;
+use engine_api::secrets::{Secret, SecretCreated};
+use engine_api::services::{Service, ServiceCreated, ServiceUpdated};
+use engine_api::swarm::{SwarmDetails, UnlockKey};
 use engine_api::system::{DiskUsage, EngineVersion, Event, Info};
+use engine_api::tasks::Task;
 use engine_api::{from_json, operations};
 use engine_fixtures::{Recording, recordings_dir};
 use serde::Serialize;
@@ -24,7 +31,7 @@ fn through<T: DeserializeOwned + Serialize>(json: &[u8]) -> engine_api::Result<V
 }
 
 /// The type of each operation's reply.
-const TYPES: [(&str, RoundTrip); 24] = [
+const TYPES: [(&str, RoundTrip); 41] = [
     ("ContainerChanges", through::<Vec<Change>>),
     ("ContainerCreate", through::<ContainerCreated>),
     ("ContainerExec", through::<ExecCreated>),
@@ -49,6 +56,23 @@ const TYPES: [(&str, RoundTrip); 24] = [
     ("SystemInfo", through::<Info>),
     ("SystemVersion", through::<EngineVersion>),
     ("SystemAuth", through::<engine_api::auth::AuthStatus>),
+    ("SwarmInit", through::<String>),
+    ("SwarmInspect", through::<SwarmDetails>),
+    ("SwarmUnlockkey", through::<UnlockKey>),
+    ("ServiceCreate", through::<ServiceCreated>),
+    ("ServiceInspect", through::<Service>),
+    ("ServiceList", through::<Vec<Service>>),
+    ("ServiceUpdate", through::<ServiceUpdated>),
+    ("TaskInspect", through::<Task>),
+    ("TaskList", through::<Vec<Task>>),
+    ("NodeInspect", through::<Node>),
+    ("NodeList", through::<Vec<Node>>),
+    ("SecretCreate", through::<SecretCreated>),
+    ("SecretInspect", through::<Secret>),
+    ("SecretList", through::<Vec<Secret>>),
+    ("ConfigCreate", through::<ConfigCreated>),
+    ("ConfigInspect", through::<Config>),
+    ("ConfigList", through::<Vec<Config>>),
 ];
 
 /// Operations that no engine at hand can be asked for: it speaks an older API.
@@ -109,8 +133,8 @@ fn operation(method: &str, path: &str) -> Option<&'static str> {
     let mut candidates: Vec<_> = operations()
         .filter(|facts| facts.method == method && fits(facts.path))
         .collect();
-    // `/images/get` and `/images/json` are no names.
-    candidates.sort_by_key(|facts| facts.path.matches('{').count());
+    // `/images/get` and `/images/json` are no names, and neither is `web/logs` below `/services`.
+    candidates.sort_by_key(|facts| (facts.path.matches('{').count(), Reverse(facts.path.len())));
     candidates.first().map(|facts| facts.id)
 }
 

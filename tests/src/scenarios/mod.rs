@@ -9,6 +9,8 @@
 pub mod containers;
 pub mod exec;
 pub mod images;
+pub mod services;
+pub mod swarm;
 pub mod system;
 
 use engine_api::containers::{CreateContainer, RemoveContainer};
@@ -23,6 +25,8 @@ macro_rules! for_each_scenario {
             exec { run stdin terminal detached }
             images { store transfer prune unreachable_registry refusals }
             system { about events auth }
+            swarm { outside manage secrets configs }
+            services { lifecycle update terminal }
         }
     };
 }
