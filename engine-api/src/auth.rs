@@ -74,7 +74,7 @@ fn secret_header(value: &impl Serialize) -> HeaderValue {
 }
 
 /// Nothing for nothing, the mask for anything else.
-fn masked(secret: &str) -> &'static str {
+pub(crate) fn masked(secret: &str) -> &'static str {
     if secret.is_empty() { "" } else { MASK }
 }
 

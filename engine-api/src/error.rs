@@ -320,6 +320,12 @@ impl Error {
         self.status() == Some(409)
     }
 
+    /// A swarm's object has changed since it was read: read it again and update that (wire fact 44).
+    pub fn is_stale(&self) -> bool {
+        self.message()
+            .is_some_and(|m| m.contains("update out of sequence"))
+    }
+
     /// The engine forbids it, such as removing a predefined network (403).
     pub fn is_forbidden(&self) -> bool {
         self.status() == Some(403)

@@ -17,10 +17,12 @@
 //!
 //! * [`Docker`] is the client; [`connect`] finds the engine and opens streams to it
 //! * [`containers`], [`exec`], [`images`], [`system`] are the resources: calls, and what is sent and
-//!   received; [`swarm`] holds types that they refer to
-//! * [`volumes`], [`networks`] are resources, too: what containers keep, and whom they reach
+//!   received
+//! * [`volumes`] and [`networks`] are what containers keep, and whom they reach
 //! * [`distribution`] looks at images in registries, [`checkpoints`] keep the state of processes,
 //!   [`builds`] and [`sessions`] reach builds under way
+//! * [`swarm`], [`nodes`], [`services`], [`tasks`], [`secrets`], [`configs`] are the resources of engines
+//!   that work together
 //! * [`archive`] packs and unpacks what goes into containers and comes out
 //! * [`Error`] says what failed, in which operation, on what, and [`Limits`] how long it may take
 //! * [`Output`], [`JsonLines`], [`RawBytes`] and [`Hijacked`] are the streams
@@ -41,6 +43,8 @@ pub mod builds;
 pub mod checkpoints;
 mod client;
 pub mod common;
+#[cfg(feature = "full")]
+pub mod configs;
 pub mod connect;
 #[cfg(feature = "containers")]
 pub mod containers;
@@ -55,10 +59,18 @@ mod limits;
 #[cfg(feature = "full")]
 pub mod networks;
 #[cfg(feature = "full")]
+pub mod nodes;
+#[cfg(feature = "full")]
+pub mod secrets;
+#[cfg(feature = "full")]
+pub mod services;
+#[cfg(feature = "full")]
 pub mod sessions;
 #[cfg(feature = "full")]
 pub mod swarm;
 pub mod system;
+#[cfg(feature = "full")]
+pub mod tasks;
 mod version;
 #[cfg(feature = "full")]
 pub mod volumes;
@@ -83,11 +95,17 @@ pub fn operations() -> impl Iterator<Item = &'static OperationFacts> {
     #[cfg(feature = "full")]
     let operations = operations
         .chain(images::operations())
+        .chain(builds::OPERATIONS)
+        .chain(distribution::OPERATIONS)
         .chain(volumes::OPERATIONS)
         .chain(networks::OPERATIONS)
-        .chain(distribution::OPERATIONS)
         .chain(checkpoints::OPERATIONS)
         .chain(sessions::OPERATIONS)
-        .chain(builds::OPERATIONS);
+        .chain(swarm::OPERATIONS)
+        .chain(nodes::OPERATIONS)
+        .chain(services::OPERATIONS)
+        .chain(tasks::OPERATIONS)
+        .chain(secrets::OPERATIONS)
+        .chain(configs::OPERATIONS);
     operations
 }

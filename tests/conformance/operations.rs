@@ -140,6 +140,12 @@ fn the_resources_of_this_version_are_complete() {
         "Network",
         "Distribution",
         "Session",
+        "Swarm",
+        "Node",
+        "Service",
+        "Task",
+        "Secret",
+        "Config",
     ];
     // Declined: exec and attach over HTTP do what it does, without a WebSocket library.
     let declined = ["ContainerAttachWebsocket"];

@@ -22,6 +22,7 @@ mod scenarios; // what users do, replayed from every engine it was recorded on
 mod secrets; // planted secrets appear in no error and no Debug text
 mod section_d; // twelve situations that two widely used clients get wrong
 mod ssh; // engines behind ssh
+mod stale; // updates that meet a newer state
 mod stream_limits; // the limits of what comes after the head
 mod tls; // both sides show who they are
 mod upload; // archives sent to an engine that may answer early

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine_api::configs::{Config, ConfigCreated};
 use engine_api::containers::{
     Change, Container, ContainerCreated, ContainerSummary, ContainerUpdated, ContainerWait, ContainersPruned,
     Processes, Stats,
@@ -12,7 +13,12 @@ use engine_api::images::{
     BuildCachePruned, HistoryEntry, Image, ImageCommitted, ImageRemoved, ImageSummary, ImagesPruned, Progress,
 };
 use engine_api::networks::{Network, NetworkCreated, NetworksPruned};
+use engine_api::nodes::Node;
+use engine_api::secrets::{Secret, SecretCreated};
+use engine_api::services::{Service, ServiceCreated, ServiceUpdated};
+use engine_api::swarm::{SwarmDetails, UnlockKey};
 use engine_api::system::{DiskUsage, EngineVersion, Event, Info};
+use engine_api::tasks::Task;
 use engine_api::volumes::{Volume, VolumeList, VolumesPruned};
 use engine_api::{from_json, operations};
 use engine_fixtures::{Recording, recordings_dir};
@@ -66,6 +72,23 @@ const TYPES: &[(&str, RoundTrip)] = &[
     ("VolumeInspect", through::<Volume>),
     ("VolumeList", through::<VolumeList>),
     ("VolumePrune", through::<VolumesPruned>),
+    ("SwarmInit", through::<String>),
+    ("SwarmInspect", through::<SwarmDetails>),
+    ("SwarmUnlockkey", through::<UnlockKey>),
+    ("ServiceCreate", through::<ServiceCreated>),
+    ("ServiceInspect", through::<Service>),
+    ("ServiceList", through::<Vec<Service>>),
+    ("ServiceUpdate", through::<ServiceUpdated>),
+    ("TaskInspect", through::<Task>),
+    ("TaskList", through::<Vec<Task>>),
+    ("NodeInspect", through::<Node>),
+    ("NodeList", through::<Vec<Node>>),
+    ("SecretCreate", through::<SecretCreated>),
+    ("SecretInspect", through::<Secret>),
+    ("SecretList", through::<Vec<Secret>>),
+    ("ConfigCreate", through::<ConfigCreated>),
+    ("ConfigInspect", through::<Config>),
+    ("ConfigList", through::<Vec<Config>>),
 ];
 
 /// Operations that no engine at hand can be asked for: it speaks an older API.

@@ -7,7 +7,7 @@ use crate::version::Version;
 
 /// What is asked for, its name, and the version that brought it. Engines ignore newer fields without
 /// a word (wire fact 35), so the client says it.
-pub(super) type Newer = (bool, &'static str, Version);
+pub(crate) type Newer = (bool, &'static str, Version);
 
 const fn v(minor: u16) -> Version {
     Version::new(1, minor)
@@ -48,7 +48,8 @@ pub(super) fn newer_fields(container: &CreateContainer) -> Vec<Newer> {
     newer
 }
 
-fn newer_in_mount(mount: &Mount) -> impl Iterator<Item = Newer> {
+/// The fields of a mount that older engines lack.
+pub(crate) fn newer_in_mount(mount: &Mount) -> impl Iterator<Item = Newer> {
     let bind = mount.bind_options.as_ref();
     let volume = mount.volume_options.as_ref();
     let tmpfs = mount.tmpfs_options.as_ref();

@@ -55,35 +55,3 @@ pub struct TlsInfo {
     /// The issuer's public key, in base64.
     pub cert_issuer_public_key: String,
 }
-
-/// Something a node offers, or a task needs, that engines only count. Definition `GenericResources`.
-///
-/// One of the two is set.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct GenericResource {
-    /// A thing with a name: `GPU=UUID1`.
-    pub named_resource_spec: Option<NamedResource>,
-    /// A number of things: `SSD=3`.
-    pub discrete_resource_spec: Option<DiscreteResource>,
-}
-
-/// A resource with a name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct NamedResource {
-    /// The kind: `GPU`.
-    pub kind: String,
-    /// The name: `UUID1`.
-    pub value: String,
-}
-
-/// A resource that is counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct DiscreteResource {
-    /// The kind: `SSD`.
-    pub kind: String,
-    /// How many.
-    pub value: i64,
-}

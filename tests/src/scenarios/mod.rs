@@ -14,6 +14,8 @@ pub mod distribution;
 pub mod exec;
 pub mod images;
 pub mod networks;
+pub mod services;
+pub mod swarm;
 pub mod system;
 pub mod volumes;
 
@@ -35,6 +37,8 @@ macro_rules! for_each_scenario {
             distribution { inspect }
             checkpoints { switched_off }
             builds { cancel session }
+            swarm { outside manage secrets configs }
+            services { lifecycle update terminal }
         }
     };
 }

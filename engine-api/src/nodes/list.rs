@@ -1,0 +1,78 @@
+//! Lists of nodes.
+
+use super::{NodeMembership, NodeRole};
+use crate::wire::query::{Filters, Query};
+
+/// Which nodes to list. Query of `NodeList`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListNodes {
+    /// What the nodes must be like.
+    pub filters: NodeFilters,
+}
+
+impl ListNodes {
+    pub(super) fn query(&self) -> Query {
+        Query::new().filters(&self.filters.filters())
+    }
+}
+
+/// What the listed nodes must be like: one of the values of each field that has any; of the labels, all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeFilters {
+    /// With an id, or the start of one.
+    pub id: Vec<String>,
+    /// With a label of the engine: `key`, or `key=value`.
+    pub label: Vec<String>,
+    /// Accepted, or waiting for it.
+    pub membership: Vec<NodeMembership>,
+    /// With a name, or the start of one.
+    pub name: Vec<String>,
+    /// With a label of the node: `key`, or `key=value`.
+    pub node_label: Vec<String>,
+    /// In a role.
+    pub role: Vec<NodeRole>,
+}
+
+impl NodeFilters {
+    fn filters(&self) -> Filters {
+        Filters::new()
+            .with("id", &self.id)
+            .with("label", &self.label)
+            .with("membership", &self.membership)
+            .with("name", &self.name)
+            .with("node.label", &self.node_label)
+            .with("role", &self.role)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+
+    use super::*;
+
+    #[test]
+    fn filters_have_the_names_that_engines_accept() {
+        let text = |text: &str| vec![text.to_owned()];
+        let list = ListNodes {
+            filters: NodeFilters {
+                id: text("i"),
+                label: text("l=1"),
+                membership: vec![NodeMembership::Accepted, NodeMembership::Pending],
+                name: text("n"),
+                node_label: text("m"),
+                role: vec![NodeRole::Worker],
+            },
+        };
+        let query = list.query();
+        let decoded = percent_decode_str(query.as_str()).decode_utf8().unwrap();
+        assert_eq!(
+            decoded,
+            concat!(
+                r#"filters={"id":["i"],"label":["l=1"],"membership":["accepted","pending"],"#,
+                r#""name":["n"],"node.label":["m"],"role":["worker"]}"#
+            )
+        );
+        assert_eq!(ListNodes::default().query().as_str(), "");
+    }
+}

@@ -1,0 +1,163 @@
+//! A node as managers show it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::NodeSpec;
+use crate::swarm::{ObjectVersion, Platform, Resources, TlsInfo};
+use crate::volumes::Topology;
+use crate::wire::json::open_enum;
+
+/// A node of a swarm. Definition `Node`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Node {
+    /// The id.
+    #[serde(rename = "ID", alias = "Id")]
+    pub id: String,
+    /// Which state of the node this is; an update must say it.
+    pub version: ObjectVersion,
+    /// When it joined, RFC 3339.
+    pub created_at: String,
+    /// When it last changed, RFC 3339.
+    pub updated_at: String,
+    /// What was asked for.
+    pub spec: NodeSpec,
+    /// What it says of itself.
+    pub description: NodeDescription,
+    /// How it is.
+    pub status: NodeStatus,
+    /// Its part in managing the swarm; `None` for a worker.
+    pub manager_status: Option<ManagerStatus>,
+}
+
+/// What a node says of itself. Definition `NodeDescription`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct NodeDescription {
+    /// The host's name.
+    pub hostname: String,
+    /// What programs it can run.
+    pub platform: Platform,
+    /// What it has.
+    pub resources: Resources,
+    /// The engine.
+    pub engine: EngineDescription,
+    /// The certificates that it trusts.
+    #[serde(rename = "TLSInfo")]
+    pub tls_info: TlsInfo,
+    /// Its storage plugins; not in the specification. Since API 1.42.
+    #[serde(rename = "CSIInfo")]
+    pub csi_info: Vec<CsiInfo>,
+}
+
+/// The engine of a node. Definition `EngineDescription`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct EngineDescription {
+    /// Its version: `28.5.2`.
+    pub engine_version: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its drivers.
+    pub plugins: Vec<EnginePlugin>,
+}
+
+/// A driver of an engine. Part of definition `EngineDescription`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct EnginePlugin {
+    /// What it drives: `Log`, `Network`, `Volume`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// Its name: `json-file`.
+    pub name: String,
+}
+
+/// A storage plugin (CSI) of a node. Not in the specification.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct CsiInfo {
+    /// The plugin's name.
+    pub plugin_name: String,
+    /// The node's id in the plugin.
+    #[serde(rename = "NodeID")]
+    pub node_id: String,
+    /// How many volumes the plugin can make available on the node; 0 for any number.
+    pub max_volumes_per_node: i64,
+    /// Where the node is, for the plugin.
+    pub accessible_topology: Option<Topology>,
+}
+
+/// How a node is. Definition `NodeStatus`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct NodeStatus {
+    /// Whether it works.
+    pub state: NodeState,
+    /// Why it does not.
+    pub message: String,
+    /// Its address.
+    pub addr: String,
+}
+
+/// Whether a node works. Definition `NodeState`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NodeState {
+    /// Nothing has been heard of it yet.
+    Unknown,
+    /// It is gone.
+    Down,
+    /// It works.
+    Ready,
+    /// It left without a word.
+    Disconnected,
+    /// A word this crate does not know.
+    Other(String),
+}
+
+open_enum!(NodeState {
+    Unknown = "unknown",
+    Down = "down",
+    Ready = "ready",
+    Disconnected = "disconnected",
+});
+
+/// A node's part in managing the swarm. Definition `ManagerStatus`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ManagerStatus {
+    /// Whether the other managers follow it.
+    pub leader: bool,
+    /// Whether the other managers reach it.
+    pub reachability: Reachability,
+    /// Its address and port.
+    pub addr: String,
+}
+
+/// Whether a manager is reached. Definition `Reachability`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Reachability {
+    /// Nobody has tried yet.
+    Unknown,
+    /// It is not.
+    Unreachable,
+    /// It is.
+    Reachable,
+    /// A word this crate does not know.
+    Other(String),
+}
+
+open_enum!(Reachability {
+    Unknown = "unknown",
+    Unreachable = "unreachable",
+    Reachable = "reachable",
+});

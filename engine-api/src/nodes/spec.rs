@@ -1,0 +1,72 @@
+//! What can be set about a node.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::json::open_enum;
+
+/// What can be set about a node. Definition `NodeSpec`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct NodeSpec {
+    /// A name besides the host's.
+    pub name: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it manages the swarm; an update must say it.
+    pub role: NodeRole,
+    /// Whether it takes tasks; an update must say it.
+    pub availability: NodeAvailability,
+}
+
+/// Whether a node manages the swarm.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NodeRole {
+    /// It does as it is told.
+    Worker,
+    /// It manages the swarm, and takes tasks, too.
+    Manager,
+    /// A word this crate does not know.
+    Other(String),
+}
+
+open_enum!(NodeRole {
+    Worker = "worker",
+    Manager = "manager",
+});
+
+/// Whether a node takes tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NodeAvailability {
+    /// It does.
+    Active,
+    /// It keeps those that it has.
+    Pause,
+    /// It does not, and those that it has move elsewhere.
+    Drain,
+    /// A word this crate does not know.
+    Other(String),
+}
+
+open_enum!(NodeAvailability {
+    Active = "active",
+    Pause = "pause",
+    Drain = "drain",
+});
+
+/// Whether a node has been let into the swarm.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NodeMembership {
+    /// It has.
+    Accepted,
+    /// It waits for it.
+    Pending,
+    /// A word this crate does not know.
+    Other(String),
+}
+
+open_enum!(NodeMembership {
+    Accepted = "accepted",
+    Pending = "pending",
+});

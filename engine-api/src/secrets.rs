@@ -1,0 +1,252 @@
+//! Secrets: texts that a swarm keeps for its services and shows to nobody else. Only managers answer.
+//!
+//! ```no_run
+//! use engine_api::Docker;
+//! use engine_api::secrets::SecretSpec;
+//!
+//! # async fn demo(docker: Docker) -> engine_api::Result<()> {
+//! let secret = SecretSpec {
+//!     name: "db-password".into(),
+//!     data: "hunter2".into(),
+//!     ..Default::default()
+//! };
+//! let created = docker.secrets().create(&secret).await?;
+//! docker.secrets().remove(&created.id).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::Docker;
+use crate::error::Result;
+use crate::swarm::{Driver, ObjectVersion, Payload};
+use crate::wire::decode::{Empty, Json};
+use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::query::{Filters, Query};
+
+static LIST: Operation<Json<Vec<Secret>>> = Operation::get("SecretList", "/secrets");
+static CREATE: Operation<Json<SecretCreated>> =
+    Operation::post("SecretCreate", "/secrets/create").success(&[201]);
+static INSPECT: Operation<Json<Secret>> = Operation::get("SecretInspect", "/secrets/{id}");
+static REMOVE: Operation<Empty> = Operation::delete("SecretDelete", "/secrets/{id}").success(&[204]);
+static UPDATE: Operation<Empty> = Operation::post("SecretUpdate", "/secrets/{id}/update");
+
+pub(crate) static OPERATIONS: [&OperationFacts; 5] = [
+    &LIST.facts,
+    &CREATE.facts,
+    &INSPECT.facts,
+    &REMOVE.facts,
+    &UPDATE.facts,
+];
+
+/// Calls on the secrets of a swarm; see [`Docker::secrets`].
+///
+/// Every `id` may be a secret's id, the start of one that is unique, or its name.
+#[derive(Debug, Clone, Copy)]
+pub struct Secrets<'a> {
+    docker: &'a Docker,
+}
+
+impl Docker {
+    /// The secrets of the swarm that this engine manages.
+    pub fn secrets(&self) -> Secrets<'_> {
+        Secrets { docker: self }
+    }
+}
+
+impl Secrets<'_> {
+    /// Lists the secrets that pass the filters.
+    pub async fn list(&self, options: ListSecrets) -> Result<Vec<Secret>> {
+        self.docker.call(&LIST).query(options.query()).send().await
+    }
+
+    /// Keeps a secret.
+    ///
+    /// # Errors
+    ///
+    /// 409 when the name is taken.
+    pub async fn create(&self, secret: &SecretSpec) -> Result<SecretCreated> {
+        self.docker
+            .call(&CREATE)
+            .json(secret)
+            .refuse(secret.wrong())
+            .send()
+            .await
+    }
+
+    /// Says all about a secret but what it holds.
+    pub async fn inspect(&self, id: &str) -> Result<Secret> {
+        self.docker.call(&INSPECT).at(id).send().await
+    }
+
+    /// Removes a secret that no service uses.
+    pub async fn remove(&self, id: &str) -> Result<()> {
+        self.docker.call(&REMOVE).at(id).send().await
+    }
+
+    /// Changes the labels of a secret, which `version` of it `spec` was made from. Nothing else can be
+    /// changed.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::is_stale`] when the secret has changed since.
+    pub async fn update(&self, id: &str, version: ObjectVersion, spec: &SecretSpec) -> Result<()> {
+        self.docker
+            .call(&UPDATE)
+            .at(id)
+            .query(Query::new().set("version", version.index))
+            .json(spec)
+            .send()
+            .await
+    }
+}
+
+/// Which secrets to list. Query of `SecretList`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListSecrets {
+    /// What the secrets must be like.
+    pub filters: SecretFilters,
+}
+
+impl ListSecrets {
+    fn query(&self) -> Query {
+        Query::new().filters(&self.filters.filters())
+    }
+}
+
+/// What the listed secrets must be like: one of the values of each field that has any; of the labels,
+/// all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretFilters {
+    /// With an id, or the start of one.
+    pub id: Vec<String>,
+    /// With a label: `key`, or `key=value`.
+    pub label: Vec<String>,
+    /// With a name, or the start of one.
+    pub name: Vec<String>,
+    /// With exactly a name.
+    pub names: Vec<String>,
+}
+
+impl SecretFilters {
+    fn filters(&self) -> Filters {
+        Filters::new()
+            .with("id", &self.id)
+            .with("label", &self.label)
+            .with("name", &self.name)
+            .with("names", &self.names)
+    }
+}
+
+/// What is set about a secret. Definition `SecretSpec`, body of `SecretCreate`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct SecretSpec {
+    /// The name.
+    pub name: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// What it holds, at most 500 KB; replies never have it.
+    pub data: Payload,
+    /// The driver that has what it holds, in place of `data`.
+    pub driver: Option<Driver>,
+    /// The driver that fills in what it holds as a template: `golang`; `None` leaves it as it is.
+    pub templating: Option<Driver>,
+}
+
+impl SecretSpec {
+    fn wrong(&self) -> Option<String> {
+        let wrong = match (&self.driver, self.data.is_empty()) {
+            _ if self.name.is_empty() => "a secret has a name",
+            (Some(_), false) => "a secret has data or a driver, not both",
+            (None, true) => "a secret has data or a driver",
+            _ => return None,
+        };
+        Some(wrong.into())
+    }
+}
+
+/// The id of a new secret. Reply of `SecretCreate`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct SecretCreated {
+    /// The id.
+    #[serde(rename = "ID", alias = "Id")]
+    pub id: String,
+}
+
+/// A secret, without what it holds. Definition `Secret`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Secret {
+    /// The id.
+    #[serde(rename = "ID", alias = "Id")]
+    pub id: String,
+    /// Which state of the secret this is; an update must say it.
+    pub version: ObjectVersion,
+    /// When it was made, RFC 3339.
+    pub created_at: String,
+    /// When it last changed, RFC 3339.
+    pub updated_at: String,
+    /// What is set about it.
+    pub spec: SecretSpec,
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+
+    use super::*;
+    use crate::wire::json::{decode, encode};
+
+    #[test]
+    fn filters_have_the_names_that_engines_accept() {
+        let text = |text: &str| vec![text.to_owned()];
+        let list = ListSecrets {
+            filters: SecretFilters {
+                id: text("i"),
+                label: text("l=1"),
+                name: text("n"),
+                names: text("m"),
+            },
+        };
+        let query = list.query();
+        let decoded = percent_decode_str(query.as_str()).decode_utf8().unwrap();
+        assert_eq!(
+            decoded,
+            r#"filters={"id":["i"],"label":["l=1"],"name":["n"],"names":["m"]}"#
+        );
+        assert_eq!(ListSecrets::default().query().as_str(), "");
+    }
+
+    #[test]
+    fn a_secret_goes_as_base64_and_is_not_shown() {
+        let secret = SecretSpec {
+            name: "n".into(),
+            data: "hunter2".into(),
+            ..Default::default()
+        };
+        let sent = encode(&secret).unwrap();
+        assert_eq!(sent, br#"{"Name":"n","Data":"aHVudGVyMg=="}"#);
+        assert_eq!(decode::<SecretSpec>(&sent).unwrap(), secret);
+        let shown = format!("{secret:?}");
+        assert!(!shown.contains("hunter2") && shown.contains("***"), "{shown}");
+    }
+
+    #[test]
+    fn a_secret_has_a_name_and_one_source() {
+        let mut secret = SecretSpec::default();
+        assert!(secret.wrong().unwrap().contains("name"));
+        secret.name = "n".into();
+        assert!(secret.wrong().unwrap().contains("data or a driver"));
+        secret.driver = Some(Driver::default());
+        assert_eq!(secret.wrong(), None);
+        secret.data = "x".into();
+        assert!(secret.wrong().unwrap().contains("not both"));
+    }
+}

@@ -1,0 +1,91 @@
+//! How a service is reached.
+
+use serde::{Deserialize, Serialize};
+
+use crate::containers::PortProtocol;
+use crate::wire::json::open_enum;
+
+/// How a service is to be reached. Definition `EndpointSpec`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct EndpointSpec {
+    /// What its name stands for.
+    pub mode: ResolutionMode,
+    /// Ports that are reached from outside; with [`ResolutionMode::Dnsrr`] only in
+    /// [`PublishMode::Host`].
+    pub ports: Vec<PortConfig>,
+}
+
+/// What a service's name stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ResolutionMode {
+    /// An address of its own, behind which the tasks take turns.
+    Vip,
+    /// The addresses of the tasks.
+    Dnsrr,
+    /// A word this crate does not know; empty is the engine's default, `vip`.
+    Other(String),
+}
+
+open_enum!(ResolutionMode {
+    Vip = "vip",
+    Dnsrr = "dnsrr",
+});
+
+/// A port that is reached from outside. Definition `EndpointPortConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PortConfig {
+    /// A name for it.
+    pub name: String,
+    /// The protocol; empty is TCP.
+    pub protocol: PortProtocol,
+    /// The port inside the container.
+    pub target_port: u16,
+    /// The port of the nodes; 0 lets the swarm choose.
+    pub published_port: u16,
+    /// On which nodes.
+    pub publish_mode: PublishMode,
+}
+
+/// On which nodes a port is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PublishMode {
+    /// On each.
+    Ingress,
+    /// On those with a task.
+    Host,
+    /// A word this crate does not know; empty is the engine's default, `ingress`.
+    Other(String),
+}
+
+open_enum!(PublishMode {
+    Ingress = "ingress",
+    Host = "host",
+});
+
+/// How a service is reached now. Part of definition `Service`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Endpoint {
+    /// What was asked for.
+    pub spec: EndpointSpec,
+    /// Its ports, with those that the swarm chose.
+    pub ports: Vec<PortConfig>,
+    /// Its address in each network.
+    #[serde(rename = "VirtualIPs")]
+    pub virtual_ips: Vec<VirtualIp>,
+}
+
+/// A service's address in a network. Part of definition `Service`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct VirtualIp {
+    /// The network's id.
+    #[serde(rename = "NetworkID")]
+    pub network_id: String,
+    /// The address, with the network's prefix length.
+    pub addr: String,
+}

@@ -1,0 +1,65 @@
+//! Services: containers that a swarm keeps running on its nodes. Only managers answer.
+//!
+//! ```no_run
+//! use engine_api::Docker;
+//! use engine_api::services::{ServiceMode, ServiceSpec, UpdateService};
+//! use engine_api::tasks::{ContainerSpec, TaskSpec};
+//!
+//! # async fn demo(docker: Docker) -> engine_api::Result<()> {
+//! let services = docker.services();
+//! let container = ContainerSpec {
+//!     image: "nginx:alpine".into(),
+//!     ..Default::default()
+//! };
+//! let web = ServiceSpec {
+//!     name: "web".into(),
+//!     task_template: TaskSpec {
+//!         container_spec: Some(container),
+//!         ..Default::default()
+//!     },
+//!     mode: ServiceMode::replicated(2),
+//!     ..Default::default()
+//! };
+//! let created = services.create(&web, None).await?;
+//! services
+//!     .edit(&created.id, UpdateService::default(), |spec| spec.mode = ServiceMode::replicated(4))
+//!     .await?;
+//! services.remove("web").await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod calls;
+mod checks;
+mod endpoint;
+mod list;
+mod mode;
+mod service;
+mod spec;
+mod update;
+
+pub use endpoint::{Endpoint, EndpointSpec, PortConfig, PublishMode, ResolutionMode, VirtualIp};
+pub use list::{InspectService, ListServices, ServiceFilters};
+pub use mode::{Global, GlobalJob, Replicated, ReplicatedJob, ServiceMode, ServiceModeName};
+pub use service::{JobStatus, Service, ServiceCreated, ServiceStatus, UpdateState, UpdateStatus};
+pub use spec::{FailureAction, RollbackConfig, ServiceSpec, UpdateConfig, UpdateOrder};
+pub use update::{RegistryAuthFrom, ServiceUpdated, UpdateService};
+
+use crate::client::Docker;
+
+pub(crate) use calls::OPERATIONS;
+
+/// Calls on the services of a swarm; see [`Docker::services`].
+///
+/// Every `id` may be a service's id, the start of one that is unique, or its name.
+#[derive(Debug, Clone, Copy)]
+pub struct Services<'a> {
+    docker: &'a Docker,
+}
+
+impl Docker {
+    /// The services of the swarm that this engine manages.
+    pub fn services(&self) -> Services<'_> {
+        Services { docker: self }
+    }
+}

@@ -1,0 +1,114 @@
+//! The container of a service's task.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigReference, Privileges, SecretReference};
+use crate::common::EnvList;
+use crate::containers::{HealthConfig, Isolation, Mount, Ulimit};
+
+/// The container of a service's task. Part of definition `TaskSpec`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ContainerSpec {
+    /// The image.
+    pub image: String,
+    /// Labels of the container.
+    pub labels: BTreeMap<String, String>,
+    /// What is run, in place of the image's entry point.
+    pub command: Vec<String>,
+    /// Arguments to it, in place of the image's command.
+    pub args: Vec<String>,
+    /// The host name; may be a template such as `{{.Node.Hostname}}`.
+    pub hostname: String,
+    /// Environment variables.
+    pub env: EnvList,
+    /// The folder that commands run in; empty is the image's.
+    pub dir: String,
+    /// The user, `name`, `uid` or either with `:group`; empty is the image's.
+    pub user: String,
+    /// More groups of the user.
+    pub groups: Vec<String>,
+    /// What is done for security.
+    pub privileges: Option<Privileges>,
+    /// Whether a small init runs first, which hands on signals; `None` is the engine's default.
+    pub init: Option<bool>,
+    /// Whether it has a terminal.
+    #[serde(rename = "TTY")]
+    pub tty: bool,
+    /// Whether its input is open.
+    pub open_stdin: bool,
+    /// Whether its root file system is read-only.
+    pub read_only: bool,
+    /// Mounts.
+    pub mounts: Vec<Mount>,
+    /// The signal that asks it to stop; empty is the image's.
+    pub stop_signal: String,
+    /// Nanoseconds between that signal and a kill; `None` is ten seconds.
+    pub stop_grace_period: Option<i64>,
+    /// How the engine finds out whether it works; `None` is the image's way.
+    #[serde(rename = "Healthcheck", alias = "HealthCheck")]
+    pub healthcheck: Option<HealthConfig>,
+    /// Lines for its hosts file: an address, a name, more names.
+    pub hosts: Vec<String>,
+    /// How it finds other hosts' addresses.
+    #[serde(rename = "DNSConfig")]
+    pub dns_config: Option<DnsConfig>,
+    /// Secrets of the swarm that it gets.
+    pub secrets: Vec<SecretReference>,
+    /// Configs of the swarm that it gets.
+    pub configs: Vec<ConfigReference>,
+    /// How readily it is killed when memory is short, -1000 to 1000. Since API 1.46.
+    pub oom_score_adj: i64,
+    /// How it is kept apart from the host (Windows).
+    pub isolation: Isolation,
+    /// Settings of its kernel namespaces.
+    pub sysctls: BTreeMap<String, String>,
+    /// Capabilities that it has besides the usual ones.
+    pub capability_add: Vec<String>,
+    /// Usual capabilities that it lacks.
+    pub capability_drop: Vec<String>,
+    /// Limits of its processes.
+    pub ulimits: Vec<Ulimit>,
+}
+
+/// How a container finds other hosts' addresses. Part of definition `TaskSpec`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DnsConfig {
+    /// Addresses of name servers.
+    pub nameservers: Vec<String>,
+    /// Domains that are tried after a name.
+    pub search: Vec<String>,
+    /// Options of the resolver: `ndots:3`.
+    pub options: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::{decode, encode};
+
+    #[test]
+    fn the_health_check_has_the_name_that_engines_read() {
+        let spec = ContainerSpec {
+            tty: true,
+            healthcheck: Some(HealthConfig::default()),
+            ..Default::default()
+        };
+        let text = encode(&spec).unwrap();
+        assert_eq!(text, br#"{"TTY":true,"Healthcheck":{}}"#);
+        let described = br#"{"TTY":true,"HealthCheck":{},"Env":null}"#;
+        assert_eq!(decode::<ContainerSpec>(described).unwrap(), spec);
+    }
+
+    #[test]
+    fn values_of_variables_are_not_shown() {
+        let spec = ContainerSpec {
+            env: ["TOKEN=hunter2"].into(),
+            ..Default::default()
+        };
+        assert!(!format!("{spec:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Lists of tasks.
+
+use super::{TaskRuntime, TaskState};
+use crate::wire::query::{Filters, Query};
+
+/// Which tasks to list. Query of `TaskList`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListTasks {
+    /// What the tasks must be like.
+    pub filters: TaskFilters,
+}
+
+impl ListTasks {
+    pub(super) fn query(&self) -> Query {
+        Query::new().filters(&self.filters.filters())
+    }
+}
+
+/// What the listed tasks must be like: one of the values of each field that has any; of the labels, all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskFilters {
+    /// Meant to be in a state: [`TaskState::Running`], [`TaskState::Shutdown`], [`TaskState::Accepted`].
+    pub desired_state: Vec<TaskState>,
+    /// With an id, or the start of one.
+    pub id: Vec<String>,
+    /// With a label: `key`, or `key=value`.
+    pub label: Vec<String>,
+    /// With a name, or the start of one: `web.1`.
+    pub name: Vec<String>,
+    /// On a node: its name or id, or `self`.
+    pub node: Vec<String>,
+    /// Run by something; not in the specification.
+    pub runtime: Vec<TaskRuntime>,
+    /// Part of a service: its name or id.
+    pub service: Vec<String>,
+}
+
+impl TaskFilters {
+    fn filters(&self) -> Filters {
+        Filters::new()
+            .with("desired-state", &self.desired_state)
+            .with("id", &self.id)
+            .with("label", &self.label)
+            .with("name", &self.name)
+            .with("node", &self.node)
+            .with("runtime", &self.runtime)
+            .with("service", &self.service)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+
+    use super::*;
+
+    #[test]
+    fn filters_have_the_names_that_engines_accept() {
+        let text = |text: &str| vec![text.to_owned()];
+        let list = ListTasks {
+            filters: TaskFilters {
+                desired_state: vec![TaskState::Running],
+                id: text("i"),
+                label: text("l=1"),
+                name: text("n"),
+                node: text("self"),
+                runtime: vec![TaskRuntime::Container],
+                service: text("s"),
+            },
+        };
+        let query = list.query();
+        let decoded = percent_decode_str(query.as_str()).decode_utf8().unwrap();
+        assert_eq!(
+            decoded,
+            concat!(
+                r#"filters={"desired-state":["running"],"id":["i"],"label":["l=1"],"name":["n"],"#,
+                r#""node":["self"],"runtime":["container"],"service":["s"]}"#
+            )
+        );
+        assert_eq!(ListTasks::default().query().as_str(), "");
+    }
+}

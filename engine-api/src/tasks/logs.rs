@@ -1,0 +1,81 @@
+//! What tasks have written.
+
+use crate::common::Timestamp;
+use crate::wire::query::Query;
+
+/// Which output of a task, or of all tasks of a service, to read. Query of `TaskLogs` and `ServiceLogs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadTaskLogs {
+    /// Whether to go on with what is written from now on.
+    pub follow: bool,
+    /// Whether to read the output; on by default.
+    pub stdout: bool,
+    /// Whether to read the error output; on by default.
+    pub stderr: bool,
+    /// Only what was written since then.
+    pub since: Option<Timestamp>,
+    /// Whether each line begins with its time, in RFC 3339 with nine digits.
+    pub timestamps: bool,
+    /// Only so many lines from the end of each task's; `None` is all.
+    pub tail: Option<u64>,
+    /// Whether each line begins with where it is from, as `k=v,…`: the node, the service, the task.
+    pub details: bool,
+}
+
+impl Default for ReadTaskLogs {
+    fn default() -> Self {
+        Self {
+            follow: false,
+            stdout: true, // engines refuse to read neither
+            stderr: true,
+            since: None,
+            timestamps: false,
+            tail: None,
+            details: false,
+        }
+    }
+}
+
+impl ReadTaskLogs {
+    pub(crate) fn query(&self) -> Query {
+        Query::new()
+            .flag("follow", self.follow)
+            .flag("stdout", self.stdout)
+            .flag("stderr", self.stderr)
+            .maybe("since", self.since)
+            .flag("timestamps", self.timestamps)
+            .maybe("tail", self.tail)
+            .flag("details", self.details)
+    }
+
+    pub(crate) fn wrong(&self) -> Option<String> {
+        let neither = !self.stdout && !self.stderr;
+        neither.then(|| "logs without stdout and stderr are none".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_streams_are_read_unless_said() {
+        let logs = ReadTaskLogs::default();
+        assert_eq!(logs.query().as_str(), "stdout=true&stderr=true");
+        assert_eq!(logs.wrong(), None);
+        let logs = ReadTaskLogs {
+            follow: true,
+            stdout: false,
+            stderr: false,
+            since: Some(Timestamp::new(7, 1)),
+            timestamps: true,
+            tail: Some(0),
+            details: true,
+        };
+        assert_eq!(
+            logs.query().as_str(),
+            "follow=true&since=7.000000001&timestamps=true&tail=0&details=true"
+        );
+        assert!(logs.wrong().is_some());
+    }
+}

@@ -1,0 +1,165 @@
+//! A task as managers show it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{NetworkAttachment, TaskSpec};
+use crate::services::PortConfig;
+use crate::swarm::{GenericResource, ObjectVersion};
+use crate::wire::json::open_enum;
+
+/// A task: one container of a service, now or once. Definition `Task`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Task {
+    /// The id.
+    #[serde(rename = "ID", alias = "Id")]
+    pub id: String,
+    /// Which state of the task this is.
+    pub version: ObjectVersion,
+    /// When it was made, RFC 3339.
+    pub created_at: String,
+    /// When it last changed, RFC 3339.
+    pub updated_at: String,
+    /// The name; engines leave it empty.
+    pub name: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// What was asked for.
+    pub spec: TaskSpec,
+    /// The service that it is part of, by id.
+    #[serde(rename = "ServiceID")]
+    pub service_id: String,
+    /// Which of the service's replicas it is, from 1; 0 in a global service.
+    pub slot: i64,
+    /// The node that it is on, by id; empty while it has none.
+    #[serde(rename = "NodeID")]
+    pub node_id: String,
+    /// What it got of what nodes only count; the specification calls it `AssignedGenericResources`.
+    #[serde(alias = "AssignedGenericResources")]
+    pub generic_resources: Vec<GenericResource>,
+    /// How it is.
+    pub status: TaskStatus,
+    /// How it should be.
+    pub desired_state: TaskState,
+    /// In which run of the service, if that is a job.
+    pub job_iteration: Option<ObjectVersion>,
+    /// The networks that it is in.
+    pub networks_attachments: Vec<NetworkAttachment>,
+    /// The cluster's volumes that it has; not in the specification. Since API 1.42.
+    pub volumes: Vec<VolumeAttachment>,
+}
+
+/// A volume of the cluster that a task has. Not in the specification.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct VolumeAttachment {
+    /// The volume's id in the swarm.
+    #[serde(rename = "ID", alias = "Id")]
+    pub id: String,
+    /// What the mount asked for: a name, or `group:…`.
+    pub source: String,
+    /// The path inside the container.
+    pub target: String,
+}
+
+/// How a task is. Definition `TaskStatus`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct TaskStatus {
+    /// Since when, RFC 3339.
+    pub timestamp: String,
+    /// How far it is.
+    pub state: TaskState,
+    /// What the node is doing with it.
+    pub message: String,
+    /// Why it failed, or waits.
+    pub err: String,
+    /// Its container, once there is one.
+    pub container_status: Option<ContainerStatus>,
+    /// Its ports of the host.
+    pub port_status: PortStatus,
+}
+
+/// The container of a task. Definition `ContainerStatus`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ContainerStatus {
+    /// Its id, on the task's node.
+    #[serde(rename = "ContainerID")]
+    pub container_id: String,
+    /// The process's number; 0 when it does not run.
+    #[serde(rename = "PID")]
+    pub pid: i64,
+    /// Its exit code; 0 while it runs, too.
+    pub exit_code: i64,
+}
+
+/// The ports of the host that a task has. Definition `PortStatus`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PortStatus {
+    /// The ports.
+    pub ports: Vec<PortConfig>,
+}
+
+/// How far a task is; it only ever goes on. Definition `TaskState`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum TaskState {
+    /// It has been made.
+    New,
+    /// It has addresses.
+    Allocated,
+    /// It waits for a node.
+    Pending,
+    /// It has one.
+    Assigned,
+    /// The node has taken it.
+    Accepted,
+    /// The image is being fetched, and the container made.
+    Preparing,
+    /// The container could be started.
+    Ready,
+    /// It is being started.
+    Starting,
+    /// It runs.
+    Running,
+    /// It ended with exit code 0.
+    Complete,
+    /// It was stopped.
+    Shutdown,
+    /// It ended with another exit code.
+    Failed,
+    /// The node could not run it.
+    Rejected,
+    /// It will be removed.
+    Remove,
+    /// Its node has been gone for too long.
+    Orphaned,
+    /// A word this crate does not know.
+    Other(String),
+}
+
+open_enum!(TaskState {
+    New = "new",
+    Allocated = "allocated",
+    Pending = "pending",
+    Assigned = "assigned",
+    Accepted = "accepted",
+    Preparing = "preparing",
+    Ready = "ready",
+    Starting = "starting",
+    Running = "running",
+    Complete = "complete",
+    Shutdown = "shutdown",
+    Failed = "failed",
+    Rejected = "rejected",
+    Remove = "remove",
+    Orphaned = "orphaned",
+});

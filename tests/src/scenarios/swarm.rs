@@ -1,0 +1,208 @@
+//! A swarm of one engine: made, looked at, changed, left; its secrets and configs.
+
+use std::time::Duration;
+
+use engine_api::configs::{ConfigFilters, ConfigSpec, ListConfigs};
+use engine_api::nodes::{ListNodes, NodeFilters, NodeRole, NodeState, RemoveNode};
+use engine_api::secrets::{ListSecrets, SecretFilters, SecretSpec};
+use engine_api::swarm::{InitSwarm, JoinSwarm, LeaveSwarm, ObjectVersion, UnlockKey, UpdateSwarm};
+use engine_api::{Docker, Result};
+
+/// A version that is never the newest: making a swarm takes some more.
+pub(super) const STALE: ObjectVersion = ObjectVersion { index: 1 };
+
+/// Makes a swarm, lets `body` use it, and leaves it, whatever came of that.
+pub(super) async fn in_swarm<F>(docker: Docker, body: impl FnOnce(Docker) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let node = docker
+        .swarm()
+        .init(InitSwarm {
+            listen_addr: "127.0.0.1:2377".into(),
+            advertise_addr: "127.0.0.1".into(),
+            ..Default::default()
+        })
+        .await?;
+    assert_eq!(node.len(), 25, "{node}");
+    // In a task, so that a failed assertion does not keep the engine in the swarm.
+    let outcome = tokio::spawn(body(docker.clone())).await;
+    docker.swarm().leave(LeaveSwarm { force: true }).await?;
+    // Engines make this bridge for a swarm, and leave it behind.
+    docker
+        .raw("DELETE", "/networks/docker_gwbridge")
+        .send()
+        .await?
+        .body
+        .collect()
+        .await?;
+    match outcome {
+        Ok(outcome) => outcome,
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    }
+}
+
+/// Outside of a swarm nothing of it answers, and a request says so by its status.
+pub async fn outside(docker: Docker) -> Result<()> {
+    for error in [
+        docker.swarm().inspect().await.unwrap_err(),
+        docker.swarm().unlockkey().await.unwrap_err(),
+        docker.nodes().list(Default::default()).await.unwrap_err(),
+        docker.nodes().inspect("ptest_node").await.unwrap_err(),
+        docker.configs().list(Default::default()).await.unwrap_err(),
+        docker.configs().remove("ptest_config").await.unwrap_err(),
+    ] {
+        // Podman has the routes of some.
+        assert!(error.status() == Some(503) || error.is_unknown_route(), "{error}");
+    }
+    // Podman has secrets without a swarm.
+    if let Err(error) = docker.secrets().list(Default::default()).await {
+        assert_eq!(error.status(), Some(503), "{error}");
+    }
+    Ok(())
+}
+
+/// A swarm and its only node, from making it to leaving it.
+pub async fn manage(docker: Docker) -> Result<()> {
+    in_swarm(docker, |docker| async move {
+        let swarm = docker.swarm();
+        let before = swarm.inspect().await?;
+        assert!(!before.join_tokens.worker.is_empty() && !before.join_tokens.manager.is_empty());
+        assert_eq!(before.spec.name, "default");
+
+        let options = UpdateSwarm {
+            rotate_worker_token: true,
+            ..Default::default()
+        };
+        let stale = swarm.update(STALE, &before.spec, options).await.unwrap_err();
+        assert!(stale.is_stale(), "{stale}");
+        // The swarm changes by itself while it is young.
+        loop {
+            let mut now = swarm.inspect().await?;
+            now.spec.orchestration.task_history_retention_limit = Some(3);
+            match swarm.update(now.version, &now.spec, options).await {
+                Err(error) if error.is_stale() => {}
+                other => break other?,
+            }
+        }
+        let after = swarm.inspect().await?;
+        assert_eq!(after.spec.orchestration.task_history_retention_limit, Some(3));
+
+        assert_eq!(swarm.unlockkey().await?, UnlockKey::default());
+        let key = UnlockKey {
+            unlock_key: "SWMKEY-1-none".into(),
+        };
+        assert!(swarm.unlock(&key).await.is_err(), "it is not locked");
+        let join = JoinSwarm {
+            listen_addr: "127.0.0.1:2377".into(),
+            remote_addrs: vec!["127.0.0.1:9".into()],
+            join_token: "SWMTKN-1-none".into(),
+            ..Default::default()
+        };
+        assert_eq!(swarm.join(join).await.unwrap_err().status(), Some(503));
+        let kept = swarm.leave(LeaveSwarm::default()).await.unwrap_err();
+        assert_eq!(kept.status(), Some(503));
+        node(&docker).await
+    })
+    .await
+}
+
+async fn node(docker: &Docker) -> Result<()> {
+    let nodes = docker.nodes();
+    let only_managers = ListNodes {
+        filters: NodeFilters {
+            role: vec![NodeRole::Manager],
+            ..Default::default()
+        },
+    };
+    let listed = nodes.list(only_managers).await?;
+    assert_eq!(listed.len(), 1);
+    let id = &listed[0].id;
+    while nodes.inspect(id).await?.status.state != NodeState::Ready {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let stale = nodes.update(id, STALE, &listed[0].spec).await.unwrap_err();
+    assert!(stale.is_stale(), "{stale}");
+    loop {
+        let mut node = nodes.inspect(id).await?;
+        assert!(node.manager_status.is_some_and(|manager| manager.leader));
+        node.spec.labels.insert("zone".into(), "z1".into());
+        match nodes.update(id, node.version, &node.spec).await {
+            Err(error) if error.is_stale() => {}
+            other => break other?,
+        }
+    }
+    assert_eq!(nodes.inspect(id).await?.spec.labels["zone"], "z1");
+    let used = nodes.remove(id, RemoveNode::default()).await.unwrap_err();
+    assert!(used.status().is_some(), "{used}");
+    assert!(nodes.inspect("ptest_nobody").await.unwrap_err().is_not_found());
+    Ok(())
+}
+
+/// A secret: kept, listed, labelled, removed; never shown.
+pub async fn secrets(docker: Docker) -> Result<()> {
+    in_swarm(docker, |docker| async move {
+        let secrets = docker.secrets();
+        let spec = SecretSpec {
+            name: "ptest_secret".into(),
+            data: "correct horse battery".into(),
+            ..Default::default()
+        };
+        let id = secrets.create(&spec).await?.id;
+        assert!(secrets.create(&spec).await.unwrap_err().is_conflict());
+        let mut secret = secrets.inspect("ptest_secret").await?;
+        assert_eq!((&secret.id, secret.spec.data.is_empty()), (&id, true));
+
+        let stale = secrets.update(&id, STALE, &secret.spec).await.unwrap_err();
+        assert!(stale.is_stale(), "{stale}");
+        secret.spec.labels.insert("colour".into(), "blue".into());
+        secrets.update(&id, secret.version, &secret.spec).await?;
+        let blue = ListSecrets {
+            filters: SecretFilters {
+                label: vec!["colour=blue".into()],
+                ..Default::default()
+            },
+        };
+        let listed = secrets.list(blue).await?;
+        assert_eq!(listed.len(), 1);
+        assert!(listed[0].version > secret.version);
+        secrets.remove(&id).await?;
+        assert!(secrets.inspect(&id).await.unwrap_err().is_not_found());
+        Ok(())
+    })
+    .await
+}
+
+/// A config: kept, listed, labelled, read, removed.
+pub async fn configs(docker: Docker) -> Result<()> {
+    in_swarm(docker, |docker| async move {
+        let configs = docker.configs();
+        let spec = ConfigSpec {
+            name: "ptest_config".into(),
+            data: "listen 80;\n".into(),
+            ..Default::default()
+        };
+        let id = configs.create(&spec).await?.id;
+        assert!(configs.create(&spec).await.unwrap_err().is_conflict());
+        let mut config = configs.inspect("ptest_config").await?;
+        assert_eq!(config.spec.data.as_bytes(), b"listen 80;\n");
+
+        let stale = configs.update(&id, STALE, &config.spec).await.unwrap_err();
+        assert!(stale.is_stale(), "{stale}");
+        config.spec.labels.insert("colour".into(), "blue".into());
+        configs.update(&id, config.version, &config.spec).await?;
+        let named = ListConfigs {
+            filters: ConfigFilters {
+                name: vec!["ptest_conf".into()],
+                ..Default::default()
+            },
+        };
+        let listed = configs.list(named).await?;
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0].spec.labels["colour"], "blue");
+        configs.remove(&id).await?;
+        assert!(configs.inspect(&id).await.unwrap_err().is_not_found());
+        Ok(())
+    })
+    .await
+}
