@@ -18,6 +18,7 @@
 //! * [`Docker`] is the client; [`connect`] finds the engine and opens streams to it
 //! * [`containers`], [`exec`], [`images`], [`system`] are the resources: calls, and what is sent and
 //!   received; [`volumes`] and [`swarm`] hold types that they refer to
+//! * [`plugins`] are the drivers that an engine manages
 //! * [`archive`] packs and unpacks what goes into containers and comes out
 //! * [`Error`] says what failed, in which operation, on what, and [`Limits`] how long it may take
 //! * [`Output`], [`JsonLines`], [`RawBytes`] and [`Hijacked`] are the streams
@@ -34,6 +35,7 @@ pub mod error;
 pub mod exec;
 pub mod images;
 mod limits;
+pub mod plugins;
 pub mod swarm;
 pub mod system;
 mod version;
@@ -56,5 +58,6 @@ pub fn operations() -> impl Iterator<Item = &'static OperationFacts> {
     containers::operations()
         .chain(exec::OPERATIONS)
         .chain(images::operations())
+        .chain(plugins::OPERATIONS)
         .chain(system::OPERATIONS)
 }

@@ -113,7 +113,7 @@ fn replies_have_the_shape_that_really_comes_back() {
 #[test]
 fn the_resources_of_this_version_are_complete() {
     let declared: BTreeSet<&str> = operations().map(|facts| facts.id).collect();
-    let whole = ["Container", "Exec", "System"];
+    let whole = ["Container", "Exec", "GetPlugin", "Plugin", "System"];
     // Declined: exec and attach over HTTP do what it does, without a WebSocket library.
     let declined = ["ContainerAttachWebsocket"];
     let missing: Vec<&str> = described()

@@ -8,6 +8,7 @@ use engine_api::containers::{
 };
 use engine_api::exec::{Exec, ExecCreated};
 use engine_api::images::{HistoryEntry, Image, ImageRemoved, ImageSummary, ImagesPruned, Progress};
+use engine_api::plugins::{Plugin, PluginPrivilege};
 use engine_api::system::{DiskUsage, EngineVersion, Event, Info};
 use engine_api::{from_json, operations};
 use engine_fixtures::{Recording, recordings_dir};
@@ -24,7 +25,7 @@ fn through<T: DeserializeOwned + Serialize>(json: &[u8]) -> engine_api::Result<V
 }
 
 /// The type of each operation's reply.
-const TYPES: [(&str, RoundTrip); 24] = [
+const TYPES: [(&str, RoundTrip); 30] = [
     ("ContainerChanges", through::<Vec<Change>>),
     ("ContainerCreate", through::<ContainerCreated>),
     ("ContainerExec", through::<ExecCreated>),
@@ -44,6 +45,12 @@ const TYPES: [(&str, RoundTrip); 24] = [
     ("ImageLoad", through::<Progress>),
     ("ImagePrune", through::<ImagesPruned>),
     ("ImagePush", through::<Progress>),
+    ("GetPluginPrivileges", through::<Vec<PluginPrivilege>>),
+    ("PluginInspect", through::<Plugin>),
+    ("PluginList", through::<Vec<Plugin>>),
+    ("PluginPull", through::<Progress>),
+    ("PluginPush", through::<Progress>),
+    ("PluginUpgrade", through::<Progress>),
     ("SystemDataUsage", through::<DiskUsage>),
     ("SystemEvents", through::<Event>),
     ("SystemInfo", through::<Info>),

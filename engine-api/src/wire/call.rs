@@ -15,6 +15,7 @@ use super::send::Draft;
 use super::timer::{Timer, within};
 use super::{json, path};
 use crate::Version;
+use crate::auth::RegistryAuth;
 use crate::client::Docker;
 use crate::error::{Cause, Error, Phase, Result};
 use crate::limits::Limits;
@@ -103,6 +104,14 @@ impl<'a, R: Shape> Call<'a, R> {
     pub(crate) fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
         self.headers.insert(HeaderName::from_static(name), value);
         self
+    }
+
+    /// Sends credentials for a registry, when there are any: an empty header is not the same as none.
+    pub(crate) fn auth(self, auth: Option<&RegistryAuth>) -> Self {
+        match auth {
+            Some(auth) => self.header("x-registry-auth", auth.header()),
+            None => self,
+        }
     }
 
     /// Refuses the call before anything is sent.

@@ -9,6 +9,7 @@
 pub mod containers;
 pub mod exec;
 pub mod images;
+pub mod plugins;
 pub mod system;
 
 use engine_api::containers::{CreateContainer, RemoveContainer};
@@ -22,6 +23,7 @@ macro_rules! for_each_scenario {
             containers { lifecycle look run logs attach files export prune refusals flood }
             exec { run stdin terminal detached }
             images { store transfer prune unreachable_registry refusals }
+            plugins { store transfer }
             system { about events auth }
         }
     };
