@@ -269,6 +269,8 @@ async fn judge<R: Shape>(mut reply: Reply) -> Result<Reply> {
 
 #[derive(Deserialize)]
 struct Message {
+    /// Podman answers a refused push with a line of progress, which has `error` instead.
+    #[serde(alias = "error")]
     message: String,
 }
 

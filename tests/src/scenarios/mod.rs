@@ -10,6 +10,7 @@ pub mod containers;
 pub mod exec;
 pub mod images;
 pub mod plugins;
+pub mod registry;
 pub mod system;
 
 use engine_api::containers::{CreateContainer, RemoveContainer};
@@ -24,6 +25,7 @@ macro_rules! for_each_scenario {
             exec { run stdin terminal detached }
             images { store transfer prune unreachable_registry refusals }
             plugins { store transfer }
+            registry { credentials refusals platforms }
             system { about events auth }
         }
     };

@@ -1,11 +1,16 @@
 //! Credentials for registries, in the form that engines read.
 
+mod failure;
+
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
+
+pub use failure::RegistryFailure;
+pub(crate) use failure::failure;
 
 use crate::wire::json;
 
