@@ -18,6 +18,7 @@
 //! * [`Docker`] is the client; [`connect`] finds the engine and opens streams to it
 //! * [`containers`], [`exec`], [`images`], [`system`] are the resources: calls, and what is sent and
 //!   received; [`volumes`] and [`swarm`] hold types that they refer to
+//! * [`auth`] finds credentials for registries, where the docker command keeps them
 //! * [`plugins`] are the drivers that an engine manages
 //! * [`archive`] packs and unpacks what goes into containers and comes out
 //! * [`Error`] says what failed, in which operation, on what, and [`Limits`] how long it may take

@@ -1,6 +1,25 @@
-//! Credentials for registries, in the form that engines read.
+//! Credentials for registries: where the docker command keeps them, and how engines read them.
+//!
+//! ```no_run
+//! use engine_api::Docker;
+//! use engine_api::auth::Credentials;
+//! use engine_api::images::PushImage;
+//!
+//! # async fn demo(docker: Docker) -> engine_api::Result<()> {
+//! let image = "registry.example.com/team/app:1";
+//! let found = Credentials::from_env().await?.find(&image.parse()?).await;
+//! let progress = docker.images().push(image, PushImage::default(), found.auth.as_ref()).await?;
+//! progress.finish().await?;
+//! # Ok(())
+//! # }
+//! ```
 
+#[cfg(test)]
+mod cases;
+mod config;
+mod credentials;
 mod failure;
+mod helper;
 
 use std::fmt;
 
@@ -9,6 +28,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
+pub use credentials::{Credentials, FoundCredentials};
 pub use failure::RegistryFailure;
 pub(crate) use failure::failure;
 
