@@ -18,6 +18,7 @@
 mod archive;
 mod attestations;
 mod create;
+mod ensure;
 mod history;
 mod identity;
 mod inspect;
