@@ -29,20 +29,26 @@ fn nothing(name: &str) -> std::io::Result<PathBuf> {
     Ok(folder)
 }
 
-async fn create(plugins: Plugins<'_>, name: &str) -> Result<()> {
+/// Makes a plugin; `false` when the engine has none, as Podman.
+async fn create(plugins: Plugins<'_>, name: &str) -> Result<bool> {
     // What a run that failed has left.
-    drop(plugins.remove(name, RemovePlugin { force: true }).await);
+    let left = plugins.remove(name, RemovePlugin { force: true }).await;
+    if left.is_err_and(|error| error.is_unknown_route()) {
+        return Ok(false);
+    }
     let folder = nothing(name).unwrap();
     let created = plugins.create(name, archive::pack(&folder, ".")?).await;
     std::fs::remove_dir_all(folder).unwrap();
-    created
+    created.map(|()| true)
 }
 
 /// A plugin from an archive: made, listed, set, refused a start, removed.
 pub async fn store(docker: Docker) -> Result<()> {
     let plugins = docker.plugins();
     let name = "ptest/stored:1";
-    create(plugins, name).await?;
+    if !create(plugins, name).await? {
+        return Ok(());
+    }
     let disabled = ListPlugins {
         enabled: Some(false),
         capability: vec!["volumedriver".into()],
@@ -81,7 +87,9 @@ pub async fn store(docker: Docker) -> Result<()> {
 pub async fn transfer(docker: Docker) -> Result<()> {
     let plugins = docker.plugins();
     let name = "127.0.0.1:5001/ptest/plugin:1";
-    create(plugins, name).await?;
+    if !create(plugins, name).await? {
+        return Ok(());
+    }
     plugins.push(name, None).await?.finish().await?;
     plugins.remove(name, Default::default()).await?;
 
