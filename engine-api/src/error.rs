@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use crate::Version;
+use crate::auth::RegistryFailure;
 use crate::connect::Untrusted;
 use crate::wire::json::JsonError;
 
@@ -331,9 +332,15 @@ impl Error {
         self.status() == Some(403)
     }
 
-    /// Credentials are missing or wrong (401).
+    /// Credentials are missing or wrong: 401, or whatever the engine makes of a registry's 401.
     pub fn is_unauthorized(&self) -> bool {
-        self.status() == Some(401)
+        self.status() == Some(401) || self.registry_failure() == Some(RegistryFailure::Unauthorized)
+    }
+
+    /// What a registry refused, the same on every engine, though one answers 401, the next 500, and a
+    /// third 200 with the failure in the stream. `None` when it is not known to be the registry's doing.
+    pub fn registry_failure(&self) -> Option<RegistryFailure> {
+        crate::auth::failure(self)
     }
 
     /// The engine has this switched off, as it does experimental features unless told otherwise (501).

@@ -23,6 +23,8 @@
 //!   [`builds`] and [`sessions`] reach builds under way
 //! * [`swarm`], [`nodes`], [`services`], [`tasks`], [`secrets`], [`configs`] are the resources of engines
 //!   that work together
+//! * [`plugins`] are the drivers that an engine manages
+//! * [`auth`] finds credentials for registries, where the docker command keeps them
 //! * [`archive`] packs and unpacks what goes into containers and comes out
 //! * [`Error`] says what failed, in which operation, on what, and [`Limits`] how long it may take
 //! * [`Output`], [`JsonLines`], [`RawBytes`] and [`Hijacked`] are the streams
@@ -32,7 +34,8 @@
 //!
 //! Calls need a Tokio runtime with I/O and time enabled.
 
-#![cfg_attr(not(feature = "full"), allow(dead_code))] // the machinery serves all resources
+// The machinery serves all resources.
+#![cfg_attr(not(feature = "full"), allow(dead_code, unused_imports))]
 
 #[cfg(feature = "containers")]
 pub mod archive;
@@ -60,6 +63,8 @@ mod limits;
 pub mod networks;
 #[cfg(feature = "full")]
 pub mod nodes;
+#[cfg(feature = "full")]
+pub mod plugins;
 #[cfg(feature = "full")]
 pub mod secrets;
 #[cfg(feature = "full")]
@@ -101,6 +106,7 @@ pub fn operations() -> impl Iterator<Item = &'static OperationFacts> {
         .chain(networks::OPERATIONS)
         .chain(checkpoints::OPERATIONS)
         .chain(sessions::OPERATIONS)
+        .chain(plugins::OPERATIONS)
         .chain(swarm::OPERATIONS)
         .chain(nodes::OPERATIONS)
         .chain(services::OPERATIONS)

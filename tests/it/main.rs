@@ -15,6 +15,7 @@ mod lines; // JSON values one after the other, in whatever pieces
 mod names; // names and paths that would lead elsewhere
 mod output; // how a process's output is cut into chunks, and where it was cut off
 mod progress; // failures that come inside a stream of progress
+mod pull; // pulls that are tried again, and pulls that are not
 mod recorded; // what the recordings hold: every operation, and no key that our types lose
 mod run; // commands and containers run to their end in one call
 mod runtimes; // one client in many runtimes

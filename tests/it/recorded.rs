@@ -14,6 +14,7 @@ use engine_api::images::{
 };
 use engine_api::networks::{Network, NetworkCreated, NetworksPruned};
 use engine_api::nodes::Node;
+use engine_api::plugins::{Plugin, PluginPrivilege};
 use engine_api::secrets::{Secret, SecretCreated};
 use engine_api::services::{Service, ServiceCreated, ServiceUpdated};
 use engine_api::swarm::{SwarmDetails, UnlockKey};
@@ -58,6 +59,12 @@ const TYPES: &[(&str, RoundTrip)] = &[
     ("ImageLoad", through::<Progress>),
     ("ImagePrune", through::<ImagesPruned>),
     ("ImagePush", through::<Progress>),
+    ("GetPluginPrivileges", through::<Vec<PluginPrivilege>>),
+    ("PluginInspect", through::<Plugin>),
+    ("PluginList", through::<Vec<Plugin>>),
+    ("PluginPull", through::<Progress>),
+    ("PluginPush", through::<Progress>),
+    ("PluginUpgrade", through::<Progress>),
     ("SystemDataUsage", through::<DiskUsage>),
     ("SystemEvents", through::<Event>),
     ("SystemInfo", through::<Info>),

@@ -20,6 +20,7 @@ mod attestations;
 mod build;
 mod commit;
 mod create;
+mod ensure;
 mod history;
 mod identity;
 mod inspect;

@@ -133,16 +133,14 @@ impl Images<'_> {
             .trim()
             .is_empty()
             .then(|| "there is nothing to search for; pass a term".to_owned());
-        let call = self
-            .docker
+        self.docker
             .call(&SEARCH)
             .about(term)
             .query(options.query(term))
-            .refuse(blank);
-        match auth {
-            Some(auth) => call.header("x-registry-auth", auth.header()).send().await,
-            None => call.send().await,
-        }
+            .refuse(blank)
+            .auth(auth)
+            .send()
+            .await
     }
 
     /// Removes the images that no container uses and that pass the filters.

@@ -5,7 +5,6 @@ use crate::auth::RegistryAuth;
 use crate::error::{Error, Result};
 use crate::version::Version;
 use crate::wire::body::{Body, Upload};
-use crate::wire::call::Call;
 use crate::wire::decode::{Lines, Raw};
 use crate::wire::operation::{Operation, OperationFacts};
 use crate::wire::stream::{JsonLines, RawBytes};
@@ -59,7 +58,7 @@ impl Images<'_> {
             .map(|reference| options.query(&reference))
             .unwrap_or_default();
         let call = self.docker.call(&CREATE).about(image).query(query).refuse(wrong);
-        with_auth(call, auth).send().await
+        call.auth(auth).send().await
     }
 
     /// Makes an image of one layer from a tar archive of a file system, plain or compressed.
@@ -101,7 +100,7 @@ impl Images<'_> {
             "PushImage::platform",
             Version::new(1, 46),
         );
-        with_auth(call, Some(auth.unwrap_or(&anonymous))).send().await
+        call.auth(Some(auth.unwrap_or(&anonymous))).send().await
     }
 
     /// Reads an image as a tar archive that [`Images::load`] takes.
@@ -148,12 +147,5 @@ fn parsed(image: &str) -> (Option<ImageReference>, Option<String>) {
     match image.parse() {
         Ok(reference) => (Some(reference), None),
         Err(error) => (None, Some(Error::to_string(&error))),
-    }
-}
-
-fn with_auth<'a>(call: Call<'a, Lines<Progress>>, auth: Option<&RegistryAuth>) -> Call<'a, Lines<Progress>> {
-    match auth {
-        Some(auth) => call.header("x-registry-auth", auth.header()),
-        None => call,
     }
 }

@@ -17,6 +17,7 @@ use super::send::Draft;
 use super::timer::{Timer, within};
 use super::{json, path};
 use crate::Version;
+use crate::auth::RegistryAuth;
 use crate::client::Docker;
 use crate::error::{Cause, Error, Phase, Result};
 use crate::limits::Limits;
@@ -96,6 +97,14 @@ impl<'a, R: Shape> Call<'a, R> {
         let name = HeaderName::from_static(name);
         self.prepared.headers.append(name, value);
         self
+    }
+
+    /// Sends credentials for a registry, when there are any: an empty header is not the same as none.
+    pub(crate) fn auth(self, auth: Option<&RegistryAuth>) -> Self {
+        match auth {
+            Some(auth) => self.header("x-registry-auth", auth.header()),
+            None => self,
+        }
     }
 
     /// Refuses the call before anything is sent.
@@ -294,6 +303,8 @@ async fn judge(facts: &OperationFacts, mut reply: Reply) -> Result<Reply> {
 
 #[derive(Deserialize)]
 struct Message {
+    /// Podman answers a refused push with a line of progress, which has `error` instead.
+    #[serde(alias = "error")]
     message: String,
 }
 

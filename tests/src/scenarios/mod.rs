@@ -14,6 +14,8 @@ pub mod distribution;
 pub mod exec;
 pub mod images;
 pub mod networks;
+pub mod plugins;
+pub mod registry;
 pub mod services;
 pub mod swarm;
 pub mod system;
@@ -31,6 +33,8 @@ macro_rules! for_each_scenario {
             containers { lifecycle look run logs attach files export prune refusals flood }
             exec { run stdin terminal detached }
             images { store transfer prune unreachable_registry refusals }
+            plugins { store transfer }
+            registry { credentials refusals platforms }
             system { about events auth }
             volumes { lifecycle in_use prune refusals }
             networks { lifecycle connect prune refusals }

@@ -5,8 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use engine_api::Docker;
+use engine_api::auth::{Credentials, RegistryAuth};
 use engine_api::images::{Progress, PullImage};
 
+use super::NAME;
 use super::failure::told;
 use crate::error::{Error, Result};
 
@@ -52,22 +54,57 @@ impl fmt::Debug for Observer {
     }
 }
 
-/// Pulls an image. Dropping the future stops the pull.
+/// A registry that wants credentials where some should have been found, and why there were none.
+#[derive(Debug, thiserror::Error)]
+#[error("no credentials could be had: {why}")]
+struct NoCredentials {
+    why: String,
+    source: engine_api::Error,
+}
+
+/// The credentials that the docker command would use, and why they cannot be had. Most images need none,
+/// so that it is no failure yet.
+async fn credentials(image: &str) -> (Option<RegistryAuth>, String) {
+    let Ok(reference) = image.parse() else {
+        // The pull says what is wrong with the name.
+        return (None, String::new());
+    };
+    match Credentials::from_env().await {
+        Ok(credentials) => {
+            let found = credentials.find(&reference).await;
+            (found.auth, found.warnings.join("; "))
+        }
+        Err(error) => (None, error.to_string()),
+    }
+}
+
+/// The error of a pull.
+fn failed(error: engine_api::Error, why: String, image: &str) -> Error {
+    let error = match error.is_unauthorized() && !why.is_empty() {
+        true => Error::engine(NAME, NoCredentials { why, source: error }),
+        false => told(error),
+    };
+    error.during("pull the image", image)
+}
+
+/// Pulls an image with the credentials that the docker command would use. Dropping the future stops the
+/// pull; another one in this process that waits for it begins anew.
 pub(super) async fn pull(docker: &Docker, image: &str, observer: Option<&Observer>) -> Result<()> {
     let tell = |progress: &PullProgress| {
         if let Some(Observer(observer)) = observer {
             observer(progress);
         }
     };
-    let during = |error: engine_api::Error| told(error).during("pull the image", image);
     let mut tally = Tally::new(image);
     tell(&tally.progress);
-    let started = docker.images().pull(image, PullImage::default(), None).await;
-    let mut lines = started.map_err(during)?;
-    while let Some(line) = lines.next().await {
-        tally.count(&line.map_err(during)?);
+    let (auth, why) = credentials(image).await;
+    let step = |line: &Progress| {
+        tally.count(line);
         tell(&tally.progress);
-    }
+    };
+    let images = docker.images();
+    let pulled = images.fetch(image, PullImage::default(), auth.as_ref(), step);
+    pulled.await.map_err(|error| failed(error, why, image))?;
     tally.progress.done = true;
     tally.progress.status.clear();
     tell(&tally.progress);
@@ -178,6 +215,15 @@ mod tests {
         }
         assert_eq!((tally.progress.downloaded, tally.progress.layers_done), (100, 2));
         assert_eq!(tally.progress.layers, 2);
+    }
+
+    #[test]
+    fn a_refusal_says_why_there_were_no_credentials() {
+        use std::error::Error as _;
+        let source = engine_api::from_json::<u8>(b"x").unwrap_err();
+        let why = "docker-credential-x cannot be run".to_owned();
+        let error = NoCredentials { why, source };
+        assert!(error.to_string().contains("docker-credential-x") && error.source().is_some());
     }
 
     #[test]

@@ -1,4 +1,29 @@
-//! Credentials for registries, in the form that engines read.
+//! Credentials for registries: where the docker command keeps them, and how engines read them.
+//!
+//! ```no_run
+//! use engine_api::Docker;
+//! use engine_api::auth::Credentials;
+//! use engine_api::images::PushImage;
+//!
+//! # async fn demo(docker: Docker) -> engine_api::Result<()> {
+//! let image = "registry.example.com/team/app:1";
+//! let found = Credentials::from_env().await?.find(&image.parse()?).await;
+//! let progress = docker.images().push(image, PushImage::default(), found.auth.as_ref()).await?;
+//! progress.finish().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+#[cfg(feature = "full")]
+#[cfg(test)]
+mod cases;
+#[cfg(feature = "full")]
+mod config;
+#[cfg(feature = "full")]
+mod credentials;
+mod failure;
+#[cfg(feature = "full")]
+mod helper;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,6 +32,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "full")]
+pub use credentials::{Credentials, FoundCredentials};
+pub use failure::RegistryFailure;
+pub(crate) use failure::failure;
 
 use crate::wire::json;
 

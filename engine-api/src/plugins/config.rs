@@ -1,0 +1,258 @@
+//! A plugin: what it is, what it wants, how it is set.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::json::open_enum;
+
+/// A plugin that an engine manages. Definition `Plugin`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Plugin {
+    /// The id.
+    pub id: String,
+    /// The name, with its tag.
+    pub name: String,
+    /// Whether it runs; it is only installed otherwise.
+    pub enabled: bool,
+    /// How it is set.
+    pub settings: PluginSettings,
+    /// Where it is pulled from and pushed to, with the registry: `docker.io/vieux/sshfs:latest`.
+    pub plugin_reference: String,
+    /// What its maker says of it.
+    pub config: PluginConfig,
+}
+
+/// How a plugin is set. See [`Plugins::set`](super::Plugins::set).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PluginSettings {
+    /// What is mounted in it.
+    pub mounts: Vec<PluginMount>,
+    /// Variables, `NAME=value`.
+    pub env: Vec<String>,
+    /// Arguments of its command.
+    pub args: Vec<String>,
+    /// Devices that it can use.
+    pub devices: Vec<PluginDevice>,
+}
+
+/// What the maker of a plugin says of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PluginConfig {
+    /// The version of the engine that made it; newer engines do not say it.
+    pub docker_version: String,
+    /// What it does, for people.
+    pub description: String,
+    /// Where to read more, a URL.
+    pub documentation: String,
+    /// How the engine speaks with it.
+    pub interface: PluginInterface,
+    /// The command that it runs.
+    pub entrypoint: Vec<String>,
+    /// The folder that the command runs in.
+    pub work_dir: String,
+    /// The user that the command runs as.
+    pub user: PluginUser,
+    /// The network that it wants.
+    pub network: PluginNetwork,
+    /// What it wants of the kernel.
+    pub linux: PluginLinux,
+    /// The folder whose mounts the host sees too; empty for none.
+    pub propagated_mount: String,
+    /// Whether it shares the host's IPC namespace.
+    pub ipc_host: bool,
+    /// Whether it sees the host's processes.
+    pub pid_host: bool,
+    /// What is to be mounted in it.
+    pub mounts: Vec<PluginMount>,
+    /// Its variables.
+    pub env: Vec<PluginEnv>,
+    /// The arguments of its command.
+    pub args: PluginArgs,
+    /// Its file system.
+    #[serde(rename = "rootfs")]
+    pub root_fs: Option<PluginRootFs>,
+}
+
+/// How the engine speaks with a plugin.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PluginInterface {
+    /// What it can do: `docker.volumedriver/1.0`.
+    pub types: Vec<String>,
+    /// The name of its socket: `plugin.sock`.
+    pub socket: String,
+    /// The protocol; empty is the engine's own.
+    pub protocol_scheme: PluginProtocol,
+}
+
+/// The protocol between an engine and a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PluginProtocol {
+    /// Plain HTTP, of version 1.
+    HttpV1,
+    /// A word this crate does not know; empty is the engine's default.
+    Other(String),
+}
+
+open_enum!(PluginProtocol {
+    HttpV1 = "moby.plugins.http/v1",
+});
+
+/// The user that a plugin runs as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "UPPERCASE")]
+pub struct PluginUser {
+    /// The user's number.
+    pub uid: u32,
+    /// The group's number.
+    pub gid: u32,
+}
+
+/// The network that a plugin wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PluginNetwork {
+    /// `host`, `bridge` or `none`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+}
+
+/// What a plugin wants of the kernel.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PluginLinux {
+    /// Capabilities: `CAP_SYS_ADMIN`.
+    pub capabilities: Vec<String>,
+    /// Whether it may use every device.
+    pub allow_all_devices: bool,
+    /// Devices that it wants.
+    pub devices: Vec<PluginDevice>,
+}
+
+/// A mount of a plugin. Definition `PluginMount`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PluginMount {
+    /// What settings call it.
+    pub name: String,
+    /// What it is for, for people.
+    pub description: String,
+    /// Which parts of it can be set: `source`.
+    pub settable: Vec<String>,
+    /// What is mounted; `None` where the user must say it.
+    pub source: Option<String>,
+    /// Where.
+    pub destination: String,
+    /// The kind of mount: `bind`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// Options: `rbind`, `rw`.
+    pub options: Vec<String>,
+}
+
+/// A device of a plugin. Definition `PluginDevice`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PluginDevice {
+    /// What settings call it.
+    pub name: String,
+    /// What it is for, for people.
+    pub description: String,
+    /// Which parts of it can be set: `path`.
+    pub settable: Vec<String>,
+    /// Its path on the host; `None` where the user must say it.
+    pub path: Option<String>,
+}
+
+/// A variable of a plugin. Definition `PluginEnv`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PluginEnv {
+    /// Its name.
+    pub name: String,
+    /// What it is for, for people.
+    pub description: String,
+    /// Which parts of it can be set: `value`.
+    pub settable: Vec<String>,
+    /// Its value; `None` where it has none.
+    pub value: Option<String>,
+}
+
+/// The arguments of a plugin's command.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PluginArgs {
+    /// What settings call them.
+    pub name: String,
+    /// What they are for, for people.
+    pub description: String,
+    /// Which parts of them can be set: `value`.
+    pub settable: Vec<String>,
+    /// The arguments.
+    pub value: Vec<String>,
+}
+
+/// The file system of a plugin.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct PluginRootFs {
+    /// `layers`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The digests of its layers, unpacked.
+    pub diff_ids: Vec<String>,
+}
+
+/// Something that a plugin wants to be granted. Definition `PluginPrivilege`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PluginPrivilege {
+    /// What it is: `network`, `mount`, `device`, `capabilities` …
+    pub name: String,
+    /// What it means, for people.
+    pub description: String,
+    /// How much of it: `host`, a path, capabilities.
+    pub value: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::{decode, encode};
+
+    #[test]
+    fn what_is_said_of_privileges_is_granted_word_for_word() {
+        let json = br#"[{"Name":"network","Description":"x","Value":["host"]}]"#;
+        let privileges: Vec<PluginPrivilege> = decode(json).unwrap();
+        assert_eq!(encode(&privileges).unwrap(), json);
+    }
+
+    #[test]
+    fn null_lists_and_an_unknown_protocol_are_read() {
+        let plugin: Plugin = decode(
+            br#"{"Id":"1","Config":{"Mounts":null,"User":{},"Interface":{"Types":null,"Socket":"a","ProtocolScheme":"x/v2"},
+            "Env":[{"Name":"A","Settable":null,"Value":null}],"rootfs":{"type":"layers","diff_ids":["sha256:0"]}}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            plugin.config.interface.protocol_scheme,
+            PluginProtocol::Other("x/v2".into())
+        );
+        assert_eq!(plugin.config.env[0].value, None);
+        assert_eq!(plugin.config.root_fs.unwrap().diff_ids, ["sha256:0"]);
+    }
+}

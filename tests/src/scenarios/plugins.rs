@@ -1,0 +1,122 @@
+//! Plugins.
+
+use std::path::PathBuf;
+
+use engine_api::plugins::{EnablePlugin, InstallPlugin, ListPlugins, Plugins, RemovePlugin, UpgradePlugin};
+use engine_api::{Docker, Result, archive};
+
+/// What a plugin without a program says of itself.
+const CONFIG: &str = r#"{
+    "description": "does nothing",
+    "entrypoint": ["/nothing"],
+    "interface": { "types": ["docker.volumedriver/1.0"], "socket": "nothing.sock" },
+    "network": { "type": "host" },
+    "env": [{ "name": "DEBUG", "description": "says more", "settable": ["value"], "value": "0" }],
+    "mounts": [{
+        "name": "data", "settable": ["source"], "source": "/tmp", "destination": "/data", "type": "bind",
+        "options": ["rbind"]
+    }],
+    "linux": { "capabilities": ["CAP_SYS_ADMIN"] }
+}"#;
+
+/// A folder with what a plugin is made of. Engines refuse two with the same layer.
+fn nothing(name: &str) -> std::io::Result<PathBuf> {
+    let plain = name.replace(['/', ':'], "_");
+    let folder = std::env::temp_dir().join(format!("ptest_plugin_{}_{plain}", std::process::id()));
+    std::fs::create_dir_all(folder.join("rootfs/empty"))?;
+    std::fs::write(folder.join("config.json"), CONFIG)?;
+    std::fs::write(folder.join("rootfs/name"), name)?;
+    Ok(folder)
+}
+
+/// Makes a plugin; `false` when the engine has none, as Podman.
+async fn create(plugins: Plugins<'_>, name: &str) -> Result<bool> {
+    // What a run that failed has left.
+    let left = plugins.remove(name, RemovePlugin { force: true }).await;
+    if left.is_err_and(|error| error.is_unknown_route()) {
+        return Ok(false);
+    }
+    let folder = nothing(name).unwrap();
+    let created = plugins.create(name, archive::pack(&folder, ".")?).await;
+    std::fs::remove_dir_all(folder).unwrap();
+    created.map(|()| true)
+}
+
+/// A plugin from an archive: made, listed, set, refused a start, removed.
+pub async fn store(docker: Docker) -> Result<()> {
+    let plugins = docker.plugins();
+    let name = "ptest/stored:1";
+    if !create(plugins, name).await? {
+        return Ok(());
+    }
+    let disabled = ListPlugins {
+        enabled: Some(false),
+        capability: vec!["volumedriver".into()],
+    };
+    let listed = plugins.list(disabled).await?;
+    assert!(listed.iter().any(|plugin| plugin.name == name), "{listed:?}");
+
+    plugins.set(name, &["DEBUG=1", "data.source=/var/tmp"]).await?;
+    let plugin = plugins.inspect(name).await?;
+    assert_eq!(plugin.settings.env, ["DEBUG=1"]);
+    assert_eq!(plugin.settings.mounts[0].source.as_deref(), Some("/var/tmp"));
+    assert_eq!(plugin.config.env[0].value.as_deref(), Some("0"));
+    assert_eq!(plugin.config.interface.types, ["docker.volumedriver/1.0"]);
+    assert_eq!(plugin.config.network.kind, "host");
+    assert!(!plugin.enabled);
+
+    // There is no program in it.
+    let error = plugins
+        .enable(name, EnablePlugin { timeout: 5 })
+        .await
+        .unwrap_err();
+    assert!(error.message().unwrap().contains("/nothing"), "{error}");
+    assert!(
+        plugins
+            .disable(name, Default::default())
+            .await
+            .unwrap_err()
+            .is_conflict()
+    );
+    plugins.remove(name, Default::default()).await?;
+    assert!(plugins.inspect(name).await.unwrap_err().is_not_found());
+    Ok(())
+}
+
+/// A plugin to a registry and back.
+pub async fn transfer(docker: Docker) -> Result<()> {
+    let plugins = docker.plugins();
+    let name = "127.0.0.1:5001/ptest/plugin:1";
+    if !create(plugins, name).await? {
+        return Ok(());
+    }
+    plugins.push(name, None).await?.finish().await?;
+    plugins.remove(name, Default::default()).await?;
+
+    let privileges = plugins.privileges(name, None).await?;
+    let names: Vec<&str> = privileges
+        .iter()
+        .map(|privilege| privilege.name.as_str())
+        .collect();
+    assert_eq!(names, ["network", "mount", "capabilities"]);
+    let refused = plugins
+        .install(name, InstallPlugin::default(), None)
+        .await?
+        .finish()
+        .await;
+    assert!(refused.is_err(), "nothing was granted");
+
+    let install = InstallPlugin {
+        name: "ptest/installed:1".into(),
+        privileges: privileges.clone(),
+    };
+    plugins.install(name, install, None).await?.finish().await?;
+    let plugin = plugins.inspect("ptest/installed:1").await?;
+    assert_eq!(plugin.plugin_reference, name);
+    plugins
+        .upgrade("ptest/installed:1", name, UpgradePlugin { privileges }, None)
+        .await?
+        .finish()
+        .await?;
+    plugins.remove("ptest/installed:1", Default::default()).await
+}

@@ -1,0 +1,94 @@
+//! Registries, with and without credentials.
+//!
+//! They need a registry at 127.0.0.1:5000 that knows alice, as engines see it, and in it the image
+//! `multi/busybox` for more than one platform, none of them s390x.
+
+use engine_api::auth::{RegistryAuth, RegistryFailure};
+use engine_api::images::{PullImage, RemoveImage};
+use engine_api::{Docker, Error, Result};
+
+use super::images::tiny;
+
+const PRIVATE: &str = "127.0.0.1:5000/ptest/private:1";
+
+fn alice() -> RegistryAuth {
+    RegistryAuth::user("alice", "s3cret")
+}
+
+async fn push(docker: &Docker, image: &str, auth: Option<&RegistryAuth>) -> Result<()> {
+    let progress = docker.images().push(image, Default::default(), auth).await?;
+    progress.finish().await.map(drop)
+}
+
+async fn pull(docker: &Docker, image: &str, auth: Option<&RegistryAuth>) -> Result<()> {
+    let progress = docker.images().pull(image, PullImage::default(), auth).await?;
+    progress.finish().await.map(drop)
+}
+
+async fn remove(docker: &Docker, image: &str) -> Result<()> {
+    let removed = docker.images().remove(image, RemoveImage::default()).await;
+    removed.map(drop)
+}
+
+/// What the registry refused.
+fn refused(outcome: Result<()>) -> (Option<RegistryFailure>, Error) {
+    let error = outcome.unwrap_err();
+    (error.registry_failure(), error)
+}
+
+/// An image to a registry and back, as a user that it knows.
+pub async fn credentials(docker: Docker) -> Result<()> {
+    let name = tiny(&docker).await?;
+    docker.images().tag(&name, PRIVATE).await?;
+    push(&docker, PRIVATE, Some(&alice())).await?;
+    remove(&docker, PRIVATE).await?;
+    remove(&docker, &name).await?;
+
+    pull(&docker, PRIVATE, Some(&alice())).await?;
+    let image = docker.images().inspect(PRIVATE, Default::default()).await?;
+    assert_eq!(image.config.unwrap_or_default().labels["ptest"], "tiny");
+    remove(&docker, PRIVATE).await
+}
+
+/// Credentials that are missing or wrong, and images that are not there.
+pub async fn refusals(docker: Docker) -> Result<()> {
+    let name = tiny(&docker).await?;
+    docker.images().tag(&name, PRIVATE).await?;
+    let wrong = RegistryAuth::user("alice", "not-her-word");
+    for auth in [None, Some(&wrong)] {
+        for outcome in [
+            push(&docker, PRIVATE, auth).await,
+            pull(&docker, PRIVATE, auth).await,
+        ] {
+            let (failure, error) = refused(outcome);
+            assert_eq!(failure, Some(RegistryFailure::Unauthorized), "{error}");
+            assert!(error.is_unauthorized(), "{error}");
+            assert!(!error.to_string().contains("not-her-word"), "{error}");
+        }
+    }
+    remove(&docker, PRIVATE).await?;
+    remove(&docker, &name).await?;
+
+    let missing = pull(&docker, "127.0.0.1:5000/ptest/nowhere:1", Some(&alice())).await;
+    let (failure, error) = refused(missing);
+    assert_eq!(failure, Some(RegistryFailure::NotFound), "{error}");
+    let (failure, error) = refused(pull(&docker, "127.0.0.1:9/ptest/nowhere:1", None).await);
+    assert_eq!(failure, Some(RegistryFailure::Unreachable), "{error}");
+    Ok(())
+}
+
+/// An image that is there, but not for this platform.
+pub async fn platforms(docker: Docker) -> Result<()> {
+    let options = PullImage {
+        platform: Some("linux/s390x".into()),
+        ..Default::default()
+    };
+    let pull = async {
+        let image = "127.0.0.1:5000/multi/busybox:latest";
+        let progress = docker.images().pull(image, options, Some(&alice())).await?;
+        progress.finish().await.map(drop)
+    };
+    let (failure, error) = refused(pull.await);
+    assert_eq!(failure, Some(RegistryFailure::NoPlatform), "{error}");
+    Ok(())
+}
