@@ -2,14 +2,24 @@
 
 use engine_api::Docker;
 use engine_fixtures::Scenario;
+use tokio::sync::RwLock;
 
 /// Where the scenarios with a registry expect it, for the engines as for us.
 const REGISTRY: &str = "127.0.0.1:5000";
 
 /// Whether a scenario needs a registry, and there is none.
 fn lacks_registry(scenario: &str) -> bool {
-    let needs = scenario.starts_with("registry/") || scenario == "plugins/transfer";
-    needs && std::net::TcpStream::connect(REGISTRY).is_err()
+    let needs = ["distribution/", "registry/", "plugins/transfer"];
+    needs.iter().any(|start| scenario.starts_with(start)) && std::net::TcpStream::connect(REGISTRY).is_err()
+}
+
+/// Whether an engine is in a swarm is seen by all that talk to it: scenarios that form one run alone.
+static SWARM: RwLock<()> = RwLock::const_new(());
+
+fn forms_swarm(scenario: &str) -> bool {
+    ["swarm/", "services/"]
+        .iter()
+        .any(|start| scenario.starts_with(start))
 }
 
 macro_rules! live {
@@ -21,6 +31,12 @@ macro_rules! live {
                 if super::lacks_registry(name) {
                     eprintln!("{name}: not run, there is no registry at {}", super::REGISTRY);
                     return;
+                }
+                let (_alone, _beside);
+                if super::forms_swarm(name) {
+                    _alone = super::SWARM.write().await;
+                } else {
+                    _beside = super::SWARM.read().await;
                 }
                 let scenario = super::Scenario::new(name);
                 let outcome = scenario.live(|connector| async move {
