@@ -49,17 +49,13 @@ impl Distribution<'_> {
     /// credentials. Podman has no such route ([`crate::Error::is_unknown_route`]).
     pub async fn inspect(&self, image: &str, auth: Option<&RegistryAuth>) -> Result<RemoteImage> {
         let wrong = image.parse::<ImageReference>().err();
-        let call = self
-            .docker
+        self.docker
             .call(&INSPECT)
             .at(image)
-            .refuse(wrong.map(|error| error.to_string()));
-        match auth {
-            Some(auth) => call.header("x-registry-auth", auth.header()),
-            None => call,
-        }
-        .send()
-        .await
+            .refuse(wrong.map(|error| error.to_string()))
+            .auth(auth)
+            .send()
+            .await
     }
 }
 

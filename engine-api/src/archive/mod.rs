@@ -46,7 +46,7 @@ pub fn file(name: &str, mode: u32, contents: impl AsRef<[u8]>) -> Result<Upload>
     file_of(name, mode, contents, None)
 }
 
-/// As [`file`], as old as is said, in seconds since 1970.
+/// As [`file()`], as old as is said, in seconds since 1970.
 pub(crate) fn file_of(
     name: &str,
     mode: u32,

@@ -45,16 +45,14 @@ impl Services<'_> {
     ///
     /// 409 when the name is taken.
     pub async fn create(&self, service: &ServiceSpec, auth: Option<&RegistryAuth>) -> Result<ServiceCreated> {
-        let call = self
-            .docker
+        self.docker
             .call(&CREATE)
             .json(service)
             .refuse(checks::service(service))
-            .needs_all(checks::newer_fields(service));
-        match auth {
-            Some(auth) => call.header("x-registry-auth", auth.header()).send().await,
-            None => call.send().await,
-        }
+            .needs_all(checks::newer_fields(service))
+            .auth(auth)
+            .send()
+            .await
     }
 
     /// Says all about a service.
@@ -87,18 +85,16 @@ impl Services<'_> {
         spec: &ServiceSpec,
         options: UpdateService<'_>,
     ) -> Result<ServiceUpdated> {
-        let call = self
-            .docker
+        self.docker
             .call(&UPDATE)
             .at(id)
             .query(options.query(version))
             .json(spec)
             .refuse(checks::service(spec))
-            .needs_all(checks::newer_fields(spec));
-        match options.auth {
-            Some(auth) => call.header("x-registry-auth", auth.header()).send().await,
-            None => call.send().await,
-        }
+            .needs_all(checks::newer_fields(spec))
+            .auth(options.auth)
+            .send()
+            .await
     }
 
     /// Reads a service, changes what is set about it, and updates it. When somebody else has changed it
