@@ -2,7 +2,7 @@
 
 use engine_api::Docker;
 use engine_fixtures::Scenario;
-use tokio::sync::RwLock;
+use tokio::sync::Mutex;
 
 /// Where the scenarios with a registry expect it, for the engines as for us.
 const REGISTRY: &str = "127.0.0.1:5000";
@@ -13,14 +13,9 @@ fn lacks_registry(scenario: &str) -> bool {
     needs.iter().any(|start| scenario.starts_with(start)) && std::net::TcpStream::connect(REGISTRY).is_err()
 }
 
-/// Whether an engine is in a swarm is seen by all that talk to it: scenarios that form one run alone.
-static SWARM: RwLock<()> = RwLock::const_new(());
-
-fn forms_swarm(scenario: &str) -> bool {
-    ["swarm/", "services/"]
-        .iter()
-        .any(|start| scenario.starts_with(start))
-}
+/// One scenario at a time: they share what an engine has only once, such as its swarm, what a prune may
+/// take, and one small image.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 macro_rules! live {
     ($($module:ident { $($name:ident)* })*) => {$(
@@ -32,12 +27,7 @@ macro_rules! live {
                     eprintln!("{name}: not run, there is no registry at {}", super::REGISTRY);
                     return;
                 }
-                let (_alone, _beside);
-                if super::forms_swarm(name) {
-                    _alone = super::SWARM.write().await;
-                } else {
-                    _beside = super::SWARM.read().await;
-                }
+                let _alone = super::ALONE.lock().await;
                 let scenario = super::Scenario::new(name);
                 let outcome = scenario.live(|connector| async move {
                     Ok(tests::scenarios::$module::$name(super::Docker::with_connector(connector)).await?)
