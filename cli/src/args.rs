@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{api::Api, doctor::Doctor, engines::Engines, run::Run};
+use crate::commands::{api::Api, doctor::Doctor, engines::Engines, fixtures::Fixtures, run::Run};
 use crate::exit;
 use crate::failure::Failure;
 
@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Doctor(Doctor),
     Engines(Engines),
     Api(Api),
+    Fixtures(Fixtures),
 }
 
 impl Global {

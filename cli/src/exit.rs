@@ -4,6 +4,12 @@
 pub(crate) const SUCCESS: u8 = 0;
 /// The answer is no: no engine that can do the work, an error status of the engine.
 pub(crate) const NO: u8 = 1;
+/// Engines have changed since they were recorded.
+pub(crate) const DRIFT: u8 = 2;
+/// Something was recorded that nobody asked for.
+pub(crate) const UNUSED: u8 = 122;
+/// Something was asked for that was not recorded.
+pub(crate) const MISSED: u8 = 123;
 /// The command was killed because its time was up, as `timeout` tells it.
 pub(crate) const TIMED_OUT: u8 = 124;
 /// `isolate` itself failed, as `docker run` tells it: no code of the command's own.

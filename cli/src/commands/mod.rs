@@ -3,7 +3,9 @@
 pub(crate) mod api;
 pub(crate) mod doctor;
 pub(crate) mod engines;
+pub(crate) mod fixtures;
 pub(crate) mod run;
+pub(crate) mod stop;
 
 use crate::args::{Cli, Command};
 use crate::client::Client;
@@ -16,12 +18,16 @@ pub(crate) async fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
     if let Command::Run(run) = &cli.command {
         run.check(global)?;
     }
+    if let Command::Fixtures(fixtures) = &cli.command {
+        fixtures.check(global)?;
+    }
     let client = Client::open(global).await?;
     let outcome = match &cli.command {
         Command::Run(run) => Box::pin(run.perform(global, &client, console)).await,
         Command::Doctor(doctor) => Box::pin(doctor.perform(global, &client, console)).await,
         Command::Engines(engines) => Box::pin(engines.perform(&client, console)).await,
         Command::Api(api) => Box::pin(api.perform(&client, console)).await,
+        Command::Fixtures(fixtures) => Box::pin(fixtures.perform(global, console)).await,
     };
     let closed = client.close().await;
     match (outcome, closed) {

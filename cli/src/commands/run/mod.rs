@@ -3,11 +3,10 @@
 //! - [`registry`] has the engines to choose from, [`pull`] shows how far a pull is.
 //! - [`work`] goes from the choice of an engine to the exit code.
 //! - [`stream`] carries the command's output and input.
-//! - [`stop`] turns signals into an orderly end.
+//! - [`crate::commands::stop`] turns signals into an orderly end.
 
 mod pull;
 pub(crate) mod registry;
-mod stop;
 mod stream;
 mod work;
 
@@ -20,6 +19,7 @@ use isolation::{CopyIn, EngineChoice, EnvironmentSpec, Input, Limits, Manager, M
 
 use crate::args::Global;
 use crate::client::Client;
+use crate::commands::stop;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::values;

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::pull::Shown;
 use super::registry::{DOCKER, Pulling};
-use super::stop::{Interrupted, Stop};
 use super::stream::{Sink, Streamed, stream};
 use crate::client::Client;
+use crate::commands::stop::{Interrupted, Stop};
 use crate::console::Console;
 use crate::exit;
 use crate::failure::{Failure, brief};

@@ -6,18 +6,18 @@ use crate::failure::Failure;
 
 /// Tells the work that it should end.
 #[derive(Debug, Clone)]
-pub(super) struct Stop(watch::Receiver<Vec<u8>>);
+pub(crate) struct Stop(watch::Receiver<Vec<u8>>);
 
 /// Waits for the user to lose patience.
 #[derive(Debug)]
-pub(super) struct Again(watch::Receiver<Vec<u8>>);
+pub(crate) struct Again(watch::Receiver<Vec<u8>>);
 
 /// The work was interrupted; the exit code of that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Interrupted(pub(super) u8);
+pub(crate) struct Interrupted(pub(crate) u8);
 
 /// Listens to signals from now on: they no longer end this process.
-pub(super) fn listen() -> Result<(Stop, Again), Failure> {
+pub(crate) fn listen() -> Result<(Stop, Again), Failure> {
     let mut signals =
         Signals::install().map_err(|error| Failure::new("cannot listen to signals").because(&error))?;
     let (tell, told) = watch::channel(Vec::new());
@@ -32,12 +32,12 @@ pub(super) fn listen() -> Result<(Stop, Again), Failure> {
 
 impl Stop {
     /// Waits for the first signal.
-    pub(super) async fn wait(&mut self) -> Interrupted {
+    pub(crate) async fn wait(&mut self) -> Interrupted {
         Interrupted(nth(&mut self.0, 0).await)
     }
 
     /// Does the work, or gives it up when a signal comes.
-    pub(super) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+    pub(crate) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
         tokio::select! {
             biased;
             interrupted = self.wait() => Err(interrupted),
@@ -46,7 +46,7 @@ impl Stop {
     }
 
     /// Whether a signal came while something was done that must not be given up half-way.
-    pub(super) fn check(&self) -> Result<(), Interrupted> {
+    pub(crate) fn check(&self) -> Result<(), Interrupted> {
         match self.0.borrow().first() {
             Some(code) => Err(Interrupted(*code)),
             None => Ok(()),
@@ -56,7 +56,7 @@ impl Stop {
 
 impl Again {
     /// Waits for the second signal.
-    pub(super) async fn wait(mut self) -> u8 {
+    pub(crate) async fn wait(mut self) -> u8 {
         nth(&mut self.0, 1).await
     }
 }
@@ -84,14 +84,14 @@ mod unix {
     const TERMINATE: u8 = 15;
 
     /// The signals by which users and systems end a program.
-    pub(super) struct Signals {
+    pub(crate) struct Signals {
         hangup: Option<Signal>,
         interrupt: Option<Signal>,
         terminate: Option<Signal>,
     }
 
     impl Signals {
-        pub(super) fn install() -> io::Result<Self> {
+        pub(crate) fn install() -> io::Result<Self> {
             let ignored = ignored();
             let listen = |number: u8| match ignored & (1 << (number - 1)) {
                 0 => signal(SignalKind::from_raw(number.into())).map(Some),
@@ -106,7 +106,7 @@ mod unix {
         }
 
         /// The exit code, as shells tell it, for the next signal.
-        pub(super) async fn next(&mut self) -> u8 {
+        pub(crate) async fn next(&mut self) -> u8 {
             let number = tokio::select! {
                 () = came(&mut self.hangup) => HANGUP,
                 () = came(&mut self.interrupt) => INTERRUPT,
