@@ -29,7 +29,7 @@ docker pull -q "$image"
 docker image inspect "$image" --format '{{.Os}} {{.Config.Cmd}}'
 docker rmi "$image" >/dev/null
 step create, start, inspect
-docker create -i --name "${name}_one" --label "foreign=$name" busybox sh -c 'echo out; echo err >&2; sleep 600'
+docker create -i --name "${name}_one" --label "foreign=$name" busybox sh -c 'echo out; sleep 0.3; echo err >&2; sleep 600'
 docker start "${name}_one"
 docker inspect "${name}_one" --format '{{.State.Status}} {{.Config.Image}}'
 docker ps --filter "name=${name}_one" --format '{{.Names}} {{.Image}}'
