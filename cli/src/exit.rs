@@ -18,11 +18,16 @@ pub(crate) const FAILED: u8 = 125;
 /// The list for `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  run           the command's own; 128+n when signal n ended it,
+  run, fixtures record and replay
+                the command's own; 128+n when signal n ended it,
                 126 when it cannot be run, 127 when there is no such program
   0             success
   1             doctor: no engine that answers and can enforce limits;
                 api: the engine answered with an error status
+                fixtures check: a recording cannot be used
+  2             fixtures verify: the engine answers in another shape
+  122           fixtures replay: not all that was recorded was asked for
+  123           fixtures replay: something was asked for that was not recorded
   124           run: the time was up
   125           isolate itself failed: wrong arguments, no engine, no image …
   129 130 143   run: ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM, all cleaned up";

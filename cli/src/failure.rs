@@ -49,6 +49,11 @@ impl Failure {
         self
     }
 
+    /// What went wrong, without its causes.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The exit code of the process.
     pub(crate) fn code(&self) -> u8 {
         self.code
