@@ -75,7 +75,7 @@ output = three.attach(stream=True)
 three.start()
 print(b"".join(output), three.wait()["StatusCode"])
 step("run")
-print(client.containers.run("busybox", ["echo", "run"], remove=True))
+print(client.containers.run("busybox", ["sh", "-c", "sleep 1; echo run"], name=f"{name}_four"))
 step("build")
 dockerfile = "FROM busybox\nCOPY file /file\nRUN cat /file\n"
 context = archive(Dockerfile=dockerfile, file="hello\n")
@@ -97,6 +97,7 @@ step("remove")
 client.images.remove(f"{name}_image")
 for container in (one, two, three):
     container.remove(force=True)
+client.api.remove_container(f"{name}_four")
 
 step("events")
 deadline = threading.Event()
