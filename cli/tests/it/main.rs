@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
 
 mod bench; // starts the command in a place of its own
+#[cfg(unix)]
+mod engine; // an engine of a few lines
 mod engines; // `isolate engines`
 mod errors; // what is refused, and how it is told
+#[cfg(unix)]
+mod fixtures; // `isolate fixtures`
 mod look; // `isolate doctor`, `isolate api`
 mod replay; // the command on recordings of real engines
 mod run; // `isolate run` on the engine that needs nothing
