@@ -5,6 +5,7 @@ mod help;
 
 mod errors; // whatever an engine answers that is no success, and what the caller is told
 mod events; // events that go on after the engine was lost
+mod foreign; // programs that are not ours, recorded
 mod heads; // replies whose head is odd, broken or endless
 mod hijack; // connections taken over: both ways, half-close, bytes that come together with the head
 mod json; // values that are null, absent, unknown or broken
