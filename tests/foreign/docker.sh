@@ -71,6 +71,6 @@ docker rmi "${name}_image" >/dev/null
 docker rm -f "${name}_one" "${name}_two" "${name}_three"
 
 step events
-until grep -q destroy events; do sleep 0.1; done
+until grep -qE "destroy|remove" events; do sleep 0.1; done
 kill "$events"; events=
 cat events
