@@ -1,7 +1,5 @@
 //! Tables of configurations and images, and the credentials that must come of them.
 
-use std::time::Duration;
-
 use super::{Credentials, DOCKER_HUB, FoundCredentials};
 
 async fn find(config: &str, image: &str) -> FoundCredentials {
@@ -101,8 +99,8 @@ async fn a_helper_that_is_missing_is_a_warning_and_the_file_is_asked() {
 #[cfg(unix)]
 mod helpers {
     use super::super::helper::{ask_program, list_program};
-    use super::*;
     use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
 
     /// A script in the place of a helper. It is asked by its path, so that no test changes `PATH`.
     fn helper(script: &str) -> tempfile::TempDir {

@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(found_in(&folder, &[]).unwrap(), ["tcp://build"]);
         let found = |variables: &[(&str, &str)]| found_in(&folder, variables).unwrap();
         assert_eq!(found(&[("DOCKER_CONTEXT", "plain")]), ["tcp://plain:1"]);
-        assert!(found(&[("DOCKER_CONTEXT", "default")]).len() > 1);
+        assert_ne!(found(&[("DOCKER_CONTEXT", "default")]), ["tcp://build"]);
         let both = [("DOCKER_CONTEXT", "plain"), ("DOCKER_HOST", "tcp://x:1")];
         assert_eq!(found(&both), ["tcp://x:1"]);
     }
@@ -364,6 +364,8 @@ mod tests {
                 Err(error) => assert!(error.to_string().contains("the feature `tls`"), "{error}"),
             }
         }
-        assert_eq!(connector(&place("/d.sock")).unwrap().address(), "unix:///d.sock");
+        if cfg!(unix) {
+            assert_eq!(connector(&place("/d.sock")).unwrap().address(), "unix:///d.sock");
+        }
     }
 }
