@@ -54,6 +54,11 @@ impl<'a> Comparison<'a> {
                     }
                 }
             }
+            (Kind::Object, Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+                for (before, after) in before.iter().zip(after) {
+                    self.value(kind, place, before, after);
+                }
+            }
             (Kind::Object, Value::Object(before), Value::Object(after)) => {
                 self.object(place, &[], before, after)
             }

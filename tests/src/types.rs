@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use engine_api::auth::{AuthStatus, RegistryAuth};
 use engine_api::configs::{Config, ConfigCreated, ConfigSpec};
 use engine_api::containers::{
     Change, Container, ContainerConfig, ContainerCreated, ContainerSummary, ContainerUpdated, ContainerWait,
@@ -91,7 +92,7 @@ pub const REPLIES: &[(&str, RoundTrip)] = &[
     ("SystemEvents", through::<Event>),
     ("SystemInfo", through::<Info>),
     ("SystemVersion", through::<EngineVersion>),
-    ("SystemAuth", through::<engine_api::auth::AuthStatus>),
+    ("SystemAuth", through::<AuthStatus>),
     ("DistributionInspect", through::<RemoteImage>),
     ("NetworkCreate", through::<NetworkCreated>),
     ("NetworkInspect", through::<Network>),
@@ -120,8 +121,8 @@ pub const REPLIES: &[(&str, RoundTrip)] = &[
     ("ConfigList", through::<Vec<Config>>),
 ];
 
-/// The type of each operation's JSON body. `SwarmInit`, `SwarmJoin` and `SystemAuth` are missing: what they
-/// send can only be written, not read.
+/// The type of each operation's JSON body. `SwarmInit` and `SwarmJoin` are missing: what they send can only be
+/// written, not read.
 pub const REQUESTS: &[(&str, RoundTrip)] = &[
     ("ConfigCreate", through::<ConfigSpec>),
     ("ConfigUpdate", through::<ConfigSpec>),
@@ -143,6 +144,7 @@ pub const REQUESTS: &[(&str, RoundTrip)] = &[
     ("ServiceUpdate", through::<ServiceSpec>),
     ("SwarmUnlock", through::<UnlockKey>),
     ("SwarmUpdate", through::<SwarmSpec>),
+    ("SystemAuth", through::<RegistryAuth>),
     ("VolumeCreate", through::<CreateVolume>),
     ("VolumeUpdate", through::<UpdateVolume>),
 ];

@@ -1,0 +1,95 @@
+//! Calls on what a swarm runs and keeps.
+
+use engine_api::common::Timestamp;
+use engine_api::configs::{ConfigFilters, ListConfigs};
+use engine_api::nodes::{ListNodes, NodeFilters, NodeSpec, RemoveNode};
+use engine_api::secrets::{ListSecrets, SecretFilters};
+use engine_api::services::{
+    InspectService, ListServices, RegistryAuthFrom, ServiceFilters, ServiceSpec, UpdateService,
+};
+use engine_api::swarm::ObjectVersion;
+use engine_api::tasks::{ContainerSpec, ListTasks, ReadTaskLogs, TaskFilters, TaskSpec};
+use engine_api::{Docker, Result};
+
+use super::{auth, full, two};
+
+const SEVEN: ObjectVersion = ObjectVersion { index: 7 };
+
+pub(super) async fn services(docker: &Docker) -> Result<()> {
+    let (services, auth) = (docker.services(), auth());
+    let list = ListServices {
+        filters: ServiceFilters {
+            label: two(),
+            ..Default::default()
+        },
+        status: true,
+    };
+    services.list(list).await?;
+    let container = ContainerSpec {
+        image: "busybox".into(),
+        ..Default::default()
+    };
+    let spec = ServiceSpec {
+        task_template: TaskSpec {
+            container_spec: Some(container),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    services.create(&spec, Some(&auth)).await?;
+    let insert_defaults = true;
+    services
+        .inspect("web", InspectService { insert_defaults })
+        .await?;
+    let update = UpdateService {
+        auth: Some(&auth),
+        registry_auth_from: RegistryAuthFrom::PreviousSpec,
+        rollback: true,
+    };
+    services.update("web", SEVEN, &spec, update).await?;
+    services.logs("web", logs()).await?;
+    docker.tasks().logs("t1", logs()).await?;
+    let filters = TaskFilters {
+        label: two(),
+        ..Default::default()
+    };
+    docker.tasks().list(ListTasks { filters }).await.map(drop)
+}
+
+fn logs() -> ReadTaskLogs {
+    ReadTaskLogs {
+        follow: true,
+        stdout: true,
+        stderr: true,
+        since: Some(Timestamp::new(1, 0)),
+        timestamps: true,
+        tail: Some(1),
+        details: true,
+    }
+}
+
+pub(super) async fn nodes(docker: &Docker) -> Result<()> {
+    let nodes = docker.nodes();
+    let filters = NodeFilters {
+        label: two(),
+        ..Default::default()
+    };
+    nodes.list(ListNodes { filters }).await?;
+    nodes.remove("n1", RemoveNode { force: true }).await?;
+    nodes.update("n1", SEVEN, &full::<NodeSpec>("NodeSpec")).await
+}
+
+pub(super) async fn data(docker: &Docker) -> Result<()> {
+    let filters = SecretFilters {
+        label: two(),
+        ..Default::default()
+    };
+    docker.secrets().list(ListSecrets { filters }).await?;
+    docker.secrets().update("s1", SEVEN, &full("SecretSpec")).await?;
+    let filters = ConfigFilters {
+        label: two(),
+        ..Default::default()
+    };
+    docker.configs().list(ListConfigs { filters }).await?;
+    docker.configs().update("c1", SEVEN, &full("ConfigSpec")).await
+}
