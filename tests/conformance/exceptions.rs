@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that is not as described.
 pub(crate) struct Exception {
-    /// What: a name, or the beginning of names with `*` at the end.
+    /// What: a name, or many with `*` for a part of them.
     pub(crate) what: &'static str,
     /// Why.
     pub(crate) why: &'static str,
@@ -19,8 +19,8 @@ pub(crate) const fn except(what: &'static str, why: &'static str) -> Exception {
 impl Exception {
     /// Whether it is about `what`.
     pub(crate) fn covers(&self, what: &str) -> bool {
-        match self.what.strip_suffix('*') {
-            Some(start) => what.starts_with(start),
+        match self.what.split_once('*') {
+            Some((start, end)) => what.starts_with(start) && what.ends_with(end),
             None => what == self.what,
         }
     }
@@ -207,5 +207,23 @@ pub(crate) const NULLS: &[Exception] = &[
     except(
         "NetworkCreate.body.CheckDuplicate",
         "on unless said; engines never send it",
+    ),
+];
+
+/// Parameters that are sent to versions that lack them.
+pub(crate) const PARAMETERS_NOT_REFUSED: &[Exception] = &[except(
+    "BuildPrune reserved-space",
+    "also sent as keep-storage, which older engines read",
+)];
+
+/// Fields that are sent to versions that lack them.
+pub(crate) const FIELDS_NOT_REFUSED: &[Exception] = &[
+    except(
+        "* EndpointSettings.DNSNames",
+        "the engine's to say; copied from what it said",
+    ),
+    except(
+        "NetworkCreate NetworkCreate.body.EnableIPv4",
+        "`true` is what older engines do; `false` is refused",
     ),
 ];

@@ -14,3 +14,4 @@ mod fields; // every field that is described is in our types, and every word in 
 mod nullable; // what is null or missing is empty
 mod operations; // each declared operation has the id, method, path and codes of the description
 mod parameters; // every parameter that is described is sent, and no other
+mod since; // what a version does not have is refused before it is sent

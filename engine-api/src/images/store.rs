@@ -155,7 +155,8 @@ impl Images<'_> {
             .call(&COMMIT)
             .about(container)
             .query(options.query(container))
-            .refuse(options.wrong(container));
+            .refuse(options.wrong(container))
+            .needs_all(options.newer());
         match &options.config {
             Some(config) => call.json(config).send().await,
             None => call.send().await,

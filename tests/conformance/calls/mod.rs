@@ -3,10 +3,12 @@
 //! What is sent is written out in full, without `..Default::default()`, so that a new field has to be set
 //! here before this compiles. Filters are one parameter: one of them is enough.
 
+pub(crate) mod bodies;
 mod builds;
 mod cluster;
 mod containers;
 mod images;
+pub(crate) mod newer;
 mod swarm;
 mod system;
 
@@ -22,11 +24,16 @@ use super::sample::Sample;
 
 /// What was sent by all calls: the operation and the request.
 pub(crate) async fn sent() -> Vec<(&'static str, Request)> {
-    let fake = Fake::answering(answer);
+    let fake = engine();
     let docker = fake.client().with_version(Version::new(1, 56));
     all(&docker).await.unwrap();
     let requests = fake.asked().into_iter();
     requests.map(|request| (called(&request), request)).collect()
+}
+
+/// An engine that is content with any call, and answers with nothing.
+pub(crate) fn engine() -> Fake {
+    Fake::answering(answer)
 }
 
 async fn all(docker: &Docker) -> Result<()> {
