@@ -157,6 +157,16 @@ pub(crate) const NOT_DESCRIBED: &[Exception] = &[
     except("PluginPush x-registry-auth:", "described in words only"),
 ];
 
+/// Keys of filters that only the description has, or only our types.
+pub(crate) const FILTERS: &[Exception] = &[
+    except("* label!", "said in the words on `label`"),
+    except("ConfigList names", "engines refuse it"),
+    except("PluginList enable", "engines read `enabled`"),
+    except("PluginList enabled", "see `enable`"),
+    except("ServiceList runtime", "engines read it"),
+    except("TaskList runtime", "engines read it"),
+];
+
 /// Lists of which a call of ours sends one value at most.
 pub(crate) const NOT_REPEATED: &[Exception] = &[except(
     "ImageAttestations platform",

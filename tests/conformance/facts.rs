@@ -131,6 +131,11 @@ impl Description {
         rows(include_str!("../../fixtures/spec/examples.tsv"), self.version)
     }
 
+    /// The keys of filters: the operation, the key.
+    pub(crate) fn filters(&self) -> impl Iterator<Item = [&'static str; 2]> {
+        rows(include_str!("../../fixtures/spec/filters.tsv"), self.version)
+    }
+
     /// The parameters: the operation, `query` or `header`, the name, the type.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = [&'static str; 4]> {
         rows(include_str!("../../fixtures/spec/parameters.tsv"), self.version)

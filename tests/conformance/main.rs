@@ -9,6 +9,7 @@ mod lost; // what a value lost on its way through one of our types
 mod places; // where in a body a definition is
 mod sample; // values that set all that a definition has
 
+mod drift; // what came, went and changed its meaning between the versions
 mod examples; // every example of the description can be read, and nothing of it is lost
 mod fields; // every field that is described is in our types, and every word in our enums
 mod nullable; // what is null or missing is empty

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tests::fake::Request;
 
 use super::calls::sent;
-use super::exceptions::{Differences, NOT_DESCRIBED, NOT_REPEATED, NOT_SENT};
+use super::exceptions::{Differences, FILTERS, NOT_DESCRIBED, NOT_REPEATED, NOT_SENT};
 use super::facts::Description;
 use super::lost::Comparison;
 use super::sample::Sample;
@@ -100,6 +101,43 @@ async fn lists_are_keys_that_are_repeated() {
         }
     }
     once.are_only(NOT_REPEATED);
+}
+
+/// The keys of a request's filters.
+fn filters(request: &Request) -> BTreeSet<String> {
+    let (_, query) = request.target.split_once('?').unwrap_or_default();
+    let Some(text) = query.split('&').find_map(|pair| pair.strip_prefix("filters=")) else {
+        return BTreeSet::new();
+    };
+    let text = percent_decode_str(text).decode_utf8().unwrap();
+    let filters: BTreeMap<String, Vec<String>> = serde_json::from_str(&text).unwrap();
+    filters.into_keys().collect()
+}
+
+#[tokio::test]
+async fn filters_are_those_of_the_description() {
+    let sent: BTreeSet<String> = sent()
+        .await
+        .iter()
+        .flat_map(|(operation, request)| {
+            filters(request)
+                .into_iter()
+                .map(move |key| format!("{operation} {key}"))
+        })
+        .collect();
+    let all: Vec<Description> = Description::all().collect();
+    let described = all.iter().flat_map(Description::filters);
+    let described: BTreeSet<String> = described
+        .map(|[operation, key]| format!("{operation} {key}"))
+        .collect();
+    let mut different = Differences::default();
+    for key in described.difference(&sent) {
+        different.add(key, "the description");
+    }
+    for key in sent.difference(&described) {
+        different.add(key, "our types");
+    }
+    different.are_only(FILTERS);
 }
 
 #[tokio::test]

@@ -22,10 +22,10 @@ fn speaking(version: &str) -> Docker {
 }
 
 /// Checks a call of what came between two versions: refused by the older, sent by the newer.
-fn judge(what: &str, before: Result<()>, after: Result<()>, wrong: &mut Differences) {
+fn judge(what: &str, before: Result<()>, after: &Result<()>, wrong: &mut Differences) {
     match before {
         Err(error) if error.kind() == ErrorKind::NeedsApi => {}
-        other => wrong.add(what, format!("{other:?}")),
+        other => wrong.add(what, format!("a call that ended as {other:?}")),
     }
     assert!(after.is_ok(), "{what}: {after:?}");
 }
@@ -44,7 +44,7 @@ async fn parameters_are_refused_by_versions_that_lack_them() {
             if has(at, operation, *parameter) && !has(at - 1, operation, *parameter) {
                 let (before, after) = (speaking(VERSIONS[at - 1]), speaking(version));
                 let what = format!("{operation} {parameter}");
-                judge(&what, call(&before).await, call(&after).await, &mut wrong);
+                judge(&what, call(&before).await, &call(&after).await, &mut wrong);
                 tried.insert(what);
             }
         }
@@ -111,7 +111,7 @@ async fn fields_are_refused_by_versions_that_lack_them() {
                 let body = body.to_string().into_bytes();
                 let (before, after) = (speaking(older.version), speaking(newer.version));
                 let before = call(&before, body.clone()).await;
-                judge(&what, before, call(&after, body).await, &mut wrong);
+                judge(&what, before, &call(&after, body).await, &mut wrong);
             }
         }
     }

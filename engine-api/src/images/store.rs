@@ -45,6 +45,7 @@ impl Images<'_> {
     /// Lists images.
     pub async fn list(&self, options: ListImages) -> Result<Vec<ImageSummary>> {
         let call = self.docker.call(&LIST).query(options.query());
+        let call = call.refuse(options.wrong());
         call.needs(
             options.shared_size,
             "ListImages::shared_size",

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use engine_api::containers::{Isolation, Ulimit};
-use engine_api::images::{
-    BuildCacheFilters, BuildContext, BuildImage, BuildOutput, Builder, PruneBuildCache,
-};
+use engine_api::images::{BuildContext, BuildImage, BuildOutput, Builder, PruneBuildCache};
 use engine_api::{Docker, Result};
 
-use super::{auth, two};
+use super::{auth, filters, two};
 
 pub(super) async fn build(docker: &Docker) -> Result<()> {
     let registries = BTreeMap::from([("registry.example.com".to_owned(), auth())]);
@@ -73,10 +71,7 @@ pub(super) async fn cache(docker: &Docker) -> Result<()> {
         reserved_space: Some(1),
         max_used_space: Some(1),
         min_free_space: Some(1),
-        filters: BuildCacheFilters {
-            until: "1h".into(),
-            ..Default::default()
-        },
+        filters: filters::cache(),
     };
     docker.images().prune_cache(prune).await.map(drop)
 }

@@ -1,27 +1,22 @@
 //! Calls on what a swarm runs and keeps.
 
 use engine_api::common::Timestamp;
-use engine_api::configs::{ConfigFilters, ListConfigs};
-use engine_api::nodes::{ListNodes, NodeFilters, NodeSpec, RemoveNode};
-use engine_api::secrets::{ListSecrets, SecretFilters};
-use engine_api::services::{
-    InspectService, ListServices, RegistryAuthFrom, ServiceFilters, ServiceSpec, UpdateService,
-};
+use engine_api::configs::ListConfigs;
+use engine_api::nodes::{ListNodes, NodeSpec, RemoveNode};
+use engine_api::secrets::ListSecrets;
+use engine_api::services::{InspectService, ListServices, RegistryAuthFrom, ServiceSpec, UpdateService};
 use engine_api::swarm::ObjectVersion;
-use engine_api::tasks::{ContainerSpec, ListTasks, ReadTaskLogs, TaskFilters, TaskSpec};
+use engine_api::tasks::{ContainerSpec, ListTasks, ReadTaskLogs, TaskSpec};
 use engine_api::{Docker, Result};
 
-use super::{auth, full, two};
+use super::{auth, filters, full};
 
 const SEVEN: ObjectVersion = ObjectVersion { index: 7 };
 
 pub(super) async fn services(docker: &Docker) -> Result<()> {
     let (services, auth) = (docker.services(), auth());
     let list = ListServices {
-        filters: ServiceFilters {
-            label: two(),
-            ..Default::default()
-        },
+        filters: filters::services(),
         status: true,
     };
     services.list(list).await?;
@@ -49,10 +44,7 @@ pub(super) async fn services(docker: &Docker) -> Result<()> {
     services.update("web", SEVEN, &spec, update).await?;
     services.logs("web", logs()).await?;
     docker.tasks().logs("t1", logs()).await?;
-    let filters = TaskFilters {
-        label: two(),
-        ..Default::default()
-    };
+    let filters = filters::tasks();
     docker.tasks().list(ListTasks { filters }).await.map(drop)
 }
 
@@ -70,26 +62,17 @@ fn logs() -> ReadTaskLogs {
 
 pub(super) async fn nodes(docker: &Docker) -> Result<()> {
     let nodes = docker.nodes();
-    let filters = NodeFilters {
-        label: two(),
-        ..Default::default()
-    };
+    let filters = filters::nodes();
     nodes.list(ListNodes { filters }).await?;
     nodes.remove("n1", RemoveNode { force: true }).await?;
     nodes.update("n1", SEVEN, &full::<NodeSpec>("NodeSpec")).await
 }
 
 pub(super) async fn data(docker: &Docker) -> Result<()> {
-    let filters = SecretFilters {
-        label: two(),
-        ..Default::default()
-    };
+    let filters = filters::secrets();
     docker.secrets().list(ListSecrets { filters }).await?;
     docker.secrets().update("s1", SEVEN, &full("SecretSpec")).await?;
-    let filters = ConfigFilters {
-        label: two(),
-        ..Default::default()
-    };
+    let filters = filters::configs();
     docker.configs().list(ListConfigs { filters }).await?;
     docker.configs().update("c1", SEVEN, &full("ConfigSpec")).await
 }

@@ -2,13 +2,13 @@
 
 use engine_api::common::Timestamp;
 use engine_api::containers::{
-    AttachContainer, ContainerFilters, CreateContainer, InspectContainer, KillContainer, ListContainers,
-    PruneContainers, PutArchive, ReadLogs, ReadStats, RemoveContainer, RestartContainer, StartContainer,
-    StopContainer, TerminalSize, TopContainer, WaitCondition,
+    AttachContainer, CreateContainer, InspectContainer, KillContainer, ListContainers, PruneContainers,
+    PutArchive, ReadLogs, ReadStats, RemoveContainer, RestartContainer, StartContainer, StopContainer,
+    TerminalSize, TopContainer, WaitCondition,
 };
 use engine_api::{Docker, Result};
 
-use super::two;
+use super::{filters, two};
 
 const SIZE: TerminalSize = TerminalSize {
     height: 24,
@@ -66,10 +66,7 @@ pub(super) async fn look(docker: &Docker) -> Result<()> {
         all: true,
         limit: Some(1),
         size: true,
-        filters: ContainerFilters {
-            label: two(),
-            ..Default::default()
-        },
+        filters: filters::containers(),
     };
     containers.list(list).await?;
     containers.inspect("web", InspectContainer { size: true }).await?;

@@ -1,21 +1,18 @@
 //! Calls on images, here and in registries.
 
 use engine_api::images::{
-    CommitImage, ImageFilters, ImportImage, InspectImage, ListAttestations, ListHistory, ListImages,
-    LoadImages, PruneImages, PullImage, PushImage, RemoveImage, SaveImages, SearchImages,
+    CommitImage, ImportImage, InspectImage, ListAttestations, ListHistory, ListImages, LoadImages,
+    PruneImages, PullImage, PushImage, RemoveImage, SaveImages, SearchImages,
 };
 use engine_api::{Docker, Result};
 
-use super::{auth, platform, platforms, two};
+use super::{auth, filters, platform, platforms, two};
 
 pub(super) async fn store(docker: &Docker) -> Result<()> {
     let images = docker.images();
     let list = ListImages {
         all: true,
-        filters: ImageFilters {
-            label: two(),
-            ..Default::default()
-        },
+        filters: filters::images(),
         shared_size: true,
         digests: true,
         manifests: true,

@@ -1,12 +1,13 @@
 //! Calls of every operation that has parameters, with everything set that can be.
 //!
 //! What is sent is written out in full, without `..Default::default()`, so that a new field has to be set
-//! here before this compiles. Filters are one parameter: one of them is enough.
+//! here before this compiles.
 
 pub(crate) mod bodies;
 mod builds;
 mod cluster;
 mod containers;
+mod filters;
 mod images;
 pub(crate) mod newer;
 mod swarm;

@@ -102,6 +102,7 @@ pub(crate) const IMAGES: [Row; 13] = [
             docker,
             ListImages {
                 identity: true,
+                manifests: true,
                 ..Default::default()
             },
         )

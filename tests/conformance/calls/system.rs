@@ -6,11 +6,11 @@ use engine_api::plugins::{
     DisablePlugin, EnablePlugin, InstallPlugin, ListPlugins, PluginPrivilege, RemovePlugin, UpgradePlugin,
 };
 use engine_api::swarm::ObjectVersion;
-use engine_api::system::{DataUsage, EventFilters, ListenEvents, UsageType};
+use engine_api::system::{DataUsage, ListenEvents, UsageType};
 use engine_api::volumes::{ListVolumes, PruneVolumes, RemoveVolume, UpdateVolume};
 use engine_api::{Docker, Result};
 
-use super::{auth, full, two};
+use super::{auth, filters, full, two};
 
 pub(super) async fn volumes(docker: &Docker) -> Result<()> {
     let volumes = docker.volumes();
@@ -65,10 +65,7 @@ pub(super) async fn engine(docker: &Docker) -> Result<()> {
     let listen = ListenEvents {
         since: Some(Timestamp::new(1, 0)),
         until: Some(Timestamp::new(2, 0)),
-        filters: EventFilters {
-            label: two(),
-            ..Default::default()
-        },
+        filters: filters::events(),
     };
     system.events(listen).await?;
     let usage = DataUsage {
