@@ -11,6 +11,7 @@ use engine_api::tasks::ResourceRequirements;
 use engine_api::volumes::PruneVolumes;
 use engine_api::{Docker, ErrorKind, Result, Version, from_json};
 use serde_json::{Value, json};
+use tests::chain;
 use tests::fake::Fake;
 
 use super::calls::engine;
@@ -45,6 +46,24 @@ async fn from_1_42_on_named_volumes_stay_unless_all_are_asked_for() {
     docker.volumes().prune(PruneVolumes::default()).await.unwrap();
     let all = "POST /v1.42/volumes/prune?filters=%7B%22all%22%3A%5B%22true%22%5D%7D";
     assert_eq!(newer.requests(), [all, "POST /v1.42/volumes/prune"]);
+}
+
+#[tokio::test]
+async fn from_1_42_on_kernel_memory_has_no_limit_and_the_error_says_so() {
+    let mut create = CreateContainer {
+        image: "busybox".into(),
+        ..Default::default()
+    };
+    create.host_config.kernel_memory = 7;
+    create.host_config.kernel_memory_tcp = 7;
+    let (_older, docker) = speaking(41);
+    docker.containers().create(create.clone()).await.unwrap();
+    let (newer, docker) = speaking(52);
+    let outcome = docker.containers().create(create).await;
+    assert!(refused(&newer, &outcome));
+    let told = chain(&outcome.unwrap_err());
+    let wanted = "API 1.41 was the last that reads HostConfig::kernel_memory, but the version in use is 1.52";
+    assert!(told.contains(wanted), "{told}");
 }
 
 #[test]

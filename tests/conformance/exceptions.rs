@@ -237,3 +237,16 @@ pub(crate) const FIELDS_NOT_REFUSED: &[Exception] = &[
         "`true` is what older engines do; `false` is refused",
     ),
 ];
+
+/// Fields that are sent to versions that have them no more.
+pub(crate) const GONE_NOT_REFUSED: &[Exception] = &[
+    except(
+        "ImageCommit ContainerConfig.MacAddress",
+        "of no use to an image, then as now",
+    ),
+    except(
+        "NetworkCreate NetworkCreate.body.CheckDuplicate",
+        "newer engines do so unasked",
+    ),
+    except("SystemAuth AuthConfig.email", "engines have never used it"),
+];

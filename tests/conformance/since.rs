@@ -1,5 +1,5 @@
-//! What a version does not have is refused before it is sent to an engine of that version: the engine would
-//! leave it out without a word.
+//! What a version does not have, or has no more, is refused before it is sent to an engine of that version:
+//! the engine would leave it out without a word.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::calls::bodies::BODIES;
 use super::calls::engine;
 use super::calls::newer::{IMAGES, OTHERS};
-use super::exceptions::{Differences, FIELDS_NOT_REFUSED, PARAMETERS_NOT_REFUSED};
+use super::exceptions::{Differences, FIELDS_NOT_REFUSED, GONE_NOT_REFUSED, PARAMETERS_NOT_REFUSED};
 use super::facts::{Description, VERSIONS};
 use super::places::places;
 use super::sample::Sample;
@@ -21,13 +21,13 @@ fn speaking(version: &str) -> Docker {
         .with_version(version.parse::<Version>().unwrap())
 }
 
-/// Checks a call of what came between two versions: refused by the older, sent by the newer.
-fn judge(what: &str, before: Result<()>, after: &Result<()>, wrong: &mut Differences) {
-    match before {
+/// Checks a call of what only one of two versions has: refused by the one without, sent by the other.
+fn judge(what: &str, without: Result<()>, with: &Result<()>, wrong: &mut Differences) {
+    match without {
         Err(error) if error.kind() == ErrorKind::NeedsApi => {}
         other => wrong.add(what, format!("a call that ended as {other:?}")),
     }
-    assert!(after.is_ok(), "{what}: {after:?}");
+    assert!(with.is_ok(), "{what}: {with:?}");
 }
 
 #[tokio::test]
@@ -72,24 +72,49 @@ fn merge(to: &mut Value, more: Value) {
     }
 }
 
-/// The fields of a body that came between two versions: the name, and the body with nothing but the field.
-fn newer_fields(older: &Description, newer: &Description, kind: &'static str) -> Vec<(String, Value)> {
+/// The fields of a body that `with` has and `without` lacks: the name, and the body with nothing but it.
+fn fields_of_one(without: &Description, with: &Description, kind: &'static str) -> Vec<(String, Value)> {
     let mut found = Vec::new();
-    for (definition, place) in places(newer, kind) {
-        if !older.definitions().any(|name| name == definition) {
-            continue; // what leads here is newer itself
+    for (definition, place) in places(with, kind) {
+        if !without.definitions().any(|name| name == definition) {
+            continue; // what leads here is not in both
         }
-        let before: BTreeSet<&str> = older.fields(definition).iter().map(|field| field.name).collect();
-        for field in newer
+        let others: BTreeSet<&str> = without
             .fields(definition)
             .iter()
-            .filter(|field| !before.contains(field.name))
+            .map(|field| field.name)
+            .collect();
+        for field in with
+            .fields(definition)
+            .iter()
+            .filter(|field| !others.contains(field.name))
         {
-            let value = json!({ field.name: Sample::of(newer, field.kind, 0) });
+            let value = json!({ field.name: Sample::of(with, field.kind, 0) });
             found.push((format!("{definition}.{}", field.name), place.wrap(value)));
         }
     }
     found
+}
+
+/// Calls with each field that `with` has and `without` lacks.
+async fn call_with_fields(without: &Description, with: &Description, wrong: &mut Differences) {
+    let known: BTreeSet<&str> = without.bodies().map(|[operation, ..]| operation).collect();
+    let bodies = with
+        .bodies()
+        .filter(|[operation, side, _]| *side == "body" && known.contains(operation));
+    for [operation, _, kind] in bodies {
+        for (name, value) in fields_of_one(without, with, kind) {
+            let what = format!("{operation} {name}");
+            let row = BODIES.iter().find(|(id, ..)| *id == operation);
+            let (_, least, call) = row.unwrap_or_else(|| panic!("{what}: no call is listed"));
+            let mut body = least();
+            merge(&mut body, value);
+            let body = body.to_string().into_bytes();
+            let (one, other) = (speaking(without.version), speaking(with.version));
+            let refused = call(&one, body.clone()).await;
+            judge(&what, refused, &call(&other, body).await, wrong);
+        }
+    }
 }
 
 #[tokio::test]
@@ -97,23 +122,17 @@ async fn fields_are_refused_by_versions_that_lack_them() {
     let mut wrong = Differences::default();
     let described: Vec<Description> = Description::all().collect();
     for (older, newer) in described.iter().zip(&described[1..]) {
-        let had: BTreeSet<&str> = older.bodies().map(|[operation, ..]| operation).collect();
-        let bodies = newer
-            .bodies()
-            .filter(|[operation, side, _]| *side == "body" && had.contains(operation));
-        for [operation, _, kind] in bodies {
-            for (name, value) in newer_fields(older, newer, kind) {
-                let what = format!("{operation} {name}");
-                let row = BODIES.iter().find(|(id, ..)| *id == operation);
-                let (_, least, call) = row.unwrap_or_else(|| panic!("{what} is new, and no call is listed"));
-                let mut body = least();
-                merge(&mut body, value);
-                let body = body.to_string().into_bytes();
-                let (before, after) = (speaking(older.version), speaking(newer.version));
-                let before = call(&before, body.clone()).await;
-                judge(&what, before, &call(&after, body).await, &mut wrong);
-            }
-        }
+        call_with_fields(older, newer, &mut wrong).await;
     }
     wrong.are_only(FIELDS_NOT_REFUSED);
+}
+
+#[tokio::test]
+async fn fields_are_refused_by_versions_that_have_them_no_more() {
+    let mut wrong = Differences::default();
+    let described: Vec<Description> = Description::all().collect();
+    for (older, newer) in described.iter().zip(&described[1..]) {
+        call_with_fields(newer, older, &mut wrong).await;
+    }
+    wrong.are_only(GONE_NOT_REFUSED);
 }

@@ -45,6 +45,37 @@ pub(super) fn newer_fields(container: &CreateContainer) -> Vec<Newer> {
     newer
 }
 
+/// The fields of a new container that newer engines have no more: what is asked for, its name, and the last
+/// version that has it.
+pub(super) fn older_fields(container: &CreateContainer) -> [Newer; 3] {
+    let host = &container.host_config;
+    [
+        (host.kernel_memory != 0, "HostConfig::kernel_memory", v(41)),
+        (
+            host.kernel_memory_tcp != 0,
+            "HostConfig::kernel_memory_tcp",
+            v(51),
+        ),
+        (
+            !container.mac_address.is_empty(),
+            "CreateContainer::mac_address",
+            v(51),
+        ),
+    ]
+}
+
+/// The fields of an update that newer engines have no more; see [`older_fields`].
+pub(super) fn older_in_update(update: &UpdateContainer) -> [Newer; 2] {
+    [
+        (update.kernel_memory != 0, "UpdateContainer::kernel_memory", v(41)),
+        (
+            update.kernel_memory_tcp != 0,
+            "UpdateContainer::kernel_memory_tcp",
+            v(51),
+        ),
+    ]
+}
+
 /// What only later versions read in a health check; see [`newer_fields`].
 pub(crate) fn newer_in_check(check: Option<&HealthConfig>) -> Newer {
     let interval = check.is_some_and(|check| check.start_interval != 0);

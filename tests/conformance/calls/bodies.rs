@@ -9,8 +9,8 @@ use super::newer::Calling;
 /// The operation, the least that its body needs, the call.
 pub(crate) type Row = (&'static str, fn() -> Value, fn(&Docker, Vec<u8>) -> Calling<'_>);
 
-/// Every operation whose body has gained something since the oldest version.
-pub(crate) const BODIES: [Row; 9] = [
+/// Every operation whose body has gained or lost something since the oldest version.
+pub(crate) const BODIES: [Row; 11] = [
     (
         "ContainerCreate",
         || json!({ "Image": "busybox" }),
@@ -21,6 +21,19 @@ pub(crate) const BODIES: [Row; 9] = [
         || json!({ "Cmd": ["true"] }),
         |docker, body| {
             Box::pin(async move { docker.execs().create("web", from_json(&body)?).await.map(drop) })
+        },
+    ),
+    (
+        "ContainerUpdate",
+        || json!({}),
+        |docker, body| {
+            Box::pin(async move {
+                docker
+                    .containers()
+                    .update("web", from_json(&body)?)
+                    .await
+                    .map(drop)
+            })
         },
     ),
     (
@@ -49,6 +62,11 @@ pub(crate) const BODIES: [Row; 9] = [
     ("ServiceUpdate", service, |docker, body| {
         Box::pin(update(docker, body))
     }),
+    (
+        "SystemAuth",
+        || json!({}),
+        |docker, body| Box::pin(async move { docker.system().auth(&from_json(&body)?).await.map(drop) }),
+    ),
     (
         "VolumeCreate",
         || json!({}),
