@@ -90,7 +90,7 @@ mod tests {
         end(&[&[b'x'; 5000], &[0; 1024]]).unwrap();
         end(&[&[b'x'; 512], &[0; 500], &[0; 300], &[0; 224]]).unwrap();
         end(&[&[0; 1024]]).unwrap();
-        for pieces in vec![vec![&[0u8][..]; 1024], vec![&[0; 100][..]; 100]] {
+        for pieces in [vec![&[0u8][..]; 1024], vec![&[0; 100][..]; 100]] {
             end(&pieces).unwrap();
         }
     }
