@@ -3,6 +3,8 @@
 
 mod help;
 
+mod bad_input; // the list of what callers and engines get wrong, and what has no better place
+mod contexts; // build contexts from a disk that plays tricks
 mod errors; // whatever an engine answers that is no success, and what the caller is told
 mod events; // events that go on after the engine was lost
 mod heads; // replies whose head is odd, broken or endless

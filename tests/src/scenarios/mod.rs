@@ -32,7 +32,7 @@ macro_rules! for_each_scenario {
             build { classic buildkit refusals commit prune }
             containers { lifecycle look run logs attach files export prune refusals flood }
             exec { run stdin terminal detached }
-            images { store transfer prune unreachable_registry refusals }
+            images { store transfer broken prune unreachable_registry refusals }
             plugins { store transfer }
             registry { credentials refusals platforms }
             system { about events auth }
