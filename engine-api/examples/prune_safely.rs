@@ -9,7 +9,7 @@
 use engine_api::Docker;
 use engine_api::containers::{CreateContainer, PruneContainers};
 use engine_api::networks::{CreateNetwork, PruneNetworks};
-use engine_api::volumes::{CreateVolume, PruneVolumes};
+use engine_api::volumes::{CreateVolume, ListVolumes, RemoveVolume};
 
 const LABEL: &str = "example.engine-api.prune";
 
@@ -40,18 +40,18 @@ async fn main() -> engine_api::Result<()> {
     };
     let gone = docker.networks().prune(networks).await?;
     println!("{} networks", gone.networks_deleted.len());
-    // Volumes with a name are kept unless `all` is said.
-    let volumes = PruneVolumes {
+    // A prune spares volumes that have a name, unless the engine is new enough to be told otherwise.
+    let filters = ListVolumes {
         label,
-        all: true,
         ..Default::default()
     };
-    let gone = docker.volumes().prune(volumes).await?;
-    println!(
-        "{} volumes, {} bytes",
-        gone.volumes_deleted.len(),
-        gone.space_reclaimed
-    );
+    for volume in docker.volumes().list(filters).await?.volumes {
+        docker
+            .volumes()
+            .remove(&volume.name, RemoveVolume::default())
+            .await?;
+        println!("volume {}", volume.name);
+    }
     Ok(())
 }
 

@@ -45,6 +45,8 @@ pub mod builds;
 #[cfg(feature = "full")]
 pub mod checkpoints;
 mod client;
+#[cfg(all(doc, feature = "full"))]
+pub mod coming_from;
 pub mod common;
 #[cfg(feature = "full")]
 pub mod configs;
