@@ -96,6 +96,12 @@ pub(crate) enum Cause {
         used: Version,
         way_out: &'static str,
     },
+    #[error("API {last} was the last that reads {what}, but the version in use is {used}; leave it out")]
+    GoneFromApi {
+        what: &'static str,
+        last: Version,
+        used: Version,
+    },
     #[error("line {line} of the Dockerfile has {feature}, which needs {needed}")]
     NeedsBuildKit {
         feature: &'static str,
@@ -232,7 +238,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::InvalidInput(_) => ErrorKind::InvalidInput,
-            Cause::NeedsApi { .. } => ErrorKind::NeedsApi,
+            Cause::NeedsApi { .. } | Cause::GoneFromApi { .. } => ErrorKind::NeedsApi,
             Cause::NeedsBuildKit { .. } => ErrorKind::NeedsBuildKit,
             Cause::Unsupported(_) => ErrorKind::Unsupported,
             Cause::Unreachable { .. } | Cause::NoEngine(_) => ErrorKind::Unreachable,

@@ -36,6 +36,11 @@ impl ListImages {
             .flag("manifests", self.manifests)
             .flag("identity", self.identity)
     }
+
+    pub(crate) fn wrong(&self) -> Option<String> {
+        let alone = self.identity && !self.manifests;
+        alone.then(|| "`identity` is part of the manifests; set `manifests`, too".to_owned())
+    }
 }
 
 /// What images are chosen by: an image passes every filter that is set, has every label, and matches
