@@ -1,4 +1,12 @@
 //! Types that several resources share.
+//!
+//! ```
+//! use engine_api::common::EnvList;
+//!
+//! let env: EnvList = ["PATH=/bin", "TOKEN=hunter2"].into();
+//! assert_eq!(env.value("PATH"), Some("/bin"));
+//! assert!(!format!("{env:?}").contains("hunter2")); // values are not shown
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt;

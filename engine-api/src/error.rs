@@ -3,6 +3,17 @@
 //! Causes are made where they happen, without context; `wire::call` adds the operation and the name it
 //! was called with. [`std::fmt::Display`] prints one level on one line; [`std::error::Error::source`]
 //! gives what it has not printed.
+//!
+//! ```no_run
+//! # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+//! match docker.system().ping().await {
+//!     Err(error) if error.is_unreachable() => println!("no engine: {error}"),
+//!     Err(error) if error.is_timeout() => println!("no answer in time ({:?})", error.phase()),
+//!     other => println!("{:?}", other?.api_version),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fmt;
 use std::io;

@@ -7,6 +7,15 @@ pub mod fake;
 pub mod scenarios;
 pub mod types;
 
+/// What the READMEs show is compiled.
+#[cfg(doctest)]
+mod readme {
+    #[doc = include_str!("../../README.md")]
+    struct Project;
+    #[doc = include_str!("../../engine-api/README.md")]
+    struct EngineApi;
+}
+
 /// An error with all its causes, one per line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

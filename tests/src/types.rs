@@ -10,6 +10,7 @@ use engine_api::containers::{
 };
 use engine_api::distribution::RemoteImage;
 use engine_api::exec::{CreateExec, Exec, ExecCreated, StartExec};
+use engine_api::from_json;
 use engine_api::images::{
     Attestation, BuildCachePruned, HistoryEntry, Image, ImageCommitted, ImageFound, ImageRemoved,
     ImageSummary, ImagesPruned, Progress,
@@ -25,7 +26,6 @@ use engine_api::swarm::{SwarmDetails, SwarmSpec, UnlockKey};
 use engine_api::system::{DiskUsage, EngineVersion, Event, Info};
 use engine_api::tasks::Task;
 use engine_api::volumes::{CreateVolume, UpdateVolume, Volume, VolumeList, VolumesPruned};
-use engine_api::{from_json, operations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -151,28 +151,5 @@ pub const REQUESTS: &[(&str, RoundTrip)] = &[
 
 /// The operation that a request is a call of.
 pub fn operation(method: &str, path: &str) -> Option<&'static str> {
-    let parts = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
-    let mut asked = parts(path.trim_start_matches('/'));
-    if asked[0].starts_with('v') && asked[0][1..].parse::<engine_api::Version>().is_ok() {
-        asked.remove(0);
-    }
-    let fits = |declared: &str| {
-        let declared = parts(declared.trim_start_matches('/'));
-        // A name of an image may have slashes of its own.
-        let (head, tail): (Vec<_>, Vec<_>) = match declared.iter().position(|part| part.starts_with('{')) {
-            Some(at) => (declared[..at].to_vec(), declared[at + 1..].to_vec()),
-            None => return declared == asked,
-        };
-        let ends_so = |asked: &[String]| {
-            let mut pairs = asked.iter().rev().zip(tail.iter().rev());
-            pairs.all(|(asked, declared)| declared.starts_with('{') || asked == declared)
-        };
-        asked.len() >= declared.len() && asked.starts_with(&head) && ends_so(&asked)
-    };
-    let mut candidates: Vec<_> = operations()
-        .filter(|facts| facts.method == method && fits(facts.path))
-        .collect();
-    // `/images/get` is no name, nor is `web/checkpoints/one`: the path that says most is meant.
-    candidates.sort_by_key(|facts| facts.path.matches('/').count() - facts.path.matches('{').count());
-    candidates.last().map(|facts| facts.id)
+    engine_fixtures::coverage::operation(method, path).map(|facts| facts.id)
 }

@@ -3,6 +3,16 @@
 //! Everything above works on a [`ByteStream`]; whatever can open one is a [`Connector`]: a Unix
 //! socket, a named pipe of Windows, TCP, TLS (feature `tls`), ssh (feature `ssh`), a recorder, a player, a
 //! fault injector in a test.
+//!
+//! ```
+//! use engine_api::Docker;
+//! use engine_api::connect::Address;
+//!
+//! let address: Address = "tcp://build-host:2375".parse()?;
+//! let docker = Docker::connect(&address)?; // nothing is sent yet
+//! assert_eq!(docker.address(), "tcp://build-host:2375");
+//! # Ok::<(), engine_api::Error>(())
+//! ```
 
 mod address;
 mod context;

@@ -17,6 +17,20 @@
 //!
 //! **What it leaves.** Nothing: a container is guarded by its name before the engine is asked to make it.
 //! Everything carries the [labels] by which it is listed and destroyed, whichever process made it.
+//!
+//! ```no_run
+//! use isolation::engines::docker::DockerEngine;
+//! use isolation::{Command, Engine, EnvironmentSpec, Limits};
+//!
+//! # async fn demo() -> isolation::Result<()> {
+//! let engine = DockerEngine::from_env().await?.with_default_image("busybox");
+//! let limits = Limits { memory: Some(64 << 20), ..Default::default() };
+//! let environment = engine.create(EnvironmentSpec { limits, ..Default::default() }).await?;
+//! environment.activate().await?;
+//! println!("{}", environment.run(Command::shell("id")).await?.stdout_text());
+//! environment.destroy().await
+//! # }
+//! ```
 
 mod background;
 mod create;
