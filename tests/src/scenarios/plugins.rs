@@ -1,9 +1,9 @@
 //! Plugins.
 
-use std::path::PathBuf;
-
 use engine_api::plugins::{EnablePlugin, InstallPlugin, ListPlugins, Plugins, RemovePlugin, UpgradePlugin};
 use engine_api::{Docker, Result, archive};
+
+use super::Scratch;
 
 /// What a plugin without a program says of itself.
 const CONFIG: &str = r#"{
@@ -20,12 +20,11 @@ const CONFIG: &str = r#"{
 }"#;
 
 /// A folder with what a plugin is made of. Engines refuse two with the same layer.
-fn nothing(name: &str) -> std::io::Result<PathBuf> {
-    let plain = name.replace(['/', ':'], "_");
-    let folder = std::env::temp_dir().join(format!("ptest_plugin_{}_{plain}", std::process::id()));
-    std::fs::create_dir_all(folder.join("rootfs/empty"))?;
-    std::fs::write(folder.join("config.json"), CONFIG)?;
-    std::fs::write(folder.join("rootfs/name"), name)?;
+fn nothing(name: &str) -> std::io::Result<Scratch> {
+    let folder = Scratch::new("plugin");
+    std::fs::create_dir_all(folder.path().join("rootfs/empty"))?;
+    std::fs::write(folder.path().join("config.json"), CONFIG)?;
+    std::fs::write(folder.path().join("rootfs/name"), name)?;
     Ok(folder)
 }
 
@@ -37,8 +36,7 @@ async fn create(plugins: Plugins<'_>, name: &str) -> Result<bool> {
         return Ok(false);
     }
     let folder = nothing(name).unwrap();
-    let created = plugins.create(name, archive::pack(&folder, ".")?).await;
-    std::fs::remove_dir_all(folder).unwrap();
+    let created = plugins.create(name, archive::pack(folder.path(), ".")?).await;
     created.map(|()| true)
 }
 
