@@ -205,14 +205,14 @@ pub async fn commit(docker: Docker) -> Result<()> {
         ..Default::default()
     };
     images.commit(&id, running).await?;
-    let image = images.inspect("ptest/committed:2", Default::default()).await;
-    let config = image.map(|image| image.config.unwrap_or_default());
+    let image = images.inspect("ptest/committed:2", Default::default()).await?;
+    let config = image.config.unwrap_or_default();
 
     for name in ["ptest/committed:1", "ptest/committed:2"] {
         images.remove(name, RemoveImage::default()).await?;
     }
     remove(&docker, &id).await?;
-    assert_eq!(config?.cmd, ["/bin/true"]);
+    assert_eq!(config.cmd, ["/bin/true"]);
     let error = images
         .commit("ptest_nothing", Default::default())
         .await

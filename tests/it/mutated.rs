@@ -1,0 +1,165 @@
+//! Every recorded scenario on connections that misbehave: whatever pieces replies come in, it passes; cut, stalled
+//! or refused anywhere, it gets an error of the right kind.
+//!
+//! Each test takes one scenario through the recordings of all engines. What counts of a reply is what the client
+//! reads of it when it comes byte by byte: if less comes, it must tell.
+
+mod run;
+
+use std::path::Path;
+
+use engine_api::{Docker, ErrorKind, Result};
+use engine_fixtures::format::Framing;
+use engine_fixtures::mutate::{Mutation, ReplySeen};
+use engine_fixtures::{Recording, recordings_dir};
+
+use run::{Run, Told, run};
+
+/// A scenario, as [`tests::for_each_scenario`] lists them.
+type Scenario = fn(Docker) -> std::pin::Pin<Box<dyn Future<Output = Result<()>>>>;
+
+macro_rules! mutated {
+    ($($module:ident { $($name:ident)* })*) => {$(
+        mod $module {
+            $(#[test]
+            fn $name() {
+                let name = concat!(stringify!($module), "/", stringify!($name));
+                super::survives(name, |docker| Box::pin(tests::scenarios::$module::$name(docker)));
+            })*
+        }
+    )*};
+}
+
+tests::for_each_scenario!(mutated);
+
+/// Every byte is cut and stalled at where all replies of a scenario have no more bytes together.
+const SMALL: usize = 600;
+/// The engine whose replies are small ones.
+const EXHAUSTIVE: &str = "docker-28/";
+
+fn survives(name: &str, scenario: Scenario) {
+    let engines = std::fs::read_dir(recordings_dir()).unwrap();
+    let paths = engines.map(|engine| engine.unwrap().path().join(format!("{name}.json")));
+    let mut paths: Vec<_> = paths.filter(|path| path.is_file()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "{name} was never recorded");
+    for path in paths {
+        Case::new(&path, scenario).check();
+    }
+}
+
+/// A scenario and a recording of it.
+struct Case {
+    file: String,
+    recording: Recording,
+    scenario: Scenario,
+}
+
+impl Case {
+    fn new(path: &Path, scenario: Scenario) -> Self {
+        Self {
+            file: path.display().to_string(),
+            recording: Recording::load(path).unwrap(),
+            scenario,
+        }
+    }
+
+    fn check(&self) {
+        let replies = self.passes(Mutation::Pieces(1));
+        for mutation in [
+            Mutation::Together,
+            Mutation::Random(1),
+            Mutation::Random(2),
+            Mutation::CloseAfterReply,
+        ] {
+            self.passes(mutation);
+        }
+        let bytes: usize = replies.iter().map(|reply| reply.bytes).sum();
+        let every = bytes <= SMALL && self.file.contains(EXHAUSTIVE);
+        for (reply, request) in replies.iter().zip(1..) {
+            self.request_fails(reply, Mutation::Refuse(request));
+            self.request_fails(reply, Mutation::Reset(request));
+            for at in self.positions(reply, request, every) {
+                self.ends(reply, request, at);
+            }
+        }
+    }
+
+    fn run(&self, mutation: Mutation) -> Run {
+        run(&self.recording, mutation, self.scenario)
+    }
+
+    fn passes(&self, mutation: Mutation) -> Vec<ReplySeen> {
+        let run = self.run(mutation);
+        assert!(run.passed(), "{} with {mutation:?}: {run:?}", self.file);
+        run.replies
+    }
+
+    /// Before the first byte, before the last, and somewhere in the head and the body: elsewhere in each recording.
+    fn positions(&self, reply: &ReplySeen, request: usize, every: bool) -> Vec<usize> {
+        if every {
+            return (0..reply.bytes).collect();
+        }
+        let somewhere = self.file.bytes().map(usize::from).sum::<usize>() + request * 31;
+        let (head, body) = (reply.head.max(1), reply.bytes.saturating_sub(reply.head).max(1));
+        let mut all = vec![
+            0,
+            somewhere % head,
+            head + somewhere % body,
+            reply.bytes.saturating_sub(1),
+        ];
+        all.retain(|at| *at < reply.bytes);
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    fn request_fails(&self, reply: &ReplySeen, mutation: Mutation) {
+        let run = self.run(mutation);
+        // What is known to be unsent may be sent again.
+        let told = run.told(&[ErrorKind::Disconnected, ErrorKind::Unreachable]);
+        assert!(
+            told || run.passed(),
+            "{} with {mutation:?}: {reply:?}: {run:?}",
+            self.file
+        );
+    }
+
+    /// The reply to a request is cut, or stalls.
+    fn ends(&self, reply: &ReplySeen, request: usize, at: usize) {
+        let cut = (
+            Mutation::CutReply { request, at },
+            &[ErrorKind::Disconnected, ErrorKind::Truncated][..],
+        );
+        let stall = (Mutation::StallReply { request, at }, &[ErrorKind::Timeout][..]);
+        // Tokio's paused clock stands still while a thread waits for what it shall unpack.
+        let unpacked = reply.request.starts_with("GET ") && reply.request.ends_with("/archive");
+        for (mutation, kinds) in [Some(cut), Some(stall).filter(|_| !unpacked)]
+            .into_iter()
+            .flatten()
+        {
+            let run = self.run(mutation);
+            let told = run.told(kinds) || is_asked_again(reply, at, &run) || is_complete(reply, at, &run);
+            assert!(told, "{} with {mutation:?}: {reply:?}: {run:?}", self.file);
+        }
+    }
+}
+
+/// Whether the client asked again, as it may if nothing came. A recording answers that only where it is a poll, and
+/// if what was polled for came in the lost reply, it does not come again.
+fn is_asked_again(reply: &ReplySeen, at: usize, run: &Run) -> bool {
+    if let Some(path) = reply.request.strip_prefix("HEAD /_ping") {
+        // Engines that answer no HEAD are asked with GET.
+        return path.is_empty() && run.says("replay: no recorded exchange matches GET /_ping");
+    }
+    let harmless = reply.request.starts_with("GET ") || reply.request.starts_with("HEAD ");
+    let refused = format!("replay: no recorded exchange matches {}", reply.request);
+    harmless && at == 0 && (run.passed() || run.says(&refused) || matches!(run.told, Told::Hang))
+}
+
+/// Whether what came was enough: the body of an error whose status is known, or a stream that ends with its
+/// connection. Where such a stream may end, the tests of `output` and `hijack` say.
+fn is_complete(reply: &ReplySeen, at: usize, run: &Run) -> bool {
+    let enough = reply.status >= 400 || reply.framing == Framing::Close;
+    enough && at >= reply.head && !matches!(run.told, Told::Hang)
+}
