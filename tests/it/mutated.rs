@@ -174,6 +174,22 @@ impl Case {
     }
 }
 
+#[test]
+fn a_scenario_that_hides_what_it_was_told_is_found() {
+    let hides: Scenario = |docker| {
+        Box::pin(async move {
+            for _ in 0..2 {
+                drop(docker.system().events(Default::default()).await);
+            }
+            Ok(())
+        })
+    };
+    let path = recordings_dir().join("docker-28/system/events.json");
+    let case = Case::new(&path, hides);
+    let run = case.run(Mutation::CutReply { request: 1, at: 9 });
+    assert!(!run.told(&[ErrorKind::Disconnected]) && !run.passed(), "{run:?}");
+}
+
 /// Whether the client asked again, as it may if nothing came. A recording answers that only where it is a poll, and
 /// if what was polled for came in the lost reply, it does not come again.
 fn is_asked_again(reply: &ReplySeen, at: usize, run: &Run) -> bool {
