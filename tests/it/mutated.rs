@@ -34,7 +34,7 @@ tests::for_each_scenario!(mutated);
 
 /// The engine whose recordings meet every mutation; others meet some of them, each other ones.
 const THOROUGH: &str = "/docker-28/";
-/// Every byte is cut and stalled at where all replies of a scenario have no more bytes together.
+/// Every byte is cut at, and every second one stalled at, where all replies of a scenario have no more bytes together.
 const SMALL: usize = 600;
 
 fn survives(name: &str, scenario: Scenario) {
@@ -81,30 +81,40 @@ impl Case {
             self.passes(mutation);
         }
         let bytes: usize = replies.iter().map(|reply| reply.bytes).sum();
-        for (reply, request) in replies.iter().zip(1..) {
-            let all = self.positions(reply, request, bytes <= SMALL && self.thorough);
-            let turn = self.turn + request;
-            let some = |turn: usize, all: Vec<usize>| match self.thorough {
-                true => all,
-                false => all
-                    .iter()
-                    .copied()
-                    .skip(turn % all.len().max(1))
-                    .take(1)
-                    .collect(),
-            };
-            if self.thorough || turn % 2 == 0 {
-                self.request_fails(reply, Mutation::Refuse(request));
+        let read = replies.iter().zip(1..).filter(|(reply, _)| reply.bytes > 0);
+        for (reply, request) in read {
+            match self.thorough {
+                true => self.all(reply, request, bytes <= SMALL),
+                false => self.some(reply, request),
             }
-            if self.thorough || turn % 2 == 1 {
-                self.request_fails(reply, Mutation::Reset(request));
-            }
-            for at in some(turn, all.clone()) {
-                self.cut(reply, request, at);
-            }
-            for at in some(turn / 2, all) {
-                self.stall(reply, request, at);
-            }
+        }
+    }
+
+    fn all(&self, reply: &ReplySeen, request: usize, every: bool) {
+        self.request_fails(reply, Mutation::Refuse(request));
+        self.request_fails(reply, Mutation::Reset(request));
+        let positions: Vec<usize> = match every {
+            true => (0..reply.bytes).collect(),
+            false => self.positions(reply, request),
+        };
+        for at in &positions {
+            self.cut(reply, request, *at);
+        }
+        for at in positions.iter().skip(request % 2).step_by(2) {
+            self.stall(reply, request, *at);
+        }
+    }
+
+    /// A cut, and one of the others.
+    fn some(&self, reply: &ReplySeen, request: usize) {
+        let turn = self.turn + request;
+        let positions = self.positions(reply, request);
+        let position = |turn: usize| positions[turn % positions.len()];
+        self.cut(reply, request, position(turn));
+        match turn % 4 {
+            0 => self.request_fails(reply, Mutation::Refuse(request)),
+            1 => self.request_fails(reply, Mutation::Reset(request)),
+            _ => self.stall(reply, request, position(turn / 4)),
         }
     }
 
@@ -119,10 +129,7 @@ impl Case {
     }
 
     /// Before the first byte, before the last, and somewhere in the head and the body: elsewhere in each recording.
-    fn positions(&self, reply: &ReplySeen, request: usize, every: bool) -> Vec<usize> {
-        if every {
-            return (0..reply.bytes).collect();
-        }
+    fn positions(&self, reply: &ReplySeen, request: usize) -> Vec<usize> {
         let somewhere = self.turn + request * 31;
         let (head, body) = (reply.head.max(1), reply.bytes.saturating_sub(reply.head).max(1));
         let mut all = vec![
