@@ -14,6 +14,7 @@ mod keep_alive; // connections are kept, and nothing is sent twice
 mod leaks; // what is dropped halfway leaves nothing behind
 mod limits; // the limits of a call, on the paused clock
 mod lines; // JSON values one after the other, in whatever pieces
+mod mutated; // every recorded scenario on connections that misbehave
 mod names; // names and paths that would lead elsewhere
 mod output; // how a process's output is cut into chunks, and where it was cut off
 mod progress; // failures that come inside a stream of progress

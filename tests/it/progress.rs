@@ -2,7 +2,8 @@
 
 use engine_api::images::{BuildContext, Progress};
 use engine_api::{Docker, ErrorKind, JsonLines, Result, Upload};
-use tests::fake::{Fake, JSON, Mangle, chunked, open};
+use engine_fixtures::mutate::Mutation;
+use tests::fake::{Fake, JSON, chunked, open};
 
 use crate::help::fails;
 
@@ -83,9 +84,9 @@ async fn a_pull_that_is_cut_inside_a_line_is_no_success() {
 async fn a_load_fails_by_what_its_stream_says_in_whatever_pieces() {
     let text = "{\"stream\":\"Loaded\"}\r\n{\"errorDetail\":{\"message\":\"invalid tar\"},\"error\":\"invalid tar\"}\r\n";
     let fake = Fake::once(chunked(&[JSON], [text]));
-    for how in (1..40).map(Mangle::Pieces) {
+    for how in (1..40).map(Mutation::Pieces) {
         let archive = Upload::from("no tar");
-        let docker = fake.mangled(how);
+        let docker = fake.mutated(how);
         let load = docker.images().load(archive, Default::default()).await.unwrap();
         assert_eq!(
             fails(load.finish().await, ErrorKind::Stream).message(),

@@ -21,6 +21,9 @@ pub mod swarm;
 pub mod system;
 pub mod volumes;
 
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use engine_api::containers::{CreateContainer, RemoveContainer};
 use engine_api::{Docker, Result};
 
@@ -62,6 +65,29 @@ pub fn shell(name: &str, command: &str) -> CreateContainer {
 
 /// A command that runs until it is told to stop, and then stops at once.
 pub const UNTIL_TOLD: &str = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+
+/// A folder for temporary files that no other run of a scenario uses; not made yet, and removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        static USED: AtomicUsize = AtomicUsize::new(0);
+        let number = USED.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!("ptest_{name}_{}_{number}", std::process::id())))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A scenario may fail before anything was written.
+        let removed = std::fs::remove_dir_all(&self.0);
+        assert!(removed.is_ok() || !self.0.exists(), "{}", self.0.display());
+    }
+}
 
 /// Creates a container and starts it; gives its id.
 pub async fn started(docker: &Docker, container: CreateContainer) -> Result<String> {
