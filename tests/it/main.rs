@@ -3,6 +3,7 @@
 
 mod help;
 
+mod cluster; // swarms of more than one engine, replayed
 mod errors; // whatever an engine answers that is no success, and what the caller is told
 mod events; // events that go on after the engine was lost
 mod heads; // replies whose head is odd, broken or endless

@@ -9,6 +9,7 @@
 pub mod build;
 pub mod builds;
 pub mod checkpoints;
+pub mod cluster;
 pub mod containers;
 pub mod distribution;
 pub mod exec;
@@ -17,6 +18,7 @@ pub mod networks;
 pub mod plugins;
 pub mod registry;
 pub mod services;
+pub mod spread;
 pub mod swarm;
 pub mod system;
 pub mod volumes;
@@ -78,6 +80,21 @@ pub async fn remove(docker: &Docker, id: &str) -> Result<()> {
         ..Default::default()
     };
     docker.containers().remove(id, options).await
+}
+
+/// Whether the engine is Podman; asked only where that decides what is right.
+pub async fn is_podman(docker: &Docker) -> Result<bool> {
+    let version = docker.system().version().await?;
+    Ok(version.components.iter().any(|part| part.name == "Podman Engine"))
+}
+
+/// Ends an engine of `tests/engines` as a system does, and starts it with its data.
+pub fn restart(name: &str) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/engines");
+    let status = std::process::Command::new(script)
+        .args(["restart", name])
+        .status();
+    assert!(status.expect(script).success(), "{name} was not restarted");
 }
 
 /// Waits until a container has written `line`.
