@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use engine_api::Docker;
 use engine_api::containers::RemoveContainer;
-use engine_api::system::{Heard, ListenEvents, ResilientEvents};
-use tests::scenarios::{IMAGE, cluster, restart, spread};
+use engine_api::system::{EventKind, Heard, ListenEvents, ResilientEvents};
+use tests::scenarios::{cluster, restart, spread};
 use tokio::sync::Mutex;
 
 use crate::support::{Subject, said, subjects};
@@ -72,6 +72,8 @@ async fn hear(events: &mut ResilientEvents, last: &str) -> Vec<String> {
         let next = tokio::time::timeout(Duration::from_secs(60), events.next()).await;
         heard.push(
             match next.unwrap_or_else(|_| panic!("{heard:?}")).unwrap().unwrap() {
+                // Podman's word for it.
+                Heard::Event(event) if event.verb() == "remove" => format!("destroy {}", event.actor.id),
                 Heard::Event(event) => format!("{} {}", event.verb(), event.actor.id),
                 Heard::Gap { from, to } => {
                     assert!(from <= to, "{from} to {to}");
@@ -90,7 +92,8 @@ async fn events_go_on_over_a_restart_of_the_engine() {
     let _alone = ALONE.lock().await;
     let docker = third.docker;
     let mut options = ListenEvents::default();
-    options.filters.image = vec![IMAGE.into()];
+    options.filters.kind = vec![EventKind::Container];
+    options.filters.event = ["create", "destroy", "remove"].map(String::from).to_vec();
     let mut events = docker
         .system()
         .resilient_events(options, Default::default())
