@@ -15,6 +15,7 @@ mod limits; // the limits of a call, on the paused clock
 mod lines; // JSON values one after the other, in whatever pieces
 mod names; // names and paths that would lead elsewhere
 mod output; // how a process's output is cut into chunks, and where it was cut off
+mod podman; // every difference that the document tells is recorded
 mod progress; // failures that come inside a stream of progress
 mod pull; // pulls that are tried again, and pulls that are not
 mod recorded; // what the recordings hold: every operation, and no key that our types lose

@@ -11,6 +11,7 @@ pub mod builds;
 pub mod checkpoints;
 pub mod cluster;
 pub mod containers;
+pub mod differences;
 pub mod distribution;
 pub mod exec;
 pub mod images;
@@ -40,6 +41,7 @@ macro_rules! for_each_scenario {
             system { about events auth }
             volumes { lifecycle in_use prune refusals }
             networks { lifecycle connect prune refusals }
+            differences { requests ended running }
             distribution { inspect }
             checkpoints { switched_off }
             builds { cancel session }
@@ -84,8 +86,7 @@ pub async fn remove(docker: &Docker, id: &str) -> Result<()> {
 
 /// Whether the engine is Podman; asked only where that decides what is right.
 pub async fn is_podman(docker: &Docker) -> Result<bool> {
-    let version = docker.system().version().await?;
-    Ok(version.components.iter().any(|part| part.name == "Podman Engine"))
+    Ok(docker.system().ping().await?.is_podman())
 }
 
 /// Ends an engine of `tests/engines` as a system does, and starts it with its data.
