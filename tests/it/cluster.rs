@@ -1,7 +1,7 @@
 //! Swarms of more than one engine, and a manager that was locked: replayed from what was recorded.
 //!
-//! `ENGINE=record` with `SWARM=name=address,…` records them anew, as from `tests/engines env swarm`.
-//! Each engine of a scenario has a recording of its own.
+//! `ENGINE=record` with `SWARM=name=address,…` records them anew, as from `tests/engines env swarm`; for
+//! `locked`, any other engine of `tests/engines` will do. Each engine of a scenario has a recording of its own.
 
 use std::sync::Arc;
 
@@ -11,8 +11,14 @@ use engine_fixtures::Scenario;
 use tests::scenarios::cluster;
 use tests::scenarios::restart;
 
-/// The engine's name in recordings: what the engines of a swarm are.
-const ENGINE: &str = "docker-28";
+/// The name in recordings of an engine of a swarm; any other goes by its own.
+fn recorded_as(name: &str) -> &str {
+    if name.starts_with("swarm-") {
+        "docker-28"
+    } else {
+        name
+    }
+}
 
 fn scenario(name: &str) -> Scenario {
     Scenario::new(name).name_prefix("ptest_")
@@ -51,8 +57,8 @@ async fn second() {
                 async move { Ok(cluster::second(manager, Docker::with_connector(second)).await?) }
             };
             match engines.get(1) {
-                Some((_, connector)) => inner
-                    .record(ENGINE, Arc::clone(connector), &second)
+                Some((name, connector)) => inner
+                    .record(recorded_as(name), Arc::clone(connector), &second)
                     .await
                     .map(drop)?,
                 None => inner.replay(&second).await?,
@@ -61,7 +67,10 @@ async fn second() {
         }
     };
     judge(match engines.first() {
-        Some((_, connector)) => outer.record(ENGINE, Arc::clone(connector), &both).await.map(drop),
+        Some((name, connector)) => outer
+            .record(recorded_as(name), Arc::clone(connector), &both)
+            .await
+            .map(drop),
         None => outer.replay(&both).await,
     });
 }
@@ -78,8 +87,8 @@ async fn locked() {
     };
     let scenario = scenario("cluster/locked");
     judge(match engines.first() {
-        Some((_, connector)) => scenario
-            .record(ENGINE, Arc::clone(connector), &locked)
+        Some((name, connector)) => scenario
+            .record(recorded_as(name), Arc::clone(connector), &locked)
             .await
             .map(drop),
         None => scenario.replay(&locked).await,

@@ -4,6 +4,7 @@
 
 use engine_api::containers::{AttachContainer, HostConfig, WaitCondition};
 use engine_api::exec::{CreateExec, StartExec};
+use engine_api::secrets::SecretSpec;
 use engine_api::{Docker, Result, Version};
 
 use super::{UNTIL_TOLD, has_written, is_podman, remove, shell, started};
@@ -46,7 +47,29 @@ pub async fn requests(docker: Docker) -> Result<()> {
     }
 }
 
-/// What is done with a container that has ended: Podman forgets its exit code when someone attaches.
+/// Secrets without a swarm, which only Podman has.
+pub async fn secrets(docker: Docker) -> Result<()> {
+    let secrets = docker.secrets();
+    let mut spec = SecretSpec {
+        name: "ptest_secret".into(),
+        data: "correct horse battery".into(),
+        ..Default::default()
+    };
+    let id = match secrets.create(&spec).await {
+        Err(error) if error.status() == Some(503) && !is_podman(&docker).await? => return Ok(()),
+        created => created?.id,
+    };
+    let secret = secrets.inspect("ptest_secret").await?;
+    assert_eq!((&secret.id, secret.spec.data.is_empty()), (&id, true));
+    spec.labels.insert("colour".into(), "blue".into());
+    let error = secrets.update(&id, secret.version, &spec).await.unwrap_err();
+    assert!(error.is_not_implemented(), "{error}");
+    secrets.remove(&id).await?;
+    assert!(secrets.inspect(&id).await.unwrap_err().is_not_found());
+    Ok(())
+}
+
+/// Attaching to a container that has ended: Podman forgets its exit code.
 pub async fn ended(docker: Docker) -> Result<()> {
     let podman = is_podman(&docker).await?;
     let containers = docker.containers();

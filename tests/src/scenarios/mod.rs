@@ -37,11 +37,11 @@ macro_rules! for_each_scenario {
             exec { run stdin terminal detached }
             images { store transfer prune unreachable_registry refusals }
             plugins { store transfer }
-            registry { credentials refusals platforms }
+            registry { login credentials refusals platforms }
             system { about events auth }
             volumes { lifecycle in_use prune refusals }
             networks { lifecycle connect prune refusals }
-            differences { requests ended running }
+            differences { requests secrets ended running }
             distribution { inspect }
             checkpoints { switched_off }
             builds { cancel session }
