@@ -168,7 +168,8 @@ pub async fn second(manager: Docker, other: Docker) -> Result<()> {
 ///
 /// `restart` ends the engine and starts it; nothing of it is recorded.
 pub async fn locked(docker: Docker, restart: impl Fn() + Send + Sync + 'static) -> Result<()> {
-    and_dissolve(&[docker.clone()], async move {
+    let engines = [docker.clone()];
+    and_dissolve(&engines, async move {
         let swarm = docker.swarm();
         init(&docker, true).await?;
         let config = swarm.inspect().await?.spec.encryption_config;
