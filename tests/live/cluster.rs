@@ -11,7 +11,7 @@ use engine_api::system::{EventKind, Heard, ListenEvents, ResilientEvents};
 use tests::scenarios::{cluster, restart, spread};
 use tokio::sync::Mutex;
 
-use crate::support::{Subject, said, subjects};
+use crate::support::{Subject, not_run, said, subjects};
 
 /// The tests of this file share their engines.
 static ALONE: Mutex<()> = Mutex::const_new(());
@@ -19,7 +19,7 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 /// The three engines; `None`, and a line that says so, without them.
 fn swarm() -> Option<[Subject; 3]> {
     let Some(list) = said("SWARM") else {
-        eprintln!("not run, for SWARM names no engines");
+        not_run("SWARM names no engines");
         return None;
     };
     let engines = subjects("SWARM", &list).try_into();

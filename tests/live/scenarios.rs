@@ -4,7 +4,7 @@ use engine_api::Docker;
 use engine_fixtures::Scenario;
 use tokio::sync::Mutex;
 
-use crate::support::said;
+use crate::support::{not_run, said};
 
 /// Whether a scenario needs a registry, and `REGISTRY` names none.
 fn lacks_registry(scenario: &str) -> bool {
@@ -23,7 +23,7 @@ macro_rules! live {
             async fn $name() {
                 let name = concat!(stringify!($module), "/", stringify!($name));
                 if super::lacks_registry(name) {
-                    eprintln!("{name}: not run, for REGISTRY names none");
+                    super::not_run(&format!("{name}: REGISTRY names none"));
                     return;
                 }
                 let _alone = super::ALONE.lock().await;

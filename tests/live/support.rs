@@ -48,6 +48,12 @@ pub(crate) fn said(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
+/// Says that a test did not run; it passes, so whoever reads the output has to be told.
+#[allow(clippy::print_stderr)] // there is no other way to tell
+pub(crate) fn not_run(why: &str) {
+    eprintln!("not run: {why}");
+}
+
 /// The engines that the variables name.
 ///
 /// # Panics

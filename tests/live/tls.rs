@@ -12,7 +12,7 @@ use engine_api::exec::{CreateExec, StartExec};
 use engine_api::{Docker, Hijacked};
 use tests::scenarios::{UNTIL_TOLD, remove, shell, started};
 
-use crate::support::{said, told};
+use crate::support::{not_run, said, told};
 
 /// More than a TLS record, a frame or a pipe holds.
 const LENGTH: usize = 300_000;
@@ -24,7 +24,7 @@ const OUTCOME: &str = "outcome: ";
 fn engine() -> Option<(String, PathBuf)> {
     let found = said("TLS_ENGINE").zip(said("TLS_CERTIFICATES").map(PathBuf::from));
     if found.is_none() {
-        eprintln!("not run, for TLS_ENGINE and TLS_CERTIFICATES name no engine with TLS");
+        not_run("TLS_ENGINE and TLS_CERTIFICATES name no engine with TLS");
     }
     found
 }
