@@ -4,6 +4,7 @@
 mod help;
 
 mod bad_input; // the list of what callers and engines get wrong, and what has no better place
+mod cluster; // swarms of more than one engine, replayed
 mod contexts; // build contexts from a disk that plays tricks
 mod errors; // whatever an engine answers that is no success, and what the caller is told
 mod events; // events that go on after the engine was lost
@@ -17,6 +18,7 @@ mod lines; // JSON values one after the other, in whatever pieces
 mod mutated; // every recorded scenario on connections that misbehave
 mod names; // names and paths that would lead elsewhere
 mod output; // how a process's output is cut into chunks, and where it was cut off
+mod podman; // every difference that the document tells is recorded
 mod progress; // failures that come inside a stream of progress
 mod pull; // pulls that are tried again, and pulls that are not
 mod recorded; // what the recordings hold: every operation, and no key that our types lose

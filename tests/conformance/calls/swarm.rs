@@ -16,7 +16,6 @@ pub(super) async fn swarm(docker: &Docker) -> Result<()> {
         default_addr_pool: vec!["10.10.0.0/16".into()],
         subnet_size: 24,
         force_new_cluster: true,
-        auto_lock_managers: true,
         availability: NodeAvailability::Active,
         spec: spec.clone(),
     };

@@ -9,7 +9,9 @@
 pub mod build;
 pub mod builds;
 pub mod checkpoints;
+pub mod cluster;
 pub mod containers;
+pub mod differences;
 pub mod distribution;
 pub mod exec;
 pub mod images;
@@ -17,6 +19,7 @@ pub mod networks;
 pub mod plugins;
 pub mod registry;
 pub mod services;
+pub mod spread;
 pub mod swarm;
 pub mod system;
 pub mod volumes;
@@ -37,10 +40,11 @@ macro_rules! for_each_scenario {
             exec { run stdin terminal detached }
             images { store transfer broken prune unreachable_registry refusals }
             plugins { store transfer }
-            registry { credentials refusals platforms }
+            registry { login credentials refusals platforms }
             system { about events auth }
             volumes { lifecycle in_use prune refusals }
             networks { lifecycle connect prune refusals }
+            differences { requests secrets ended running }
             distribution { inspect }
             checkpoints { switched_off }
             builds { cancel session }
@@ -104,6 +108,20 @@ pub async fn remove(docker: &Docker, id: &str) -> Result<()> {
         ..Default::default()
     };
     docker.containers().remove(id, options).await
+}
+
+/// Whether the engine is Podman; asked only where that decides what is right.
+pub async fn is_podman(docker: &Docker) -> Result<bool> {
+    Ok(docker.system().ping().await?.is_podman())
+}
+
+/// Ends an engine of `tests/engines` as a system does, and starts it with its data.
+pub fn restart(name: &str) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/engines");
+    let status = std::process::Command::new(script)
+        .args(["restart", name])
+        .status();
+    assert!(status.expect(script).success(), "{name} was not restarted");
 }
 
 /// Waits until a container has written `line`.

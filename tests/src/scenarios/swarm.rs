@@ -8,22 +8,26 @@ use engine_api::secrets::{ListSecrets, SecretFilters, SecretSpec};
 use engine_api::swarm::{InitSwarm, JoinSwarm, LeaveSwarm, ObjectVersion, UnlockKey, UpdateSwarm};
 use engine_api::{Docker, Result};
 
+use super::is_podman;
+
 /// A version that is never the newest: making a swarm takes some more.
 pub(super) const STALE: ObjectVersion = ObjectVersion { index: 1 };
 
-/// Makes a swarm, lets `body` use it, and leaves it, whatever came of that.
+/// Makes a swarm, lets `body` use it, and leaves it, whatever came of that. Podman refuses, and has no more
+/// to show.
 pub(super) async fn in_swarm<F>(docker: Docker, body: impl FnOnce(Docker) -> F) -> Result<()>
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
-    let node = docker
-        .swarm()
-        .init(InitSwarm {
-            listen_addr: "127.0.0.1:2377".into(),
-            advertise_addr: "127.0.0.1".into(),
-            ..Default::default()
-        })
-        .await?;
+    let swarm = InitSwarm {
+        listen_addr: "127.0.0.1:2377".into(),
+        advertise_addr: "127.0.0.1".into(),
+        ..Default::default()
+    };
+    let node = match docker.swarm().init(swarm).await {
+        Err(error) if error.status() == Some(503) && is_podman(&docker).await? => return Ok(()),
+        made => made?,
+    };
     assert_eq!(node.len(), 25, "{node}");
     // In a task, so that a failed assertion does not keep the engine in the swarm.
     let outcome = tokio::spawn(body(docker.clone())).await;
@@ -36,9 +40,13 @@ where
 
 async fn leave(docker: &Docker) -> Result<()> {
     docker.swarm().leave(LeaveSwarm { force: true }).await?;
-    // Engines make this bridge for a swarm, and leave it behind.
-    let bridge = docker.raw("DELETE", "/networks/docker_gwbridge").send().await?;
-    bridge.body.collect().await.map(drop)
+    forget_bridge(docker).await
+}
+
+/// Engines make this bridge for a swarm, and leave it behind.
+pub(super) async fn forget_bridge(docker: &Docker) -> Result<()> {
+    let removed = docker.raw("DELETE", "/networks/docker_gwbridge").send().await?;
+    removed.body.collect().await.map(drop)
 }
 
 /// Outside of a swarm nothing of it answers, and a request says so by its status.
