@@ -3,6 +3,8 @@
 
 mod help;
 
+mod behaviour; // what only an engine with a state can show
+mod engine; // the fake engine behaves as the real one has behaved
 mod errors; // whatever an engine answers that is no success, and what the caller is told
 mod events; // events that go on after the engine was lost
 mod heads; // replies whose head is odd, broken or endless
