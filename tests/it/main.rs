@@ -9,6 +9,7 @@ mod errors; // whatever an engine answers that is no success, and what the calle
 mod events; // events that go on after the engine was lost
 mod heads; // replies whose head is odd, broken or endless
 mod hijack; // connections taken over: both ways, half-close, bytes that come together with the head
+mod isolation; // environments on the fake engine, where anything goes wrong at any point
 mod json; // values that are null, absent, unknown or broken
 mod keep_alive; // connections are kept, and nothing is sent twice
 mod leaks; // what is dropped halfway leaves nothing behind
