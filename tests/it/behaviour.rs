@@ -367,23 +367,31 @@ async fn a_pull_that_is_given_up_has_pulled_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_in_use_is_not_removed() {
-    let (_, docker) = engine();
+async fn an_image_in_use_is_not_removed_and_one_that_is_forced_only_loses_its_name() {
+    let (fake, docker) = engine();
     let id = started(&docker, shell("user", UNTIL_TOLD)).await.unwrap();
-    let error = docker
-        .images()
-        .remove("busybox", Default::default())
-        .await
-        .unwrap_err();
+    let images = docker.images();
+    let error = images.remove("busybox", Default::default()).await.unwrap_err();
     assert!(error.is_conflict(), "{error}");
+    let forced = engine_api::images::RemoveImage {
+        force: true,
+        ..Default::default()
+    };
+    images.remove("busybox", forced.clone()).await.unwrap();
+    let image = fake.snapshot().images.pop_first().unwrap();
+    assert!(image.starts_with("sha256:"), "{image}");
+    let error = images.remove(&image, forced.clone()).await.unwrap_err();
+    assert!(
+        error.is_conflict() && error.to_string().contains("running container"),
+        "{error}"
+    );
     let kill = KillContainer {
         signal: "SIGKILL".into(),
     };
     docker.containers().kill(&id, kill).await.unwrap();
-    remove(&docker, &id).await.unwrap();
-    docker
-        .images()
-        .remove("busybox", Default::default())
-        .await
-        .unwrap();
+    images.remove(&image, forced).await.unwrap();
+    assert!(
+        fake.snapshot().images.is_empty(),
+        "a stopped container does not keep it from that"
+    );
 }
