@@ -15,7 +15,9 @@
 //! also ends a command's output with the command: output is said to be incomplete when any process of
 //! its group still runs.
 //!
-//! **What it leaves.** Nothing: a container is guarded by its name before the engine is asked to make it.
+//! **What it leaves.** Nothing: a container is guarded by its name before the engine is asked to make it. When
+//! the engine has gone, what is dropped is removed if the engine is back within ten seconds; a program that ends
+//! meanwhile waits that long. What is left then is still listed.
 //! Everything carries the [labels] by which it is listed and destroyed, whichever process made it.
 //!
 //! ```no_run
