@@ -114,8 +114,11 @@ pub(crate) enum Cause {
     Unreachable { address: String, error: io::Error },
     #[error("no secure connection to the engine: {0}")]
     Untrusted(Untrusted),
-    #[error("no engine answers; tried{}", tried(.0))]
-    NoEngine(Vec<Candidate>),
+    #[error("no engine answers; tried{}", tried(.candidates))]
+    NoEngine {
+        candidates: Vec<Candidate>,
+        kind: ErrorKind,
+    },
     #[error("no {phase} within {after:?}")]
     Timeout { phase: Phase, after: Duration },
     #[error("{0}")]
@@ -241,7 +244,8 @@ impl Error {
             Cause::NeedsApi { .. } | Cause::GoneFromApi { .. } => ErrorKind::NeedsApi,
             Cause::NeedsBuildKit { .. } => ErrorKind::NeedsBuildKit,
             Cause::Unsupported(_) => ErrorKind::Unsupported,
-            Cause::Unreachable { .. } | Cause::NoEngine(_) => ErrorKind::Unreachable,
+            Cause::Unreachable { .. } => ErrorKind::Unreachable,
+            Cause::NoEngine { kind, .. } => *kind,
             Cause::Untrusted(_) => ErrorKind::Untrusted,
             Cause::Timeout { .. } => ErrorKind::Timeout,
             Cause::Disconnected(_) | Cause::Io(_) => ErrorKind::Disconnected,
@@ -315,7 +319,7 @@ impl Error {
     /// The places that were tried, when no engine was found.
     pub fn candidates(&self) -> &[Candidate] {
         match &self.0.cause {
-            Cause::NoEngine(candidates) => candidates,
+            Cause::NoEngine { candidates, .. } => candidates,
             _ => &[],
         }
     }
