@@ -61,8 +61,9 @@ impl Docker {
     /// # Errors
     ///
     /// [`crate::ErrorKind::Unreachable`] lists every place that was tried, and why it was not it
-    /// ([`Error::candidates`]); [`crate::ErrorKind::InvalidInput`] when the context that was named or
-    /// chosen does not exist.
+    /// ([`Error::candidates`]); an engine that was named fails in its own way, such as
+    /// [`crate::ErrorKind::Untrusted`]; [`crate::ErrorKind::InvalidInput`] when the context that was named
+    /// or chosen does not exist.
     pub async fn from_env() -> Result<Self> {
         connect::discover().await
     }

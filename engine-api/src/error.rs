@@ -3,6 +3,17 @@
 //! Causes are made where they happen, without context; `wire::call` adds the operation and the name it
 //! was called with. [`std::fmt::Display`] prints one level on one line; [`std::error::Error::source`]
 //! gives what it has not printed.
+//!
+//! ```no_run
+//! # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+//! match docker.system().ping().await {
+//!     Err(error) if error.is_unreachable() => println!("no engine: {error}"),
+//!     Err(error) if error.is_timeout() => println!("no answer in time ({:?})", error.phase()),
+//!     other => println!("{:?}", other?.api_version),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fmt;
 use std::io;
@@ -85,6 +96,12 @@ pub(crate) enum Cause {
         used: Version,
         way_out: &'static str,
     },
+    #[error("API {last} was the last that reads {what}, but the version in use is {used}; leave it out")]
+    GoneFromApi {
+        what: &'static str,
+        last: Version,
+        used: Version,
+    },
     #[error("line {line} of the Dockerfile has {feature}, which needs {needed}")]
     NeedsBuildKit {
         feature: &'static str,
@@ -97,8 +114,11 @@ pub(crate) enum Cause {
     Unreachable { address: String, error: io::Error },
     #[error("no secure connection to the engine: {0}")]
     Untrusted(Untrusted),
-    #[error("no engine answers; tried{}", tried(.0))]
-    NoEngine(Vec<Candidate>),
+    #[error("no engine answers; tried{}", tried(.candidates))]
+    NoEngine {
+        candidates: Vec<Candidate>,
+        kind: ErrorKind,
+    },
     #[error("no {phase} within {after:?}")]
     Timeout { phase: Phase, after: Duration },
     #[error("{0}")]
@@ -175,7 +195,7 @@ fn tried(candidates: &[Candidate]) -> String {
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
-        Some((plain, _)) => plain.to_ascii_lowercase(),
+        Some((plain, _)) => plain.trim_end_matches('.').to_ascii_lowercase(), // Windows ends it so
         None => text,
     }
 }
@@ -221,10 +241,11 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::InvalidInput(_) => ErrorKind::InvalidInput,
-            Cause::NeedsApi { .. } => ErrorKind::NeedsApi,
+            Cause::NeedsApi { .. } | Cause::GoneFromApi { .. } => ErrorKind::NeedsApi,
             Cause::NeedsBuildKit { .. } => ErrorKind::NeedsBuildKit,
             Cause::Unsupported(_) => ErrorKind::Unsupported,
-            Cause::Unreachable { .. } | Cause::NoEngine(_) => ErrorKind::Unreachable,
+            Cause::Unreachable { .. } => ErrorKind::Unreachable,
+            Cause::NoEngine { kind, .. } => *kind,
             Cause::Untrusted(_) => ErrorKind::Untrusted,
             Cause::Timeout { .. } => ErrorKind::Timeout,
             Cause::Disconnected(_) | Cause::Io(_) => ErrorKind::Disconnected,
@@ -298,7 +319,7 @@ impl Error {
     /// The places that were tried, when no engine was found.
     pub fn candidates(&self) -> &[Candidate] {
         match &self.0.cause {
-            Cause::NoEngine(candidates) => candidates,
+            Cause::NoEngine { candidates, .. } => candidates,
             _ => &[],
         }
     }
@@ -410,14 +431,19 @@ mod tests {
             "ContainerStart web: the engine answered 404: No such container: web"
         );
         assert!(error.is_not_found());
-        let denied = io::Error::from_raw_os_error(13);
+        let denied = io::Error::from_raw_os_error(if cfg!(windows) { 5 } else { 13 });
         let error = Error::local(Cause::Unreachable {
             address: "unix:///run/x.sock".into(),
             error: denied,
         });
-        assert_eq!(
-            error.to_string(),
-            "cannot reach the engine at unix:///run/x.sock: permission denied; is this user in the docker group?"
+        let error = error.to_string(); // systems word it differently
+        assert!(
+            error.starts_with("cannot reach the engine at unix:///run/x.sock: "),
+            "{error}"
+        );
+        assert!(
+            error.ends_with(" denied; is this user in the docker group?"),
+            "{error}"
         );
     }
 

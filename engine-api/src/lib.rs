@@ -28,6 +28,7 @@
 //! * [`archive`] packs and unpacks what goes into containers and comes out
 //! * [`Error`] says what failed, in which operation, on what, and [`Limits`] how long it may take
 //! * [`Output`], [`JsonLines`], [`RawBytes`] and [`Hijacked`] are the streams
+//! * [`coming_from`] shows how tasks are done with other clients, and with this one
 //!
 //! The features `tls` and `ssh` add ways to an engine; without them only Unix sockets and plain TCP are
 //! there.
@@ -45,6 +46,8 @@ pub mod builds;
 #[cfg(feature = "full")]
 pub mod checkpoints;
 mod client;
+#[cfg(all(doc, feature = "full"))]
+pub mod coming_from;
 pub mod common;
 #[cfg(feature = "full")]
 pub mod configs;

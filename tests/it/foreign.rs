@@ -64,7 +64,7 @@ fn every_recording_can_be_played_and_shown_and_tells_no_secret() {
     for (path, recording) in recordings() {
         let player = Player::new(recording.clone()).unwrap();
         assert_eq!(player.report().unused.len(), recording.exchanges.len());
-        recording.find_secrets(&[]).unwrap();
+        recording.find_secrets(&[], &[]).unwrap();
         let transcript = recording.transcript();
         let last = recording.exchanges.last().unwrap();
         for line in [

@@ -4,7 +4,8 @@ use std::io;
 
 use engine_api::exec::StartExec;
 use engine_api::{Chunk, Docker, ErrorKind, Hijacked, Result};
-use tests::fake::{Fake, MULTIPLEXED, Mangle, Peer, RAW, frame, reply, upgraded};
+use engine_fixtures::mutate::Mutation;
+use tests::fake::{Fake, MULTIPLEXED, Peer, RAW, frame, reply, upgraded};
 
 use crate::help::{abandon_after, fails, pong};
 
@@ -93,7 +94,7 @@ fn two_frames() -> Vec<u8> {
     [upgraded(&[MULTIPLEXED]), frame(1, "out"), frame(2, "err")].concat()
 }
 
-async fn comes_whole(docker: &Docker, how: Mangle) {
+async fn comes_whole(docker: &Docker, how: Mutation) {
     let mut output = start(docker).await.unwrap().output;
     let mut chunks = Vec::new();
     while let Some(chunk) = output.next().await {
@@ -106,10 +107,10 @@ async fn comes_whole(docker: &Docker, how: Mangle) {
 #[tokio::test(start_paused = true)]
 async fn frames_come_whole_wherever_head_and_frames_are_split() {
     let fake = Fake::cut(two_frames());
-    let splits = (0..=two_frames().len()).map(Mangle::SplitAt);
-    let pieces = (1..20).map(Mangle::Pieces);
-    for how in splits.chain(pieces).chain([Mangle::Together]) {
-        comes_whole(&fake.mangled(how), how).await;
+    let splits = (0..=two_frames().len()).map(Mutation::SplitAt);
+    let pieces = (1..20).map(Mutation::Pieces);
+    for how in splits.chain(pieces).chain([Mutation::Together]) {
+        comes_whole(&fake.mutated(how), how).await;
     }
 }
 
@@ -123,14 +124,14 @@ async fn frames_come_whole_when_each_byte_is_written_alone() {
         }
         Ok(())
     });
-    comes_whole(&fake.client(), Mangle::Pieces(1)).await;
-    comes_whole(&fake.mangled(Mangle::Together), Mangle::Together).await;
+    comes_whole(&fake.client(), Mutation::Pieces(1)).await;
+    comes_whole(&fake.mutated(Mutation::Together), Mutation::Together).await;
 }
 
 #[tokio::test]
 async fn frames_that_come_with_the_head_are_not_lost_on_a_socket() {
     let socket = Fake::cut(two_frames()).on_unix().unwrap();
-    comes_whole(&socket.client(), Mangle::Together).await;
+    comes_whole(&socket.client(), Mutation::Together).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,7 +140,7 @@ async fn output_cut_at_any_byte_is_an_error_unless_between_frames() {
     let head = upgraded(&[MULTIPLEXED]).len();
     let fake = Fake::once(bytes.clone());
     for at in head..bytes.len() {
-        let output = start(&fake.mangled(Mangle::CutAt(at))).await.unwrap().output;
+        let output = start(&fake.mutated(Mutation::CutAt(at))).await.unwrap().output;
         let clean = at == head || at == head + frame(1, "out").len();
         match output.collect().await {
             Ok(_) => assert!(clean, "cut at {at}"),
@@ -155,7 +156,7 @@ async fn output_cut_at_any_byte_is_an_error_unless_between_frames() {
 async fn a_head_cut_at_any_byte_is_an_error() {
     let fake = Fake::once(two_frames());
     for at in 0..upgraded(&[MULTIPLEXED]).len() {
-        let docker = fake.mangled(Mangle::CutAt(at));
+        let docker = fake.mutated(Mutation::CutAt(at));
         fails(start(&docker).await, ErrorKind::Disconnected);
     }
 }
@@ -226,7 +227,7 @@ async fn either_half_alone_keeps_the_connection_and_both_dropped_end_it() {
 #[tokio::test(start_paused = true)]
 async fn a_read_that_is_abandoned_loses_nothing() {
     let fake = Fake::cut(two_frames());
-    let mut output = start(&fake.mangled(Mangle::Pieces(1))).await.unwrap().output;
+    let mut output = start(&fake.mutated(Mutation::Pieces(1))).await.unwrap().output;
     let mut bytes = Vec::new();
     loop {
         let mut next = None;

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use engine_api::containers::{ReadStats, Stats};
 use engine_api::{Docker, ErrorKind, JsonLines, Result};
-use tests::fake::{Fake, JSON, Mangle, chunk, chunked, open};
+use engine_fixtures::mutate::Mutation;
+use tests::fake::{Fake, JSON, chunk, chunked, open};
 
 use crate::help::{endless, fails};
 
@@ -40,12 +41,12 @@ async fn values_are_the_same_however_separated_and_in_whatever_pieces() {
             let text = VALUES.join(separator) + last;
             let bytes = [&open(&[JSON])[..], text.as_bytes()].concat();
             let fake = Fake::cut(bytes.clone());
-            let splits = (0..bytes.len()).map(Mangle::SplitAt);
+            let splits = (0..bytes.len()).map(Mutation::SplitAt);
             for how in splits
-                .chain([1, 2, 3, 7].map(Mangle::Pieces))
-                .chain([Mangle::Together])
+                .chain([1, 2, 3, 7].map(Mutation::Pieces))
+                .chain([Mutation::Together])
             {
-                let names = names(stats(&fake.mangled(how)).await).await.unwrap();
+                let names = names(stats(&fake.mutated(how)).await).await.unwrap();
                 assert_eq!(names, NAMES, "{separator:?} {how:?}");
             }
         }

@@ -3,7 +3,8 @@
 use engine_api::containers::ReadLogs;
 use engine_api::exec::StartExec;
 use engine_api::{Chunk, Docker, Error, ErrorKind, Output, Version};
-use tests::fake::{Fake, MULTIPLEXED, Mangle, RAW, Request, chunked, frame, ok, open, reply, upgraded};
+use engine_fixtures::mutate::Mutation;
+use tests::fake::{Fake, MULTIPLEXED, RAW, Request, chunked, frame, ok, open, reply, upgraded};
 
 use crate::help::fails;
 
@@ -147,7 +148,7 @@ async fn the_engines_own_error_comes_after_all_that_precedes_it() {
         frame(1, "b"),
     ];
     let fake = engine(chunked(&[MULTIPLEXED], bytes), false, DOCKER);
-    for docker in [fake.client(), fake.mangled(Mangle::Pieces(1))] {
+    for docker in [fake.client(), fake.mutated(Mutation::Pieces(1))] {
         let (chunks, error) = all(logs(&docker).await).await;
         assert_eq!(chunks, [out("a")]);
         let error = fails(Err::<(), _>(error.unwrap()), ErrorKind::Stream);
@@ -222,9 +223,9 @@ async fn output_is_the_same_in_whatever_pieces_it_comes() {
     let bytes = chunked(&[MULTIPLEXED], [frames.concat()]);
     let expected = [out("one"), Chunk::Stderr(vec![b'e'; 300].into()), out("two")];
     let fake = Fake::once(bytes.clone());
-    let splits = (0..bytes.len()).map(Mangle::SplitAt);
-    for how in splits.chain((1..30).map(Mangle::Pieces)) {
-        assert_eq!(clean(logs(&fake.mangled(how)).await).await, expected, "{how:?}");
+    let splits = (0..bytes.len()).map(Mutation::SplitAt);
+    for how in splits.chain((1..30).map(Mutation::Pieces)) {
+        assert_eq!(clean(logs(&fake.mutated(how)).await).await, expected, "{how:?}");
     }
 }
 

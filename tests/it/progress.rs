@@ -1,8 +1,9 @@
 //! Failures that come inside a stream of progress, after a status of success (A07).
 
-use engine_api::images::Progress;
-use engine_api::{ErrorKind, JsonLines, Upload};
-use tests::fake::{Fake, JSON, Mangle, chunked, open};
+use engine_api::images::{BuildContext, Progress};
+use engine_api::{Docker, ErrorKind, JsonLines, Result, Upload};
+use engine_fixtures::mutate::Mutation;
+use tests::fake::{Fake, JSON, chunked, open};
 
 use crate::help::fails;
 
@@ -83,14 +84,50 @@ async fn a_pull_that_is_cut_inside_a_line_is_no_success() {
 async fn a_load_fails_by_what_its_stream_says_in_whatever_pieces() {
     let text = "{\"stream\":\"Loaded\"}\r\n{\"errorDetail\":{\"message\":\"invalid tar\"},\"error\":\"invalid tar\"}\r\n";
     let fake = Fake::once(chunked(&[JSON], [text]));
-    for how in (1..40).map(Mangle::Pieces) {
+    for how in (1..40).map(Mutation::Pieces) {
         let archive = Upload::from("no tar");
-        let docker = fake.mangled(how);
+        let docker = fake.mutated(how);
         let load = docker.images().load(archive, Default::default()).await.unwrap();
         assert_eq!(
             fails(load.finish().await, ErrorKind::Stream).message(),
             Some("invalid tar")
         );
+    }
+}
+
+/// Every call that answers with progress.
+async fn of_every_kind(docker: &Docker) -> [(&'static str, Result<JsonLines<Progress>>); 8] {
+    let (images, plugins) = (docker.images(), docker.plugins());
+    let archive = || Upload::from("tar");
+    let from = BuildContext::dockerfile("FROM scratch");
+    let import = images.import(archive(), Default::default()).await;
+    let install = plugins.install("x", Default::default(), None).await;
+    let upgrade = plugins.upgrade("x", "x:2", Default::default(), None).await;
+    [
+        ("ImageCreate", images.pull("x", Default::default(), None).await),
+        ("ImageCreate", import),
+        ("ImagePush", images.push("x", Default::default(), None).await),
+        ("ImageLoad", images.load(archive(), Default::default()).await),
+        ("ImageBuild", images.build(from, Default::default(), None).await),
+        ("PluginPull", install),
+        ("PluginUpgrade", upgrade),
+        ("PluginPush", plugins.push("x", None).await),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_of_failure_is_the_error_of_each_call_that_answers_with_progress() {
+    let lines = ["{\"status\":\"begun\"}\r\n", "{\"error\":\"no space\"}\r\n"];
+    let docker = Fake::answering(move |_| chunked(&[JSON], lines)).client();
+    for (operation, progress) in of_every_kind(&docker).await {
+        let mut progress = progress.unwrap();
+        assert_eq!(progress.next().await.unwrap().unwrap().status, "begun");
+        let error = fails(progress.next().await.unwrap(), ErrorKind::Stream);
+        assert_eq!(
+            (error.operation(), error.message()),
+            (Some(operation), Some("no space"))
+        );
+        assert!(progress.next().await.is_none(), "{operation}");
     }
 }
 

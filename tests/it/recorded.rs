@@ -2,101 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine_api::configs::{Config, ConfigCreated};
-use engine_api::containers::{
-    Change, Container, ContainerCreated, ContainerSummary, ContainerUpdated, ContainerWait, ContainersPruned,
-    Processes, Stats,
-};
-use engine_api::distribution::RemoteImage;
-use engine_api::exec::{Exec, ExecCreated};
-use engine_api::images::{
-    BuildCachePruned, HistoryEntry, Image, ImageCommitted, ImageRemoved, ImageSummary, ImagesPruned, Progress,
-};
-use engine_api::networks::{Network, NetworkCreated, NetworksPruned};
-use engine_api::nodes::Node;
-use engine_api::plugins::{Plugin, PluginPrivilege};
-use engine_api::secrets::{Secret, SecretCreated};
-use engine_api::services::{Service, ServiceCreated, ServiceUpdated};
-use engine_api::swarm::{SwarmDetails, UnlockKey};
-use engine_api::system::{DiskUsage, EngineVersion, Event, Info};
-use engine_api::tasks::Task;
-use engine_api::volumes::{Volume, VolumeList, VolumesPruned};
-use engine_api::{from_json, operations};
+use engine_api::operations;
 use engine_fixtures::{Recording, recordings_dir};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-/// Decodes a JSON text into a type, and encodes it again.
-type RoundTrip = fn(&[u8]) -> engine_api::Result<Value>;
-
-fn through<T: DeserializeOwned + Serialize>(json: &[u8]) -> engine_api::Result<Value> {
-    let value: T = from_json(json)?;
-    Ok(serde_json::to_value(value).expect("what was decoded can be encoded"))
-}
-
-/// The type of each operation's reply.
-const TYPES: &[(&str, RoundTrip)] = &[
-    ("BuildPrune", through::<BuildCachePruned>),
-    ("ContainerChanges", through::<Vec<Change>>),
-    ("ContainerCreate", through::<ContainerCreated>),
-    ("ContainerExec", through::<ExecCreated>),
-    ("ContainerInspect", through::<Container>),
-    ("ContainerList", through::<Vec<ContainerSummary>>),
-    ("ContainerPrune", through::<ContainersPruned>),
-    ("ContainerStats", through::<Stats>),
-    ("ContainerTop", through::<Processes>),
-    ("ContainerUpdate", through::<ContainerUpdated>),
-    ("ContainerWait", through::<ContainerWait>),
-    ("ExecInspect", through::<Exec>),
-    ("ImageBuild", through::<Progress>),
-    ("ImageCommit", through::<ImageCommitted>),
-    ("ImageCreate", through::<Progress>),
-    ("ImageDelete", through::<Vec<ImageRemoved>>),
-    ("ImageHistory", through::<Vec<HistoryEntry>>),
-    ("ImageInspect", through::<Image>),
-    ("ImageList", through::<Vec<ImageSummary>>),
-    ("ImageLoad", through::<Progress>),
-    ("ImagePrune", through::<ImagesPruned>),
-    ("ImagePush", through::<Progress>),
-    ("GetPluginPrivileges", through::<Vec<PluginPrivilege>>),
-    ("PluginInspect", through::<Plugin>),
-    ("PluginList", through::<Vec<Plugin>>),
-    ("PluginPull", through::<Progress>),
-    ("PluginPush", through::<Progress>),
-    ("PluginUpgrade", through::<Progress>),
-    ("SystemDataUsage", through::<DiskUsage>),
-    ("SystemEvents", through::<Event>),
-    ("SystemInfo", through::<Info>),
-    ("SystemVersion", through::<EngineVersion>),
-    ("SystemAuth", through::<engine_api::auth::AuthStatus>),
-    ("DistributionInspect", through::<RemoteImage>),
-    ("NetworkCreate", through::<NetworkCreated>),
-    ("NetworkInspect", through::<Network>),
-    ("NetworkList", through::<Vec<Network>>),
-    ("NetworkPrune", through::<NetworksPruned>),
-    ("VolumeCreate", through::<Volume>),
-    ("VolumeInspect", through::<Volume>),
-    ("VolumeList", through::<VolumeList>),
-    ("VolumePrune", through::<VolumesPruned>),
-    ("SwarmInit", through::<String>),
-    ("SwarmInspect", through::<SwarmDetails>),
-    ("SwarmUnlockkey", through::<UnlockKey>),
-    ("ServiceCreate", through::<ServiceCreated>),
-    ("ServiceInspect", through::<Service>),
-    ("ServiceList", through::<Vec<Service>>),
-    ("ServiceUpdate", through::<ServiceUpdated>),
-    ("TaskInspect", through::<Task>),
-    ("TaskList", through::<Vec<Task>>),
-    ("NodeInspect", through::<Node>),
-    ("NodeList", through::<Vec<Node>>),
-    ("SecretCreate", through::<SecretCreated>),
-    ("SecretInspect", through::<Secret>),
-    ("SecretList", through::<Vec<Secret>>),
-    ("ConfigCreate", through::<ConfigCreated>),
-    ("ConfigInspect", through::<Config>),
-    ("ConfigList", through::<Vec<Config>>),
-];
+use tests::types::{REPLIES, RoundTrip, operation};
 
 /// Operations that no engine at hand can be asked for: it speaks an older API.
 const NOT_RECORDED: [&str; 1] = ["ImageAttestations"];
@@ -135,34 +44,6 @@ fn recordings() -> Vec<(String, Recording)> {
     }
     assert!(!found.is_empty());
     found
-}
-
-/// The operation that a request is a call of.
-fn operation(method: &str, path: &str) -> Option<&'static str> {
-    let parts = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
-    let mut asked = parts(path.trim_start_matches('/'));
-    if asked[0].starts_with('v') && asked[0][1..].parse::<engine_api::Version>().is_ok() {
-        asked.remove(0);
-    }
-    let fits = |declared: &str| {
-        let declared = parts(declared.trim_start_matches('/'));
-        // A name of an image may have slashes of its own.
-        let (head, tail): (Vec<_>, Vec<_>) = match declared.iter().position(|part| part.starts_with('{')) {
-            Some(at) => (declared[..at].to_vec(), declared[at + 1..].to_vec()),
-            None => return declared == asked,
-        };
-        let ends_so = |asked: &[String]| {
-            let mut pairs = asked.iter().rev().zip(tail.iter().rev());
-            pairs.all(|(asked, declared)| declared.starts_with('{') || asked == declared)
-        };
-        asked.len() >= declared.len() && asked.starts_with(&head) && ends_so(&asked)
-    };
-    let mut candidates: Vec<_> = operations()
-        .filter(|facts| facts.method == method && fits(facts.path))
-        .collect();
-    // `/images/get` is no name, nor is `web/checkpoints/one`: the path that says most is meant.
-    candidates.sort_by_key(|facts| facts.path.matches('/').count() - facts.path.matches('{').count());
-    candidates.last().map(|facts| facts.id)
 }
 
 #[test]
@@ -205,7 +86,7 @@ fn lost(before: &Value, after: &Value, path: &str, into: &mut BTreeSet<String>) 
 
 #[test]
 fn no_key_of_a_recorded_reply_is_lost() {
-    let types: BTreeMap<&str, RoundTrip> = TYPES.iter().copied().collect();
+    let types: BTreeMap<&str, RoundTrip> = REPLIES.iter().copied().collect();
     let mut wrong = BTreeSet::new();
     let mut compared = 0;
     for (file, recording) in recordings() {
@@ -222,7 +103,8 @@ fn no_key_of_a_recorded_reply_is_lost() {
             };
             for value in reply.values {
                 let after = round_trip(value.to_string().as_bytes())
-                    .unwrap_or_else(|error| panic!("{file}: {id}: {error}"));
+                    .unwrap_or_else(|error| panic!("{file}: {id}: {error}"))
+                    .encoded;
                 let podman = recording.meta.engine.flavour == "podman";
                 let mut keys = BTreeSet::new();
                 lost(&value, &after, id, &mut keys);

@@ -9,7 +9,8 @@ use engine_api::images::{BuildContext, BuildImage};
 use engine_api::secrets::SecretSpec;
 use engine_api::swarm::{JoinSwarm, UnlockKey};
 use engine_api::{Docker, ErrorKind};
-use tests::fake::{Fake, JSON, Mangle, ok, open, reply};
+use engine_fixtures::mutate::Mutation;
+use tests::fake::{Fake, JSON, ok, open, reply};
 
 use crate::help::{fails, healthy};
 
@@ -163,7 +164,7 @@ async fn whatever_the_engine_does_the_errors_show_no_secret() {
         assert!(found.len() >= 4, "{found:?}"); // a call without a reply may come through
         found.iter().for_each(error_is_clean);
     }
-    let stalled = Fake::once(ok("{}")).mangled(Mangle::StallAt(5));
+    let stalled = Fake::once(ok("{}")).mutated(Mutation::StallAt(5));
     let limits = engine_api::Limits {
         total: Some(std::time::Duration::from_secs(1)),
         ..Default::default()

@@ -8,6 +8,9 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests too; clippy exempts only the functions marked so
 
+mod cluster; // swarms of more than one engine, and engines that are restarted
 mod isolation; // the docker engine: what every engine must do, and what is particular to containers
+mod logs; // logs by time, by number of lines, with details, and followed
 mod scenarios; // what users do, as in the recordings
 mod support; // which engines there are, and a test on each
+mod tls; // an engine that wants certificates

@@ -4,13 +4,12 @@ use engine_api::Docker;
 use engine_fixtures::Scenario;
 use tokio::sync::Mutex;
 
-/// Where the scenarios with a registry expect it, for the engines as for us.
-const REGISTRY: &str = "127.0.0.1:5000";
+use crate::support::{not_run, said};
 
-/// Whether a scenario needs a registry, and there is none.
+/// Whether a scenario needs a registry, and `REGISTRY` names none.
 fn lacks_registry(scenario: &str) -> bool {
     let needs = ["distribution/", "registry/", "plugins/transfer"];
-    needs.iter().any(|start| scenario.starts_with(start)) && std::net::TcpStream::connect(REGISTRY).is_err()
+    needs.iter().any(|start| scenario.starts_with(start)) && said("REGISTRY").is_none()
 }
 
 /// One scenario at a time: they share what an engine has only once, such as its swarm, what a prune may
@@ -24,7 +23,7 @@ macro_rules! live {
             async fn $name() {
                 let name = concat!(stringify!($module), "/", stringify!($name));
                 if super::lacks_registry(name) {
-                    eprintln!("{name}: not run, there is no registry at {}", super::REGISTRY);
+                    super::not_run(&format!("{name}: REGISTRY names none"));
                     return;
                 }
                 let _alone = super::ALONE.lock().await;

@@ -43,13 +43,23 @@ impl Subject {
     }
 }
 
+/// A variable of the environment that is not empty.
+pub(crate) fn said(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// Says that a test did not run; it passes, so whoever reads the output has to be told.
+#[allow(clippy::print_stderr)] // there is no other way to tell
+pub(crate) fn not_run(why: &str) {
+    eprintln!("not run: {why}");
+}
+
 /// The engines that the variables name.
 ///
 /// # Panics
 ///
 /// When they name none: a live test that tests nothing must not pass.
 pub(crate) fn engines() -> Vec<Subject> {
-    let said = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
     let named = match (said("ENGINES"), said("DOCKER_HOST")) {
         (Some(list), _) => list,
         (None, Some(address)) => format!("DOCKER_HOST={address}"),
@@ -58,22 +68,24 @@ pub(crate) fn engines() -> Vec<Subject> {
              tests/README.md says how to bring some up"
         ),
     };
-    named.split(',').map(subject).collect()
+    subjects("ENGINES", &named)
 }
 
-fn subject(entry: &str) -> Subject {
+/// The engines of `name=address,name=address`, which a variable holds.
+pub(crate) fn subjects(variable: &str, list: &str) -> Vec<Subject> {
+    list.split(',').map(|entry| subject(variable, entry)).collect()
+}
+
+fn subject(variable: &str, entry: &str) -> Subject {
     let (name, address) = entry
         .trim()
         .split_once('=')
-        .unwrap_or_else(|| panic!("{entry:?} in ENGINES is not name=address"));
-    let address: Address = address.parse().unwrap_or_else(|error| broken(name, &error));
-    let docker = Docker::connect(&address).unwrap_or_else(|error| broken(name, &error));
+        .unwrap_or_else(|| panic!("{entry:?} in {variable} is not name=address"));
+    let broken = |error: &dyn Display| -> ! { panic!("{name} in {variable}: {error}") };
+    let address: Address = address.parse().unwrap_or_else(|error| broken(&error));
+    let docker = Docker::connect(&address).unwrap_or_else(|error| broken(&error));
     let name = name.to_owned();
     Subject { name, docker }
-}
-
-fn broken(name: &str, error: &dyn Display) -> ! {
-    panic!("{name} in ENGINES: {error}")
 }
 
 /// An error with all its causes, on one line.

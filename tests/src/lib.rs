@@ -1,10 +1,20 @@
 //! What the tests of this package share.
 //!
 //! [`fake`] is an engine that does byte for byte what a test tells it; [`scenarios`] are what engines are
-//! asked to do, live or recorded.
+//! asked to do, live or recorded; [`types`] says which type of ours reads or writes which body.
 
 pub mod fake;
 pub mod scenarios;
+pub mod types;
+
+/// What the READMEs show is compiled.
+#[cfg(doctest)]
+mod readme {
+    #[doc = include_str!("../../README.md")]
+    struct Project;
+    #[doc = include_str!("../../engine-api/README.md")]
+    struct EngineApi;
+}
 
 /// An error with all its causes, one per line.
 pub fn chain(error: &dyn std::error::Error) -> String {

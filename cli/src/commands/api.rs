@@ -5,7 +5,8 @@ use std::io::Read;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use engine_api::RawReply;
+use engine_api::{OperationFacts, RawReply};
+use engine_fixtures::coverage::{Coverage, Seen};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -21,7 +22,7 @@ use crate::values;
 /// status and the headers, and each further one a value of the body.
 #[derive(Debug, Args)]
 pub(crate) struct Api {
-    /// Print every operation that the client declares, and call nothing
+    /// Print every operation that the client declares and on which engines it was recorded, and call nothing
     #[arg(long, exclusive = true)]
     list: bool,
     /// The HTTP method
@@ -86,23 +87,58 @@ fn read(data: &str) -> Result<Vec<u8>, Failure> {
 }
 
 fn list(console: Console) -> Result<u8, Failure> {
-    let operations: Vec<_> = engine_api::operations().collect();
+    let coverage = Coverage::known();
     if console.json {
-        let row = |o: &&engine_api::OperationFacts| {
-            json!({
-                "id": o.id, "method": o.method, "path": o.path,
-                "since": o.since.to_string(), "success": o.success, "reply": o.reply,
-            })
-        };
-        console.value(&operations.iter().map(row).collect::<Vec<_>>())?;
+        let rows: Vec<Value> = coverage
+            .rows()
+            .map(|(facts, seen)| listed(facts, &coverage, seen))
+            .collect();
+        console.value(&rows)?;
     } else {
-        let row = |o: &&engine_api::OperationFacts| {
-            [o.id, o.method, o.path, &o.since.to_string(), o.reply].map(str::to_owned)
+        let row = |(facts, seen): (&OperationFacts, &[Seen])| {
+            let recorded = recorded(coverage.engines(), seen);
+            let since = facts.since.to_string();
+            [facts.id, facts.method, facts.path, &since, facts.reply, &recorded].map(str::to_owned)
         };
-        let rows: Vec<_> = operations.iter().map(row).collect();
-        console.text(&table(["ID", "METHOD", "PATH", "SINCE", "REPLY"], &rows))?;
+        let rows: Vec<_> = coverage.rows().map(row).collect();
+        let head = ["ID", "METHOD", "PATH", "SINCE", "REPLY", "RECORDED ON"];
+        console.text(&table(head, &rows))?;
     }
     Ok(exit::SUCCESS)
+}
+
+/// An operation, what is recorded of it on each engine, and why that is not a success everywhere.
+fn listed(facts: &OperationFacts, coverage: &Coverage, seen: &[Seen]) -> Value {
+    let words: serde_json::Map<String, Value> = coverage
+        .engines()
+        .iter()
+        .zip(seen)
+        .map(|(engine, seen)| (engine.clone(), seen.word().into()))
+        .collect();
+    let reasons: Vec<&str> = coverage.reasons(facts.id).map(|reason| reason.why).collect();
+    json!({
+        "id": facts.id, "method": facts.method, "path": facts.path, "since": facts.since.to_string(),
+        "success": facts.success, "reply": facts.reply, "recorded": words, "reasons": reasons,
+    })
+}
+
+/// The engines in few words: `all`, `docker-20 docker-28; refused by podman-5`, `none`.
+fn recorded(engines: &[String], seen: &[Seen]) -> String {
+    let those = |wanted: Seen| {
+        let those = engines.iter().zip(seen).filter(|(_, seen)| **seen == wanted);
+        those.map(|(engine, _)| engine.as_str()).collect::<Vec<_>>()
+    };
+    let (answered, refused) = (those(Seen::Answered), those(Seen::Refused));
+    let mut text = match answered.len() {
+        0 => "none".to_owned(),
+        n if n == engines.len() => "all".to_owned(),
+        _ => answered.join(" "),
+    };
+    if !refused.is_empty() {
+        text.push_str("; refused by ");
+        text.push_str(&refused.join(" "));
+    }
+    text
 }
 
 /// A line with the head, then a line for each JSON value of the body, as soon as it is whole.
@@ -167,6 +203,16 @@ mod tests {
     fn an_error_status_is_the_answer_no() {
         assert_eq!(judge(304).unwrap(), exit::SUCCESS);
         assert_eq!(judge(404).unwrap_err().code(), exit::NO);
+    }
+
+    #[test]
+    fn engines_are_told_in_few_words() {
+        let engines = ["a".to_owned(), "b".to_owned()];
+        let told = |seen: [Seen; 2]| recorded(&engines, &seen);
+        assert_eq!(told([Seen::Answered, Seen::Answered]), "all");
+        assert_eq!(told([Seen::Never, Seen::Older]), "none");
+        assert_eq!(told([Seen::Answered, Seen::Refused]), "a; refused by b");
+        assert_eq!(told([Seen::Refused, Seen::Refused]), "none; refused by a b");
     }
 
     #[test]

@@ -67,6 +67,33 @@ fn the_table_of_operations_needs_no_engine() {
 }
 
 #[test]
+fn the_table_of_operations_is_the_one_in_the_document() {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine-api/COVERAGE.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    let rows = Bench::new().isolate(&["--json", "api", "--list"]).lines();
+    let rows = rows[0].as_array().unwrap();
+    assert!(rows.len() > 100, "{}", rows.len());
+    for row in rows {
+        let text = |key: &str| row[key].as_str().unwrap();
+        let (id, method, path) = (text("id"), text("method"), text("path"));
+        let engines = row["recorded"].as_object().unwrap();
+        // Objects come sorted by their keys, as the folders of the recordings do.
+        let words: Vec<&str> = engines.values().map(|word| word.as_str().unwrap()).collect();
+        let (since, reply) = (text("since"), text("reply"));
+        let line = format!(
+            "| {id} | `{method} {path}` | {since} | {reply} | {} |",
+            words.join(" | ")
+        );
+        assert!(
+            document.lines().any(|other| other == line),
+            "not in the document: {line}"
+        );
+        let holes = words.iter().any(|word| ["-", "refused"].contains(word));
+        assert_eq!(holes, !row["reasons"].as_array().unwrap().is_empty(), "{id}");
+    }
+}
+
+#[test]
 fn a_call_that_reaches_no_engine_says_where_it_was_looked_for() {
     let bench = Bench::new();
     let ended = bench.isolate(&["api", "GET", "/info"]);

@@ -1,7 +1,5 @@
 //! Tables of configurations and images, and the credentials that must come of them.
 
-use std::time::Duration;
-
 use super::{Credentials, DOCKER_HUB, FoundCredentials};
 
 async fn find(config: &str, image: &str) -> FoundCredentials {
@@ -82,7 +80,7 @@ async fn a_registry_is_told_by_its_key() {
     let auth = find(hub, "alpine").await.auth.unwrap();
     assert_eq!(auth.server_address, DOCKER_HUB);
     let all = Credentials::from_json(hub.as_bytes()).unwrap().all().await;
-    assert_eq!(all[DOCKER_HUB], auth);
+    assert_eq!(all.registries[DOCKER_HUB], auth);
 }
 
 #[tokio::test]
@@ -93,13 +91,16 @@ async fn a_helper_that_is_missing_is_a_warning_and_the_file_is_asked() {
     assert!(found.warnings[0].contains("docker-credential-ptest-missing"));
     let found = find(r#"{"credHelpers":{"reg:5000":"../x"}}"#, "reg:5000/app").await;
     assert!(found.auth.is_none() && found.warnings[0].contains("no name"));
+    let all = Credentials::from_json(config.as_bytes()).unwrap().all().await;
+    assert_eq!(all.registries["reg:5000"].username, "a");
+    assert_eq!(all.warnings.len(), 1, "the same is said once: {:?}", all.warnings);
 }
 
 #[cfg(unix)]
 mod helpers {
-    use super::super::helper::ask_program;
-    use super::*;
+    use super::super::helper::{ask_program, list_program};
     use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
 
     /// A script in the place of a helper. It is asked by its path, so that no test changes `PATH`.
     fn helper(script: &str) -> tempfile::TempDir {
@@ -110,17 +111,22 @@ mod helpers {
         folder
     }
 
-    fn answer(script: &str) -> Result<Option<super::super::RegistryAuth>, String> {
+    fn with_helper<T>(script: &str, ask: impl Fn(&str) -> Result<T, String>) -> Result<T, String> {
         let folder = helper(script);
         let program = folder.path().join("helper").display().to_string();
         loop {
-            let said = ask_program(&program, "reg:5000", Duration::from_secs(3));
+            let said = ask(&program);
             // Another test that starts a program just now may hold the script open for writing.
-            let busy = |why: &String| why.contains("busy");
-            if !said.as_ref().is_err_and(busy) {
+            if !said.as_ref().is_err_and(|why| why.contains("busy")) {
                 return said;
             }
         }
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(3);
+
+    fn answer(script: &str) -> Result<Option<super::super::RegistryAuth>, String> {
+        with_helper(script, |program| ask_program(program, "reg:5000", PATIENCE))
     }
 
     #[test]
@@ -150,5 +156,17 @@ mod helpers {
     fn a_helper_that_hangs_is_not_waited_for() {
         let wrong = answer("exec sleep 30").unwrap_err();
         assert!(wrong.contains("does not answer"), "{wrong}");
+    }
+    #[test]
+    fn a_store_lists_its_registries() {
+        let list = |script| with_helper(script, |program| list_program(program, PATIENCE));
+        let listed = list(r#"echo "{\"https://reg:5000\":\"$1\",\"reg.example.com\":\"b\"}""#);
+        assert_eq!(listed.unwrap(), ["https://reg:5000", "reg.example.com"]);
+        assert!(list("echo locked; exit 1").unwrap_err().contains("locked"));
+        let wrong = list("echo hunter2").unwrap_err();
+        assert!(
+            wrong.contains("cannot be read") && !wrong.contains("hunter2"),
+            "{wrong}"
+        );
     }
 }

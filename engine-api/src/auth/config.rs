@@ -39,9 +39,12 @@ impl Config {
     /// The program to ask for a registry's credentials, `docker-credential-…`, if there is one.
     pub(super) fn helper(&self, registry: &str) -> Option<&str> {
         let named = entry(&self.helpers, registry).map(|(_, helper)| helper.as_str());
-        named
-            .or(Some(self.store.as_str()))
-            .filter(|name| !name.is_empty())
+        named.or(self.store()).filter(|name| !name.is_empty())
+    }
+
+    /// The program to ask for those of all registries that have no helper of their own.
+    pub(super) fn store(&self) -> Option<&str> {
+        Some(self.store.as_str()).filter(|name| !name.is_empty())
     }
 
     /// The credentials of a registry that stand in the file itself, or what is wrong with them.
@@ -68,8 +71,13 @@ impl Config {
     /// The registries that the file has something for.
     pub(super) fn registries(&self) -> impl Iterator<Item = String> {
         let keys = self.auths.keys().chain(self.helpers.keys());
-        keys.map(|key| registry_key(&host(key)))
+        keys.map(|written| key(written))
     }
+}
+
+/// The key of a registry, however it is written in a file or listed by a store.
+pub(super) fn key(written: &str) -> String {
+    registry_key(&host(written))
 }
 
 /// The key of a registry, `host[:port]`, in files, helpers and headers.

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{Config, path, registry_key};
+use super::config::{self, Config, path, registry_key};
 use super::{RegistryAuth, helper};
 use crate::error::{Cause, Error, Result};
 use crate::images::ImageReference;
@@ -28,6 +28,25 @@ pub struct FoundCredentials {
     /// Why something that should have had credentials gave none, such as a helper that is not installed.
     /// The registry may still answer without.
     pub warnings: Vec<String>,
+}
+
+/// What was found for every registry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AllCredentials {
+    /// The credentials by the registry's name, as [`Images::build`](crate::images::Images::build) takes them.
+    pub registries: BTreeMap<String, RegistryAuth>,
+    /// Why something that should have had credentials gave none. The build may not need them.
+    pub warnings: Vec<String>,
+}
+
+impl AllCredentials {
+    fn warn(&mut self, warning: String) {
+        // A store that cannot be run says so for each registry.
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
 }
 
 impl Credentials {
@@ -82,16 +101,32 @@ impl Credentials {
         self.of(registry_key(image.registry())).await
     }
 
-    /// The credentials for every registry that the configuration names, as a build wants them. Registries
-    /// that only a store knows are not among them.
-    pub async fn all(&self) -> BTreeMap<String, RegistryAuth> {
-        let mut all = BTreeMap::new();
-        for registry in self.configs.iter().flat_map(Config::registries) {
-            if all.contains_key(&registry) {
-                continue;
-            }
-            if let Some(auth) = self.of(registry.clone()).await.auth {
-                all.insert(registry, auth);
+    /// The credentials for every registry that the configuration names or its store lists, as a build wants
+    /// them.
+    pub async fn all(&self) -> AllCredentials {
+        let this = self.clone();
+        let found = tokio::task::spawn_blocking(move || this.look_at_all());
+        found.await.unwrap_or_default()
+    }
+
+    fn look_at_all(&self) -> AllCredentials {
+        let mut all = AllCredentials::default();
+        for config in self.configs.iter() {
+            let listed = config.store().map(|name| helper::list(name, self.patience));
+            let listed = listed.transpose().unwrap_or_else(|warning| {
+                all.warn(warning);
+                None
+            });
+            let listed = listed.iter().flatten().map(|written| config::key(written));
+            for registry in config.registries().chain(listed) {
+                if all.registries.contains_key(&registry) {
+                    continue;
+                }
+                let found = self.look(&registry);
+                found.warnings.into_iter().for_each(|warning| all.warn(warning));
+                if let Some(auth) = found.auth {
+                    all.registries.insert(registry, auth);
+                }
             }
         }
         all

@@ -34,7 +34,7 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "full")]
-pub use credentials::{Credentials, FoundCredentials};
+pub use credentials::{AllCredentials, Credentials, FoundCredentials};
 pub use failure::RegistryFailure;
 pub(crate) use failure::failure;
 

@@ -52,8 +52,13 @@ pub enum Address {
         /// The engine's socket on the remote side; empty for what the docker command there uses.
         path: String,
     },
-    /// A Windows named pipe: `npipe:////./pipe/docker_engine`. Recognised, not yet supported.
-    NamedPipe(String),
+    /// A named pipe of Windows: `npipe:////./pipe/docker_engine`. Only there can it be connected to.
+    NamedPipe {
+        /// The machine, `.` for this one.
+        host: String,
+        /// What follows `/pipe/`.
+        name: String,
+    },
 }
 
 /// Longest path of a Unix socket, in bytes: what fits into `sockaddr_un` on all systems we know.
@@ -116,7 +121,13 @@ impl Address {
                 "the feature `ssh`",
                 "forward the socket: ssh -L /tmp/d.sock:/var/run/docker.sock",
             ),
-            Self::NamedPipe(_) => missing("named pipes", "let the engine listen on tcp://"),
+            #[cfg(windows)]
+            Self::NamedPipe { host, name } => {
+                let path = format!("//{host}/pipe/{name}");
+                Ok(Box::new(super::NamedPipeConnector::new(&path)))
+            }
+            #[cfg(not(windows))]
+            Self::NamedPipe { .. } => missing("named pipes", "let the engine listen on tcp://"),
         }
     }
 }
@@ -148,7 +159,7 @@ impl FromStr for Address {
             "tcp" | "http" => tcp(rest).map_err(|why| wrong(&why)),
             "https" => tls(rest).map_err(|why| wrong(&why)),
             "ssh" => ssh(rest).map_err(|why| wrong(&why)),
-            "npipe" => Ok(Self::NamedPipe(text.to_owned())),
+            "npipe" => named_pipe(rest).map_err(|why| wrong(&why)),
             "fd" => Err(wrong("fd:// is for the engine itself")),
             other => Err(wrong(&format!("the scheme {other:?} is unknown"))),
         }
@@ -164,6 +175,21 @@ fn unix(path: &str) -> Result<Address> {
         )));
     }
     Ok(Address::Unix(path.into()))
+}
+
+/// What follows `npipe://`; slashes may lean either way.
+fn named_pipe(rest: &str) -> std::result::Result<Address, String> {
+    let path = rest.replace('\\', "/");
+    let parts: Vec<&str> = path.splitn(5, '/').collect();
+    match parts[..] {
+        ["", "", host, kind, name]
+            if !host.is_empty() && kind.eq_ignore_ascii_case("pipe") && !name.is_empty() =>
+        {
+            let (host, name) = (host.to_owned(), name.to_owned());
+            Ok(Address::NamedPipe { host, name })
+        }
+        _ => Err("a pipe is written npipe:////./pipe/NAME".into()),
+    }
 }
 
 /// What follows `tcp://` or `https://`.
@@ -278,7 +304,7 @@ impl fmt::Display for Address {
                 }
                 f.write_str(path)
             }
-            Self::NamedPipe(text) => f.write_str(text),
+            Self::NamedPipe { host, name } => write!(f, "npipe:////{host}/pipe/{name}"),
         }
     }
 }
@@ -334,6 +360,10 @@ mod tests {
             "ssh://@h",
             "ssh://u:secret@h",
             "ssh://u@h/a?b",
+            "npipe://",
+            "npipe:///pipe/x",
+            "npipe:////./x",
+            "npipe:////./pipe/",
             " unix:///x",
             "tcp://h\n:1",
         ] {
@@ -345,12 +375,14 @@ mod tests {
     }
 
     #[test]
-    fn tls_and_ssh_are_written_as_they_are_read() {
+    fn addresses_are_written_as_they_are_read() {
         for (text, written) in [
             ("https://h", "https://h:2376"),
             ("https://[::1]:1/base/", "https://[::1]:1/base"),
             ("ssh://me@h:22/run/d.sock", "ssh://me@h:22/run/d.sock"),
             ("ssh://h", "ssh://h"),
+            ("npipe:////./pipe/docker_engine", "npipe:////./pipe/docker_engine"),
+            (r"npipe://\\box\pipe\a/b", "npipe:////box/pipe/a/b"),
         ] {
             let address = parse(text).unwrap();
             assert_eq!(address.to_string(), written);
@@ -363,7 +395,7 @@ mod tests {
         for (text, what, there) in [
             ("https://h:2376", "tls", cfg!(feature = "tls")),
             ("ssh://h", "ssh", cfg!(feature = "ssh")),
-            ("npipe:////./pipe/x", "named pipes", false),
+            ("npipe:////./pipe/x", "named pipes", cfg!(windows)),
         ] {
             match parse(text).unwrap().connector() {
                 Ok(_) => assert!(there, "{text}"),

@@ -1,11 +1,24 @@
 //! Where the engine is, and how a byte stream to it is opened.
 //!
 //! Everything above works on a [`ByteStream`]; whatever can open one is a [`Connector`]: a Unix
-//! socket, TCP, TLS (feature `tls`), ssh (feature `ssh`), a recorder, a player, a fault injector in a test.
+//! socket, a named pipe of Windows, TCP, TLS (feature `tls`), ssh (feature `ssh`), a recorder, a player, a
+//! fault injector in a test.
+//!
+//! ```
+//! use engine_api::Docker;
+//! use engine_api::connect::Address;
+//!
+//! let address: Address = "tcp://build-host:2375".parse()?;
+//! let docker = Docker::connect(&address)?; // nothing is sent yet
+//! assert_eq!(docker.address(), "tcp://build-host:2375");
+//! # Ok::<(), engine_api::Error>(())
+//! ```
 
 mod address;
 mod context;
 mod discover;
+#[cfg(windows)]
+mod npipe;
 #[cfg(feature = "ssh")]
 mod ssh;
 mod tcp;
@@ -24,6 +37,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub use address::Address;
 pub use discover::survey;
 pub(crate) use discover::{at, discover, in_context};
+#[cfg(windows)]
+pub use npipe::NamedPipeConnector;
 #[cfg(feature = "ssh")]
 pub use ssh::SshConnector;
 pub use tcp::TcpConnector;

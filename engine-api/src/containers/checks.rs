@@ -1,7 +1,8 @@
 //! What can be known to be wrong, or too new for the engine, before anything is sent.
 
 use super::{
-    AttachContainer, CreateContainer, HostConfig, Mount, MountType, ReadLogs, ReadStats, UpdateContainer,
+    AttachContainer, CreateContainer, HealthConfig, HostConfig, Mount, MountType, ReadLogs, ReadStats,
+    UpdateContainer,
 };
 use crate::version::Version;
 
@@ -19,12 +20,8 @@ pub(super) fn newer_fields(container: &CreateContainer) -> Vec<Newer> {
         mounts, annotations, ..
     } = &container.host_config;
     let endpoints = &container.networking_config.endpoints_config;
-    let interval = container
-        .healthcheck
-        .as_ref()
-        .is_some_and(|check| check.start_interval != 0);
     let mut newer = vec![
-        (interval, "HealthConfig::start_interval", v(44)),
+        newer_in_check(container.healthcheck.as_ref()),
         (!annotations.is_empty(), "HostConfig::annotations", v(43)),
         (
             endpoints.len() > 1,
@@ -48,6 +45,43 @@ pub(super) fn newer_fields(container: &CreateContainer) -> Vec<Newer> {
     newer
 }
 
+/// The fields of a new container that newer engines have no more: what is asked for, its name, and the last
+/// version that has it.
+pub(super) fn older_fields(container: &CreateContainer) -> [Newer; 3] {
+    let host = &container.host_config;
+    [
+        (host.kernel_memory != 0, "HostConfig::kernel_memory", v(41)),
+        (
+            host.kernel_memory_tcp != 0,
+            "HostConfig::kernel_memory_tcp",
+            v(51),
+        ),
+        (
+            !container.mac_address.is_empty(),
+            "CreateContainer::mac_address",
+            v(51),
+        ),
+    ]
+}
+
+/// The fields of an update that newer engines have no more; see [`older_fields`].
+pub(super) fn older_in_update(update: &UpdateContainer) -> [Newer; 2] {
+    [
+        (update.kernel_memory != 0, "UpdateContainer::kernel_memory", v(41)),
+        (
+            update.kernel_memory_tcp != 0,
+            "UpdateContainer::kernel_memory_tcp",
+            v(51),
+        ),
+    ]
+}
+
+/// What only later versions read in a health check; see [`newer_fields`].
+pub(crate) fn newer_in_check(check: Option<&HealthConfig>) -> Newer {
+    let interval = check.is_some_and(|check| check.start_interval != 0);
+    (interval, "HealthConfig::start_interval", v(44))
+}
+
 /// The fields of a mount that older engines lack.
 pub(crate) fn newer_in_mount(mount: &Mount) -> impl Iterator<Item = Newer> {
     let bind = mount.bind_options.as_ref();
@@ -55,7 +89,9 @@ pub(crate) fn newer_in_mount(mount: &Mount) -> impl Iterator<Item = Newer> {
     let tmpfs = mount.tmpfs_options.as_ref();
     [
         (mount.kind == MountType::Image, "MountType::Image", v(48)),
+        (mount.image_options.is_some(), "Mount::image_options", v(48)),
         (mount.kind == MountType::Cluster, "MountType::Cluster", v(42)),
+        (mount.cluster_options.is_some(), "Mount::cluster_options", v(42)),
         (
             bind.is_some_and(|bind| bind.create_mountpoint),
             "BindOptions::create_mountpoint",
@@ -173,5 +209,20 @@ mod tests {
             .filter(|(asked, ..)| *asked)
             .collect();
         assert_eq!(asked, [(true, "MountType::Image", v(48))]);
+    }
+
+    #[test]
+    fn options_of_a_newer_kind_of_mount_are_newer_too() {
+        let mount = Mount {
+            image_options: Some(Default::default()),
+            cluster_options: Some(Default::default()),
+            ..Default::default()
+        };
+        let asked: Vec<_> = newer_in_mount(&mount).filter(|(asked, ..)| *asked).collect();
+        let wanted = [
+            (true, "Mount::image_options", v(48)),
+            (true, "Mount::cluster_options", v(42)),
+        ];
+        assert_eq!(asked, wanted);
     }
 }

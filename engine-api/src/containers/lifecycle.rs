@@ -67,6 +67,7 @@ impl Containers<'_> {
             .json(&container)
             .refuse(checks::container(&container))
             .needs_all(checks::newer_fields(&container))
+            .until_all(checks::older_fields(&container))
             .send()
             .await
     }
@@ -140,12 +141,12 @@ impl Containers<'_> {
 
     /// Changes the limits or the restart policy of a container.
     pub async fn update(&self, id: &str, options: UpdateContainer) -> Result<ContainerUpdated> {
-        let newer = checks::newer_in_update(&options);
         self.docker
             .call(&UPDATE)
             .at(id)
             .json(&options)
-            .needs_all(newer)
+            .needs_all(checks::newer_in_update(&options))
+            .until_all(checks::older_in_update(&options))
             .send()
             .await
     }

@@ -34,6 +34,13 @@ impl ListContainers {
 /// What the listed containers must be like: one of the values of each field that has any.
 ///
 /// Of `label`, all of the values. A filter by state or exit code lists containers that do not run, too.
+///
+/// As with all filters, a key that engines do not know cannot be written:
+///
+/// ```compile_fail,E0560
+/// # use engine_api::containers::ContainerFilters;
+/// let filters = ContainerFilters { publsh: vec!["80".into()], ..Default::default() };
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContainerFilters {
     /// Made from an image, or from one built upon it: a name, an id, or `name@digest`.

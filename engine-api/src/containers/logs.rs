@@ -12,9 +12,9 @@ pub struct ReadLogs {
     pub stdout: bool,
     /// Whether to read the error output; on by default.
     pub stderr: bool,
-    /// Only what was written since then.
+    /// Only what was written since then, to the nanosecond; Podman reads times less exactly.
     pub since: Option<Timestamp>,
-    /// Only what was written before then.
+    /// Only what was written until then, this very nanosecond included.
     pub until: Option<Timestamp>,
     /// Whether each line begins with its time, in RFC 3339 with nine digits.
     pub timestamps: bool,

@@ -57,7 +57,7 @@ mod wait;
 pub use archive::{PathStat, PutArchive};
 pub use attach::AttachContainer;
 pub use changes::{Change, ChangeKind};
-pub(crate) use checks::{Newer, newer_in_mount};
+pub(crate) use checks::{Newer, newer_in_check, newer_in_mount};
 pub use config::{ContainerConfig, HealthConfig};
 pub use create::{ContainerCreated, CreateContainer};
 pub use endpoints::{EndpointIpamConfig, EndpointSettings, NetworkingConfig};

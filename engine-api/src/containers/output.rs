@@ -34,7 +34,8 @@ impl Containers<'_> {
 
     /// Takes over a container's streams: its input if it was created with `open_stdin`, its output.
     ///
-    /// Attach before the start to miss nothing.
+    /// Attach before the start to miss nothing. Of a container that has ended read the [`Containers::logs`]:
+    /// attaching waits for its next start, and makes Podman forget its exit code.
     pub async fn attach(&self, id: &str, options: AttachContainer) -> Result<Hijacked> {
         let call = self
             .docker

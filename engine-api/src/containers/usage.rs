@@ -187,6 +187,36 @@ mod tests {
     }
 
     #[test]
+    fn without_a_sample_before_or_with_one_that_is_later_there_is_no_percentage() {
+        let cpu = r#"{"cpu_usage":{"total_usage":300},"system_cpu_usage":3000,"online_cpus":2}"#;
+        let later = r#"{"cpu_usage":{"total_usage":400},"system_cpu_usage":2000}"#;
+        for before in ["null", "{}", r#"{"cpu_usage":{"total_usage":0}}"#, cpu, later] {
+            let sample = stats(&format!(r#"{{"cpu_stats":{cpu},"precpu_stats":{before}}}"#));
+            assert_eq!(sample.cpu_percent(), 0.0, "{before}");
+        }
+        assert_eq!(stats(&format!(r#"{{"cpu_stats":{cpu}}}"#)).cpu_percent(), 0.0);
+        let windows = stats(r#"{"os_type":"windows","num_procs":2,"read":"2024-01-01T00:00:01Z"}"#);
+        assert_eq!(windows.cpu_percent(), 0.0);
+    }
+
+    #[test]
+    fn of_both_kinds_of_cache_the_first_that_fits_is_left_out() {
+        let sample = |caches: &str| {
+            stats(&format!(
+                r#"{{"memory_stats":{{"usage":1000,"stats":{caches}}}}}"#
+            ))
+        };
+        for (caches, used) in [
+            (r#"{"total_inactive_file":300,"inactive_file":200}"#, 700),
+            (r#"{"total_inactive_file":1000,"inactive_file":200}"#, 800),
+            (r#"{"cache":900}"#, 1000),
+            ("null", 1000),
+        ] {
+            assert_eq!(sample(caches).memory_usage(), used, "{caches}");
+        }
+    }
+
+    #[test]
     fn a_container_that_does_not_run_uses_nothing() {
         let sample = stats(
             r#"{"read":"0001-01-01T00:00:00Z","preread":"0001-01-01T00:00:00Z","pids_stats":{},"networks":null,

@@ -75,6 +75,10 @@ impl Execs<'_> {
     }
 
     /// Starts a command and takes over its streams; an exec can be started once.
+    ///
+    /// # Errors
+    ///
+    /// Podman answers 500 when none of its streams is attached: there is [`Execs::start_detached`].
     pub async fn start(&self, id: &str, options: StartExec) -> Result<Hijacked> {
         let size = options.console_size.is_some();
         let call = self.docker.call(&START).at(id).json(&options);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::containers::ContainerConfig;
+use crate::containers::{ContainerConfig, Newer, newer_in_check};
 use crate::wire::query::Query;
 
 /// How to make an image of a container. Query and body of `ImageCommit`.
@@ -40,6 +40,12 @@ impl CommitImage {
             .text("author", &self.author)
             .maybe("pause", self.no_pause.then_some(false))
             .each("changes", &self.changes)
+    }
+
+    /// What of the configuration older engines lack.
+    pub(crate) fn newer(&self) -> Option<Newer> {
+        let config = self.config.as_ref()?;
+        Some(newer_in_check(config.healthcheck.as_ref()))
     }
 
     /// What contradicts itself, if anything does.

@@ -36,6 +36,11 @@ impl ListImages {
             .flag("manifests", self.manifests)
             .flag("identity", self.identity)
     }
+
+    pub(crate) fn wrong(&self) -> Option<String> {
+        let alone = self.identity && !self.manifests;
+        alone.then(|| "`identity` is part of the manifests; set `manifests`, too".to_owned())
+    }
 }
 
 /// What images are chosen by: an image passes every filter that is set, has every label, and matches
@@ -64,8 +69,7 @@ impl ImageFilters {
         Filters::new()
             .with("before", one(&self.before))
             .with("dangling", self.dangling.map(|dangling| dangling.to_string()))
-            .with("label", &self.label)
-            .with("label!", &self.label_not)
+            .labels(&self.label, &self.label_not)
             .with("reference", &self.reference)
             .with("since", one(&self.since))
             .with("until", one(&self.until))

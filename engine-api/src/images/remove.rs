@@ -52,12 +52,10 @@ pub struct PruneImages {
 
 impl PruneImages {
     pub(crate) fn query(&self) -> Query {
-        let until = (!self.until.is_empty()).then_some(&self.until);
         let filters = Filters::new()
             .with("dangling", self.dangling.map(|dangling| dangling.to_string()))
-            .with("until", until)
-            .with("label", &self.label)
-            .with("label!", &self.label_not);
+            .text("until", &self.until)
+            .labels(&self.label, &self.label_not);
         Query::new().filters(&filters)
     }
 }

@@ -45,6 +45,7 @@ impl Images<'_> {
     /// Lists images.
     pub async fn list(&self, options: ListImages) -> Result<Vec<ImageSummary>> {
         let call = self.docker.call(&LIST).query(options.query());
+        let call = call.refuse(options.wrong());
         call.needs(
             options.shared_size,
             "ListImages::shared_size",
@@ -155,7 +156,8 @@ impl Images<'_> {
             .call(&COMMIT)
             .about(container)
             .query(options.query(container))
-            .refuse(options.wrong(container));
+            .refuse(options.wrong(container))
+            .needs_all(options.newer());
         match &options.config {
             Some(config) => call.json(config).send().await,
             None => call.send().await,

@@ -17,11 +17,9 @@ pub struct PruneNetworks {
 
 impl PruneNetworks {
     pub(crate) fn query(&self) -> Query {
-        let until = (!self.until.is_empty()).then_some(&self.until);
         let filters = Filters::new()
-            .with("until", until)
-            .with("label", &self.label)
-            .with("label!", &self.label_not);
+            .text("until", &self.until)
+            .labels(&self.label, &self.label_not);
         Query::new().filters(&filters)
     }
 }

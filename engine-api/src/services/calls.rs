@@ -5,10 +5,9 @@ use super::{
     UpdateService, checks,
 };
 use crate::auth::RegistryAuth;
-use crate::containers::is_terminal;
 use crate::error::Result;
 use crate::swarm::ObjectVersion;
-use crate::tasks::ReadTaskLogs;
+use crate::tasks::{self, ReadTaskLogs};
 use crate::wire::decode::{Empty, Framed, Json};
 use crate::wire::operation::{Operation, OperationFacts};
 use crate::wire::stream::Output;
@@ -125,16 +124,7 @@ impl Services<'_> {
     ///
     /// Only the logging drivers `local`, `json-file` and `journald` can be read.
     pub async fn logs(&self, id: &str, options: ReadTaskLogs) -> Result<Output> {
-        let output = self
-            .docker
-            .call(&LOGS)
-            .at(id)
-            .query(options.query())
-            .refuse(options.wrong())
-            .send()
-            .await?;
-        let terminal = is_terminal(self.docker, output.announced(), self.has_terminal(id)).await?;
-        Ok(output.terminal(terminal))
+        tasks::read_logs(self.docker, &LOGS, id, options, self.has_terminal(id)).await
     }
 
     async fn has_terminal(&self, id: &str) -> Result<bool> {

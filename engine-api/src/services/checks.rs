@@ -1,7 +1,7 @@
 //! What can be known to be wrong, or too new for the engine, before anything is sent.
 
 use super::ServiceSpec;
-use crate::containers::{Newer, newer_in_mount};
+use crate::containers::{Newer, newer_in_check, newer_in_mount};
 use crate::tasks::{ContainerSpec, ResourceRequirements, TaskRuntime};
 use crate::version::Version;
 
@@ -62,12 +62,8 @@ fn newer_resources(resources: &ResourceRequirements) -> [Newer; 2] {
 
 fn newer_in_container(container: &ContainerSpec) -> impl Iterator<Item = Newer> {
     let privileges = container.privileges.as_ref();
-    let interval = container
-        .healthcheck
-        .as_ref()
-        .is_some_and(|check| check.start_interval != 0);
     [
-        (interval, "HealthConfig::start_interval", v(44)),
+        newer_in_check(container.healthcheck.as_ref()),
         (
             privileges.is_some_and(|privileges| privileges.seccomp.is_some()),
             "Privileges::seccomp",

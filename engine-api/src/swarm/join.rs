@@ -29,12 +29,9 @@ pub struct InitSwarm {
     pub subnet_size: u32,
     /// Whether to make a new swarm out of the state of one that this engine is in.
     pub force_new_cluster: bool,
-    /// Whether a manager that restarts waits for a key; as [`super::EncryptionConfig`] says, too. Not in
-    /// the specification.
-    pub auto_lock_managers: bool,
     /// Whether this node takes tasks; empty is yes. Not in the specification.
     pub availability: crate::nodes::NodeAvailability,
-    /// What is set about the swarm.
+    /// What is set about the swarm; whether managers lock their data, too, in `encryption_config`.
     pub spec: SwarmSpec,
 }
 
@@ -48,7 +45,6 @@ impl Default for InitSwarm {
             default_addr_pool: Vec::new(),
             subnet_size: 0,
             force_new_cluster: false,
-            auto_lock_managers: false,
             availability: Default::default(),
             spec: SwarmSpec::default(),
         }

@@ -1,7 +1,13 @@
 //! What tasks have written.
 
+use crate::client::Docker;
 use crate::common::Timestamp;
+use crate::containers::is_terminal;
+use crate::error::Result;
+use crate::wire::decode::Framed;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+use crate::wire::stream::Output;
 
 /// Which output of a task, or of all tasks of a service, to read. Query of `TaskLogs` and `ServiceLogs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +58,20 @@ impl ReadTaskLogs {
         let neither = !self.stdout && !self.stderr;
         neither.then(|| "logs without stdout and stderr are none".into())
     }
+}
+
+/// Reads the logs of a task, or of a service; `has_terminal` is awaited where the engine does not say.
+pub(crate) async fn read(
+    docker: &Docker,
+    operation: &'static Operation<Framed>,
+    id: &str,
+    options: ReadTaskLogs,
+    has_terminal: impl Future<Output = Result<bool>>,
+) -> Result<Output> {
+    let call = docker.call(operation).at(id).query(options.query());
+    let output = call.refuse(options.wrong()).send().await?;
+    let terminal = is_terminal(docker, output.announced(), has_terminal).await?;
+    Ok(output.terminal(terminal))
 }
 
 #[cfg(test)]

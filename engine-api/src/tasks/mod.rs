@@ -32,6 +32,7 @@ mod task;
 pub use container_spec::{ContainerSpec, DnsConfig};
 pub use list::{ListTasks, TaskFilters};
 pub use logs::ReadTaskLogs;
+pub(crate) use logs::read as read_logs;
 pub use network::{
     ConfigFrom, NetworkAttachment, SwarmIpam, SwarmIpamConfig, SwarmNetwork, SwarmNetworkSpec,
 };
@@ -47,7 +48,6 @@ pub use spec::{
 pub use task::{ContainerStatus, PortStatus, Task, TaskState, TaskStatus, VolumeAttachment};
 
 use crate::client::Docker;
-use crate::containers::is_terminal;
 use crate::error::Result;
 use crate::wire::decode::{Framed, Json};
 use crate::wire::operation::{Operation, OperationFacts};
@@ -89,16 +89,7 @@ impl Tasks<'_> {
     ///
     /// Only the logging drivers `local`, `json-file` and `journald` can be read.
     pub async fn logs(&self, id: &str, options: ReadTaskLogs) -> Result<Output> {
-        let output = self
-            .docker
-            .call(&LOGS)
-            .at(id)
-            .query(options.query())
-            .refuse(options.wrong())
-            .send()
-            .await?;
-        let terminal = is_terminal(self.docker, output.announced(), self.has_terminal(id)).await?;
-        Ok(output.terminal(terminal))
+        read_logs(self.docker, &LOGS, id, options, self.has_terminal(id)).await
     }
 
     async fn has_terminal(&self, id: &str) -> Result<bool> {

@@ -39,17 +39,20 @@ pub struct RuntimeTarget {}
 
 /// The file that a secret or config becomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
+// Each field for itself: what an engine leaves out is empty, not what we would ask for.
+#[serde(rename_all = "PascalCase")]
 pub struct ReferenceFile {
     /// Its path; of secrets below `/run/secrets`, of configs below `/`, unless it begins with a slash.
+    #[serde(default)]
     pub name: String,
     /// The number of the user that owns it; 0 unless said.
-    #[serde(rename = "UID")]
+    #[serde(rename = "UID", default)]
     pub uid: String,
     /// The number of the group that owns it; 0 unless said.
-    #[serde(rename = "GID")]
+    #[serde(rename = "GID", default)]
     pub gid: String,
     /// Its permissions; `0o444` unless said.
+    #[serde(default)]
     pub mode: u32,
 }
 
@@ -77,7 +80,7 @@ impl ReferenceFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::json::encode;
+    use crate::wire::json::{decode, encode};
 
     #[test]
     fn a_file_says_whose_it_is() {
@@ -90,5 +93,16 @@ mod tests {
             String::from_utf8(encode(&reference).unwrap()).unwrap(),
             r#"{"File":{"Name":"key","UID":"0","GID":"0","Mode":292},"SecretID":"i","SecretName":"n"}"#
         );
+    }
+
+    #[test]
+    fn what_an_engine_does_not_say_of_a_file_is_not_made_up() {
+        let absent: ReferenceFile = decode(br#"{"Name":"key"}"#).unwrap();
+        assert_eq!(
+            (absent.uid.as_str(), absent.gid.as_str(), absent.mode),
+            ("", "", 0)
+        );
+        let null: ReferenceFile = decode(br#"{"Name":"key","UID":null,"GID":null,"Mode":null}"#).unwrap();
+        assert_eq!(null, absent);
     }
 }

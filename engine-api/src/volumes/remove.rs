@@ -34,8 +34,7 @@ impl PruneVolumes {
     pub(crate) fn query(&self) -> Query {
         let filters = Filters::new()
             .with("all", self.all.then_some("true"))
-            .with("label", &self.label)
-            .with("label!", &self.label_not);
+            .labels(&self.label, &self.label_not);
         Query::new().filters(&filters)
     }
 }

@@ -45,6 +45,8 @@ struct Prepared<'a> {
     wrong: Option<Error>,
     /// Something asked for that only a later version has.
     newest: Option<(&'static str, Version)>,
+    /// Something asked for that later versions do not have any more.
+    oldest: Option<(&'static str, Version)>,
 }
 
 /// A failed reply is read up to here; engines say what is wrong in far less.
@@ -126,6 +128,14 @@ impl<'a, R: Shape> Call<'a, R> {
             .fold(self, |call, (asked, what, since)| call.needs(asked, what, since))
     }
 
+    /// Says what, if it is asked for, is there only until a version: above, engines ignore or refuse it.
+    pub(crate) fn until_all(mut self, all: impl IntoIterator<Item = (bool, &'static str, Version)>) -> Self {
+        for (_, what, last) in all.into_iter().filter(|(asked, ..)| *asked) {
+            self.prepared.until(what, last);
+        }
+        self
+    }
+
     /// Gives the engine this much longer to answer.
     pub(crate) fn patience(mut self, extra: Option<Duration>) -> Self {
         let limits = &mut self.prepared.limits;
@@ -166,6 +176,7 @@ impl<'a> Prepared<'a> {
             about: None,
             wrong: None,
             newest: None,
+            oldest: None,
         }
     }
 
@@ -181,6 +192,12 @@ impl<'a> Prepared<'a> {
     fn needs(&mut self, asked: bool, what: &'static str, since: Version) {
         if asked && self.newest.is_none_or(|(_, newest)| newest < since) {
             self.newest = Some((what, since));
+        }
+    }
+
+    fn until(&mut self, what: &'static str, last: Version) {
+        if self.oldest.is_none_or(|(_, oldest)| last < oldest) {
+            self.oldest = Some((what, last));
         }
     }
 
@@ -247,6 +264,9 @@ impl<'a> Prepared<'a> {
     }
 
     fn check(&self, used: Version) -> Result<()> {
+        if let Some((what, last)) = self.oldest.filter(|(_, last)| used > *last) {
+            return Err(Error::local(Cause::GoneFromApi { what, last, used }));
+        }
         let facts = self.facts;
         let (what, since) = match self.newest {
             Some(newest) => newest,

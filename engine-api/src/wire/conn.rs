@@ -35,6 +35,10 @@ pub(crate) struct Conn {
     reset_means_unread: bool,
 }
 
+/// Most bytes that may come before a reply, as interim ones (`103 Early Hints`): hyper skips them one by
+/// one, for ever if need be.
+const LONGEST_INTERIM: u64 = 1 << 20;
+
 /// A request that got no reply.
 pub(crate) struct Broken {
     /// Whether the engine cannot have acted on the request, so that it may be sent again.
@@ -44,6 +48,17 @@ pub(crate) struct Broken {
     /// The request, if hyper never started to send it.
     pub(crate) request: Option<Request<Body>>,
     pub(crate) cause: Cause,
+}
+
+impl Broken {
+    fn endless() -> Self {
+        Self {
+            unsent: false,
+            answered: true,
+            request: None,
+            cause: Cause::Protocol("the engine sends interim replies (1xx) without end".into()),
+        }
+    }
 }
 
 impl Conn {
@@ -89,7 +104,7 @@ impl Conn {
     ) -> Result<Response<Incoming>, Box<Broken>> {
         let before = self.received.load(Ordering::Relaxed);
         let mut reply = std::pin::pin!(self.sender.try_send_request(request));
-        let driver = &mut self.driver;
+        let (driver, received) = (&mut self.driver, &self.received);
         let outcome = std::future::poll_fn(|cx| {
             let ended = poll_driver(driver, cx).is_ready();
             match reply.as_mut().poll(cx) {
@@ -97,15 +112,19 @@ impl Conn {
                 // queue goes with the driver, and so gives the request back.
                 Poll::Pending if ended => {
                     *driver = None;
-                    reply.as_mut().poll(cx)
+                    reply.as_mut().poll(cx).map(Some)
                 }
-                outcome => outcome,
+                Poll::Pending if received.load(Ordering::Relaxed) - before > LONGEST_INTERIM => {
+                    Poll::Ready(None)
+                }
+                outcome => outcome.map(Some),
             }
         })
         .await;
         let mut error = match outcome {
-            Ok(response) => return Ok(response),
-            Err(error) => error,
+            Some(Ok(response)) => return Ok(response),
+            Some(Err(error)) => error,
+            None => return Err(Box::new(Broken::endless())),
         };
         let answered = self.received.load(Ordering::Relaxed) != before;
         let request = error.take_message();

@@ -93,7 +93,7 @@ impl<T: Item> Shape for Lines<T> {
     }
 }
 
-/// Bytes as they are: archives.
+/// Bytes as they are: a tar archive.
 pub(crate) struct Raw;
 
 impl Shape for Raw {
@@ -101,7 +101,7 @@ impl Shape for Raw {
     const NAME: &'static str = "bytes";
 
     async fn decode(reply: Reply) -> Result<RawBytes> {
-        Ok(RawBytes::new(reply))
+        Ok(RawBytes::archive(reply))
     }
 }
 

@@ -105,6 +105,16 @@ impl Filters {
         self
     }
 
+    /// Adds a key with its one value, unless that is empty.
+    pub(crate) fn text(self, key: &str, value: &str) -> Self {
+        self.with(key, (!value.is_empty()).then_some(value))
+    }
+
+    /// Adds the labels to have, and those not to have.
+    pub(crate) fn labels(self, with: &[String], without: &[String]) -> Self {
+        self.with("label", with).with("label!", without)
+    }
+
     /// Adds a key that has no values and filters by being there, if `on`.
     pub(crate) fn bare(mut self, key: &str, on: bool) -> Self {
         if on {

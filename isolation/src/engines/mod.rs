@@ -1,4 +1,12 @@
 //! The engines of this crate: one file or folder each.
+//!
+//! ```
+//! use isolation::Registry;
+//!
+//! for engine in Registry::with_builtin().engines() {
+//!     println!("{}: {}", engine.name(), engine.capabilities().isolation());
+//! }
+//! ```
 
 use std::sync::Arc;
 

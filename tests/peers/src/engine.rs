@@ -1,14 +1,14 @@
 //! An engine that answers at once: what it says is made before it listens.
 //!
 //! Lengths are in the names, so that no option is needed: the logs of container `200` are 200 MB, an
-//! exec made in container `500` writes 500 MB.
+//! exec made in container `500` writes 500 MB, and image `200` is an archive of 200 MB.
 
 use std::rc::Rc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::Result;
+use crate::conn::Conn;
 use crate::replies::{self, Replies};
 
 /// Serves until it is killed.
@@ -29,83 +29,72 @@ pub async fn serve(socket: &str) -> Result<()> {
         .await
 }
 
-async fn connection(mut stream: UnixStream, replies: &Replies) -> Result<()> {
-    let mut buffer = Vec::with_capacity(8192);
-    while let Some(request) = Request::read(&mut stream, &mut buffer).await? {
-        let mut parts = request.path.split('/').skip(1).peekable();
+async fn connection(stream: UnixStream, replies: &Replies) -> Result<()> {
+    let mut conn = Conn::over(stream);
+    while conn.has_more().await? {
+        let (head, length) = conn.head().await?;
+        let mut words = head.split(' ');
+        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let path = target.split('?').next().unwrap_or_default();
+        let mut sent = 0;
+        conn.body(length, |bytes| sent += bytes.len() as u64).await?;
+        let mut parts = path.split('/').skip(1).peekable();
         parts.next_if(|part| part.starts_with("v1."));
         let parts: Vec<&str> = parts.collect();
-        match (request.method.as_str(), parts.as_slice()) {
-            ("HEAD", ["_ping"]) => stream.write_all(&replies.ping[..replies.ping.len() - 2]).await?,
-            ("GET", ["_ping"]) => stream.write_all(&replies.ping).await?,
-            ("GET", ["version"]) => stream.write_all(&replies.version).await?,
-            ("GET", ["containers", "json"]) => stream.write_all(&replies.list).await?,
-            ("GET", ["events"]) => stream.write_all(&replies.events).await?,
-            ("GET", ["containers", megabytes, "logs"]) => {
-                stream.write_all(replies::LOGS_HEAD).await?;
-                let pieces = replies::LINES_PER_MEGABYTE * megabytes.parse::<usize>()? / replies::LINES;
-                for _ in 0..pieces {
-                    stream.write_all(&replies.lines).await?;
-                }
-                stream.write_all(b"0\r\n\r\n").await?;
+        match (method, parts.as_slice()) {
+            ("HEAD", ["_ping"]) => conn.write(&replies.ping[..replies.ping.len() - 2]).await?,
+            ("GET", ["_ping"]) => conn.write(&replies.ping).await?,
+            ("GET", ["version"]) => conn.write(&replies.version).await?,
+            ("GET", ["containers", "json"]) => conn.write(&replies.list).await?,
+            ("GET", ["events"]) => conn.write(&replies.events).await?,
+            ("GET", ["containers", id, "json"]) => conn.write(&replies::inspect(id)).await?,
+            ("POST", ["containers", id, "exec"]) => conn.write(&replies::created(id)).await?,
+            ("GET", ["exec", id, "json"]) => conn.write(&replies::exec(id)).await?,
+            ("PUT", ["containers", megabytes, "archive"]) => {
+                let right = sent == megabytes.parse::<u64>()? * 1_000_000;
+                let reply = if right {
+                    replies::UNPACKED
+                } else {
+                    replies::WRONG_LENGTH
+                };
+                conn.write(reply).await?;
             }
-            ("GET", ["containers", id, "json"]) => stream.write_all(&replies::inspect(id)).await?,
-            ("POST", ["containers", id, "exec"]) => {
-                stream.write_all(&replies::created(id)).await?;
-            }
+            ("POST", ["images", "load"]) => conn.write(&replies::loaded(sent)).await?,
             ("POST", ["exec", megabytes, "start"]) => {
-                stream.write_all(replies::HIJACK_HEAD).await?;
-                let pieces = megabytes.parse::<usize>()? * 1_000_000 / replies::FRAME;
-                for _ in 0..pieces {
-                    stream.write_all(&replies.frame).await?;
-                }
+                pour(
+                    &mut conn,
+                    replies::HIJACK_HEAD,
+                    &replies.frame,
+                    frames(megabytes)?,
+                )
+                .await?;
                 return Ok(()); // a hijacked connection ends with the process
             }
-            _ => stream.write_all(replies::NOT_FOUND).await?,
+            ("GET", ["containers", megabytes, "logs"]) => {
+                let writes = replies::LINES_PER_MEGABYTE * megabytes.parse::<usize>()? / replies::LINES;
+                pour(&mut conn, replies::LOGS_HEAD, &replies.lines, writes).await?;
+                conn.write(b"0\r\n\r\n").await?;
+            }
+            ("GET", ["containers", megabytes, "archive"] | ["images", megabytes, "get"]) => {
+                pour(&mut conn, replies::TAR_HEAD, &replies.block, frames(megabytes)?).await?;
+                conn.write(b"0\r\n\r\n").await?;
+            }
+            _ => conn.write(replies::NOT_FOUND).await?,
         }
     }
     Ok(())
 }
 
-/// What a client asked for; its body is read and dropped.
-struct Request {
-    method: String,
-    /// Without the query.
-    path: String,
-}
-
-impl Request {
-    /// The next request; `None` when the client has hung up.
-    async fn read(stream: &mut UnixStream, buffer: &mut Vec<u8>) -> Result<Option<Self>> {
-        let end = loop {
-            if let Some(at) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-                break at + 4;
-            }
-            if stream.read_buf(buffer).await? == 0 {
-                return Ok(None);
-            }
-        };
-        let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
-        let mut words = head.split(' ');
-        let method = words.next().unwrap_or_default().to_owned();
-        let target = words.next().unwrap_or_default();
-        let path = target.split('?').next().unwrap_or_default().to_owned();
-        let length = content_length(&head);
-        while buffer.len() < end + length {
-            if stream.read_buf(buffer).await? == 0 {
-                return Ok(None);
-            }
-        }
-        buffer.drain(..end + length);
-        Ok(Some(Self { method, path }))
+/// Writes a head, and then the same bytes so many times.
+async fn pour(conn: &mut Conn, head: &[u8], bytes: &[u8], times: usize) -> Result<()> {
+    conn.write(head).await?;
+    for _ in 0..times {
+        conn.write(bytes).await?;
     }
+    Ok(())
 }
 
-fn content_length(head: &str) -> usize {
-    let headers = head.lines().filter_map(|line| line.split_once(':'));
-    let mut lengths = headers.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    lengths
-        .next()
-        .and_then(|(_, value)| value.trim().parse().ok())
-        .unwrap_or(0)
+/// How many frames, or blocks, make so many megabytes.
+fn frames(megabytes: &str) -> Result<usize> {
+    Ok(megabytes.parse::<usize>()? * 1_000_000 / replies::FRAME)
 }

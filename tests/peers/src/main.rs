@@ -4,6 +4,7 @@
 //! engine, `peers work CONTENDER WORK SOCKET [COUNT]` one measurement. Each measurement is a process, so
 //! that its CPU and memory are its own.
 
+mod conn;
 mod contenders;
 mod engine;
 mod measure;

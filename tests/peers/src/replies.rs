@@ -20,6 +20,18 @@ pub const LOGS_HEAD: &[u8] =
     b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\n\
     Docker-Experimental: false\r\nOstype: linux\r\nServer: Docker/28.5.0 (linux)\r\n\
     Date: Mon, 06 Oct 2025 12:00:00 GMT\r\nTransfer-Encoding: chunked\r\n\r\n";
+/// The head of a tar archive in chunks.
+pub const TAR_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Type: application/x-tar\r\n\
+    Docker-Experimental: false\r\nOstype: linux\r\nServer: Docker/28.5.0 (linux)\r\n\
+    Date: Mon, 06 Oct 2025 12:00:00 GMT\r\nTransfer-Encoding: chunked\r\n\r\n";
+/// The answer to an archive that was put into a container.
+pub const UNPACKED: &[u8] =
+    b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nDocker-Experimental: false\r\nOstype: linux\r\n\
+    Server: Docker/28.5.0 (linux)\r\nDate: Mon, 06 Oct 2025 12:00:00 GMT\r\nContent-Length: 0\r\n\r\n";
+/// For an archive of another length than it should have.
+pub const WRONG_LENGTH: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n\
+    {\"message\":\"wrong length\"}\n";
 /// The head of a connection that is handed over.
 pub const HIJACK_HEAD: &[u8] = b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\n\
     Connection: Upgrade\r\nUpgrade: tcp\r\nApi-Version: 1.51\r\nDocker-Experimental: false\r\nOstype: linux\r\n\
@@ -40,6 +52,8 @@ pub struct Replies {
     pub lines: Vec<u8>,
     /// One frame of exec output.
     pub frame: Vec<u8>,
+    /// One chunk of an archive, all zeros, as archives end.
+    pub block: Vec<u8>,
 }
 
 impl Replies {
@@ -51,6 +65,7 @@ impl Replies {
             events: chunked(&(0..EVENTS).map(event).collect::<Vec<_>>()),
             lines: lines(),
             frame: frame(&[b'x'; FRAME]),
+            block: chunk(&[0; FRAME]),
         }
     }
 }
@@ -67,6 +82,27 @@ pub fn inspect(id: &str) -> Vec<u8> {
 /// The answer to the creation of an exec.
 pub fn created(id: &str) -> Vec<u8> {
     sized("201 Created", &format!("{{\"Id\":\"{id}\"}}\n"))
+}
+
+/// What an exec's inspection says.
+pub fn exec(id: &str) -> Vec<u8> {
+    let body = format!(
+        "{{\"ID\":\"{id}\",\"Running\":false,\"ExitCode\":null,\"ProcessConfig\":{{\"tty\":false,\"entrypoint\":\"cat\",\
+         \"arguments\":[\"/data\"],\"privileged\":false}},\"OpenStdin\":false,\"OpenStderr\":true,\"OpenStdout\":true,\
+         \"CanRemove\":false,\"ContainerID\":\"{id}\",\"DetachKeys\":\"\",\"Pid\":0}}\n"
+    );
+    sized("200 OK", &body)
+}
+
+/// The answer to a load: so many bytes were read.
+pub fn loaded(bytes: u64) -> Vec<u8> {
+    chunked(&[format!("{{\"stream\":\"Loaded image: {bytes}\\n\"}}\r\n")])
+}
+
+/// How many bytes a line of progress says were loaded.
+pub fn loaded_bytes(line: &str) -> crate::Result<u64> {
+    let number = line.trim().strip_prefix("Loaded image: ");
+    Ok(number.ok_or("nothing was loaded")?.parse()?)
 }
 
 fn ping() -> Vec<u8> {
@@ -100,7 +136,8 @@ fn chunked(writes: &[String]) -> Vec<u8> {
     out
 }
 
-fn chunk(data: &[u8]) -> Vec<u8> {
+/// A chunk of a body in chunks.
+pub fn chunk(data: &[u8]) -> Vec<u8> {
     let mut out = format!("{:x}\r\n", data.len()).into_bytes();
     out.extend(data);
     out.extend(b"\r\n");

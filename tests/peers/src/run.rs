@@ -40,12 +40,16 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     };
     let engines = [Engine::start(false)?, Engine::start(true)?];
     let mut medians = Vec::new();
-    for work in works {
+    for &work in &works {
         let engine = &engines[usize::from(work.one_cpu())];
         medians.extend(measure(work, rounds, &engine.socket)?);
     }
     table::print(&medians);
-    if check { targets::check(&medians) } else { Ok(()) }
+    if check {
+        targets::check(&medians, &works)
+    } else {
+        Ok(())
+    }
 }
 
 /// A fake engine, killed when it is dropped.

@@ -32,7 +32,9 @@ fn heading(work: Work) -> String {
         ""
     };
     let allocations = if counting() { " allocations |" } else { "" };
-    format!("| client | CPU per {unit} | of bollard | of raw |{reference} wall | peak RSS |{allocations}")
+    format!(
+        "| client | CPU per {unit} | of bollard | of raw |{reference} wall | of bollard | peak RSS |{allocations}"
+    )
 }
 
 fn counting() -> bool {
@@ -41,21 +43,23 @@ fn counting() -> bool {
 
 fn line(row: &Median, rows: &[&Median]) -> String {
     let count = row.work.count() as f64;
-    let ratio = |other: &str| {
+    let beside = |other: &str, of: fn(&Median) -> f64| {
         let other = rows.iter().find(|row| row.contender == other);
-        other.map_or(String::new(), |other| format!("{:.2}", row.cpu / other.cpu))
+        other.map_or(String::new(), |other| format!("{:.2}", of(row) / of(other)))
     };
+    let ratio = |other| beside(other, |row| row.cpu);
     let reference = match row.work {
         Work::List => format!(" {} |", ratio(FROM_SLICE)),
         _ => String::new(),
     };
     let mut line = format!(
-        "| {} | {} | {} | {} |{reference} {} | {:.1} MiB |",
+        "| {} | {} | {} | {} |{reference} {} | {} | {:.1} MiB |",
         row.contender,
         time(row.cpu / count),
         ratio("bollard"),
         ratio("raw"),
         time(row.wall / count),
+        beside("bollard", |row| row.wall),
         row.rss / 1024.0,
     );
     if counting() {
@@ -75,7 +79,7 @@ fn time(microseconds: f64) -> String {
 fn unit(work: Work) -> &'static str {
     match work {
         Work::Ping | Work::Ping16 | Work::Version | Work::List => "call",
-        Work::Logs | Work::Exec => "MB",
+        Work::Logs | Work::Exec | Work::Download | Work::Upload | Work::Save | Work::Load => "MB",
         Work::Events => "event",
     }
 }

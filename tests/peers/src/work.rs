@@ -19,15 +19,36 @@ pub enum Work {
     Exec,
     /// Events, decoded.
     Events,
+    /// An archive out of a container.
+    Download,
+    /// An archive into a container, from a stream of pieces.
+    Upload,
+    /// An image as an archive.
+    Save,
+    /// An image from an archive, from a stream of pieces.
+    Load,
 }
 
-use Work::{Events, Exec, List, Logs, Ping, Ping16, Version};
+use Work::{Download, Events, Exec, List, Load, Logs, Ping, Ping16, Save, Upload, Version};
+
+/// What an upload is made of.
+pub static PIECE: [u8; 64_000] = [0; 64_000];
+
+/// How many [`PIECE`]s make so many megabytes.
+pub fn pieces(megabytes: u64) -> u64 {
+    megabytes * 1_000_000 / PIECE.len() as u64
+}
 
 /// The tasks of [`Work::Ping16`].
 pub const TASKS: u64 = 16;
 
 impl Work {
-    pub const ALL: [Self; 7] = [Ping, Ping16, Version, List, Logs, Exec, Events];
+    pub const ALL: [Self; 11] = [
+        Ping, Ping16, Version, List, Logs, Exec, Events, Download, Upload, Save, Load,
+    ];
+
+    /// The streams of bytes, whose memory must not grow with their length.
+    pub const STREAMS: [Self; 6] = [Logs, Exec, Download, Upload, Save, Load];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -38,6 +59,10 @@ impl Work {
             Logs => "logs",
             Exec => "exec",
             Events => "events",
+            Download => "download",
+            Upload => "upload",
+            Save => "save",
+            Load => "load",
         }
     }
 
@@ -50,6 +75,10 @@ impl Work {
             Logs => "200 MB of logs, one chunk per 100-byte line",
             Exec => "500 MB of exec output, connection taken over",
             Events => "200,000 events",
+            Download => "200 MB archive out of a container",
+            Upload => "200 MB archive into a container",
+            Save => "image saved, 200 MB",
+            Load => "image loaded, 200 MB",
         }
     }
 
@@ -65,7 +94,7 @@ impl Work {
             Ping16 => 32_000,
             Version => 10_000,
             List => 12,
-            Logs => 200,
+            Logs | Download | Upload | Save | Load => 200,
             Exec => 500,
             Events => replies::EVENTS as u64,
         }
@@ -75,7 +104,9 @@ impl Work {
     pub fn warm_up(self) -> u64 {
         match self {
             Ping | Ping16 | Version => 320,
-            List | Logs | Exec => 1,
+            List => 1,
+            // Megabytes: as many as whole pieces make, and a name that real engines allow, too.
+            Logs | Exec | Download | Upload | Save | Load => 16,
             Events => 0,
         }
     }
@@ -90,7 +121,7 @@ impl Work {
         match self {
             Ping | Ping16 | Version | Events => count,
             List => count * replies::CONTAINERS as u64,
-            Logs => count * 1_000_000,
+            Logs | Download | Upload | Save | Load => count * 1_000_000,
             Exec => count * 1_000_000 / replies::FRAME as u64 * replies::FRAME as u64,
         }
     }

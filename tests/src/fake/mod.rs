@@ -3,7 +3,7 @@
 //! A test hands in a *script*, an async function that is called with the [`Peer`] of each connection:
 //! it reads requests and writes bytes. The engine is reached in memory ([`Fake`] is a
 //! [`Connector`]), which works with Tokio's paused clock, or through a
-//! real socket ([`Socket`]). [`Mangled`] cuts, stalls or breaks up what comes from any connector.
+//! real socket ([`Socket`]). [`Mutated`] cuts, stalls or breaks up what comes from it.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -20,7 +20,6 @@
 //! # });
 //! ```
 
-mod mangle;
 mod messages;
 mod peer;
 mod request;
@@ -35,8 +34,8 @@ use std::time::Duration;
 
 use engine_api::connect::{BoxStream, Connecting, Connector};
 use engine_api::{Docker, Limits, Version};
+use engine_fixtures::mutate::{Mutated, Mutation};
 
-pub use mangle::{Mangle, Mangled};
 pub use messages::{JSON, MULTIPLEXED, RAW, chunk, chunked, frame, ok, open, reply, upgraded};
 pub use peer::Peer;
 pub use request::Request;
@@ -127,9 +126,9 @@ impl Fake {
         ready(self.docker())
     }
 
-    /// A client whose streams from this engine are mangled; otherwise as [`Fake::client`].
-    pub fn mangled(&self, mangle: Mangle) -> Docker {
-        ready(Docker::with_connector(Mangled::new(self.clone(), mangle)))
+    /// A client whose streams from this engine are mutated; otherwise as [`Fake::client`].
+    pub fn mutated(&self, mutation: Mutation) -> Docker {
+        ready(Docker::with_connector(Mutated::new(self.clone(), mutation)))
     }
 
     /// This engine on a Unix socket at a fresh path.

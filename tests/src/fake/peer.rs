@@ -101,6 +101,20 @@ impl Peer {
         Ok(self.buffer.split_to(length).to_vec())
     }
 
+    /// Reads until what has come ends with `end`.
+    ///
+    /// # Errors
+    ///
+    /// When the client hangs up before.
+    pub async fn until(&mut self, end: &[u8]) -> io::Result<Vec<u8>> {
+        while !self.buffer.ends_with(end) {
+            if self.fill().await? == 0 {
+                return Err(gone());
+            }
+        }
+        Ok(self.buffer.split().to_vec())
+    }
+
     /// Reads until the client says that no more comes.
     ///
     /// # Errors

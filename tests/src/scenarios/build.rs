@@ -1,6 +1,6 @@
 //! Images made from Dockerfiles and from containers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use engine_api::containers::ContainerConfig;
@@ -10,7 +10,7 @@ use engine_api::images::{
 };
 use engine_api::{Docker, ErrorKind, Result};
 
-use super::{UNTIL_TOLD, has_written, remove, shell, started};
+use super::{Scratch, UNTIL_TOLD, has_written, remove, shell, started};
 
 const DOCKERFILE: &str = "FROM busybox:latest
 ARG GREETING=none
@@ -21,11 +21,11 @@ CMD [\"cat\", \"/greeting\"]
 ";
 
 /// A folder that goes with the scenario; its archive is the same each time.
-struct Project(PathBuf);
+struct Project(Scratch);
 
 impl Project {
     fn new(name: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("ptest_{name}_{}", std::process::id()));
+        let root = Scratch::new(name);
         for (name, text) in [
             ("Dockerfile", DOCKERFILE),
             (".dockerignore", "secret\n*.log\n!kept.log\n"),
@@ -34,7 +34,7 @@ impl Project {
             ("lost.log", "lost"),
             ("src/main", "main"),
         ] {
-            let path = root.join(name);
+            let path = root.path().join(name);
             let folder = path.parent().unwrap();
             std::fs::create_dir_all(folder).unwrap();
             std::fs::write(&path, text).unwrap();
@@ -45,13 +45,7 @@ impl Project {
     }
 
     fn context(&self) -> BuildContext {
-        fixed(BuildContext::folder(&self.0))
-    }
-}
-
-impl Drop for Project {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).unwrap();
+        fixed(BuildContext::folder(self.0.path()))
     }
 }
 
@@ -211,14 +205,14 @@ pub async fn commit(docker: Docker) -> Result<()> {
         ..Default::default()
     };
     images.commit(&id, running).await?;
-    let image = images.inspect("ptest/committed:2", Default::default()).await;
-    let config = image.map(|image| image.config.unwrap_or_default());
+    let image = images.inspect("ptest/committed:2", Default::default()).await?;
+    let config = image.config.unwrap_or_default();
 
     for name in ["ptest/committed:1", "ptest/committed:2"] {
         images.remove(name, RemoveImage::default()).await?;
     }
     remove(&docker, &id).await?;
-    assert_eq!(config?.cmd, ["/bin/true"]);
+    assert_eq!(config.cmd, ["/bin/true"]);
     let error = images
         .commit("ptest_nothing", Default::default())
         .await

@@ -1,7 +1,11 @@
 //! Images.
 
-use engine_api::images::{ImportImage, ListImages, PruneImages, PullImage, RemoveImage};
-use engine_api::{Docker, ErrorKind, Result, archive};
+use engine_api::images::{
+    BuildContext, BuildImage, ImportImage, ListImages, PruneImages, PullImage, RemoveImage,
+};
+use engine_api::{Bytes, Docker, ErrorKind, Result, archive};
+
+use super::{remove, shell};
 
 /// Makes an image of one small file, and gives its name.
 pub async fn tiny(docker: &Docker) -> Result<String> {
@@ -77,7 +81,7 @@ pub async fn transfer(docker: Docker) -> Result<()> {
     assert!(saved.len() > 512 && all.len() > 512);
     drop_tiny(&docker, &name).await?;
     images.load(saved, Default::default()).await?.finish().await?;
-    assert!(images.inspect(&name, Default::default()).await.is_ok());
+    images.inspect(&name, Default::default()).await?;
     drop_tiny(&docker, &name).await
 }
 
@@ -157,7 +161,73 @@ pub async fn refusals(docker: Docker) -> Result<()> {
     ] {
         assert!(error.is_not_found(), "{error}");
     }
-    let search = images.search("ptest", Default::default(), None).await;
-    assert!(search.is_err(), "no registry can be reached from here");
+    let unreachable = images
+        .search("ptest", Default::default(), None)
+        .await
+        .unwrap_err();
+    assert!(unreachable.status().is_some(), "{unreachable}");
     Ok(())
+}
+
+/// An archive of one file, of which the second half is missing.
+fn cut() -> Bytes {
+    let fields: [(usize, &[u8]); 6] = [
+        (0, b"hello"),
+        (100, b"0000644"),     // mode
+        (124, b"00000002000"), // 1024 bytes
+        (136, b"07000000000"), // changed in 1999
+        (148, b"        "),    // the sum, which counts as blank
+        (156, b"0"),           // a plain file
+    ];
+    let mut header = vec![0; 512];
+    for (at, value) in fields {
+        header[at..at + value.len()].copy_from_slice(value);
+    }
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header.resize(1024, b'x');
+    header.into()
+}
+
+/// Archives that were cut on their way: loaded, imported, built from, put into a container. An error
+/// each time, whatever way the engine takes to say so.
+pub async fn broken(docker: Docker) -> Result<()> {
+    let images = docker.images();
+    let load = async { images.load(cut(), Default::default()).await?.finish().await };
+    is_broken(load.await);
+    let options = ImportImage {
+        repo: "ptest/broken".into(),
+        ..Default::default()
+    };
+    let import = async { images.import(cut(), options).await?.finish().await };
+    is_broken(import.await);
+    // Docker's containerd store reports the error, and keeps the image all the same.
+    match images.remove("ptest/broken", RemoveImage::default()).await {
+        Err(error) if error.is_not_found() => {}
+        outcome => drop(outcome?),
+    }
+    let context = BuildContext::tar(cut());
+    let build = async {
+        images
+            .build(context, BuildImage::default(), None)
+            .await?
+            .finish()
+            .await
+    };
+    is_broken(build.await);
+    let id = docker.containers().create(shell("broken", "true")).await?.id;
+    let containers = docker.containers();
+    is_broken(containers.upload(&id, "/tmp", cut(), Default::default()).await);
+    remove(&docker, &id).await
+}
+
+#[track_caller]
+fn is_broken<T>(outcome: Result<T>) {
+    match outcome {
+        Ok(_) => panic!("a cut archive is taken for a whole one"),
+        Err(error) => {
+            let typed = matches!(error.kind(), ErrorKind::Api | ErrorKind::Stream);
+            assert!(typed && error.to_string().contains("EOF"), "{error}");
+        }
+    }
 }

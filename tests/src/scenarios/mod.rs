@@ -9,7 +9,9 @@
 pub mod build;
 pub mod builds;
 pub mod checkpoints;
+pub mod cluster;
 pub mod containers;
+pub mod differences;
 pub mod distribution;
 pub mod exec;
 pub mod images;
@@ -17,9 +19,13 @@ pub mod networks;
 pub mod plugins;
 pub mod registry;
 pub mod services;
+pub mod spread;
 pub mod swarm;
 pub mod system;
 pub mod volumes;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use engine_api::containers::{CreateContainer, RemoveContainer};
 use engine_api::{Docker, Result};
@@ -32,12 +38,13 @@ macro_rules! for_each_scenario {
             build { classic buildkit refusals commit prune }
             containers { lifecycle look run logs attach files export prune refusals flood }
             exec { run stdin terminal detached }
-            images { store transfer prune unreachable_registry refusals }
+            images { store transfer broken prune unreachable_registry refusals }
             plugins { store transfer }
-            registry { credentials refusals platforms }
+            registry { login credentials refusals platforms }
             system { about events auth }
             volumes { lifecycle in_use prune refusals }
             networks { lifecycle connect prune refusals }
+            differences { requests secrets ended running }
             distribution { inspect }
             checkpoints { switched_off }
             builds { cancel session }
@@ -63,6 +70,29 @@ pub fn shell(name: &str, command: &str) -> CreateContainer {
 /// A command that runs until it is told to stop, and then stops at once.
 pub const UNTIL_TOLD: &str = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done";
 
+/// A folder for temporary files that no other run of a scenario uses; not made yet, and removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        static USED: AtomicUsize = AtomicUsize::new(0);
+        let number = USED.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!("ptest_{name}_{}_{number}", std::process::id())))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A scenario may fail before anything was written.
+        let removed = std::fs::remove_dir_all(&self.0);
+        assert!(removed.is_ok() || !self.0.exists(), "{}", self.0.display());
+    }
+}
+
 /// Creates a container and starts it; gives its id.
 pub async fn started(docker: &Docker, container: CreateContainer) -> Result<String> {
     let id = docker.containers().create(container).await?.id;
@@ -78,6 +108,20 @@ pub async fn remove(docker: &Docker, id: &str) -> Result<()> {
         ..Default::default()
     };
     docker.containers().remove(id, options).await
+}
+
+/// Whether the engine is Podman; asked only where that decides what is right.
+pub async fn is_podman(docker: &Docker) -> Result<bool> {
+    Ok(docker.system().ping().await?.is_podman())
+}
+
+/// Ends an engine of `tests/engines` as a system does, and starts it with its data.
+pub fn restart(name: &str) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/engines");
+    let status = std::process::Command::new(script)
+        .args(["restart", name])
+        .status();
+    assert!(status.expect(script).success(), "{name} was not restarted");
 }
 
 /// Waits until a container has written `line`.

@@ -8,6 +8,7 @@ use engine_api::images::{PullImage, RemoveImage};
 use engine_api::{Docker, Error, Result};
 
 use super::images::tiny;
+use super::is_podman;
 
 const PRIVATE: &str = "127.0.0.1:5000/ptest/private:1";
 
@@ -48,6 +49,25 @@ pub async fn credentials(docker: Docker) -> Result<()> {
     let image = docker.images().inspect(PRIVATE, Default::default()).await?;
     assert_eq!(image.config.unwrap_or_default().labels["ptest"], "tiny");
     remove(&docker, PRIVATE).await
+}
+
+/// Credentials that the registry is asked about. Podman speaks HTTPS with it, which it does not.
+pub async fn login(docker: Docker) -> Result<()> {
+    let mut auth = alice();
+    auth.server_address = "127.0.0.1:5000".into();
+    match docker.system().auth(&auth).await {
+        Ok(status) => assert_eq!(status.status, "Login Succeeded"),
+        Err(error) if error.status() == Some(500) => assert!(is_podman(&docker).await?, "{error}"),
+        Err(error) => return Err(error),
+    }
+    let mut wrong = RegistryAuth::user("alice", "not-her-word");
+    wrong.server_address = auth.server_address;
+    let error = docker.system().auth(&wrong).await.unwrap_err();
+    assert!(!error.to_string().contains("not-her-word"), "{error}");
+    match error.status() {
+        Some(500) => Ok(()),
+        _ => Err(error),
+    }
 }
 
 /// Credentials that are missing or wrong, and images that are not there.

@@ -18,7 +18,7 @@ use super::swarm::{STALE, in_swarm};
 use super::{IMAGE, UNTIL_TOLD};
 
 /// A service of one task that runs a shell command.
-fn service(name: &str, command: &str) -> ServiceSpec {
+pub(super) fn service(name: &str, command: &str) -> ServiceSpec {
     let container = ContainerSpec {
         image: IMAGE.into(),
         command: ["sh", "-c", command].map(String::from).to_vec(),

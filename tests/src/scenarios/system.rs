@@ -44,6 +44,7 @@ pub async fn auth(docker: Docker) -> Result<()> {
     let mut auth = RegistryAuth::user("nobody", "nothing");
     auth.server_address = "127.0.0.1:9".into();
     let error = docker.system().auth(&auth).await.unwrap_err();
-    assert_eq!(error.operation(), Some("SystemAuth"));
+    assert_eq!(error.operation(), Some("SystemAuth"), "{error}");
+    assert!(error.status().is_some(), "{error}");
     Ok(())
 }

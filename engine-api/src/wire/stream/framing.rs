@@ -80,7 +80,7 @@ impl Frames {
                 return self.message(length);
             }
             if length > WHOLE {
-                self.take(HEADER);
+                self.skip(HEADER);
                 self.open = Some((kind, length, length));
                 continue;
             }
@@ -89,10 +89,10 @@ impl Frames {
                 self.keep();
                 return None;
             }
-            let frame = self.take(HEADER + length).slice(HEADER..);
+            self.skip(HEADER);
             // Empty frames are legal and say nothing.
-            if !frame.is_empty() {
-                return Some(Ok(chunk(kind, frame)));
+            if length > 0 {
+                return Some(Ok(chunk(kind, self.take(length))));
             }
         }
     }
@@ -135,7 +135,8 @@ impl Frames {
             self.keep();
             return None;
         }
-        let text = self.take(wanted).slice(HEADER..);
+        self.skip(HEADER);
+        let text = self.take(wanted - HEADER);
         let message = String::from_utf8_lossy(&text).trim().to_owned();
         Some(Err(Cause::Stream { message, code: None }))
     }
@@ -182,6 +183,15 @@ impl Frames {
             self.fresh.split_to(n)
         } else {
             self.carry.split_to(n).freeze()
+        }
+    }
+
+    /// Drops the first `n` bytes; as [`Frames::take`], but without a second owner of the rest.
+    fn skip(&mut self, n: usize) {
+        if self.carry.is_empty() {
+            self.fresh.advance(n);
+        } else {
+            self.carry.advance(n);
         }
     }
 

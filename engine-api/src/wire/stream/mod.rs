@@ -6,6 +6,7 @@ mod json_lines;
 mod output;
 mod raw;
 mod source;
+mod tail;
 
 pub use framing::Chunk;
 pub use hijacked::{Hijacked, Input};

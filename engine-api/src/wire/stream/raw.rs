@@ -10,6 +10,7 @@ use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::source::Source;
+use super::tail::Tail;
 use crate::error::Result;
 use crate::wire::reply::{CallContext, Reply};
 
@@ -17,9 +18,15 @@ use crate::wire::reply::{CallContext, Reply};
 ///
 /// Read it piece by piece with [`RawBytes::next`], or as [`AsyncRead`]. Dropping it closes its
 /// connection.
+///
+/// An archive that an engine sends without its end is an error when the end is due
+/// ([`crate::ErrorKind::Truncated`]), or the engine's own, if it appended one
+/// ([`crate::ErrorKind::Stream`]).
 pub struct RawBytes {
     source: Source,
     rest: Bytes,
+    /// For archives.
+    tail: Option<Tail>,
     context: CallContext,
 }
 
@@ -28,7 +35,16 @@ impl RawBytes {
         Self {
             source: Source::Body(Box::new(reply.body)),
             rest: Bytes::new(),
+            tail: None,
             context: reply.context,
+        }
+    }
+
+    /// Bytes that must end as tar archives do.
+    pub(crate) fn archive(reply: Reply) -> Self {
+        Self {
+            tail: Some(Tail::default()),
+            ..Self::new(reply)
         }
     }
 
@@ -54,7 +70,20 @@ impl RawBytes {
         if !self.rest.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.rest))));
         }
-        let piece = ready!(self.source.poll_next(cx));
+        let piece = match ready!(self.source.poll_next(cx)) {
+            Some(Ok(piece)) => {
+                if let Some(tail) = &mut self.tail {
+                    tail.push(&piece);
+                }
+                Some(Ok(piece))
+            }
+            // Taken, for after its error nothing follows.
+            None => self.tail.take().and_then(|tail| tail.end().err()).map(Err),
+            broken => {
+                self.tail = None;
+                broken
+            }
+        };
         Poll::Ready(piece.map(|piece| piece.map_err(|cause| self.context.error(cause))))
     }
 }

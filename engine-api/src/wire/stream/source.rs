@@ -1,10 +1,10 @@
 //! Where a stream's bytes come from: the body of a reply, or a connection taken over.
 
-use std::pin::Pin;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, ReadBuf, ReadHalf};
+use tokio::io::{AsyncReadExt, ReadHalf};
 
 use crate::connect::BoxStream;
 use crate::error::Cause;
@@ -13,6 +13,9 @@ use crate::wire::timer::Timer;
 
 /// How much is read from a connection at a time.
 const READ: usize = 64 * 1024;
+
+/// With less room than this left, a read gets a new buffer.
+const LEAST: usize = 8 * 1024;
 
 /// Bytes piece by piece, as the other end sends them.
 pub(crate) enum Source {
@@ -62,14 +65,14 @@ impl Connection {
         if !self.first.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
         }
-        if self.room.is_empty() {
+        if self.room.capacity() < LEAST {
             // Takes the old buffer back when all its pieces have been dropped.
             self.room.reserve(READ);
-            self.room.resize(READ, 0);
         }
-        let mut buf = ReadBuf::new(&mut self.room);
-        match Pin::new(&mut self.half).poll_read(cx, &mut buf) {
-            Poll::Ready(Ok(())) => {}
+        // Unlike a `ReadBuf` made here, `read_buf` needs no zeros to read over.
+        let read = match pin!(self.half.read_buf(&mut self.room)).poll(cx) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(None),
+            Poll::Ready(Ok(read)) => read,
             Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(Cause::Io(error)))),
             Poll::Pending => {
                 return match (self.idle.poll(cx), self.total.poll(cx)) {
@@ -77,11 +80,7 @@ impl Connection {
                     _ => Poll::Pending,
                 };
             }
-        }
-        let read = buf.filled().len();
-        if read == 0 {
-            return Poll::Ready(None);
-        }
+        };
         if let Err(cause) = self.total.check() {
             return Poll::Ready(Some(Err(cause)));
         }

@@ -5,6 +5,18 @@
 //! paths, a `HOME` and a `TMPDIR` in it, variables of which only `PATH` comes from the caller, and a
 //! process group, by which everything it starts is killed. Two more variables tell it where it is:
 //! `ISOLATION_ENVIRONMENT` is the id, `ISOLATION_ROOT` the folder.
+//!
+//! ```no_run
+//! use isolation::engines::basic::BasicEngine;
+//! use isolation::{Command, Engine, EnvironmentSpec};
+//!
+//! # async fn demo() -> isolation::Result<()> {
+//! let environment = BasicEngine::below("/var/tmp").create(EnvironmentSpec::default()).await?;
+//! environment.activate().await?;
+//! println!("{}", environment.run(Command::shell("pwd")).await?.stdout_text());
+//! environment.destroy().await
+//! # }
+//! ```
 
 mod copy;
 mod environment;

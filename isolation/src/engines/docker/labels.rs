@@ -9,6 +9,18 @@
 //! | [`VERSION`] | the version of this crate that made it |
 //!
 //! So `docker ps -a --filter label=org.isolation.environment` lists everything this engine has made.
+//!
+//! ```no_run
+//! use engine_api::Docker;
+//! use engine_api::containers::{ContainerFilters, ListContainers};
+//! use isolation::engines::docker::labels;
+//!
+//! # async fn demo(docker: Docker) -> engine_api::Result<()> {
+//! let filters = ContainerFilters { label: vec![labels::ENVIRONMENT.into()], ..Default::default() };
+//! let ours = docker.containers().list(ListContainers { all: true, filters, ..Default::default() }).await?;
+//! # Ok(())
+//! # }
+//! ```
 
 use std::collections::BTreeMap;
 

@@ -15,8 +15,24 @@
 //! also ends a command's output with the command: output is said to be incomplete when any process of
 //! its group still runs.
 //!
-//! **What it leaves.** Nothing: a container is guarded by its name before the engine is asked to make it.
+//! **What it leaves.** Nothing: a container is guarded by its name before the engine is asked to make it. When
+//! the engine has gone, what is dropped is removed if the engine is back within ten seconds; a program that ends
+//! meanwhile waits that long. What is left then is still listed.
 //! Everything carries the [labels] by which it is listed and destroyed, whichever process made it.
+//!
+//! ```no_run
+//! use isolation::engines::docker::DockerEngine;
+//! use isolation::{Command, Engine, EnvironmentSpec, Limits};
+//!
+//! # async fn demo() -> isolation::Result<()> {
+//! let engine = DockerEngine::from_env().await?.with_default_image("busybox");
+//! let limits = Limits { memory: Some(64 << 20), ..Default::default() };
+//! let environment = engine.create(EnvironmentSpec { limits, ..Default::default() }).await?;
+//! environment.activate().await?;
+//! println!("{}", environment.run(Command::shell("id")).await?.stdout_text());
+//! environment.destroy().await
+//! # }
+//! ```
 
 mod background;
 mod create;

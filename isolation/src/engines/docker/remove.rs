@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// For how long a container that may still be being made is looked for.
 const MAY_APPEAR: Duration = Duration::from_secs(5);
 
+/// For how long an engine that is gone is tried when nobody awaits the removal: it may be restarting.
+const MAY_RETURN: Duration = Duration::from_secs(10);
+
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 const THOROUGH: RemoveContainer = RemoveContainer {
@@ -29,10 +32,17 @@ const THOROUGH: RemoveContainer = RemoveContainer {
 /// Removal is a state machine: it may be gone already (404), or somebody else may be removing it at this
 /// moment (409), and then its end is awaited.
 pub(super) async fn remove(docker: &Docker, container: &str) -> engine_api::Result<()> {
-    attempt(docker, container, Duration::ZERO).await
+    attempt(docker, container, Absence::default()).await
 }
 
-async fn attempt(docker: &Docker, container: &str, may_appear: Duration) -> engine_api::Result<()> {
+/// For how long what is not there is looked for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Absence {
+    container: Duration,
+    engine: Duration,
+}
+
+async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_api::Result<()> {
     let began = Instant::now();
     let docker = docker.clone().with_limits(Limits {
         total: Some(PATIENCE),
@@ -46,8 +56,12 @@ async fn attempt(docker: &Docker, container: &str, may_appear: Duration) -> engi
         };
         let over = began.elapsed();
         if error.is_not_found() {
-            if over >= may_appear {
+            if over >= absence.container {
                 return Ok(());
+            }
+        } else if error.is_unreachable() {
+            if over >= absence.engine {
+                return Err(error);
             }
         } else if over >= PATIENCE || !passes(&error) {
             return Err(error);
@@ -134,7 +148,11 @@ fn job(docker: &Docker, container: &str, may_appear: Duration, gone: Arc<AtomicB
         let (docker, container, gone) = (docker.clone(), container.clone(), Arc::clone(&gone));
         Box::pin(async move {
             // Nobody is left to hear of a failure; what is left is still listed.
-            let removed = attempt(&docker, &container, may_appear).await;
+            let absence = Absence {
+                container: may_appear,
+                engine: MAY_RETURN,
+            };
+            let removed = attempt(&docker, &container, absence).await;
             gone.store(removed.is_ok(), Ordering::Release);
         })
     })

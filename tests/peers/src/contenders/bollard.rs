@@ -2,11 +2,15 @@
 
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
-use bollard::query_parameters::{EventsOptions, ListContainersOptions, LogsOptions};
+use bollard::query_parameters::{
+    DownloadFromContainerOptions, EventsOptions, ImportImageOptions, ListContainersOptions, LogsOptions,
+    UploadToContainerOptions,
+};
+use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 
-use super::Client;
-use crate::Result;
+use super::{Client, pieces};
+use crate::{Result, replies};
 
 pub struct Bollard(bollard::Docker);
 
@@ -68,6 +72,52 @@ impl Client for Bollard {
         }
         Ok(came)
     }
+
+    async fn download(&self, megabytes: u64) -> Result<u64> {
+        let options = DownloadFromContainerOptions { path: "/tmp".into() };
+        length(
+            self.0
+                .download_from_container(&megabytes.to_string(), Some(options)),
+        )
+        .await
+    }
+
+    async fn upload(&self, megabytes: u64) -> Result<u64> {
+        let options = UploadToContainerOptions {
+            path: "/tmp".into(),
+            ..Default::default()
+        };
+        let body = bollard::body_try_stream(pieces(megabytes));
+        self.0
+            .upload_to_container(&megabytes.to_string(), Some(options), body)
+            .await?;
+        Ok(megabytes * 1_000_000)
+    }
+
+    async fn save(&self, megabytes: u64) -> Result<u64> {
+        length(self.0.export_image(&megabytes.to_string())).await
+    }
+
+    async fn load(&self, megabytes: u64) -> Result<u64> {
+        let body = bollard::body_try_stream(pieces(megabytes));
+        let mut progress = std::pin::pin!(self.0.import_image(ImportImageOptions::default(), body, None));
+        let mut last = None;
+        while let Some(line) = progress.try_next().await? {
+            last = line.stream;
+        }
+        replies::loaded_bytes(&last.ok_or("no progress")?)
+    }
+}
+
+async fn length(
+    bytes: impl Stream<Item = std::result::Result<Bytes, bollard::errors::Error>>,
+) -> Result<u64> {
+    let mut bytes = std::pin::pin!(bytes);
+    let mut came = 0;
+    while let Some(piece) = bytes.try_next().await? {
+        came += piece.len() as u64;
+    }
+    Ok(came)
 }
 
 async fn payload(

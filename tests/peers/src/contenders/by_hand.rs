@@ -1,9 +1,11 @@
 //! What the contenders without types of their own send and decode.
 
 use engine_api::from_json;
+use engine_api::images::Progress;
 use engine_api::system::Event;
 
 use crate::Result;
+use crate::replies;
 
 pub const CREATE_EXEC: &str = r#"{"AttachStdout":true,"AttachStderr":true,"Cmd":["cat","/data"]}"#;
 pub const START_EXEC: &str = r#"{"Detach":false,"Tty":false}"#;
@@ -12,6 +14,12 @@ pub const START_EXEC: &str = r#"{"Detach":false,"Tty":false}"#;
 pub fn id(bytes: &[u8]) -> Result<String> {
     let value: serde_json::Value = serde_json::from_slice(bytes)?;
     Ok(value["Id"].as_str().ok_or("no Id")?.to_owned())
+}
+
+/// How many bytes the engine says, in the answer to a load, that it has read.
+pub fn loaded(bytes: &[u8]) -> Result<u64> {
+    let line: Progress = from_json(bytes)?;
+    replies::loaded_bytes(&line.stream)
 }
 
 /// Decodes events, one a line.

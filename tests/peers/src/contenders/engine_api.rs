@@ -3,10 +3,10 @@
 use engine_api::containers::{ListContainers, ReadLogs};
 use engine_api::exec::{CreateExec, StartExec};
 use engine_api::system::ListenEvents;
-use engine_api::{Docker, Output};
+use engine_api::{Docker, Output, RawBytes, Upload};
 
-use super::Client;
-use crate::Result;
+use super::{Client, pieces};
+use crate::{Result, replies};
 
 pub struct EngineApi(Docker);
 
@@ -59,6 +59,50 @@ impl Client for EngineApi {
         }
         Ok(came)
     }
+
+    async fn download(&self, megabytes: u64) -> Result<u64> {
+        length(
+            self.0
+                .containers()
+                .download(&megabytes.to_string(), "/tmp")
+                .await?,
+        )
+        .await
+    }
+
+    async fn upload(&self, megabytes: u64) -> Result<u64> {
+        let (id, archive) = (megabytes.to_string(), Upload::stream(pieces(megabytes)));
+        let containers = self.0.containers();
+        containers
+            .upload(&id, "/tmp", archive, Default::default())
+            .await?;
+        Ok(megabytes * 1_000_000)
+    }
+
+    async fn save(&self, megabytes: u64) -> Result<u64> {
+        length(
+            self.0
+                .images()
+                .save(&megabytes.to_string(), Default::default())
+                .await?,
+        )
+        .await
+    }
+
+    async fn load(&self, megabytes: u64) -> Result<u64> {
+        let archive = Upload::stream(pieces(megabytes));
+        let progress = self.0.images().load(archive, Default::default()).await?;
+        let last = progress.finish().await?.ok_or("no progress")?;
+        replies::loaded_bytes(&last.stream)
+    }
+}
+
+async fn length(mut bytes: RawBytes) -> Result<u64> {
+    let mut came = 0;
+    while let Some(piece) = bytes.next().await {
+        came += piece?.len() as u64;
+    }
+    Ok(came)
 }
 
 async fn payload(mut output: Output) -> Result<u64> {

@@ -45,4 +45,20 @@ impl Client for FromSlice {
     async fn events(&self) -> Result<u64> {
         Err("not a client".into())
     }
+
+    async fn download(&self, _megabytes: u64) -> Result<u64> {
+        Err("not a client".into())
+    }
+
+    async fn upload(&self, _megabytes: u64) -> Result<u64> {
+        Err("not a client".into())
+    }
+
+    async fn save(&self, _megabytes: u64) -> Result<u64> {
+        Err("not a client".into())
+    }
+
+    async fn load(&self, _megabytes: u64) -> Result<u64> {
+        Err("not a client".into())
+    }
 }

@@ -1,39 +1,80 @@
 //! hyper-util's pooled client with hyperlocal: what a program without a Docker library would take. It
 //! borrows engine-api's types and decoding for what it decodes.
 
+use std::io;
+use std::pin::Pin;
+
 use bytes::Bytes;
 use engine_api::containers::ContainerSummary;
 use engine_api::from_json;
 use engine_api::system::EngineVersion;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use futures_util::{Stream, TryStreamExt};
+use http_body_util::{BodyExt, Either, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::{Method, Request, Response};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyperlocal::UnixConnector;
 use tokio::io::AsyncReadExt;
 
-use super::Client;
 use super::by_hand;
 use super::frames::Frames;
+use super::{Client, pieces};
 use crate::Result;
 
+/// The frames of an upload.
+type Pieces = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
+
 pub struct Pooled {
-    client: HyperClient<UnixConnector, Full<Bytes>>,
+    client: HyperClient<UnixConnector, Either<Full<Bytes>, StreamBody<Pieces>>>,
     socket: String,
 }
 
 impl Pooled {
     async fn send(&self, method: Method, path: &str, json: &'static str) -> Result<Response<Incoming>> {
-        let uri: hyper::Uri = hyperlocal::Uri::new(&self.socket, path).into();
-        let mut request = Request::builder().method(method).uri(uri);
+        let mut request = self.request(method, path);
         if !json.is_empty() {
             request = request.header("content-type", "application/json");
         }
         if path.ends_with("/start") {
             request = request.header("connection", "Upgrade").header("upgrade", "tcp");
         }
-        let response = self.client.request(request.body(Full::from(json))?).await?;
+        let response = self
+            .client
+            .request(request.body(Either::Left(Full::from(json)))?)
+            .await?;
+        Self::success(path, response)
+    }
+
+    /// Sends so many megabytes; gives the reply's body.
+    async fn put(&self, method: Method, path: &str, megabytes: u64) -> Result<Bytes> {
+        let frames: Pieces = Box::pin(pieces(megabytes).map_ok(Frame::data));
+        let request = self
+            .request(method, path)
+            .header("content-type", "application/x-tar");
+        let request = request.body(Either::Right(StreamBody::new(frames)))?;
+        let response = Self::success(path, self.client.request(request).await?)?;
+        Ok(response.into_body().collect().await?.to_bytes())
+    }
+
+    /// How long the body is.
+    async fn measure(&self, path: &str) -> Result<u64> {
+        let mut body = self.send(Method::GET, path, "").await?.into_body();
+        let mut came = 0;
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame?.into_data() {
+                came += data.len() as u64;
+            }
+        }
+        Ok(came)
+    }
+
+    fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+        let uri: hyper::Uri = hyperlocal::Uri::new(&self.socket, path).into();
+        Request::builder().method(method).uri(uri)
+    }
+
+    fn success(path: &str, response: Response<Incoming>) -> Result<Response<Incoming>> {
         let status = response.status();
         if status.is_success() || status.as_u16() == 101 {
             return Ok(response);
@@ -107,5 +148,24 @@ impl Client for Pooled {
             }
         }
         Ok(events.came)
+    }
+
+    async fn download(&self, megabytes: u64) -> Result<u64> {
+        self.measure(&format!("/v1.51/containers/{megabytes}/archive?path=/tmp"))
+            .await
+    }
+
+    async fn upload(&self, megabytes: u64) -> Result<u64> {
+        let path = format!("/v1.51/containers/{megabytes}/archive?path=/tmp");
+        self.put(Method::PUT, &path, megabytes).await?;
+        Ok(megabytes * 1_000_000)
+    }
+
+    async fn save(&self, megabytes: u64) -> Result<u64> {
+        self.measure(&format!("/v1.51/images/{megabytes}/get")).await
+    }
+
+    async fn load(&self, megabytes: u64) -> Result<u64> {
+        by_hand::loaded(&self.put(Method::POST, "/v1.51/images/load", megabytes).await?)
     }
 }

@@ -2,16 +2,21 @@
 
 mod bollard;
 mod by_hand;
+mod docker_api;
 mod engine_api;
 mod frames;
 mod from_slice;
 mod hyper;
 mod raw;
 
+use std::io;
 use std::rc::Rc;
 
+use bytes::Bytes;
+use futures_util::Stream;
+
 use crate::Result;
-use crate::work::{TASKS, Work};
+use crate::work::{self, TASKS, Work};
 
 /// A client; each method returns how much came: calls, containers, payload bytes, events.
 trait Client: Sized + 'static {
@@ -22,10 +27,30 @@ trait Client: Sized + 'static {
     async fn logs(&self, megabytes: u64) -> Result<u64>;
     async fn exec(&self, megabytes: u64) -> Result<u64>;
     async fn events(&self) -> Result<u64>;
+    async fn download(&self, megabytes: u64) -> Result<u64>;
+    async fn upload(&self, megabytes: u64) -> Result<u64>;
+    async fn save(&self, megabytes: u64) -> Result<u64>;
+    async fn load(&self, megabytes: u64) -> Result<u64>;
+}
+
+/// So many megabytes in pieces.
+fn pieces(megabytes: u64) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static {
+    let pieces = (0..work::pieces(megabytes)).map(|_| Ok(Bytes::from_static(&work::PIECE)));
+    futures_util::stream::iter(pieces)
 }
 
 /// The names of the contenders, in the order of the table's rows.
-pub const NAMES: [&str; 5] = ["bollard", "hyper pooled", "engine-api", "raw", FROM_SLICE];
+pub const NAMES: [&str; 6] = [
+    "bollard",
+    "docker-api",
+    "hyper pooled",
+    "engine-api",
+    "raw",
+    FROM_SLICE,
+];
+
+/// Those that somebody would choose instead of engine-api.
+pub const PEERS: [&str; 3] = ["bollard", "docker-api", "hyper pooled"];
 
 /// Not a client: decodes the list's bytes, held in memory, into engine-api's type.
 pub const FROM_SLICE: &str = "from_slice";
@@ -34,6 +59,7 @@ pub const FROM_SLICE: &str = "from_slice";
 pub async fn run(name: &str, socket: &str, work: Work, count: u64, mut mark: impl FnMut()) -> Result<()> {
     match name {
         "bollard" => measured::<bollard::Bollard>(socket, work, count, &mut mark).await,
+        "docker-api" => measured::<docker_api::DockerApi>(socket, work, count, &mut mark).await,
         "hyper pooled" => measured::<hyper::Pooled>(socket, work, count, &mut mark).await,
         "engine-api" => measured::<engine_api::EngineApi>(socket, work, count, &mut mark).await,
         "raw" => measured::<raw::Raw>(socket, work, count, &mut mark).await,
@@ -95,6 +121,10 @@ async fn perform<C: Client>(client: &Rc<C>, work: Work, count: u64) -> Result<u6
         Work::Logs => came = client.logs(count).await?,
         Work::Exec => came = client.exec(count).await?,
         Work::Events => came = client.events().await?,
+        Work::Download => came = client.download(count).await?,
+        Work::Upload => came = client.upload(count).await?,
+        Work::Save => came = client.save(count).await?,
+        Work::Load => came = client.load(count).await?,
     }
     Ok(came)
 }

@@ -2,14 +2,13 @@
 
 use std::cell::RefCell;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
-
 use super::Client;
 use super::by_hand;
 use super::frames::Frames;
 use crate::Result;
+use crate::conn::{Conn, Length};
 use crate::replies;
+use crate::work;
 
 pub struct Raw {
     socket: String,
@@ -30,10 +29,34 @@ impl Raw {
 
     async fn exchange(&self, request: &str, sink: impl FnMut(&[u8])) -> Result<()> {
         let mut conn = self.conn().await?;
-        let length = conn.send(request).await?;
+        conn.write(request.as_bytes()).await?;
+        let length = answer(&mut conn).await?;
         conn.body(length, sink).await?;
         self.idle.borrow_mut().push(conn);
         Ok(())
+    }
+
+    /// How long a body is.
+    async fn measure(&self, path: &str) -> Result<u64> {
+        let mut came = 0;
+        self.stream(path, |bytes| came += bytes.len() as u64).await?;
+        Ok(came)
+    }
+
+    /// Sends so many megabytes in chunks; gives the body of the reply.
+    async fn send(&self, method: &str, path: &str, megabytes: u64) -> Result<Vec<u8>> {
+        let mut conn = self.conn().await?;
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\n\r\n");
+        conn.write(head.as_bytes()).await?;
+        let chunk = replies::chunk(&work::PIECE);
+        for _ in 0..work::pieces(megabytes) {
+            conn.write(&chunk).await?;
+        }
+        conn.write(b"0\r\n\r\n").await?;
+        let (length, mut said) = (answer(&mut conn).await?, Vec::new());
+        conn.body(length, |bytes| said.extend_from_slice(bytes)).await?;
+        self.idle.borrow_mut().push(conn);
+        Ok(said)
     }
 
     async fn conn(&self) -> Result<Conn> {
@@ -42,6 +65,15 @@ impl Raw {
             Some(conn) => Ok(conn),
             None => Conn::open(&self.socket).await,
         }
+    }
+}
+
+/// How long the body of a reply is that must be a success.
+async fn answer(conn: &mut Conn) -> Result<Length> {
+    let (head, length) = conn.head().await?;
+    match head.as_bytes().get(9) {
+        Some(b'1' | b'2') => Ok(length),
+        _ => Err(format!("a strange head: {head}").into()),
     }
 }
 
@@ -95,7 +127,9 @@ impl Client for Raw {
             .await?;
         let path = format!("/v1.51/exec/{}/start", by_hand::id(&made)?);
         let mut conn = self.conn().await?;
-        conn.send(&request("POST", &path, by_hand::START_EXEC)).await?;
+        let start = request("POST", &path, by_hand::START_EXEC);
+        conn.write(start.as_bytes()).await?;
+        answer(&mut conn).await?;
         let mut frames = Frames::default();
         conn.body(Length::UntilClose, |bytes| frames.push(bytes)).await?;
         Ok(frames.payload)
@@ -107,121 +141,23 @@ impl Client for Raw {
         self.stream("/v1.51/events", count).await?;
         Ok(came)
     }
-}
 
-/// How long a body is.
-enum Length {
-    Known(usize),
-    Chunked,
-    UntilClose,
-}
-
-struct Conn {
-    stream: UnixStream,
-    room: Box<[u8]>,
-    /// What has been read and not yet used.
-    from: usize,
-    to: usize,
-}
-
-impl Conn {
-    async fn open(socket: &str) -> Result<Self> {
-        Ok(Self {
-            stream: UnixStream::connect(socket).await?,
-            room: vec![0; 64 * 1024].into(),
-            from: 0,
-            to: 0,
-        })
+    async fn download(&self, megabytes: u64) -> Result<u64> {
+        self.measure(&format!("/v1.51/containers/{megabytes}/archive?path=/tmp"))
+            .await
     }
 
-    /// Sends a request and reads the head of its reply.
-    async fn send(&mut self, request: &str) -> Result<Length> {
-        self.stream.write_all(request.as_bytes()).await?;
-        let end = self.find(b"\r\n\r\n").await?;
-        let head = &self.room[self.from..end];
-        let length =
-            length(head).ok_or_else(|| format!("a strange head: {}", String::from_utf8_lossy(head)))?;
-        self.from = end;
-        Ok(length)
+    async fn upload(&self, megabytes: u64) -> Result<u64> {
+        let path = format!("/v1.51/containers/{megabytes}/archive?path=/tmp");
+        self.send("PUT", &path, megabytes).await?;
+        Ok(megabytes * 1_000_000)
     }
 
-    async fn body(&mut self, length: Length, mut sink: impl FnMut(&[u8])) -> Result<()> {
-        match length {
-            Length::Known(length) => self.pass(length, &mut sink).await,
-            Length::UntilClose => loop {
-                sink(&self.room[self.from..self.to]);
-                self.from = self.to;
-                if self.read().await? == 0 {
-                    return Ok(());
-                }
-            },
-            Length::Chunked => loop {
-                let end = self.find(b"\r\n").await?;
-                let digits = self.room[self.from..end - 2].iter();
-                let size = digits.fold(0, |size, digit| size << 4 | hex(*digit));
-                self.from = end;
-                self.pass(size, &mut sink).await?;
-                self.from = self.find(b"\r\n").await?;
-                if size == 0 {
-                    return Ok(());
-                }
-            },
-        }
+    async fn save(&self, megabytes: u64) -> Result<u64> {
+        self.measure(&format!("/v1.51/images/{megabytes}/get")).await
     }
 
-    async fn pass(&mut self, mut left: usize, sink: &mut impl FnMut(&[u8])) -> Result<()> {
-        while left > 0 {
-            if self.from == self.to && self.read().await? == 0 {
-                return Err("the body was cut".into());
-            }
-            let n = left.min(self.to - self.from);
-            sink(&self.room[self.from..self.from + n]);
-            self.from += n;
-            left -= n;
-        }
-        Ok(())
+    async fn load(&self, megabytes: u64) -> Result<u64> {
+        by_hand::loaded(&self.send("POST", "/v1.51/images/load", megabytes).await?)
     }
-
-    /// The place behind the next `mark`; reads until there is one.
-    async fn find(&mut self, mark: &[u8]) -> Result<usize> {
-        loop {
-            let seen = &self.room[self.from..self.to];
-            if let Some(at) = seen.windows(mark.len()).position(|window| window == mark) {
-                return Ok(self.from + at + mark.len());
-            }
-            if self.read().await? == 0 {
-                return Err("the connection was closed".into());
-            }
-        }
-    }
-
-    async fn read(&mut self) -> Result<usize> {
-        self.room.copy_within(self.from..self.to, 0);
-        (self.from, self.to) = (0, self.to - self.from);
-        let n = self.stream.read(&mut self.room[self.to..]).await?;
-        self.to += n;
-        Ok(n)
-    }
-}
-
-fn hex(digit: u8) -> usize {
-    char::from(digit).to_digit(16).unwrap_or(0) as usize
-}
-
-/// Reads a head as far as it is needed; `None` when it is no success.
-fn length(head: &[u8]) -> Option<Length> {
-    let head = std::str::from_utf8(head).ok()?;
-    let mut lines = head.split("\r\n");
-    match lines.next()?.as_bytes().get(9)? {
-        b'1' => return Some(Length::UntilClose),
-        b'2' => {}
-        _ => return None,
-    }
-    lines.find_map(|line| {
-        if let Some(value) = line.strip_prefix("Content-Length: ") {
-            return value.parse().ok().map(Length::Known);
-        }
-        line.strip_prefix("Transfer-Encoding: chunked")
-            .map(|_| Length::Chunked)
-    })
 }

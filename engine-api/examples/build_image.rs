@@ -1,0 +1,60 @@
+//! Builds an image from a folder, as `docker build` does, with its `.dockerignore`.
+//!
+//! ```console
+//! $ cargo run -p engine-api --example build_image                  # a folder made for this
+//! $ cargo run -p engine-api --example build_image -- FOLDER TAG    # one of yours
+//! ```
+#![allow(clippy::print_stdout)] // an example prints what it has found
+
+use std::path::Path;
+
+use engine_api::Docker;
+use engine_api::containers::CreateContainer;
+use engine_api::images::{BuildContext, BuildImage, RemoveImage};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let docker = Docker::from_env().await?;
+    let mut arguments = std::env::args().skip(1);
+    if let (Some(folder), Some(tag)) = (arguments.next(), arguments.next()) {
+        return Ok(build(&docker, folder.as_ref(), &tag).await?);
+    }
+
+    let folder = tempfile::tempdir()?;
+    std::fs::write(
+        folder.path().join("Dockerfile"),
+        "FROM busybox\nCOPY . /srv\nCMD [\"ls\", \"/srv\"]\n",
+    )?;
+    std::fs::write(folder.path().join(".dockerignore"), "*.log\n")?;
+    std::fs::write(folder.path().join("page.html"), "<p>hello\n")?;
+    std::fs::write(folder.path().join("noise.log"), "not sent\n")?;
+    let tag = "engine-api-example:build";
+    build(&docker, folder.path(), tag).await?;
+
+    let container = CreateContainer {
+        image: tag.into(),
+        ..Default::default()
+    };
+    let finished = docker.containers().run(container, "").await?;
+    println!(
+        "in the image: {}",
+        String::from_utf8_lossy(&finished.stdout).trim()
+    );
+    docker.images().remove(tag, RemoveImage::default()).await?;
+    Ok(())
+}
+
+async fn build(docker: &Docker, folder: &Path, tag: &str) -> engine_api::Result<()> {
+    let options = BuildImage {
+        tags: vec![tag.to_owned()],
+        ..Default::default()
+    };
+    let mut progress = docker
+        .images()
+        .build(BuildContext::folder(folder), options, None)
+        .await?;
+    while let Some(line) = progress.next().await {
+        print!("{}", line?.stream); // a step that fails ends the stream with an error
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Copies a folder into a container and out again, as `docker cp` does. The container need not run.
+//!
+//! ```console
+//! $ cargo run -p engine-api --example copy_in_out
+//! ```
+#![allow(clippy::print_stdout)] // an example prints what it has found
+
+use std::path::Path;
+
+use engine_api::containers::{CreateContainer, RemoveContainer};
+use engine_api::{Docker, archive};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let docker = Docker::from_env().await?;
+    docker
+        .images()
+        .ensure("busybox", Default::default(), None)
+        .await?;
+    let container = CreateContainer {
+        image: "busybox".into(),
+        ..Default::default()
+    };
+    let id = docker.containers().create(container).await?.id;
+
+    let folder = tempfile::tempdir()?;
+    let copied = copy(&docker, &id, folder.path()).await;
+    docker
+        .containers()
+        .remove(&id, RemoveContainer::default())
+        .await?;
+    copied
+}
+
+async fn copy(docker: &Docker, id: &str, folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let containers = docker.containers();
+    let site = folder.join("site");
+    std::fs::create_dir(&site)?;
+    std::fs::write(site.join("index.html"), "<p>hello\n")?;
+
+    // A folder of the host, packed while it is sent; then one file from memory.
+    containers
+        .upload(id, "/tmp", archive::pack(&site, "site")?, Default::default())
+        .await?;
+    let robots = archive::file("robots.txt", 0o644, "User-agent: *\n")?;
+    containers
+        .upload(id, "/tmp/site", robots, Default::default())
+        .await?;
+    let stat = containers.stat(id, "/tmp/site/robots.txt").await?;
+    println!(
+        "in the container: {}, {} bytes, mode {:o}",
+        stat.name,
+        stat.size,
+        stat.permissions()
+    );
+
+    // Unpacked while it comes.
+    let back = folder.join("back");
+    archive::unpack(containers.download(id, "/tmp/site").await?, &back).await?;
+    for entry in std::fs::read_dir(back.join("site"))? {
+        println!("came back: {}", entry?.file_name().to_string_lossy());
+    }
+    Ok(())
+}

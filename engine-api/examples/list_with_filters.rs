@@ -1,0 +1,50 @@
+//! Lists containers by what they are like. Filters are fields, so a misspelt one does not compile.
+//!
+//! ```console
+//! $ cargo run -p engine-api --example list_with_filters
+//! ```
+#![allow(clippy::print_stdout)] // an example prints what it has found
+
+use engine_api::Docker;
+use engine_api::containers::{ContainerFilters, CreateContainer, ListContainers, RemoveContainer, RunState};
+
+#[tokio::main]
+async fn main() -> engine_api::Result<()> {
+    let docker = Docker::from_env().await?;
+    docker
+        .images()
+        .ensure("busybox", Default::default(), None)
+        .await?;
+    let label = format!("example.run={}", std::process::id());
+    let (key, value) = label.split_once('=').unwrap_or_default();
+    let container = CreateContainer {
+        image: "busybox".into(),
+        labels: [(key.to_owned(), value.to_owned())].into(),
+        ..Default::default()
+    };
+    let id = docker.containers().create(container).await?.id;
+
+    let options = ListContainers {
+        all: true,
+        filters: ContainerFilters {
+            label: vec![label.clone()],
+            status: vec![RunState::Created, RunState::Exited], // one of these
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let listed = docker.containers().list(options).await;
+    docker
+        .containers()
+        .remove(&id, RemoveContainer::default())
+        .await?;
+    for container in listed? {
+        println!(
+            "{} {} {}",
+            container.plain_name(),
+            container.image,
+            container.state
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Calls of every operation that has parameters, with everything set that can be.
+//!
+//! What is sent is written out in full, without `..Default::default()`, so that a new field has to be set
+//! here before this compiles.
+
+pub(crate) mod bodies;
+mod builds;
+mod cluster;
+mod containers;
+mod filters;
+mod images;
+pub(crate) mod newer;
+mod swarm;
+mod system;
+
+use engine_api::auth::RegistryAuth;
+use engine_api::common::OciPlatform;
+use engine_api::{Docker, Result, Version, operations};
+use serde::de::DeserializeOwned;
+use tests::fake::{Fake, MULTIPLEXED, Request, ok, reply, upgraded};
+use tests::types::operation;
+
+use super::facts::Description;
+use super::sample::Sample;
+
+/// What was sent by all calls: the operation and the request.
+pub(crate) async fn sent() -> Vec<(&'static str, Request)> {
+    let fake = engine();
+    let docker = fake.client().with_version(Version::new(1, 56));
+    all(&docker).await.unwrap();
+    let requests = fake.asked().into_iter();
+    requests.map(|request| (called(&request), request)).collect()
+}
+
+/// An engine that is content with any call, and answers with nothing.
+pub(crate) fn engine() -> Fake {
+    Fake::answering(answer)
+}
+
+async fn all(docker: &Docker) -> Result<()> {
+    containers::life(docker).await?;
+    containers::look(docker).await?;
+    containers::output(docker).await?;
+    containers::files(docker).await?;
+    images::store(docker).await?;
+    images::transfer(docker).await?;
+    builds::build(docker).await?;
+    builds::cache(docker).await?;
+    system::volumes(docker).await?;
+    system::networks(docker).await?;
+    system::engine(docker).await?;
+    system::plugins(docker).await?;
+    cluster::services(docker).await?;
+    cluster::nodes(docker).await?;
+    cluster::data(docker).await?;
+    swarm::swarm(docker).await
+}
+
+/// The operation that a request calls.
+pub(crate) fn called(request: &Request) -> &'static str {
+    let path = request.target.split('?').next().unwrap();
+    operation(&request.method, path).unwrap_or_else(|| panic!("{path} is no operation's"))
+}
+
+/// An answer that any caller is content with: empty, of the shape that the operation has.
+fn answer(request: &Request) -> Vec<u8> {
+    // base64 of `{"name":"etc"}`
+    let stat = "X-Docker-Container-Path-Stat: eyJuYW1lIjoiZXRjIn0=";
+    let called = called(request);
+    let facts = operations().find(|facts| facts.id == called).unwrap();
+    match facts.reply {
+        "json" => ok("null"),
+        "output" => reply(200, &[MULTIPLEXED], ""),
+        "duplex" => upgraded(&[MULTIPLEXED]),
+        _ => reply(200, &[stat], ""),
+    }
+}
+
+/// A value of our type that has everything that the newest version describes for it.
+fn full<T: DeserializeOwned>(definition: &'static str) -> T {
+    let described = Description::of("1.56");
+    let sample = Sample::of(&described, definition, 0).to_string();
+    engine_api::from_json(sample.as_bytes()).unwrap()
+}
+
+fn auth() -> RegistryAuth {
+    RegistryAuth {
+        username: "alice".into(),
+        password: "s3cret".into(),
+        email: "alice@example.com".into(),
+        server_address: "registry.example.com".into(),
+        identity_token: "identity".into(),
+        registry_token: "registry".into(),
+        auth: "YWxpY2U6czNjcmV0".into(),
+    }
+}
+
+/// Two platforms, so that it shows how a list is written.
+fn platforms() -> Vec<OciPlatform> {
+    ["amd64", "arm64"].map(platform).into()
+}
+
+fn platform(architecture: &str) -> OciPlatform {
+    OciPlatform {
+        architecture: architecture.into(),
+        os: "linux".into(),
+        os_version: "1".into(),
+        os_features: vec!["f".into()],
+        variant: "v8".into(),
+    }
+}
+
+/// Two texts, so that it shows how a list is written.
+fn two() -> Vec<String> {
+    vec!["a".into(), "b".into()]
+}

@@ -1,0 +1,101 @@
+//! Which operations were recorded on which engines: the tables that the repository keeps, and the holes.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use engine_fixtures::coverage::{Coverage, Reason, reasons};
+use engine_fixtures::recordings_dir;
+
+/// What prints the tables anew.
+const RENEW: &str = "RENEW=1 cargo test -p tests --test conformance coverage";
+
+/// Where the table begins and ends in `engine-api/COVERAGE.md`.
+const MARKS: [&str; 2] = ["<!-- printed -->\n", "<!-- end -->\n"];
+
+fn recorded() -> Coverage {
+    Coverage::read(&recordings_dir()).unwrap()
+}
+
+/// A file of the repository, by its path from the top.
+fn file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// Compares a file with what it has to be, or writes it where that is asked for.
+fn is_current(path: &str, text: &str) {
+    if std::env::var_os("RENEW").is_some() {
+        return std::fs::write(file(path), text).unwrap();
+    }
+    let kept = std::fs::read_to_string(file(path)).unwrap();
+    let differs = kept.lines().zip(text.lines()).find(|(kept, text)| kept != text);
+    assert!(
+        kept == text,
+        "{path} is not what the recordings say, first at {differs:?}; run `{RENEW}` to print it anew"
+    );
+}
+
+/// The table for people.
+fn printed(coverage: &Coverage) -> String {
+    let mut text = format!(
+        "| operation | request | since | reply | {} |\n|---|---|---|---|{}\n",
+        coverage.engines().join(" | "),
+        "---|".repeat(coverage.engines().len()),
+    );
+    for (facts, seen) in coverage.rows() {
+        let words: Vec<&str> = seen.iter().map(|seen| seen.word()).collect();
+        let (id, method, path, since) = (facts.id, facts.method, facts.path, facts.since);
+        let reply = facts.reply;
+        let words = words.join(" | ");
+        writeln!(text, "| {id} | `{method} {path}` | {since} | {reply} | {words} |").unwrap();
+    }
+    text.push('\n');
+    for reason in reasons() {
+        let operations = reason.operations.join("`, `");
+        let engines = match reason.engines {
+            [] => String::new(),
+            engines => format!(" on {}", engines.join(", ")),
+        };
+        writeln!(text, "- `{operations}`{engines}: {}", reason.why).unwrap();
+    }
+    text
+}
+
+#[test]
+fn coverage_in_the_program_is_what_the_recordings_say() {
+    is_current("fixtures/spec/recorded.tsv", &recorded().to_tsv());
+}
+
+#[test]
+fn coverage_in_the_document_is_what_the_recordings_say() {
+    let path = "engine-api/COVERAGE.md";
+    let text = std::fs::read_to_string(file(path)).unwrap();
+    let (before, rest) = text.split_once(MARKS[0]).unwrap();
+    let (_, after) = rest.split_once(MARKS[1]).unwrap();
+    let table = printed(&recorded());
+    is_current(
+        path,
+        &format!("{before}{}\n{table}\n{}{after}", MARKS[0], MARKS[1]),
+    );
+}
+
+#[test]
+fn every_hole_of_the_coverage_has_a_reason() {
+    let recorded = recorded();
+    let explained = |(id, engine): &(&str, &str)| reasons().iter().any(|reason| reason.explains(id, engine));
+    let unexplained: Vec<_> = recorded.holes().filter(|hole| !explained(hole)).collect();
+    assert!(
+        unexplained.is_empty(),
+        "record a success, or say why there is none in fixtures/src/coverage/reasons.rs: {unexplained:?}"
+    );
+}
+
+#[test]
+fn every_reason_for_a_hole_of_the_coverage_is_needed() {
+    let recorded = recorded();
+    let idle = |reason: &&Reason| !recorded.holes().any(|(id, engine)| reason.explains(id, engine));
+    let idle: Vec<_> = reasons().iter().filter(idle).collect();
+    assert!(
+        idle.is_empty(),
+        "there is no such hole any more, so remove the reason: {idle:#?}"
+    );
+}

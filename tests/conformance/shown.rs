@@ -1,0 +1,91 @@
+//! Examples: each public module opens with one, and each program in a folder `examples` is listed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The crates that others use.
+const CRATES: [&str; 3] = ["engine-api", "isolation", "fixtures"];
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The files of the public modules that a file declares, and of those that these declare.
+fn public_modules(file: &Path, into: &mut Vec<PathBuf>) {
+    let text = fs::read_to_string(file).unwrap();
+    let stem = file.file_stem().unwrap().to_str().unwrap();
+    let parent = file.parent().unwrap();
+    let children = match stem {
+        "lib" | "mod" => parent.to_owned(),
+        stem => parent.join(stem),
+    };
+    for line in text.lines() {
+        let name = line
+            .strip_prefix("pub mod ")
+            .and_then(|rest| rest.strip_suffix(';'));
+        let Some(name) = name else {
+            continue;
+        };
+        let places = [
+            children.join(format!("{name}.rs")),
+            children.join(name).join("mod.rs"),
+        ];
+        let module = places.into_iter().find(|place| place.is_file()).unwrap();
+        public_modules(&module, into);
+        into.push(module);
+    }
+}
+
+/// Whether the documentation at a module's head has code that is compiled.
+fn opens_with_an_example(module: &Path) -> bool {
+    let text = fs::read_to_string(module).unwrap();
+    let included = text.strip_prefix("#![doc = include_str!(\"").map(|rest| {
+        let path = rest.split('"').next().unwrap();
+        fs::read_to_string(module.parent().unwrap().join(path)).unwrap()
+    });
+    let text = included.unwrap_or_else(|| {
+        let head = text.lines().map_while(|line| line.strip_prefix("//!"));
+        head.map(str::trim_start).collect::<Vec<_>>().join("\n")
+    });
+    let compiled = ["```", "```no_run", "```rust,no_run"];
+    let fences = text.lines().filter(|line| line.starts_with("```"));
+    // Every second one closes a block, and looks as an opening one may.
+    fences.step_by(2).any(|fence| compiled.contains(&fence))
+}
+
+#[test]
+fn every_public_module_opens_with_an_example() {
+    let mut modules = Vec::new();
+    for name in CRATES {
+        public_modules(&folder(name).join("src/lib.rs"), &mut modules);
+    }
+    assert!(modules.len() > 25, "{modules:?}");
+    let without: Vec<_> = modules
+        .iter()
+        .filter(|module| !opens_with_an_example(module))
+        .collect();
+    assert!(without.is_empty(), "{without:#?}");
+}
+
+#[test]
+fn every_example_is_listed_with_a_line_and_says_how_to_run_it() {
+    let mut programs = 0;
+    for name in CRATES {
+        let readme = fs::read_to_string(folder(name).join("README.md")).unwrap();
+        for program in entries(&folder(name).join("examples")) {
+            let stem = program.file_stem().unwrap().to_str().unwrap();
+            let link = format!("| [`{stem}`](examples/{stem}.rs) | ");
+            assert!(readme.contains(&link), "{name}/README.md does not list {stem}");
+            let text = fs::read_to_string(&program).unwrap();
+            let command = format!("--example {stem}");
+            assert!(text.contains(&command), "{} does not say how", program.display());
+            programs += 1;
+        }
+    }
+    assert!(programs >= 12, "{programs}");
+}

@@ -1,0 +1,122 @@
+//! The fake engine: what users do, done on it, and answered as the real engine has answered.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use engine_api::Docker;
+use engine_fixtures::engine::FakeEngine;
+use engine_fixtures::format::{Body, Exchange};
+use engine_fixtures::{EngineFacts, Recorder, Recording, recordings_dir};
+use serde_json::Value;
+
+macro_rules! on_the_fake_engine {
+    ($($module:ident { $($name:ident)* })*) => {$(
+        mod $module {
+            $(#[tokio::test(start_paused = true)]
+            async fn $name() {
+                let scenario = concat!(stringify!($module), "/", stringify!($name));
+                super::compared(scenario, async |docker| tests::scenarios::$module::$name(docker).await).await;
+            })*
+        }
+    )*};
+}
+
+// The other scenarios need what it does not have: builds and their sessions, plugins, checkpoints, a swarm and its
+// services, and a registry that can be asked for credentials, platforms and manifests.
+on_the_fake_engine! {
+    containers { lifecycle look run logs attach files export prune refusals flood }
+    exec { run stdin terminal detached }
+    images { store transfer prune unreachable_registry refusals }
+    system { about events auth }
+    volumes { lifecycle in_use prune refusals }
+    networks { lifecycle connect prune refusals }
+}
+
+/// Runs a scenario on the fake engine, and compares what it answered with what Docker 28 has answered.
+async fn compared(scenario: &str, run: impl AsyncFnOnce(Docker) -> engine_api::Result<()>) {
+    let engine = FakeEngine::new().with_image("busybox:latest");
+    let recorder = Recorder::new(Arc::new(engine.clone())).name_prefix("ptest_");
+    let before = engine.snapshot();
+    run(Docker::with_connector(recorder.clone())).await.unwrap();
+    assert_eq!(engine.snapshot(), before, "something is left");
+
+    let fake = recorder.finish_with(scenario, EngineFacts::default()).unwrap();
+    let real = Recording::load(&recordings_dir().join(format!("docker-28/{scenario}.json"))).unwrap();
+    let replies = |recording: &Recording| recording.exchanges.iter().map(reply).collect::<Vec<_>>();
+    assert_eq!(replies(&fake), replies(&real));
+    for (fake, real) in fake.exchanges.iter().zip(&real.exchanges) {
+        let (ours, theirs) = (shape(fake), shape(real));
+        let lacks: Vec<_> = theirs
+            .difference(&ours)
+            .filter(|path| !is_of_the_machine(path))
+            .collect();
+        let more: Vec<_> = ours
+            .difference(&theirs)
+            .filter(|path| !is_of_the_machine(path))
+            .collect();
+        assert!(
+            lacks.is_empty() && more.is_empty(),
+            "{}: it lacks {lacks:#?}, and has {more:#?}",
+            reply(fake)
+        );
+    }
+}
+
+/// What a reply comes to: the request, the status, and the words of a refusal.
+fn reply(exchange: &Exchange) -> String {
+    let request = &exchange.request;
+    let Some(reply) = &exchange.response else {
+        return format!("{} {} without a reply", request.method, request.path);
+    };
+    let message = match &reply.body {
+        Body::Json(value) => value["message"].as_str().unwrap_or_default(),
+        Body::Text(text) if reply.status >= 400 => text.trim_end(),
+        _ => "",
+    };
+    // What follows is about the network of the machine.
+    let message = message.split(": dial tcp").next().unwrap_or_default();
+    format!("{} {} {} {message}", request.method, request.path, reply.status)
+}
+
+/// What tells about a machine, its kernel and how the engine was built, more than about an engine.
+fn is_of_the_machine(path: &str) -> bool {
+    let machine = [
+        ".blkio_stats.",
+        ".memory_stats.",
+        ".cpu_stats.cpu_usage.percpu_usage",
+        ".precpu_stats.cpu_usage.percpu_usage",
+        ".Components",
+        ".Runtimes.",
+        ".RegistryConfig.",
+        ".KernelMemoryTCP",
+    ];
+    machine.iter().any(|begin| path.starts_with(begin))
+}
+
+/// The paths of all values in the JSON of a reply.
+fn shape(exchange: &Exchange) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    match exchange.response.as_ref().map(|reply| &reply.body) {
+        Some(Body::Json(value)) => walk(value, "", &mut paths),
+        Some(Body::JsonLines(lines)) => lines.values.iter().for_each(|value| walk(value, "", &mut paths)),
+        _ => {}
+    }
+    paths
+}
+
+fn walk(value: &Value, path: &str, paths: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                // The number of a placeholder says nothing.
+                let key = key.split(':').next().unwrap_or_default();
+                walk(value, &format!("{path}.{key}"), paths);
+                paths.insert(format!("{path}.{key}"));
+            }
+        }
+        Value::Array(list) => list
+            .iter()
+            .for_each(|value| walk(value, &format!("{path}[]"), paths)),
+        _ => {}
+    }
+}

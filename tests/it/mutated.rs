@@ -1,0 +1,217 @@
+//! Every recorded scenario on connections that misbehave: whatever pieces replies come in, it passes; cut, stalled
+//! or refused anywhere, it gets an error of the right kind.
+//!
+//! Each test takes one scenario through the recordings of all engines. What counts of a reply is what the client
+//! reads of it when it comes byte by byte: if less comes, it must tell.
+
+mod run;
+
+use std::path::Path;
+
+use engine_api::{Docker, ErrorKind, Result};
+use engine_fixtures::format::Framing;
+use engine_fixtures::mutate::{Mutation, ReplySeen};
+use engine_fixtures::{Recording, recordings_dir};
+
+use run::{Run, Told, run};
+
+/// A scenario, as [`tests::for_each_scenario`] lists them.
+type Scenario = fn(Docker) -> std::pin::Pin<Box<dyn Future<Output = Result<()>>>>;
+
+macro_rules! mutated {
+    ($($module:ident { $($name:ident)* })*) => {$(
+        mod $module {
+            $(#[test]
+            fn $name() {
+                let name = concat!(stringify!($module), "/", stringify!($name));
+                super::survives(name, |docker| Box::pin(tests::scenarios::$module::$name(docker)));
+            })*
+        }
+    )*};
+}
+
+tests::for_each_scenario!(mutated);
+
+/// The engine whose recordings meet every mutation; others meet some of them, each other ones.
+const THOROUGH: &str = "/docker-28/";
+/// Every byte is cut at, and every second one stalled at, where all replies of a scenario have no more bytes together.
+const SMALL: usize = 600;
+
+fn survives(name: &str, scenario: Scenario) {
+    let engines = std::fs::read_dir(recordings_dir()).unwrap();
+    let paths = engines.map(|engine| engine.unwrap().path().join(format!("{name}.json")));
+    let mut paths: Vec<_> = paths.filter(|path| path.is_file()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "{name} was never recorded");
+    for path in paths {
+        Case::new(&path, scenario).check();
+    }
+}
+
+/// A scenario and a recording of it.
+struct Case {
+    file: String,
+    recording: Recording,
+    scenario: Scenario,
+    thorough: bool,
+    /// Differs from recording to recording, and decides which mutations it meets.
+    turn: usize,
+}
+
+impl Case {
+    fn new(path: &Path, scenario: Scenario) -> Self {
+        let file = path.display().to_string();
+        Self {
+            thorough: file.contains(THOROUGH),
+            turn: file.bytes().map(usize::from).sum(),
+            file,
+            recording: Recording::load(path).unwrap(),
+            scenario,
+        }
+    }
+
+    fn check(&self) {
+        let replies = self.passes(Mutation::Pieces(1));
+        for mutation in [
+            Mutation::Together,
+            Mutation::Random(1),
+            Mutation::Random(2),
+            Mutation::CloseAfterReply,
+        ] {
+            self.passes(mutation);
+        }
+        let bytes: usize = replies.iter().map(|reply| reply.bytes).sum();
+        let read = replies.iter().zip(1..).filter(|(reply, _)| reply.bytes > 0);
+        for (reply, request) in read {
+            match self.thorough {
+                true => self.all(reply, request, bytes <= SMALL),
+                false => self.some(reply, request),
+            }
+        }
+    }
+
+    fn all(&self, reply: &ReplySeen, request: usize, every: bool) {
+        self.request_fails(reply, Mutation::Refuse(request));
+        self.request_fails(reply, Mutation::Reset(request));
+        let positions: Vec<usize> = match every {
+            true => (0..reply.bytes).collect(),
+            false => self.positions(reply, request),
+        };
+        for at in &positions {
+            self.cut(reply, request, *at);
+        }
+        for at in positions.iter().skip(request % 2).step_by(2) {
+            self.stall(reply, request, *at);
+        }
+    }
+
+    /// A cut, and one of the others.
+    fn some(&self, reply: &ReplySeen, request: usize) {
+        let turn = self.turn + request;
+        let positions = self.positions(reply, request);
+        let position = |turn: usize| positions[turn % positions.len()];
+        self.cut(reply, request, position(turn));
+        match turn % 4 {
+            0 => self.request_fails(reply, Mutation::Refuse(request)),
+            1 => self.request_fails(reply, Mutation::Reset(request)),
+            _ => self.stall(reply, request, position(turn / 4)),
+        }
+    }
+
+    fn run(&self, mutation: Mutation) -> Run {
+        run(&self.recording, mutation, self.scenario)
+    }
+
+    fn passes(&self, mutation: Mutation) -> Vec<ReplySeen> {
+        let run = self.run(mutation);
+        assert!(run.passed(), "{} with {mutation:?}: {run:?}", self.file);
+        run.replies
+    }
+
+    /// Before the first byte, before the last, and somewhere in the head and the body: elsewhere in each recording.
+    fn positions(&self, reply: &ReplySeen, request: usize) -> Vec<usize> {
+        let somewhere = self.turn + request * 31;
+        let (head, body) = (reply.head.max(1), reply.bytes.saturating_sub(reply.head).max(1));
+        let mut all = vec![
+            0,
+            somewhere % head,
+            head + somewhere % body,
+            reply.bytes.saturating_sub(1),
+        ];
+        all.retain(|at| *at < reply.bytes);
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    fn request_fails(&self, reply: &ReplySeen, mutation: Mutation) {
+        let run = self.run(mutation);
+        // What is known to be unsent may be sent again.
+        let told = run.told(&[ErrorKind::Disconnected, ErrorKind::Unreachable]);
+        assert!(
+            told || run.passed(),
+            "{} with {mutation:?}: {reply:?}: {run:?}",
+            self.file
+        );
+    }
+
+    fn cut(&self, reply: &ReplySeen, request: usize, at: usize) {
+        let kinds = [ErrorKind::Disconnected, ErrorKind::Truncated];
+        self.ends(reply, at, Mutation::CutReply { request, at }, &kinds);
+    }
+
+    fn stall(&self, reply: &ReplySeen, request: usize, at: usize) {
+        // Tokio's paused clock stands still while a thread waits for what it shall unpack.
+        let unpacked = reply.request.starts_with("GET ") && reply.request.ends_with("/archive");
+        if !unpacked {
+            self.ends(
+                reply,
+                at,
+                Mutation::StallReply { request, at },
+                &[ErrorKind::Timeout],
+            );
+        }
+    }
+
+    /// A reply ends before its time, which the client tells by one of these kinds of errors.
+    fn ends(&self, reply: &ReplySeen, at: usize, mutation: Mutation, kinds: &[ErrorKind]) {
+        let run = self.run(mutation);
+        let told = run.told(kinds) || is_asked_again(reply, at, &run) || is_complete(reply, at, &run);
+        assert!(told, "{} with {mutation:?}: {reply:?}: {run:?}", self.file);
+    }
+}
+
+#[test]
+fn a_scenario_that_hides_what_it_was_told_is_found() {
+    let hides: Scenario = |docker| {
+        Box::pin(async move {
+            for _ in 0..2 {
+                drop(docker.system().events(Default::default()).await);
+            }
+            Ok(())
+        })
+    };
+    let path = recordings_dir().join("docker-28/system/events.json");
+    let case = Case::new(&path, hides);
+    let run = case.run(Mutation::CutReply { request: 1, at: 9 });
+    assert!(!run.told(&[ErrorKind::Disconnected]) && !run.passed(), "{run:?}");
+}
+
+/// Whether the client asked again, as it may if nothing came. A recording answers that only where it is a poll, and
+/// if what was polled for came in the lost reply, it does not come again.
+fn is_asked_again(reply: &ReplySeen, at: usize, run: &Run) -> bool {
+    if let Some(path) = reply.request.strip_prefix("HEAD /_ping") {
+        // Engines that answer no HEAD are asked with GET.
+        return path.is_empty() && run.says("replay: no recorded exchange matches GET /_ping");
+    }
+    let harmless = reply.request.starts_with("GET ") || reply.request.starts_with("HEAD ");
+    let refused = format!("replay: no recorded exchange matches {}", reply.request);
+    harmless && at == 0 && (run.passed() || run.says(&refused) || matches!(run.told, Told::Hang))
+}
+
+/// Whether what came was enough: the body of an error whose status is known, or a stream that ends with its
+/// connection. Where such a stream may end, the tests of `output` and `hijack` say.
+fn is_complete(reply: &ReplySeen, at: usize, run: &Run) -> bool {
+    let enough = reply.status >= 400 || reply.framing == Framing::Close;
+    enough && at >= reply.head && !matches!(run.told, Told::Hang)
+}

@@ -1,0 +1,118 @@
+//! Swarms of more than one engine, and engines that are restarted.
+//!
+//! `SWARM=name=address,…` names three engines that reach each other; they must be engines of
+//! `tests/engines`, which restarts them.
+
+use std::time::Duration;
+
+use engine_api::Docker;
+use engine_api::containers::RemoveContainer;
+use engine_api::system::{EventKind, Heard, ListenEvents, ResilientEvents};
+use tests::scenarios::{cluster, restart, spread};
+use tokio::sync::Mutex;
+
+use crate::support::{Subject, not_run, said, subjects};
+
+/// The tests of this file share their engines.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// The three engines; `None`, and a line that says so, without them.
+fn swarm() -> Option<[Subject; 3]> {
+    let Some(list) = said("SWARM") else {
+        not_run("SWARM names no engines");
+        return None;
+    };
+    let engines = subjects("SWARM", &list).try_into();
+    Some(engines.unwrap_or_else(|engines: Vec<_>| panic!("SWARM names {} engines and not 3", engines.len())))
+}
+
+#[tokio::test]
+async fn a_second_engine_joins_and_leaves() {
+    let Some([first, second, _]) = swarm() else { return };
+    let _alone = ALONE.lock().await;
+    cluster::second(first.docker, second.docker).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_spreads_over_three_nodes() {
+    let Some(engines) = swarm() else { return };
+    let _alone = ALONE.lock().await;
+    spread::over_three_nodes(engines.map(|engine| engine.docker))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_locked_manager_needs_its_key() {
+    let Some([first, ..]) = swarm() else { return };
+    let _alone = ALONE.lock().await;
+    let name = first.name;
+    cluster::locked(first.docker, move || restart(&name))
+        .await
+        .unwrap();
+}
+
+/// Makes a container and removes it; gives its id.
+async fn once(docker: &Docker, name: &str) -> String {
+    let container = tests::scenarios::shell(name, "true");
+    let id = docker.containers().create(container).await.unwrap().id;
+    docker
+        .containers()
+        .remove(&id, RemoveContainer::default())
+        .await
+        .unwrap();
+    id
+}
+
+/// What is heard until the container `last` is gone: `action of the container`, or `gap`.
+async fn hear(events: &mut ResilientEvents, last: &str) -> Vec<String> {
+    let mut heard = Vec::new();
+    let end = format!("destroy {last}");
+    while heard.last() != Some(&end) {
+        let next = tokio::time::timeout(Duration::from_secs(60), events.next()).await;
+        heard.push(
+            match next.unwrap_or_else(|_| panic!("{heard:?}")).unwrap().unwrap() {
+                // Podman's word for it.
+                Heard::Event(event) if event.verb() == "remove" => format!("destroy {}", event.actor.id),
+                Heard::Event(event) => format!("{} {}", event.verb(), event.actor.id),
+                Heard::Gap { from, to } => {
+                    assert!(from <= to, "{from} to {to}");
+                    "gap".to_owned()
+                }
+                other => panic!("{other:?}"),
+            },
+        );
+    }
+    heard
+}
+
+#[tokio::test]
+async fn events_go_on_over_a_restart_of_the_engine() {
+    let Some([_, _, third]) = swarm() else { return };
+    let _alone = ALONE.lock().await;
+    let docker = third.docker;
+    let mut options = ListenEvents::default();
+    options.filters.kind = vec![EventKind::Container];
+    options.filters.event = ["create", "destroy", "remove"].map(String::from).to_vec();
+    let mut events = docker
+        .system()
+        .resilient_events(options, Default::default())
+        .await
+        .unwrap();
+
+    let before = [once(&docker, "before_1").await, once(&docker, "before_2").await];
+    let mut heard = hear(&mut events, &before[1]).await;
+    let name = third.name;
+    tokio::task::spawn_blocking(move || restart(&name)).await.unwrap();
+    // Nobody listens yet: the engine has to tell it afterwards.
+    let between = once(&docker, "between").await;
+    heard.extend(hear(&mut events, &between).await);
+    let after = once(&docker, "after").await;
+    heard.extend(hear(&mut events, &after).await);
+
+    let pair = |id: &String| [format!("create {id}"), format!("destroy {id}")];
+    let mut expected: Vec<String> = before.iter().flat_map(pair).collect();
+    expected.push("gap".into());
+    expected.extend([&between, &after].into_iter().flat_map(pair));
+    assert_eq!(heard, expected);
+}

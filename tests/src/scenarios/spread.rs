@@ -1,0 +1,121 @@
+//! Services over three engines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine_api::nodes::NodeAvailability;
+use engine_api::services::ServiceMode;
+use engine_api::tasks::{ListTasks, ReadTaskLogs, Task, TaskFilters, TaskState};
+use engine_api::{Docker, Result};
+
+use super::UNTIL_TOLD;
+use super::cluster::{PAUSE, and_dissolve, edit, init, join};
+use super::services::service;
+
+/// How many tasks the service has.
+const TASKS: usize = 6;
+
+/// Tasks run on all nodes, write to one log, move away from a node that is drained, and come back to it.
+pub async fn over_three_nodes(engines: [Docker; 3]) -> Result<()> {
+    and_dissolve(&engines.clone(), async move {
+        let [manager, second, third] = engines;
+        let (first, address) = init(&manager, false).await?;
+        let second_id = join(&manager, &address, &second).await?;
+        let third_id = join(&manager, &address, &third).await?;
+        let nodes = BTreeSet::from([first, second_id, third_id.clone()]);
+
+        let mut spec = service("spread", &format!("hostname; {UNTIL_TOLD}"));
+        spec.mode = ServiceMode::replicated(TASKS as u64);
+        let service = manager.services().create(&spec, None).await?.id;
+        let tasks = until_on(&manager, &service, &nodes).await?;
+        logs(&manager, &service, &tasks).await?;
+        elsewhere(&manager, &third, &third_id, &tasks).await?;
+
+        edit(&manager, &third_id, |spec| {
+            spec.availability = NodeAvailability::Drain
+        })
+        .await?;
+        let others: BTreeSet<_> = nodes.iter().filter(|id| **id != third_id).cloned().collect();
+        until_on(&manager, &service, &others).await?;
+
+        edit(&manager, &third_id, |spec| {
+            spec.availability = NodeAvailability::Active
+        })
+        .await?;
+        // Tasks stay where they are until something has to be placed anew.
+        let again = |spec: &mut engine_api::services::ServiceSpec| spec.task_template.force_update += 1;
+        manager
+            .services()
+            .edit(&service, Default::default(), again)
+            .await?;
+        until_on(&manager, &service, &nodes).await?;
+        manager.services().remove(&service).await
+    })
+    .await
+}
+
+/// Waits until all tasks run on just these nodes; gives them.
+async fn until_on(manager: &Docker, service: &str, nodes: &BTreeSet<String>) -> Result<Vec<Task>> {
+    loop {
+        let options = ListTasks {
+            filters: TaskFilters {
+                service: vec![service.into()],
+                desired_state: vec![TaskState::Running],
+                ..Default::default()
+            },
+        };
+        let mut tasks = manager.tasks().list(options).await?;
+        tasks.retain(|task| task.status.state == TaskState::Running);
+        let on: BTreeSet<_> = tasks.iter().map(|task| task.node_id.clone()).collect();
+        if tasks.len() == TASKS && on == *nodes {
+            return Ok(tasks);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// One call gives what all tasks write, wherever they run, and says of each line which wrote it.
+async fn logs(manager: &Docker, service: &str, tasks: &[Task]) -> Result<()> {
+    let options = ReadTaskLogs {
+        follow: true,
+        details: true,
+        ..Default::default()
+    };
+    let mut output = manager.services().logs(service, options).await?;
+    let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut text = String::new();
+    while lines.values().sum::<usize>() < 2 * TASKS {
+        let chunk = output.next().await.expect("tasks that run go on writing")?;
+        text.push_str(&String::from_utf8_lossy(chunk.bytes()));
+        lines = tasks
+            .iter()
+            .map(|task| (&*task.id, text.matches(&*task.id).count()))
+            .collect();
+    }
+    assert!(lines.values().all(|count| *count == 2), "{text}");
+    Ok(())
+}
+
+/// A manager shows and reads tasks of other nodes; their containers are known to their own engine.
+async fn elsewhere(manager: &Docker, engine: &Docker, node: &str, tasks: &[Task]) -> Result<()> {
+    let task = tasks
+        .iter()
+        .find(|task| task.node_id == node)
+        .expect("a task on each node");
+    let inspected = manager.tasks().inspect(&task.id).await?;
+    let container = inspected.status.container_status.expect("it runs").container_id;
+    let here = manager.containers().inspect(&container, Default::default()).await;
+    assert!(here.unwrap_err().is_not_found(), "the manager does not run it");
+    let there = engine
+        .containers()
+        .inspect(&container, Default::default())
+        .await?;
+    let (stdout, _) = manager
+        .tasks()
+        .logs(&task.id, Default::default())
+        .await?
+        .collect()
+        .await?;
+    let hostname = there.config.hostname;
+    assert_eq!(stdout, format!("{hostname}\nready\n"));
+    Ok(())
+}
