@@ -313,7 +313,7 @@ mod tests {
             (&[("DOCKER_CONTEXT", "cluster")], "no Docker engine"),
         ] {
             let error = found_in(&folder, variables).unwrap_err();
-            assert_eq!(error.kind(), crate::ErrorKind::InvalidInput);
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert!(error.to_string().contains(text), "{error}");
         }
         let broken = self::folder("{\"auth\": s3cret");
