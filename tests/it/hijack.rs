@@ -107,7 +107,7 @@ async fn an_input_that_is_dropped_is_no_end_of_input() {
         peer.write(upgraded(&[MULTIPLEXED])).await?;
         tokio::select! {
             _ = peer.to_end() => Ok(()),
-            () = tokio::time::sleep(std::time::Duration::from_secs(9)) => Err(io::ErrorKind::TimedOut.into()),
+            () = tokio::time::sleep(Duration::from_secs(9)) => Err(io::ErrorKind::TimedOut.into()),
         }
     });
     let Hijacked {
