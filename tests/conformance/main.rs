@@ -13,8 +13,9 @@ mod coverage; // which operations were recorded on which engines, in the tables 
 mod drift; // what came, went and changed its meaning between the versions
 mod examples; // every example of the description can be read, and nothing of it is lost
 mod fields; // every field that is described is in our types, and every word in our enums
+mod hidden; // no secret in what `Debug` shows
 mod nullable; // what is null or missing is empty
 mod operations; // each declared operation has the id, method, path and codes of the description
 mod parameters; // every parameter that is described is sent, and no other
-mod shown;
-mod since; // what a version does not have is refused before it is sent // what a reader is shown: examples in modules and in folders
+mod shown; // what a reader is shown: examples in modules and in folders
+mod since; // what a version does not have is refused before it is sent

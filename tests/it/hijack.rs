@@ -1,11 +1,14 @@
 //! Connections taken over: both ways, half-close, bytes that come together with the head (A01, A02).
 
 use std::io;
+use std::time::Duration;
 
+use engine_api::connect::{BoxStream, Connecting, Connector};
 use engine_api::exec::StartExec;
-use engine_api::{Chunk, Docker, ErrorKind, Hijacked, Result};
+use engine_api::{Chunk, Docker, ErrorKind, Hijacked, Result, Version};
 use engine_fixtures::mutate::Mutation;
 use tests::fake::{Fake, MULTIPLEXED, Peer, RAW, frame, reply, upgraded};
+use tokio::io::BufStream;
 
 use crate::help::{abandon_after, fails, pong};
 
@@ -54,6 +57,41 @@ async fn the_end_of_the_input_is_seen_over_unix_and_tcp() {
     }
 }
 
+/// Connects through a buffer that keeps what is written until it is flushed, as TLS may.
+#[derive(Debug)]
+struct Buffered(Fake);
+
+impl Connector for Buffered {
+    fn connect(&self) -> Connecting<'_> {
+        Box::pin(async {
+            let stream = self.0.connect().await?;
+            Ok(Box::new(BufStream::new(stream)) as BoxStream)
+        })
+    }
+
+    fn address(&self) -> String {
+        self.0.address()
+    }
+}
+
+/// A process that is talked with.
+async fn echo(mut peer: Peer) -> io::Result<()> {
+    peer.request().await?;
+    peer.write(upgraded(&[MULTIPLEXED])).await?;
+    let line = peer.take(4).await?;
+    peer.write(frame(1, &line)).await?;
+    peer.until_gone().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_reaches_the_process_at_once() {
+    let docker = Docker::with_connector(Buffered(Fake::new(echo))).with_version(Version::NEWEST);
+    let mut talk = start(&docker).await.unwrap();
+    talk.input.write(b"ping").await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(1), talk.output.next()).await;
+    assert_eq!(answer.unwrap().unwrap().unwrap().bytes(), "ping");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_finished_input_takes_no_more_and_finishes_again() {
     let mut hijacked = start(&Fake::new(cat).client()).await.unwrap();
@@ -69,7 +107,7 @@ async fn an_input_that_is_dropped_is_no_end_of_input() {
         peer.write(upgraded(&[MULTIPLEXED])).await?;
         tokio::select! {
             _ = peer.to_end() => Ok(()),
-            () = tokio::time::sleep(std::time::Duration::from_secs(9)) => Err(io::ErrorKind::TimedOut.into()),
+            () = tokio::time::sleep(Duration::from_secs(9)) => Err(io::ErrorKind::TimedOut.into()),
         }
     });
     let Hijacked {

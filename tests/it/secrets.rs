@@ -185,12 +185,19 @@ async fn a_reply_of_another_shape_shows_no_secret_value() {
         format!(r#"{{"Config":{{"Cmd":"--password={CANARY}","Tty":"{CANARY}"}}}}"#),
         format!(r#"{{"Config":{{"Env":["TOKEN={CANARY}"#),
         format!(r#"{{"Args":{{"--password":"{CANARY}"}}}}"#),
+        format!(r#"{{"Args":"{CANARY}"}}"#),
+        format!(r#"{{"Config":{{"Entrypoint":{{"x":"{CANARY}"}}}}}}"#),
+        format!(r#"{{"HostConfig":{{"LogConfig":{{"Config":{{"url":["{CANARY}"]}}}}}}}}"#),
+        format!(
+            r#"{{"HostConfig":{{"Mounts":[{{"VolumeOptions":{{"DriverConfig":{{"Options":{{"o":["{CANARY}"]}}}}}}}}]}}}}"#
+        ),
     ];
     for text in replies {
         let docker = Fake::once(ok(&text)).client();
         let outcome = docker.containers().inspect("web", Default::default()).await;
-        if let Err(error) = outcome {
-            error_is_clean(&error);
+        match outcome {
+            Ok(container) => is_clean(&format!("{container:?}")),
+            Err(error) => error_is_clean(&error),
         }
     }
 }

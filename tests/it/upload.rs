@@ -189,6 +189,7 @@ async fn data_that_cannot_be_read_is_the_callers_error_and_no_short_archive() {
     let broken = io::Error::new(io::ErrorKind::NotFound, "the disk is gone");
     let error = fails(upload(&fake.client(), 3, Some(broken)).await, ErrorKind::Input);
     assert!(error.to_string().contains("the disk is gone"), "{error}");
+    assert_eq!(error.io_kind(), Some(io::ErrorKind::NotFound));
     // The last chunk was never sent, so that the engine knows.
     fake.until(|counts| counts.live == 0).await;
     assert!(fake.asked().iter().all(|request| request.body.is_empty()));

@@ -1,7 +1,7 @@
 //! Which API version is spoken (A12).
 
 use engine_api::containers::StopContainer;
-use engine_api::{Docker, ErrorKind, Result};
+use engine_api::{Docker, ErrorKind, Result, Version};
 use tests::fake::{Fake, reply};
 
 use crate::help::{abandon_after, block_on, fails, healthy, in_own_process, is_own_process};
@@ -160,6 +160,8 @@ async fn what_the_version_lacks_is_refused_before_anything_is_sent() {
         error.to_string().contains("1.42") && error.to_string().contains("1.41"),
         "{error}"
     );
+    let lacking = error.needs_api().unwrap();
+    assert_eq!(lacking, ("StopContainer::signal", Version::new(1, 42)));
     assert_eq!(fake.requests(), ["HEAD /_ping"]);
 }
 

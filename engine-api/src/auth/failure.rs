@@ -81,6 +81,8 @@ pub(crate) fn failure(error: &Error) -> Option<RegistryFailure> {
     match error.status() {
         Some(401) => Some(RegistryFailure::Unauthorized),
         Some(429) => Some(RegistryFailure::RateLimited),
+        // The engine itself has no such image, as Podman says before it asks the registry.
+        Some(404) if operation == "ImagePush" => worded(),
         Some(404) if error.is_not_found() => worded().or(Some(RegistryFailure::NotFound)),
         _ => worded(),
     }
@@ -120,6 +122,10 @@ mod tests {
         assert_eq!(pull(429, ""), Some(RateLimited));
         assert_eq!(pull(500, "no space left on device"), None);
         assert_eq!(pull(404, "page not found"), None);
+        assert_eq!(
+            told("ImagePush", 404, "failed to find image x: image not known"),
+            None
+        );
     }
 
     #[test]

@@ -91,6 +91,12 @@ pub struct CreateContainer {
 }
 
 impl CreateContainer {
+    /// Exposes each port that is published, as the docker command does.
+    pub(super) fn expose_published(&mut self) {
+        let published = self.host_config.port_bindings.keys().cloned();
+        self.exposed_ports.extend(published);
+    }
+
     pub(crate) fn query(&self) -> Query {
         Query::new()
             .text("name", self.name.as_deref().unwrap_or_default())
@@ -175,5 +181,20 @@ mod tests {
             )
         );
         assert_eq!(encode(&CreateContainer::default()).unwrap(), b"{}");
+    }
+
+    #[test]
+    fn what_is_published_is_exposed() {
+        let mut create = CreateContainer {
+            exposed_ports: ["82/tcp".to_owned()].into(),
+            ..Default::default()
+        };
+        create
+            .host_config
+            .port_bindings
+            .insert("80/tcp".into(), Vec::new());
+        create.expose_published();
+        let exposed: Vec<&str> = create.exposed_ports.iter().map(String::as_str).collect();
+        assert_eq!(exposed, ["80/tcp", "82/tcp"]);
     }
 }

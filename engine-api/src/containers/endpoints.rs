@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::common::DriverOptions;
+
 /// Which networks a new container joins. Definition `NetworkingConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -28,7 +30,7 @@ pub struct EndpointSettings {
     /// Further names of the container in this network.
     pub aliases: Vec<String>,
     /// Options that are handed to the network's driver.
-    pub driver_opts: BTreeMap<String, String>,
+    pub driver_opts: DriverOptions,
     /// The network with the highest number gives the default gateway. Since API 1.48.
     pub gw_priority: i64,
     /// The network's id.

@@ -44,7 +44,8 @@ pub struct HostConfig {
     // Network
     /// `bridge`, `host`, `none`, `container:<name or id>`, or a network's name.
     pub network_mode: String,
-    /// Which ports are published, and where.
+    /// Which ports are published, and where. Docker publishes those alone that the container exposes, which
+    /// [`Containers::create`](super::Containers::create) sees to.
     pub port_bindings: PortMap,
     /// Whether all exposed ports are published, to ports the engine chooses.
     pub publish_all_ports: bool,

@@ -56,11 +56,15 @@ const GRACE: Duration = Duration::from_secs(10);
 impl Containers<'_> {
     /// Makes a container; it does not run yet.
     ///
+    /// Published ports ([`HostConfig::port_bindings`](super::HostConfig::port_bindings)) are exposed, too, for
+    /// Docker publishes no other, and does not say so.
+    ///
     /// # Errors
     ///
     /// 404 when the image is not there ([`crate::Error::is_not_found`]): pull it, then create again.
     /// 409 when the name is taken.
-    pub async fn create(&self, container: CreateContainer) -> Result<ContainerCreated> {
+    pub async fn create(&self, mut container: CreateContainer) -> Result<ContainerCreated> {
+        container.expose_published();
         self.docker
             .call(&CREATE)
             .query(container.query())

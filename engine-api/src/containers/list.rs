@@ -61,7 +61,7 @@ pub struct ContainerFilters {
     pub isolation: Vec<Isolation>,
     /// With a label: `key`, or `key=value`.
     pub label: Vec<String>,
-    /// With a name: a part of it, or a regular expression.
+    /// With a name: a part of it, or a regular expression, `^/?web$` for just this one.
     pub name: Vec<String>,
     /// In a network: its name or id.
     pub network: Vec<String>,

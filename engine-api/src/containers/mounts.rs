@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::common::DriverOptions;
 use crate::wire::json::open_enum;
 
 /// A mount to make in a container; options must be those of its type. Definition `Mount`.
@@ -70,7 +71,7 @@ pub struct VolumeDriver {
     /// The driver's name.
     pub name: String,
     /// Options that are handed to the driver.
-    pub options: BTreeMap<String, String>,
+    pub options: DriverOptions,
 }
 
 /// Options of a mount of an image. Part of definition `Mount`.

@@ -1,9 +1,8 @@
 //! Limits, devices and policies: the parts of a [`HostConfig`](super::HostConfig).
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use crate::common::DriverOptions;
 use crate::wire::json::open_enum;
 
 /// What the engine does when a container's process ends. Definition `RestartPolicy`.
@@ -47,7 +46,7 @@ pub struct LogConfig {
     #[serde(rename = "Type")]
     pub driver: String,
     /// Options of the driver.
-    pub config: BTreeMap<String, String>,
+    pub config: DriverOptions,
 }
 
 /// A limit of the process, as `ulimit` knows it. Part of definition `Resources`.
@@ -88,7 +87,7 @@ pub struct DeviceRequest {
     /// What the devices must be able to do: any one of these lists, all of its words.
     pub capabilities: Vec<Vec<String>>,
     /// Options that are handed to the driver.
-    pub options: BTreeMap<String, String>,
+    pub options: DriverOptions,
 }
 
 /// A limit on the traffic with a block device. Definition `ThrottleDevice`.

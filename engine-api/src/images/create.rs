@@ -1,6 +1,9 @@
 //! Getting an image from a registry, or from a file system in a tar.
 
+use std::fmt;
+
 use super::ImageReference;
+use super::remote::Shown;
 use crate::wire::query::Query;
 
 /// How to pull an image.
@@ -28,7 +31,9 @@ impl PullImage {
 }
 
 /// How to make an image of one layer from a tar of a file system.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// `Debug` does not show the user and the password of a URL.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ImportImage {
     /// Where the engine gets the tar, a URL; `None` when it is sent along.
     pub from: Option<String>,
@@ -42,6 +47,19 @@ pub struct ImportImage {
     pub changes: Vec<String>,
     /// The platform of what the tar holds, `os[/arch[/variant]]`; `None` is the engine's own.
     pub platform: Option<String>,
+}
+
+impl fmt::Debug for ImportImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImportImage")
+            .field("from", &self.from.as_deref().map(Shown))
+            .field("repo", &self.repo)
+            .field("tag", &self.tag)
+            .field("message", &self.message)
+            .field("changes", &self.changes)
+            .field("platform", &self.platform)
+            .finish()
+    }
 }
 
 impl ImportImage {

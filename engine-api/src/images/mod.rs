@@ -30,6 +30,7 @@ mod platform;
 mod progress;
 mod push;
 mod reference;
+mod remote;
 mod remove;
 mod search;
 mod store;

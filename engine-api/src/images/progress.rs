@@ -36,9 +36,9 @@ impl Progress {
         let detail = self.error_detail.as_ref();
         let code = detail.map(|detail| detail.code).filter(|code| *code != 0);
         let text = detail
-            .map(|detail| detail.message.as_str())
+            .map(|detail| detail.message.trim_end()) // Podman ends it with a line end
             .filter(|text| !text.is_empty());
-        match (text, self.error.as_str()) {
+        match (text, self.error.trim_end()) {
             (Some(text), _) => Some((text, code)),
             (None, "") => detail.map(|_| ("the engine does not say why", code)),
             (None, text) => Some((text, code)),
@@ -97,6 +97,9 @@ mod tests {
             line(r#"{"error":"format error"}"#).failure(),
             Some(("format error", None))
         );
+        let podman = line(r#"{"errorDetail":{"message":"exit status 3\n"},"error":"exit status 3\n"}"#);
+        assert_eq!(podman.failure(), Some(("exit status 3", None)));
+        assert_eq!(line(r#"{"error":"x\n"}"#).failure(), Some(("x", None)));
         let empty = line(r#"{"errorDetail":{}}"#);
         assert_eq!(empty.failure(), Some(("the engine does not say why", None)));
         assert_eq!(line(r#"{"errorDetail":null,"status":"x"}"#).failure(), None);

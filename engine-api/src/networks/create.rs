@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigReference, Ipam, NetworkScope};
+use crate::common::DriverOptions;
 
 /// A network to make. Definition `NetworkCreateRequest`, within the operation.
 ///
@@ -41,7 +42,7 @@ pub struct CreateNetwork {
     #[serde(rename = "EnableIPv6")]
     pub enable_ipv6: Option<bool>,
     /// Options for the driver.
-    pub options: BTreeMap<String, String>,
+    pub options: DriverOptions,
     /// Labels.
     pub labels: BTreeMap<String, String>,
 }
@@ -61,7 +62,7 @@ impl Default for CreateNetwork {
             ipam: Ipam::default(),
             enable_ipv4: None,
             enable_ipv6: None,
-            options: BTreeMap::new(),
+            options: DriverOptions::default(),
             labels: BTreeMap::new(),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Ipam, NetworkPeer, NetworkService, NetworkStatus};
+use crate::common::DriverOptions;
 use crate::wire::json::open_enum;
 use crate::wire::query::Query;
 
@@ -65,7 +66,7 @@ pub struct Network {
     /// The places of containers in it, by the container's id; `lb-…` and `ep-…` are a swarm's own.
     pub containers: BTreeMap<String, NetworkEndpoint>,
     /// The driver's options that it was made with.
-    pub options: BTreeMap<String, String>,
+    pub options: DriverOptions,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// The nodes that it spans, of an overlay network.

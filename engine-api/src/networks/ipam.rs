@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::common::DriverOptions;
+
 /// Where a network's addresses come from. Definition `IPAM`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -13,7 +15,7 @@ pub struct Ipam {
     /// The ranges, one for each subnet.
     pub config: Vec<IpamConfig>,
     /// Options for the driver.
-    pub options: BTreeMap<String, String>,
+    pub options: DriverOptions,
 }
 
 /// One subnet of a network. Definition `IPAMConfig`.

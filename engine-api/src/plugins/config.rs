@@ -1,7 +1,10 @@
 //! A plugin: what it is, what it wants, how it is set.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use crate::common::EnvList;
 use crate::wire::json::open_enum;
 
 /// A plugin that an engine manages. Definition `Plugin`.
@@ -31,7 +34,7 @@ pub struct PluginSettings {
     /// What is mounted in it.
     pub mounts: Vec<PluginMount>,
     /// Variables, `NAME=value`.
-    pub env: Vec<String>,
+    pub env: EnvList,
     /// Arguments of its command.
     pub args: Vec<String>,
     /// Devices that it can use.
@@ -176,7 +179,9 @@ pub struct PluginDevice {
 }
 
 /// A variable of a plugin. Definition `PluginEnv`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// `Debug` does not show its value, which may be a secret.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PluginEnv {
@@ -188,6 +193,17 @@ pub struct PluginEnv {
     pub settable: Vec<String>,
     /// Its value; `None` where it has none.
     pub value: Option<String>,
+}
+
+impl fmt::Debug for PluginEnv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginEnv")
+            .field("name", &self.name)
+            .field("description", &self.description)
+            .field("settable", &self.settable)
+            .field("value", &self.value.as_ref().map(|_| "***"))
+            .finish()
+    }
 }
 
 /// The arguments of a plugin's command.

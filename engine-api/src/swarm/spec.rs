@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::common::DriverOptions;
 use crate::wire::json::open_enum;
 
 /// What can be set about a swarm. Definition `SwarmSpec`.
@@ -104,7 +105,7 @@ pub struct ExternalCa {
     #[serde(rename = "URL")]
     pub url: String,
     /// Options of the protocol.
-    pub options: BTreeMap<String, String>,
+    pub options: DriverOptions,
     /// Its root certificate, PEM; empty for the swarm's.
     #[serde(rename = "CACert")]
     pub ca_cert: String,
@@ -144,7 +145,7 @@ pub struct Driver {
     /// Its name.
     pub name: String,
     /// Its options.
-    pub options: BTreeMap<String, String>,
+    pub options: DriverOptions,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ContainerSpec;
+use crate::common::{DriverOptions, EnvList};
 use crate::swarm::{Driver, Platform, Resources};
 use crate::wire::json::open_enum;
 
@@ -79,7 +80,7 @@ pub struct PluginSpec {
     #[serde(alias = "PluginPrivilege")]
     pub privileges: Vec<PluginPrivilege>,
     /// Variables for it, `NAME=value`; not in the specification.
-    pub env: crate::common::EnvList,
+    pub env: EnvList,
 }
 
 /// Something that a plugin may do. Definition `PluginPrivilege`, as services write it.
@@ -206,7 +207,7 @@ pub struct NetworkAttachmentConfig {
     /// More names of the service there.
     pub aliases: Vec<String>,
     /// Options for the network's driver.
-    pub driver_opts: std::collections::BTreeMap<String, String>,
+    pub driver_opts: DriverOptions,
 }
 
 #[cfg(test)]

@@ -1,18 +1,16 @@
 //! Making a volume, and changing one of a cluster.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::ClusterVolumeSpec;
+use crate::common::DriverOptions;
 use crate::swarm::ObjectVersion;
 use crate::wire::query::Query;
 
 /// A volume to make. Definition `VolumeCreateRequest`.
-///
-/// `Debug` shows the names of the driver's options but not their values, which may be passwords.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct CreateVolume {
     /// The name; empty lets the engine choose one, which makes the volume anonymous.
@@ -20,24 +18,11 @@ pub struct CreateVolume {
     /// The driver that keeps it; empty is `local`.
     pub driver: String,
     /// Options for the driver, such as `type`, `o` and `device` of `local`.
-    pub driver_opts: BTreeMap<String, String>,
+    pub driver_opts: DriverOptions,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Makes a volume of the cluster, kept by a storage plugin (CSI). Since API 1.42.
     pub cluster_volume_spec: Option<ClusterVolumeSpec>,
-}
-
-impl fmt::Debug for CreateVolume {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let options: BTreeMap<&String, &str> = self.driver_opts.keys().map(|key| (key, "***")).collect();
-        f.debug_struct("CreateVolume")
-            .field("name", &self.name)
-            .field("driver", &self.driver)
-            .field("driver_opts", &options)
-            .field("labels", &self.labels)
-            .field("cluster_volume_spec", &self.cluster_volume_spec)
-            .finish()
-    }
 }
 
 /// A change to a volume of a cluster. Query and body of `VolumeUpdate`.
@@ -66,7 +51,7 @@ mod tests {
     #[test]
     fn options_of_a_driver_are_sent_and_not_shown() {
         let volume = CreateVolume {
-            driver_opts: [("o".into(), "password=hunter2".into())].into(),
+            driver_opts: [("o", "password=hunter2")].into(),
             ..Default::default()
         };
         let shown = format!("{volume:?} {volume:#?}");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ClusterVolume;
+use crate::common::DriverOptions;
 use crate::wire::json::open_enum;
 
 /// A volume. Definition `Volume`.
@@ -29,7 +30,7 @@ pub struct Volume {
     /// About the volume of a cluster, if it is one. Since API 1.42.
     pub cluster_volume: Option<ClusterVolume>,
     /// The driver's options that it was made with.
-    pub options: BTreeMap<String, String>,
+    pub options: DriverOptions,
     /// How much space it takes; only disk usage says.
     pub usage_data: Option<VolumeUsage>,
 }

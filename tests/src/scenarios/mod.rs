@@ -17,6 +17,7 @@ pub mod exec;
 pub mod images;
 pub mod networks;
 pub mod plugins;
+pub mod ports;
 pub mod registry;
 pub mod services;
 pub mod spread;
@@ -40,6 +41,7 @@ macro_rules! for_each_scenario {
             exec { run stdin terminal detached }
             images { store transfer broken prune unreachable_registry refusals }
             plugins { store transfer }
+            ports { published }
             registry { login credentials refusals platforms }
             system { about events auth }
             volumes { lifecycle in_use prune refusals }

@@ -58,7 +58,7 @@ pub async fn store(docker: Docker) -> Result<()> {
 
     plugins.set(name, &["DEBUG=1", "data.source=/var/tmp"]).await?;
     let plugin = plugins.inspect(name).await?;
-    assert_eq!(plugin.settings.env, ["DEBUG=1"]);
+    assert_eq!(*plugin.settings.env, ["DEBUG=1"]);
     assert_eq!(plugin.settings.mounts[0].source.as_deref(), Some("/var/tmp"));
     assert_eq!(plugin.config.env[0].value.as_deref(), Some("0"));
     assert_eq!(plugin.config.interface.types, ["docker.volumedriver/1.0"]);

@@ -1,5 +1,6 @@
 //! What a build is made of: its Dockerfile, and the files that it copies.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use super::ignore::{Fitting, Ignore};
 use super::{BuildImage, Builder, dockerfile};
 use crate::archive;
 use crate::error::{Cause, Error, Result};
+use crate::images::remote::Shown;
 use crate::wire::body::{Body, Upload};
 
 /// The name of a Dockerfile that has no other, and the one that engines try next.
@@ -28,12 +30,22 @@ pub struct BuildContext {
     modified: Option<SystemTime>,
 }
 
-#[derive(Debug)]
 enum Source {
     Folder(PathBuf),
     Tar(Upload),
     Dockerfile(String),
     Remote(String),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => f.debug_tuple("Folder").field(path).finish(),
+            Self::Tar(archive) => f.debug_tuple("Tar").field(archive).finish(),
+            Self::Dockerfile(text) => f.debug_tuple("Dockerfile").field(text).finish(),
+            Self::Remote(url) => f.debug_tuple("Remote").field(&Shown(url)).finish(),
+        }
+    }
 }
 
 impl BuildContext {

@@ -6,8 +6,13 @@ use super::JsonError;
 const SHOWN: usize = 200;
 
 /// Parts of a key below which a value is never shown.
-const SECRET: [&str; 10] = [
+const SECRET: [&str; 15] = [
+    "arg",
+    "entrypoint",
     "env",
+    "logconfig",
+    "opt", // of drivers
+    "value",
     "auth",
     "pass",
     "secret",

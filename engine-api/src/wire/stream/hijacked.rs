@@ -65,16 +65,18 @@ pub struct Input {
 }
 
 impl Input {
-    /// Writes all of `data`.
+    /// Writes all of `data`, and sends it on its way.
     ///
     /// # Errors
     ///
     /// When the connection is gone, most often because the process has ended.
     pub async fn write(&mut self, data: &[u8]) -> Result<()> {
-        self.half()?
-            .write_all(data)
-            .await
-            .map_err(|error| self.context.error(Cause::Io(error)))
+        let half = self.half()?;
+        let written = match half.write_all(data).await {
+            Ok(()) => half.flush().await, // TLS may keep a part until then
+            Err(error) => Err(error),
+        };
+        written.map_err(|error| self.context.error(Cause::Io(error)))
     }
 
     /// Tells the process that no more comes (end of file), and keeps the output open.

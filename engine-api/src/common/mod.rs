@@ -8,12 +8,16 @@
 //! assert!(!format!("{env:?}").contains("hunter2")); // values are not shown
 //! ```
 
+mod driver_options;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+pub use driver_options::DriverOptions;
 
 /// A point in time as engines take it in queries: seconds since 1970 and nanoseconds.
 ///

@@ -1,0 +1,89 @@
+//! What an error can be asked, so that nobody has to know status codes or an engine's words.
+
+use super::{Error, ErrorKind};
+use crate::auth::RegistryFailure;
+
+impl Error {
+    /// The engine has no such thing (404 of a known route).
+    pub fn is_not_found(&self) -> bool {
+        self.status() == Some(404) && !self.is_unknown_route()
+    }
+
+    /// The engine has no such route: it is older, or another program.
+    pub fn is_unknown_route(&self) -> bool {
+        self.status() == Some(404)
+            && self
+                .message()
+                .is_some_and(|m| m.trim() == "page not found" || m.trim() == "Not Found")
+    }
+
+    /// The request contradicts the state of things: the name is taken, the container runs … (409).
+    pub fn is_conflict(&self) -> bool {
+        self.status() == Some(409)
+    }
+
+    /// A swarm's object has changed since it was read: read it again and update that (wire fact 44).
+    pub fn is_stale(&self) -> bool {
+        self.message()
+            .is_some_and(|m| m.contains("update out of sequence"))
+    }
+
+    /// The engine forbids it, such as removing a predefined network (403).
+    pub fn is_forbidden(&self) -> bool {
+        self.status() == Some(403)
+    }
+
+    /// Credentials are missing or wrong: 401, or whatever the engine makes of a registry's 401.
+    pub fn is_unauthorized(&self) -> bool {
+        self.status() == Some(401) || self.registry_failure() == Some(RegistryFailure::Unauthorized)
+    }
+
+    /// What a registry refused, the same on every engine, though one answers 401, the next 500, and a
+    /// third 200 with the failure in the stream. `None` when it is not known to be the registry's doing.
+    pub fn registry_failure(&self) -> Option<RegistryFailure> {
+        crate::auth::failure(self)
+    }
+
+    /// The engine has this switched off, as it does experimental features unless told otherwise (501).
+    pub fn is_not_implemented(&self) -> bool {
+        self.status() == Some(501)
+    }
+
+    /// The engine cannot serve it in its present role: it is no manager of a swarm (503).
+    pub fn is_unavailable(&self) -> bool {
+        self.status() == Some(503)
+    }
+
+    /// No connection to an engine could be opened.
+    pub fn is_unreachable(&self) -> bool {
+        self.kind() == ErrorKind::Unreachable
+    }
+
+    /// A limit ran out.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// The connection broke while the call ran.
+    pub fn is_disconnected(&self) -> bool {
+        self.kind() == ErrorKind::Disconnected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::api;
+
+    #[test]
+    fn page_not_found_is_a_missing_route_not_a_missing_thing() {
+        assert!(api(404, "page not found").is_unknown_route());
+        assert!(!api(404, "page not found").is_not_found());
+    }
+
+    #[test]
+    fn what_is_off_or_not_served_now_is_told_apart() {
+        let (off, role) = (api(501, "experimental"), api(503, "not a swarm manager"));
+        assert!(off.is_not_implemented() && !off.is_unavailable());
+        assert!(role.is_unavailable() && !role.is_not_implemented());
+    }
+}

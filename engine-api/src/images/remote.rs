@@ -1,0 +1,60 @@
+//! URLs that an engine is to read from.
+
+use std::fmt;
+
+/// A URL as `Debug` shows it: without the user and the password, or token, that it may carry.
+pub(super) struct Shown<'a>(pub(super) &'a str);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = match self.0.split_once("://") {
+            Some((scheme, rest)) => (format!("{scheme}://"), rest),
+            None => (String::new(), self.0),
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        match authority.rsplit_once('@') {
+            Some((_, host)) => write!(f, "{:?}", format!("{scheme}***@{host}{path}")),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::{BuildContext, ImportImage};
+
+    #[test]
+    fn of_a_url_the_user_and_the_password_are_not_shown() {
+        for (url, shown) in [
+            (
+                "https://me:hunter2@example.org/a.git#main",
+                "https://***@example.org/a.git#main",
+            ),
+            ("https://hunter2@example.org", "https://***@example.org"),
+            ("https://me:hunter@2@example.org?x", "https://***@example.org?x"),
+            ("git@example.org:a.git", "***@example.org:a.git"),
+            ("https://example.org/a@b.tar", "https://example.org/a@b.tar"),
+            ("example.org/a@b.git", "example.org/a@b.git"),
+        ] {
+            assert_eq!(format!("{:?}", Shown(url)), format!("{shown:?}"));
+        }
+    }
+
+    #[test]
+    fn neither_a_context_nor_an_import_shows_a_password() {
+        let url = "https://me:hunter2@example.org/a.tar";
+        let import = ImportImage {
+            from: Some(url.into()),
+            ..Default::default()
+        };
+        let shown = format!("{import:?} {:?}", BuildContext::remote(url));
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert_eq!(
+            shown.matches("https://***@example.org/a.tar").count(),
+            2,
+            "{shown}"
+        );
+    }
+}
