@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use engine_api::Docker;
 use engine_api::connect::{Address, Connector};
-use engine_fixtures::Scenario;
+use engine_fixtures::{Scenario, recordings_dir};
 use tests::scenarios::cluster;
 use tests::scenarios::restart;
 
@@ -21,7 +21,9 @@ fn recorded_as(name: &str) -> &str {
 }
 
 fn scenario(name: &str) -> Scenario {
-    Scenario::new(name).name_prefix("ptest_")
+    Scenario::new(name)
+        .recordings(recordings_dir())
+        .name_prefix("ptest_")
 }
 
 /// The engines to record, each with its name, or none for a replay.

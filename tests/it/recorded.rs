@@ -46,6 +46,30 @@ fn recordings() -> Vec<(String, Recording)> {
     found
 }
 
+macro_rules! names {
+    ($($module:ident { $($name:ident)* })*) => {
+        [$($(concat!(stringify!($module), "/", stringify!($name)),)*)*]
+    };
+}
+
+/// Scenarios on several engines at once, in `cluster.rs`.
+const CLUSTER: [&str; 3] = ["cluster/manager", "cluster/second", "cluster/locked"];
+
+/// One that nobody replays is compared with nothing, whatever becomes of its scenario.
+#[test]
+fn every_recording_is_replayed_by_the_scenario_that_it_names() {
+    let mut replayed = BTreeSet::from(CLUSTER);
+    replayed.extend(tests::for_each_scenario!(names));
+    for (file, recording) in recordings() {
+        let name = recording.meta.scenario.as_str();
+        assert!(replayed.contains(name), "{file}: no test replays {name:?}");
+        assert!(
+            file.ends_with(&format!("/{name}.json")),
+            "{file}: {name:?} is not its place"
+        );
+    }
+}
+
 #[test]
 fn every_operation_is_called_by_a_recording() {
     let called: BTreeSet<&str> = recordings()

@@ -3,7 +3,7 @@
 //! `ENGINE=record ENGINES=name=address,… cargo test -p tests --test it scenarios` records them anew.
 
 use engine_api::Docker;
-use engine_fixtures::Scenario;
+use engine_fixtures::{Scenario, recordings_dir};
 
 macro_rules! replayed {
     ($($module:ident { $($name:ident)* })*) => {$(
@@ -23,7 +23,9 @@ macro_rules! replayed {
 }
 
 fn scenario(name: &str) -> Scenario {
-    Scenario::new(name).name_prefix("ptest_")
+    Scenario::new(name)
+        .recordings(recordings_dir())
+        .name_prefix("ptest_")
 }
 
 tests::for_each_scenario!(replayed);

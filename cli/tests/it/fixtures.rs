@@ -112,6 +112,11 @@ fn the_exit_code_is_the_command_s() {
     for (command, code) in [("exit 7", 7), ("kill -9 $$", 137)] {
         let ended = recorded.record(&engine, "x.json", &[], &["--", "sh", "-c", command]);
         assert_eq!(ended.code(), Some(code), "{}", ended.stderr());
+        assert!(
+            ended.stderr().contains("does it heed DOCKER_HOST?"),
+            "{}",
+            ended.stderr()
+        );
         assert!(recorded.file("x.json").exists());
     }
     let ended = recorded.fixtures("replay", &["--allow-unused"], &["--", "sh", "-c", "exit 3"]);
