@@ -342,6 +342,23 @@ async fn a_container_that_removes_itself_is_gone_with_its_volumes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_attached_gets_all_output_of_a_container_that_removes_itself() {
+    let (fake, docker) = engine();
+    let mut container = shell("itself", "echo all of it");
+    container.host_config.auto_remove = true;
+    let id = docker.containers().create(container).await.unwrap().id;
+    let attached = docker.containers().attach(&id, Default::default()).await.unwrap();
+    docker
+        .containers()
+        .start(&id, StartContainer::default())
+        .await
+        .unwrap();
+    let output = attached.output.collect().await.unwrap();
+    assert_eq!(&output.0[..], b"all of it\n");
+    assert_eq!(fake.leftovers(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pull_that_is_given_up_has_pulled_nothing() {
     let fake = FakeEngine::new().with_pullable("localhost:5000/team/web:2");
     fake.pulls_take(Duration::from_secs(60));
