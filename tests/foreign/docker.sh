@@ -18,7 +18,7 @@ chmod 644 context/* && chmod 755 context
 touch -d 2024-01-02T03:04:05Z context/* context
 
 step events, open all along
-"${DOCKER:-docker}" events --filter "label=foreign=$name" --format '{{.Type}} {{.Action}}' >events &
+"${DOCKER:-docker}" events --filter "label=foreign=$name" --format '{{.Type}} {{.Action}}' >heard &
 events=$!
 sleep 1
 
@@ -71,6 +71,6 @@ docker rmi "${name}_image" >/dev/null
 docker rm -f "${name}_one" "${name}_two" "${name}_three"
 
 step events
-until grep -qE "destroy|remove" events; do sleep 0.1; done
+until grep -qE "destroy|remove" heard; do sleep 0.1; done
 kill "$events"; events=
-cat events
+cat heard

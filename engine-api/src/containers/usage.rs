@@ -5,8 +5,9 @@ use super::{BlkioEntry, Stats};
 impl Stats {
     /// Use of the processors since the sample before, in percent of one processor.
     ///
-    /// 0 when the container does not run, and when there is no sample before, as in the first of a
-    /// stream and in a one-shot: the docker command shows the average since the host's start there.
+    /// 0 when the container does not run. Without a sample before, as in the first of a stream and in a
+    /// one-shot, it is the average since the host's start, as the docker command shows it: wait for the second
+    /// sample to know what is used now.
     pub fn cpu_percent(&self) -> f64 {
         if self.is_windows() {
             return self.cpu_percent_windows();
@@ -21,7 +22,7 @@ impl Stats {
             0 => now.cpu_usage.percpu_usage.len() as f64,
             online => f64::from(online),
         };
-        if before.system_cpu_usage == 0 || passed == 0 {
+        if passed == 0 {
             return 0.0;
         }
         used as f64 / passed as f64 * processors * 100.0
@@ -187,14 +188,20 @@ mod tests {
     }
 
     #[test]
-    fn without_a_sample_before_or_with_one_that_is_later_there_is_no_percentage() {
+    fn without_a_sample_before_it_is_the_average_since_the_start() {
         let cpu = r#"{"cpu_usage":{"total_usage":300},"system_cpu_usage":3000,"online_cpus":2}"#;
-        let later = r#"{"cpu_usage":{"total_usage":400},"system_cpu_usage":2000}"#;
-        for before in ["null", "{}", r#"{"cpu_usage":{"total_usage":0}}"#, cpu, later] {
-            let sample = stats(&format!(r#"{{"cpu_stats":{cpu},"precpu_stats":{before}}}"#));
-            assert_eq!(sample.cpu_percent(), 0.0, "{before}");
+        let percent = |before: &str| {
+            let sample = format!(r#"{{"cpu_stats":{cpu},"precpu_stats":{before}}}"#);
+            stats(&sample).cpu_percent()
+        };
+        for before in ["null", "{}", r#"{"cpu_usage":{"total_usage":0}}"#] {
+            assert_eq!(percent(before), 20.0, "{before}");
         }
-        assert_eq!(stats(&format!(r#"{{"cpu_stats":{cpu}}}"#)).cpu_percent(), 0.0);
+        let later = r#"{"cpu_usage":{"total_usage":400},"system_cpu_usage":2000}"#;
+        for before in [cpu, later] {
+            assert_eq!(percent(before), 0.0, "{before}");
+        }
+        assert_eq!(stats(&format!(r#"{{"cpu_stats":{cpu}}}"#)).cpu_percent(), 20.0);
         let windows = stats(r#"{"os_type":"windows","num_procs":2,"read":"2024-01-01T00:00:01Z"}"#);
         assert_eq!(windows.cpu_percent(), 0.0);
     }
