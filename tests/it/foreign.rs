@@ -4,7 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use engine_fixtures::format::Framing;
+use engine_fixtures::mutate::{Mutated, Mutation};
 use engine_fixtures::{Player, Recording, recordings_dir};
 
 /// What each of them does at least: ends of paths.
@@ -95,5 +98,64 @@ fn the_names_of_a_run_are_in_no_recording() {
             Path::new(&path).with_extension("txt").is_file(),
             "what the program printed"
         );
+    }
+}
+
+/// What the command line of this workspace said to engines, too: like the others, no scenario can say it again.
+fn all() -> Vec<(PathBuf, Recording)> {
+    let engines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/tests/recordings");
+    let folders = std::fs::read_dir(engines)
+        .unwrap()
+        .map(|engine| engine.unwrap().path());
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let files = files.map(|file| file.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
+    let ours = files.map(|path| (path.clone(), Recording::load(&path).unwrap()));
+    let mut all: Vec<_> = recordings().into_iter().chain(ours).collect();
+    // Credentials are not in a recording, so that nobody can send them again.
+    let exchanges = all.iter_mut().flat_map(|(_, recording)| &mut recording.exchanges);
+    exchanges.for_each(|exchange| {
+        exchange.request.headers.remove("x-registry-auth");
+        exchange.request.headers.remove("x-registry-config");
+    });
+    all
+}
+
+/// What is different when the recording is asked again, with its replies mutated.
+async fn again(recording: &Recording, mutation: Mutation) -> (Mutated<Player>, engine_fixtures::Drift) {
+    let mutated = Mutated::new(Player::new(recording.clone()).unwrap(), mutation);
+    let drift = recording.verify(Arc::new(mutated.clone())).await.unwrap();
+    (mutated, drift)
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_whatever_pieces_replies_come_they_are_as_recorded() {
+    for (path, recording) in all() {
+        for mutation in [Mutation::Pieces(1), Mutation::Together, Mutation::Random(1)] {
+            let (_, drift) = again(&recording, mutation).await;
+            assert!(drift.is_none(), "{} with {mutation:?}: {drift}", path.display());
+            assert!(drift.compared > 0, "{}", path.display());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_is_cut_is_not_as_recorded() {
+    for (path, recording) in all() {
+        let (whole, _) = again(&recording, Mutation::None).await;
+        let replies = whole.replies();
+        // Few of many, for each begins all from the start.
+        for request in [1, 2, 3].map(|quarter| (replies.len() * quarter).div_ceil(4)) {
+            let reply = &replies[request - 1];
+            if reply.framing == Framing::Close {
+                continue; // it ends where its connection does
+            }
+            let cut = Mutation::CutReply {
+                request,
+                at: reply.bytes - 1,
+            };
+            let (_, drift) = again(&recording, cut).await;
+            assert!(!drift.is_none(), "{} with {cut:?}: {reply:?}", path.display());
+        }
     }
 }
