@@ -25,6 +25,7 @@ Exit codes:
   1             doctor: no engine that answers and can enforce limits;
                 api: the engine answered with an error status
                 fixtures check: a recording cannot be used
+                fixtures diff: the recordings differ
   2             fixtures verify: the engine answers in another shape
   122           fixtures replay: not all that was recorded was asked for
   123           fixtures replay: something was asked for that was not recorded

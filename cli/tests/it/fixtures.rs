@@ -85,6 +85,26 @@ fn recording_again_makes_the_same_file() {
 }
 
 #[test]
+fn recordings_are_compared_value_by_value() {
+    let recorded = Recorded::new();
+    let engine = Engine::start(plain);
+    recorded.record(&engine, "again.json", &["--name", "a/call"], CALL);
+    recorded.record(&engine, "other.json", &["--name", "a/call"], OTHER);
+    let again = recorded.file("again.json");
+    let ended = recorded.fixtures("diff", &[], &[again.to_str().unwrap()]);
+    assert_eq!((ended.code(), ended.stdout().as_str()), (Some(0), ""));
+    let other = recorded.file("other.json");
+    let ended = recorded.fixtures("diff", &[], &[other.to_str().unwrap()]);
+    let line = "~ exchange 3: exchange 3 (GET /v1.51/containers/web/json) -> exchange 3 (GET /v1.51/containers/other/json)\n";
+    assert_eq!((ended.code(), ended.stdout().as_str()), (Some(1), line));
+    let ended = recorded.fixtures("diff", &["--json"], &[other.to_str().unwrap()]);
+    assert_eq!(ended.lines()[0][0]["place"], "exchange 3");
+    let ended = recorded.fixtures("diff", &[], &["/no/such.json"]);
+    assert_eq!(ended.code(), Some(125));
+    assert!(ended.stderr().contains("/no/such.json"), "{}", ended.stderr());
+}
+
+#[test]
 fn what_was_not_recorded_and_what_is_left_have_codes_of_their_own() {
     let recorded = Recorded::new();
     let ended = recorded.fixtures("replay", &[], OTHER);
