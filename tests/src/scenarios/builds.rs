@@ -3,6 +3,9 @@
 use engine_api::sessions::OpenSession;
 use engine_api::{Docker, Result};
 
+/// What a client of HTTP/2 says first.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// A build that is not there can be cancelled all the same.
 pub async fn cancel(docker: Docker) -> Result<()> {
     match docker.builds().cancel("ptest_nothing").await {
@@ -25,13 +28,14 @@ pub async fn session(docker: Docker) -> Result<()> {
         Err(error) if error.is_unknown_route() => return Ok(()),
         connection => connection?,
     };
+    // The preface and the frame of settings come in one piece or two; after them it waits for an answer.
     let mut said = Vec::new();
-    while said.len() < 16 {
+    while said.len() < PREFACE.len() + 9 {
         let Some(chunk) = connection.output.next().await else {
             panic!("only {said:?} came")
         };
         said.extend_from_slice(chunk?.bytes());
     }
-    assert!(said.starts_with(b"PRI * HTTP/2.0\r\n"), "{said:?}");
+    assert!(said.starts_with(PREFACE), "{said:?}");
     connection.input.finish().await
 }
