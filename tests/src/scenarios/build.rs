@@ -1,7 +1,7 @@
 //! Images made from Dockerfiles and from containers.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use engine_api::containers::ContainerConfig;
 use engine_api::images::{
@@ -20,7 +20,8 @@ RUN ls -R /srv && echo \"$GREETING\" > /greeting
 CMD [\"cat\", \"/greeting\"]
 ";
 
-/// A folder that goes with the scenario; its archive is the same each time.
+/// A folder that goes with the scenario. It is another one in each: a layer that an engine has in its build cache as well
+/// would not be deleted with the image.
 struct Project(Scratch);
 
 impl Project {
@@ -32,7 +33,7 @@ impl Project {
             ("secret/key", "hidden"),
             ("kept.log", "kept"),
             ("lost.log", "lost"),
-            ("src/main", "main"),
+            ("src/main", name),
         ] {
             let path = root.path().join(name);
             let folder = path.parent().unwrap();
@@ -45,7 +46,7 @@ impl Project {
     }
 
     fn context(&self) -> BuildContext {
-        fixed(BuildContext::folder(self.0.path()))
+        fresh(BuildContext::folder(self.0.path()))
     }
 }
 
@@ -57,8 +58,10 @@ fn allow(path: &Path, mode: u32) {
     let _ = (path, mode);
 }
 
-fn fixed(context: BuildContext) -> BuildContext {
-    context.modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000))
+/// With the time of this run, for which a recording has one of its own: what an engine has had before would be in its
+/// cache, and what it tells of the build another thing than the first time.
+fn fresh(context: BuildContext) -> BuildContext {
+    context.modified(SystemTime::now())
 }
 
 fn options(name: &str, builder: Builder) -> BuildImage {
@@ -134,7 +137,7 @@ pub async fn refusals(docker: Docker) -> Result<()> {
     let images = docker.images();
     for builder in [Builder::Classic, Builder::BuildKit] {
         let text = "FROM busybox:latest\nRUN echo before; exit 7\n";
-        let context = fixed(BuildContext::dockerfile(text));
+        let context = fresh(BuildContext::dockerfile(text));
         let options = BuildImage {
             tags: Vec::new(),
             ..options("refusals", builder)
@@ -150,7 +153,7 @@ pub async fn refusals(docker: Docker) -> Result<()> {
         assert!(error.to_string().contains('7'), "{error}");
     }
 
-    let context = fixed(BuildContext::dockerfile("FROM busybox:latest\nDANCE\n"));
+    let context = fresh(BuildContext::dockerfile("FROM busybox:latest\nDANCE\n"));
     let outcome = match images.build(context, BuildImage::default(), None).await {
         Ok(progress) => progress.built().await,
         Err(error) => Err(error),

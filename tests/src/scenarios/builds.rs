@@ -1,5 +1,7 @@
 //! Builds under way, and the sessions that they call their client on.
 
+use std::time::SystemTime;
+
 use engine_api::sessions::OpenSession;
 use engine_api::{Docker, Result};
 
@@ -17,8 +19,10 @@ pub async fn cancel(docker: Docker) -> Result<()> {
 
 /// The engine begins to speak HTTP/2 on a session's connection.
 pub async fn session(docker: Docker) -> Result<()> {
+    // An engine keeps a session for some seconds after its client has gone.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let session = OpenSession {
-        id: "ptest_session".into(),
+        id: format!("ptest_session_{}", now.unwrap_or_default().as_nanos()),
         name: "ptest".into(),
         methods: vec!["/grpc.health.v1.Health/Check".into()],
         ..Default::default()
