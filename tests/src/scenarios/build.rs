@@ -79,6 +79,29 @@ fn options(name: &str, builder: Builder) -> BuildImage {
     }
 }
 
+/// Has BuildKit take note of the image that builds begin with, and says nothing of it: it tells of such a build another
+/// thing the first time.
+async fn warm_up(docker: &Docker) -> Result<()> {
+    let context = fresh(BuildContext::dockerfile(
+        "FROM busybox:latest\nLABEL ptest=warm\n",
+    ));
+    let options = BuildImage {
+        tags: vec!["ptest/warm:1".into()],
+        builder: Builder::BuildKit,
+        quiet: true,
+        ..Default::default()
+    };
+    let images = docker.images();
+    let built = images.build(context, options, None).await?.built().await?;
+    let removed = images.remove("ptest/warm:1", RemoveImage::default()).await?;
+    let id = built.trim_start_matches("sha256:");
+    assert!(
+        removed.iter().any(|removed| removed.deleted.ends_with(id)),
+        "{id}"
+    );
+    Ok(())
+}
+
 /// Builds a folder, looks at the image, removes it.
 async fn build(docker: &Docker, name: &str, builder: Builder) -> Result<()> {
     let images = docker.images();
@@ -129,11 +152,13 @@ pub async fn classic(docker: Docker) -> Result<()> {
 
 /// The same folder by BuildKit.
 pub async fn buildkit(docker: Docker) -> Result<()> {
+    warm_up(&docker).await?;
     build(&docker, "buildkit", Builder::BuildKit).await
 }
 
 /// A step that fails, a Dockerfile that is none, and one that is refused before it is sent.
 pub async fn refusals(docker: Docker) -> Result<()> {
+    warm_up(&docker).await?;
     let images = docker.images();
     for builder in [Builder::Classic, Builder::BuildKit] {
         let text = "FROM busybox:latest\nRUN echo before; exit 7\n";

@@ -108,9 +108,13 @@ impl Progress {
     /// The id of the image that was built, in the line of a build that tells it.
     pub fn image_id(&self) -> Option<&str> {
         let told = self.aux.as_ref().and_then(|aux| aux.get("ID")?.as_str());
-        // A quiet build says nothing else.
-        let alone =
-            || Some(self.stream.trim()).filter(|text| text.starts_with("sha256:") && text.len() == 71);
+        // A quiet build says nothing else; Podman's leaves the algorithm out.
+        let alone = || {
+            let text = self.stream.trim();
+            let digits = text.strip_prefix("sha256:").unwrap_or(text).bytes();
+            let is_id = digits.len() == 64 && digits.clone().all(|byte| byte.is_ascii_hexdigit());
+            is_id.then_some(text)
+        };
         told.or_else(alone)
     }
 }
@@ -143,7 +147,13 @@ mod tests {
         let told = line(format!(r#"{{"id":"moby.image.id","aux":{{"ID":"{id}"}}}}"#));
         let alone = line(format!(r#"{{"stream":"{id}\n"}}"#));
         assert_eq!((told.image_id(), alone.image_id()), (Some(&*id), Some(&*id)));
-        for other in [r#"{"aux":"CgA="}"#, r#"{"stream":"sha256:1"}"#] {
+        let podman = line(format!(r#"{{"stream":"{}\n"}}"#, &id[7..]));
+        assert_eq!(podman.image_id(), Some(&id[7..]));
+        for other in [
+            r#"{"aux":"CgA="}"#,
+            r#"{"stream":"sha256:1"}"#,
+            r#"{"stream":"STEP 1/2"}"#,
+        ] {
             assert_eq!(line(other.into()).image_id(), None);
         }
     }
