@@ -13,7 +13,13 @@ use tokio::time::Instant;
 
 /// What each scenario takes.
 const TIME: Duration = Duration::from_secs(2);
-const ENGINES: [&str; 3] = ["docker-20", "docker-28", "podman-5"];
+const ENGINES: [&str; 5] = [
+    "docker-20",
+    "docker-26",
+    "docker-28",
+    "docker-28-containerd",
+    "podman-5",
+];
 
 macro_rules! patience {
     ($($name:ident)*) => {$(
