@@ -22,6 +22,7 @@ mod lines; // JSON values one after the other, in whatever pieces
 mod mutated; // every recorded scenario on connections that misbehave
 mod names; // names and paths that would lead elsewhere
 mod output; // how a process's output is cut into chunks, and where it was cut off
+mod patience; // engines that take their time, on the paused clock
 mod podman; // every difference that the document tells is recorded
 mod progress; // failures that come inside a stream of progress
 mod pull; // pulls that are tried again, and pulls that are not

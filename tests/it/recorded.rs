@@ -54,11 +54,14 @@ macro_rules! names {
 
 /// Scenarios on several engines at once, in `cluster.rs`.
 const CLUSTER: [&str; 3] = ["cluster/manager", "cluster/second", "cluster/locked"];
+/// Scenarios that are recorded with the time they take, in `patience.rs`.
+const PATIENCE: [&str; 4] = ["patience/stop", "patience/wait", "patience/logs", "patience/exec"];
 
 /// One that nobody replays is compared with nothing, whatever becomes of its scenario.
 #[test]
 fn every_recording_is_replayed_by_the_scenario_that_it_names() {
     let mut replayed = BTreeSet::from(CLUSTER);
+    replayed.extend(PATIENCE);
     replayed.extend(tests::for_each_scenario!(names));
     for (file, recording) in recordings() {
         let name = recording.meta.scenario.as_str();

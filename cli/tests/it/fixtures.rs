@@ -1,9 +1,10 @@
 //! `isolate fixtures`: recorded from a program, replayed to it, looked at, compared with an engine.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, Ended};
-use crate::engine::{Engine, newer, plain};
+use crate::engine::{Engine, newer, plain, slow};
 
 const ISOLATE: &str = env!("CARGO_BIN_EXE_isolate");
 const CALL: &[&str] = &["--", ISOLATE, "api", "GET", "/containers/web/json"];
@@ -322,6 +323,35 @@ fn an_engine_that_answers_otherwise_has_drifted() {
     );
     let ended = recorded.fixtures("verify", &["--host", crate::bench::NOWHERE], &[]);
     assert_eq!(ended.code(), Some(125));
+}
+
+#[test]
+fn an_engine_that_takes_its_time_takes_it_again_unless_that_is_skipped() {
+    let recorded = Recorded::new();
+    let engine = Engine::start(slow);
+    let waits = |ended: Ended| ended.lines()[0][0]["waits"].as_u64().unwrap();
+    for (options, least) in [(&[][..], 0), (&["--waits=1h"], 0), (&["--waits"], 1)] {
+        let ended = recorded.record(&engine, "call.json", options, CALL);
+        assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
+        let seconds = waits(recorded.fixtures("stats", &["--json"], &[]));
+        // A busy machine may add to what the engine takes, and cannot take from it.
+        assert!(
+            seconds >= least && (seconds > 0) == (least > 0),
+            "{options:?}: {seconds}"
+        );
+    }
+    let shown = recorded.fixtures("show", &[], &[]).stdout();
+    assert!(shown.contains("the reply came after "), "{shown}");
+
+    let begin = Instant::now();
+    let ended = recorded.fixtures("replay", &[], CALL);
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
+    assert!(begin.elapsed() >= Duration::from_secs(1));
+    let ended = recorded.fixtures("replay", &["--skip-waits"], CALL);
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
+    let ended = recorded.record(&engine, "call.json", &["--waits=0s"], CALL);
+    assert_eq!(ended.code(), Some(125));
+    assert!(ended.stderr().contains("--waits"), "{}", ended.stderr());
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod distribution;
 pub mod exec;
 pub mod images;
 pub mod networks;
+pub mod patience;
 pub mod plugins;
 pub mod ports;
 pub mod registry;
