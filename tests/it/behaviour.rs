@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use engine_api::containers::{
     CreateContainer, HealthStatus, HostConfig, InspectContainer, KillContainer, PortBinding, ReadLogs,
-    RunState, StartContainer, StopContainer, WaitCondition,
+    Removal, RemoveContainer, RunState, StartContainer, StopContainer, WaitCondition,
 };
+use engine_api::error::Phase;
 use engine_api::exec::CreateExec;
 use engine_api::system::ListenEvents;
 use engine_api::{Docker, ErrorKind, Result};
@@ -167,6 +168,90 @@ async fn a_removal_in_progress_is_told() {
     removal.await.unwrap().unwrap();
     assert!(status(&docker, &id).await.unwrap_err().is_not_found());
     assert_eq!(fake.leftovers(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sixteen_removals_of_one_container_all_succeed_and_one_has_done_it() {
+    let (fake, docker) = engine();
+    fake.removals_take(Duration::from_secs(3));
+    let id = started(&docker, shell("removed", UNTIL_TOLD)).await.unwrap();
+    let outcomes = ensured(&docker, &id, 16).await;
+    let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
+    assert_eq!(
+        (count(Removal::Removed), count(Removal::InProgress)),
+        (1, 15),
+        "{outcomes:?}"
+    );
+    assert_eq!(ensured(&docker, &id, 1).await, [Removal::AlreadyGone]);
+    assert_eq!(fake.leftovers(), [""; 0]);
+}
+
+/// Removals of one container, all at the same time.
+async fn ensured(docker: &Docker, id: &str, count: usize) -> Vec<Removal> {
+    let mut removals = tokio::task::JoinSet::new();
+    for _ in 0..count {
+        let (docker, id) = (docker.clone(), id.to_owned());
+        removals.spawn(async move {
+            let patience = Duration::from_secs(10);
+            let containers = docker.containers();
+            containers.ensure_removed(&id, THOROUGH, patience).await.unwrap()
+        });
+    }
+    removals.join_all().await
+}
+
+const THOROUGH: RemoveContainer = RemoveContainer {
+    force: true,
+    volumes: true,
+    link: false,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_takes_too_long_is_told_and_so_is_one_that_cannot_be() {
+    let (fake, docker) = engine();
+    fake.removals_take(Duration::from_secs(60));
+    let id = started(&docker, shell("removed", UNTIL_TOLD)).await.unwrap();
+    let containers = docker.containers();
+    let patience = Duration::from_secs(5);
+    let runs = containers
+        .ensure_removed(&id, RemoveContainer::default(), patience)
+        .await
+        .unwrap_err();
+    assert!(runs.is_conflict(), "{runs}");
+
+    let begun = Instant::now();
+    let late = containers
+        .ensure_removed(&id, THOROUGH, patience)
+        .await
+        .unwrap_err();
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    assert_eq!(
+        (late.phase(), late.operation(), late.on()),
+        (Some(Phase::Total), Some("ContainerDelete"), Some(id.as_str()))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_is_found_by_its_whole_name() {
+    let (_, docker) = engine();
+    let containers = docker.containers();
+    for name in ["web-1", "a.web.1", "web.1.b"] {
+        let container = CreateContainer {
+            name: Some(name.into()),
+            ..shell("", "true")
+        };
+        containers.create(container).await.unwrap();
+    }
+    assert_eq!(containers.find_by_name("web.1").await.unwrap(), None);
+    for name in ["web-1", "/web-1"] {
+        let found = containers.find_by_name(name).await.unwrap().unwrap();
+        assert_eq!(found.plain_name(), "web-1");
+    }
+    let wrong = containers.find_by_name("^web").await.unwrap_err();
+    assert_eq!(
+        (wrong.kind(), wrong.operation()),
+        (ErrorKind::InvalidInput, Some("ContainerList"))
+    );
 }
 
 #[tokio::test(start_paused = true)]

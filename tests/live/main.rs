@@ -11,6 +11,7 @@
 mod cluster; // swarms of more than one engine, and engines that are restarted
 mod isolation; // the docker engine: what every engine must do, and what is particular to containers
 mod logs; // logs by time, by number of lines, with details, and followed
+mod removal; // containers that many remove at once, and those found by name
 mod scenarios; // what users do, as in the recordings
 mod support; // which engines there are, and a test on each
 mod tls; // an engine that wants certificates

@@ -4,6 +4,7 @@ use super::{
     AttachContainer, CreateContainer, HealthConfig, HostConfig, Mount, MountType, ReadLogs, ReadStats,
     UpdateContainer,
 };
+use crate::error::Error;
 use crate::version::Version;
 
 /// What is asked for, its name, and the version that brought it. Engines ignore newer fields without
@@ -153,6 +154,19 @@ pub(super) fn name(name: &str) -> Option<String> {
     ))
 }
 
+/// Whether an engine refuses to remove what is being removed already. Engines say it by nothing but the message.
+pub(super) fn is_being_removed(error: &Error) -> bool {
+    let said = error.message().unwrap_or_default();
+    error.is_conflict() && said.contains("removal of container") && said.contains("already in progress")
+}
+
+/// A regular expression for a name, which engines take filters by name for, and no other.
+pub(super) fn exactly(name: &str) -> String {
+    let bare = name.strip_prefix('/').unwrap_or(name);
+    // Of what a name may hold, only the dot means anything else.
+    format!("^/?{}$", bare.replace('.', "\\."))
+}
+
 pub(super) fn logs(options: &ReadLogs) -> Option<String> {
     let neither = !options.stdout && !options.stderr;
     neither.then(|| "logs of neither stdout nor stderr were asked for; leave one on".into())
@@ -183,6 +197,11 @@ mod tests {
         for bad in ["", "a", "-ab", "a b", "ä1", "/", "a/b", "../x"] {
             assert!(name(bad).is_some(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_name_is_looked_for_as_it_is() {
+        assert_eq!(exactly("/web.1-b"), "^/?web\\.1-b$");
     }
 
     #[test]

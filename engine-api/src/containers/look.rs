@@ -31,6 +31,36 @@ impl Containers<'_> {
         self.docker.call(&LIST).query(options.query()).send().await
     }
 
+    /// Looks for a container by its whole name, running or not; `None` if there is none.
+    ///
+    /// The filter by name is a regular expression on engines, or a part of the name, so `web.1` finds `web-1`, too; this
+    /// does not.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be a name is refused before anything is sent.
+    pub async fn find_by_name(&self, name: &str) -> Result<Option<ContainerSummary>> {
+        let mut options = ListContainers {
+            all: true,
+            ..Default::default()
+        };
+        options.filters.name = vec![checks::exactly(name)];
+        let found = self
+            .docker
+            .call(&LIST)
+            .query(options.query())
+            .refuse(checks::name(name))
+            .send()
+            .await?;
+        let bare = name.strip_prefix('/').unwrap_or(name);
+        let named = |container: &ContainerSummary| {
+            let mut names = container.names.iter();
+            // Podman has no slash in front.
+            names.any(|name| name.strip_prefix('/').unwrap_or(name) == bare)
+        };
+        Ok(found.into_iter().find(named))
+    }
+
     /// Tells all about a container.
     pub async fn inspect(&self, id: &str, options: InspectContainer) -> Result<Container> {
         self.docker

@@ -29,6 +29,7 @@ mod checks;
 mod config;
 mod create;
 mod endpoints;
+mod ensure;
 mod files;
 mod host_config;
 mod inspect;
@@ -61,6 +62,7 @@ pub(crate) use checks::{Newer, newer_in_check, newer_in_mount};
 pub use config::{ContainerConfig, HealthConfig};
 pub use create::{ContainerCreated, CreateContainer};
 pub use endpoints::{EndpointIpamConfig, EndpointSettings, NetworkingConfig};
+pub use ensure::Removal;
 pub use host_config::HostConfig;
 pub use inspect::{
     Address, Container, DriverData, InspectContainer, NetworkSettings, RootFsSnapshot, RootFsStorage, Storage,

@@ -7,7 +7,7 @@ use engine_api::exec::{CreateExec, StartExec};
 use engine_api::secrets::SecretSpec;
 use engine_api::{Docker, Result, Version};
 
-use super::{UNTIL_TOLD, has_written, is_podman, remove, shell, started};
+use super::{APART, UNTIL_TOLD, has_written, is_podman, remove, shell, started};
 
 /// The status of a call without types.
 async fn status(docker: &Docker, method: &str, path: &str, body: Option<&'static str>) -> Result<u16> {
@@ -73,7 +73,7 @@ pub async fn secrets(docker: Docker) -> Result<()> {
 pub async fn ended(docker: Docker) -> Result<()> {
     let podman = is_podman(&docker).await?;
     let containers = docker.containers();
-    let id = started(&docker, shell("ended", "exit 3")).await?;
+    let id = started(&docker, shell("ended", &format!("{APART}; exit 3"))).await?;
     assert_eq!(
         containers.wait(&id, WaitCondition::NotRunning).await?.status_code,
         3
@@ -97,7 +97,8 @@ pub async fn running(docker: Docker) -> Result<()> {
         .unwrap_err();
     assert_eq!(error.status(), Some(if podman { 500 } else { 409 }), "{error}");
     let silent = CreateExec {
-        cmd: vec!["true".into()],
+        // Longer than until the first polls.
+        cmd: ["sleep", "0.7"].map(String::from).to_vec(),
         ..Default::default()
     };
     let exec = docker.execs().create(&id, silent).await?.id;

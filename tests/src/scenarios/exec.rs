@@ -4,7 +4,7 @@ use engine_api::containers::TerminalSize;
 use engine_api::exec::{CreateExec, StartExec};
 use engine_api::{Chunk, Docker, Hijacked, Result};
 
-use super::{UNTIL_TOLD, has_written, remove, shell, started};
+use super::{APART, UNTIL_TOLD, has_written, remove, shell, started};
 
 fn command(words: &[&str]) -> CreateExec {
     CreateExec {
@@ -17,7 +17,8 @@ fn command(words: &[&str]) -> CreateExec {
 pub async fn run(docker: Docker) -> Result<()> {
     let id = started(&docker, shell("exec", UNTIL_TOLD)).await?;
     has_written(&docker, &id, "ready").await?;
-    let mut exec = command(&["sh", "-c", "echo $GREETING; pwd >&2; exit 7"]);
+    let script = format!("echo $GREETING; {APART}; pwd >&2; exit 7");
+    let mut exec = command(&["sh", "-c", &script]);
     exec.env = ["GREETING=hello"].into();
     exec.working_dir = "/tmp".into();
     let finished = docker.execs().run(&id, exec, "").await?;
@@ -94,12 +95,15 @@ pub async fn terminal(docker: Docker) -> Result<()> {
     remove(&docker, &id).await
 }
 
+/// It runs for longer than until the first polls.
+const LONGER: &str = "sleep 0.7; exit 9";
+
 /// A command without its streams.
 pub async fn detached(docker: Docker) -> Result<()> {
     let execs = docker.execs();
     let id = started(&docker, shell("exec_detached", UNTIL_TOLD)).await?;
     has_written(&docker, &id, "ready").await?;
-    let exec = execs.create(&id, command(&["sh", "-c", "exit 9"])).await?.id;
+    let exec = execs.create(&id, command(&["sh", "-c", LONGER])).await?.id;
     execs.start_detached(&exec).await?;
     assert_eq!(execs.wait(&exec).await?, 9);
     let inspected = execs.inspect(&exec).await?;

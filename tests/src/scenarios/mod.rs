@@ -72,6 +72,9 @@ pub fn shell(name: &str, command: &str) -> CreateContainer {
 /// A command that runs until it is told to stop, and then stops at once.
 pub const UNTIL_TOLD: &str = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done";
 
+/// Between what is written to the two streams of a process: without a pause, they race.
+pub const APART: &str = "sleep 0.2";
+
 /// A folder for temporary files that no other run of a scenario uses; not made yet, and removed at the end.
 struct Scratch(PathBuf);
 

@@ -17,16 +17,20 @@ fn network(name: &str) -> CreateNetwork {
     }
 }
 
+fn subnet(subnet: &str, gateway: &str) -> IpamConfig {
+    IpamConfig {
+        subnet: subnet.into(),
+        gateway: gateway.into(),
+        ..Default::default()
+    }
+}
+
 /// A network with addresses of its own: made, listed, inspected, removed.
 pub async fn lifecycle(docker: Docker) -> Result<()> {
     let networks = docker.networks();
     let mut wanted = network("network");
     wanted.internal = true;
-    wanted.ipam.config.push(IpamConfig {
-        subnet: "10.213.7.0/24".into(),
-        gateway: "10.213.7.1".into(),
-        ..Default::default()
-    });
+    wanted.ipam.config.push(subnet("10.213.7.0/24", "10.213.7.1"));
     let created = networks.create(wanted.clone()).await?;
     assert_eq!((created.id.len(), created.warning.as_str()), (64, ""));
     let twice = networks.create(wanted).await.unwrap_err();
@@ -79,7 +83,10 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
 /// A container that runs joins a network and leaves it.
 pub async fn connect(docker: Docker) -> Result<()> {
     let networks = docker.networks();
-    networks.create(network("joined")).await?;
+    let mut wanted = network("joined");
+    // Which one an engine picks depends on those it has picked before.
+    wanted.ipam.config.push(subnet("10.213.8.0/24", "10.213.8.1"));
+    networks.create(wanted).await?;
     let id = started(&docker, shell("joiner", UNTIL_TOLD)).await?;
     has_written(&docker, &id, "ready").await?;
     let join = ConnectNetwork {

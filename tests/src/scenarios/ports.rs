@@ -35,8 +35,9 @@ pub async fn published(docker: Docker) -> Result<()> {
     );
     assert_eq!((inspected.endpoint("81"), inspected.endpoint("82")), (None, None));
 
-    let mut listed = docker.containers().list(ListContainers::default()).await?;
-    listed.retain(|one| one.id == id);
+    let mut options = ListContainers::default();
+    options.filters.id = vec![id.clone()];
+    let listed = docker.containers().list(options).await?;
     let ports: Vec<_> = listed[0]
         .ports
         .iter()

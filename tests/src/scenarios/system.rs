@@ -36,6 +36,11 @@ pub async fn events(docker: Docker) -> Result<()> {
     let mut events = docker.system().events(options).await?;
     let first = events.next().await.expect("an event")?;
     assert_eq!((first.verb(), first.actor.id.as_str()), ("create", id.as_str()));
+    // Docker says `destroy`, Podman `remove`.
+    let mut last = first;
+    while !matches!(last.verb(), "destroy" | "remove") {
+        last = events.next().await.expect("another event")?;
+    }
     Ok(())
 }
 

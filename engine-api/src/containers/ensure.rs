@@ -1,0 +1,82 @@
+//! The end of a container, awaited whoever removes it.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{Containers, RemoveContainer, checks};
+use crate::error::{Cause, Error, Phase, Result};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Who has removed a container that is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Removal {
+    /// This call.
+    Removed,
+    /// Somebody else, meanwhile.
+    InProgress,
+    /// It was not there to begin with.
+    AlreadyGone,
+}
+
+impl Containers<'_> {
+    /// Removes a container, or awaits that another one does; then it is gone, and its name is free.
+    ///
+    /// What [`Containers::remove`] reports as errors is part of it: that the container is not there (404), or that its
+    /// removal is under way (409), in which case the removal is tried again until there is nothing left to remove.
+    /// So any number of callers may ask for it at the same time, and all of them succeed.
+    ///
+    /// ```no_run
+    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+    /// use std::time::Duration;
+    /// use engine_api::containers::RemoveContainer;
+    ///
+    /// let by_force = RemoveContainer { force: true, volumes: true, ..Default::default() };
+    /// docker.containers().ensure_removed("web", by_force, Duration::from_secs(30)).await?;
+    /// // "web" can be the name of another one now.
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A timeout ([`Phase::Total`]) when it is not gone after `patience`; the removal may still take place. Whatever
+    /// else keeps the engine from removing it, as that it runs and `force` is not set (409).
+    pub async fn ensure_removed(
+        &self,
+        id: &str,
+        options: RemoveContainer,
+        patience: Duration,
+    ) -> Result<Removal> {
+        let deadline = Instant::now() + patience;
+        match timeout_at(deadline, self.removed(id, options)).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => {
+                let cause = Cause::Timeout {
+                    phase: Phase::Total,
+                    after: patience,
+                };
+                Err(Error::local(cause).in_call("ContainerDelete", Some(id)))
+            }
+        }
+    }
+
+    async fn removed(&self, id: &str, options: RemoveContainer) -> Result<Removal> {
+        let mut pause = FIRST_PAUSE;
+        let mut waited = false;
+        loop {
+            match self.remove(id, options.clone()).await {
+                Ok(()) => return Ok(Removal::Removed),
+                Err(error) if error.is_not_found() && waited => return Ok(Removal::InProgress),
+                Err(error) if error.is_not_found() => return Ok(Removal::AlreadyGone),
+                Err(error) if checks::is_being_removed(&error) => waited = true,
+                Err(error) => return Err(error),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Containers that several callers remove at the same time, and those found by name.
+
+use std::time::Duration;
+
+use engine_api::containers::{CreateContainer, Removal, RemoveContainer};
+use tests::scenarios::{UNTIL_TOLD, has_written, shell, started};
+use tokio::task::JoinSet;
+
+use crate::support::engines;
+
+const THOROUGH: RemoveContainer = RemoveContainer {
+    force: true,
+    volumes: true,
+    link: false,
+};
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn sixteen_removals_at_once_all_succeed_and_the_name_is_free() {
+    for subject in engines() {
+        let docker = &subject.docker;
+        let id = started(docker, shell("removal", UNTIL_TOLD)).await.unwrap();
+        has_written(docker, &id, "ready").await.unwrap();
+        let mut removals = JoinSet::new();
+        for _ in 0..16 {
+            let (docker, id) = (docker.clone(), id.clone());
+            removals.spawn(async move { docker.containers().ensure_removed(&id, THOROUGH, PATIENCE).await });
+        }
+        let outcomes: Result<Vec<Removal>, _> = removals.join_all().await.into_iter().collect();
+        let outcomes = outcomes.unwrap_or_else(|error| panic!("{}: {error}", subject.name));
+        assert!(
+            outcomes.contains(&Removal::Removed),
+            "{}: {outcomes:?}",
+            subject.name
+        );
+        // At once: nothing of the name is left.
+        let again = docker.containers().create(shell("removal", "true")).await;
+        let again = again
+            .unwrap_or_else(|error| panic!("{}: {error}", subject.name))
+            .id;
+        let last = docker
+            .containers()
+            .ensure_removed(&again, THOROUGH, PATIENCE)
+            .await;
+        assert_eq!(last.unwrap(), Removal::Removed, "{}", subject.name);
+        let gone = docker
+            .containers()
+            .ensure_removed(&again, THOROUGH, PATIENCE)
+            .await;
+        assert_eq!(gone.unwrap(), Removal::AlreadyGone, "{}", subject.name);
+    }
+}
+
+#[tokio::test]
+async fn a_container_is_found_by_its_whole_name_and_no_other() {
+    for subject in engines() {
+        let containers = subject.docker.containers();
+        let named = |name: &str| CreateContainer {
+            name: Some(name.into()),
+            ..shell("", "true")
+        };
+        let (one, other) = ("ptest_find.1", "ptest_find-1");
+        let id = containers.create(named(other)).await.unwrap().id;
+        let nothing = containers.find_by_name(one).await.unwrap();
+        assert!(nothing.is_none(), "{}: {nothing:?}", subject.name);
+        let found = containers.find_by_name(other).await.unwrap();
+        assert_eq!(found.map(|found| found.id), Some(id.clone()), "{}", subject.name);
+        let longer = containers.create(named("ptest_find.1.b")).await.unwrap().id;
+        let exact = containers.create(named(one)).await.unwrap().id;
+        let found = containers.find_by_name(one).await.unwrap();
+        assert_eq!(
+            found.map(|found| found.id),
+            Some(exact.clone()),
+            "{}",
+            subject.name
+        );
+        for id in [id, longer, exact] {
+            containers.ensure_removed(&id, THOROUGH, PATIENCE).await.unwrap();
+        }
+    }
+}
