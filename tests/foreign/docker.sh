@@ -41,7 +41,7 @@ docker exec "${name}_one" sh -c 'echo wrong >&2; exit 7' || echo "code $?"
 step logs
 docker logs "${name}_one"
 step stats
-docker stats --no-stream --format '{{.Name}}' "${name}_one"
+docker stats --no-stream --format '{{.Container}} {{.PIDs}}' "${name}_one"
 step cp
 docker cp context/file "${name}_one:/tmp/file"
 docker cp "${name}_one:/tmp/file" back
@@ -56,6 +56,9 @@ docker attach --no-stdin "${name}_three" || echo "code $?"
 step run
 echo 'typed in' | docker run -i --rm --name "${name}_four" busybox cat
 docker run --rm busybox sh -c 'exit 5' || echo "code $?"
+step kill, wait
+docker kill "${name}_one" # long before it is removed: Podman cleans up behind it in its own time
+docker wait "${name}_one"
 step build
 docker build -q --no-cache -t "${name}_image" context
 docker run --rm "${name}_image" cat /file
@@ -68,7 +71,8 @@ step a thing that is not there
 docker inspect "${name}_none" || echo "code $?"
 step remove
 docker rmi "${name}_image" >/dev/null
-docker rm -f "${name}_one" "${name}_two" "${name}_three"
+docker rm "${name}_one"
+docker rm -f "${name}_two" "${name}_three"
 
 step events
 until grep -qE "destroy|remove" heard; do sleep 0.1; done

@@ -74,6 +74,13 @@ three = client.containers.create("busybox", ["sh", "-c", "sleep 1; echo from wit
 output = three.attach(stream=True)
 three.start()
 print(b"".join(output), three.wait()["StatusCode"])
+five = client.containers.create("busybox", ["cat"], name=f"{name}_five", stdin_open=True)
+socket = five.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+five.start()
+socket._sock.sendall(b"typed in\n")
+socket._sock.shutdown(1)
+print(b"".join(iter(lambda: socket.read(4096) or b"", b"")), five.wait()["StatusCode"])
+socket.close()
 step("run")
 print(client.containers.run("busybox", ["sh", "-c", "sleep 1; echo run"], name=f"{name}_four"))
 step("build")
@@ -95,7 +102,7 @@ except docker.errors.NotFound as error:
     print(error.explanation)
 step("remove")
 client.images.remove(f"{name}_image")
-for container in (one, two, three):
+for container in (one, two, three, five):
     container.remove(force=True)
 client.api.remove_container(f"{name}_four")
 

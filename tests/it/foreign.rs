@@ -6,26 +6,69 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine_fixtures::format::Framing;
+use engine_fixtures::format::{Event, Exchange, Framing};
 use engine_fixtures::mutate::{Mutated, Mutation};
 use engine_fixtures::{Player, Recording, recordings_dir};
 
-/// What each of them does at least: ends of paths.
-const CALLS: &[&str] = &[
-    "/events",
-    "/images/create",
-    "/containers/create",
-    "/start",
-    "/exec",
-    "/logs",
-    "/stats",
-    "/archive",
-    "/attach",
-    "/wait",
-    "/build",
-    "/networks/create",
-    "/volumes/create",
+/// A method, the end of a path, and pairs of a query, each with the values it may have.
+type Call = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static [&'static str])],
+);
+
+/// What each of them does at least.
+const CALLS: &[Call] = &[
+    ("GET", "/events", &[]),
+    (
+        "POST",
+        "/images/create",
+        &[("fromImage", &["127.0.0.1:5001/single/busybox"])],
+    ),
+    ("POST", "/containers/create", &[]),
+    ("POST", "/start", &[]),
+    ("POST", "/exec", &[]),
+    ("GET", "/logs", &[("follow", TRUE)]),
+    ("GET", "/stats", &[]),
+    ("PUT", "/archive", &[]),
+    ("GET", "/archive", &[]),
+    ("POST", "/attach", &[("stdin", TRUE)]),
+    ("POST", "/attach", &[("stdout", TRUE)]),
+    ("POST", "/wait", &[]),
+    ("POST", "/build", &[]),
+    ("POST", "/networks/create", &[]),
+    ("POST", "/volumes/create", &[]),
+    ("DELETE", "/ftest_{{name:1}}_image", &[]),
 ];
+
+/// As each of them writes it.
+const TRUE: &[&str] = &["1", "true", "True"];
+
+fn is_call(exchange: &Exchange, call: &Call) -> bool {
+    let (request, (method, end, pairs)) = (&exchange.request, call);
+    let asked = |wanted: &(&str, &[&str])| {
+        let mut pairs = request.query.iter();
+        pairs.any(|(key, value)| key == wanted.0 && wanted.1.contains(&value.as_str()))
+    };
+    request.method == *method && request.path.ends_with(end) && pairs.iter().all(asked)
+}
+
+/// Whether something was typed into a command in a container, and the input ended.
+fn is_typed_into(exchange: &Exchange) -> bool {
+    let reply = exchange.response.as_ref();
+    let events = reply
+        .and_then(|reply| reply.hijack.as_deref())
+        .unwrap_or_default();
+    let sent = events.iter().any(|event| matches!(event, Event::Send(_)));
+    sent && events.contains(&Event::SendEof) && exchange.request.path.contains("/exec/")
+}
+
+/// Whether a container was removed.
+fn is_removal(exchange: &Exchange) -> bool {
+    let status = exchange.response.as_ref().map(|reply| reply.status);
+    let request = &exchange.request;
+    request.method == "DELETE" && request.path.contains("/containers/") && matches!(status, Some(200 | 204))
+}
 
 fn folder() -> PathBuf {
     recordings_dir().with_file_name("foreign")
@@ -47,18 +90,26 @@ fn every_client_does_what_clients_do() {
         .iter()
         .map(|(_, recording)| recording.meta.scenario.as_str())
         .collect();
-    let expected = ["bollard", "docker-20", "docker-28", "docker-28.2", "docker-py"]
-        .map(|name| format!("foreign/{name}"));
+    let expected = [
+        "bollard",
+        "docker-20",
+        "docker-28",
+        "docker-28.2",
+        "docker-on-podman",
+        "docker-py",
+    ]
+    .map(|name| format!("foreign/{name}"));
     assert_eq!(names, expected.iter().map(String::as_str).collect());
     for (path, recording) in &recordings {
         assert!(recording.exchanges.len() > 25, "{}", path.display());
         for call in CALLS {
-            let called = recording
-                .exchanges
-                .iter()
-                .any(|exchange| exchange.request.path.ends_with(call));
-            assert!(called, "{}: {call}", path.display());
+            let called = recording.exchanges.iter().any(|exchange| is_call(exchange, call));
+            assert!(called, "{}: {call:?}", path.display());
         }
+        let typed = recording.exchanges.iter().any(is_typed_into);
+        assert!(typed, "{}: nothing was typed into a command", path.display());
+        let removed = recording.exchanges.iter().any(is_removal);
+        assert!(removed, "{}: nothing was removed", path.display());
     }
 }
 

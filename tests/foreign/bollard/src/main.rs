@@ -89,6 +89,8 @@ impl Run {
                     .filter(|_| end == "one")
                     .collect(),
             ),
+            open_stdin: Some(end == "five"),
+            stdin_once: Some(end == "five"),
             ..Default::default()
         };
         let named = query::CreateContainerOptionsBuilder::default()
@@ -211,7 +213,25 @@ impl Run {
             .docker
             .wait_container(&self.named("three"), None::<query::WaitContainerOptions>);
         println!("{}", wait.next().await.ok_or("no end")?.is_err());
-        Ok(())
+        self.attach_to_input().await
+    }
+
+    async fn attach_to_input(&self) -> Result<()> {
+        self.create("five", "cat").await?;
+        let all = query::AttachContainerOptionsBuilder::default()
+            .stdin(true)
+            .stdout(true)
+            .stderr(true)
+            .stream(true)
+            .build();
+        let mut attached = self
+            .docker
+            .attach_container(&self.named("five"), Some(all))
+            .await?;
+        self.start("five").await?;
+        attached.input.write_all(b"typed in\n").await?;
+        attached.input.shutdown().await?;
+        print(attached.output).await
     }
 
     async fn build(&self) -> Result<()> {
@@ -259,7 +279,7 @@ impl Run {
             .await;
         println!("{}", none.is_err());
         println!("== remove");
-        for end in ["one", "two", "three"] {
+        for end in ["one", "two", "three", "five"] {
             let force = query::RemoveContainerOptionsBuilder::default()
                 .force(true)
                 .build();
