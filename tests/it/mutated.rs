@@ -6,14 +6,15 @@
 
 mod run;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use engine_api::{Docker, ErrorKind, Result};
+use engine_api::{Docker, ErrorKind, Limits, Result};
 use engine_fixtures::format::Framing;
 use engine_fixtures::mutate::{Mutation, ReplySeen};
 use engine_fixtures::{Recording, recordings_dir};
 
-use run::{Run, Told, run};
+use run::{Run, Told, run, run_for};
 
 /// A scenario, as [`tests::for_each_scenario`] lists them.
 type Scenario = fn(Docker) -> std::pin::Pin<Box<dyn Future<Output = Result<()>>>>;
@@ -38,14 +39,19 @@ const THOROUGH: &str = "/docker-28/";
 const SMALL: usize = 600;
 
 fn survives(name: &str, scenario: Scenario) {
+    for path in recordings_of(name) {
+        Case::new(&path, scenario).check();
+    }
+}
+
+/// The recordings of a scenario, one of each engine.
+fn recordings_of(name: &str) -> Vec<PathBuf> {
     let engines = std::fs::read_dir(recordings_dir()).unwrap();
     let paths = engines.map(|engine| engine.unwrap().path().join(format!("{name}.json")));
     let mut paths: Vec<_> = paths.filter(|path| path.is_file()).collect();
     paths.sort();
     assert!(!paths.is_empty(), "{name} was never recorded");
-    for path in paths {
-        Case::new(&path, scenario).check();
-    }
+    paths
 }
 
 /// A scenario and a recording of it.
@@ -161,16 +167,8 @@ impl Case {
     }
 
     fn stall(&self, reply: &ReplySeen, request: usize, at: usize) {
-        // Tokio's paused clock stands still while a thread waits for what it shall unpack.
-        let unpacked = reply.request.starts_with("GET ") && reply.request.ends_with("/archive");
-        if !unpacked {
-            self.ends(
-                reply,
-                at,
-                Mutation::StallReply { request, at },
-                &[ErrorKind::Timeout],
-            );
-        }
+        let stall = Mutation::StallReply { request, at };
+        self.ends(reply, at, stall, &[ErrorKind::Timeout]);
     }
 
     /// A reply ends before its time, which the client tells by one of these kinds of errors.
@@ -179,6 +177,87 @@ impl Case {
         let told = run.told(kinds) || is_asked_again(reply, at, &run) || is_complete(reply, at, &run);
         assert!(told, "{} with {mutation:?}: {reply:?}: {run:?}", self.file);
     }
+}
+
+/// Stalls each archive that a scenario downloads, on each engine: around the ends of its head, of its first header and
+/// content, in its middle, and before its end.
+fn stalls_tell(name: &str, scenario: Scenario, is_download: fn(&str) -> bool) {
+    for path in recordings_of(name) {
+        let case = Case::new(&path, scenario);
+        let replies = case.passes(Mutation::None);
+        let downloads = replies.iter().zip(1..).filter(|(reply, _)| {
+            reply.status == 200 && reply.request.starts_with("GET ") && is_download(&reply.request)
+        });
+        let downloads: Vec<_> = downloads.collect();
+        assert!(!downloads.is_empty(), "{}", case.file);
+        for (reply, request) in downloads {
+            let (head, all) = (reply.head, reply.bytes);
+            let blocks = [0, 512, 1024].map(|block| head + block);
+            let mut stalls: Vec<usize> = [1, head / 2, head + all.saturating_sub(head) / 2, all]
+                .into_iter()
+                .chain(blocks)
+                .flat_map(|at| [at.saturating_sub(1), at, at + 1])
+                .filter(|at| *at < all)
+                .collect();
+            stalls.sort_unstable();
+            stalls.dedup();
+            for at in stalls {
+                let run = case.run(Mutation::StallReply { request, at });
+                let told = run.told(&[ErrorKind::Timeout]);
+                assert!(told, "{} stalled at {at}: {reply:?}: {run:?}", case.file);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_archive_that_stalls_while_a_thread_unpacks_it_is_told() {
+    let scenario: Scenario = |docker| Box::pin(tests::scenarios::containers::files(docker));
+    stalls_tell("containers/files", scenario, |request| {
+        request.ends_with("/archive")
+    });
+}
+
+#[test]
+fn an_export_that_stalls_is_told() {
+    let scenario: Scenario = |docker| Box::pin(tests::scenarios::containers::export(docker));
+    stalls_tell("containers/export", scenario, |request| {
+        request.ends_with("/export")
+    });
+}
+
+#[test]
+fn saved_images_that_stall_are_told() {
+    let scenario: Scenario = |docker| Box::pin(tests::scenarios::images::transfer(docker));
+    stalls_tell("images/transfer", scenario, |request| request.ends_with("/get"));
+}
+
+#[test]
+fn an_unpacking_that_never_ends_is_found() {
+    let endless: Scenario = |docker| {
+        let never = Limits {
+            connect: None,
+            head: None,
+            idle: None,
+            total: None,
+        };
+        Box::pin(tests::scenarios::containers::files(docker.with_limits(never)))
+    };
+    let path = recordings_dir().join("docker-28/containers/files.json");
+    let case = Case::new(&path, endless);
+    let replies = case.passes(Mutation::None);
+    let archive = |reply: &ReplySeen| {
+        reply.status == 200 && reply.request.starts_with("GET ") && reply.request.ends_with("/archive")
+    };
+    let request = replies.iter().position(archive).unwrap() + 1;
+    let at = replies[request - 1].head + 600;
+    let run = run_for(
+        Duration::ZERO,
+        &case.recording,
+        Mutation::StallReply { request, at },
+        endless,
+    );
+    assert!(matches!(run.told, Told::Hang), "{run:?}");
 }
 
 #[test]

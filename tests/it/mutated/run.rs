@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use engine_api::{Docker, Error, ErrorKind, Limits};
@@ -44,8 +45,23 @@ const LIMITS: Limits = Limits {
 /// Of virtual time; with nothing else to do it passes at once.
 const HANG: Duration = Duration::from_secs(100);
 
+/// Longer than all of [`LIMITS`] together.
+const PAST_LIMITS: Duration = Duration::from_secs(20);
+/// Of real time; only what does hang waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs a scenario on a recording.
 pub(super) fn run(recording: &Recording, mutation: Mutation, scenario: Scenario) -> Run {
+    run_for(PATIENCE, recording, mutation, scenario)
+}
+
+/// As [`run`], with less patience.
+pub(super) fn run_for(
+    patience: Duration,
+    recording: &Recording,
+    mutation: Mutation,
+    scenario: Scenario,
+) -> Run {
     quiet_panics();
     let player = Player::new(recording.clone()).unwrap();
     let mutated = Mutated::new(player.clone(), mutation);
@@ -54,13 +70,19 @@ pub(super) fn run(recording: &Recording, mutation: Mutation, scenario: Scenario)
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
     PANIC.with(|panic| *panic.borrow_mut() = Some(None));
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(async { tokio::time::timeout(HANG, scenario(docker)).await })
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                outcome = tokio::time::timeout(HANG, scenario(docker)) => outcome.ok(),
+                () = past_limits(&mutated, patience) => None,
+            }
+        })
     }));
     let panic = PANIC.with(|panic| panic.borrow_mut().take()).flatten();
     let told = match outcome {
-        Ok(Ok(Ok(()))) => Told::Success,
-        Ok(Ok(Err(error))) => Told::Error(error),
-        Ok(Err(_)) => Told::Hang,
+        Ok(Some(Ok(()))) => Told::Success,
+        Ok(Some(Err(error))) => Told::Error(error),
+        Ok(None) => Told::Hang,
         Err(_) => {
             let (message, place) = panic.expect("a panic tells the hook");
             assert!(place.contains("scenarios"), "{place}: {message}");
@@ -72,6 +94,26 @@ pub(super) fn run(recording: &Recording, mutation: Mutation, scenario: Scenario)
         told,
         replies: mutated.replies(),
         left,
+    }
+}
+
+/// Lets all limits run out once the client waits for what does not come; ends if that does not end the scenario.
+///
+/// Tokio's paused clock does not go on by itself while a thread unpacks or waits for what it shall unpack: neither
+/// would a limit run out, nor [`HANG`].
+async fn past_limits(mutated: &Mutated<Player>, patience: Duration) {
+    mutated.stalled().await;
+    tokio::time::advance(PAST_LIMITS).await;
+    let (over, is_over) = tokio::sync::oneshot::channel();
+    let (_running, stopped) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        if stopped.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+            // The scenario may end at this moment.
+            let _ = over.send(());
+        }
+    });
+    if is_over.await.is_err() {
+        std::future::pending().await
     }
 }
 
