@@ -183,7 +183,8 @@ pub async fn logs(docker: Docker) -> Result<()> {
         &docker,
         shell(
             "logs",
-            &format!("for n in 1 2 3; do {APART}; echo out $n; {APART}; echo err $n >&2; done"),
+            // The last pause: Podman stamps a line when it has read it, which may be after the end of who wrote it.
+            &format!("for n in 1 2 3; do {APART}; echo out $n; {APART}; echo err $n >&2; done; {APART}"),
         ),
     )
     .await?;
