@@ -1,7 +1,7 @@
 //! Swarms of more than one engine, and a manager that was locked: replayed from what was recorded.
 //!
-//! `ENGINE=record` with `SWARM=name=address,…` records them anew, as from `tests/engines env swarm`; for
-//! `locked`, any other engine of `tests/engines` will do. Each engine of a scenario has a recording of its own.
+//! `ENGINE=record` with `SWARM=name=address,…` records them anew, as from `tests/engines env swarm`, and
+//! `ENGINE=compare` compares them; for `locked`, any other engine of `tests/engines` will do. Each engine of a scenario has a recording of its own.
 
 use std::sync::Arc;
 
@@ -26,9 +26,13 @@ fn scenario(name: &str) -> Scenario {
         .name_prefix("ptest_")
 }
 
+fn mode() -> String {
+    std::env::var("ENGINE").unwrap_or_default()
+}
+
 /// The engines to record, each with its name, or none for a replay.
 fn engines() -> Vec<(String, Arc<dyn Connector>)> {
-    if std::env::var("ENGINE").as_deref() != Ok("record") {
+    if !matches!(mode().as_str(), "record" | "compare") {
         return Vec::new();
     }
     let swarm = std::env::var("SWARM").expect("SWARM=name=address,name=address");
@@ -39,6 +43,26 @@ fn engines() -> Vec<(String, Arc<dyn Connector>)> {
     pairs
         .map(|(name, address)| (name.to_owned(), Arc::from(connector(address))))
         .collect()
+}
+
+/// Records the scenario on an engine, or compares it with what was recorded; without an engine, it is replayed.
+async fn run<F, Fut>(
+    scenario: &Scenario,
+    engine: Option<&(String, Arc<dyn Connector>)>,
+    body: &F,
+) -> engine_fixtures::Result<()>
+where
+    F: Fn(Arc<dyn Connector>) -> Fut,
+    Fut: Future<Output = engine_fixtures::Outcome>,
+{
+    let Some((name, connector)) = engine else {
+        return scenario.replay(body).await;
+    };
+    let (name, connector) = (recorded_as(name), Arc::clone(connector));
+    match mode().as_str() {
+        "compare" => scenario.compare(name, connector, body).await,
+        _ => scenario.record(name, connector, body).await.map(drop),
+    }
 }
 
 fn judge(outcome: engine_fixtures::Result<()>) {
@@ -58,23 +82,11 @@ async fn second() {
                 let manager = Docker::with_connector(Arc::clone(&manager));
                 async move { Ok(cluster::second(manager, Docker::with_connector(second)).await?) }
             };
-            match engines.get(1) {
-                Some((name, connector)) => inner
-                    .record(recorded_as(name), Arc::clone(connector), &second)
-                    .await
-                    .map(drop)?,
-                None => inner.replay(&second).await?,
-            }
+            run(&inner, engines.get(1), &second).await?;
             Ok(())
         }
     };
-    judge(match engines.first() {
-        Some((name, connector)) => outer
-            .record(recorded_as(name), Arc::clone(connector), &both)
-            .await
-            .map(drop),
-        None => outer.replay(&both).await,
-    });
+    judge(run(&outer, engines.first(), &both).await);
 }
 
 #[tokio::test]
@@ -87,12 +99,5 @@ async fn locked() {
         let again = move || name.iter().for_each(|name| restart(name));
         async move { Ok(cluster::locked(Docker::with_connector(docker), again).await?) }
     };
-    let scenario = scenario("cluster/locked");
-    judge(match engines.first() {
-        Some((name, connector)) => scenario
-            .record(recorded_as(name), Arc::clone(connector), &locked)
-            .await
-            .map(drop),
-        None => scenario.replay(&locked).await,
-    });
+    judge(run(&scenario("cluster/locked"), engines.first(), &locked).await);
 }

@@ -1,33 +1,42 @@
 //! The command on recordings of real engines, with no engine.
 //!
 //! The recordings are in `tests/recordings/<engine>/`. They are made, on a machine with engines, by
-//! `ENGINE=record ENGINES=name=address,… cargo test -p isolation-cli --test it replay`.
+//! `ENGINE=record ENGINES=name=address,… cargo test -p isolation-cli --test it replay`; with `ENGINE=compare` they are
+//! made again, beside, and must be the same.
 
 use std::path::{Path, PathBuf};
 
+use engine_fixtures::Recording;
+
 use crate::bench::{Bench, Ended};
 
-/// Whether recordings are being made; then what is there is not whole.
-fn recording() -> bool {
-    std::env::var("ENGINE").is_ok_and(|mode| mode == "record")
+/// Whether this is what is being done with recordings, by the environment.
+fn mode(wanted: &str) -> bool {
+    std::env::var("ENGINE").is_ok_and(|mode| mode == wanted)
 }
 
 fn recordings() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings")
 }
 
-/// Runs the command on each recording of it, or makes them, and hands over the end of each run.
+/// Runs the command on each recording of it, or makes or compares them, and hands over the end of each run.
 fn on_each(name: &str, arguments: &[&str], check: impl Fn(&str, &Ended)) {
     let bench = Bench::new();
     let engines = std::env::var("ENGINES").unwrap_or_default();
     for (engine, address) in engines.split(',').filter_map(|pair| pair.split_once('=')) {
-        if recording() {
-            let folder = recordings().join(engine);
-            std::fs::create_dir_all(&folder).unwrap();
-            let file = folder.join(name).with_extension("json");
-            let options = ["--host", address, "--record", file.to_str().unwrap()];
-            check(engine, &bench.isolate(&[&options[..], arguments].concat()));
-        }
+        let recorded = recordings().join(engine).join(name).with_extension("json");
+        let beside = tempfile::tempdir().unwrap();
+        let file = match mode("compare") {
+            true => beside.path().join("again.json"),
+            false if mode("record") => recorded.clone(),
+            false => continue,
+        };
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let options = ["--host", address, "--record", file.to_str().unwrap()];
+        check(engine, &bench.isolate(&[&options[..], arguments].concat()));
+        let [before, now] = [&recorded, &file].map(|file| Recording::load(file).unwrap());
+        let differences = before.differences(&now);
+        assert!(differences.is_empty(), "{engine}: {differences:#?}");
     }
     let folders = std::fs::read_dir(recordings()).unwrap();
     let folders: Vec<PathBuf> = folders.map(|entry| entry.unwrap().path()).collect();
@@ -120,7 +129,8 @@ fn an_error_status_is_the_answer_no() {
 
 #[test]
 fn another_request_than_the_recorded_one_is_told() {
-    if recording() {
+    // While recordings are made, what is there is not whole.
+    if mode("record") {
         return;
     }
     let bench = Bench::new();

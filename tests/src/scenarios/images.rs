@@ -4,6 +4,7 @@ use engine_api::images::{
     BuildContext, BuildImage, ImportImage, ListImages, PruneImages, PullImage, RemoveImage,
 };
 use engine_api::{Bytes, Docker, ErrorKind, Result, archive};
+use serde_json::json;
 
 use super::{remove, shell};
 
@@ -22,6 +23,60 @@ pub async fn tiny(docker: &Docker) -> Result<String> {
         .finish()
         .await?;
     Ok("ptest/tiny:1".into())
+}
+
+/// The digest of the only layer of [`saved`].
+const LAYER: &str = "sha256:d7057549d0905531d2539b654bfda8c64e77999ba5a5bc510e89a6ae3aceb273";
+
+/// The image of [`tiny`] as `docker save` would write it, of 2001: all about it is the same in every run.
+fn saved() -> Bytes {
+    let created = "2001-09-09T01:46:40Z";
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "created": created,
+        "config": {"Cmd": ["/hello"], "Labels": {"ptest": "tiny"}},
+        "rootfs": {"type": "layers", "diff_ids": [LAYER]},
+        "history": [{"created": created, "comment": "saved"}],
+    });
+    let manifest = json!([{"Config": "config.json", "RepoTags": ["ptest/tiny:1"], "Layers": ["layer.tar"]}]);
+    let end = [0; 1024];
+    let layer = [entry("hello", b"0000755", b"hello"), end.to_vec()].concat();
+    let files = [
+        entry("config.json", b"0000644", config.to_string().as_bytes()),
+        entry("layer.tar", b"0000644", &layer),
+        entry("manifest.json", b"0000644", manifest.to_string().as_bytes()),
+        end.to_vec(),
+    ];
+    files.concat().into()
+}
+
+/// A file in an archive.
+fn entry(name: &str, mode: &[u8], data: &[u8]) -> Vec<u8> {
+    let size = format!("{:011o}", data.len());
+    let mut entry = header(&[
+        (0, name.as_bytes()),
+        (100, mode),
+        (108, b"0000000"), // root's
+        (116, b"0000000"),
+        (124, size.as_bytes()),
+        (136, b"07346545000"), // changed in 2001
+        (156, b"0"),           // a plain file
+        (257, b"ustar\x0000"),
+    ]);
+    entry.extend_from_slice(data);
+    entry.resize(entry.len().next_multiple_of(512), 0);
+    entry
+}
+
+/// The header of a file in an archive, of fields and the places where they begin.
+fn header(fields: &[(usize, &[u8])]) -> Vec<u8> {
+    let mut header = vec![0; 512];
+    header[148..156].fill(b' '); // the sum, which counts as blank
+    for (at, value) in fields {
+        header[*at..at + value.len()].copy_from_slice(value);
+    }
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header
 }
 
 /// Removes what [`tiny`] made.
@@ -68,21 +123,22 @@ pub async fn store(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// An image to an archive and back.
+/// An image from an archive, to one, and back.
 pub async fn transfer(docker: Docker) -> Result<()> {
     let images = docker.images();
-    let name = tiny(&docker).await?;
-    let saved = images.save(&name, Default::default()).await?.collect().await?;
+    let name = "ptest/tiny:1";
+    images.load(saved(), Default::default()).await?.finish().await?;
+    let saved = images.save(name, Default::default()).await?.collect().await?;
     let all = images
-        .save_all(&[&name], Default::default())
+        .save_all(&[name], Default::default())
         .await?
         .collect()
         .await?;
     assert!(saved.len() > 512 && all.len() > 512);
-    drop_tiny(&docker, &name).await?;
+    drop_tiny(&docker, name).await?;
     images.load(saved, Default::default()).await?.finish().await?;
-    images.inspect(&name, Default::default()).await?;
-    drop_tiny(&docker, &name).await
+    images.inspect(name, Default::default()).await?;
+    drop_tiny(&docker, name).await
 }
 
 /// Unused images, by label.
@@ -171,20 +227,13 @@ pub async fn refusals(docker: Docker) -> Result<()> {
 
 /// An archive of one file, of which the second half is missing.
 fn cut() -> Bytes {
-    let fields: [(usize, &[u8]); 6] = [
+    let mut header = header(&[
         (0, b"hello"),
         (100, b"0000644"),     // mode
         (124, b"00000002000"), // 1024 bytes
         (136, b"07000000000"), // changed in 1999
-        (148, b"        "),    // the sum, which counts as blank
         (156, b"0"),           // a plain file
-    ];
-    let mut header = vec![0; 512];
-    for (at, value) in fields {
-        header[at..at + value.len()].copy_from_slice(value);
-    }
-    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    ]);
     header.resize(1024, b'x');
     header.into()
 }

@@ -1,5 +1,7 @@
 //! Plugins.
 
+use std::time::{Duration, SystemTime};
+
 use engine_api::plugins::{EnablePlugin, InstallPlugin, ListPlugins, Plugins, RemovePlugin, UpgradePlugin};
 use engine_api::{Docker, Result, archive};
 
@@ -25,6 +27,11 @@ fn nothing(name: &str) -> std::io::Result<Scratch> {
     std::fs::create_dir_all(folder.path().join("rootfs/empty"))?;
     std::fs::write(folder.path().join("config.json"), CONFIG)?;
     std::fs::write(folder.path().join("rootfs/name"), name)?;
+    // The digests of what is sent are told: they are to be the same in every run.
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    for path in ["rootfs/name", "rootfs/empty", "rootfs", "config.json", "."] {
+        std::fs::File::open(folder.path().join(path))?.set_modified(then)?;
+    }
     Ok(folder)
 }
 

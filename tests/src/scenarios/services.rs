@@ -6,7 +6,7 @@ use engine_api::configs::ConfigSpec;
 use engine_api::secrets::SecretSpec;
 use engine_api::services::{
     EndpointSpec, InspectService, ListServices, ResolutionMode, ServiceFilters, ServiceMode, ServiceSpec,
-    UpdateService,
+    UpdateService, UpdateState,
 };
 use engine_api::tasks::{
     ConfigReference, ContainerSpec, ListTasks, ReadTaskLogs, ReferenceFile, ResourceLimits,
@@ -86,7 +86,9 @@ async fn read(docker: &Docker, service: &str, lines: &[&str]) -> Result<Vec<Chun
 pub async fn lifecycle(docker: Docker) -> Result<()> {
     in_swarm(docker, |docker| async move {
         let services = docker.services();
-        let command = format!("cat /settings; cat /run/secrets/word | wc -c >&2; {UNTIL_TOLD}");
+        // What is written to two streams at once comes in any order.
+        let command =
+            format!("cat /settings; sleep 0.2; cat /run/secrets/word | wc -c >&2; sleep 0.2; {UNTIL_TOLD}");
         let mut spec = service("web", &command);
         give(&docker, container(&mut spec)).await?;
         let id = services.create(&spec, None).await?.id;
@@ -211,7 +213,14 @@ pub async fn update(docker: Docker) -> Result<()> {
         let whole = InspectService {
             insert_defaults: true,
         };
-        let restored = services.inspect(&id, whole).await?;
+        let restored = loop {
+            let service = services.inspect(&id, whole).await?;
+            let status = service.update_status.as_ref();
+            if status.is_some_and(|status| status.state == UpdateState::RollbackCompleted) {
+                break service;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
         assert_eq!(restored.spec.mode, ServiceMode::replicated(1));
         assert!(restored.spec.labels.is_empty() && restored.spec.update_config.is_some());
         services.remove(&id).await
