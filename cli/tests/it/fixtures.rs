@@ -106,6 +106,23 @@ fn recordings_are_compared_value_by_value() {
 }
 
 #[test]
+fn a_target_that_is_no_file_is_refused_before_the_command_runs() {
+    let recorded = Recorded::new();
+    let engine = Engine::start(plain);
+    let ran = recorded.file("ran");
+    std::fs::create_dir(recorded.file("folder.json")).unwrap();
+    let command = ["--", "touch", ran.to_str().unwrap()];
+    let ended = recorded.record(&engine, "folder.json", &[], &command);
+    assert_eq!(ended.code(), Some(125));
+    assert!(
+        ended.stderr().contains("name another one with --to"),
+        "{}",
+        ended.stderr()
+    );
+    assert!(!ran.exists());
+}
+
+#[test]
 fn what_was_not_recorded_and_what_is_left_have_codes_of_their_own() {
     let recorded = Recorded::new();
     let ended = recorded.fixtures("replay", &[], OTHER);
