@@ -9,7 +9,6 @@ use engine_api::Docker;
 use engine_api::connect::{Address, Connector};
 use engine_fixtures::{Scenario, recordings_dir};
 use tests::scenarios::cluster;
-use tests::scenarios::restart;
 
 /// The name in recordings of an engine of a swarm; any other goes by its own.
 fn recorded_as(name: &str) -> &str {
@@ -96,7 +95,7 @@ async fn locked() {
     let locked = |docker: Arc<dyn Connector>| {
         let name = name.clone();
         // Between two exchanges of a recording an engine need not be restarted.
-        let again = move || name.iter().for_each(|name| restart(name));
+        let again = move || name.iter().for_each(|name| cluster::restart_when_settled(name));
         async move { Ok(cluster::locked(Docker::with_connector(docker), again).await?) }
     };
     judge(run(&scenario("cluster/locked"), engines.first(), &locked).await);

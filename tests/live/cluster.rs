@@ -8,7 +8,7 @@ use std::time::Duration;
 use engine_api::Docker;
 use engine_api::containers::RemoveContainer;
 use engine_api::system::{EventKind, Heard, ListenEvents, ResilientEvents};
-use tests::scenarios::{cluster, restart, spread};
+use tests::scenarios::{cluster, spread};
 use tokio::sync::Mutex;
 
 use crate::support::{Subject, not_run, said, subjects};
@@ -47,7 +47,7 @@ async fn a_locked_manager_needs_its_key() {
     let Some([first, ..]) = swarm() else { return };
     let _alone = ALONE.lock().await;
     let name = first.name;
-    cluster::locked(first.docker, move || restart(&name))
+    cluster::locked(first.docker, move || cluster::restart_when_settled(&name))
         .await
         .unwrap();
 }
@@ -103,7 +103,9 @@ async fn events_go_on_over_a_restart_of_the_engine() {
     let before = [once(&docker, "before_1").await, once(&docker, "before_2").await];
     let mut heard = hear(&mut events, &before[1]).await;
     let name = third.name;
-    tokio::task::spawn_blocking(move || restart(&name)).await.unwrap();
+    tokio::task::spawn_blocking(move || cluster::restart_when_settled(&name))
+        .await
+        .unwrap();
     // Nobody listens yet: the engine has to tell it afterwards.
     let between = once(&docker, "between").await;
     heard.extend(hear(&mut events, &between).await);

@@ -12,6 +12,7 @@ use engine_api::swarm::{EncryptionConfig, InitSwarm, JoinSwarm, LeaveSwarm, Swar
 use engine_api::system::LocalNodeState;
 use engine_api::{Docker, Result};
 
+use super::restart;
 use super::swarm::forget_bridge;
 
 /// The device and port at which an engine listens to the others.
@@ -20,10 +21,8 @@ const LISTEN: &str = "eth0:2377";
 /// A pause between two looks.
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
-/// Makes a swarm; gives the id of its first node, and where others find it. That is a name and no address,
-/// for recordings know addresses only by the part that they play in one.
-pub(super) async fn init(manager: &Docker, locked: bool) -> Result<(String, String)> {
-    let swarm = InitSwarm {
+fn as_manager(locked: bool) -> InitSwarm {
+    InitSwarm {
         listen_addr: LISTEN.into(),
         advertise_addr: "eth0".into(),
         spec: SwarmSpec {
@@ -33,8 +32,13 @@ pub(super) async fn init(manager: &Docker, locked: bool) -> Result<(String, Stri
             ..Default::default()
         },
         ..Default::default()
-    };
-    let id = manager.swarm().init(swarm).await?;
+    }
+}
+
+/// Makes a swarm; gives the id of its first node, and where others find it. That is a name and no address,
+/// for recordings know addresses only by the part that they play in one.
+pub(super) async fn init(manager: &Docker) -> Result<(String, String)> {
+    let id = manager.swarm().init(as_manager(false)).await?;
     let node = until(manager, &id, |node| node.manager_status.is_some()).await?;
     Ok((id, format!("{}:2377", node.description.hostname)))
 }
@@ -50,8 +54,16 @@ pub(super) async fn join(manager: &Docker, address: &str, engine: &Docker) -> Re
     };
     let before = manager.nodes().list(Default::default()).await?;
     engine.swarm().join(swarm).await?;
+    // Another question than before: the same one, with nothing asked of this engine between, were one poll in recordings.
+    // Not by the id that the engine knows: the recording of the manager knows only what the manager said.
+    let workers = ListNodes {
+        filters: NodeFilters {
+            role: vec![NodeRole::Worker],
+            ..Default::default()
+        },
+    };
     loop {
-        let nodes = manager.nodes().list(Default::default()).await?;
+        let nodes = manager.nodes().list(workers.clone()).await?;
         let mut new = nodes
             .into_iter()
             .filter(|node| before.iter().all(|old| old.id != node.id));
@@ -120,7 +132,7 @@ where
 /// A second engine joins, is made a manager and a worker again, is relieved of its tasks, and leaves.
 pub async fn second(manager: Docker, other: Docker) -> Result<()> {
     and_dissolve(&[manager.clone(), other.clone()], async move {
-        let (_, address) = init(&manager, false).await?;
+        let (_, address) = init(&manager).await?;
         let id = join(&manager, &address, &other).await?;
         let known = other.system().info().await?.swarm;
         assert_eq!(known.local_node_state, LocalNodeState::Active);
@@ -164,19 +176,25 @@ pub async fn second(manager: Docker, other: Docker) -> Result<()> {
     .await
 }
 
+/// Starts an engine again that has just made a swarm, when what a new swarm changes by itself has long been changed.
+pub fn restart_when_settled(name: &str) {
+    std::thread::sleep(Duration::from_secs(1));
+    restart(name);
+}
+
 /// A manager that locks its data when it ends, and needs the key after it was started again.
 ///
-/// `restart` ends the engine and starts it; nothing of it is recorded.
-pub async fn locked(docker: Docker, restart: impl Fn() + Send + Sync + 'static) -> Result<()> {
+/// `again` is [`restart_when_settled`] of the engine; nothing of it is recorded.
+pub async fn locked(docker: Docker, again: impl Fn() + Send + Sync + 'static) -> Result<()> {
     let engines = [docker.clone()];
     and_dissolve(&engines, async move {
         let swarm = docker.swarm();
-        init(&docker, true).await?;
-        let config = swarm.inspect().await?.spec.encryption_config;
-        assert!(config.auto_lock_managers);
+        // Nothing is asked that tells when the swarm or its node was changed, until it is all over: a moment after the
+        // start both change by themselves, and which one first is chance.
+        swarm.init(as_manager(true)).await?;
         let key = swarm.unlockkey().await?;
         assert!(!key.unlock_key.is_empty());
-        tokio::task::spawn_blocking(restart).await.unwrap();
+        tokio::task::spawn_blocking(again).await.unwrap();
 
         while docker.system().info().await?.swarm.local_node_state != LocalNodeState::Locked {
             tokio::time::sleep(PAUSE).await;
@@ -192,7 +210,8 @@ pub async fn locked(docker: Docker, restart: impl Fn() + Send + Sync + 'static) 
         while !docker.system().info().await?.swarm.control_available {
             tokio::time::sleep(PAUSE).await;
         }
-        swarm.inspect().await.map(drop)
+        assert!(swarm.inspect().await?.spec.encryption_config.auto_lock_managers);
+        Ok(())
     })
     .await
 }

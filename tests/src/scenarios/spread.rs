@@ -18,7 +18,7 @@ const TASKS: usize = 6;
 pub async fn over_three_nodes(engines: [Docker; 3]) -> Result<()> {
     and_dissolve(&engines.clone(), async move {
         let [manager, second, third] = engines;
-        let (first, address) = init(&manager, false).await?;
+        let (first, address) = init(&manager).await?;
         let second_id = join(&manager, &address, &second).await?;
         let third_id = join(&manager, &address, &third).await?;
         let nodes = BTreeSet::from([first, second_id, third_id.clone()]);

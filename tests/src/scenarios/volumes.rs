@@ -1,5 +1,7 @@
 //! Volumes.
 
+use std::time::Duration;
+
 use engine_api::containers::{HostConfig, Mount, MountType};
 use engine_api::volumes::{
     ClusterVolumeSpec, CreateVolume, ListVolumes, PruneVolumes, RemoveVolume, UpdateVolume, Volume,
@@ -43,6 +45,8 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
     let names: Vec<&str> = listed.volumes.iter().map(|volume| volume.name.as_str()).collect();
     assert_eq!((names, listed.warnings), (vec!["ptest_volume"], vec![]));
 
+    // When a volume was made is told in whole seconds. Without a pause, two were made in one second or not, by chance.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     let anonymous = volumes.create(CreateVolume::default()).await?;
     assert_eq!(anonymous.name.len(), 64);
     for name in [&anonymous.name, "ptest_volume"] {
