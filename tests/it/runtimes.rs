@@ -15,9 +15,9 @@ struct Shared {
 }
 
 impl Shared {
-    fn new() -> Self {
+    fn new(listen: fn(&Fake) -> std::io::Result<Socket>) -> Self {
         let fake = healthy();
-        let socket = fake.on_unix().unwrap();
+        let socket = listen(&fake).unwrap();
         Self {
             docker: socket.client(),
             fake,
@@ -33,7 +33,8 @@ async fn use_it(docker: &Docker) {
 
 #[test]
 fn a_static_client_works_in_a_hundred_runtimes_in_turn() {
-    static SHARED: LazyLock<Shared> = LazyLock::new(Shared::new);
+    // Nobody drops what is static: the file of a Unix socket would stay.
+    static SHARED: LazyLock<Shared> = LazyLock::new(|| Shared::new(Fake::on_tcp));
     for _ in 0..100 {
         block_on(use_it(&SHARED.docker));
     }
@@ -42,7 +43,7 @@ fn a_static_client_works_in_a_hundred_runtimes_in_turn() {
 
 #[test]
 fn two_runtimes_in_turn_each_keep_their_connection() {
-    let shared = Shared::new();
+    let shared = Shared::new(Fake::on_unix);
     let runtimes = [Builder::new_current_thread(), Builder::new_multi_thread()];
     let runtimes = runtimes.map(|mut builder| builder.enable_all().build().unwrap());
     for _ in 0..50 {
