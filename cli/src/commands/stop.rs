@@ -33,7 +33,12 @@ pub(crate) fn listen() -> Result<(Stop, Again), Failure> {
 impl Stop {
     /// Waits for the first signal.
     pub(crate) async fn wait(&mut self) -> Interrupted {
-        Interrupted(nth(&mut self.0, 0).await)
+        self.nth(0).await
+    }
+
+    /// Waits for the signal that comes after `n` others.
+    pub(crate) async fn nth(&mut self, n: usize) -> Interrupted {
+        Interrupted(nth(&mut self.0, n).await)
     }
 
     /// Does the work, or gives it up when a signal comes.
@@ -61,7 +66,7 @@ impl Again {
     }
 }
 
-/// The code of the first or second signal, once it has come.
+/// The code of the signal that comes after `n` others, once it has come.
 async fn nth(told: &mut watch::Receiver<Vec<u8>>, n: usize) -> u8 {
     if let Ok(codes) = told.wait_for(|codes| codes.len() > n).await {
         return codes[n];

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, Started};
+use crate::engine::{Engine, plain};
 
 /// Tells the number of its process, and then does nothing for long, with a child that does the same.
 const LONG: &str = "echo $$; sleep 1000 & sleep 1000; wait";
@@ -62,6 +63,45 @@ fn a_second_signal_leaves_nothing_either() {
     started.signal("INT");
     // Whichever of the two was seen first.
     assert!(matches!(started.code(), Some(143 | 130)));
+    nothing_left(&bench, &started.first);
+}
+
+/// What starts recording a command, in a group of its own: no terminal sends the command what this gets.
+fn recording(bench: &Bench, engine: &Engine, file: &Path, script: &str) -> Started {
+    use std::os::unix::process::CommandExt;
+    let (address, file) = (engine.address(), file.to_str().unwrap());
+    let line = [
+        "--host", &address, "fixtures", "record", "--to", file, "--", "sh", "-c", script,
+    ];
+    bench.start(bench.command(&line).process_group(0))
+}
+
+#[test]
+fn a_recorder_passes_any_signal_on_and_writes_what_it_has() {
+    let engine = Engine::start(plain);
+    for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+        let (bench, target) = (Bench::new(), tempfile::tempdir().unwrap());
+        let file = target.path().join("x.json");
+        let mut started = recording(&bench, &engine, &file, "echo $$; exec sleep 1000");
+        started.signal(name);
+        assert_eq!(started.code(), Some(code), "{name}");
+        assert!(file.exists());
+        nothing_left(&bench, &started.first);
+    }
+}
+
+#[test]
+fn a_recorder_does_not_wait_for_a_command_that_heeds_no_signal() {
+    let (bench, target) = (Bench::new(), tempfile::tempdir().unwrap());
+    let (engine, file) = (Engine::start(plain), target.path().join("x.json"));
+    let script = "trap '' INT TERM; echo $$; while :; do sleep 0.1; done";
+    let mut started = recording(&bench, &engine, &file, script);
+    started.signal("INT");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(runs(&started.first));
+    started.signal("TERM");
+    assert_eq!(started.code(), Some(137));
+    assert!(file.exists());
     nothing_left(&bench, &started.first);
 }
 
