@@ -10,6 +10,8 @@ mod errors; // what is refused, and how it is told
 #[cfg(unix)]
 mod fixtures; // `isolate fixtures`
 mod look; // `isolate doctor`, `isolate api`
+#[cfg(unix)]
+mod no_engine; // `isolate fixtures` where none answers
 mod replay; // the command on recordings of real engines
 mod run; // `isolate run` on the engine that needs nothing
 mod signals; // what ends a run early
