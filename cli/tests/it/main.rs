@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
 
+#[cfg(unix)]
+mod at_once; // several programs at the same time, recorded and replayed
 mod bench; // starts the command in a place of its own
 #[cfg(unix)]
 mod engine; // an engine of a few lines
