@@ -86,3 +86,25 @@ fn every_command_says_which_file_why_and_what_to_do() {
         }
     }
 }
+
+#[test]
+fn of_two_files_the_one_at_fault_is_named() {
+    let bench = Bench::new();
+    let good = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/recordings/docker-28/missing.json"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("bad.json").display().to_string();
+    std::fs::write(&bad, "[]").unwrap();
+    for (one, other) in [(good, bad.as_str()), (&bad, good)] {
+        let ended = bench.isolate(&["fixtures", "diff", one, other]);
+        assert_eq!((ended.code(), ended.stdout().as_str()), (Some(125), ""));
+        let said = ended.stderr();
+        assert!(said.contains(&bad) && !said.contains(good), "{said}");
+        let ended = bench.isolate(&["--json", "fixtures", "diff", one, other]);
+        let error: serde_json::Value = serde_json::from_str(&ended.stderr()).unwrap();
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.contains("it is JSON, but a list"), "{message}");
+    }
+}

@@ -36,6 +36,18 @@ fn without_numbers(recording: &Recording) -> Recording {
     serde_json::from_value(value).unwrap()
 }
 
+/// A recording, or the end of the test.
+fn load(file: &Path) -> Recording {
+    Recording::load(file).unwrap()
+}
+
+/// Ends the test if an engine's recording is not what it was, but for process numbers.
+fn check_same(before: &Recording, now: &Recording, engine: &str) {
+    let [before, now] = [before, now].map(without_numbers);
+    let differences: Vec<_> = before.differences(&now).iter().map(ToString::to_string).collect();
+    assert!(differences.is_empty(), "{engine}:\n{}", differences.join("\n"));
+}
+
 /// Runs the command on each recording of it, or makes or compares them, and hands over the end of each run.
 fn on_each(name: &str, arguments: &[&str], check: impl Fn(&str, &Ended)) {
     let bench = Bench::new();
@@ -48,12 +60,13 @@ fn on_each(name: &str, arguments: &[&str], check: impl Fn(&str, &Ended)) {
             false if mode("record") => recorded.clone(),
             false => continue,
         };
+        let before = mode("compare").then(|| load(&recorded));
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         let options = ["--host", address, "--record", file.to_str().unwrap()];
         check(engine, &bench.isolate(&[&options[..], arguments].concat()));
-        let [before, now] = [&recorded, &file].map(|file| without_numbers(&Recording::load(file).unwrap()));
-        let differences = before.differences(&now);
-        assert!(differences.is_empty(), "{engine}: {differences:#?}");
+        before
+            .iter()
+            .for_each(|before| check_same(before, &load(&file), engine));
     }
     let folders = std::fs::read_dir(recordings()).unwrap();
     let folders: Vec<PathBuf> = folders.map(|entry| entry.unwrap().path()).collect();
@@ -161,6 +174,19 @@ fn another_request_than_the_recorded_one_is_told() {
         "{}",
         ended.stderr()
     );
+}
+
+#[test]
+#[should_panic(expected = "docker-28:\n~ exchange 1: ")]
+fn a_recording_that_is_another_one_now_ends_the_comparison() {
+    let file = |name: &str| load(&recordings().join("docker-28").join(name));
+    check_same(&file("missing.json"), &file("doctor.json"), "docker-28");
+}
+
+#[test]
+#[should_panic(expected = "none.json: No such file or directory (os error 2); check the path")]
+fn a_recording_that_is_not_there_ends_the_comparison() {
+    load(&recordings().join("docker-28/none.json"));
 }
 
 #[test]
