@@ -108,7 +108,7 @@ async fn past_limits(mutated: &Mutated<Player>, patience: Duration) {
     let (_running, stopped) = std::sync::mpsc::channel::<()>();
     std::thread::spawn(move || {
         if stopped.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-            // The scenario may end at this moment.
+            // If the scenario ends at this moment, nobody waits for that any more.
             let _ = over.send(());
         }
     });
