@@ -7,7 +7,7 @@ const ISOLATE: &str = env!("CARGO_BIN_EXE_isolate");
 
 /// So many programs, each of which asks for what only it asks for; it fails if one of them does.
 fn programs(count: usize, begin: &str) -> String {
-    let ask = |name: usize| format!("{ISOLATE} api GET /containers/c{name}/json & all=\"$all $!\"");
+    let ask = |name: usize| format!("'{ISOLATE}' api GET /containers/c{name}/json & all=\"$all $!\"");
     let all: Vec<_> = (0..count).map(ask).collect();
     // A container that is not there is the answer no: code 1.
     let wait = "for one in $all; do wait $one; [ $? = 1 ] || exit 9; done";
@@ -32,7 +32,7 @@ fn programs_that_ran_at_once_are_replayed_at_once_and_a_part_of_them_is_told() {
         assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
     }
     // One that was recorded alone is not there to be waited for.
-    let first = format!("{ISOLATE} api GET /containers/first/json");
+    let first = format!("'{ISOLATE}' api GET /containers/first/json");
     let ended = run(&bench, &record, &programs(2, &first));
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
     let ended = run(&bench, &["fixtures", "replay", &file], &programs(2, ""));

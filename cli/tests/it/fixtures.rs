@@ -400,16 +400,27 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn an_engine_that_is_gone_leaves_no_recording() {
+fn an_engine_that_had_ended_left_no_recording() {
     let recorded = Recorded::new();
     let engine = Engine::start(plain);
     let remove = format!("rm {}", engine.path().display());
     let ended = recorded.record(&engine, "gone.json", &[], &["--", "sh", "-c", &remove]);
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
+    assert!(recorded.file("gone.json").exists());
+}
+
+#[test]
+fn what_found_no_engine_was_recorded_as_if_it_had_not_asked() {
+    let recorded = Recorded::new();
+    let engine = Engine::start(plain);
+    let isolate = env!("CARGO_BIN_EXE_isolate");
+    let ask = format!("rm {}; '{isolate}' api GET /_ping; true", engine.path().display());
+    let ended = recorded.record(&engine, "gone.json", &[], &["--", "sh", "-c", &ask]);
     assert_eq!(ended.code(), Some(125));
+    let said = ended.stderr();
     assert!(
-        ended.stderr().contains("no recording was written"),
-        "{}",
-        ended.stderr()
+        said.contains("no recording was written") && said.contains("could not be made"),
+        "{said}"
     );
     assert!(!recorded.file("gone.json").exists());
 }

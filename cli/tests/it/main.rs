@@ -14,6 +14,7 @@ mod fixtures; // `isolate fixtures`
 mod look; // `isolate doctor`, `isolate api`
 #[cfg(unix)]
 mod no_engine; // `isolate fixtures` where none answers
+#[cfg(unix)]
 mod no_recording; // files that are none
 mod replay; // the command on recordings of real engines
 mod run; // `isolate run` on the engine that needs nothing

@@ -50,6 +50,7 @@ fn what_answers_and_is_no_engine_is_told_apart() {
         said.contains(&other.address()) && said.contains("nobody here"),
         "{said}"
     );
+    assert!(!said.contains("start the engine"), "{said}");
     let said = refused(&["--host", "carrier://pigeon"]);
     assert!(said.contains("pigeon") && said.contains("unix:///"), "{said}");
 }

@@ -187,6 +187,7 @@ fn a_recording_that_is_another_one_now_ends_the_comparison() {
     check_same(&file("missing.json"), &file("doctor.json"), "docker-28");
 }
 
+#[cfg(unix)]
 #[test]
 #[should_panic(expected = "none.json: No such file or directory (os error 2); check the path")]
 fn a_recording_that_is_not_there_ends_the_comparison() {
