@@ -79,10 +79,14 @@ fn every_example_is_listed_with_a_line_and_says_how_to_run_it() {
         let readme = fs::read_to_string(folder(name).join("README.md")).unwrap();
         for program in entries(&folder(name).join("examples")) {
             let stem = program.file_stem().unwrap().to_str().unwrap();
-            let link = format!("| [`{stem}`](examples/{stem}.rs) | ");
+            // A folder is a package of its own.
+            let (end, source, command) = match program.is_dir() {
+                true => ("", program.join("src/lib.rs"), format!("cargo test -p {stem}")),
+                false => (".rs", program.clone(), format!("--example {stem}")),
+            };
+            let link = format!("| [`{stem}`](examples/{stem}{end}) | ");
             assert!(readme.contains(&link), "{name}/README.md does not list {stem}");
-            let text = fs::read_to_string(&program).unwrap();
-            let command = format!("--example {stem}");
+            let text = fs::read_to_string(source).unwrap();
             assert!(text.contains(&command), "{} does not say how", program.display());
             programs += 1;
         }
