@@ -25,7 +25,7 @@ enum Tape {
         recorder: Recorder,
         file: PathBuf,
         /// Words that only this run could think of.
-        made_up: Mutex<Vec<String>>,
+        generated: Mutex<Vec<String>>,
     },
 }
 
@@ -38,7 +38,7 @@ impl Client {
             let tape = Tape::Replaying(player);
             return Ok(Self { docker, tape });
         }
-        let named = global.host.as_deref().map(Docker::at).transpose()?;
+        let named = global.host.as_deref().map(Docker::from_address).transpose()?;
         match &global.record {
             None => Ok(Self {
                 docker: named,
@@ -60,7 +60,7 @@ impl Client {
         let tape = Tape::Recording {
             recorder,
             file: file.to_owned(),
-            made_up: Mutex::default(),
+            generated: Mutex::default(),
         };
         Ok(Self { docker, tape })
     }
@@ -79,9 +79,9 @@ impl Client {
     }
 
     /// Says that a word is made up by this run, so that a recording must not insist on it.
-    pub(crate) fn made_up(&self, word: &str) {
-        if let Tape::Recording { made_up, .. } = &self.tape {
-            let mut words = made_up.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn generated(&self, word: &str) {
+        if let Tape::Recording { generated, .. } = &self.tape {
+            let mut words = generated.lock().unwrap_or_else(PoisonError::into_inner);
             words.push(word.to_owned());
         }
     }
@@ -97,10 +97,10 @@ impl Client {
             Tape::Recording {
                 recorder,
                 file,
-                made_up,
+                generated,
             } => {
-                let words = made_up.into_inner().unwrap_or_else(PoisonError::into_inner);
-                let recorder = words.into_iter().fold(recorder, Recorder::made_up);
+                let words = generated.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let recorder = words.into_iter().fold(recorder, Recorder::generated);
                 let name = file.file_stem().unwrap_or_default().to_string_lossy();
                 let recording = recorder.finish(&name).await;
                 recording

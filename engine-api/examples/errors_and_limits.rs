@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use engine_api::containers::{CreateContainer, InspectContainer};
 use engine_api::error::Phase;
-use engine_api::{Docker, ErrorKind, Limits};
+use engine_api::{Docker, ErrorKind, Timeouts};
 
 #[tokio::main]
 async fn main() -> engine_api::Result<()> {
@@ -41,11 +41,11 @@ async fn main() -> engine_api::Result<()> {
     }
 
     // A limit on all of a call; the same connections serve the client without one.
-    let limits = Limits {
+    let limits = Timeouts {
         total: Some(Duration::from_millis(500)),
-        ..Limits::default()
+        ..Timeouts::default()
     };
-    let hasty = docker.clone().with_limits(limits);
+    let hasty = docker.clone().with_timeouts(limits);
     let sleeper = CreateContainer {
         image: "busybox".into(),
         cmd: vec!["sleep".into(), "30".into()],

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use engine_api::Docker;
 use engine_api::common::Timestamp;
-use engine_api::system::{EventFilters, EventKind, Heard, ListenEvents, Resume};
+use engine_api::system::{EventFilters, EventKind, EventOrGap, ListenEvents, ReconnectOptions};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,12 +31,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let mut events = docker
         .system()
-        .resilient_events(options, Resume::default())
+        .resilient_events(options, ReconnectOptions::default())
         .await?;
     while let Some(heard) = events.next().await {
         match heard? {
-            Heard::Event(event) => println!("{} {} {}", event.time, event.verb(), event.actor.id),
-            Heard::Gap { from, to } => println!("events may be missing from {from} to {to}"),
+            EventOrGap::Event(event) => println!("{} {} {}", event.time, event.verb(), event.actor.id),
+            EventOrGap::Gap { from, to } => println!("events may be missing from {from} to {to}"),
             _ => {} // what a later version of this crate hears
         }
     }

@@ -55,7 +55,7 @@ async fn talk(docker: &Docker, container: &str) -> engine_api::Result<()> {
         println!("it says {:?}", String::from_utf8_lossy(answer?.bytes()));
     }
     talk.input.write(b"one\ntwo\n").await?;
-    talk.input.finish().await?; // the end of the input; the output stays open
+    talk.input.close().await?; // the end of the input; the output stays open
     while let Some(chunk) = talk.output.next().await {
         println!("it counted {}", String::from_utf8_lossy(chunk?.bytes()).trim());
     }

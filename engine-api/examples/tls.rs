@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let docker = Docker::with_connector(TlsConnector::new(host, port.parse()?, &config)?);
     match docker.system().version().await {
         Ok(about) => println!("version {} answers at {}", about.version, docker.address()),
-        Err(error) if error.kind() == engine_api::ErrorKind::Untrusted => {
+        Err(error) if error.kind() == engine_api::ErrorKind::TlsError => {
             println!("the certificates do not fit: {error}");
         }
         Err(error) => return Err(error.into()),

@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout)] // an example prints what it has found
 
 use engine_api::Docker;
-use engine_api::containers::{CreateContainer, Finished, HostConfig, Mount, MountType};
+use engine_api::containers::{CreateContainer, HostConfig, Mount, MountType, RunOutput};
 use engine_api::volumes::{CreateVolume, RemoveVolume};
 
 #[tokio::main]
@@ -37,7 +37,7 @@ async fn write_and_read(docker: &Docker, volume: &str) -> engine_api::Result<()>
     Ok(())
 }
 
-async fn run(docker: &Docker, volume: &str, script: &str) -> engine_api::Result<Finished> {
+async fn run(docker: &Docker, volume: &str, script: &str) -> engine_api::Result<RunOutput> {
     let mount = Mount {
         kind: MountType::Volume,
         source: volume.to_owned(),

@@ -10,12 +10,12 @@
 use crate::client::Docker;
 use crate::error::Result;
 use crate::wire::decode::Empty;
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::query::Query;
 
 static CANCEL: Operation<Empty> = Operation::post("BuildCancel", "/build/cancel");
 
-pub(crate) static OPERATIONS: [&OperationFacts; 1] = [&CANCEL.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&CANCEL.facts];
 
 /// Calls on builds under way; see [`Docker::builds`].
 #[derive(Debug, Clone, Copy)]

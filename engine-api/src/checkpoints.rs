@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::Docker;
 use crate::error::Result;
 use crate::wire::decode::{Empty, Json};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::query::Query;
 
 static LIST: Operation<Json<Vec<Checkpoint>>> =
@@ -34,7 +34,7 @@ static CREATE: Operation<Empty> = Operation::post("CheckpointCreate", "/containe
 static REMOVE: Operation<Empty> =
     Operation::delete("CheckpointDelete", "/containers/{id}/checkpoints/{checkpoint}").success(&[204]);
 
-pub(crate) static OPERATIONS: [&OperationFacts; 3] = [&LIST.facts, &CREATE.facts, &REMOVE.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 3] = [&LIST.facts, &CREATE.facts, &REMOVE.facts];
 
 /// Calls on checkpoints; see [`Docker::checkpoints`].
 #[derive(Debug, Clone, Copy)]

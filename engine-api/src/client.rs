@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use crate::connect::{self, Address, Connector};
 use crate::error::{Cause, Error, Result};
-use crate::limits::Limits;
+use crate::timeouts::Timeouts;
 use crate::version::Version;
 use crate::wire::call::Call;
 use crate::wire::decode::Shape;
@@ -31,7 +31,7 @@ use crate::wire::send::Wire;
 #[derive(Clone)]
 pub struct Docker {
     shared: Arc<Shared>,
-    limits: Limits,
+    timeouts: Timeouts,
     /// Set by hand; then the engine is not asked.
     pinned: Option<Version>,
 }
@@ -61,8 +61,8 @@ impl Docker {
     /// # Errors
     ///
     /// [`crate::ErrorKind::Unreachable`] lists every place that was tried, and why it was not it
-    /// ([`Error::candidates`]); an engine that was named fails in its own way, such as
-    /// [`crate::ErrorKind::Untrusted`]; [`crate::ErrorKind::InvalidInput`] when the context that was named
+    /// ([`Error::probed_endpoints`]); an engine that was named fails in its own way, such as
+    /// [`crate::ErrorKind::TlsError`]; [`crate::ErrorKind::InvalidInput`] when the context that was named
     /// or chosen does not exist.
     pub async fn from_env() -> Result<Self> {
         connect::discover().await
@@ -75,7 +75,7 @@ impl Docker {
     ///
     /// When it is no address, this build cannot connect to such a one, or the certificates cannot be
     /// read.
-    pub fn at(address: &str) -> Result<Self> {
+    pub fn from_address(address: &str) -> Result<Self> {
         connect::at(address)
     }
 
@@ -83,8 +83,8 @@ impl Docker {
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::InvalidInput`] when there is no such context; else as [`Docker::at`].
-    pub fn context(name: &str) -> Result<Self> {
+    /// [`crate::ErrorKind::InvalidInput`] when there is no such context; else as [`Docker::from_address`].
+    pub fn from_context(name: &str) -> Result<Self> {
         connect::in_context(name)
     }
 
@@ -93,7 +93,7 @@ impl Docker {
     /// # Errors
     ///
     /// [`crate::ErrorKind::Unsupported`] where this build cannot connect to such an address.
-    pub fn connect(address: &Address) -> Result<Self> {
+    pub fn with_address(address: &Address) -> Result<Self> {
         Ok(Self::over(Arc::from(address.connector()?)))
     }
 
@@ -120,15 +120,15 @@ impl Docker {
         };
         Self {
             shared: Arc::new(shared),
-            limits: Limits::default(),
+            timeouts: Timeouts::default(),
             pinned: None,
         }
     }
 
     /// The same client, on the same connections, with other limits.
     #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+    pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
         self
     }
 
@@ -150,8 +150,8 @@ impl Docker {
     }
 
     /// The limits of this client's calls.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
     }
 
     /// The API version spoken with this engine: the newest that both sides know.
@@ -222,7 +222,7 @@ impl Docker {
                 what: "this client",
                 since: Version::OLDEST,
                 used: theirs,
-                way_out: "use Docker 20.10 or later",
+                hint: "use Docker 20.10 or later",
             }));
         }
         Ok(Engine {

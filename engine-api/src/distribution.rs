@@ -18,14 +18,14 @@ use crate::common::{OciDescriptor, OciPlatform};
 use crate::error::Result;
 use crate::images::ImageReference;
 use crate::wire::decode::Json;
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 
 static INSPECT: Operation<Json<RemoteImage>> =
     Operation::get("DistributionInspect", "/distribution/{name}/json")
         .slow()
         .slashes();
 
-pub(crate) static OPERATIONS: [&OperationFacts; 1] = [&INSPECT.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&INSPECT.facts];
 
 /// Calls on images in registries; see [`Docker::distribution`].
 #[derive(Debug, Clone, Copy)]

@@ -26,7 +26,7 @@
 //! * [`plugins`] are the drivers that an engine manages
 //! * [`auth`] finds credentials for registries, where the docker command keeps them
 //! * [`archive`] packs and unpacks what goes into containers and comes out
-//! * [`Error`] says what failed, in which operation, on what, and [`Limits`] how long it may take
+//! * [`Error`] says what failed, in which operation, on what, and [`Timeouts`] how long it may take
 //! * [`Output`], [`JsonLines`], [`RawBytes`] and [`Hijacked`] are the streams
 //! * [`coming_from`] shows how tasks are done with other clients, and with this one
 //!
@@ -61,7 +61,6 @@ pub mod error;
 pub mod exec;
 #[cfg(feature = "full")]
 pub mod images;
-mod limits;
 #[cfg(feature = "full")]
 pub mod networks;
 #[cfg(feature = "full")]
@@ -79,6 +78,7 @@ pub mod swarm;
 pub mod system;
 #[cfg(feature = "full")]
 pub mod tasks;
+mod timeouts;
 mod version;
 #[cfg(feature = "full")]
 pub mod volumes;
@@ -87,16 +87,16 @@ mod wire;
 pub use bytes::Bytes;
 pub use client::Docker;
 pub use error::{Error, ErrorKind, Result};
-pub use limits::Limits;
+pub use timeouts::Timeouts;
 pub use version::Version;
 pub use wire::body::Upload;
 pub use wire::json::from_json;
-pub use wire::operation::OperationFacts;
+pub use wire::operation::OperationInfo;
 pub use wire::raw_call::{RawCall, RawReply};
-pub use wire::stream::{Chunk, Hijacked, Input, Item, JsonLines, Output, RawBytes};
+pub use wire::stream::{Chunk, Hijacked, Input, JsonLines, Output, RawBytes, StreamItem};
 
 /// Every operation that this crate declares, in the order of the resources.
-pub fn operations() -> impl Iterator<Item = &'static OperationFacts> {
+pub fn operations() -> impl Iterator<Item = &'static OperationInfo> {
     let operations = system::operations();
     #[cfg(feature = "containers")]
     let operations = operations.chain(containers::operations()).chain(exec::OPERATIONS);

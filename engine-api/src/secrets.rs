@@ -24,7 +24,7 @@ use crate::client::Docker;
 use crate::error::Result;
 use crate::swarm::{Driver, ObjectVersion, Payload};
 use crate::wire::decode::{Empty, Json};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::query::{Filters, Query};
 
 static LIST: Operation<Json<Vec<Secret>>> = Operation::get("SecretList", "/secrets");
@@ -34,7 +34,7 @@ static INSPECT: Operation<Json<Secret>> = Operation::get("SecretInspect", "/secr
 static REMOVE: Operation<Empty> = Operation::delete("SecretDelete", "/secrets/{id}").success(&[204]);
 static UPDATE: Operation<Empty> = Operation::post("SecretUpdate", "/secrets/{id}/update");
 
-pub(crate) static OPERATIONS: [&OperationFacts; 5] = [
+pub(crate) static OPERATIONS: [&OperationInfo; 5] = [
     &LIST.facts,
     &CREATE.facts,
     &INSPECT.facts,
@@ -92,7 +92,7 @@ impl Secrets<'_> {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::is_stale`] when the secret has changed since.
+    /// [`crate::Error::is_version_conflict`] when the secret has changed since.
     pub async fn update(&self, id: &str, version: ObjectVersion, spec: &SecretSpec) -> Result<()> {
         self.docker
             .call(&UPDATE)

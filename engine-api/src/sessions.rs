@@ -28,12 +28,12 @@ use http::HeaderValue;
 use crate::client::Docker;
 use crate::error::Result;
 use crate::wire::decode::Duplex;
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::stream::Hijacked;
 
 static OPEN: Operation<Duplex> = Operation::post("Session", "/session").success(&[101]);
 
-pub(crate) static OPERATIONS: [&OperationFacts; 1] = [&OPEN.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&OPEN.facts];
 
 /// Calls on sessions; see [`Docker::sessions`].
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,7 @@ impl Docker {
 
 impl Sessions<'_> {
     /// Opens a session, and takes over the connection: what the engine says comes unframed, as
-    /// [`crate::Chunk::Console`]. The session lasts until both halves are dropped.
+    /// [`crate::Chunk::Terminal`]. The session lasts until both halves are dropped.
     ///
     /// # Errors
     ///

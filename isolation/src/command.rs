@@ -31,7 +31,7 @@ pub struct Command {
     /// Variables on top of the environment's own, which they override.
     pub env: BTreeMap<String, String>,
     /// The folder in which it starts, instead of the environment's own; it must exist.
-    pub workdir: Option<String>,
+    pub working_dir: Option<String>,
     /// What it reads from its standard input.
     pub input: Input,
     /// Whether it runs on a terminal. Its output then comes in one stream, as standard output.
@@ -80,8 +80,8 @@ impl Command {
             validate::no_nul("an argument", argument)?;
         }
         validate::variables(&self.env)?;
-        if let Some(workdir) = &self.workdir {
-            validate::text("the working directory", workdir)?;
+        if let Some(working_dir) = &self.working_dir {
+            validate::text("the working directory", working_dir)?;
         }
         match self.timeout {
             Some(Duration::ZERO) => Err(Error::invalid(
@@ -109,7 +109,7 @@ impl fmt::Debug for Command {
         f.debug_struct("Command")
             .field("argv", &self.argv)
             .field("env", &Hidden(&self.env))
-            .field("workdir", &self.workdir)
+            .field("working_dir", &self.working_dir)
             .field("input", &self.input)
             .field("tty", &self.tty)
             .field("timeout", &self.timeout)
@@ -268,7 +268,7 @@ mod tests {
         assert!(refused(Command { timeout, ..ls() }).contains("timeout"));
         assert!(
             refused(Command {
-                workdir: Some(String::new()),
+                working_dir: Some(String::new()),
                 ..ls()
             })
             .contains("working directory")

@@ -51,7 +51,7 @@ pub enum Availability {
         /// Why not.
         reason: String,
         /// What a person can do about it.
-        way_out: String,
+        hint: String,
     },
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for Availability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Available { detail } => write!(f, "available: {detail}"),
-            Self::Unavailable { reason, way_out } => write!(f, "not available: {reason}; {way_out}"),
+            Self::Unavailable { reason, hint } => write!(f, "not available: {reason}; {hint}"),
         }
     }
 }

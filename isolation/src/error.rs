@@ -75,14 +75,14 @@ pub(crate) enum Cause {
     UnknownEngine { name: String, known: Vec<String> },
     #[error("no engine can do it here{}", passed_over(.0))]
     NoEngine(Vec<PassedOver>),
-    #[error("the engine {engine} is not available: {reason}; {way_out}")]
+    #[error("the engine {engine} is not available: {reason}; {hint}")]
     Unavailable {
         engine: String,
         reason: String,
-        way_out: String,
+        hint: String,
     },
-    #[error("the environment is {status}; {way_out}")]
-    WrongStatus { status: Status, way_out: &'static str },
+    #[error("the environment is {status}; {hint}")]
+    WrongStatus { status: Status, hint: &'static str },
     #[error("{0}")]
     Transition(IllegalTransition),
     #[error("{0}")]
@@ -148,18 +148,18 @@ impl Error {
     }
 
     /// The engine does not answer here; the way out says what a person can do about it.
-    pub fn unavailable(engine: &str, reason: impl Into<String>, way_out: impl Into<String>) -> Self {
+    pub fn unavailable(engine: &str, reason: impl Into<String>, hint: impl Into<String>) -> Self {
         Cause::Unavailable {
             engine: engine.to_owned(),
             reason: reason.into(),
-            way_out: way_out.into(),
+            hint: hint.into(),
         }
         .into()
     }
 
     /// The environment's status does not allow the call; the way out says which call comes first.
-    pub fn wrong_status(status: Status, way_out: &'static str) -> Self {
-        Cause::WrongStatus { status, way_out }.into()
+    pub fn wrong_status(status: Status, hint: &'static str) -> Self {
+        Cause::WrongStatus { status, hint }.into()
     }
 
     /// There is no such thing; the text names it.
@@ -226,7 +226,7 @@ impl Error {
     }
 
     /// What it was done to: a name, a path, a command.
-    pub fn on(&self) -> Option<&str> {
+    pub fn subject(&self) -> Option<&str> {
         self.0.on.as_deref()
     }
 
@@ -338,6 +338,9 @@ mod tests {
         let error = Error::invalid("x")
             .during("execute", "ls")
             .during("create", "web");
-        assert_eq!((error.operation(), error.on()), (Some("execute"), Some("ls")));
+        assert_eq!(
+            (error.operation(), error.subject()),
+            (Some("execute"), Some("ls"))
+        );
     }
 }

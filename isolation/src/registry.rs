@@ -151,8 +151,8 @@ impl Registry {
     }
 
     async fn judge(&self, engine: &dyn Engine, spec: &EnvironmentSpec) -> Result<()> {
-        if let Availability::Unavailable { reason, way_out } = engine.availability().await {
-            return Err(Error::unavailable(engine.name(), reason, way_out));
+        if let Availability::Unavailable { reason, hint } = engine.availability().await {
+            return Err(Error::unavailable(engine.name(), reason, hint));
         }
         let needs = spec.needs();
         let checked = engine.capabilities().check(engine.name(), &needs);

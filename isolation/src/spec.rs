@@ -31,7 +31,7 @@ pub struct EnvironmentSpec {
     /// Environment variables of every command. Nothing is inherited from the caller's process.
     pub env: BTreeMap<String, String>,
     /// The folder in which commands start; it is made when missing. The engine chooses when there is none.
-    pub workdir: Option<String>,
+    pub working_dir: Option<String>,
     /// Folders and files of the host that are visible inside.
     pub mounts: Vec<Mount>,
     /// Files and folders of the host that are copied in when the environment is created.
@@ -93,8 +93,8 @@ impl EnvironmentSpec {
             validate::text("the image", image)?;
         }
         validate::variables(&self.env)?;
-        if let Some(workdir) = &self.workdir {
-            validate::text("the working directory", workdir)?;
+        if let Some(working_dir) = &self.working_dir {
+            validate::text("the working directory", working_dir)?;
         }
         self.mounts.iter().try_for_each(Mount::check)?;
         for copy in &self.copies {
@@ -184,7 +184,7 @@ impl fmt::Debug for EnvironmentSpec {
             .field("name", &self.name)
             .field("image", &self.image)
             .field("env", &Hidden(&self.env))
-            .field("workdir", &self.workdir)
+            .field("working_dir", &self.working_dir)
             .field("mounts", &self.mounts)
             .field("copies", &self.copies)
             .field("limits", &self.limits)
@@ -251,7 +251,7 @@ mod tests {
         );
         assert!(
             refused(&EnvironmentSpec {
-                workdir: Some("a\0b".into()),
+                working_dir: Some("a\0b".into()),
                 ..spec()
             })
             .contains("NUL")

@@ -124,13 +124,13 @@ impl StatusCell {
 
     /// Fails unless the environment is running; the error says which call is missing.
     pub fn require_running(&self) -> Result<()> {
-        let way_out = match self.get() {
+        let hint = match self.get() {
             Status::Running => return Ok(()),
             Status::Created | Status::Stopped => "activate it first",
             Status::Failed => "destroy it and create another",
             Status::Destroying | Status::Destroyed => "create another",
         };
-        Err(Error::wrong_status(self.get(), way_out))
+        Err(Error::wrong_status(self.get(), hint))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine_api::{OperationFacts, Version, operations};
+use engine_api::{OperationInfo, Version, operations};
 
 /// A row of `fixtures/spec/operations.tsv`.
 struct Described {
@@ -40,7 +40,7 @@ const UNDESCRIBED: [&str; 4] = [
 ];
 
 /// Runs a check on each declared operation beside its row, and fails with all that is wrong.
-fn compare(check: impl Fn(&OperationFacts, &Described) -> Option<String>) {
+fn compare(check: impl Fn(&OperationInfo, &Described) -> Option<String>) {
     let described = described();
     let wrong: Vec<String> = operations()
         .filter(|facts| !UNDESCRIBED.contains(&facts.id))

@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use engine_api::containers::{ReadLogs, WaitCondition};
 use engine_api::error::Phase;
 use engine_api::images::PullImage;
-use engine_api::{Docker, Error, ErrorKind, Limits, Result, archive};
+use engine_api::{Docker, Error, ErrorKind, Result, Timeouts, archive};
 use tests::fake::{Fake, chunked, open, reply};
 
 use crate::help::{fails, healthy};
@@ -116,7 +116,7 @@ async fn of_every_kind(docker: &Docker) -> [(&'static str, Result<()>); 8] {
             .images()
             .pull("busybox", PullImage::default(), None)
             .await?;
-        progress.finish().await.map(drop)
+        progress.last().await.map(drop)
     };
     let bytes = async { containers.export("web").await?.collect().await.map(drop) };
     let listed = containers.list(Default::default()).await;
@@ -161,9 +161,9 @@ async fn an_engine_that_hangs_up_at_once_is_an_error_for_every_kind_of_reply() {
 #[tokio::test(start_paused = true)]
 async fn half_a_head_and_then_silence_runs_out_of_time() {
     let fake = Fake::once("HTTP/1.1 200 OK\r\nContent-Le");
-    let head = Limits {
+    let head = Timeouts {
         head: Some(SECOND),
-        ..Limits::NONE
+        ..Timeouts::NONE
     };
     let docker = limited(fake.docker(), head);
     timed_out(docker.system().ping().await, Phase::Head);
@@ -195,7 +195,7 @@ async fn many_interim_replies_are_skipped_and_endless_ones_given_up() {
     hinting(1000).0.client().system().ping().await.unwrap();
     // Without a limit, as pulls are: it must be the number that ends it.
     let (fake, sent) = hinting(1_000_000);
-    let docker = limited(fake.docker(), Limits::NONE);
+    let docker = limited(fake.docker(), Timeouts::NONE);
     let error = fails(docker.system().ping().await, ErrorKind::Protocol);
     assert!(error.to_string().contains("1xx"), "{error}");
     fake.until(|counts| counts.live == 0).await;

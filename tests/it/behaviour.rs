@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine_api::containers::{
     CreateContainer, HealthStatus, HostConfig, InspectContainer, KillContainer, PortBinding, ReadLogs,
-    Removal, RemoveContainer, RunState, StartContainer, StopContainer, WaitCondition,
+    RemoveContainer, RemoveOutcome, RunState, StartContainer, StopContainer, WaitCondition,
 };
 use engine_api::error::Phase;
 use engine_api::exec::CreateExec;
@@ -178,23 +178,26 @@ async fn sixteen_removals_of_one_container_all_succeed_and_one_has_done_it() {
     let outcomes = ensured(&docker, &id, 16).await;
     let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
     assert_eq!(
-        (count(Removal::Removed), count(Removal::InProgress)),
+        (
+            count(RemoveOutcome::Removed),
+            count(RemoveOutcome::RemovedByOther)
+        ),
         (1, 15),
         "{outcomes:?}"
     );
-    assert_eq!(ensured(&docker, &id, 1).await, [Removal::AlreadyGone]);
+    assert_eq!(ensured(&docker, &id, 1).await, [RemoveOutcome::AlreadyGone]);
     assert_eq!(fake.leftovers(), [""; 0]);
 }
 
 /// Removals of one container, all at the same time.
-async fn ensured(docker: &Docker, id: &str, count: usize) -> Vec<Removal> {
+async fn ensured(docker: &Docker, id: &str, count: usize) -> Vec<RemoveOutcome> {
     let mut removals = tokio::task::JoinSet::new();
     for _ in 0..count {
         let (docker, id) = (docker.clone(), id.to_owned());
         removals.spawn(async move {
             let patience = Duration::from_secs(10);
             let containers = docker.containers();
-            containers.ensure_removed(&id, THOROUGH, patience).await.unwrap()
+            containers.remove_and_wait(&id, THOROUGH, patience).await.unwrap()
         });
     }
     removals.join_all().await
@@ -214,19 +217,19 @@ async fn a_removal_that_takes_too_long_is_told_and_so_is_one_that_cannot_be() {
     let containers = docker.containers();
     let patience = Duration::from_secs(5);
     let runs = containers
-        .ensure_removed(&id, RemoveContainer::default(), patience)
+        .remove_and_wait(&id, RemoveContainer::default(), patience)
         .await
         .unwrap_err();
     assert!(runs.is_conflict(), "{runs}");
 
     let begun = Instant::now();
     let late = containers
-        .ensure_removed(&id, THOROUGH, patience)
+        .remove_and_wait(&id, THOROUGH, patience)
         .await
         .unwrap_err();
     assert_eq!(begun.elapsed().as_secs(), 5);
     assert_eq!(
-        (late.phase(), late.operation(), late.on()),
+        (late.phase(), late.operation(), late.subject()),
         (Some(Phase::Total), Some("ContainerDelete"), Some(id.as_str()))
     );
 }
@@ -454,7 +457,7 @@ async fn a_pull_that_is_given_up_has_pulled_nothing() {
             .images()
             .pull("localhost:5000/team/web:2", options, None)
             .await?
-            .finish()
+            .last()
             .await
     };
     let given_up = tokio::time::timeout(Duration::from_secs(30), pull()).await;

@@ -32,7 +32,7 @@ async fn build(docker: &Docker, folder: &Path) -> Result<()> {
         .images()
         .build(context, BuildImage::default(), None)
         .await?;
-    progress.finish().await.map(drop)
+    progress.last().await.map(drop)
 }
 
 /// An engine that begins to read a build's context, lets `trick` play, and reads on.
@@ -62,7 +62,10 @@ async fn a_pipe_is_refused_by_name_before_anything_is_sent() {
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     let fake = healthy();
-    let error = fails(build(&fake.docker(), folder.path()).await, ErrorKind::Input);
+    let error = fails(
+        build(&fake.docker(), folder.path()).await,
+        ErrorKind::UploadSource,
+    );
     names(&error, &pipe);
     assert_eq!(fake.counts().opened, 0);
     fs::write(folder.path().join(".dockerignore"), "pipe\n").unwrap();
@@ -80,7 +83,7 @@ async fn a_file_that_nobody_may_read_fails_the_upload_by_name() {
     let upload = archive::pack(unreadable, "x").unwrap();
     let containers = docker.containers();
     let outcome = containers.upload("web", "/", upload, Default::default()).await;
-    let error = fails(outcome, ErrorKind::Input);
+    let error = fails(outcome, ErrorKind::UploadSource);
     names(&error, unreadable);
     assert!(
         error.to_string().to_lowercase().contains("permission denied"),
@@ -99,7 +102,10 @@ async fn a_file_that_vanishes_before_its_turn_fails_the_build_by_name() {
         let gone = gone.clone();
         move || fs::remove_file(&gone).unwrap()
     });
-    let error = fails(build(&fake.client(), folder.path()).await, ErrorKind::Input);
+    let error = fails(
+        build(&fake.client(), folder.path()).await,
+        ErrorKind::UploadSource,
+    );
     names(&error, &gone);
     assert!(long.exists());
     fake.until(|counts| counts.live == 0).await;
@@ -112,7 +118,10 @@ async fn a_file_that_shrinks_meanwhile_fails_the_build_by_name() {
         let long = long.clone();
         move || fs::write(&long, "short").unwrap()
     });
-    let error = fails(build(&fake.client(), folder.path()).await, ErrorKind::Input);
+    let error = fails(
+        build(&fake.client(), folder.path()).await,
+        ErrorKind::UploadSource,
+    );
     names(&error, &long);
     assert!(error.to_string().contains("shrank"), "{error}");
     fake.until(|counts| counts.live == 0).await;

@@ -154,7 +154,7 @@ async fn errors_name_the_operation_and_the_thing() {
         ErrorKind::Api,
     );
     assert_eq!(
-        (error.operation(), error.on()),
+        (error.operation(), error.subject()),
         (Some("ContainerStart"), Some("web"))
     );
     assert_eq!(

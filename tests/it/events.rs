@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use engine_api::system::{Heard, ListenEvents, ResilientEvents, Resume};
-use engine_api::{Docker, ErrorKind, Limits, Version};
+use engine_api::system::{EventOrGap, ListenEvents, ReconnectOptions, ResilientEvents};
+use engine_api::{Docker, ErrorKind, Timeouts, Version};
 use tests::fake::{Fake, JSON, Peer, chunk, open, reply};
 
 /// The `n`th event: it is about the thing `n`, and happened in second `n`.
@@ -24,23 +24,23 @@ async fn say(peer: &mut Peer, events: std::ops::RangeInclusive<i64>) -> std::io:
 
 /// A client without the limits that end a failing test: events are listened to for as long as they come.
 fn client(fake: &Fake) -> Docker {
-    let limits = Limits {
+    let limits = Timeouts {
         head: Some(Duration::from_secs(1)),
-        ..Limits::default()
+        ..Timeouts::default()
     };
     fake.docker()
         .with_version(Version::new(1, 51))
-        .with_limits(limits)
+        .with_timeouts(limits)
 }
 
-async fn listen(docker: &Docker, options: ListenEvents, resume: Resume) -> ResilientEvents {
+async fn listen(docker: &Docker, options: ListenEvents, resume: ReconnectOptions) -> ResilientEvents {
     docker.system().resilient_events(options, resume).await.unwrap()
 }
 
 async fn hear(events: &mut ResilientEvents) -> String {
     match events.next().await.unwrap().unwrap() {
-        Heard::Event(event) => event.actor.id,
-        Heard::Gap { from, .. } => format!("gap from {from}"),
+        EventOrGap::Event(event) => event.actor.id,
+        EventOrGap::Gap { from, .. } => format!("gap from {from}"),
         other => panic!("{other:?}"),
     }
 }
@@ -62,7 +62,7 @@ async fn a_restart_between_events_is_a_gap_and_no_event_comes_twice() {
             }
         }
     });
-    let mut events = listen(&client(&fake), Default::default(), Resume::default()).await;
+    let mut events = listen(&client(&fake), Default::default(), ReconnectOptions::default()).await;
     let mut heard = Vec::new();
     for _ in 0..6 {
         heard.push(hear(&mut events).await);
@@ -79,7 +79,7 @@ async fn a_stream_that_ends_in_good_order_goes_on_unless_its_time_has_come() {
         say(&mut peer, n..=n).await?;
         peer.write("0\r\n\r\n").await
     });
-    let mut events = listen(&client(&fake), Default::default(), Resume::default()).await;
+    let mut events = listen(&client(&fake), Default::default(), ReconnectOptions::default()).await;
     assert_eq!(hear(&mut events).await, "1");
     assert!(hear(&mut events).await.starts_with("gap"));
     assert_eq!(hear(&mut events).await, "2");
@@ -88,7 +88,7 @@ async fn a_stream_that_ends_in_good_order_goes_on_unless_its_time_has_come() {
         until: Some(engine_api::common::Timestamp::new(9, 0)),
         ..Default::default()
     };
-    let mut events = listen(&client(&fake), until, Resume::default()).await;
+    let mut events = listen(&client(&fake), until, ReconnectOptions::default()).await;
     hear(&mut events).await;
     assert!(events.next().await.is_none());
     assert!(events.next().await.is_none());
@@ -102,7 +102,7 @@ async fn patience_ends_with_the_reason_and_nothing_follows() {
             _ => Ok(()),
         }
     });
-    let resume = Resume {
+    let resume = ReconnectOptions {
         patience: Some(Duration::from_secs(30)),
         ..Default::default()
     };
@@ -130,7 +130,7 @@ async fn what_another_try_would_not_mend_is_an_error_at_once() {
             }
         }
     });
-    let mut events = listen(&client(&fake), Default::default(), Resume::default()).await;
+    let mut events = listen(&client(&fake), Default::default(), ReconnectOptions::default()).await;
     assert_eq!(hear(&mut events).await, "1");
     let error = events.next().await.unwrap().unwrap_err();
     assert!(error.is_forbidden(), "{error}");
@@ -142,7 +142,7 @@ async fn a_first_connection_that_fails_is_not_tried_again() {
     let fake = Fake::new(|_peer| async { Ok(()) });
     let tried = client(&fake)
         .system()
-        .resilient_events(Default::default(), Resume::default())
+        .resilient_events(Default::default(), ReconnectOptions::default())
         .await;
     assert_eq!(tried.unwrap_err().kind(), ErrorKind::Disconnected);
     assert_eq!(fake.counts().opened, 1);
@@ -160,7 +160,7 @@ async fn a_next_that_is_dropped_while_the_engine_is_away_loses_nothing() {
             }
         }
     });
-    let mut events = listen(&client(&fake), Default::default(), Resume::default()).await;
+    let mut events = listen(&client(&fake), Default::default(), ReconnectOptions::default()).await;
     let mut heard = Vec::new();
     while heard.len() < 3 {
         if let Ok(next) = tokio::time::timeout(Duration::from_millis(150), hear(&mut events)).await {

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use engine_fixtures::faults::{Fault, Faulty};
 use engine_fixtures::format::{Event, Exchange, Framing};
-use engine_fixtures::mutate::{Mutated, Mutation};
 use engine_fixtures::{Player, Recording, recordings_dir};
 
 /// A method, the end of a path, and pairs of a query, each with the values it may have.
@@ -173,8 +173,8 @@ fn all() -> Vec<(PathBuf, Recording)> {
 }
 
 /// What is different when the recording is asked again, with its replies mutated.
-async fn again(recording: &Recording, mutation: Mutation) -> (Mutated<Player>, engine_fixtures::Drift) {
-    let mutated = Mutated::new(Player::new(recording.clone()).unwrap(), mutation);
+async fn again(recording: &Recording, mutation: Fault) -> (Faulty<Player>, engine_fixtures::VerifyReport) {
+    let mutated = Faulty::new(Player::new(recording.clone()).unwrap(), mutation);
     let drift = recording.verify(Arc::new(mutated.clone())).await.unwrap();
     (mutated, drift)
 }
@@ -182,7 +182,7 @@ async fn again(recording: &Recording, mutation: Mutation) -> (Mutated<Player>, e
 #[tokio::test(start_paused = true)]
 async fn in_whatever_pieces_replies_come_they_are_as_recorded() {
     for (path, recording) in all() {
-        for mutation in [Mutation::Pieces(1), Mutation::Together, Mutation::Random(1)] {
+        for mutation in [Fault::Pieces(1), Fault::Together, Fault::Random(1)] {
             let (_, drift) = again(&recording, mutation).await;
             assert!(drift.is_none(), "{} with {mutation:?}: {drift}", path.display());
             assert!(drift.compared > 0, "{}", path.display());
@@ -193,7 +193,7 @@ async fn in_whatever_pieces_replies_come_they_are_as_recorded() {
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_is_cut_is_not_as_recorded() {
     for (path, recording) in all() {
-        let (whole, _) = again(&recording, Mutation::None).await;
+        let (whole, _) = again(&recording, Fault::None).await;
         let replies = whole.replies();
         // Few of many, for each begins all from the start.
         for request in [1, 2, 3].map(|quarter| (replies.len() * quarter).div_ceil(4)) {
@@ -201,7 +201,7 @@ async fn a_reply_that_is_cut_is_not_as_recorded() {
             if reply.framing == Framing::Close {
                 continue; // it ends where its connection does
             }
-            let cut = Mutation::CutReply {
+            let cut = Fault::CutReply {
                 request,
                 at: reply.bytes - 1,
             };

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use engine_api::{Docker, ErrorKind};
-use engine_fixtures::mutate::Mutation;
+use engine_fixtures::faults::Fault;
 use tests::fake::{Fake, reply};
 
 use crate::help::{endless, fails, ping_error, pong, post};
@@ -85,7 +85,7 @@ async fn a_hundred_thousand_headers_are_given_up() {
 async fn a_head_cut_at_any_byte_is_an_error() {
     let fake = Fake::answering(pong);
     for at in 0..PONG.len() - 2 {
-        let outcome = fake.mutated(Mutation::CutAt(at)).system().ping().await;
+        let outcome = fake.mutated(Fault::CutAt(at)).system().ping().await;
         let error = fails(outcome, ErrorKind::Disconnected);
         assert_eq!(error.operation(), Some("SystemPing"));
     }
@@ -95,9 +95,9 @@ async fn a_head_cut_at_any_byte_is_an_error() {
 async fn a_reply_split_at_any_byte_is_read() {
     let fake = Fake::once(PONG);
     for at in 0..PONG.len() {
-        fake.mutated(Mutation::SplitAt(at)).system().ping().await.unwrap();
+        fake.mutated(Fault::SplitAt(at)).system().ping().await.unwrap();
     }
-    fake.mutated(Mutation::Pieces(1)).system().ping().await.unwrap();
+    fake.mutated(Fault::Pieces(1)).system().ping().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

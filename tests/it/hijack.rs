@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine_api::connect::{BoxStream, Connecting, Connector};
 use engine_api::exec::StartExec;
 use engine_api::{Chunk, Docker, ErrorKind, Hijacked, Result, Version};
-use engine_fixtures::mutate::Mutation;
+use engine_fixtures::faults::Fault;
 use tests::fake::{Fake, MULTIPLEXED, Peer, RAW, frame, reply, upgraded};
 use tokio::io::BufStream;
 
@@ -35,7 +35,7 @@ async fn a_mebibyte_comes_back(docker: &Docker) {
         mut input, output, ..
     } = start(docker).await.unwrap();
     input.write(&sent).await.unwrap();
-    input.finish().await.unwrap();
+    input.close().await.unwrap();
     let (out, err) = output.collect().await.unwrap();
     assert!(
         out == sent && err.is_empty(),
@@ -95,8 +95,8 @@ async fn what_is_written_reaches_the_process_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_finished_input_takes_no_more_and_finishes_again() {
     let mut hijacked = start(&Fake::new(cat).client()).await.unwrap();
-    hijacked.input.finish().await.unwrap();
-    hijacked.input.finish().await.unwrap();
+    hijacked.input.close().await.unwrap();
+    hijacked.input.close().await.unwrap();
     fails(hijacked.input.write(b"more").await, ErrorKind::InvalidInput);
 }
 
@@ -125,14 +125,14 @@ async fn input_that_nobody_reads_fails_once_the_process_is_gone() {
     let mut hijacked = start(&fake.client()).await.unwrap();
     fake.until(|counts| counts.live == 0).await;
     fails(hijacked.input.write(&[0; MIB]).await, ErrorKind::Disconnected);
-    hijacked.input.finish().await.unwrap();
+    hijacked.input.close().await.unwrap();
 }
 
 fn two_frames() -> Vec<u8> {
     [upgraded(&[MULTIPLEXED]), frame(1, "out"), frame(2, "err")].concat()
 }
 
-async fn comes_whole(docker: &Docker, how: Mutation) {
+async fn comes_whole(docker: &Docker, how: Fault) {
     let mut output = start(docker).await.unwrap().output;
     let mut chunks = Vec::new();
     while let Some(chunk) = output.next().await {
@@ -145,9 +145,9 @@ async fn comes_whole(docker: &Docker, how: Mutation) {
 #[tokio::test(start_paused = true)]
 async fn frames_come_whole_wherever_head_and_frames_are_split() {
     let fake = Fake::cut(two_frames());
-    let splits = (0..=two_frames().len()).map(Mutation::SplitAt);
-    let pieces = (1..20).map(Mutation::Pieces);
-    for how in splits.chain(pieces).chain([Mutation::Together]) {
+    let splits = (0..=two_frames().len()).map(Fault::SplitAt);
+    let pieces = (1..20).map(Fault::Pieces);
+    for how in splits.chain(pieces).chain([Fault::Together]) {
         comes_whole(&fake.mutated(how), how).await;
     }
 }
@@ -162,14 +162,14 @@ async fn frames_come_whole_when_each_byte_is_written_alone() {
         }
         Ok(())
     });
-    comes_whole(&fake.client(), Mutation::Pieces(1)).await;
-    comes_whole(&fake.mutated(Mutation::Together), Mutation::Together).await;
+    comes_whole(&fake.client(), Fault::Pieces(1)).await;
+    comes_whole(&fake.mutated(Fault::Together), Fault::Together).await;
 }
 
 #[tokio::test]
 async fn frames_that_come_with_the_head_are_not_lost_on_a_socket() {
     let socket = Fake::cut(two_frames()).on_unix().unwrap();
-    comes_whole(&socket.client(), Mutation::Together).await;
+    comes_whole(&socket.client(), Fault::Together).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,7 +178,7 @@ async fn output_cut_at_any_byte_is_an_error_unless_between_frames() {
     let head = upgraded(&[MULTIPLEXED]).len();
     let fake = Fake::once(bytes.clone());
     for at in head..bytes.len() {
-        let output = start(&fake.mutated(Mutation::CutAt(at))).await.unwrap().output;
+        let output = start(&fake.mutated(Fault::CutAt(at))).await.unwrap().output;
         let clean = at == head || at == head + frame(1, "out").len();
         match output.collect().await {
             Ok(_) => assert!(clean, "cut at {at}"),
@@ -194,7 +194,7 @@ async fn output_cut_at_any_byte_is_an_error_unless_between_frames() {
 async fn a_head_cut_at_any_byte_is_an_error() {
     let fake = Fake::once(two_frames());
     for at in 0..upgraded(&[MULTIPLEXED]).len() {
-        let docker = fake.mutated(Mutation::CutAt(at));
+        let docker = fake.mutated(Fault::CutAt(at));
         fails(start(&docker).await, ErrorKind::Disconnected);
     }
 }
@@ -265,7 +265,7 @@ async fn either_half_alone_keeps_the_connection_and_both_dropped_end_it() {
 #[tokio::test(start_paused = true)]
 async fn a_read_that_is_abandoned_loses_nothing() {
     let fake = Fake::cut(two_frames());
-    let mut output = start(&fake.mutated(Mutation::Pieces(1))).await.unwrap().output;
+    let mut output = start(&fake.mutated(Fault::Pieces(1))).await.unwrap().output;
     let mut bytes = Vec::new();
     loop {
         let mut next = None;

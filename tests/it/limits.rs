@@ -5,7 +5,7 @@ use std::time::Duration;
 use engine_api::connect::{Connecting, Connector};
 use engine_api::containers::{StopContainer, WaitCondition};
 use engine_api::error::Phase;
-use engine_api::{Docker, Error, ErrorKind, Limits, Version};
+use engine_api::{Docker, Error, ErrorKind, Timeouts, Version};
 use tests::fake::{Fake, ok};
 use tokio::time::{Instant, sleep};
 
@@ -14,8 +14,8 @@ use crate::stream_limits::dripping;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-pub(crate) fn limited(docker: Docker, limits: Limits) -> Docker {
-    docker.with_version(Version::OLDEST).with_limits(limits)
+pub(crate) fn limited(docker: Docker, limits: Timeouts) -> Docker {
+    docker.with_version(Version::OLDEST).with_timeouts(limits)
 }
 
 /// An engine that takes requests and says nothing.
@@ -47,9 +47,9 @@ impl Connector for Closed {
 async fn connecting_has_a_limit() {
     let docker = limited(
         Docker::with_connector(Closed),
-        Limits {
+        Timeouts {
             connect: Some(SECOND),
-            ..Limits::NONE
+            ..Timeouts::NONE
         },
     );
     let start = Instant::now();
@@ -62,9 +62,9 @@ async fn the_head_has_a_limit_which_is_not_rounded() {
     for limit in [1, 7, 999, 1001].map(Duration::from_millis) {
         let docker = limited(
             silent().docker(),
-            Limits {
+            Timeouts {
                 head: Some(limit),
-                ..Limits::NONE
+                ..Timeouts::NONE
             },
         );
         let start = Instant::now();
@@ -77,7 +77,7 @@ async fn the_head_has_a_limit_which_is_not_rounded() {
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_a_millisecond_lets_a_quick_engine_answer() {
     let all = Some(Duration::from_millis(1));
-    let limits = Limits {
+    let limits = Timeouts {
         connect: all,
         head: all,
         idle: all,
@@ -89,7 +89,7 @@ async fn a_limit_of_a_millisecond_lets_a_quick_engine_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_limit_beyond_all_time_is_none() {
     let all = Some(Duration::MAX);
-    let limits = Limits {
+    let limits = Timeouts {
         connect: all,
         head: all,
         idle: all,
@@ -111,9 +111,9 @@ async fn a_limit_beyond_all_time_is_none() {
 async fn the_head_limit_ends_with_the_head() {
     let docker = limited(
         dripping(3 * SECOND, 2).docker(),
-        Limits {
+        Timeouts {
             head: Some(SECOND),
-            ..Limits::NONE
+            ..Timeouts::NONE
         },
     );
     docker.system().ping().await.unwrap();
@@ -134,9 +134,9 @@ fn pondering(pause: Duration) -> Fake {
 #[tokio::test(start_paused = true)]
 async fn the_total_covers_the_question_for_the_version() {
     let docker = pondering(SECOND * 6 / 10).docker();
-    let docker = docker.with_limits(Limits {
+    let docker = docker.with_timeouts(Timeouts {
         total: Some(SECOND),
-        ..Limits::NONE
+        ..Timeouts::NONE
     });
     let start = Instant::now();
     timed_out(docker.raw("GET", "/info").send().await, Phase::Total);
@@ -148,9 +148,9 @@ async fn a_call_that_ran_out_of_time_closes_its_connection() {
     let fake = silent();
     let docker = limited(
         fake.docker(),
-        Limits {
+        Timeouts {
             head: Some(SECOND),
-            ..Limits::NONE
+            ..Timeouts::NONE
         },
     );
     timed_out(docker.system().ping().await, Phase::Head);
@@ -161,28 +161,28 @@ async fn a_call_that_ran_out_of_time_closes_its_connection() {
 async fn limits_of_one_clone_are_not_those_of_another() {
     let docker = limited(
         silent().docker(),
-        Limits {
+        Timeouts {
             head: Some(SECOND),
-            ..Limits::NONE
+            ..Timeouts::NONE
         },
     );
-    let patient = docker.clone().with_limits(Limits {
+    let patient = docker.clone().with_timeouts(Timeouts {
         head: Some(5 * SECOND),
-        ..Limits::NONE
+        ..Timeouts::NONE
     });
     let start = Instant::now();
     timed_out(patient.system().ping().await, Phase::Head);
     assert_eq!(start.elapsed(), 5 * SECOND);
-    assert_eq!(docker.limits().head, Some(SECOND));
+    assert_eq!(docker.timeouts().head, Some(SECOND));
 }
 
 #[tokio::test(start_paused = true)]
 async fn stopping_may_take_as_long_as_it_was_told_and_the_limit_besides() {
     let docker = limited(
         silent().docker(),
-        Limits {
+        Timeouts {
             head: Some(SECOND),
-            ..Limits::NONE
+            ..Timeouts::NONE
         },
     );
     let options = StopContainer {
@@ -202,7 +202,7 @@ async fn what_may_take_long_has_no_limit_on_its_head() {
         sleep(day).await;
         peer.write(ok(r#"{"StatusCode":0}"#)).await
     });
-    let docker = limited(fake.docker(), Limits::default());
+    let docker = limited(fake.docker(), Timeouts::default());
     docker
         .containers()
         .wait("web", WaitCondition::NotRunning)

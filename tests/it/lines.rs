@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use engine_api::containers::{ReadStats, Stats};
 use engine_api::{Docker, ErrorKind, JsonLines, Result};
-use engine_fixtures::mutate::Mutation;
+use engine_fixtures::faults::Fault;
 use tests::fake::{Fake, JSON, chunk, chunked, open};
 
 use crate::help::{endless, fails};
@@ -41,10 +41,10 @@ async fn values_are_the_same_however_separated_and_in_whatever_pieces() {
             let text = VALUES.join(separator) + last;
             let bytes = [&open(&[JSON])[..], text.as_bytes()].concat();
             let fake = Fake::cut(bytes.clone());
-            let splits = (0..bytes.len()).map(Mutation::SplitAt);
+            let splits = (0..bytes.len()).map(Fault::SplitAt);
             for how in splits
-                .chain([1, 2, 3, 7].map(Mutation::Pieces))
-                .chain([Mutation::Together])
+                .chain([1, 2, 3, 7].map(Fault::Pieces))
+                .chain([Fault::Together])
             {
                 let names = names(stats(&fake.mutated(how)).await).await.unwrap();
                 assert_eq!(names, NAMES, "{separator:?} {how:?}");

@@ -9,9 +9,9 @@ mod run;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine_api::{Docker, ErrorKind, Limits, Result};
+use engine_api::{Docker, ErrorKind, Result, Timeouts};
+use engine_fixtures::faults::{Fault, ReplySeen};
 use engine_fixtures::format::Framing;
-use engine_fixtures::mutate::{Mutation, ReplySeen};
 use engine_fixtures::{Recording, recordings_dir};
 
 use run::{Run, Told, run, run_for};
@@ -74,12 +74,12 @@ impl Case {
     }
 
     fn check(&self) {
-        let replies = self.passes(Mutation::Pieces(1));
+        let replies = self.passes(Fault::Pieces(1));
         for mutation in [
-            Mutation::Together,
-            Mutation::Random(1),
-            Mutation::Random(2),
-            Mutation::CloseAfterReply,
+            Fault::Together,
+            Fault::Random(1),
+            Fault::Random(2),
+            Fault::CloseAfterReply,
         ] {
             self.passes(mutation);
         }
@@ -91,8 +91,8 @@ impl Case {
     }
 
     fn meets_all(&self, reply: &ReplySeen, request: usize, every: bool) {
-        self.request_fails(reply, Mutation::Refuse(request));
-        self.request_fails(reply, Mutation::Reset(request));
+        self.request_fails(reply, Fault::Refuse(request));
+        self.request_fails(reply, Fault::Reset(request));
         let positions: Vec<usize> = match every {
             true => (0..reply.bytes).collect(),
             false => self.positions(reply, request),
@@ -105,11 +105,11 @@ impl Case {
         }
     }
 
-    fn run(&self, mutation: Mutation) -> Run {
+    fn run(&self, mutation: Fault) -> Run {
         run(&self.recording, mutation, self.scenario)
     }
 
-    fn passes(&self, mutation: Mutation) -> Vec<ReplySeen> {
+    fn passes(&self, mutation: Fault) -> Vec<ReplySeen> {
         let run = self.run(mutation);
         assert!(run.passed(), "{} with {mutation:?}: {run:?}", self.file);
         run.replies
@@ -131,7 +131,7 @@ impl Case {
         all
     }
 
-    fn request_fails(&self, reply: &ReplySeen, mutation: Mutation) {
+    fn request_fails(&self, reply: &ReplySeen, mutation: Fault) {
         let run = self.run(mutation);
         // What is known to be unsent may be sent again.
         let told = run.told(&[ErrorKind::Disconnected, ErrorKind::Unreachable]);
@@ -144,16 +144,16 @@ impl Case {
 
     fn cut(&self, reply: &ReplySeen, request: usize, at: usize) {
         let kinds = [ErrorKind::Disconnected, ErrorKind::Truncated];
-        self.ends(reply, at, Mutation::CutReply { request, at }, &kinds);
+        self.ends(reply, at, Fault::CutReply { request, at }, &kinds);
     }
 
     fn stall(&self, reply: &ReplySeen, request: usize, at: usize) {
-        let stall = Mutation::StallReply { request, at };
+        let stall = Fault::StallReply { request, at };
         self.ends(reply, at, stall, &[ErrorKind::Timeout]);
     }
 
     /// A reply ends before its time, which the client tells by one of these kinds of errors.
-    fn ends(&self, reply: &ReplySeen, at: usize, mutation: Mutation, kinds: &[ErrorKind]) {
+    fn ends(&self, reply: &ReplySeen, at: usize, mutation: Fault, kinds: &[ErrorKind]) {
         let run = self.run(mutation);
         let told = run.told(kinds) || is_asked_again(reply, at, &run) || is_complete(reply, at, &run);
         assert!(told, "{} with {mutation:?}: {reply:?}: {run:?}", self.file);
@@ -165,7 +165,7 @@ impl Case {
 fn stalls_tell(name: &str, scenario: Scenario, is_download: fn(&str) -> bool) {
     for path in recordings_of(name) {
         let case = Case::new(&path, scenario);
-        let replies = case.passes(Mutation::None);
+        let replies = case.passes(Fault::None);
         let downloads = replies.iter().zip(1..).filter(|(reply, _)| {
             reply.status == 200 && reply.request.starts_with("GET ") && is_download(&reply.request)
         });
@@ -183,7 +183,7 @@ fn stalls_tell(name: &str, scenario: Scenario, is_download: fn(&str) -> bool) {
             stalls.sort_unstable();
             stalls.dedup();
             for at in stalls {
-                let run = case.run(Mutation::StallReply { request, at });
+                let run = case.run(Fault::StallReply { request, at });
                 let told = run.told(&[ErrorKind::Timeout]);
                 assert!(told, "{} stalled at {at}: {reply:?}: {run:?}", case.file);
             }
@@ -216,17 +216,17 @@ fn saved_images_that_stall_are_told() {
 #[test]
 fn an_unpacking_that_never_ends_is_found() {
     let endless: Scenario = |docker| {
-        let never = Limits {
+        let never = Timeouts {
             connect: None,
             head: None,
             idle: None,
             total: None,
         };
-        Box::pin(tests::scenarios::containers::files(docker.with_limits(never)))
+        Box::pin(tests::scenarios::containers::files(docker.with_timeouts(never)))
     };
     let path = recordings_dir().join("docker-28/containers/files.json");
     let case = Case::new(&path, endless);
-    let replies = case.passes(Mutation::None);
+    let replies = case.passes(Fault::None);
     let archive = |reply: &ReplySeen| {
         reply.status == 200 && reply.request.starts_with("GET ") && reply.request.ends_with("/archive")
     };
@@ -235,7 +235,7 @@ fn an_unpacking_that_never_ends_is_found() {
     let run = run_for(
         Duration::ZERO,
         &case.recording,
-        Mutation::StallReply { request, at },
+        Fault::StallReply { request, at },
         endless,
     );
     assert!(matches!(run.told, Told::Hang), "{run:?}");
@@ -253,7 +253,7 @@ fn a_scenario_that_hides_what_it_was_told_is_found() {
     };
     let path = recordings_dir().join("docker-28/system/events.json");
     let case = Case::new(&path, hides);
-    let run = case.run(Mutation::CutReply { request: 1, at: 9 });
+    let run = case.run(Fault::CutReply { request: 1, at: 9 });
     assert!(!run.told(&[ErrorKind::Disconnected]) && !run.passed(), "{run:?}");
 }
 

@@ -3,7 +3,7 @@
 use engine_api::containers::ReadLogs;
 use engine_api::exec::StartExec;
 use engine_api::{Chunk, Docker, Error, ErrorKind, Output, Version};
-use engine_fixtures::mutate::Mutation;
+use engine_fixtures::faults::Fault;
 use tests::fake::{Fake, MULTIPLEXED, RAW, Request, chunked, frame, ok, open, reply, upgraded};
 
 use crate::help::fails;
@@ -75,7 +75,7 @@ async fn a_terminals_output_passes_byte_for_byte_whatever_it_begins_with() {
         let bytes = [&[first, 0, 0, 0, 0, 0, 0, 1][..], b"x\xff\0 the rest"].concat();
         let fake = engine(chunked(&[RAW], [&bytes]), false, DOCKER);
         let chunks = clean(logs(&fake.docker()).await).await;
-        assert_eq!(chunks, [Chunk::Console(bytes.into())]);
+        assert_eq!(chunks, [Chunk::Terminal(bytes.into())]);
     }
 }
 
@@ -87,7 +87,7 @@ async fn before_content_types_the_container_decides() {
             let fake = engine(chunked(headers, [&frames]), tty, DOCKER);
             let chunks = clean(logs(&fake.docker().with_version(Version::new(1, 41))).await).await;
             let expected = if tty {
-                Chunk::Console(frames.clone().into())
+                Chunk::Terminal(frames.clone().into())
             } else {
                 out("a")
             };
@@ -104,7 +104,7 @@ async fn podman_announces_frames_as_a_terminal_and_is_not_believed() {
     let fake = engine(chunked(&[RAW], ["a"]), true, PODMAN);
     assert_eq!(
         clean(logs(&fake.docker()).await).await,
-        [Chunk::Console("a".into())]
+        [Chunk::Terminal("a".into())]
     );
 }
 
@@ -113,7 +113,7 @@ async fn with_a_version_set_by_hand_the_container_decides_and_nobody_pings() {
     for tty in [true, false] {
         let fake = engine(chunked(&[RAW], [frame(1, "a")]), tty, DOCKER);
         let expected = if tty {
-            Chunk::Console(frame(1, "a").into())
+            Chunk::Terminal(frame(1, "a").into())
         } else {
             out("a")
         };
@@ -132,7 +132,7 @@ async fn a_command_started_with_a_terminal_decides_where_the_engine_does_not() {
         };
         let hijacked = fake.client().execs().start("e1", options).await.unwrap();
         let expected = if tty {
-            Chunk::Console(frame(1, "a").into())
+            Chunk::Terminal(frame(1, "a").into())
         } else {
             out("a")
         };
@@ -148,13 +148,13 @@ async fn the_engines_own_error_comes_after_all_that_precedes_it() {
         frame(1, "b"),
     ];
     let fake = engine(chunked(&[MULTIPLEXED], bytes), false, DOCKER);
-    for docker in [fake.client(), fake.mutated(Mutation::Pieces(1))] {
+    for docker in [fake.client(), fake.mutated(Fault::Pieces(1))] {
         let (chunks, error) = all(logs(&docker).await).await;
         assert_eq!(chunks, [out("a")]);
         let error = fails(Err::<(), _>(error.unwrap()), ErrorKind::Stream);
         assert_eq!(error.message(), Some("Error grabbing logs: EOF"));
         assert_eq!(
-            (error.operation(), error.on()),
+            (error.operation(), error.subject()),
             (Some("ContainerLogs"), Some("web"))
         );
     }
@@ -223,8 +223,8 @@ async fn output_is_the_same_in_whatever_pieces_it_comes() {
     let bytes = chunked(&[MULTIPLEXED], [frames.concat()]);
     let expected = [out("one"), Chunk::Stderr(vec![b'e'; 300].into()), out("two")];
     let fake = Fake::once(bytes.clone());
-    let splits = (0..bytes.len()).map(Mutation::SplitAt);
-    for how in splits.chain((1..30).map(Mutation::Pieces)) {
+    let splits = (0..bytes.len()).map(Fault::SplitAt);
+    for how in splits.chain((1..30).map(Fault::Pieces)) {
         assert_eq!(clean(logs(&fake.mutated(how)).await).await, expected, "{how:?}");
     }
 }

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use engine_api::connect::Connector;
-use engine_api::{Docker, ErrorKind, Limits, Result};
-use engine_fixtures::mutate::{Mutated, Mutation};
+use engine_api::{Docker, ErrorKind, Result, Timeouts};
+use engine_fixtures::faults::{Fault, Faulty};
 use engine_fixtures::{Player, Recording, Scenario, recordings_dir};
 use tests::scenarios::patience;
 use tokio::time::Instant;
@@ -45,7 +45,7 @@ fn scenario(name: &str) -> Scenario {
     Scenario::new(name)
         .recordings(recordings_dir())
         .name_prefix("ptest_")
-        .keep_waits(TIME)
+        .record_delays(TIME)
 }
 
 /// In every mode; only a replay is on the paused clock.
@@ -74,36 +74,36 @@ fn takes_its_time<Fut: Future<Output = Result<()>>>(name: &str, run: impl Fn(Doc
 
 fn limited(connector: impl Connector + 'static, seconds: u64) -> Docker {
     let limit = Some(Duration::from_secs(seconds));
-    let limits = Limits {
+    let limits = Timeouts {
         head: limit,
         idle: limit,
         total: limit,
-        ..Limits::default()
+        ..Timeouts::default()
     };
-    Docker::with_connector(connector).with_limits(limits)
+    Docker::with_connector(connector).with_timeouts(limits)
 }
 
 /// A limit of one second runs out, one of five does not, in whatever pieces the replies come.
 async fn meets_limits<Fut: Future<Output = Result<()>>>(name: &str, run: impl Fn(Docker) -> Fut) {
     for engine in ENGINES {
         let recording = Recording::load(&scenario(name).path(engine)).unwrap();
-        for mutation in [Mutation::None, Mutation::Pieces(1), Mutation::Together] {
+        for mutation in [Fault::None, Fault::Pieces(1), Fault::Together] {
             let player = || Player::new(recording.clone()).unwrap();
             let case = format!("{name} of {engine}, {mutation:?}");
             let begin = Instant::now();
-            let outcome = run(limited(Mutated::new(player(), mutation), 1)).await;
+            let outcome = run(limited(Faulty::new(player(), mutation), 1)).await;
             let kind = outcome.map_err(|error| error.kind());
             assert_eq!(kind, Err(ErrorKind::Timeout), "{case}");
             assert_eq!(begin.elapsed().as_secs(), 1, "{case}");
 
             let patient = player();
-            run(limited(Mutated::new(patient.clone(), mutation), 5))
+            run(limited(Faulty::new(patient.clone(), mutation), 5))
                 .await
                 .unwrap_or_else(|error| panic!("{case}: {error}"));
             patient.finish().unwrap();
 
             let begin = Instant::now();
-            run(limited(Mutated::new(player().skip_waits(), mutation), 1))
+            run(limited(Faulty::new(player().skip_delays(), mutation), 1))
                 .await
                 .unwrap();
             assert_eq!(begin.elapsed().as_secs(), 0, "{case}");

@@ -2,7 +2,7 @@
 
 use engine_api::images::{BuildContext, Progress};
 use engine_api::{Docker, ErrorKind, JsonLines, Result, Upload};
-use engine_fixtures::mutate::Mutation;
+use engine_fixtures::faults::Fault;
 use tests::fake::{Fake, JSON, chunked, open};
 
 use crate::help::fails;
@@ -34,10 +34,10 @@ async fn either_field_or_both_make_an_error_with_its_code() {
         (r#"{"errorDetail":null,"error":"old","status":"x"}"#, "old", None),
     ];
     for (line, message, code) in cases {
-        let error = fails(pull(&[line]).await.finish().await, ErrorKind::Stream);
+        let error = fails(pull(&[line]).await.last().await, ErrorKind::Stream);
         assert_eq!((error.message(), error.code()), (Some(message), code));
         assert_eq!(
-            (error.operation(), error.on()),
+            (error.operation(), error.subject()),
             (Some("ImageCreate"), Some("busybox"))
         );
     }
@@ -54,11 +54,7 @@ async fn what_precedes_the_failure_is_told_and_nothing_after_it() {
 #[tokio::test(start_paused = true)]
 async fn empty_error_fields_are_no_failure() {
     let quiet = r#"{"status":"Pulling","progressDetail":{},"error":"","errorDetail":null}"#;
-    let last = pull(&[quiet, r#"{"status":"Done"}"#])
-        .await
-        .finish()
-        .await
-        .unwrap();
+    let last = pull(&[quiet, r#"{"status":"Done"}"#]).await.last().await.unwrap();
     assert_eq!(last.unwrap().status, "Done");
 }
 
@@ -77,19 +73,19 @@ async fn a_pull_that_is_cut_inside_a_line_is_no_success() {
     let bytes = [&open(&[JSON])[..], b"{\"status\":\"one\"}\r\n{\"stat"].concat();
     let docker = Fake::cut(bytes).client();
     let pull = docker.images().pull("x", Default::default(), None).await.unwrap();
-    fails(pull.finish().await, ErrorKind::Truncated);
+    fails(pull.last().await, ErrorKind::Truncated);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_load_fails_by_what_its_stream_says_in_whatever_pieces() {
     let text = "{\"stream\":\"Loaded\"}\r\n{\"errorDetail\":{\"message\":\"invalid tar\"},\"error\":\"invalid tar\"}\r\n";
     let fake = Fake::once(chunked(&[JSON], [text]));
-    for how in (1..40).map(Mutation::Pieces) {
+    for how in (1..40).map(Fault::Pieces) {
         let archive = Upload::from("no tar");
         let docker = fake.mutated(how);
         let load = docker.images().load(archive, Default::default()).await.unwrap();
         assert_eq!(
-            fails(load.finish().await, ErrorKind::Stream).message(),
+            fails(load.last().await, ErrorKind::Stream).message(),
             Some("invalid tar")
         );
     }

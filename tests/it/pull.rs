@@ -92,7 +92,7 @@ async fn the_pause_between_tries_grows() {
     let outcome = fake
         .client()
         .images()
-        .fetch("pauses", Default::default(), None, |_| ())
+        .pull_with_retry("pauses", Default::default(), None, |_| ())
         .await;
     fails(outcome, ErrorKind::Api);
     let took = began.elapsed();
@@ -107,7 +107,7 @@ async fn many_that_want_one_image_make_one_pull() {
     let fake = after(0, Vec::new());
     let docker = fake.client();
     let images = docker.images();
-    let one = || images.fetch("shared", Default::default(), None, |_| ());
+    let one = || images.pull_with_retry("shared", Default::default(), None, |_| ());
     let (a, b, c) = tokio::join!(one(), one(), one());
     a.and(b).and(c).unwrap();
     assert_eq!(fake.count("POST"), 1);
@@ -121,13 +121,13 @@ async fn a_pull_that_was_given_up_does_not_keep_others_waiting() {
     let fake = after(9, api(500, "busy"));
     let docker = fake.client();
     let images = docker.images();
-    let pull = images.fetch("given-up", Default::default(), None, |_| ());
+    let pull = images.pull_with_retry("given-up", Default::default(), None, |_| ());
     assert!(
         tokio::time::timeout(Duration::from_millis(100), pull)
             .await
             .is_err()
     );
-    let pull = images.fetch("given-up", Default::default(), None, |_| ());
+    let pull = images.pull_with_retry("given-up", Default::default(), None, |_| ());
     fails(pull.await, ErrorKind::Api);
     assert_eq!(fake.count("POST"), 4);
 }
@@ -138,7 +138,7 @@ async fn a_bad_name_is_refused_before_anything_is_sent() {
     let outcome = fake
         .client()
         .images()
-        .fetch("A b", Default::default(), None, |_| ())
+        .pull_with_retry("A b", Default::default(), None, |_| ())
         .await;
     fails(outcome, ErrorKind::InvalidInput);
     assert_eq!(fake.requests(), [""; 0]);

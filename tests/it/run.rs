@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use engine_api::containers::{CreateContainer, Finished};
+use engine_api::containers::{CreateContainer, RunOutput};
 use engine_api::exec::CreateExec;
 use engine_api::{ErrorKind, Result, Version};
 use tests::fake::{Fake, JSON, MULTIPLEXED, Peer, Request, frame, ok, reply, upgraded};
@@ -18,7 +18,7 @@ fn command() -> CreateExec {
     }
 }
 
-async fn run(fake: &Fake, input: &'static str) -> Result<Finished> {
+async fn run(fake: &Fake, input: &'static str) -> Result<RunOutput> {
     fake.client().execs().run("web", command(), input).await
 }
 
@@ -66,7 +66,7 @@ async fn the_exit_code_is_read_only_once_the_command_has_ended() {
     let finished = run(&engine(&[CREATED, CREATED, RUNNING, EXITED], true), "")
         .await
         .unwrap();
-    assert_eq!((finished.exit_code, finished.stream_closed), (7, true));
+    assert_eq!((finished.exit_code, finished.output_complete), (7, true));
     assert_eq!(
         (&finished.stdout[..], &finished.stderr[..]),
         (&b"out"[..], &b"err"[..])
@@ -79,7 +79,7 @@ async fn a_stream_that_is_never_closed_is_given_up_soon_after_the_end() {
     let finished = run(&engine(&[RUNNING, RUNNING, EXITED], false), "")
         .await
         .unwrap();
-    assert_eq!((finished.exit_code, finished.stream_closed), (7, false));
+    assert_eq!((finished.exit_code, finished.output_complete), (7, false));
     assert_eq!(&finished.stdout[..], b"out");
     // Two questions while it ran, then at most two seconds.
     assert!(start.elapsed().as_millis() <= 3000, "{:?}", start.elapsed());
@@ -183,7 +183,7 @@ fn contained(request: &Request) -> Vec<u8> {
     }
 }
 
-async fn contain(fake: &Fake) -> Result<Finished> {
+async fn contain(fake: &Fake) -> Result<RunOutput> {
     let container = CreateContainer {
         image: "busybox".into(),
         ..Default::default()

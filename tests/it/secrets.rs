@@ -9,7 +9,7 @@ use engine_api::images::{BuildContext, BuildImage};
 use engine_api::secrets::SecretSpec;
 use engine_api::swarm::{JoinSwarm, UnlockKey};
 use engine_api::{Docker, ErrorKind};
-use engine_fixtures::mutate::Mutation;
+use engine_fixtures::faults::Fault;
 use tests::fake::{Fake, JSON, ok, open, reply};
 
 use crate::help::{fails, healthy};
@@ -134,7 +134,7 @@ async fn errors(docker: &Docker) -> Vec<engine_api::Error> {
     errors.extend(docker.swarm().join(join()).await.err());
     errors.extend(docker.swarm().unlock(&key()).await.err());
     match docker.images().pull("x", Default::default(), Some(&auth)).await {
-        Ok(pull) => errors.extend(pull.finish().await.err()),
+        Ok(pull) => errors.extend(pull.last().await.err()),
         Err(error) => errors.push(error),
     }
     let options = BuildImage {
@@ -164,12 +164,12 @@ async fn whatever_the_engine_does_the_errors_show_no_secret() {
         assert!(found.len() >= 4, "{found:?}"); // a call without a reply may come through
         found.iter().for_each(error_is_clean);
     }
-    let stalled = Fake::once(ok("{}")).mutated(Mutation::StallAt(5));
-    let limits = engine_api::Limits {
+    let stalled = Fake::once(ok("{}")).mutated(Fault::StallAt(5));
+    let limits = engine_api::Timeouts {
         total: Some(std::time::Duration::from_secs(1)),
         ..Default::default()
     };
-    errors(&stalled.with_limits(limits))
+    errors(&stalled.with_timeouts(limits))
         .await
         .iter()
         .for_each(error_is_clean);

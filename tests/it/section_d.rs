@@ -5,7 +5,7 @@ use std::time::Duration;
 use engine_api::containers::{InspectContainer, ListContainers, ReadLogs, RemoveContainer};
 use engine_api::error::Phase;
 use engine_api::exec::StartExec;
-use engine_api::{Chunk, Docker, ErrorKind, Limits};
+use engine_api::{Chunk, Docker, ErrorKind, Timeouts};
 use tests::fake::{Fake, MULTIPLEXED, RAW, frame, ok, open, reply, upgraded};
 use tokio::time::Instant;
 
@@ -111,9 +111,9 @@ async fn p05_a_cut_inside_a_header_is_an_error() {
 async fn p06_a_body_that_stalls_runs_into_its_limit() {
     let second = Duration::from_secs(1);
     let fake = Fake::once([&open(&["Content-Length: 100"])[..], b"[{"].concat());
-    let docker = fake.client().with_limits(Limits {
+    let docker = fake.client().with_timeouts(Timeouts {
         idle: Some(second),
-        ..Limits::default()
+        ..Timeouts::default()
     });
     let start = Instant::now();
     let error = fails(
@@ -132,7 +132,7 @@ async fn p07_a_pull_that_fails_with_the_old_field_alone_fails() {
         .pull("busybox", Default::default(), None)
         .await
         .unwrap();
-    let error = fails(pull.finish().await, ErrorKind::Stream);
+    let error = fails(pull.last().await, ErrorKind::Stream);
     assert_eq!(error.message(), Some("no space left on device"));
 }
 
@@ -144,13 +144,13 @@ async fn p08_half_a_second_is_half_a_second() {
         peer.write(reply(200, &[], "OK")).await
     });
     let half = Some(Duration::from_millis(500));
-    let limits = Limits {
+    let limits = Timeouts {
         connect: half,
         head: half,
         idle: half,
         total: half,
     };
-    fake.client().with_limits(limits).system().ping().await.unwrap();
+    fake.client().with_timeouts(limits).system().ping().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

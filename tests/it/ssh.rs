@@ -66,7 +66,7 @@ async fn the_end_of_the_input_is_seen_and_all_output_still_comes() {
     } = docker.execs().start("e1", options).await.unwrap();
     let sent = vec![b'x'; 20_000];
     input.write(&sent).await.unwrap();
-    input.finish().await.unwrap();
+    input.close().await.unwrap();
     let (out, _) = output.collect().await.unwrap();
     // These few lines do not know where the request's body ends.
     let back = out.strip_prefix(br#"{"Tty":true}"#);

@@ -66,6 +66,6 @@ async fn an_edit_gives_up_after_five_more_attempts() {
         .edit("web", UpdateService::default(), |_| {})
         .await;
     let error = fails(edit, ErrorKind::Api);
-    assert!(error.is_stale(), "{error}");
+    assert!(error.is_version_conflict(), "{error}");
     assert_eq!(fake.requests().len(), 12);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine_api::error::Phase;
-use engine_api::{Docker, Limits};
+use engine_api::{Docker, Timeouts};
 use tests::fake::{Fake, MULTIPLEXED, chunk, frame, open, upgraded};
 use tokio::time::{Instant, advance, sleep};
 
@@ -31,9 +31,9 @@ async fn read(docker: &Docker) -> engine_api::Result<usize> {
 async fn a_body_may_take_for_ever_if_it_never_pauses_for_long() {
     let docker = limited(
         dripping(SECOND, 1000).docker(),
-        Limits {
+        Timeouts {
             idle: Some(2 * SECOND),
-            ..Limits::NONE
+            ..Timeouts::NONE
         },
     );
     assert_eq!(read(&docker).await.unwrap(), 5000);
@@ -43,9 +43,9 @@ async fn a_body_may_take_for_ever_if_it_never_pauses_for_long() {
 async fn a_body_that_pauses_for_longer_is_an_error() {
     let docker = limited(
         dripping(3 * SECOND, 2).docker(),
-        Limits {
+        Timeouts {
             idle: Some(SECOND),
-            ..Limits::NONE
+            ..Timeouts::NONE
         },
     );
     let start = Instant::now();
@@ -57,9 +57,9 @@ async fn a_body_that_pauses_for_longer_is_an_error() {
 async fn the_total_covers_the_body() {
     let docker = limited(
         dripping(SECOND, 1000).docker(),
-        Limits {
+        Timeouts {
             total: Some(10 * SECOND),
-            ..Limits::NONE
+            ..Timeouts::NONE
         },
     );
     let start = Instant::now();
@@ -78,9 +78,9 @@ async fn the_total_ends_a_body_that_never_makes_us_wait() {
     });
     let docker = limited(
         fake.docker(),
-        Limits {
+        Timeouts {
             total: Some(10 * SECOND),
-            ..Limits::NONE
+            ..Timeouts::NONE
         },
     );
     let start = Instant::now();
@@ -108,10 +108,10 @@ async fn a_connection_taken_over_keeps_its_limits() {
     ] {
         let docker = limited(
             hijacking().docker(),
-            Limits {
+            Timeouts {
                 idle,
                 total,
-                ..Limits::NONE
+                ..Timeouts::NONE
             },
         );
         let mut hijacked = docker.execs().start("e1", Default::default()).await.unwrap();
@@ -134,9 +134,9 @@ async fn the_total_ends_a_command_that_never_makes_us_wait() {
     });
     let docker = limited(
         fake.docker(),
-        Limits {
+        Timeouts {
             total: Some(10 * SECOND),
-            ..Limits::NONE
+            ..Timeouts::NONE
         },
     );
     let mut output = docker
@@ -158,6 +158,6 @@ async fn the_total_ends_a_command_that_never_makes_us_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn without_limits_nothing_runs_out() {
-    let docker = limited(dripping(86_400 * SECOND, 3).docker(), Limits::NONE);
+    let docker = limited(dripping(86_400 * SECOND, 3).docker(), Timeouts::NONE);
     assert_eq!(read(&docker).await.unwrap(), 15);
 }

@@ -129,7 +129,7 @@ async fn a_folder_is_what_the_docker_command_makes_of_it() {
 /// The text of a failure for want of trust.
 async fn distrust(port: u16, config: &TlsConfig) -> String {
     let outcome = client(port, config).system().ping().await;
-    fails(outcome, ErrorKind::Untrusted).to_string()
+    fails(outcome, ErrorKind::TlsError).to_string()
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn the_end_of_the_input_is_seen_and_all_output_still_comes() {
     } = started.unwrap();
     let sent: Vec<u8> = (0..1024 * 1024).map(|n| (n % 251) as u8).collect();
     input.write(&sent).await.unwrap();
-    input.finish().await.unwrap();
+    input.close().await.unwrap();
     let (out, _) = output.collect().await.unwrap();
     assert!(out == sent, "{} bytes came back", out.len());
 }

@@ -187,7 +187,10 @@ async fn bytes_in_memory_are_sent_with_their_length() {
 async fn data_that_cannot_be_read_is_the_callers_error_and_no_short_archive() {
     let fake = healthy();
     let broken = io::Error::new(io::ErrorKind::NotFound, "the disk is gone");
-    let error = fails(upload(&fake.client(), 3, Some(broken)).await, ErrorKind::Input);
+    let error = fails(
+        upload(&fake.client(), 3, Some(broken)).await,
+        ErrorKind::UploadSource,
+    );
     assert!(error.to_string().contains("the disk is gone"), "{error}");
     assert_eq!(error.io_kind(), Some(io::ErrorKind::NotFound));
     // The last chunk was never sent, so that the engine knows.

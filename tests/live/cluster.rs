@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use engine_api::Docker;
 use engine_api::containers::RemoveContainer;
-use engine_api::system::{EventKind, Heard, ListenEvents, ResilientEvents};
+use engine_api::system::{EventKind, EventOrGap, ListenEvents, ResilientEvents};
 use tests::scenarios::{cluster, spread};
 use tokio::sync::Mutex;
 
@@ -73,9 +73,9 @@ async fn hear(events: &mut ResilientEvents, last: &str) -> Vec<String> {
         heard.push(
             match next.unwrap_or_else(|_| panic!("{heard:?}")).unwrap().unwrap() {
                 // Podman's word for it.
-                Heard::Event(event) if event.verb() == "remove" => format!("destroy {}", event.actor.id),
-                Heard::Event(event) => format!("{} {}", event.verb(), event.actor.id),
-                Heard::Gap { from, to } => {
+                EventOrGap::Event(event) if event.verb() == "remove" => format!("destroy {}", event.actor.id),
+                EventOrGap::Event(event) => format!("{} {}", event.verb(), event.actor.id),
+                EventOrGap::Gap { from, to } => {
                     assert!(from <= to, "{from} to {to}");
                     "gap".to_owned()
                 }

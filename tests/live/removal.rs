@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine_api::containers::{CreateContainer, Removal, RemoveContainer};
+use engine_api::containers::{CreateContainer, RemoveContainer, RemoveOutcome};
 use tests::scenarios::{UNTIL_TOLD, has_written, shell, started};
 use tokio::task::JoinSet;
 
@@ -24,12 +24,12 @@ async fn sixteen_removals_at_once_all_succeed_and_the_name_is_free() {
         let mut removals = JoinSet::new();
         for _ in 0..16 {
             let (docker, id) = (docker.clone(), id.clone());
-            removals.spawn(async move { docker.containers().ensure_removed(&id, THOROUGH, PATIENCE).await });
+            removals.spawn(async move { docker.containers().remove_and_wait(&id, THOROUGH, PATIENCE).await });
         }
-        let outcomes: Result<Vec<Removal>, _> = removals.join_all().await.into_iter().collect();
+        let outcomes: Result<Vec<RemoveOutcome>, _> = removals.join_all().await.into_iter().collect();
         let outcomes = outcomes.unwrap_or_else(|error| panic!("{}: {error}", subject.name));
         assert!(
-            outcomes.contains(&Removal::Removed),
+            outcomes.contains(&RemoveOutcome::Removed),
             "{}: {outcomes:?}",
             subject.name
         );
@@ -40,14 +40,14 @@ async fn sixteen_removals_at_once_all_succeed_and_the_name_is_free() {
             .id;
         let last = docker
             .containers()
-            .ensure_removed(&again, THOROUGH, PATIENCE)
+            .remove_and_wait(&again, THOROUGH, PATIENCE)
             .await;
-        assert_eq!(last.unwrap(), Removal::Removed, "{}", subject.name);
+        assert_eq!(last.unwrap(), RemoveOutcome::Removed, "{}", subject.name);
         let gone = docker
             .containers()
-            .ensure_removed(&again, THOROUGH, PATIENCE)
+            .remove_and_wait(&again, THOROUGH, PATIENCE)
             .await;
-        assert_eq!(gone.unwrap(), Removal::AlreadyGone, "{}", subject.name);
+        assert_eq!(gone.unwrap(), RemoveOutcome::AlreadyGone, "{}", subject.name);
     }
 }
 
@@ -75,7 +75,7 @@ async fn a_container_is_found_by_its_whole_name_and_no_other() {
             subject.name
         );
         for id in [id, longer, exact] {
-            containers.ensure_removed(&id, THOROUGH, PATIENCE).await.unwrap();
+            containers.remove_and_wait(&id, THOROUGH, PATIENCE).await.unwrap();
         }
     }
 }

@@ -83,7 +83,7 @@ fn subject(variable: &str, entry: &str) -> Subject {
         .unwrap_or_else(|| panic!("{entry:?} in {variable} is not name=address"));
     let broken = |error: &dyn Display| -> ! { panic!("{name} in {variable}: {error}") };
     let address: Address = address.parse().unwrap_or_else(|error| broken(&error));
-    let docker = Docker::connect(&address).unwrap_or_else(|error| broken(&error));
+    let docker = Docker::with_address(&address).unwrap_or_else(|error| broken(&error));
     let name = name.to_owned();
     Subject { name, docker }
 }

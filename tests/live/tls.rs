@@ -100,7 +100,7 @@ async fn exec(docker: &Docker, id: &str) -> engine_api::Result<usize> {
     let copy = sent.clone();
     let writing = tokio::spawn(async move {
         input.write(&copy).await?;
-        input.finish().await
+        input.close().await
     });
     let (stdout, stderr) = output.collect().await?;
     writing.await.unwrap()?;

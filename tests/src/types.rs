@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use engine_api::auth::{AuthStatus, RegistryAuth};
 use engine_api::configs::{Config, ConfigCreated, ConfigSpec};
 use engine_api::containers::{
-    Change, Container, ContainerConfig, ContainerCreated, ContainerSummary, ContainerUpdated, ContainerWait,
+    Change, Container, ContainerConfig, ContainerCreated, ContainerExit, ContainerSummary, ContainerUpdated,
     ContainersPruned, CreateContainer, Processes, Stats, UpdateContainer,
 };
 use engine_api::distribution::RemoteImage;
@@ -68,7 +68,7 @@ pub const REPLIES: &[(&str, RoundTrip)] = &[
     ("ContainerStats", through::<Stats>),
     ("ContainerTop", through::<Processes>),
     ("ContainerUpdate", through::<ContainerUpdated>),
-    ("ContainerWait", through::<ContainerWait>),
+    ("ContainerWait", through::<ContainerExit>),
     ("ExecInspect", through::<Exec>),
     ("ImageAttestations", through::<Vec<Attestation>>),
     ("ImageBuild", through::<Progress>),

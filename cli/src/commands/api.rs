@@ -5,7 +5,7 @@ use std::io::Read;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use engine_api::{OperationFacts, RawReply};
+use engine_api::{OperationInfo, RawReply};
 use engine_fixtures::coverage::{Coverage, Seen};
 use serde_json::{Value, json};
 
@@ -95,7 +95,7 @@ fn list(console: Console) -> Result<u8, Failure> {
             .collect();
         console.value(&rows)?;
     } else {
-        let row = |(facts, seen): (&OperationFacts, &[Seen])| {
+        let row = |(facts, seen): (&OperationInfo, &[Seen])| {
             let recorded = recorded(coverage.engines(), seen);
             let since = facts.since.to_string();
             [facts.id, facts.method, facts.path, &since, facts.reply, &recorded].map(str::to_owned)
@@ -108,7 +108,7 @@ fn list(console: Console) -> Result<u8, Failure> {
 }
 
 /// An operation, what is recorded of it on each engine, and why that is not a success everywhere.
-fn listed(facts: &OperationFacts, coverage: &Coverage, seen: &[Seen]) -> Value {
+fn listed(facts: &OperationInfo, coverage: &Coverage, seen: &[Seen]) -> Value {
     let words: serde_json::Map<String, Value> = coverage
         .engines()
         .iter()

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use engine_api::Docker;
-use engine_api::connect::survey;
+use engine_api::connect::probe_all;
 use serde::Serialize;
 
 use crate::args::Global;
@@ -21,7 +21,7 @@ pub(crate) struct Doctor {}
 /// What was found.
 #[derive(Debug, Serialize)]
 struct Report {
-    candidates: Vec<Candidate>,
+    endpoints: Vec<Endpoint>,
     engine: Option<Engine>,
     limits: Option<Limits>,
     able: bool,
@@ -29,11 +29,11 @@ struct Report {
 
 /// A place that was tried.
 #[derive(Debug, Serialize)]
-struct Candidate {
+struct Endpoint {
     address: String,
-    origin: String,
+    source: String,
     /// Why it is not the one.
-    problem: Option<String>,
+    error: Option<String>,
 }
 
 /// The engine that answers.
@@ -70,8 +70,8 @@ impl Doctor {
         client: &Client,
         console: Console,
     ) -> Result<u8, Failure> {
-        let candidates = candidates(global, client).await?;
-        let answers = candidates.iter().find(|candidate| candidate.problem.is_none());
+        let endpoints = endpoints(global, client).await?;
+        let answers = endpoints.iter().find(|endpoint| endpoint.error.is_none());
         let (engine, limits) = match answers {
             None => (None, None),
             Some(_) => {
@@ -82,7 +82,7 @@ impl Doctor {
             }
         };
         let report = Report {
-            candidates,
+            endpoints,
             engine,
             able: limits.is_some_and(Limits::suffice),
             limits,
@@ -97,25 +97,25 @@ impl Doctor {
 }
 
 /// Asks every place where an engine may be; only the one that the options name, if they do.
-async fn candidates(global: &Global, client: &Client) -> Result<Vec<Candidate>, Failure> {
+async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, Failure> {
     let Some(docker) = client.named() else {
-        let candidate = |asked: engine_api::error::Candidate| Candidate {
+        let endpoint = |asked: engine_api::error::ProbedEndpoint| Endpoint {
             address: asked.address,
-            origin: asked.origin,
-            problem: asked.problem,
+            source: asked.source,
+            error: asked.error,
         };
-        return Ok(survey().await?.into_iter().map(candidate).collect());
+        return Ok(probe_all().await?.into_iter().map(endpoint).collect());
     };
-    let origin = match (&global.host, &global.replay) {
+    let source = match (&global.host, &global.replay) {
         (Some(_), _) => "--host",
         (_, Some(_)) => "--replay",
         _ => "found for --record",
     };
     let pinged = docker.system().ping().await;
-    Ok(vec![Candidate {
+    Ok(vec![Endpoint {
         address: docker.address(),
-        origin: origin.into(),
-        problem: pinged.err().map(|error| error.to_string()),
+        source: source.into(),
+        error: pinged.err().map(|error| error.to_string()),
     }])
 }
 
@@ -165,11 +165,11 @@ impl Limits {
 impl Report {
     fn text(&self) -> String {
         let mut text = String::from("Places tried\n");
-        for candidate in &self.candidates {
-            let outcome = candidate.problem.as_deref().unwrap_or("answers");
+        for endpoint in &self.endpoints {
+            let outcome = endpoint.error.as_deref().unwrap_or("answers");
             text.push_str(&format!(
                 "  {} ({}): {outcome}\n",
-                candidate.address, candidate.origin
+                endpoint.address, endpoint.source
             ));
         }
         match (&self.engine, self.limits) {
@@ -262,24 +262,24 @@ mod tests {
 
     #[test]
     fn every_place_is_told_with_what_came_of_it() {
-        let candidate = |problem: Option<&str>| Candidate {
+        let endpoint = |problem: Option<&str>| Endpoint {
             address: "unix:///x".into(),
-            origin: "DOCKER_HOST".into(),
-            problem: problem.map(str::to_owned),
+            source: "DOCKER_HOST".into(),
+            error: problem.map(str::to_owned),
         };
-        let report = |candidates| Report {
-            candidates,
+        let report = |endpoints| Report {
+            endpoints,
             engine: None,
             limits: None,
             able: false,
         };
         assert!(
-            report(vec![candidate(Some("gone"))])
+            report(vec![endpoint(Some("gone"))])
                 .text()
                 .contains("unix:///x (DOCKER_HOST): gone")
         );
         assert!(
-            report(vec![candidate(None)])
+            report(vec![endpoint(None)])
                 .text()
                 .contains("(DOCKER_HOST): answers")
         );

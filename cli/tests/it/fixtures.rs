@@ -347,7 +347,11 @@ fn an_engine_that_takes_its_time_takes_it_again_unless_that_is_skipped() {
     let recorded = Recorded::new();
     let engine = Engine::start(slow);
     let waits = |ended: Ended| ended.lines()[0][0]["waits"].as_u64().unwrap();
-    for (options, least) in [(&[][..], 0), (&["--waits=1h"], 0), (&["--waits"], 1)] {
+    for (options, least) in [
+        (&[][..], 0),
+        (&["--record-delays=1h"], 0),
+        (&["--record-delays"], 1),
+    ] {
         let ended = recorded.record(&engine, "call.json", options, CALL);
         assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
         let seconds = waits(recorded.fixtures("stats", &["--json"], &[]));
@@ -364,11 +368,11 @@ fn an_engine_that_takes_its_time_takes_it_again_unless_that_is_skipped() {
     let ended = recorded.fixtures("replay", &[], CALL);
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
     assert!(begin.elapsed() >= Duration::from_secs(1));
-    let ended = recorded.fixtures("replay", &["--skip-waits"], CALL);
+    let ended = recorded.fixtures("replay", &["--skip-delays"], CALL);
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
-    let ended = recorded.record(&engine, "call.json", &["--waits=0s"], CALL);
+    let ended = recorded.record(&engine, "call.json", &["--record-delays=0s"], CALL);
     assert_eq!(ended.code(), Some(125));
-    assert!(ended.stderr().contains("--waits"), "{}", ended.stderr());
+    assert!(ended.stderr().contains("--record-delays"), "{}", ended.stderr());
 }
 
 #[test]

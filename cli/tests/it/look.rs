@@ -27,7 +27,7 @@ fn doctor_tells_programs_the_same() {
     let ended = bench.isolate(&["doctor", "--json"]);
     assert_eq!(ended.code(), Some(1));
     let report = &ended.lines()[0];
-    assert_eq!(report["candidates"][0]["address"], NOWHERE);
+    assert_eq!(report["endpoints"][0]["address"], NOWHERE);
     assert_eq!(
         (&report["able"], &report["engine"]),
         (&false.into(), &serde_json::Value::Null)
@@ -42,9 +42,9 @@ fn without_docker_host_the_usual_places_are_tried() {
     command.env_remove("DOCKER_HOST").env("HOME", "/no/such/home");
     let output = command.output().unwrap();
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let candidates = report["candidates"].as_array().unwrap();
-    assert!(candidates.len() > 5, "{candidates:?}");
-    assert_eq!(candidates[0]["origin"], "the default socket");
+    let endpoints = report["endpoints"].as_array().unwrap();
+    assert!(endpoints.len() > 5, "{endpoints:?}");
+    assert_eq!(endpoints[0]["source"], "the default socket");
 }
 
 #[test]

@@ -47,10 +47,10 @@ fn files(folder: &Path) -> Vec<(String, String, &'static str)> {
         ),
     ];
     let mut files = Vec::new();
-    for (name, content, why, way_out) in written {
+    for (name, content, why, hint) in written {
         let path = folder.join(name);
         std::fs::write(&path, content).unwrap();
-        files.push((path.display().to_string(), why.to_owned(), way_out));
+        files.push((path.display().to_string(), why.to_owned(), hint));
     }
     let none = folder.join("none").display().to_string();
     files.push((none, "No such file".into(), "check the path"));
@@ -63,7 +63,7 @@ fn files(folder: &Path) -> Vec<(String, String, &'static str)> {
 fn every_command_says_which_file_why_and_what_to_do() {
     let bench = Bench::new();
     let folder = tempfile::tempdir().unwrap();
-    for (file, why, way_out) in files(folder.path()) {
+    for (file, why, hint) in files(folder.path()) {
         let file = file.as_str();
         for (line, code) in [
             (&["fixtures", "show", file][..], 125),
@@ -77,7 +77,7 @@ fn every_command_says_which_file_why_and_what_to_do() {
             let ended = bench.isolate(line);
             let said = ended.stdout() + &ended.stderr();
             assert_eq!(ended.code(), Some(code), "{line:?}: {said}");
-            for words in [file, why.as_str(), way_out] {
+            for words in [file, why.as_str(), hint] {
                 assert!(said.contains(words), "{line:?}: {words}: {said}");
             }
             // The folder's name is random.

@@ -68,7 +68,7 @@ pub(crate) fn file_of(
         .and_then(|()| builder.into_inner());
     written
         .map(Upload::from)
-        .map_err(|error| Error::local(Cause::Input(error)))
+        .map_err(|error| Error::local(Cause::UploadSource(error)))
 }
 
 /// Refuses names that lead out of the folder an archive is unpacked in.

@@ -26,7 +26,7 @@ use crate::wire::body::Upload;
 pub fn pack(source: impl Into<PathBuf>, name: &str) -> Result<Upload> {
     check(name)?;
     let source = source.into();
-    let unreadable = |error| Error::local(Cause::Input(at(&source, &error)));
+    let unreadable = |error| Error::local(Cause::UploadSource(at(&source, &error)));
     fs::symlink_metadata(&source).map_err(unreadable)?;
     let name = PathBuf::from(name);
     Ok(packing(move |builder| append(builder, &source, &name)))

@@ -48,10 +48,10 @@ pub async fn unpack(mut archive: RawBytes, folder: impl Into<PathBuf>) -> Result
     drop(send);
     let written = writing
         .await
-        .map_err(|error| Error::local(Cause::Input(io::Error::other(error))))?;
+        .map_err(|error| Error::local(Cause::UploadSource(io::Error::other(error))))?;
     match broken {
         Some(error) => Err(error),
-        None => written.map_err(|error| Error::local(Cause::Input(error))),
+        None => written.map_err(|error| Error::local(Cause::UploadSource(error))),
     }
 }
 

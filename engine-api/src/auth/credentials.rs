@@ -88,7 +88,7 @@ impl Credentials {
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
                 Err(error) => {
                     let error = std::io::Error::new(error.kind(), format!("{}: {error}", file.display()));
-                    return Err(Error::local(Cause::Input(error)));
+                    return Err(Error::local(Cause::UploadSource(error)));
                 }
             }
         }

@@ -9,7 +9,7 @@
 //! let image = "registry.example.com/team/app:1";
 //! let found = Credentials::from_env().await?.find(&image.parse()?).await;
 //! let progress = docker.images().push(image, PushImage::default(), found.auth.as_ref()).await?;
-//! progress.finish().await?;
+//! progress.last().await?;
 //! # Ok(())
 //! # }
 //! ```

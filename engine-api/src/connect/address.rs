@@ -77,9 +77,9 @@ impl Address {
     ///
     /// [`crate::ErrorKind::Unsupported`] where this build or platform cannot connect.
     pub fn connector(&self) -> Result<Box<dyn Connector>> {
-        let missing = |what: &str, way_out: &str| {
+        let missing = |what: &str, hint: &str| {
             Err(Error::local(Cause::Unsupported(format!(
-                "{self} needs {what}, which this build lacks; {way_out}"
+                "{self} needs {what}, which this build lacks; {hint}"
             ))))
         };
         match self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::context::{self, Security};
 use super::{Address, Connector};
 use crate::client::Docker;
-use crate::error::{Candidate, Cause, Error, ErrorKind, Result};
+use crate::error::{Cause, Error, ErrorKind, ProbedEndpoint, Result};
 
 /// Reads a variable of the environment; tests hand in their own.
 pub(super) type Lookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
@@ -112,7 +112,7 @@ async fn first_of(places: Vec<Place>, env: Lookup<'_>) -> Result<Docker> {
 /// # Errors
 ///
 /// When the environment names an engine in a way that cannot be followed.
-pub async fn survey() -> Result<Vec<Candidate>> {
+pub async fn probe_all() -> Result<Vec<ProbedEndpoint>> {
     let env = |name: &str| std::env::var(name).ok();
     let mut asked = Vec::new();
     for place in places(&env)? {
@@ -122,11 +122,11 @@ pub async fn survey() -> Result<Vec<Candidate>> {
     Ok(asked)
 }
 
-fn candidate(place: Place, problem: Option<&Error>) -> Candidate {
-    Candidate {
-        origin: place.origin,
+fn candidate(place: Place, problem: Option<&Error>) -> ProbedEndpoint {
+    ProbedEndpoint {
+        source: place.origin,
         address: place.address,
-        problem: problem.map(ToString::to_string),
+        error: problem.map(ToString::to_string),
     }
 }
 
@@ -373,7 +373,7 @@ mod tests {
         let fails = async |places| first_of(places, &|_| None).await.unwrap_err();
         let alone = fails(vec![place()]).await;
         assert_eq!(alone.kind(), ErrorKind::InvalidInput);
-        assert_eq!(alone.candidates().len(), 1);
+        assert_eq!(alone.probed_endpoints().len(), 1);
         assert_eq!(fails(vec![place(), place()]).await.kind(), ErrorKind::Unreachable);
     }
 

@@ -9,7 +9,7 @@
 //! use engine_api::connect::Address;
 //!
 //! let address: Address = "tcp://build-host:2375".parse()?;
-//! let docker = Docker::connect(&address)?; // nothing is sent yet
+//! let docker = Docker::with_address(&address)?; // nothing is sent yet
 //! assert_eq!(docker.address(), "tcp://build-host:2375");
 //! # Ok::<(), engine_api::Error>(())
 //! ```
@@ -35,7 +35,7 @@ use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use address::Address;
-pub use discover::survey;
+pub use discover::probe_all;
 pub(crate) use discover::{at, discover, in_context};
 #[cfg(windows)]
 pub use npipe::NamedPipeConnector;
@@ -44,7 +44,7 @@ pub use ssh::SshConnector;
 pub use tcp::TcpConnector;
 #[cfg(feature = "tls")]
 pub use tls::{TlsConfig, TlsConnector};
-pub use trust::Untrusted;
+pub use trust::TlsError;
 #[cfg(unix)]
 pub use unix::UnixConnector;
 

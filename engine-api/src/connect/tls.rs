@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error as Tls, RootCertStore};
 
-use super::trust::{NoVerification, Untrusted};
+use super::trust::{NoVerification, TlsError};
 use super::{Address, BoxStream, Connecting, Connector, TcpConnector, in_runtime};
 use crate::error::{Error, Result};
 
@@ -270,7 +270,7 @@ fn explained(error: io::Error) -> io::Error {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>()) else {
         return error;
     };
-    let way_out = match tls {
+    let hint = match tls {
         Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "the engine's certificate is from an authority that is not trusted; is it the right ca.pem?"
         }
@@ -297,7 +297,7 @@ fn explained(error: io::Error) -> io::Error {
         }
         _ => return error,
     };
-    io::Error::other(Untrusted::new(format!("{way_out} ({tls})")))
+    io::Error::other(TlsError::new(format!("{hint} ({tls})")))
 }
 
 #[cfg(test)]

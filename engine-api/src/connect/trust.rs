@@ -5,11 +5,11 @@ use std::fmt;
 /// The engine and this client do not trust each other: a certificate is wrong, missing or not accepted.
 ///
 /// A [`Connector`](super::Connector) puts it into the I/O error of connecting, reading or writing; the
-/// call then fails with [`crate::ErrorKind::Untrusted`].
+/// call then fails with [`crate::ErrorKind::TlsError`].
 #[derive(Debug, Clone)]
-pub struct Untrusted(String);
+pub struct TlsError(String);
 
-impl Untrusted {
+impl TlsError {
     /// `reason` says what is wrong, and what to do about it.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
@@ -21,13 +21,13 @@ impl Untrusted {
     }
 }
 
-impl fmt::Display for Untrusted {
+impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Untrusted {}
+impl std::error::Error for TlsError {}
 
 #[cfg(feature = "tls")]
 pub(super) use anybody::NoVerification;

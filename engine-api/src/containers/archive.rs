@@ -73,14 +73,14 @@ impl PathStat {
 
 /// How files are put into a container. Query of `PutContainerArchive`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PutArchive {
+pub struct UploadArchive {
     /// Whether it is an error if a folder would be replaced by something else, or the reverse.
     pub no_overwrite_dir_non_dir: bool,
     /// Whether files keep the owners that the archive names.
     pub copy_uid_gid: bool,
 }
 
-impl PutArchive {
+impl UploadArchive {
     pub(crate) fn query(&self, path: &str) -> Query {
         Query::new()
             .set("path", path)
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn parameters_have_the_names_of_the_wire() {
-        let put = PutArchive {
+        let put = UploadArchive {
             no_overwrite_dir_non_dir: true,
             copy_uid_gid: true,
         };

@@ -13,11 +13,11 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// Who has removed a container that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Removal {
+pub enum RemoveOutcome {
     /// This call.
     Removed,
     /// Somebody else, meanwhile.
-    InProgress,
+    RemovedByOther,
     /// It was not there to begin with.
     AlreadyGone,
 }
@@ -35,7 +35,7 @@ impl Containers<'_> {
     /// use engine_api::containers::RemoveContainer;
     ///
     /// let by_force = RemoveContainer { force: true, volumes: true, ..Default::default() };
-    /// docker.containers().ensure_removed("web", by_force, Duration::from_secs(30)).await?;
+    /// docker.containers().remove_and_wait("web", by_force, Duration::from_secs(30)).await?;
     /// // "web" can be the name of another one now.
     /// # Ok(())
     /// # }
@@ -45,12 +45,12 @@ impl Containers<'_> {
     ///
     /// A timeout ([`Phase::Total`]) when it is not gone after `patience`; the removal may still take place. Whatever
     /// else keeps the engine from removing it, as that it runs and `force` is not set (409).
-    pub async fn ensure_removed(
+    pub async fn remove_and_wait(
         &self,
         id: &str,
         options: RemoveContainer,
         patience: Duration,
-    ) -> Result<Removal> {
+    ) -> Result<RemoveOutcome> {
         let deadline = Instant::now() + patience;
         match timeout_at(deadline, self.removed(id, options)).await {
             Ok(outcome) => outcome,
@@ -64,14 +64,14 @@ impl Containers<'_> {
         }
     }
 
-    async fn removed(&self, id: &str, options: RemoveContainer) -> Result<Removal> {
+    async fn removed(&self, id: &str, options: RemoveContainer) -> Result<RemoveOutcome> {
         let mut pause = FIRST_PAUSE;
         let mut waited = false;
         loop {
             match self.remove(id, options.clone()).await {
-                Ok(()) => return Ok(Removal::Removed),
-                Err(error) if error.is_not_found() && waited => return Ok(Removal::InProgress),
-                Err(error) if error.is_not_found() => return Ok(Removal::AlreadyGone),
+                Ok(()) => return Ok(RemoveOutcome::Removed),
+                Err(error) if error.is_not_found() && waited => return Ok(RemoveOutcome::RemovedByOther),
+                Err(error) if error.is_not_found() => return Ok(RemoveOutcome::AlreadyGone),
                 Err(error) if checks::is_being_removed(&error) => waited = true,
                 Err(error) => return Err(error),
             }

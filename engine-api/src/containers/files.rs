@@ -1,10 +1,10 @@
 //! Files of a container, as tar archives.
 
-use super::{Containers, PathStat, PutArchive};
+use super::{Containers, PathStat, UploadArchive};
 use crate::error::Result;
 use crate::wire::body::Upload;
 use crate::wire::decode::{Empty, Headers, Raw};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::query::Query;
 use crate::wire::stream::RawBytes;
 
@@ -13,7 +13,7 @@ static DOWNLOAD: Operation<Raw> = Operation::get("ContainerArchive", "/container
 static UPLOAD: Operation<Empty> = Operation::put("PutContainerArchive", "/containers/{id}/archive").slow();
 static EXPORT: Operation<Raw> = Operation::get("ContainerExport", "/containers/{id}/export").slow();
 
-pub(super) static OPERATIONS: [&OperationFacts; 4] =
+pub(super) static OPERATIONS: [&OperationInfo; 4] =
     [&STAT.facts, &DOWNLOAD.facts, &UPLOAD.facts, &EXPORT.facts];
 
 impl Containers<'_> {
@@ -53,7 +53,7 @@ impl Containers<'_> {
         id: &str,
         folder: &str,
         archive: impl Into<Upload>,
-        options: PutArchive,
+        options: UploadArchive,
     ) -> Result<()> {
         let call = self.docker.call(&UPLOAD).at(id).query(options.query(folder));
         call.refuse(no_path(folder)).tar(archive.into().0).send().await

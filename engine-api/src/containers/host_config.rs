@@ -125,7 +125,7 @@ pub struct HostConfig {
     pub oom_score_adj: i64,
     /// How many processes there may be; 0 and -1 are no limit.
     pub pids_limit: Option<i64>,
-    /// Limits of the process.
+    /// Timeouts of the process.
     pub ulimits: Vec<Ulimit>,
 
     // Processors
@@ -157,14 +157,14 @@ pub struct HostConfig {
     pub blkio_weight: u16,
     /// The same for single devices.
     pub blkio_weight_device: Vec<WeightDevice>,
-    /// Limits of reading, in bytes a second.
+    /// Timeouts of reading, in bytes a second.
     pub blkio_device_read_bps: Vec<ThrottleDevice>,
-    /// Limits of writing, in bytes a second.
+    /// Timeouts of writing, in bytes a second.
     pub blkio_device_write_bps: Vec<ThrottleDevice>,
-    /// Limits of reading, in operations a second.
+    /// Timeouts of reading, in operations a second.
     #[serde(rename = "BlkioDeviceReadIOps")]
     pub blkio_device_read_iops: Vec<ThrottleDevice>,
-    /// Limits of writing, in operations a second.
+    /// Timeouts of writing, in operations a second.
     #[serde(rename = "BlkioDeviceWriteIOps")]
     pub blkio_device_write_iops: Vec<ThrottleDevice>,
     /// Devices of the host that the container gets.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::{
-    ContainerCreated, ContainerUpdated, ContainerWait, Containers, ContainersPruned, CreateContainer,
+    ContainerCreated, ContainerExit, ContainerUpdated, Containers, ContainersPruned, CreateContainer,
     KillContainer, PruneContainers, RemoveContainer, RestartContainer, StartContainer, StopContainer,
     UpdateContainer, WaitCondition, checks,
 };
 use crate::Version;
 use crate::error::Result;
 use crate::wire::decode::{Changed, Empty, Json};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::query::Query;
 
 static CREATE: Operation<Json<ContainerCreated>> =
@@ -29,13 +29,13 @@ static RENAME: Operation<Empty> =
     Operation::post("ContainerRename", "/containers/{id}/rename").success(&[204]);
 static UPDATE: Operation<Json<ContainerUpdated>> =
     Operation::post("ContainerUpdate", "/containers/{id}/update");
-static WAIT: Operation<Json<ContainerWait>> =
+static WAIT: Operation<Json<ContainerExit>> =
     Operation::post("ContainerWait", "/containers/{id}/wait").slow();
 static REMOVE: Operation<Empty> = Operation::delete("ContainerDelete", "/containers/{id}").success(&[204]);
 static PRUNE: Operation<Json<ContainersPruned>> =
     Operation::post("ContainerPrune", "/containers/prune").slow();
 
-pub(super) static OPERATIONS: [&OperationFacts; 12] = [
+pub(super) static OPERATIONS: [&OperationInfo; 12] = [
     &CREATE.facts,
     &START.facts,
     &STOP.facts,
@@ -159,7 +159,7 @@ impl Containers<'_> {
     ///
     /// A container that ends before this call reaches the engine is missed by
     /// [`WaitCondition::NextExit`]; [`WaitCondition::NotRunning`] answers at once for it.
-    pub async fn wait(&self, id: &str, until: WaitCondition) -> Result<ContainerWait> {
+    pub async fn wait(&self, id: &str, until: WaitCondition) -> Result<ContainerExit> {
         self.docker.call(&WAIT).at(id).query(until.query()).send().await
     }
 

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::error::Result;
 use crate::wire::decode::{Json, Lines};
-use crate::wire::operation::{Operation, OperationFacts};
-use crate::wire::stream::{Item, JsonLines};
+use crate::wire::operation::{Operation, OperationInfo};
+use crate::wire::stream::{JsonLines, StreamItem};
 
 static LIST: Operation<Json<Vec<ContainerSummary>>> = Operation::get("ContainerList", "/containers/json");
 static INSPECT: Operation<Json<Container>> = Operation::get("ContainerInspect", "/containers/{id}/json");
@@ -15,7 +15,7 @@ static TOP: Operation<Json<Processes>> = Operation::get("ContainerTop", "/contai
 static CHANGES: Operation<Json<Vec<Change>>> = Operation::get("ContainerChanges", "/containers/{id}/changes");
 static STATS: Operation<Lines<Stats>> = Operation::get("ContainerStats", "/containers/{id}/stats");
 
-pub(super) static OPERATIONS: [&OperationFacts; 5] = [
+pub(super) static OPERATIONS: [&OperationInfo; 5] = [
     &LIST.facts,
     &INSPECT.facts,
     &TOP.facts,
@@ -23,7 +23,7 @@ pub(super) static OPERATIONS: [&OperationFacts; 5] = [
     &STATS.facts,
 ];
 
-impl Item for Stats {}
+impl StreamItem for Stats {}
 
 impl Containers<'_> {
     /// Lists containers; the running ones unless told otherwise.

@@ -55,14 +55,14 @@ mod update;
 mod usage;
 mod wait;
 
-pub use archive::{PathStat, PutArchive};
+pub use archive::{PathStat, UploadArchive};
 pub use attach::AttachContainer;
 pub use changes::{Change, ChangeKind};
 pub(crate) use checks::{Newer, newer_in_check, newer_in_mount};
 pub use config::{ContainerConfig, HealthConfig};
 pub use create::{ContainerCreated, CreateContainer};
 pub use endpoints::{EndpointIpamConfig, EndpointSettings, NetworkingConfig};
-pub use ensure::Removal;
+pub use ensure::RemoveOutcome;
 pub use host_config::HostConfig;
 pub use inspect::{
     Address, Container, DriverData, InspectContainer, NetworkSettings, RootFsSnapshot, RootFsStorage, Storage,
@@ -84,7 +84,7 @@ pub use resources::{
     CgroupnsMode, DeviceMapping, DeviceRequest, Isolation, LogConfig, RestartMode, RestartPolicy,
     ThrottleDevice, Ulimit, WeightDevice,
 };
-pub use run::Finished;
+pub use run::RunOutput;
 pub(crate) use run::{Collected, Writing};
 pub use start::StartContainer;
 pub use state::{ContainerState, Health, HealthProbe, HealthStatus, RunState};
@@ -96,10 +96,10 @@ pub use stop::{KillContainer, RestartContainer, StopContainer};
 pub use terminal::TerminalSize;
 pub use top::{Processes, TopContainer};
 pub use update::{ContainerUpdated, UpdateContainer};
-pub use wait::{ContainerWait, ContainerWaitError, WaitCondition};
+pub use wait::{ContainerExit, ContainerExitError, WaitCondition};
 
 use crate::client::Docker;
-use crate::wire::operation::OperationFacts;
+use crate::wire::operation::OperationInfo;
 
 /// Calls on containers; see [`Docker::containers`].
 ///
@@ -116,8 +116,8 @@ impl Docker {
     }
 }
 
-pub(crate) fn operations() -> impl Iterator<Item = &'static OperationFacts> {
-    let groups: [&'static [&'static OperationFacts]; 4] = [
+pub(crate) fn operations() -> impl Iterator<Item = &'static OperationInfo> {
+    let groups: [&'static [&'static OperationInfo]; 4] = [
         &lifecycle::OPERATIONS,
         &look::OPERATIONS,
         &output::OPERATIONS,

@@ -5,7 +5,7 @@ use crate::client::Docker;
 use crate::error::Result;
 use crate::version::Version;
 use crate::wire::decode::{Duplex, Empty, Framed};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::stream::{Announced, Hijacked, Output};
 
 static LOGS: Operation<Framed> = Operation::get("ContainerLogs", "/containers/{id}/logs");
@@ -13,7 +13,7 @@ static ATTACH: Operation<Duplex> =
     Operation::post("ContainerAttach", "/containers/{id}/attach").success(&[101, 200]);
 static RESIZE: Operation<Empty> = Operation::post("ContainerResize", "/containers/{id}/resize");
 
-pub(super) static OPERATIONS: [&OperationFacts; 3] = [&LOGS.facts, &ATTACH.facts, &RESIZE.facts];
+pub(super) static OPERATIONS: [&OperationInfo; 3] = [&LOGS.facts, &ATTACH.facts, &RESIZE.facts];
 
 /// The first version whose content type tells frames from a terminal's output.
 const FRAMING_SAID: Version = Version::new(1, 42);

@@ -1,4 +1,4 @@
-//! Limits, devices and policies: the parts of a [`HostConfig`](super::HostConfig).
+//! Timeouts, devices and policies: the parts of a [`HostConfig`](super::HostConfig).
 
 use serde::{Deserialize, Serialize};
 

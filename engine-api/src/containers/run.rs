@@ -12,7 +12,7 @@ use crate::wire::stream::{Chunk, Hijacked, Input, Output};
 /// What a process left behind when it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Finished {
+pub struct RunOutput {
     /// The exit code; 128 + n after signal n.
     pub exit_code: i64,
     /// Standard output, or all of a terminal's.
@@ -21,7 +21,7 @@ pub struct Finished {
     pub stderr: Bytes,
     /// Whether the engine closed the stream after the process had ended. If not, what came until two
     /// quiet looks found the process gone is all there is.
-    pub stream_closed: bool,
+    pub output_complete: bool,
 }
 
 impl Containers<'_> {
@@ -46,7 +46,7 @@ impl Containers<'_> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn run(&self, mut container: CreateContainer, input: impl Into<Bytes>) -> Result<Finished> {
+    pub async fn run(&self, mut container: CreateContainer, input: impl Into<Bytes>) -> Result<RunOutput> {
         let input = input.into();
         if container.host_config.auto_remove {
             return Err(crate::Error::invalid(
@@ -69,7 +69,7 @@ impl Containers<'_> {
         removed.map(|()| finished)
     }
 
-    async fn run_created(&self, id: &str, input: Bytes, stdin: bool) -> Result<Finished> {
+    async fn run_created(&self, id: &str, input: Bytes, stdin: bool) -> Result<RunOutput> {
         let attach = AttachContainer {
             stream: true,
             stdin,
@@ -104,17 +104,17 @@ impl Collected {
     pub(crate) fn add(&mut self, chunk: &Chunk) {
         match chunk {
             Chunk::Stderr(bytes) => self.stderr.extend_from_slice(bytes),
-            Chunk::Stdout(bytes) | Chunk::Console(bytes) => self.stdout.extend_from_slice(bytes),
+            Chunk::Stdout(bytes) | Chunk::Terminal(bytes) => self.stdout.extend_from_slice(bytes),
         }
     }
 
-    pub(crate) fn finish(self, exit_code: i64, stream_closed: bool) -> Finished {
+    pub(crate) fn finish(self, exit_code: i64, output_complete: bool) -> RunOutput {
         let (stdout, stderr) = (self.stdout.freeze(), self.stderr.freeze());
-        Finished {
+        RunOutput {
             exit_code,
             stdout,
             stderr,
-            stream_closed,
+            output_complete,
         }
     }
 }
@@ -133,7 +133,7 @@ impl<'a> Writing<'a> {
         let feed = async {
             if stdin.write(input).await.is_ok() {
                 // Fails only when the process has gone, which the output tells better.
-                drop(stdin.finish().await);
+                drop(stdin.close().await);
             }
         };
         Self {

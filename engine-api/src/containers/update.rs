@@ -30,7 +30,7 @@ pub struct UpdateContainer {
     pub oom_kill_disable: Option<bool>,
     /// How many processes there may be; `Some(0)` and `Some(-1)` are no limit.
     pub pids_limit: Option<i64>,
-    /// Limits of the process; at creation.
+    /// Timeouts of the process; at creation.
     pub ulimits: Vec<Ulimit>,
     /// How many processors the container may use, in billionths.
     pub nano_cpus: i64,
@@ -58,14 +58,14 @@ pub struct UpdateContainer {
     pub blkio_weight: u16,
     /// The same for single devices. Since API 1.55.
     pub blkio_weight_device: Option<Vec<WeightDevice>>,
-    /// Limits of reading, in bytes a second. Since API 1.55.
+    /// Timeouts of reading, in bytes a second. Since API 1.55.
     pub blkio_device_read_bps: Option<Vec<ThrottleDevice>>,
-    /// Limits of writing, in bytes a second. Since API 1.55.
+    /// Timeouts of writing, in bytes a second. Since API 1.55.
     pub blkio_device_write_bps: Option<Vec<ThrottleDevice>>,
-    /// Limits of reading, in operations a second. Since API 1.55.
+    /// Timeouts of reading, in operations a second. Since API 1.55.
     #[serde(rename = "BlkioDeviceReadIOps")]
     pub blkio_device_read_iops: Option<Vec<ThrottleDevice>>,
-    /// Limits of writing, in operations a second. Since API 1.55.
+    /// Timeouts of writing, in operations a second. Since API 1.55.
     #[serde(rename = "BlkioDeviceWriteIOps")]
     pub blkio_device_write_iops: Option<Vec<ThrottleDevice>>,
     /// Devices of the host that the container gets; at creation.

@@ -34,18 +34,18 @@ impl WaitCondition {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
-pub struct ContainerWait {
+pub struct ContainerExit {
     /// The exit code of its process.
     pub status_code: i64,
     /// Why waiting failed, such as a removal that failed; `None` when it did not.
-    pub error: Option<ContainerWaitError>,
+    pub error: Option<ContainerExitError>,
 }
 
 /// Why waiting failed. Definition `ContainerWaitExitError`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
-pub struct ContainerWaitError {
+pub struct ContainerExitError {
     /// What the engine says.
     pub message: String,
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::{Candidate, ErrorKind, Phase};
+use super::{ErrorKind, Phase, ProbedEndpoint};
 use crate::Version;
-use crate::connect::Untrusted;
+use crate::connect::TlsError;
 use crate::wire::json::JsonError;
 
 /// Why something failed, without context.
@@ -16,12 +16,12 @@ use crate::wire::json::JsonError;
 pub(crate) enum Cause {
     #[error("{0}")]
     InvalidInput(String),
-    #[error("{what} needs API {since} or later, but the version in use is {used}; {way_out}")]
+    #[error("{what} needs API {since} or later, but the version in use is {used}; {hint}")]
     NeedsApi {
         what: &'static str,
         since: Version,
         used: Version,
-        way_out: &'static str,
+        hint: &'static str,
     },
     #[error("API {last} was the last that reads {what}, but the version in use is {used}; leave it out")]
     GoneFromApi {
@@ -40,10 +40,10 @@ pub(crate) enum Cause {
     #[error("cannot reach the engine at {address}: {}{}", reason(.error), hint(address, .error))]
     Unreachable { address: String, error: io::Error },
     #[error("no secure connection to the engine: {0}")]
-    Untrusted(Untrusted),
+    TlsError(TlsError),
     #[error("no engine answers; tried{}", tried(.candidates))]
     NoEngine {
-        candidates: Vec<Candidate>,
+        candidates: Vec<ProbedEndpoint>,
         kind: ErrorKind,
     },
     #[error("no {phase} within {after:?}")]
@@ -67,7 +67,7 @@ pub(crate) enum Cause {
     #[error("the connection to the engine failed: {0}")]
     Io(io::Error),
     #[error("the data to send could not be read: {0}")]
-    Input(io::Error),
+    UploadSource(io::Error),
 }
 
 impl Cause {
@@ -79,7 +79,7 @@ impl Cause {
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Unreachable { .. } => ErrorKind::Unreachable,
             Self::NoEngine { kind, .. } => *kind,
-            Self::Untrusted(_) => ErrorKind::Untrusted,
+            Self::TlsError(_) => ErrorKind::TlsError,
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::Disconnected(_) | Self::Io(_) => ErrorKind::Disconnected,
             Self::Protocol(_) => ErrorKind::Protocol,
@@ -87,18 +87,18 @@ impl Cause {
             Self::Api { .. } => ErrorKind::Api,
             Self::Stream { .. } => ErrorKind::Stream,
             Self::Truncated { .. } => ErrorKind::Truncated,
-            Self::Input(_) => ErrorKind::Input,
+            Self::UploadSource(_) => ErrorKind::UploadSource,
         }
     }
 }
 
-fn tried(candidates: &[Candidate]) -> String {
-    let line = |c: &Candidate| {
+fn tried(candidates: &[ProbedEndpoint]) -> String {
+    let line = |c: &ProbedEndpoint| {
         format!(
             "\n  {} ({}): {}",
             c.address,
-            c.origin,
-            c.problem.as_deref().unwrap_or("answers")
+            c.source,
+            c.error.as_deref().unwrap_or("answers")
         )
     };
     candidates.iter().map(line).collect()

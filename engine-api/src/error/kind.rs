@@ -18,8 +18,8 @@ pub enum ErrorKind {
     Unreachable,
     /// The engine and this client do not trust each other: a certificate is wrong, missing or not
     /// accepted.
-    Untrusted,
-    /// A limit of [`crate::Limits`] ran out.
+    TlsError,
+    /// A limit of [`crate::Timeouts`] ran out.
     Timeout,
     /// The connection broke, or the engine closed it too early.
     Disconnected,
@@ -34,7 +34,7 @@ pub enum ErrorKind {
     /// A stream ended inside a frame or a value.
     Truncated,
     /// A source that the caller handed in (an upload) failed.
-    Input,
+    UploadSource,
 }
 
 /// The part of a call that a limit covers.
@@ -65,11 +65,11 @@ impl fmt::Display for Phase {
 /// One place that was tried when looking for an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Candidate {
+pub struct ProbedEndpoint {
     /// Where the address came from: `DOCKER_HOST`, `the default socket` …
-    pub origin: String,
+    pub source: String,
     /// The address.
     pub address: String,
     /// Why it is not the one; `None` when the engine answered.
-    pub problem: Option<String>,
+    pub error: Option<String>,
 }

@@ -23,7 +23,7 @@ use std::fmt;
 use std::io;
 
 pub(crate) use cause::Cause;
-pub use kind::{Candidate, ErrorKind, Phase};
+pub use kind::{ErrorKind, Phase, ProbedEndpoint};
 
 use crate::Version;
 
@@ -87,7 +87,7 @@ impl Error {
     }
 
     /// The name or id that the operation was called with.
-    pub fn on(&self) -> Option<&str> {
+    pub fn subject(&self) -> Option<&str> {
         self.0.on.as_deref()
     }
 
@@ -150,13 +150,15 @@ impl Error {
     /// What kind of failure the operating system reported, or the data that the caller handed in.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match &self.0.cause {
-            Cause::Unreachable { error, .. } | Cause::Io(error) | Cause::Input(error) => Some(error.kind()),
+            Cause::Unreachable { error, .. } | Cause::Io(error) | Cause::UploadSource(error) => {
+                Some(error.kind())
+            }
             _ => None,
         }
     }
 
     /// The places that were tried, when no engine was found.
-    pub fn candidates(&self) -> &[Candidate] {
+    pub fn probed_endpoints(&self) -> &[ProbedEndpoint] {
         match &self.0.cause {
             Cause::NoEngine { candidates, .. } => candidates,
             _ => &[],
@@ -230,7 +232,7 @@ mod tests {
             .in_call("ContainerExec", Some("web"))
             .in_call("Other", None);
         assert_eq!(
-            (error.operation(), error.on()),
+            (error.operation(), error.subject()),
             (Some("ContainerExec"), Some("web"))
         );
     }

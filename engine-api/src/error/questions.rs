@@ -23,7 +23,7 @@ impl Error {
     }
 
     /// A swarm's object has changed since it was read: read it again and update that (wire fact 44).
-    pub fn is_stale(&self) -> bool {
+    pub fn is_version_conflict(&self) -> bool {
         self.message()
             .is_some_and(|m| m.contains("update out of sequence"))
     }

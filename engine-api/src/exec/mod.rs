@@ -22,7 +22,7 @@ use crate::client::Docker;
 use crate::containers::{TerminalSize, is_terminal};
 use crate::error::Result;
 use crate::wire::decode::{Duplex, Empty, Json};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::stream::Hijacked;
 
 static CREATE: Operation<Json<ExecCreated>> =
@@ -33,7 +33,7 @@ static START_DETACHED: Operation<Empty> = Operation::post("ExecStart", "/exec/{i
 static RESIZE: Operation<Empty> = Operation::post("ExecResize", "/exec/{id}/resize");
 static INSPECT: Operation<Json<Exec>> = Operation::get("ExecInspect", "/exec/{id}/json");
 
-pub(crate) static OPERATIONS: [&OperationFacts; 4] =
+pub(crate) static OPERATIONS: [&OperationInfo; 4] =
     [&CREATE.facts, &START.facts, &RESIZE.facts, &INSPECT.facts];
 
 /// Calls on commands in containers; see [`Docker::execs`].

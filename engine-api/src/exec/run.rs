@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use super::{CreateExec, Execs, StartExec};
-use crate::containers::{Collected, Finished, Writing};
+use crate::containers::{Collected, RunOutput, Writing};
 use crate::error::Result;
 use crate::wire::stream::Hijacked;
 
@@ -21,13 +21,13 @@ impl Execs<'_> {
     ///
     /// The input is attached only when there is some. The exit code is read only once the engine says
     /// that the command has ended; an engine that never closes the stream is noticed
-    /// ([`Finished::stream_closed`]).
+    /// ([`RunOutput::output_complete`]).
     pub async fn run(
         &self,
         container: &str,
         mut exec: CreateExec,
         input: impl Into<Bytes>,
-    ) -> Result<Finished> {
+    ) -> Result<RunOutput> {
         let input = input.into();
         (exec.attach_stdin, exec.attach_stdout, exec.attach_stderr) = (!input.is_empty(), true, true);
         let tty = exec.tty;

@@ -26,7 +26,7 @@ impl Images<'_> {
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
-    /// if docker.images().ensure("busybox:1.36", Default::default(), None).await? {
+    /// if docker.images().pull_if_missing("busybox:1.36", Default::default(), None).await? {
     ///     println!("pulled");
     /// }
     /// # Ok(())
@@ -35,9 +35,10 @@ impl Images<'_> {
     pub async fn ensure(&self, image: &str, options: PullImage, auth: Option<&RegistryAuth>) -> Result<bool> {
         match self.inspect(image, InspectImage::default()).await {
             Ok(_) => Ok(false),
-            Err(error) if error.is_not_found() => {
-                self.fetch(image, options, auth, |_| ()).await.map(|()| true)
-            }
+            Err(error) if error.is_not_found() => self
+                .pull_with_retry(image, options, auth, |_| ())
+                .await
+                .map(|()| true),
             Err(error) => Err(error),
         }
     }
@@ -51,7 +52,7 @@ impl Images<'_> {
     /// # Errors
     ///
     /// That of the last try; [`Error::registry_failure`] tells what the registry refused.
-    pub async fn fetch(
+    pub async fn pull_with_retry(
         &self,
         image: &str,
         options: PullImage,

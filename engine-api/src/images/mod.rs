@@ -62,7 +62,7 @@ pub use remove::{ImageRemoved, ImagesPruned, PruneImages, RemoveImage};
 pub use search::{ImageFound, SearchImages};
 
 use crate::client::Docker;
-use crate::wire::operation::OperationFacts;
+use crate::wire::operation::OperationInfo;
 
 /// Calls on images; see [`Docker::images`].
 ///
@@ -79,7 +79,7 @@ impl Docker {
     }
 }
 
-pub(crate) fn operations() -> impl Iterator<Item = &'static OperationFacts> {
+pub(crate) fn operations() -> impl Iterator<Item = &'static OperationInfo> {
     store::OPERATIONS
         .into_iter()
         .chain(transfer::OPERATIONS)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::stream::Item;
+use crate::wire::stream::StreamItem;
 
 /// One line of a stream of progress. Definitions `CreateImageInfo`, `PushImageInfo`, `BuildInfo`.
 ///
@@ -46,7 +46,7 @@ impl Progress {
     }
 }
 
-impl Item for Progress {
+impl StreamItem for Progress {
     fn failure(&self) -> Option<(String, Option<i64>)> {
         Self::failure(self).map(|(text, code)| (text.to_owned(), code))
     }

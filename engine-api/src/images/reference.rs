@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn what_is_no_name_is_refused_with_a_way_out() {
         let hex = &DIGEST[7..];
-        for (text, way_out) in [
+        for (text, hint) in [
             ("", "write a name such as"),
             ("Alpine", "lower case"),
             ("reg.io/Team/app", "lower case"),
@@ -354,7 +354,7 @@ mod tests {
             (&format!("a:{}", "1".repeat(129)), "128"),
         ] {
             let error = text.parse::<ImageReference>().unwrap_err().to_string();
-            assert!(error.contains(way_out), "{text:?}: {error}");
+            assert!(error.contains(hint), "{text:?}: {error}");
             assert!(!error.contains('\n') && error.len() < 400, "{error}");
         }
     }

@@ -9,7 +9,7 @@ use crate::auth::RegistryAuth;
 use crate::error::Result;
 use crate::version::Version;
 use crate::wire::decode::{Empty, Json};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 
 static LIST: Operation<Json<Vec<ImageSummary>>> = Operation::get("ImageList", "/images/json");
 static INSPECT: Operation<Json<Image>> = Operation::get("ImageInspect", "/images/{name}/json").slashes();
@@ -29,7 +29,7 @@ static PRUNE: Operation<Json<ImagesPruned>> = Operation::post("ImagePrune", "/im
 static COMMIT: Operation<Json<ImageCommitted>> =
     Operation::post("ImageCommit", "/commit").success(&[201]).slow();
 
-pub(super) static OPERATIONS: [&OperationFacts; 9] = [
+pub(super) static OPERATIONS: [&OperationInfo; 9] = [
     &LIST.facts,
     &INSPECT.facts,
     &HISTORY.facts,

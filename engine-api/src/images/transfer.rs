@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::version::Version;
 use crate::wire::body::{Body, Upload};
 use crate::wire::decode::{Lines, Raw};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::stream::{JsonLines, RawBytes};
 
 static CREATE: Operation<Lines<Progress>> = Operation::post("ImageCreate", "/images/create").slow();
@@ -17,7 +17,7 @@ static SAVE: Operation<Raw> = Operation::get("ImageGet", "/images/{name}/get").s
 static SAVE_ALL: Operation<Raw> = Operation::get("ImageGetAll", "/images/get").slow();
 static LOAD: Operation<Lines<Progress>> = Operation::post("ImageLoad", "/images/load").slow();
 
-pub(super) static OPERATIONS: [&OperationFacts; 5] = [
+pub(super) static OPERATIONS: [&OperationInfo; 5] = [
     &CREATE.facts,
     &PUSH.facts,
     &SAVE.facts,
@@ -38,7 +38,7 @@ impl Images<'_> {
     /// use engine_api::images::PullImage;
     ///
     /// let progress = docker.images().pull("busybox", PullImage::default(), None).await?;
-    /// progress.finish().await?;
+    /// progress.last().await?;
     /// # Ok(())
     /// # }
     /// ```

@@ -36,7 +36,7 @@ use crate::Version;
 use crate::client::Docker;
 use crate::error::Result;
 use crate::wire::decode::{Empty, Json};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 
 static LIST: Operation<Json<Vec<Network>>> = Operation::get("NetworkList", "/networks");
 static INSPECT: Operation<Json<Network>> = Operation::get("NetworkInspect", "/networks/{id}");
@@ -47,7 +47,7 @@ static CONNECT: Operation<Empty> = Operation::post("NetworkConnect", "/networks/
 static DISCONNECT: Operation<Empty> = Operation::post("NetworkDisconnect", "/networks/{id}/disconnect");
 static PRUNE: Operation<Json<NetworksPruned>> = Operation::post("NetworkPrune", "/networks/prune").slow();
 
-pub(crate) static OPERATIONS: [&OperationFacts; 7] = [
+pub(crate) static OPERATIONS: [&OperationInfo; 7] = [
     &LIST.facts,
     &INSPECT.facts,
     &REMOVE.facts,

@@ -30,7 +30,7 @@ use crate::client::Docker;
 use crate::error::Result;
 use crate::swarm::ObjectVersion;
 use crate::wire::decode::{Empty, Json};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::query::Query;
 
 static LIST: Operation<Json<Vec<Node>>> = Operation::get("NodeList", "/nodes");
@@ -38,7 +38,7 @@ static INSPECT: Operation<Json<Node>> = Operation::get("NodeInspect", "/nodes/{i
 static REMOVE: Operation<Empty> = Operation::delete("NodeDelete", "/nodes/{id}");
 static UPDATE: Operation<Empty> = Operation::post("NodeUpdate", "/nodes/{id}/update");
 
-pub(crate) static OPERATIONS: [&OperationFacts; 4] =
+pub(crate) static OPERATIONS: [&OperationInfo; 4] =
     [&LIST.facts, &INSPECT.facts, &REMOVE.facts, &UPDATE.facts];
 
 /// Calls on the nodes of a swarm; see [`Docker::nodes`].
@@ -98,7 +98,7 @@ impl Nodes<'_> {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::is_stale`] when the node has changed since.
+    /// [`crate::Error::is_version_conflict`] when the node has changed since.
     pub async fn update(&self, id: &str, version: ObjectVersion, spec: &NodeSpec) -> Result<()> {
         self.docker
             .call(&UPDATE)

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::images::Progress;
 use crate::wire::body::Upload;
 use crate::wire::decode::{Empty, Json, Lines};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::query::Query;
 use crate::wire::stream::JsonLines;
 
@@ -39,7 +39,7 @@ static SET: Operation<Empty> = Operation::post("PluginSet", "/plugins/{name}/set
     .success(&[204])
     .slashes();
 
-pub(crate) static OPERATIONS: [&OperationFacts; 11] = [
+pub(crate) static OPERATIONS: [&OperationInfo; 11] = [
     &LIST.facts,
     &PRIVILEGES.facts,
     &INSTALL.facts,

@@ -10,7 +10,7 @@
 //! let privileges = plugins.privileges(remote, None).await?;
 //! println!("{remote} wants {privileges:#?}"); // ask before granting
 //! let install = InstallPlugin { privileges, ..Default::default() };
-//! plugins.install(remote, install, None).await?.finish().await?;
+//! plugins.install(remote, install, None).await?.last().await?;
 //! plugins.enable(remote, EnablePlugin { timeout: 30 }).await?;
 //! # Ok(())
 //! # }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::swarm::ObjectVersion;
 use crate::tasks::{self, ReadTaskLogs};
 use crate::wire::decode::{Empty, Framed, Json};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::stream::Output;
 
 static LIST: Operation<Json<Vec<Service>>> = Operation::get("ServiceList", "/services");
@@ -20,7 +20,7 @@ static REMOVE: Operation<Empty> = Operation::delete("ServiceDelete", "/services/
 static UPDATE: Operation<Json<ServiceUpdated>> = Operation::post("ServiceUpdate", "/services/{id}/update");
 static LOGS: Operation<Framed> = Operation::get("ServiceLogs", "/services/{id}/logs");
 
-pub(crate) static OPERATIONS: [&OperationFacts; 6] = [
+pub(crate) static OPERATIONS: [&OperationInfo; 6] = [
     &LIST.facts,
     &CREATE.facts,
     &INSPECT.facts,
@@ -76,7 +76,7 @@ impl Services<'_> {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::is_stale`] when the service has changed since.
+    /// [`crate::Error::is_version_conflict`] when the service has changed since.
     pub async fn update(
         &self,
         id: &str,
@@ -101,7 +101,7 @@ impl Services<'_> {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::is_stale`] when it was changed in between each time.
+    /// [`crate::Error::is_version_conflict`] when it was changed in between each time.
     pub async fn edit(
         &self,
         id: &str,
@@ -114,7 +114,7 @@ impl Services<'_> {
             change(&mut service.spec);
             let updated = self.update(id, service.version, &service.spec, options).await;
             match updated {
-                Err(error) if error.is_stale() && left > 0 => left -= 1,
+                Err(error) if error.is_version_conflict() && left > 0 => left -= 1,
                 other => return other,
             }
         }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::wire::decode::{Empty, Json};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 
 static INSPECT: Operation<Json<SwarmDetails>> = Operation::get("SwarmInspect", "/swarm");
 static INIT: Operation<Json<String>> = Operation::post("SwarmInit", "/swarm/init");
@@ -15,7 +15,7 @@ static UPDATE: Operation<Empty> = Operation::post("SwarmUpdate", "/swarm/update"
 static UNLOCK_KEY: Operation<Json<UnlockKey>> = Operation::get("SwarmUnlockkey", "/swarm/unlockkey");
 static UNLOCK: Operation<Empty> = Operation::post("SwarmUnlock", "/swarm/unlock");
 
-pub(crate) static OPERATIONS: [&OperationFacts; 7] = [
+pub(crate) static OPERATIONS: [&OperationInfo; 7] = [
     &INSPECT.facts,
     &INIT.facts,
     &JOIN.facts,
@@ -77,7 +77,7 @@ impl Swarm<'_> {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::is_stale`] when the swarm has changed since.
+    /// [`crate::Error::is_version_conflict`] when the swarm has changed since.
     pub async fn update(&self, version: ObjectVersion, spec: &SwarmSpec, options: UpdateSwarm) -> Result<()> {
         self.docker
             .call(&UPDATE)

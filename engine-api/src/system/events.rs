@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::common::Timestamp;
 use crate::wire::json::open_enum;
 use crate::wire::query::{Filters, Query};
-use crate::wire::stream::Item;
+use crate::wire::stream::StreamItem;
 
 /// Which events to hear.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -115,7 +115,7 @@ pub struct Event {
     pub legacy_from: String,
 }
 
-impl Item for Event {}
+impl StreamItem for Event {}
 
 impl Event {
     /// The action without its text: `exec_start`, `health_status`.

@@ -30,14 +30,14 @@ pub use report::{
     ContainerdNamespaces, DataUsage, DeviceInfo, DiskUsage, FirewallInfo, IndexInfo, Info, NriInfo,
     ObjectUsage, PeerNode, PluginsInfo, RegistryServiceConfig, Runtime, SwarmInfo, UsageType,
 };
-pub use resilient::{Heard, ResilientEvents, Resume};
+pub use resilient::{EventOrGap, ReconnectOptions, ResilientEvents};
 pub use version::{Component, EnginePlatform, EngineVersion};
 
 use crate::auth::{AuthStatus, RegistryAuth};
 use crate::client::Docker;
 use crate::error::Result;
 use crate::wire::decode::{Headers, Json, Lines};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::stream::JsonLines;
 
 static PING: Operation<Headers> = Operation::get("SystemPing", "/_ping");
@@ -46,7 +46,7 @@ static VERSION: Operation<Json<EngineVersion>> = Operation::get("SystemVersion",
 static EVENTS: Operation<Lines<Event>> = Operation::get("SystemEvents", "/events").slow();
 static AUTH: Operation<Json<AuthStatus>> = Operation::post("SystemAuth", "/auth").success(&[200, 204]);
 
-static OPERATIONS: [&OperationFacts; 5] = [
+static OPERATIONS: [&OperationInfo; 5] = [
     &PING.facts,
     &PING_HEAD.facts,
     &VERSION.facts,
@@ -54,7 +54,7 @@ static OPERATIONS: [&OperationFacts; 5] = [
     &AUTH.facts,
 ];
 
-pub(crate) fn operations() -> impl Iterator<Item = &'static OperationFacts> {
+pub(crate) fn operations() -> impl Iterator<Item = &'static OperationInfo> {
     let operations = OPERATIONS.into_iter();
     #[cfg(feature = "full")]
     let operations = operations.chain(report::OPERATIONS);

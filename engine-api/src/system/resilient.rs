@@ -13,7 +13,7 @@ use crate::wire::stream::JsonLines;
 
 /// How to go on listening after the engine was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resume {
+pub struct ReconnectOptions {
     /// How far before the last event to ask again, for events may come out of order; what was heard
     /// already is left out. Default: 1 second.
     pub overlap: Duration,
@@ -21,7 +21,7 @@ pub struct Resume {
     pub patience: Option<Duration>,
 }
 
-impl Default for Resume {
+impl Default for ReconnectOptions {
     fn default() -> Self {
         Self {
             overlap: Duration::from_secs(1),
@@ -33,7 +33,7 @@ impl Default for Resume {
 /// What [`ResilientEvents`] hear.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Heard {
+pub enum EventOrGap {
     /// Something happened.
     Event(Event),
     /// The engine was lost and is there again. What it still knows of the time between comes next; an
@@ -51,7 +51,7 @@ pub enum Heard {
 pub struct ResilientEvents {
     docker: Docker,
     options: ListenEvents,
-    resume: Resume,
+    resume: ReconnectOptions,
     /// `None` while the engine is lost.
     stream: Option<JsonLines<Event>>,
     lost: Option<Lost>,
@@ -64,17 +64,17 @@ impl System<'_> {
     /// Listens to what happens, as [`System::events`], and goes on after the connection broke or the
     /// engine was restarted.
     ///
-    /// Each time a [`Heard::Gap`] tells that events may be missing. No event is heard twice.
+    /// Each time a [`EventOrGap::Gap`] tells that events may be missing. No event is heard twice.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
-    /// use engine_api::system::Heard;
+    /// use engine_api::system::EventOrGap;
     ///
     /// let mut events = docker.system().resilient_events(Default::default(), Default::default()).await?;
     /// while let Some(heard) = events.next().await {
     ///     match heard? {
-    ///         Heard::Event(event) => println!("{} {}", event.verb(), event.actor.id),
-    ///         Heard::Gap { from, to } => println!("something may have happened between {from} and {to}"),
+    ///         EventOrGap::Event(event) => println!("{} {}", event.verb(), event.actor.id),
+    ///         EventOrGap::Gap { from, to } => println!("something may have happened between {from} and {to}"),
     ///         _ => {}
     ///     }
     /// }
@@ -85,7 +85,11 @@ impl System<'_> {
     /// # Errors
     ///
     /// When the first connection fails; only later ones are tried again.
-    pub async fn resilient_events(&self, options: ListenEvents, resume: Resume) -> Result<ResilientEvents> {
+    pub async fn resilient_events(
+        &self,
+        options: ListenEvents,
+        resume: ReconnectOptions,
+    ) -> Result<ResilientEvents> {
         let began = options.since.unwrap_or_else(|| SystemTime::now().into());
         let stream = self.events(options.clone()).await?;
         Ok(ResilientEvents {
@@ -107,8 +111,8 @@ impl ResilientEvents {
     /// # Errors
     ///
     /// What another try would not mend: an engine that refuses, or that stayed away for longer than
-    /// [`Resume::patience`]. Nothing follows an error.
-    pub async fn next(&mut self) -> Option<Result<Heard>> {
+    /// [`ReconnectOptions::patience`]. Nothing follows an error.
+    pub async fn next(&mut self) -> Option<Result<EventOrGap>> {
         while !self.ended {
             let Some(stream) = &mut self.stream else {
                 match self.find_again().await {
@@ -121,7 +125,7 @@ impl ResilientEvents {
                 }
             };
             match stream.next().await {
-                Some(Ok(event)) if self.heard.is_new(&event) => return Some(Ok(Heard::Event(event))),
+                Some(Ok(event)) if self.heard.is_new(&event) => return Some(Ok(EventOrGap::Event(event))),
                 Some(Ok(_)) => {}
                 Some(Err(error)) if may_pass(&error) => self.lose(error),
                 Some(Err(error)) => {
@@ -144,7 +148,7 @@ impl ResilientEvents {
     }
 
     /// Tries once to go on; `None` when that failed and may be tried again.
-    async fn find_again(&mut self) -> Result<Option<Heard>> {
+    async fn find_again(&mut self) -> Result<Option<EventOrGap>> {
         if let Some(lost) = self.lost.take_if(|lost| lost.for_good(self.resume.patience)) {
             return Err(lost.why);
         }
@@ -159,7 +163,7 @@ impl ResilientEvents {
             Ok(stream) => {
                 self.stream = Some(stream);
                 self.lost = None;
-                Ok(Some(Heard::Gap {
+                Ok(Some(EventOrGap::Gap {
                     from: self.heard.newest(),
                     to: SystemTime::now().into(),
                 }))

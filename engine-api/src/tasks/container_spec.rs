@@ -69,7 +69,7 @@ pub struct ContainerSpec {
     pub capability_add: Vec<String>,
     /// Usual capabilities that it lacks.
     pub capability_drop: Vec<String>,
-    /// Limits of its processes.
+    /// Timeouts of its processes.
     pub ulimits: Vec<Ulimit>,
 }
 

@@ -50,14 +50,14 @@ pub use task::{ContainerStatus, PortStatus, Task, TaskState, TaskStatus, VolumeA
 use crate::client::Docker;
 use crate::error::Result;
 use crate::wire::decode::{Framed, Json};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::stream::Output;
 
 static LIST: Operation<Json<Vec<Task>>> = Operation::get("TaskList", "/tasks");
 static INSPECT: Operation<Json<Task>> = Operation::get("TaskInspect", "/tasks/{id}");
 static LOGS: Operation<Framed> = Operation::get("TaskLogs", "/tasks/{id}/logs");
 
-pub(crate) static OPERATIONS: [&OperationFacts; 3] = [&LIST.facts, &INSPECT.facts, &LOGS.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 3] = [&LIST.facts, &INSPECT.facts, &LOGS.facts];
 
 /// Calls on the tasks of a swarm; see [`Docker::tasks`].
 ///

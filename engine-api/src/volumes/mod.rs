@@ -37,7 +37,7 @@ use crate::Version;
 use crate::client::Docker;
 use crate::error::Result;
 use crate::wire::decode::{Empty, Json};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 
 static LIST: Operation<Json<VolumeList>> = Operation::get("VolumeList", "/volumes");
 static CREATE: Operation<Json<Volume>> = Operation::post("VolumeCreate", "/volumes/create").success(&[201]);
@@ -46,7 +46,7 @@ static UPDATE: Operation<Empty> = Operation::put("VolumeUpdate", "/volumes/{name
 static REMOVE: Operation<Empty> = Operation::delete("VolumeDelete", "/volumes/{name}").success(&[204]);
 static PRUNE: Operation<Json<VolumesPruned>> = Operation::post("VolumePrune", "/volumes/prune").slow();
 
-pub(crate) static OPERATIONS: [&OperationFacts; 6] = [
+pub(crate) static OPERATIONS: [&OperationInfo; 6] = [
     &LIST.facts,
     &CREATE.facts,
     &INSPECT.facts,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::Body;
 use super::decode::Shape;
-use super::operation::{Operation, OperationFacts};
+use super::operation::{Operation, OperationInfo};
 use super::query::Query;
 use super::reply::{CallContext, Reply, ReplyBody};
 use super::send::Draft;
@@ -20,7 +20,7 @@ use crate::Version;
 use crate::auth::RegistryAuth;
 use crate::client::Docker;
 use crate::error::{Cause, Error, Phase, Result};
-use crate::limits::Limits;
+use crate::timeouts::Timeouts;
 
 /// An operation being called; the resources' methods fill it in, and [`Call::send`] does the rest.
 pub(crate) struct Call<'a, R: 'static> {
@@ -32,12 +32,12 @@ pub(crate) struct Call<'a, R: 'static> {
 /// and compiled once.
 struct Prepared<'a> {
     docker: &'a Docker,
-    facts: &'static OperationFacts,
+    facts: &'static OperationInfo,
     names: Vec<&'a str>,
     query: Query,
     headers: HeaderMap,
     body: Body,
-    limits: Limits,
+    limits: Timeouts,
     versioned: bool,
     /// What errors say the call was on, where that is not in the path.
     about: Option<&'a str>,
@@ -159,8 +159,8 @@ impl<'a, R: Shape> Call<'a, R> {
 }
 
 impl<'a> Prepared<'a> {
-    fn new(docker: &'a Docker, facts: &'static OperationFacts) -> Self {
-        let mut limits = *docker.limits();
+    fn new(docker: &'a Docker, facts: &'static OperationInfo) -> Self {
+        let mut limits = *docker.timeouts();
         if facts.slow {
             limits.head = None;
         }
@@ -275,17 +275,17 @@ impl<'a> Prepared<'a> {
         if used >= since && used >= facts.since {
             return Ok(());
         }
-        let way_out = "leave it out, or use a newer engine";
+        let hint = "leave it out, or use a newer engine";
         Err(Error::local(Cause::NeedsApi {
             what,
             since: since.max(facts.since),
             used,
-            way_out,
+            hint,
         }))
     }
 }
 
-fn method(facts: &OperationFacts) -> Method {
+fn method(facts: &OperationInfo) -> Method {
     match facts.method {
         "HEAD" => Method::HEAD,
         "POST" => Method::POST,
@@ -296,7 +296,7 @@ fn method(facts: &OperationFacts) -> Method {
 }
 
 /// Whether the status is a success for this operation; any other becomes an error with the engine's words.
-async fn judge(facts: &OperationFacts, mut reply: Reply) -> Result<Reply> {
+async fn judge(facts: &OperationInfo, mut reply: Reply) -> Result<Reply> {
     let status = reply.head.status;
     let success = match status {
         StatusCode::SWITCHING_PROTOCOLS => facts.hijacks,

@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::body::{Body, UploadFailed};
 use super::timer::Clock;
-use crate::connect::{BoxStream, Connector, Untrusted};
+use crate::connect::{BoxStream, Connector, TlsError};
 use crate::error::Cause;
 
 /// An open connection that can take a request.
@@ -69,8 +69,8 @@ impl Conn {
         let stream = connector
             .connect()
             .await
-            .map_err(|error| match Untrusted::within(&error) {
-                Some(why) => Cause::Untrusted(why.clone()),
+            .map_err(|error| match TlsError::within(&error) {
+                Some(why) => Cause::TlsError(why.clone()),
                 None => Cause::Unreachable {
                     address: connector.address(),
                     error,
@@ -200,7 +200,7 @@ fn poll_driver(
 /// Finds the I/O error below hyper's, and says what happened.
 fn http_cause(error: &hyper::Error) -> Cause {
     if let Some(error) = source::<UploadFailed>(error) {
-        return Cause::Input(io::Error::new(error.0.kind(), error.0.to_string()));
+        return Cause::UploadSource(io::Error::new(error.0.kind(), error.0.to_string()));
     }
     if error.is_parse() {
         return Cause::Protocol(format!("the reply is no HTTP/1.1: {error}"));
@@ -212,8 +212,8 @@ fn http_cause(error: &hyper::Error) -> Cause {
         return Cause::Disconnected("the engine closed the connection before the reply was complete".into());
     }
     let io = source::<io::Error>(error);
-    if let Some(why) = io.and_then(Untrusted::within) {
-        return Cause::Untrusted(why.clone());
+    if let Some(why) = io.and_then(TlsError::within) {
+        return Cause::TlsError(why.clone());
     }
     match io {
         Some(io) => Cause::Disconnected(format!("the connection to the engine failed: {io}")),

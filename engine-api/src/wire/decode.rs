@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::json;
 use super::reply::Reply;
-use super::stream::{Hijacked, Item, JsonLines, Output, RawBytes};
+use super::stream::{Hijacked, JsonLines, Output, RawBytes, StreamItem};
 use crate::error::{Cause, Result};
 
 /// What a reply becomes.
@@ -84,7 +84,7 @@ impl Shape for Headers {
 /// JSON values one after the other.
 pub(crate) struct Lines<T>(PhantomData<fn() -> T>);
 
-impl<T: Item> Shape for Lines<T> {
+impl<T: StreamItem> Shape for Lines<T> {
     type Value = JsonLines<T>;
     const NAME: &'static str = "json stream";
 

@@ -6,14 +6,14 @@ use crate::Version;
 
 /// An operation whose reply has the shape `R`; see the shapes in `wire::decode`.
 pub(crate) struct Operation<R> {
-    pub(crate) facts: OperationFacts,
+    pub(crate) facts: OperationInfo,
     reply: PhantomData<fn() -> R>,
 }
 
 /// What is known of an operation before it is called: one row of the coverage table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct OperationFacts {
+pub struct OperationInfo {
     /// The `operationId` of the API description.
     pub id: &'static str,
     /// The HTTP method.
@@ -58,7 +58,7 @@ impl<R: super::decode::Shape> Operation<R> {
     }
 
     const fn new(method: &'static str, id: &'static str, path: &'static str) -> Self {
-        let facts = OperationFacts {
+        let facts = OperationInfo {
             id,
             method,
             path,

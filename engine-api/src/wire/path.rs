@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::operation::OperationFacts;
+use super::operation::OperationInfo;
 use crate::Version;
 use crate::error::{Error, Result};
 
@@ -34,7 +34,7 @@ const NAME_WITH_SLASHES: &AsciiSet = &NAME.remove(b'/');
 
 /// The path of a call: `/base/v1.51/containers/web/start`.
 pub(crate) fn render(
-    facts: &OperationFacts,
+    facts: &OperationInfo,
     base: &str,
     version: Option<Version>,
     names: &[&str],

@@ -107,7 +107,7 @@ impl<'a> RawCall<'a> {
         }
         let docker = self.docker;
         let context = self.context();
-        let mut total = Timer::start(Phase::Total, docker.limits().total);
+        let mut total = Timer::start(Phase::Total, docker.timeouts().total);
         let base = docker.wire().connector.base_path();
         let target = if has_version(self.target) || self.target.starts_with("/_ping") {
             format!("{base}{}", self.target)
@@ -115,9 +115,9 @@ impl<'a> RawCall<'a> {
             let version = within(docker.version(), &mut [&mut total]).await;
             format!("{base}/v{}{}", version.map_err(Error::local)??, self.target)
         };
-        let limits = crate::Limits {
+        let limits = crate::Timeouts {
             head: None,
-            ..*docker.limits()
+            ..*docker.timeouts()
         };
         let draft = Draft {
             method,

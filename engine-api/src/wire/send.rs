@@ -13,7 +13,7 @@ use super::reply::ReplyBody;
 use super::timer::{Timer, within};
 use crate::connect::Connector;
 use crate::error::{Cause, Phase};
-use crate::limits::Limits;
+use crate::timeouts::Timeouts;
 
 /// What one client shares among its clones: how to connect, and what is connected.
 pub(crate) struct Wire {
@@ -49,7 +49,7 @@ impl Wire {
     pub(crate) async fn round_trip(
         &self,
         draft: Draft,
-        limits: &Limits,
+        limits: &Timeouts,
         mut total: Timer,
     ) -> Result<(http::response::Parts, ReplyBody), Cause> {
         let uri = Uri::from_maybe_shared(Bytes::from(draft.target))
@@ -106,7 +106,7 @@ impl Wire {
         request
     }
 
-    async fn open(&self, limits: &Limits, total: &mut Timer) -> Result<Box<Conn>, Cause> {
+    async fn open(&self, limits: &Timeouts, total: &mut Timer) -> Result<Box<Conn>, Cause> {
         let mut connect = Timer::start(Phase::Connect, limits.connect);
         within(Conn::open(&*self.connector), &mut [&mut connect, total]).await?
     }

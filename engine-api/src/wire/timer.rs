@@ -1,4 +1,4 @@
-//! Limits on futures, paid for only when a limit is set and the wait is real.
+//! Timeouts on futures, paid for only when a limit is set and the wait is real.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -194,7 +194,7 @@ pub(super) async fn variables(subject: &Subject<'_>) -> Outcome {
 
 pub(super) async fn working_directory(subject: &Subject<'_>) -> Outcome {
     let spec = EnvironmentSpec {
-        workdir: Some("/conformance/work".into()),
+        working_dir: Some("/conformance/work".into()),
         ..(subject.make_spec)()
     };
     let environment = subject.engine.create(spec).await?;
@@ -205,7 +205,7 @@ pub(super) async fn working_directory(subject: &Subject<'_>) -> Outcome {
         format!("commands start in {place}"),
     )?;
     let command = Command {
-        workdir: Some("sub".into()),
+        working_dir: Some("sub".into()),
         ..Command::new(["pwd"])
     };
     let place = environment.run(command).await?.stdout_text();

@@ -155,7 +155,7 @@ pub(super) async fn bad_specification(subject: &Subject<'_>) -> Outcome {
         },
         EnvironmentSpec { env, ..spec() },
         EnvironmentSpec {
-            workdir: Some("a\0b".into()),
+            working_dir: Some("a\0b".into()),
             ..spec()
         },
     ];

@@ -21,8 +21,8 @@ impl Engine for Absent {
     }
 
     fn availability(&self) -> BoxFuture<'_, Availability> {
-        let (reason, way_out) = ("it is not installed".to_owned(), "install it".to_owned());
-        Box::pin(async { Availability::Unavailable { reason, way_out } })
+        let (reason, hint) = ("it is not installed".to_owned(), "install it".to_owned());
+        Box::pin(async { Availability::Unavailable { reason, hint } })
     }
 
     fn create(&self, _: EnvironmentSpec) -> BoxFuture<'_, Result<Box<dyn Environment>>> {

@@ -3,8 +3,8 @@
 use engine_api::common::Timestamp;
 use engine_api::containers::{
     AttachContainer, CreateContainer, InspectContainer, KillContainer, ListContainers, PruneContainers,
-    PutArchive, ReadLogs, ReadStats, RemoveContainer, RestartContainer, StartContainer, StopContainer,
-    TerminalSize, TopContainer, WaitCondition,
+    ReadLogs, ReadStats, RemoveContainer, RestartContainer, StartContainer, StopContainer, TerminalSize,
+    TopContainer, UploadArchive, WaitCondition,
 };
 use engine_api::{Docker, Result};
 
@@ -109,7 +109,7 @@ pub(super) async fn files(docker: &Docker) -> Result<()> {
     let containers = docker.containers();
     containers.stat("web", "/etc").await?;
     containers.download("web", "/etc").await?;
-    let put = PutArchive {
+    let put = UploadArchive {
         no_overwrite_dir_non_dir: true,
         copy_uid_gid: true,
     };

@@ -6,8 +6,8 @@ use std::sync::Once;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use engine_api::{Docker, Error, ErrorKind, Limits};
-use engine_fixtures::mutate::{Mutated, Mutation, ReplySeen};
+use engine_api::{Docker, Error, ErrorKind, Timeouts};
+use engine_fixtures::faults::{Fault, Faulty, ReplySeen};
 use engine_fixtures::{Player, Recording};
 
 use super::Scenario;
@@ -35,8 +35,8 @@ pub(super) enum Told {
     Hang,
 }
 
-/// Limits that run out long before [`HANG`].
-const LIMITS: Limits = Limits {
+/// Timeouts that run out long before [`HANG`].
+const LIMITS: Timeouts = Timeouts {
     connect: Some(Duration::from_secs(10)),
     head: Some(Duration::from_secs(2)),
     idle: Some(Duration::from_secs(2)),
@@ -51,21 +51,16 @@ const PAST_LIMITS: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a scenario on a recording.
-pub(super) fn run(recording: &Recording, mutation: Mutation, scenario: Scenario) -> Run {
+pub(super) fn run(recording: &Recording, mutation: Fault, scenario: Scenario) -> Run {
     run_for(PATIENCE, recording, mutation, scenario)
 }
 
 /// As [`run`], with less patience.
-pub(super) fn run_for(
-    patience: Duration,
-    recording: &Recording,
-    mutation: Mutation,
-    scenario: Scenario,
-) -> Run {
+pub(super) fn run_for(patience: Duration, recording: &Recording, mutation: Fault, scenario: Scenario) -> Run {
     quiet_panics();
     let player = Player::new(recording.clone()).unwrap();
-    let mutated = Mutated::new(player.clone(), mutation);
-    let docker = Docker::with_connector(mutated.clone()).with_limits(LIMITS);
+    let mutated = Faulty::new(player.clone(), mutation);
+    let docker = Docker::with_connector(mutated.clone()).with_timeouts(LIMITS);
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
     PANIC.with(|panic| *panic.borrow_mut() = Some(None));
@@ -101,7 +96,7 @@ pub(super) fn run_for(
 ///
 /// Tokio's paused clock does not go on by itself while a thread unpacks or waits for what it shall unpack: neither
 /// would a limit run out, nor [`HANG`].
-async fn past_limits(mutated: &Mutated<Player>, patience: Duration) {
+async fn past_limits(mutated: &Faulty<Player>, patience: Duration) {
     mutated.stalled().await;
     tokio::time::advance(PAST_LIMITS).await;
     let (over, is_over) = tokio::sync::oneshot::channel();

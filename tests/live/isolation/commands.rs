@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use isolation::{Command, Environment, EnvironmentSpec, Input, Limits};
+use isolation::{Command, Environment, EnvironmentSpec, Input, Timeouts};
 
 use super::{active, engine, sh, spec};
 use crate::support::{engines, told};
@@ -11,9 +11,9 @@ use crate::support::{engines, told};
 async fn a_command_that_takes_too_much_memory_is_told() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
-        let limits = Limits {
+        let limits = Timeouts {
             memory: Some(32 << 20),
-            ..Limits::default()
+            ..Timeouts::default()
         };
         let environment = active(&engine, EnvironmentSpec { limits, ..spec() }).await;
         let output = environment

@@ -6,7 +6,7 @@ use engine_api::archive;
 use engine_api::containers::InspectContainer;
 use engine_api::images::{ImportImage, RemoveImage};
 use isolation::engines::docker::{DockerEngine, PullPolicy, labels};
-use isolation::{Availability, Command, Engine, EnvironmentSpec, ErrorKind, Feature, Limits};
+use isolation::{Availability, Command, Engine, EnvironmentSpec, ErrorKind, Feature, Timeouts};
 
 use super::{active, engine, sh, spec};
 use crate::support::{Subject, engines, told};
@@ -81,7 +81,7 @@ async fn a_container_is_named_labelled_and_hardened() {
 async fn limits_hold() {
     for subject in engines() {
         let (engine, prefix) = engine(&subject);
-        let limits = Limits {
+        let limits = Timeouts {
             memory: Some(64 << 20),
             cpus: Some(0.5),
             pids: Some(50),
@@ -145,7 +145,7 @@ async fn an_image_without_a_shell_is_told() {
         };
         let file = archive::file("readme", 0o644, "no shell here").unwrap();
         let imported = subject.docker.images().import(file, import).await.unwrap();
-        imported.finish().await.unwrap();
+        imported.last().await.unwrap();
         let bare = EnvironmentSpec {
             image: Some(image.clone()),
             ..spec()

@@ -3,7 +3,7 @@
 //! A test hands in a *script*, an async function that is called with the [`Peer`] of each connection:
 //! it reads requests and writes bytes. The engine is reached in memory ([`Fake`] is a
 //! [`Connector`]), which works with Tokio's paused clock, or through a
-//! real socket ([`Socket`]). [`Mutated`] cuts, stalls or breaks up what comes from it.
+//! real socket ([`Socket`]). [`Faulty`] cuts, stalls or breaks up what comes from it.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -33,8 +33,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_api::connect::{BoxStream, Connecting, Connector};
-use engine_api::{Docker, Limits, Version};
-use engine_fixtures::mutate::{Mutated, Mutation};
+use engine_api::{Docker, Timeouts, Version};
+use engine_fixtures::faults::{Fault, Faulty};
 
 pub use messages::{JSON, MULTIPLEXED, RAW, chunk, chunked, frame, ok, open, reply, upgraded};
 pub use peer::Peer;
@@ -127,8 +127,8 @@ impl Fake {
     }
 
     /// A client whose streams from this engine are mutated; otherwise as [`Fake::client`].
-    pub fn mutated(&self, mutation: Mutation) -> Docker {
-        ready(Docker::with_connector(Mutated::new(self.clone(), mutation)))
+    pub fn mutated(&self, mutation: Fault) -> Docker {
+        ready(Docker::with_connector(Faulty::new(self.clone(), mutation)))
     }
 
     /// This engine on a Unix socket at a fresh path.
@@ -191,11 +191,11 @@ impl Fake {
 /// Sets the version, and limits that end a failing test: with the paused clock they run out at once when
 /// nothing else can happen, and otherwise soon enough.
 pub(crate) fn ready(docker: Docker) -> Docker {
-    let limits = Limits {
+    let limits = Timeouts {
         total: Some(Duration::from_secs(45)),
-        ..Limits::default()
+        ..Timeouts::default()
     };
-    docker.with_version(Version::new(1, 51)).with_limits(limits)
+    docker.with_version(Version::new(1, 51)).with_timeouts(limits)
 }
 
 impl Connector for Fake {

@@ -41,5 +41,5 @@ pub async fn session(docker: Docker) -> Result<()> {
         said.extend_from_slice(chunk?.bytes());
     }
     assert!(said.starts_with(PREFACE), "{said:?}");
-    connection.input.finish().await
+    connection.input.close().await
 }

@@ -98,7 +98,7 @@ pub(super) async fn edit(manager: &Docker, id: &str, change: impl Fn(&mut NodeSp
         let mut node = manager.nodes().inspect(id).await?;
         change(&mut node.spec);
         match manager.nodes().update(id, node.version, &node.spec).await {
-            Err(error) if error.is_stale() => {}
+            Err(error) if error.is_version_conflict() => {}
             other => return other,
         }
     }

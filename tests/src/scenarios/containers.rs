@@ -145,7 +145,7 @@ pub async fn run(docker: Docker) -> Result<()> {
             "",
         )
         .await?;
-    assert_eq!((finished.exit_code, finished.stream_closed), (3, true));
+    assert_eq!((finished.exit_code, finished.output_complete), (3, true));
     assert_eq!(
         (&finished.stdout[..], &finished.stderr[..]),
         (&b"out\n"[..], &b"err\n"[..])
@@ -251,7 +251,7 @@ pub async fn attach(docker: Docker) -> Result<()> {
     while let Some(chunk) = output.next().await {
         let chunk = chunk?;
         assert!(
-            matches!(chunk, Chunk::Console(_)),
+            matches!(chunk, Chunk::Terminal(_)),
             "a terminal's output has no frames: {chunk:?}"
         );
         text.push_str(&String::from_utf8_lossy(chunk.bytes()));
@@ -328,7 +328,7 @@ pub async fn export(docker: Docker) -> Result<()> {
     super::images::drop_tiny(&docker, &image).await
 }
 
-/// Removal of what has stopped, by label.
+/// RemoveOutcome of what has stopped, by label.
 pub async fn prune(docker: Docker) -> Result<()> {
     let mut container = shell("prune", "true");
     container.labels.insert("ptest".into(), "prune".into());
@@ -385,7 +385,7 @@ pub async fn refusals(docker: Docker) -> Result<()> {
             .unwrap_err(),
     ] {
         assert!(error.is_not_found(), "{error}");
-        assert_eq!(error.on(), Some("ptest_nobody"));
+        assert_eq!(error.subject(), Some("ptest_nobody"));
     }
     let idle = containers.pause(&id).await.unwrap_err();
     assert!(idle.status().is_some(), "{idle}");

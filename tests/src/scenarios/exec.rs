@@ -22,7 +22,7 @@ pub async fn run(docker: Docker) -> Result<()> {
     exec.env = ["GREETING=hello"].into();
     exec.working_dir = "/tmp".into();
     let finished = docker.execs().run(&id, exec, "").await?;
-    assert_eq!((finished.exit_code, finished.stream_closed), (7, true));
+    assert_eq!((finished.exit_code, finished.output_complete), (7, true));
     assert_eq!(
         (&finished.stdout[..], &finished.stderr[..]),
         (&b"hello\n"[..], &b"/tmp\n"[..])
@@ -87,7 +87,7 @@ pub async fn terminal(docker: Docker) -> Result<()> {
     let mut text = String::new();
     while let Some(chunk) = output.next().await {
         let chunk = chunk?;
-        assert!(matches!(chunk, Chunk::Console(_)));
+        assert!(matches!(chunk, Chunk::Terminal(_)));
         text.push_str(&String::from_utf8_lossy(chunk.bytes()));
     }
     assert!(text.ends_with("33 99\r\n"), "{text:?}");

@@ -20,7 +20,7 @@ pub async fn tiny(docker: &Docker) -> Result<String> {
         .images()
         .import(archive::file("hello", 0o755, "hello")?, options)
         .await?
-        .finish()
+        .last()
         .await?;
     Ok("ptest/tiny:1".into())
 }
@@ -127,7 +127,7 @@ pub async fn store(docker: Docker) -> Result<()> {
 pub async fn transfer(docker: Docker) -> Result<()> {
     let images = docker.images();
     let name = "ptest/tiny:1";
-    images.load(saved(), Default::default()).await?.finish().await?;
+    images.load(saved(), Default::default()).await?.last().await?;
     let saved = images.save(name, Default::default()).await?.collect().await?;
     let all = images
         .save_all(&[name], Default::default())
@@ -136,7 +136,7 @@ pub async fn transfer(docker: Docker) -> Result<()> {
         .await?;
     assert!(saved.len() > 512 && all.len() > 512);
     drop_tiny(&docker, name).await?;
-    images.load(saved, Default::default()).await?.finish().await?;
+    images.load(saved, Default::default()).await?.last().await?;
     images.inspect(name, Default::default()).await?;
     drop_tiny(&docker, name).await
 }
@@ -169,7 +169,7 @@ pub async fn unreachable_registry(docker: Docker) -> Result<()> {
         let progress = images
             .pull("127.0.0.1:9/ptest/nothing", PullImage::default(), None)
             .await?;
-        progress.finish().await
+        progress.last().await
     };
     let error = pull.await.unwrap_err();
     assert!(
@@ -184,7 +184,7 @@ pub async fn unreachable_registry(docker: Docker) -> Result<()> {
         let progress = images
             .push("127.0.0.1:9/ptest/nothing:1", Default::default(), None)
             .await?;
-        progress.finish().await
+        progress.last().await
     };
     let error = push.await.unwrap_err();
     assert!(
@@ -242,13 +242,13 @@ fn cut() -> Bytes {
 /// each time, whatever way the engine takes to say so.
 pub async fn broken(docker: Docker) -> Result<()> {
     let images = docker.images();
-    let load = async { images.load(cut(), Default::default()).await?.finish().await };
+    let load = async { images.load(cut(), Default::default()).await?.last().await };
     is_broken(load.await);
     let options = ImportImage {
         repo: "ptest/broken".into(),
         ..Default::default()
     };
-    let import = async { images.import(cut(), options).await?.finish().await };
+    let import = async { images.import(cut(), options).await?.last().await };
     is_broken(import.await);
     // Docker's containerd store reports the error, and keeps the image all the same.
     match images.remove("ptest/broken", RemoveImage::default()).await {
@@ -260,7 +260,7 @@ pub async fn broken(docker: Docker) -> Result<()> {
         images
             .build(context, BuildImage::default(), None)
             .await?
-            .finish()
+            .last()
             .await
     };
     is_broken(build.await);

@@ -100,7 +100,7 @@ pub async fn transfer(docker: Docker) -> Result<()> {
     if !create(plugins, name).await? {
         return Ok(());
     }
-    plugins.push(name, None).await?.finish().await?;
+    plugins.push(name, None).await?.last().await?;
     plugins.remove(name, Default::default()).await?;
 
     let privileges = plugins.privileges(name, None).await?;
@@ -110,20 +110,20 @@ pub async fn transfer(docker: Docker) -> Result<()> {
         .collect();
     assert_eq!(names, ["network", "mount", "capabilities"]);
     let install = plugins.install(name, InstallPlugin::default(), None).await?;
-    let refused = install.finish().await.unwrap_err();
+    let refused = install.last().await.unwrap_err();
     assert!(refused.is_forbidden() || refused.message().is_some(), "{refused}");
 
     let install = InstallPlugin {
         name: "ptest/installed:1".into(),
         privileges: privileges.clone(),
     };
-    plugins.install(name, install, None).await?.finish().await?;
+    plugins.install(name, install, None).await?.last().await?;
     let plugin = plugins.inspect("ptest/installed:1").await?;
     assert_eq!(plugin.plugin_reference, name);
     plugins
         .upgrade("ptest/installed:1", name, UpgradePlugin { privileges }, None)
         .await?
-        .finish()
+        .last()
         .await?;
     plugins.remove("ptest/installed:1", Default::default()).await
 }

@@ -18,12 +18,12 @@ fn alice() -> RegistryAuth {
 
 async fn push(docker: &Docker, image: &str, auth: Option<&RegistryAuth>) -> Result<()> {
     let progress = docker.images().push(image, Default::default(), auth).await?;
-    progress.finish().await.map(drop)
+    progress.last().await.map(drop)
 }
 
 async fn pull(docker: &Docker, image: &str, auth: Option<&RegistryAuth>) -> Result<()> {
     let progress = docker.images().pull(image, PullImage::default(), auth).await?;
-    progress.finish().await.map(drop)
+    progress.last().await.map(drop)
 }
 
 async fn remove(docker: &Docker, image: &str) -> Result<()> {
@@ -106,7 +106,7 @@ pub async fn platforms(docker: Docker) -> Result<()> {
     let pull = async {
         let image = "127.0.0.1:5000/multi/busybox:latest";
         let progress = docker.images().pull(image, options, Some(&alice())).await?;
-        progress.finish().await.map(drop)
+        progress.last().await.map(drop)
     };
     let (failure, error) = refused(pull.await);
     assert_eq!(failure, Some(RegistryFailure::NoPlatform), "{error}");

@@ -185,7 +185,7 @@ pub async fn update(docker: Docker) -> Result<()> {
             .update(&id, STALE, &made.spec, UpdateService::default())
             .await
             .unwrap_err();
-        assert!(stale.is_stale(), "{stale}");
+        assert!(stale.is_version_conflict(), "{stale}");
 
         services
             .edit(&id, UpdateService::default(), |spec| {
@@ -236,7 +236,7 @@ pub async fn terminal(docker: Docker) -> Result<()> {
         let id = docker.services().create(&spec, None).await?.id;
         running(&docker, &id).await?;
         let chunks = read(&docker, &id, &["both", "ready"]).await?;
-        let on_console = chunks.iter().all(|chunk| matches!(chunk, Chunk::Console(_)));
+        let on_console = chunks.iter().all(|chunk| matches!(chunk, Chunk::Terminal(_)));
         assert!(on_console, "{chunks:?}");
         docker.services().remove(&id).await
     })

@@ -82,13 +82,13 @@ pub async fn manage(docker: Docker) -> Result<()> {
             ..Default::default()
         };
         let stale = swarm.update(STALE, &before.spec, options).await.unwrap_err();
-        assert!(stale.is_stale(), "{stale}");
+        assert!(stale.is_version_conflict(), "{stale}");
         // The swarm changes by itself while it is young.
         loop {
             let mut now = swarm.inspect().await?;
             now.spec.orchestration.task_history_retention_limit = Some(3);
             match swarm.update(now.version, &now.spec, options).await {
-                Err(error) if error.is_stale() => {}
+                Err(error) if error.is_version_conflict() => {}
                 other => break other?,
             }
         }
@@ -131,13 +131,13 @@ async fn node(docker: &Docker) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let stale = nodes.update(id, STALE, &listed[0].spec).await.unwrap_err();
-    assert!(stale.is_stale(), "{stale}");
+    assert!(stale.is_version_conflict(), "{stale}");
     loop {
         let mut node = nodes.inspect(id).await?;
         assert!(node.manager_status.is_some_and(|manager| manager.leader));
         node.spec.labels.insert("zone".into(), "z1".into());
         match nodes.update(id, node.version, &node.spec).await {
-            Err(error) if error.is_stale() => {}
+            Err(error) if error.is_version_conflict() => {}
             other => break other?,
         }
     }
@@ -163,7 +163,7 @@ pub async fn secrets(docker: Docker) -> Result<()> {
         assert_eq!((&secret.id, secret.spec.data.is_empty()), (&id, true));
 
         let stale = secrets.update(&id, STALE, &secret.spec).await.unwrap_err();
-        assert!(stale.is_stale(), "{stale}");
+        assert!(stale.is_version_conflict(), "{stale}");
         secret.spec.labels.insert("colour".into(), "blue".into());
         secrets.update(&id, secret.version, &secret.spec).await?;
         let blue = ListSecrets {
@@ -197,7 +197,7 @@ pub async fn configs(docker: Docker) -> Result<()> {
         assert_eq!(config.spec.data.as_bytes(), b"listen 80;\n");
 
         let stale = configs.update(&id, STALE, &config.spec).await.unwrap_err();
-        assert!(stale.is_stale(), "{stale}");
+        assert!(stale.is_version_conflict(), "{stale}");
         config.spec.labels.insert("colour".into(), "blue".into());
         configs.update(&id, config.version, &config.spec).await?;
         let named = ListConfigs {

@@ -130,7 +130,7 @@ impl Run {
         let (stop, again) = stop::listen()?;
         let (registry, pulling) = registry::open(client, self.pull.into())?;
         let manager = Manager::new(registry);
-        client.made_up(manager.session());
+        client.generated(manager.session());
         let work = work::Work {
             client,
             manager: &manager,
@@ -176,7 +176,7 @@ impl Run {
             name: self.name.clone(),
             image: self.image.clone(),
             env: self.env.iter().cloned().collect(),
-            workdir: self.workdir.clone(),
+            working_dir: self.workdir.clone(),
             mounts: self.mount.clone(),
             copies: self.copy.clone(),
             limits: Limits {
@@ -231,7 +231,7 @@ mod tests {
             (Some(1024), Some(0.5), Some(9))
         );
         assert_eq!(
-            (spec.workdir.as_deref(), spec.name.as_deref()),
+            (spec.working_dir.as_deref(), spec.name.as_deref()),
             (Some("/w"), Some("n"))
         );
         assert!(spec.mounts[0].read_only);

@@ -137,9 +137,9 @@ impl Work<'_> {
 
     async fn tell_environment(&self, environment: &Managed, sink: &mut Sink) -> Result<(), Failure> {
         let (id, name) = (environment.id(), environment.name());
-        self.client.made_up(id.as_str());
+        self.client.generated(id.as_str());
         if self.spec.name.is_none() {
-            self.client.made_up(name);
+            self.client.generated(name);
         }
         if self.keep {
             environment.keep();

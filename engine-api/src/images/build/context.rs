@@ -118,7 +118,7 @@ impl BuildContext {
                 let looked = tokio::task::spawn_blocking(move || look(root, &name, builder));
                 let (root, found) = looked
                     .await
-                    .map_err(|error| Error::local(Cause::Input(io::Error::other(error))))??;
+                    .map_err(|error| Error::local(Cause::UploadSource(io::Error::other(error))))??;
                 Ok(pack(root, found, modified).0)
             }
         }
@@ -136,7 +136,7 @@ fn check(text: &str, builder: Builder) -> Result<()> {
 type Found = Vec<String>;
 
 fn look(root: PathBuf, name: &str, builder: Builder) -> Result<(PathBuf, Found)> {
-    let input = |error: io::Error| Error::local(Cause::Input(error));
+    let input = |error: io::Error| Error::local(Cause::UploadSource(error));
     let name = match name {
         "" => NAMES
             .into_iter()
@@ -167,7 +167,7 @@ fn ignore(root: &Path, dockerfile: &str, builder: Builder) -> Result<Ignore> {
         match fs::read(&path) {
             Ok(text) => return Ignore::parse(&String::from_utf8_lossy(&text)).map_err(Error::invalid),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::local(Cause::Input(archive::at(&path, &error)))),
+            Err(error) => return Err(Error::local(Cause::UploadSource(archive::at(&path, &error)))),
         }
     }
     Ok(Ignore::default())
@@ -343,7 +343,7 @@ mod tests {
         let error = bytes(BuildContext::folder(folder.path()), &options)
             .await
             .unwrap_err();
-        assert_eq!(error.kind(), crate::ErrorKind::Input);
+        assert_eq!(error.kind(), crate::ErrorKind::UploadSource);
         assert!(error.to_string().contains("sock"), "{error}");
         fs::write(folder.path().join(".dockerignore"), "sock").unwrap();
         assert!(bytes(BuildContext::folder(folder.path()), &options).await.is_ok());

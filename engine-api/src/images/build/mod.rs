@@ -21,13 +21,13 @@ use crate::auth::{RegistryAuth, config_header};
 use crate::error::{Error, Result};
 use crate::version::Version;
 use crate::wire::decode::{Json, Lines};
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::stream::JsonLines;
 
 static BUILD: Operation<Lines<Progress>> = Operation::post("ImageBuild", "/build").slow();
 static PRUNE: Operation<Json<BuildCachePruned>> = Operation::post("BuildPrune", "/build/prune").slow();
 
-pub(super) static OPERATIONS: [&OperationFacts; 2] = [&BUILD.facts, &PRUNE.facts];
+pub(super) static OPERATIONS: [&OperationInfo; 2] = [&BUILD.facts, &PRUNE.facts];
 
 /// The first version with limits of its own for a prune.
 const LIMITS: Version = Version::new(1, 48);
@@ -55,7 +55,7 @@ impl Images<'_> {
     /// # Errors
     ///
     /// [`crate::ErrorKind::NeedsBuildKit`] when the Dockerfile of a folder or of a text has what the
-    /// builder cannot do; [`crate::ErrorKind::Input`] when a file cannot be read.
+    /// builder cannot do; [`crate::ErrorKind::UploadSource`] when a file cannot be read.
     pub async fn build(
         &self,
         context: BuildContext,

@@ -63,7 +63,7 @@ pub struct BuildImage {
     pub cgroup_parent: String,
     /// Bytes of `/dev/shm`; 0 for the engine's default.
     pub shm_size: i64,
-    /// Limits of the processes of `RUN` steps.
+    /// Timeouts of the processes of `RUN` steps.
     pub ulimits: Vec<Ulimit>,
     /// Security options for `RUN` steps.
     pub security_opt: Vec<String>,

@@ -19,12 +19,12 @@ use super::System;
 use crate::error::Result;
 use crate::version::Version;
 use crate::wire::decode::Json;
-use crate::wire::operation::{Operation, OperationFacts};
+use crate::wire::operation::{Operation, OperationInfo};
 
 static INFO: Operation<Json<Info>> = Operation::get("SystemInfo", "/info");
 static DF: Operation<Json<DiskUsage>> = Operation::get("SystemDataUsage", "/system/df").slow();
 
-pub(crate) static OPERATIONS: [&OperationFacts; 2] = [&INFO.facts, &DF.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 2] = [&INFO.facts, &DF.facts];
 
 impl System<'_> {
     /// Tells all about the engine and the machine it runs on.

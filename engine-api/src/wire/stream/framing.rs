@@ -12,21 +12,21 @@ pub enum Chunk {
     /// Standard error.
     Stderr(Bytes),
     /// What a terminal shows: both streams in one, as they came.
-    Console(Bytes),
+    Terminal(Bytes),
 }
 
 impl Chunk {
     /// The bytes, whichever stream they belong to.
     pub fn bytes(&self) -> &Bytes {
         match self {
-            Self::Stdout(bytes) | Self::Stderr(bytes) | Self::Console(bytes) => bytes,
+            Self::Stdout(bytes) | Self::Stderr(bytes) | Self::Terminal(bytes) => bytes,
         }
     }
 
     /// The bytes, whichever stream they belong to.
     pub fn into_bytes(self) -> Bytes {
         match self {
-            Self::Stdout(bytes) | Self::Stderr(bytes) | Self::Console(bytes) => bytes,
+            Self::Stdout(bytes) | Self::Stderr(bytes) | Self::Terminal(bytes) => bytes,
         }
     }
 }

@@ -86,7 +86,7 @@ impl Input {
     /// # Errors
     ///
     /// When the connection is gone.
-    pub async fn finish(&mut self) -> Result<()> {
+    pub async fn close(&mut self) -> Result<()> {
         let Some(mut half) = self.half.take() else {
             return Ok(());
         };

@@ -15,7 +15,7 @@ use crate::wire::json;
 use crate::wire::reply::{CallContext, Reply};
 
 /// What a [`JsonLines`] is made of.
-pub trait Item: DeserializeOwned + Send + 'static {
+pub trait StreamItem: DeserializeOwned + Send + 'static {
     /// The failure that this value reports, where a stream can report one: a message and a code.
     fn failure(&self) -> Option<(String, Option<i64>)> {
         None
@@ -37,7 +37,7 @@ pub struct JsonLines<T> {
     item: PhantomData<fn() -> T>,
 }
 
-impl<T: Item> JsonLines<T> {
+impl<T: StreamItem> JsonLines<T> {
     pub(crate) fn new(reply: Reply) -> Self {
         Self {
             source: Source::Body(Box::new(reply.body)),
@@ -57,7 +57,7 @@ impl<T: Item> JsonLines<T> {
     /// # Errors
     ///
     /// The failure that the engine reports in the stream, or whatever broke it.
-    pub async fn finish(mut self) -> Result<Option<T>> {
+    pub async fn last(mut self) -> Result<Option<T>> {
         let mut last = None;
         while let Some(item) = self.next().await {
             last = Some(item?);
@@ -102,7 +102,7 @@ impl<T: Item> JsonLines<T> {
     }
 }
 
-impl<T: Item> Stream for JsonLines<T> {
+impl<T: StreamItem> Stream for JsonLines<T> {
     type Item = Result<T>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {

@@ -10,7 +10,7 @@ mod tail;
 
 pub use framing::Chunk;
 pub use hijacked::{Hijacked, Input};
-pub use json_lines::{Item, JsonLines};
+pub use json_lines::{JsonLines, StreamItem};
 #[cfg(feature = "containers")]
 pub(crate) use output::Announced;
 pub use output::Output;

@@ -109,7 +109,7 @@ impl Output {
         while let Some(chunk) = self.next().await {
             match chunk? {
                 Chunk::Stderr(bytes) => err.extend_from_slice(&bytes),
-                Chunk::Stdout(bytes) | Chunk::Console(bytes) => out.extend_from_slice(&bytes),
+                Chunk::Stdout(bytes) | Chunk::Terminal(bytes) => out.extend_from_slice(&bytes),
             }
         }
         Ok((out.freeze(), err.freeze()))
@@ -129,7 +129,7 @@ impl Output {
             };
             match &mut self.framing {
                 Framing::Frames(frames) => frames.push(piece),
-                Framing::Terminal => return Poll::Ready(Some(Ok(Chunk::Console(piece)))),
+                Framing::Terminal => return Poll::Ready(Some(Ok(Chunk::Terminal(piece)))),
             }
         }
     }

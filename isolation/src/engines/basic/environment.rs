@@ -27,7 +27,7 @@ pub(super) struct BasicEnvironment {
     spec: EnvironmentSpec,
     status: StatusCell,
     folder: Folder,
-    workdir: PathBuf,
+    working_dir: PathBuf,
     groups: Arc<Groups>,
     kept: AtomicBool,
 }
@@ -53,7 +53,7 @@ impl BasicEnvironment {
             .unwrap_or_else(|| format!("basic-{}", id.short()));
         let folder = Folder::create(base, &id)?;
         let mut made = Self {
-            workdir: folder.root(),
+            working_dir: folder.root(),
             id,
             name,
             spec,
@@ -63,12 +63,12 @@ impl BasicEnvironment {
             kept: AtomicBool::new(false),
         };
         made.folder.lay_out()?;
-        if let Some(workdir) = &made.spec.workdir {
+        if let Some(working_dir) = &made.spec.working_dir {
             let root = made.folder.root();
-            let path = paths::resolve(&root, &root, workdir)?;
+            let path = paths::resolve(&root, &root, working_dir)?;
             copy::make_parents(&root, &path)?;
             copy::make_folder(&path)?;
-            made.workdir = path;
+            made.working_dir = path;
         }
         for copy in made.spec.copies.clone() {
             made.bring_in(Source::Path(copy.source), &copy.target).await?;
@@ -82,7 +82,7 @@ impl BasicEnvironment {
     }
 
     fn resolve(&self, path: &str) -> Result<PathBuf> {
-        paths::resolve(&self.folder.root(), &self.workdir, path)
+        paths::resolve(&self.folder.root(), &self.working_dir, path)
     }
 
     fn make_active(&self) -> Result<()> {
@@ -97,15 +97,15 @@ impl BasicEnvironment {
         command.validate()?;
         self.status.require_running()?;
         BasicEngine::new().capabilities().check(NAME, &command.needs())?;
-        let workdir = match &command.workdir {
-            Some(workdir) => self.resolve(workdir)?,
-            None => self.workdir.clone(),
+        let working_dir = match &command.working_dir {
+            Some(working_dir) => self.resolve(working_dir)?,
+            None => self.working_dir.clone(),
         };
-        if !workdir.is_dir() {
-            let why = format!("there is no working directory {}", workdir.display());
+        if !working_dir.is_dir() {
+            let why = format!("there is no working directory {}", working_dir.display());
             return Err(Error::not_found(why));
         }
-        process::start(&self.groups, command, &self.variables(command), &workdir)
+        process::start(&self.groups, command, &self.variables(command), &working_dir)
     }
 
     /// The variables of a command: all it gets.

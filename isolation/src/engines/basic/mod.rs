@@ -106,7 +106,7 @@ impl Engine for BasicEngine {
             },
             Err(error) => Availability::Unavailable {
                 reason: format!("cannot make a folder in {}: {error}", self.base.display()),
-                way_out: "set TMPDIR to a folder that can be written".to_owned(),
+                hint: "set TMPDIR to a folder that can be written".to_owned(),
             },
         };
         Box::pin(std::future::ready(available))

@@ -10,13 +10,13 @@ use std::path::{Component, Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::validate;
 
-/// Where `path` is on the machine: below `root` when it is absolute, else below `workdir`, which is
+/// Where `path` is on the machine: below `root` when it is absolute, else below `working_dir`, which is
 /// itself below `root`. `root` has no links in it.
-pub(super) fn resolve(root: &Path, workdir: &Path, path: &str) -> Result<PathBuf> {
+pub(super) fn resolve(root: &Path, working_dir: &Path, path: &str) -> Result<PathBuf> {
     validate::text("the path", path)?;
     let base = match path.starts_with('/') {
         true => root,
-        false => workdir,
+        false => working_dir,
     };
     let outside = || Error::outside(path);
     let mut inside: Vec<OsString> = base

@@ -39,7 +39,7 @@ pub(super) fn start(
     groups: &Arc<Groups>,
     command: &Command,
     variables: &BTreeMap<String, String>,
-    workdir: &Path,
+    working_dir: &Path,
 ) -> Result<Execution> {
     let (program, arguments) = command
         .argv
@@ -50,7 +50,7 @@ pub(super) fn start(
         .args(arguments)
         .env_clear()
         .envs(variables)
-        .current_dir(workdir);
+        .current_dir(working_dir);
     let stdin = match command.input {
         Input::Empty => Stdio::null(),
         Input::Bytes(_) | Input::Piped => Stdio::piped(),

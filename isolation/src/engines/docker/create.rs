@@ -56,7 +56,7 @@ pub(super) fn container(
         entrypoint: Some(vec!["sh".to_owned(), "-c".to_owned()]),
         cmd: vec![KEEP.to_owned()],
         env,
-        working_dir: spec.workdir.as_deref().map(absolute).unwrap_or_default(),
+        working_dir: spec.working_dir.as_deref().map(absolute).unwrap_or_default(),
         labels: labels::of(id, name, spec)?,
         stop_timeout: Some(STOP_TIMEOUT),
         host_config: host(spec)?,
@@ -98,10 +98,10 @@ fn not_utf8(path: &Path) -> String {
 }
 
 /// A working directory that is not absolute starts at the root, as on every engine.
-fn absolute(workdir: &str) -> String {
-    match workdir.starts_with('/') {
-        true => workdir.to_owned(),
-        false => format!("/{workdir}"),
+fn absolute(working_dir: &str) -> String {
+    match working_dir.starts_with('/') {
+        true => working_dir.to_owned(),
+        false => format!("/{working_dir}"),
     }
 }
 
@@ -148,12 +148,12 @@ mod tests {
             memory: Some(1 << 28),
             ..Limits::default()
         };
-        let workdir = Some("work".to_owned());
+        let working_dir = Some("work".to_owned());
         let made = made(&EnvironmentSpec {
             env,
             mounts,
             limits,
-            workdir,
+            working_dir,
             ..EnvironmentSpec::default()
         });
         assert_eq!(

@@ -27,7 +27,7 @@ pub(super) struct DockerEnvironment {
     pub(super) image: String,
     pub(super) place: Place,
     /// Where commands start; absolute.
-    pub(super) workdir: String,
+    pub(super) working_dir: String,
     /// Variables of the container that a shell would lose.
     pub(super) lost_env: BTreeMap<String, String>,
     pub(super) status: StatusCell,
@@ -83,11 +83,11 @@ impl DockerEnvironment {
         command.validate()?;
         self.status.require_running()?;
         machine::everything().check(NAME, &command.needs())?;
-        let workdir = match &command.workdir {
-            Some(workdir) => paths::resolve(&self.workdir, workdir)?,
+        let working_dir = match &command.working_dir {
+            Some(working_dir) => paths::resolve(&self.working_dir, working_dir)?,
             None => String::new(),
         };
-        let started = start::start(&self.place, command, &workdir, &self.lost_env).await;
+        let started = start::start(&self.place, command, &working_dir, &self.lost_env).await;
         started.map_err(|error| self.noticed(error))
     }
 
@@ -110,12 +110,12 @@ impl DockerEnvironment {
     }
 
     async fn bring_in(&self, source: Source, target: &str) -> Result<()> {
-        let target = paths::resolve(&self.workdir, target)?;
+        let target = paths::resolve(&self.working_dir, target)?;
         files::copy_in(&self.place, source, &target).await
     }
 
     async fn bring_out(&self, source: &str, target: &Path) -> Result<()> {
-        let source = paths::resolve(&self.workdir, source)?;
+        let source = paths::resolve(&self.working_dir, source)?;
         files::copy_out(&self.place, &source, target).await
     }
 

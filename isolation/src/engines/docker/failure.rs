@@ -139,7 +139,7 @@ impl From<Failure> for Error {
 /// An error of the client, as one of this crate.
 pub(super) fn told(error: engine_api::Error) -> Error {
     match error.kind() {
-        engine_api::ErrorKind::Unreachable | engine_api::ErrorKind::Untrusted => {
+        engine_api::ErrorKind::Unreachable | engine_api::ErrorKind::TlsError => {
             Error::unavailable(NAME, reason(&error), "start the engine, or set DOCKER_HOST")
         }
         engine_api::ErrorKind::InvalidInput => Error::invalid(error.to_string()),
@@ -149,12 +149,12 @@ pub(super) fn told(error: engine_api::Error) -> Error {
 
 /// Why no engine answers, on one line.
 pub(super) fn reason(error: &engine_api::Error) -> String {
-    match error.candidates() {
+    match error.probed_endpoints() {
         [] => error.to_string(),
         tried => {
-            let one = |place: &engine_api::error::Candidate| {
-                let problem = place.problem.as_deref().unwrap_or("answers");
-                format!("; {} ({}): {problem}", place.address, place.origin)
+            let one = |place: &engine_api::error::ProbedEndpoint| {
+                let problem = place.error.as_deref().unwrap_or("answers");
+                format!("; {} ({}): {problem}", place.address, place.source)
             };
             format!("no engine answers{}", tried.iter().map(one).collect::<String>())
         }

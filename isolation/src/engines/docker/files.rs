@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engine_api::containers::{PathStat, PutArchive};
+use engine_api::containers::{PathStat, UploadArchive};
 use engine_api::{ErrorKind, Upload, archive};
 
 use super::failure::told;
@@ -34,9 +34,9 @@ pub(super) async fn copy_in(place: &Place, source: Source, target: &str) -> Resu
             archive::pack(path, if whole { "." } else { name }).map_err(unreadable)?
         }
     };
-    let options = PutArchive {
+    let options = UploadArchive {
         no_overwrite_dir_non_dir: true,
-        ..PutArchive::default()
+        ..UploadArchive::default()
     };
     let containers = place.docker.containers();
     let uploaded = containers.upload(&place.container, "/", archive, options).await;
@@ -61,7 +61,7 @@ fn a_folder(target: &str) -> Error {
 /// What went wrong on this side is no failure of the engine.
 fn unreadable(error: engine_api::Error) -> Error {
     match error.kind() {
-        ErrorKind::Input => Error::invalid(error.to_string()),
+        ErrorKind::UploadSource => Error::invalid(error.to_string()),
         _ => told(error),
     }
 }

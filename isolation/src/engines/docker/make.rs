@@ -46,7 +46,7 @@ impl DockerEngine {
             name,
             image,
             place,
-            workdir: format!("/{}", made.config.working_dir.trim_matches('/')),
+            working_dir: format!("/{}", made.config.working_dir.trim_matches('/')),
             lost_env: lost(&made),
             status: StatusCell::default(),
             guard: Mutex::new(guard),

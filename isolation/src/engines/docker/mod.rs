@@ -197,7 +197,7 @@ impl DockerEngine {
     async fn answers(&self) -> Availability {
         let unavailable = |reason: String| Availability::Unavailable {
             reason,
-            way_out: WAY_OUT.to_owned(),
+            hint: WAY_OUT.to_owned(),
         };
         let docker = match self.client.get_or_try_init(Docker::from_env).await {
             Ok(docker) => docker,

@@ -5,9 +5,9 @@ use crate::validate;
 
 /// Where `path` is, as an absolute path without `.` and `..`. Links are the engine's affair, which never
 /// follows one out of the container.
-pub(super) fn resolve(workdir: &str, path: &str) -> Result<String> {
+pub(super) fn resolve(working_dir: &str, path: &str) -> Result<String> {
     validate::text("the path", path)?;
-    let base = if path.starts_with('/') { "" } else { workdir };
+    let base = if path.starts_with('/') { "" } else { working_dir };
     let mut inside: Vec<&str> = Vec::new();
     for part in base.split('/').chain(path.split('/')) {
         match part {

@@ -242,7 +242,7 @@ fn number(signal: Signal) -> i32 {
 fn chunk(piece: engine_api::Chunk) -> Chunk {
     match piece {
         engine_api::Chunk::Stderr(bytes) => Chunk::Stderr(bytes),
-        engine_api::Chunk::Stdout(bytes) | engine_api::Chunk::Console(bytes) => Chunk::Stdout(bytes),
+        engine_api::Chunk::Stdout(bytes) | engine_api::Chunk::Terminal(bytes) => Chunk::Stdout(bytes),
     }
 }
 

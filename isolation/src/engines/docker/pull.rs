@@ -103,7 +103,7 @@ pub(super) async fn pull(docker: &Docker, image: &str, observer: Option<&Observe
         tell(&tally.progress);
     };
     let images = docker.images();
-    let pulled = images.fetch(image, PullImage::default(), auth.as_ref(), step);
+    let pulled = images.pull_with_retry(image, PullImage::default(), auth.as_ref(), step);
     pulled.await.map_err(|error| failed(error, why, image))?;
     tally.progress.done = true;
     tally.progress.status.clear();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine_api::containers::RemoveContainer;
-use engine_api::{Docker, Limits};
+use engine_api::{Docker, Timeouts};
 use tokio::time::{Instant, sleep};
 
 use super::background::{self, Job};
@@ -29,7 +29,7 @@ const THOROUGH: RemoveContainer = RemoveContainer {
 
 /// Removes a container with its anonymous volumes, by name or id, and returns when it is gone.
 ///
-/// Removal is a state machine: it may be gone already (404), or somebody else may be removing it at this
+/// RemoveOutcome is a state machine: it may be gone already (404), or somebody else may be removing it at this
 /// moment (409), and then its end is awaited.
 pub(super) async fn remove(docker: &Docker, container: &str) -> engine_api::Result<()> {
     attempt(docker, container, Absence::default()).await
@@ -44,9 +44,9 @@ struct Absence {
 
 async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_api::Result<()> {
     let began = Instant::now();
-    let docker = docker.clone().with_limits(Limits {
+    let docker = docker.clone().with_timeouts(Timeouts {
         total: Some(PATIENCE),
-        ..*docker.limits()
+        ..*docker.timeouts()
     });
     let mut pause = Duration::from_millis(5);
     loop {

@@ -56,8 +56,10 @@ pub(super) fn is_lost(name: &str) -> bool {
 }
 
 /// The whole command line, and what else an engine wants to know.
-fn exec(command: &Command, workdir: &str, container_env: &BTreeMap<String, String>) -> CreateExec {
-    let mut cmd = ["sh", "-c", SCRIPT, "sh", workdir].map(str::to_owned).to_vec();
+fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, String>) -> CreateExec {
+    let mut cmd = ["sh", "-c", SCRIPT, "sh", working_dir]
+        .map(str::to_owned)
+        .to_vec();
     let lost: BTreeMap<_, _> = container_env
         .iter()
         .chain(&command.env)
@@ -91,11 +93,11 @@ fn exec(command: &Command, workdir: &str, container_env: &BTreeMap<String, Strin
 pub(super) async fn start(
     place: &Place,
     command: &Command,
-    workdir: &str,
+    working_dir: &str,
     container_env: &BTreeMap<String, String>,
 ) -> Result<Execution> {
-    let exec = exec(command, workdir, container_env);
-    let starting = tokio::spawn(begin(place.clone(), exec, workdir.to_owned()));
+    let exec = exec(command, working_dir, container_env);
+    let starting = tokio::spawn(begin(place.clone(), exec, working_dir.to_owned()));
     let (process, input) = match starting.await {
         Ok(started) => started?,
         Err(ended) => return Err(Error::engine(NAME, ended)),
@@ -107,7 +109,7 @@ pub(super) async fn start(
     ))
 }
 
-async fn begin(place: Place, exec: CreateExec, workdir: String) -> Result<(ExecProcess, CommandInput)> {
+async fn begin(place: Place, exec: CreateExec, working_dir: String) -> Result<(ExecProcess, CommandInput)> {
     let tty = exec.tty;
     let execs = place.docker.execs();
     let created = match execs.create(&place.container, exec).await {
@@ -133,7 +135,7 @@ async fn begin(place: Place, exec: CreateExec, workdir: String) -> Result<(ExecP
             Ok((process, CommandInput::new(input, tty)))
         }
         _ if line == NOWHERE => Err(Error::not_found(format!(
-            "there is no working directory {workdir}"
+            "there is no working directory {working_dir}"
         ))),
         _ => {
             let what = format!("no shell could be started: {line}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Limits of a call; `None` is no limit.
+/// Timeouts of a call; `None` is no limit.
 ///
 /// Four limits, because one cannot serve both a ping and a log that is followed for a day (each has
 /// its own [`Phase`](crate::error::Phase) in the error). The engine's own work is not bounded by
@@ -11,15 +11,15 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
-/// use engine_api::{Docker, Limits};
+/// use engine_api::{Docker, Timeouts};
 ///
 /// # #[cfg(unix)] {
 /// let docker = Docker::unix("/var/run/docker.sock")
-///     .with_limits(Limits { total: Some(Duration::from_millis(500)), ..Limits::default() });
+///     .with_timeouts(Timeouts { total: Some(Duration::from_millis(500)), ..Timeouts::default() });
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct Timeouts {
     /// For opening a connection. Default: 10 seconds.
     pub connect: Option<Duration>,
     /// From the request to the head of the reply. Default: 2 minutes, but none where the engine may
@@ -31,7 +31,7 @@ pub struct Limits {
     pub total: Option<Duration>,
 }
 
-impl Default for Limits {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Some(Duration::from_secs(10)),
@@ -42,7 +42,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl Timeouts {
     /// No limit at all.
     pub const NONE: Self = Self {
         connect: None,
