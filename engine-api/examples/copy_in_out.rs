@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let docker = Docker::from_env().await?;
     docker
         .images()
-        .ensure("busybox", Default::default(), None)
+        .pull_if_missing("busybox", Default::default(), None)
         .await?;
     let container = CreateContainer {
         image: "busybox".into(),

@@ -17,7 +17,7 @@ async fn main() -> engine_api::Result<()> {
     }
     docker
         .images()
-        .ensure("busybox", Default::default(), None)
+        .pull_if_missing("busybox", Default::default(), None)
         .await?;
     let script = "for n in 1 2 3; do echo line $n; sleep 1; done; echo bye >&2";
     let counter = CreateContainer {

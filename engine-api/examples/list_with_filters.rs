@@ -13,7 +13,7 @@ async fn main() -> engine_api::Result<()> {
     let docker = Docker::from_env().await?;
     docker
         .images()
-        .ensure("busybox", Default::default(), None)
+        .pull_if_missing("busybox", Default::default(), None)
         .await?;
     let label = format!("example.run={}", std::process::id());
     let (key, value) = label.split_once('=').unwrap_or_default();

@@ -13,7 +13,7 @@ async fn main() -> engine_api::Result<()> {
     let docker = Docker::from_env().await?;
     docker
         .images()
-        .ensure("busybox", Default::default(), None)
+        .pull_if_missing("busybox", Default::default(), None)
         .await?;
 
     let script = "sort; echo done >&2; exit 3";

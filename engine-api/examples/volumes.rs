@@ -14,7 +14,7 @@ async fn main() -> engine_api::Result<()> {
     let docker = Docker::from_env().await?;
     docker
         .images()
-        .ensure("busybox", Default::default(), None)
+        .pull_if_missing("busybox", Default::default(), None)
         .await?;
     let volume = docker.volumes().create(CreateVolume::default()).await?; // the engine chooses a name
     println!("the volume is {}", volume.name);

@@ -44,7 +44,7 @@ async fn what_may_pass_is_tried_three_times() {
         assert!(
             fake.client()
                 .images()
-                .ensure(&image, Default::default(), None)
+                .pull_if_missing(&image, Default::default(), None)
                 .await
                 .unwrap()
         );
@@ -53,7 +53,7 @@ async fn what_may_pass_is_tried_three_times() {
         let outcome = fake
             .client()
             .images()
-            .ensure(&image, Default::default(), None)
+            .pull_if_missing(&image, Default::default(), None)
             .await;
         assert!(outcome.is_err() && fake.count("POST") == 3, "{n}");
     }
@@ -78,7 +78,7 @@ async fn what_will_not_pass_is_an_error_at_once() {
         let outcome = fake
             .client()
             .images()
-            .ensure(&image, Default::default(), None)
+            .pull_if_missing(&image, Default::default(), None)
             .await;
         assert_eq!(outcome.unwrap_err().registry_failure(), refused, "{n}");
         assert_eq!(fake.count("POST"), 1, "{n}");

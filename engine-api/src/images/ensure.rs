@@ -32,7 +32,12 @@ impl Images<'_> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn ensure(&self, image: &str, options: PullImage, auth: Option<&RegistryAuth>) -> Result<bool> {
+    pub async fn pull_if_missing(
+        &self,
+        image: &str,
+        options: PullImage,
+        auth: Option<&RegistryAuth>,
+    ) -> Result<bool> {
         match self.inspect(image, InspectImage::default()).await {
             Ok(_) => Ok(false),
             Err(error) if error.is_not_found() => self
