@@ -15,7 +15,7 @@ use crate::wire::query::Query;
 
 static CANCEL: Operation<Empty> = Operation::post("BuildCancel", "/build/cancel");
 
-pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&CANCEL.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&CANCEL.info];
 
 /// Calls on builds under way; see [`Docker::builds`].
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +39,7 @@ impl Builds<'_> {
             .call(&CANCEL)
             .about(id)
             .query(Query::new().set("id", id))
-            .refuse(nameless.then(|| "the id of the build is empty".into()))
+            .reject_if(nameless.then(|| "the id of the build is empty".into()))
             .send()
             .await
     }

@@ -34,7 +34,7 @@ static CREATE: Operation<Empty> = Operation::post("CheckpointCreate", "/containe
 static REMOVE: Operation<Empty> =
     Operation::delete("CheckpointDelete", "/containers/{id}/checkpoints/{checkpoint}").success(&[204]);
 
-pub(crate) static OPERATIONS: [&OperationInfo; 3] = [&LIST.facts, &CREATE.facts, &REMOVE.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 3] = [&LIST.info, &CREATE.info, &REMOVE.info];
 
 /// Calls on checkpoints; see [`Docker::checkpoints`].
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +67,7 @@ impl Checkpoints<'_> {
             .call(&CREATE)
             .at(container)
             .json(&checkpoint)
-            .refuse(nameless.then(|| "the checkpoint has no name; set `checkpoint_id`".into()))
+            .reject_if(nameless.then(|| "the checkpoint has no name; set `checkpoint_id`".into()))
             .send()
             .await
     }

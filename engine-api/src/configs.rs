@@ -35,11 +35,11 @@ static REMOVE: Operation<Empty> = Operation::delete("ConfigDelete", "/configs/{i
 static UPDATE: Operation<Empty> = Operation::post("ConfigUpdate", "/configs/{id}/update");
 
 pub(crate) static OPERATIONS: [&OperationInfo; 5] = [
-    &LIST.facts,
-    &CREATE.facts,
-    &INSPECT.facts,
-    &REMOVE.facts,
-    &UPDATE.facts,
+    &LIST.info,
+    &CREATE.info,
+    &INSPECT.info,
+    &REMOVE.info,
+    &UPDATE.info,
 ];
 
 /// Calls on the configs of a swarm; see [`Docker::configs`].
@@ -72,7 +72,7 @@ impl Configs<'_> {
         self.docker
             .call(&CREATE)
             .json(config)
-            .refuse(config.wrong())
+            .reject_if(config.wrong())
             .send()
             .await
     }

@@ -25,7 +25,7 @@ static INSPECT: Operation<Json<RemoteImage>> =
         .slow()
         .slashes();
 
-pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&INSPECT.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&INSPECT.info];
 
 /// Calls on images in registries; see [`Docker::distribution`].
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +52,7 @@ impl Distribution<'_> {
         self.docker
             .call(&INSPECT)
             .at(image)
-            .refuse(wrong.map(|error| error.to_string()))
+            .reject_if(wrong.map(|error| error.to_string()))
             .auth(auth)
             .send()
             .await

@@ -35,11 +35,11 @@ static REMOVE: Operation<Empty> = Operation::delete("SecretDelete", "/secrets/{i
 static UPDATE: Operation<Empty> = Operation::post("SecretUpdate", "/secrets/{id}/update");
 
 pub(crate) static OPERATIONS: [&OperationInfo; 5] = [
-    &LIST.facts,
-    &CREATE.facts,
-    &INSPECT.facts,
-    &REMOVE.facts,
-    &UPDATE.facts,
+    &LIST.info,
+    &CREATE.info,
+    &INSPECT.info,
+    &REMOVE.info,
+    &UPDATE.info,
 ];
 
 /// Calls on the secrets of a swarm; see [`Docker::secrets`].
@@ -72,7 +72,7 @@ impl Secrets<'_> {
         self.docker
             .call(&CREATE)
             .json(secret)
-            .refuse(secret.wrong())
+            .reject_if(secret.wrong())
             .send()
             .await
     }

@@ -33,7 +33,7 @@ use crate::wire::stream::Hijacked;
 
 static OPEN: Operation<Duplex> = Operation::post("Session", "/session").success(&[101]);
 
-pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&OPEN.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&OPEN.info];
 
 /// Calls on sessions; see [`Docker::sessions`].
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,7 @@ impl Sessions<'_> {
             .docker
             .call(&OPEN)
             .about(&session.id)
-            .refuse(session.wrong())
+            .reject_if(session.wrong())
             .header("upgrade", HeaderValue::from_static("h2c"));
         for (name, value) in session.headers() {
             call = call.header(name, value);

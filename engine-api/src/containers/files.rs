@@ -13,8 +13,7 @@ static DOWNLOAD: Operation<Raw> = Operation::get("ContainerArchive", "/container
 static UPLOAD: Operation<Empty> = Operation::put("PutContainerArchive", "/containers/{id}/archive").slow();
 static EXPORT: Operation<Raw> = Operation::get("ContainerExport", "/containers/{id}/export").slow();
 
-pub(super) static OPERATIONS: [&OperationInfo; 4] =
-    [&STAT.facts, &DOWNLOAD.facts, &UPLOAD.facts, &EXPORT.facts];
+pub(super) static OPERATIONS: [&OperationInfo; 4] = [&STAT.info, &DOWNLOAD.info, &UPLOAD.info, &EXPORT.info];
 
 impl Containers<'_> {
     /// Looks at one file or folder in a container.
@@ -24,13 +23,13 @@ impl Containers<'_> {
             .call(&STAT)
             .at(id)
             .query(Query::new().text("path", path));
-        let headers = call.refuse(no_path(path)).send().await?;
+        let headers = call.reject_if(no_path(path)).send().await?;
         // Missing is as malformed as unreadable.
         let value = headers
             .get("x-docker-container-path-stat")
             .map(http::HeaderValue::as_bytes);
         PathStat::from_header(value.unwrap_or_default())
-            .map_err(|error| error.in_call(STAT.facts.id, Some(id)))
+            .map_err(|error| error.in_call(STAT.info.id, Some(id)))
     }
 
     /// Reads a file or folder as a tar archive; its entries begin with the last part of `path`.
@@ -40,7 +39,7 @@ impl Containers<'_> {
             .call(&DOWNLOAD)
             .at(id)
             .query(Query::new().text("path", path));
-        call.refuse(no_path(path)).send().await
+        call.reject_if(no_path(path)).send().await
     }
 
     /// Unpacks a tar archive, plain or compressed, into a folder of a container.
@@ -56,7 +55,7 @@ impl Containers<'_> {
         options: UploadArchive,
     ) -> Result<()> {
         let call = self.docker.call(&UPLOAD).at(id).query(options.query(folder));
-        call.refuse(no_path(folder)).tar(archive.into().0).send().await
+        call.reject_if(no_path(folder)).tar(archive.into().0).send().await
     }
 
     /// Reads all files of a container as a tar archive.

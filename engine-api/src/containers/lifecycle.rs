@@ -36,18 +36,18 @@ static PRUNE: Operation<Json<ContainersPruned>> =
     Operation::post("ContainerPrune", "/containers/prune").slow();
 
 pub(super) static OPERATIONS: [&OperationInfo; 12] = [
-    &CREATE.facts,
-    &START.facts,
-    &STOP.facts,
-    &RESTART.facts,
-    &KILL.facts,
-    &PAUSE.facts,
-    &UNPAUSE.facts,
-    &RENAME.facts,
-    &UPDATE.facts,
-    &WAIT.facts,
-    &REMOVE.facts,
-    &PRUNE.facts,
+    &CREATE.info,
+    &START.info,
+    &STOP.info,
+    &RESTART.info,
+    &KILL.info,
+    &PAUSE.info,
+    &UNPAUSE.info,
+    &RENAME.info,
+    &UPDATE.info,
+    &WAIT.info,
+    &REMOVE.info,
+    &PRUNE.info,
 ];
 
 /// How long an engine waits before it kills, when neither the call nor the container says.
@@ -69,7 +69,7 @@ impl Containers<'_> {
             .call(&CREATE)
             .query(container.query())
             .json(&container)
-            .refuse(checks::container(&container))
+            .reject_if(checks::container(&container))
             .needs_all(checks::newer_fields(&container))
             .until_all(checks::older_fields(&container))
             .send()
@@ -94,7 +94,7 @@ impl Containers<'_> {
             .at(id)
             .query(options.query())
             .needs(signal, "StopContainer::signal", Version::new(1, 42))
-            .patience(grace(options.timeout))
+            .extend_timeout(grace(options.timeout))
             .send()
             .await
     }
@@ -107,7 +107,7 @@ impl Containers<'_> {
             .at(id)
             .query(options.query())
             .needs(signal, "RestartContainer::signal", Version::new(1, 42))
-            .patience(grace(options.timeout))
+            .extend_timeout(grace(options.timeout))
             .send()
             .await
     }
@@ -138,7 +138,7 @@ impl Containers<'_> {
             .call(&RENAME)
             .at(id)
             .query(query)
-            .refuse(checks::name(name))
+            .reject_if(checks::name(name))
             .send()
             .await
     }

@@ -15,13 +15,8 @@ static TOP: Operation<Json<Processes>> = Operation::get("ContainerTop", "/contai
 static CHANGES: Operation<Json<Vec<Change>>> = Operation::get("ContainerChanges", "/containers/{id}/changes");
 static STATS: Operation<Lines<Stats>> = Operation::get("ContainerStats", "/containers/{id}/stats");
 
-pub(super) static OPERATIONS: [&OperationInfo; 5] = [
-    &LIST.facts,
-    &INSPECT.facts,
-    &TOP.facts,
-    &CHANGES.facts,
-    &STATS.facts,
-];
+pub(super) static OPERATIONS: [&OperationInfo; 5] =
+    [&LIST.info, &INSPECT.info, &TOP.info, &CHANGES.info, &STATS.info];
 
 impl StreamItem for Stats {}
 
@@ -49,7 +44,7 @@ impl Containers<'_> {
             .docker
             .call(&LIST)
             .query(options.query())
-            .refuse(checks::name(name))
+            .reject_if(checks::name(name))
             .send()
             .await?;
         let bare = name.strip_prefix('/').unwrap_or(name);
@@ -87,7 +82,7 @@ impl Containers<'_> {
             .call(&STATS)
             .at(id)
             .query(options.query())
-            .refuse(checks::stats(&options))
+            .reject_if(checks::stats(&options))
             .send()
             .await
     }

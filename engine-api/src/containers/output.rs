@@ -13,7 +13,7 @@ static ATTACH: Operation<Duplex> =
     Operation::post("ContainerAttach", "/containers/{id}/attach").success(&[101, 200]);
 static RESIZE: Operation<Empty> = Operation::post("ContainerResize", "/containers/{id}/resize");
 
-pub(super) static OPERATIONS: [&OperationInfo; 3] = [&LOGS.facts, &ATTACH.facts, &RESIZE.facts];
+pub(super) static OPERATIONS: [&OperationInfo; 3] = [&LOGS.info, &ATTACH.info, &RESIZE.info];
 
 /// The first version whose content type tells frames from a terminal's output.
 const FRAMING_SAID: Version = Version::new(1, 42);
@@ -26,7 +26,7 @@ impl Containers<'_> {
             .call(&LOGS)
             .at(id)
             .query(options.query())
-            .refuse(checks::logs(&options));
+            .reject_if(checks::logs(&options));
         let output = call.send().await?;
         let terminal = is_terminal(self.docker, output.announced(), self.has_terminal(id)).await?;
         Ok(output.terminal(terminal))
@@ -42,7 +42,7 @@ impl Containers<'_> {
             .call(&ATTACH)
             .at(id)
             .query(options.query())
-            .refuse(checks::attach(&options));
+            .reject_if(checks::attach(&options));
         let hijacked = call.send().await?;
         let terminal = is_terminal(self.docker, hijacked.output.announced(), self.has_terminal(id)).await?;
         Ok(hijacked.terminal(terminal))

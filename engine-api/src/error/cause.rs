@@ -24,7 +24,7 @@ pub(crate) enum Cause {
         hint: &'static str,
     },
     #[error("API {last} was the last that reads {what}, but the version in use is {used}; leave it out")]
-    GoneFromApi {
+    RemovedFromApi {
         what: &'static str,
         last: Version,
         used: Version,
@@ -74,7 +74,7 @@ impl Cause {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Self::InvalidInput(_) => ErrorKind::InvalidInput,
-            Self::NeedsApi { .. } | Self::GoneFromApi { .. } => ErrorKind::NeedsApi,
+            Self::NeedsApi { .. } | Self::RemovedFromApi { .. } => ErrorKind::NeedsApi,
             Self::NeedsBuildKit { .. } => ErrorKind::NeedsBuildKit,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Unreachable { .. } => ErrorKind::Unreachable,

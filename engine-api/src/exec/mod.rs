@@ -33,8 +33,7 @@ static START_DETACHED: Operation<Empty> = Operation::post("ExecStart", "/exec/{i
 static RESIZE: Operation<Empty> = Operation::post("ExecResize", "/exec/{id}/resize");
 static INSPECT: Operation<Json<Exec>> = Operation::get("ExecInspect", "/exec/{id}/json");
 
-pub(crate) static OPERATIONS: [&OperationInfo; 4] =
-    [&CREATE.facts, &START.facts, &RESIZE.facts, &INSPECT.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 4] = [&CREATE.info, &START.info, &RESIZE.info, &INSPECT.info];
 
 /// Calls on commands in containers; see [`Docker::execs`].
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +63,7 @@ impl Execs<'_> {
             .call(&CREATE)
             .at(container)
             .json(&exec)
-            .refuse(empty)
+            .reject_if(empty)
             .needs(
                 exec.console_size.is_some(),
                 "CreateExec::console_size",

@@ -30,22 +30,22 @@ static COMMIT: Operation<Json<ImageCommitted>> =
     Operation::post("ImageCommit", "/commit").success(&[201]).slow();
 
 pub(super) static OPERATIONS: [&OperationInfo; 9] = [
-    &LIST.facts,
-    &INSPECT.facts,
-    &HISTORY.facts,
-    &ATTESTATIONS.facts,
-    &TAG.facts,
-    &REMOVE.facts,
-    &SEARCH.facts,
-    &PRUNE.facts,
-    &COMMIT.facts,
+    &LIST.info,
+    &INSPECT.info,
+    &HISTORY.info,
+    &ATTESTATIONS.info,
+    &TAG.info,
+    &REMOVE.info,
+    &SEARCH.info,
+    &PRUNE.info,
+    &COMMIT.info,
 ];
 
 impl Images<'_> {
     /// Lists images.
     pub async fn list(&self, options: ListImages) -> Result<Vec<ImageSummary>> {
         let call = self.docker.call(&LIST).query(options.query());
-        let call = call.refuse(options.wrong());
+        let call = call.reject_if(options.wrong());
         call.needs(
             options.shared_size,
             "ListImages::shared_size",
@@ -105,7 +105,7 @@ impl Images<'_> {
             .call(&TAG)
             .at(image)
             .query(query)
-            .refuse(wrong)
+            .reject_if(wrong)
             .send()
             .await
     }
@@ -138,7 +138,7 @@ impl Images<'_> {
             .call(&SEARCH)
             .about(term)
             .query(options.query(term))
-            .refuse(blank)
+            .reject_if(blank)
             .auth(auth)
             .send()
             .await
@@ -156,7 +156,7 @@ impl Images<'_> {
             .call(&COMMIT)
             .about(container)
             .query(options.query(container))
-            .refuse(options.wrong(container))
+            .reject_if(options.wrong(container))
             .needs_all(options.newer());
         match &options.config {
             Some(config) => call.json(config).send().await,

@@ -17,13 +17,8 @@ static SAVE: Operation<Raw> = Operation::get("ImageGet", "/images/{name}/get").s
 static SAVE_ALL: Operation<Raw> = Operation::get("ImageGetAll", "/images/get").slow();
 static LOAD: Operation<Lines<Progress>> = Operation::post("ImageLoad", "/images/load").slow();
 
-pub(super) static OPERATIONS: [&OperationInfo; 5] = [
-    &CREATE.facts,
-    &PUSH.facts,
-    &SAVE.facts,
-    &SAVE_ALL.facts,
-    &LOAD.facts,
-];
+pub(super) static OPERATIONS: [&OperationInfo; 5] =
+    [&CREATE.info, &PUSH.info, &SAVE.info, &SAVE_ALL.info, &LOAD.info];
 
 /// The first version with `platform` on save and load.
 const PLATFORMS: Version = Version::new(1, 48);
@@ -57,7 +52,12 @@ impl Images<'_> {
         let query = reference
             .map(|reference| options.query(&reference))
             .unwrap_or_default();
-        let call = self.docker.call(&CREATE).about(image).query(query).refuse(wrong);
+        let call = self
+            .docker
+            .call(&CREATE)
+            .about(image)
+            .query(query)
+            .reject_if(wrong);
         call.auth(auth).send().await
     }
 
@@ -94,7 +94,7 @@ impl Images<'_> {
             .unwrap_or_default();
         // Engines before 28 refuse a push without the header, even where no credentials are needed.
         let anonymous = RegistryAuth::default();
-        let call = self.docker.call(&PUSH).at(&name).query(query).refuse(wrong);
+        let call = self.docker.call(&PUSH).at(&name).query(query).reject_if(wrong);
         let call = call.needs(
             options.platform.is_some(),
             "PushImage::platform",
@@ -122,7 +122,7 @@ impl Images<'_> {
             .docker
             .call(&SAVE_ALL)
             .query(options.query_all(images))
-            .refuse(none);
+            .reject_if(none);
         call.needs(platforms, "SaveImages::platforms", PLATFORMS)
             .send()
             .await

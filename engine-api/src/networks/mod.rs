@@ -48,13 +48,13 @@ static DISCONNECT: Operation<Empty> = Operation::post("NetworkDisconnect", "/net
 static PRUNE: Operation<Json<NetworksPruned>> = Operation::post("NetworkPrune", "/networks/prune").slow();
 
 pub(crate) static OPERATIONS: [&OperationInfo; 7] = [
-    &LIST.facts,
-    &INSPECT.facts,
-    &REMOVE.facts,
-    &CREATE.facts,
-    &CONNECT.facts,
-    &DISCONNECT.facts,
-    &PRUNE.facts,
+    &LIST.info,
+    &INSPECT.info,
+    &REMOVE.info,
+    &CREATE.info,
+    &CONNECT.info,
+    &DISCONNECT.info,
+    &PRUNE.info,
 ];
 
 /// Calls on networks; see [`Docker::networks`].
@@ -109,7 +109,7 @@ impl Networks<'_> {
             .call(&CREATE)
             .about(&network.name)
             .json(&network)
-            .refuse(network.wrong())
+            .reject_if(network.wrong())
             .needs(
                 network.enable_ipv4 == Some(false),
                 "CreateNetwork::enable_ipv4",
@@ -130,7 +130,7 @@ impl Networks<'_> {
             .call(&CONNECT)
             .at(id)
             .json(&options)
-            .refuse(connect::nobody(&options.container))
+            .reject_if(connect::nobody(&options.container))
             .needs_all(options.newer())
             .send()
             .await
@@ -146,7 +146,7 @@ impl Networks<'_> {
             .call(&DISCONNECT)
             .at(id)
             .json(&options)
-            .refuse(connect::nobody(&options.container))
+            .reject_if(connect::nobody(&options.container))
             .send()
             .await
     }

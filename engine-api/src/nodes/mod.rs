@@ -38,8 +38,7 @@ static INSPECT: Operation<Json<Node>> = Operation::get("NodeInspect", "/nodes/{i
 static REMOVE: Operation<Empty> = Operation::delete("NodeDelete", "/nodes/{id}");
 static UPDATE: Operation<Empty> = Operation::post("NodeUpdate", "/nodes/{id}/update");
 
-pub(crate) static OPERATIONS: [&OperationInfo; 4] =
-    [&LIST.facts, &INSPECT.facts, &REMOVE.facts, &UPDATE.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 4] = [&LIST.info, &INSPECT.info, &REMOVE.info, &UPDATE.info];
 
 /// Calls on the nodes of a swarm; see [`Docker::nodes`].
 ///

@@ -40,17 +40,17 @@ static SET: Operation<Empty> = Operation::post("PluginSet", "/plugins/{name}/set
     .slashes();
 
 pub(crate) static OPERATIONS: [&OperationInfo; 11] = [
-    &LIST.facts,
-    &PRIVILEGES.facts,
-    &INSTALL.facts,
-    &INSPECT.facts,
-    &REMOVE.facts,
-    &ENABLE.facts,
-    &DISABLE.facts,
-    &UPGRADE.facts,
-    &CREATE.facts,
-    &PUSH.facts,
-    &SET.facts,
+    &LIST.info,
+    &PRIVILEGES.info,
+    &INSTALL.info,
+    &INSPECT.info,
+    &REMOVE.info,
+    &ENABLE.info,
+    &DISABLE.info,
+    &UPGRADE.info,
+    &CREATE.info,
+    &PUSH.info,
+    &SET.info,
 ];
 
 impl Plugins<'_> {
@@ -69,7 +69,7 @@ impl Plugins<'_> {
             .call(&PRIVILEGES)
             .about(remote)
             .query(Query::new().set("remote", remote))
-            .refuse(blank(remote, "remote"))
+            .reject_if(blank(remote, "remote"))
             .auth(auth)
             .send()
             .await
@@ -89,7 +89,7 @@ impl Plugins<'_> {
             .about(remote)
             .query(options.query(remote))
             .json(&options.privileges)
-            .refuse(blank(remote, "remote"))
+            .reject_if(blank(remote, "remote"))
             .auth(auth)
             .send()
             .await
@@ -157,7 +157,7 @@ impl Plugins<'_> {
             .at(plugin)
             .query(Query::new().set("remote", remote))
             .json(&options.privileges)
-            .refuse(blank(remote, "remote"))
+            .reject_if(blank(remote, "remote"))
             .auth(auth)
             .send()
             .await
@@ -170,7 +170,7 @@ impl Plugins<'_> {
             .about(name)
             .query(Query::new().set("name", name))
             .tar(archive.into().0)
-            .refuse(blank(name, "name"))
+            .reject_if(blank(name, "name"))
             .send()
             .await
     }
@@ -190,7 +190,7 @@ impl Plugins<'_> {
             .call(&SET)
             .at(plugin)
             .json(settings)
-            .refuse(nothing)
+            .reject_if(nothing)
             .send()
             .await
     }

@@ -21,12 +21,12 @@ static UPDATE: Operation<Json<ServiceUpdated>> = Operation::post("ServiceUpdate"
 static LOGS: Operation<Framed> = Operation::get("ServiceLogs", "/services/{id}/logs");
 
 pub(crate) static OPERATIONS: [&OperationInfo; 6] = [
-    &LIST.facts,
-    &CREATE.facts,
-    &INSPECT.facts,
-    &REMOVE.facts,
-    &UPDATE.facts,
-    &LOGS.facts,
+    &LIST.info,
+    &CREATE.info,
+    &INSPECT.info,
+    &REMOVE.info,
+    &UPDATE.info,
+    &LOGS.info,
 ];
 
 /// How often [`Services::edit`] tries again when somebody else was faster.
@@ -47,7 +47,7 @@ impl Services<'_> {
         self.docker
             .call(&CREATE)
             .json(service)
-            .refuse(checks::service(service))
+            .reject_if(checks::service(service))
             .needs_all(checks::newer_fields(service))
             .auth(auth)
             .send()
@@ -89,7 +89,7 @@ impl Services<'_> {
             .at(id)
             .query(options.query(version))
             .json(spec)
-            .refuse(checks::service(spec))
+            .reject_if(checks::service(spec))
             .needs_all(checks::newer_fields(spec))
             .auth(options.auth)
             .send()

@@ -16,13 +16,13 @@ static UNLOCK_KEY: Operation<Json<UnlockKey>> = Operation::get("SwarmUnlockkey",
 static UNLOCK: Operation<Empty> = Operation::post("SwarmUnlock", "/swarm/unlock");
 
 pub(crate) static OPERATIONS: [&OperationInfo; 7] = [
-    &INSPECT.facts,
-    &INIT.facts,
-    &JOIN.facts,
-    &LEAVE.facts,
-    &UPDATE.facts,
-    &UNLOCK_KEY.facts,
-    &UNLOCK.facts,
+    &INSPECT.info,
+    &INIT.info,
+    &JOIN.info,
+    &LEAVE.info,
+    &UPDATE.info,
+    &UNLOCK_KEY.info,
+    &UNLOCK.info,
 ];
 
 impl Swarm<'_> {
@@ -44,7 +44,7 @@ impl Swarm<'_> {
         self.docker
             .call(&INIT)
             .json(&swarm)
-            .refuse(swarm.wrong())
+            .reject_if(swarm.wrong())
             .send()
             .await
     }
@@ -59,7 +59,7 @@ impl Swarm<'_> {
         self.docker
             .call(&JOIN)
             .json(&swarm)
-            .refuse(swarm.wrong())
+            .reject_if(swarm.wrong())
             .send()
             .await
     }
@@ -102,7 +102,7 @@ impl Swarm<'_> {
         self.docker
             .call(&UNLOCK)
             .json(key)
-            .refuse(none.then(|| "a manager is unlocked with a key".into()))
+            .reject_if(none.then(|| "a manager is unlocked with a key".into()))
             .send()
             .await
     }

@@ -47,11 +47,11 @@ static EVENTS: Operation<Lines<Event>> = Operation::get("SystemEvents", "/events
 static AUTH: Operation<Json<AuthStatus>> = Operation::post("SystemAuth", "/auth").success(&[200, 204]);
 
 static OPERATIONS: [&OperationInfo; 5] = [
-    &PING.facts,
-    &PING_HEAD.facts,
-    &VERSION.facts,
-    &EVENTS.facts,
-    &AUTH.facts,
+    &PING.info,
+    &PING_HEAD.info,
+    &VERSION.info,
+    &EVENTS.info,
+    &AUTH.info,
 ];
 
 pub(crate) fn operations() -> impl Iterator<Item = &'static OperationInfo> {

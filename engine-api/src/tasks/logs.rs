@@ -69,7 +69,7 @@ pub(crate) async fn read(
     has_terminal: impl Future<Output = Result<bool>>,
 ) -> Result<Output> {
     let call = docker.call(operation).at(id).query(options.query());
-    let output = call.refuse(options.wrong()).send().await?;
+    let output = call.reject_if(options.wrong()).send().await?;
     let terminal = is_terminal(docker, output.announced(), has_terminal).await?;
     Ok(output.terminal(terminal))
 }

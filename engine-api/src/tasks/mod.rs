@@ -57,7 +57,7 @@ static LIST: Operation<Json<Vec<Task>>> = Operation::get("TaskList", "/tasks");
 static INSPECT: Operation<Json<Task>> = Operation::get("TaskInspect", "/tasks/{id}");
 static LOGS: Operation<Framed> = Operation::get("TaskLogs", "/tasks/{id}/logs");
 
-pub(crate) static OPERATIONS: [&OperationInfo; 3] = [&LIST.facts, &INSPECT.facts, &LOGS.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 3] = [&LIST.info, &INSPECT.info, &LOGS.info];
 
 /// Calls on the tasks of a swarm; see [`Docker::tasks`].
 ///

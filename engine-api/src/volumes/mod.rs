@@ -47,12 +47,12 @@ static REMOVE: Operation<Empty> = Operation::delete("VolumeDelete", "/volumes/{n
 static PRUNE: Operation<Json<VolumesPruned>> = Operation::post("VolumePrune", "/volumes/prune").slow();
 
 pub(crate) static OPERATIONS: [&OperationInfo; 6] = [
-    &LIST.facts,
-    &CREATE.facts,
-    &INSPECT.facts,
-    &UPDATE.facts,
-    &REMOVE.facts,
-    &PRUNE.facts,
+    &LIST.info,
+    &CREATE.info,
+    &INSPECT.info,
+    &UPDATE.info,
+    &REMOVE.info,
+    &PRUNE.info,
 ];
 
 /// The version that brought volumes of a cluster, and the difference between named and anonymous ones.

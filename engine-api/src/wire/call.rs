@@ -13,7 +13,7 @@ use super::decode::Shape;
 use super::operation::{Operation, OperationInfo};
 use super::query::Query;
 use super::reply::{CallContext, Reply, ReplyBody};
-use super::send::Draft;
+use super::send::PreparedRequest;
 use super::timer::{Timer, within};
 use super::{json, path};
 use crate::Version;
@@ -32,7 +32,7 @@ pub(crate) struct Call<'a, R: 'static> {
 /// and compiled once.
 struct Prepared<'a> {
     docker: &'a Docker,
-    facts: &'static OperationInfo,
+    info: &'static OperationInfo,
     names: Vec<&'a str>,
     query: Query,
     headers: HeaderMap,
@@ -44,9 +44,9 @@ struct Prepared<'a> {
     /// What cannot be sent; found while filling in, said by `send`.
     wrong: Option<Error>,
     /// Something asked for that only a later version has.
-    newest: Option<(&'static str, Version)>,
+    min_version: Option<(&'static str, Version)>,
     /// Something asked for that later versions do not have any more.
-    oldest: Option<(&'static str, Version)>,
+    max_version: Option<(&'static str, Version)>,
 }
 
 /// A failed reply is read up to here; engines say what is wrong in far less.
@@ -58,7 +58,7 @@ const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 impl<'a, R: Shape> Call<'a, R> {
     pub(crate) fn new(docker: &'a Docker, operation: &'static Operation<R>) -> Self {
         Self {
-            prepared: Prepared::new(docker, &operation.facts),
+            prepared: Prepared::new(docker, &operation.info),
             reply: PhantomData,
         }
     }
@@ -110,7 +110,7 @@ impl<'a, R: Shape> Call<'a, R> {
     }
 
     /// Refuses the call before anything is sent.
-    pub(crate) fn refuse(mut self, wrong: Option<String>) -> Self {
+    pub(crate) fn reject_if(mut self, wrong: Option<String>) -> Self {
         self.prepared.wrong = self.prepared.wrong.or(wrong.map(Error::invalid));
         self
     }
@@ -137,7 +137,7 @@ impl<'a, R: Shape> Call<'a, R> {
     }
 
     /// Gives the engine this much longer to answer.
-    pub(crate) fn patience(mut self, extra: Option<Duration>) -> Self {
+    pub(crate) fn extend_timeout(mut self, extra: Option<Duration>) -> Self {
         let limits = &mut self.prepared.limits;
         limits.head = limits
             .head
@@ -159,14 +159,14 @@ impl<'a, R: Shape> Call<'a, R> {
 }
 
 impl<'a> Prepared<'a> {
-    fn new(docker: &'a Docker, facts: &'static OperationInfo) -> Self {
+    fn new(docker: &'a Docker, info: &'static OperationInfo) -> Self {
         let mut limits = *docker.timeouts();
-        if facts.slow {
+        if info.slow {
             limits.head = None;
         }
         Self {
             docker,
-            facts,
+            info,
             names: Vec::new(),
             query: Query::new(),
             headers: HeaderMap::new(),
@@ -175,8 +175,8 @@ impl<'a> Prepared<'a> {
             versioned: true,
             about: None,
             wrong: None,
-            newest: None,
-            oldest: None,
+            min_version: None,
+            max_version: None,
         }
     }
 
@@ -190,14 +190,14 @@ impl<'a> Prepared<'a> {
     }
 
     fn needs(&mut self, asked: bool, what: &'static str, since: Version) {
-        if asked && self.newest.is_none_or(|(_, newest)| newest < since) {
-            self.newest = Some((what, since));
+        if asked && self.min_version.is_none_or(|(_, version)| version < since) {
+            self.min_version = Some((what, since));
         }
     }
 
     fn until(&mut self, what: &'static str, last: Version) {
-        if self.oldest.is_none_or(|(_, oldest)| last < oldest) {
-            self.oldest = Some((what, last));
+        if self.max_version.is_none_or(|(_, version)| last < version) {
+            self.max_version = Some((what, last));
         }
     }
 
@@ -215,7 +215,7 @@ impl<'a> Prepared<'a> {
         let name = self.names.first().copied().or(self.about);
         let on = name.filter(|name| !name.trim().is_empty()).map(Into::into);
         CallContext {
-            operation: self.facts.id,
+            operation: self.info.id,
             on,
         }
     }
@@ -224,19 +224,19 @@ impl<'a> Prepared<'a> {
         if let Some(wrong) = self.wrong.take() {
             return Err(wrong);
         }
-        let facts = self.facts;
+        let info = self.info;
         let version = match self.docker.known_version() {
             _ if !self.versioned => None,
             None => {
                 // Names are judged before anything is sent, the version question included.
-                path::render(facts, "", None, &self.names)?;
+                path::render(info, "", None, &self.names)?;
                 let negotiated = within(self.docker.negotiate(), &mut [&mut total]).await;
                 Some(negotiated.map_err(Error::local)??)
             }
             known => known,
         };
         let base = self.docker.wire().connector.base_path();
-        let mut target = path::render(facts, base, version, &self.names)?;
+        let mut target = path::render(info, base, version, &self.names)?;
         if let Some(version) = version {
             self.check(version)?;
         }
@@ -244,7 +244,7 @@ impl<'a> Prepared<'a> {
             target.push('?');
             target.push_str(self.query.as_str());
         }
-        if facts.hijacks {
+        if info.hijacks {
             self.headers
                 .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
             // A session says another protocol.
@@ -252,41 +252,41 @@ impl<'a> Prepared<'a> {
             self.headers.entry(UPGRADE).or_insert(tcp);
         }
         let context = self.context();
-        let draft = Draft {
-            method: method(facts),
+        let request = PreparedRequest {
+            method: method(info),
             target,
             headers: self.headers,
             body: self.body,
         };
-        let sent = self.docker.wire().round_trip(draft, &self.limits, total).await;
+        let sent = self.docker.wire().round_trip(request, &self.limits, total).await;
         let (head, body) = sent.map_err(Error::local)?;
-        judge(facts, Reply { head, body, context }).await
+        check_status(info, Reply { head, body, context }).await
     }
 
     fn check(&self, used: Version) -> Result<()> {
-        if let Some((what, last)) = self.oldest.filter(|(_, last)| used > *last) {
-            return Err(Error::local(Cause::GoneFromApi { what, last, used }));
+        if let Some((what, last)) = self.max_version.filter(|(_, last)| used > *last) {
+            return Err(Error::local(Cause::RemovedFromApi { what, last, used }));
         }
-        let facts = self.facts;
-        let (what, since) = match self.newest {
-            Some(newest) => newest,
-            None => (facts.id, facts.since),
+        let info = self.info;
+        let (what, since) = match self.min_version {
+            Some(what_since) => what_since,
+            None => (info.id, info.since),
         };
-        if used >= since && used >= facts.since {
+        if used >= since && used >= info.since {
             return Ok(());
         }
         let hint = "leave it out, or use a newer engine";
         Err(Error::local(Cause::NeedsApi {
             what,
-            since: since.max(facts.since),
+            since: since.max(info.since),
             used,
             hint,
         }))
     }
 }
 
-fn method(facts: &OperationInfo) -> Method {
-    match facts.method {
+fn method(info: &OperationInfo) -> Method {
+    match info.method {
         "HEAD" => Method::HEAD,
         "POST" => Method::POST,
         "PUT" => Method::PUT,
@@ -296,13 +296,13 @@ fn method(facts: &OperationInfo) -> Method {
 }
 
 /// Whether the status is a success for this operation; any other becomes an error with the engine's words.
-async fn judge(facts: &OperationInfo, mut reply: Reply) -> Result<Reply> {
+async fn check_status(info: &OperationInfo, mut reply: Reply) -> Result<Reply> {
     let status = reply.head.status;
     let success = match status {
-        StatusCode::SWITCHING_PROTOCOLS => facts.hijacks,
-        StatusCode::NOT_MODIFIED => facts.may_be_unchanged,
+        StatusCode::SWITCHING_PROTOCOLS => info.hijacks,
+        StatusCode::NOT_MODIFIED => info.may_be_unchanged,
         // 200 where the description says 204, and the other way round, are both seen (wire fact 49).
-        other => other.is_success() && !facts.hijacks,
+        other => other.is_success() && !info.hijacks,
     };
     if success {
         return Ok(reply);

@@ -26,7 +26,7 @@ use crate::error::Cause;
 pub(crate) struct Conn {
     sender: SendRequest<Body>,
     /// Gone once it has ended.
-    driver: Option<Connection<TokioIo<Counted>, Body>>,
+    driver: Option<Connection<TokioIo<CountingStream>, Body>>,
     received: Arc<AtomicU64>,
     /// Whether it has answered a request before, so that the engine may be closing it right now.
     pub(crate) reused: bool,
@@ -40,7 +40,7 @@ pub(crate) struct Conn {
 const LONGEST_INTERIM: u64 = 1 << 20;
 
 /// A request that got no reply.
-pub(crate) struct Broken {
+pub(crate) struct ExchangeError {
     /// Whether the engine cannot have acted on the request, so that it may be sent again.
     pub(crate) unsent: bool,
     /// Whether any byte of a reply came.
@@ -50,7 +50,7 @@ pub(crate) struct Broken {
     pub(crate) cause: Cause,
 }
 
-impl Broken {
+impl ExchangeError {
     fn endless() -> Self {
         Self {
             unsent: false,
@@ -77,7 +77,7 @@ impl Conn {
                 },
             })?;
         let received = Arc::new(AtomicU64::new(0));
-        let counted = Counted {
+        let counted = CountingStream {
             stream,
             received: Arc::clone(&received),
             broken: None,
@@ -101,7 +101,7 @@ impl Conn {
     pub(crate) async fn exchange(
         &mut self,
         request: Request<Body>,
-    ) -> Result<Response<Incoming>, Box<Broken>> {
+    ) -> Result<Response<Incoming>, Box<ExchangeError>> {
         let before = self.received.load(Ordering::Relaxed);
         let mut reply = std::pin::pin!(self.sender.try_send_request(request));
         let (driver, received) = (&mut self.driver, &self.received);
@@ -124,12 +124,12 @@ impl Conn {
         let mut error = match outcome {
             Some(Ok(response)) => return Ok(response),
             Some(Err(error)) => error,
-            None => return Err(Box::new(Broken::endless())),
+            None => return Err(Box::new(ExchangeError::endless())),
         };
         let answered = self.received.load(Ordering::Relaxed) != before;
         let request = error.take_message();
         let unread = !answered && self.reset_means_unread && is_reset(error.error());
-        Err(Box::new(Broken {
+        Err(Box::new(ExchangeError {
             unsent: request.is_some() || unread,
             answered,
             request,
@@ -188,7 +188,7 @@ impl Conn {
 
 /// Moves the connection on; ready when it has ended, or been handed over.
 fn poll_driver(
-    driver: &mut Option<Connection<TokioIo<Counted>, Body>>,
+    driver: &mut Option<Connection<TokioIo<CountingStream>, Body>>,
     cx: &mut Context<'_>,
 ) -> Poll<hyper::Result<()>> {
     match driver {
@@ -246,14 +246,14 @@ fn source<'a, T: std::error::Error + 'static>(error: &'a hyper::Error) -> Option
 /// The stream under hyper. It counts what comes, so that "no byte of a reply" can be known, and it hides
 /// that the engine has stopped reading until all that came has been read: an engine that refuses an
 /// upload half way answers first and then hangs up, and hyper would not look for the answer any more.
-struct Counted {
+struct CountingStream {
     stream: BoxStream,
     received: Arc<AtomicU64>,
     /// Why nothing can be written any more.
     broken: Option<io::Error>,
 }
 
-impl Counted {
+impl CountingStream {
     fn written(&mut self, outcome: Poll<io::Result<usize>>, cx: &Context<'_>) -> Poll<io::Result<usize>> {
         match outcome {
             Poll::Ready(Err(error)) if is_hang_up(&error) => {
@@ -267,7 +267,7 @@ impl Counted {
     }
 }
 
-impl AsyncRead for Counted {
+impl AsyncRead for CountingStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -287,7 +287,7 @@ impl AsyncRead for Counted {
     }
 }
 
-impl AsyncWrite for Counted {
+impl AsyncWrite for CountingStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         if self.broken.is_some() {
             return Poll::Pending;

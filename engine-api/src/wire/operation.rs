@@ -6,7 +6,7 @@ use crate::Version;
 
 /// An operation whose reply has the shape `R`; see the shapes in `wire::decode`.
 pub(crate) struct Operation<R> {
-    pub(crate) facts: OperationInfo,
+    pub(crate) info: OperationInfo,
     reply: PhantomData<fn() -> R>,
 }
 
@@ -58,7 +58,7 @@ impl<R: super::decode::Shape> Operation<R> {
     }
 
     const fn new(method: &'static str, id: &'static str, path: &'static str) -> Self {
-        let facts = OperationInfo {
+        let info = OperationInfo {
             id,
             method,
             path,
@@ -71,31 +71,31 @@ impl<R: super::decode::Shape> Operation<R> {
             slashes: false,
         };
         Self {
-            facts,
+            info,
             reply: PhantomData,
         }
     }
 
     /// The version that brought it, where that is not the oldest.
     pub(crate) const fn since(mut self, version: Version) -> Self {
-        self.facts.since = version;
+        self.info.since = version;
         self
     }
 
     pub(crate) const fn success(mut self, codes: &'static [u16]) -> Self {
-        self.facts.success = codes;
+        self.info.success = codes;
         self
     }
 
     /// The engine may work for any time before it answers.
     pub(crate) const fn slow(mut self) -> Self {
-        self.facts.slow = true;
+        self.info.slow = true;
         self
     }
 
     /// The name in the path may hold slashes.
     pub(crate) const fn slashes(mut self) -> Self {
-        self.facts.slashes = true;
+        self.info.slashes = true;
         self
     }
 }

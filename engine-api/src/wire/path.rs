@@ -34,29 +34,29 @@ const NAME_WITH_SLASHES: &AsciiSet = &NAME.remove(b'/');
 
 /// The path of a call: `/base/v1.51/containers/web/start`.
 pub(crate) fn render(
-    facts: &OperationInfo,
+    info: &OperationInfo,
     base: &str,
     version: Option<Version>,
     names: &[&str],
 ) -> Result<String> {
-    let mut out = String::with_capacity(base.len() + facts.path.len() + 80);
+    let mut out = String::with_capacity(base.len() + info.path.len() + 80);
     out.push_str(base);
     if let Some(version) = version {
         // Writing to a text cannot fail.
         let _ = write!(out, "/v{version}");
     }
     let mut names = names.iter();
-    let mut rest = facts.path;
+    let mut rest = info.path;
     while let Some((before, after)) = rest.split_once('{') {
         let (what, after) = after.split_once('}').unwrap_or((after, ""));
         let name = names
             .next()
             .ok_or_else(|| Error::invalid(format!("no value for {{{what}}}")))?;
-        check(what, name, facts.slashes)?;
+        check(what, name, info.slashes)?;
         out.push_str(before);
         out.extend(utf8_percent_encode(
             name,
-            if facts.slashes { NAME_WITH_SLASHES } else { NAME },
+            if info.slashes { NAME_WITH_SLASHES } else { NAME },
         ));
         rest = after;
     }
@@ -100,7 +100,7 @@ mod tests {
     static INSPECT: Operation<Empty> = Operation::get("ImageInspect", "/images/{name}/json").slashes();
 
     fn path<R>(operation: &Operation<R>, name: &str) -> Result<String> {
-        render(&operation.facts, "", Some(Version::OLDEST), &[name])
+        render(&operation.info, "", Some(Version::OLDEST), &[name])
     }
 
     #[test]
@@ -115,7 +115,7 @@ mod tests {
             format!("/v1.41/images/{image}/json")
         );
         assert_eq!(
-            render(&START.facts, "/base", None, &["é"]).unwrap(),
+            render(&START.info, "/base", None, &["é"]).unwrap(),
             "/base/containers/%C3%A9/start"
         );
     }

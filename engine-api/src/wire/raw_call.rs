@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::body::Body;
 use super::reply::{CallContext, Reply};
-use super::send::Draft;
+use super::send::PreparedRequest;
 use super::stream::RawBytes;
 use super::timer::{Timer, within};
 use crate::client::Docker;
@@ -119,7 +119,7 @@ impl<'a> RawCall<'a> {
             head: None,
             ..*docker.timeouts()
         };
-        let draft = Draft {
+        let request = PreparedRequest {
             method,
             target,
             headers,
@@ -127,7 +127,7 @@ impl<'a> RawCall<'a> {
         };
         let (head, body) = docker
             .wire()
-            .round_trip(draft, &limits, total)
+            .round_trip(request, &limits, total)
             .await
             .map_err(Error::local)?;
         let status = head.status;

@@ -23,7 +23,7 @@ pub(crate) struct Wire {
 }
 
 /// A request before it is sent.
-pub(crate) struct Draft {
+pub(crate) struct PreparedRequest {
     pub(crate) method: Method,
     /// Path and query.
     pub(crate) target: String,
@@ -48,16 +48,16 @@ impl Wire {
     /// Sends a request and awaits the head of the reply; the status is not judged.
     pub(crate) async fn round_trip(
         &self,
-        draft: Draft,
+        prepared: PreparedRequest,
         limits: &Timeouts,
         mut total: Timer,
     ) -> Result<(http::response::Parts, ReplyBody), Cause> {
-        let uri = Uri::from_maybe_shared(Bytes::from(draft.target))
+        let uri = Uri::from_maybe_shared(Bytes::from(prepared.target))
             .map_err(|error| Cause::InvalidInput(format!("the request's path is no path: {error}")))?;
         // Whether it does no harm to send it twice. PUT and DELETE change what the second one answers.
-        let harmless = matches!(draft.method, Method::GET | Method::HEAD);
+        let harmless = matches!(prepared.method, Method::GET | Method::HEAD);
         // What can be sent only once goes where no retry will be needed.
-        let repeatable = !matches!(draft.body, Body::Upload(_));
+        let repeatable = !matches!(prepared.body, Body::Upload(_));
         let pooled = if repeatable && (harmless || self.connector.reset_means_unread()) {
             self.pool.take()
         } else {
@@ -67,9 +67,9 @@ impl Wire {
             Some(conn) => conn,
             None => self.open(limits, &mut total).await?,
         };
-        let mut spare = if conn.reused { draft.body.again() } else { None };
-        let request = |body| self.request(&draft.method, &uri, &draft.headers, body);
-        let mut next = request(draft.body);
+        let mut spare = if conn.reused { prepared.body.again() } else { None };
+        let request = |body| self.request(&prepared.method, &uri, &prepared.headers, body);
+        let mut next = request(prepared.body);
         loop {
             let mut head = Timer::with_clock(Phase::Head, limits.head, conn.clock.take());
             match within(conn.exchange(next), &mut [&mut head, &mut total]).await? {
@@ -80,14 +80,14 @@ impl Wire {
                     let body = ReplyBody::new(conn, incoming, Arc::clone(&self.pool), idle, total);
                     return Ok((parts, body));
                 }
-                Err(broken) => {
-                    let broken = *broken;
-                    let safe = broken.unsent || (harmless && !broken.answered);
+                Err(error) => {
+                    let error = *error;
+                    let safe = error.unsent || (harmless && !error.answered);
                     if !conn.reused || !safe {
-                        return Err(broken.cause);
+                        return Err(error.cause);
                     }
                     let again = || spare.take().map(&request);
-                    next = broken.request.or_else(again).ok_or(broken.cause)?;
+                    next = error.request.or_else(again).ok_or(error.cause)?;
                     // The others are as old as the one that was found dead.
                     self.pool.clear();
                     conn = self.open(limits, &mut total).await?;

@@ -27,7 +27,7 @@ use crate::wire::stream::JsonLines;
 static BUILD: Operation<Lines<Progress>> = Operation::post("ImageBuild", "/build").slow();
 static PRUNE: Operation<Json<BuildCachePruned>> = Operation::post("BuildPrune", "/build/prune").slow();
 
-pub(super) static OPERATIONS: [&OperationInfo; 2] = [&BUILD.facts, &PRUNE.facts];
+pub(super) static OPERATIONS: [&OperationInfo; 2] = [&BUILD.info, &PRUNE.info];
 
 /// The first version with limits of its own for a prune.
 const LIMITS: Version = Version::new(1, 48);
@@ -74,13 +74,13 @@ impl Images<'_> {
             None => call,
         };
         if wrong.is_some() {
-            return call.refuse(wrong).send().await;
+            return call.reject_if(wrong).send().await;
         }
         let on = Some(name).filter(|name| !name.is_empty());
         let body = context
             .body(&options)
             .await
-            .map_err(|error| error.in_call(BUILD.facts.id, on))?;
+            .map_err(|error| error.in_call(BUILD.info.id, on))?;
         call.tar(body).send().await
     }
 
@@ -131,7 +131,7 @@ impl JsonLines<Progress> {
             id = line?.image_id().map(str::to_owned).or(id);
         }
         id.ok_or_else(|| {
-            Error::protocol("the build ended without the id of an image").in_call(BUILD.facts.id, None)
+            Error::protocol("the build ended without the id of an image").in_call(BUILD.info.id, None)
         })
     }
 }

@@ -24,7 +24,7 @@ use crate::wire::operation::{Operation, OperationInfo};
 static INFO: Operation<Json<Info>> = Operation::get("SystemInfo", "/info");
 static DF: Operation<Json<DiskUsage>> = Operation::get("SystemDataUsage", "/system/df").slow();
 
-pub(crate) static OPERATIONS: [&OperationInfo; 2] = [&INFO.facts, &DF.facts];
+pub(crate) static OPERATIONS: [&OperationInfo; 2] = [&INFO.info, &DF.info];
 
 impl System<'_> {
     /// Tells all about the engine and the machine it runs on.
