@@ -54,6 +54,37 @@ impl Error {
         self.status() == Some(503)
     }
 
+    /// The same call may succeed later: the engine cannot be reached, the connection broke, the engine
+    /// failed (5xx), or a registry cannot be reached or limits requests.
+    ///
+    /// A timeout ([`Error::is_timeout`]) and a conflict ([`Error::is_conflict`]) do not count. Whether to
+    /// wait longer than the timeout, or for another client to finish, depends on the caller.
+    ///
+    /// ```no_run
+    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+    /// let engine = loop {
+    ///     match docker.system().version().await {
+    ///         Err(error) if error.is_transient() => {
+    ///             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    ///         }
+    ///         other => break other?,
+    ///     }
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_transient(&self) -> bool {
+        match self.registry_failure() {
+            Some(RegistryFailure::RateLimited | RegistryFailure::Unreachable) => true,
+            Some(_) => false,
+            None => match self.kind() {
+                ErrorKind::Unreachable | ErrorKind::Disconnected | ErrorKind::Truncated => true,
+                // 501 is permanent: the engine has the feature switched off.
+                _ => self.status().is_some_and(|status| status >= 500 && status != 501),
+            },
+        }
+    }
+
     /// No connection to an engine could be opened.
     pub fn is_unreachable(&self) -> bool {
         self.kind() == ErrorKind::Unreachable
@@ -72,12 +103,32 @@ impl Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::tests::api;
+    use super::super::{Cause, Phase};
+    use super::*;
 
     #[test]
     fn page_not_found_is_a_missing_route_not_a_missing_thing() {
         assert!(api(404, "page not found").is_unknown_route());
         assert!(!api(404, "page not found").is_not_found());
+    }
+
+    #[test]
+    fn transient_errors_are_failures_of_engine_and_connection() {
+        let disconnected = || Error::local(Cause::Disconnected(String::new()));
+        for error in [api(500, "device or resource busy"), api(503, ""), disconnected()] {
+            assert!(error.is_transient(), "{error}");
+        }
+        let (phase, after) = (Phase::Total, Duration::from_secs(1));
+        let timeout = Error::local(Cause::Timeout { phase, after });
+        for error in [api(404, ""), api(409, ""), api(501, ""), timeout] {
+            assert!(!error.is_transient(), "{error}");
+        }
+        let pull = |status, message| api(status, message).in_call("ImageCreate", Some("x"));
+        assert!(pull(500, "toomanyrequests: slow down").is_transient());
+        assert!(!pull(500, "unauthorized: authentication required").is_transient());
     }
 
     #[test]

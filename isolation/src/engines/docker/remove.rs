@@ -63,17 +63,13 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
             if over >= absence.engine {
                 return Err(error);
             }
-        } else if over >= PATIENCE || !passes(&error) {
+        } else if over >= PATIENCE || !(error.is_conflict() || error.is_transient()) {
+            // A conflict: another removal is in progress.
             return Err(error);
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-}
-
-/// Whether a failure may be over the next time: under way already, or "device or resource busy".
-fn passes(error: &engine_api::Error) -> bool {
-    error.is_conflict() || error.is_disconnected() || error.status().is_some_and(|status| status >= 500)
 }
 
 /// A container that is removed when this is dropped.
