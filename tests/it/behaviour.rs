@@ -10,7 +10,7 @@ use engine_api::error::Phase;
 use engine_api::exec::CreateExec;
 use engine_api::system::ListenEvents;
 use engine_api::{Docker, ErrorKind, Result};
-use engine_fixtures::engine::{FakeEngine, Fault, Process};
+use fake_engine::{FakeEngine, Fault, Process};
 use tests::scenarios::{UNTIL_TOLD, has_written, remove, shell, started};
 use tokio::time::Instant;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use engine_api::Docker;
-use engine_fixtures::engine::FakeEngine;
 use engine_fixtures::format::{Body, Exchange};
 use engine_fixtures::{EngineFacts, Recorder, Recording, recordings_dir};
+use fake_engine::FakeEngine;
 use serde_json::Value;
 
 macro_rules! on_the_fake_engine {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_api::Docker;
-use engine_fixtures::engine::{FakeEngine, Fault, Process};
+use fake_engine::{FakeEngine, Fault, Process};
 use isolation::engines::docker::DockerEngine;
 use isolation::{
     Command, CopyIn, Engine, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Manager, Registry,
