@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use engine_api::Docker;
 use engine_fixtures::{Player, Recorder};
 
-use crate::args::Global;
-use crate::failure::Failure;
+use crate::error::CliError;
+use crate::global::Global;
 
 /// The client of the engine that the options name, if they do.
 #[derive(Debug)]
@@ -31,9 +31,9 @@ enum Tape {
 
 impl Client {
     /// Follows the options. Only a recording looks for an engine now; otherwise nothing is sent yet.
-    pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
+    pub(crate) async fn open(global: &Global) -> Result<Self, CliError> {
         if let Some(file) = &global.replay {
-            let player = Player::open(file).map_err(|error| Failure::from_error(&error))?;
+            let player = Player::open(file).map_err(|error| CliError::from_error(&error))?;
             let docker = Some(Docker::with_connector(player.clone()));
             let tape = Tape::Replaying(player);
             return Ok(Self { docker, tape });
@@ -54,7 +54,7 @@ impl Client {
         }
     }
 
-    fn recording(engine: &Docker, file: &Path) -> Result<Self, Failure> {
+    fn recording(engine: &Docker, file: &Path) -> Result<Self, CliError> {
         let recorder = Recorder::new(engine.connector());
         let docker = Some(with_version(Docker::with_connector(recorder.clone()))?);
         let tape = Tape::Recording {
@@ -71,7 +71,7 @@ impl Client {
     }
 
     /// The client, or else one of the engine that the environment names, or of the first that answers.
-    pub(crate) async fn any(&self) -> Result<Docker, Failure> {
+    pub(crate) async fn any(&self) -> Result<Docker, CliError> {
         match &self.docker {
             Some(docker) => Ok(docker.clone()),
             None => Ok(Docker::from_env().await?),
@@ -87,11 +87,11 @@ impl Client {
     }
 
     /// Writes the recording, or sees to it that nothing of one is left over.
-    pub(crate) async fn close(self) -> Result<(), Failure> {
+    pub(crate) async fn close(self) -> Result<(), CliError> {
         match self.tape {
             Tape::None => Ok(()),
             Tape::Replaying(player) => player.finish().map_err(|error| {
-                Failure::from_error(&error)
+                CliError::from_error(&error)
                     .hint("replay with the same arguments as were recorded, or record again")
             }),
             Tape::Recording {
@@ -105,14 +105,14 @@ impl Client {
                 let recording = recorder.finish(&name).await;
                 recording
                     .and_then(|recording| recording.save(&file))
-                    .map_err(|error| Failure::new("no recording was written").because(&error))
+                    .map_err(|error| CliError::new("no recording was written").because(&error))
             }
         }
     }
 }
 
 /// The client with the version that the environment wants to be spoken.
-fn with_version(docker: Docker) -> Result<Docker, Failure> {
+fn with_version(docker: Docker) -> Result<Docker, CliError> {
     match std::env::var("DOCKER_API_VERSION") {
         Ok(version) if !version.is_empty() => Ok(docker.with_version(version.parse()?)),
         _ => Ok(docker),

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::args::Global;
-use crate::failure::Failure;
+use crate::error::CliError;
+use crate::global::Global;
 
 /// How to talk: what the options of every command say of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,20 +28,20 @@ impl Console {
     }
 
     /// Writes a result, at once.
-    pub(crate) fn bytes(self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn bytes(self, bytes: &[u8]) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
         out.write_all(bytes)
             .and_then(|()| out.flush())
-            .map_err(|error| Failure::output(&error))
+            .map_err(|error| CliError::output(&error))
     }
 
     /// Writes a result of text.
-    pub(crate) fn text(self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn text(self, text: &str) -> Result<(), CliError> {
         self.bytes(text.as_bytes())
     }
 
     /// Writes a value as one line of JSON.
-    pub(crate) fn value(self, value: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn value(self, value: &impl Serialize) -> Result<(), CliError> {
         self.bytes(&line(value)?)
     }
 
@@ -60,7 +60,7 @@ impl Console {
     }
 
     /// Tells why the command failed.
-    pub(crate) fn failure(self, failure: &Failure) {
+    pub(crate) fn error(self, failure: &CliError) {
         let json = || serde_json::to_string(&serde_json::json!({ "error": failure })).ok();
         let text = self.json.then(json).flatten().map(|line| line + "\n");
         complain(&text.unwrap_or_else(|| failure.text()));
@@ -77,9 +77,9 @@ impl Console {
 }
 
 /// A value as one line of JSON.
-pub(crate) fn line(value: &impl Serialize) -> Result<Vec<u8>, Failure> {
+pub(crate) fn line(value: &impl Serialize) -> Result<Vec<u8>, CliError> {
     let mut line = serde_json::to_vec(value)
-        .map_err(|error| Failure::new("cannot print the result as JSON").because(&error))?;
+        .map_err(|error| CliError::new("cannot print the result as JSON").because(&error))?;
     line.push(b'\n');
     Ok(line)
 }

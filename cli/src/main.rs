@@ -1,18 +1,25 @@
-//! `isolate`: runs a command in an isolated environment, and looks at the engines that can make one.
+//! `isolate`: runs a command in an isolated environment and reports which engines are available.
 //!
-//! - [`args`] is the command line, [`values`] reads what is written in its options.
-//! - [`commands`] holds one file or folder per command; each decides an exit code or a [`failure`].
-//! - [`client`] finds the engine that the options name.
-//! - [`console`] is the only place that writes to this process's own output; [`table`] aligns columns.
+//! - [`args`] is the command line, [`global`] the options of every command, [`parse`] reads option
+//!   values.
+//! - [`commands`] holds one file or directory per command; each returns an exit code or an
+//!   [`error`].
+//! - [`client`] connects to the Docker daemon that the options name; [`registry`] lists the engines.
+//! - [`signals`] turns Ctrl-C and its kind into an orderly end.
+//! - [`console`] is the only place that writes to this process's own output; [`table`] aligns
+//!   columns.
 
 mod args;
 mod client;
 mod commands;
 mod console;
-mod exit;
-mod failure;
+mod error;
+mod exit_code;
+mod global;
+mod parse;
+mod registry;
+mod signals;
 mod table;
-mod values;
 
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -23,61 +30,61 @@ use tokio::runtime::Runtime;
 
 use crate::args::Cli;
 use crate::console::Console;
-use crate::failure::Failure;
+use crate::error::CliError;
 
-/// How long the end of this process waits for clean-up that was begun.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long this process waits at its end for cleanup that has already started.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return said_by_clap(&error),
+        Err(error) => return print_clap_message(&error),
     };
     let console = Console::new(&cli.global);
-    let code = match perform(cli, console) {
+    let code = match run(&cli, console) {
         Ok(code) => code,
-        // Whoever read our output has seen enough: that is no failure.
-        Err(failure) if failure.is_broken_pipe() => exit::SUCCESS,
-        Err(failure) => {
-            console.failure(&failure);
-            failure.code()
+        // The reader of our output closed the pipe: that is not an error.
+        Err(error) if error.is_broken_pipe() => exit_code::SUCCESS,
+        Err(error) => {
+            console.error(&error);
+            error.code()
         }
     };
     ExitCode::from(code)
 }
 
-fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
+fn run(cli: &Cli, console: Console) -> Result<u8, CliError> {
     cli.global.check()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new("cannot start").because(&error))?;
-    let outcome = runtime.block_on(commands::perform(cli, console));
-    end(runtime);
+        .map_err(|error| CliError::new("cannot start").because(&error))?;
+    let outcome = runtime.block_on(commands::run(&cli.command, &cli.global, console));
+    shut_down(runtime);
     outcome
 }
 
-/// Ends the runtime. Tasks that clean up do so when they are dropped, which is waited for, but not for
-/// ever; a thread that still reads from a terminal on which nobody types is not waited for at all.
-fn end(runtime: Runtime) {
+/// Ends the runtime. Tasks that clean up do so when they are dropped; this waits for them up to
+/// [`SHUTDOWN_TIMEOUT`]. It does not wait for a thread that still reads from a terminal.
+fn shut_down(runtime: Runtime) {
     let (done, ended) = mpsc::channel();
     let ending = std::thread::Builder::new().spawn(move || {
         runtime.shutdown_background();
-        // Nobody listens any more when it took too long.
+        // After the timeout the receiver is gone, and sending fails.
         let _ = done.send(());
     });
     if ending.is_ok() {
-        let _ = ended.recv_timeout(PATIENCE);
+        let _ = ended.recv_timeout(SHUTDOWN_TIMEOUT);
     }
 }
 
-/// Help and version are asked for; everything else clap says is about wrong arguments.
-fn said_by_clap(error: &clap::Error) -> ExitCode {
-    // Nothing is left to tell anyone when even this cannot be written.
+/// Prints help, the version, or an error of the arguments.
+fn print_clap_message(error: &clap::Error) -> ExitCode {
+    // If this cannot be written, there is no other place to report it.
     let _ = error.print();
     ExitCode::from(if error.use_stderr() {
-        exit::FAILED
+        exit_code::FAILED
     } else {
-        exit::SUCCESS
+        exit_code::SUCCESS
     })
 }

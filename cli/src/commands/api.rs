@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::console::Console;
-use crate::exit;
-use crate::failure::Failure;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::parse;
 use crate::table::table;
-use crate::values;
 
 /// Call the Docker engine by method and path, and print the reply as it comes
 ///
@@ -35,12 +35,12 @@ pub(crate) struct Api {
     #[arg(long, short, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
     data: Option<String>,
     /// A header, such as "X-Registry-Auth: …"; may be repeated
-    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = values::header)]
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = parse::header)]
     headers: Vec<(String, String)>,
 }
 
 impl Api {
-    pub(crate) async fn perform(&self, client: &Client, console: Console) -> Result<u8, Failure> {
+    pub(crate) async fn run(&self, client: &Client, console: Console) -> Result<u8, CliError> {
         let (Some(method), Some(path)) = (&self.method, &self.path) else {
             return list(console);
         };
@@ -68,25 +68,25 @@ impl Api {
 }
 
 /// An error status is the engine's answer, and told apart from a failure to get one.
-fn judge(status: u16) -> Result<u8, Failure> {
+fn judge(status: u16) -> Result<u8, CliError> {
     if status < 400 {
-        return Ok(exit::SUCCESS);
+        return Ok(exit_code::SUCCESS);
     }
-    Err(Failure::new(format!("the engine answered {status}")).with_code(exit::NO))
+    Err(CliError::new(format!("the engine answered {status}")).with_code(exit_code::NO))
 }
 
-fn read(data: &str) -> Result<Vec<u8>, Failure> {
+fn read(data: &str) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let read = match data.strip_prefix('@') {
         Some(path) => std::fs::read(path).map(|content| bytes = content),
         None if data == "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
         None => return Ok(data.into()),
     };
-    read.map_err(|error| Failure::new(format!("cannot read the body from {data}")).because(&error))?;
+    read.map_err(|error| CliError::new(format!("cannot read the body from {data}")).because(&error))?;
     Ok(bytes)
 }
 
-fn list(console: Console) -> Result<u8, Failure> {
+fn list(console: Console) -> Result<u8, CliError> {
     let coverage = Coverage::known();
     if console.json {
         let rows: Vec<Value> = coverage
@@ -104,7 +104,7 @@ fn list(console: Console) -> Result<u8, Failure> {
         let head = ["ID", "METHOD", "PATH", "SINCE", "REPLY", "RECORDED ON"];
         console.text(&table(head, &rows))?;
     }
-    Ok(exit::SUCCESS)
+    Ok(exit_code::SUCCESS)
 }
 
 /// An operation, what is recorded of it on each engine, and why that is not a success everywhere.
@@ -142,7 +142,7 @@ fn recorded(engines: &[String], seen: &[Seen]) -> String {
 }
 
 /// A line with the head, then a line for each JSON value of the body, as soon as it is whole.
-async fn as_json(reply: &mut RawReply, console: Console) -> Result<(), Failure> {
+async fn as_json(reply: &mut RawReply, console: Console) -> Result<(), CliError> {
     let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         (
             name.to_string(),
@@ -167,7 +167,7 @@ async fn as_json(reply: &mut RawReply, console: Console) -> Result<(), Failure> 
 }
 
 /// Prints the values that are whole, and leaves what is not.
-fn drain(rest: &mut Vec<u8>, console: Console) -> Result<(), Failure> {
+fn drain(rest: &mut Vec<u8>, console: Console) -> Result<(), CliError> {
     let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Value>();
     let mut read = 0;
     while let Some(Ok(value)) = values.next() {
@@ -201,8 +201,8 @@ mod tests {
 
     #[test]
     fn an_error_status_is_the_answer_no() {
-        assert_eq!(judge(304).unwrap(), exit::SUCCESS);
-        assert_eq!(judge(404).unwrap_err().code(), exit::NO);
+        assert_eq!(judge(304).unwrap(), exit_code::SUCCESS);
+        assert_eq!(judge(404).unwrap_err().code(), exit_code::NO);
     }
 
     #[test]

@@ -5,11 +5,11 @@ use engine_api::Docker;
 use engine_api::connect::probe_all;
 use serde::Serialize;
 
-use crate::args::Global;
 use crate::client::Client;
 use crate::console::Console;
-use crate::exit;
-use crate::failure::Failure;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::global::Global;
 
 /// Find out which Docker engine answers, and what it can enforce
 ///
@@ -64,12 +64,12 @@ struct Limits {
 }
 
 impl Doctor {
-    pub(crate) async fn perform(
+    pub(crate) async fn run(
         &self,
         global: &Global,
         client: &Client,
         console: Console,
-    ) -> Result<u8, Failure> {
+    ) -> Result<u8, CliError> {
         let endpoints = endpoints(global, client).await?;
         let answers = endpoints.iter().find(|endpoint| endpoint.error.is_none());
         let (engine, limits) = match answers {
@@ -92,12 +92,16 @@ impl Doctor {
         } else {
             console.text(&report.text())?;
         }
-        Ok(if report.able { exit::SUCCESS } else { exit::NO })
+        Ok(if report.able {
+            exit_code::SUCCESS
+        } else {
+            exit_code::NO
+        })
     }
 }
 
 /// Asks every place where an engine may be; only the one that the options name, if they do.
-async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, Failure> {
+async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, CliError> {
     let Some(docker) = client.named() else {
         let endpoint = |asked: engine_api::error::ProbedEndpoint| Endpoint {
             address: asked.address,
@@ -119,7 +123,7 @@ async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, Fa
     }])
 }
 
-async fn examine(docker: &Docker) -> Result<(Engine, Limits), Failure> {
+async fn examine(docker: &Docker) -> Result<(Engine, Limits), CliError> {
     let negotiated = docker.version().await?;
     let version = docker.system().version().await?;
     let info = docker.system().info().await?;

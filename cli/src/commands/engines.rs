@@ -6,10 +6,10 @@ use isolation::{Availability, Capabilities, Feature};
 use serde::Serialize;
 
 use crate::client::Client;
-use crate::commands::run::registry;
 use crate::console::Console;
-use crate::exit;
-use crate::failure::{Failure, brief};
+use crate::error::{CliError, brief};
+use crate::exit_code;
+use crate::registry;
 
 /// Show which engines are available here, and what each can do
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ struct Row {
 }
 
 impl Engines {
-    pub(crate) async fn perform(&self, client: &Client, console: Console) -> Result<u8, Failure> {
+    pub(crate) async fn run(&self, client: &Client, console: Console) -> Result<u8, CliError> {
         let (registry, _) = registry::open(client, PullPolicy::default())?;
         let mut rows = Vec::new();
         for engine in registry.engines() {
@@ -41,7 +41,7 @@ impl Engines {
         } else {
             console.text(&text(&rows))?;
         }
-        Ok(exit::SUCCESS)
+        Ok(exit_code::SUCCESS)
     }
 }
 

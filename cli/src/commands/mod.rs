@@ -1,44 +1,54 @@
-//! The commands, one file or folder each.
+//! The commands, one file or directory each.
 
-pub(crate) mod api;
-pub(crate) mod doctor;
-pub(crate) mod engines;
-pub(crate) mod fixtures;
-pub(crate) mod run;
-pub(crate) mod stop;
+mod api;
+mod doctor;
+mod engines;
+mod fixtures;
+mod run;
 
-use crate::args::{Cli, Command};
+use clap::Subcommand;
+
 use crate::client::Client;
 use crate::console::Console;
-use crate::failure::Failure;
+use crate::error::CliError;
+use crate::global::Global;
 
-/// Does what the command line says; the exit code, or why there is none.
-pub(crate) async fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
-    let global = &cli.global;
-    if let Command::Run(run) = &cli.command {
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(Box<run::Run>),
+    Doctor(doctor::Doctor),
+    Engines(engines::Engines),
+    Api(api::Api),
+    Fixtures(fixtures::Fixtures),
+}
+
+/// Runs a command; returns the exit code, or the error.
+pub(crate) async fn run(command: &Command, global: &Global, console: Console) -> Result<u8, CliError> {
+    if let Command::Run(run) = command {
         run.check(global)?;
     }
-    if let Command::Fixtures(fixtures) = &cli.command {
+    if let Command::Fixtures(fixtures) = command {
         fixtures.check(global)?;
     }
     let client = Client::open(global).await?;
-    let outcome = match &cli.command {
-        Command::Run(run) => Box::pin(run.perform(global, &client, console)).await,
-        Command::Doctor(doctor) => Box::pin(doctor.perform(global, &client, console)).await,
-        Command::Engines(engines) => Box::pin(engines.perform(&client, console)).await,
-        Command::Api(api) => Box::pin(api.perform(&client, console)).await,
-        Command::Fixtures(fixtures) => Box::pin(fixtures.perform(global, console)).await,
+    let outcome = match command {
+        Command::Run(run) => Box::pin(run.run(global, &client, console)).await,
+        Command::Doctor(doctor) => Box::pin(doctor.run(global, &client, console)).await,
+        Command::Engines(engines) => Box::pin(engines.run(&client, console)).await,
+        Command::Api(api) => Box::pin(api.run(&client, console)).await,
+        Command::Fixtures(fixtures) => Box::pin(fixtures.run(global, console)).await,
     };
     let closed = client.close().await;
     match (outcome, closed) {
         (Ok(code), Ok(())) => Ok(code),
-        (Ok(_), Err(failure)) => Err(failure),
-        // What went wrong first explains the rest: a replay that misses a request is left over, too.
-        (Err(failure), closed) => {
-            if let (Err(late), true) = (closed, global.record.is_some()) {
-                console.failure(&late);
+        (Ok(_), Err(error)) => Err(error),
+        // The first error explains the second: a replay that misses a request also has exchanges left.
+        (Err(first), closed) => {
+            if let (Err(second), true) = (closed, global.record.is_some()) {
+                console.error(&second);
             }
-            Err(failure)
+            Err(first)
         }
     }
 }

@@ -1,11 +1,11 @@
 //! `isolate engines`.
 
-use crate::bench::Bench;
+use crate::support::Workspace;
 
 #[test]
 fn the_engine_that_needs_nothing_is_always_available() {
-    let bench = Bench::new();
-    let ended = bench.isolate(&["engines"]);
+    let workspace = Workspace::new();
+    let ended = workspace.isolate(&["engines"]);
     assert_eq!(ended.code(), Some(0));
     assert!(
         ended.stdout().contains("basic     available: "),
@@ -21,8 +21,8 @@ fn the_engine_that_needs_nothing_is_always_available() {
 
 #[test]
 fn programs_get_what_each_engine_can_do_and_why_not() {
-    let bench = Bench::new();
-    let rows = bench.isolate(&["engines", "--json"]).lines();
+    let workspace = Workspace::new();
+    let rows = workspace.isolate(&["engines", "--json"]).lines();
     let rows = rows[0].as_array().unwrap();
     let basic = rows.iter().find(|row| row["name"] == "basic").unwrap();
     assert!(basic["availability"]["available"]["detail"].is_string());

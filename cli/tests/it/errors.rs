@@ -1,10 +1,10 @@
 //! What is refused, before anything is done, and how it is told.
 
-use crate::bench::{Bench, NOWHERE};
+use crate::support::{NOWHERE, Workspace};
 
 #[test]
 fn wrong_arguments_are_refused_before_anything_is_done() {
-    let bench = Bench::new();
+    let workspace = Workspace::new();
     for (arguments, words) in [
         (&["run"][..], "COMMAND"),
         (&["run", "-m", "12q", "--", "true"], "512m"),
@@ -19,7 +19,7 @@ fn wrong_arguments_are_refused_before_anything_is_done() {
         (&["api", "GET"], "PATH"),
         (&["nonsense"], "nonsense"),
     ] {
-        let ended = bench.isolate(arguments);
+        let ended = workspace.isolate(arguments);
         assert_eq!(ended.code(), Some(125), "{arguments:?}");
         assert!(
             ended.stderr().starts_with("error: "),
@@ -33,17 +33,17 @@ fn wrong_arguments_are_refused_before_anything_is_done() {
         );
         assert_eq!(ended.stdout(), "", "{arguments:?}");
     }
-    assert!(bench.left().is_empty(), "{:?}", bench.left());
+    assert!(workspace.left().is_empty(), "{:?}", workspace.left());
 }
 
 #[test]
 fn an_image_without_an_engine_that_has_images_says_who_could_and_why_not() {
-    let bench = Bench::new();
-    let ended = bench.isolate(&["run", "--image", "busybox", "--", "true"]);
+    let workspace = Workspace::new();
+    let ended = workspace.isolate(&["run", "--image", "busybox", "--", "true"]);
     assert_eq!(ended.code(), Some(125));
     let stderr = ended.stderr();
     assert!(
-        stderr.starts_with("error: no engine can do it here\n"),
+        stderr.starts_with("error: no available engine supports this environment\n"),
         "{stderr}"
     );
     assert!(stderr.contains("\n  caused by: basic: "), "{stderr}");
@@ -52,10 +52,10 @@ fn an_image_without_an_engine_that_has_images_says_who_could_and_why_not() {
 
 #[test]
 fn an_engine_that_was_named_is_not_replaced_by_another() {
-    let bench = Bench::new();
-    let ended = bench.isolate(&["--host", NOWHERE, "run", "--", "true"]);
+    let workspace = Workspace::new();
+    let ended = workspace.isolate(&["--host", NOWHERE, "run", "--", "true"]);
     assert_eq!(ended.code(), Some(125), "{}", ended.stderr());
-    let ended = bench.isolate(&["--host", NOWHERE, "run", "--engine", "basic", "--", "true"]);
+    let ended = workspace.isolate(&["--host", NOWHERE, "run", "--engine", "basic", "--", "true"]);
     assert!(
         ended.stderr().contains("--engine basic is none"),
         "{}",
@@ -65,8 +65,8 @@ fn an_engine_that_was_named_is_not_replaced_by_another() {
 
 #[test]
 fn an_error_is_one_document_for_programs() {
-    let bench = Bench::new();
-    let ended = bench.isolate(&["--json", "api", "GET", "/info"]);
+    let workspace = Workspace::new();
+    let ended = workspace.isolate(&["--json", "api", "GET", "/info"]);
     assert_eq!(ended.code(), Some(125));
     let error: serde_json::Value = serde_json::from_str(&ended.stderr()).unwrap();
     assert_eq!(error["error"]["exit"], 125);
@@ -78,12 +78,12 @@ fn an_error_is_one_document_for_programs() {
 
 #[test]
 fn help_lists_the_exit_codes_and_the_version_is_told() {
-    let bench = Bench::new();
-    let help = bench.isolate(&["--help"]);
+    let workspace = Workspace::new();
+    let help = workspace.isolate(&["--help"]);
     assert_eq!(help.code(), Some(0));
     for code in ["124", "125", "126", "127", "128+n", "129 130 143"] {
         assert!(help.stdout().contains(code), "{code}");
     }
     let version = format!("isolate {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!(bench.isolate(&["--version"]).stdout(), version);
+    assert_eq!(workspace.isolate(&["--version"]).stdout(), version);
 }

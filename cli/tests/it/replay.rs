@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use engine_fixtures::Recording;
 use serde_json::Value;
 
-use crate::bench::{Bench, Ended};
+use crate::support::{Ended, Workspace};
 
 /// Whether this is what is being done with recordings, by the environment.
 fn mode(wanted: &str) -> bool {
@@ -50,7 +50,7 @@ fn check_same(before: &Recording, now: &Recording, engine: &str) {
 
 /// Runs the command on each recording of it, or makes or compares them, and hands over the end of each run.
 fn on_each(name: &str, arguments: &[&str], check: impl Fn(&str, &Ended)) {
-    let bench = Bench::new();
+    let workspace = Workspace::new();
     let engines = std::env::var("ENGINES").unwrap_or_default();
     for (engine, address) in engines.split(',').filter_map(|pair| pair.split_once('=')) {
         let recorded = recordings().join(engine).join(name).with_extension("json");
@@ -63,7 +63,7 @@ fn on_each(name: &str, arguments: &[&str], check: impl Fn(&str, &Ended)) {
         let before = mode("compare").then(|| load(&recorded));
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         let options = ["--host", address, "--record", file.to_str().unwrap()];
-        check(engine, &bench.isolate(&[&options[..], arguments].concat()));
+        check(engine, &workspace.isolate(&[&options[..], arguments].concat()));
         before
             .iter()
             .for_each(|before| check_same(before, &load(&file), engine));
@@ -79,7 +79,7 @@ fn on_each(name: &str, arguments: &[&str], check: impl Fn(&str, &Ended)) {
         let file = folder.join(name).with_extension("json");
         let options = ["--replay", file.to_str().unwrap()];
         let engine = folder.file_name().unwrap().to_str().unwrap();
-        check(engine, &bench.isolate(&[&options[..], arguments].concat()));
+        check(engine, &workspace.isolate(&[&options[..], arguments].concat()));
     }
 }
 
@@ -168,10 +168,10 @@ fn another_request_than_the_recorded_one_is_told() {
     if mode("record") {
         return;
     }
-    let bench = Bench::new();
+    let workspace = Workspace::new();
     let file = recordings().join("docker-28/run.json");
     let arguments = ["run", "--image", "another", "--", "true"];
-    let ended = bench.isolate(&[&["--replay", file.to_str().unwrap()][..], &arguments].concat());
+    let ended = workspace.isolate(&[&["--replay", file.to_str().unwrap()][..], &arguments].concat());
     assert_eq!(ended.code(), Some(125));
     assert!(
         ended.stderr().contains("no recorded exchange matches"),
@@ -196,8 +196,8 @@ fn a_recording_that_is_not_there_ends_the_comparison() {
 
 #[test]
 fn what_is_no_recording_is_refused() {
-    let bench = Bench::new();
-    let ended = bench.isolate(&["--replay", "/no/such/recording.json", "doctor"]);
+    let workspace = Workspace::new();
+    let ended = workspace.isolate(&["--replay", "/no/such/recording.json", "doctor"]);
     assert_eq!(ended.code(), Some(125));
     assert!(
         ended.stderr().contains("/no/such/recording.json"),

@@ -4,75 +4,78 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::bench::Bench;
+use crate::support::Workspace;
 
 #[test]
 fn the_streams_stay_apart_and_the_exit_code_is_the_commands() {
-    let bench = Bench::new();
+    let workspace = Workspace::new();
     let script = "echo out; echo err >&2; exit 3";
-    let ended = bench.isolate(&["run", "-q", "--engine", "basic", "--", "sh", "-c", script]);
+    let ended = workspace.isolate(&["run", "-q", "--engine", "basic", "--", "sh", "-c", script]);
     assert_eq!(
         (ended.stdout().as_str(), ended.stderr().as_str()),
         ("out\n", "err\n")
     );
     assert_eq!(ended.code(), Some(3));
-    assert!(bench.left().is_empty(), "{:?}", bench.left());
+    assert!(workspace.left().is_empty(), "{:?}", workspace.left());
 }
 
 #[test]
 fn without_an_engine_auto_takes_what_the_machine_has_and_says_so() {
-    let bench = Bench::new();
-    let ended = bench.isolate(&["run", "--", "sh", "-c", "echo hello"]);
+    let workspace = Workspace::new();
+    let ended = workspace.isolate(&["run", "--", "sh", "-c", "echo hello"]);
     assert_eq!((ended.stdout().as_str(), ended.code()), ("hello\n", Some(0)));
     assert!(
         ended.stderr().contains("took the engine basic"),
         "{}",
         ended.stderr()
     );
-    assert_eq!(bench.isolate(&["run", "-q", "true"]).stderr(), "");
+    assert_eq!(workspace.isolate(&["run", "-q", "true"]).stderr(), "");
 }
 
 #[test]
 fn a_signal_and_a_missing_program_are_told_as_a_shell_tells_them() {
-    let bench = Bench::new();
+    let workspace = Workspace::new();
     assert_eq!(
-        bench.isolate(&["run", "sh", "-c", "kill -9 $$"]).code(),
+        workspace.isolate(&["run", "sh", "-c", "kill -9 $$"]).code(),
         Some(137)
     );
-    let missing = bench.isolate(&["run", "--", "no-such-program"]);
+    let missing = workspace.isolate(&["run", "--", "no-such-program"]);
     assert_eq!(missing.code(), Some(127));
     assert!(missing.stderr().contains("no-such-program"));
 }
 
 #[test]
 fn input_goes_in_whole_and_its_end_is_told() {
-    let bench = Bench::new();
-    assert_eq!(bench.isolate_with(&["run", "sort"], b"b\na\n").stdout(), "a\nb\n");
-    let much: Vec<u8> = (0..1 << 20).map(|n: u32| n.to_le_bytes()[1]).collect();
-    assert_eq!(bench.isolate_with(&["run", "cat"], &much).0.stdout, much);
+    let workspace = Workspace::new();
     assert_eq!(
-        bench
+        workspace.isolate_with(&["run", "sort"], b"b\na\n").stdout(),
+        "a\nb\n"
+    );
+    let much: Vec<u8> = (0..1 << 20).map(|n: u32| n.to_le_bytes()[1]).collect();
+    assert_eq!(workspace.isolate_with(&["run", "cat"], &much).0.stdout, much);
+    assert_eq!(
+        workspace
             .isolate_with(&["run", "--stdin", "never", "cat"], b"x")
             .stdout(),
         ""
     );
-    let half = bench.isolate_with(&["run", "--", "head", "-c", "1"], &much);
+    let half = workspace.isolate_with(&["run", "--", "head", "-c", "1"], &much);
     assert_eq!((half.0.stdout.len(), half.code()), (1, Some(0)));
 }
 
 #[test]
 fn a_command_may_end_while_its_input_is_still_open() {
-    let bench = Bench::new();
-    let mut command = bench.command(&["run", "echo", "done"]);
-    let mut started = bench.start(command.stdin(Stdio::piped()));
+    let workspace = Workspace::new();
+    let mut command = workspace.command(&["run", "echo", "done"]);
+    let mut started = workspace.start(command.stdin(Stdio::piped()));
     assert_eq!(started.code(), Some(0));
     assert_eq!(started.first, "done");
 }
 
 #[test]
 fn only_what_is_said_is_passed_on() {
-    let bench = Bench::new();
-    let mut command = bench.command(&[
+    let workspace = Workspace::new();
+    let mut command = workspace.command(&[
         "run",
         "-q",
         "-e",
@@ -88,11 +91,11 @@ fn only_what_is_said_is_passed_on() {
 
 #[test]
 fn files_are_copied_in_and_the_working_directory_is_made() {
-    let bench = Bench::new();
+    let workspace = Workspace::new();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "content").unwrap();
     let copy = format!("{}:deep/file", file.path().display());
-    let ended = bench.isolate(&[
+    let ended = workspace.isolate(&[
         "run",
         "-w",
         "/some/where",
@@ -108,14 +111,14 @@ fn files_are_copied_in_and_the_working_directory_is_made() {
         "{}",
         ended.stderr()
     );
-    assert!(bench.left().is_empty(), "{:?}", bench.left());
+    assert!(workspace.left().is_empty(), "{:?}", workspace.left());
 }
 
 #[test]
 fn json_tells_everything_line_by_line() {
-    let bench = Bench::new();
+    let workspace = Workspace::new();
     let script = "printf 'a\\n'; printf '\\377' >&2; exit 4";
-    let ended = bench.isolate(&["--json", "run", "--", "sh", "-c", script]);
+    let ended = workspace.isolate(&["--json", "run", "--", "sh", "-c", script]);
     assert_eq!((ended.code(), ended.stderr().as_str()), (Some(4), ""));
     let lines = ended.lines();
     assert_eq!(lines[0]["engine"], "basic");
@@ -131,8 +134,8 @@ fn json_tells_everything_line_by_line() {
 
 #[test]
 fn what_is_to_be_kept_is_kept() {
-    let bench = Bench::new();
-    let ended = bench.isolate(&[
+    let workspace = Workspace::new();
+    let ended = workspace.isolate(&[
         "run",
         "--keep",
         "--name",
@@ -148,15 +151,15 @@ fn what_is_to_be_kept_is_kept() {
         "{}",
         ended.stderr()
     );
-    assert_eq!(bench.left().len(), 1);
+    assert_eq!(workspace.left().len(), 1);
 }
 
 #[test]
 fn a_closed_pipe_is_success() {
-    let bench = Bench::new();
-    let mut started = bench.start(&mut bench.command(&["run", "yes"]));
+    let workspace = Workspace::new();
+    let mut started = workspace.start(&mut workspace.command(&["run", "yes"]));
     assert_eq!(started.first, "y");
     started.stdout = None;
     assert_eq!(started.code(), Some(0));
-    assert!(bench.left().is_empty(), "{:?}", bench.left());
+    assert!(workspace.left().is_empty(), "{:?}", workspace.left());
 }

@@ -3,12 +3,11 @@
 //! - [`registry`] has the engines to choose from, [`pull`] shows how far a pull is.
 //! - [`work`] goes from the choice of an engine to the exit code.
 //! - [`stream`] carries the command's output and input.
-//! - [`crate::commands::stop`] turns signals into an orderly end.
+//! - [`crate::signals`] turns signals into an orderly end.
 
-mod pull;
-pub(crate) mod registry;
+mod pull_progress;
+mod runner;
 mod stream;
-mod work;
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -17,12 +16,13 @@ use clap::{Args, ValueEnum};
 use isolation::engines::docker::PullPolicy;
 use isolation::{CopyIn, EngineChoice, EnvironmentSpec, Input, Limits, Manager, Mount};
 
-use crate::args::Global;
 use crate::client::Client;
-use crate::commands::stop;
 use crate::console::Console;
-use crate::failure::Failure;
-use crate::values;
+use crate::error::CliError;
+use crate::global::Global;
+use crate::parse;
+use crate::registry;
+use crate::signals;
 
 /// Run a command in an isolated environment, and leave nothing behind
 ///
@@ -40,28 +40,28 @@ pub(crate) struct Run {
     #[arg(long, value_enum, default_value_t = Pull::Missing, value_name = "WHEN")]
     pull: Pull,
     /// Set a variable; may be repeated
-    #[arg(long, short, value_name = "NAME=VALUE", value_parser = values::variable)]
+    #[arg(long, short, value_name = "NAME=VALUE", value_parser = parse::variable)]
     env: Vec<(String, String)>,
     /// The folder to start in, made when missing
     #[arg(long, short, value_name = "DIR")]
     workdir: Option<String>,
     /// Show a file or folder inside; may be repeated
-    #[arg(long, value_name = "SRC:DST[:ro]", value_parser = values::mount)]
+    #[arg(long, value_name = "SRC:DST[:ro]", value_parser = parse::mount)]
     mount: Vec<Mount>,
     /// Copy a file or folder in before the command starts; may be repeated
-    #[arg(long, value_name = "SRC:DST", value_parser = values::copy)]
+    #[arg(long, value_name = "SRC:DST", value_parser = parse::copy)]
     copy: Vec<CopyIn>,
     /// Limit the memory: bytes, or 512m, 2g
-    #[arg(long, short, value_name = "SIZE", value_parser = values::size)]
+    #[arg(long, short, value_name = "SIZE", value_parser = parse::size)]
     memory: Option<u64>,
     /// Limit the processors: 0.5 is half of one
-    #[arg(long, value_name = "N", value_parser = values::cpus)]
+    #[arg(long, value_name = "N", value_parser = parse::cpus)]
     cpus: Option<f64>,
     /// Limit the number of processes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pids: Option<u64>,
     /// Kill the command after this time, and exit with 124: seconds, or 250ms, 30s, 5m
-    #[arg(long, short, value_name = "TIME", value_parser = values::duration)]
+    #[arg(long, short, value_name = "TIME", value_parser = parse::duration)]
     timeout: Option<Duration>,
     /// A name for the environment
     #[arg(long, value_name = "NAME")]
@@ -115,23 +115,23 @@ enum Stdin {
 
 impl Run {
     /// Refuses what cannot be right, before anything is asked or made.
-    pub(crate) fn check(&self, global: &Global) -> Result<(), Failure> {
+    pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
         self.choice(global)?;
         self.spec().validate()?;
         Ok(self.command(global).validate()?)
     }
 
-    pub(crate) async fn perform(
+    pub(crate) async fn run(
         &self,
         global: &Global,
         client: &Client,
         console: Console,
-    ) -> Result<u8, Failure> {
-        let (stop, again) = stop::listen()?;
+    ) -> Result<u8, CliError> {
+        let (stop, again) = signals::listen()?;
         let (registry, pulling) = registry::open(client, self.pull.into())?;
         let manager = Manager::new(registry);
         client.generated(manager.session());
-        let work = work::Work {
+        let runner = runner::Runner {
             client,
             manager: &manager,
             choice: self.choice(global)?,
@@ -141,7 +141,7 @@ impl Run {
             keep: self.keep,
             console,
         };
-        let work = Box::pin(work.perform(stop));
+        let work = Box::pin(runner.run(stop));
         // When the second signal comes, the work and then the manager are dropped, and so destroy what
         // can be destroyed at once.
         tokio::select! {
@@ -155,15 +155,15 @@ impl Run {
     }
 
     /// An engine that was named by its address must not be replaced by another kind.
-    fn choice(&self, global: &Global) -> Result<EngineChoice, Failure> {
+    fn choice(&self, global: &Global) -> Result<EngineChoice, CliError> {
         let choice = match self.engine.as_str() {
-            "auto" if global.names_an_engine() => EngineChoice::Named(registry::DOCKER.into()),
+            "auto" if global.names_a_daemon() => EngineChoice::Named(registry::DOCKER.into()),
             "auto" => EngineChoice::Auto,
             name => EngineChoice::Named(name.into()),
         };
         match &choice {
-            EngineChoice::Named(name) if name != registry::DOCKER && global.names_an_engine() => {
-                Err(Failure::new(format!(
+            EngineChoice::Named(name) if name != registry::DOCKER && global.names_a_daemon() => {
+                Err(CliError::new(format!(
                     "--host, --replay and --record are about a Docker engine, and --engine {name} is none"
                 )))
             }
@@ -209,7 +209,8 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{Cli, Command};
+    use crate::args::Cli;
+    use crate::commands::Command;
     use clap::Parser;
 
     fn parse(line: &str) -> Result<(Box<Run>, Global), String> {

@@ -11,7 +11,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, Stderr, Stdout};
 use tokio::time::{Instant, timeout_at};
 
 use crate::console::{Console, line};
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// How long after the command's time is up we still try to hand over what it wrote.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,17 +45,17 @@ impl Sink {
     }
 
     /// Tells programs something; people get it by [`Console::note`].
-    pub(super) async fn event(&mut self, event: Value) -> Result<(), Failure> {
+    pub(super) async fn event(&mut self, event: Value) -> Result<(), CliError> {
         if !self.json {
             return Ok(());
         }
         let line = line(&event)?;
         all(&mut self.out, &line)
             .await
-            .map_err(|error| Failure::output(&error))
+            .map_err(|error| CliError::output(&error))
     }
 
-    async fn chunk(&mut self, chunk: Chunk) -> Result<(), Failure> {
+    async fn chunk(&mut self, chunk: Chunk) -> Result<(), CliError> {
         let (name, bytes) = match &chunk {
             Chunk::Stdout(bytes) => ("stdout", bytes),
             Chunk::Stderr(bytes) => ("stderr", bytes),
@@ -66,7 +66,7 @@ impl Sink {
         match (&chunk, &mut self.err) {
             (Chunk::Stdout(_), _) => all(&mut self.out, bytes)
                 .await
-                .map_err(|error| Failure::output(&error)),
+                .map_err(|error| CliError::output(&error)),
             (Chunk::Stderr(_), Some(err)) => {
                 if all(err, bytes).await.is_err() {
                     self.err = None;
@@ -97,7 +97,7 @@ pub(super) async fn stream(
     mut execution: Execution,
     sink: &mut Sink,
     timeout: Option<Duration>,
-) -> Result<Streamed, Failure> {
+) -> Result<Streamed, CliError> {
     // The execution ends the command in time, but only while it is asked for more; here we also end
     // the waiting for a reader who has stopped reading.
     let give_up = timeout.and_then(|timeout| Instant::now().checked_add(timeout + PATIENCE));

@@ -6,17 +6,17 @@ use isolation::{
 };
 use serde_json::json;
 
-use super::pull::Shown;
-use super::registry::{DOCKER, Pulling};
+use super::pull_progress::Shown;
 use super::stream::{Sink, Streamed, stream};
 use crate::client::Client;
-use crate::commands::stop::{Interrupted, Stop};
 use crate::console::Console;
-use crate::exit;
-use crate::failure::{Failure, brief};
+use crate::error::{CliError, brief};
+use crate::exit_code;
+use crate::registry::{DOCKER, Pulling};
+use crate::signals::{Interrupted, Stop};
 
 /// Everything that a run needs.
-pub(super) struct Work<'a> {
+pub(super) struct Runner<'a> {
     pub(super) client: &'a Client,
     pub(super) manager: &'a Manager,
     pub(super) choice: EngineChoice,
@@ -29,11 +29,11 @@ pub(super) struct Work<'a> {
 
 /// Why a run did not come to its command's exit code.
 enum Broken {
-    Failed(Failure),
+    Failed(CliError),
     Interrupted(u8),
 }
 
-impl<E: Into<Failure>> From<E> for Broken {
+impl<E: Into<CliError>> From<E> for Broken {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
@@ -45,23 +45,23 @@ impl From<Interrupted> for Broken {
     }
 }
 
-impl Work<'_> {
+impl Runner<'_> {
     /// Runs the command and destroys the environment, whatever happened.
-    pub(super) async fn perform(self, mut stop: Stop) -> Result<u8, Failure> {
+    pub(super) async fn run(self, mut stop: Stop) -> Result<u8, CliError> {
         let mut sink = Sink::new(self.console);
         // Outlives the run: dropped before the manager destroys it, it would be destroyed twice at once.
         let mut made = None;
-        let outcome = Box::pin(self.run(&mut made, &mut sink, &mut stop)).await;
+        let outcome = Box::pin(self.run_in(&mut made, &mut sink, &mut stop)).await;
         if matches!(outcome, Err(Broken::Interrupted(_))) {
             self.console
                 .note("interrupted; cleaning up, a second signal does not wait for it");
         }
         let cleaned = self.manager.shutdown().await;
         let left =
-            |error: isolation::Error| Failure::new("the environment could not be destroyed").because(&error);
+            |error: isolation::Error| CliError::new("the environment could not be destroyed").because(&error);
         match (outcome, cleaned) {
             (Err(Broken::Failed(failure)), Err(error)) => {
-                self.console.failure(&left(error));
+                self.console.error(&left(error));
                 Err(failure)
             }
             (_, Err(error)) => Err(left(error)),
@@ -70,7 +70,12 @@ impl Work<'_> {
         }
     }
 
-    async fn run(&self, made: &mut Option<Managed>, sink: &mut Sink, stop: &mut Stop) -> Result<u8, Broken> {
+    async fn run_in(
+        &self,
+        made: &mut Option<Managed>,
+        sink: &mut Sink,
+        stop: &mut Stop,
+    ) -> Result<u8, Broken> {
         let select = self.manager.registry().select(&self.choice, &self.spec);
         let selection = stop.or(select).await??;
         self.tell_engine(&selection, sink).await?;
@@ -108,20 +113,20 @@ impl Work<'_> {
     }
 
     /// A default that does not work here must not leave the user without a way out.
-    fn explain(&self, selection: &Selection, error: isolation::Error) -> Failure {
-        let failure = Failure::from(error);
+    fn explain(&self, selection: &Selection, error: isolation::Error) -> CliError {
+        let failure = CliError::from(error);
         match (self.spec.image.as_deref(), selection.engine.name()) {
             (None, DOCKER) => failure.hint("name an image with --image, or use --engine basic"),
             _ => failure,
         }
     }
 
-    async fn stream(&self, environment: &Managed, sink: &mut Sink) -> Result<Streamed, Failure> {
+    async fn stream(&self, environment: &Managed, sink: &mut Sink) -> Result<Streamed, CliError> {
         let execution = environment.execute(self.command.clone()).await?;
         stream(execution, sink, self.command.timeout).await
     }
 
-    async fn tell_engine(&self, selection: &Selection, sink: &mut Sink) -> Result<(), Failure> {
+    async fn tell_engine(&self, selection: &Selection, sink: &mut Sink) -> Result<(), CliError> {
         let name = selection.engine.name();
         if self.choice == EngineChoice::Auto {
             self.console.note(&format!("took the engine {name}"));
@@ -135,7 +140,7 @@ impl Work<'_> {
             .await
     }
 
-    async fn tell_environment(&self, environment: &Managed, sink: &mut Sink) -> Result<(), Failure> {
+    async fn tell_environment(&self, environment: &Managed, sink: &mut Sink) -> Result<(), CliError> {
         let (id, name) = (environment.id(), environment.name());
         self.client.generated(id.as_str());
         if self.spec.name.is_none() {
@@ -153,7 +158,7 @@ impl Work<'_> {
             .await
     }
 
-    async fn tell_end(&self, streamed: &Streamed, sink: &mut Sink) -> Result<(), Failure> {
+    async fn tell_end(&self, streamed: &Streamed, sink: &mut Sink) -> Result<(), CliError> {
         match streamed {
             Streamed::Stuck => {
                 self.console.note("the time was up, and nobody read the output");
@@ -190,8 +195,8 @@ async fn interrupted_pull(mut stop: Stop, mut pulling: Pulling) -> Interrupted {
 /// The exit code of this process for an end of the command.
 fn code(streamed: &Streamed) -> u8 {
     match streamed {
-        Streamed::Stuck => exit::TIMED_OUT,
-        Streamed::Ended(ExitStatus { timed_out: true, .. }) => exit::TIMED_OUT,
+        Streamed::Stuck => exit_code::TIMED_OUT,
+        Streamed::Ended(ExitStatus { timed_out: true, .. }) => exit_code::TIMED_OUT,
         // Codes of other systems can be wider; a failure must not become a success by being cut.
         Streamed::Ended(end) => u8::try_from(end.code).unwrap_or(u8::MAX),
     }

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// Tells the work that it should end.
 #[derive(Debug, Clone)]
@@ -17,9 +17,9 @@ pub(crate) struct Again(watch::Receiver<Vec<u8>>);
 pub(crate) struct Interrupted(pub(crate) u8);
 
 /// Listens to signals from now on: they no longer end this process.
-pub(crate) fn listen() -> Result<(Stop, Again), Failure> {
+pub(crate) fn listen() -> Result<(Stop, Again), CliError> {
     let mut signals =
-        Signals::install().map_err(|error| Failure::new("cannot listen to signals").because(&error))?;
+        Signals::install().map_err(|error| CliError::new("cannot listen to signals").because(&error))?;
     let (tell, told) = watch::channel(Vec::new());
     tokio::spawn(async move {
         while !tell.is_closed() {

@@ -1,24 +1,24 @@
-//! A place of its own for each test, and the command run in it.
+//! A workspace for each test, and the command started in it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
-/// A socket at which no engine listens.
+/// A socket at which no Docker daemon listens.
 pub(crate) const NOWHERE: &str = "unix:///no/such/docker.sock";
 
-/// A folder for temporary files that nobody else uses, so that whatever is left in it was left by us.
-pub(crate) struct Bench {
-    folder: tempfile::TempDir,
+/// A directory for temporary files that no other test uses: the command wrote every file in it.
+pub(crate) struct Workspace {
+    directory: tempfile::TempDir,
 }
 
-impl Bench {
+impl Workspace {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder }
+        let directory = tempfile::tempdir().unwrap();
+        Self { directory }
     }
 
-    /// The command, with an environment that names no engine.
+    /// The command, with environment variables that name no daemon.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_isolate"));
         for (name, _) in std::env::vars_os() {
@@ -28,7 +28,7 @@ impl Bench {
         }
         command
             .args(arguments)
-            .env("TMPDIR", self.folder.path())
+            .env("TMPDIR", self.directory.path())
             .env("DOCKER_HOST", NOWHERE)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -36,12 +36,12 @@ impl Bench {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs the command to its end.
     pub(crate) fn isolate(&self, arguments: &[&str]) -> Ended {
         Ended(self.command(arguments).output().unwrap())
     }
 
-    /// Runs it to its end with this on its standard input.
+    /// Runs the command to its end with this standard input.
     pub(crate) fn isolate_with(&self, arguments: &[&str], input: &[u8]) -> Ended {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
@@ -52,7 +52,7 @@ impl Bench {
         Ended(output)
     }
 
-    /// Starts it, and waits for the first line of its standard output.
+    /// Starts the command and waits for the first line of its standard output.
     pub(crate) fn start(&self, command: &mut Command) -> Started {
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -65,14 +65,14 @@ impl Bench {
         }
     }
 
-    /// What is left in the folder for temporary files.
+    /// The files left in the directory for temporary files.
     pub(crate) fn left(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        let entries = std::fs::read_dir(self.directory.path()).unwrap();
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 }
 
-/// The end of the command.
+/// A command that ended.
 pub(crate) struct Ended(pub(crate) Output);
 
 impl Ended {
@@ -95,17 +95,17 @@ impl Ended {
     }
 }
 
-/// The command, while it runs; killed when the test is over.
+/// A running command, killed at the end of the test.
 pub(crate) struct Started {
     pub(crate) child: Child,
-    /// The rest of its standard output; dropped, it is a closed pipe.
+    /// The rest of its standard output; dropping it closes the pipe.
     pub(crate) stdout: Option<BufReader<ChildStdout>>,
-    /// The first line of it.
+    /// The first line of its standard output.
     pub(crate) first: String,
 }
 
 impl Started {
-    /// Sends a signal by its name.
+    /// Sends a signal, given by name.
     pub(crate) fn signal(&self, name: &str) {
         let script = format!("kill -{name} {}", self.child.id());
         assert!(
@@ -117,7 +117,7 @@ impl Started {
         );
     }
 
-    /// Waits for the end; the exit code.
+    /// Waits for the end and returns the exit code.
     pub(crate) fn code(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }

@@ -5,7 +5,7 @@ use isolation::engines::docker::{DockerEngine, PullPolicy, PullProgress};
 use tokio::sync::watch;
 
 use crate::client::Client;
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// The name of the engine of containers.
 pub(crate) use isolation::engines::docker::NAME as DOCKER;
@@ -17,7 +17,7 @@ pub(crate) type Pulling = watch::Receiver<PullProgress>;
 ///
 /// An engine that the options name is connected to now; otherwise the docker engine looks for one when
 /// it is first asked.
-pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<(Registry, Pulling), Failure> {
+pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<(Registry, Pulling), CliError> {
     let (tell, pulling) = watch::channel(PullProgress::default());
     let docker = match client.named() {
         Some(docker) => DockerEngine::new(docker.clone()),

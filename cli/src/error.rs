@@ -1,0 +1,226 @@
+//! The error of a command, as it is printed: the message, one cause per line, and a hint.
+
+use std::error::Error;
+use std::io;
+
+use serde::Serialize;
+
+use crate::exit_code;
+
+/// An error on its way to `main`, which prints it.
+#[derive(Debug, Serialize)]
+pub(crate) struct CliError {
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+    #[serde(rename = "exit")]
+    code: u8,
+    #[serde(skip)]
+    broken_pipe: bool,
+}
+
+impl CliError {
+    /// An error of `isolate` itself.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            causes: Vec::new(),
+            hint: None,
+            code: exit_code::FAILED,
+            broken_pipe: false,
+        }
+    }
+
+    /// An error whose message and causes are those of another error.
+    pub(crate) fn from_error(error: &dyn Error) -> Self {
+        let mut levels = levels(error).into_iter();
+        Self {
+            message: levels.next().unwrap_or_default(),
+            causes: levels.collect(),
+            ..Self::new("")
+        }
+    }
+
+    /// An error while writing this process's own output.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        Self {
+            broken_pipe: error.kind() == io::ErrorKind::BrokenPipe,
+            ..Self::new("cannot write the output").because(error)
+        }
+    }
+
+    /// Adds an error and its sources as causes.
+    pub(crate) fn because(mut self, error: &dyn Error) -> Self {
+        self.causes.extend(levels(error));
+        self
+    }
+
+    /// Adds a hint: what the user can do.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Sets another exit code.
+    pub(crate) fn with_code(mut self, code: u8) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// The message without its causes.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The exit code of the process.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// Whether the reader of this process's output closed the pipe.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        self.broken_pipe
+    }
+
+    /// The text for people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("error: {}\n", indent(&self.message, "  "));
+        for cause in &self.causes {
+            text.push_str(&format!("  caused by: {}\n", indent(cause, "    ")));
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        text
+    }
+}
+
+/// The texts of an error and its sources, without those that the level above already quotes.
+fn levels(error: &dyn Error) -> Vec<String> {
+    let mut levels: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !levels.last().is_some_and(|last| last.contains(&text)) {
+            levels.push(text);
+        }
+        next = error.source();
+    }
+    levels
+}
+
+/// Shortens a list of clauses to a line or two: the reason why an engine was skipped can list every
+/// address that was tried.
+pub(crate) fn brief(text: &str) -> String {
+    const ENOUGH: usize = 240;
+    let mut clauses = text.split("; ");
+    let mut brief = clauses.next().unwrap_or_default().to_owned();
+    for clause in clauses {
+        if brief.len() + clause.len() > ENOUGH {
+            return brief + "; …";
+        }
+        brief = format!("{brief}; {clause}");
+    }
+    brief
+}
+
+/// Indents every line but the first.
+fn indent(text: &str, by: &str) -> String {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let first = lines.next().unwrap_or_default().trim().to_owned();
+    lines.fold(first, |text, line| format!("{text}\n{by}{}", line.trim()))
+}
+
+impl From<engine_api::Error> for CliError {
+    fn from(error: engine_api::Error) -> Self {
+        let cli = match error.probed_endpoints() {
+            [] => Self::from_error(&error),
+            probed => Self {
+                causes: probed.iter().map(probed_text).collect(),
+                ..Self::new("no Docker daemon answers")
+            },
+        };
+        match error.kind() {
+            engine_api::ErrorKind::Unreachable => {
+                cli.hint("`isolate doctor` lists the addresses tried; --host names another one")
+            }
+            _ => cli,
+        }
+    }
+}
+
+/// One address that was tried, and its error.
+fn probed_text(endpoint: &engine_api::error::ProbedEndpoint) -> String {
+    let outcome = endpoint.error.as_deref().unwrap_or("answers");
+    format!("{} ({}): {outcome}", endpoint.address, endpoint.source)
+}
+
+impl From<isolation::Error> for CliError {
+    fn from(error: isolation::Error) -> Self {
+        if !error.passed_over().is_empty() {
+            let causes = error.passed_over().iter();
+            return Self {
+                causes: causes.map(|skipped| brief(&skipped.to_string())).collect(),
+                ..Self::new("no available engine supports this environment").hint(NO_ENGINE)
+            };
+        }
+        let cli = Self::from_error(&error);
+        match error.kind() {
+            isolation::ErrorKind::NoEngine | isolation::ErrorKind::Unavailable => cli.hint(NO_ENGINE),
+            isolation::ErrorKind::Unsupported => cli.hint(match error.able_engines() {
+                [] => "`isolate engines` lists the features of each engine".to_owned(),
+                names => format!(
+                    "use an engine that supports it (--engine {}), or remove the option",
+                    names.join("|")
+                ),
+            }),
+            _ => cli,
+        }
+    }
+}
+
+const NO_ENGINE: &str = "`isolate engines` lists the features of each engine, \
+                         `isolate doctor` reports why no Docker daemon answers";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_one_cause_per_line_then_the_hint() {
+        let missing = io::Error::new(io::ErrorKind::NotFound, "no such file");
+        let error = CliError::new("cannot read x")
+            .because(&missing)
+            .hint("name another");
+        assert_eq!(
+            error.text(),
+            "error: cannot read x\n  caused by: no such file\nhint: name another\n"
+        );
+        assert_eq!(error.code(), 125);
+    }
+
+    #[test]
+    fn source_that_the_error_quotes_is_not_repeated() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot open: {0}\n  tried here")]
+        struct Outer(#[source] io::Error);
+        let error = CliError::from_error(&Outer(io::Error::other("locked")));
+        assert_eq!(error.text(), "error: cannot open: locked\n  tried here\n");
+        let error = CliError::from_error(&io::Error::other(io::Error::other("locked")));
+        assert_eq!(error.text(), "error: locked\n");
+    }
+
+    #[test]
+    fn long_list_is_cut_between_clauses() {
+        assert_eq!(brief("docker: gone; start it"), "docker: gone; start it");
+        let long = format!("docker: gone{}", "; not there either".repeat(50));
+        let cut = brief(&long);
+        assert!(cut.len() < 260 && cut.ends_with("; not there either; …"), "{cut}");
+    }
+
+    #[test]
+    fn only_a_closed_pipe_is_a_broken_pipe() {
+        assert!(CliError::output(&io::ErrorKind::BrokenPipe.into()).is_broken_pipe());
+        assert!(!CliError::output(&io::ErrorKind::StorageFull.into()).is_broken_pipe());
+    }
+}

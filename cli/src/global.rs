@@ -1,0 +1,61 @@
+//! The options of every command.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::error::CliError;
+
+/// Options of every command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// Print JSON: one document, or one object per line for output that arrives in parts
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Address of the Docker daemon, instead of DOCKER_HOST: unix:///path, tcp://host:port,
+    /// https://host:port, ssh://user@host
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub(crate) host: Option<String>,
+    /// Replay the Docker daemon's replies from a recording; no daemon is needed
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) replay: Option<PathBuf>,
+    /// Record the requests to the Docker daemon and its replies
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Print errors only, no other messages
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Print more details
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+impl Global {
+    /// Rejects options that exclude each other. clap does not compare global options when one is
+    /// written before the command's name and the other after it.
+    pub(crate) fn check(&self) -> Result<(), CliError> {
+        let conflicts = [
+            (
+                self.replay.is_some() && self.host.is_some(),
+                "--replay and --host: a recording replaces the Docker daemon",
+            ),
+            (
+                self.replay.is_some() && self.record.is_some(),
+                "--replay and --record: a replay is recorded already",
+            ),
+            (self.quiet && self.verbose, "--quiet and --verbose"),
+        ];
+        match conflicts.iter().find(|(given, _)| *given) {
+            Some((_, which)) => Err(CliError::new(format!(
+                "these options exclude each other: {which}"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the user named a Docker daemon, so that only the engine `docker` may be used.
+    pub(crate) fn names_a_daemon(&self) -> bool {
+        self.host.is_some() || self.replay.is_some() || self.record.is_some()
+    }
+}
