@@ -99,7 +99,9 @@ pub use wire::stream::{Chunk, Hijacked, Input, JsonLines, Output, RawBytes, Stre
 pub fn operations() -> impl Iterator<Item = &'static OperationInfo> {
     let operations = system::operations();
     #[cfg(feature = "containers")]
-    let operations = operations.chain(containers::operations()).chain(exec::OPERATIONS);
+    let operations = operations
+        .chain(containers::OPERATIONS.iter().copied())
+        .chain(exec::OPERATIONS.iter().copied());
     #[cfg(feature = "full")]
     let operations = operations
         .chain(images::operations())

@@ -4,9 +4,71 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::Containers;
 use crate::error::{Error, Result};
+use crate::wire::body::Upload;
+use crate::wire::decode::{Empty, Headers, Raw};
 use crate::wire::json::decode;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+use crate::wire::stream::RawBytes;
+
+pub(super) static STAT: Operation<Headers> =
+    Operation::head("ContainerArchiveInfo", "/containers/{id}/archive");
+pub(super) static DOWNLOAD: Operation<Raw> = Operation::get("ContainerArchive", "/containers/{id}/archive");
+pub(super) static UPLOAD: Operation<Empty> =
+    Operation::put("PutContainerArchive", "/containers/{id}/archive").slow();
+pub(super) static EXPORT: Operation<Raw> =
+    Operation::get("ContainerExport", "/containers/{id}/export").slow();
+
+impl Containers<'_> {
+    /// Looks at one file or folder in a container.
+    pub async fn stat(&self, id: &str, path: &str) -> Result<PathStat> {
+        let call = self
+            .docker
+            .call(&STAT)
+            .at(id)
+            .query(Query::new().text("path", path));
+        let headers = call.reject_if(no_path(path)).send().await?;
+        // Missing is as malformed as unreadable.
+        let value = headers
+            .get("x-docker-container-path-stat")
+            .map(http::HeaderValue::as_bytes);
+        PathStat::from_header(value.unwrap_or_default())
+            .map_err(|error| error.in_call(STAT.info.id, Some(id)))
+    }
+
+    /// Reads a file or folder as a tar archive; its entries begin with the last part of `path`.
+    pub async fn download(&self, id: &str, path: &str) -> Result<RawBytes> {
+        let call = self
+            .docker
+            .call(&DOWNLOAD)
+            .at(id)
+            .query(Query::new().text("path", path));
+        call.reject_if(no_path(path)).send().await
+    }
+
+    /// Unpacks a tar archive, plain or compressed, into a folder of a container.
+    ///
+    /// # Errors
+    ///
+    /// 404 when the container or the folder is not there, 403 when it is read-only.
+    pub async fn upload(
+        &self,
+        id: &str,
+        folder: &str,
+        archive: impl Into<Upload>,
+        options: UploadArchive,
+    ) -> Result<()> {
+        let call = self.docker.call(&UPLOAD).at(id).query(options.query(folder));
+        call.reject_if(no_path(folder)).tar(archive.into().0).send().await
+    }
+
+    /// Reads all files of a container as a tar archive.
+    pub async fn export(&self, id: &str) -> Result<RawBytes> {
+        self.docker.call(&EXPORT).at(id).send().await
+    }
+}
 
 /// What a path in a container is. Comes in the header `X-Docker-Container-Path-Stat`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -87,6 +149,12 @@ impl UploadArchive {
             .flag("noOverwriteDirNonDir", self.no_overwrite_dir_non_dir)
             .flag("copyUIDGID", self.copy_uid_gid)
     }
+}
+
+fn no_path(path: &str) -> Option<String> {
+    path.trim()
+        .is_empty()
+        .then(|| "the path is empty; pass one inside the container, such as /etc".to_owned())
 }
 
 #[cfg(test)]

@@ -2,6 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Containers;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+
+pub(super) static CHANGES: Operation<Json<Vec<Change>>> =
+    Operation::get("ContainerChanges", "/containers/{id}/changes");
+
+impl Containers<'_> {
+    /// Lists the files that differ from the image.
+    pub async fn changes(&self, id: &str) -> Result<Vec<Change>> {
+        self.docker.call(&CHANGES).at(id).send().await
+    }
+}
+
 /// A file or folder that differs from the image. Definition `FilesystemChange`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

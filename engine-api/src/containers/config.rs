@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Version;
 use crate::common::EnvList;
+use crate::wire::requirement::Requirement;
 
 /// What a container runs: command, environment, user, ports. Definition `ContainerConfig`.
 ///
@@ -83,6 +85,18 @@ pub struct HealthConfig {
     pub start_period: i64,
     /// Nanoseconds between two checks in that period; 0 is the image's. Since API 1.44.
     pub start_interval: i64,
+}
+
+impl HealthConfig {
+    pub(crate) fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let start_interval = self.start_interval != 0;
+        Requirement::since(
+            start_interval,
+            "HealthConfig::start_interval",
+            Version::new(1, 44),
+        )
+        .into_iter()
+    }
 }
 
 #[cfg(test)]

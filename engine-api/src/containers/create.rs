@@ -4,9 +4,40 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerConfig, HealthConfig, HostConfig, NetworkingConfig};
+use super::{ContainerConfig, Containers, HealthConfig, HostConfig, NetworkingConfig};
+use crate::Version;
 use crate::common::EnvList;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+use crate::wire::requirement::Requirement;
+
+pub(super) static CREATE: Operation<Json<ContainerCreated>> =
+    Operation::post("ContainerCreate", "/containers/create").success(&[201]);
+
+impl Containers<'_> {
+    /// Makes a container; it does not run yet.
+    ///
+    /// Published ports ([`HostConfig::port_bindings`](super::HostConfig::port_bindings)) are exposed, too, for
+    /// Docker publishes no other, and does not say so.
+    ///
+    /// # Errors
+    ///
+    /// 404 when the image is not there ([`crate::Error::is_not_found`]): pull it, then create again.
+    /// 409 when the name is taken.
+    pub async fn create(&self, mut container: CreateContainer) -> Result<ContainerCreated> {
+        container.expose_published();
+        self.docker
+            .call(&CREATE)
+            .query(container.query())
+            .json(&container)
+            .reject_if(container.check())
+            .requires(container.requires())
+            .send()
+            .await
+    }
+}
 
 /// A container to make: the fields of [`ContainerConfig`], and where and how it runs.
 ///
@@ -149,9 +180,46 @@ pub struct ContainerCreated {
     pub warnings: Vec<String>,
 }
 
+impl CreateContainer {
+    fn check(&self) -> Option<String> {
+        if self.image.trim().is_empty() {
+            return Some("the container has no image; set `image`".into());
+        }
+        self.name.as_deref().and_then(check_name)
+    }
+
+    fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let own = Requirement::until(
+            !self.mac_address.is_empty(),
+            "CreateContainer::mac_address",
+            Version::new(1, 51),
+        );
+        let check = self.healthcheck.iter().flat_map(HealthConfig::requires);
+        check
+            .chain(self.networking_config.requires())
+            .chain(self.host_config.requires())
+            .chain(own)
+    }
+}
+
+/// What is wrong with the name of a new container: engines want `[a-zA-Z0-9][a-zA-Z0-9_.-]+`.
+pub(super) fn check_name(name: &str) -> Option<String> {
+    let bare = name.strip_prefix('/').unwrap_or(name);
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let starts_well = bare.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+    if bare.len() >= 2 && starts_well && bare.chars().all(legal) {
+        return None;
+    }
+    Some(format!(
+        "{name:?} cannot be the name of a container; use two or more of a-z, A-Z, 0-9, `_`, `.`, `-`, \
+         the first a letter or digit"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::containers::{Mount, MountType};
     use crate::wire::json::encode;
 
     #[test]
@@ -196,5 +264,34 @@ mod tests {
         create.expose_published();
         let exposed: Vec<&str> = create.exposed_ports.iter().map(String::as_str).collect();
         assert_eq!(exposed, ["80/tcp", "82/tcp"]);
+    }
+
+    #[test]
+    fn names_are_judged_as_engines_do() {
+        for good in ["ab", "a.b-c_d", "/web", "0x"] {
+            assert_eq!(check_name(good), None, "{good}");
+        }
+        for bad in ["", "a", "-ab", "a b", "ä1", "/", "a/b", "../x"] {
+            assert!(check_name(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_newer_field_is_noticed() {
+        assert_eq!(CreateContainer::default().requires().count(), 0);
+        let mount = Mount {
+            kind: MountType::Image,
+            ..Default::default()
+        };
+        let host_config = HostConfig {
+            mounts: vec![mount],
+            ..Default::default()
+        };
+        let container = CreateContainer {
+            host_config,
+            ..Default::default()
+        };
+        let expected = Requirement::since(true, "MountType::Image", Version::new(1, 48));
+        assert!(container.requires().eq(expected));
     }
 }

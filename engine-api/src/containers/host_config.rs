@@ -8,6 +8,8 @@ use super::{
     CgroupnsMode, DeviceMapping, DeviceRequest, Isolation, LogConfig, Mount, PortMap, RestartPolicy,
     TerminalSize, ThrottleDevice, Ulimit, WeightDevice,
 };
+use crate::Version;
+use crate::wire::requirement::Requirement;
 
 /// How a container sits on its host. Definitions `HostConfig` and `Resources`.
 ///
@@ -179,4 +181,19 @@ pub struct HostConfig {
     /// The limit of bytes a second on the system drive (Windows).
     #[serde(rename = "IOMaximumBandwidth")]
     pub io_maximum_bandwidth: u64,
+}
+
+impl HostConfig {
+    pub(super) fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let annotations = !self.annotations.is_empty();
+        let (kernel_memory, tcp) = (self.kernel_memory != 0, self.kernel_memory_tcp != 0);
+        let own = [
+            Requirement::since(annotations, "HostConfig::annotations", Version::new(1, 43)),
+            Requirement::until(kernel_memory, "HostConfig::kernel_memory", Version::new(1, 41)),
+            Requirement::until(tcp, "HostConfig::kernel_memory_tcp", Version::new(1, 51)),
+        ];
+        own.into_iter()
+            .flatten()
+            .chain(self.mounts.iter().flat_map(Mount::requires))
+    }
 }

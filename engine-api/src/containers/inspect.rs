@@ -4,9 +4,27 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerConfig, ContainerState, EndpointSettings, HostConfig, MountPoint, PortMap};
+use super::{ContainerConfig, ContainerState, Containers, EndpointSettings, HostConfig, MountPoint, PortMap};
 use crate::common::OciDescriptor;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static INSPECT: Operation<Json<Container>> =
+    Operation::get("ContainerInspect", "/containers/{id}/json");
+
+impl Containers<'_> {
+    /// Tells all about a container.
+    pub async fn inspect(&self, id: &str, options: InspectContainer) -> Result<Container> {
+        self.docker
+            .call(&INSPECT)
+            .at(id)
+            .query(options.query())
+            .send()
+            .await
+    }
+}
 
 /// What to say of a container. Query of `ContainerInspect`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,9 +4,53 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointSettings, HealthStatus, Isolation, MountPoint, PortSummary, RunState};
+use super::create::check_name;
+use super::{Containers, EndpointSettings, HealthStatus, Isolation, MountPoint, PortSummary, RunState};
 use crate::common::OciDescriptor;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
+
+pub(super) static LIST: Operation<Json<Vec<ContainerSummary>>> =
+    Operation::get("ContainerList", "/containers/json");
+
+impl Containers<'_> {
+    /// Lists containers; the running ones unless told otherwise.
+    pub async fn list(&self, options: ListContainers) -> Result<Vec<ContainerSummary>> {
+        self.docker.call(&LIST).query(options.query()).send().await
+    }
+
+    /// Looks for a container by its whole name, running or not; `None` if there is none.
+    ///
+    /// The filter by name is a regular expression on engines, or a part of the name, so `web.1` finds `web-1`, too; this
+    /// does not.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be a name is refused before anything is sent.
+    pub async fn find_by_name(&self, name: &str) -> Result<Option<ContainerSummary>> {
+        let mut options = ListContainers {
+            all: true,
+            ..Default::default()
+        };
+        options.filters.name = vec![exactly(name)];
+        let found = self
+            .docker
+            .call(&LIST)
+            .query(options.query())
+            .reject_if(check_name(name))
+            .send()
+            .await?;
+        let bare = name.strip_prefix('/').unwrap_or(name);
+        let named = |container: &ContainerSummary| {
+            let mut names = container.names.iter();
+            // Podman has no slash in front.
+            names.any(|name| name.strip_prefix('/').unwrap_or(name) == bare)
+        };
+        Ok(found.into_iter().find(named))
+    }
+}
 
 /// Which containers to list. Query of `ContainerList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -183,6 +227,13 @@ pub struct HealthSummary {
     pub failing_streak: i64,
 }
 
+/// A regular expression for a name, which engines take filters by name for, and no other.
+fn exactly(name: &str) -> String {
+    let bare = name.strip_prefix('/').unwrap_or(name);
+    // Of what a name may hold, only the dot means anything else.
+    format!("^/?{}$", bare.replace('.', "\\."))
+}
+
 #[cfg(test)]
 mod tests {
     use percent_encoding::percent_decode_str;
@@ -236,5 +287,10 @@ mod tests {
         };
         assert_eq!(container.plain_name(), "db");
         assert_eq!(ContainerSummary::default().plain_name(), "");
+    }
+
+    #[test]
+    fn a_name_is_looked_for_as_it_is() {
+        assert_eq!(exactly("/web.1-b"), "^/?web\\.1-b$");
     }
 }

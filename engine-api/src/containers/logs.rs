@@ -1,7 +1,29 @@
 //! What a container has written.
 
-use crate::common::Timestamp;
+use super::Containers;
+use crate::common::{Timestamp, is_terminal};
+use crate::error::Result;
+use crate::wire::decode::Framed;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+use crate::wire::stream::Output;
+
+pub(super) static LOGS: Operation<Framed> = Operation::get("ContainerLogs", "/containers/{id}/logs");
+
+impl Containers<'_> {
+    /// Reads what a container has written, and with `follow` what it goes on to write.
+    pub async fn logs(&self, id: &str, options: ReadLogs) -> Result<Output> {
+        let call = self
+            .docker
+            .call(&LOGS)
+            .at(id)
+            .query(options.query())
+            .reject_if(options.check());
+        let output = call.send().await?;
+        let terminal = is_terminal(self.docker, output.announced(), self.has_terminal(id)).await?;
+        Ok(output.terminal(terminal))
+    }
+}
 
 /// Which output to read. Query of `ContainerLogs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +72,11 @@ impl ReadLogs {
             .flag("timestamps", self.timestamps)
             .maybe("tail", self.tail)
             .flag("details", self.details)
+    }
+
+    fn check(&self) -> Option<String> {
+        let neither = !self.stdout && !self.stderr;
+        neither.then(|| "logs of neither stdout nor stderr were asked for; leave one on".into())
     }
 }
 

@@ -25,44 +25,37 @@
 mod archive;
 mod attach;
 mod changes;
-mod checks;
 mod config;
 mod create;
-mod endpoints;
-mod ensure;
-mod files;
+mod create_temporary;
 mod host_config;
 mod inspect;
-mod lifecycle;
 mod list;
 mod logs;
-mod look;
 mod mounts;
-mod output;
+mod networking;
+mod pause;
 mod ports;
 mod prune;
 mod remove;
+mod remove_and_wait;
+mod rename;
+mod resize;
 mod resources;
 mod run;
 mod start;
 mod state;
 mod stats;
 mod stop;
-mod temporary;
-mod terminal;
 mod top;
 mod update;
-mod usage;
 mod wait;
 
 pub use archive::{PathStat, UploadArchive};
 pub use attach::AttachContainer;
 pub use changes::{Change, ChangeKind};
-pub(crate) use checks::{Newer, newer_in_check, newer_in_mount};
 pub use config::{ContainerConfig, HealthConfig};
 pub use create::{ContainerCreated, CreateContainer};
-pub use endpoints::{EndpointIpamConfig, EndpointSettings, NetworkingConfig};
-pub use ensure::RemoveOutcome;
 pub use host_config::HostConfig;
 pub use inspect::{
     Address, Container, DriverData, InspectContainer, NetworkSettings, RootFsSnapshot, RootFsStorage, Storage,
@@ -76,16 +69,15 @@ pub use mounts::{
     BindOptions, ClusterOptions, Consistency, ImageOptions, Mount, MountPoint, MountType, Propagation,
     TmpfsOptions, VolumeDriver, VolumeOptions,
 };
-pub(crate) use output::is_terminal;
+pub use networking::{EndpointIpamConfig, EndpointSettings, NetworkingConfig};
 pub use ports::{PortBinding, PortMap, PortProtocol, PortSummary};
 pub use prune::{ContainersPruned, PruneContainers};
 pub use remove::RemoveContainer;
+pub use remove_and_wait::RemoveOutcome;
 pub use resources::{
     CgroupnsMode, DeviceMapping, DeviceRequest, Isolation, LogConfig, RestartMode, RestartPolicy,
     ThrottleDevice, Ulimit, WeightDevice,
 };
-pub use run::RunOutput;
-pub(crate) use run::{Collected, Writing};
 pub use start::StartContainer;
 pub use state::{ContainerState, Health, HealthProbe, HealthStatus, RunState};
 pub use stats::{
@@ -93,13 +85,14 @@ pub use stats::{
     StorageStats, ThrottlingData,
 };
 pub use stop::{KillContainer, RestartContainer, StopContainer};
-pub use terminal::TerminalSize;
 pub use top::{Processes, TopContainer};
 pub use update::{ContainerUpdated, UpdateContainer};
 pub use wait::{ContainerExit, ContainerExitError, WaitCondition};
 
 use crate::client::Docker;
+pub use crate::common::TerminalSize;
 use crate::wire::operation::OperationInfo;
+pub use crate::wire::stream::RunOutput;
 
 /// Calls on containers; see [`Docker::containers`].
 ///
@@ -116,12 +109,29 @@ impl Docker {
     }
 }
 
-pub(crate) fn operations() -> impl Iterator<Item = &'static OperationInfo> {
-    let groups: [&'static [&'static OperationInfo]; 4] = [
-        &lifecycle::OPERATIONS,
-        &look::OPERATIONS,
-        &output::OPERATIONS,
-        &files::OPERATIONS,
-    ];
-    groups.into_iter().flatten().copied()
-}
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[
+    &create::CREATE.info,
+    &start::START.info,
+    &stop::STOP.info,
+    &stop::RESTART.info,
+    &stop::KILL.info,
+    &pause::PAUSE.info,
+    &pause::UNPAUSE.info,
+    &rename::RENAME.info,
+    &update::UPDATE.info,
+    &wait::WAIT.info,
+    &remove::REMOVE.info,
+    &prune::PRUNE.info,
+    &list::LIST.info,
+    &inspect::INSPECT.info,
+    &top::TOP.info,
+    &changes::CHANGES.info,
+    &stats::STATS.info,
+    &logs::LOGS.info,
+    &attach::ATTACH.info,
+    &resize::RESIZE.info,
+    &archive::STAT.info,
+    &archive::DOWNLOAD.info,
+    &archive::UPLOAD.info,
+    &archive::EXPORT.info,
+];

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Version;
 use crate::common::DriverOptions;
 use crate::wire::json::open_enum;
+use crate::wire::requirement::Requirement;
 
 /// A mount to make in a container; options must be those of its type. Definition `Mount`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -201,3 +203,63 @@ open_enum!(Consistency {
     Cached = "cached",
     Delegated = "delegated",
 });
+
+impl Mount {
+    pub(crate) fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let bind = self.bind_options.as_ref();
+        let volume = self.volume_options.as_ref();
+        let tmpfs = self.tmpfs_options.as_ref();
+        [
+            (self.kind == MountType::Image, "MountType::Image", 48),
+            (self.image_options.is_some(), "Mount::image_options", 48),
+            (self.kind == MountType::Cluster, "MountType::Cluster", 42),
+            (self.cluster_options.is_some(), "Mount::cluster_options", 42),
+            (
+                bind.is_some_and(|bind| bind.create_mountpoint),
+                "BindOptions::create_mountpoint",
+                42,
+            ),
+            (
+                bind.is_some_and(|bind| bind.read_only_non_recursive),
+                "BindOptions::read_only_non_recursive",
+                44,
+            ),
+            (
+                bind.is_some_and(|bind| bind.read_only_force_recursive),
+                "BindOptions::read_only_force_recursive",
+                44,
+            ),
+            (
+                volume.is_some_and(|volume| !volume.subpath.is_empty()),
+                "VolumeOptions::subpath",
+                45,
+            ),
+            (
+                tmpfs.is_some_and(|tmpfs| !tmpfs.options.is_empty()),
+                "TmpfsOptions::options",
+                46,
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(used, what, minor)| Requirement::since(used, what, Version::new(1, minor)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mount_options_of_a_newer_kind_are_newer_too() {
+        let mount = Mount {
+            image_options: Some(Default::default()),
+            cluster_options: Some(Default::default()),
+            ..Default::default()
+        };
+        let expected = [
+            Requirement::since(true, "Mount::image_options", Version::new(1, 48)),
+            Requirement::since(true, "Mount::cluster_options", Version::new(1, 42)),
+        ];
+        assert!(mount.requires().eq(expected.into_iter().flatten()));
+    }
+}

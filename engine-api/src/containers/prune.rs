@@ -2,7 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Containers;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
+
+pub(super) static PRUNE: Operation<Json<ContainersPruned>> =
+    Operation::post("ContainerPrune", "/containers/prune").slow();
+
+impl Containers<'_> {
+    /// Removes all stopped containers that pass the filters.
+    pub async fn prune(&self, options: PruneContainers) -> Result<ContainersPruned> {
+        self.docker.call(&PRUNE).query(options.query()).send().await
+    }
+}
 
 /// Which of the containers that do not run to remove. Query of `ContainerPrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

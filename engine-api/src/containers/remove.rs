@@ -1,6 +1,29 @@
 //! Removing a container.
 
+use super::Containers;
+use crate::error::Result;
+use crate::wire::decode::Empty;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static REMOVE: Operation<Empty> =
+    Operation::delete("ContainerDelete", "/containers/{id}").success(&[204]);
+
+impl Containers<'_> {
+    /// Removes a container.
+    ///
+    /// # Errors
+    ///
+    /// 409 when it runs and `force` is not set, or when its removal is under way already.
+    pub async fn remove(&self, id: &str, options: RemoveContainer) -> Result<()> {
+        self.docker
+            .call(&REMOVE)
+            .at(id)
+            .query(options.query())
+            .send()
+            .await
+    }
+}
 
 /// How to remove a container. Query of `ContainerDelete`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

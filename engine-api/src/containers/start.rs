@@ -1,6 +1,25 @@
 //! Starting a container.
 
+use super::Containers;
+use crate::error::Result;
+use crate::wire::decode::Changed;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static START: Operation<Changed> =
+    Operation::post("ContainerStart", "/containers/{id}/start").success(&[204, 304]);
+
+impl Containers<'_> {
+    /// Starts a container; `false` when it ran already.
+    pub async fn start(&self, id: &str, options: StartContainer) -> Result<bool> {
+        self.docker
+            .call(&START)
+            .at(id)
+            .query(options.query())
+            .send()
+            .await
+    }
+}
 
 /// How to start a container. Query of `ContainerStart`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,57 @@
 //! Stopping, restarting and killing a container.
 
+use std::time::Duration;
+
+use super::Containers;
+use crate::Version;
+use crate::error::Result;
+use crate::wire::decode::{Changed, Empty};
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static STOP: Operation<Changed> =
+    Operation::post("ContainerStop", "/containers/{id}/stop").success(&[204, 304]);
+pub(super) static RESTART: Operation<Empty> =
+    Operation::post("ContainerRestart", "/containers/{id}/restart").success(&[204]);
+pub(super) static KILL: Operation<Empty> =
+    Operation::post("ContainerKill", "/containers/{id}/kill").success(&[204]);
+
+impl Containers<'_> {
+    /// Stops a container, by force after the grace period; `false` when it did not run.
+    pub async fn stop(&self, id: &str, options: StopContainer) -> Result<bool> {
+        let signal = !options.signal.is_empty();
+        self.docker
+            .call(&STOP)
+            .at(id)
+            .query(options.query())
+            .needs(signal, "StopContainer::signal", Version::new(1, 42))
+            .extend_timeout(grace(options.timeout))
+            .send()
+            .await
+    }
+
+    /// Stops a container and starts it again.
+    pub async fn restart(&self, id: &str, options: RestartContainer) -> Result<()> {
+        let signal = !options.signal.is_empty();
+        self.docker
+            .call(&RESTART)
+            .at(id)
+            .query(options.query())
+            .needs(signal, "RestartContainer::signal", Version::new(1, 42))
+            .extend_timeout(grace(options.timeout))
+            .send()
+            .await
+    }
+
+    /// Sends a signal to a container's first process, `SIGKILL` unless said.
+    ///
+    /// # Errors
+    ///
+    /// 409 when the container does not run.
+    pub async fn kill(&self, id: &str, options: KillContainer) -> Result<()> {
+        self.docker.call(&KILL).at(id).query(options.query()).send().await
+    }
+}
 
 /// How to stop a container. Query of `ContainerStop`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +93,17 @@ pub struct KillContainer {
 impl KillContainer {
     pub(crate) fn query(&self) -> Query {
         Query::new().text("signal", &self.signal)
+    }
+}
+
+/// How long an engine waits before it kills, when neither the call nor the container says.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How much longer an engine may take to answer, given the seconds asked for; any time for "never kill".
+fn grace(timeout: Option<i64>) -> Option<Duration> {
+    match timeout {
+        None => Some(GRACE),
+        Some(seconds) => u64::try_from(seconds).ok().map(Duration::from_secs),
     }
 }
 

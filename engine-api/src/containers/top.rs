@@ -2,7 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Containers;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static TOP: Operation<Json<Processes>> = Operation::get("ContainerTop", "/containers/{id}/top");
+
+impl Containers<'_> {
+    /// Lists the processes in a container, as `ps` shows them.
+    pub async fn top(&self, id: &str, options: TopContainer) -> Result<Processes> {
+        self.docker.call(&TOP).at(id).query(options.query()).send().await
+    }
+}
 
 /// What to say of the processes. Query of `ContainerTop`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,7 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceMapping, DeviceRequest, RestartPolicy, ThrottleDevice, Ulimit, WeightDevice};
+use super::{Containers, DeviceMapping, DeviceRequest, RestartPolicy, ThrottleDevice, Ulimit, WeightDevice};
+use crate::Version;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+use crate::wire::requirement::Requirement;
+
+pub(super) static UPDATE: Operation<Json<ContainerUpdated>> =
+    Operation::post("ContainerUpdate", "/containers/{id}/update");
+
+impl Containers<'_> {
+    /// Changes the limits or the restart policy of a container.
+    pub async fn update(&self, id: &str, options: UpdateContainer) -> Result<ContainerUpdated> {
+        self.docker
+            .call(&UPDATE)
+            .at(id)
+            .json(&options)
+            .requires(options.requires())
+            .send()
+            .await
+    }
+}
 
 /// New limits and a new restart policy for a container. Body of `ContainerUpdate`.
 ///
@@ -91,6 +112,32 @@ pub struct UpdateContainer {
 pub struct ContainerUpdated {
     /// What the engine has to remark.
     pub warnings: Vec<String>,
+}
+
+impl UpdateContainer {
+    fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let devices = self.blkio_weight_device.is_some()
+            || self.blkio_device_read_bps.is_some()
+            || self.blkio_device_write_bps.is_some()
+            || self.blkio_device_read_iops.is_some()
+            || self.blkio_device_write_iops.is_some();
+        let (kernel_memory, tcp) = (self.kernel_memory != 0, self.kernel_memory_tcp != 0);
+        [
+            Requirement::since(
+                devices,
+                "blkio limits of devices in UpdateContainer",
+                Version::new(1, 55),
+            ),
+            Requirement::until(
+                kernel_memory,
+                "UpdateContainer::kernel_memory",
+                Version::new(1, 41),
+            ),
+            Requirement::until(tcp, "UpdateContainer::kernel_memory_tcp", Version::new(1, 51)),
+        ]
+        .into_iter()
+        .flatten()
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Containers;
+use crate::error::Result;
+use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static WAIT: Operation<Json<ContainerExit>> =
+    Operation::post("ContainerWait", "/containers/{id}/wait").slow();
+
+impl Containers<'_> {
+    /// Awaits the end of a container, and gives its exit code; a code other than 0 is no error.
+    ///
+    /// A container that ends before this call reaches the engine is missed by
+    /// [`WaitCondition::NextExit`]; [`WaitCondition::NotRunning`] answers at once for it.
+    pub async fn wait(&self, id: &str, until: WaitCondition) -> Result<ContainerExit> {
+        self.docker.call(&WAIT).at(id).query(until.query()).send().await
+    }
+}
 
 /// What to wait for; unset is [`WaitCondition::NotRunning`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

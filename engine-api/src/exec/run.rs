@@ -3,18 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::{CreateExec, Execs, StartExec};
-use crate::containers::{Collected, RunOutput, Writing};
 use crate::error::Result;
-use crate::wire::stream::Hijacked;
+use crate::wire::stream::{Collected, Hijacked, RunOutput, Writing};
 
 /// How long a silent stream is awaited before the engine is asked whether the command still runs.
 const QUIET: Duration = Duration::from_millis(500);
-
-/// Longest pause between two questions.
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 impl Execs<'_> {
     /// Runs a command in a container to its end: create, start, write `input`, collect, exit code.
@@ -44,24 +40,6 @@ impl Execs<'_> {
         let mut collected = Collected::default();
         let closed = self.drain(&id, hijacked, &input, &mut collected).await?;
         Ok(collected.finish(self.wait(&id).await?, closed))
-    }
-
-    /// Awaits the end of a command that has been started, and gives its exit code.
-    pub async fn wait(&self, id: &str) -> Result<i64> {
-        let mut pause = Duration::from_millis(2);
-        loop {
-            if let Some(code) = self.ended(id).await? {
-                return Ok(code);
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    /// The exit code, if it has ended. `running: false` alone also means "not started yet".
-    async fn ended(&self, id: &str) -> Result<Option<i64>> {
-        let exec = self.inspect(id).await?;
-        Ok(exec.exit_code.filter(|_| !exec.running))
     }
 
     /// Collects output until the stream ends (`true`), or until the command has ended and the stream

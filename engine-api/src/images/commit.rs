@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::containers::{ContainerConfig, Newer, newer_in_check};
+use crate::containers::{ContainerConfig, HealthConfig};
 use crate::wire::query::Query;
+use crate::wire::requirement::Requirement;
 
 /// How to make an image of a container. Query and body of `ImageCommit`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -42,10 +43,10 @@ impl CommitImage {
             .each("changes", &self.changes)
     }
 
-    /// What of the configuration older engines lack.
-    pub(crate) fn newer(&self) -> Option<Newer> {
-        let config = self.config.as_ref()?;
-        Some(newer_in_check(config.healthcheck.as_ref()))
+    pub(crate) fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let config = self.config.iter();
+        let check = config.flat_map(|config| &config.healthcheck);
+        check.flat_map(HealthConfig::requires)
     }
 
     /// What contradicts itself, if anything does.

@@ -157,7 +157,7 @@ impl Images<'_> {
             .about(container)
             .query(options.query(container))
             .reject_if(options.wrong(container))
-            .needs_all(options.newer());
+            .requires(options.requires());
         match &options.config {
             Some(config) => call.json(config).send().await,
             None => call.send().await,

@@ -48,7 +48,7 @@ impl Services<'_> {
             .call(&CREATE)
             .json(service)
             .reject_if(checks::service(service))
-            .needs_all(checks::newer_fields(service))
+            .requires(checks::newer_fields(service))
             .auth(auth)
             .send()
             .await
@@ -90,7 +90,7 @@ impl Services<'_> {
             .query(options.query(version))
             .json(spec)
             .reject_if(checks::service(spec))
-            .needs_all(checks::newer_fields(spec))
+            .requires(checks::newer_fields(spec))
             .auth(options.auth)
             .send()
             .await

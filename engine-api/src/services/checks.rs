@@ -1,9 +1,10 @@
 //! What can be known to be wrong, or too new for the engine, before anything is sent.
 
 use super::ServiceSpec;
-use crate::containers::{Newer, newer_in_check, newer_in_mount};
+use crate::containers::{HealthConfig, Mount};
 use crate::tasks::{ContainerSpec, ResourceRequirements, TaskRuntime};
 use crate::version::Version;
+use crate::wire::requirement::Requirement;
 
 const fn v(minor: u16) -> Version {
     Version::new(1, minor)
@@ -34,7 +35,7 @@ pub(super) fn service(spec: &ServiceSpec) -> Option<String> {
 }
 
 /// The fields that older engines lack, and ignore without a word.
-pub(super) fn newer_fields(spec: &ServiceSpec) -> Vec<Newer> {
+pub(super) fn newer_fields(spec: &ServiceSpec) -> Vec<Requirement> {
     let mut newer = Vec::new();
     if let Some(resources) = &spec.task_template.resources {
         newer.extend(newer_resources(resources));
@@ -45,7 +46,7 @@ pub(super) fn newer_fields(spec: &ServiceSpec) -> Vec<Newer> {
     newer
 }
 
-fn newer_resources(resources: &ResourceRequirements) -> [Newer; 2] {
+fn newer_resources(resources: &ResourceRequirements) -> impl Iterator<Item = Requirement> {
     [
         (
             resources.swap_bytes.is_some(),
@@ -58,12 +59,13 @@ fn newer_resources(resources: &ResourceRequirements) -> [Newer; 2] {
             v(52),
         ),
     ]
+    .into_iter()
+    .filter_map(|(used, what, first)| Requirement::since(used, what, first))
 }
 
-fn newer_in_container(container: &ContainerSpec) -> impl Iterator<Item = Newer> {
+fn newer_in_container(container: &ContainerSpec) -> impl Iterator<Item = Requirement> {
     let privileges = container.privileges.as_ref();
     [
-        newer_in_check(container.healthcheck.as_ref()),
         (
             privileges.is_some_and(|privileges| privileges.seccomp.is_some()),
             "Privileges::seccomp",
@@ -86,7 +88,9 @@ fn newer_in_container(container: &ContainerSpec) -> impl Iterator<Item = Newer> 
         ),
     ]
     .into_iter()
-    .chain(container.mounts.iter().flat_map(newer_in_mount))
+    .filter_map(|(used, what, first)| Requirement::since(used, what, first))
+    .chain(container.healthcheck.iter().flat_map(HealthConfig::requires))
+    .chain(container.mounts.iter().flat_map(Mount::requires))
 }
 
 #[cfg(test)]
@@ -126,10 +130,7 @@ mod tests {
     fn what_is_newer_is_known() {
         let asked = |spec: &ServiceSpec| -> Vec<&str> {
             let newer = newer_fields(spec).into_iter();
-            newer
-                .filter(|(asked, ..)| *asked)
-                .map(|(_, what, _)| what)
-                .collect()
+            newer.map(|requirement| requirement.what).collect()
         };
         let mut spec = of_image("a");
         assert!(asked(&spec).is_empty());

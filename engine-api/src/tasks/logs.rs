@@ -2,7 +2,7 @@
 
 use crate::client::Docker;
 use crate::common::Timestamp;
-use crate::containers::is_terminal;
+use crate::common::is_terminal;
 use crate::error::Result;
 use crate::wire::decode::Framed;
 use crate::wire::operation::Operation;

@@ -13,6 +13,7 @@ use super::decode::Shape;
 use super::operation::{Operation, OperationInfo};
 use super::query::Query;
 use super::reply::{CallContext, Reply, ReplyBody};
+use super::requirement::{Requirement, Versions};
 use super::send::PreparedRequest;
 use super::timer::{Timer, within};
 use super::{json, path};
@@ -128,10 +129,13 @@ impl<'a, R: Shape> Call<'a, R> {
             .fold(self, |call, (asked, what, since)| call.needs(asked, what, since))
     }
 
-    /// Says what, if it is asked for, is there only until a version: above, engines ignore or refuse it.
-    pub(crate) fn until_all(mut self, all: impl IntoIterator<Item = (bool, &'static str, Version)>) -> Self {
-        for (_, what, last) in all.into_iter().filter(|(asked, ..)| *asked) {
-            self.prepared.until(what, last);
+    /// Sets what the engine's API version must know.
+    pub(crate) fn requires(mut self, all: impl IntoIterator<Item = Requirement>) -> Self {
+        for Requirement { what, versions } in all {
+            match versions {
+                Versions::Since(first) => self.prepared.needs(true, what, first),
+                Versions::Until(last) => self.prepared.until(what, last),
+            }
         }
         self
     }

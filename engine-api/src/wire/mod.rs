@@ -14,6 +14,7 @@ mod pool;
 pub(crate) mod query;
 pub(crate) mod raw_call;
 pub(crate) mod reply;
+pub(crate) mod requirement;
 pub(crate) mod send;
 pub(crate) mod stream;
 pub(crate) mod timer;

@@ -76,6 +76,20 @@ impl<R: super::decode::Shape> Operation<R> {
         }
     }
 
+    /// The same operation, called so that the engine replies in another shape.
+    pub(crate) const fn with_reply<S: super::decode::Shape>(&self) -> Operation<S> {
+        let info = OperationInfo {
+            reply: S::NAME,
+            hijacks: S::HIJACKS,
+            may_be_unchanged: S::MAY_BE_UNCHANGED,
+            ..self.info
+        };
+        Operation {
+            info,
+            reply: PhantomData,
+        }
+    }
+
     /// The version that brought it, where that is not the oldest.
     pub(crate) const fn since(mut self, version: Version) -> Self {
         self.info.since = version;

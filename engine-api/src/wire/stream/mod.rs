@@ -1,5 +1,6 @@
 //! Streams: a source of bytes, and how they are cut into items.
 
+mod collect;
 mod framing;
 mod hijacked;
 mod json_lines;
@@ -8,10 +9,11 @@ mod raw;
 mod source;
 mod tail;
 
+pub use collect::RunOutput;
+pub(crate) use collect::{Collected, Writing};
 pub use framing::Chunk;
 pub use hijacked::{Hijacked, Input};
 pub use json_lines::{JsonLines, StreamItem};
-#[cfg(feature = "containers")]
 pub(crate) use output::Announced;
 pub use output::Output;
 pub use raw::RawBytes;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Containers, RemoveContainer, checks};
+use super::{Containers, RemoveContainer};
 use crate::error::{Cause, Error, Phase, Result};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -72,11 +72,17 @@ impl Containers<'_> {
                 Ok(()) => return Ok(RemoveOutcome::Removed),
                 Err(error) if error.is_not_found() && waited => return Ok(RemoveOutcome::RemovedByOther),
                 Err(error) if error.is_not_found() => return Ok(RemoveOutcome::AlreadyGone),
-                Err(error) if checks::is_being_removed(&error) => waited = true,
+                Err(error) if is_being_removed(&error) => waited = true,
                 Err(error) => return Err(error),
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
+}
+
+/// Whether an engine refuses to remove what is being removed already. Engines say it by nothing but the message.
+fn is_being_removed(error: &Error) -> bool {
+    let said = error.message().unwrap_or_default();
+    error.is_conflict() && said.contains("removal of container") && said.contains("already in progress")
 }

@@ -1,8 +1,12 @@
-//! The size of a terminal.
+//! Terminals: their size, and whether output is that of one.
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::Docker;
+use crate::error::Result;
+use crate::version::Version;
 use crate::wire::query::Query;
+use crate::wire::stream::Announced;
 
 /// The size of a terminal in characters; in JSON an array `[height, width]`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,6 +33,25 @@ impl From<[u32; 2]> for TerminalSize {
 impl From<TerminalSize> for [u32; 2] {
     fn from(size: TerminalSize) -> Self {
         [size.height, size.width]
+    }
+}
+
+/// The first version whose content type tells frames from a terminal's output.
+const FRAMING_SAID: Version = Version::new(1, 42);
+
+/// Whether output comes without frames. `ask` is awaited only where the content type does not say:
+/// before API 1.42, and on what is or may be Podman, which sends one type for both (wire fact 63).
+pub(crate) async fn is_terminal(
+    docker: &Docker,
+    announced: Announced,
+    ask: impl Future<Output = Result<bool>>,
+) -> Result<bool> {
+    match announced {
+        Announced::Frames => Ok(false),
+        Announced::Raw if docker.version().await? >= FRAMING_SAID && docker.is_podman() == Some(false) => {
+            Ok(true)
+        }
+        _ => ask.await,
     }
 }
 

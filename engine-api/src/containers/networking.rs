@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Version;
 use crate::common::DriverOptions;
+use crate::wire::requirement::Requirement;
 
 /// Which networks a new container joins. Definition `NetworkingConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -74,4 +76,25 @@ pub struct EndpointIpamConfig {
     /// Addresses that are valid on the link only.
     #[serde(rename = "LinkLocalIPs")]
     pub link_local_ips: Vec<String>,
+}
+
+impl NetworkingConfig {
+    pub(super) fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let endpoints = &self.endpoints_config;
+        let mut all = endpoints.values();
+        let several = endpoints.len() > 1;
+        let priority = all.clone().any(|endpoint| endpoint.gw_priority != 0);
+        let mac_address = all.any(|endpoint| !endpoint.mac_address.is_empty());
+        [
+            Requirement::since(
+                several,
+                "more than one network in CreateContainer",
+                Version::new(1, 44),
+            ),
+            Requirement::since(priority, "EndpointSettings::gw_priority", Version::new(1, 48)),
+            Requirement::since(mac_address, "EndpointSettings::mac_address", Version::new(1, 44)),
+        ]
+        .into_iter()
+        .flatten()
+    }
 }

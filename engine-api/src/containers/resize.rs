@@ -1,0 +1,15 @@
+//! Resizing the terminal of a container.
+
+use super::{Containers, TerminalSize};
+use crate::error::Result;
+use crate::wire::decode::Empty;
+use crate::wire::operation::Operation;
+
+pub(super) static RESIZE: Operation<Empty> = Operation::post("ContainerResize", "/containers/{id}/resize");
+
+impl Containers<'_> {
+    /// Sets the size of a container's terminal.
+    pub async fn resize(&self, id: &str, size: TerminalSize) -> Result<()> {
+        self.docker.call(&RESIZE).at(id).query(size.query()).send().await
+    }
+}
