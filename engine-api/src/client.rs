@@ -3,17 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::OnceCell;
-
 use crate::connect::{self, Address, Connector};
-use crate::error::{Cause, Error, Result};
+use crate::error::Result;
 use crate::timeouts::Timeouts;
 use crate::version::Version;
 use crate::wire::call::Call;
 use crate::wire::decode::Shape;
 use crate::wire::operation::Operation;
 use crate::wire::raw_call::RawCall;
-use crate::wire::send::Wire;
+use crate::wire::session::Session;
 
 /// A client of one engine.
 ///
@@ -30,23 +28,7 @@ use crate::wire::send::Wire;
 /// ```
 #[derive(Clone)]
 pub struct Docker {
-    shared: Arc<Shared>,
-    timeouts: Timeouts,
-    /// Set by hand; then the engine is not asked.
-    pinned: Option<Version>,
-}
-
-struct Shared {
-    wire: Wire,
-    engine: OnceCell<Engine>,
-}
-
-/// What the first ping told.
-#[derive(Debug, Clone, Copy)]
-struct Engine {
-    /// The version spoken: the engine's, or ours if that is older.
-    version: Version,
-    podman: bool,
+    session: Session,
 }
 
 impl Docker {
@@ -114,44 +96,38 @@ impl Docker {
     }
 
     pub(crate) fn over(connector: Arc<dyn Connector>) -> Self {
-        let shared = Shared {
-            wire: Wire::new(connector),
-            engine: OnceCell::new(),
-        };
         Self {
-            shared: Arc::new(shared),
-            timeouts: Timeouts::default(),
-            pinned: None,
+            session: Session::new(connector),
         }
     }
 
     /// The same client, on the same connections, with other limits.
     #[must_use]
     pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
+        self.session.timeouts = timeouts;
         self
     }
 
     /// The same client, on the same connections, speaking `version` without asking the engine.
     #[must_use]
     pub fn with_version(mut self, version: Version) -> Self {
-        self.pinned = Some(version);
+        self.session.pinned_version = Some(version);
         self
     }
 
     /// Where the engine is, as in `DOCKER_HOST`.
     pub fn address(&self) -> String {
-        self.shared.wire.connector.address()
+        self.session.wire().connector.address()
     }
 
     /// What opens the connections: for a recorder, say, to stand between.
     pub fn connector(&self) -> Arc<dyn Connector> {
-        Arc::clone(&self.shared.wire.connector)
+        Arc::clone(&self.session.wire().connector)
     }
 
     /// The limits of this client's calls.
     pub fn timeouts(&self) -> &Timeouts {
-        &self.timeouts
+        &self.session.timeouts
     }
 
     /// The API version spoken with this engine: the newest that both sides know.
@@ -163,80 +139,22 @@ impl Docker {
     /// When the engine cannot be asked, does not say its version, or is older than
     /// [`Version::OLDEST`].
     pub async fn version(&self) -> Result<Version> {
-        match self.known_version() {
-            Some(version) => Ok(version),
-            None => self.negotiate().await,
-        }
+        self.session.version().await
     }
 
     /// A request by method and path, for what has no method here.
     pub fn raw<'a>(&'a self, method: &'a str, path_and_query: &'a str) -> RawCall<'a> {
-        RawCall::new(self, method, path_and_query)
+        RawCall::new(&self.session, method, path_and_query)
     }
 
     pub(crate) fn call<'a, R: Shape>(&'a self, operation: &'static Operation<R>) -> Call<'a, R> {
-        Call::new(self, operation)
+        Call::new(&self.session, operation)
     }
 
-    pub(crate) fn wire(&self) -> &Wire {
-        &self.shared.wire
-    }
-
-    pub(crate) fn known_version(&self) -> Option<Version> {
-        self.pinned
-            .or_else(|| self.shared.engine.get().map(|engine| engine.version))
-    }
-
-    pub(crate) async fn negotiate(&self) -> Result<Version> {
-        self.engine().await.map(|engine| engine.version)
-    }
-
-    async fn engine(&self) -> Result<&Engine> {
-        self.shared.engine.get_or_try_init(|| Box::pin(self.ask())).await
-    }
-
-    /// Whether the engine is Podman, whose streams announce their framing as engines before 1.42 do;
-    /// `None` when it was never asked, its version being set by hand.
+    /// Whether the engine is Podman; see [`Session::is_podman`].
     pub(crate) fn is_podman(&self) -> Option<bool> {
-        self.shared.engine.get().map(|engine| engine.podman)
+        self.session.is_podman()
     }
-
-    async fn ask(&self) -> Result<Engine> {
-        let system = self.system();
-        // HEAD is the cheapest; whoever does not know it says more with GET.
-        let ping = match system.ping_head().await {
-            Ok(ping) => ping,
-            Err(error) if error.status().is_some() => system.ping().await?,
-            Err(error) => return Err(error),
-        };
-        let theirs: Version = match ping.api_version.as_deref() {
-            Some(text) => text.parse().map_err(|_malformed| malformed(text))?,
-            None => {
-                return Err(Error::protocol(
-                    "the engine does not say its API version; if it is an engine at all, set DOCKER_API_VERSION",
-                ));
-            }
-        };
-        if theirs < Version::OLDEST {
-            return Err(Error::local(Cause::NeedsApi {
-                what: "this client",
-                since: Version::OLDEST,
-                used: theirs,
-                hint: "use Docker 20.10 or later",
-            }));
-        }
-        Ok(Engine {
-            version: theirs.min(Version::NEWEST),
-            podman: ping.is_podman(),
-        })
-    }
-}
-
-fn malformed(text: &str) -> Error {
-    let shown: String = text.chars().take(40).collect();
-    Error::protocol(format!(
-        "the engine says that its API version is {shown:?}, which is none"
-    ))
 }
 
 impl fmt::Debug for Docker {
@@ -245,7 +163,7 @@ impl fmt::Debug for Docker {
             .field("address", &self.address())
             .field(
                 "version",
-                &self.known_version().map(|version| version.to_string()),
+                &self.session.known_version().map(|version| version.to_string()),
             )
             .finish_non_exhaustive()
     }

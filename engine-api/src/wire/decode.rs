@@ -47,10 +47,8 @@ impl Shape for Empty {
     const NAME: &'static str = "empty";
 
     async fn decode(mut reply: Reply) -> Result<()> {
-        while let Some(piece) = reply.body.next().await {
-            piece.map_err(|cause| reply.context.error(cause))?;
-        }
-        Ok(())
+        let drained = reply.body.drain().await;
+        drained.map_err(|cause| reply.context.error(cause))
     }
 }
 

@@ -1,7 +1,10 @@
-//! The machinery: how a call becomes bytes and bytes become a reply.
+//! The machinery: how a call becomes bytes, and bytes become a reply.
 //!
-//! `operation` declares, `call` sends and judges, `decode` gives the reply its shape; below them `send`
-//! and `conn` own the connections, and `stream` cuts bytes into items.
+//! * `operation` declares an operation; `call` fills in one call of it, `raw_call` a call by path
+//! * `prepared` checks the request, adds the version and sends it; `path`, `query`, `body` and `status`
+//!   are its parts
+//! * `session` is what all calls of a client share; `send`, `pool` and `conn` own the connections
+//! * `decode` gives a reply its shape; `stream` cuts bytes into items, `json` reads and writes values
 
 pub(crate) mod body;
 pub(crate) mod call;
@@ -9,12 +12,15 @@ mod conn;
 pub(crate) mod decode;
 pub(crate) mod json;
 pub(crate) mod operation;
-pub(crate) mod path;
+mod path;
 mod pool;
+mod prepared;
 pub(crate) mod query;
 pub(crate) mod raw_call;
 pub(crate) mod reply;
 pub(crate) mod requirement;
-pub(crate) mod send;
+mod send;
+pub(crate) mod session;
+mod status;
 pub(crate) mod stream;
 pub(crate) mod timer;

@@ -1,14 +1,12 @@
 //! Request paths: base, version, placeholders filled with checked and escaped names.
 
-use std::fmt::Write;
-
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::operation::OperationInfo;
-use crate::Version;
 use crate::error::{Error, Result};
+use crate::version::Version;
 
-/// Longer names are no names; engines refuse them far earlier.
+/// The longest name that is sent; engines reject names that are far shorter.
 const LONGEST_NAME: usize = 1024;
 
 /// What is escaped in a name. `:` and `@` stay, so that image references can be read in logs.
@@ -32,60 +30,81 @@ const NAME: &AsciiSet = &CONTROLS
 
 const NAME_WITH_SLASHES: &AsciiSet = &NAME.remove(b'/');
 
-/// The path of a call: `/base/v1.51/containers/web/start`.
-pub(crate) fn render(
-    info: &OperationInfo,
-    base: &str,
-    version: Option<Version>,
-    names: &[&str],
-) -> Result<String> {
-    let mut out = String::with_capacity(base.len() + info.path.len() + 80);
-    out.push_str(base);
-    if let Some(version) = version {
-        // Writing to a text cannot fail.
-        let _ = write!(out, "/v{version}");
-    }
+/// The path of a call: `/base/v1.51/containers/web/start`. The names have been checked.
+pub(crate) fn render(info: &OperationInfo, base: &str, version: Option<Version>, names: &[&str]) -> String {
+    let mut out = prefix(base, version);
+    out.reserve(info.path.len() + 80);
+    let escaped = if info.slashes { NAME_WITH_SLASHES } else { NAME };
     let mut names = names.iter();
-    let mut rest = info.path;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (what, after) = after.split_once('}').unwrap_or((after, ""));
-        let name = names
-            .next()
-            .ok_or_else(|| Error::invalid(format!("no value for {{{what}}}")))?;
-        check(what, name, info.slashes)?;
+    for (before, placeholder) in pieces(info.path) {
         out.push_str(before);
-        out.extend(utf8_percent_encode(
-            name,
-            if info.slashes { NAME_WITH_SLASHES } else { NAME },
-        ));
-        rest = after;
+        if placeholder.is_some() {
+            out.extend(
+                names
+                    .next()
+                    .into_iter()
+                    .flat_map(|name| utf8_percent_encode(name, escaped)),
+            );
+        }
     }
-    out.push_str(rest);
-    Ok(out)
+    out
 }
 
-/// Refuses what would reach another route, or none (wire facts 14 and 15).
-fn check(what: &str, name: &str, slashes: bool) -> Result<()> {
-    let wrong = |why: &str| Err(Error::invalid(format!("{name:?} cannot be the {what}: {why}")));
+/// What precedes every path: `/base/v1.51`.
+pub(crate) fn prefix(base: &str, version: Option<Version>) -> String {
+    match version {
+        Some(version) => format!("{base}/v{version}"),
+        None => base.to_owned(),
+    }
+}
+
+/// Checks that there is a valid name for each placeholder of the path.
+pub(crate) fn check_names(info: &OperationInfo, names: &[&str]) -> Result<()> {
+    let mut names = names.iter();
+    for placeholder in pieces(info.path).filter_map(|(_, placeholder)| placeholder) {
+        let name = names
+            .next()
+            .ok_or_else(|| Error::invalid(format!("no value for {{{placeholder}}}")))?;
+        check(placeholder, name, info.slashes)?;
+    }
+    Ok(())
+}
+
+/// The pieces of a path: a literal part, and the placeholder after it, if there is one.
+fn pieces(path: &'static str) -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    path.split('}').map(|piece| match piece.split_once('{') {
+        Some((before, placeholder)) => (before, Some(placeholder)),
+        None => (piece, None),
+    })
+}
+
+/// Rejects a name that would reach another route: `.` and `..` are resolved by engines and proxies, and
+/// an empty one makes the path of another operation.
+fn check(placeholder: &str, name: &str, slashes: bool) -> Result<()> {
+    let invalid = |why: &str| {
+        Err(Error::invalid(format!(
+            "{name:?} cannot be the {placeholder}: {why}"
+        )))
+    };
     if name.trim().is_empty() {
         return Err(Error::invalid(format!(
-            "the {what} is empty; pass a name or an id"
+            "the {placeholder} is empty; pass a name or an ID"
         )));
     }
     if name.len() > LONGEST_NAME {
         return Err(Error::invalid(format!(
-            "the {what} is {} bytes long; {LONGEST_NAME} are the most",
+            "the {placeholder} is {} bytes long; the maximum is {LONGEST_NAME}",
             name.len()
         )));
     }
     if name.chars().any(char::is_control) {
-        return wrong("it contains a control character");
+        return invalid("it contains a control character");
     }
     if !slashes && (name == "." || name == "..") {
-        return wrong("it would lead to another route");
+        return invalid("it would lead to another route");
     }
     if slashes && name.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return wrong("a part between slashes is empty, `.` or `..`");
+        return invalid("a part between slashes is empty, `.` or `..`");
     }
     Ok(())
 }
@@ -100,11 +119,12 @@ mod tests {
     static INSPECT: Operation<Empty> = Operation::get("ImageInspect", "/images/{name}/json").slashes();
 
     fn path<R>(operation: &Operation<R>, name: &str) -> Result<String> {
-        render(&operation.info, "", Some(Version::OLDEST), &[name])
+        check_names(&operation.info, &[name])?;
+        Ok(render(&operation.info, "", Some(Version::OLDEST), &[name]))
     }
 
     #[test]
-    fn names_are_escaped_and_image_names_keep_their_slashes() {
+    fn names_are_escaped_but_image_names_keep_slashes() {
         assert_eq!(
             path(&START, "a b?c#d%e/f").unwrap(),
             "/v1.41/containers/a%20b%3Fc%23d%25e%2Ff/start"
@@ -115,13 +135,20 @@ mod tests {
             format!("/v1.41/images/{image}/json")
         );
         assert_eq!(
-            render(&START.info, "/base", None, &["é"]).unwrap(),
+            render(&START.info, "/base", None, &["é"]),
             "/base/containers/%C3%A9/start"
         );
     }
 
     #[test]
-    fn names_that_reach_another_route_are_refused() {
+    fn each_placeholder_needs_a_name() {
+        let error = check_names(&START.info, &[]).unwrap_err().to_string();
+        assert_eq!(error, "no value for {id}");
+        assert!(check_names(&START.info, &["web"]).is_ok());
+    }
+
+    #[test]
+    fn names_that_reach_another_route_are_rejected() {
         for name in ["", " ", "\t", ".", "..", "a\0b", "a\nb", &"x".repeat(2000)] {
             assert!(path(&START, name).is_err(), "{name:?}");
         }

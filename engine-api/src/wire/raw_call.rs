@@ -1,4 +1,4 @@
-//! A call that no method covers: any method, any path, the reply as it is.
+//! A call by method and path; the reply is returned as it came.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::body::Body;
-use super::reply::{CallContext, Reply};
-use super::send::PreparedRequest;
+use super::prepared::Prepared;
+use super::reply::CallContext;
+use super::session::Session;
 use super::stream::RawBytes;
-use super::timer::{Timer, within};
-use crate::client::Docker;
-use crate::error::{Error, Phase, Result};
+use crate::error::{Error, Result};
+use crate::version::Version;
 
-/// A request by method and path, for what this crate has no method for.
+/// A request by method and path, for operations that this crate has no method for.
 ///
 /// ```no_run
 /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -26,14 +26,14 @@ use crate::error::{Error, Phase, Result};
 /// ```
 #[must_use = "nothing is sent until `send`"]
 pub struct RawCall<'a> {
-    docker: &'a Docker,
+    session: &'a Session,
     method: &'a str,
     target: &'a str,
     headers: Vec<(&'a str, &'a str)>,
     body: Body,
 }
 
-/// A reply as it came; the status is not judged.
+/// A reply as it came; an error status is not an error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RawReply {
@@ -46,9 +46,9 @@ pub struct RawReply {
 }
 
 impl<'a> RawCall<'a> {
-    pub(crate) fn new(docker: &'a Docker, method: &'a str, target: &'a str) -> Self {
+    pub(crate) fn new(session: &'a Session, method: &'a str, target: &'a str) -> Self {
         Self {
-            docker,
+            session,
             method,
             target,
             headers: Vec::new(),
@@ -68,22 +68,30 @@ impl<'a> RawCall<'a> {
         self.header(CONTENT_TYPE.as_str(), "application/json")
     }
 
-    /// Sends the request. A path without a version gets the negotiated one, but `/_ping`.
+    /// Sends the request. A path without a version gets the negotiated one in front, except `/_ping`.
     ///
     /// # Errors
     ///
-    /// When the method, path or a header is malformed, or no reply comes. An error status is no error
-    /// here.
+    /// When the method, the path or a header is invalid, or no reply comes. An error status is not an
+    /// error here.
     pub async fn send(self) -> Result<RawReply> {
-        let context = self.context();
-        self.perform().await.map_err(|error| context.add(error))
-    }
-
-    fn context(&self) -> CallContext {
-        CallContext {
+        let context = CallContext {
             operation: "raw call",
-            on: Some(self.path().into()),
+            subject: Some(self.path().into()),
+        };
+        let prepared = self.prepare(context.clone());
+        let reply = prepared.map_err(|error| context.add(error))?.send().await?;
+        let status = reply.head.status;
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(context.add(Error::invalid(
+                "the engine switched protocols, which a raw call cannot use; call attach or exec",
+            )));
         }
+        Ok(RawReply {
+            status: status.as_u16(),
+            headers: reply.head.headers.clone(),
+            body: RawBytes::new(reply),
+        })
     }
 
     /// The path without the query, which may hold secrets (a build's arguments).
@@ -91,57 +99,24 @@ impl<'a> RawCall<'a> {
         self.target.split('?').next().unwrap_or_default()
     }
 
-    async fn perform(self) -> Result<RawReply> {
+    fn prepare(self, context: CallContext) -> Result<Prepared<'a>> {
         let method = Method::from_bytes(self.method.to_ascii_uppercase().as_bytes())
-            .map_err(|_invalid| Error::invalid(format!("{:?} is no HTTP method", self.method)))?;
+            .map_err(|_invalid| Error::invalid(format!("invalid HTTP method {:?}", self.method)))?;
         if !self.target.starts_with('/') || self.target.chars().any(|c| c.is_control() || c == ' ') {
             return Err(Error::invalid(
                 "a path starts with `/` and has no spaces; escape them as %20",
             ));
         }
-        let mut headers = HeaderMap::new();
+        let mut prepared = Prepared::raw(self.session, method, self.target, context);
+        prepared.versioned = !has_version(self.target) && !self.target.starts_with("/_ping");
+        prepared.body = self.body;
         for (name, value) in &self.headers {
-            let wrong = || Error::invalid(format!("{name:?} is no header, or its value cannot be sent"));
-            let name = HeaderName::try_from(*name).map_err(|_invalid| wrong())?;
-            headers.insert(name, HeaderValue::from_str(value).map_err(|_invalid| wrong())?);
+            let invalid = || Error::invalid(format!("the header {name:?} has an invalid name or value"));
+            let name = HeaderName::try_from(*name).map_err(|_invalid| invalid())?;
+            let value = HeaderValue::from_str(value).map_err(|_invalid| invalid())?;
+            prepared.headers.insert(name, value);
         }
-        let docker = self.docker;
-        let context = self.context();
-        let mut total = Timer::start(Phase::Total, docker.timeouts().total);
-        let base = docker.wire().connector.base_path();
-        let target = if has_version(self.target) || self.target.starts_with("/_ping") {
-            format!("{base}{}", self.target)
-        } else {
-            let version = within(docker.version(), &mut [&mut total]).await;
-            format!("{base}/v{}{}", version.map_err(Error::local)??, self.target)
-        };
-        let limits = crate::Timeouts {
-            head: None,
-            ..*docker.timeouts()
-        };
-        let request = PreparedRequest {
-            method,
-            target,
-            headers,
-            body: self.body,
-        };
-        let (head, body) = docker
-            .wire()
-            .round_trip(request, &limits, total)
-            .await
-            .map_err(Error::local)?;
-        let status = head.status;
-        if status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Error::invalid(
-                "the engine wants to hand over the connection; use attach or exec",
-            ));
-        }
-        let headers = head.headers.clone();
-        Ok(RawReply {
-            status: status.as_u16(),
-            headers,
-            body: RawBytes::new(Reply { head, body, context }),
-        })
+        Ok(prepared)
     }
 }
 
@@ -161,5 +136,5 @@ fn has_version(target: &str) -> bool {
     let first = target[1..].split(['/', '?']).next().unwrap_or_default();
     first
         .strip_prefix('v')
-        .is_some_and(|rest| rest.parse::<crate::Version>().is_ok())
+        .is_some_and(|rest| rest.parse::<Version>().is_ok())
 }

@@ -20,16 +20,24 @@ pub(crate) struct Reply {
     pub(crate) context: CallContext,
 }
 
-/// Which operation, on what: for the errors of a stream that outlives its call.
-#[derive(Clone, Debug)]
+/// The operation and its subject: what errors add to a cause, also those of a stream that outlives
+/// its call.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct CallContext {
     pub(crate) operation: &'static str,
-    pub(crate) on: Option<Box<str>>,
+    pub(crate) subject: Option<Box<str>>,
 }
 
 impl CallContext {
+    pub(crate) fn new(operation: &'static str) -> Self {
+        Self {
+            operation,
+            subject: None,
+        }
+    }
+
     pub(crate) fn add(&self, error: Error) -> Error {
-        error.in_call(self.operation, self.on.as_deref())
+        error.in_call(self.operation, self.subject.as_deref())
     }
 
     pub(crate) fn error(&self, cause: Cause) -> Error {
@@ -119,12 +127,20 @@ impl ReplyBody {
         Ok(all.freeze())
     }
 
-    /// The start of the body, at most `most` bytes and as much as comes within `patience`; the rest is
-    /// not waited for, and whatever breaks it does not matter.
-    pub(crate) async fn start(&mut self, most: usize, patience: Duration) -> Bytes {
+    /// Reads and drops the rest of the body, so that the connection can be reused.
+    pub(crate) async fn drain(&mut self) -> Result<(), Cause> {
+        while let Some(piece) = self.next().await {
+            piece?;
+        }
+        Ok(())
+    }
+
+    /// The start of the body: at most `most` bytes, and what comes within `timeout`. Errors while
+    /// reading end it early.
+    pub(crate) async fn start(&mut self, most: usize, timeout: Duration) -> Bytes {
         let mut start = BytesMut::new();
-        let mut patience = Timer::start(Phase::Body, Some(patience));
-        while let Ok(Some(Ok(piece))) = within(self.next(), &mut [&mut patience]).await {
+        let mut timer = Timer::start(Phase::Body, Some(timeout));
+        while let Ok(Some(Ok(piece))) = within(self.next(), &mut [&mut timer]).await {
             start.extend_from_slice(&piece[..piece.len().min(most - start.len())]);
             if start.len() >= most {
                 break;

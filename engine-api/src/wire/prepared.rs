@@ -1,0 +1,219 @@
+//! A request that is ready to send: the only code that knows what the client adds to one.
+//!
+//! [`Prepared`] does not know the type of its reply, so it is compiled once for all operations. Calls
+//! of operations and raw calls both go through [`Prepared::send`]: checks, version, path, exchange.
+
+use std::pin::Pin;
+
+use http::Method;
+use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use http::response::Parts;
+
+use super::body::Body;
+use super::operation::OperationInfo;
+use super::query::Query;
+use super::reply::{CallContext, Reply, ReplyBody};
+use super::send::PreparedRequest;
+use super::session::Session;
+use super::timer::{Timer, within};
+use super::{path, status};
+use crate::error::{Cause, Error, Phase, Result};
+use crate::timeouts::Timeouts;
+use crate::version::Version;
+
+/// A request, and what is checked before it is sent.
+pub(super) struct Prepared<'a> {
+    session: &'a Session,
+    method: Method,
+    target: Target<'a>,
+    pub(super) query: Query,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Body,
+    pub(super) timeouts: Timeouts,
+    /// Whether the path gets the API version in front.
+    pub(super) versioned: bool,
+    /// The operation and its subject, for errors.
+    pub(super) context: CallContext,
+    /// Why the request cannot be sent; found while it is filled in, returned by `send`.
+    rejected: Option<Error>,
+    /// The newest version that something in the request needs, and what needs it.
+    min_version: Option<(&'static str, Version)>,
+    /// The oldest version that is the last one for something in the request.
+    max_version: Option<(&'static str, Version)>,
+}
+
+/// Where a request goes.
+enum Target<'a> {
+    /// An operation, and the names for the placeholders of its path.
+    Operation(&'static OperationInfo, Vec<&'a str>),
+    /// A path and query as the caller wrote them.
+    Raw(&'a str),
+}
+
+impl<'a> Prepared<'a> {
+    pub(super) fn operation(session: &'a Session, info: &'static OperationInfo) -> Self {
+        let method = match info.method {
+            "HEAD" => Method::HEAD,
+            "POST" => Method::POST,
+            "PUT" => Method::PUT,
+            "DELETE" => Method::DELETE,
+            _ => Method::GET,
+        };
+        let target = Target::Operation(info, Vec::new());
+        let mut prepared = Self::new(session, method, target, CallContext::new(info.id));
+        if info.slow {
+            prepared.timeouts.head = None;
+        }
+        prepared
+    }
+
+    /// A request for any path. The time until the head of its reply is not limited.
+    pub(super) fn raw(session: &'a Session, method: Method, target: &'a str, context: CallContext) -> Self {
+        let mut prepared = Self::new(session, method, Target::Raw(target), context);
+        prepared.timeouts.head = None;
+        prepared
+    }
+
+    fn new(session: &'a Session, method: Method, target: Target<'a>, context: CallContext) -> Self {
+        Self {
+            session,
+            method,
+            target,
+            query: Query::new(),
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+            timeouts: session.timeouts,
+            versioned: true,
+            context,
+            rejected: None,
+            min_version: None,
+            max_version: None,
+        }
+    }
+
+    /// Adds the name for the next placeholder; the first one is the subject of errors.
+    pub(super) fn name(&mut self, name: &'a str) {
+        if let Target::Operation(_, names) = &mut self.target {
+            if names.is_empty() && !name.trim().is_empty() {
+                self.context.subject = Some(name.into());
+            }
+            names.push(name);
+        }
+    }
+
+    pub(super) fn reject(&mut self, reason: String) {
+        self.rejected.get_or_insert_with(|| Error::invalid(reason));
+    }
+
+    pub(super) fn needs(&mut self, what: &'static str, since: Version) {
+        if self.min_version.is_none_or(|(_, version)| version < since) {
+            self.min_version = Some((what, since));
+        }
+    }
+
+    pub(super) fn until(&mut self, what: &'static str, last: Version) {
+        if self.max_version.is_none_or(|(_, version)| last < version) {
+            self.max_version = Some((what, last));
+        }
+    }
+
+    /// Sends the request; the reply of an operation is one of success.
+    ///
+    /// Boxed, because the future is large and its callers' futures are moved.
+    pub(super) fn send(mut self) -> Pin<Box<dyn Future<Output = Result<Reply>> + Send + 'a>> {
+        Box::pin(async move {
+            let context = std::mem::take(&mut self.context);
+            let total = Timer::start(Phase::Total, self.timeouts.total);
+            match self.exchange(total).await {
+                Ok((head, body)) => Ok(Reply { head, body, context }),
+                Err(error) => Err(context.add(error)),
+            }
+        })
+    }
+
+    async fn exchange(mut self, mut total: Timer) -> Result<(Parts, ReplyBody)> {
+        if let Some(error) = self.rejected.take() {
+            return Err(error);
+        }
+        // Names are checked before anything is sent, a question for the version included.
+        if let Target::Operation(info, names) = &self.target {
+            path::check_names(info, names)?;
+        }
+        let version = if self.versioned {
+            let version = within(self.session.version(), &mut [&mut total]).await;
+            Some(version.map_err(Error::local)??)
+        } else {
+            None
+        };
+        if let Some(version) = version {
+            self.check_version(version)?;
+        }
+        let info = self.target.info();
+        if info.is_some_and(|info| info.hijacks) {
+            self.headers
+                .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            // A session has set another protocol.
+            let tcp = HeaderValue::from_static("tcp");
+            self.headers.entry(UPGRADE).or_insert(tcp);
+        }
+        let wire = self.session.wire();
+        let request = PreparedRequest {
+            method: self.method,
+            target: self
+                .target
+                .render(wire.connector.base_path(), version, &self.query),
+            headers: self.headers,
+            body: self.body,
+        };
+        let sent = wire.round_trip(request, &self.timeouts, total).await;
+        let (head, mut body) = sent.map_err(Error::local)?;
+        if let Some(info) = info {
+            status::check(info, &head, &mut body).await?;
+        }
+        Ok((head, body))
+    }
+
+    /// Checks that the operation and all that the request asks for exist in the version in use.
+    fn check_version(&self, used: Version) -> Result<()> {
+        if let Some((what, last)) = self.max_version.filter(|(_, last)| used > *last) {
+            return Err(Error::local(Cause::RemovedFromApi { what, last, used }));
+        }
+        let operation = self.target.info().map(|info| (info.id, info.since));
+        let Some((what, since)) = self.min_version.or(operation) else {
+            return Ok(());
+        };
+        let since = operation.map_or(since, |(_, first)| since.max(first));
+        if used >= since {
+            return Ok(());
+        }
+        let hint = "leave it out, or use a newer engine";
+        Err(Error::local(Cause::NeedsApi {
+            what,
+            since,
+            used,
+            hint,
+        }))
+    }
+}
+
+impl Target<'_> {
+    fn info(&self) -> Option<&'static OperationInfo> {
+        match self {
+            Self::Operation(info, _) => Some(info),
+            Self::Raw(_) => None,
+        }
+    }
+
+    /// The path and query of the request line.
+    fn render(&self, base: &str, version: Option<Version>, query: &Query) -> String {
+        let mut target = match self {
+            Self::Operation(info, names) => path::render(info, base, version, names),
+            Self::Raw(target) => format!("{}{target}", path::prefix(base, version)),
+        };
+        if !query.as_str().is_empty() {
+            target.push('?');
+            target.push_str(query.as_str());
+        }
+        target
+    }
+}
