@@ -1,4 +1,4 @@
-//! Runs a command in an environment of its own: a container where an engine answers, else a private folder.
+//! Runs a command in an environment of its own: a container where an engine answers, else a private directory.
 //!
 //! ```console
 //! $ cargo run -p isolation --example run_isolated

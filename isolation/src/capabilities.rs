@@ -1,11 +1,11 @@
-//! What an engine can do, said before the work.
+//! The features that an engine supports, known before any work starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 
-/// Something that one engine can do and another cannot.
+/// A feature that some engines support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -14,25 +14,25 @@ pub enum Feature {
     Images,
     /// Limit the memory of the environment.
     MemoryLimit,
-    /// Limit its processor time.
+    /// Limit its CPU time.
     CpuLimit,
     /// Limit its number of processes.
     PidsLimit,
-    /// Show folders and files of the host inside.
+    /// Bind-mount files and directories of the host.
     Mounts,
-    /// Show them so that they cannot be written.
+    /// Bind-mount them read-only.
     ReadOnlyMounts,
-    /// Keep its network apart from the host's.
+    /// A network of its own, separate from the host's.
     NetworkIsolation,
-    /// Copy files and folders in.
+    /// Copy files and directories into the environment.
     CopyIn,
-    /// Copy files and folders out.
+    /// Copy files and directories out of it.
     CopyOut,
     /// Write to the standard input of commands.
     Stdin,
     /// Run commands on a terminal.
     Tty,
-    /// Save its state, and make it again from what was saved.
+    /// Save its state and restore it later.
     Snapshots,
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for Feature {
         f.write_str(match self {
             Self::Images => "images",
             Self::MemoryLimit => "memory limit",
-            Self::CpuLimit => "processor limit",
+            Self::CpuLimit => "CPU limit",
             Self::PidsLimit => "process limit",
             Self::Mounts => "mounts",
             Self::ReadOnlyMounts => "read-only mounts",
@@ -73,17 +73,18 @@ impl fmt::Display for Feature {
     }
 }
 
-/// How far an environment is kept apart from the machine, weakest first.
+/// How strongly an environment is isolated from the machine, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IsolationLevel {
-    /// A process of the machine, with a folder and variables of its own. It sees the machine's files,
-    /// processes and network: this keeps tests apart, it does not contain what is hostile.
+    /// A process of the machine with its own directory and environment variables. It sees the
+    /// machine's files, processes and network: this separates tests, but it does not contain hostile
+    /// code.
     Process,
-    /// A container: its own files, processes and network on the machine's kernel.
+    /// A container: its own files, processes and network, on the machine's kernel.
     Container,
-    /// A machine of its own.
+    /// A virtual machine.
     VirtualMachine,
 }
 
@@ -97,26 +98,26 @@ impl fmt::Display for IsolationLevel {
     }
 }
 
-/// A feature that is missing, and why.
+/// A feature that an engine does not support, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lack {
-    /// What is missing.
+    /// The missing feature.
     pub feature: Feature,
-    /// Why the engine has it not, in a few words.
+    /// Why the engine does not support it.
     pub reason: String,
 }
 
-/// A feature that two engines do not share.
+/// A feature that only one of two engines supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
     /// The feature.
     pub feature: Feature,
-    /// Whether the first engine has it; the second then has it not.
+    /// Whether the first engine supports it; otherwise the second one does.
     pub first_has_it: bool,
 }
 
-/// What an engine can do. What is not said to be there is lacking.
+/// The features that an engine supports. A feature that is not added is missing.
 ///
 /// ```
 /// use isolation::{Capabilities, Feature, IsolationLevel};
@@ -136,7 +137,7 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// An engine that has no feature yet.
+    /// The capabilities of an engine without any feature.
     pub fn new(isolation: IsolationLevel) -> Self {
         let reason = |feature| (feature, "not part of this engine".to_owned());
         Self {
@@ -146,7 +147,7 @@ impl Capabilities {
         }
     }
 
-    /// The same engine with these features.
+    /// Adds features.
     #[must_use]
     pub fn with(mut self, features: impl IntoIterator<Item = Feature>) -> Self {
         for feature in features {
@@ -156,7 +157,7 @@ impl Capabilities {
         self
     }
 
-    /// The same engine without this feature, for a reason.
+    /// Removes a feature and records the reason.
     #[must_use]
     pub fn without(mut self, feature: Feature, reason: impl Into<String>) -> Self {
         self.features.remove(&feature);
@@ -164,22 +165,23 @@ impl Capabilities {
         self
     }
 
-    /// How far environments are kept apart from the machine.
+    /// How strongly environments are isolated from the machine.
     pub fn isolation(&self) -> IsolationLevel {
         self.isolation
     }
 
-    /// Whether the engine has the feature.
+    /// Whether the engine supports the feature.
     pub fn has(&self, feature: Feature) -> bool {
         self.features.contains(&feature)
     }
 
-    /// Why the engine lacks the feature; `None` when it has it.
+    /// Why the engine does not support the feature; `None` if it does.
     pub fn reason(&self, feature: Feature) -> Option<&str> {
         self.lacking.get(&feature).map(String::as_str)
     }
 
-    /// What is missing of these needs, such as [`EnvironmentSpec::needs`](crate::EnvironmentSpec::needs).
+    /// The missing ones of these features, such as those of
+    /// [`EnvironmentSpec::needs`](crate::EnvironmentSpec::needs).
     pub fn lacks(&self, needs: &BTreeSet<Feature>) -> Vec<Lack> {
         let lack = |feature: &Feature| {
             let reason = self.reason(*feature)?.to_owned();
@@ -191,15 +193,7 @@ impl Capabilities {
         needs.iter().filter_map(lack).collect()
     }
 
-    /// Fails with everything that `engine`, whose capabilities these are, lacks of the needs.
-    pub fn check(&self, engine: &str, needs: &BTreeSet<Feature>) -> crate::Result<()> {
-        match self.lacks(needs) {
-            lacks if lacks.is_empty() => Ok(()),
-            lacks => Err(crate::Error::unsupported(engine, lacks)),
-        }
-    }
-
-    /// The features that only one of the two has.
+    /// The features that only one of two engines supports.
     pub fn differences(&self, other: &Self) -> Vec<Difference> {
         let differs = |feature: &Feature| self.has(*feature) != other.has(*feature);
         let difference = |feature| Difference {
@@ -223,16 +217,6 @@ mod tests {
             assert_eq!(some.has(feature), some.reason(feature).is_none(), "{feature}");
         }
         assert_eq!(some.reason(Feature::Tty), Some("taken back"));
-    }
-
-    #[test]
-    fn a_check_names_everything_that_is_missing_at_once() {
-        let none = Capabilities::new(IsolationLevel::Process);
-        let error = none
-            .check("bare", &[Feature::Images, Feature::Stdin].into())
-            .unwrap_err();
-        let lacks: Vec<_> = error.lacks().iter().map(|lack| lack.feature).collect();
-        assert_eq!(lacks, [Feature::Images, Feature::Stdin]);
     }
 
     #[test]

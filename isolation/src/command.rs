@@ -30,7 +30,7 @@ pub struct Command {
     pub argv: Vec<String>,
     /// Variables on top of the environment's own, which they override.
     pub env: BTreeMap<String, String>,
-    /// The folder in which it starts, instead of the environment's own; it must exist.
+    /// The directory in which it starts, instead of the environment's own; it must exist.
     pub working_dir: Option<String>,
     /// What it reads from its standard input.
     pub input: Input,

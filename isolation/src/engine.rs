@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
 
-/// What makes environments: folders and processes, containers, services of a cluster …
+/// What makes environments: directories and processes, containers, services of a cluster …
 ///
 /// The feature `conformance` brings checks of the behaviour that every engine must show.
 pub trait Engine: fmt::Debug + Send + Sync {

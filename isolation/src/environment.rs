@@ -52,13 +52,13 @@ pub trait Environment: fmt::Debug + Send + Sync {
         Box::pin(async move { self.execute(command).await?.output().await })
     }
 
-    /// Copies a file or a folder in. `target` is the path that the copy gets; folders above it are made.
-    /// A file replaces a file, a folder is merged into a folder. Permissions are kept. A link is followed
-    /// when it is what was named, and copied as a link inside a folder. Sockets, pipes and devices are
+    /// Copies a file or a directory in. `target` is the path that the copy gets; directories above it are made.
+    /// A file replaces a file, a directory is merged into a directory. Permissions are kept. A link is followed
+    /// when it is what was named, and copied as a link inside a directory. Sockets, pipes and devices are
     /// refused.
     fn copy_in<'a>(&'a self, source: Source, target: &'a str) -> BoxFuture<'a, Result<()>>;
 
-    /// Copies a file or a folder out, by the same rules; `target` is the path that the copy gets.
+    /// Copies a file or a directory out, by the same rules; `target` is the path that the copy gets.
     fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>>;
 
     /// Ends every process in it and removes all that the engine made for it. When it is destroyed
@@ -76,7 +76,7 @@ pub trait Environment: fmt::Debug + Send + Sync {
 /// What to copy in.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A file or a folder of the host.
+    /// A file or a directory of the host.
     Path(PathBuf),
     /// A file with this content.
     Bytes {

@@ -1,26 +1,31 @@
-//! What can go wrong, said once: which operation, on what, why, and the way out.
+//! The error of every call: the operation, its subject, the cause and a hint.
 //!
-//! Causes are made where they happen; whoever knows the operation and the thing adds them with
-//! [`Error::during`]. [`std::fmt::Display`] prints one level on one line, and
-//! [`std::error::Error::source`] gives the next.
+//! The module where an error occurs creates the cause. A caller that knows the operation and its
+//! subject adds them with [`Error::during`]. [`std::fmt::Display`] prints one level on one line, and
+//! [`std::error::Error::source`] returns the next level.
+//!
+//! The types in [`crate::capabilities`] and [`crate::status`] are plain data. Their methods that
+//! return an [`Error`] are in this module, so that those modules do not import this one.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::capabilities::Lack;
-use crate::registry::PassedOver;
-use crate::status::{IllegalTransition, Status};
+use serde::Serialize;
+
+use crate::capabilities::{Capabilities, Feature, Lack};
+use crate::status::{IllegalTransition, Status, StatusCell};
 
 /// The result of every call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a call failed, in which operation, on what.
+/// Why a call failed, in which operation, and on what.
 ///
 /// ```
 /// # fn demo(error: isolation::Error) {
 /// for lack in error.lacks() {
-///     eprintln!("the engine has no {}: {}", lack.feature, lack.reason);
+///     eprintln!("the engine does not support {}: {}", lack.feature, lack.reason);
 /// }
 /// # }
 /// ```
@@ -28,54 +33,70 @@ pub struct Error(Box<Report>);
 
 struct Report {
     operation: Option<&'static str>,
-    on: Option<String>,
+    subject: Option<String>,
     cause: Cause,
 }
 
-/// The kinds of failure, for programs that decide by it.
+/// The kinds of errors, for programs that react to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An argument was refused before anything was done.
+    /// An argument is invalid; nothing was done.
     InvalidInput,
-    /// The engine cannot do what was asked for; nothing was done.
+    /// The engine does not support a feature that was requested; nothing was done.
     Unsupported,
-    /// No registered engine has this name, or none can do the work here.
+    /// No registered engine has this name, or none supports this environment here.
     NoEngine,
-    /// The engine exists, but does not answer on this machine.
+    /// The engine cannot be used on this machine now.
     Unavailable,
-    /// The environment's status does not allow the call.
+    /// The status of the environment does not allow the call.
     WrongStatus,
-    /// There is no such environment, file or folder.
+    /// The environment, the file or the directory does not exist.
     NotFound,
-    /// A path leads out of the environment.
+    /// A path is outside the environment.
     OutsideEnvironment,
-    /// A file operation failed on this machine.
+    /// A file operation on this machine failed.
     Io,
-    /// The engine itself reported a failure.
+    /// The engine reported an error.
     Engine,
-    /// The manager is shut down, and creates nothing any more.
+    /// The manager is shut down and creates no more environments.
     ShutDown,
-    /// Several things failed while cleaning up; see [`Error::failures`].
+    /// Several errors occurred during cleanup; see [`Error::failures`].
     Cleanup,
 }
 
-/// The causes, as the modules make them.
+/// An engine that was not chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PassedOver {
+    /// The name of the engine.
+    pub engine: String,
+    /// Why it was not chosen, and a hint.
+    pub why: String,
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.engine, self.why)
+    }
+}
+
+/// The causes, as the modules create them.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
     #[error("{0}")]
     InvalidInput(String),
-    #[error("the engine {engine} has no {}{}", list(lacks), able_engines(able))]
+    #[error("engine `{engine}` does not support: {}{}", list(lacks), alternatives(able))]
     Unsupported {
         engine: String,
         lacks: Vec<Lack>,
         able: Vec<String>,
     },
-    #[error("there is no engine {name:?}; there are: {}", known.join(", "))]
+    #[error("unknown engine {name:?}; registered engines: {}", known.join(", "))]
     UnknownEngine { name: String, known: Vec<String> },
-    #[error("no engine can do it here{}", passed_over(.0))]
+    #[error("no available engine supports this environment{}", skipped(.0))]
     NoEngine(Vec<PassedOver>),
-    #[error("the engine {engine} is not available: {reason}; {hint}")]
+    #[error("engine `{engine}` is not available: {reason}; {hint}")]
     Unavailable {
         engine: String,
         reason: String,
@@ -87,7 +108,7 @@ pub(crate) enum Cause {
     Transition(IllegalTransition),
     #[error("{0}")]
     NotFound(String),
-    #[error("the path {0:?} leads out of the environment; name one inside it")]
+    #[error("the path {0:?} is outside the environment; use a path inside it")]
     OutsideEnvironment(String),
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -95,59 +116,79 @@ pub(crate) enum Cause {
         path: PathBuf,
         source: io::Error,
     },
-    #[error("the engine {engine} failed")]
+    #[error("engine `{engine}` failed")]
     Engine {
         engine: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("the manager is shut down; make a new one")]
+    #[error("the manager is shut down; create a new one")]
     ShutDown,
-    #[error("{} of the environments could not be destroyed; the first failure follows", .0.len())]
+    #[error("{} of the environments could not be destroyed; the first error follows", .0.len())]
     Cleanup(Vec<Error>),
 }
 
 fn list(lacks: &[Lack]) -> String {
     let one = |lack: &Lack| format!("{} ({})", lack.feature, lack.reason);
-    lacks.iter().map(one).collect::<Vec<_>>().join(", no ")
+    lacks.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-fn able_engines(able: &[String]) -> String {
+fn alternatives(able: &[String]) -> String {
     match able {
         [] => String::new(),
-        names => format!("; engines that can: {}", names.join(", ")),
+        names => format!("; supported by: {}", names.join(", ")),
     }
 }
 
-fn passed_over(engines: &[PassedOver]) -> String {
-    let one = |passed: &PassedOver| format!("; {}: {}", passed.engine, passed.why);
-    engines.iter().map(one).collect()
+fn skipped(engines: &[PassedOver]) -> String {
+    let all: Vec<_> = engines.iter().map(ToString::to_string).collect();
+    match all.is_empty() {
+        true => String::new(),
+        false => format!(": {}", all.join("; ")),
+    }
+}
+
+impl Cause {
+    /// Why an engine is skipped, for a text that names the engine already.
+    fn skip_reason(&self) -> String {
+        match self {
+            Self::Unsupported { lacks, .. } => format!("does not support: {}", list(lacks)),
+            Self::Unavailable { reason, hint, .. } => format!("not available: {reason}; {hint}"),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl From<Cause> for Error {
     fn from(cause: Cause) -> Self {
         Self(Box::new(Report {
             operation: None,
-            on: None,
+            subject: None,
             cause,
         }))
     }
 }
 
-/// For authors of engines: the errors that an engine makes.
+impl From<IllegalTransition> for Error {
+    fn from(step: IllegalTransition) -> Self {
+        Cause::Transition(step).into()
+    }
+}
+
+/// For authors of engines: the errors that an engine creates.
 impl Error {
-    /// An argument is refused; the text says which, and what would be right.
+    /// An argument is invalid; the text names the argument and a valid value.
     pub fn invalid(text: impl Into<String>) -> Self {
         Cause::InvalidInput(text.into()).into()
     }
 
-    /// What was asked for needs features that the engine lacks.
+    /// The engine does not support features that were requested.
     pub fn unsupported(engine: &str, lacks: Vec<Lack>) -> Self {
         let engine = engine.to_owned();
         let able = Vec::new();
         Cause::Unsupported { engine, lacks, able }.into()
     }
 
-    /// The engine does not answer here; the way out says what a person can do about it.
+    /// The engine cannot be used here; the hint names what a person can do.
     pub fn unavailable(engine: &str, reason: impl Into<String>, hint: impl Into<String>) -> Self {
         Cause::Unavailable {
             engine: engine.to_owned(),
@@ -157,45 +198,46 @@ impl Error {
         .into()
     }
 
-    /// The environment's status does not allow the call; the way out says which call comes first.
+    /// The environment's status does not allow the call; the hint names the call that comes first.
     pub fn wrong_status(status: Status, hint: &'static str) -> Self {
         Cause::WrongStatus { status, hint }.into()
     }
 
-    /// There is no such thing; the text names it.
+    /// Something does not exist; the text names it.
     pub fn not_found(text: impl Into<String>) -> Self {
         Cause::NotFound(text.into()).into()
     }
 
-    /// A path leads out of the environment.
+    /// A path is outside the environment.
     pub fn outside(path: &str) -> Self {
         Cause::OutsideEnvironment(path.to_owned()).into()
     }
 
-    /// A file operation failed: `action` is a verb ("read", "create the folder").
+    /// A file operation failed: `action` is a verb ("read", "create the directory").
     pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         Cause::Io { action, path, source }.into()
     }
 
-    /// The engine itself reported a failure, which becomes the source.
+    /// The engine reported an error, which becomes the source.
     pub fn engine(engine: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let (engine, source) = (engine.to_owned(), source.into());
         Cause::Engine { engine, source }.into()
     }
 
-    /// Adds which operation failed, and on what, unless that is known already.
-    pub fn during(mut self, operation: &'static str, on: &str) -> Self {
+    /// Adds the operation and its subject, unless the error has an operation already. An empty
+    /// subject is omitted.
+    pub fn during(mut self, operation: &'static str, subject: &str) -> Self {
         if self.0.operation.is_none() {
             self.0.operation = Some(operation);
-            self.0.on = Some(on.to_owned());
+            self.0.subject = (!subject.is_empty()).then(|| subject.to_owned());
         }
         self
     }
 }
 
 impl Error {
-    /// Adds the engines that could do what this one cannot.
+    /// Adds the engines that support what this engine does not.
     pub(crate) fn with_able(mut self, names: Vec<String>) -> Self {
         if let Cause::Unsupported { able, .. } = &mut self.0.cause {
             *able = names;
@@ -203,7 +245,15 @@ impl Error {
         self
     }
 
-    /// What kind of failure this is.
+    /// The record of an engine that cannot be chosen because of this error.
+    pub(crate) fn into_passed_over(self, engine: &str) -> PassedOver {
+        PassedOver {
+            engine: engine.to_owned(),
+            why: self.0.cause.skip_reason(),
+        }
+    }
+
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::InvalidInput(_) => ErrorKind::InvalidInput,
@@ -220,17 +270,17 @@ impl Error {
         }
     }
 
-    /// What was being done, such as `create the environment`.
+    /// The operation that failed, such as `create the environment`.
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
 
-    /// What it was done to: a name, a path, a command.
+    /// The subject of the operation: a name, a path, a command.
     pub fn subject(&self) -> Option<&str> {
-        self.0.on.as_deref()
+        self.0.subject.as_deref()
     }
 
-    /// The features that the engine lacks, with the reasons.
+    /// The features that the engine does not support, with the reasons.
     pub fn lacks(&self) -> &[Lack] {
         match &self.0.cause {
             Cause::Unsupported { lacks, .. } => lacks,
@@ -238,7 +288,7 @@ impl Error {
         }
     }
 
-    /// The registered engines that have what this one lacks.
+    /// The registered engines that support these features.
     pub fn able_engines(&self) -> &[String] {
         match &self.0.cause {
             Cause::Unsupported { able, .. } => able,
@@ -246,7 +296,7 @@ impl Error {
         }
     }
 
-    /// The engines that were tried and not taken, when none was left.
+    /// The engines that were tried and skipped, if none was left.
     pub fn passed_over(&self) -> &[PassedOver] {
         match &self.0.cause {
             Cause::NoEngine(engines) => engines,
@@ -254,7 +304,7 @@ impl Error {
         }
     }
 
-    /// Each failure of a clean-up that went on after the first.
+    /// Every error of a cleanup, which continues after the first error.
     pub fn failures(&self) -> &[Error] {
         match &self.0.cause {
             Cause::Cleanup(failures) => failures,
@@ -262,12 +312,12 @@ impl Error {
         }
     }
 
-    /// The engine cannot do what was asked for.
+    /// Whether the engine does not support a feature that was requested.
     pub fn is_unsupported(&self) -> bool {
         self.kind() == ErrorKind::Unsupported
     }
 
-    /// There is no such thing.
+    /// Whether something does not exist.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
@@ -275,9 +325,12 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0.operation, &self.0.on) {
-            (Some(operation), Some(on)) => write!(f, "cannot {operation} {on}: {}", self.0.cause),
-            _ => self.0.cause.fmt(f),
+        match (self.0.operation, &self.0.subject) {
+            (Some(operation), Some(subject)) => {
+                write!(f, "cannot {operation} {subject}: {}", self.0.cause)
+            }
+            (Some(operation), None) => write!(f, "cannot {operation}: {}", self.0.cause),
+            (None, _) => self.0.cause.fmt(f),
         }
     }
 }
@@ -303,13 +356,38 @@ impl std::error::Error for Error {
     }
 }
 
+impl Capabilities {
+    /// Fails unless the engine supports all these features; the error lists every missing one.
+    /// `engine` is the name of the engine that has these capabilities.
+    pub fn check(&self, engine: &str, needs: &BTreeSet<Feature>) -> Result<()> {
+        match self.lacks(needs) {
+            lacks if lacks.is_empty() => Ok(()),
+            lacks => Err(Error::unsupported(engine, lacks)),
+        }
+    }
+}
+
+impl StatusCell {
+    /// Fails unless the environment is running; the error names the call that is missing.
+    pub fn require_running(&self) -> Result<()> {
+        let status = self.get();
+        let hint = match status {
+            Status::Running => return Ok(()),
+            Status::Created | Status::Stopped => "activate it first",
+            Status::Failed => "destroy it and create another",
+            Status::Destroying | Status::Destroyed => "create another",
+        };
+        Err(Error::wrong_status(status, hint))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capabilities::Feature;
+    use crate::capabilities::IsolationLevel;
 
     #[test]
-    fn unsupported_names_the_lack_its_reason_and_who_can() {
+    fn unsupported_names_feature_reason_and_alternative() {
         let lack = Lack {
             feature: Feature::MemoryLimit,
             reason: "no cgroup".into(),
@@ -319,14 +397,14 @@ mod tests {
             .during("create the environment", "web");
         assert_eq!(
             error.to_string(),
-            "cannot create the environment web: the engine basic has no memory limit (no cgroup); \
-             engines that can: docker"
+            "cannot create the environment web: engine `basic` does not support: \
+             memory limit (no cgroup); supported by: docker"
         );
         assert!(error.is_unsupported());
     }
 
     #[test]
-    fn a_source_is_printed_by_its_own_level_only() {
+    fn source_is_not_printed_by_its_error() {
         let missing = io::Error::from(io::ErrorKind::NotFound);
         let error = Error::io("read", Path::new("/x"), missing).during("copy in", "a.txt");
         assert_eq!(error.to_string(), "cannot copy in a.txt: cannot read /x");
@@ -334,13 +412,41 @@ mod tests {
     }
 
     #[test]
-    fn the_first_context_stays() {
+    fn first_context_is_kept() {
         let error = Error::invalid("x")
             .during("execute", "ls")
             .during("create", "web");
         assert_eq!(
             (error.operation(), error.subject()),
             (Some("execute"), Some("ls"))
+        );
+    }
+
+    #[test]
+    fn context_without_a_subject_prints_the_operation() {
+        let error = Error::invalid("x").during("create the environment", "");
+        assert_eq!(error.to_string(), "cannot create the environment: x");
+        assert_eq!(error.subject(), None);
+    }
+
+    #[test]
+    fn check_lists_every_missing_feature() {
+        let none = Capabilities::new(IsolationLevel::Process);
+        let error = none
+            .check("bare", &[Feature::Images, Feature::Stdin].into())
+            .unwrap_err();
+        let lacks: Vec<_> = error.lacks().iter().map(|lack| lack.feature).collect();
+        assert_eq!(lacks, [Feature::Images, Feature::Stdin]);
+    }
+
+    #[test]
+    fn skipped_engine_is_named_once() {
+        let gone = Error::unavailable("docker", "no daemon", "start it").into_passed_over("docker");
+        assert_eq!(gone.to_string(), "docker: not available: no daemon; start it");
+        let error = Error::from(Cause::NoEngine(vec![gone]));
+        assert_eq!(
+            error.to_string(),
+            "no available engine supports this environment: docker: not available: no daemon; start it"
         );
     }
 }

@@ -2,17 +2,16 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::environment::{Environment, Source};
-use crate::error::Result;
+use crate::error::{Cause, Result};
 use crate::events::{EventKind, Events};
 use crate::execution::Execution;
 use crate::id::EnvironmentId;
-use crate::manager::Tracked;
 use crate::registry::Registry;
 use crate::spec::EnvironmentSpec;
 use crate::status::Status;
@@ -99,6 +98,59 @@ impl Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
+    }
+}
+
+/// The environments that are alive, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Tracked(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    shut_down: bool,
+    alive: Vec<Arc<Shared>>,
+}
+
+impl Tracked {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an environment, unless the manager is shut down.
+    pub(crate) fn add(&self, shared: &Arc<Shared>) -> Result<()> {
+        let mut state = self.lock();
+        if state.shut_down {
+            return Err(Cause::ShutDown.into());
+        }
+        state.alive.push(Arc::clone(shared));
+        Ok(())
+    }
+
+    /// Creates no more environments from now on.
+    pub(crate) fn shut_down(&self) {
+        self.lock().shut_down = true;
+    }
+
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.lock().shut_down
+    }
+
+    pub(crate) fn forget(&self, id: &EnvironmentId) {
+        let mut state = self.lock();
+        let gone = state.alive.iter().position(|shared| shared.inner.id() == id);
+        let gone = gone.map(|at| state.alive.remove(at));
+        // Unlocked first: dropping the last handle of an environment destroys it, which takes its time.
+        drop(state);
+        drop(gone);
+    }
+
+    /// The newest environment first: it may use an older one.
+    pub(crate) fn newest_first(&self) -> Vec<Arc<Shared>> {
+        self.lock().alive.iter().rev().cloned().collect()
+    }
+
+    pub(crate) fn oldest_first(&self) -> Vec<Arc<Shared>> {
+        self.lock().alive.clone()
     }
 }
 

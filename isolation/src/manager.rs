@@ -1,13 +1,13 @@
 //! Creates environments, keeps track of them, and leaves nothing behind.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::environment::{Environment, EnvironmentSummary};
 use crate::error::{Cause, Error, Result};
 use crate::events::{EventKind, Events, Subscription};
-use crate::id::{EnvironmentId, random_hex};
-use crate::managed::{Managed, Shared};
+use crate::id::random_hex;
+use crate::managed::{Managed, Shared, Tracked};
 use crate::registry::{EngineChoice, Registry};
 use crate::spec::EnvironmentSpec;
 
@@ -20,46 +20,6 @@ pub struct Manager {
     events: Events,
     session: String,
     tracked: Arc<Tracked>,
-}
-
-/// The environments that are alive, oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct Tracked(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    shut_down: bool,
-    alive: Vec<Arc<Shared>>,
-}
-
-impl Tracked {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds an environment, unless the manager is shut down.
-    fn add(&self, shared: &Arc<Shared>) -> Result<()> {
-        let mut state = self.lock();
-        if state.shut_down {
-            return Err(Cause::ShutDown.into());
-        }
-        state.alive.push(Arc::clone(shared));
-        Ok(())
-    }
-
-    pub(crate) fn forget(&self, id: &EnvironmentId) {
-        let mut state = self.lock();
-        let gone = state.alive.iter().position(|shared| shared.inner.id() == id);
-        let gone = gone.map(|at| state.alive.remove(at));
-        // Unlocked first: dropping the last handle of an environment destroys it, which takes its time.
-        drop(state);
-        drop(gone);
-    }
-
-    /// The newest environment first: it may use an older one.
-    fn newest_first(&self) -> Vec<Arc<Shared>> {
-        self.lock().alive.iter().rev().cloned().collect()
-    }
 }
 
 impl Manager {
@@ -97,7 +57,7 @@ impl Manager {
     /// Creates an active environment on an engine that [`Registry::select`] has chosen.
     pub async fn create_on(&self, engine: &dyn Engine, mut spec: EnvironmentSpec) -> Result<Managed> {
         spec.session.get_or_insert_with(|| self.session.clone());
-        if self.tracked.lock().shut_down {
+        if self.tracked.is_shut_down() {
             return Err(Cause::ShutDown.into());
         }
         let needs = spec.needs();
@@ -133,8 +93,7 @@ impl Manager {
     /// The environments that are alive, oldest first.
     pub fn environments(&self) -> Vec<EnvironmentSummary> {
         self.tracked
-            .lock()
-            .alive
+            .oldest_first()
             .iter()
             .map(|shared| summary(shared))
             .collect()
@@ -143,7 +102,7 @@ impl Manager {
     /// Destroys every environment that is alive, the newest first, and creates none any more. It goes on
     /// after a failure, and can be called again: what could not be destroyed is tried again.
     pub async fn shutdown(&self) -> Result<()> {
-        self.tracked.lock().shut_down = true;
+        self.tracked.shut_down();
         let mut failures: Vec<Error> = Vec::new();
         for shared in self.tracked.newest_first() {
             match shared.destroy().await {
@@ -160,7 +119,7 @@ impl Manager {
 
 impl Drop for Manager {
     fn drop(&mut self) {
-        self.tracked.lock().shut_down = true;
+        self.tracked.shut_down();
         for shared in self.tracked.newest_first() {
             shared.destroy_now();
             self.tracked.forget(shared.inner.id());

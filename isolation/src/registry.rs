@@ -2,15 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use crate::capabilities::{Difference, Feature};
 use crate::engine::{Availability, Engine};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, PassedOver, Result};
 use crate::spec::EnvironmentSpec;
 use crate::validate;
 
@@ -43,22 +40,6 @@ pub struct Selection {
     pub engine: Arc<dyn Engine>,
     /// Those before it, and why each was not taken.
     pub passed_over: Vec<PassedOver>,
-}
-
-/// An engine that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct PassedOver {
-    /// Its name.
-    pub engine: String,
-    /// Why it was not taken, and the way out.
-    pub why: String,
-}
-
-impl fmt::Display for PassedOver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.engine, self.why)
-    }
 }
 
 /// Engines by name, in order of preference.
@@ -144,8 +125,7 @@ impl Registry {
                 let engine = Arc::clone(engine);
                 return Ok(Selection { engine, passed_over });
             };
-            let (engine, why) = (engine.name().to_owned(), error.to_string());
-            passed_over.push(PassedOver { engine, why });
+            passed_over.push(error.into_passed_over(engine.name()));
         }
         Err(Cause::NoEngine(passed_over).into())
     }

@@ -30,11 +30,11 @@ pub struct EnvironmentSpec {
     pub image: Option<String>,
     /// Environment variables of every command. Nothing is inherited from the caller's process.
     pub env: BTreeMap<String, String>,
-    /// The folder in which commands start; it is made when missing. The engine chooses when there is none.
+    /// The directory in which commands start; it is made when missing. The engine chooses when there is none.
     pub working_dir: Option<String>,
-    /// Folders and files of the host that are visible inside.
+    /// Directories and files of the host that are visible inside.
     pub mounts: Vec<Mount>,
-    /// Files and folders of the host that are copied in when the environment is created.
+    /// Files and directories of the host that are copied in when the environment is created.
     pub copies: Vec<CopyIn>,
     /// How much it may use.
     pub limits: Limits,
@@ -46,7 +46,7 @@ pub struct EnvironmentSpec {
     pub session: Option<String>,
 }
 
-/// A folder or file of the host that is visible inside an environment.
+/// A directory or file of the host that is visible inside an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     /// An absolute path on the host.
@@ -57,7 +57,7 @@ pub struct Mount {
     pub read_only: bool,
 }
 
-/// A file or folder of the host that is copied in when an environment is created.
+/// A file or directory of the host that is copied in when an environment is created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyIn {
     /// The path on the host.

@@ -5,8 +5,6 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Cause, Error, Result};
-
 /// Where an environment stands in its life.
 ///
 /// ```text
@@ -89,12 +87,6 @@ pub struct IllegalTransition {
     pub to: Status,
 }
 
-impl From<IllegalTransition> for Error {
-    fn from(step: IllegalTransition) -> Self {
-        Cause::Transition(step).into()
-    }
-}
-
 /// For authors of engines: an environment's status, which only takes legal steps.
 #[derive(Debug)]
 pub struct StatusCell(Mutex<Status>);
@@ -112,7 +104,7 @@ impl StatusCell {
     }
 
     /// Takes the step to `next`, or says why it cannot be taken; returns the status it left.
-    pub fn advance(&self, next: Status) -> std::result::Result<Status, IllegalTransition> {
+    pub fn advance(&self, next: Status) -> Result<Status, IllegalTransition> {
         let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let from = *status;
         if !from.can_become(next) {
@@ -120,17 +112,6 @@ impl StatusCell {
         }
         *status = next;
         Ok(from)
-    }
-
-    /// Fails unless the environment is running; the error says which call is missing.
-    pub fn require_running(&self) -> Result<()> {
-        let hint = match self.get() {
-            Status::Running => return Ok(()),
-            Status::Created | Status::Stopped => "activate it first",
-            Status::Failed => "destroy it and create another",
-            Status::Destroying | Status::Destroyed => "create another",
-        };
-        Err(Error::wrong_status(self.get(), hint))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// A name must be fit for a container, a folder and a label at once.
+/// A name must be fit for a container, a directory and a label at once.
 pub(crate) fn name(name: &str) -> Result<()> {
     let first = |c: char| c.is_ascii_alphanumeric();
     let rest = |c: char| first(c) || matches!(c, '-' | '_' | '.');

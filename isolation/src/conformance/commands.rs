@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::subject::{HostFolder, Outcome, Subject, Why, ensure, equal, read_until, refused, sh};
+use super::subject::{HostDirectory, Outcome, Subject, Why, ensure, equal, read_until, refused, sh};
 use crate::command::{Command, Input};
 use crate::environment::Source;
 use crate::{EnvironmentSpec, ErrorKind};
@@ -213,12 +213,14 @@ pub(super) async fn working_directory(subject: &Subject<'_>) -> Outcome {
         place.ends_with("/conformance/work/sub\n"),
         format!("a relative one leads to {place:?}"),
     )?;
-    let folder = HostFolder::new()?;
+    let directory = HostDirectory::new()?;
     sh(environment.as_ref(), "echo here > sub/file").await?;
-    environment.copy_out("sub/file", &folder.0.join("file")).await?;
+    environment
+        .copy_out("sub/file", &directory.0.join("file"))
+        .await?;
     equal(
         "a copy from there",
-        std::fs::read(folder.0.join("file"))?,
+        std::fs::read(directory.0.join("file"))?,
         b"here\n".to_vec(),
     )
 }

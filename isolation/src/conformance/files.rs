@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::subject::{HostFolder, Outcome, Subject, equal, refused, sh};
+use super::subject::{HostDirectory, Outcome, Subject, equal, refused, sh};
 use crate::environment::Source;
 use crate::spec::CopyIn;
 use crate::{EnvironmentSpec, ErrorKind};
@@ -27,17 +27,17 @@ fn mode(_: &std::path::Path) -> std::io::Result<u32> {
 
 pub(super) async fn round_trip(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
-    let folder = HostFolder::new()?;
-    let source = folder.file("in", &binary())?;
+    let directory = HostDirectory::new()?;
+    let source = directory.file("in", &binary())?;
     environment
         .copy_in(Source::Path(source), "made/on/the way/in")
         .await?;
     environment
-        .copy_out("made/on/the way/in", &folder.0.join("out"))
+        .copy_out("made/on/the way/in", &directory.0.join("out"))
         .await?;
     equal(
         "the content is the same",
-        fs::read(folder.0.join("out"))? == binary(),
+        fs::read(directory.0.join("out"))? == binary(),
         true,
     )?;
 
@@ -50,8 +50,10 @@ pub(super) async fn round_trip(subject: &Subject<'_>) -> Outcome {
         sh(environment.as_ref(), "./script").await?.as_str(),
         "runs",
     )?;
-    environment.copy_out("script", &folder.0.join("script")).await?;
-    equal("the mode", mode(&folder.0.join("script"))?, 0o751)?;
+    environment
+        .copy_out("script", &directory.0.join("script"))
+        .await?;
+    equal("the mode", mode(&directory.0.join("script"))?, 0o751)?;
 
     environment.copy_in(Source::bytes("second"), "script").await?;
     equal(
@@ -67,10 +69,10 @@ pub(super) async fn round_trip(subject: &Subject<'_>) -> Outcome {
     )
 }
 
-pub(super) async fn folder_round_trip(subject: &Subject<'_>) -> Outcome {
+pub(super) async fn directory_round_trip(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
-    let folder = HostFolder::new()?;
-    let tree = folder.0.join("tree");
+    let directory = HostDirectory::new()?;
+    let tree = directory.0.join("tree");
     fs::create_dir_all(tree.join("deep/er"))?;
     fs::create_dir(tree.join("empty"))?;
     fs::write(tree.join("deep/er/file"), binary())?;
@@ -87,7 +89,7 @@ pub(super) async fn folder_round_trip(subject: &Subject<'_>) -> Outcome {
         "echo new > copied/deep/new; ln -s ../top copied/deep/link",
     )
     .await?;
-    let back = folder.0.join("back");
+    let back = directory.0.join("back");
     environment.copy_out("copied", &back).await?;
     equal(
         "the content is the same",
@@ -104,12 +106,12 @@ pub(super) async fn folder_round_trip(subject: &Subject<'_>) -> Outcome {
         fs::read_link(back.join("deep/link"))?,
         "../top".into(),
     )?;
-    equal("an empty folder", back.join("empty").is_dir(), true)
+    equal("an empty directory", back.join("empty").is_dir(), true)
 }
 
 pub(super) async fn specified_copies(subject: &Subject<'_>) -> Outcome {
-    let folder = HostFolder::new()?;
-    let source = folder.file("setting", b"value")?;
+    let directory = HostDirectory::new()?;
+    let source = directory.file("setting", b"value")?;
     let copies = vec![CopyIn {
         source,
         target: "etc/setting".into(),
@@ -129,27 +131,27 @@ pub(super) async fn specified_copies(subject: &Subject<'_>) -> Outcome {
 
 pub(super) async fn absolute_paths(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
-    let folder = HostFolder::new()?;
+    let directory = HostDirectory::new()?;
     environment
         .copy_in(Source::bytes("rooted"), "/conformance/file")
         .await?;
     environment
-        .copy_out("/conformance/file", &folder.0.join("file"))
+        .copy_out("/conformance/file", &directory.0.join("file"))
         .await?;
     equal(
         "the content",
-        fs::read(folder.0.join("file"))?,
+        fs::read(directory.0.join("file"))?,
         b"rooted".to_vec(),
     )
 }
 
 pub(super) async fn no_way_out(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
-    let folder = HostFolder::new()?;
+    let directory = HostDirectory::new()?;
     let up = "../../../../../../../../../../conformance-outside";
     let result = environment.copy_in(Source::bytes("x"), up).await;
     refused(up, result, ErrorKind::OutsideEnvironment)?;
-    let result = environment.copy_out(up, &folder.0.join("x")).await;
+    let result = environment.copy_out(up, &directory.0.join("x")).await;
     refused(up, result, ErrorKind::OutsideEnvironment)?;
     for path in ["", "a\0b"] {
         let result = environment.copy_in(Source::bytes("x"), path).await;
@@ -160,12 +162,12 @@ pub(super) async fn no_way_out(subject: &Subject<'_>) -> Outcome {
 
 pub(super) async fn missing_sources(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
-    let folder = HostFolder::new()?;
+    let directory = HostDirectory::new()?;
     let result = environment
-        .copy_in(Source::Path(folder.0.join("missing")), "x")
+        .copy_in(Source::Path(directory.0.join("missing")), "x")
         .await;
     refused("a missing file of the host", result, ErrorKind::NotFound)?;
-    let result = environment.copy_out("missing", &folder.0.join("x")).await;
+    let result = environment.copy_out("missing", &directory.0.join("x")).await;
     refused("a missing file of the environment", result, ErrorKind::NotFound)?;
-    equal("made all the same", folder.0.join("x").exists(), false)
+    equal("made all the same", directory.0.join("x").exists(), false)
 }

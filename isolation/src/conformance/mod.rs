@@ -156,8 +156,8 @@ const CHECKS: &[Check] = &[
         Box::pin(endings::destroyed_midway(s))
     }),
     ("a file comes back as it was", |s| Box::pin(files::round_trip(s))),
-    ("a folder comes back as it was", |s| {
-        Box::pin(files::folder_round_trip(s))
+    ("a directory comes back as it was", |s| {
+        Box::pin(files::directory_round_trip(s))
     }),
     ("copies of the specification are there", |s| {
         Box::pin(files::specified_copies(s))

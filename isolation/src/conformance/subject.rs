@@ -128,10 +128,10 @@ pub(super) async fn wait_until_gone(environment: &dyn Environment, pid: &str) ->
     Ok(())
 }
 
-/// A folder on the host that is removed in the end.
-pub(super) struct HostFolder(pub(super) PathBuf);
+/// A directory on the host that is removed in the end.
+pub(super) struct HostDirectory(pub(super) PathBuf);
 
-impl HostFolder {
+impl HostDirectory {
     pub(super) fn new() -> std::io::Result<Self> {
         let path = std::env::temp_dir().join(format!("conformance-{}", random_hex()));
         std::fs::create_dir(&path)?;
@@ -145,7 +145,7 @@ impl HostFolder {
     }
 }
 
-impl Drop for HostFolder {
+impl Drop for HostDirectory {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }

@@ -1,4 +1,4 @@
-//! The engines of this crate: one file or folder each.
+//! The engines of this crate: one file or directory each.
 //!
 //! ```
 //! use isolation::Registry;
@@ -16,7 +16,7 @@ use crate::engine::Engine;
 pub mod basic;
 pub mod docker;
 
-/// Adds the engines of this crate, in order of preference: a container keeps more apart than a folder.
+/// Adds the engines of this crate, in order of preference: a container keeps more apart than a directory.
 pub(crate) fn builtin(engines: &mut Vec<Arc<dyn Engine>>) {
     engines.push(Arc::new(docker::DockerEngine::default()));
     #[cfg(unix)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use isolation::engines::basic::BasicEngine;
 use isolation::{Command, Engine, Environment, EnvironmentSpec, Source, conformance};
 
-fn entries(folder: &Path) -> usize {
-    fs::read_dir(folder).unwrap().count()
+fn entries(directory: &Path) -> usize {
+    fs::read_dir(directory).unwrap().count()
 }
 
 async fn active(engine: &BasicEngine) -> Box<dyn Environment> {
@@ -16,7 +16,7 @@ async fn active(engine: &BasicEngine) -> Box<dyn Environment> {
     environment
 }
 
-/// Waits for the outcome, however long it takes: a test that hangs is told by the runner.
+/// Waits until the process is gone, without a timeout: the test runner reports a test that hangs.
 async fn until_gone(pid: &str) {
     let runs = || {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -30,7 +30,7 @@ async fn until_gone(pid: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behaves_as_every_engine_must() {
+async fn engine_passes_the_conformance_checks() {
     let base = tempfile::tempdir().unwrap();
     let engine = BasicEngine::below(base.path());
     let report = conformance::check(&engine, &EnvironmentSpec::default).await;
@@ -40,7 +40,7 @@ async fn behaves_as_every_engine_must() {
 }
 
 #[tokio::test]
-async fn behaves_the_same_on_one_thread() {
+async fn engine_passes_the_checks_on_one_thread() {
     let base = tempfile::tempdir().unwrap();
     let report = conformance::check(&BasicEngine::below(base.path()), &EnvironmentSpec::default).await;
     assert!(report.failed.is_empty(), "{report}");
@@ -48,7 +48,7 @@ async fn behaves_the_same_on_one_thread() {
 }
 
 #[tokio::test]
-async fn a_command_gets_a_private_home_and_nothing_of_the_callers() {
+async fn command_gets_a_private_home_and_no_caller_variables() {
     let base = tempfile::tempdir().unwrap();
     let environment = active(&BasicEngine::below(base.path())).await;
     // Without a shell, which adds variables of its own.
@@ -76,17 +76,17 @@ async fn a_command_gets_a_private_home_and_nothing_of_the_callers() {
         .stdout_text();
     let rest: Vec<&str> = output.lines().collect();
     assert_eq!(&rest[..2], ["drwx------", "drwx------"]);
-    let folder = base
+    let directory = base
         .path()
         .canonicalize()
         .unwrap()
         .join(format!("isolation-{}", environment.id()));
-    assert_eq!(Path::new(rest[2]), folder.join("root"));
-    assert_eq!(folder.metadata().unwrap().mode() & 0o777, 0o700);
+    assert_eq!(Path::new(rest[2]), directory.join("root"));
+    assert_eq!(directory.metadata().unwrap().mode() & 0o777, 0o700);
 }
 
 #[tokio::test]
-async fn no_variable_reaches_the_disk() {
+async fn variables_are_not_written_to_disk() {
     let base = tempfile::tempdir().unwrap();
     let env = [("TOKEN".to_owned(), "canary-in-a-variable".to_owned())].into();
     let spec = EnvironmentSpec {
@@ -94,8 +94,8 @@ async fn no_variable_reaches_the_disk() {
         ..EnvironmentSpec::default()
     };
     let environment = BasicEngine::below(base.path()).create(spec).await.unwrap();
-    let folder = base.path().join(format!("isolation-{}", environment.id()));
-    let note = fs::read_to_string(folder.join("environment.json")).unwrap();
+    let directory = base.path().join(format!("isolation-{}", environment.id()));
+    let note = fs::read_to_string(directory.join("environment.json")).unwrap();
     assert!(
         note.contains(environment.id().as_str()) && !note.contains("canary"),
         "{note}"
@@ -104,7 +104,7 @@ async fn no_variable_reaches_the_disk() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_daemon_that_left_its_group_ends_with_its_environment() {
+async fn daemon_outside_its_group_ends_with_the_environment() {
     let base = tempfile::tempdir().unwrap();
     let environment = active(&BasicEngine::below(base.path())).await;
     let script = "setsid sh -c 'echo $$ > pid; exec sleep 100000' >/dev/null 2>&1 & \
@@ -123,7 +123,7 @@ async fn a_daemon_that_left_its_group_ends_with_its_environment() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn dropped_outside_of_a_runtime_it_still_kills_and_removes() {
+fn environment_dropped_without_a_runtime_cleans_up() {
     let base = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (environment, execution, pid) = runtime.block_on(async {
@@ -145,7 +145,7 @@ fn dropped_outside_of_a_runtime_it_still_kills_and_removes() {
 }
 
 #[tokio::test]
-async fn a_link_to_the_machine_is_no_way_out() {
+async fn symlink_to_the_host_does_not_lead_outside() {
     let base = tempfile::tempdir().unwrap();
     let outside = base.path().join("outside");
     fs::create_dir(&outside).unwrap();
@@ -166,7 +166,7 @@ async fn a_link_to_the_machine_is_no_way_out() {
 }
 
 #[tokio::test]
-async fn a_link_named_as_an_environment_is_left_alone() {
+async fn symlink_named_like_an_environment_is_not_removed() {
     let base = tempfile::tempdir().unwrap();
     let engine = BasicEngine::below(base.path());
     let precious = tempfile::tempdir().unwrap();
@@ -179,12 +179,12 @@ async fn a_link_named_as_an_environment_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_base_that_cannot_be_used_is_said_with_a_way_out() {
-    let engine = BasicEngine::below("/no/such/folder");
-    let said = engine.availability().await.to_string();
+async fn unusable_base_directory_is_reported_with_a_hint() {
+    let engine = BasicEngine::below("/no/such/directory");
+    let text = engine.availability().await.to_string();
     assert!(
-        said.contains("/no/such/folder") && said.contains("TMPDIR"),
-        "{said}"
+        text.contains("/no/such/directory") && text.contains("TMPDIR"),
+        "{text}"
     );
     engine.create(EnvironmentSpec::default()).await.unwrap_err();
 }

@@ -3,5 +3,5 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
 
-mod engine; // what is particular to the engine: folders, groups, daemons
-mod manager; // choice, events, clean-up
+mod engine; // the engine: directories, process groups, daemons
+mod manager; // the manager: choice of an engine, events, cleanup

@@ -7,7 +7,7 @@ use isolation::{
     Manager, Received, Registry, Result, Status, Subscription,
 };
 
-/// An engine that could do everything, if it were there.
+/// An engine with every feature that is never available.
 #[derive(Debug)]
 struct Absent;
 
@@ -57,7 +57,7 @@ fn left(base: &Path) -> usize {
 }
 
 /// The next event, as `name: kind`.
-async fn told(events: &mut Subscription) -> String {
+async fn next_event(events: &mut Subscription) -> String {
     match events.next().await {
         Some(Received::Event(event)) => {
             let kind = format!("{:?}", event.kind);
@@ -69,7 +69,7 @@ async fn told(events: &mut Subscription) -> String {
 }
 
 #[tokio::test]
-async fn auto_takes_the_first_that_can_and_says_why_not_the_others() {
+async fn auto_takes_the_first_engine_with_all_features() {
     let base = tempfile::tempdir().unwrap();
     let manager = manager(base.path());
     let spec = EnvironmentSpec::default();
@@ -80,10 +80,7 @@ async fn auto_takes_the_first_that_can_and_says_why_not_the_others() {
         .unwrap();
     assert_eq!(selection.engine.name(), "basic");
     let passed: Vec<String> = selection.passed_over.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        passed,
-        ["absent: the engine absent is not available: it is not installed; install it"]
-    );
+    assert_eq!(passed, ["absent: not available: it is not installed; install it"]);
 
     let limits = Limits {
         memory: Some(1 << 20),
@@ -99,12 +96,12 @@ async fn auto_takes_the_first_that_can_and_says_why_not_the_others() {
     let basic = "basic".parse().unwrap();
     let error = manager.create(&basic, spec).await.unwrap_err();
     assert_eq!(error.able_engines(), ["absent"]);
-    assert!(error.to_string().ends_with("engines that can: absent"), "{error}");
+    assert!(error.to_string().ends_with("supported by: absent"), "{error}");
     assert_eq!(left(base.path()), 0);
 }
 
 #[tokio::test]
-async fn a_name_nobody_has_lists_the_names_there_are() {
+async fn unknown_engine_lists_the_registered_names() {
     let base = tempfile::tempdir().unwrap();
     let choice = "dokcer".parse().unwrap();
     let error = manager(base.path())
@@ -113,7 +110,7 @@ async fn a_name_nobody_has_lists_the_names_there_are() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "there is no engine \"dokcer\"; there are: absent, basic"
+        "unknown engine \"dokcer\"; registered engines: absent, basic"
     );
     let mut registry = Registry::with_builtin();
     registry.register(BasicEngine::new()).unwrap_err();
@@ -121,7 +118,7 @@ async fn a_name_nobody_has_lists_the_names_there_are() {
 }
 
 #[tokio::test]
-async fn events_tell_a_life_in_order() {
+async fn events_follow_the_life_of_an_environment() {
     let base = tempfile::tempdir().unwrap();
     let manager = manager(base.path());
     let mut events = manager.subscribe();
@@ -152,13 +149,13 @@ async fn events_tell_a_life_in_order() {
         "Failed",
         "Destroyed",
     ] {
-        assert_eq!(told(&mut events).await, format!("web: {kind}"));
+        assert_eq!(next_event(&mut events).await, format!("web: {kind}"));
     }
-    assert!(events.next().await.is_none(), "the end was told twice");
+    assert!(events.next().await.is_none(), "the end was reported twice");
 }
 
 #[tokio::test]
-async fn a_slow_subscriber_holds_up_nobody_and_is_told_what_it_missed() {
+async fn slow_subscriber_is_told_how_many_it_missed() {
     let base = tempfile::tempdir().unwrap();
     let manager = manager(base.path());
     let mut slow = manager.subscribe();
@@ -174,7 +171,7 @@ async fn a_slow_subscriber_holds_up_nobody_and_is_told_what_it_missed() {
 }
 
 #[tokio::test]
-async fn shutdown_destroys_the_newest_first_and_ends_creation() {
+async fn shutdown_destroys_newest_first_and_ends_creation() {
     let base = tempfile::tempdir().unwrap();
     let manager = manager(base.path());
     let mut held = Vec::new();
@@ -191,7 +188,7 @@ async fn shutdown_destroys_the_newest_first_and_ends_creation() {
     let mut events = manager.subscribe();
     manager.shutdown().await.unwrap();
     for name in ["third", "second", "first"] {
-        assert_eq!(told(&mut events).await, format!("{name}: Destroyed"));
+        assert_eq!(next_event(&mut events).await, format!("{name}: Destroyed"));
     }
     assert!(held.iter().all(|one| one.status() == Status::Destroyed));
     assert_eq!((left(base.path()), manager.environments().len()), (0, 0));
@@ -204,7 +201,7 @@ async fn shutdown_destroys_the_newest_first_and_ends_creation() {
 }
 
 #[tokio::test]
-async fn a_dropped_guard_destroys_and_a_kept_one_does_not() {
+async fn dropped_guard_destroys_unless_kept() {
     let base = tempfile::tempdir().unwrap();
     let manager = manager(base.path());
     drop(
@@ -227,7 +224,7 @@ async fn a_dropped_guard_destroys_and_a_kept_one_does_not() {
 }
 
 #[test]
-fn a_manager_dropped_outside_of_a_runtime_leaves_nothing() {
+fn manager_dropped_without_a_runtime_cleans_up() {
     let base = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -243,7 +240,7 @@ fn a_manager_dropped_outside_of_a_runtime_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_creation_that_is_given_up_leaves_nothing() {
+async fn cancelled_creation_leaves_nothing() {
     let base = tempfile::tempdir().unwrap();
     let source = tempfile::tempdir().unwrap();
     for n in 0..50 {
@@ -262,7 +259,7 @@ async fn a_creation_that_is_given_up_leaves_nothing() {
         let create = manager.create(&EngineChoice::Auto, spec.clone());
         tokio::pin!(create);
         for _ in 0..polls {
-            // Polled a few times, then dropped, wherever it has come to.
+            // Polled a few times, then dropped at that point.
             tokio::select! {
                 biased;
                 created = &mut create => { drop(created.unwrap()); break }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use isolation::{Command, Environment, EnvironmentSpec, Input, Timeouts};
+use isolation::{Command, Environment, EnvironmentSpec, Input, Limits};
 
 use super::{active, engine, sh, spec};
 use crate::support::{engines, told};
@@ -11,9 +11,9 @@ use crate::support::{engines, told};
 async fn a_command_that_takes_too_much_memory_is_told() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
-        let limits = Timeouts {
+        let limits = Limits {
             memory: Some(32 << 20),
-            ..Timeouts::default()
+            ..Limits::default()
         };
         let environment = active(&engine, EnvironmentSpec { limits, ..spec() }).await;
         let output = environment
@@ -118,7 +118,7 @@ async fn a_missing_folder_to_start_in_is_told() {
         let (engine, _) = engine(&subject);
         let environment = active(&engine, spec()).await;
         let command = Command {
-            workdir: Some("/no/such/folder".to_owned()),
+            working_dir: Some("/no/such/folder".to_owned()),
             ..Command::new(["pwd"])
         };
         let error = environment.run(command).await.unwrap_err();

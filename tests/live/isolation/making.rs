@@ -6,7 +6,7 @@ use engine_api::archive;
 use engine_api::containers::InspectContainer;
 use engine_api::images::{ImportImage, RemoveImage};
 use isolation::engines::docker::{DockerEngine, PullPolicy, labels};
-use isolation::{Availability, Command, Engine, EnvironmentSpec, ErrorKind, Feature, Timeouts};
+use isolation::{Availability, Command, Engine, EnvironmentSpec, ErrorKind, Feature, Limits};
 
 use super::{active, engine, sh, spec};
 use crate::support::{Subject, engines, told};
@@ -81,7 +81,7 @@ async fn a_container_is_named_labelled_and_hardened() {
 async fn limits_hold() {
     for subject in engines() {
         let (engine, prefix) = engine(&subject);
-        let limits = Timeouts {
+        let limits = Limits {
             memory: Some(64 << 20),
             cpus: Some(0.5),
             pids: Some(50),

@@ -1,4 +1,4 @@
-//! Files and folders copied from here to there: permissions kept, links copied as links.
+//! Files and directories copied from here to there: permissions kept, links copied as links.
 
 use std::fs::{self, Metadata, Permissions};
 use std::io;
@@ -32,23 +32,23 @@ impl Stop {
     }
 }
 
-/// Makes the folders between `top`, which must exist, and `path`. Never `top` itself: when it is gone,
-/// the environment was destroyed, and must not come back as an empty folder.
+/// Makes the directories between `top`, which must exist, and `path`. Never `top` itself: when it is gone,
+/// the environment was destroyed, and must not come back as an empty directory.
 pub(super) fn make_parents(top: &Path, path: &Path) -> Result<()> {
     let between = path.parent().and_then(|parent| parent.strip_prefix(top).ok());
-    let mut folder = top.to_owned();
+    let mut directory = top.to_owned();
     for name in between.into_iter().flatten() {
-        folder.push(name);
-        make_folder(&folder)?;
+        directory.push(name);
+        create_directory(&directory)?;
     }
     Ok(())
 }
 
-/// Makes one folder, or finds it there.
-pub(super) fn make_folder(path: &Path) -> Result<()> {
+/// Makes one directory, or finds it there.
+pub(super) fn create_directory(path: &Path) -> Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
-            Err(Error::io("make the folder", path, error))
+            Err(Error::io("create the directory", path, error))
         }
         _ => Ok(()),
     }
@@ -56,13 +56,13 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
 
 /// Writes one file.
 pub(super) fn write_file(content: &[u8], mode: u32, to: &Path) -> Result<()> {
-    refuse_folder(to)?;
+    refuse_directory(to)?;
     fs::write(to, content).map_err(|e| Error::io("write", to, e))?;
     set_mode(to, Permissions::from_mode(mode & 0o7777))
 }
 
-/// Clears the way for a copy inside an environment or a folder: a link there may lead anywhere, a pipe
-/// may wait for ever, a read-only file cannot be written. A folder stays, and so does what a folder
+/// Clears the way for a copy inside an environment or a directory: a link there may lead anywhere, a pipe
+/// may wait for ever, a read-only file cannot be written. A directory stays, and so does what a directory
 /// would replace: that is refused later.
 pub(super) fn clear(from: &Path, to: &Path) -> Result<()> {
     let Ok(meta) = to.symlink_metadata() else {
@@ -74,7 +74,7 @@ pub(super) fn clear(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies a file, a link or a folder with all that is in it. `to` is what the copy is called.
+/// Copies a file, a link or a directory with all that is in it. `to` is what the copy is called.
 pub(super) fn copy(from: &Path, to: &Path, stop: &Stop) -> Result<()> {
     stop.check()?;
     let meta = from.symlink_metadata().map_err(|error| match error.kind() {
@@ -83,11 +83,11 @@ pub(super) fn copy(from: &Path, to: &Path, stop: &Stop) -> Result<()> {
     })?;
     let kind = meta.file_type();
     if kind.is_dir() {
-        copy_folder(from, &meta, to, stop)
+        copy_directory(from, &meta, to, stop)
     } else if kind.is_symlink() {
         copy_link(from, to)
     } else if kind.is_file() {
-        refuse_folder(to)?;
+        refuse_directory(to)?;
         if to.symlink_metadata().is_ok_and(|there| there.is_file()) {
             clear(from, to)?;
         }
@@ -103,32 +103,32 @@ pub(super) fn copy(from: &Path, to: &Path, stop: &Stop) -> Result<()> {
     }
 }
 
-fn copy_folder(from: &Path, meta: &Metadata, to: &Path, stop: &Stop) -> Result<()> {
-    make_folder(to)?;
+fn copy_directory(from: &Path, meta: &Metadata, to: &Path, stop: &Stop) -> Result<()> {
+    create_directory(to)?;
     let unreadable = |e| Error::io("list", from, e);
     for entry in fs::read_dir(from).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
         let source = from.join(&name);
-        // A folder copied into itself would go on for ever.
+        // A directory copied into itself would go on for ever.
         if source != to {
             let target = to.join(name);
             clear(&source, &target)?;
             copy(&source, &target, stop)?;
         }
     }
-    // Last: a read-only folder takes no files.
+    // Last: a read-only directory takes no files.
     set_mode(to, meta.permissions())
 }
 
 fn copy_link(from: &Path, to: &Path) -> Result<()> {
     let target = fs::read_link(from).map_err(|e| Error::io("read", from, e))?;
-    symlink(target, to).map_err(|e| Error::io("make the link", to, e))
+    symlink(target, to).map_err(|e| Error::io("create the link", to, e))
 }
 
-fn refuse_folder(to: &Path) -> Result<()> {
+fn refuse_directory(to: &Path) -> Result<()> {
     match to.is_dir() {
         true => Err(Error::invalid(format!(
-            "{} is a folder; say what the copy in it is called",
+            "{} is a directory; say what the copy in it is called",
             to.display()
         ))),
         false => Ok(()),
@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn a_tree_arrives_as_it_was() {
-        let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
         fs::create_dir_all(from.join("deep")).unwrap();
         fs::write(from.join("deep/run"), [0, 255, 10]).unwrap();
         set_mode(&from.join("deep/run"), Permissions::from_mode(0o751)).unwrap();
@@ -167,8 +167,8 @@ mod tests {
 
     #[test]
     fn a_link_in_the_target_is_replaced_not_written_through() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
         for name in ["from", "from/sub", "to", "elsewhere"] {
             fs::create_dir(at(name)).unwrap();
         }
@@ -185,24 +185,24 @@ mod tests {
 
     #[test]
     fn what_cannot_be_copied_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
         let kind = |from: &str, to: &str| copy(&at(from), &at(to), &Stop::default()).unwrap_err().kind();
         assert_eq!(kind("socket", "x"), ErrorKind::InvalidInput);
         assert_eq!(kind("missing", "x"), ErrorKind::NotFound);
-        fs::create_dir(at("folder")).unwrap();
+        fs::create_dir(at("directory")).unwrap();
         fs::write(at("file"), "x").unwrap();
-        assert_eq!(kind("file", "folder"), ErrorKind::InvalidInput);
-        assert_eq!(kind("folder", "file"), ErrorKind::Io);
+        assert_eq!(kind("file", "directory"), ErrorKind::InvalidInput);
+        assert_eq!(kind("directory", "file"), ErrorKind::Io);
     }
 
     #[test]
     fn parents_are_made_but_never_the_top() {
-        let folder = tempfile::tempdir().unwrap();
-        make_parents(folder.path(), &folder.path().join("a/b/c")).unwrap();
-        assert!(folder.path().join("a/b").is_dir() && !folder.path().join("a/b/c").exists());
-        let gone = folder.path().join("gone");
+        let directory = tempfile::tempdir().unwrap();
+        make_parents(directory.path(), &directory.path().join("a/b/c")).unwrap();
+        assert!(directory.path().join("a/b").is_dir() && !directory.path().join("a/b/c").exists());
+        let gone = directory.path().join("gone");
         assert!(make_parents(&gone, &gone.join("a/b")).is_err());
         assert!(!gone.exists());
     }

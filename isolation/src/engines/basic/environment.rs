@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::copy::{self, Stop, StopOnDrop};
-use super::folder::Folder;
+use super::directory::Directory;
 use super::groups::Groups;
 use super::{BasicEngine, MARK, NAME, paths, process, stragglers};
 use crate::BoxFuture;
@@ -26,7 +26,7 @@ pub(super) struct BasicEnvironment {
     name: String,
     spec: EnvironmentSpec,
     status: StatusCell,
-    folder: Folder,
+    directory: Directory,
     working_dir: PathBuf,
     groups: Arc<Groups>,
     kept: AtomicBool,
@@ -43,7 +43,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 impl BasicEnvironment {
-    /// Makes the folder and fills it. From the moment it exists the environment owns it: a failure, or
+    /// Makes the directory and fills it. From the moment it exists the environment owns it: a failure, or
     /// a dropped future, removes it again.
     pub(super) async fn create(base: &Path, spec: EnvironmentSpec) -> Result<Self> {
         let id = EnvironmentId::random();
@@ -51,23 +51,23 @@ impl BasicEnvironment {
             .name
             .clone()
             .unwrap_or_else(|| format!("basic-{}", id.short()));
-        let folder = Folder::create(base, &id)?;
+        let directory = Directory::create(base, &id)?;
         let mut made = Self {
-            working_dir: folder.root(),
+            working_dir: directory.root(),
             id,
             name,
             spec,
             status: StatusCell::default(),
-            folder,
+            directory,
             groups: Arc::default(),
             kept: AtomicBool::new(false),
         };
-        made.folder.lay_out()?;
+        made.directory.lay_out()?;
         if let Some(working_dir) = &made.spec.working_dir {
-            let root = made.folder.root();
+            let root = made.directory.root();
             let path = paths::resolve(&root, &root, working_dir)?;
             copy::make_parents(&root, &path)?;
-            copy::make_folder(&path)?;
+            copy::create_directory(&path)?;
             made.working_dir = path;
         }
         for copy in made.spec.copies.clone() {
@@ -78,11 +78,11 @@ impl BasicEnvironment {
     }
 
     fn note(&self, status: Status) -> Result<()> {
-        self.folder.note(&self.id, &self.name, &self.spec, status)
+        self.directory.note(&self.id, &self.name, &self.spec, status)
     }
 
     fn resolve(&self, path: &str) -> Result<PathBuf> {
-        paths::resolve(&self.folder.root(), &self.working_dir, path)
+        paths::resolve(&self.directory.root(), &self.working_dir, path)
     }
 
     fn make_active(&self) -> Result<()> {
@@ -110,14 +110,14 @@ impl BasicEnvironment {
 
     /// The variables of a command: all it gets.
     fn variables(&self, command: &Command) -> BTreeMap<String, String> {
-        let folder = |path: PathBuf| path.to_string_lossy().into_owned();
+        let directory = |path: PathBuf| path.to_string_lossy().into_owned();
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
         let mut variables: BTreeMap<String, String> = [
             ("PATH", path),
-            ("HOME", folder(self.folder.home())),
-            ("TMPDIR", folder(self.folder.tmp())),
+            ("HOME", directory(self.directory.home())),
+            ("TMPDIR", directory(self.directory.tmp())),
             ("LANG", "C.UTF-8".to_owned()),
-            ("ISOLATION_ROOT", folder(self.folder.root())),
+            ("ISOLATION_ROOT", directory(self.directory.root())),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
@@ -132,7 +132,7 @@ impl BasicEnvironment {
         if let Source::Path(path) = &source {
             validate::source("the source of the copy", path)?;
         }
-        let root = self.folder.root();
+        let root = self.directory.root();
         let to = self.resolve(target)?;
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
@@ -161,7 +161,7 @@ impl BasicEnvironment {
         let _guard = StopOnDrop(stop.clone());
         blocking(move || {
             if let Some(parent) = to.parent() {
-                std::fs::create_dir_all(parent).map_err(|e| Error::io("make the folder", parent, e))?;
+                std::fs::create_dir_all(parent).map_err(|e| Error::io("create the directory", parent, e))?;
             }
             copy::copy(&from, &to, &stop)
         })
@@ -169,10 +169,10 @@ impl BasicEnvironment {
     }
 
     /// Ends it; `Err` says why something is left, and it can be tried again.
-    fn remove(id: &EnvironmentId, groups: &Groups, folder: &Folder) -> Result<()> {
+    fn remove(id: &EnvironmentId, groups: &Groups, directory: &Directory) -> Result<()> {
         groups.close();
         stragglers::kill_all(id);
-        folder.remove()
+        directory.remove()
     }
 
     fn removed(&self, result: Result<()>) -> Result<()> {
@@ -190,8 +190,8 @@ impl BasicEnvironment {
             return Ok(());
         }
         let _ = self.status.advance(Status::Destroying);
-        let (id, groups, folder) = (self.id.clone(), Arc::clone(&self.groups), self.folder.clone());
-        let result = blocking(move || Self::remove(&id, &groups, &folder)).await;
+        let (id, groups, directory) = (self.id.clone(), Arc::clone(&self.groups), self.directory.clone());
+        let result = blocking(move || Self::remove(&id, &groups, &directory)).await;
         self.removed(result)
     }
 }
@@ -263,7 +263,7 @@ impl Environment for BasicEnvironment {
             return;
         }
         let _ = self.status.advance(Status::Destroying);
-        let _ = self.removed(Self::remove(&self.id, &self.groups, &self.folder));
+        let _ = self.removed(Self::remove(&self.id, &self.groups, &self.directory));
     }
 
     fn keep(&self) {

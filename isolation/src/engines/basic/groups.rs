@@ -30,7 +30,7 @@ impl Groups {
     }
 
     /// Starts a command in a group of its own; `None` when the environment is closed. Under the lock, so
-    /// that no process starts between the end of an environment and the removal of its folder.
+    /// that no process starts between the end of an environment and the removal of its directory.
     pub(super) fn spawn(&self, command: &mut Command) -> Option<io::Result<(Child, Pid)>> {
         let mut state = self.lock();
         if state.closed {

@@ -1,10 +1,10 @@
-//! The engine that needs nothing: a private folder, and child processes with a clean environment.
+//! The engine that needs nothing: a private directory, and child processes with a clean environment.
 //!
 //! It keeps tests apart; it does not contain what is hostile. A command sees the machine's files,
-//! processes and network. What it gets of its own: a folder with permissions 0700 that is the root of its
+//! processes and network. What it gets of its own: a directory with permissions 0700 that is the root of its
 //! paths, a `HOME` and a `TMPDIR` in it, variables of which only `PATH` comes from the caller, and a
 //! process group, by which everything it starts is killed. Two more variables tell it where it is:
-//! `ISOLATION_ENVIRONMENT` is the id, `ISOLATION_ROOT` the folder.
+//! `ISOLATION_ENVIRONMENT` is the id, `ISOLATION_ROOT` the directory.
 //!
 //! ```no_run
 //! use isolation::engines::basic::BasicEngine;
@@ -19,8 +19,8 @@
 //! ```
 
 mod copy;
+mod directory;
 mod environment;
-mod folder;
 mod groups;
 mod paths;
 mod process;
@@ -36,8 +36,8 @@ use crate::error::{Error, Result};
 use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
 
+use directory::Directory;
 use environment::BasicEnvironment;
-use folder::Folder;
 
 /// The name under which the engine is registered.
 pub const NAME: &str = "basic";
@@ -58,17 +58,17 @@ impl Default for BasicEngine {
 }
 
 impl BasicEngine {
-    /// An engine that makes its folders where the system keeps temporary files.
+    /// An engine that makes its directories where the system keeps temporary files.
     pub fn new() -> Self {
         Self::below(std::env::temp_dir())
     }
 
-    /// An engine that makes its folders in this one, which must exist.
+    /// An engine that makes its directories in this one, which must exist.
     pub fn below(base: impl Into<PathBuf>) -> Self {
         Self { base: base.into() }
     }
 
-    /// The folder in which it makes its folders.
+    /// The directory in which it makes its directories.
     pub fn base(&self) -> &Path {
         &self.base
     }
@@ -85,7 +85,7 @@ impl Engine for BasicEngine {
         // The limits of a process (`ulimit`) count address space and per-user processes, one process at
         // a time: passing them off as limits of the environment would be a lie.
         let limit = "a process group has no limits of its own";
-        let mount = "a folder cannot be mounted without privileges; copy it in";
+        let mount = "a directory cannot be mounted without privileges; copy it in";
         Capabilities::new(IsolationLevel::Process)
             .with([CopyIn, CopyOut, Stdin])
             .without(Images, "commands run on the machine's own programs")
@@ -100,13 +100,13 @@ impl Engine for BasicEngine {
     }
 
     fn availability(&self) -> BoxFuture<'_, Availability> {
-        let available = match Folder::probe(&self.base) {
+        let available = match Directory::probe(&self.base) {
             Ok(()) => Availability::Available {
-                detail: format!("folders in {}", self.base.display()),
+                detail: format!("directories in {}", self.base.display()),
             },
             Err(error) => Availability::Unavailable {
-                reason: format!("cannot make a folder in {}: {error}", self.base.display()),
-                hint: "set TMPDIR to a folder that can be written".to_owned(),
+                reason: format!("cannot make a directory in {}: {error}", self.base.display()),
+                hint: "set TMPDIR to a directory that can be written".to_owned(),
             },
         };
         Box::pin(std::future::ready(available))
@@ -124,17 +124,17 @@ impl Engine for BasicEngine {
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
-        Box::pin(std::future::ready(Folder::list(&self.base)))
+        Box::pin(std::future::ready(Directory::list(&self.base)))
     }
 
     fn destroy<'a>(&'a self, id: &'a EnvironmentId) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let during = |error: Error| error.during("destroy the environment", id.as_str());
-            let folder = Folder::find(&self.base, id).map_err(during)?;
+            let directory = Directory::find(&self.base, id).map_err(during)?;
             let id = id.clone();
             environment::blocking(move || {
                 stragglers::kill_all(&id);
-                folder.remove()
+                directory.remove()
             })
             .await
             .map_err(during)

@@ -1,7 +1,7 @@
 //! Paths inside an environment, as paths of the machine that do not lead out of it.
 //!
 //! This guards against mistakes and against links that lead elsewhere. It is no wall against a command
-//! that swaps a folder for a link at the right moment: such a command has the user's rights anyway.
+//! that swaps a directory for a link at the right moment: such a command has the user's rights anyway.
 
 use std::ffi::OsString;
 use std::io;
@@ -54,7 +54,7 @@ fn follow(root: &Path, inside: &[OsString], path: &str) -> Result<PathBuf> {
                 found.extend(&inside[at..]);
                 return Ok(found);
             }
-            Err(error) => return Err(Error::io("look at", &next, error)),
+            Err(error) => return Err(Error::io("inspect", &next, error)),
         }
     }
     Ok(found)
@@ -68,8 +68,8 @@ mod tests {
 
     #[test]
     fn a_path_stays_inside_or_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap().join("root");
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap().join("root");
         fs::create_dir_all(root.join("work/deep")).unwrap();
         fs::write(root.join("../secret"), "x").unwrap();
         symlink("/etc", root.join("work/etc")).unwrap();

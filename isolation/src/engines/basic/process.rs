@@ -85,7 +85,7 @@ pub(super) fn start(
 fn as_a_shell(error: &io::Error, program: &str, path: &str) -> Option<(i32, &'static str)> {
     match error.kind() {
         io::ErrorKind::NotFound => Some((127, "no such program")),
-        // The system also says so of a folder on the PATH that it may not search.
+        // The system also says so of a directory on the PATH that it may not search.
         io::ErrorKind::PermissionDenied if !is_there(program, path) => Some((127, "no such program")),
         io::ErrorKind::PermissionDenied => Some((126, "permission denied")),
         io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => Some((126, "not a program")),
@@ -99,7 +99,7 @@ fn as_a_shell(error: &io::Error, program: &str, path: &str) -> Option<(i32, &'st
 }
 
 fn is_there(program: &str, path: &str) -> bool {
-    program.contains('/') || std::env::split_paths(path).any(|folder| folder.join(program).exists())
+    program.contains('/') || std::env::split_paths(path).any(|directory| directory.join(program).exists())
 }
 
 /// One of the two outputs.
@@ -287,9 +287,9 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_nowhere_is_127_though_a_folder_on_the_path_is_closed() {
+    fn a_program_that_is_nowhere_is_127_though_a_directory_on_the_path_is_closed() {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        let code = |program: &str| as_a_shell(&denied, program, "/no/such/folder:/etc").map(|told| told.0);
+        let code = |program: &str| as_a_shell(&denied, program, "/no/such/directory:/etc").map(|told| told.0);
         assert_eq!(code("no-such-program"), Some(127));
         assert_eq!(code("passwd"), Some(126));
         assert_eq!(code("./passwd"), Some(126));

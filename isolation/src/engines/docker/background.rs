@@ -1,4 +1,4 @@
-//! Work that must be done though nobody awaits it: the clean-up of what was dropped.
+//! Work that must be done though nobody awaits it: the cleanup of what was dropped.
 
 use std::sync::Arc;
 use std::time::Duration;

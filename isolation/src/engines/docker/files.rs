@@ -1,4 +1,4 @@
-//! Files and folders copied into a container and out of it, as archives.
+//! Files and directories copied into a container and out of it, as archives.
 
 use std::path::{Path, PathBuf};
 
@@ -17,19 +17,19 @@ const LINKS: usize = 40;
 
 /// Copies in; `target` is absolute and without dots.
 ///
-/// The archive is unpacked at the root and names the whole path: so the engine makes the folders above,
+/// The archive is unpacked at the root and names the whole path: so the engine makes the directories above,
 /// and a link among them leads to where it leads inside.
 pub(super) async fn copy_in(place: &Place, source: Source, target: &str) -> Result<()> {
     let name = target.trim_start_matches('/');
     let whole = name.is_empty();
     let archive: Upload = match source {
-        Source::Bytes { .. } if whole => return Err(a_folder(target)),
+        Source::Bytes { .. } if whole => return Err(a_directory(target)),
         Source::Bytes { content, mode } => archive::file(name, mode & 0o7777, content).map_err(told)?,
         Source::Path(path) => {
             validate::source("the source of the copy", &path)?;
             let path = followed(path).await?;
             if whole && !path.is_dir() {
-                return Err(a_folder(target));
+                return Err(a_directory(target));
             }
             archive::pack(path, if whole { "." } else { name }).map_err(unreadable)?
         }
@@ -41,20 +41,20 @@ pub(super) async fn copy_in(place: &Place, source: Source, target: &str) -> Resu
     let containers = place.docker.containers();
     let uploaded = containers.upload(&place.container, "/", archive, options).await;
     uploaded.map_err(|error| match error.message() {
-        Some(message) if is_mix_up(message) => a_folder(target),
+        Some(message) if is_mix_up(message) => a_directory(target),
         _ => unreadable(error),
     })
 }
 
-/// What Docker and Podman say when a file would replace a folder, or the other way round.
+/// What Docker and Podman say when a file would replace a directory, or the other way round.
 fn is_mix_up(message: &str) -> bool {
     let podman = ["file exists", "not a directory", "is a directory"];
     message.contains("cannot overwrite") || podman.iter().any(|end| message.ends_with(end))
 }
 
-fn a_folder(target: &str) -> Error {
+fn a_directory(target: &str) -> Error {
     Error::invalid(format!(
-        "{target} is a folder and the source is none, or the other way round; say what the copy in it is called"
+        "{target} is a directory and the source is none, or the other way round; say what the copy in it is called"
     ))
 }
 

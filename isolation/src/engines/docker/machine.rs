@@ -46,7 +46,7 @@ impl Machine {
         let hint = if rootless { "; it runs without root" } else { "" };
         [
             (Feature::MemoryLimit, info.memory_limit, "memory"),
-            (Feature::CpuLimit, quota, "processor time"),
+            (Feature::CpuLimit, quota, "CPU time"),
             (Feature::PidsLimit, info.pids_limit, "processes"),
         ]
         .into_iter()

@@ -1,7 +1,7 @@
 //! A command in a container: its output, its end, and how it is killed.
 //!
 //! An engine can start a command and say how it ended, but it cannot kill it. So a command is started by
-//! a shell, which says its process number on the first line and then becomes the command; a signal is
+//! a shell, which says its PID on the first line and then becomes the command; a signal is
 //! sent by a second command, to the process group of that number, which every command leads.
 
 use std::collections::VecDeque;
@@ -42,10 +42,10 @@ const DOCKER_WAITS: Duration = Duration::from_millis(1900);
 pub(super) struct ExecProcess {
     place: Place,
     exec: String,
-    /// Its process number inside the container, which is that of its group.
+    /// Its PID inside the container, which is that of its group.
     group: u32,
     started: Instant,
-    /// What came together with the process number.
+    /// What came together with the PID.
     first: VecDeque<Chunk>,
     /// Gone once it has ended, or is awaited no more.
     output: Option<Output>,

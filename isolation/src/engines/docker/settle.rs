@@ -8,21 +8,21 @@ use super::NAME;
 use crate::error::{Error, Result};
 use crate::id::random_hex;
 
-/// A folder beside the target, on the same file system, that is removed in the end.
+/// A directory beside the target, on the same file system, that is removed in the end.
 #[derive(Debug)]
 pub(super) struct Staging(PathBuf);
 
 impl Staging {
-    /// Makes the folder, and the folders above the target.
+    /// Makes the directory, and the directories above the target.
     pub(super) async fn beside(target: &Path) -> Result<Self> {
         let parent = match target.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
         blocking(move || {
-            fs::create_dir_all(&parent).map_err(|e| Error::io("make the folder", &parent, e))?;
+            fs::create_dir_all(&parent).map_err(|e| Error::io("create the directory", &parent, e))?;
             let path = parent.join(format!(".isolation-copy-{}", random_hex()));
-            fs::create_dir(&path).map_err(|e| Error::io("make the folder", &path, e))?;
+            fs::create_dir(&path).map_err(|e| Error::io("create the directory", &path, e))?;
             Ok(Self(path))
         })
         .await
@@ -32,10 +32,10 @@ impl Staging {
         &self.0
     }
 
-    /// Moves the one thing in it to the target: a file replaces a file, a folder is merged into a folder.
+    /// Moves the one thing in it to the target: a file replaces a file, a directory is merged into a directory.
     pub(super) async fn settle(self, target: PathBuf) -> Result<()> {
         blocking(move || match only_entry(&self.0)? {
-            // A link to a folder that is named as the target is meant as that folder.
+            // A link to a directory that is named as the target is meant as that directory.
             Some(entry) => put(
                 &entry,
                 &target
@@ -65,9 +65,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     }
 }
 
-fn only_entry(folder: &Path) -> Result<Option<PathBuf>> {
-    let unreadable = |error| Error::io("list", folder, error);
-    let entry = fs::read_dir(folder).map_err(unreadable)?.next();
+fn only_entry(directory: &Path) -> Result<Option<PathBuf>> {
+    let unreadable = |error| Error::io("list", directory, error);
+    let entry = fs::read_dir(directory).map_err(unreadable)?.next();
     let entry = entry.transpose().map_err(unreadable)?;
     Ok(entry.map(|entry| entry.path()))
 }
@@ -76,7 +76,7 @@ fn put(from: &Path, to: &Path) -> Result<()> {
     let source = from.symlink_metadata().map_err(|e| Error::io("read", from, e))?;
     match to.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => rename(from, to),
-        Err(error) => Err(Error::io("look at", to, error)),
+        Err(error) => Err(Error::io("inspect", to, error)),
         Ok(there) if there.is_dir() && source.is_dir() => merge(from, &source, to),
         // Inside of the target a link may lead anywhere: it is replaced, never followed.
         Ok(there) if there.is_symlink() => {
@@ -85,7 +85,7 @@ fn put(from: &Path, to: &Path) -> Result<()> {
         }
         Ok(there) if there.is_dir() || source.is_dir() => {
             let why =
-                "is a folder and the source is none, or the other way round; say what the copy is called";
+                "is a directory and the source is none, or the other way round; say what the copy is called";
             Err(Error::invalid(format!("{} {why}", to.display())))
         }
         Ok(_) => rename(from, to),
@@ -98,29 +98,29 @@ fn merge(from: &Path, source: &fs::Metadata, to: &Path) -> Result<()> {
         let name = entry.map_err(unreadable)?.file_name();
         put(&from.join(&name), &to.join(&name))?;
     }
-    // Last: a read-only folder takes no files.
+    // Last: a read-only directory takes no files.
     fs::set_permissions(to, source.permissions()).map_err(|e| Error::io("set the permissions of", to, e))
 }
 
 fn rename(from: &Path, to: &Path) -> Result<()> {
-    let moved = match read_only_folder(from) {
+    let moved = match read_only_directory(from) {
         Some(permissions) => move_read_only(from, to, permissions),
         None => fs::rename(from, to),
     };
     moved.map_err(|e| Error::io("write", to, e))
 }
 
-fn read_only_folder(path: &Path) -> Option<fs::Permissions> {
+fn read_only_directory(path: &Path) -> Option<fs::Permissions> {
     let meta = path.symlink_metadata().ok()?;
     (meta.is_dir() && meta.permissions().readonly()).then(|| meta.permissions())
 }
 
-/// To move a folder is to write into it: its `..` changes.
+/// To move a directory is to write into it: its `..` changes.
 fn move_read_only(from: &Path, to: &Path, permissions: fs::Permissions) -> io::Result<()> {
     let mut writable = permissions.clone();
     #[expect(
         clippy::permissions_set_readonly_false,
-        reason = "for a moment, in a folder of ours"
+        reason = "for a moment, in a directory of ours"
     )]
     writable.set_readonly(false);
     fs::set_permissions(from, writable)?;
@@ -134,9 +134,9 @@ mod tests {
     use crate::ErrorKind;
 
     #[tokio::test]
-    async fn files_replace_files_and_folders_are_merged() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("made/on/the/way");
+    async fn files_replace_files_and_directories_are_merged() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("made/on/the/way");
         for (name, content) in [("a", "1"), ("b", "2"), ("a", "3")] {
             let staging = Staging::beside(&target).await.unwrap();
             fs::create_dir_all(staging.path().join("top/deep")).unwrap();
@@ -146,13 +146,13 @@ mod tests {
         assert_eq!(fs::read(target.join("deep/a")).unwrap(), b"3");
         assert_eq!(fs::read(target.join("deep/b")).unwrap(), b"2");
         let beside = fs::read_dir(target.parent().unwrap()).unwrap().count();
-        assert_eq!(beside, 1, "the staging folder is gone");
+        assert_eq!(beside, 1, "the staging directory is gone");
     }
 
     #[tokio::test]
-    async fn a_file_and_a_folder_do_not_replace_each_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("x");
+    async fn a_file_and_a_directory_do_not_replace_each_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("x");
         fs::create_dir(&target).unwrap();
         let staging = Staging::beside(&target).await.unwrap();
         fs::write(staging.path().join("file"), "x").unwrap();
@@ -161,7 +161,7 @@ mod tests {
         fs::remove_dir(&target).unwrap();
         fs::write(&target, "x").unwrap();
         let staging = Staging::beside(&target).await.unwrap();
-        fs::create_dir(staging.path().join("folder")).unwrap();
+        fs::create_dir(staging.path().join("directory")).unwrap();
         assert_eq!(
             staging.settle(target).await.unwrap_err().kind(),
             ErrorKind::InvalidInput
@@ -171,8 +171,8 @@ mod tests {
     #[cfg(unix)]
     #[tokio::test]
     async fn a_link_in_the_target_is_replaced_not_written_through() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
         fs::create_dir(at("to")).unwrap();
         fs::write(at("secret"), "old").unwrap();
         std::os::unix::fs::symlink(at("secret"), at("to/file")).unwrap();

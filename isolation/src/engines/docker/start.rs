@@ -16,12 +16,12 @@ use crate::error::{Error, Result};
 use crate::execution::{Chunk, Execution};
 use crate::stdin::Stdin;
 
-/// Says the process number, then becomes the command: `$1` is the folder to start in, the rest the
+/// Says the PID, then becomes the command: `$1` is the directory to start in, the rest the
 /// command. What cannot be run ends as in a shell, since a shell runs it: engines differ there.
 const SCRIPT: &str = "[ -z \"$1\" ] || cd \"$1\" >/dev/null 2>&1 || { echo nowhere; exit 1; }; \
                       shift; echo $$; exec \"$@\"";
 
-/// What the script says when there is no such folder.
+/// What the script says when there is no such directory.
 const NOWHERE: &str = "nowhere";
 
 /// No first line is longer than this.
@@ -86,7 +86,7 @@ fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, S
     }
 }
 
-/// Starts a command in a folder of the container.
+/// Starts a command in a directory of the container.
 ///
 /// A task sees it through: a start that nobody awaits any more still becomes a process, which is then
 /// dropped, and so killed.

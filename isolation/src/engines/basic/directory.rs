@@ -1,4 +1,4 @@
-//! The private folder of an environment, and the note in it by which other processes know it.
+//! The private directory of an environment, and the note in it by which other processes know it.
 //!
 //! ```text
 //! isolation-ID/            0700
@@ -31,7 +31,7 @@ const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Folder {
+pub(super) struct Directory {
     path: PathBuf,
 }
 
@@ -45,29 +45,29 @@ struct Note {
     session: Option<String>,
 }
 
-impl Folder {
-    /// Whether a folder can be made below `base`.
+impl Directory {
+    /// Whether a directory can be made below `base`.
     pub(super) fn probe(base: &Path) -> io::Result<()> {
         let probe = base.join(format!("{PREFIX}probe-{}", random_hex()));
         DirBuilder::new().mode(0o700).create(&probe)?;
         fs::remove_dir(&probe)
     }
 
-    /// Makes the folder for an environment. The caller owns it from here on, and removes it.
+    /// Makes the directory for an environment. The caller owns it from here on, and removes it.
     pub(super) fn create(base: &Path, id: &EnvironmentId) -> Result<Self> {
         // Resolved once: a link above it must not make paths inside look as if they led outside.
-        let base = fs::canonicalize(base).map_err(|e| Error::io("find the folder", base, e))?;
-        let folder = Self {
+        let base = fs::canonicalize(base).map_err(|e| Error::io("resolve the directory", base, e))?;
+        let directory = Self {
             path: base.join(format!("{PREFIX}{id}")),
         };
-        private(&folder.path)?;
-        Ok(folder)
+        private(&directory.path)?;
+        Ok(directory)
     }
 
-    /// Fills the new folder.
+    /// Fills the new directory.
     pub(super) fn lay_out(&self) -> Result<()> {
-        let folders = [self.root(), self.home(), self.tmp()];
-        folders.iter().try_for_each(|path| private(path))
+        let directories = [self.root(), self.home(), self.tmp()];
+        directories.iter().try_for_each(|path| private(path))
     }
 
     pub(super) fn root(&self) -> PathBuf {
@@ -115,7 +115,7 @@ impl Folder {
         Ok(found)
     }
 
-    /// The folder of an environment below `base`.
+    /// The directory of an environment below `base`.
     pub(super) fn find(base: &Path, id: &EnvironmentId) -> Result<Self> {
         let path = base.join(format!("{PREFIX}{id}"));
         match is_ours(&path) {
@@ -147,21 +147,21 @@ impl Folder {
 
 fn private(path: &Path) -> Result<()> {
     let made = DirBuilder::new().mode(0o700).create(path);
-    made.map_err(|e| Error::io("make the folder", path, e))
+    made.map_err(|e| Error::io("create the directory", path, e))
 }
 
-/// Gives the owner back what read-only folders (module caches have them) took away.
-fn make_removable(folder: &Path) {
-    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        // The type of the entry itself: a link to a folder elsewhere is left alone.
+/// Gives the owner back what read-only directories (module caches have them) took away.
+fn make_removable(directory: &Path) {
+    let _ = fs::set_permissions(directory, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        // The type of the entry itself: a link to a directory elsewhere is left alone.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             make_removable(&entry.path());
         }
     }
 }
 
-/// A folder of somebody else, or a link, is none of ours, whatever its name.
+/// A directory of somebody else, or a link, is none of ours, whatever its name.
 fn is_ours(path: &Path) -> bool {
     let ours = |meta: fs::Metadata| meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw();
     path.symlink_metadata().is_ok_and(ours)
@@ -188,33 +188,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_private_listed_and_removed_even_when_it_resists() {
+    fn a_directory_is_private_listed_and_removed_even_when_it_resists() {
         let base = tempfile::tempdir().unwrap();
         let id = EnvironmentId::random();
-        let folder = Folder::create(base.path(), &id).unwrap();
-        folder.lay_out().unwrap();
-        assert_eq!(folder.path.metadata().unwrap().mode() & 0o777, 0o700);
-        assert!(Folder::list(base.path()).unwrap().is_empty(), "not noted yet");
+        let directory = Directory::create(base.path(), &id).unwrap();
+        directory.lay_out().unwrap();
+        assert_eq!(directory.path.metadata().unwrap().mode() & 0o777, 0o700);
+        assert!(Directory::list(base.path()).unwrap().is_empty(), "not noted yet");
         let spec = EnvironmentSpec {
             owner: Some("me".into()),
             ..EnvironmentSpec::default()
         };
-        folder.note(&id, "web", &spec, Status::Running).unwrap();
-        let listed = Folder::list(base.path()).unwrap();
+        directory.note(&id, "web", &spec, Status::Running).unwrap();
+        let listed = Directory::list(base.path()).unwrap();
         assert_eq!(
             (listed[0].name.as_str(), listed[0].owner.as_deref()),
             ("web", Some("me"))
         );
 
-        let locked = folder.root().join("a/b");
+        let locked = directory.root().join("a/b");
         fs::create_dir_all(&locked).unwrap();
         fs::write(locked.join("file"), "x").unwrap();
         fs::set_permissions(&locked, fs::Permissions::from_mode(0o500)).unwrap();
-        fs::set_permissions(folder.root().join("a"), fs::Permissions::from_mode(0o000)).unwrap();
-        Folder::find(base.path(), &id).unwrap().remove().unwrap();
-        folder.remove().unwrap();
+        fs::set_permissions(directory.root().join("a"), fs::Permissions::from_mode(0o000)).unwrap();
+        Directory::find(base.path(), &id).unwrap().remove().unwrap();
+        directory.remove().unwrap();
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
-        assert!(Folder::find(base.path(), &id).unwrap_err().is_not_found());
+        assert!(Directory::find(base.path(), &id).unwrap_err().is_not_found());
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
         let id = EnvironmentId::random();
         let link = base.path().join(format!("{PREFIX}{id}"));
         std::os::unix::fs::symlink(elsewhere.path(), link).unwrap();
-        assert!(Folder::find(base.path(), &id).is_err());
+        assert!(Directory::find(base.path(), &id).is_err());
         assert!(elsewhere.path().exists());
     }
 }
