@@ -6,10 +6,10 @@ use engine_api::images::Progress;
 use engine_api::operations;
 use tests::types::{REPLIES, REQUESTS, RoundTrip, through};
 
-use super::exceptions::{ALONE, BODIES, Differences, FIELDS, WORDS};
-use super::facts::{Description, Kind};
-use super::lost::Comparison;
-use super::sample::Sample;
+use crate::spec::exceptions::{ALONE, BODIES, Differences, FIELDS, WORDS};
+use crate::spec::round_trip_loss::Comparison;
+use crate::spec::sample::Sample;
+use crate::spec::spec_tables::{Description, Kind};
 
 /// A body of an operation, its type in the description, and ours.
 pub(crate) struct Root {

@@ -1,21 +1,30 @@
-//! What this project declares, beside what the vendor describes (`fixtures/spec`).
+//! Compares what this project declares with the vendor's description of the API (`fixtures/spec`), and with
+//! what the repository states about itself.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests too
 
-mod calls; // every operation with parameters, called with everything set
-mod exceptions; // where the description, or a type of ours, is knowingly not like the other
-mod facts; // the tables of the description
-mod lost; // what a value lost on its way through one of our types
-mod places; // where in a body a definition is
-mod sample; // values that set all that a definition has
+mod calls; // calls every operation that has parameters, with every field set
 
-mod coverage; // which operations were recorded on which engines, in the tables that the repository keeps
-mod drift; // what came, went and changed its meaning between the versions
-mod examples; // every example of the description can be read, and nothing of it is lost
-mod fields; // every field that is described is in our types, and every word in our enums
-mod hidden; // no secret in what `Debug` shows
-mod nullable; // what is null or missing is empty
-mod operations; // each declared operation has the id, method, path and codes of the description
-mod parameters; // every parameter that is described is sent, and no other
-mod shown; // what a reader is shown: examples in modules and in folders
-mod since; // what a version does not have is refused before it is sent
+/// The vendor's description, and helpers to compare with it.
+mod spec {
+    pub(crate) mod definition_paths; // the paths in a body that lead to a definition
+    pub(crate) mod exceptions; // where the description and our types differ on purpose
+    pub(crate) mod round_trip_loss; // the fields that a value loses on its way through one of our types
+    pub(crate) mod sample; // values with every field of a definition set
+    pub(crate) mod spec_tables; // the tables in `fixtures/spec`
+}
+
+mod api_changes; // what was added, removed and changed between the API versions
+mod debug_redaction; // `Debug` shows no secret
+mod fields; // our types have every described field, and our enums every described word
+mod nullable; // a value that is null or missing is empty
+mod operations; // each declared operation has the described id, method, path and status codes
+mod parameters; // every described parameter is sent, and no other
+mod spec_examples; // every example of the description can be read without loss
+mod unsupported_versions; // a field that a version does not know is rejected before the request is sent
+
+/// What the repository states about itself.
+mod repository {
+    mod coverage; // the tables of which operations were recorded on which engines
+    mod examples_listed; // each module opens with an example, and each program in `examples` is listed
+}

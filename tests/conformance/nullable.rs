@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::exceptions::{ALONE, Differences, NULLS};
-use super::facts::Description;
 use super::fields::roots;
-use super::places::places;
+use crate::spec::definition_paths::places;
+use crate::spec::exceptions::{ALONE, Differences, NULLS};
+use crate::spec::spec_tables::Description;
 
 /// Every property of every body, as `null` and left out, beside the same value without any of it.
 #[test]

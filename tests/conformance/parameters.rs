@@ -7,10 +7,10 @@ use serde_json::Value;
 use tests::fake::Request;
 
 use super::calls::sent;
-use super::exceptions::{Differences, FILTERS, NOT_DESCRIBED, NOT_REPEATED, NOT_SENT};
-use super::facts::Description;
-use super::lost::Comparison;
-use super::sample::Sample;
+use crate::spec::exceptions::{Differences, FILTERS, NOT_DESCRIBED, NOT_REPEATED, NOT_SENT};
+use crate::spec::round_trip_loss::Comparison;
+use crate::spec::sample::Sample;
+use crate::spec::spec_tables::Description;
 
 /// The names of a request's parameters, each with how often it is there: `name` of the query, and `Name:`
 /// of the headers that say something of the operation.

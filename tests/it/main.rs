@@ -1,40 +1,68 @@
-//! Tests that need no engine and no network: a scripted one does what engines do, and what they should not.
+//! Tests that need no engine and no network: a scripted engine takes the place of a real one, or a recording does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers are tests, too
 
-mod help;
+mod support; // helpers of several modules
 
-mod bad_input; // the list of what callers and engines get wrong, and what has no better place
-mod behaviour; // what only an engine with a state can show
-mod cluster; // swarms of more than one engine, replayed
-mod contexts; // build contexts from a disk that plays tricks
-mod engine; // the fake engine behaves as the real one has behaved
-mod errors; // whatever an engine answers that is no success, and what the caller is told
-mod events; // events that go on after the engine was lost
-mod foreign; // programs that are not ours, recorded
-mod heads; // replies whose head is odd, broken or endless
-mod hijack; // connections taken over: both ways, half-close, bytes that come together with the head
-mod isolation; // environments on the fake engine, where anything goes wrong at any point
-mod json; // values that are null, absent, unknown or broken
-mod keep_alive; // connections are kept, and nothing is sent twice
-mod leaks; // what is dropped halfway leaves nothing behind
-mod limits; // the limits of a call, on the paused clock
-mod lines; // JSON values one after the other, in whatever pieces
-mod mutated; // every recorded scenario on connections that misbehave
-mod names; // names and paths that would lead elsewhere
-mod output; // how a process's output is cut into chunks, and where it was cut off
-mod patience; // engines that take their time, on the paused clock
-mod podman; // every difference that the document tells is recorded
-mod progress; // failures that come inside a stream of progress
-mod pull; // pulls that are tried again, and pulls that are not
-mod recorded; // what the recordings hold: every operation, and no key that our types lose
-mod run; // commands and containers run to their end in one call
-mod runtimes; // one client in many runtimes
-mod scenarios; // what users do, replayed from every engine it was recorded on
-mod secrets; // planted secrets appear in no error and no Debug text
-mod section_d; // twelve situations that two widely used clients get wrong
-mod ssh; // engines behind ssh
-mod stale; // updates that meet a newer state
-mod stream_limits; // the limits of what comes after the head
-mod tls; // both sides show who they are
-mod upload; // archives sent to an engine that may answer early
-mod versions; // which API version is spoken
+/// One request and its reply, and the connections below them.
+mod wire {
+    pub(crate) mod call_timeouts; // the timeouts of a call, on the paused clock
+    pub(crate) mod dropped_calls; // calls, bodies and streams dropped halfway leave nothing behind
+    pub(crate) mod json_values; // values that are null, absent, unknown or invalid
+    pub(crate) mod keep_alive; // connections are reused, and no request is sent twice
+    pub(crate) mod path_names; // names that would change the path are rejected or escaped
+    pub(crate) mod response_head; // replies whose head is unusual, invalid or endless
+    pub(crate) mod runtimes; // one client in several Tokio runtimes
+    mod ssh; // connections through ssh
+    pub(crate) mod stream_timeouts; // the timeouts after the head of a reply, on the paused clock
+    mod tls; // both sides show their certificates
+    pub(crate) mod version_negotiation; // which API version the client uses
+}
+
+/// Errors, and what they show.
+mod errors {
+    mod bad_input; // the list of invalid input from callers and engines, with the tests of the rest
+    mod client_bugs; // twelve situations that two widely used clients get wrong
+    pub(crate) mod error_replies; // every status that is not a success, and the error of the caller
+    mod secret_redaction; // secrets appear in no error and in no Debug text
+    mod version_conflict; // an update of an object that has changed is repeated, but not for ever
+}
+
+/// Replies that come in pieces over time, and connections that both sides write to.
+mod streams {
+    mod events; // events that go on after a lost connection
+    mod hijack; // hijacked connections: both directions, half-close, bytes that come together with the head
+    pub(crate) mod json_stream; // JSON values one after the other, in pieces of any size
+    pub(crate) mod log_frames; // frames of stdout and stderr, and output that was cut
+}
+
+mod containers {
+    mod run; // commands and containers run to their end in one call
+}
+
+mod images {
+    pub(crate) mod build_context; // build contexts from files that change or cannot be read
+    mod progress; // failures inside a stream of progress
+    mod pull; // which failed pulls are retried
+    pub(crate) mod upload; // archives sent to an engine that may reply early
+}
+
+/// Recordings of real engines.
+mod replay {
+    mod cluster; // swarms of more than one engine
+    mod faults; // every scenario on connections that are cut, stalled or refused
+    mod foreign_clients; // recordings of programs that are not ours
+    mod podman_differences; // every difference that engine-api/PODMAN.md lists is recorded
+    mod recordings; // every operation is recorded, and our types lose no key
+    mod scenarios; // every scenario, from each engine it was recorded on
+    mod slow_engine; // engines that take their time, on the paused clock
+}
+
+/// The engine in memory (`fake-engine`).
+mod fake_engine {
+    mod behaviour; // state that no recording shows
+    mod compared_with_docker; // its replies are those of Docker 28
+}
+
+mod isolation {
+    mod docker_engine; // the docker engine on the fake engine: an error at any point leaves nothing behind
+}

@@ -4,7 +4,7 @@ use engine_api::images::CommitImage;
 use engine_api::{Docker, Result, from_json};
 use serde_json::{Value, json};
 
-use super::newer::Calling;
+use super::version_gates::Calling;
 
 /// The operation, the least that its body needs, the call.
 pub(crate) type Row = (&'static str, fn() -> Value, fn(&Docker, Vec<u8>) -> Calling<'_>);

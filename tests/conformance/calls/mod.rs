@@ -9,9 +9,9 @@ mod cluster;
 mod containers;
 mod filters;
 mod images;
-pub(crate) mod newer;
 mod swarm;
 mod system;
+pub(crate) mod version_gates;
 
 use engine_api::auth::RegistryAuth;
 use engine_api::common::OciPlatform;
@@ -20,8 +20,8 @@ use serde::de::DeserializeOwned;
 use tests::fake::{Fake, MULTIPLEXED, Request, ok, reply, upgraded};
 use tests::types::operation;
 
-use super::facts::Description;
-use super::sample::Sample;
+use crate::spec::sample::Sample;
+use crate::spec::spec_tables::Description;
 
 /// What was sent by all calls: the operation and the request.
 pub(crate) async fn sent() -> Vec<(&'static str, Request)> {

@@ -1,9 +1,9 @@
 //! The docker engine of `isolation`.
 
+mod cleanup; // what is given up, dropped or destroyed leaves nothing
 mod commands; // what runs in an environment, and how it ends
-mod endings; // what is given up, dropped or destroyed leaves nothing
-mod files; // copies and mounts
-mod making; // what is made, and what is refused
+mod create;
+mod files; // copies and mounts // what is made, and what is refused
 
 use isolation::engines::docker::DockerEngine;
 use isolation::{Command, Environment, EnvironmentId, EnvironmentSpec, conformance};

@@ -1,0 +1,234 @@
+//! Commands and containers run to their end in one call (A05), on the paused clock.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use engine_api::containers::{CreateContainer, RunOutput};
+use engine_api::exec::CreateExec;
+use engine_api::{ErrorKind, Result, Version};
+use tests::fake::{Fake, JSON, MULTIPLEXED, Peer, Request, frame, ok, reply, upgraded};
+use tokio::time::Instant;
+
+use crate::support::{abandon_after, fails};
+
+fn command() -> CreateExec {
+    CreateExec {
+        cmd: vec!["true".into()],
+        ..Default::default()
+    }
+}
+
+async fn run(fake: &Fake, input: &'static str) -> Result<RunOutput> {
+    fake.client().execs().run("web", command(), input).await
+}
+
+const CREATED: &str = r#"{"ID":"e1","Running":false,"ExitCode":null}"#;
+const RUNNING: &str = r#"{"ID":"e1","Running":true,"ExitCode":null}"#;
+const EXITED: &str = r#"{"ID":"e1","Running":false,"ExitCode":7}"#;
+
+/// An engine with one command: `states` are told one by one, the last one for ever, and its stream
+/// closes or not.
+fn engine(states: &[&'static str], closes: bool) -> Fake {
+    let states = Mutex::new(VecDeque::from(states.to_vec()));
+    let answer = std::sync::Arc::new(move |request: &Request| {
+        if request.target.ends_with("/web/exec") {
+            return reply(201, &[JSON], r#"{"Id":"e1"}"#);
+        }
+        let mut states = states.lock().unwrap();
+        let state = states[0];
+        if states.len() > 1 {
+            states.pop_front();
+        }
+        ok(state)
+    });
+    Fake::new(move |mut peer| {
+        let answer = answer.clone();
+        async move {
+            while let Some(request) = peer.request().await? {
+                if request.target.ends_with("/start") {
+                    return stream(peer, closes).await;
+                }
+                peer.write(answer(&request)).await?;
+            }
+            Ok(())
+        }
+    })
+}
+
+async fn stream(mut peer: Peer, closes: bool) -> std::io::Result<()> {
+    peer.write([upgraded(&[MULTIPLEXED]), frame(1, "out"), frame(2, "err")].concat())
+        .await?;
+    if closes { Ok(()) } else { peer.until_gone().await }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_exit_code_is_read_only_once_the_command_has_ended() {
+    let finished = run(&engine(&[CREATED, CREATED, RUNNING, EXITED], true), "")
+        .await
+        .unwrap();
+    assert_eq!((finished.exit_code, finished.output_complete), (7, true));
+    assert_eq!(
+        (&finished.stdout[..], &finished.stderr[..]),
+        (&b"out"[..], &b"err"[..])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_never_closed_is_given_up_soon_after_the_end() {
+    let start = Instant::now();
+    let finished = run(&engine(&[RUNNING, RUNNING, EXITED], false), "")
+        .await
+        .unwrap();
+    assert_eq!((finished.exit_code, finished.output_complete), (7, false));
+    assert_eq!(&finished.stdout[..], b"out");
+    // Two questions while it ran, then at most two seconds.
+    assert!(start.elapsed().as_millis() <= 3000, "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_is_silent_for_long_is_awaited() {
+    let states = [vec![RUNNING; 2000], vec![EXITED]].concat();
+    let fake = engine(&states, false);
+    let docker = fake.docker().with_version(Version::OLDEST);
+    let start = Instant::now();
+    let finished = docker.execs().run("web", command(), "").await.unwrap();
+    assert_eq!(finished.exit_code, 7);
+    assert!(start.elapsed().as_secs() >= 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_input_is_attached_only_when_there_is_some() {
+    for (input, attached) in [("", false), ("hello", true)] {
+        let fake = engine(&[EXITED], true);
+        run(&fake, input).await.unwrap();
+        let sent: serde_json::Value = serde_json::from_slice(&fake.asked()[0].body).unwrap();
+        assert_eq!(sent["AttachStdin"].as_bool().unwrap_or(false), attached, "{sent}");
+        assert_eq!(sent["AttachStdout"], true);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn input_and_output_larger_than_any_buffer_do_not_block_each_other() {
+    let fake = Fake::new(|mut peer| async move {
+        while let Some(request) = peer.request().await? {
+            if request.target.ends_with("/start") {
+                peer.write(upgraded(&[MULTIPLEXED])).await?;
+                // It writes as much as it reads, at once.
+                for _ in 0..1000 {
+                    let piece = peer.take(1000).await?;
+                    peer.write(frame(1, piece)).await?;
+                }
+                peer.to_end().await?;
+                return Ok(());
+            }
+            let created = request.target.ends_with("/web/exec");
+            peer.write(if created {
+                reply(201, &[JSON], r#"{"Id":"e1"}"#)
+            } else {
+                ok(EXITED)
+            })
+            .await?;
+        }
+        Ok(())
+    });
+    let input = vec![b'x'; 1_000_000];
+    let finished = fake
+        .client()
+        .execs()
+        .run("web", command(), input.clone())
+        .await
+        .unwrap();
+    assert!(finished.stdout == input);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_does_not_read_its_input_is_no_error() {
+    let fake = engine(&[EXITED], true);
+    let input = "x".repeat(1_000_000);
+    let finished = fake.client().execs().run("web", command(), input).await.unwrap();
+    assert_eq!(finished.exit_code, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detached_command_can_be_awaited() {
+    let fake = engine(&[CREATED, RUNNING, EXITED], true);
+    assert_eq!(fake.client().execs().wait("e1").await.unwrap(), 7);
+}
+
+/// An engine that runs containers, but answers the k-th request with 500; the others as they should.
+fn failing(k: usize) -> Fake {
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    Fake::new(move |mut peer| {
+        let asked = asked.clone();
+        async move {
+            while let Some(request) = peer.request().await? {
+                if asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == k {
+                    peer.write(reply(500, &[], "no")).await?;
+                } else if request.header("upgrade").is_some() {
+                    return stream(peer, true).await;
+                } else {
+                    peer.write(contained(&request)).await?;
+                }
+            }
+            Ok(())
+        }
+    })
+}
+
+fn contained(request: &Request) -> Vec<u8> {
+    match request.target.rsplit(['/', '?']).next().unwrap() {
+        "create" => reply(201, &[JSON], r#"{"Id":"c1","Warnings":null}"#),
+        _ if request.target.contains("/wait") => ok(r#"{"StatusCode":3}"#),
+        _ => b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(),
+    }
+}
+
+async fn contain(fake: &Fake) -> Result<RunOutput> {
+    let container = CreateContainer {
+        image: "busybox".into(),
+        ..Default::default()
+    };
+    fake.client().containers().run(container, "").await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_is_removed_after_its_run() {
+    let fake = failing(usize::MAX);
+    let finished = contain(&fake).await.unwrap();
+    assert_eq!((finished.exit_code, &finished.stdout[..]), (3, &b"out"[..]));
+    assert_eq!(
+        fake.requests().last().unwrap(),
+        "DELETE /v1.51/containers/c1?v=true&force=true"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_is_removed_whichever_request_fails() {
+    for k in 1..4 {
+        let fake = failing(k);
+        fails(contain(&fake).await, ErrorKind::Api);
+        assert_eq!(fake.count("DELETE"), 1, "request {k} failed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_is_removed_wherever_its_run_is_dropped() {
+    let mut removed = 0;
+    for waits in 0..20 {
+        let fake = failing(usize::MAX);
+        abandon_after(Box::pin(contain(&fake)), waits).await;
+        // Passes at once when all is done that will be.
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        let begun = fake
+            .requests()
+            .iter()
+            .any(|line| line.contains("/containers/create"));
+        assert!(
+            !begun || fake.count("DELETE") > 0,
+            "{waits} waits: {:?}",
+            fake.requests()
+        );
+        removed += usize::from(begun);
+    }
+    assert!(removed > 3, "no run was dropped halfway");
+}

@@ -1,0 +1,172 @@
+//! Whatever an engine answers that is no success, and what the caller is told (A11).
+
+use std::sync::atomic::Ordering;
+
+use engine_api::ErrorKind;
+use tests::fake::{Fake, JSON, chunked, open, reply};
+
+use crate::support::{endless, fails, ping_error};
+
+async fn message(status: u16, headers: &[&str], body: &str) -> String {
+    let error = ping_error(reply(status, headers, body)).await;
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Api, Some(status)));
+    assert_eq!(error.operation(), Some("SystemPing"));
+    error.message().unwrap().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_errors_give_their_message() {
+    assert_eq!(message(409, &[JSON], r#"{"message":"in use"}"#).await, "in use");
+    let podman = r#"{"cause":"no","message":"no such thing","response":404}"#;
+    assert_eq!(message(404, &[JSON], podman).await, "no such thing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn html_text_and_broken_json_are_shown_as_they_are() {
+    let html = "<html><body>Bad Gateway</body></html>";
+    assert_eq!(message(500, &["Content-Type: text/html"], html).await, html);
+    assert_eq!(
+        message(400, &["Content-Type: text/plain"], "bad thing\n").await,
+        "bad thing"
+    );
+    assert_eq!(message(500, &[JSON], r#"{"message":"#).await, r#"{"message":"#);
+    assert_eq!(
+        message(500, &[JSON], r#"{"message":7}"#).await,
+        r#"{"message":7}"#
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_without_words_give_the_statuss_own() {
+    for body in ["", "{}", "null", " \n", r#"{"message":""}"#] {
+        let message = message(500, &[JSON], body).await;
+        assert!(!message.trim().is_empty(), "{body:?}");
+    }
+    assert!(message(500, &[], "").await.starts_with("Internal Server Error"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_route_is_told_from_a_missing_thing() {
+    let route = ping_error(reply(404, &[], "page not found\n")).await;
+    assert!(route.is_unknown_route() && !route.is_not_found());
+    let thing = ping_error(reply(404, &[JSON], r#"{"message":"No such container: x"}"#)).await;
+    assert!(thing.is_not_found() && !thing.is_unknown_route());
+}
+
+#[tokio::test(start_paused = true)]
+async fn predicates_go_by_the_status() {
+    assert!(ping_error(reply(409, &[], "x")).await.is_conflict());
+    assert!(ping_error(reply(403, &[], "x")).await.is_forbidden());
+    assert!(ping_error(reply(401, &[], "x")).await.is_unauthorized());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_is_reported_and_not_followed() {
+    let fake = Fake::answering(|_| reply(301, &["Location: /v1.51/elsewhere"], ""));
+    let error = fails(fake.client().system().ping().await, ErrorKind::Api);
+    assert_eq!(error.status(), Some(301));
+    assert!(error.to_string().contains("/v1.51/elsewhere"), "{error}");
+    assert_eq!(fake.requests(), ["GET /_ping"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_in_chunks_or_until_the_end_of_the_connection_is_read() {
+    let bytes = chunked(&[JSON], [r#"{"message""#, r#":"half by half"}"#]);
+    let bytes = String::from_utf8(bytes).unwrap().replacen("200", "500", 1);
+    assert_eq!(ping_error(bytes).await.message(), Some("half by half"));
+    let bytes = [&open(&[])[..], b"bye"].concat();
+    let bytes = String::from_utf8(bytes).unwrap().replacen("200", "500", 1);
+    let error = fails(Fake::cut(bytes).client().system().ping().await, ErrorKind::Api);
+    assert_eq!(error.message(), Some("bye"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_huge_error_only_the_start_is_read_and_kept() {
+    let (fake, written) = endless("HTTP/1.1 500 No\r\nContent-Length: 200000000\r\n\r\n");
+    let error = fails(fake.client().system().ping().await, ErrorKind::Api);
+    assert_eq!(error.message().unwrap().len(), 4096);
+    fake.until(|counts| counts.live == 0).await;
+    let written = written.load(Ordering::Relaxed);
+    assert!(written < 1_000_000, "{written} bytes were read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_whose_body_is_cut_keeps_its_status() {
+    let cut = b"HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\nno swarm".to_vec();
+    let error = fails(Fake::cut(cut).client().system().ping().await, ErrorKind::Api);
+    assert_eq!(error.status(), Some(503));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_whose_body_stalls_is_still_reported() {
+    let stalled = b"HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\nno swarm".to_vec();
+    let docker = Fake::once(stalled).docker().with_version("1.51".parse().unwrap());
+    let error = fails(docker.system().ping().await, ErrorKind::Api);
+    assert_eq!((error.status(), error.message()), (Some(503), Some("no swarm")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_error_of_a_head_request_is_its_status() {
+    let fake = Fake::answering(|_| b"HTTP/1.1 500 No\r\nContent-Length: 17\r\n\r\n".to_vec());
+    let error = fails(fake.client().system().ping_head().await, ErrorKind::Api);
+    assert!(error.message().unwrap().starts_with("Internal Server Error"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_so_already_is_told_from_what_was_changed() {
+    for (status, changed) in [(204, true), (304, false)] {
+        let fake = Fake::answering(move |_| format!("HTTP/1.1 {status} Status\r\n\r\n").into_bytes());
+        let docker = fake.client();
+        for _ in 0..2 {
+            assert_eq!(
+                docker
+                    .containers()
+                    .start("web", Default::default())
+                    .await
+                    .unwrap(),
+                changed
+            );
+            assert_eq!(
+                docker.containers().stop("web", Default::default()).await.unwrap(),
+                changed
+            );
+        }
+        assert_eq!(
+            fake.counts().opened,
+            4,
+            "in memory each POST has a connection of its own"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unchanged_is_an_error_where_nobody_asked_for_a_change() {
+    let error = ping_error(b"HTTP/1.1 304 Not Modified\r\n\r\n").await;
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Api, Some(304)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_name_the_operation_and_the_thing() {
+    let fake = Fake::answering(|_| reply(404, &[JSON], r#"{"message":"No such container: web"}"#));
+    let docker = fake.client();
+    let error = fails(
+        docker.containers().start("web", Default::default()).await,
+        ErrorKind::Api,
+    );
+    assert_eq!(
+        (error.operation(), error.subject()),
+        (Some("ContainerStart"), Some("web"))
+    );
+    assert_eq!(
+        error.to_string(),
+        "ContainerStart web: the engine answered 404: No such container: web"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_404_without_words_is_a_missing_thing_not_a_missing_route() {
+    // Podman says "Not Found" in words where it has no such route; an answer to HEAD has no words.
+    let fake = Fake::answering(|_| b"HTTP/1.1 404 No\r\nContent-Length: 17\r\n\r\n".to_vec());
+    let error = fails(fake.client().system().ping_head().await, ErrorKind::Api);
+    assert!(error.is_not_found() && !error.is_unknown_route(), "{error}");
+}

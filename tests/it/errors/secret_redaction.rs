@@ -1,0 +1,227 @@
+//! Planted secrets appear in no error and no Debug text (A14).
+
+use std::error::Error as _;
+
+use engine_api::auth::RegistryAuth;
+use engine_api::containers::CreateContainer;
+use engine_api::exec::CreateExec;
+use engine_api::images::{BuildContext, BuildImage};
+use engine_api::secrets::SecretSpec;
+use engine_api::swarm::{JoinSwarm, UnlockKey};
+use engine_api::{Docker, ErrorKind};
+use engine_fixtures::faults::Fault;
+use tests::fake::{Fake, JSON, ok, open, reply};
+
+use crate::support::{fails, healthy};
+
+const CANARY: &str = "hunter2-canary";
+
+#[track_caller]
+fn is_clean(text: &str) {
+    assert!(!text.contains(CANARY), "{text}");
+}
+
+/// Both texts of an error, and those of all below it.
+#[track_caller]
+fn error_is_clean(error: &engine_api::Error) {
+    is_clean(&format!("{error:?} {error:#?} {error}"));
+    let mut next = error.source();
+    while let Some(error) = next {
+        is_clean(&format!("{error:?} {error}"));
+        next = error.source();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_raw_call_shows_neither_its_headers_nor_its_body_nor_its_query() {
+    let docker = healthy().client();
+    let path = format!("/build?buildargs={CANARY}");
+    let call = docker
+        .raw("POST", &path)
+        .header("X-Registry-Auth", CANARY)
+        .json(CANARY);
+    is_clean(&format!("{call:?} {call:#?}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_raw_call_shows_neither_its_query_nor_its_headers() {
+    let docker = Fake::new(|_peer| async { Ok(()) }).client();
+    let path = format!("/build?buildargs={CANARY}");
+    error_is_clean(&fails(
+        docker.raw("POST", &path).send().await,
+        ErrorKind::Disconnected,
+    ));
+    let call = docker
+        .raw("POST", "/x")
+        .header("X-Registry-Auth", "hunter2-canary\n");
+    error_is_clean(&fails(call.send().await, ErrorKind::InvalidInput));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_shows_neither_limits_nor_connections_nor_secrets() {
+    let docker = healthy().client();
+    docker.system().ping().await.unwrap();
+    assert_eq!(
+        format!("{docker:?}"),
+        r#"Docker { address: "test://fake", version: Some("1.51"), .. }"#
+    );
+}
+
+#[test]
+fn credentials_and_variables_show_no_value() {
+    let secret = || CANARY.to_owned();
+    let auth = RegistryAuth {
+        identity_token: secret(),
+        registry_token: secret(),
+        auth: secret(),
+        ..RegistryAuth::user("alice", CANARY)
+    };
+    is_clean(&format!("{auth:?} {auth:#?} {auth}"));
+    let container = CreateContainer {
+        image: "x".into(),
+        env: [format!("TOKEN={CANARY}")].into(),
+        ..Default::default()
+    };
+    let exec = CreateExec {
+        env: [format!("TOKEN={CANARY}")].into(),
+        ..Default::default()
+    };
+    is_clean(&format!("{container:?} {container:#?} {exec:?} {exec:#?}"));
+}
+
+fn secret() -> SecretSpec {
+    SecretSpec {
+        name: "x".into(),
+        data: CANARY.into(),
+        ..Default::default()
+    }
+}
+
+fn join() -> JoinSwarm {
+    JoinSwarm {
+        remote_addrs: vec!["manager:2377".into()],
+        join_token: CANARY.into(),
+        ..Default::default()
+    }
+}
+
+fn key() -> UnlockKey {
+    UnlockKey {
+        unlock_key: CANARY.into(),
+    }
+}
+
+#[test]
+fn what_a_swarm_keeps_secret_is_not_shown() {
+    let (secret, join, key) = (secret(), join(), key());
+    is_clean(&format!(
+        "{secret:?} {secret:#?} {join:?} {join:#?} {key:?} {key:#?}"
+    ));
+}
+
+/// Calls that carry secrets, each of which fails; their errors.
+async fn errors(docker: &Docker) -> Vec<engine_api::Error> {
+    let auth = RegistryAuth::user("alice", CANARY);
+    let container = CreateContainer {
+        image: "x".into(),
+        env: [format!("TOKEN={CANARY}")].into(),
+        ..Default::default()
+    };
+    let mut errors = Vec::new();
+    errors.extend(docker.system().auth(&auth).await.err());
+    errors.extend(docker.containers().create(container).await.err());
+    errors.extend(docker.secrets().create(&secret()).await.err());
+    errors.extend(docker.swarm().join(join()).await.err());
+    errors.extend(docker.swarm().unlock(&key()).await.err());
+    match docker.images().pull("x", Default::default(), Some(&auth)).await {
+        Ok(pull) => errors.extend(pull.last().await.err()),
+        Err(error) => errors.push(error),
+    }
+    let options = BuildImage {
+        build_args: [("TOKEN", CANARY)].into(),
+        ..Default::default()
+    };
+    let registries = [("reg:5000".to_owned(), auth)].into();
+    let context = BuildContext::dockerfile("FROM x");
+    match docker.images().build(context, options, Some(&registries)).await {
+        Ok(build) => errors.extend(build.built().await.err()),
+        Err(error) => errors.push(error),
+    }
+    errors
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_the_engine_does_the_errors_show_no_secret() {
+    let engines = [
+        Fake::new(|_peer| async { Ok(()) }),
+        Fake::once(reply(500, &[], "<html>oops</html>")),
+        Fake::once(reply(200, &[JSON], "[7]")),
+        Fake::cut([&open(&[JSON])[..], b"{\"Id\":"].concat()),
+        Fake::once("SSH-2.0"),
+    ];
+    for engine in engines {
+        let found = errors(&engine.client()).await;
+        assert!(found.len() >= 4, "{found:?}"); // a call without a reply may come through
+        found.iter().for_each(error_is_clean);
+    }
+    let stalled = Fake::once(ok("{}")).mutated(Fault::StallAt(5));
+    let limits = engine_api::Timeouts {
+        total: Some(std::time::Duration::from_secs(1)),
+        ..Default::default()
+    };
+    errors(&stalled.with_timeouts(limits))
+        .await
+        .iter()
+        .for_each(error_is_clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_of_another_shape_shows_no_secret_value() {
+    let replies = [
+        format!(r#"{{"Config":{{"Env":"TOKEN={CANARY}"}}}}"#),
+        format!(r#"{{"Config":{{"Env":["A=b",{{"TOKEN":"{CANARY}"}}]}}}}"#),
+        format!(r#"{{"Config":{{"Env":["TOKEN={CANARY}",7]}}}}"#),
+        format!(r#"{{"Config":{{"Labels":{{"password":["{CANARY}"]}}}}}}"#),
+        format!(r#"{{"Config":{{"Cmd":"--password={CANARY}","Tty":"{CANARY}"}}}}"#),
+        format!(r#"{{"Config":{{"Env":["TOKEN={CANARY}"#),
+        format!(r#"{{"Args":{{"--password":"{CANARY}"}}}}"#),
+        format!(r#"{{"Args":"{CANARY}"}}"#),
+        format!(r#"{{"Config":{{"Entrypoint":{{"x":"{CANARY}"}}}}}}"#),
+        format!(r#"{{"HostConfig":{{"LogConfig":{{"Config":{{"url":["{CANARY}"]}}}}}}}}"#),
+        format!(
+            r#"{{"HostConfig":{{"Mounts":[{{"VolumeOptions":{{"DriverConfig":{{"Options":{{"o":["{CANARY}"]}}}}}}}}]}}}}"#
+        ),
+    ];
+    for text in replies {
+        let docker = Fake::once(ok(&text)).client();
+        let outcome = docker.containers().inspect("web", Default::default()).await;
+        match outcome {
+            Ok(container) => is_clean(&format!("{container:?}")),
+            Err(error) => error_is_clean(&error),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_that_was_cut_is_not_shown() {
+    let cut = [
+        &open(&[tests::fake::MULTIPLEXED])[..],
+        &[1, 0, 0, 0, 0, 0, 1, 0],
+        CANARY.as_bytes(),
+    ]
+    .concat();
+    let docker = Fake::cut(cut).client();
+    let output = docker.containers().logs("web", Default::default()).await.unwrap();
+    error_is_clean(&fails(output.collect().await, ErrorKind::Truncated));
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_travel_only_where_there_are_some() {
+    let auth = RegistryAuth::user("alice", "b");
+    for (auth, sent) in [(Some(&auth), true), (None, false)] {
+        let fake = Fake::answering(|_| ok(""));
+        let docker = fake.client();
+        drop(docker.images().pull("x", Default::default(), auth).await.unwrap());
+        assert_eq!(fake.asked()[0].header("x-registry-auth").is_some(), sent);
+    }
+}

@@ -1,0 +1,162 @@
+//! Build contexts and uploads from a disk that plays tricks: the caller's error, and never a short
+//! archive that the engine takes for a whole one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use engine_api::images::{BuildContext, BuildImage};
+use engine_api::{Docker, Error, ErrorKind, Result, archive};
+use tests::fake::{Fake, JSON, ok, reply};
+
+use crate::support::{fails, healthy};
+
+/// A folder with a Dockerfile and a file of 8 MiB, too long to wait in any buffer.
+struct Project {
+    folder: tempfile::TempDir,
+    long: PathBuf,
+}
+
+const LONG: usize = 8 << 20;
+
+fn project() -> Project {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("Dockerfile"), "FROM scratch\nCOPY . /\n").unwrap();
+    let long = folder.path().join("long");
+    fs::write(&long, vec![b'x'; LONG]).unwrap();
+    Project { folder, long }
+}
+
+async fn build(docker: &Docker, folder: &Path) -> Result<()> {
+    let context = BuildContext::folder(folder);
+    let progress = docker
+        .images()
+        .build(context, BuildImage::default(), None)
+        .await?;
+    progress.last().await.map(drop)
+}
+
+/// An engine that begins to read a build's context, lets `trick` play, and reads on.
+fn reading(trick: impl Fn() + Send + Sync + 'static) -> Fake {
+    let trick = std::sync::Arc::new(trick);
+    Fake::new(move |mut peer| {
+        let trick = std::sync::Arc::clone(&trick);
+        async move {
+            peer.head().await?;
+            peer.take(100_000).await?;
+            trick();
+            // Nothing but an end of the connection may follow: the archive cannot be completed.
+            peer.until_gone().await
+        }
+    })
+}
+
+fn names(error: &Error, path: &Path) {
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_is_refused_by_name_before_anything_is_sent() {
+    let Project { folder, .. } = project();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let fake = healthy();
+    let error = fails(
+        build(&fake.docker(), folder.path()).await,
+        ErrorKind::UploadSource,
+    );
+    names(&error, &pipe);
+    assert_eq!(fake.counts().opened, 0);
+    fs::write(folder.path().join(".dockerignore"), "pipe\n").unwrap();
+    let built = Fake::answering(|_| ok(r#"{"stream":"done"}"#));
+    build(&built.client(), folder.path()).await.unwrap();
+}
+
+// Linux lets nobody read this file, root included.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_that_nobody_may_read_fails_the_upload_by_name() {
+    let unreadable = Path::new("/sys/bus/cpu/uevent");
+    let fake = healthy();
+    let docker = fake.client();
+    let upload = archive::pack(unreadable, "x").unwrap();
+    let containers = docker.containers();
+    let outcome = containers.upload("web", "/", upload, Default::default()).await;
+    let error = fails(outcome, ErrorKind::UploadSource);
+    names(&error, unreadable);
+    assert!(
+        error.to_string().to_lowercase().contains("permission denied"),
+        "{error}"
+    );
+    fake.until(|counts| counts.live == 0).await;
+    assert!(fake.asked().iter().all(|request| request.body.is_empty()));
+}
+
+#[tokio::test]
+async fn a_file_that_vanishes_before_its_turn_fails_the_build_by_name() {
+    let Project { folder, long } = project();
+    let gone = folder.path().join("z");
+    fs::write(&gone, "z").unwrap();
+    let fake = reading({
+        let gone = gone.clone();
+        move || fs::remove_file(&gone).unwrap()
+    });
+    let error = fails(
+        build(&fake.client(), folder.path()).await,
+        ErrorKind::UploadSource,
+    );
+    names(&error, &gone);
+    assert!(long.exists());
+    fake.until(|counts| counts.live == 0).await;
+}
+
+#[tokio::test]
+async fn a_file_that_shrinks_meanwhile_fails_the_build_by_name() {
+    let Project { folder, long } = project();
+    let fake = reading({
+        let long = long.clone();
+        move || fs::write(&long, "short").unwrap()
+    });
+    let error = fails(
+        build(&fake.client(), folder.path()).await,
+        ErrorKind::UploadSource,
+    );
+    names(&error, &long);
+    assert!(error.to_string().contains("shrank"), "{error}");
+    fake.until(|counts| counts.live == 0).await;
+}
+
+#[tokio::test]
+async fn a_file_that_grows_meanwhile_is_sent_as_long_as_it_was() {
+    let Project { folder, long } = project();
+    let fake = Fake::new(move |mut peer| {
+        let long = long.clone();
+        async move {
+            let Some(request) = peer.head().await? else {
+                return Ok(());
+            };
+            assert_eq!(request.header("transfer-encoding"), Some("chunked"));
+            let begun = peer.take(100_000).await?.len();
+            fs::write(&long, vec![b'y'; 2 * LONG]).unwrap();
+            let sent = begun + peer.until(b"\r\n0\r\n\r\n").await?.len();
+            // Two headers, the long file, the end; and what the chunks cost.
+            assert!((LONG..LONG + 100_000).contains(&sent), "{sent} bytes were sent");
+            peer.write(ok(r#"{"stream":"done"}"#)).await
+        }
+    });
+    build(&fake.client(), folder.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_engine_that_refuses_at_once_stops_the_reading() {
+    let Project { folder, .. } = project();
+    let fake = Fake::new(|mut peer| async move {
+        peer.head().await?;
+        peer.write(reply(400, &[JSON], r#"{"message":"no build today"}"#))
+            .await
+    });
+    let error = fails(build(&fake.client(), folder.path()).await, ErrorKind::Api);
+    assert_eq!(error.message(), Some("no build today"));
+    fake.until(|counts| counts.live == 0).await;
+}

@@ -1,0 +1,291 @@
+//! The docker engine of `isolation` on the fake engine: what goes wrong at any point leaves nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_api::Docker;
+use fake_engine::{FakeEngine, Fault, Process};
+use isolation::engines::docker::DockerEngine;
+use isolation::{
+    Command, CopyIn, Engine, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Manager, Registry,
+    Result, Source, Status, conformance,
+};
+use tests::chain;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::support::abandon_after;
+
+const IMAGE: &str = "busybox:latest";
+
+fn on(fake: &FakeEngine) -> DockerEngine {
+    DockerEngine::new(Docker::with_connector(fake.clone()))
+}
+
+fn spec() -> EnvironmentSpec {
+    EnvironmentSpec {
+        image: Some(IMAGE.to_owned()),
+        ..EnvironmentSpec::default()
+    }
+}
+
+/// An engine that has the image, and an environment on it in which commands can run.
+async fn active() -> (FakeEngine, DockerEngine, Box<dyn Environment>) {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let engine = on(&fake);
+    let environment = engine.create(spec()).await.unwrap();
+    environment.activate().await.unwrap();
+    (fake, engine, environment)
+}
+
+/// From creation to destruction, with a command and copies both ways in between.
+async fn whole_life(engine: &DockerEngine) -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("in");
+    std::fs::write(&source, "content").unwrap();
+    let copies = vec![CopyIn {
+        source,
+        target: "/file".into(),
+    }];
+    let environment = engine.create(EnvironmentSpec { copies, ..spec() }).await?;
+    environment.activate().await?;
+    environment.copy_in(Source::bytes("more"), "/other").await?;
+    let back = folder.path().join("out");
+    environment.copy_out("/other", &back).await?;
+    assert_eq!(std::fs::read(back).unwrap(), b"more");
+    let output = environment.run(Command::shell("cat /file; exit 3")).await?;
+    assert_eq!((output.stdout_text().as_str(), output.exit.code), ("content", 3));
+    environment.destroy().await
+}
+
+/// Lets pass what goes on in the background; on the paused clock that takes no time.
+async fn settle() {
+    tokio::time::sleep(Duration::from_secs(300)).await;
+}
+
+/// The requests of a whole life, in order.
+async fn requests() -> Vec<String> {
+    let fake = FakeEngine::new().with_pullable(IMAGE);
+    whole_life(&on(&fake))
+        .await
+        .unwrap_or_else(|error| panic!("{}", chain(&error)));
+    fake.requests()
+}
+
+/// Lives a life in which each request once goes wrong, and looks what is left.
+async fn goes_wrong_everywhere(goes_wrong: impl Fn(&FakeEngine, usize)) {
+    let requests = requests().await;
+    assert!(requests.len() > 10, "{requests:#?}");
+    for (nth, request) in requests.iter().enumerate() {
+        let fake = FakeEngine::new().with_pullable(IMAGE);
+        goes_wrong(&fake, nth);
+        // A pull may take for ever, so somebody gives it up.
+        let outcome = timeout(Duration::from_secs(3600), whole_life(&on(&fake))).await;
+        settle().await;
+        let told = match outcome {
+            Ok(outcome) => outcome.err().map(|error| chain(&error)).unwrap_or_default(),
+            Err(_) => "given up".to_owned(),
+        };
+        assert_eq!(fake.leftovers(), [""; 0], "at request {nth}, {request}: {told}");
+    }
+}
+
+fn out_of_space() -> Fault {
+    Fault::internal("no space left on device")
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_whichever_request_is_refused() {
+    goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, out_of_space())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_when_the_clean_up_fails_at_first_too() {
+    goes_wrong_everywhere(|fake, nth| {
+        for more in 0..4 {
+            fake.fail_nth(nth + more, out_of_space());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_whichever_request_is_cut_off() {
+    goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::DropBefore)).await;
+    goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::DropAfter)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_whichever_request_is_never_answered() {
+    goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::Stall)).await;
+    goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::StallAfter)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_when_the_engine_goes_away_at_any_request_and_comes_back() {
+    goes_wrong_everywhere(|fake, nth| {
+        fake.fail_nth(nth, Fault::GoAway);
+        let fake = fake.clone();
+        tokio::spawn(async move {
+            while fake.requests().len() <= nth {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            fake.come_back();
+        });
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_wherever_a_life_is_given_up() {
+    let mut begun = 0;
+    for waits in 0..60 {
+        let fake = FakeEngine::new().with_pullable(IMAGE);
+        fake.pulls_take(Duration::from_secs(5));
+        let engine = on(&fake);
+        abandon_after(Box::pin(whole_life(&engine)), waits).await;
+        begun += usize::from(!fake.snapshot().containers.is_empty());
+        settle().await;
+        assert_eq!(fake.leftovers(), [""; 0], "given up after {waits} waits");
+    }
+    assert!(begun > 3, "no life was given up halfway");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sixteen_destroy_at_once_and_all_succeed_though_a_removal_takes_its_time() {
+    let (fake, engine, environment) = active().await;
+    fake.removals_take(Duration::from_secs(7));
+    let environment: Arc<dyn Environment> = environment.into();
+    let mut tasks = JoinSet::new();
+    for _ in 0..16 {
+        let environment = Arc::clone(&environment);
+        tasks.spawn(async move { environment.destroy().await });
+    }
+    while let Some(destroyed) = tasks.join_next().await {
+        destroyed
+            .unwrap()
+            .unwrap_or_else(|error| panic!("{}", chain(&error)));
+    }
+    assert_eq!(environment.status(), Status::Destroyed);
+    assert!(engine.destroy(environment.id()).await.unwrap_err().is_not_found());
+    assert_eq!(fake.leftovers(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_lives_at_once_leave_nothing() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let engine = Arc::new(on(&fake));
+    let mut lives = JoinSet::new();
+    for _ in 0..24 {
+        let engine = Arc::clone(&engine);
+        lives.spawn(async move { whole_life(&engine).await });
+    }
+    while let Some(life) = lives.join_next().await {
+        life.unwrap().unwrap_or_else(|error| panic!("{}", chain(&error)));
+    }
+    assert_eq!(fake.leftovers(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_has_removed_is_destroyed() {
+    let (fake, _, environment) = active().await;
+    let docker = Docker::with_connector(fake.clone());
+    let name = fake.snapshot().containers.pop_first().unwrap();
+    tests::scenarios::remove(&docker, &name).await.unwrap();
+    environment.destroy().await.unwrap();
+    assert_eq!(environment.status(), Status::Destroyed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_gone_is_told_and_its_container_is_removed_later() {
+    let (fake, _, environment) = active().await;
+    fake.go_away();
+    let error = environment.run(Command::new(["true"])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{}", chain(&error));
+    let error = environment.destroy().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{}", chain(&error));
+    assert_eq!(fake.leftovers().len(), 1, "what is left can be seen");
+    fake.come_back();
+    environment.destroy().await.unwrap();
+    assert_eq!(fake.leftovers(), [""; 0]);
+}
+
+/// A removal in the background gave up at once when the engine was restarting.
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_while_the_engine_restarts_is_removed_when_it_is_back() {
+    for (seconds, left) in [(8, 0), (20, 1)] {
+        let (fake, _, environment) = active().await;
+        fake.go_away();
+        drop(environment);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        fake.come_back();
+        settle().await;
+        assert_eq!(fake.leftovers().len(), left, "gone for {seconds} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_tells_what_it_could_not_destroy_and_can_try_again() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let mut registry = Registry::new();
+    registry.register(on(&fake)).unwrap();
+    let manager = Manager::new(registry);
+    let mut alive = Vec::new();
+    for _ in 0..2 {
+        alive.push(manager.create(&EngineChoice::Auto, spec()).await.unwrap());
+    }
+    fake.go_away();
+    let error = manager.shutdown().await.unwrap_err();
+    assert_eq!((error.kind(), error.failures().len()), (ErrorKind::Cleanup, 2));
+    fake.come_back();
+    manager.shutdown().await.unwrap();
+    assert_eq!(fake.leftovers(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_runs_out_of_memory_is_told() {
+    let (fake, _, environment) = active().await;
+    fake.on_command("hungry", |process: Process| async move {
+        process.run_out_of_memory().await
+    });
+    let output = environment.run(Command::new(["hungry"])).await.unwrap();
+    assert_eq!((output.exit.code, output.exit.oom), (137, true));
+    let output = environment.run(Command::shell("exit 137")).await.unwrap();
+    assert_eq!((output.exit.code, output.exit.oom), (137, false));
+    environment.destroy().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_taken_is_told_and_the_other_container_stays() {
+    let (fake, _, environment) = active().await;
+    let refused = "Conflict. The container name is already in use";
+    let (status, message) = (409, refused.to_owned());
+    fake.fail_next("POST", "/containers/create", Fault::Refuse { status, message });
+    let error = on(&fake).create(spec()).await.unwrap_err();
+    assert!(chain(&error).contains(refused), "{}", chain(&error));
+    settle().await;
+    assert_eq!(fake.snapshot().containers.len(), 1);
+    environment.destroy().await.unwrap();
+}
+
+/// What `awk` is called for there: numbered lines.
+async fn numbered_lines(process: Process) -> i32 {
+    for begin in (0..524_288).step_by(1024) {
+        let lines: String = (begin..begin + 1024).map(|n| format!("{n:015}\n")).collect();
+        if !process.stdout.write(lines).await {
+            return 141;
+        }
+    }
+    0
+}
+
+// On the real clock: some of the programs never pause, and the paused clock waits for a pause.
+#[tokio::test]
+async fn behaves_as_every_engine_must() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    fake.on_command("awk", numbered_lines);
+    let report = conformance::check(&on(&fake), &spec).await;
+    assert!(report.failed.is_empty(), "{report}");
+    assert!(report.passed.len() > 30, "{report}");
+}

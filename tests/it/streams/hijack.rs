@@ -1,0 +1,288 @@
+//! Connections taken over: both ways, half-close, bytes that come together with the head (A01, A02).
+
+use std::io;
+use std::time::Duration;
+
+use engine_api::connect::{BoxStream, Connecting, Connector};
+use engine_api::exec::StartExec;
+use engine_api::{Chunk, Docker, ErrorKind, Hijacked, Result, Version};
+use engine_fixtures::faults::Fault;
+use tests::fake::{Fake, MULTIPLEXED, Peer, RAW, frame, reply, upgraded};
+use tokio::io::BufStream;
+
+use crate::support::{abandon_after, fails, pong};
+
+async fn start(docker: &Docker) -> Result<Hijacked> {
+    docker.execs().start("e1", StartExec::default()).await
+}
+
+const MIB: usize = 1024 * 1024;
+
+/// A command `cat` that writes nothing before its input has ended.
+async fn cat(mut peer: Peer) -> io::Result<()> {
+    peer.request().await?;
+    peer.write(upgraded(&[MULTIPLEXED])).await?;
+    let input = peer.to_end().await?;
+    for piece in input.chunks(30_000) {
+        peer.write(frame(1, piece)).await?;
+    }
+    Ok(())
+}
+
+async fn a_mebibyte_comes_back(docker: &Docker) {
+    let sent: Vec<u8> = (0..MIB).map(|n| (n % 251) as u8).collect();
+    let Hijacked {
+        mut input, output, ..
+    } = start(docker).await.unwrap();
+    input.write(&sent).await.unwrap();
+    input.close().await.unwrap();
+    let (out, err) = output.collect().await.unwrap();
+    assert!(
+        out == sent && err.is_empty(),
+        "{} of {MIB} bytes came back",
+        out.len()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_input_is_seen_and_all_output_still_comes() {
+    a_mebibyte_comes_back(&Fake::new(cat).client()).await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_input_is_seen_over_unix_and_tcp() {
+    for socket in [Fake::on_unix, Fake::on_tcp] {
+        let socket = socket(&Fake::new(cat)).unwrap();
+        a_mebibyte_comes_back(&socket.client()).await;
+    }
+}
+
+/// Connects through a buffer that keeps what is written until it is flushed, as TLS may.
+#[derive(Debug)]
+struct Buffered(Fake);
+
+impl Connector for Buffered {
+    fn connect(&self) -> Connecting<'_> {
+        Box::pin(async {
+            let stream = self.0.connect().await?;
+            Ok(Box::new(BufStream::new(stream)) as BoxStream)
+        })
+    }
+
+    fn address(&self) -> String {
+        self.0.address()
+    }
+}
+
+/// A process that is talked with.
+async fn echo(mut peer: Peer) -> io::Result<()> {
+    peer.request().await?;
+    peer.write(upgraded(&[MULTIPLEXED])).await?;
+    let line = peer.take(4).await?;
+    peer.write(frame(1, &line)).await?;
+    peer.until_gone().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_reaches_the_process_at_once() {
+    let docker = Docker::with_connector(Buffered(Fake::new(echo))).with_version(Version::NEWEST);
+    let mut talk = start(&docker).await.unwrap();
+    talk.input.write(b"ping").await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(1), talk.output.next()).await;
+    assert_eq!(answer.unwrap().unwrap().unwrap().bytes(), "ping");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_input_takes_no_more_and_finishes_again() {
+    let mut hijacked = start(&Fake::new(cat).client()).await.unwrap();
+    hijacked.input.close().await.unwrap();
+    hijacked.input.close().await.unwrap();
+    fails(hijacked.input.write(b"more").await, ErrorKind::InvalidInput);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_that_is_dropped_is_no_end_of_input() {
+    let fake = Fake::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write(upgraded(&[MULTIPLEXED])).await?;
+        tokio::select! {
+            _ = peer.to_end() => Ok(()),
+            () = tokio::time::sleep(Duration::from_secs(9)) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    });
+    let Hijacked {
+        input, mut output, ..
+    } = start(&fake.client()).await.unwrap();
+    drop(input);
+    let before = tokio::time::Instant::now();
+    assert!(output.next().await.is_none());
+    assert_eq!(before.elapsed().as_secs(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn input_that_nobody_reads_fails_once_the_process_is_gone() {
+    let fake = Fake::cut(upgraded(&[MULTIPLEXED]));
+    let mut hijacked = start(&fake.client()).await.unwrap();
+    fake.until(|counts| counts.live == 0).await;
+    fails(hijacked.input.write(&[0; MIB]).await, ErrorKind::Disconnected);
+    hijacked.input.close().await.unwrap();
+}
+
+fn two_frames() -> Vec<u8> {
+    [upgraded(&[MULTIPLEXED]), frame(1, "out"), frame(2, "err")].concat()
+}
+
+async fn comes_whole(docker: &Docker, how: Fault) {
+    let mut output = start(docker).await.unwrap().output;
+    let mut chunks = Vec::new();
+    while let Some(chunk) = output.next().await {
+        chunks.push(chunk.unwrap());
+    }
+    let expected = [Chunk::Stdout("out".into()), Chunk::Stderr("err".into())];
+    assert_eq!(chunks, expected, "{how:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_come_whole_wherever_head_and_frames_are_split() {
+    let fake = Fake::cut(two_frames());
+    let splits = (0..=two_frames().len()).map(Fault::SplitAt);
+    let pieces = (1..20).map(Fault::Pieces);
+    for how in splits.chain(pieces).chain([Fault::Together]) {
+        comes_whole(&fake.mutated(how), how).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_come_whole_when_each_byte_is_written_alone() {
+    let fake = Fake::new(|mut peer| async move {
+        peer.request().await?;
+        for byte in two_frames() {
+            peer.write([byte]).await?;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    });
+    comes_whole(&fake.client(), Fault::Pieces(1)).await;
+    comes_whole(&fake.mutated(Fault::Together), Fault::Together).await;
+}
+
+#[tokio::test]
+async fn frames_that_come_with_the_head_are_not_lost_on_a_socket() {
+    let socket = Fake::cut(two_frames()).on_unix().unwrap();
+    comes_whole(&socket.client(), Fault::Together).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_cut_at_any_byte_is_an_error_unless_between_frames() {
+    let bytes = two_frames();
+    let head = upgraded(&[MULTIPLEXED]).len();
+    let fake = Fake::once(bytes.clone());
+    for at in head..bytes.len() {
+        let output = start(&fake.mutated(Fault::CutAt(at))).await.unwrap().output;
+        let clean = at == head || at == head + frame(1, "out").len();
+        match output.collect().await {
+            Ok(_) => assert!(clean, "cut at {at}"),
+            Err(error) => assert!(
+                error.kind() == ErrorKind::Truncated && !clean,
+                "cut at {at}: {error}"
+            ),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_cut_at_any_byte_is_an_error() {
+    let fake = Fake::once(two_frames());
+    for at in 0..upgraded(&[MULTIPLEXED]).len() {
+        let docker = fake.mutated(Fault::CutAt(at));
+        fails(start(&docker).await, ErrorKind::Disconnected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_hands_nothing_over_is_an_error() {
+    let fake = Fake::cut(reply(200, &[RAW], "all output"));
+    let error = fails(start(&fake.client()).await, ErrorKind::Protocol);
+    assert!(error.to_string().contains("Upgrade"), "{error}");
+    let fake = Fake::cut(reply(409, &["Content-Type: text/plain"], "is paused\n"));
+    let error = fails(start(&fake.client()).await, ErrorKind::Api);
+    assert_eq!(error.message(), Some("is paused"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_connection_is_asked_for_as_engines_expect() {
+    let fake = Fake::cut(two_frames());
+    start(&fake.client()).await.unwrap();
+    let request = fake.asked().remove(0);
+    assert_eq!(
+        (&*request.method, &*request.target),
+        ("POST", "/v1.51/exec/e1/start")
+    );
+    assert_eq!(request.header("connection"), Some("Upgrade"));
+    assert_eq!(request.header("upgrade"), Some("tcp"));
+    assert_eq!(request.header("content-type"), Some("application/json"));
+}
+
+/// An engine that hands over the connection to whoever asks for it, and answers others.
+fn mixed() -> Fake {
+    Fake::new(|mut peer| async move {
+        while let Some(request) = peer.request().await? {
+            if request.header("upgrade").is_none() {
+                peer.write(pong(&request)).await?;
+                continue;
+            }
+            peer.write(two_frames()).await?;
+            peer.finish().await?;
+            return peer.until_gone().await;
+        }
+        Ok(())
+    })
+}
+
+#[tokio::test]
+async fn a_connection_taken_over_is_never_used_again() {
+    let fake = mixed();
+    let socket = fake.on_unix().unwrap();
+    let docker = socket.client();
+    for _ in 0..10 {
+        docker.system().ping().await.unwrap();
+        start(&docker).await.unwrap().output.collect().await.unwrap();
+        fake.until(|counts| counts.live == 0).await;
+    }
+    assert_eq!((fake.counts().opened, fake.counts().requests), (10, 20));
+}
+
+#[tokio::test]
+async fn either_half_alone_keeps_the_connection_and_both_dropped_end_it() {
+    let fake = mixed();
+    let socket = fake.on_unix().unwrap();
+    let Hijacked { input, output, .. } = start(&socket.client()).await.unwrap();
+    drop(input);
+    output.collect().await.unwrap();
+    fake.until(|counts| counts.live == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_is_abandoned_loses_nothing() {
+    let fake = Fake::cut(two_frames());
+    let mut output = start(&fake.mutated(Fault::Pieces(1))).await.unwrap().output;
+    let mut bytes = Vec::new();
+    loop {
+        let mut next = None;
+        let mut ended = false;
+        abandon_after(
+            async {
+                next = output.next().await;
+                ended = next.is_none();
+            },
+            0,
+        )
+        .await;
+        match next {
+            Some(chunk) => bytes.extend_from_slice(chunk.unwrap().bytes()),
+            None if ended => break,
+            None => tokio::task::yield_now().await,
+        }
+    }
+    assert_eq!(bytes, b"outerr");
+}

@@ -1,0 +1,145 @@
+//! JSON values one after the other, in whatever pieces (A04, A06).
+
+use std::sync::atomic::Ordering;
+
+use engine_api::containers::{ReadStats, Stats};
+use engine_api::{Docker, ErrorKind, JsonLines, Result};
+use engine_fixtures::faults::Fault;
+use tests::fake::{Fake, JSON, chunk, chunked, open};
+
+use crate::support::{endless, fails};
+
+async fn stats(docker: &Docker) -> JsonLines<Stats> {
+    docker
+        .containers()
+        .stats("web", ReadStats::default())
+        .await
+        .unwrap()
+}
+
+/// The names in the values, which is all that these tests look at.
+async fn names(mut lines: JsonLines<Stats>) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    while let Some(item) = lines.next().await {
+        names.push(item?.name);
+    }
+    assert!(lines.next().await.is_none());
+    Ok(names)
+}
+
+const VALUES: [&str; 3] = [
+    r#"{"name":"/é\"}{"}"#,
+    r#"{"name":"b","x":[{"y":"]"}]}"#,
+    r#"{"name":"c"}"#,
+];
+const NAMES: [&str; 3] = ["/é\"}{", "b", "c"];
+
+#[tokio::test(start_paused = true)]
+async fn values_are_the_same_however_separated_and_in_whatever_pieces() {
+    for separator in ["\n", "\r\n", "", "\n\r\n \n", "\u{1e}"] {
+        for last in ["", separator] {
+            let text = VALUES.join(separator) + last;
+            let bytes = [&open(&[JSON])[..], text.as_bytes()].concat();
+            let fake = Fake::cut(bytes.clone());
+            let splits = (0..bytes.len()).map(Fault::SplitAt);
+            for how in splits
+                .chain([1, 2, 3, 7].map(Fault::Pieces))
+                .chain([Fault::Together])
+            {
+                let names = names(stats(&fake.mutated(how)).await).await.unwrap();
+                assert_eq!(names, NAMES, "{separator:?} {how:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_need_not_fit_the_chunks_they_come_in() {
+    let text = VALUES.join("\r\n");
+    let fake = Fake::once(chunked(&[JSON], text.as_bytes().chunks(1)));
+    assert_eq!(names(stats(&fake.client()).await).await.unwrap(), NAMES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_value_is_there_before_the_next_one_comes() {
+    let fake = Fake::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write(open(&["Transfer-Encoding: chunked"])).await?;
+        peer.write(chunk(r#"{"name":"a"}"#)).await?;
+        peer.until_gone().await
+    });
+    let mut lines = stats(&fake.client()).await;
+    assert_eq!(lines.next().await.unwrap().unwrap().name, "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_without_values_ends_cleanly() {
+    for text in ["", "\n", " \r\n\r\n"] {
+        let fake = Fake::once(chunked(&[JSON], [text].iter().filter(|text| !text.is_empty())));
+        assert!(names(stats(&fake.client()).await).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_cut_at_any_byte_is_an_error_that_keeps_what_came() {
+    let text = VALUES[0];
+    for at in 1..text.len() {
+        let bytes = [
+            &open(&[JSON])[..],
+            b"{\"name\":\"whole\"}\n",
+            &text.as_bytes()[..at],
+        ]
+        .concat();
+        let mut lines = stats(&Fake::cut(bytes).client()).await;
+        assert_eq!(lines.next().await.unwrap().unwrap().name, "whole");
+        let error = fails(lines.next().await.unwrap(), ErrorKind::Truncated);
+        assert_eq!(error.partial(), Some(&text.as_bytes()[..at]));
+        assert!(lines.next().await.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_of_another_shape_is_an_error_that_says_where() {
+    let fake = Fake::once(chunked(
+        &[JSON],
+        [r#"{"name":"a"}"#, r#"{"cpu_stats":{"online_cpus":"x"}}"#],
+    ));
+    let mut lines = stats(&fake.client()).await;
+    lines.next().await.unwrap().unwrap();
+    let error = fails(lines.next().await.unwrap(), ErrorKind::Decode);
+    assert!(
+        error.to_string().contains("ContainerStats web") && error.to_string().contains("online_cpus"),
+        "{error}"
+    );
+    assert!(lines.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_json_is_an_error_and_ends_the_stream() {
+    for text in ["<html>oops</html>", "{\"name\":}", "}{", "]"] {
+        let fake = Fake::once(chunked(&[JSON], [text]));
+        let mut lines = stats(&fake.client()).await;
+        assert!(lines.next().await.unwrap().is_err(), "{text}");
+        assert!(lines.next().await.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_value_is_given_up() {
+    let (fake, written) = endless([&open(&[JSON])[..], b"{\"name\":\""].concat());
+    let mut lines = stats(&fake.client()).await;
+    fails(lines.next().await.unwrap(), ErrorKind::Protocol);
+    fake.until(|counts| counts.live == 0).await;
+    let written = written.load(Ordering::Relaxed);
+    assert!(written < 20_000_000, "{written} bytes were read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_read_to_its_end_leaves_its_connection_for_the_next_call() {
+    let fake = Fake::answering(|_| chunked(&[JSON], VALUES));
+    let docker = fake.client();
+    for _ in 0..5 {
+        names(stats(&docker).await).await.unwrap();
+    }
+    assert_eq!(fake.counts().opened, 1);
+}

@@ -1,0 +1,163 @@
+//! The limits of what comes after the head, on the paused clock (A18).
+
+use std::time::Duration;
+
+use engine_api::error::Phase;
+use engine_api::{Docker, Timeouts};
+use tests::fake::{Fake, MULTIPLEXED, chunk, frame, open, upgraded};
+use tokio::time::{Instant, advance, sleep};
+
+use crate::wire::call_timeouts::{SECOND, limited, timed_out};
+
+/// An engine that sends a piece of a body, waits, and so on.
+pub(crate) fn dripping(pause: Duration, pieces: usize) -> Fake {
+    Fake::new(move |mut peer| async move {
+        peer.request().await?;
+        peer.write(open(&["Transfer-Encoding: chunked"])).await?;
+        for _ in 0..pieces {
+            peer.write(chunk("piece")).await?;
+            sleep(pause).await;
+        }
+        peer.write("0\r\n\r\n").await
+    })
+}
+
+async fn read(docker: &Docker) -> engine_api::Result<usize> {
+    let reply = docker.raw("GET", "/slow").send().await?;
+    reply.body.collect().await.map(|body| body.len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_may_take_for_ever_if_it_never_pauses_for_long() {
+    let docker = limited(
+        dripping(SECOND, 1000).docker(),
+        Timeouts {
+            idle: Some(2 * SECOND),
+            ..Timeouts::NONE
+        },
+    );
+    assert_eq!(read(&docker).await.unwrap(), 5000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_pauses_for_longer_is_an_error() {
+    let docker = limited(
+        dripping(3 * SECOND, 2).docker(),
+        Timeouts {
+            idle: Some(SECOND),
+            ..Timeouts::NONE
+        },
+    );
+    let start = Instant::now();
+    timed_out(read(&docker).await, Phase::Body);
+    assert_eq!(start.elapsed(), SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_total_covers_the_body() {
+    let docker = limited(
+        dripping(SECOND, 1000).docker(),
+        Timeouts {
+            total: Some(10 * SECOND),
+            ..Timeouts::NONE
+        },
+    );
+    let start = Instant::now();
+    timed_out(read(&docker).await, Phase::Total);
+    assert_eq!(start.elapsed(), 10 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_total_ends_a_body_that_never_makes_us_wait() {
+    let fake = Fake::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write(open(&[])).await?;
+        loop {
+            peer.write([b'x'; 1000]).await?;
+        }
+    });
+    let docker = limited(
+        fake.docker(),
+        Timeouts {
+            total: Some(10 * SECOND),
+            ..Timeouts::NONE
+        },
+    );
+    let start = Instant::now();
+    let mut body = docker.raw("GET", "/flood").send().await.unwrap().body;
+    let outcome = loop {
+        advance(SECOND).await;
+        match body.next().await.unwrap() {
+            Ok(_) => assert!(start.elapsed() < 100 * SECOND, "it never ends"),
+            Err(error) => break Err::<(), _>(error),
+        }
+    };
+    timed_out(outcome, Phase::Total);
+}
+
+/// An engine whose commands say something, and then nothing any more.
+fn hijacking() -> Fake {
+    Fake::once([upgraded(&[MULTIPLEXED]), frame(1, "a")].concat())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_taken_over_keeps_its_limits() {
+    for (idle, total, phase) in [
+        (Some(SECOND), None, Phase::Body),
+        (None, Some(SECOND), Phase::Total),
+    ] {
+        let docker = limited(
+            hijacking().docker(),
+            Timeouts {
+                idle,
+                total,
+                ..Timeouts::NONE
+            },
+        );
+        let mut hijacked = docker.execs().start("e1", Default::default()).await.unwrap();
+        hijacked.output.next().await.unwrap().unwrap();
+        let start = Instant::now();
+        timed_out(hijacked.output.next().await.unwrap(), phase);
+        assert_eq!(start.elapsed(), SECOND);
+        assert!(hijacked.output.next().await.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_total_ends_a_command_that_never_makes_us_wait() {
+    let fake = Fake::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write(upgraded(&[MULTIPLEXED])).await?;
+        loop {
+            peer.write(frame(1, [b'x'; 1000])).await?;
+        }
+    });
+    let docker = limited(
+        fake.docker(),
+        Timeouts {
+            total: Some(10 * SECOND),
+            ..Timeouts::NONE
+        },
+    );
+    let mut output = docker
+        .execs()
+        .start("e1", Default::default())
+        .await
+        .unwrap()
+        .output;
+    let start = Instant::now();
+    let outcome = loop {
+        advance(SECOND / 100).await;
+        match output.next().await.unwrap() {
+            Ok(_) => assert!(start.elapsed() < 100 * SECOND, "it never ends"),
+            Err(error) => break Err::<(), _>(error),
+        }
+    };
+    timed_out(outcome, Phase::Total);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_limits_nothing_runs_out() {
+    let docker = limited(dripping(86_400 * SECOND, 3).docker(), Timeouts::NONE);
+    assert_eq!(read(&docker).await.unwrap(), 15);
+}

@@ -1,0 +1,217 @@
+//! TLS: both sides show who they are, and a stranger is told apart from a broken connection (A01).
+
+use std::io;
+use std::sync::Arc;
+
+use engine_api::connect::{Connector, TlsConfig, TlsConnector};
+use engine_api::exec::StartExec;
+use engine_api::{Docker, ErrorKind, Hijacked};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
+use tests::fake::{Fake, MULTIPLEXED, frame, upgraded};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+use crate::support::{fails, healthy};
+
+/// A certificate authority.
+struct Authority {
+    certificate: rcgen::Certificate,
+    key: KeyPair,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        Self { certificate, key }
+    }
+
+    /// A certificate for `name`, and its key.
+    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.certificate, &self.key).unwrap(), key)
+    }
+
+    /// Trusts this authority alone, and shows no certificate.
+    fn trusted(&self) -> TlsConfig {
+        let ca = self.certificate.pem().into();
+        TlsConfig {
+            ca,
+            ..TlsConfig::default()
+        }
+    }
+
+    /// Trusts this authority alone, and shows a certificate of `other`'s.
+    fn trusted_by(&self, other: &Self) -> TlsConfig {
+        let (certificate, key) = other.issue("client");
+        TlsConfig {
+            cert: certificate.pem().into(),
+            key: key.serialize_pem().into(),
+            ..self.trusted()
+        }
+    }
+}
+
+/// Serves `fake` on a free port with a certificate for `name`, to whom `authority` has certified.
+async fn serve(fake: &Fake, authority: &Authority, name: &str) -> io::Result<u16> {
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.certificate.der().clone()).unwrap();
+    let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let (certificate, key) = authority.issue(name);
+    let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(clients.build().unwrap())
+        .with_single_cert(chain, PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    let fake = fake.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(relay(acceptor.clone(), stream, fake.clone()));
+        }
+    });
+    Ok(port)
+}
+
+/// Both ways, the end of each direction included.
+async fn relay(acceptor: TlsAcceptor, stream: TcpStream, fake: Fake) -> io::Result<()> {
+    let mut outside = acceptor.accept(stream).await?;
+    let mut inside = fake.connect().await?;
+    tokio::io::copy_bidirectional(&mut outside, &mut inside)
+        .await
+        .map(drop)
+}
+
+fn client(port: u16, config: &TlsConfig) -> Docker {
+    Docker::with_connector(TlsConnector::new("127.0.0.1", port, config).unwrap())
+}
+
+#[tokio::test]
+async fn both_sides_know_each_other() {
+    let authority = Authority::new("ours");
+    let port = serve(&healthy(), &authority, "127.0.0.1").await.unwrap();
+    let docker = client(port, &authority.trusted_by(&authority));
+    docker.system().ping().await.unwrap();
+    assert_eq!(docker.version().await.unwrap().to_string(), "1.51");
+    assert_eq!(docker.address(), format!("https://127.0.0.1:{port}"));
+}
+
+#[tokio::test]
+async fn a_folder_is_what_the_docker_command_makes_of_it() {
+    let authority = Authority::new("ours");
+    let config = authority.trusted_by(&authority);
+    let port = serve(&healthy(), &authority, "127.0.0.1").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("ca", &config.ca), ("cert", &config.cert), ("key", &config.key)] {
+        std::fs::write(folder.path().join(format!("{name}.pem")), text).unwrap();
+    }
+    let read = TlsConfig::from_folder(folder.path()).unwrap();
+    assert!(!format!("{read:?}").contains("PRIVATE"));
+    client(port, &read).system().ping().await.unwrap();
+    fails(
+        TlsConfig::from_folder(folder.path().join("none")),
+        ErrorKind::InvalidInput,
+    );
+}
+
+/// The text of a failure for want of trust.
+async fn distrust(port: u16, config: &TlsConfig) -> String {
+    let outcome = client(port, config).system().ping().await;
+    fails(outcome, ErrorKind::TlsError).to_string()
+}
+
+#[tokio::test]
+async fn an_engine_of_a_strange_authority_is_not_spoken_to() {
+    let (ours, strange) = (Authority::new("ours"), Authority::new("strange"));
+    let fake = healthy();
+    let port = serve(&fake, &strange, "127.0.0.1").await.unwrap();
+    let config = ours.trusted_by(&strange);
+    // One that bears the name of the right authority is no better.
+    for config in [config.clone(), Authority::new("strange").trusted_by(&strange)] {
+        let text = distrust(port, &config).await;
+        assert!(text.contains("the right ca.pem?"), "{text}");
+    }
+    assert!(fake.requests().is_empty());
+    // Unless nothing is to be verified; our certificate is shown all the same.
+    let blind = TlsConfig {
+        skip_verify: true,
+        ..config
+    };
+    client(port, &blind).system().ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_engine_of_another_name_is_not_spoken_to() {
+    let authority = Authority::new("ours");
+    let port = serve(&healthy(), &authority, "elsewhere").await.unwrap();
+    let text = distrust(port, &authority.trusted_by(&authority)).await;
+    assert!(text.contains("for another name"), "{text}");
+}
+
+#[tokio::test]
+async fn a_client_without_a_certificate_or_with_a_strange_one_is_told_so() {
+    let (authority, strange) = (Authority::new("ours"), Authority::new("strange"));
+    let port = serve(&healthy(), &authority, "127.0.0.1").await.unwrap();
+    let text = distrust(port, &authority.trusted()).await;
+    assert!(text.contains("wants a certificate of ours"), "{text}");
+    // One that bears the name of the right authority is no better.
+    for other in [strange, Authority::new("ours")] {
+        let text = distrust(port, &authority.trusted_by(&other)).await;
+        assert!(text.contains("does not accept our certificate"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_engine_without_tls_is_told_from_one_that_is_not_trusted() {
+    let fake = Fake::new(|mut peer| async move { peer.write("HTTP/1.0 400 Bad Request\r\n\r\n").await });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut outside, _) = listener.accept().await?;
+        let mut inside = fake.connect().await?;
+        tokio::io::copy_bidirectional(&mut outside, &mut inside).await
+    });
+    let outcome = client(port, &Authority::new("ours").trusted())
+        .system()
+        .ping()
+        .await;
+    let text = fails(outcome, ErrorKind::Unreachable).to_string();
+    assert!(text.contains("does not speak TLS"), "{text}");
+}
+
+#[tokio::test]
+async fn the_end_of_the_input_is_seen_and_all_output_still_comes() {
+    let authority = Authority::new("ours");
+    let fake = Fake::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write(upgraded(&[MULTIPLEXED])).await?;
+        let input = peer.to_end().await?;
+        for piece in input.chunks(30_000) {
+            peer.write(frame(1, piece)).await?;
+        }
+        Ok(())
+    });
+    let port = serve(&fake, &authority, "127.0.0.1").await.unwrap();
+    let docker = client(port, &authority.trusted_by(&authority)).with_version("1.51".parse().unwrap());
+    let started = docker.execs().start("e1", StartExec::default()).await;
+    let Hijacked {
+        mut input, output, ..
+    } = started.unwrap();
+    let sent: Vec<u8> = (0..1024 * 1024).map(|n| (n % 251) as u8).collect();
+    input.write(&sent).await.unwrap();
+    input.close().await.unwrap();
+    let (out, _) = output.collect().await.unwrap();
+    assert!(out == sent, "{} bytes came back", out.len());
+}
