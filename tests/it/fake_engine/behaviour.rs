@@ -152,7 +152,7 @@ async fn a_port_is_had_by_one_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn a_removal_in_progress_is_told() {
     let (fake, docker) = engine();
-    fake.removals_take(Duration::from_secs(3));
+    fake.set_removal_delay(Duration::from_secs(3));
     let id = started(&docker, shell("removed", UNTIL_TOLD)).await.unwrap();
     let removal = {
         let (docker, id) = (docker.clone(), id.clone());
@@ -167,13 +167,13 @@ async fn a_removal_in_progress_is_told() {
     );
     removal.await.unwrap().unwrap();
     assert!(status(&docker, &id).await.unwrap_err().is_not_found());
-    assert_eq!(fake.leftovers(), [""; 0]);
+    assert_eq!(fake.resources(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn sixteen_removals_of_one_container_all_succeed_and_one_has_done_it() {
     let (fake, docker) = engine();
-    fake.removals_take(Duration::from_secs(3));
+    fake.set_removal_delay(Duration::from_secs(3));
     let id = started(&docker, shell("removed", UNTIL_TOLD)).await.unwrap();
     let outcomes = ensured(&docker, &id, 16).await;
     let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
@@ -186,7 +186,7 @@ async fn sixteen_removals_of_one_container_all_succeed_and_one_has_done_it() {
         "{outcomes:?}"
     );
     assert_eq!(ensured(&docker, &id, 1).await, [RemoveOutcome::AlreadyGone]);
-    assert_eq!(fake.leftovers(), [""; 0]);
+    assert_eq!(fake.resources(), [""; 0]);
 }
 
 /// Removals of one container, all at the same time.
@@ -212,7 +212,7 @@ const THOROUGH: RemoveContainer = RemoveContainer {
 #[tokio::test(start_paused = true)]
 async fn a_removal_that_takes_too_long_is_told_and_so_is_one_that_cannot_be() {
     let (fake, docker) = engine();
-    fake.removals_take(Duration::from_secs(60));
+    fake.set_removal_delay(Duration::from_secs(60));
     let id = started(&docker, shell("removed", UNTIL_TOLD)).await.unwrap();
     let containers = docker.containers();
     let patience = Duration::from_secs(5);
@@ -327,19 +327,19 @@ async fn an_engine_that_goes_away_closes_streams_and_comes_back_with_what_it_had
         ..ReadLogs::default()
     };
     let logs = docker.containers().logs(&id, follow).await.unwrap();
-    fake.go_away();
+    fake.disconnect();
     assert_eq!(logs.collect().await.unwrap_err().kind(), ErrorKind::Disconnected);
     assert!(status(&docker, &id).await.unwrap_err().is_unreachable());
-    fake.come_back();
+    fake.reconnect();
     assert_eq!(status(&docker, &id).await.unwrap().0, RunState::Running);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fault_comes_before_or_after_what_was_asked_for() {
     for (fault, made) in [
-        (Fault::internal("no"), 0),
-        (Fault::DropBefore, 0),
-        (Fault::DropAfter, 1),
+        (Fault::internal_error("no"), 0),
+        (Fault::CloseBefore, 0),
+        (Fault::CloseAfter, 1),
     ] {
         let (fake, docker) = engine();
         fake.fail_next("POST", "/containers/create", fault.clone());
@@ -348,7 +348,7 @@ async fn a_fault_comes_before_or_after_what_was_asked_for() {
             .create(shell("fault", "true"))
             .await
             .unwrap_err();
-        assert_eq!(fake.leftovers().len(), made, "{fault:?}");
+        assert_eq!(fake.resources().len(), made, "{fault:?}");
     }
     let (fake, docker) = engine();
     fake.fail_next("GET", "/json", Fault::Delay(Duration::from_secs(5)));
@@ -368,8 +368,8 @@ async fn programs_are_functions_and_others_are_not_found() {
     let (fake, docker) = engine();
     fake.on_command("greet", |process: Process| async move {
         let who = process.stdin.read_line().await.unwrap_or_default();
-        process.say(&format!("hello {}", who.trim_end())).await;
-        process.complain("bye").await;
+        process.write_stdout(&format!("hello {}", who.trim_end())).await;
+        process.write_stderr("bye").await;
         process.files.write("/greeted", who, 0o600);
         7
     });
@@ -426,7 +426,7 @@ async fn a_container_that_removes_itself_is_gone_with_its_volumes() {
         (1, 1)
     );
     tokio::time::sleep(Duration::from_secs(6)).await;
-    assert_eq!(fake.leftovers(), [""; 0]);
+    assert_eq!(fake.resources(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -443,13 +443,13 @@ async fn who_is_attached_gets_all_output_of_a_container_that_removes_itself() {
         .unwrap();
     let output = attached.output.collect().await.unwrap();
     assert_eq!(&output.0[..], b"all of it\n");
-    assert_eq!(fake.leftovers(), [""; 0]);
+    assert_eq!(fake.resources(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pull_that_is_given_up_has_pulled_nothing() {
-    let fake = FakeEngine::new().with_pullable("localhost:5000/team/web:2");
-    fake.pulls_take(Duration::from_secs(60));
+    let fake = FakeEngine::new().with_registry_image("localhost:5000/team/web:2");
+    fake.set_pull_delay(Duration::from_secs(60));
     let docker = Docker::with_connector(fake.clone());
     let pull = async || {
         let options = engine_api::images::PullImage::default();

@@ -65,7 +65,7 @@ async fn settle() {
 
 /// The requests of a whole life, in order.
 async fn requests() -> Vec<String> {
-    let fake = FakeEngine::new().with_pullable(IMAGE);
+    let fake = FakeEngine::new().with_registry_image(IMAGE);
     whole_life(&on(&fake))
         .await
         .unwrap_or_else(|error| panic!("{}", chain(&error)));
@@ -77,7 +77,7 @@ async fn goes_wrong_everywhere(goes_wrong: impl Fn(&FakeEngine, usize)) {
     let requests = requests().await;
     assert!(requests.len() > 10, "{requests:#?}");
     for (nth, request) in requests.iter().enumerate() {
-        let fake = FakeEngine::new().with_pullable(IMAGE);
+        let fake = FakeEngine::new().with_registry_image(IMAGE);
         goes_wrong(&fake, nth);
         // A pull may take for ever, so somebody gives it up.
         let outcome = timeout(Duration::from_secs(3600), whole_life(&on(&fake))).await;
@@ -86,12 +86,12 @@ async fn goes_wrong_everywhere(goes_wrong: impl Fn(&FakeEngine, usize)) {
             Ok(outcome) => outcome.err().map(|error| chain(&error)).unwrap_or_default(),
             Err(_) => "given up".to_owned(),
         };
-        assert_eq!(fake.leftovers(), [""; 0], "at request {nth}, {request}: {told}");
+        assert_eq!(fake.resources(), [""; 0], "at request {nth}, {request}: {told}");
     }
 }
 
 fn out_of_space() -> Fault {
-    Fault::internal("no space left on device")
+    Fault::internal_error("no space left on device")
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,27 +111,27 @@ async fn nothing_is_left_when_the_clean_up_fails_at_first_too() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_left_whichever_request_is_cut_off() {
-    goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::DropBefore)).await;
-    goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::DropAfter)).await;
+    goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::CloseBefore)).await;
+    goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::CloseAfter)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_left_whichever_request_is_never_answered() {
-    goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::Stall)).await;
+    goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::StallBefore)).await;
     goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::StallAfter)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_left_when_the_engine_goes_away_at_any_request_and_comes_back() {
     goes_wrong_everywhere(|fake, nth| {
-        fake.fail_nth(nth, Fault::GoAway);
+        fake.fail_nth(nth, Fault::Disconnect);
         let fake = fake.clone();
         tokio::spawn(async move {
             while fake.requests().len() <= nth {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             tokio::time::sleep(Duration::from_secs(2)).await;
-            fake.come_back();
+            fake.reconnect();
         });
     })
     .await;
@@ -141,13 +141,13 @@ async fn nothing_is_left_when_the_engine_goes_away_at_any_request_and_comes_back
 async fn nothing_is_left_wherever_a_life_is_given_up() {
     let mut begun = 0;
     for waits in 0..60 {
-        let fake = FakeEngine::new().with_pullable(IMAGE);
-        fake.pulls_take(Duration::from_secs(5));
+        let fake = FakeEngine::new().with_registry_image(IMAGE);
+        fake.set_pull_delay(Duration::from_secs(5));
         let engine = on(&fake);
         abandon_after(Box::pin(whole_life(&engine)), waits).await;
         begun += usize::from(!fake.snapshot().containers.is_empty());
         settle().await;
-        assert_eq!(fake.leftovers(), [""; 0], "given up after {waits} waits");
+        assert_eq!(fake.resources(), [""; 0], "given up after {waits} waits");
     }
     assert!(begun > 3, "no life was given up halfway");
 }
@@ -155,7 +155,7 @@ async fn nothing_is_left_wherever_a_life_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn sixteen_destroy_at_once_and_all_succeed_though_a_removal_takes_its_time() {
     let (fake, engine, environment) = active().await;
-    fake.removals_take(Duration::from_secs(7));
+    fake.set_removal_delay(Duration::from_secs(7));
     let environment: Arc<dyn Environment> = environment.into();
     let mut tasks = JoinSet::new();
     for _ in 0..16 {
@@ -169,7 +169,7 @@ async fn sixteen_destroy_at_once_and_all_succeed_though_a_removal_takes_its_time
     }
     assert_eq!(environment.status(), Status::Destroyed);
     assert!(engine.destroy(environment.id()).await.unwrap_err().is_not_found());
-    assert_eq!(fake.leftovers(), [""; 0]);
+    assert_eq!(fake.resources(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -184,7 +184,7 @@ async fn many_lives_at_once_leave_nothing() {
     while let Some(life) = lives.join_next().await {
         life.unwrap().unwrap_or_else(|error| panic!("{}", chain(&error)));
     }
-    assert_eq!(fake.leftovers(), [""; 0]);
+    assert_eq!(fake.resources(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,15 +200,15 @@ async fn what_another_has_removed_is_destroyed() {
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_is_gone_is_told_and_its_container_is_removed_later() {
     let (fake, _, environment) = active().await;
-    fake.go_away();
+    fake.disconnect();
     let error = environment.run(Command::new(["true"])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{}", chain(&error));
     let error = environment.destroy().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{}", chain(&error));
-    assert_eq!(fake.leftovers().len(), 1, "what is left can be seen");
-    fake.come_back();
+    assert_eq!(fake.resources().len(), 1, "what is left can be seen");
+    fake.reconnect();
     environment.destroy().await.unwrap();
-    assert_eq!(fake.leftovers(), [""; 0]);
+    assert_eq!(fake.resources(), [""; 0]);
 }
 
 /// A removal in the background gave up at once when the engine was restarting.
@@ -216,12 +216,12 @@ async fn an_engine_that_is_gone_is_told_and_its_container_is_removed_later() {
 async fn what_is_dropped_while_the_engine_restarts_is_removed_when_it_is_back() {
     for (seconds, left) in [(8, 0), (20, 1)] {
         let (fake, _, environment) = active().await;
-        fake.go_away();
+        fake.disconnect();
         drop(environment);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        fake.come_back();
+        fake.reconnect();
         settle().await;
-        assert_eq!(fake.leftovers().len(), left, "gone for {seconds} s");
+        assert_eq!(fake.resources().len(), left, "gone for {seconds} s");
     }
 }
 
@@ -235,12 +235,12 @@ async fn a_manager_tells_what_it_could_not_destroy_and_can_try_again() {
     for _ in 0..2 {
         alive.push(manager.create(&EngineChoice::Auto, spec()).await.unwrap());
     }
-    fake.go_away();
+    fake.disconnect();
     let error = manager.shutdown().await.unwrap_err();
     assert_eq!((error.kind(), error.failures().len()), (ErrorKind::Cleanup, 2));
-    fake.come_back();
+    fake.reconnect();
     manager.shutdown().await.unwrap();
-    assert_eq!(fake.leftovers(), [""; 0]);
+    assert_eq!(fake.resources(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -261,7 +261,7 @@ async fn a_name_that_is_taken_is_told_and_the_other_container_stays() {
     let (fake, _, environment) = active().await;
     let refused = "Conflict. The container name is already in use";
     let (status, message) = (409, refused.to_owned());
-    fake.fail_next("POST", "/containers/create", Fault::Refuse { status, message });
+    fake.fail_next("POST", "/containers/create", Fault::Error { status, message });
     let error = on(&fake).create(spec()).await.unwrap_err();
     assert!(chain(&error).contains(refused), "{}", chain(&error));
     settle().await;
