@@ -7,18 +7,18 @@ use serde::Serialize;
 use crate::error::CliError;
 use crate::global::Global;
 
-/// How to talk: what the options of every command say of it.
+/// The output of this process, with the options that control it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Console {
-    /// Results as JSON.
+    /// Print results as JSON.
     pub(crate) json: bool,
     quiet: bool,
-    /// Say more.
+    /// Print more details.
     pub(crate) verbose: bool,
 }
 
 impl Console {
-    /// A console as the options want it.
+    /// A console with these options.
     pub(crate) fn new(global: &Global) -> Self {
         Self {
             json: global.json,
@@ -27,7 +27,7 @@ impl Console {
         }
     }
 
-    /// Writes a result, at once.
+    /// Writes a result and flushes it.
     pub(crate) fn bytes(self, bytes: &[u8]) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
         out.write_all(bytes)
@@ -35,7 +35,7 @@ impl Console {
             .map_err(|error| CliError::output(&error))
     }
 
-    /// Writes a result of text.
+    /// Writes a result as text.
     pub(crate) fn text(self, text: &str) -> Result<(), CliError> {
         self.bytes(text.as_bytes())
     }
@@ -45,34 +45,34 @@ impl Console {
         self.bytes(&line(value)?)
     }
 
-    /// Tells people something they want to know; programs have the same as JSON.
+    /// Prints a message for people, unless `--quiet` or `--json` is set.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet && !self.json {
             self.message(text);
         }
     }
 
-    /// Tells people something only when they asked for more.
+    /// Prints a message if `--verbose` is set.
     pub(crate) fn detail(self, text: &str) {
         if self.verbose {
             self.message(text);
         }
     }
 
-    /// Tells why the command failed.
-    pub(crate) fn error(self, failure: &CliError) {
-        let json = || serde_json::to_string(&serde_json::json!({ "error": failure })).ok();
+    /// Prints the error of a command.
+    pub(crate) fn error(self, error: &CliError) {
+        let json = || serde_json::to_string(&serde_json::json!({ "error": error })).ok();
         let text = self.json.then(json).flatten().map(|line| line + "\n");
-        complain(&text.unwrap_or_else(|| failure.text()));
+        write_stderr(&text.unwrap_or_else(|| error.text()));
     }
 
-    /// Whether progress can be drawn: someone watches, and wants to.
-    pub(crate) fn draws(self) -> bool {
+    /// Whether to draw progress bars: standard error is a terminal, and messages are not turned off.
+    pub(crate) fn shows_progress(self) -> bool {
         !self.quiet && !self.json && io::stderr().is_terminal()
     }
 
     fn message(self, text: &str) {
-        complain(&format!("isolate: {text}\n"));
+        write_stderr(&format!("isolate: {text}\n"));
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn line(value: &impl Serialize) -> Result<Vec<u8>, CliError> {
     Ok(line)
 }
 
-/// Nobody can be told that standard error is closed.
-fn complain(text: &str) {
+/// Ignores errors: if standard error is closed, there is no other place to report it.
+fn write_stderr(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

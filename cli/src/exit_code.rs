@@ -1,34 +1,38 @@
 //! Exit codes, as `--help` and the README list them.
 
-/// All went well, and the answer, where there is one, is yes.
+/// Success; for a check, the result is positive.
 pub(crate) const SUCCESS: u8 = 0;
-/// The answer is no: no engine that can do the work, an error status of the engine.
+/// The result of a check is negative, or the Docker daemon replied with an error status.
 pub(crate) const NO: u8 = 1;
-/// Engines have changed since they were recorded.
-pub(crate) const DRIFT: u8 = 2;
-/// Something was recorded that nobody asked for.
+/// The Docker daemon's replies differ from the recording.
+pub(crate) const CHANGED: u8 = 2;
+/// A replay has recorded exchanges that no client requested.
 pub(crate) const UNUSED: u8 = 122;
-/// Something was asked for that was not recorded.
+/// A replay got a request that is not recorded.
 pub(crate) const MISSED: u8 = 123;
-/// The command was killed because its time was up, as `timeout` tells it.
+/// The command was killed at its timeout, as `timeout` reports it.
 pub(crate) const TIMED_OUT: u8 = 124;
-/// `isolate` itself failed, as `docker run` tells it: no code of the command's own.
+/// An error of `isolate` itself, as `docker run` reports it.
 pub(crate) const FAILED: u8 = 125;
+/// The program exists but cannot be run, as shells report it.
+pub(crate) const CANNOT_RUN: u8 = 126;
+/// The program does not exist, as shells report it.
+pub(crate) const NOT_FOUND: u8 = 127;
 
 /// The list for `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
   run, fixtures record and replay
-                the command's own; 128+n when signal n ended it,
-                126 when it cannot be run, 127 when there is no such program
+                the command's own; 128+n if signal n ended it,
+                126 if it cannot be run, 127 if it does not exist
   0             success
-  1             doctor: no engine that answers and can enforce limits;
-                api: the engine answered with an error status
+  1             doctor: no Docker daemon answers and can enforce limits
+                api: the Docker daemon replied with an error status
                 fixtures check: a recording cannot be used
                 fixtures diff: the recordings differ
-  2             fixtures verify: the engine answers in another shape
-  122           fixtures replay: not all that was recorded was asked for
-  123           fixtures replay: something was asked for that was not recorded
-  124           run: the time was up
-  125           isolate itself failed: wrong arguments, no engine, no image …
-  129 130 143   run: ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM, all cleaned up";
+  2             fixtures verify: the Docker daemon's replies have changed
+  122           fixtures replay: recorded exchanges were not requested
+  123           fixtures replay: a request is not recorded
+  124           run: timeout
+  125           error of isolate itself: invalid arguments, no engine, no image …
+  129 130 143   run: ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM, after cleanup";

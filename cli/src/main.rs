@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tokio::runtime::Runtime;
 
 use crate::args::Cli;
@@ -59,7 +59,7 @@ fn run(cli: &Cli, console: Console) -> Result<u8, CliError> {
         .enable_all()
         .build()
         .map_err(|error| CliError::new("cannot start").because(&error))?;
-    let outcome = runtime.block_on(commands::run(&cli.command, &cli.global, console));
+    let outcome = runtime.block_on(commands::run(&cli.command, &cli.global, Cli::command(), console));
     shut_down(runtime);
     outcome
 }

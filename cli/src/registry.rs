@@ -1,4 +1,4 @@
-//! The engines to choose from, in order of preference.
+//! The isolation engines of this command, in order of preference.
 
 use isolation::Registry;
 use isolation::engines::docker::{DockerEngine, PullPolicy, PullProgress};
@@ -7,29 +7,29 @@ use tokio::sync::watch;
 use crate::client::Client;
 use crate::error::CliError;
 
-/// The name of the engine of containers.
+/// The name of the engine that uses containers.
 pub(crate) use isolation::engines::docker::NAME as DOCKER;
 
-/// How far a pull is; the default until one begins.
-pub(crate) type Pulling = watch::Receiver<PullProgress>;
+/// The progress of the current pull; the default value before the first one.
+pub(crate) type PullUpdates = watch::Receiver<PullProgress>;
 
-/// The engines, containers first: they keep apart what the others only keep in order.
+/// The engines, with containers first because they isolate most.
 ///
-/// An engine that the options name is connected to now; otherwise the docker engine looks for one when
-/// it is first asked.
-pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<(Registry, Pulling), CliError> {
-    let (tell, pulling) = watch::channel(PullProgress::default());
+/// The engine `docker` uses the daemon that the options name. Without one it looks for a daemon on
+/// first use.
+pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<(Registry, PullUpdates), CliError> {
+    let (sender, updates) = watch::channel(PullProgress::default());
     let docker = match client.named() {
         Some(docker) => DockerEngine::new(docker.clone()),
         None => DockerEngine::default(),
     };
-    // Nobody looks any more when the run is over.
+    // Sending fails after the run has ended, which is fine.
     let docker = docker
         .with_pull(policy)
-        .with_progress(move |progress| drop(tell.send(progress.clone())));
+        .with_progress(move |progress| drop(sender.send(progress.clone())));
     let mut registry = Registry::new();
     registry.register(docker)?;
     #[cfg(unix)]
     registry.register(isolation::engines::basic::BasicEngine::new())?;
-    Ok((registry, pulling))
+    Ok((registry, updates))
 }

@@ -1,33 +1,33 @@
-//! Signals that end the work: the first one in good order, the second one at once.
+//! Signals that end a command: the first one starts cleanup, the second one exits at once.
 
 use tokio::sync::watch;
 
 use crate::error::CliError;
 
-/// Tells the work that it should end.
+/// Reports the signals that this process gets.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop(watch::Receiver<Vec<u8>>);
 
-/// Waits for the user to lose patience.
+/// Reports the second signal.
 #[derive(Debug)]
-pub(crate) struct Again(watch::Receiver<Vec<u8>>);
+pub(crate) struct SecondSignal(watch::Receiver<Vec<u8>>);
 
-/// The work was interrupted; the exit code of that.
+/// The exit code for a signal that interrupted the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Interrupted(pub(crate) u8);
 
-/// Listens to signals from now on: they no longer end this process.
-pub(crate) fn listen() -> Result<(Stop, Again), CliError> {
+/// Handles signals from now on: they no longer end this process.
+pub(crate) fn listen() -> Result<(Stop, SecondSignal), CliError> {
     let mut signals =
-        Signals::install().map_err(|error| CliError::new("cannot listen to signals").because(&error))?;
-    let (tell, told) = watch::channel(Vec::new());
+        Signals::install().map_err(|error| CliError::new("cannot handle signals").because(&error))?;
+    let (sender, receiver) = watch::channel(Vec::new());
     tokio::spawn(async move {
-        while !tell.is_closed() {
+        while !sender.is_closed() {
             let code = signals.next().await;
-            tell.send_modify(|codes| codes.push(code));
+            sender.send_modify(|codes| codes.push(code));
         }
     });
-    Ok((Stop(told.clone()), Again(told)))
+    Ok((Stop(receiver.clone()), SecondSignal(receiver)))
 }
 
 impl Stop {
@@ -41,7 +41,7 @@ impl Stop {
         Interrupted(nth(&mut self.0, n).await)
     }
 
-    /// Does the work, or gives it up when a signal comes.
+    /// Awaits the work, or drops it at the first signal.
     pub(crate) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
         tokio::select! {
             biased;
@@ -50,7 +50,7 @@ impl Stop {
         }
     }
 
-    /// Whether a signal came while something was done that must not be given up half-way.
+    /// Fails if a signal came during work that must not be interrupted.
     pub(crate) fn check(&self) -> Result<(), Interrupted> {
         match self.0.borrow().first() {
             Some(code) => Err(Interrupted(*code)),
@@ -59,19 +59,19 @@ impl Stop {
     }
 }
 
-impl Again {
+impl SecondSignal {
     /// Waits for the second signal.
     pub(crate) async fn wait(mut self) -> u8 {
         nth(&mut self.0, 1).await
     }
 }
 
-/// The code of the signal that comes after `n` others, once it has come.
-async fn nth(told: &mut watch::Receiver<Vec<u8>>, n: usize) -> u8 {
-    if let Ok(codes) = told.wait_for(|codes| codes.len() > n).await {
+/// Waits for the signal that comes after `n` others; returns its exit code.
+async fn nth(receiver: &mut watch::Receiver<Vec<u8>>, n: usize) -> u8 {
+    if let Ok(codes) = receiver.wait_for(|codes| codes.len() > n).await {
         return codes[n];
     }
-    // Nobody listens to signals any more, so none will come.
+    // The task that handles signals has ended, so none will come.
     std::future::pending().await
 }
 
@@ -100,7 +100,7 @@ mod unix {
             let ignored = ignored();
             let listen = |number: u8| match ignored & (1 << (number - 1)) {
                 0 => signal(SignalKind::from_raw(number.into())).map(Some),
-                // Whoever started us (`nohup`, a shell's `&`) wants it ignored; it stays so.
+                // `nohup` or a shell's `&` started this process with the signal ignored: keep that.
                 _ => Ok(None),
             };
             Ok(Self {
@@ -110,18 +110,18 @@ mod unix {
             })
         }
 
-        /// The exit code, as shells tell it, for the next signal.
+        /// Waits for the next signal; returns its exit code, as shells report it.
         pub(crate) async fn next(&mut self) -> u8 {
             let number = tokio::select! {
-                () = came(&mut self.hangup) => HANGUP,
-                () = came(&mut self.interrupt) => INTERRUPT,
-                () = came(&mut self.terminate) => TERMINATE,
+                () = received(&mut self.hangup) => HANGUP,
+                () = received(&mut self.interrupt) => INTERRUPT,
+                () = received(&mut self.terminate) => TERMINATE,
             };
             128 + number
         }
     }
 
-    async fn came(signal: &mut Option<Signal>) {
+    async fn received(signal: &mut Option<Signal>) {
         if let Some(signal) = signal {
             if signal.recv().await.is_some() {
                 return;
@@ -130,7 +130,7 @@ mod unix {
         std::future::pending().await
     }
 
-    /// The signals that were ignored when this process started, where the system tells.
+    /// The signals that this process ignores, as a bit mask; 0 on systems without `/proc`.
     fn ignored() -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -148,7 +148,7 @@ impl Signals {
         Ok(Self)
     }
 
-    /// Only Ctrl-C is common to all systems.
+    /// Waits for Ctrl-C, the only signal on every system; returns its exit code.
     async fn next(&mut self) -> u8 {
         match tokio::signal::ctrl_c().await {
             Ok(()) => 130,
@@ -162,15 +162,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_first_signal_stops_the_work_and_the_second_the_waiting() {
-        let (tell, told) = watch::channel(Vec::new());
-        let (mut stop, again) = (Stop(told.clone()), Again(told));
+    async fn first_signal_stops_the_work_and_second_exits() {
+        let (sender, receiver) = watch::channel(Vec::new());
+        let (mut stop, second) = (Stop(receiver.clone()), SecondSignal(receiver));
         assert_eq!(stop.or(std::future::ready(7)).await, Ok(7));
         assert!(stop.check().is_ok());
-        tell.send_modify(|codes| codes.push(143));
+        sender.send_modify(|codes| codes.push(143));
         assert_eq!(stop.or(std::future::ready(7)).await, Err(Interrupted(143)));
         assert_eq!(stop.check(), Err(Interrupted(143)));
-        tell.send_modify(|codes| codes.push(130));
-        assert_eq!(again.wait().await, 130);
+        sender.send_modify(|codes| codes.push(130));
+        assert_eq!(second.wait().await, 130);
     }
 }

@@ -1,6 +1,6 @@
-//! Columns for people.
+//! Tables with aligned columns.
 
-/// A table with aligned columns, two blanks apart; the last column is not padded.
+/// A table with aligned columns, two spaces apart; the last column is not padded.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let head = head.map(str::to_owned);
     let all = || std::iter::once(&head).chain(rows);

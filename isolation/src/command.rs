@@ -174,8 +174,8 @@ impl ExitStatus {
 impl fmt::Display for ExitStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.signal {
-            _ if self.timed_out => f.write_str("killed when its time was up"),
-            _ if self.oom => f.write_str("killed when its memory limit was reached"),
+            _ if self.timed_out => f.write_str("killed at its timeout"),
+            _ if self.oom => f.write_str("killed at its memory limit"),
             Some(signal) => write!(f, "killed by signal {signal}"),
             None => write!(f, "exit code {}", self.code),
         }

@@ -1,4 +1,4 @@
-//! `isolate api`: one call by method and path, the reply as it comes.
+//! `isolate api`: one call of the Docker Engine API by method and path; prints the reply.
 
 use std::io::Read;
 
@@ -16,13 +16,13 @@ use crate::exit_code;
 use crate::parse;
 use crate::table::table;
 
-/// Call the Docker engine by method and path, and print the reply as it comes
+/// Call the Docker Engine API by method and path, and print the reply
 ///
-/// The negotiated version is put before a path that has none. With --json, the first line holds the
-/// status and the headers, and each further one a value of the body.
+/// A path without a version gets the negotiated version. With --json, the first line contains the
+/// status and the headers, and each further line a value of the body.
 #[derive(Debug, Args)]
 pub(crate) struct Api {
-    /// Print every operation that the client declares and on which engines it was recorded, and call nothing
+    /// Print every supported operation and the engines on which it was recorded; call nothing
     #[arg(long, exclusive = true)]
     list: bool,
     /// The HTTP method
@@ -31,10 +31,10 @@ pub(crate) struct Api {
     /// The path with its query: /containers/json?all=true
     #[arg(required_unless_present = "list")]
     path: Option<String>,
-    /// The body: JSON, @FILE for a file, - for standard input
+    /// The request body: JSON, @FILE for a file, - for standard input
     #[arg(long, short, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
     data: Option<String>,
-    /// A header, such as "X-Registry-Auth: …"; may be repeated
+    /// A request header, such as "X-Registry-Auth: …"; may be repeated
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = parse::header)]
     headers: Vec<(String, String)>,
 }
@@ -63,16 +63,16 @@ impl Api {
                 console.bytes(&piece?)?;
             }
         }
-        judge(status)
+        check_status(status)
     }
 }
 
-/// An error status is the engine's answer, and told apart from a failure to get one.
-fn judge(status: u16) -> Result<u8, CliError> {
+/// An error status has its own exit code, other than an error without a reply.
+fn check_status(status: u16) -> Result<u8, CliError> {
     if status < 400 {
         return Ok(exit_code::SUCCESS);
     }
-    Err(CliError::new(format!("the engine answered {status}")).with_code(exit_code::NO))
+    Err(CliError::new(format!("the Docker daemon replied with status {status}")).with_code(exit_code::NO))
 }
 
 fn read(data: &str) -> Result<Vec<u8>, CliError> {
@@ -91,14 +91,14 @@ fn list(console: Console) -> Result<u8, CliError> {
     if console.json {
         let rows: Vec<Value> = coverage
             .rows()
-            .map(|(facts, seen)| listed(facts, &coverage, seen))
+            .map(|(info, seen)| operation_json(info, &coverage, seen))
             .collect();
         console.value(&rows)?;
     } else {
-        let row = |(facts, seen): (&OperationInfo, &[Seen])| {
-            let recorded = recorded(coverage.engines(), seen);
-            let since = facts.since.to_string();
-            [facts.id, facts.method, facts.path, &since, facts.reply, &recorded].map(str::to_owned)
+        let row = |(info, seen): (&OperationInfo, &[Seen])| {
+            let recorded = recorded_on(coverage.engines(), seen);
+            let since = info.since.to_string();
+            [info.id, info.method, info.path, &since, info.reply, &recorded].map(str::to_owned)
         };
         let rows: Vec<_> = coverage.rows().map(row).collect();
         let head = ["ID", "METHOD", "PATH", "SINCE", "REPLY", "RECORDED ON"];
@@ -107,23 +107,23 @@ fn list(console: Console) -> Result<u8, CliError> {
     Ok(exit_code::SUCCESS)
 }
 
-/// An operation, what is recorded of it on each engine, and why that is not a success everywhere.
-fn listed(facts: &OperationInfo, coverage: &Coverage, seen: &[Seen]) -> Value {
+/// An operation, its recordings on each engine, and the reasons for missing ones.
+fn operation_json(info: &OperationInfo, coverage: &Coverage, seen: &[Seen]) -> Value {
     let words: serde_json::Map<String, Value> = coverage
         .engines()
         .iter()
         .zip(seen)
         .map(|(engine, seen)| (engine.clone(), seen.word().into()))
         .collect();
-    let reasons: Vec<&str> = coverage.reasons(facts.id).map(|reason| reason.why).collect();
+    let reasons: Vec<&str> = coverage.reasons(info.id).map(|reason| reason.why).collect();
     json!({
-        "id": facts.id, "method": facts.method, "path": facts.path, "since": facts.since.to_string(),
-        "success": facts.success, "reply": facts.reply, "recorded": words, "reasons": reasons,
+        "id": info.id, "method": info.method, "path": info.path, "since": info.since.to_string(),
+        "success": info.success, "reply": info.reply, "recorded": words, "reasons": reasons,
     })
 }
 
-/// The engines in few words: `all`, `docker-20 docker-28; refused by podman-5`, `none`.
-fn recorded(engines: &[String], seen: &[Seen]) -> String {
+/// A short list of engines: `all`, `docker-20 docker-28; refused by podman-5`, `none`.
+fn recorded_on(engines: &[String], seen: &[Seen]) -> String {
     let those = |wanted: Seen| {
         let those = engines.iter().zip(seen).filter(|(_, seen)| **seen == wanted);
         those.map(|(engine, _)| engine.as_str()).collect::<Vec<_>>()
@@ -141,7 +141,8 @@ fn recorded(engines: &[String], seen: &[Seen]) -> String {
     text
 }
 
-/// A line with the head, then a line for each JSON value of the body, as soon as it is whole.
+/// Prints a line with status and headers, then a line for each JSON value of the body as soon as it
+/// is complete.
 async fn as_json(reply: &mut RawReply, console: Console) -> Result<(), CliError> {
     let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         (
@@ -154,7 +155,7 @@ async fn as_json(reply: &mut RawReply, console: Console) -> Result<(), CliError>
     let mut rest = Vec::new();
     while let Some(piece) = reply.body.next().await {
         rest.extend_from_slice(&piece?);
-        // A value that has not ended is not read again with every piece: that would be quadratic.
+        // Parsing an incomplete value again with every piece would take quadratic time.
         if matches!(rest.trim_ascii_end().last(), Some(b'}' | b']')) {
             drain(&mut rest, console)?;
         }
@@ -166,7 +167,7 @@ async fn as_json(reply: &mut RawReply, console: Console) -> Result<(), CliError>
     }
 }
 
-/// Prints the values that are whole, and leaves what is not.
+/// Prints the complete values and removes them from `rest`.
 fn drain(rest: &mut Vec<u8>, console: Console) -> Result<(), CliError> {
     let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Value>();
     let mut read = 0;
@@ -178,8 +179,8 @@ fn drain(rest: &mut Vec<u8>, console: Console) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What is no JSON: text, or bytes.
-pub(crate) fn body_value(bytes: &[u8]) -> Value {
+/// A body that is not JSON: text, or bytes in base64.
+fn body_value(bytes: &[u8]) -> Value {
     match std::str::from_utf8(bytes) {
         Ok(text) => json!({ "text": text }),
         Err(_) => json!({ "base64": STANDARD.encode(bytes) }),
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_body_is_written_out_or_read_from_a_file() {
+    fn body_is_an_argument_or_a_file() {
         assert_eq!(read("{}").unwrap(), b"{}");
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "[1]").unwrap();
@@ -200,23 +201,23 @@ mod tests {
     }
 
     #[test]
-    fn an_error_status_is_the_answer_no() {
-        assert_eq!(judge(304).unwrap(), exit_code::SUCCESS);
-        assert_eq!(judge(404).unwrap_err().code(), exit_code::NO);
+    fn error_status_has_exit_code_1() {
+        assert_eq!(check_status(304).unwrap(), exit_code::SUCCESS);
+        assert_eq!(check_status(404).unwrap_err().code(), exit_code::NO);
     }
 
     #[test]
-    fn engines_are_told_in_few_words() {
+    fn recorded_engines_are_a_short_list() {
         let engines = ["a".to_owned(), "b".to_owned()];
-        let told = |seen: [Seen; 2]| recorded(&engines, &seen);
-        assert_eq!(told([Seen::Answered, Seen::Answered]), "all");
-        assert_eq!(told([Seen::Never, Seen::Older]), "none");
-        assert_eq!(told([Seen::Answered, Seen::Refused]), "a; refused by b");
-        assert_eq!(told([Seen::Refused, Seen::Refused]), "none; refused by a b");
+        let text = |seen: [Seen; 2]| recorded_on(&engines, &seen);
+        assert_eq!(text([Seen::Answered, Seen::Answered]), "all");
+        assert_eq!(text([Seen::Never, Seen::Older]), "none");
+        assert_eq!(text([Seen::Answered, Seen::Refused]), "a; refused by b");
+        assert_eq!(text([Seen::Refused, Seen::Refused]), "none; refused by a b");
     }
 
     #[test]
-    fn what_is_no_text_is_encoded() {
+    fn body_that_is_not_text_is_base64() {
         assert_eq!(body_value(b"OK"), json!({ "text": "OK" }));
         assert_eq!(body_value(b"\xff"), json!({ "base64": "/w==" }));
     }

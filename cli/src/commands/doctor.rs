@@ -1,4 +1,4 @@
-//! `isolate doctor`: where an engine was looked for, what it is, what it can enforce.
+//! `isolate doctor`: which addresses were tried, which Docker daemon answers, what it can enforce.
 
 use clap::Args;
 use engine_api::Docker;
@@ -11,36 +11,36 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::global::Global;
 
-/// Find out which Docker engine answers, and what it can enforce
+/// Find out which Docker daemon answers, and which limits it can enforce
 ///
-/// Exits with 0 when an engine answers that can limit memory, processors and processes, and with 1
-/// otherwise.
+/// The exit code is 0 if a daemon answers that can limit memory, CPU and processes, and 1 otherwise.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {}
 
-/// What was found.
+/// The report of this command.
 #[derive(Debug, Serialize)]
 struct Report {
     endpoints: Vec<Endpoint>,
-    engine: Option<Engine>,
+    daemon: Option<Daemon>,
     limits: Option<Limits>,
-    able: bool,
+    /// Whether the daemon can enforce every limit of an environment.
+    sufficient: bool,
 }
 
-/// A place that was tried.
+/// An address that was tried.
 #[derive(Debug, Serialize)]
 struct Endpoint {
     address: String,
     source: String,
-    /// Why it is not the one.
+    /// The error, if no daemon answered.
     error: Option<String>,
 }
 
-/// The engine that answers.
+/// The daemon that answers.
 #[derive(Debug, Serialize)]
-struct Engine {
+struct Daemon {
     address: String,
-    flavour: &'static str,
+    product: &'static str,
     version: String,
     api_version: String,
     min_api_version: String,
@@ -54,7 +54,7 @@ struct Engine {
     warnings: Vec<String>,
 }
 
-/// Which limits the engine's kernel lets it enforce.
+/// The limits that the daemon can enforce on its kernel.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Limits {
     memory: bool,
@@ -71,20 +71,19 @@ impl Doctor {
         console: Console,
     ) -> Result<u8, CliError> {
         let endpoints = endpoints(global, client).await?;
-        let answers = endpoints.iter().find(|endpoint| endpoint.error.is_none());
-        let (engine, limits) = match answers {
-            None => (None, None),
-            Some(_) => {
-                // The first that answers, as it is here.
+        let (daemon, limits) = match endpoints.iter().any(|endpoint| endpoint.error.is_none()) {
+            false => (None, None),
+            true => {
+                // The same choice as above: the first daemon that answers.
                 let docker = client.any().await?;
-                let (engine, limits) = examine(&docker).await?;
-                (Some(engine), Some(limits))
+                let (daemon, limits) = examine(&docker).await?;
+                (Some(daemon), Some(limits))
             }
         };
         let report = Report {
             endpoints,
-            engine,
-            able: limits.is_some_and(Limits::suffice),
+            daemon,
+            sufficient: limits.is_some_and(Limits::are_sufficient),
             limits,
         };
         if console.json {
@@ -92,7 +91,7 @@ impl Doctor {
         } else {
             console.text(&report.text())?;
         }
-        Ok(if report.able {
+        Ok(if report.sufficient {
             exit_code::SUCCESS
         } else {
             exit_code::NO
@@ -100,13 +99,13 @@ impl Doctor {
     }
 }
 
-/// Asks every place where an engine may be; only the one that the options name, if they do.
+/// Pings the daemon that the options name; without one, every address where a daemon may be.
 async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, CliError> {
     let Some(docker) = client.named() else {
-        let endpoint = |asked: engine_api::error::ProbedEndpoint| Endpoint {
-            address: asked.address,
-            source: asked.source,
-            error: asked.error,
+        let endpoint = |probed: engine_api::error::ProbedEndpoint| Endpoint {
+            address: probed.address,
+            source: probed.source,
+            error: probed.error,
         };
         return Ok(probe_all().await?.into_iter().map(endpoint).collect());
     };
@@ -123,7 +122,7 @@ async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, Cl
     }])
 }
 
-async fn examine(docker: &Docker) -> Result<(Engine, Limits), CliError> {
+async fn examine(docker: &Docker) -> Result<(Daemon, Limits), CliError> {
     let negotiated = docker.version().await?;
     let version = docker.system().version().await?;
     let info = docker.system().info().await?;
@@ -134,9 +133,9 @@ async fn examine(docker: &Docker) -> Result<(Engine, Limits), CliError> {
         cpus: info.cpu_cfs_quota && info.cpu_cfs_period,
         pids: info.pids_limit,
     };
-    let engine = Engine {
+    let daemon = Daemon {
         address: docker.address(),
-        flavour: if podman { "Podman" } else { "Docker" },
+        product: if podman { "Podman" } else { "Docker" },
         version: version.version,
         api_version: version.api_version,
         min_api_version: version.min_api_version,
@@ -155,20 +154,20 @@ async fn examine(docker: &Docker) -> Result<(Engine, Limits), CliError> {
             .any(|option| option.contains("rootless")),
         warnings: info.warnings,
     };
-    Ok((engine, limits))
+    Ok((daemon, limits))
 }
 
 impl Limits {
-    /// Whether these are enough for what an environment can ask for. Swap is a limit of its own that no
-    /// environment needs.
-    fn suffice(self) -> bool {
+    /// Whether every limit of an environment can be enforced. No environment has a swap limit of its
+    /// own.
+    fn are_sufficient(self) -> bool {
         self.memory && self.cpus && self.pids
     }
 }
 
 impl Report {
     fn text(&self) -> String {
-        let mut text = String::from("Places tried\n");
+        let mut text = String::from("Addresses tried\n");
         for endpoint in &self.endpoints {
             let outcome = endpoint.error.as_deref().unwrap_or("answers");
             text.push_str(&format!(
@@ -176,13 +175,14 @@ impl Report {
                 endpoint.address, endpoint.source
             ));
         }
-        match (&self.engine, self.limits) {
-            (Some(engine), Some(limits)) => {
-                text.push_str(&engine.text());
+        match (&self.daemon, self.limits) {
+            (Some(daemon), Some(limits)) => {
+                text.push_str(&daemon.text());
                 text.push_str(&limits.text());
             }
             _ => text.push_str(
-                "No engine answers: `isolate run` can use what this machine has (--engine basic)\n",
+                "No Docker daemon answers; `isolate run` can use a temporary directory on this machine \
+                 (--engine basic)\n",
             ),
         }
         text
@@ -194,41 +194,41 @@ fn section(title: &str, rows: &[(&str, String)]) -> String {
     format!("{title}\n{}", rows.iter().map(row).collect::<String>())
 }
 
-impl Engine {
+impl Daemon {
     fn text(&self) -> String {
-        let or = |text: &str| {
+        let or_unknown = |text: &str| {
             if text.is_empty() {
-                "not said".to_owned()
+                "unknown".to_owned()
             } else {
                 text.to_owned()
             }
         };
         let mut rows = vec![
             ("address", self.address.clone()),
-            ("flavour", self.flavour.to_owned()),
+            ("product", self.product.to_owned()),
             ("version", self.version.clone()),
             (
                 "API",
                 format!(
-                    "{} down to {}; spoken: {}",
+                    "{} (oldest {}); negotiated {}",
                     self.api_version, self.min_api_version, self.negotiated_version
                 ),
             ),
             ("system", self.system.clone()),
             ("kernel", self.kernel.clone()),
-            ("storage", or(&self.storage_driver)),
+            ("storage", or_unknown(&self.storage_driver)),
             (
                 "cgroups",
                 format!(
                     "version {}, driver {}",
-                    or(&self.cgroup_version),
-                    or(&self.cgroup_driver)
+                    or_unknown(&self.cgroup_version),
+                    or_unknown(&self.cgroup_driver)
                 ),
             ),
             ("rootless", yes(self.rootless)),
         ];
         rows.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
-        section("The engine", &rows)
+        section("Docker daemon", &rows)
     }
 }
 
@@ -237,10 +237,10 @@ impl Limits {
         let rows = [
             ("memory", yes(self.memory)),
             ("swap", yes(self.swap)),
-            ("processors", yes(self.cpus)),
+            ("CPU", yes(self.cpus)),
             ("processes", yes(self.pids)),
         ];
-        section("Limits it can enforce", &rows)
+        section("Limits that it can enforce", &rows)
     }
 }
 
@@ -253,29 +253,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn swap_is_not_needed_and_everything_else_is() {
+    fn every_limit_but_swap_is_needed() {
         let all = Limits {
             memory: true,
             swap: false,
             cpus: true,
             pids: true,
         };
-        assert!(all.suffice());
-        assert!(!Limits { pids: false, ..all }.suffice());
+        assert!(all.are_sufficient());
+        assert!(!Limits { pids: false, ..all }.are_sufficient());
     }
 
     #[test]
-    fn every_place_is_told_with_what_came_of_it() {
-        let endpoint = |problem: Option<&str>| Endpoint {
+    fn report_lists_every_address_and_its_error() {
+        let endpoint = |error: Option<&str>| Endpoint {
             address: "unix:///x".into(),
             source: "DOCKER_HOST".into(),
-            error: problem.map(str::to_owned),
+            error: error.map(str::to_owned),
         };
         let report = |endpoints| Report {
             endpoints,
-            engine: None,
+            daemon: None,
             limits: None,
-            able: false,
+            sufficient: false,
         };
         assert!(
             report(vec![endpoint(Some("gone"))])

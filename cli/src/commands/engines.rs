@@ -1,4 +1,4 @@
-//! `isolate engines`: what is available here, and what each engine can do.
+//! `isolate engines`: which engines are available, and which features each one supports.
 
 use clap::Args;
 use isolation::engines::docker::PullPolicy;
@@ -11,11 +11,11 @@ use crate::error::{CliError, brief};
 use crate::exit_code;
 use crate::registry;
 
-/// Show which engines are available here, and what each can do
+/// List the engines, whether each is available, and the features it supports
 #[derive(Debug, Args)]
 pub(crate) struct Engines {}
 
-/// An engine, asked.
+/// An engine with its availability and features.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
@@ -28,7 +28,7 @@ impl Engines {
         let (registry, _) = registry::open(client, PullPolicy::default())?;
         let mut rows = Vec::new();
         for engine in registry.engines() {
-            // Asked first: an engine may know what it can do only after it has looked around.
+            // First: some engines know their features only after this check.
             let availability = engine.availability().await;
             rows.push(Row {
                 name: engine.name().to_owned(),
@@ -60,7 +60,7 @@ fn text(rows: &[Row]) -> String {
         let has = |row: &Row| if row.capabilities.has(feature) { "yes" } else { "-" };
         text.push_str(&line("", &feature.to_string(), rows.iter().map(has), name));
     }
-    text + &lacks(rows)
+    text + &missing(rows)
 }
 
 /// One row of the comparison: the feature, then a cell for each engine.
@@ -70,13 +70,13 @@ fn line<'a>(before: &str, feature: &str, cells: impl Iterator<Item = &'a str>, n
     format!("{before}{}\n", format!("{feature:20}{cells}").trim_end())
 }
 
-/// Why an engine lacks what it lacks.
-fn lacks(rows: &[Row]) -> String {
+/// Why an engine does not support a feature.
+fn missing(rows: &[Row]) -> String {
     let mut text = String::from("\n");
     for row in rows {
         for feature in Feature::ALL {
             if let Some(reason) = row.capabilities.reason(feature) {
-                text.push_str(&format!("{} has no {feature}: {reason}\n", row.name));
+                text.push_str(&format!("{} does not support {feature}: {reason}\n", row.name));
             }
         }
     }
@@ -89,7 +89,7 @@ mod tests {
     use isolation::IsolationLevel;
 
     #[test]
-    fn every_feature_has_a_row_and_every_lack_a_reason() {
+    fn missing_feature_has_a_row_and_a_reason() {
         let rows = [Row {
             name: "bare".into(),
             availability: Availability::Available {
@@ -97,7 +97,7 @@ mod tests {
             },
             capabilities: Capabilities::new(IsolationLevel::Process)
                 .with(Feature::ALL)
-                .without(Feature::Images, "it has folders"),
+                .without(Feature::Images, "it has directories"),
         }];
         let text = text(&rows);
         assert!(text.starts_with("bare      available: always\n"), "{text}");
@@ -105,6 +105,9 @@ mod tests {
             text.contains("\nimages                -\n") && text.contains("\nmounts                yes\n"),
             "{text}"
         );
-        assert!(text.ends_with("bare has no images: it has folders\n"), "{text}");
+        assert!(
+            text.ends_with("bare does not support images: it has directories\n"),
+            "{text}"
+        );
     }
 }

@@ -1,9 +1,11 @@
 //! The commands, one file or directory each.
 
 mod api;
+mod completions;
 mod doctor;
 mod engines;
 mod fixtures;
+mod man;
 mod run;
 
 use clap::Subcommand;
@@ -21,24 +23,50 @@ pub(crate) enum Command {
     Engines(engines::Engines),
     Api(api::Api),
     Fixtures(fixtures::Fixtures),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
-/// Runs a command; returns the exit code, or the error.
-pub(crate) async fn run(command: &Command, global: &Global, console: Console) -> Result<u8, CliError> {
-    if let Command::Run(run) = command {
-        run.check(global)?;
-    }
-    if let Command::Fixtures(fixtures) = command {
-        fixtures.check(global)?;
-    }
-    let client = Client::open(global).await?;
-    let outcome = match command {
-        Command::Run(run) => Box::pin(run.run(global, &client, console)).await,
-        Command::Doctor(doctor) => Box::pin(doctor.run(global, &client, console)).await,
-        Command::Engines(engines) => Box::pin(engines.run(&client, console)).await,
-        Command::Api(api) => Box::pin(api.run(&client, console)).await,
+/// Runs a command; returns the exit code, or the error. `cli` is the definition of the whole command
+/// line, from which completions and manual pages are generated.
+pub(crate) async fn run(
+    command: &Command,
+    global: &Global,
+    cli: clap::Command,
+    console: Console,
+) -> Result<u8, CliError> {
+    match command {
+        Command::Run(run) => {
+            run.check(global)?;
+            let work = async |client: &Client| Box::pin(run.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Doctor(doctor) => {
+            let work = async |client: &Client| Box::pin(doctor.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Engines(engines) => {
+            let work = async |client: &Client| Box::pin(engines.run(client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Api(api) => {
+            let work = async |client: &Client| Box::pin(api.run(client, console)).await;
+            with_client(global, console, work).await
+        }
         Command::Fixtures(fixtures) => Box::pin(fixtures.run(global, console)).await,
-    };
+        Command::Completions(completions) => completions.run(cli, console),
+        Command::Man(man) => man.run(cli, console),
+    }
+}
+
+/// Runs `work` with a client, then writes the recording or checks the replay.
+async fn with_client(
+    global: &Global,
+    console: Console,
+    work: impl AsyncFnOnce(&Client) -> Result<u8, CliError>,
+) -> Result<u8, CliError> {
+    let client = Client::open(global).await?;
+    let outcome = work(&client).await;
     let closed = client.close().await;
     match (outcome, closed) {
         (Ok(code), Ok(())) => Ok(code),

@@ -29,7 +29,7 @@ fn doctor_prints_the_same_report_as_json() {
     let report = &ended.lines()[0];
     assert_eq!(report["endpoints"][0]["address"], NOWHERE);
     assert_eq!(
-        (&report["able"], &report["engine"]),
+        (&report["sufficient"], &report["daemon"]),
         (&false.into(), &serde_json::Value::Null)
     );
 }

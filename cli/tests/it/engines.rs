@@ -3,7 +3,7 @@
 use crate::support::Workspace;
 
 #[test]
-fn the_engine_that_needs_nothing_is_always_available() {
+fn basic_is_always_available() {
     let workspace = Workspace::new();
     let ended = workspace.isolate(&["engines"]);
     assert_eq!(ended.code(), Some(0));
@@ -13,14 +13,14 @@ fn the_engine_that_needs_nothing_is_always_available() {
         ended.stdout()
     );
     assert!(
-        ended.stdout().contains("basic has no images: "),
+        ended.stdout().contains("basic does not support images: "),
         "{}",
         ended.stdout()
     );
 }
 
 #[test]
-fn programs_get_what_each_engine_can_do_and_why_not() {
+fn json_lists_features_and_reasons() {
     let workspace = Workspace::new();
     let rows = workspace.isolate(&["engines", "--json"]).lines();
     let rows = rows[0].as_array().unwrap();

@@ -1,9 +1,9 @@
-//! What is refused, before anything is done, and how it is told.
+//! Rejected arguments, and how errors are printed.
 
 use crate::support::{NOWHERE, Workspace};
 
 #[test]
-fn wrong_arguments_are_refused_before_anything_is_done() {
+fn invalid_arguments_are_rejected_before_any_work() {
     let workspace = Workspace::new();
     for (arguments, words) in [
         (&["run"][..], "COMMAND"),
@@ -11,7 +11,7 @@ fn wrong_arguments_are_refused_before_anything_is_done() {
         (&["run", "-e", "NAME", "--", "true"], "NAME=VALUE"),
         (&["run", "--mount", "/:relative", "--", "true"], "absolute"),
         (&["run", "--copy", "/no/such:x", "--", "true"], "/no/such"),
-        (&["run", "--cpus", "0", "--", "true"], "processors"),
+        (&["run", "--cpus", "0", "--", "true"], "CPUs"),
         (&["run", "--engine", "nope", "--", "true"], "basic"),
         (&["run", "--name", "../x", "--", "true"], "name"),
         (&["run", "--", ""], "program"),
@@ -37,7 +37,7 @@ fn wrong_arguments_are_refused_before_anything_is_done() {
 }
 
 #[test]
-fn an_image_without_an_engine_that_has_images_says_who_could_and_why_not() {
+fn image_without_a_daemon_lists_every_engine() {
     let workspace = Workspace::new();
     let ended = workspace.isolate(&["run", "--image", "busybox", "--", "true"]);
     assert_eq!(ended.code(), Some(125));
@@ -51,20 +51,20 @@ fn an_image_without_an_engine_that_has_images_says_who_could_and_why_not() {
 }
 
 #[test]
-fn an_engine_that_was_named_is_not_replaced_by_another() {
+fn host_is_never_replaced_by_another_engine() {
     let workspace = Workspace::new();
     let ended = workspace.isolate(&["--host", NOWHERE, "run", "--", "true"]);
     assert_eq!(ended.code(), Some(125), "{}", ended.stderr());
     let ended = workspace.isolate(&["--host", NOWHERE, "run", "--engine", "basic", "--", "true"]);
     assert!(
-        ended.stderr().contains("--engine basic is none"),
+        ended.stderr().contains("cannot be combined with --engine basic"),
         "{}",
         ended.stderr()
     );
 }
 
 #[test]
-fn an_error_is_one_document_for_programs() {
+fn error_is_one_json_document() {
     let workspace = Workspace::new();
     let ended = workspace.isolate(&["--json", "api", "GET", "/info"]);
     assert_eq!(ended.code(), Some(125));
@@ -77,7 +77,7 @@ fn an_error_is_one_document_for_programs() {
 }
 
 #[test]
-fn help_lists_the_exit_codes_and_the_version_is_told() {
+fn help_lists_exit_codes_and_version_is_printed() {
     let workspace = Workspace::new();
     let help = workspace.isolate(&["--help"]);
     assert_eq!(help.code(), Some(0));

@@ -10,6 +10,7 @@ mod engines; // `isolate engines`
 mod errors; // rejected arguments, and how errors are printed
 #[cfg(unix)]
 mod fixtures; // `isolate fixtures`
+mod generated; // `isolate completions`, `isolate man`
 mod replay; // the command on recordings of real daemons
 mod run; // `isolate run` on the engine `basic`
 mod signals; // a run that ends early: timeout, signals

@@ -1,8 +1,9 @@
-//! The command on recordings of real engines, with no engine.
+//! The command on recordings of real Docker daemons, without a daemon.
 //!
-//! The recordings are in `tests/recordings/<engine>/`. They are made, on a machine with engines, by
-//! `ENGINE=record ENGINES=name=address,… cargo test -p isolation-cli --test it replay`; with `ENGINE=compare` they are
-//! made again, beside, and must be the same but for the process numbers that commands were given in their container.
+//! The recordings are in `tests/recordings/<engine>/`. To record them, start daemons and run
+//! `ENGINE=record ENGINES=name=address,… cargo test -p isolation-cli --test it replay`. With
+//! `ENGINE=compare`, they are recorded again into temporary files, which may differ only in the PIDs
+//! that commands have in their container.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::{Ended, Workspace};
 
-/// Whether this is what is being done with recordings, by the environment.
+/// Whether the environment variable `ENGINE` has this value.
 fn mode(wanted: &str) -> bool {
     std::env::var("ENGINE").is_ok_and(|mode| mode == wanted)
 }
@@ -20,35 +21,35 @@ fn recordings() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings")
 }
 
-/// The recording with no process numbers: the first line of a command in a container is its own number there, which the
-/// kernel chose.
-fn without_numbers(recording: &Recording) -> Recording {
+/// The recording without PIDs: the first line of a command in a container is its PID there.
+fn without_pids(recording: &Recording) -> Recording {
     let mut value = serde_json::to_value(recording).unwrap();
     for exchange in value["exchanges"].as_array_mut().unwrap() {
         let first = exchange.pointer_mut("/response/hijack/0/recv/0/stdout");
         let Some(Value::String(output)) = first else {
             continue;
         };
-        let (number, rest) = output.split_once('\n').unwrap();
-        number.parse::<u32>().unwrap();
-        *output = format!("number\n{rest}");
+        let (pid, rest) = output.split_once('\n').unwrap();
+        pid.parse::<u32>().unwrap();
+        *output = format!("pid\n{rest}");
     }
     serde_json::from_value(value).unwrap()
 }
 
-/// A recording, or the end of the test.
+/// Loads a recording; panics if that fails.
 fn load(file: &Path) -> Recording {
     Recording::load(file).unwrap()
 }
 
-/// Ends the test if an engine's recording is not what it was, but for process numbers.
+/// Panics if two recordings of an engine differ in more than PIDs.
 fn check_same(before: &Recording, now: &Recording, engine: &str) {
-    let [before, now] = [before, now].map(without_numbers);
+    let [before, now] = [before, now].map(without_pids);
     let differences: Vec<_> = before.differences(&now).iter().map(ToString::to_string).collect();
     assert!(differences.is_empty(), "{engine}:\n{}", differences.join("\n"));
 }
 
-/// Runs the command on each recording of it, or makes or compares them, and hands over the end of each run.
+/// Runs the command on each of its recordings, or records or compares them; passes each result to
+/// `check`.
 fn on_each(name: &str, arguments: &[&str], check: impl Fn(&str, &Ended)) {
     let workspace = Workspace::new();
     let engines = std::env::var("ENGINES").unwrap_or_default();
@@ -68,7 +69,7 @@ fn on_each(name: &str, arguments: &[&str], check: impl Fn(&str, &Ended)) {
             .iter()
             .for_each(|before| check_same(before, &load(&file), engine));
     }
-    // While recordings are made, those of the other engines may be of something else.
+    // While recording, the recordings of the other engines may be of another version of the test.
     if mode("record") {
         return;
     }
@@ -84,8 +85,8 @@ fn on_each(name: &str, arguments: &[&str], check: impl Fn(&str, &Ended)) {
 }
 
 #[test]
-fn a_run_in_a_container_keeps_streams_apart_and_returns_the_code() {
-    // Without a pause, the two race, and recordings were not the same.
+fn run_in_a_container_keeps_streams_apart() {
+    // Without the pause, the two streams race, and recordings differ.
     let script = "echo out; sleep 0.2; echo err >&2; exit 3";
     let arguments = ["run", "--image", "busybox", "--", "sh", "-c", script];
     on_each("run", &arguments, |engine, ended| {
@@ -99,8 +100,8 @@ fn a_run_in_a_container_keeps_streams_apart_and_returns_the_code() {
 }
 
 #[test]
-fn input_reaches_a_container_and_so_does_its_end() {
-    // Nothing is on the standard input of this test, so that what is asked for is its end.
+fn end_of_input_reaches_a_container() {
+    // The standard input of this test is empty, so the command reads only its end.
     let arguments = [
         "run",
         "-i",
@@ -124,19 +125,19 @@ fn input_reaches_a_container_and_so_does_its_end() {
 }
 
 #[test]
-fn doctor_tells_what_the_engine_is_and_can_enforce() {
+fn doctor_reports_the_daemon_and_its_limits() {
     on_each("doctor", &["doctor", "--json"], |engine, ended| {
         assert_eq!(ended.code(), Some(0), "{engine}: {}", ended.stderr());
         let report = &ended.lines()[0];
-        let flavour = if engine.starts_with("podman") {
+        let product = if engine.starts_with("podman") {
             "Podman"
         } else {
             "Docker"
         };
-        assert_eq!(report["engine"]["flavour"], flavour, "{engine}");
+        assert_eq!(report["daemon"]["product"], product, "{engine}");
         assert_eq!(report["limits"]["memory"], true, "{engine}");
         assert!(
-            report["engine"]["storage_driver"]
+            report["daemon"]["storage_driver"]
                 .as_str()
                 .unwrap()
                 .starts_with("overlay"),
@@ -146,7 +147,7 @@ fn doctor_tells_what_the_engine_is_and_can_enforce() {
 }
 
 #[test]
-fn an_error_status_is_the_answer_no() {
+fn error_status_has_exit_code_1() {
     on_each(
         "missing",
         &["api", "GET", "/containers/no-such-container/json"],
@@ -157,14 +158,15 @@ fn an_error_status_is_the_answer_no() {
                 "{engine}: {}",
                 ended.stdout()
             );
-            assert_eq!(ended.stderr(), "error: the engine answered 404\n", "{engine}");
+            let error = "error: the Docker daemon replied with status 404\n";
+            assert_eq!(ended.stderr(), error, "{engine}");
         },
     );
 }
 
 #[test]
-fn another_request_than_the_recorded_one_is_told() {
-    // While recordings are made, what is there is not whole.
+fn request_that_is_not_recorded_is_an_error() {
+    // While recording, the files are incomplete.
     if mode("record") {
         return;
     }
@@ -182,7 +184,7 @@ fn another_request_than_the_recorded_one_is_told() {
 
 #[test]
 #[should_panic(expected = "docker-28:\n~ exchange 1: ")]
-fn a_recording_that_is_another_one_now_ends_the_comparison() {
+fn comparison_fails_on_a_changed_recording() {
     let file = |name: &str| load(&recordings().join("docker-28").join(name));
     check_same(&file("missing.json"), &file("doctor.json"), "docker-28");
 }
@@ -190,12 +192,12 @@ fn a_recording_that_is_another_one_now_ends_the_comparison() {
 #[cfg(unix)]
 #[test]
 #[should_panic(expected = "none.json: No such file or directory (os error 2); check the path")]
-fn a_recording_that_is_not_there_ends_the_comparison() {
+fn comparison_fails_on_a_missing_recording() {
     load(&recordings().join("docker-28/none.json"));
 }
 
 #[test]
-fn what_is_no_recording_is_refused() {
+fn missing_recording_is_an_error() {
     let workspace = Workspace::new();
     let ended = workspace.isolate(&["--replay", "/no/such/recording.json", "doctor"]);
     assert_eq!(ended.code(), Some(125));

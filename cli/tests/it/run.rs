@@ -1,4 +1,4 @@
-//! `isolate run` on the engine that needs nothing.
+//! `isolate run` on the engine `basic`.
 
 use std::process::Stdio;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::Workspace;
 
 #[test]
-fn the_streams_stay_apart_and_the_exit_code_is_the_commands() {
+fn run_keeps_streams_apart_and_returns_the_exit_code() {
     let workspace = Workspace::new();
     let script = "echo out; echo err >&2; exit 3";
     let ended = workspace.isolate(&["run", "-q", "--engine", "basic", "--", "sh", "-c", script]);
@@ -20,12 +20,17 @@ fn the_streams_stay_apart_and_the_exit_code_is_the_commands() {
 }
 
 #[test]
-fn without_an_engine_auto_takes_what_the_machine_has_and_says_so() {
+fn auto_without_a_daemon_uses_basic_and_reports_it() {
     let workspace = Workspace::new();
     let ended = workspace.isolate(&["run", "--", "sh", "-c", "echo hello"]);
     assert_eq!((ended.stdout().as_str(), ended.code()), ("hello\n", Some(0)));
     assert!(
-        ended.stderr().contains("took the engine basic"),
+        ended.stderr().contains("using engine basic"),
+        "{}",
+        ended.stderr()
+    );
+    assert!(
+        ended.stderr().contains("skipped docker: not available: "),
         "{}",
         ended.stderr()
     );
@@ -33,7 +38,7 @@ fn without_an_engine_auto_takes_what_the_machine_has_and_says_so() {
 }
 
 #[test]
-fn a_signal_and_a_missing_program_are_told_as_a_shell_tells_them() {
+fn signal_and_missing_program_have_shell_exit_codes() {
     let workspace = Workspace::new();
     assert_eq!(
         workspace.isolate(&["run", "sh", "-c", "kill -9 $$"]).code(),
@@ -45,7 +50,7 @@ fn a_signal_and_a_missing_program_are_told_as_a_shell_tells_them() {
 }
 
 #[test]
-fn input_goes_in_whole_and_its_end_is_told() {
+fn input_and_its_end_reach_the_command() {
     let workspace = Workspace::new();
     assert_eq!(
         workspace.isolate_with(&["run", "sort"], b"b\na\n").stdout(),
@@ -64,7 +69,7 @@ fn input_goes_in_whole_and_its_end_is_told() {
 }
 
 #[test]
-fn a_command_may_end_while_its_input_is_still_open() {
+fn command_may_end_while_its_input_is_open() {
     let workspace = Workspace::new();
     let mut command = workspace.command(&["run", "echo", "done"]);
     let mut started = workspace.start(command.stdin(Stdio::piped()));
@@ -73,7 +78,7 @@ fn a_command_may_end_while_its_input_is_still_open() {
 }
 
 #[test]
-fn only_what_is_said_is_passed_on() {
+fn only_given_variables_reach_the_command() {
     let workspace = Workspace::new();
     let mut command = workspace.command(&[
         "run",
@@ -90,7 +95,7 @@ fn only_what_is_said_is_passed_on() {
 }
 
 #[test]
-fn files_are_copied_in_and_the_working_directory_is_made() {
+fn files_are_copied_into_a_new_working_directory() {
     let workspace = Workspace::new();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "content").unwrap();
@@ -115,13 +120,14 @@ fn files_are_copied_in_and_the_working_directory_is_made() {
 }
 
 #[test]
-fn json_tells_everything_line_by_line() {
+fn json_prints_one_event_per_line() {
     let workspace = Workspace::new();
     let script = "printf 'a\\n'; printf '\\377' >&2; exit 4";
     let ended = workspace.isolate(&["--json", "run", "--", "sh", "-c", script]);
     assert_eq!((ended.code(), ended.stderr().as_str()), (Some(4), ""));
     let lines = ended.lines();
     assert_eq!(lines[0]["engine"], "basic");
+    assert_eq!(lines[0]["skipped"][0]["engine"], "docker");
     assert_eq!(lines[1]["type"], "environment");
     assert!(lines.contains(&json!({ "type": "stdout", "text": "a\n" })));
     assert!(lines.contains(&json!({ "type": "stderr", "base64": "/w==" })));
@@ -133,7 +139,7 @@ fn json_tells_everything_line_by_line() {
 }
 
 #[test]
-fn what_is_to_be_kept_is_kept() {
+fn keep_leaves_the_environment_in_place() {
     let workspace = Workspace::new();
     let ended = workspace.isolate(&[
         "run",
@@ -155,7 +161,7 @@ fn what_is_to_be_kept_is_kept() {
 }
 
 #[test]
-fn a_closed_pipe_is_success() {
+fn closed_pipe_is_success() {
     let workspace = Workspace::new();
     let mut started = workspace.start(&mut workspace.command(&["run", "yes"]));
     assert_eq!(started.first, "y");

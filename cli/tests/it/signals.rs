@@ -1,4 +1,4 @@
-//! What ends a run early: its time, or a signal. Either way nothing is left.
+//! Runs that end early, by timeout or signal. Nothing is left behind.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use crate::engine::{Engine, plain};
 use crate::support::{Started, Workspace};
 
-/// Tells the number of its process, and then does nothing for long, with a child that does the same.
+/// Prints its PID, then sleeps for a long time, as its child does.
 const LONG: &str = "echo $$; sleep 1000 & sleep 1000; wait";
 
 fn long(workspace: &Workspace) -> Started {
     workspace.start(&mut workspace.command(&["run", "-q", "--engine", "basic", "--", "sh", "-c", LONG]))
 }
 
-/// Whether a process is there, and not just waiting for somebody to learn how it ended.
+/// Whether a process runs, and is not a zombie.
 fn runs(process: &str) -> bool {
     let stat = std::fs::read_to_string(Path::new("/proc").join(process).join("stat"));
     match stat {
@@ -23,7 +23,7 @@ fn runs(process: &str) -> bool {
             .next()
             .unwrap_or_default()
             .starts_with(['Z', 'X']),
-        // Where there is no /proc, `kill` knows.
+        // Without /proc, `kill` reports it.
         Err(_) if Path::new("/proc/self").exists() => false,
         Err(_) => Command::new("kill")
             .args(["-0", process])
@@ -33,40 +33,40 @@ fn runs(process: &str) -> bool {
     }
 }
 
-/// Nothing is left. A process that was killed goes when the system gets round to it.
-fn nothing_left(workspace: &Workspace, process: &str) {
+/// Fails if files or the process are left. A killed process may take a moment to disappear.
+fn assert_nothing_left(workspace: &Workspace, process: &str) {
     assert!(workspace.left().is_empty(), "{:?}", workspace.left());
-    let limit = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while runs(process) {
-        assert!(Instant::now() < limit, "the process {process} is still there");
+        assert!(Instant::now() < deadline, "the process {process} still runs");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
 #[test]
-fn a_signal_ends_the_run_with_its_code_and_leaves_nothing() {
+fn signal_ends_the_run_and_leaves_nothing() {
     for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         let workspace = Workspace::new();
         let mut started = long(&workspace);
         assert!(runs(&started.first), "{}", started.first);
         started.signal(name);
         assert_eq!(started.code(), Some(code), "{name}");
-        nothing_left(&workspace, &started.first);
+        assert_nothing_left(&workspace, &started.first);
     }
 }
 
 #[test]
-fn a_second_signal_leaves_nothing_either() {
+fn second_signal_leaves_nothing() {
     let workspace = Workspace::new();
     let mut started = long(&workspace);
     started.signal("TERM");
     started.signal("INT");
-    // Whichever of the two was seen first.
+    // The two may arrive in either order.
     assert!(matches!(started.code(), Some(143 | 130)));
-    nothing_left(&workspace, &started.first);
+    assert_nothing_left(&workspace, &started.first);
 }
 
-/// What starts recording a command, in a group of its own: no terminal sends the command what this gets.
+/// Starts a recording in a process group of its own, which gets no Ctrl-C from a terminal.
 fn recording(workspace: &Workspace, engine: &Engine, file: &Path, script: &str) -> Started {
     use std::os::unix::process::CommandExt;
     let (address, file) = (engine.address(), file.to_str().unwrap());
@@ -77,7 +77,7 @@ fn recording(workspace: &Workspace, engine: &Engine, file: &Path, script: &str) 
 }
 
 #[test]
-fn a_recorder_passes_any_signal_on_and_writes_what_it_has() {
+fn record_forwards_a_signal_and_writes_the_file() {
     let engine = Engine::start(plain);
     for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         let (workspace, target) = (Workspace::new(), tempfile::tempdir().unwrap());
@@ -86,12 +86,12 @@ fn a_recorder_passes_any_signal_on_and_writes_what_it_has() {
         started.signal(name);
         assert_eq!(started.code(), Some(code), "{name}");
         assert!(file.exists());
-        nothing_left(&workspace, &started.first);
+        assert_nothing_left(&workspace, &started.first);
     }
 }
 
 #[test]
-fn a_recorder_does_not_wait_for_a_command_that_heeds_no_signal() {
+fn record_kills_the_command_at_the_second_signal() {
     let (workspace, target) = (Workspace::new(), tempfile::tempdir().unwrap());
     let (engine, file) = (Engine::start(plain), target.path().join("x.json"));
     let script = "trap '' INT TERM; echo $$; while :; do sleep 0.1; done";
@@ -102,11 +102,11 @@ fn a_recorder_does_not_wait_for_a_command_that_heeds_no_signal() {
     started.signal("TERM");
     assert_eq!(started.code(), Some(137));
     assert!(file.exists());
-    nothing_left(&workspace, &started.first);
+    assert_nothing_left(&workspace, &started.first);
 }
 
 #[test]
-fn a_signal_that_is_ignored_stays_ignored() {
+fn ignored_signal_stays_ignored() {
     let workspace = Workspace::new();
     let direct = workspace.command(&["run", "-q", "--engine", "basic", "--", "sh", "-c", LONG]);
     let mut shell = workspace.command(&[]);
@@ -127,14 +127,18 @@ fn a_signal_that_is_ignored_stays_ignored() {
     started.signal("HUP");
     started.signal("TERM");
     assert_eq!(started.code(), Some(143));
-    nothing_left(&workspace, &started.first);
+    assert_nothing_left(&workspace, &started.first);
 }
 
 #[test]
-fn a_command_whose_time_is_up_is_killed_and_leaves_nothing() {
+fn timeout_kills_the_command_and_leaves_nothing() {
     let workspace = Workspace::new();
     let ended = workspace.isolate(&["run", "--timeout", "300ms", "--", "sh", "-c", "sleep 1000"]);
     assert_eq!(ended.code(), Some(124));
-    assert!(ended.stderr().contains("its time was up"), "{}", ended.stderr());
+    assert!(
+        ended.stderr().contains("killed at its timeout"),
+        "{}",
+        ended.stderr()
+    );
     assert!(workspace.left().is_empty(), "{:?}", workspace.left());
 }

@@ -1,9 +1,9 @@
-//! `isolate run`: an environment, a command in it, its output, its exit code, nothing left behind.
+//! `isolate run`: runs a command in an environment, then destroys the environment.
 //!
-//! - [`registry`] has the engines to choose from, [`pull`] shows how far a pull is.
-//! - [`work`] goes from the choice of an engine to the exit code.
-//! - [`stream`] carries the command's output and input.
-//! - [`crate::signals`] turns signals into an orderly end.
+//! - This file has the options and translates them for [`isolation`].
+//! - [`runner`] chooses the engine, creates the environment, runs the command, cleans up.
+//! - [`stream`] copies the command's output and input.
+//! - [`pull_progress`] shows the progress of an image pull.
 
 mod pull_progress;
 mod runner;
@@ -24,53 +24,53 @@ use crate::parse;
 use crate::registry;
 use crate::signals;
 
-/// Run a command in an isolated environment, and leave nothing behind
+/// Run a command in an isolated environment, then destroy the environment
 ///
-/// The command's standard output and standard error stay apart, and its exit code becomes isolate's.
-/// Nothing of the caller's environment variables is passed on but what --env says.
+/// The command's standard output and standard error stay separate, and isolate returns its exit
+/// code. The command gets only the environment variables that --env sets, none of the caller's.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The engine: auto, docker or basic; auto takes docker where an engine answers, or else basic
+    /// Engine: auto, docker or basic; auto uses docker if a Docker daemon answers, otherwise basic
     #[arg(long, default_value = "auto", value_name = "ENGINE")]
     engine: String,
-    /// The image to start from, on engines that have images; docker has a default
+    /// Image of the environment (engine docker only; it has a default)
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
     /// When to pull the image
     #[arg(long, value_enum, default_value_t = Pull::Missing, value_name = "WHEN")]
     pull: Pull,
-    /// Set a variable; may be repeated
+    /// Set an environment variable; may be repeated
     #[arg(long, short, value_name = "NAME=VALUE", value_parser = parse::variable)]
     env: Vec<(String, String)>,
-    /// The folder to start in, made when missing
-    #[arg(long, short, value_name = "DIR")]
-    workdir: Option<String>,
-    /// Show a file or folder inside; may be repeated
+    /// Working directory, created if missing
+    #[arg(long = "workdir", short, value_name = "DIR")]
+    working_dir: Option<String>,
+    /// Bind-mount a file or directory; may be repeated
     #[arg(long, value_name = "SRC:DST[:ro]", value_parser = parse::mount)]
     mount: Vec<Mount>,
-    /// Copy a file or folder in before the command starts; may be repeated
+    /// Copy a file or directory in before the command starts; may be repeated
     #[arg(long, value_name = "SRC:DST", value_parser = parse::copy)]
     copy: Vec<CopyIn>,
-    /// Limit the memory: bytes, or 512m, 2g
+    /// Memory limit: bytes, or 512m, 2g
     #[arg(long, short, value_name = "SIZE", value_parser = parse::size)]
     memory: Option<u64>,
-    /// Limit the processors: 0.5 is half of one
+    /// CPU limit: 0.5 is half of one CPU
     #[arg(long, value_name = "N", value_parser = parse::cpus)]
     cpus: Option<f64>,
-    /// Limit the number of processes
+    /// Limit of the number of processes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pids: Option<u64>,
-    /// Kill the command after this time, and exit with 124: seconds, or 250ms, 30s, 5m
+    /// Timeout: kill the command after this time and exit with 124: seconds, or 250ms, 30s, 5m
     #[arg(long, short, value_name = "TIME", value_parser = parse::duration)]
     timeout: Option<Duration>,
-    /// A name for the environment
+    /// Name of the environment
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Leave the environment in place, and tell its id
+    /// Do not destroy the environment, and print its ID
     #[arg(long)]
     keep: bool,
-    /// Whether the command reads isolate's standard input; auto: unless that is a terminal, or a
-    /// recording is made or replayed
+    /// Whether the command reads isolate's standard input; auto: unless that is a terminal, or
+    /// --record or --replay is used
     #[arg(long, value_enum, default_value_t = Stdin::Auto, value_name = "WHEN")]
     stdin: Stdin,
     /// The same as --stdin always
@@ -84,11 +84,11 @@ pub(crate) struct Run {
 /// When to pull an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Pull {
-    /// When the engine does not have it
+    /// If the daemon does not have it
     Missing,
     /// Every time
     Always,
-    /// Never: a missing image is an error
+    /// Never; a missing image is an error
     Never,
 }
 
@@ -102,7 +102,7 @@ impl From<Pull> for PullPolicy {
     }
 }
 
-/// Whether the command gets our standard input.
+/// Whether the command reads this process's standard input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stdin {
     /// Unless it is a terminal
@@ -114,7 +114,7 @@ enum Stdin {
 }
 
 impl Run {
-    /// Refuses what cannot be right, before anything is asked or made.
+    /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
         self.choice(global)?;
         self.spec().validate()?;
@@ -127,8 +127,8 @@ impl Run {
         client: &Client,
         console: Console,
     ) -> Result<u8, CliError> {
-        let (stop, again) = signals::listen()?;
-        let (registry, pulling) = registry::open(client, self.pull.into())?;
+        let (stop, second_signal) = signals::listen()?;
+        let (registry, pull_updates) = registry::open(client, self.pull.into())?;
         let manager = Manager::new(registry);
         client.generated(manager.session());
         let runner = runner::Runner {
@@ -137,24 +137,24 @@ impl Run {
             choice: self.choice(global)?,
             spec: self.spec(),
             command: self.command(global),
-            pulling,
+            pull_updates,
             keep: self.keep,
             console,
         };
-        let work = Box::pin(runner.run(stop));
-        // When the second signal comes, the work and then the manager are dropped, and so destroy what
-        // can be destroyed at once.
+        let running = Box::pin(runner.run(stop));
+        // At the second signal the run and then the manager are dropped. Their drop destroys what can
+        // be destroyed without waiting.
         tokio::select! {
             biased;
-            code = again.wait() => {
-                console.note("not waiting for the end of the clean-up");
+            code = second_signal.wait() => {
+                console.note("exiting without waiting for cleanup");
                 Ok(code)
             }
-            outcome = work => outcome,
+            outcome = running => outcome,
         }
     }
 
-    /// An engine that was named by its address must not be replaced by another kind.
+    /// The engine to use. An option that names a Docker daemon selects the engine `docker`.
     fn choice(&self, global: &Global) -> Result<EngineChoice, CliError> {
         let choice = match self.engine.as_str() {
             "auto" if global.names_a_daemon() => EngineChoice::Named(registry::DOCKER.into()),
@@ -164,7 +164,8 @@ impl Run {
         match &choice {
             EngineChoice::Named(name) if name != registry::DOCKER && global.names_a_daemon() => {
                 Err(CliError::new(format!(
-                    "--host, --replay and --record are about a Docker engine, and --engine {name} is none"
+                    "--host, --replay and --record need a Docker daemon; they cannot be combined with \
+                     --engine {name}"
                 )))
             }
             _ => Ok(choice),
@@ -176,7 +177,7 @@ impl Run {
             name: self.name.clone(),
             image: self.image.clone(),
             env: self.env.iter().cloned().collect(),
-            working_dir: self.workdir.clone(),
+            working_dir: self.working_dir.clone(),
             mounts: self.mount.clone(),
             copies: self.copy.clone(),
             limits: Limits {
@@ -193,7 +194,7 @@ impl Run {
             _ if self.interactive => true,
             Stdin::Always => true,
             Stdin::Never => false,
-            // A recording must not depend on where it was made.
+            // A recording must not depend on the terminal in which it was recorded.
             Stdin::Auto => {
                 global.record.is_none() && global.replay.is_none() && !std::io::stdin().is_terminal()
             }
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn options_become_a_specification() {
+    fn options_fill_the_specification() {
         let line =
             "isolate run -e A=1 --env A=2 -m 1k --cpus 0.5 --pids 9 --mount /:/h:ro -w /w --name n -- x";
         let spec = parse(line).unwrap().0.spec();
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn options_end_where_the_command_begins() {
+    fn options_end_at_the_command() {
         let (run, global) = parse("isolate run sh -c --keep -q --image").unwrap();
         assert_eq!(run.command, ["sh", "-c", "--keep", "-q", "--image"]);
         assert!(!run.keep && !global.quiet);
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_values_are_told_by_option() {
+    fn invalid_value_is_reported_with_its_option() {
         for (line, words) in [
             ("isolate run -m 12q -- x", ["--memory", "512m"]),
             ("isolate run -e A -- x", ["--env", "A=VALUE"]),
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_named_by_address_is_docker_or_an_error() {
+    fn host_selects_docker_and_excludes_basic() {
         let choice = |line: &str| parse(line).map(|(run, global)| run.choice(&global)).unwrap();
         assert_eq!(choice("isolate run x").unwrap(), EngineChoice::Auto);
         let named = EngineChoice::Named("docker".into());
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn input_is_forwarded_when_asked_for_and_never_by_itself_into_a_recording() {
+    fn input_is_not_forwarded_into_a_recording_by_default() {
         let input = |line: &str| {
             parse(line)
                 .map(|(run, global)| run.command(&global).input)

@@ -1,4 +1,4 @@
-//! Shows how far the pull of an image is.
+//! Shows the progress of an image pull.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use isolation::engines::docker::PullProgress;
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::console::Console;
 
-/// What people see of a pull: a bar on a terminal, else a line whenever a layer is done.
-pub(super) struct Shown {
+/// Displays a pull: a progress bar on a terminal, otherwise a line for each finished layer.
+pub(super) struct PullDisplay {
     console: Console,
     bar: Option<ProgressBar>,
     last: PullProgress,
 }
 
-impl Shown {
+impl PullDisplay {
     pub(super) fn new(console: Console) -> Self {
         Self {
             console,
@@ -22,11 +22,11 @@ impl Shown {
         }
     }
 
-    /// Shows a step; what programs get of it.
-    pub(super) fn take(&mut self, progress: &PullProgress) -> Value {
-        if self.console.draws() {
+    /// Displays the progress; returns it as a JSON event.
+    pub(super) fn update(&mut self, progress: &PullProgress) -> Value {
+        if self.console.shows_progress() {
             self.draw(progress);
-        } else if let Some(text) = step(&self.last, progress) {
+        } else if let Some(text) = message(&self.last, progress) {
             self.console.note(&text);
         }
         self.last = progress.clone();
@@ -43,8 +43,8 @@ impl Shown {
     }
 }
 
-impl Drop for Shown {
-    /// A bar that stays on the screen would say that something is still going on.
+impl Drop for PullDisplay {
+    /// Removes the bar: left on the screen, it would look like a pull that still runs.
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -52,8 +52,8 @@ impl Drop for Shown {
     }
 }
 
-/// A line where something has changed that is worth one.
-fn step(last: &PullProgress, now: &PullProgress) -> Option<String> {
+/// A message for a change that is worth one.
+fn message(last: &PullProgress, now: &PullProgress) -> Option<String> {
     let image = &now.image;
     if now.done {
         Some(format!("pulled the image {image}"))
@@ -74,12 +74,12 @@ fn event(progress: &PullProgress) -> Value {
     })
 }
 
-/// The look of the bar.
+/// The template of the bar.
 const TEMPLATE: &str = "pulling {msg} [{bar:40}] {bytes}/{total_bytes}";
 
 fn bar(image: &str) -> ProgressBar {
     let bar = ProgressBar::new(0).with_message(image.to_owned());
-    // A template that cannot be read would be a mistake of ours; a plain bar is better than none.
+    // A test checks that the template is valid; this avoids a panic all the same.
     match ProgressStyle::with_template(TEMPLATE) {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),
         Err(_) => bar,
@@ -98,22 +98,25 @@ mod tests {
     }
 
     #[test]
-    fn a_line_comes_where_a_layer_is_done_and_not_for_every_count() {
+    fn message_is_printed_per_layer_not_per_byte() {
         let none = PullProgress::default();
-        assert_eq!(step(&none, &progress(0, false)).unwrap(), "pulling the image app");
-        assert_eq!(step(&progress(0, false), &progress(0, false)), None);
         assert_eq!(
-            step(&progress(0, false), &progress(2, false)).unwrap(),
+            message(&none, &progress(0, false)).unwrap(),
+            "pulling the image app"
+        );
+        assert_eq!(message(&progress(0, false), &progress(0, false)), None);
+        assert_eq!(
+            message(&progress(0, false), &progress(2, false)).unwrap(),
             "app: 2 of 3 layers"
         );
         assert_eq!(
-            step(&progress(2, false), &progress(3, true)).unwrap(),
+            message(&progress(2, false), &progress(3, true)).unwrap(),
             "pulled the image app"
         );
     }
 
     #[test]
-    fn the_bar_has_a_look_that_can_be_read() {
+    fn bar_template_is_valid() {
         assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
     }
 }

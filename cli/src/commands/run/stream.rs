@@ -1,4 +1,4 @@
-//! A command's output on its way to ours, and our input on its way to it.
+//! Copies the command's output to this process's output, and this process's input to the command.
 
 use std::io;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use tokio::time::{Instant, timeout_at};
 use crate::console::{Console, line};
 use crate::error::CliError;
 
-/// How long after the command's time is up we still try to hand over what it wrote.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long after the command's timeout its output is still written.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Our standard output and standard error, written without blocking: whoever does not read them must
-/// not keep us from seeing signals and time pass.
+/// Standard output and standard error, written without blocking: signals and the timeout must work
+/// even if no one reads the output.
 #[derive(Debug)]
 pub(super) struct Sink {
     out: Stdout,
-    /// Gone when nobody reads it any more: messages are lost, the work goes on.
+    /// `None` after the reader closed it: later messages are dropped, and the command continues.
     err: Option<Stderr>,
     json: bool,
 }
 
-/// How the streaming ended.
+/// How the copying ended.
 #[derive(Debug)]
 pub(super) enum Streamed {
     /// The command ended.
     Ended(ExitStatus),
-    /// Its time was up, and nobody read its output.
+    /// The timeout passed while no one read the output.
     Stuck,
 }
 
@@ -44,7 +44,7 @@ impl Sink {
         }
     }
 
-    /// Tells programs something; people get it by [`Console::note`].
+    /// Prints an event if `--json` is set. For people, see [`Console::note`].
     pub(super) async fn event(&mut self, event: Value) -> Result<(), CliError> {
         if !self.json {
             return Ok(());
@@ -78,7 +78,7 @@ impl Sink {
     }
 }
 
-/// Output in a line of JSON: text where it is text.
+/// Output as a JSON event: as text, or in base64 if it is not UTF-8.
 fn piece(name: &str, bytes: &[u8]) -> Value {
     match std::str::from_utf8(bytes) {
         Ok(text) => json!({ "type": name, "text": text }),
@@ -91,20 +91,20 @@ async fn all(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()>
     to.flush().await
 }
 
-/// Streams to the end. A closed standard output is an error that says so; the caller's clean-up kills
-/// the command, as a closed pipe would.
+/// Copies until the command ends. A closed standard output is an error; the caller's cleanup then
+/// kills the command, as a closed pipe would.
 pub(super) async fn stream(
     mut execution: Execution,
     sink: &mut Sink,
     timeout: Option<Duration>,
 ) -> Result<Streamed, CliError> {
-    // The execution ends the command in time, but only while it is asked for more; here we also end
-    // the waiting for a reader who has stopped reading.
-    let give_up = timeout.and_then(|timeout| Instant::now().checked_add(timeout + PATIENCE));
+    // The execution kills the command at its timeout, but only while its methods are awaited. This
+    // deadline also ends a write that waits for a reader.
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout + WRITE_TIMEOUT));
     let _forwarding = execution.take_stdin().map(Forwarding::start);
     while let Some(chunk) = execution.next().await? {
         let written = sink.chunk(chunk);
-        match give_up {
+        match deadline {
             None => written.await?,
             Some(at) => match timeout_at(at, written).await {
                 Ok(written) => written?,
@@ -118,14 +118,14 @@ pub(super) async fn stream(
     Ok(Streamed::Ended(execution.wait().await?))
 }
 
-/// Our standard input being copied to the command's, until either ends or this is dropped.
+/// A task that copies standard input to the command, until either ends or this is dropped.
 #[derive(Debug)]
 struct Forwarding(tokio::task::JoinHandle<()>);
 
 impl Forwarding {
     fn start(mut to: isolation::Stdin) -> Self {
         Self(tokio::spawn(async move {
-            // A command need not read what it is given: `head -1` is no failure.
+            // A command may end without reading all its input, such as `head -1`.
             if tokio::io::copy(&mut tokio::io::stdin(), &mut to).await.is_ok() {
                 let _ = to.finish().await;
             }
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn output_is_text_where_it_is_text() {
+    fn output_that_is_not_utf8_is_base64() {
         assert_eq!(
             piece("stdout", b"a\n"),
             json!({ "type": "stdout", "text": "a\n" })
