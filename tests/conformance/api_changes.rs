@@ -34,7 +34,7 @@ fn read<T: serde::de::DeserializeOwned>(value: &Value) -> T {
 }
 
 #[tokio::test]
-async fn from_1_42_on_named_volumes_stay_unless_all_are_asked_for() {
+async fn api_1_42_volume_prune_keeps_named_volumes() {
     let all = PruneVolumes {
         all: true,
         ..Default::default()
@@ -49,7 +49,7 @@ async fn from_1_42_on_named_volumes_stay_unless_all_are_asked_for() {
 }
 
 #[tokio::test]
-async fn from_1_42_on_kernel_memory_has_no_limit_and_the_error_says_so() {
+async fn api_1_42_rejects_a_kernel_memory_limit() {
     let mut create = CreateContainer {
         image: "busybox".into(),
         ..Default::default()
@@ -67,14 +67,14 @@ async fn from_1_42_on_kernel_memory_has_no_limit_and_the_error_says_so() {
 }
 
 #[test]
-fn from_1_43_on_what_has_no_name_has_no_entry() {
+fn api_1_43_untagged_image_has_no_repo_tags() {
     let names = |names: Value| read::<ImageSummary>(&json!({ "RepoTags": names })).repo_tags;
     assert_eq!(names(json!(["<none>:<none>"])), ["<none>:<none>"]);
     assert!(names(json!([])).is_empty() && names(Value::Null).is_empty());
 }
 
 #[tokio::test]
-async fn from_1_44_on_a_container_may_begin_in_several_networks() {
+async fn api_1_44_create_takes_several_networks() {
     let mut create = CreateContainer {
         image: "busybox".into(),
         ..Default::default()
@@ -90,7 +90,7 @@ async fn from_1_44_on_a_container_may_begin_in_several_networks() {
 }
 
 #[test]
-fn from_1_44_on_images_have_no_virtual_size_and_perhaps_no_date() {
+fn api_1_44_image_has_no_virtual_size() {
     let older: Image = read(&json!({ "VirtualSize": 7, "Created": "2024-01-01T00:00:00Z" }));
     assert_eq!(older.virtual_size, Some(7));
     let newer: Image = read(&json!({ "Id": "sha256:1" }));
@@ -98,7 +98,7 @@ fn from_1_44_on_images_have_no_virtual_size_and_perhaps_no_date() {
 }
 
 #[tokio::test]
-async fn until_1_43_engines_must_be_told_to_refuse_a_name_twice() {
+async fn api_1_43_network_create_checks_duplicate_names() {
     let (fake, docker) = speaking(43);
     let create = CreateNetwork {
         name: "net".into(),
@@ -110,7 +110,7 @@ async fn until_1_43_engines_must_be_told_to_refuse_a_name_twice() {
 }
 
 #[test]
-fn from_1_45_on_images_know_no_container_and_names_are_in_dns_names() {
+fn api_1_45_image_has_no_container_but_dns_names() {
     let older: Image = read(&json!({ "Container": "c", "ContainerConfig": { "Image": "i" } }));
     assert_eq!(
         (
@@ -127,7 +127,7 @@ fn from_1_45_on_images_know_no_container_and_names_are_in_dns_names() {
 }
 
 #[tokio::test]
-async fn from_1_48_on_a_network_may_do_without_ipv4() {
+async fn api_1_48_network_can_disable_ipv4() {
     let create = CreateNetwork {
         name: "net".into(),
         enable_ipv4: Some(false),
@@ -140,7 +140,7 @@ async fn from_1_48_on_a_network_may_do_without_ipv4() {
 }
 
 #[tokio::test]
-async fn from_1_48_on_the_kept_build_cache_has_another_name() {
+async fn api_1_48_build_prune_renames_keep_storage() {
     for minor in [41, 48, 56] {
         let (fake, docker) = speaking(minor);
         let prune = PruneBuildCache {
@@ -155,7 +155,7 @@ async fn from_1_48_on_the_kept_build_cache_has_another_name() {
 }
 
 #[test]
-fn from_1_49_on_the_expected_commits_are_gone_and_progress_is_in_numbers() {
+fn api_1_49_info_has_no_expected_commits() {
     let older: Info = read(&json!({ "RuncCommit": { "ID": "a", "Expected": "b" } }));
     let newer: Info = read(&json!({ "RuncCommit": { "ID": "a" } }));
     assert_eq!(
@@ -178,7 +178,7 @@ fn from_1_49_on_the_expected_commits_are_gone_and_progress_is_in_numbers() {
 }
 
 #[test]
-fn from_1_50_on_images_carry_no_container_and_the_engine_no_bridge() {
+fn api_1_50_image_config_has_no_container_fields() {
     let config = json!({ "Hostname": "h", "AttachStdin": true, "Tty": true, "Image": "i", "Cmd": ["sh"] });
     let older: Image = read(&json!({ "Config": config }));
     let newer: Image = read(&json!({ "Config": { "Cmd": ["sh"] } }));
@@ -190,7 +190,7 @@ fn from_1_50_on_images_carry_no_container_and_the_engine_no_bridge() {
 }
 
 #[test]
-fn from_1_52_on_addresses_are_those_of_the_networks() {
+fn api_1_52_addresses_are_those_of_the_networks() {
     let networks = json!({ "bridge": { "IPAddress": "172.17.0.2" } });
     let older: Container = read(&json!({
         "NetworkSettings": { "IPAddress": "172.17.0.2", "Networks": networks },
@@ -220,7 +220,7 @@ fn from_1_52_on_addresses_are_those_of_the_networks() {
 }
 
 #[test]
-fn from_1_52_on_what_takes_space_is_counted_anew_beside_the_old_lists() {
+fn api_1_52_disk_usage_has_summaries() {
     let usage: DiskUsage = read(&json!({
         "Images": [{ "Id": "a" }],
         "ImageUsage": { "ActiveCount": 1, "TotalCount": 2, "Reclaimable": 3, "TotalSize": 4 },
@@ -233,7 +233,7 @@ fn from_1_52_on_what_takes_space_is_counted_anew_beside_the_old_lists() {
 }
 
 #[test]
-fn from_1_52_on_swap_of_services_tells_nothing_from_zero_and_from_without_limit() {
+fn api_1_52_service_swap_null_and_zero_differ() {
     for (given, written) in [(None, json!(null)), (Some(0), json!(0)), (Some(-1), json!(-1))] {
         let resources: ResourceRequirements =
             read(&json!({ "SwapBytes": written, "MemorySwappiness": written }));
@@ -245,7 +245,7 @@ fn from_1_52_on_swap_of_services_tells_nothing_from_zero_and_from_without_limit(
 }
 
 #[tokio::test]
-async fn from_1_54_on_lists_know_where_images_are_from_and_networks_take_an_address() {
+async fn api_1_54_adds_image_identity_and_endpoint_mac() {
     let alone = ListImages {
         identity: true,
         ..Default::default()
@@ -272,7 +272,7 @@ async fn from_1_54_on_lists_know_where_images_are_from_and_networks_take_an_addr
 }
 
 #[tokio::test]
-async fn from_1_55_on_there_are_attestations_and_block_devices_can_be_updated() {
+async fn api_1_55_adds_attestations_and_blkio_update() {
     let update = UpdateContainer {
         blkio_device_read_bps: Some(Vec::new()), // an empty list takes the limits away
         ..Default::default()

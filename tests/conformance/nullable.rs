@@ -40,7 +40,7 @@ fn null_and_absent_are_the_same_everywhere() {
 
 /// What engines are known to send as `null` is among the properties that the test above tries.
 #[test]
-fn what_engines_send_as_null_is_tried() {
+fn every_nullable_field_is_tried() {
     let described = Description::of("1.56");
     let tried = roots(&described)
         .into_iter()

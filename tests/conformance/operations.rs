@@ -63,7 +63,7 @@ fn no_operation_is_declared_twice() {
 }
 
 #[test]
-fn what_is_said_to_be_undescribed_is_declared_and_not_described() {
+fn undescribed_exceptions_are_declared_operations() {
     let described = described();
     let declared: BTreeSet<&str> = operations().map(|facts| facts.id).collect();
     for id in UNDESCRIBED {

@@ -40,7 +40,7 @@ fn written(place: &str, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_is_described_is_sent() {
+async fn described_parameters_are_sent() {
     let sent = sent().await;
     let sent: BTreeSet<String> = sent
         .iter()
@@ -63,7 +63,7 @@ async fn what_is_described_is_sent() {
 }
 
 #[tokio::test]
-async fn what_is_sent_is_described() {
+async fn sent_parameters_are_described() {
     let all: Vec<Description> = Description::all().collect();
     let described: BTreeSet<String> = all
         .iter()

@@ -31,7 +31,7 @@ fn judge(what: &str, without: Result<()>, with: &Result<()>, wrong: &mut Differe
 }
 
 #[tokio::test]
-async fn parameters_are_refused_by_versions_that_lack_them() {
+async fn new_parameters_are_rejected_by_older_versions() {
     let (mut wrong, mut tried) = (Differences::default(), BTreeSet::new());
     let described: Vec<Description> = Description::all().collect();
     for (at, version) in VERSIONS.iter().enumerate().skip(1) {
@@ -118,7 +118,7 @@ async fn call_with_fields(without: &Description, with: &Description, wrong: &mut
 }
 
 #[tokio::test]
-async fn fields_are_refused_by_versions_that_lack_them() {
+async fn new_fields_are_rejected_by_older_versions() {
     let mut wrong = Differences::default();
     let described: Vec<Description> = Description::all().collect();
     for (older, newer) in described.iter().zip(&described[1..]) {
@@ -128,7 +128,7 @@ async fn fields_are_refused_by_versions_that_lack_them() {
 }
 
 #[tokio::test]
-async fn fields_are_refused_by_versions_that_have_them_no_more() {
+async fn removed_fields_are_rejected_by_newer_versions() {
     let mut wrong = Differences::default();
     let described: Vec<Description> = Description::all().collect();
     for (older, newer) in described.iter().zip(&described[1..]) {

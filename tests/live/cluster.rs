@@ -87,7 +87,7 @@ async fn hear(events: &mut ResilientEvents, last: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn events_go_on_over_a_restart_of_the_engine() {
+async fn events_continue_after_an_engine_restart() {
     let Some([_, _, third]) = swarm() else { return };
     let _alone = ALONE.lock().await;
     let docker = third.docker;

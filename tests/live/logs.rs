@@ -93,7 +93,7 @@ async fn since_and_until_count_nanoseconds() {
 }
 
 #[tokio::test]
-async fn details_are_what_the_logging_driver_adds() {
+async fn log_details_are_those_of_the_logging_driver() {
     for subject in engines() {
         if subject.docker.system().ping().await.unwrap().is_podman() {
             continue; // its drivers add nothing
@@ -120,7 +120,7 @@ async fn details_are_what_the_logging_driver_adds() {
 }
 
 #[tokio::test]
-async fn followed_logs_go_on_until_the_container_ends() {
+async fn followed_logs_end_with_the_container() {
     for subject in engines() {
         let script = "echo one; until [ -e /go ]; do sleep 0.02; done; echo two";
         let id = started(&subject.docker, shell("live_follow", script))

@@ -16,7 +16,7 @@ const THOROUGH: RemoveContainer = RemoveContainer {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn sixteen_removals_at_once_all_succeed_and_the_name_is_free() {
+async fn sixteen_removals_succeed_and_free_the_name() {
     for subject in engines() {
         let docker = &subject.docker;
         let id = started(docker, shell("removal", UNTIL_TOLD)).await.unwrap();
@@ -52,7 +52,7 @@ async fn sixteen_removals_at_once_all_succeed_and_the_name_is_free() {
 }
 
 #[tokio::test]
-async fn a_container_is_found_by_its_whole_name_and_no_other() {
+async fn find_by_name_matches_no_other_container() {
     for subject in engines() {
         let containers = subject.docker.containers();
         let named = |name: &str| CreateContainer {

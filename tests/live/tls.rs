@@ -110,7 +110,7 @@ async fn exec(docker: &Docker, id: &str) -> engine_api::Result<usize> {
 }
 
 #[test]
-fn with_the_certificates_of_a_user_everything_works() {
+fn client_certificates_work() {
     let Some((address, folder)) = engine() else { return };
     let works = format!("{LENGTH} bytes from {address}");
     let certificates = ("DOCKER_CERT_PATH", &*folder.join("client"));
@@ -121,7 +121,7 @@ fn with_the_certificates_of_a_user_everything_works() {
 }
 
 #[test]
-fn an_engine_that_is_not_trusted_is_not_spoken_to_unless_that_is_asked_for() {
+fn untrusted_engine_is_rejected_unless_allowed() {
     let Some((address, folder)) = engine() else { return };
     let mixed = tempfile::tempdir().unwrap();
     for (from, name) in [
@@ -142,7 +142,7 @@ fn an_engine_that_is_not_trusted_is_not_spoken_to_unless_that_is_asked_for() {
 }
 
 #[test]
-fn who_shows_no_certificate_or_a_strange_one_is_told_so() {
+fn missing_or_unknown_client_certificate_is_reported() {
     let Some((address, folder)) = engine() else { return };
     let verify = ("DOCKER_TLS_VERIFY", Path::new("1"));
     let other = tempfile::tempdir().unwrap();
@@ -159,7 +159,7 @@ fn who_shows_no_certificate_or_a_strange_one_is_told_so() {
 }
 
 #[test]
-fn who_does_not_speak_tls_is_told_so() {
+fn engine_that_requires_tls_is_reported() {
     let Some((address, _)) = engine() else { return };
     let outcome = attempt(&address, &[]);
     assert!(outcome.contains("TLS") || outcome.contains("HTTPS"), "{outcome}");

@@ -61,12 +61,12 @@ fn printed(coverage: &Coverage) -> String {
 }
 
 #[test]
-fn coverage_in_the_program_is_what_the_recordings_say() {
+fn coverage_in_the_program_matches_the_recordings() {
     is_current("fixtures/spec/recorded.tsv", &recorded().to_tsv());
 }
 
 #[test]
-fn coverage_in_the_document_is_what_the_recordings_say() {
+fn coverage_document_matches_the_recordings() {
     let path = "engine-api/COVERAGE.md";
     let text = std::fs::read_to_string(file(path)).unwrap();
     let (before, rest) = text.split_once(MARKS[0]).unwrap();
@@ -79,7 +79,7 @@ fn coverage_in_the_document_is_what_the_recordings_say() {
 }
 
 #[test]
-fn every_hole_of_the_coverage_has_a_reason() {
+fn every_unrecorded_operation_has_a_reason() {
     let recorded = recorded();
     let explained = |(id, engine): &(&str, &str)| reasons().iter().any(|reason| reason.explains(id, engine));
     let unexplained: Vec<_> = recorded.holes().filter(|hole| !explained(hole)).collect();
@@ -100,7 +100,7 @@ fn alone(reason: &Reason) -> impl Iterator<Item = Reason> {
 }
 
 #[test]
-fn every_reason_for_a_hole_of_the_coverage_is_needed() {
+fn every_reason_names_an_unrecorded_operation() {
     let recorded = recorded();
     let all: Vec<Reason> = reasons().iter().flat_map(alone).collect();
     let others = |one: &Reason, id: &str, engine: &str| {

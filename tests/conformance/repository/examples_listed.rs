@@ -73,7 +73,7 @@ fn every_public_module_opens_with_an_example() {
 }
 
 #[test]
-fn every_example_is_listed_with_a_line_and_says_how_to_run_it() {
+fn every_example_is_listed_and_can_be_run() {
     let mut programs = 0;
     for name in CRATES {
         let readme = fs::read_to_string(folder(name).join("README.md")).unwrap();

@@ -148,7 +148,7 @@ impl Description {
 }
 
 #[test]
-fn corrections_are_of_what_is_there() {
+fn corrections_name_existing_fields() {
     let all: Vec<Description> = Description::all().collect();
     for (definition, name, _) in CORRECTIONS {
         let mut fields = all

@@ -62,7 +62,7 @@ async fn stream(mut peer: Peer, closes: bool) -> std::io::Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_exit_code_is_read_only_once_the_command_has_ended() {
+async fn exit_code_is_read_after_the_command_has_ended() {
     let finished = run(&engine(&[CREATED, CREATED, RUNNING, EXITED], true), "")
         .await
         .unwrap();
@@ -74,7 +74,7 @@ async fn the_exit_code_is_read_only_once_the_command_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_is_never_closed_is_given_up_soon_after_the_end() {
+async fn run_gives_up_a_stream_that_stays_open() {
     let start = Instant::now();
     let finished = run(&engine(&[RUNNING, RUNNING, EXITED], false), "")
         .await
@@ -108,7 +108,7 @@ async fn the_input_is_attached_only_when_there_is_some() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn input_and_output_larger_than_any_buffer_do_not_block_each_other() {
+async fn large_input_and_output_do_not_block_each_other() {
     let fake = Fake::new(|mut peer| async move {
         while let Some(request) = peer.request().await? {
             if request.target.ends_with("/start") {

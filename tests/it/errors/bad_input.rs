@@ -3,23 +3,23 @@
 //!
 //! | input | tests |
 //! |---|---|
-//! | a name that is empty, blank, `.`, `..`, too long, or has control characters | [`path_names`](crate::wire::path_names)`::names_that_lead_elsewhere_are_refused_before_anything_is_sent`, [`every_resource_refuses_names_that_lead_elsewhere`] |
-//! | a name with anything else in it | [`path_names`](crate::wire::path_names)`::names_of_containers_stay_one_segment_of_the_path`, `names_of_images_keep_their_slashes_and_nothing_else` |
+//! | a name that is empty, blank, `.`, `..`, too long, or has control characters | [`path_names`](crate::wire::path_names)`::names_that_change_the_path_are_rejected`, [`every_resource_rejects_names_that_change_the_path`] |
+//! | a name with anything else in it | [`path_names`](crate::wire::path_names)`::container_names_stay_one_path_segment`, `image_names_keep_only_their_slashes` |
 //! | an unknown filter key | cannot be written: the example that does not compile at `engine_api::containers::ContainerFilters` |
-//! | an error of 200 MB, one that is cut, one that stalls | [`error_replies`](crate::errors::error_replies)`::of_a_huge_error_only_the_start_is_read_and_kept`, `an_error_whose_body_is_cut_keeps_its_status`, `an_error_whose_body_stalls_is_still_reported` |
-//! | a tar that is cut, on its way down | [`an_archive_that_is_cut_is_an_error_whatever_http_says`], [`an_archive_that_ends_with_the_engines_error_fails_with_it`], `response_head::a_body_shorter_than_announced_is_an_error` |
+//! | an error of 200 MB, one that is cut, one that stalls | [`error_replies`](crate::errors::error_replies)`::huge_error_body_is_read_up_to_a_limit`, `an_error_whose_body_is_cut_keeps_its_status`, `an_error_whose_body_stalls_is_still_reported` |
+//! | a tar that is cut, on its way down | [`cut_archive_is_an_error_even_if_http_is_complete`], [`engine_error_after_an_archive_fails_the_download`], `response_head::body_shorter_than_its_length_is_an_error` |
 //! | a tar that is cut, on its way up | the scenario `images/broken`, on every engine |
 //! | a pipe, or a file that is unreadable, vanishes, shrinks or grows, in a build context | [`build_context`](crate::images::build_context) |
-//! | an upload whose data cannot be read | [`upload`](crate::images::upload)`::data_that_cannot_be_read_is_the_callers_error_and_no_short_archive` |
+//! | an upload whose data cannot be read | [`upload`](crate::images::upload)`::unreadable_source_is_the_callers_error` |
 //! | a wrong password for a registry | the scenarios `registry/refusals` and `system/auth`, on every engine |
-//! | an engine that answers HTML | [`error_replies`](crate::errors::error_replies)`::html_text_and_broken_json_are_shown_as_they_are`, [`html_in_place_of_an_answer_is_an_error_for_every_kind_of_reply`] |
-//! | an engine that answers nothing | [`an_engine_that_hangs_up_at_once_is_an_error_for_every_kind_of_reply`], [`call_timeouts`](crate::wire::call_timeouts)`::the_head_has_a_limit_which_is_not_rounded` |
-//! | half a head, then the end, or silence | [`response_head`](crate::wire::response_head)`::a_head_cut_at_any_byte_is_an_error`, [`half_a_head_and_then_silence_runs_out_of_time`] |
+//! | an engine that answers HTML | [`error_replies`](crate::errors::error_replies)`::html_and_invalid_json_errors_are_shown_as_text`, [`html_is_an_error_for_every_kind_of_reply`] |
+//! | an engine that answers nothing | [`hang_up_is_an_error_for_every_kind_of_reply`], [`call_timeouts`](crate::wire::call_timeouts)`::head_timeout_is_not_rounded` |
+//! | half a head, then the end, or silence | [`response_head`](crate::wire::response_head)`::a_head_cut_at_any_byte_is_an_error`, [`half_a_head_then_silence_times_out`] |
 //! | an endless head, endless headers | [`response_head`](crate::wire::response_head)`::an_endless_head_is_given_up`, `a_hundred_thousand_headers_are_given_up` |
-//! | interim replies: one, many, without end, the wrong one | [`response_head`](crate::wire::response_head)`::what_comes_before_the_reply_is_skipped`, [`many_interim_replies_are_skipped_and_endless_ones_given_up`], `response_head::a_connection_handed_over_unasked_is_an_error_and_not_used_again` |
+//! | interim replies: one, many, without end, the wrong one | [`response_head`](crate::wire::response_head)`::interim_replies_are_skipped`, [`interim_replies_are_skipped_up_to_a_limit`], `response_head::unexpected_upgrade_is_an_error` |
 //! | a redirect | [`error_replies`](crate::errors::error_replies)`::a_redirect_is_reported_and_not_followed`, [`no_redirect_of_any_kind_is_followed`] |
-//! | an `Api-Version` that is none | [`version_negotiation`](crate::wire::version_negotiation)`::a_version_that_is_none_is_no_silent_downgrade` |
-//! | an endless value in a stream, a frame of 4 GB | [`json_stream`](crate::streams::json_stream)`::an_endless_value_is_given_up`, [`log_frames`](crate::streams::log_frames)`::a_claim_of_four_gigabytes_is_no_reason_to_wait_or_to_allocate` |
+//! | an `Api-Version` that is none | [`version_negotiation`](crate::wire::version_negotiation)`::invalid_version_is_an_error` |
+//! | an endless value in a stream, a frame of 4 GB | [`json_stream`](crate::streams::json_stream)`::an_endless_value_is_given_up`, [`log_frames`](crate::streams::log_frames)`::four_gigabyte_header_allocates_nothing` |
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,7 +73,7 @@ async fn on_every_resource(docker: &Docker, name: &str) -> [(&'static str, Resul
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_resource_refuses_names_that_lead_elsewhere() {
+async fn every_resource_rejects_names_that_change_the_path() {
     let fake = healthy();
     let docker = fake.docker();
     for name in [
@@ -134,7 +134,7 @@ async fn of_every_kind(docker: &Docker) -> [(&'static str, Result<()>); 8] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn html_in_place_of_an_answer_is_an_error_for_every_kind_of_reply() {
+async fn html_is_an_error_for_every_kind_of_reply() {
     let html = "<html><body><h1>It works!</h1></body></html>";
     let fake = Fake::answering(move |_| reply(200, &["Content-Type: text/html"], html));
     for (kind, outcome) in of_every_kind(&fake.client()).await {
@@ -148,7 +148,7 @@ async fn html_in_place_of_an_answer_is_an_error_for_every_kind_of_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_hangs_up_at_once_is_an_error_for_every_kind_of_reply() {
+async fn hang_up_is_an_error_for_every_kind_of_reply() {
     let fake = Fake::cut("");
     for (kind, outcome) in of_every_kind(&fake.client()).await {
         let error = outcome.expect_err(kind);
@@ -159,7 +159,7 @@ async fn an_engine_that_hangs_up_at_once_is_an_error_for_every_kind_of_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_head_and_then_silence_runs_out_of_time() {
+async fn half_a_head_then_silence_times_out() {
     let fake = Fake::once("HTTP/1.1 200 OK\r\nContent-Le");
     let head = Timeouts {
         head: Some(SECOND),
@@ -191,7 +191,7 @@ fn hinting(interim: usize) -> (Fake, Arc<AtomicUsize>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_interim_replies_are_skipped_and_endless_ones_given_up() {
+async fn interim_replies_are_skipped_up_to_a_limit() {
     hinting(1000).0.client().system().ping().await.unwrap();
     // Without a limit, as pulls are: it must be the number that ends it.
     let (fake, sent) = hinting(1_000_000);
@@ -255,7 +255,7 @@ async fn download(bytes: Vec<u8>) -> [Result<()>; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_archive_that_is_cut_is_an_error_whatever_http_says() {
+async fn cut_archive_is_an_error_even_if_http_is_complete() {
     let whole = whole().await;
     for outcome in download(chunked(&[TAR], [&whole])).await {
         outcome.unwrap();
@@ -280,7 +280,7 @@ async fn an_archive_that_is_cut_is_an_error_whatever_http_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_archive_that_ends_with_the_engines_error_fails_with_it() {
+async fn engine_error_after_an_archive_fails_the_download() {
     let whole = whole().await;
     for said in [
         "{\"errorDetail\":{\"message\":\"disk is gone\"},\"error\":\"disk is gone\"}\r\n",
@@ -294,7 +294,7 @@ async fn an_archive_that_ends_with_the_engines_error_fails_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_follows_an_error_is_the_end() {
+async fn stream_ends_after_an_error() {
     let docker = Fake::once(chunked(&[TAR], ["no tar"])).client();
     let mut bytes = docker.containers().export("web").await.unwrap();
     let mut kinds = Vec::new();

@@ -35,13 +35,13 @@ async fn exec_output(docker: &Docker) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p00_a_frame_in_the_same_packet_as_the_101_is_not_lost() {
+async fn frame_in_the_packet_of_the_101_is_not_lost() {
     let together = Fake::cut([upgraded(&[MULTIPLEXED]), frame(1, "hello")].concat());
     assert_eq!(exec_output(&together.client()).await, b"hello");
 }
 
 #[tokio::test(start_paused = true)]
-async fn p00_a_frame_a_while_after_the_101_is_not_lost() {
+async fn frame_some_time_after_the_101_is_not_lost() {
     let apart = Fake::new(|mut peer| async move {
         peer.request().await?;
         peer.write(upgraded(&[MULTIPLEXED])).await?;
@@ -52,7 +52,7 @@ async fn p00_a_frame_a_while_after_the_101_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p01_an_unknown_state_costs_no_list() {
+async fn unknown_state_does_not_fail_the_list() {
     let fake = Fake::once(ok(
         r#"[{"Id":"a","State":"hibernating"},{"Id":"b","State":"running"}]"#,
     ));
@@ -66,7 +66,7 @@ async fn p01_an_unknown_state_costs_no_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p02_the_engines_error_between_frames_is_an_error() {
+async fn engine_error_between_frames_is_an_error() {
     let items = read_logs(&framed(
         &[frame(1, "out"), frame(3, "broken"), frame(2, "err")].concat(),
     ))
@@ -77,7 +77,7 @@ async fn p02_the_engines_error_between_frames_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p03_a_terminals_output_may_begin_with_a_one() {
+async fn terminal_output_may_begin_with_a_one_byte() {
     let fake = Fake::answering(|request| match request.target.as_str() {
         "/_ping" => reply(200, &["Api-Version: 1.51"], ""),
         _ => reply(200, &[RAW], b"\x01\0\0\0\0\0\0\x05hello"),
@@ -95,20 +95,20 @@ async fn p03_a_terminals_output_may_begin_with_a_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p04_a_cut_inside_a_payload_is_an_error() {
+async fn cut_inside_a_payload_is_an_error() {
     let mut items = read_logs(&framed(b"\x01\0\0\0\0\0\x03\xe8only ten b")).await;
     let error = fails(items.pop().unwrap(), ErrorKind::Truncated);
     assert_eq!(error.partial(), Some(&b"only ten b"[..]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn p05_a_cut_inside_a_header_is_an_error() {
+async fn cut_inside_a_header_is_an_error() {
     let mut items = read_logs(&framed(b"\x01\0\0")).await;
     fails(items.pop().unwrap(), ErrorKind::Truncated);
 }
 
 #[tokio::test(start_paused = true)]
-async fn p06_a_body_that_stalls_runs_into_its_limit() {
+async fn stalled_body_times_out() {
     let second = Duration::from_secs(1);
     let fake = Fake::once([&open(&["Content-Length: 100"])[..], b"[{"].concat());
     let docker = fake.client().with_timeouts(Timeouts {
@@ -124,7 +124,7 @@ async fn p06_a_body_that_stalls_runs_into_its_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p07_a_pull_that_fails_with_the_old_field_alone_fails() {
+async fn pull_fails_with_the_old_error_field_alone() {
     let fake = Fake::once(ok(r#"{"error":"no space left on device"}"#));
     let docker = fake.client();
     let pull = docker
@@ -137,7 +137,7 @@ async fn p07_a_pull_that_fails_with_the_old_field_alone_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p08_half_a_second_is_half_a_second() {
+async fn half_a_second_is_not_rounded() {
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;
         tokio::time::sleep(Duration::from_millis(400)).await;
@@ -154,7 +154,7 @@ async fn p08_half_a_second_is_half_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p09_an_archive_has_one_content_type() {
+async fn archive_upload_has_one_content_type() {
     let fake = healthy();
     let docker = fake.client();
     docker
@@ -174,7 +174,7 @@ async fn p09_an_archive_has_one_content_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p10_a_name_never_leads_to_another_route() {
+async fn name_never_leads_to_another_route() {
     let fake = healthy();
     let docker = fake.client();
     let containers = docker.containers();
@@ -197,7 +197,7 @@ async fn p10_a_name_never_leads_to_another_route() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p11_five_pings_take_one_connection() {
+async fn five_pings_share_one_connection() {
     let fake = healthy();
     let docker = fake.client();
     for _ in 0..5 {

@@ -22,7 +22,7 @@ async fn json_errors_give_their_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn html_text_and_broken_json_are_shown_as_they_are() {
+async fn html_and_invalid_json_errors_are_shown_as_text() {
     let html = "<html><body>Bad Gateway</body></html>";
     assert_eq!(message(500, &["Content-Type: text/html"], html).await, html);
     assert_eq!(
@@ -37,7 +37,7 @@ async fn html_text_and_broken_json_are_shown_as_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_without_words_give_the_statuss_own() {
+async fn empty_error_body_gives_the_reason_phrase() {
     for body in ["", "{}", "null", " \n", r#"{"message":""}"#] {
         let message = message(500, &[JSON], body).await;
         assert!(!message.trim().is_empty(), "{body:?}");
@@ -46,7 +46,7 @@ async fn errors_without_words_give_the_statuss_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_route_is_told_from_a_missing_thing() {
+async fn missing_route_and_missing_object_differ() {
     let route = ping_error(reply(404, &[], "page not found\n")).await;
     assert!(route.is_unknown_route() && !route.is_not_found());
     let thing = ping_error(reply(404, &[JSON], r#"{"message":"No such container: x"}"#)).await;
@@ -70,7 +70,7 @@ async fn a_redirect_is_reported_and_not_followed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_in_chunks_or_until_the_end_of_the_connection_is_read() {
+async fn error_body_is_read_chunked_or_until_close() {
     let bytes = chunked(&[JSON], [r#"{"message""#, r#":"half by half"}"#]);
     let bytes = String::from_utf8(bytes).unwrap().replacen("200", "500", 1);
     assert_eq!(ping_error(bytes).await.message(), Some("half by half"));
@@ -81,7 +81,7 @@ async fn an_error_in_chunks_or_until_the_end_of_the_connection_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_huge_error_only_the_start_is_read_and_kept() {
+async fn huge_error_body_is_read_up_to_a_limit() {
     let (fake, written) = endless("HTTP/1.1 500 No\r\nContent-Length: 200000000\r\n\r\n");
     let error = fails(fake.client().system().ping().await, ErrorKind::Api);
     assert_eq!(error.message().unwrap().len(), 4096);
@@ -113,7 +113,7 @@ async fn the_error_of_a_head_request_is_its_status() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_so_already_is_told_from_what_was_changed() {
+async fn changed_and_unchanged_are_distinguished() {
     for (status, changed) in [(204, true), (304, false)] {
         let fake = Fake::answering(move |_| format!("HTTP/1.1 {status} Status\r\n\r\n").into_bytes());
         let docker = fake.client();
@@ -140,13 +140,13 @@ async fn what_was_so_already_is_told_from_what_was_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unchanged_is_an_error_where_nobody_asked_for_a_change() {
+async fn not_modified_is_an_error_where_it_is_unexpected() {
     let error = ping_error(b"HTTP/1.1 304 Not Modified\r\n\r\n").await;
     assert_eq!((error.kind(), error.status()), (ErrorKind::Api, Some(304)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_name_the_operation_and_the_thing() {
+async fn errors_name_the_operation_and_its_subject() {
     let fake = Fake::answering(|_| reply(404, &[JSON], r#"{"message":"No such container: web"}"#));
     let docker = fake.client();
     let error = fails(
@@ -164,7 +164,7 @@ async fn errors_name_the_operation_and_the_thing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_404_without_words_is_a_missing_thing_not_a_missing_route() {
+async fn not_found_without_a_message_is_a_missing_object() {
     // Podman says "Not Found" in words where it has no such route; an answer to HEAD has no words.
     let fake = Fake::answering(|_| b"HTTP/1.1 404 No\r\nContent-Length: 17\r\n\r\n".to_vec());
     let error = fails(fake.client().system().ping_head().await, ErrorKind::Api);

@@ -33,7 +33,7 @@ fn error_is_clean(error: &engine_api::Error) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_raw_call_shows_neither_its_headers_nor_its_body_nor_its_query() {
+async fn raw_call_debug_hides_headers_body_and_query() {
     let docker = healthy().client();
     let path = format!("/build?buildargs={CANARY}");
     let call = docker
@@ -44,7 +44,7 @@ async fn a_raw_call_shows_neither_its_headers_nor_its_body_nor_its_query() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_raw_call_shows_neither_its_query_nor_its_headers() {
+async fn failed_raw_call_hides_its_query_and_headers() {
     let docker = Fake::new(|_peer| async { Ok(()) }).client();
     let path = format!("/build?buildargs={CANARY}");
     error_is_clean(&fails(
@@ -58,7 +58,7 @@ async fn a_failed_raw_call_shows_neither_its_query_nor_its_headers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_shows_neither_limits_nor_connections_nor_secrets() {
+async fn client_debug_shows_no_secret_and_no_state() {
     let docker = healthy().client();
     docker.system().ping().await.unwrap();
     assert_eq!(
@@ -112,7 +112,7 @@ fn key() -> UnlockKey {
 }
 
 #[test]
-fn what_a_swarm_keeps_secret_is_not_shown() {
+fn swarm_secrets_are_not_shown() {
     let (secret, join, key) = (secret(), join(), key());
     is_clean(&format!(
         "{secret:?} {secret:#?} {join:?} {join:#?} {key:?} {key:#?}"
@@ -151,7 +151,7 @@ async fn errors(docker: &Docker) -> Vec<engine_api::Error> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_the_engine_does_the_errors_show_no_secret() {
+async fn no_reply_makes_an_error_show_a_secret() {
     let engines = [
         Fake::new(|_peer| async { Ok(()) }),
         Fake::once(reply(500, &[], "<html>oops</html>")),
@@ -176,7 +176,7 @@ async fn whatever_the_engine_does_the_errors_show_no_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_of_another_shape_shows_no_secret_value() {
+async fn decoding_error_shows_no_secret_value() {
     let replies = [
         format!(r#"{{"Config":{{"Env":"TOKEN={CANARY}"}}}}"#),
         format!(r#"{{"Config":{{"Env":["A=b",{{"TOKEN":"{CANARY}"}}]}}}}"#),
@@ -203,7 +203,7 @@ async fn a_reply_of_another_shape_shows_no_secret_value() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn output_that_was_cut_is_not_shown() {
+async fn partial_output_is_not_shown() {
     let cut = [
         &open(&[tests::fake::MULTIPLEXED])[..],
         &[1, 0, 0, 0, 0, 0, 1, 0],
@@ -216,7 +216,7 @@ async fn output_that_was_cut_is_not_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_travel_only_where_there_are_some() {
+async fn credentials_are_sent_only_if_given() {
     let auth = RegistryAuth::user("alice", "b");
     for (auth, sent) in [(Some(&auth), true), (None, false)] {
         let fake = Fake::answering(|_| ok(""));

@@ -30,7 +30,7 @@ fn contended(conflicts: usize) -> Fake {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_edit_starts_over_when_somebody_was_faster() {
+async fn edit_is_repeated_after_a_version_conflict() {
     let fake = contended(2);
     let mut changed = 0;
     let edit = fake
@@ -58,7 +58,7 @@ async fn an_edit_starts_over_when_somebody_was_faster() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_edit_gives_up_after_five_more_attempts() {
+async fn edit_gives_up_after_five_more_attempts() {
     let fake = contended(usize::MAX);
     let edit = fake
         .client()

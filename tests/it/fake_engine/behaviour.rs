@@ -29,7 +29,7 @@ async fn status(docker: &Docker, name: &str) -> Result<(RunState, i64)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_trap_a_signal_is_killed_after_ten_seconds() {
+async fn stop_kills_after_ten_seconds() {
     let (_, docker) = engine();
     for (command, seconds, code) in [("sleep 1000", 10, 137), (UNTIL_TOLD, 0, 0)] {
         let id = started(&docker, shell("stop", command)).await.unwrap();
@@ -51,7 +51,7 @@ async fn what_does_not_trap_a_signal_is_killed_after_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_for_the_next_exit_sees_it_and_one_for_the_removal_too() {
+async fn wait_returns_at_the_next_exit_or_removal() {
     let (_, docker) = engine();
     let id = docker
         .containers()
@@ -91,7 +91,7 @@ fn published(name: &str, port: u16) -> CreateContainer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_port_is_had_by_one_at_a_time() {
+async fn host_port_is_bound_once() {
     let (fake, docker) = engine();
     let first = started(&docker, published("first", 8080)).await.unwrap();
     let second = docker
@@ -150,7 +150,7 @@ async fn a_port_is_had_by_one_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_removal_in_progress_is_told() {
+async fn removal_in_progress_is_a_conflict() {
     let (fake, docker) = engine();
     fake.set_removal_delay(Duration::from_secs(3));
     let id = started(&docker, shell("removed", UNTIL_TOLD)).await.unwrap();
@@ -171,7 +171,7 @@ async fn a_removal_in_progress_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sixteen_removals_of_one_container_all_succeed_and_one_has_done_it() {
+async fn sixteen_removals_succeed_and_one_has_removed_it() {
     let (fake, docker) = engine();
     fake.set_removal_delay(Duration::from_secs(3));
     let id = started(&docker, shell("removed", UNTIL_TOLD)).await.unwrap();
@@ -210,7 +210,7 @@ const THOROUGH: RemoveContainer = RemoveContainer {
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_removal_that_takes_too_long_is_told_and_so_is_one_that_cannot_be() {
+async fn removal_reports_a_timeout_and_a_failure() {
     let (fake, docker) = engine();
     fake.set_removal_delay(Duration::from_secs(60));
     let id = started(&docker, shell("removed", UNTIL_TOLD)).await.unwrap();
@@ -235,7 +235,7 @@ async fn a_removal_that_takes_too_long_is_told_and_so_is_one_that_cannot_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_is_found_by_its_whole_name() {
+async fn find_by_name_needs_the_whole_name() {
     let (_, docker) = engine();
     let containers = docker.containers();
     for name in ["web-1", "a.web.1", "web.1.b"] {
@@ -258,7 +258,7 @@ async fn a_container_is_found_by_its_whole_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn health_changes_as_the_check_finds_and_is_told_as_events() {
+async fn health_follows_the_check_and_emits_events() {
     let (fake, docker) = engine();
     let mut container = shell("health", UNTIL_TOLD);
     container.healthcheck = Some(engine_api::containers::HealthConfig {
@@ -301,7 +301,7 @@ async fn health_changes_as_the_check_finds_and_is_told_as_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn memory_that_runs_out_ends_a_container_and_is_told() {
+async fn out_of_memory_ends_and_marks_the_container() {
     let (fake, docker) = engine();
     let id = started(&docker, shell("hungry", UNTIL_TOLD)).await.unwrap();
     assert!(fake.run_out_of_memory("ptest_hungry"));
@@ -319,7 +319,7 @@ async fn memory_that_runs_out_ends_a_container_and_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_goes_away_closes_streams_and_comes_back_with_what_it_had() {
+async fn reconnected_engine_keeps_its_state() {
     let (fake, docker) = engine();
     let id = started(&docker, shell("gone", UNTIL_TOLD)).await.unwrap();
     let follow = ReadLogs {
@@ -335,7 +335,7 @@ async fn an_engine_that_goes_away_closes_streams_and_comes_back_with_what_it_had
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_comes_before_or_after_what_was_asked_for() {
+async fn fault_comes_before_or_after_the_request() {
     for (fault, made) in [
         (Fault::internal_error("no"), 0),
         (Fault::CloseBefore, 0),
@@ -364,7 +364,7 @@ async fn a_fault_comes_before_or_after_what_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn programs_are_functions_and_others_are_not_found() {
+async fn unknown_program_is_not_found() {
     let (fake, docker) = engine();
     fake.on_command("greet", |process: Process| async move {
         let who = process.stdin.read_line().await.unwrap_or_default();
@@ -415,7 +415,7 @@ async fn programs_are_functions_and_others_are_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_that_removes_itself_is_gone_with_its_volumes() {
+async fn auto_removed_container_takes_its_volumes() {
     let (fake, docker) = engine();
     let mut container = shell("itself", "sleep 5");
     container.host_config.auto_remove = true;
@@ -430,7 +430,7 @@ async fn a_container_that_removes_itself_is_gone_with_its_volumes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_attached_gets_all_output_of_a_container_that_removes_itself() {
+async fn attach_gets_all_output_of_an_auto_removed_one() {
     let (fake, docker) = engine();
     let mut container = shell("itself", "echo all of it");
     container.host_config.auto_remove = true;
@@ -447,7 +447,7 @@ async fn who_is_attached_gets_all_output_of_a_container_that_removes_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_that_is_given_up_has_pulled_nothing() {
+async fn abandoned_pull_has_pulled_nothing() {
     let fake = FakeEngine::new().with_registry_image("localhost:5000/team/web:2");
     fake.set_pull_delay(Duration::from_secs(60));
     let docker = Docker::with_connector(fake.clone());
@@ -472,7 +472,7 @@ async fn a_pull_that_is_given_up_has_pulled_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_in_use_is_not_removed_and_one_that_is_forced_only_loses_its_name() {
+async fn image_in_use_is_not_removed() {
     let (fake, docker) = engine();
     let id = started(&docker, shell("user", UNTIL_TOLD)).await.unwrap();
     let images = docker.images();

@@ -56,7 +56,7 @@ fn names(error: &Error, path: &Path) {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_pipe_is_refused_by_name_before_anything_is_sent() {
+async fn pipe_in_a_context_is_rejected_before_sending() {
     let Project { folder, .. } = project();
     let pipe = folder.path().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -76,7 +76,7 @@ async fn a_pipe_is_refused_by_name_before_anything_is_sent() {
 // Linux lets nobody read this file, root included.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_file_that_nobody_may_read_fails_the_upload_by_name() {
+async fn unreadable_file_fails_the_upload_by_name() {
     let unreadable = Path::new("/sys/bus/cpu/uevent");
     let fake = healthy();
     let docker = fake.client();
@@ -94,7 +94,7 @@ async fn a_file_that_nobody_may_read_fails_the_upload_by_name() {
 }
 
 #[tokio::test]
-async fn a_file_that_vanishes_before_its_turn_fails_the_build_by_name() {
+async fn vanished_file_fails_the_build_by_name() {
     let Project { folder, long } = project();
     let gone = folder.path().join("z");
     fs::write(&gone, "z").unwrap();
@@ -112,7 +112,7 @@ async fn a_file_that_vanishes_before_its_turn_fails_the_build_by_name() {
 }
 
 #[tokio::test]
-async fn a_file_that_shrinks_meanwhile_fails_the_build_by_name() {
+async fn shrunken_file_fails_the_build_by_name() {
     let Project { folder, long } = project();
     let fake = reading({
         let long = long.clone();
@@ -128,7 +128,7 @@ async fn a_file_that_shrinks_meanwhile_fails_the_build_by_name() {
 }
 
 #[tokio::test]
-async fn a_file_that_grows_meanwhile_is_sent_as_long_as_it_was() {
+async fn grown_file_is_sent_with_its_first_length() {
     let Project { folder, long } = project();
     let fake = Fake::new(move |mut peer| {
         let long = long.clone();
@@ -149,7 +149,7 @@ async fn a_file_that_grows_meanwhile_is_sent_as_long_as_it_was() {
 }
 
 #[tokio::test]
-async fn an_engine_that_refuses_at_once_stops_the_reading() {
+async fn early_refusal_stops_reading_the_context() {
     let Project { folder, .. } = project();
     let fake = Fake::new(|mut peer| async move {
         peer.head().await?;

@@ -17,7 +17,7 @@ async fn pull(lines: &[&str]) -> JsonLines<Progress> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn either_field_or_both_make_an_error_with_its_code() {
+async fn error_fields_alone_or_together_fail_with_the_code() {
     let cases = [
         (
             r#"{"errorDetail":{"message":"no space"},"error":"old"}"#,
@@ -44,7 +44,7 @@ async fn either_field_or_both_make_an_error_with_its_code() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_precedes_the_failure_is_told_and_nothing_after_it() {
+async fn progress_ends_with_the_failure() {
     let mut lines = pull(&[r#"{"status":"one"}"#, r#"{"error":"no"}"#, r#"{"status":"two"}"#]).await;
     assert_eq!(lines.next().await.unwrap().unwrap().status, "one");
     fails(lines.next().await.unwrap(), ErrorKind::Stream);
@@ -52,7 +52,7 @@ async fn what_precedes_the_failure_is_told_and_nothing_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn empty_error_fields_are_no_failure() {
+async fn empty_error_fields_are_not_a_failure() {
     let quiet = r#"{"status":"Pulling","progressDetail":{},"error":"","errorDetail":null}"#;
     let last = pull(&[quiet, r#"{"status":"Done"}"#]).await.last().await.unwrap();
     assert_eq!(last.unwrap().status, "Done");
@@ -69,7 +69,7 @@ async fn progress_is_read_from_its_numbers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_that_is_cut_inside_a_line_is_no_success() {
+async fn pull_cut_inside_a_line_is_an_error() {
     let bytes = [&open(&[JSON])[..], b"{\"status\":\"one\"}\r\n{\"stat"].concat();
     let docker = Fake::cut(bytes).client();
     let pull = docker.images().pull("x", Default::default(), None).await.unwrap();
@@ -77,7 +77,7 @@ async fn a_pull_that_is_cut_inside_a_line_is_no_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_fails_by_what_its_stream_says_in_whatever_pieces() {
+async fn load_fails_by_its_stream_in_pieces_of_any_size() {
     let text = "{\"stream\":\"Loaded\"}\r\n{\"errorDetail\":{\"message\":\"invalid tar\"},\"error\":\"invalid tar\"}\r\n";
     let fake = Fake::once(chunked(&[JSON], [text]));
     for how in (1..40).map(Fault::Pieces) {
@@ -112,7 +112,7 @@ async fn of_every_kind(docker: &Docker) -> [(&'static str, Result<JsonLines<Prog
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_line_of_failure_is_the_error_of_each_call_that_answers_with_progress() {
+async fn failure_line_fails_every_call_with_progress() {
     let lines = ["{\"status\":\"begun\"}\r\n", "{\"error\":\"no space\"}\r\n"];
     let docker = Fake::answering(move |_| chunked(&[JSON], lines)).client();
     for (operation, progress) in of_every_kind(&docker).await {
@@ -128,7 +128,7 @@ async fn a_line_of_failure_is_the_error_of_each_call_that_answers_with_progress(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_before_the_first_line_is_an_ordinary_error() {
+async fn failure_before_the_first_line_is_an_api_error() {
     let fake = Fake::once(tests::fake::reply(
         404,
         &[JSON],
@@ -140,7 +140,7 @@ async fn a_failure_before_the_first_line_is_an_ordinary_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_a_pull_closes_its_connection_which_stops_the_engine() {
+async fn dropped_pull_closes_its_connection() {
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;
         peer.write(open(&[JSON])).await?;

@@ -28,7 +28,7 @@ fn told(message: &str) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_pass_is_tried_three_times() {
+async fn transient_errors_are_tried_three_times() {
     for (n, failure) in [
         api(500, "i/o timeout"),
         api(503, "busy"),
@@ -60,7 +60,7 @@ async fn what_may_pass_is_tried_three_times() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_will_not_pass_is_an_error_at_once() {
+async fn permanent_errors_are_not_retried() {
     use RegistryFailure::{NoPlatform, NotFound, Unauthorized};
     for (n, (failure, refused)) in [
         (api(401, "x"), Some(Unauthorized)),
@@ -103,7 +103,7 @@ async fn the_pause_between_tries_grows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_that_want_one_image_make_one_pull() {
+async fn concurrent_pulls_of_one_image_share_one_request() {
     let fake = after(0, Vec::new());
     let docker = fake.client();
     let images = docker.images();
@@ -117,7 +117,7 @@ async fn many_that_want_one_image_make_one_pull() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_that_was_given_up_does_not_keep_others_waiting() {
+async fn abandoned_pull_does_not_block_the_others() {
     let fake = after(9, api(500, "busy"));
     let docker = fake.client();
     let images = docker.images();
@@ -133,7 +133,7 @@ async fn a_pull_that_was_given_up_does_not_keep_others_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_name_is_refused_before_anything_is_sent() {
+async fn invalid_image_name_is_rejected_before_sending() {
     let fake = after(0, Vec::new());
     let outcome = fake
         .client()

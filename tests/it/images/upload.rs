@@ -75,14 +75,14 @@ async fn is_refused(docker: &Docker) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_before_the_end_of_the_upload_is_the_answer() {
+async fn early_reply_ends_the_upload() {
     for fake in [hasty(), deaf(), polite()] {
         is_refused(&fake.client()).await;
     }
 }
 
 #[tokio::test]
-async fn an_answer_before_the_end_of_the_upload_is_the_answer_on_a_socket() {
+async fn early_reply_ends_the_upload_on_a_socket() {
     for socket in [Fake::on_unix, Fake::on_tcp] {
         for fake in [hasty(), deaf(), polite()] {
             let socket = socket(&fake).unwrap();
@@ -149,7 +149,7 @@ async fn refused_by(refusal: &'static [u8]) -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_read_even_when_writing_fails_first() {
+async fn reply_is_read_even_after_a_failed_write() {
     let refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno";
     let error = fails(refused_by(refusal).await, ErrorKind::Api);
     assert_eq!(error.message(), Some("no"));
@@ -184,7 +184,7 @@ async fn bytes_in_memory_are_sent_with_their_length() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn data_that_cannot_be_read_is_the_callers_error_and_no_short_archive() {
+async fn unreadable_source_is_the_callers_error() {
     let fake = healthy();
     let broken = io::Error::new(io::ErrorKind::NotFound, "the disk is gone");
     let error = fails(
@@ -199,7 +199,7 @@ async fn data_that_cannot_be_read_is_the_callers_error_and_no_short_archive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_loses_its_engine_is_an_error() {
+async fn upload_fails_if_the_connection_is_lost() {
     let fake = Fake::new(|mut peer| async move {
         peer.head().await?;
         peer.take(50_000).await.map(drop)
@@ -212,7 +212,7 @@ async fn an_upload_that_loses_its_engine_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_upload_that_cannot_be_repeated_gets_a_connection_of_its_own() {
+async fn unrepeatable_upload_takes_a_fresh_connection() {
     let fake = healthy();
     let socket = fake.on_unix().unwrap();
     let docker = socket.client();

@@ -95,12 +95,12 @@ fn out_of_space() -> Fault {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_left_whichever_request_is_refused() {
+async fn nothing_is_left_if_any_request_is_refused() {
     goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, out_of_space())).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_left_when_the_clean_up_fails_at_first_too() {
+async fn nothing_is_left_if_cleanup_fails_once() {
     goes_wrong_everywhere(|fake, nth| {
         for more in 0..4 {
             fake.fail_nth(nth + more, out_of_space());
@@ -110,19 +110,19 @@ async fn nothing_is_left_when_the_clean_up_fails_at_first_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_left_whichever_request_is_cut_off() {
+async fn nothing_is_left_if_any_request_is_cut() {
     goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::CloseBefore)).await;
     goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::CloseAfter)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_left_whichever_request_is_never_answered() {
+async fn nothing_is_left_if_any_request_stalls() {
     goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::StallBefore)).await;
     goes_wrong_everywhere(|fake, nth| fake.fail_nth(nth, Fault::StallAfter)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_left_when_the_engine_goes_away_at_any_request_and_comes_back() {
+async fn nothing_is_left_if_the_daemon_restarts_anywhere() {
     goes_wrong_everywhere(|fake, nth| {
         fake.fail_nth(nth, Fault::Disconnect);
         let fake = fake.clone();
@@ -138,7 +138,7 @@ async fn nothing_is_left_when_the_engine_goes_away_at_any_request_and_comes_back
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_left_wherever_a_life_is_given_up() {
+async fn nothing_is_left_if_dropped_anywhere() {
     let mut begun = 0;
     for waits in 0..60 {
         let fake = FakeEngine::new().with_registry_image(IMAGE);
@@ -153,7 +153,7 @@ async fn nothing_is_left_wherever_a_life_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sixteen_destroy_at_once_and_all_succeed_though_a_removal_takes_its_time() {
+async fn sixteen_destroys_succeed_though_removal_is_slow() {
     let (fake, engine, environment) = active().await;
     fake.set_removal_delay(Duration::from_secs(7));
     let environment: Arc<dyn Environment> = environment.into();
@@ -173,7 +173,7 @@ async fn sixteen_destroy_at_once_and_all_succeed_though_a_removal_takes_its_time
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_lives_at_once_leave_nothing() {
+async fn many_environments_at_once_leave_nothing() {
     let fake = FakeEngine::new().with_image(IMAGE);
     let engine = Arc::new(on(&fake));
     let mut lives = JoinSet::new();
@@ -188,7 +188,7 @@ async fn many_lives_at_once_leave_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_has_removed_is_destroyed() {
+async fn destroy_succeeds_if_already_removed() {
     let (fake, _, environment) = active().await;
     let docker = Docker::with_connector(fake.clone());
     let name = fake.snapshot().containers.pop_first().unwrap();
@@ -198,7 +198,7 @@ async fn what_another_has_removed_is_destroyed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_is_gone_is_told_and_its_container_is_removed_later() {
+async fn lost_daemon_is_reported_and_cleaned_up_later() {
     let (fake, _, environment) = active().await;
     fake.disconnect();
     let error = environment.run(Command::new(["true"])).await.unwrap_err();
@@ -213,7 +213,7 @@ async fn an_engine_that_is_gone_is_told_and_its_container_is_removed_later() {
 
 /// A removal in the background gave up at once when the engine was restarting.
 #[tokio::test(start_paused = true)]
-async fn what_is_dropped_while_the_engine_restarts_is_removed_when_it_is_back() {
+async fn drop_during_a_restart_is_cleaned_up_after_it() {
     for (seconds, left) in [(8, 0), (20, 1)] {
         let (fake, _, environment) = active().await;
         fake.disconnect();
@@ -226,7 +226,7 @@ async fn what_is_dropped_while_the_engine_restarts_is_removed_when_it_is_back() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_tells_what_it_could_not_destroy_and_can_try_again() {
+async fn manager_reports_failed_destroys_and_can_retry() {
     let fake = FakeEngine::new().with_image(IMAGE);
     let mut registry = Registry::new();
     registry.register(on(&fake)).unwrap();
@@ -244,7 +244,7 @@ async fn a_manager_tells_what_it_could_not_destroy_and_can_try_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_command_that_runs_out_of_memory_is_told() {
+async fn out_of_memory_is_reported() {
     let (fake, _, environment) = active().await;
     fake.on_command("hungry", |process: Process| async move {
         process.run_out_of_memory().await
@@ -257,7 +257,7 @@ async fn a_command_that_runs_out_of_memory_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_taken_is_told_and_the_other_container_stays() {
+async fn name_conflict_is_reported_and_harms_nothing() {
     let (fake, _, environment) = active().await;
     let refused = "Conflict. The container name is already in use";
     let (status, message) = (409, refused.to_owned());
@@ -282,7 +282,7 @@ async fn numbered_lines(process: Process) -> i32 {
 
 // On the real clock: some of the programs never pause, and the paused clock waits for a pause.
 #[tokio::test]
-async fn behaves_as_every_engine_must() {
+async fn conformance_suite_passes() {
     let fake = FakeEngine::new().with_image(IMAGE);
     fake.on_command("awk", numbered_lines);
     let report = conformance::check(&on(&fake), &spec).await;

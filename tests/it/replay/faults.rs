@@ -192,7 +192,7 @@ fn stalls_tell(name: &str, scenario: Scenario, is_download: fn(&str) -> bool) {
 }
 
 #[test]
-fn an_archive_that_stalls_while_a_thread_unpacks_it_is_told() {
+fn stalled_archive_is_an_error_while_unpacking() {
     let scenario: Scenario = |docker| Box::pin(tests::scenarios::containers::files(docker));
     stalls_tell("containers/files", scenario, |request| {
         request.ends_with("/archive")
@@ -200,7 +200,7 @@ fn an_archive_that_stalls_while_a_thread_unpacks_it_is_told() {
 }
 
 #[test]
-fn an_export_that_stalls_is_told() {
+fn stalled_export_is_an_error() {
     let scenario: Scenario = |docker| Box::pin(tests::scenarios::containers::export(docker));
     stalls_tell("containers/export", scenario, |request| {
         request.ends_with("/export")
@@ -208,13 +208,13 @@ fn an_export_that_stalls_is_told() {
 }
 
 #[test]
-fn saved_images_that_stall_are_told() {
+fn stalled_image_save_is_an_error() {
     let scenario: Scenario = |docker| Box::pin(tests::scenarios::images::transfer(docker));
     stalls_tell("images/transfer", scenario, |request| request.ends_with("/get"));
 }
 
 #[test]
-fn an_unpacking_that_never_ends_is_found() {
+fn endless_unpacking_is_found() {
     let endless: Scenario = |docker| {
         let never = Timeouts {
             connect: None,
@@ -242,7 +242,7 @@ fn an_unpacking_that_never_ends_is_found() {
 }
 
 #[test]
-fn a_scenario_that_hides_what_it_was_told_is_found() {
+fn scenario_that_hides_an_error_is_found() {
     let hides: Scenario = |docker| {
         Box::pin(async move {
             for _ in 0..2 {

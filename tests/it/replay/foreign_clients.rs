@@ -84,7 +84,7 @@ fn recordings() -> Vec<(PathBuf, Recording)> {
 }
 
 #[test]
-fn every_client_does_what_clients_do() {
+fn every_client_calls_the_common_operations() {
     let recordings = recordings();
     let names: BTreeSet<_> = recordings
         .iter()
@@ -114,7 +114,7 @@ fn every_client_does_what_clients_do() {
 }
 
 #[test]
-fn every_recording_can_be_played_and_shown_and_tells_no_secret() {
+fn every_recording_replays_and_shows_no_secret() {
     for (path, recording) in recordings() {
         let player = Player::new(recording.clone()).unwrap();
         assert_eq!(player.report().unused.len(), recording.exchanges.len());
@@ -135,7 +135,7 @@ fn every_recording_can_be_played_and_shown_and_tells_no_secret() {
 }
 
 #[test]
-fn the_names_of_a_run_are_in_no_recording() {
+fn names_of_a_run_are_in_no_recording() {
     for (path, _) in recordings() {
         let text = std::fs::read_to_string(&path).unwrap();
         let mut names = text.match_indices("ftest_").map(|(at, _)| &text[at + 6..]);
@@ -180,7 +180,7 @@ async fn again(recording: &Recording, mutation: Fault) -> (Faulty<Player>, engin
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_whatever_pieces_replies_come_they_are_as_recorded() {
+async fn replies_in_pieces_are_as_recorded() {
     for (path, recording) in all() {
         for mutation in [Fault::Pieces(1), Fault::Together, Fault::Random(1)] {
             let (_, drift) = again(&recording, mutation).await;
@@ -191,7 +191,7 @@ async fn in_whatever_pieces_replies_come_they_are_as_recorded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_cut_is_not_as_recorded() {
+async fn cut_reply_is_not_as_recorded() {
     for (path, recording) in all() {
         let (whole, _) = again(&recording, Fault::None).await;
         let replies = whole.replies();

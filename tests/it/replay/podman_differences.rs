@@ -80,7 +80,7 @@ fn every_difference_is_recorded() {
 }
 
 #[test]
-fn a_row_without_its_recording_is_found() {
+fn row_without_its_recording_is_found() {
     let row = |text: &str| row(text).unwrap();
     let there = row("| `POST /auth` | a | b | c | [system/auth 2] |");
     assert!(problem(&there).is_none());

@@ -59,7 +59,7 @@ const PATIENCE: [&str; 4] = ["patience/stop", "patience/wait", "patience/logs", 
 
 /// One that nobody replays is compared with nothing, whatever becomes of its scenario.
 #[test]
-fn every_recording_is_replayed_by_the_scenario_that_it_names() {
+fn every_recording_names_its_scenario() {
     let mut replayed = BTreeSet::from(CLUSTER);
     replayed.extend(PATIENCE);
     replayed.extend(tests::for_each_scenario!(names));

@@ -27,12 +27,12 @@ macro_rules! patience {
             use super::*;
 
             #[test]
-            fn takes_as_long_as_the_engine_took() {
+            fn takes_the_recorded_time() {
                 takes_its_time(concat!("patience/", stringify!($name)), |docker| patience::$name(docker));
             }
 
             #[tokio::test(start_paused = true)]
-            async fn runs_into_a_limit_that_is_shorter() {
+            async fn shorter_timeout_expires() {
                 meets_limits(concat!("patience/", stringify!($name)), |docker| patience::$name(docker)).await;
             }
         }

@@ -46,7 +46,7 @@ async fn hear(events: &mut ResilientEvents) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restart_between_events_is_a_gap_and_no_event_comes_twice() {
+async fn restart_is_a_gap_and_repeats_no_event() {
     let fake = Fake::new(|mut peer| async move {
         match peer.number() {
             0 => say(&mut peer, 1..=3).await, // and hangs up, in the middle of a chunked body
@@ -73,7 +73,7 @@ async fn a_restart_between_events_is_a_gap_and_no_event_comes_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_ends_in_good_order_goes_on_unless_its_time_has_come() {
+async fn ended_stream_reconnects_until_its_end_time() {
     let fake = Fake::new(|mut peer| async move {
         let n = i64::try_from(peer.number()).unwrap() + 1;
         say(&mut peer, n..=n).await?;
@@ -95,7 +95,7 @@ async fn a_stream_that_ends_in_good_order_goes_on_unless_its_time_has_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn patience_ends_with_the_reason_and_nothing_follows() {
+async fn reconnecting_gives_up_with_the_last_error() {
     let fake = Fake::new(|mut peer| async move {
         match peer.number() {
             0 => say(&mut peer, 1..=1).await,
@@ -119,7 +119,7 @@ async fn patience_ends_with_the_reason_and_nothing_follows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_try_would_not_mend_is_an_error_at_once() {
+async fn permanent_error_ends_the_events_at_once() {
     let fake = Fake::new(|mut peer| async move {
         match peer.number() {
             0 => say(&mut peer, 1..=1).await,
@@ -138,7 +138,7 @@ async fn what_another_try_would_not_mend_is_an_error_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_connection_that_fails_is_not_tried_again() {
+async fn first_connection_is_not_retried() {
     let fake = Fake::new(|_peer| async { Ok(()) });
     let tried = client(&fake)
         .system()
@@ -149,7 +149,7 @@ async fn a_first_connection_that_fails_is_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_next_that_is_dropped_while_the_engine_is_away_loses_nothing() {
+async fn dropped_next_loses_no_event() {
     let fake = Fake::new(|mut peer| async move {
         match peer.number() {
             0 => say(&mut peer, 1..=1).await,

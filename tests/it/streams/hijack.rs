@@ -45,12 +45,12 @@ async fn a_mebibyte_comes_back(docker: &Docker) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_input_is_seen_and_all_output_still_comes() {
+async fn output_continues_after_the_input_is_closed() {
     a_mebibyte_comes_back(&Fake::new(cat).client()).await;
 }
 
 #[tokio::test]
-async fn the_end_of_the_input_is_seen_over_unix_and_tcp() {
+async fn closed_input_is_seen_over_unix_and_tcp() {
     for socket in [Fake::on_unix, Fake::on_tcp] {
         let socket = socket(&Fake::new(cat)).unwrap();
         a_mebibyte_comes_back(&socket.client()).await;
@@ -84,7 +84,7 @@ async fn echo(mut peer: Peer) -> io::Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_written_reaches_the_process_at_once() {
+async fn input_reaches_the_process_at_once() {
     let docker = Docker::with_connector(Buffered(Fake::new(echo))).with_version(Version::NEWEST);
     let mut talk = start(&docker).await.unwrap();
     talk.input.write(b"ping").await.unwrap();
@@ -93,7 +93,7 @@ async fn what_is_written_reaches_the_process_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_finished_input_takes_no_more_and_finishes_again() {
+async fn closed_input_rejects_writes_and_closes_again() {
     let mut hijacked = start(&Fake::new(cat).client()).await.unwrap();
     hijacked.input.close().await.unwrap();
     hijacked.input.close().await.unwrap();
@@ -101,7 +101,7 @@ async fn a_finished_input_takes_no_more_and_finishes_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_input_that_is_dropped_is_no_end_of_input() {
+async fn dropped_input_is_not_closed() {
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;
         peer.write(upgraded(&[MULTIPLEXED])).await?;
@@ -120,7 +120,7 @@ async fn an_input_that_is_dropped_is_no_end_of_input() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn input_that_nobody_reads_fails_once_the_process_is_gone() {
+async fn input_fails_once_the_process_is_gone() {
     let fake = Fake::cut(upgraded(&[MULTIPLEXED]));
     let mut hijacked = start(&fake.client()).await.unwrap();
     fake.until(|counts| counts.live == 0).await;
@@ -143,7 +143,7 @@ async fn comes_whole(docker: &Docker, how: Fault) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_come_whole_wherever_head_and_frames_are_split() {
+async fn frames_are_whole_wherever_the_reply_is_split() {
     let fake = Fake::cut(two_frames());
     let splits = (0..=two_frames().len()).map(Fault::SplitAt);
     let pieces = (1..20).map(Fault::Pieces);
@@ -153,7 +153,7 @@ async fn frames_come_whole_wherever_head_and_frames_are_split() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_come_whole_when_each_byte_is_written_alone() {
+async fn frames_are_whole_when_bytes_come_one_by_one() {
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;
         for byte in two_frames() {
@@ -167,13 +167,13 @@ async fn frames_come_whole_when_each_byte_is_written_alone() {
 }
 
 #[tokio::test]
-async fn frames_that_come_with_the_head_are_not_lost_on_a_socket() {
+async fn frames_with_the_head_are_not_lost_on_a_socket() {
     let socket = Fake::cut(two_frames()).on_unix().unwrap();
     comes_whole(&socket.client(), Fault::Together).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn output_cut_at_any_byte_is_an_error_unless_between_frames() {
+async fn hijacked_output_cut_inside_a_frame_is_an_error() {
     let bytes = two_frames();
     let head = upgraded(&[MULTIPLEXED]).len();
     let fake = Fake::once(bytes.clone());
@@ -200,7 +200,7 @@ async fn a_head_cut_at_any_byte_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_hands_nothing_over_is_an_error() {
+async fn reply_without_an_upgrade_is_an_error() {
     let fake = Fake::cut(reply(200, &[RAW], "all output"));
     let error = fails(start(&fake.client()).await, ErrorKind::Protocol);
     assert!(error.to_string().contains("Upgrade"), "{error}");
@@ -210,7 +210,7 @@ async fn an_answer_that_hands_nothing_over_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_connection_is_asked_for_as_engines_expect() {
+async fn upgrade_headers_are_sent() {
     let fake = Fake::cut(two_frames());
     start(&fake.client()).await.unwrap();
     let request = fake.asked().remove(0);
@@ -240,7 +240,7 @@ fn mixed() -> Fake {
 }
 
 #[tokio::test]
-async fn a_connection_taken_over_is_never_used_again() {
+async fn hijacked_connection_is_never_reused() {
     let fake = mixed();
     let socket = fake.on_unix().unwrap();
     let docker = socket.client();
@@ -253,7 +253,7 @@ async fn a_connection_taken_over_is_never_used_again() {
 }
 
 #[tokio::test]
-async fn either_half_alone_keeps_the_connection_and_both_dropped_end_it() {
+async fn connection_ends_when_both_halves_are_dropped() {
     let fake = mixed();
     let socket = fake.on_unix().unwrap();
     let Hijacked { input, output, .. } = start(&socket.client()).await.unwrap();
@@ -263,7 +263,7 @@ async fn either_half_alone_keeps_the_connection_and_both_dropped_end_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_that_is_abandoned_loses_nothing() {
+async fn abandoned_read_loses_nothing() {
     let fake = Fake::cut(two_frames());
     let mut output = start(&fake.mutated(Fault::Pieces(1))).await.unwrap().output;
     let mut bytes = Vec::new();

@@ -35,7 +35,7 @@ const VALUES: [&str; 3] = [
 const NAMES: [&str; 3] = ["/é\"}{", "b", "c"];
 
 #[tokio::test(start_paused = true)]
-async fn values_are_the_same_however_separated_and_in_whatever_pieces() {
+async fn values_are_the_same_in_pieces_of_any_size() {
     for separator in ["\n", "\r\n", "", "\n\r\n \n", "\u{1e}"] {
         for last in ["", separator] {
             let text = VALUES.join(separator) + last;
@@ -54,14 +54,14 @@ async fn values_are_the_same_however_separated_and_in_whatever_pieces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn values_need_not_fit_the_chunks_they_come_in() {
+async fn values_may_cross_chunk_borders() {
     let text = VALUES.join("\r\n");
     let fake = Fake::once(chunked(&[JSON], text.as_bytes().chunks(1)));
     assert_eq!(names(stats(&fake.client()).await).await.unwrap(), NAMES);
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_value_is_there_before_the_next_one_comes() {
+async fn each_value_is_returned_before_the_next_arrives() {
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;
         peer.write(open(&["Transfer-Encoding: chunked"])).await?;
@@ -81,7 +81,7 @@ async fn a_stream_without_values_ends_cleanly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_cut_at_any_byte_is_an_error_that_keeps_what_came() {
+async fn cut_value_is_an_error_with_the_partial_bytes() {
     let text = VALUES[0];
     for at in 1..text.len() {
         let bytes = [
@@ -99,7 +99,7 @@ async fn a_value_cut_at_any_byte_is_an_error_that_keeps_what_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_of_another_shape_is_an_error_that_says_where() {
+async fn value_of_another_shape_names_its_path() {
     let fake = Fake::once(chunked(
         &[JSON],
         [r#"{"name":"a"}"#, r#"{"cpu_stats":{"online_cpus":"x"}}"#],
@@ -115,7 +115,7 @@ async fn a_value_of_another_shape_is_an_error_that_says_where() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_json_is_an_error_and_ends_the_stream() {
+async fn invalid_json_is_an_error_and_ends_the_stream() {
     for text in ["<html>oops</html>", "{\"name\":}", "}{", "]"] {
         let fake = Fake::once(chunked(&[JSON], [text]));
         let mut lines = stats(&fake.client()).await;
@@ -135,7 +135,7 @@ async fn an_endless_value_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_read_to_its_end_leaves_its_connection_for_the_next_call() {
+async fn finished_stream_returns_its_connection() {
     let fake = Fake::answering(|_| chunked(&[JSON], VALUES));
     let docker = fake.client();
     for _ in 0..5 {

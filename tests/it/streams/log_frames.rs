@@ -55,7 +55,7 @@ fn out(text: &'static str) -> Chunk {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_that_are_announced_are_read_as_frames_without_a_question() {
+async fn announced_frames_need_no_inspect() {
     let bytes = [
         frame(1, "a"),
         frame(2, "b"),
@@ -70,7 +70,7 @@ async fn frames_that_are_announced_are_read_as_frames_without_a_question() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminals_output_passes_byte_for_byte_whatever_it_begins_with() {
+async fn terminal_output_passes_byte_for_byte() {
     for first in 0..=4 {
         let bytes = [&[first, 0, 0, 0, 0, 0, 0, 1][..], b"x\xff\0 the rest"].concat();
         let fake = engine(chunked(&[RAW], [&bytes]), false, DOCKER);
@@ -80,7 +80,7 @@ async fn a_terminals_output_passes_byte_for_byte_whatever_it_begins_with() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_content_types_the_container_decides() {
+async fn older_api_inspects_the_container() {
     let frames = frame(1, "a");
     for headers in [&[][..], &[RAW]] {
         for tty in [true, false] {
@@ -98,7 +98,7 @@ async fn before_content_types_the_container_decides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn podman_announces_frames_as_a_terminal_and_is_not_believed() {
+async fn podmans_content_type_for_frames_is_ignored() {
     let fake = engine(chunked(&[RAW], [frame(1, "a")]), false, PODMAN);
     assert_eq!(clean(logs(&fake.docker()).await).await, [out("a")]);
     let fake = engine(chunked(&[RAW], ["a"]), true, PODMAN);
@@ -109,7 +109,7 @@ async fn podman_announces_frames_as_a_terminal_and_is_not_believed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_a_version_set_by_hand_the_container_decides_and_nobody_pings() {
+async fn fixed_version_inspects_instead_of_pinging() {
     for tty in [true, false] {
         let fake = engine(chunked(&[RAW], [frame(1, "a")]), tty, DOCKER);
         let expected = if tty {
@@ -123,7 +123,7 @@ async fn with_a_version_set_by_hand_the_container_decides_and_nobody_pings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_command_started_with_a_terminal_decides_where_the_engine_does_not() {
+async fn exec_terminal_decides_without_a_content_type() {
     for tty in [true, false] {
         let fake = Fake::cut([upgraded(&[]), frame(1, "a")].concat());
         let options = StartExec {
@@ -141,7 +141,7 @@ async fn a_command_started_with_a_terminal_decides_where_the_engine_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_engines_own_error_comes_after_all_that_precedes_it() {
+async fn engine_error_comes_after_the_frames_before_it() {
     let bytes = [
         frame(1, "a"),
         frame(3, "Error grabbing logs: EOF\n"),
@@ -175,7 +175,7 @@ async fn a_frame_of_an_unknown_type_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_of_four_gigabytes_is_no_reason_to_wait_or_to_allocate() {
+async fn four_gigabyte_header_allocates_nothing() {
     let claim = [1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
     let fake = Fake::once([&open(&[MULTIPLEXED])[..], &claim, b"abc"].concat());
     let mut output = logs(&fake.client()).await;
@@ -192,13 +192,13 @@ async fn cut(bytes: &[u8]) -> (Vec<Chunk>, Error) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn output_cut_inside_a_header_is_an_error_that_keeps_what_came() {
+async fn output_cut_inside_a_header_keeps_the_partial() {
     let (chunks, error) = cut(&[&frame(1, "a")[..], &[1, 0, 0]].concat()).await;
     assert_eq!((chunks, error.partial()), (vec![out("a")], Some(&[1, 0, 0][..])));
 }
 
 #[tokio::test(start_paused = true)]
-async fn output_cut_inside_a_payload_is_an_error_that_keeps_what_came() {
+async fn output_cut_inside_a_payload_keeps_the_partial() {
     let (chunks, error) = cut(&[&[1, 0, 0, 0, 0, 0, 3, 0xe8], &b"only ten b"[..]].concat()).await;
     assert_eq!((chunks, error.partial()), (vec![], Some(&b"only ten b"[..])));
     let text = error.to_string();
@@ -209,7 +209,7 @@ async fn output_cut_inside_a_payload_is_an_error_that_keeps_what_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn output_in_chunks_that_ends_without_the_last_one_is_an_error() {
+async fn output_without_the_last_chunk_is_an_error() {
     let bytes = chunked(&[MULTIPLEXED], [frame(1, "a")]);
     let fake = Fake::cut(&bytes[..bytes.len() - 5]);
     let (chunks, error) = all(logs(&fake.client()).await).await;
@@ -218,7 +218,7 @@ async fn output_in_chunks_that_ends_without_the_last_one_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn output_is_the_same_in_whatever_pieces_it_comes() {
+async fn output_is_the_same_in_pieces_of_any_size() {
     let frames = [frame(1, "one"), frame(2, [b'e'; 300]), frame(1, "two")];
     let bytes = chunked(&[MULTIPLEXED], [frames.concat()]);
     let expected = [out("one"), Chunk::Stderr(vec![b'e'; 300].into()), out("two")];
@@ -230,7 +230,7 @@ async fn output_is_the_same_in_whatever_pieces_it_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn logs_of_no_stream_are_refused_before_anything_is_sent() {
+async fn logs_of_no_stream_are_rejected_before_sending() {
     let fake = Fake::once(Vec::new());
     let options = ReadLogs {
         stdout: false,

@@ -44,7 +44,7 @@ impl Connector for Closed {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connecting_has_a_limit() {
+async fn connecting_times_out() {
     let docker = limited(
         Docker::with_connector(Closed),
         Timeouts {
@@ -58,7 +58,7 @@ async fn connecting_has_a_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_head_has_a_limit_which_is_not_rounded() {
+async fn head_timeout_is_not_rounded() {
     for limit in [1, 7, 999, 1001].map(Duration::from_millis) {
         let docker = limited(
             silent().docker(),
@@ -75,7 +75,7 @@ async fn the_head_has_a_limit_which_is_not_rounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_a_millisecond_lets_a_quick_engine_answer() {
+async fn millisecond_timeout_lets_a_quick_engine_reply() {
     let all = Some(Duration::from_millis(1));
     let limits = Timeouts {
         connect: all,
@@ -87,7 +87,7 @@ async fn a_limit_of_a_millisecond_lets_a_quick_engine_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_beyond_all_time_is_none() {
+async fn maximal_timeout_never_expires() {
     let all = Some(Duration::MAX);
     let limits = Timeouts {
         connect: all,
@@ -108,7 +108,7 @@ async fn a_limit_beyond_all_time_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_head_limit_ends_with_the_head() {
+async fn head_timeout_ends_with_the_head() {
     let docker = limited(
         dripping(3 * SECOND, 2).docker(),
         Timeouts {
@@ -132,7 +132,7 @@ fn pondering(pause: Duration) -> Fake {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_total_covers_the_question_for_the_version() {
+async fn total_timeout_covers_version_negotiation() {
     let docker = pondering(SECOND * 6 / 10).docker();
     let docker = docker.with_timeouts(Timeouts {
         total: Some(SECOND),
@@ -144,7 +144,7 @@ async fn the_total_covers_the_question_for_the_version() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_ran_out_of_time_closes_its_connection() {
+async fn timed_out_call_closes_its_connection() {
     let fake = silent();
     let docker = limited(
         fake.docker(),
@@ -158,7 +158,7 @@ async fn a_call_that_ran_out_of_time_closes_its_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_of_one_clone_are_not_those_of_another() {
+async fn clones_have_timeouts_of_their_own() {
     let docker = limited(
         silent().docker(),
         Timeouts {
@@ -177,7 +177,7 @@ async fn limits_of_one_clone_are_not_those_of_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stopping_may_take_as_long_as_it_was_told_and_the_limit_besides() {
+async fn stop_timeout_is_added_to_the_head_timeout() {
     let docker = limited(
         silent().docker(),
         Timeouts {
@@ -195,7 +195,7 @@ async fn stopping_may_take_as_long_as_it_was_told_and_the_limit_besides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_take_long_has_no_limit_on_its_head() {
+async fn wait_has_no_head_timeout() {
     let day = 86_400 * SECOND;
     let fake = Fake::new(move |mut peer| async move {
         peer.request().await?;

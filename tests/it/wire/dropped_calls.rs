@@ -89,8 +89,8 @@ fn streaming() -> Fake {
 }
 
 #[test]
-fn a_thousand_logs_commands_pulls_and_events_opened_and_dropped() {
-    let test = "wire::dropped_calls::a_thousand_logs_commands_pulls_and_events_opened_and_dropped";
+fn a_thousand_streams_opened_and_dropped() {
+    let test = "wire::dropped_calls::a_thousand_streams_opened_and_dropped";
     leaves_nothing(test, &streaming(), |docker| async move {
         for _ in 0..250 {
             let mut logs = docker.containers().logs("web", Default::default()).await.unwrap();
@@ -154,9 +154,9 @@ fn a_thousand_aborted_tasks() {
 }
 
 #[test]
-fn of_the_idle_connections_to_an_engine_that_restarted_none_stays_open() {
+fn idle_connections_close_after_an_engine_restart() {
     if !is_own_process() {
-        let test = "wire::dropped_calls::of_the_idle_connections_to_an_engine_that_restarted_none_stays_open";
+        let test = "wire::dropped_calls::idle_connections_close_after_an_engine_restart";
         return in_own_process(test, &[]);
     }
     let (fake, gate) = gated();

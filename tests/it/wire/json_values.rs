@@ -21,7 +21,7 @@ async fn inspect(value: &Value) -> engine_api::Result<Container> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_state_nobody_knows_costs_neither_the_list_nor_its_name() {
+async fn unknown_state_keeps_the_list_and_its_name() {
     let text = r#"[{"Id":"a","State":"hibernating"},{"Id":"b","State":"running"}]"#;
     let found = list(text).await.unwrap();
     let states: Vec<_> = found.iter().map(|container| container.state.clone()).collect();
@@ -83,7 +83,7 @@ fn places(value: &Value, at: &str, into: &mut Vec<String>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_value_of_a_container_may_be_null_which_is_as_good_as_absent() {
+async fn null_is_absent_for_every_container_field() {
     let mut all = Vec::new();
     places(&sample(), "", &mut all);
     assert!(all.len() > 80);
@@ -122,7 +122,7 @@ async fn any_value_of_a_container_may_be_null_which_is_as_good_as_absent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fields_nobody_knows_are_passed_over() {
+async fn unknown_fields_are_ignored() {
     let mut value = sample();
     value["Novelty"] = json!({ "deep": [1, null, { "er": true }] });
     value["State"]["Mood"] = json!("fine");
@@ -130,7 +130,7 @@ async fn fields_nobody_knows_are_passed_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_of_another_shape_is_named_by_operation_and_path() {
+async fn decoding_error_names_the_operation_and_path() {
     let mut value = sample();
     value["State"]["ExitCode"] = json!("many");
     let error = fails(inspect(&value).await, ErrorKind::Decode);
@@ -143,7 +143,7 @@ async fn a_value_of_another_shape_is_named_by_operation_and_path() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_no_json_is_a_decoding_error_whatever_it_is() {
+async fn reply_that_is_not_json_is_a_decoding_error() {
     for text in ["", "OK", "<html></html>", "{", "[{}] trailing", "\u{feff}{}"] {
         let docker = Fake::once(reply(200, &[], text)).client();
         let outcome = docker

@@ -25,31 +25,31 @@ async fn post_often(fake: &Fake, socket: Socket) {
 }
 
 #[tokio::test]
-async fn over_a_unix_socket_that_closes_each_time_posts_succeed_and_arrive_once() {
+async fn posts_arrive_once_if_a_unix_socket_closes() {
     let fake = closing(&[]);
     post_often(&fake, fake.on_unix().unwrap()).await;
 }
 
 #[tokio::test]
-async fn over_a_unix_socket_that_says_it_closes_posts_succeed_and_arrive_once() {
+async fn posts_arrive_once_if_unix_announces_the_close() {
     let fake = closing(&["Connection: close"]);
     post_often(&fake, fake.on_unix().unwrap()).await;
 }
 
 #[tokio::test]
-async fn over_tcp_that_closes_each_time_posts_succeed_and_arrive_once() {
+async fn posts_arrive_once_if_tcp_closes() {
     let fake = closing(&[]);
     post_often(&fake, fake.on_tcp().unwrap()).await;
 }
 
 #[tokio::test]
-async fn over_tcp_that_says_it_closes_posts_succeed_and_arrive_once() {
+async fn posts_arrive_once_if_tcp_announces_the_close() {
     let fake = closing(&["Connection: close"]);
     post_often(&fake, fake.on_tcp().unwrap()).await;
 }
 
 #[tokio::test]
-async fn over_a_good_unix_socket_all_calls_share_one_connection() {
+async fn posts_on_a_unix_socket_share_one_connection() {
     let fake = healthy();
     let socket = fake.on_unix().unwrap();
     post_often(&fake, socket).await;
@@ -57,7 +57,7 @@ async fn over_a_good_unix_socket_all_calls_share_one_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn five_pings_take_one_connection() {
+async fn five_pings_share_one_connection() {
     let fake = healthy();
     let docker = fake.client();
     for _ in 0..5 {
@@ -68,7 +68,7 @@ async fn five_pings_take_one_connection() {
 }
 
 #[tokio::test]
-async fn sixteen_callers_at_once_take_at_most_sixteen_connections() {
+async fn sixteen_callers_open_at_most_sixteen_connections() {
     let fake = healthy();
     let socket = fake.on_unix().unwrap();
     let docker = socket.client();
@@ -119,14 +119,14 @@ async fn survives_tidying(fake: &Fake, tidy: &watch::Sender<()>, docker: &Docker
 }
 
 #[tokio::test]
-async fn connections_closed_while_idle_are_replaced_on_a_unix_socket() {
+async fn closed_idle_connections_are_replaced_on_unix() {
     let (fake, tidy) = tidy();
     let socket = fake.on_unix().unwrap();
     survives_tidying(&fake, &tidy, &socket.client()).await;
 }
 
 #[tokio::test]
-async fn connections_closed_while_idle_are_replaced_on_tcp() {
+async fn closed_idle_connections_are_replaced_on_tcp() {
     let (fake, tidy) = tidy();
     let socket = fake.on_tcp().unwrap();
     survives_tidying(&fake, &tidy, &socket.client()).await;
@@ -150,7 +150,7 @@ fn dying() -> Fake {
 }
 
 #[tokio::test]
-async fn a_post_that_was_read_is_never_sent_again() {
+async fn post_is_never_sent_again() {
     let fake = dying();
     let socket = fake.on_unix().unwrap();
     let docker = socket.client();
@@ -160,7 +160,7 @@ async fn a_post_that_was_read_is_never_sent_again() {
 }
 
 #[tokio::test]
-async fn a_get_that_was_read_is_sent_again_on_a_fresh_connection() {
+async fn get_is_sent_again_on_a_fresh_connection() {
     for socket in [Fake::on_unix, Fake::on_tcp] {
         let fake = dying();
         let socket = socket(&fake).unwrap();
@@ -172,7 +172,7 @@ async fn a_get_that_was_read_is_sent_again_on_a_fresh_connection() {
 }
 
 #[tokio::test]
-async fn a_get_on_a_fresh_connection_is_not_sent_again() {
+async fn get_failing_on_a_fresh_connection_is_not_retried() {
     let fake = Fake::new(|mut peer| async move { peer.request().await.map(drop) });
     let socket = fake.on_unix().unwrap();
     fails(socket.client().system().ping().await, ErrorKind::Disconnected);
@@ -180,7 +180,7 @@ async fn a_get_on_a_fresh_connection_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_get_whose_answer_has_begun_is_not_sent_again() {
+async fn get_with_a_partial_reply_is_not_retried() {
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;
         peer.write(reply(200, &[], "")).await?;
@@ -233,7 +233,7 @@ pub(crate) fn gated() -> (Fake, Arc<Notify>) {
 }
 
 #[tokio::test]
-async fn after_a_restart_of_the_engine_calls_succeed_on_one_new_connection() {
+async fn calls_after_a_restart_share_one_new_connection() {
     for again in [post_once, ping_once] {
         let (fake, gate) = gated();
         let socket = fake.on_unix().unwrap();
@@ -278,7 +278,7 @@ async fn an_idle_connection_ends_with_its_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_not_read_takes_its_connection_with_it() {
+async fn unread_body_closes_its_connection() {
     let fake = healthy();
     let docker = fake.client();
     drop(docker.raw("GET", "/big").send().await.unwrap());

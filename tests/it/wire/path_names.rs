@@ -7,7 +7,7 @@ use tests::fake::{Fake, ok};
 use crate::support::{fails, healthy};
 
 #[tokio::test(start_paused = true)]
-async fn a_raw_path_is_sent_as_it_is_or_refused() {
+async fn raw_path_is_sent_unchanged_or_rejected() {
     let fake = healthy();
     let docker = fake.client();
     docker
@@ -29,7 +29,7 @@ async fn a_raw_path_is_sent_as_it_is_or_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_raw_header_or_method_cannot_smuggle_another_line() {
+async fn raw_header_and_method_reject_line_breaks() {
     let fake = healthy();
     let docker = fake.client();
     fails(
@@ -44,7 +44,7 @@ async fn a_raw_header_or_method_cannot_smuggle_another_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_request_names_a_host_and_who_asks() {
+async fn every_request_has_host_and_user_agent() {
     let fake = healthy();
     fake.client().system().ping().await.unwrap();
     let head = fake.asked().remove(0);
@@ -75,7 +75,7 @@ fn things() -> Fake {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_of_containers_stay_one_segment_of_the_path() {
+async fn container_names_stay_one_path_segment() {
     let names = [
         ("web.1_a-b", "web.1_a-b"),
         ("a b", "a%20b"),
@@ -95,7 +95,7 @@ async fn names_of_containers_stay_one_segment_of_the_path() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_of_images_keep_their_slashes_and_nothing_else() {
+async fn image_names_keep_only_their_slashes() {
     let names = [
         ("busybox", "busybox"),
         ("reg:5000/a/b:1.2@sha256:00", "reg:5000/a/b:1.2@sha256:00"),
@@ -110,7 +110,7 @@ async fn names_of_images_keep_their_slashes_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_that_lead_elsewhere_are_refused_before_anything_is_sent() {
+async fn names_that_change_the_path_are_rejected() {
     let fake = things();
     // Not even the version is asked for.
     let docker = fake.docker();

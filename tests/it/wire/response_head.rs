@@ -18,14 +18,14 @@ async fn is_pinged(bytes: &[u8]) -> Docker {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_before_the_reply_is_skipped() {
+async fn interim_replies_are_skipped() {
     for early in ["100 Continue", "102 Processing", "103 Early Hints\r\nLink: </x>"] {
         is_pinged(&[format!("HTTP/1.1 {early}\r\n\r\n").as_bytes(), PONG].concat()).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_in_the_old_http_is_read() {
+async fn http_1_0_reply_is_read() {
     let old = b"HTTP/1.0 200 OK\r\nApi-Version: 1.51\r\n\r\nOK";
     let docker = Fake::cut(*old).client();
     assert_eq!(
@@ -35,18 +35,18 @@ async fn a_reply_in_the_old_http_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn header_names_in_any_case_and_values_in_any_bytes_are_read() {
+async fn header_case_and_value_bytes_do_not_matter() {
     is_pinged(b"HTTP/1.1 200 OK\r\nAPI-VERSION: 1.51\r\ncontent-LENGTH: 0\r\nServer: \xff\r\n\r\n").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_length_twice_is_no_contradiction() {
+async fn same_content_length_twice_is_accepted() {
     is_pinged(b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nOK")
         .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_http_is_a_protocol_error() {
+async fn reply_that_is_not_http_is_a_protocol_error() {
     let broken: [&[u8]; 6] = [
         b"SSH-2.0-OpenSSH_9.6\r\n",
         b"\x15\x03\x01\x00\x02\x02\x46",
@@ -101,7 +101,7 @@ async fn a_reply_split_at_any_byte_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_handed_over_unasked_is_an_error_and_not_used_again() {
+async fn unexpected_upgrade_is_an_error() {
     let fake =
         Fake::answering(|_| b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n".to_vec());
     let docker = fake.client();
@@ -112,7 +112,7 @@ async fn a_connection_handed_over_unasked_is_an_error_and_not_used_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn chunks_of_a_bad_size_are_an_error() {
+async fn invalid_chunk_sizes_are_an_error() {
     for size in ["zz", "-1", "fffffffffffffffff", ""] {
         let bytes = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\nOK\r\n0\r\n\r\n");
         let kind = ping_error(bytes).await.kind();
@@ -124,7 +124,7 @@ async fn chunks_of_a_bad_size_are_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_shorter_than_announced_is_an_error() {
+async fn body_shorter_than_its_length_is_an_error() {
     let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nOK";
     let docker = Fake::cut(*bytes).client();
     let reply = docker.raw("GET", "/info").send().await.unwrap();
@@ -132,7 +132,7 @@ async fn a_body_shorter_than_announced_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_after_a_reply_never_answer_the_next_request() {
+async fn bytes_after_a_reply_are_not_the_next_reply() {
     let fake = Fake::answering(|_| {
         [
             &reply(200, &["Api-Version: 1.51"], "OK")[..],
@@ -148,7 +148,7 @@ async fn bytes_after_a_reply_never_answer_the_next_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_farewell_to_an_idle_connection_is_no_answer_to_the_next_request() {
+async fn late_408_is_not_the_reply_to_the_next_request() {
     // Proxies send 408 to a connection on which nothing has come for some time, and close it.
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;

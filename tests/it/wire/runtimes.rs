@@ -32,7 +32,7 @@ async fn use_it(docker: &Docker) {
 }
 
 #[test]
-fn a_static_client_works_in_a_hundred_runtimes_in_turn() {
+fn static_client_works_in_a_hundred_runtimes() {
     // Nobody drops what is static: the file of a Unix socket would stay.
     static SHARED: LazyLock<Shared> = LazyLock::new(|| Shared::new(Fake::on_tcp));
     for _ in 0..100 {
@@ -58,7 +58,7 @@ fn two_runtimes_in_turn_each_keep_their_connection() {
 }
 
 #[test]
-fn a_runtime_that_ends_while_a_call_runs_harms_no_other() {
+fn ended_runtime_does_not_harm_the_others() {
     let silent_at_first = Fake::new(|mut peer| async move {
         while peer.request().await?.is_some() {
             if peer.number() == 0 {

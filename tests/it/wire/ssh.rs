@@ -44,7 +44,7 @@ fn engine(answer: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_request_goes_through_the_program_and_back() {
+async fn request_goes_through_the_program() {
     let answer = r"printf 'HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Length: 2\r\n\r\nOK'";
     let folder = program(&engine(answer));
     client(&folder).system().ping().await.unwrap();
@@ -53,7 +53,7 @@ async fn a_request_goes_through_the_program_and_back() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_input_is_seen_and_all_output_still_comes() {
+async fn output_continues_after_the_input_is_closed() {
     let answer = r"printf 'HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n'; exec cat";
     let folder = program(&engine(answer));
     let docker = client(&folder);
@@ -74,7 +74,7 @@ async fn the_end_of_the_input_is_seen_and_all_output_still_comes() {
 }
 
 #[tokio::test]
-async fn what_ssh_complains_of_is_in_the_error() {
+async fn ssh_stderr_is_in_the_error() {
     let folder = program("echo 'ssh: Could not resolve hostname build' >&2; exit 255");
     let outcome = client(&folder).system().ping().await;
     let text = fails(outcome, ErrorKind::Disconnected).to_string();

@@ -28,7 +28,7 @@ async fn read(docker: &Docker) -> engine_api::Result<usize> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_may_take_for_ever_if_it_never_pauses_for_long() {
+async fn idle_timeout_restarts_with_every_byte() {
     let docker = limited(
         dripping(SECOND, 1000).docker(),
         Timeouts {
@@ -40,7 +40,7 @@ async fn a_body_may_take_for_ever_if_it_never_pauses_for_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_pauses_for_longer_is_an_error() {
+async fn idle_timeout_expires_in_a_pause() {
     let docker = limited(
         dripping(3 * SECOND, 2).docker(),
         Timeouts {
@@ -54,7 +54,7 @@ async fn a_body_that_pauses_for_longer_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_total_covers_the_body() {
+async fn total_timeout_covers_the_body() {
     let docker = limited(
         dripping(SECOND, 1000).docker(),
         Timeouts {
@@ -68,7 +68,7 @@ async fn the_total_covers_the_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_total_ends_a_body_that_never_makes_us_wait() {
+async fn total_timeout_ends_a_body_that_is_always_ready() {
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;
         peer.write(open(&[])).await?;
@@ -101,7 +101,7 @@ fn hijacking() -> Fake {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_taken_over_keeps_its_limits() {
+async fn hijacked_connection_keeps_its_timeouts() {
     for (idle, total, phase) in [
         (Some(SECOND), None, Phase::Body),
         (None, Some(SECOND), Phase::Total),
@@ -124,7 +124,7 @@ async fn a_connection_taken_over_keeps_its_limits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_total_ends_a_command_that_never_makes_us_wait() {
+async fn total_timeout_ends_output_that_is_always_ready() {
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;
         peer.write(upgraded(&[MULTIPLEXED])).await?;
@@ -157,7 +157,7 @@ async fn the_total_ends_a_command_that_never_makes_us_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_limits_nothing_runs_out() {
+async fn no_timeout_never_expires() {
     let docker = limited(dripping(86_400 * SECOND, 3).docker(), Timeouts::NONE);
     assert_eq!(read(&docker).await.unwrap(), 15);
 }

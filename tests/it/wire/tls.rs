@@ -99,7 +99,7 @@ fn client(port: u16, config: &TlsConfig) -> Docker {
 }
 
 #[tokio::test]
-async fn both_sides_know_each_other() {
+async fn mutual_tls_connects() {
     let authority = Authority::new("ours");
     let port = serve(&healthy(), &authority, "127.0.0.1").await.unwrap();
     let docker = client(port, &authority.trusted_by(&authority));
@@ -109,7 +109,7 @@ async fn both_sides_know_each_other() {
 }
 
 #[tokio::test]
-async fn a_folder_is_what_the_docker_command_makes_of_it() {
+async fn certificate_directory_is_read_as_docker_does() {
     let authority = Authority::new("ours");
     let config = authority.trusted_by(&authority);
     let port = serve(&healthy(), &authority, "127.0.0.1").await.unwrap();
@@ -133,7 +133,7 @@ async fn distrust(port: u16, config: &TlsConfig) -> String {
 }
 
 #[tokio::test]
-async fn an_engine_of_a_strange_authority_is_not_spoken_to() {
+async fn unknown_authority_is_rejected() {
     let (ours, strange) = (Authority::new("ours"), Authority::new("strange"));
     let fake = healthy();
     let port = serve(&fake, &strange, "127.0.0.1").await.unwrap();
@@ -153,7 +153,7 @@ async fn an_engine_of_a_strange_authority_is_not_spoken_to() {
 }
 
 #[tokio::test]
-async fn an_engine_of_another_name_is_not_spoken_to() {
+async fn certificate_of_another_name_is_rejected() {
     let authority = Authority::new("ours");
     let port = serve(&healthy(), &authority, "elsewhere").await.unwrap();
     let text = distrust(port, &authority.trusted_by(&authority)).await;
@@ -161,7 +161,7 @@ async fn an_engine_of_another_name_is_not_spoken_to() {
 }
 
 #[tokio::test]
-async fn a_client_without_a_certificate_or_with_a_strange_one_is_told_so() {
+async fn rejected_client_certificate_is_reported() {
     let (authority, strange) = (Authority::new("ours"), Authority::new("strange"));
     let port = serve(&healthy(), &authority, "127.0.0.1").await.unwrap();
     let text = distrust(port, &authority.trusted()).await;
@@ -174,7 +174,7 @@ async fn a_client_without_a_certificate_or_with_a_strange_one_is_told_so() {
 }
 
 #[tokio::test]
-async fn an_engine_without_tls_is_told_from_one_that_is_not_trusted() {
+async fn missing_tls_and_untrusted_engine_differ() {
     let fake = Fake::new(|mut peer| async move { peer.write("HTTP/1.0 400 Bad Request\r\n\r\n").await });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -192,7 +192,7 @@ async fn an_engine_without_tls_is_told_from_one_that_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_input_is_seen_and_all_output_still_comes() {
+async fn output_continues_after_the_input_is_closed() {
     let authority = Authority::new("ours");
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;

@@ -18,7 +18,7 @@ async fn negotiated(version: &str) -> Result<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_older_of_both_versions_is_spoken() {
+async fn older_of_both_versions_is_used() {
     for (theirs, spoken) in [
         ("1.41", "1.41"),
         ("1.43", "1.43"),
@@ -31,7 +31,7 @@ async fn the_older_of_both_versions_is_spoken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_negotiated_version_precedes_every_path_but_pings() {
+async fn negotiated_version_prefixes_every_path_but_pings() {
     let fake = announcing("1.43");
     let docker = fake.docker();
     docker.raw("GET", "/info").send().await.unwrap();
@@ -44,7 +44,7 @@ async fn the_negotiated_version_precedes_every_path_but_pings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_is_too_old_is_refused_by_name() {
+async fn too_old_engine_is_rejected_with_its_version() {
     let error = fails(announcing("1.40").docker().version().await, ErrorKind::NeedsApi);
     assert!(
         error.to_string().contains("1.40") && error.to_string().contains("1.41"),
@@ -53,7 +53,7 @@ async fn an_engine_that_is_too_old_is_refused_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_is_none_is_no_silent_downgrade() {
+async fn invalid_version_is_an_error() {
     for text in ["", "latest", "1", "1.x", "1.51.0", "-1.51", "1.51, 1.52"] {
         let error = fails(announcing(text).docker().version().await, ErrorKind::Protocol);
         assert!(error.to_string().contains("version"), "{error}");
@@ -63,7 +63,7 @@ async fn a_version_that_is_none_is_no_silent_downgrade() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_head_fails_get_is_asked() {
+async fn failed_head_ping_is_followed_by_get() {
     let fake = Fake::answering(|request| match request.method.as_str() {
         "HEAD" => reply(500, &[], ""),
         _ => reply(200, &["Api-Version: 1.44"], "OK"),
@@ -84,7 +84,7 @@ fn starting(failures: usize) -> Fake {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_both_pings_fail_the_call_fails_and_the_next_one_asks_again() {
+async fn failed_negotiation_is_repeated_by_the_next_call() {
     let fake = starting(2);
     let docker = fake.docker();
     let error = fails(docker.version().await, ErrorKind::Api);
@@ -94,14 +94,14 @@ async fn when_both_pings_fail_the_call_fails_and_the_next_one_asks_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_cannot_be_reached_is_asked_once() {
+async fn unreachable_engine_is_tried_once() {
     let fake = Fake::new(|_peer| async { Ok(()) });
     fails(fake.docker().version().await, ErrorKind::Disconnected);
     assert_eq!(fake.counts().opened, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_first_calls_at_once_ask_once() {
+async fn concurrent_first_calls_negotiate_once() {
     let fake = healthy();
     let docker = fake.docker();
     let calls = (0..32).map(|_| {
@@ -115,7 +115,7 @@ async fn many_first_calls_at_once_ask_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_call_that_is_dropped_leaves_the_question_to_the_next() {
+async fn dropped_negotiation_is_repeated_by_the_next_call() {
     let fake = healthy();
     let docker = fake.docker();
     for waits in 0..6 {
@@ -125,7 +125,7 @@ async fn a_first_call_that_is_dropped_leaves_the_question_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_set_by_hand_asks_nothing() {
+async fn fixed_version_sends_no_ping() {
     let fake = healthy();
     let docker = fake.docker().with_version("v1.47".parse().unwrap());
     docker.raw("GET", "/info").send().await.unwrap();
@@ -134,7 +134,7 @@ async fn a_version_set_by_hand_asks_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_set_by_hand_leaves_other_clones_alone() {
+async fn fixed_version_does_not_affect_other_clones() {
     let docker = announcing("1.43").docker();
     let pinned = docker.clone().with_version("1.50".parse().unwrap());
     let spoken = async |docker: &Docker| docker.version().await.unwrap().to_string();
@@ -145,7 +145,7 @@ async fn a_version_set_by_hand_leaves_other_clones_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_version_lacks_is_refused_before_anything_is_sent() {
+async fn unsupported_field_is_rejected_before_sending() {
     let fake = announcing("1.41");
     let docker = fake.docker();
     let options = StopContainer {
@@ -166,7 +166,7 @@ async fn what_the_version_lacks_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn the_environments_version_asks_nothing() {
+fn version_from_the_environment_sends_no_ping() {
     if is_own_process() {
         return block_on(async {
             let docker = Docker::from_env().await.unwrap();
@@ -178,7 +178,7 @@ fn the_environments_version_asks_nothing() {
     let host = socket.client().address();
     let variables = [("DOCKER_HOST", &*host), ("DOCKER_API_VERSION", "v1.44")];
     in_own_process(
-        "wire::version_negotiation::the_environments_version_asks_nothing",
+        "wire::version_negotiation::version_from_the_environment_sends_no_ping",
         &variables,
     );
     // The first request is the question whether anyone is there at all.

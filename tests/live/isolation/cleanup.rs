@@ -15,7 +15,7 @@ use super::{active, engine, sh, spec};
 use crate::support::{engines, told};
 
 #[tokio::test]
-async fn a_creation_that_is_given_up_leaves_nothing() {
+async fn dropped_creation_leaves_nothing() {
     for subject in engines() {
         let (engine, prefix) = engine(&subject);
         engine.availability().await;
@@ -36,7 +36,7 @@ async fn sleepers(environment: &dyn Environment) -> String {
 }
 
 #[tokio::test]
-async fn a_command_that_is_given_up_while_it_starts_is_killed() {
+async fn command_dropped_while_starting_is_killed() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
         let environment = active(&engine, spec()).await;
@@ -54,7 +54,7 @@ async fn a_command_that_is_given_up_while_it_starts_is_killed() {
 }
 
 #[tokio::test]
-async fn sixteen_destroy_at_once_and_all_succeed() {
+async fn sixteen_destroys_at_once_all_succeed() {
     for subject in engines() {
         let (engine, prefix) = engine(&subject);
         let environment: Arc<dyn Environment> = active(&engine, spec()).await.into();
@@ -78,7 +78,7 @@ fn runtime() -> Runtime {
 }
 
 #[test]
-fn what_is_dropped_at_the_end_of_a_runtime_is_removed() {
+fn drop_at_the_end_of_a_runtime_is_cleaned_up() {
     for subject in engines() {
         let (engine, prefix) = engine(&subject);
         let ending = runtime();
@@ -90,7 +90,7 @@ fn what_is_dropped_at_the_end_of_a_runtime_is_removed() {
 }
 
 #[tokio::test]
-async fn a_container_that_was_stopped_is_told_and_can_be_started_again() {
+async fn stopped_container_is_reported_and_can_be_restarted() {
     for subject in engines() {
         let (engine, prefix) = engine(&subject);
         let environment = active(&engine, spec()).await;

@@ -8,7 +8,7 @@ use super::{active, engine, sh, spec};
 use crate::support::{engines, told};
 
 #[tokio::test]
-async fn a_command_that_takes_too_much_memory_is_told() {
+async fn out_of_memory_command_is_reported() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
         let limits = Limits {
@@ -113,7 +113,7 @@ async fn orphans_are_reaped() {
 }
 
 #[tokio::test]
-async fn a_missing_folder_to_start_in_is_told() {
+async fn missing_working_directory_is_reported() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
         let environment = active(&engine, spec()).await;

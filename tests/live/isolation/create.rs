@@ -12,7 +12,7 @@ use super::{active, engine, sh, spec};
 use crate::support::{Subject, engines, told};
 
 #[tokio::test]
-async fn says_what_answers_and_what_it_can() {
+async fn availability_names_the_daemon_and_its_features() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
         let Availability::Available { detail } = engine.availability().await else {
@@ -104,7 +104,7 @@ async fn limits_hold() {
 }
 
 #[tokio::test]
-async fn an_image_that_is_missing_says_how_to_get_it() {
+async fn missing_image_error_shows_how_to_get_it() {
     for subject in engines() {
         let (engine, prefix) = engine(&subject);
         let engine = engine.with_pull(PullPolicy::Never);
@@ -135,7 +135,7 @@ async fn an_image_that_is_missing_says_how_to_get_it() {
 }
 
 #[tokio::test]
-async fn an_image_without_a_shell_is_told() {
+async fn image_without_a_shell_is_reported() {
     for subject in engines() {
         let (engine, prefix) = engine(&subject);
         let image = format!("{prefix}bare:latest");

@@ -9,7 +9,7 @@ use super::{active, engine, sh, spec};
 use crate::support::{engines, told};
 
 #[tokio::test]
-async fn mounts_show_the_host_and_only_to_read_if_so_asked() {
+async fn mounts_show_the_host_and_may_be_read_only() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
         let folder = tempfile::tempdir().unwrap();
@@ -31,7 +31,7 @@ async fn mounts_show_the_host_and_only_to_read_if_so_asked() {
 }
 
 #[tokio::test]
-async fn what_is_copied_in_is_merged_and_links_are_followed_inside() {
+async fn copy_in_merges_and_follows_links_inside() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
         let folder = tempfile::tempdir().unwrap();
@@ -81,7 +81,7 @@ async fn what_is_copied_in_is_merged_and_links_are_followed_inside() {
 }
 
 #[tokio::test]
-async fn what_is_copied_out_is_what_was_named() {
+async fn copy_out_gives_the_named_files() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
         let folder = tempfile::tempdir().unwrap();
