@@ -30,8 +30,8 @@ enum Fixture {
 }
 
 impl Client {
-    /// Creates the client. Only `--record` without `--host` looks for a daemon now; otherwise nothing
-    /// is sent yet.
+    /// Creates the client. Only `--record` without `--host` looks for a daemon now; otherwise
+    /// nothing is sent yet.
     pub(crate) async fn open(global: &Global) -> Result<Self, CliError> {
         if let Some(file) = &global.replay {
             let player = Player::open(file).map_err(|error| CliError::from_error(&error))?;

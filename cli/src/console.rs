@@ -66,7 +66,8 @@ impl Console {
         write_stderr(&text.unwrap_or_else(|| error.text()));
     }
 
-    /// Whether to draw progress bars: standard error is a terminal, and messages are not turned off.
+    /// Whether to draw progress bars: standard error is a terminal, and messages are not turned
+    /// off.
     pub(crate) fn shows_progress(self) -> bool {
         !self.quiet && !self.json && io::stderr().is_terminal()
     }

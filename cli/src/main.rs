@@ -4,7 +4,8 @@
 //!   values.
 //! - [`commands`] holds one file or directory per command; each returns an exit code or an
 //!   [`error`].
-//! - [`client`] connects to the Docker daemon that the options name; [`registry`] lists the engines.
+//! - [`client`] connects to the Docker daemon that the options name; [`registry`] lists the
+//!   engines.
 //! - [`signals`] turns Ctrl-C and its kind into an orderly end.
 //! - [`console`] is the only place that writes to this process's own output; [`table`] aligns
 //!   columns.

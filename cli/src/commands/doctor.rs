@@ -13,7 +13,8 @@ use crate::global::Global;
 
 /// Find out which Docker daemon answers, and which limits it can enforce
 ///
-/// The exit code is 0 if a daemon answers that can limit memory, CPU and processes, and 1 otherwise.
+/// The exit code is 0 if a daemon answers that can limit memory, CPU and processes, and 1
+/// otherwise.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {}
 
@@ -158,8 +159,8 @@ async fn examine(docker: &Docker) -> Result<(Daemon, Limits), CliError> {
 }
 
 impl Limits {
-    /// Whether every limit of an environment can be enforced. No environment has a swap limit of its
-    /// own.
+    /// Whether every limit of an environment can be enforced. No environment has a swap limit of
+    /// its own.
     fn are_sufficient(self) -> bool {
         self.memory && self.cpus && self.pids
     }

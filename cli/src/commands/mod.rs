@@ -27,8 +27,8 @@ pub(crate) enum Command {
     Man(man::Man),
 }
 
-/// Runs a command; returns the exit code, or the error. `cli` is the definition of the whole command
-/// line, from which completions and manual pages are generated.
+/// Runs a command; returns the exit code, or the error. `cli` is the definition of the whole
+/// command line, from which completions and manual pages are generated.
 pub(crate) async fn run(
     command: &Command,
     global: &Global,
@@ -71,7 +71,8 @@ async fn with_client(
     match (outcome, closed) {
         (Ok(code), Ok(())) => Ok(code),
         (Ok(_), Err(error)) => Err(error),
-        // The first error explains the second: a replay that misses a request also has exchanges left.
+        // The first error explains the second: a replay that misses a request also has exchanges
+        // left.
         (Err(first), closed) => {
             if let (Err(second), true) = (closed, global.record.is_some()) {
                 console.error(&second);

@@ -2,8 +2,8 @@
 //!
 //! The recordings are in `tests/recordings/<engine>/`. To record them, start daemons and run
 //! `ENGINE=record ENGINES=name=address,… cargo test -p isolation-cli --test it replay`. With
-//! `ENGINE=compare`, they are recorded again into temporary files, which may differ only in the PIDs
-//! that commands have in their container.
+//! `ENGINE=compare`, they are recorded again into temporary files, which may differ only in the
+//! PIDs that commands have in their container.
 
 use std::path::{Path, PathBuf};
 
@@ -73,13 +73,13 @@ fn on_each(name: &str, arguments: &[&str], check: impl Fn(&str, &Ended)) {
     if mode("record") {
         return;
     }
-    let folders = std::fs::read_dir(recordings()).unwrap();
-    let folders: Vec<PathBuf> = folders.map(|entry| entry.unwrap().path()).collect();
-    assert!(!folders.is_empty());
-    for folder in folders {
-        let file = folder.join(name).with_extension("json");
+    let directories = std::fs::read_dir(recordings()).unwrap();
+    let directories: Vec<PathBuf> = directories.map(|entry| entry.unwrap().path()).collect();
+    assert!(!directories.is_empty());
+    for directory in directories {
+        let file = directory.join(name).with_extension("json");
         let options = ["--replay", file.to_str().unwrap()];
-        let engine = folder.file_name().unwrap().to_str().unwrap();
+        let engine = directory.file_name().unwrap().to_str().unwrap();
         check(engine, &workspace.isolate(&[&options[..], arguments].concat()));
     }
 }

@@ -142,8 +142,8 @@ impl Run {
             console,
         };
         let running = Box::pin(runner.run(stop));
-        // At the second signal the run and then the manager are dropped. Their drop destroys what can
-        // be destroyed without waiting.
+        // At the second signal the run and then the manager are dropped. Their drop destroys what
+        // can be destroyed without waiting.
         tokio::select! {
             biased;
             code = second_signal.wait() => {
