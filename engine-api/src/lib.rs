@@ -104,18 +104,18 @@ pub fn operations() -> impl Iterator<Item = &'static OperationInfo> {
         .chain(exec::OPERATIONS.iter().copied());
     #[cfg(feature = "full")]
     let operations = operations
-        .chain(images::operations())
+        .chain(images::OPERATIONS.iter().copied())
         .chain(builds::OPERATIONS)
         .chain(distribution::OPERATIONS)
-        .chain(volumes::OPERATIONS)
-        .chain(networks::OPERATIONS)
+        .chain(volumes::OPERATIONS.iter().copied())
+        .chain(networks::OPERATIONS.iter().copied())
         .chain(checkpoints::OPERATIONS)
         .chain(sessions::OPERATIONS)
-        .chain(plugins::OPERATIONS)
-        .chain(swarm::OPERATIONS)
-        .chain(nodes::OPERATIONS)
-        .chain(services::OPERATIONS)
-        .chain(tasks::OPERATIONS)
+        .chain(plugins::OPERATIONS.iter().copied())
+        .chain(swarm::OPERATIONS.iter().copied())
+        .chain(nodes::OPERATIONS.iter().copied())
+        .chain(services::OPERATIONS.iter().copied())
+        .chain(tasks::OPERATIONS.iter().copied())
         .chain(secrets::OPERATIONS)
         .chain(configs::OPERATIONS);
     operations

@@ -2,9 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Images;
 use super::platform;
 use crate::common::{OciDescriptor, OciPlatform};
+use crate::error::Result;
+use crate::version::Version;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static ATTESTATIONS: Operation<Json<Vec<Attestation>>> =
+    Operation::get("ImageAttestations", "/images/{name}/attestations")
+        .since(Version::new(1, 55))
+        .slashes();
+
+impl Images<'_> {
+    /// Lists what an image's builder states about it.
+    pub async fn attestations(&self, image: &str, options: ListAttestations) -> Result<Vec<Attestation>> {
+        self.docker
+            .call(&ATTESTATIONS)
+            .at(image)
+            .query(options.query())
+            .send()
+            .await
+    }
+}
 
 /// Which statements to list. Since API 1.55.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,7 +40,7 @@ pub struct ListAttestations {
 }
 
 impl ListAttestations {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new()
             .maybe("platform", self.platform.as_ref().map(platform::as_json))
             .each("type", &self.types)

@@ -2,9 +2,33 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Images;
 use crate::containers::{ContainerConfig, HealthConfig};
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
 use crate::wire::requirement::Requirement;
+
+pub(super) static COMMIT: Operation<Json<ImageCommitted>> =
+    Operation::post("ImageCommit", "/commit").success(&[201]).slow();
+
+impl Images<'_> {
+    /// Makes an image of a container's files and of what it runs; volumes are not part of it.
+    pub async fn commit(&self, container: &str, options: CommitImage) -> Result<ImageCommitted> {
+        let call = self
+            .docker
+            .call(&COMMIT)
+            .about(container)
+            .query(options.query(container))
+            .reject_if(options.check(container))
+            .requires(options.requires());
+        match &options.config {
+            Some(config) => call.json(config).send().await,
+            None => call.send().await,
+        }
+    }
+}
 
 /// How to make an image of a container. Query and body of `ImageCommit`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,7 +52,7 @@ pub struct CommitImage {
 impl CommitImage {
     /// Engines pause the container unless they are told not to (wire fact 6).
     /// Docker takes a tag as part of the repository, Podman does not; so it always goes apart.
-    pub(crate) fn query(&self, container: &str) -> Query {
+    fn query(&self, container: &str) -> Query {
         let (repo, tag) = match self.repo.rsplit_once(':') {
             Some((repo, tag)) if self.tag.is_empty() && !tag.contains('/') => (repo, tag),
             _ => (self.repo.as_str(), self.tag.as_str()),
@@ -50,7 +74,7 @@ impl CommitImage {
     }
 
     /// What contradicts itself, if anything does.
-    pub(crate) fn wrong(&self, container: &str) -> Option<String> {
+    fn check(&self, container: &str) -> Option<String> {
         if container.trim().is_empty() {
             return Some("there is no container to commit; pass its name or id".to_owned());
         }
@@ -101,8 +125,8 @@ mod tests {
             tag: "1".into(),
             ..Default::default()
         };
-        assert!(tag.wrong("web").is_some_and(|text| text.contains("`repo`")));
-        assert!(CommitImage::default().wrong(" ").is_some());
-        assert_eq!(CommitImage::default().wrong("web"), None);
+        assert!(tag.check("web").is_some_and(|text| text.contains("`repo`")));
+        assert!(CommitImage::default().check(" ").is_some());
+        assert_eq!(CommitImage::default().check("web"), None);
     }
 }

@@ -2,9 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Images;
 use super::platform;
 use crate::common::OciPlatform;
+use crate::error::Result;
+use crate::version::Version;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static HISTORY: Operation<Json<Vec<HistoryEntry>>> =
+    Operation::get("ImageHistory", "/images/{name}/history").slashes();
+
+impl Images<'_> {
+    /// Lists the steps that made an image, the last first.
+    pub async fn history(&self, image: &str, options: ListHistory) -> Result<Vec<HistoryEntry>> {
+        let call = self.docker.call(&HISTORY).at(image).query(options.query());
+        call.needs(
+            options.platform.is_some(),
+            "ListHistory::platform",
+            Version::new(1, 48),
+        )
+        .send()
+        .await
+    }
+}
 
 /// Which history to say.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -14,7 +36,7 @@ pub struct ListHistory {
 }
 
 impl ListHistory {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new().maybe("platform", self.platform.as_ref().map(platform::as_json))
     }
 }

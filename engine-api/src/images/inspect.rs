@@ -4,10 +4,35 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Identity, ImageManifest, platform};
+use super::Images;
+use super::identity::Identity;
+use super::manifest::ImageManifest;
+use super::platform;
 use crate::common::{EnvList, OciDescriptor, OciPlatform};
 use crate::containers::{ContainerConfig, DriverData, HealthConfig};
+use crate::error::Result;
+use crate::version::Version;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static INSPECT: Operation<Json<Image>> =
+    Operation::get("ImageInspect", "/images/{name}/json").slashes();
+
+impl Images<'_> {
+    /// Tells all about an image.
+    pub async fn inspect(&self, image: &str, options: InspectImage) -> Result<Image> {
+        let call = self.docker.call(&INSPECT).at(image).query(options.query());
+        call.needs(options.manifests, "InspectImage::manifests", Version::new(1, 48))
+            .needs(
+                options.platform.is_some(),
+                "InspectImage::platform",
+                Version::new(1, 49),
+            )
+            .send()
+            .await
+    }
+}
 
 /// What to say about an image. The two exclude each other.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,7 +44,7 @@ pub struct InspectImage {
 }
 
 impl InspectImage {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new()
             .flag("manifests", self.manifests)
             .maybe("platform", self.platform.as_ref().map(platform::as_json))

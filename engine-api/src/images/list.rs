@@ -1,12 +1,36 @@
-//! The list of images: what to ask for, and one line of the answer.
+//! Lists of images.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ImageManifest;
+use super::Images;
+use super::manifest::ImageManifest;
 use crate::common::OciDescriptor;
+use crate::error::Result;
+use crate::version::Version;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
+
+pub(super) static LIST: Operation<Json<Vec<ImageSummary>>> = Operation::get("ImageList", "/images/json");
+
+impl Images<'_> {
+    /// Lists images.
+    pub async fn list(&self, options: ListImages) -> Result<Vec<ImageSummary>> {
+        let call = self.docker.call(&LIST).query(options.query());
+        let call = call.reject_if(options.check());
+        call.needs(
+            options.shared_size,
+            "ListImages::shared_size",
+            Version::new(1, 42),
+        )
+        .needs(options.manifests, "ListImages::manifests", Version::new(1, 47))
+        .needs(options.identity, "ListImages::identity", Version::new(1, 54))
+        .send()
+        .await
+    }
+}
 
 /// Which images to list, and what to say about them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,7 +51,7 @@ pub struct ListImages {
 }
 
 impl ListImages {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new()
             .flag("all", self.all)
             .filters(&self.filters.filters())
@@ -37,7 +61,7 @@ impl ListImages {
             .flag("identity", self.identity)
     }
 
-    pub(crate) fn wrong(&self) -> Option<String> {
+    fn check(&self) -> Option<String> {
         let alone = self.identity && !self.manifests;
         alone.then(|| "`identity` is part of the manifests; set `manifests`, too".to_owned())
     }

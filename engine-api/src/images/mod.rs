@@ -15,50 +15,55 @@
 //! # }
 //! ```
 
-mod archive;
 mod attestations;
 mod build;
 mod commit;
-mod create;
-mod ensure;
 mod history;
 mod identity;
+mod import;
 mod inspect;
 mod list;
+mod load;
 mod manifest;
 mod platform;
 mod progress;
+mod prune;
+mod pull;
+mod pull_if_missing;
+mod pull_with_retry;
 mod push;
 mod reference;
 mod remote;
 mod remove;
+mod save;
 mod search;
-mod store;
 mod tag;
-mod transfer;
 
-pub use archive::{LoadImages, SaveImages};
 pub use attestations::{Attestation, ListAttestations};
 pub use build::{
     BuildArgs, BuildCacheFilters, BuildCachePruned, BuildContext, BuildImage, BuildLog, BuildOutput,
     BuildStatus, BuildStep, BuildTrace, BuildWarning, Builder, PruneBuildCache,
 };
 pub use commit::{CommitImage, ImageCommitted};
-pub use create::{ImportImage, PullImage};
 pub use history::{HistoryEntry, ListHistory};
 pub use identity::{
     BuildIdentity, Identity, KnownSigner, PullIdentity, SignatureIdentity, SignatureTimestamp,
     SignatureTimestampType, SignatureType, SignerIdentity,
 };
+pub use import::ImportImage;
 pub use inspect::{Image, ImageConfig, ImageMetadata, InspectImage, RootFs};
 pub use list::{ImageFilters, ImageSummary, ListImages};
+pub use load::LoadImages;
 pub use manifest::{
     ImageManifest, ManifestAttestation, ManifestImage, ManifestKind, ManifestSize, UnpackedSize,
 };
 pub use progress::{ErrorDetail, Progress, ProgressDetail};
+pub use prune::{ImagesPruned, PruneImages};
+pub use pull::PullImage;
 pub use push::PushImage;
 pub use reference::ImageReference;
-pub use remove::{ImageRemoved, ImagesPruned, PruneImages, RemoveImage};
+pub use remove::{ImageRemoved, RemoveImage};
+pub use save::SaveImages;
 pub use search::{ImageFound, SearchImages};
 
 use crate::client::Docker;
@@ -79,9 +84,21 @@ impl Docker {
     }
 }
 
-pub(crate) fn operations() -> impl Iterator<Item = &'static OperationInfo> {
-    store::OPERATIONS
-        .into_iter()
-        .chain(transfer::OPERATIONS)
-        .chain(build::OPERATIONS)
-}
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[
+    &list::LIST.info,
+    &inspect::INSPECT.info,
+    &history::HISTORY.info,
+    &attestations::ATTESTATIONS.info,
+    &tag::TAG.info,
+    &remove::REMOVE.info,
+    &search::SEARCH.info,
+    &prune::PRUNE.info,
+    &commit::COMMIT.info,
+    &pull::CREATE.info,
+    &push::PUSH.info,
+    &save::SAVE.info,
+    &save::SAVE_ALL.info,
+    &load::LOAD.info,
+    &build::BUILD.info,
+    &build::prune_cache::PRUNE.info,
+];

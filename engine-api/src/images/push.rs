@@ -1,8 +1,49 @@
 //! Sending an image to a registry.
 
-use super::{ImageReference, platform};
+use super::Images;
+use super::platform;
+use super::progress::Progress;
+use super::pull::parsed;
+use super::reference::ImageReference;
+use crate::auth::RegistryAuth;
 use crate::common::OciPlatform;
+use crate::error::Result;
+use crate::version::Version;
+use crate::wire::decode::Lines;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+use crate::wire::stream::JsonLines;
+
+pub(super) static PUSH: Operation<Lines<Progress>> = Operation::post("ImagePush", "/images/{name}/push")
+    .slow()
+    .slashes();
+
+impl Images<'_> {
+    /// Pushes an image to the registry that its name says: the tag named, or `latest`.
+    pub async fn push(
+        &self,
+        image: &str,
+        options: PushImage,
+        auth: Option<&RegistryAuth>,
+    ) -> Result<JsonLines<Progress>> {
+        let (reference, wrong) = parsed(image);
+        let name = reference
+            .as_ref()
+            .map_or_else(|| image.to_owned(), ImageReference::familiar_name);
+        let query = reference
+            .map(|reference| options.query(&reference))
+            .unwrap_or_default();
+        // Engines before 28 refuse a push without the header, even where no credentials are needed.
+        let anonymous = RegistryAuth::default();
+        let call = self.docker.call(&PUSH).at(&name).query(query).reject_if(wrong);
+        let call = call.needs(
+            options.platform.is_some(),
+            "PushImage::platform",
+            Version::new(1, 46),
+        );
+        call.auth(Some(auth.unwrap_or(&anonymous))).send().await
+    }
+}
 
 /// How to push an image.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,7 +56,7 @@ pub struct PushImage {
 
 impl PushImage {
     /// The name goes into the path without its tag; no tag here pushes every tag (wire fact 17).
-    pub(crate) fn query(&self, image: &ImageReference) -> Query {
+    fn query(&self, image: &ImageReference) -> Query {
         let tag = if self.all_tags {
             ""
         } else {

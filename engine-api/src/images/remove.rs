@@ -1,10 +1,33 @@
-//! Removing images: one by name, or all that nobody uses.
+//! Removing an image.
 
 use serde::{Deserialize, Serialize};
 
+use super::Images;
 use super::platform;
 use crate::common::OciPlatform;
-use crate::wire::query::{Filters, Query};
+use crate::error::Result;
+use crate::version::Version;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+use crate::wire::query::Query;
+
+pub(super) static REMOVE: Operation<Json<Vec<ImageRemoved>>> =
+    Operation::delete("ImageDelete", "/images/{name}").slashes();
+
+impl Images<'_> {
+    /// Removes an image, or one of its names while it has others.
+    ///
+    /// # Errors
+    ///
+    /// 409 when a container uses it.
+    pub async fn remove(&self, image: &str, options: RemoveImage) -> Result<Vec<ImageRemoved>> {
+        let platforms = !options.platforms.is_empty();
+        let call = self.docker.call(&REMOVE).at(image).query(options.query());
+        call.needs(platforms, "RemoveImage::platforms", Version::new(1, 50))
+            .send()
+            .await
+    }
+}
 
 /// How to remove an image.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,7 +41,7 @@ pub struct RemoveImage {
 }
 
 impl RemoveImage {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new()
             .flag("force", self.force)
             .flag("noprune", self.noprune)
@@ -35,40 +58,6 @@ pub struct ImageRemoved {
     pub untagged: String,
     /// The id of the image that was deleted; empty if this is about a name.
     pub deleted: String,
-}
-
-/// Which unused images to remove.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PruneImages {
-    /// `Some(false)` for every image without a container; otherwise only those without a name too.
-    pub dangling: Option<bool>,
-    /// Only those made before: seconds since 1970, a date, or an age such as `1h30m`; empty is all.
-    pub until: String,
-    /// Only those with all of these labels: `key`, or `key=value`.
-    pub label: Vec<String>,
-    /// Only those without these labels: `key`, or `key=value`.
-    pub label_not: Vec<String>,
-}
-
-impl PruneImages {
-    pub(crate) fn query(&self) -> Query {
-        let filters = Filters::new()
-            .with("dangling", self.dangling.map(|dangling| dangling.to_string()))
-            .text("until", &self.until)
-            .labels(&self.label, &self.label_not);
-        Query::new().filters(&filters)
-    }
-}
-
-/// What a prune removed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-#[serde(default, rename_all = "PascalCase")]
-pub struct ImagesPruned {
-    /// The names and images that went.
-    pub images_deleted: Vec<ImageRemoved>,
-    /// The bytes that became free.
-    pub space_reclaimed: u64,
 }
 
 #[cfg(test)]
@@ -90,18 +79,5 @@ mod tests {
         let query = remove.query();
         assert_eq!(query.as_str().matches("platforms=%7B").count(), 2);
         assert!(query.as_str().starts_with("force=true&platforms="));
-    }
-
-    #[test]
-    fn a_prune_of_everything_unused_says_dangling_false() {
-        let prune = PruneImages {
-            dangling: Some(false),
-            label_not: vec!["keep".into()],
-            ..Default::default()
-        };
-        assert_eq!(
-            prune.query().as_str(),
-            "filters=%7B%22dangling%22%3A%5B%22false%22%5D%2C%22label%21%22%3A%5B%22keep%22%5D%7D"
-        );
     }
 }

@@ -2,7 +2,38 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Images;
+use crate::auth::RegistryAuth;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
+
+pub(super) static SEARCH: Operation<Json<Vec<ImageFound>>> =
+    Operation::get("ImageSearch", "/images/search").slow();
+
+impl Images<'_> {
+    /// Searches Docker Hub, or the registry that begins `term`.
+    pub async fn search(
+        &self,
+        term: &str,
+        options: SearchImages,
+        auth: Option<&RegistryAuth>,
+    ) -> Result<Vec<ImageFound>> {
+        let blank = term
+            .trim()
+            .is_empty()
+            .then(|| "there is nothing to search for; pass a term".to_owned());
+        self.docker
+            .call(&SEARCH)
+            .about(term)
+            .query(options.query(term))
+            .reject_if(blank)
+            .auth(auth)
+            .send()
+            .await
+    }
+}
 
 /// What to look for besides the words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,7 +49,7 @@ pub struct SearchImages {
 }
 
 impl SearchImages {
-    pub(crate) fn query(&self, term: &str) -> Query {
+    fn query(&self, term: &str) -> Query {
         let filters = Filters::new()
             .with("is-automated", self.is_automated.map(|value| value.to_string()))
             .with("is-official", self.is_official.map(|value| value.to_string()))

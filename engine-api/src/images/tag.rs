@@ -1,11 +1,36 @@
 //! Giving an image another name.
 
-use super::ImageReference;
+use super::Images;
+use super::reference::ImageReference;
 use crate::error::{Error, Result};
+use crate::wire::decode::Empty;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
 
+pub(super) static TAG: Operation<Empty> = Operation::post("ImageTag", "/images/{name}/tag")
+    .success(&[201])
+    .slashes();
+
+impl Images<'_> {
+    /// Gives an image one more name; without a tag it is `latest`.
+    pub async fn tag(&self, image: &str, name: &str) -> Result<()> {
+        let sent = name.parse::<ImageReference>().and_then(|target| query(&target));
+        let (query, reason) = match sent {
+            Ok(query) => (query, None),
+            Err(error) => (Default::default(), Some(error.to_string())),
+        };
+        self.docker
+            .call(&TAG)
+            .at(image)
+            .query(query)
+            .reject_if(reason)
+            .send()
+            .await
+    }
+}
+
 /// The query that gives an image the name `target`.
-pub(crate) fn query(target: &ImageReference) -> Result<Query> {
+fn query(target: &ImageReference) -> Result<Query> {
     match (target.digest(), target.tag()) {
         (None, Some(tag)) => Ok(Query::new().set("repo", target.familiar_name()).set("tag", tag)),
         _ => Err(Error::invalid(format!(

@@ -2,8 +2,51 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Networks;
+use crate::Version;
 use crate::containers::EndpointSettings;
-use crate::version::Version;
+use crate::error::Result;
+use crate::wire::decode::Empty;
+use crate::wire::operation::Operation;
+
+pub(super) static CONNECT: Operation<Empty> = Operation::post("NetworkConnect", "/networks/{id}/connect");
+
+pub(super) static DISCONNECT: Operation<Empty> =
+    Operation::post("NetworkDisconnect", "/networks/{id}/disconnect");
+
+impl Networks<'_> {
+    /// Puts a container into a network; one that runs is reachable there at once.
+    ///
+    /// # Errors
+    ///
+    /// 403 when it is in it already ([`crate::Error::is_forbidden`]), 400 when the network is not one
+    /// that containers may join, such as `host`.
+    pub async fn connect(&self, id: &str, options: ConnectNetwork) -> Result<()> {
+        self.docker
+            .call(&CONNECT)
+            .at(id)
+            .json(&options)
+            .reject_if(nobody(&options.container))
+            .needs_all(options.newer())
+            .send()
+            .await
+    }
+
+    /// Takes a container out of a network.
+    ///
+    /// # Errors
+    ///
+    /// 500 when it is not in it; 404 when there is no such network or, unless forced, container.
+    pub async fn disconnect(&self, id: &str, options: DisconnectNetwork) -> Result<()> {
+        self.docker
+            .call(&DISCONNECT)
+            .at(id)
+            .json(&options)
+            .reject_if(nobody(&options.container))
+            .send()
+            .await
+    }
+}
 
 /// Which container joins a network, and how. Definition `NetworkConnectRequest`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -17,7 +60,7 @@ pub struct ConnectNetwork {
 
 impl ConnectNetwork {
     /// What older engines ignore without a word (wire fact 112).
-    pub(super) fn newer(&self) -> [(bool, &'static str, Version); 2] {
+    fn newer(&self) -> [(bool, &'static str, Version); 2] {
         let endpoint = &self.endpoint_config;
         [
             (
@@ -45,7 +88,7 @@ pub struct DisconnectNetwork {
 }
 
 /// What is wrong with naming no container.
-pub(super) fn nobody(container: &str) -> Option<String> {
+fn nobody(container: &str) -> Option<String> {
     let nobody = container.trim().is_empty();
     nobody.then(|| "no container is named; set `container`".into())
 }

@@ -4,8 +4,40 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigReference, Ipam, NetworkScope};
+use super::Networks;
+use super::inspect::{ConfigReference, NetworkScope};
+use super::ipam::Ipam;
+use crate::Version;
 use crate::common::DriverOptions;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+
+pub(super) static CREATE: Operation<Json<NetworkCreated>> =
+    Operation::post("NetworkCreate", "/networks/create").success(&[201]);
+
+impl Networks<'_> {
+    /// Makes a network.
+    ///
+    /// # Errors
+    ///
+    /// 409 when the name is taken, 403 when it is that of a predefined network or the driver needs a
+    /// swarm (500 on older engines), 404 when there is no such driver. Podman says 500 for all but the first.
+    pub async fn create(&self, network: CreateNetwork) -> Result<NetworkCreated> {
+        self.docker
+            .call(&CREATE)
+            .about(&network.name)
+            .json(&network)
+            .reject_if(network.check())
+            .needs(
+                network.enable_ipv4 == Some(false),
+                "CreateNetwork::enable_ipv4",
+                Version::new(1, 48),
+            )
+            .send()
+            .await
+    }
+}
 
 /// A network to make. Definition `NetworkCreateRequest`, within the operation.
 ///
@@ -70,7 +102,7 @@ impl Default for CreateNetwork {
 
 impl CreateNetwork {
     /// What is wrong with it, as far as that can be known.
-    pub(super) fn wrong(&self) -> Option<String> {
+    fn check(&self) -> Option<String> {
         if self.name.trim().is_empty() {
             return Some("the network has no name; set `name`".into());
         }
@@ -121,11 +153,11 @@ mod tests {
     #[test]
     fn contradictions_are_refused() {
         let mut network = CreateNetwork::default();
-        assert!(network.wrong().is_some());
+        assert!(network.check().is_some());
         network.name = "n".into();
         network.config_only = true;
-        assert_eq!(network.wrong(), None);
+        assert_eq!(network.check(), None);
         network.config_from.network = "other".into();
-        assert!(network.wrong().is_some());
+        assert!(network.check().is_some());
     }
 }

@@ -1,13 +1,32 @@
-//! A network.
+//! All about a network.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ipam, NetworkPeer, NetworkService, NetworkStatus};
+use super::Networks;
+use super::ipam::{Ipam, NetworkStatus};
+use super::services::{NetworkPeer, NetworkService};
 use crate::common::DriverOptions;
+use crate::error::Result;
+use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static INSPECT: Operation<Json<Network>> = Operation::get("NetworkInspect", "/networks/{id}");
+
+impl Networks<'_> {
+    /// Tells all about a network.
+    pub async fn inspect(&self, id: &str, options: InspectNetwork) -> Result<Network> {
+        self.docker
+            .call(&INSPECT)
+            .at(id)
+            .query(options.query())
+            .send()
+            .await
+    }
+}
 
 /// What to tell about a network. Query of `NetworkInspect`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +38,7 @@ pub struct InspectNetwork {
 }
 
 impl InspectNetwork {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new()
             .flag("verbose", self.verbose)
             .text("scope", self.scope.as_ref())

@@ -1,8 +1,21 @@
 //! Which networks to list.
 
-use super::NetworkScope;
+use super::Networks;
+use super::inspect::{Network, NetworkScope};
+use crate::error::Result;
+use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
+
+pub(super) static LIST: Operation<Json<Vec<Network>>> = Operation::get("NetworkList", "/networks");
+
+impl Networks<'_> {
+    /// Lists networks; what is in them only [`Networks::inspect`] tells.
+    pub async fn list(&self, options: ListNetworks) -> Result<Vec<Network>> {
+        self.docker.call(&LIST).query(options.query()).send().await
+    }
+}
 
 /// Which networks to list: those that pass every filter that is set. Query of `NetworkList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,7 +37,7 @@ pub struct ListNetworks {
 }
 
 impl ListNetworks {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         let origin = Some(self.origin.as_ref()).filter(|text| !text.is_empty());
         let filters = Filters::new()
             .with("dangling", self.dangling.map(|yes| yes.to_string()))

@@ -2,7 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Networks;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
+
+pub(super) static PRUNE: Operation<Json<NetworksPruned>> =
+    Operation::post("NetworkPrune", "/networks/prune").slow();
+
+impl Networks<'_> {
+    /// Removes the networks that no container is in and that pass the filters.
+    pub async fn prune(&self, options: PruneNetworks) -> Result<NetworksPruned> {
+        self.docker.call(&PRUNE).query(options.query()).send().await
+    }
+}
 
 /// Which of the unused networks to remove. Query of `NetworkPrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,7 +30,7 @@ pub struct PruneNetworks {
 }
 
 impl PruneNetworks {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         let filters = Filters::new()
             .text("until", &self.until)
             .labels(&self.label, &self.label_not);

@@ -1,7 +1,21 @@
 //! Lists of nodes.
 
-use super::{NodeMembership, NodeRole};
+use super::Nodes;
+use super::inspect::Node;
+use super::update::{NodeMembership, NodeRole};
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
+
+pub(super) static LIST: Operation<Json<Vec<Node>>> = Operation::get("NodeList", "/nodes");
+
+impl Nodes<'_> {
+    /// Lists the nodes that pass the filters.
+    pub async fn list(&self, options: ListNodes) -> Result<Vec<Node>> {
+        self.docker.call(&LIST).query(options.query()).send().await
+    }
+}
 
 /// Which nodes to list. Query of `NodeList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,7 +25,7 @@ pub struct ListNodes {
 }
 
 impl ListNodes {
-    pub(super) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new().filters(&self.filters.filters())
     }
 }

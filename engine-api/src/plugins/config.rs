@@ -1,45 +1,10 @@
-//! A plugin: what it is, what it wants, how it is set.
+//! What the maker of a plugin says of it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::common::EnvList;
 use crate::wire::json::open_enum;
-
-/// A plugin that an engine manages. Definition `Plugin`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-#[serde(default, rename_all = "PascalCase")]
-pub struct Plugin {
-    /// The id.
-    pub id: String,
-    /// The name, with its tag.
-    pub name: String,
-    /// Whether it runs; it is only installed otherwise.
-    pub enabled: bool,
-    /// How it is set.
-    pub settings: PluginSettings,
-    /// Where it is pulled from and pushed to, with the registry: `docker.io/vieux/sshfs:latest`.
-    pub plugin_reference: String,
-    /// What its maker says of it.
-    pub config: PluginConfig,
-}
-
-/// How a plugin is set. See [`Plugins::set`](super::Plugins::set).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-#[serde(default, rename_all = "PascalCase")]
-pub struct PluginSettings {
-    /// What is mounted in it.
-    pub mounts: Vec<PluginMount>,
-    /// Variables, `NAME=value`.
-    pub env: EnvList,
-    /// Arguments of its command.
-    pub args: Vec<String>,
-    /// Devices that it can use.
-    pub devices: Vec<PluginDevice>,
-}
 
 /// What the maker of a plugin says of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -231,44 +196,4 @@ pub struct PluginRootFs {
     pub kind: String,
     /// The digests of its layers, unpacked.
     pub diff_ids: Vec<String>,
-}
-
-/// Something that a plugin wants to be granted. Definition `PluginPrivilege`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct PluginPrivilege {
-    /// What it is: `network`, `mount`, `device`, `capabilities` …
-    pub name: String,
-    /// What it means, for people.
-    pub description: String,
-    /// How much of it: `host`, a path, capabilities.
-    pub value: Vec<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::json::{decode, encode};
-
-    #[test]
-    fn what_is_said_of_privileges_is_granted_word_for_word() {
-        let json = br#"[{"Name":"network","Description":"x","Value":["host"]}]"#;
-        let privileges: Vec<PluginPrivilege> = decode(json).unwrap();
-        assert_eq!(encode(&privileges).unwrap(), json);
-    }
-
-    #[test]
-    fn null_lists_and_an_unknown_protocol_are_read() {
-        let plugin: Plugin = decode(
-            br#"{"Id":"1","Config":{"Mounts":null,"User":{},"Interface":{"Types":null,"Socket":"a","ProtocolScheme":"x/v2"},
-            "Env":[{"Name":"A","Settable":null,"Value":null}],"rootfs":{"type":"layers","diff_ids":["sha256:0"]}}}"#,
-        )
-        .unwrap();
-        assert_eq!(
-            plugin.config.interface.protocol_scheme,
-            PluginProtocol::Other("x/v2".into())
-        );
-        assert_eq!(plugin.config.env[0].value, None);
-        assert_eq!(plugin.config.root_fs.unwrap().diff_ids, ["sha256:0"]);
-    }
 }

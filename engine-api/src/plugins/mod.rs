@@ -16,19 +16,32 @@
 //! # }
 //! ```
 
-mod calls;
 mod config;
-mod options;
+mod create;
+mod enable;
+mod inspect;
+mod install;
+mod list;
+mod privileges;
+mod push;
+mod remove;
+mod set;
+mod upgrade;
 
 pub use config::{
-    Plugin, PluginArgs, PluginConfig, PluginDevice, PluginEnv, PluginInterface, PluginLinux, PluginMount,
-    PluginNetwork, PluginPrivilege, PluginProtocol, PluginRootFs, PluginSettings, PluginUser,
+    PluginArgs, PluginConfig, PluginDevice, PluginEnv, PluginInterface, PluginLinux, PluginMount,
+    PluginNetwork, PluginProtocol, PluginRootFs, PluginUser,
 };
-pub use options::{DisablePlugin, EnablePlugin, InstallPlugin, ListPlugins, RemovePlugin, UpgradePlugin};
-
-pub(crate) use calls::OPERATIONS;
+pub use enable::{DisablePlugin, EnablePlugin};
+pub use inspect::{Plugin, PluginSettings};
+pub use install::InstallPlugin;
+pub use list::ListPlugins;
+pub use privileges::PluginPrivilege;
+pub use remove::RemovePlugin;
+pub use upgrade::UpgradePlugin;
 
 use crate::client::Docker;
+use crate::wire::operation::OperationInfo;
 
 /// Calls on plugins; see [`Docker::plugins`].
 ///
@@ -45,3 +58,17 @@ impl Docker {
         Plugins { docker: self }
     }
 }
+
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[
+    &list::LIST.info,
+    &privileges::PRIVILEGES.info,
+    &install::INSTALL.info,
+    &inspect::INSPECT.info,
+    &remove::REMOVE.info,
+    &enable::ENABLE.info,
+    &enable::DISABLE.info,
+    &upgrade::UPGRADE.info,
+    &create::CREATE.info,
+    &push::PUSH.info,
+    &set::SET.info,
+];

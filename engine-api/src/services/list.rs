@@ -1,8 +1,22 @@
-//! Lists of services, and a look at one.
+//! Lists of services.
 
-use super::ServiceModeName;
+use super::Services;
+use super::inspect::Service;
+use super::mode::ServiceModeName;
+use crate::error::Result;
 use crate::tasks::TaskRuntime;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
+
+pub(super) static LIST: Operation<Json<Vec<Service>>> = Operation::get("ServiceList", "/services");
+
+impl Services<'_> {
+    /// Lists the services that pass the filters.
+    pub async fn list(&self, options: ListServices) -> Result<Vec<Service>> {
+        self.docker.call(&LIST).query(options.query()).send().await
+    }
+}
 
 /// Which services to list. Query of `ServiceList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,7 +28,7 @@ pub struct ListServices {
 }
 
 impl ListServices {
-    pub(super) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new()
             .filters(&self.filters.filters())
             .flag("status", self.status)
@@ -48,19 +62,6 @@ impl ServiceFilters {
     }
 }
 
-/// How to look at a service. Query of `ServiceInspect`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct InspectService {
-    /// Whether to fill in what was left to the swarm. Do not update from that: defaults would be set.
-    pub insert_defaults: bool,
-}
-
-impl InspectService {
-    pub(super) fn query(self) -> Query {
-        Query::new().flag("insertDefaults", self.insert_defaults)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use percent_encoding::percent_decode_str;
@@ -90,9 +91,5 @@ mod tests {
             )
         );
         assert_eq!(ListServices::default().query().as_str(), "");
-        let defaults = InspectService {
-            insert_defaults: true,
-        };
-        assert_eq!(defaults.query().as_str(), "insertDefaults=true");
     }
 }

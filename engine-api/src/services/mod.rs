@@ -29,25 +29,27 @@
 //! # }
 //! ```
 
-mod calls;
-mod checks;
+mod create;
+mod edit;
 mod endpoint;
+mod inspect;
 mod list;
+mod logs;
 mod mode;
-mod service;
+mod remove;
 mod spec;
 mod update;
 
+pub use create::ServiceCreated;
 pub use endpoint::{Endpoint, EndpointSpec, PortConfig, PublishMode, ResolutionMode, VirtualIp};
-pub use list::{InspectService, ListServices, ServiceFilters};
+pub use inspect::{InspectService, JobStatus, Service, ServiceStatus, UpdateState, UpdateStatus};
+pub use list::{ListServices, ServiceFilters};
 pub use mode::{Global, GlobalJob, Replicated, ReplicatedJob, ServiceMode, ServiceModeName};
-pub use service::{JobStatus, Service, ServiceCreated, ServiceStatus, UpdateState, UpdateStatus};
 pub use spec::{FailureAction, RollbackConfig, ServiceSpec, UpdateConfig, UpdateOrder};
 pub use update::{RegistryAuthFrom, ServiceUpdated, UpdateService};
 
 use crate::client::Docker;
-
-pub(crate) use calls::OPERATIONS;
+use crate::wire::operation::OperationInfo;
 
 /// Calls on the services of a swarm; see [`Docker::services`].
 ///
@@ -63,3 +65,12 @@ impl Docker {
         Services { docker: self }
     }
 }
+
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[
+    &list::LIST.info,
+    &create::CREATE.info,
+    &inspect::INSPECT.info,
+    &remove::REMOVE.info,
+    &update::UPDATE.info,
+    &logs::LOGS.info,
+];

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointSpec, ServiceMode};
-use crate::tasks::{NetworkAttachmentConfig, TaskSpec};
+use super::endpoint::EndpointSpec;
+use super::mode::ServiceMode;
+use crate::tasks::{NetworkAttachmentConfig, TaskRuntime, TaskSpec};
 use crate::wire::json::open_enum;
+use crate::wire::requirement::Requirement;
 
 /// What can be set about a service. Definition `ServiceSpec`, body of `ServiceCreate` and
 /// `ServiceUpdate`.
@@ -29,6 +31,36 @@ pub struct ServiceSpec {
     pub networks: Vec<NetworkAttachmentConfig>,
     /// How it is reached; `None` is by an address of its own.
     pub endpoint_spec: Option<EndpointSpec>,
+}
+
+impl ServiceSpec {
+    pub(super) fn check(&self) -> Option<String> {
+        if self.mode.count() > 1 {
+            return Some("a service has one mode".into());
+        }
+        let task = &self.task_template;
+        let kinds = [
+            task.container_spec.is_some(),
+            task.plugin_spec.is_some(),
+            task.network_attachment_spec.is_some(),
+        ];
+        match kinds.into_iter().filter(|set| *set).count() {
+            0 => return Some("task_template has neither a container nor a plugin".into()),
+            1 => {}
+            _ => return Some("task_template has more than one of container, plugin, attachment".into()),
+        }
+        let container = task.container_spec.as_ref()?;
+        if container.image.is_empty() {
+            return Some("container_spec has no image".into());
+        }
+        let runtime = &task.runtime;
+        let other = matches!(runtime, TaskRuntime::Plugin | TaskRuntime::Attachment);
+        other.then(|| format!("the runtime is {runtime}, but task_template has a container"))
+    }
+
+    pub(super) fn requires(&self) -> impl Iterator<Item = Requirement> {
+        self.task_template.requires()
+    }
 }
 
 /// How tasks are replaced. Part of definition `ServiceSpec`.
@@ -86,3 +118,64 @@ open_enum!(UpdateOrder {
     StopFirst = "stop-first",
     StartFirst = "start-first",
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::{ContainerSpec, PluginSpec, Privileges, ResourceRequirements};
+
+    fn of_image(image: &str) -> ServiceSpec {
+        let mut spec = ServiceSpec::default();
+        spec.task_template.container_spec = Some(ContainerSpec {
+            image: image.into(),
+            ..Default::default()
+        });
+        spec
+    }
+
+    #[test]
+    fn a_service_has_one_mode_and_one_kind_of_task() {
+        assert_eq!(of_image("a").check(), None);
+        assert!(of_image("").check().unwrap().contains("image"));
+        assert!(ServiceSpec::default().check().unwrap().contains("neither"));
+
+        let mut spec = of_image("a");
+        spec.mode = ServiceMode::replicated(1);
+        spec.mode.global = ServiceMode::global().global;
+        assert!(spec.check().unwrap().contains("one mode"));
+        let mut spec = of_image("a");
+        spec.task_template.plugin_spec = Some(PluginSpec::default());
+        assert!(spec.check().unwrap().contains("more than one"));
+        let mut spec = of_image("a");
+        spec.task_template.runtime = TaskRuntime::Plugin;
+        assert!(spec.check().unwrap().contains("plugin"));
+    }
+
+    #[test]
+    fn what_is_newer_is_known() {
+        let asked = |spec: &ServiceSpec| -> Vec<&str> {
+            spec.requires().map(|requirement| requirement.what).collect()
+        };
+        let mut spec = of_image("a");
+        assert!(asked(&spec).is_empty());
+        spec.task_template.resources = Some(ResourceRequirements {
+            swap_bytes: Some(0),
+            ..Default::default()
+        });
+        if let Some(container) = &mut spec.task_template.container_spec {
+            container.oom_score_adj = 5;
+            container.privileges = Some(Privileges {
+                no_new_privileges: true,
+                ..Default::default()
+            });
+        }
+        assert_eq!(
+            asked(&spec),
+            [
+                "ResourceRequirements::swap_bytes",
+                "Privileges::no_new_privileges",
+                "ContainerSpec::oom_score_adj"
+            ]
+        );
+    }
+}

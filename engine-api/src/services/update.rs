@@ -2,9 +2,46 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Services;
+use super::spec::ServiceSpec;
 use crate::auth::RegistryAuth;
+use crate::error::Result;
 use crate::swarm::ObjectVersion;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static UPDATE: Operation<Json<ServiceUpdated>> =
+    Operation::post("ServiceUpdate", "/services/{id}/update");
+
+impl Services<'_> {
+    /// Replaces what is set about a service, which `version` of it `spec` was made from.
+    ///
+    /// Everything is replaced: what `spec` does not say goes back to its default. Where somebody else
+    /// may change the service, too, [`Services::edit`] is simpler.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::is_version_conflict`] when the service has changed since.
+    pub async fn update(
+        &self,
+        id: &str,
+        version: ObjectVersion,
+        spec: &ServiceSpec,
+        options: UpdateService<'_>,
+    ) -> Result<ServiceUpdated> {
+        self.docker
+            .call(&UPDATE)
+            .at(id)
+            .query(options.query(version))
+            .json(spec)
+            .reject_if(spec.check())
+            .requires(spec.requires())
+            .auth(options.auth)
+            .send()
+            .await
+    }
+}
 
 /// How to update a service. Query and header of `ServiceUpdate`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,7 +66,7 @@ pub enum RegistryAuthFrom {
 }
 
 impl UpdateService<'_> {
-    pub(super) fn query(&self, version: ObjectVersion) -> Query {
+    fn query(&self, version: ObjectVersion) -> Query {
         let from = match self.registry_auth_from {
             RegistryAuthFrom::Spec => "",
             RegistryAuthFrom::PreviousSpec => "previous-spec",

@@ -20,27 +20,33 @@
 //! # }
 //! ```
 
-mod calls;
-mod cluster;
+mod cluster_info;
+mod init;
+mod inspect;
 mod join;
+mod leave;
 mod payload;
 mod resources;
 mod spec;
-mod tokens;
+mod unlock;
+mod update;
 
-pub use cluster::{ClusterInfo, ObjectVersion, TlsInfo};
-pub use join::{InitSwarm, JoinSwarm, LeaveSwarm, UpdateSwarm};
+pub use cluster_info::{ClusterInfo, ObjectVersion, TlsInfo};
+pub use init::InitSwarm;
+pub use inspect::{JoinTokens, SwarmDetails};
+pub use join::JoinSwarm;
+pub use leave::LeaveSwarm;
 pub use payload::Payload;
 pub use resources::{DiscreteResource, GenericResource, NamedResource, Platform, Resources};
 pub use spec::{
     CaConfig, Dispatcher, Driver, EncryptionConfig, ExternalCa, ExternalCaProtocol, Orchestration, Raft,
     SwarmSpec, TaskDefaults,
 };
-pub use tokens::{JoinTokens, SwarmDetails, UnlockKey};
+pub use unlock::UnlockKey;
+pub use update::UpdateSwarm;
 
 use crate::client::Docker;
-
-pub(crate) use calls::OPERATIONS;
+use crate::wire::operation::OperationInfo;
 
 /// Calls on the swarm that an engine is in; see [`Docker::swarm`].
 ///
@@ -56,3 +62,13 @@ impl Docker {
         Swarm { docker: self }
     }
 }
+
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[
+    &inspect::INSPECT.info,
+    &init::INIT.info,
+    &join::JOIN.info,
+    &leave::LEAVE.info,
+    &update::UPDATE.info,
+    &unlock::UNLOCK_KEY.info,
+    &unlock::UNLOCK.info,
+];

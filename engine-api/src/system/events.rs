@@ -4,10 +4,23 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::System;
 use crate::common::Timestamp;
+use crate::error::Result;
+use crate::wire::decode::Lines;
 use crate::wire::json::open_enum;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
-use crate::wire::stream::StreamItem;
+use crate::wire::stream::{JsonLines, StreamItem};
+
+pub(super) static EVENTS: Operation<Lines<Event>> = Operation::get("SystemEvents", "/events").slow();
+
+impl System<'_> {
+    /// Listens to what happens, until `until` or until dropped.
+    pub async fn events(&self, options: ListenEvents) -> Result<JsonLines<Event>> {
+        self.docker.call(&EVENTS).query(options.query()).send().await
+    }
+}
 
 /// Which events to hear.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,7 +34,7 @@ pub struct ListenEvents {
 }
 
 impl ListenEvents {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new()
             .maybe("since", self.since)
             .maybe("until", self.until)

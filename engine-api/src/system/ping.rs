@@ -2,7 +2,37 @@
 
 use http::header::{HeaderMap, HeaderName};
 
+use super::System;
+use crate::error::Result;
+use crate::wire::decode::Headers;
 use crate::wire::json::open_enum;
+use crate::wire::operation::Operation;
+
+pub(super) static PING: Operation<Headers> = Operation::get("SystemPing", "/_ping");
+
+pub(super) static PING_HEAD: Operation<Headers> = Operation::head("SystemPingHead", "/_ping");
+
+impl System<'_> {
+    /// Asks whether the engine answers, without a version.
+    pub async fn ping(&self) -> Result<Ping> {
+        self.docker
+            .call(&PING)
+            .unversioned()
+            .send()
+            .await
+            .map(|headers| Ping::from_headers(&headers))
+    }
+
+    /// As [`System::ping`], with `HEAD`: a failure comes without the engine's words.
+    pub async fn ping_head(&self) -> Result<Ping> {
+        self.docker
+            .call(&PING_HEAD)
+            .unversioned()
+            .send()
+            .await
+            .map(|headers| Ping::from_headers(&headers))
+    }
+}
 
 /// The answer to a ping. Every field may be empty: old engines and other programs say less.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

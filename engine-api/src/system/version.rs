@@ -4,6 +4,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::System;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+
+pub(super) static VERSION: Operation<Json<EngineVersion>> = Operation::get("SystemVersion", "/version");
+
+impl System<'_> {
+    /// Tells the versions of the engine and of its parts.
+    pub async fn version(&self) -> Result<EngineVersion> {
+        self.docker.call(&VERSION).send().await
+    }
+}
+
 /// The versions of an engine and its parts. Definition `SystemVersion`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

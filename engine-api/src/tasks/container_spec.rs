@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{ConfigReference, Privileges, SecretReference};
 use crate::common::EnvList;
 use crate::containers::{HealthConfig, Isolation, Mount, Ulimit};
+use crate::version::Version;
+use crate::wire::requirement::Requirement;
 
 /// The container of a service's task. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -71,6 +73,18 @@ pub struct ContainerSpec {
     pub capability_drop: Vec<String>,
     /// Timeouts of its processes.
     pub ulimits: Vec<Ulimit>,
+}
+
+impl ContainerSpec {
+    pub(super) fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let score = self.oom_score_adj != 0;
+        let own = Requirement::since(score, "ContainerSpec::oom_score_adj", Version::new(1, 46));
+        let privileges = self.privileges.iter().flat_map(Privileges::requires);
+        privileges
+            .chain(own)
+            .chain(self.healthcheck.iter().flat_map(HealthConfig::requires))
+            .chain(self.mounts.iter().flat_map(Mount::requires))
+    }
 }
 
 /// How a container finds other hosts' addresses. Part of definition `TaskSpec`.

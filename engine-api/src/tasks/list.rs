@@ -1,7 +1,21 @@
 //! Lists of tasks.
 
-use super::{TaskRuntime, TaskState};
+use super::Tasks;
+use super::inspect::{Task, TaskState};
+use super::spec::TaskRuntime;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
+
+pub(super) static LIST: Operation<Json<Vec<Task>>> = Operation::get("TaskList", "/tasks");
+
+impl Tasks<'_> {
+    /// Lists the tasks that pass the filters, those that ended included.
+    pub async fn list(&self, options: ListTasks) -> Result<Vec<Task>> {
+        self.docker.call(&LIST).query(options.query()).send().await
+    }
+}
 
 /// Which tasks to list. Query of `TaskList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,7 +25,7 @@ pub struct ListTasks {
 }
 
 impl ListTasks {
-    pub(super) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new().filters(&self.filters.filters())
     }
 }

@@ -1,13 +1,28 @@
 //! What tasks have written.
 
+use super::Tasks;
 use crate::client::Docker;
-use crate::common::Timestamp;
-use crate::common::is_terminal;
+use crate::common::{Timestamp, is_terminal};
 use crate::error::Result;
 use crate::wire::decode::Framed;
 use crate::wire::operation::Operation;
 use crate::wire::query::Query;
 use crate::wire::stream::Output;
+
+pub(super) static LOGS: Operation<Framed> = Operation::get("TaskLogs", "/tasks/{id}/logs");
+
+impl Tasks<'_> {
+    /// Reads what a task has written, and with `follow` what it goes on to write.
+    ///
+    /// Only the logging drivers `local`, `json-file` and `journald` can be read.
+    pub async fn logs(&self, id: &str, options: ReadTaskLogs) -> Result<Output> {
+        read(self.docker, &LOGS, id, options, self.has_terminal(id)).await
+    }
+
+    async fn has_terminal(&self, id: &str) -> Result<bool> {
+        Ok(self.inspect(id).await?.spec.has_terminal())
+    }
+}
 
 /// Which output of a task, or of all tasks of a service, to read. Query of `TaskLogs` and `ServiceLogs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +58,7 @@ impl Default for ReadTaskLogs {
 }
 
 impl ReadTaskLogs {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new()
             .flag("follow", self.follow)
             .flag("stdout", self.stdout)
@@ -54,7 +69,7 @@ impl ReadTaskLogs {
             .flag("details", self.details)
     }
 
-    pub(crate) fn wrong(&self) -> Option<String> {
+    fn check(&self) -> Option<String> {
         let neither = !self.stdout && !self.stderr;
         neither.then(|| "logs without stdout and stderr are none".into())
     }
@@ -69,7 +84,7 @@ pub(crate) async fn read(
     has_terminal: impl Future<Output = Result<bool>>,
 ) -> Result<Output> {
     let call = docker.call(operation).at(id).query(options.query());
-    let output = call.reject_if(options.wrong()).send().await?;
+    let output = call.reject_if(options.check()).send().await?;
     let terminal = is_terminal(docker, output.announced(), has_terminal).await?;
     Ok(output.terminal(terminal))
 }
@@ -82,7 +97,7 @@ mod tests {
     fn both_streams_are_read_unless_said() {
         let logs = ReadTaskLogs::default();
         assert_eq!(logs.query().as_str(), "stdout=true&stderr=true");
-        assert_eq!(logs.wrong(), None);
+        assert_eq!(logs.check(), None);
         let logs = ReadTaskLogs {
             follow: true,
             stdout: false,
@@ -96,6 +111,6 @@ mod tests {
             logs.query().as_str(),
             "follow=true&since=7.000000001&timestamps=true&tail=0&details=true"
         );
-        assert!(logs.wrong().is_some());
+        assert!(logs.check().is_some());
     }
 }

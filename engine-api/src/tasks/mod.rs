@@ -21,15 +21,16 @@
 //! ```
 
 mod container_spec;
+mod inspect;
 mod list;
 mod logs;
 mod network;
 mod privileges;
 mod references;
 mod spec;
-mod task;
 
 pub use container_spec::{ContainerSpec, DnsConfig};
+pub use inspect::{ContainerStatus, PortStatus, Task, TaskState, TaskStatus, VolumeAttachment};
 pub use list::{ListTasks, TaskFilters};
 pub use logs::ReadTaskLogs;
 pub(crate) use logs::read as read_logs;
@@ -45,19 +46,9 @@ pub use spec::{
     PluginSpec, ResourceLimits, ResourceRequirements, RestartCondition, SpreadOver, TaskRestartPolicy,
     TaskRuntime, TaskSpec,
 };
-pub use task::{ContainerStatus, PortStatus, Task, TaskState, TaskStatus, VolumeAttachment};
 
 use crate::client::Docker;
-use crate::error::Result;
-use crate::wire::decode::{Framed, Json};
-use crate::wire::operation::{Operation, OperationInfo};
-use crate::wire::stream::Output;
-
-static LIST: Operation<Json<Vec<Task>>> = Operation::get("TaskList", "/tasks");
-static INSPECT: Operation<Json<Task>> = Operation::get("TaskInspect", "/tasks/{id}");
-static LOGS: Operation<Framed> = Operation::get("TaskLogs", "/tasks/{id}/logs");
-
-pub(crate) static OPERATIONS: [&OperationInfo; 3] = [&LIST.info, &INSPECT.info, &LOGS.info];
+use crate::wire::operation::OperationInfo;
 
 /// Calls on the tasks of a swarm; see [`Docker::tasks`].
 ///
@@ -74,25 +65,5 @@ impl Docker {
     }
 }
 
-impl Tasks<'_> {
-    /// Lists the tasks that pass the filters, those that ended included.
-    pub async fn list(&self, options: ListTasks) -> Result<Vec<Task>> {
-        self.docker.call(&LIST).query(options.query()).send().await
-    }
-
-    /// Says all about a task.
-    pub async fn inspect(&self, id: &str) -> Result<Task> {
-        self.docker.call(&INSPECT).at(id).send().await
-    }
-
-    /// Reads what a task has written, and with `follow` what it goes on to write.
-    ///
-    /// Only the logging drivers `local`, `json-file` and `journald` can be read.
-    pub async fn logs(&self, id: &str, options: ReadTaskLogs) -> Result<Output> {
-        read_logs(self.docker, &LOGS, id, options, self.has_terminal(id)).await
-    }
-
-    async fn has_terminal(&self, id: &str) -> Result<bool> {
-        Ok(self.inspect(id).await?.spec.has_terminal())
-    }
-}
+pub(crate) static OPERATIONS: &[&OperationInfo] =
+    &[&list::LIST.info, &inspect::INSPECT.info, &logs::LOGS.info];

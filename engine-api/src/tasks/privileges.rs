@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::swarm::Payload;
+use crate::version::Version;
 use crate::wire::json::open_enum;
+use crate::wire::requirement::Requirement;
 
 /// What is done for the security of a task's container. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,19 @@ pub struct Privileges {
     pub app_armor: Option<AppArmorOptions>,
     /// Whether its processes can never gain privileges. Since API 1.44.
     pub no_new_privileges: bool,
+}
+
+impl Privileges {
+    pub(super) fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let first = Version::new(1, 44);
+        [
+            Requirement::since(self.seccomp.is_some(), "Privileges::seccomp", first),
+            Requirement::since(self.app_armor.is_some(), "Privileges::app_armor", first),
+            Requirement::since(self.no_new_privileges, "Privileges::no_new_privileges", first),
+        ]
+        .into_iter()
+        .flatten()
+    }
 }
 
 /// Where a managed account is described (Windows): one of the three. Part of definition `TaskSpec`.

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::ContainerSpec;
 use crate::common::{DriverOptions, EnvList};
 use crate::swarm::{Driver, Platform, Resources};
+use crate::version::Version;
 use crate::wire::json::open_enum;
+use crate::wire::requirement::Requirement;
 
 /// What a task runs, where, and with what. Definition `TaskSpec`.
 ///
@@ -41,6 +43,11 @@ impl TaskSpec {
         self.container_spec
             .as_ref()
             .is_some_and(|container| container.tty)
+    }
+
+    pub(crate) fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let resources = self.resources.iter().flat_map(ResourceRequirements::requires);
+        resources.chain(self.container_spec.iter().flat_map(ContainerSpec::requires))
     }
 }
 
@@ -120,6 +127,20 @@ pub struct ResourceRequirements {
     /// How readily memory is swapped out, 0 to 100; -1 takes back what was set, `None` is the system's.
     /// Since API 1.52.
     pub memory_swappiness: Option<i64>,
+}
+
+impl ResourceRequirements {
+    fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let first = Version::new(1, 52);
+        let swap = self.swap_bytes.is_some();
+        let swappiness = self.memory_swappiness.is_some();
+        [
+            Requirement::since(swap, "ResourceRequirements::swap_bytes", first),
+            Requirement::since(swappiness, "ResourceRequirements::memory_swappiness", first),
+        ]
+        .into_iter()
+        .flatten()
+    }
 }
 
 /// What a container may use; 0 is any number. Definition `Limit`.

@@ -1,13 +1,41 @@
-//! Making a volume, and changing one of a cluster.
+//! Making a volume.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ClusterVolumeSpec;
+use super::Volumes;
+use super::cluster::ClusterVolumeSpec;
+use super::inspect::Volume;
+use crate::Version;
 use crate::common::DriverOptions;
-use crate::swarm::ObjectVersion;
-use crate::wire::query::Query;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+
+pub(super) static CREATE: Operation<Json<Volume>> =
+    Operation::post("VolumeCreate", "/volumes/create").success(&[201]);
+
+impl Volumes<'_> {
+    /// Makes a volume, or gives the one that has this name and this driver already.
+    ///
+    /// # Errors
+    ///
+    /// 404 when there is no such driver; Podman says 500.
+    pub async fn create(&self, volume: CreateVolume) -> Result<Volume> {
+        let cluster = volume.cluster_volume_spec.is_some();
+        self.docker
+            .call(&CREATE)
+            .about(&volume.name)
+            .json(&volume)
+            .needs(cluster, "CreateVolume::cluster_volume_spec", CLUSTER)
+            .send()
+            .await
+    }
+}
+
+/// The version that brought volumes of a cluster, and the difference between named and anonymous ones.
+pub(super) const CLUSTER: Version = Version::new(1, 42);
 
 /// A volume to make. Definition `VolumeCreateRequest`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,27 +53,9 @@ pub struct CreateVolume {
     pub cluster_volume_spec: Option<ClusterVolumeSpec>,
 }
 
-/// A change to a volume of a cluster. Query and body of `VolumeUpdate`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct UpdateVolume {
-    /// The state that the change was made from, as [`super::ClusterVolume::version`] says it.
-    #[serde(skip)]
-    pub version: ObjectVersion,
-    /// All that is asked for; only `availability` may differ from what was there.
-    pub spec: ClusterVolumeSpec,
-}
-
-impl UpdateVolume {
-    pub(crate) fn query(&self) -> Query {
-        Query::new().set("version", self.version.index)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::volumes::VolumeAvailability;
     use crate::wire::json::encode;
 
     #[test]
@@ -61,18 +71,5 @@ mod tests {
             br#"{"DriverOpts":{"o":"password=hunter2"}}"#
         );
         assert_eq!(encode(&CreateVolume::default()).unwrap(), b"{}");
-    }
-
-    #[test]
-    fn an_update_says_which_state_it_changes() {
-        let update = UpdateVolume {
-            version: ObjectVersion { index: 7 },
-            spec: ClusterVolumeSpec {
-                availability: VolumeAvailability::Drain,
-                ..Default::default()
-            },
-        };
-        assert_eq!(update.query().as_str(), "version=7");
-        assert_eq!(encode(&update).unwrap(), br#"{"Spec":{"Availability":"drain"}}"#);
     }
 }

@@ -2,8 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Volume;
+use super::Volumes;
+use super::inspect::Volume;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
+
+pub(super) static LIST: Operation<Json<VolumeList>> = Operation::get("VolumeList", "/volumes");
+
+impl Volumes<'_> {
+    /// Lists volumes.
+    pub async fn list(&self, options: ListVolumes) -> Result<VolumeList> {
+        self.docker.call(&LIST).query(options.query()).send().await
+    }
+}
 
 /// Which volumes to list: those that pass every filter that is set. Query of `VolumeList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +32,7 @@ pub struct ListVolumes {
 }
 
 impl ListVolumes {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         let filters = Filters::new()
             .with("dangling", self.dangling.map(|yes| yes.to_string()))
             .with("driver", &self.driver)

@@ -1,37 +1,30 @@
 //! Images made from a Dockerfile, and what the builder keeps of that.
 
-mod cache;
+mod build_image;
 mod context;
 mod dockerfile;
 mod ignore;
-mod options;
+mod pack;
 mod pattern;
 mod protobuf;
+pub(super) mod prune_cache;
 mod trace;
 
 use std::collections::BTreeMap;
 
-pub use cache::{BuildCacheFilters, BuildCachePruned, PruneBuildCache};
+pub use build_image::{BuildArgs, BuildImage, BuildOutput, Builder};
 pub use context::BuildContext;
-pub use options::{BuildArgs, BuildImage, BuildOutput, Builder};
+pub use prune_cache::{BuildCacheFilters, BuildCachePruned, PruneBuildCache};
 pub use trace::{BuildLog, BuildStatus, BuildStep, BuildTrace, BuildWarning};
 
 use super::{Images, Progress};
 use crate::auth::{RegistryAuth, config_header};
 use crate::error::{Error, Result};
-use crate::version::Version;
-use crate::wire::decode::{Json, Lines};
-use crate::wire::operation::{Operation, OperationInfo};
+use crate::wire::decode::Lines;
+use crate::wire::operation::Operation;
 use crate::wire::stream::JsonLines;
 
-static BUILD: Operation<Lines<Progress>> = Operation::post("ImageBuild", "/build").slow();
-static PRUNE: Operation<Json<BuildCachePruned>> = Operation::post("BuildPrune", "/build/prune").slow();
-
-pub(super) static OPERATIONS: [&OperationInfo; 2] = [&BUILD.info, &PRUNE.info];
-
-/// The first version with limits of its own for a prune.
-const LIMITS: Version = Version::new(1, 48);
-
+pub(super) static BUILD: Operation<Lines<Progress>> = Operation::post("ImageBuild", "/build").slow();
 impl Images<'_> {
     /// Builds an image from a Dockerfile.
     ///
@@ -82,25 +75,6 @@ impl Images<'_> {
             .await
             .map_err(|error| error.in_call(BUILD.info.id, on))?;
         call.tar(body).send().await
-    }
-
-    /// Removes records of the build cache that are not in use.
-    pub async fn prune_cache(&self, options: PruneBuildCache) -> Result<BuildCachePruned> {
-        let call = self.docker.call(&PRUNE).query(options.query());
-        call.needs_all([
-            (
-                options.max_used_space.is_some(),
-                "PruneBuildCache::max_used_space",
-                LIMITS,
-            ),
-            (
-                options.min_free_space.is_some(),
-                "PruneBuildCache::min_free_space",
-                LIMITS,
-            ),
-        ])
-        .send()
-        .await
     }
 }
 

@@ -2,12 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::BuildCache;
+use super::System;
+use super::build_cache::BuildCache;
 use crate::containers::ContainerSummary;
+use crate::error::Result;
 use crate::images::ImageSummary;
+use crate::version::Version;
 use crate::volumes::Volume;
+use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
+use crate::wire::operation::Operation;
 use crate::wire::query::Query;
+
+pub(super) static DF: Operation<Json<DiskUsage>> = Operation::get("SystemDataUsage", "/system/df").slow();
+
+impl System<'_> {
+    /// Measures the disk space that everything takes; the engine may need long for it.
+    pub async fn df(&self, options: DataUsage) -> Result<DiskUsage> {
+        self.docker
+            .call(&DF)
+            .query(options.query())
+            .needs(!options.types.is_empty(), "DataUsage::types", Version::new(1, 42))
+            .needs(options.verbose, "DataUsage::verbose", Version::new(1, 52))
+            .send()
+            .await
+    }
+}
 
 /// What to measure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +39,7 @@ pub struct DataUsage {
 }
 
 impl DataUsage {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new()
             .each("type", &self.types)
             .flag("verbose", self.verbose)

@@ -4,10 +4,24 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NetworkAttachment, TaskSpec};
+use super::Tasks;
+use super::network::NetworkAttachment;
+use super::spec::TaskSpec;
+use crate::error::Result;
 use crate::services::PortConfig;
 use crate::swarm::{GenericResource, ObjectVersion};
+use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
+use crate::wire::operation::Operation;
+
+pub(super) static INSPECT: Operation<Json<Task>> = Operation::get("TaskInspect", "/tasks/{id}");
+
+impl Tasks<'_> {
+    /// Says all about a task.
+    pub async fn inspect(&self, id: &str) -> Result<Task> {
+        self.docker.call(&INSPECT).at(id).send().await
+    }
+}
 
 /// A task: one container of a service, now or once. Definition `Task`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -1,12 +1,25 @@
-//! A volume, and how much space it takes.
+//! All about a volume, and how much space it takes.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ClusterVolume;
+use super::Volumes;
+use super::cluster::ClusterVolume;
 use crate::common::DriverOptions;
+use crate::error::Result;
+use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
+use crate::wire::operation::Operation;
+
+pub(super) static INSPECT: Operation<Json<Volume>> = Operation::get("VolumeInspect", "/volumes/{name}");
+
+impl Volumes<'_> {
+    /// Tells all about a volume.
+    pub async fn inspect(&self, name: &str) -> Result<Volume> {
+        self.docker.call(&INSPECT).at(name).send().await
+    }
+}
 
 /// A volume. Definition `Volume`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

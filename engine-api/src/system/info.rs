@@ -4,12 +4,26 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
+use super::System;
+use super::info_parts::{
     AddressPool, CgroupDriver, CgroupVersion, Commit, ContainerdInfo, DeviceInfo, FirewallInfo, NriInfo,
-    PluginsInfo, RegistryServiceConfig, Runtime, SwarmInfo,
+    PluginsInfo, RegistryServiceConfig, Runtime,
 };
+use super::info_swarm::SwarmInfo;
 use crate::containers::Isolation;
+use crate::error::Result;
 use crate::swarm::GenericResource;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+
+pub(super) static INFO: Operation<Json<Info>> = Operation::get("SystemInfo", "/info");
+
+impl System<'_> {
+    /// Tells all about the engine and the machine it runs on.
+    pub async fn info(&self) -> Result<Info> {
+        self.docker.call(&INFO).send().await
+    }
+}
 
 /// An engine and its host. Definition `SystemInfo`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

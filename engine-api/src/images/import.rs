@@ -1,32 +1,32 @@
-//! Getting an image from a registry, or from a file system in a tar.
+//! Making an image of a file system in a tar archive.
 
 use std::fmt;
 
-use super::ImageReference;
+use super::Images;
+use super::progress::Progress;
+use super::pull::CREATE;
 use super::remote::Shown;
+use crate::error::Result;
+use crate::wire::body::{Body, Upload};
 use crate::wire::query::Query;
+use crate::wire::stream::JsonLines;
 
-/// How to pull an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PullImage {
-    /// The platform wanted, `os[/arch[/variant]]`; `None` is the engine's own.
-    pub platform: Option<String>,
-    /// Pull every tag of the repository, not just the one that the reference names.
-    pub all_tags: bool,
-}
-
-impl PullImage {
-    /// The name goes without its tag, which has a parameter of its own, and so has a digest; an empty
-    /// one pulls every tag (wire fact 17).
-    pub(crate) fn query(&self, image: &ImageReference) -> Query {
-        let tag = match (self.all_tags, image.digest()) {
-            (true, None) => "",
-            _ => image.tag_or_digest(),
-        };
-        Query::new()
-            .set("fromImage", image.familiar_name())
-            .text("tag", tag)
-            .maybe("platform", self.platform.as_ref())
+impl Images<'_> {
+    /// Makes an image of one layer from a tar archive of a file system, plain or compressed.
+    pub async fn import(
+        &self,
+        archive: impl Into<Upload>,
+        options: ImportImage,
+    ) -> Result<JsonLines<Progress>> {
+        let from = options.from.is_some();
+        let body = if from { Body::Empty } else { archive.into().0 };
+        self.docker
+            .call(&CREATE)
+            .about(&options.repo)
+            .query(options.query())
+            .tar(body)
+            .send()
+            .await
     }
 }
 
@@ -63,7 +63,7 @@ impl fmt::Debug for ImportImage {
 }
 
 impl ImportImage {
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new()
             .set("fromSrc", self.from.as_deref().unwrap_or("-"))
             .text("repo", &self.repo)
@@ -77,32 +77,6 @@ impl ImportImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pull_always_says_which_tag() {
-        let pull = |image: &str| {
-            let image: ImageReference = image.parse().unwrap();
-            PullImage::default().query(&image).as_str().to_owned()
-        };
-        assert_eq!(pull("alpine"), "fromImage=alpine&tag=latest");
-        assert_eq!(pull("reg:5000/a:1"), "fromImage=reg%3A5000%2Fa&tag=1");
-        let digest = format!("sha256:{}", "0".repeat(64));
-        let both = pull(&format!("alpine:3.20@{digest}"));
-        assert_eq!(
-            both,
-            format!("fromImage=alpine&tag={}", digest.replace(':', "%3A"))
-        );
-    }
-
-    #[test]
-    fn every_tag_is_pulled_only_when_asked_for() {
-        let pull = PullImage {
-            all_tags: true,
-            platform: Some("linux/arm64".into()),
-        };
-        let query = pull.query(&"alpine:3.20".parse().unwrap());
-        assert_eq!(query.as_str(), "fromImage=alpine&platform=linux%2Farm64");
-    }
 
     #[test]
     fn an_import_without_a_url_reads_the_body() {

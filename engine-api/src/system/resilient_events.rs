@@ -5,11 +5,56 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Event, EventKind, ListenEvents, System};
+use super::System;
+use super::events::{Event, EventKind, ListenEvents};
 use crate::client::Docker;
 use crate::common::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::stream::JsonLines;
+
+impl System<'_> {
+    /// Listens to what happens, as [`System::events`], and goes on after the connection broke or the
+    /// engine was restarted.
+    ///
+    /// Each time a [`EventOrGap::Gap`] tells that events may be missing. No event is heard twice.
+    ///
+    /// ```no_run
+    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+    /// use engine_api::system::EventOrGap;
+    ///
+    /// let mut events = docker.system().resilient_events(Default::default(), Default::default()).await?;
+    /// while let Some(heard) = events.next().await {
+    ///     match heard? {
+    ///         EventOrGap::Event(event) => println!("{} {}", event.verb(), event.actor.id),
+    ///         EventOrGap::Gap { from, to } => println!("something may have happened between {from} and {to}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the first connection fails; only later ones are tried again.
+    pub async fn resilient_events(
+        &self,
+        options: ListenEvents,
+        resume: ReconnectOptions,
+    ) -> Result<ResilientEvents> {
+        let began = options.since.unwrap_or_else(|| SystemTime::now().into());
+        let stream = self.events(options.clone()).await?;
+        Ok(ResilientEvents {
+            docker: self.docker.clone(),
+            options,
+            resume,
+            stream: Some(stream),
+            lost: None,
+            heard: Memory::new(began, resume.overlap),
+            ended: false,
+        })
+    }
+}
 
 /// How to go on listening after the engine was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,50 +103,6 @@ pub struct ResilientEvents {
     /// Where to go on.
     heard: Memory,
     ended: bool,
-}
-
-impl System<'_> {
-    /// Listens to what happens, as [`System::events`], and goes on after the connection broke or the
-    /// engine was restarted.
-    ///
-    /// Each time a [`EventOrGap::Gap`] tells that events may be missing. No event is heard twice.
-    ///
-    /// ```no_run
-    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
-    /// use engine_api::system::EventOrGap;
-    ///
-    /// let mut events = docker.system().resilient_events(Default::default(), Default::default()).await?;
-    /// while let Some(heard) = events.next().await {
-    ///     match heard? {
-    ///         EventOrGap::Event(event) => println!("{} {}", event.verb(), event.actor.id),
-    ///         EventOrGap::Gap { from, to } => println!("something may have happened between {from} and {to}"),
-    ///         _ => {}
-    ///     }
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When the first connection fails; only later ones are tried again.
-    pub async fn resilient_events(
-        &self,
-        options: ListenEvents,
-        resume: ReconnectOptions,
-    ) -> Result<ResilientEvents> {
-        let began = options.since.unwrap_or_else(|| SystemTime::now().into());
-        let stream = self.events(options.clone()).await?;
-        Ok(ResilientEvents {
-            docker: self.docker.clone(),
-            options,
-            resume,
-            stream: Some(stream),
-            lost: None,
-            heard: Memory::new(began, resume.overlap),
-            ended: false,
-        })
-    }
 }
 
 impl ResilientEvents {

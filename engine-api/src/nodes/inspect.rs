@@ -4,10 +4,23 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::NodeSpec;
+use super::Nodes;
+use super::update::NodeSpec;
+use crate::error::Result;
 use crate::swarm::{ObjectVersion, Platform, Resources, TlsInfo};
 use crate::volumes::Topology;
+use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
+use crate::wire::operation::Operation;
+
+pub(super) static INSPECT: Operation<Json<Node>> = Operation::get("NodeInspect", "/nodes/{id}");
+
+impl Nodes<'_> {
+    /// Says all about a node.
+    pub async fn inspect(&self, id: &str) -> Result<Node> {
+        self.docker.call(&INSPECT).at(id).send().await
+    }
+}
 
 /// A node of a swarm. Definition `Node`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Result;
+use crate::images::Images;
+use crate::version::Version;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
 use crate::wire::query::{Filters, Query};
+use crate::wire::requirement::Requirement;
+
+pub(in crate::images) static PRUNE: Operation<Json<BuildCachePruned>> =
+    Operation::post("BuildPrune", "/build/prune").slow();
+
+impl Images<'_> {
+    /// Removes records of the build cache that are not in use.
+    pub async fn prune_cache(&self, options: PruneBuildCache) -> Result<BuildCachePruned> {
+        self.docker
+            .call(&PRUNE)
+            .query(options.query())
+            .requires(options.requires())
+            .send()
+            .await
+    }
+}
 
 /// Which records of the build cache to remove. Query of `BuildPrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,7 +42,7 @@ pub struct PruneBuildCache {
 
 impl PruneBuildCache {
     /// What is reserved goes under its name before API 1.48 too; engines read one of the two.
-    pub(crate) fn query(&self) -> Query {
+    fn query(&self) -> Query {
         Query::new()
             .flag("all", self.all)
             .maybe("keep-storage", self.reserved_space)
@@ -29,6 +50,17 @@ impl PruneBuildCache {
             .maybe("max-used-space", self.max_used_space)
             .maybe("min-free-space", self.min_free_space)
             .filters(&self.filters.filters())
+    }
+
+    fn requires(&self) -> impl Iterator<Item = Requirement> {
+        let first = Version::new(1, 48);
+        let (used, free) = (self.max_used_space.is_some(), self.min_free_space.is_some());
+        [
+            Requirement::since(used, "PruneBuildCache::max_used_space", first),
+            Requirement::since(free, "PruneBuildCache::min_free_space", first),
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 

@@ -1,11 +1,29 @@
-//! A swarm with what lets nodes in: tokens and keys.
+//! A swarm, and the tokens that nodes join it with.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ObjectVersion, SwarmSpec, TlsInfo};
+use super::Swarm;
+use super::cluster_info::{ObjectVersion, TlsInfo};
+use super::spec::SwarmSpec;
 use crate::auth::masked;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+
+pub(super) static INSPECT: Operation<Json<SwarmDetails>> = Operation::get("SwarmInspect", "/swarm");
+
+impl Swarm<'_> {
+    /// Says what the swarm is, and with which tokens nodes join it.
+    ///
+    /// # Errors
+    ///
+    /// 503 when this engine is in no swarm, or is no manager.
+    pub async fn inspect(&self) -> Result<SwarmDetails> {
+        self.docker.call(&INSPECT).send().await
+    }
+}
 
 /// A swarm as its managers show it: a [`super::ClusterInfo`] and the tokens. Definition `Swarm`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -55,43 +73,5 @@ impl fmt::Debug for JoinTokens {
             .field("worker", &masked(&self.worker))
             .field("manager", &masked(&self.manager))
             .finish()
-    }
-}
-
-/// The key that unlocks managers. Reply of `SwarmUnlockkey`, body of `SwarmUnlock`. `Debug` does not
-/// show it.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct UnlockKey {
-    /// The key, `SWMKEY-1-…`; empty when managers do not lock themselves.
-    pub unlock_key: String,
-}
-
-impl fmt::Debug for UnlockKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnlockKey")
-            .field("unlock_key", &masked(&self.unlock_key))
-            .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::json::decode;
-
-    #[test]
-    fn neither_tokens_nor_keys_are_shown() {
-        let swarm: SwarmDetails = decode(
-            br#"{"ID":"a","DefaultAddrPool":null,"JoinTokens":{"Worker":"hunter2","Manager":"hunter2"}}"#,
-        )
-        .unwrap();
-        let key: UnlockKey = decode(br#"{"UnlockKey":"hunter2"}"#).unwrap();
-        assert_eq!(
-            (&*swarm.join_tokens.worker, &*key.unlock_key),
-            ("hunter2", "hunter2")
-        );
-        let shown = format!("{swarm:?} {key:?}");
-        assert!(shown.contains("***") && !shown.contains("hunter2"), "{shown}");
     }
 }

@@ -1,53 +1,18 @@
-//! Pulling with patience: once per image, and again where trying again can help.
+//! Pulling an image to the end: one pull per image at a time, with retries for transient errors.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use super::{ImageReference, Images, InspectImage, Progress, PullImage};
+use super::Images;
+use super::progress::Progress;
+use super::pull::PullImage;
+use super::reference::ImageReference;
 use crate::auth::{RegistryAuth, RegistryFailure};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How often a pull is tried.
-const TRIES: u32 = 3;
-
-/// How long the first pause between two tries is at least; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// A pull that runs in this process, and whether it has succeeded.
-type Running = tokio::sync::Mutex<bool>;
-
-/// The pulls that run in this process, by engine and image.
-static RUNNING: Mutex<Option<HashMap<String, Weak<Running>>>> = Mutex::new(None);
-
 impl Images<'_> {
-    /// Pulls an image unless the engine has it, as [`Images::fetch`] does; whether it was pulled.
-    ///
-    /// ```no_run
-    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
-    /// if docker.images().pull_if_missing("busybox:1.36", Default::default(), None).await? {
-    ///     println!("pulled");
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn pull_if_missing(
-        &self,
-        image: &str,
-        options: PullImage,
-        auth: Option<&RegistryAuth>,
-    ) -> Result<bool> {
-        match self.inspect(image, InspectImage::default()).await {
-            Ok(_) => Ok(false),
-            Err(error) if error.is_not_found() => self
-                .pull_with_retry(image, options, auth, |_| ())
-                .await
-                .map(|()| true),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Pulls an image to the end, telling how far it is.
     ///
     /// While one caller of this process pulls an image, all others that want it from the same engine wait
@@ -103,6 +68,18 @@ impl Images<'_> {
         Ok(())
     }
 }
+
+/// How often a pull is tried.
+const TRIES: u32 = 3;
+
+/// How long the first pause between two tries is at least; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The pulls that run in this process, by engine and image.
+static RUNNING: Mutex<Option<HashMap<String, Weak<Running>>>> = Mutex::new(None);
+
+/// A pull that runs in this process, and whether it has succeeded.
+type Running = tokio::sync::Mutex<bool>;
 
 /// The pull that is known by `key`, which runs already or begins now.
 fn running(key: String) -> Arc<Running> {

@@ -2,9 +2,42 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, ServiceSpec};
+use super::Services;
+use super::endpoint::Endpoint;
+use super::spec::ServiceSpec;
+use crate::error::Result;
 use crate::swarm::ObjectVersion;
+use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
+use crate::wire::operation::Operation;
+use crate::wire::query::Query;
+
+pub(super) static INSPECT: Operation<Json<Service>> = Operation::get("ServiceInspect", "/services/{id}");
+
+impl Services<'_> {
+    /// Says all about a service.
+    pub async fn inspect(&self, id: &str, options: InspectService) -> Result<Service> {
+        self.docker
+            .call(&INSPECT)
+            .at(id)
+            .query(options.query())
+            .send()
+            .await
+    }
+}
+
+/// How to look at a service. Query of `ServiceInspect`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InspectService {
+    /// Whether to fill in what was left to the swarm. Do not update from that: defaults would be set.
+    pub insert_defaults: bool,
+}
+
+impl InspectService {
+    fn query(self) -> Query {
+        Query::new().flag("insertDefaults", self.insert_defaults)
+    }
+}
 
 /// A service. Definition `Service`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,18 +65,6 @@ pub struct Service {
     pub service_status: Option<ServiceStatus>,
     /// How far it is, if it is a job.
     pub job_status: Option<JobStatus>,
-}
-
-/// The id of a new service. Definition `ServiceCreateResponse`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-#[serde(default, rename_all = "PascalCase")]
-pub struct ServiceCreated {
-    /// The id.
-    #[serde(rename = "ID", alias = "Id")]
-    pub id: String,
-    /// What the engine complains about, such as an image that no registry has.
-    pub warnings: Vec<String>,
 }
 
 /// How far an update is. Part of definition `Service`.
@@ -111,4 +132,18 @@ pub struct JobStatus {
     pub job_iteration: ObjectVersion,
     /// When that began, RFC 3339.
     pub last_execution: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn insert_defaults_is_sent_only_when_it_is_set() {
+        let defaults = InspectService {
+            insert_defaults: true,
+        };
+        assert_eq!(defaults.query().as_str(), "insertDefaults=true");
+        assert_eq!(InspectService::default().query().as_str(), "");
+    }
 }

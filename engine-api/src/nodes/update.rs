@@ -1,10 +1,35 @@
-//! What can be set about a node.
+//! Changing what is set about a node.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Nodes;
+use crate::error::Result;
+use crate::swarm::ObjectVersion;
+use crate::wire::decode::Empty;
 use crate::wire::json::open_enum;
+use crate::wire::operation::Operation;
+use crate::wire::query::Query;
+
+pub(super) static UPDATE: Operation<Empty> = Operation::post("NodeUpdate", "/nodes/{id}/update");
+
+impl Nodes<'_> {
+    /// Changes what is set about a node, which `version` of it `spec` was made from.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::is_version_conflict`] when the node has changed since.
+    pub async fn update(&self, id: &str, version: ObjectVersion, spec: &NodeSpec) -> Result<()> {
+        self.docker
+            .call(&UPDATE)
+            .at(id)
+            .query(Query::new().set("version", version.index))
+            .json(spec)
+            .send()
+            .await
+    }
+}
 
 /// What can be set about a node. Definition `NodeSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,72 @@
+//! Removing all images that are not used.
+
+use serde::{Deserialize, Serialize};
+
+use super::Images;
+use super::remove::ImageRemoved;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+use crate::wire::query::{Filters, Query};
+
+pub(super) static PRUNE: Operation<Json<ImagesPruned>> =
+    Operation::post("ImagePrune", "/images/prune").slow();
+
+impl Images<'_> {
+    /// Removes the images that no container uses and that pass the filters.
+    pub async fn prune(&self, options: PruneImages) -> Result<ImagesPruned> {
+        self.docker.call(&PRUNE).query(options.query()).send().await
+    }
+}
+
+/// Which unused images to remove.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PruneImages {
+    /// `Some(false)` for every image without a container; otherwise only those without a name too.
+    pub dangling: Option<bool>,
+    /// Only those made before: seconds since 1970, a date, or an age such as `1h30m`; empty is all.
+    pub until: String,
+    /// Only those with all of these labels: `key`, or `key=value`.
+    pub label: Vec<String>,
+    /// Only those without these labels: `key`, or `key=value`.
+    pub label_not: Vec<String>,
+}
+
+impl PruneImages {
+    fn query(&self) -> Query {
+        let filters = Filters::new()
+            .with("dangling", self.dangling.map(|dangling| dangling.to_string()))
+            .text("until", &self.until)
+            .labels(&self.label, &self.label_not);
+        Query::new().filters(&filters)
+    }
+}
+
+/// What a prune removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ImagesPruned {
+    /// The names and images that went.
+    pub images_deleted: Vec<ImageRemoved>,
+    /// The bytes that became free.
+    pub space_reclaimed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prune_of_everything_unused_says_dangling_false() {
+        let prune = PruneImages {
+            dangling: Some(false),
+            label_not: vec!["keep".into()],
+            ..Default::default()
+        };
+        assert_eq!(
+            prune.query().as_str(),
+            "filters=%7B%22dangling%22%3A%5B%22false%22%5D%2C%22label%21%22%3A%5B%22keep%22%5D%7D"
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! Changing the settings of a plugin.
+
+use super::Plugins;
+use crate::error::Result;
+use crate::wire::decode::Empty;
+use crate::wire::operation::Operation;
+
+pub(super) static SET: Operation<Empty> = Operation::post("PluginSet", "/plugins/{name}/set")
+    .success(&[204])
+    .slashes();
+
+impl Plugins<'_> {
+    /// Changes settings of a plugin that is disabled: `DEBUG=1` for a variable, `data.source=/srv` for
+    /// a part of a mount. What can be changed is in [`super::PluginConfig`], as `settable`.
+    pub async fn set(&self, plugin: &str, settings: &[&str]) -> Result<()> {
+        let nothing = settings
+            .is_empty()
+            .then(|| "no setting to change; name one or more, as `NAME=value`".to_owned());
+        self.docker
+            .call(&SET)
+            .at(plugin)
+            .json(settings)
+            .reject_if(nothing)
+            .send()
+            .await
+    }
+}

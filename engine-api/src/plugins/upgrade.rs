@@ -1,0 +1,47 @@
+//! Upgrading a plugin.
+
+use super::Plugins;
+use super::privileges::{PluginPrivilege, blank};
+use crate::auth::RegistryAuth;
+use crate::error::Result;
+use crate::images::Progress;
+use crate::wire::decode::Lines;
+use crate::wire::operation::Operation;
+use crate::wire::query::Query;
+use crate::wire::stream::JsonLines;
+
+pub(super) static UPGRADE: Operation<Lines<Progress>> =
+    Operation::post("PluginUpgrade", "/plugins/{name}/upgrade")
+        .success(&[204])
+        .slow()
+        .slashes();
+
+impl Plugins<'_> {
+    /// Replaces a plugin that is disabled by what `remote` names, its settings kept.
+    ///
+    /// It is done when the stream has ended without an error.
+    pub async fn upgrade(
+        &self,
+        plugin: &str,
+        remote: &str,
+        options: UpgradePlugin,
+        auth: Option<&RegistryAuth>,
+    ) -> Result<JsonLines<Progress>> {
+        self.docker
+            .call(&UPGRADE)
+            .at(plugin)
+            .query(Query::new().set("remote", remote))
+            .json(&options.privileges)
+            .reject_if(blank(remote, "remote"))
+            .auth(auth)
+            .send()
+            .await
+    }
+}
+
+/// How to upgrade a plugin. Body of `PluginUpgrade`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpgradePlugin {
+    /// What it is granted: exactly what [`Plugins::privileges`](super::Plugins::privileges) says it wants.
+    pub privileges: Vec<PluginPrivilege>,
+}

@@ -1,0 +1,43 @@
+//! Making a service.
+
+use serde::{Deserialize, Serialize};
+
+use super::Services;
+use super::spec::ServiceSpec;
+use crate::auth::RegistryAuth;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+
+pub(super) static CREATE: Operation<Json<ServiceCreated>> =
+    Operation::post("ServiceCreate", "/services/create").success(&[201]);
+
+impl Services<'_> {
+    /// Makes a service; its tasks follow. The credentials go to the nodes that fetch the image.
+    ///
+    /// # Errors
+    ///
+    /// 409 when the name is taken.
+    pub async fn create(&self, service: &ServiceSpec, auth: Option<&RegistryAuth>) -> Result<ServiceCreated> {
+        self.docker
+            .call(&CREATE)
+            .json(service)
+            .reject_if(service.check())
+            .requires(service.requires())
+            .auth(auth)
+            .send()
+            .await
+    }
+}
+
+/// The id of a new service. Definition `ServiceCreateResponse`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ServiceCreated {
+    /// The id.
+    #[serde(rename = "ID", alias = "Id")]
+    pub id: String,
+    /// What the engine complains about, such as an image that no registry has.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,104 @@
+//! Making a swarm.
+
+use serde::Serialize;
+
+use super::Swarm;
+use super::spec::SwarmSpec;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+
+pub(super) static INIT: Operation<Json<String>> = Operation::post("SwarmInit", "/swarm/init");
+
+impl Swarm<'_> {
+    /// Makes a swarm with this engine as its first manager; gives the node's id.
+    ///
+    /// # Errors
+    ///
+    /// 503 when the engine is in a swarm already.
+    pub async fn init(&self, swarm: InitSwarm) -> Result<String> {
+        self.docker
+            .call(&INIT)
+            .json(&swarm)
+            .reject_if(swarm.check())
+            .send()
+            .await
+    }
+}
+
+/// Where managers listen unless said.
+pub(super) const EVERYWHERE: &str = "0.0.0.0:2377";
+
+/// A swarm to make. Body of `SwarmInit`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InitSwarm {
+    /// Where managers listen: an address or an interface, with a port; port 2377 of all unless said.
+    pub listen_addr: String,
+    /// The address that other nodes reach this one at; empty finds it out where there is only one.
+    pub advertise_addr: String,
+    /// The address of traffic between containers; empty is the advertised one.
+    pub data_path_addr: String,
+    /// The UDP port of traffic between containers, 1024 to 49151; 0 is 4789.
+    pub data_path_port: u32,
+    /// The address ranges that overlay networks are cut from: `10.10.0.0/16`.
+    pub default_addr_pool: Vec<String>,
+    /// The prefix length of each network; 0 is 24.
+    pub subnet_size: u32,
+    /// Whether to make a new swarm out of the state of one that this engine is in.
+    pub force_new_cluster: bool,
+    /// Whether this node takes tasks; empty is yes. Not in the specification.
+    pub availability: crate::nodes::NodeAvailability,
+    /// What is set about the swarm; whether managers lock their data, too, in `encryption_config`.
+    pub spec: SwarmSpec,
+}
+
+impl Default for InitSwarm {
+    fn default() -> Self {
+        Self {
+            listen_addr: EVERYWHERE.into(), // engines refuse an empty one
+            advertise_addr: String::new(),
+            data_path_addr: String::new(),
+            data_path_port: 0,
+            default_addr_pool: Vec::new(),
+            subnet_size: 0,
+            force_new_cluster: false,
+            availability: Default::default(),
+            spec: SwarmSpec::default(),
+        }
+    }
+}
+
+impl InitSwarm {
+    fn check(&self) -> Option<String> {
+        let port = self.data_path_port;
+        let strange = port != 0 && !(1024..=49151).contains(&port);
+        if strange {
+            return Some(format!("data_path_port is {port}, not in 1024 to 49151"));
+        }
+        listens(&self.listen_addr)
+    }
+}
+
+pub(super) fn listens(addr: &str) -> Option<String> {
+    addr.is_empty()
+        .then(|| "listen_addr is empty; managers must listen somewhere".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::encode;
+
+    #[test]
+    fn managers_listen_everywhere_unless_said() {
+        let text = encode(&InitSwarm::default()).unwrap();
+        assert_eq!(text, br#"{"ListenAddr":"0.0.0.0:2377"}"#);
+        assert_eq!(InitSwarm::default().check(), None);
+        let odd = InitSwarm {
+            data_path_port: 80,
+            ..Default::default()
+        };
+        assert!(odd.check().unwrap().contains("80"));
+    }
+}

@@ -1,0 +1,77 @@
+//! Unlocking a manager, and the key that does it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Swarm;
+use crate::auth::masked;
+use crate::error::Result;
+use crate::wire::decode::{Empty, Json};
+use crate::wire::operation::Operation;
+
+pub(super) static UNLOCK_KEY: Operation<Json<UnlockKey>> =
+    Operation::get("SwarmUnlockkey", "/swarm/unlockkey");
+
+pub(super) static UNLOCK: Operation<Empty> = Operation::post("SwarmUnlock", "/swarm/unlock");
+
+impl Swarm<'_> {
+    /// Unlocks a manager that has restarted and waits for the key.
+    ///
+    /// # Errors
+    ///
+    /// 503 or 409 when it is not locked.
+    pub async fn unlock(&self, key: &UnlockKey) -> Result<()> {
+        let none = key.unlock_key.is_empty();
+        self.docker
+            .call(&UNLOCK)
+            .json(key)
+            .reject_if(none.then(|| "a manager is unlocked with a key".into()))
+            .send()
+            .await
+    }
+
+    /// Says which key unlocks a manager that restarts; empty unless managers lock themselves.
+    pub async fn unlockkey(&self) -> Result<UnlockKey> {
+        self.docker.call(&UNLOCK_KEY).send().await
+    }
+}
+
+/// The key that unlocks managers. Reply of `SwarmUnlockkey`, body of `SwarmUnlock`. `Debug` does not
+/// show it.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UnlockKey {
+    /// The key, `SWMKEY-1-…`; empty when managers do not lock themselves.
+    pub unlock_key: String,
+}
+
+impl fmt::Debug for UnlockKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnlockKey")
+            .field("unlock_key", &masked(&self.unlock_key))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swarm::SwarmDetails;
+    use crate::wire::json::decode;
+
+    #[test]
+    fn neither_tokens_nor_keys_are_shown() {
+        let swarm: SwarmDetails = decode(
+            br#"{"ID":"a","DefaultAddrPool":null,"JoinTokens":{"Worker":"hunter2","Manager":"hunter2"}}"#,
+        )
+        .unwrap();
+        let key: UnlockKey = decode(br#"{"UnlockKey":"hunter2"}"#).unwrap();
+        assert_eq!(
+            (&*swarm.join_tokens.worker, &*key.unlock_key),
+            ("hunter2", "hunter2")
+        );
+        let shown = format!("{swarm:?} {key:?}");
+        assert!(shown.contains("***") && !shown.contains("hunter2"), "{shown}");
+    }
+}

@@ -1,0 +1,21 @@
+//! Checking credentials with their registry.
+
+use super::System;
+use crate::auth::{AuthStatus, RegistryAuth};
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+
+pub(super) static AUTH: Operation<Json<AuthStatus>> =
+    Operation::post("SystemAuth", "/auth").success(&[200, 204]);
+
+impl System<'_> {
+    /// Lets the engine check credentials with their registry.
+    ///
+    /// # Errors
+    ///
+    /// The engine's words: most engines answer 500, not 401, when the registry refuses them.
+    pub async fn auth(&self, auth: &RegistryAuth) -> Result<AuthStatus> {
+        self.docker.call(&AUTH).json(auth).send().await
+    }
+}

@@ -1,0 +1,78 @@
+//! Removing all volumes that are not used.
+
+use serde::{Deserialize, Serialize};
+
+use super::Volumes;
+use super::create::CLUSTER;
+use crate::error::Result;
+use crate::wire::decode::Json;
+use crate::wire::operation::Operation;
+use crate::wire::query::{Filters, Query};
+
+pub(super) static PRUNE: Operation<Json<VolumesPruned>> =
+    Operation::post("VolumePrune", "/volumes/prune").slow();
+
+impl Volumes<'_> {
+    /// Removes the volumes that no container uses and that pass the filters.
+    ///
+    /// Docker below API 1.42, and Podman, remove named ones, too; others only with [`PruneVolumes::all`].
+    pub async fn prune(&self, options: PruneVolumes) -> Result<VolumesPruned> {
+        self.docker
+            .call(&PRUNE)
+            .query(options.query())
+            .needs(options.all, "PruneVolumes::all", CLUSTER)
+            .send()
+            .await
+    }
+}
+
+/// Which of the unused volumes to remove. Query of `VolumePrune`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PruneVolumes {
+    /// Whether to remove named ones, not just anonymous ones. Since API 1.42; engines before, and
+    /// Podman, always do, and Podman refuses to be asked.
+    pub all: bool,
+    /// Only those with all of these labels: `key`, or `key=value`.
+    pub label: Vec<String>,
+    /// Only those without these labels: `key`, or `key=value`.
+    pub label_not: Vec<String>,
+}
+
+impl PruneVolumes {
+    fn query(&self) -> Query {
+        let filters = Filters::new()
+            .with("all", self.all.then_some("true"))
+            .labels(&self.label, &self.label_not);
+        Query::new().filters(&filters)
+    }
+}
+
+/// What was removed. Reply of `VolumePrune`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct VolumesPruned {
+    /// The names of the volumes.
+    pub volumes_deleted: Vec<String>,
+    /// How many bytes became free.
+    pub space_reclaimed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_volumes_go_only_when_asked_for() {
+        assert_eq!(PruneVolumes::default().query(), Query::new());
+        let prune = PruneVolumes {
+            all: true,
+            label_not: vec!["keep".into()],
+            ..Default::default()
+        };
+        assert_eq!(
+            prune.query().as_str(),
+            "filters=%7B%22all%22%3A%5B%22true%22%5D%2C%22label%21%22%3A%5B%22keep%22%5D%7D"
+        );
+    }
+}

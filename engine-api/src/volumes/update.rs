@@ -1,0 +1,68 @@
+//! Changing a volume of a cluster.
+
+use serde::{Deserialize, Serialize};
+
+use super::Volumes;
+use super::cluster::ClusterVolumeSpec;
+use super::create::CLUSTER;
+use crate::error::Result;
+use crate::swarm::ObjectVersion;
+use crate::wire::decode::Empty;
+use crate::wire::operation::Operation;
+use crate::wire::query::Query;
+
+pub(super) static UPDATE: Operation<Empty> = Operation::put("VolumeUpdate", "/volumes/{name}").since(CLUSTER);
+
+impl Volumes<'_> {
+    /// Changes whether tasks may use a volume of a cluster; other volumes cannot be changed.
+    ///
+    /// # Errors
+    ///
+    /// 503 when the engine is no manager of a swarm ([`crate::Error::is_unavailable`]).
+    pub async fn update(&self, name: &str, options: UpdateVolume) -> Result<()> {
+        self.docker
+            .call(&UPDATE)
+            .at(name)
+            .query(options.query())
+            .json(&options)
+            .send()
+            .await
+    }
+}
+
+/// A change to a volume of a cluster. Query and body of `VolumeUpdate`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateVolume {
+    /// The state that the change was made from, as [`super::ClusterVolume::version`] says it.
+    #[serde(skip)]
+    pub version: ObjectVersion,
+    /// All that is asked for; only `availability` may differ from what was there.
+    pub spec: ClusterVolumeSpec,
+}
+
+impl UpdateVolume {
+    fn query(&self) -> Query {
+        Query::new().set("version", self.version.index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volumes::VolumeAvailability;
+    use crate::wire::json::encode;
+
+    #[test]
+    fn an_update_says_which_state_it_changes() {
+        let update = UpdateVolume {
+            version: ObjectVersion { index: 7 },
+            spec: ClusterVolumeSpec {
+                availability: VolumeAvailability::Drain,
+                ..Default::default()
+            },
+        };
+        assert_eq!(update.query().as_str(), "version=7");
+        assert_eq!(encode(&update).unwrap(), br#"{"Spec":{"Availability":"drain"}}"#);
+    }
+}
