@@ -1,7 +1,7 @@
-//! Tar archives, made and taken apart as they stream.
+//! Packs and unpacks tar archives while they stream.
 //!
-//! Containers take and give their files as tar archives. These functions read and write the host's
-//! side of them, in a thread for blocking work, and hold no more than a few pieces in memory.
+//! Containers send and receive files as tar archives. These functions read and write the files of the
+//! host, in a thread for blocking work, and keep no more than a few pieces in memory.
 //!
 //! ```no_run
 //! use engine_api::{Docker, archive};
@@ -16,6 +16,7 @@
 
 mod pack;
 mod unpack;
+mod write_entries;
 
 use std::io;
 use std::path::{Component, Path};
@@ -30,23 +31,23 @@ pub use unpack::unpack;
 use crate::error::{Cause, Error, Result};
 use crate::wire::body::Upload;
 
-/// Bytes that go from one side of a channel to the other at a time.
+/// The size of a piece in a channel, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// Pieces that may wait in a channel.
+/// The number of pieces that a channel holds.
 const WAITING: usize = 4;
 
-/// An archive of one file, from memory: its path in the archive, its mode (`0o644`), its contents.
-/// It is root's, and as old as this call.
+/// Packs one file from memory: its path in the archive, its permissions (`0o644`), its contents.
+/// The owner is root, and the modification time is now.
 ///
 /// # Errors
 ///
-/// When `name` is no relative path that can stand in an archive.
+/// When `name` is not a relative path without `..`.
 pub fn file(name: &str, mode: u32, contents: impl AsRef<[u8]>) -> Result<Upload> {
     file_of(name, mode, contents, None)
 }
 
-/// As [`file()`], as old as is said, in seconds since 1970.
+/// [`file()`] with a modification time, in seconds since 1970.
 pub(crate) fn file_of(
     name: &str,
     mode: u32,
@@ -59,7 +60,7 @@ pub(crate) fn file_of(
     header.set_mode(mode);
     header.set_size(contents.len() as u64);
     header.set_entry_type(EntryType::Regular);
-    // Without a time it would be of 1970, which zip files cannot say.
+    // Without a time, the file would be from 1970. Zip files cannot store that year.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     header.set_mtime(modified.unwrap_or(now.as_secs()));
     let mut builder = Builder::new(Vec::with_capacity(contents.len() + 2048));
@@ -71,7 +72,7 @@ pub(crate) fn file_of(
         .map_err(|error| Error::local(Cause::UploadSource(error)))
 }
 
-/// Refuses names that lead out of the folder an archive is unpacked in.
+/// Rejects names that lead out of the directory that an archive is unpacked in.
 pub(crate) fn check(name: &str) -> Result<()> {
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
     if !name.is_empty() && !name.contains('\0') && Path::new(name).components().all(plain) {
@@ -99,12 +100,12 @@ mod tests {
         let mut archive = tar::Archive::new(&archive[..]);
         let entry = archive.entries().unwrap().next().unwrap().unwrap();
         assert_eq!((entry.path().unwrap().to_str(), entry.size()), (Some("etc/x"), 5));
-        // zip files know no time before 1980, and wheels are zip files.
+        // Zip files cannot store a time before 1980, and wheels are zip files.
         assert!(entry.header().mtime().unwrap() > 315_532_800);
     }
 
     #[test]
-    fn names_that_lead_out_are_refused() {
+    fn name_that_leads_out_is_an_error() {
         for name in ["", "/etc", "../x", "a/../../b", "a\0b"] {
             assert!(file(name, 0o644, "").is_err(), "{name:?}");
             assert!(pack(".", name).is_err(), "{name:?}");

@@ -1,10 +1,11 @@
-//! A file or folder of the host, as an archive.
+//! Packs a file or directory of the host into an archive.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::UNIX_EPOCH;
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
@@ -15,14 +16,15 @@ use super::{PIECE, WAITING, at, check};
 use crate::error::{Cause, Error, Result};
 use crate::wire::body::Upload;
 
-/// An archive of a file or of a folder with all below it, read from disk while it is sent.
+/// Packs a file, or a directory with everything in it. It is read from disk while it is sent.
 ///
-/// `name` is what it is called in the archive. Owners become root, links stay links, and the entries
-/// of a folder are sorted by name. What is neither file, folder nor link fails the upload.
+/// `name` is its name in the archive. The owner of every entry is root, links stay links, and the
+/// entries of a directory are sorted by name. Modification times are sent in whole seconds, also
+/// those before 1970. A socket or device fails the upload.
 ///
 /// # Errors
 ///
-/// When `source` cannot be looked at, or `name` is no relative path that can stand in an archive.
+/// When `source` cannot be read, or when `name` is not a relative path without `..`.
 pub fn pack(source: impl Into<PathBuf>, name: &str) -> Result<Upload> {
     check(name)?;
     let source = source.into();
@@ -32,10 +34,10 @@ pub fn pack(source: impl Into<PathBuf>, name: &str) -> Result<Upload> {
     Ok(packing(move |builder| append(builder, &source, &name)))
 }
 
-/// What writes an archive's entries.
+/// A function that writes the entries of an archive.
 type Job = Box<dyn FnOnce(&mut Builder<Outgoing>) -> io::Result<()> + Send>;
 
-/// An archive that `job` writes, in a thread for blocking work, while it is sent.
+/// An archive that `job` writes in a thread for blocking work, while it is sent.
 pub(crate) fn packing(job: impl FnOnce(&mut Builder<Outgoing>) -> io::Result<()> + Send + 'static) -> Upload {
     Upload::stream(Packing {
         job: Some(Box::new(job)),
@@ -43,7 +45,7 @@ pub(crate) fn packing(job: impl FnOnce(&mut Builder<Outgoing>) -> io::Result<()>
     })
 }
 
-/// An archive being packed; the work begins when the first piece is asked for.
+/// An archive being packed. The work begins when the first piece is polled.
 struct Packing {
     job: Option<Job>,
     pieces: Option<mpsc::Receiver<io::Result<Bytes>>>,
@@ -74,16 +76,16 @@ fn pack_all(job: Job, send: &mpsc::Sender<io::Result<Bytes>>) {
     let mut builder = Builder::new(outgoing);
     let outcome = job(&mut builder).and_then(|()| builder.into_inner()?.flush());
     if let Err(error) = outcome {
-        // Nobody listens when the upload was dropped, and then nobody needs to know.
+        // The receiver is gone if the upload was dropped; then the error has no reader.
         drop(send.blocking_send(Err(error)));
     }
 }
 
-/// Appends a file, link or folder, and what is below it in the order of names.
+/// Appends a file, link or directory, and everything in it in the order of names.
 fn append(builder: &mut Builder<Outgoing>, path: &Path, name: &Path) -> io::Result<()> {
     append_one(builder, path, name, None)?;
-    let wrong = |error: io::Error| at(path, &error);
-    if !fs::symlink_metadata(path).map_err(wrong)?.is_dir() {
+    let failed = |error: io::Error| at(path, &error);
+    if !fs::symlink_metadata(path).map_err(failed)?.is_dir() {
         return Ok(());
     }
     children(path)?
@@ -91,67 +93,85 @@ fn append(builder: &mut Builder<Outgoing>, path: &Path, name: &Path) -> io::Resu
         .try_for_each(|child| append(builder, &child.path(), &name.join(child.file_name())))
 }
 
-/// What is in a folder, in the order of names.
+/// The entries of a directory in the order of names.
 pub(crate) fn children(path: &Path) -> io::Result<Vec<fs::DirEntry>> {
-    let wrong = |error: io::Error| at(path, &error);
+    let failed = |error: io::Error| at(path, &error);
     let mut children: Vec<_> = fs::read_dir(path)
-        .map_err(wrong)?
+        .map_err(failed)?
         .collect::<io::Result<_>>()
-        .map_err(wrong)?;
+        .map_err(failed)?;
     children.sort_by_key(fs::DirEntry::file_name);
     Ok(children)
 }
 
-/// Appends a file, a link, or a folder without what is in it. `modified` takes the place of the time it
-/// was changed at, in seconds since 1970.
+/// Appends a file, a link, or a directory without its entries. `modified` replaces its modification
+/// time, in seconds since 1970.
 pub(crate) fn append_one(
     builder: &mut Builder<Outgoing>,
     path: &Path,
     name: &Path,
     modified: Option<u64>,
 ) -> io::Result<()> {
-    let wrong = |error: io::Error| at(path, &error);
-    let metadata = fs::symlink_metadata(path).map_err(wrong)?;
+    let failed = |error: io::Error| at(path, &error);
+    let metadata = fs::symlink_metadata(path).map_err(failed)?;
     let kind = metadata.file_type();
     let mut header = Header::new_gnu();
     header.set_metadata_in_mode(&metadata, tar::HeaderMode::Complete);
     header.set_uid(0);
     header.set_gid(0);
-    if let Some(seconds) = modified {
-        header.set_mtime(seconds);
+    match modified {
+        Some(seconds) => header.set_mtime(seconds),
+        None => {
+            if let Some(seconds) = modified_before_1970(&metadata) {
+                // Engines read the number of a header without a sign. A PAX record has one.
+                header.set_mtime(0);
+                let record = ("mtime", seconds.as_bytes());
+                builder.append_pax_extensions([record]).map_err(failed)?;
+            }
+        }
     }
     if kind.is_dir() {
-        return builder.append_data(&mut header, name, io::empty()).map_err(wrong);
+        return builder
+            .append_data(&mut header, name, io::empty())
+            .map_err(failed);
     }
     if kind.is_symlink() {
         return builder
-            .append_link(&mut header, name, fs::read_link(path).map_err(wrong)?)
-            .map_err(wrong);
+            .append_link(&mut header, name, fs::read_link(path).map_err(failed)?)
+            .map_err(failed);
     }
     if kind.is_file() {
-        // A file that grows or shrinks meanwhile must not break the archive's structure.
-        let file = fs::File::open(path).map_err(wrong)?;
+        // A file that grows or shrinks while it is read must not break the archive's structure.
+        let file = fs::File::open(path).map_err(failed)?;
         let mut exact = Exact {
             file,
-            left: header.size().map_err(wrong)?,
+            left: header.size().map_err(failed)?,
         };
-        return builder.append_data(&mut header, name, &mut exact).map_err(wrong);
+        return builder.append_data(&mut header, name, &mut exact).map_err(failed);
     }
     Err(no_file(path))
 }
 
-/// Sockets, devices and their like have no place in an archive.
+/// The modification time as text, in whole seconds, if it is before 1970.
+fn modified_before_1970(metadata: &fs::Metadata) -> Option<String> {
+    let before = UNIX_EPOCH.duration_since(metadata.modified().ok()?).ok()?;
+    // Rounded down, as every program does that shows whole seconds.
+    let seconds = before.as_secs() + u64::from(before.subsec_nanos() > 0);
+    (seconds > 0).then(|| format!("-{seconds}"))
+}
+
+/// The error for a socket, a device or a pipe: none of them can be in an archive.
 pub(crate) fn no_file(path: &Path) -> io::Error {
     at(
         path,
         &io::Error::new(
             io::ErrorKind::InvalidInput,
-            "neither file, folder nor link; leave it out",
+            "not a file, directory or link; leave it out",
         ),
     )
 }
 
-/// A file read to the length it had, no further; shorter is an error.
+/// Reads a file up to the length in its header. A shorter file is an error.
 struct Exact {
     file: fs::File,
     left: u64,
@@ -172,7 +192,7 @@ impl Read for Exact {
     }
 }
 
-/// What the archive's writer writes to: pieces for a channel.
+/// The output of the archive's writer: pieces for a channel.
 pub(crate) struct Outgoing {
     buffer: BytesMut,
     send: mpsc::Sender<io::Result<Bytes>>,
@@ -201,6 +221,8 @@ impl Write for Outgoing {
 
 #[cfg(test)]
 mod tests {
+    use filetime::FileTime;
+
     use super::*;
     use crate::wire::body::Body;
 
@@ -225,28 +247,59 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_folder_is_packed_sorted_and_the_same_each_time() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("b")).unwrap();
-        fs::write(folder.path().join("b/two"), vec![7; 200_000]).unwrap();
-        fs::write(folder.path().join("a"), "one").unwrap();
-        let first = bytes(pack(folder.path(), "top").unwrap()).await.unwrap();
+    async fn directory_is_packed_sorted_and_reproducible() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("b")).unwrap();
+        fs::write(directory.path().join("b/two"), vec![7; 200_000]).unwrap();
+        fs::write(directory.path().join("a"), "one").unwrap();
+        let first = bytes(pack(directory.path(), "top").unwrap()).await.unwrap();
         assert_eq!(names(&first), ["top", "top/a", "top/b", "top/b/two"]);
-        assert_eq!(bytes(pack(folder.path(), "top").unwrap()).await.unwrap(), first);
+        assert_eq!(
+            bytes(pack(directory.path(), "top").unwrap()).await.unwrap(),
+            first
+        );
     }
 
     #[test]
-    fn what_is_not_there_is_said_at_once() {
-        let error = pack("/no/such/folder", "x").unwrap_err();
-        assert!(error.to_string().contains("/no/such/folder"), "{error}");
+    fn missing_source_is_an_error_before_sending() {
+        let error = pack("/no/such/directory", "x").unwrap_err();
+        assert!(error.to_string().contains("/no/such/directory"), "{error}");
     }
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn what_is_no_file_fails_the_upload_by_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("sock")).unwrap();
-        let error = bytes(pack(folder.path(), "x").unwrap()).await.unwrap_err();
+    async fn socket_fails_the_upload_by_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(directory.path().join("sock")).unwrap();
+        let error = bytes(pack(directory.path(), "x").unwrap()).await.unwrap_err();
         assert!(error.to_string().contains("sock"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn time_before_1970_is_in_a_pax_record() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("f");
+        fs::write(&file, "x").unwrap();
+        for (time, record) in [
+            (FileTime::from_unix_time(-86400, 0), Some("-86400")),
+            (FileTime::from_unix_time(-2, 500_000_000), Some("-2")),
+            (FileTime::zero(), None),
+            (FileTime::from_unix_time(1 << 33, 0), None),
+        ] {
+            filetime::set_file_times(&file, time, time).unwrap();
+            let packed = bytes(pack(&file, "f").unwrap()).await.unwrap();
+            let mut archive = tar::Archive::new(&packed[..]);
+            let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
+            let in_header = entry.header().mtime().unwrap();
+            let pax = entry.pax_extensions().unwrap().into_iter().flatten();
+            let pax: Vec<_> = pax
+                .map(Result::unwrap)
+                .map(|record| (record.key().unwrap(), record.value().unwrap()))
+                .collect();
+            match record {
+                Some(text) => assert_eq!((in_header, &pax[..]), (0, &[("mtime", text)][..])),
+                None => assert_eq!((in_header as i64, pax.len()), (time.unix_seconds(), 0)),
+            }
+        }
     }
 }

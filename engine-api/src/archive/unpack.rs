@@ -1,114 +1,160 @@
-//! An archive, as files of the host.
+//! Unpacks an archive into files of the host.
 
-use std::fs;
+use std::cell::Cell;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use bytes::{Buf, Bytes};
 use tar::{Archive, Entry, EntryType};
 use tokio::sync::mpsc;
 
-use super::{WAITING, at};
+use super::WAITING;
+use super::write_entries::EntryWriter;
 use crate::error::{Cause, Error, Result};
 use crate::wire::stream::RawBytes;
 
-/// Unpacks an archive into a folder, which is made if it is not there.
+/// The most bytes of headers and extended names that may precede one entry's data.
+const LONGEST_HEADERS: u64 = 1 << 20;
+
+/// Unpacks an archive into a directory, which is created if it does not exist.
+///
+/// Contents, permissions (`0o777`), modification times and links are those of the archive. The owner
+/// is the current user. Existing files are replaced, other existing files stay.
+///
+/// On an error, and when this future is dropped, everything that the call has created is removed
+/// again; a file that it has replaced stays replaced. Removal takes place in the thread that writes.
 ///
 /// # Errors
 ///
-/// What breaks the stream or the writing, an entry that would land outside of the folder, and one that
-/// is neither file, folder nor link.
-pub async fn unpack(mut archive: RawBytes, folder: impl Into<PathBuf>) -> Result<()> {
-    let folder = folder.into();
+/// [`crate::ErrorKind::Unpack`] when a file cannot be written, when an entry would be written outside
+/// the directory, when an entry is not a file, directory or link, and when the archive needs more
+/// memory than a bound allows (1 MiB for the headers of an entry, 64 MiB for the paths of
+/// directories). Errors of the stream are returned as they are.
+pub async fn unpack(mut archive: RawBytes, directory: impl Into<PathBuf>) -> Result<()> {
+    let directory = directory.into();
     let (send, pieces) = mpsc::channel(WAITING);
-    let writing = tokio::task::spawn_blocking(move || {
-        unpack_all(
-            Incoming {
-                pieces,
-                rest: Bytes::new(),
-            },
-            &folder,
-        )
-    });
-    let mut broken = None;
+    let writing = tokio::task::spawn_blocking(move || unpack_all(pieces, &directory));
+    let mut stream_error = None;
     while let Some(piece) = archive.next().await {
         match piece {
+            // The thread ends before the stream only after an error of its own.
+            Ok(piece) if piece.is_empty() => {}
             Ok(piece) => {
-                // The writing side has ended, by an error or because it has seen the archive's end.
                 if send.send(piece).await.is_err() {
                     break;
                 }
             }
             Err(error) => {
-                broken = Some(error);
+                stream_error = Some(error);
                 break;
             }
         }
     }
+    if stream_error.is_none() {
+        // The thread may have ended with an error, which it returns below.
+        drop(send.send(END).await);
+    }
     drop(send);
     let written = writing
         .await
-        .map_err(|error| Error::local(Cause::UploadSource(io::Error::other(error))))?;
-    match broken {
+        .map_err(|error| Error::local(Cause::Unpack(io::Error::other(error))))?;
+    match stream_error {
         Some(error) => Err(error),
-        None => written.map_err(|error| Error::local(Cause::UploadSource(error))),
+        None => written.map_err(|error| Error::local(Cause::Unpack(error))),
     }
 }
 
-fn unpack_all(incoming: Incoming, folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+/// The piece that marks the end of a complete stream. Without it, the stream was given up.
+const END: Bytes = Bytes::new();
+
+fn unpack_all(pieces: mpsc::Receiver<Bytes>, directory: &Path) -> io::Result<()> {
+    let mut writer = EntryWriter::create(directory)?;
+    let outcome = write_all(pieces, &mut writer).and_then(|()| writer.finish());
+    let Err(error) = outcome else { return Ok(()) };
+    match writer.undo() {
+        Ok(()) => Err(error),
+        Err(undo) => Err(io::Error::new(error.kind(), format!("{error}; {undo}"))),
+    }
+}
+
+fn write_all(pieces: mpsc::Receiver<Bytes>, writer: &mut EntryWriter) -> io::Result<()> {
+    let header_budget = Rc::new(Cell::new(None));
+    let incoming = Incoming {
+        pieces,
+        rest: Bytes::new(),
+        ended: false,
+        header_budget: Rc::clone(&header_budget),
+    };
     let mut archive = Archive::new(incoming);
-    // Folders get their permissions last: a read-only one takes no files.
-    let mut folders = Vec::new();
-    for entry in archive.entries()? {
-        let entry = entry?;
-        match entry.header().entry_type() {
-            EntryType::Directory => {
-                folders.push(entry);
-            }
-            EntryType::Char | EntryType::Block | EntryType::Fifo => {
-                return Err(refused(&entry, "is neither file, folder nor link"));
-            }
-            _ => unpack_entry(entry, folder)?,
-        }
+    archive.set_preserve_mtime(false); // EntryWriter sets times: it knows negative ones and fractions
+    let mut entries = archive.entries()?;
+    loop {
+        header_budget.set(Some(LONGEST_HEADERS));
+        let next = entries.next();
+        header_budget.set(None);
+        let Some(entry) = next else { break };
+        let mut entry = entry?;
+        write(&mut entry, writer)?;
+        // The rest is read here, so that the budget of the next headers counts headers only.
+        io::copy(&mut entry, &mut io::sink())?;
     }
-    for entry in folders {
-        unpack_entry(entry, folder)?;
-    }
-    // What follows the end is read, so that the connection can be used again.
+    // Whatever follows the end of the archive is read, so that the connection can be used again.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map(drop)
 }
 
-fn unpack_entry<R: Read>(mut entry: Entry<'_, R>, folder: &Path) -> io::Result<()> {
-    match entry.unpack_in(folder)? {
-        true => Ok(()),
-        false => Err(refused(&entry, "leads out of the folder")),
+fn write<R: Read>(entry: &mut Entry<'_, R>, writer: &mut EntryWriter) -> io::Result<()> {
+    match entry.header().entry_type() {
+        EntryType::Char | EntryType::Block | EntryType::Fifo => {
+            Err(invalid(entry, "is not a file, directory or link"))
+        }
+        EntryType::Directory => writer.directory(entry),
+        // Records for all entries, such as the commit of `git archive`.
+        EntryType::XGlobalHeader => Ok(()),
+        _ => writer.file_or_link(entry),
     }
 }
 
-fn refused<R: Read>(entry: &Entry<'_, R>, why: &str) -> io::Error {
-    let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+pub(super) fn invalid<R: Read>(entry: &Entry<'_, R>, reason: &str) -> io::Error {
+    let name = entry.path_bytes();
+    let mut name = String::from_utf8_lossy(&name).into_owned();
+    if let Some((end, _)) = name.char_indices().nth(200) {
+        name.truncate(end);
+        name.push('…');
+    }
     io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("the archive's entry {name:?} {why}"),
+        format!("the archive's entry {name:?} {reason}"),
     )
 }
 
-/// What the archive's reader reads from: pieces of a channel.
+/// The reader of the archive: it takes pieces from a channel.
 struct Incoming {
     pieces: mpsc::Receiver<Bytes>,
     rest: Bytes,
+    ended: bool,
+    /// How many more bytes may be read while the headers of an entry are parsed; `None` for its data.
+    header_budget: Rc<Cell<Option<u64>>>,
 }
 
 impl Read for Incoming {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.rest.is_empty() {
-            let Some(piece) = self.pieces.blocking_recv() else {
-                return Ok(0);
-            };
-            self.rest = piece;
+        if self.rest.is_empty() && !self.ended {
+            self.rest = self.pieces.blocking_recv().ok_or_else(|| {
+                io::Error::new(io::ErrorKind::BrokenPipe, "the archive's stream was given up")
+            })?;
+            self.ended = self.rest.is_empty();
         }
         let n = buf.len().min(self.rest.len());
+        if let Some(budget) = self.header_budget.get() {
+            let left = budget.checked_sub(n as u64).ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the archive has an entry with a header of more than 1 MiB",
+                )
+            })?;
+            self.header_budget.set(Some(left));
+        }
         buf[..n].copy_from_slice(&self.rest[..n]);
         self.rest.advance(n);
         Ok(n)
@@ -117,66 +163,234 @@ impl Read for Incoming {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use filetime::FileTime;
     use tar::{Builder, Header};
 
     use super::*;
 
-    /// Unpacks an archive that is there as a whole.
-    fn unpacked(archive: Vec<u8>, folder: &Path) -> io::Result<()> {
-        let (send, pieces) = mpsc::channel(1);
+    /// Unpacks an archive from memory. The stream is complete, or given up after these bytes.
+    fn unpack_bytes(archive: Vec<u8>, complete: bool, directory: &Path) -> io::Result<()> {
+        let (send, pieces) = mpsc::channel(2);
         send.try_send(Bytes::from(archive)).unwrap();
+        if complete {
+            send.try_send(END).unwrap();
+        }
         drop(send);
-        let rest = Bytes::new();
-        unpack_all(Incoming { pieces, rest }, folder)
+        unpack_all(pieces, directory)
+    }
+
+    fn unpacked(archive: Vec<u8>, directory: &Path) -> io::Result<()> {
+        unpack_bytes(archive, true, directory)
+    }
+
+    fn header(kind: EntryType, mode: u32, mtime: i64) -> Header {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_size(0);
+        header.set_mtime(mtime as u64);
+        header
+    }
+
+    /// An archive of empty entries.
+    fn archive(entries: &[(&str, EntryType, u32, i64)]) -> Vec<u8> {
+        let mut builder = Builder::new(Vec::new());
+        for (name, kind, mode, mtime) in entries {
+            let mut header = header(*kind, *mode, *mtime);
+            match kind {
+                EntryType::Symlink | EntryType::Link => {
+                    builder.append_link(&mut header, name, "top/file").unwrap();
+                }
+                _ => builder.append_data(&mut header, name, io::empty()).unwrap(),
+            }
+        }
+        builder.into_inner().unwrap()
+    }
+
+    fn seconds(path: &Path) -> i64 {
+        FileTime::from_last_modification_time(&fs::symlink_metadata(path).unwrap()).unix_seconds()
+    }
+
+    fn is_empty(directory: &Path) -> bool {
+        fs::read_dir(directory).unwrap().next().is_none()
     }
 
     #[test]
-    fn an_entry_that_leads_out_of_the_folder_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
+    fn entry_that_leads_out_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
         let mut header = Header::new_gnu();
         header.set_size(1);
         header.as_gnu_mut().unwrap().name[..7].copy_from_slice(b"../evil");
         header.set_cksum();
         let mut archive = header.as_bytes().to_vec();
         archive.extend([b'x'; 512]);
-        let error = unpacked(archive, &folder.path().join("in")).unwrap_err();
+        let error = unpacked(archive, &directory.path().join("in")).unwrap_err();
         assert!(error.to_string().contains("evil"), "{error}");
-        assert!(!folder.path().join("evil").exists());
-    }
-
-    #[test]
-    fn a_pipe_is_an_error_and_no_empty_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut header = Header::new_gnu();
-        header.set_entry_type(EntryType::Fifo);
-        header.set_size(0);
-        let mut builder = Builder::new(Vec::new());
-        builder.append_data(&mut header, "pipe", io::empty()).unwrap();
-        let error = unpacked(builder.into_inner().unwrap(), folder.path()).unwrap_err();
-        assert!(error.to_string().contains("\"pipe\" is neither"), "{error}");
-        assert!(!folder.path().join("pipe").exists());
+        assert!(is_empty(directory.path()));
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_read_only_folder_gets_its_files() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let mut builder = Builder::new(Vec::new());
-        for (name, kind, mode) in [
-            ("top", EntryType::Directory, 0o555),
-            ("top/file", EntryType::Regular, 0o644),
-        ] {
-            let mut header = Header::new_gnu();
-            header.set_entry_type(kind);
-            header.set_mode(mode);
-            header.set_size(0);
-            builder.append_data(&mut header, name, io::empty()).unwrap();
+    fn entry_below_a_link_that_leads_out_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let inside = directory.path().join("in");
+        fs::create_dir(&inside).unwrap();
+        std::os::unix::fs::symlink("..", inside.join("up")).unwrap();
+        for name in ["up/evil", "up/new/evil"] {
+            let error = unpacked(archive(&[(name, EntryType::Regular, 0o644, 1)]), &inside).unwrap_err();
+            assert!(error.to_string().contains("leads out"), "{error}");
         }
-        unpacked(builder.into_inner().unwrap(), folder.path()).unwrap();
-        let top = folder.path().join("top");
-        assert_eq!(fs::metadata(&top).unwrap().permissions().mode() & 0o777, 0o555);
-        assert!(top.join("file").exists());
-        fs::set_permissions(&top, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(!directory.path().join("evil").exists() && !directory.path().join("new").exists());
+        assert!(inside.join("up").exists());
+    }
+
+    #[test]
+    fn pipe_is_an_error_and_nothing_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let entries = [
+            ("a/b/file", EntryType::Regular, 0o644, 1),
+            ("pipe", EntryType::Fifo, 0o644, 1),
+        ];
+        let error = unpacked(archive(&entries), directory.path()).unwrap_err();
+        let expected = "\"pipe\" is not a file, directory or link";
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(is_empty(directory.path()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn read_only_directories_are_filled_and_deepest_first() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let entries = [
+            ("ro", EntryType::Directory, 0o555, 7),
+            ("ro/empty", EntryType::Directory, 0o555, 8),
+            ("ro/file", EntryType::Regular, 0o644, 9),
+        ];
+        unpacked(archive(&entries), directory.path()).unwrap();
+        let ro = directory.path().join("ro");
+        for path in [&ro, &ro.join("empty")] {
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o555);
+        }
+        assert!(ro.join("file").exists());
+        // The time of a directory is set after its entries were written.
+        assert_eq!((seconds(&ro), seconds(&ro.join("empty"))), (7, 8));
+        fs::set_permissions(&ro, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn times_are_those_of_the_archive() {
+        let directory = tempfile::tempdir().unwrap();
+        for time in [0, -86400, 1, (1 << 33) + 7] {
+            let entries = [
+                ("top", EntryType::Directory, 0o755, time),
+                ("top/file", EntryType::Regular, 0o644, time),
+                ("link", EntryType::Symlink, 0o777, time),
+            ];
+            unpacked(archive(&entries), directory.path()).unwrap();
+            for name in ["top", "top/file", "link"] {
+                assert_eq!(seconds(&directory.path().join(name)), time, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn pax_time_wins_over_the_header() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut builder = Builder::new(Vec::new());
+        builder
+            .append_pax_extensions([("mtime", b"-1.5".as_slice())])
+            .unwrap();
+        let mut entry = header(EntryType::Regular, 0o644, 5);
+        builder.append_data(&mut entry, "file", io::empty()).unwrap();
+        unpacked(builder.into_inner().unwrap(), directory.path()).unwrap();
+        let metadata = fs::metadata(directory.path().join("file")).unwrap();
+        let time = FileTime::from_last_modification_time(&metadata);
+        assert_eq!((time.unix_seconds(), time.nanoseconds()), (-2, 500_000_000));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn hard_link_replaces_an_existing_file() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("hard"), "old").unwrap();
+        let entries = [
+            ("top/file", EntryType::Regular, 0o644, 3),
+            ("hard", EntryType::Link, 0o644, 3),
+        ];
+        unpacked(archive(&entries), directory.path()).unwrap();
+        assert_eq!(fs::read(directory.path().join("hard")).unwrap(), b"");
+    }
+
+    #[test]
+    fn given_up_stream_leaves_only_what_was_there() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("mine"), "mine").unwrap();
+        let entries = [
+            ("new/a", EntryType::Regular, 0o644, 1),
+            ("file", EntryType::Regular, 0o644, 1),
+        ];
+        let mut bytes = archive(&entries);
+        bytes.truncate(3 * 512);
+        let error = unpack_bytes(bytes.clone(), false, directory.path()).unwrap_err();
+        assert!(error.to_string().contains("given up"), "{error}");
+        let names: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
+        assert_eq!(names.len(), 1, "{names:?}");
+        // A directory that the call has created is removed, with the missing ones above it.
+        let missing = directory.path().join("x/y");
+        unpack_bytes(bytes, false, &missing).unwrap_err();
+        assert!(!directory.path().join("x").exists());
+    }
+
+    #[test]
+    fn long_name_beyond_the_limit_is_an_error() {
+        for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader] {
+            let directory = tempfile::tempdir().unwrap();
+            let mut long = header(kind, 0o644, 1);
+            long.set_size(1 << 40);
+            long.set_cksum();
+            let mut bytes = long.as_bytes().to_vec();
+            bytes.resize(3 << 20, b'a');
+            let error = unpacked(bytes, directory.path()).unwrap_err();
+            assert!(error.to_string().contains("more than 1 MiB"), "{error}");
+        }
+    }
+
+    #[test]
+    fn path_beyond_the_limit_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let deep = "d/".repeat(5000) + "file";
+        let error = unpacked(
+            archive(&[(&deep, EntryType::Regular, 0o644, 1)]),
+            directory.path(),
+        );
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("4096 bytes") && error.len() < 400, "{error}");
+        assert!(is_empty(directory.path()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn write_error_names_the_path_and_the_reason() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("in/the-way/x")).unwrap();
+        let entries = [("in/the-way", EntryType::Regular, 0o644, 1)];
+        let error = unpacked(archive(&entries), directory.path())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("cannot write ") && error.contains("/in/the-way: "),
+            "{error}"
+        );
+        assert!(directory.path().join("in/the-way/x").exists());
+        let entries = [("new/x", EntryType::Directory, 0o755, 1)];
+        fs::write(directory.path().join("new"), "").unwrap();
+        let error = unpacked(archive(&entries), directory.path())
+            .unwrap_err()
+            .to_string();
+        assert!(error.ends_with("/new: a file of this name exists"), "{error}");
     }
 }

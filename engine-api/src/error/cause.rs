@@ -68,6 +68,8 @@ pub(crate) enum Cause {
     Io(io::Error),
     #[error("the data to send could not be read: {0}")]
     UploadSource(io::Error),
+    #[error("the archive could not be unpacked: {0}")]
+    Unpack(io::Error),
 }
 
 impl Cause {
@@ -88,6 +90,7 @@ impl Cause {
             Self::Stream { .. } => ErrorKind::Stream,
             Self::Truncated { .. } => ErrorKind::Truncated,
             Self::UploadSource(_) => ErrorKind::UploadSource,
+            Self::Unpack(_) => ErrorKind::Unpack,
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Truncated,
     /// A source that the caller handed in (an upload) failed.
     UploadSource,
+    /// An archive could not be unpacked on this host: an entry is invalid, or a file cannot be written.
+    Unpack,
 }
 
 /// The part of a call that a limit covers.

@@ -150,9 +150,10 @@ impl Error {
     /// What kind of failure the operating system reported, or the data that the caller handed in.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match &self.0.cause {
-            Cause::Unreachable { error, .. } | Cause::Io(error) | Cause::UploadSource(error) => {
-                Some(error.kind())
-            }
+            Cause::Unreachable { error, .. }
+            | Cause::Io(error)
+            | Cause::UploadSource(error)
+            | Cause::Unpack(error) => Some(error.kind()),
             _ => None,
         }
     }

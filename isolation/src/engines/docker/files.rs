@@ -61,7 +61,7 @@ fn a_directory(target: &str) -> Error {
 /// What went wrong on this side is no failure of the engine.
 fn unreadable(error: engine_api::Error) -> Error {
     match error.kind() {
-        ErrorKind::UploadSource => Error::invalid(error.to_string()),
+        ErrorKind::UploadSource | ErrorKind::Unpack => Error::invalid(error.to_string()),
         _ => told(error),
     }
 }
@@ -85,7 +85,7 @@ pub(super) async fn copy_out(place: &Place, source: &str, target: &Path) -> Resu
         let why = format!("{source} is a socket, a pipe or a device, which cannot be copied");
         return Err(Error::invalid(why));
     }
-    let staging = settle::Staging::beside(target).await?;
+    let staging = settle::Staging::beside(target);
     let containers = place.docker.containers();
     let archive = containers.download(&place.container, &source).await;
     let archive = archive.map_err(|error| absent(error, &source))?;

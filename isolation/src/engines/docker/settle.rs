@@ -9,23 +9,17 @@ use crate::error::{Error, Result};
 use crate::id::random_hex;
 
 /// A directory beside the target, on the same file system, that is removed in the end.
+///
+/// It is created by `archive::unpack`: if that is dropped, its thread removes the directory after the
+/// last write. A directory created here could be removed before a late write, which would fail the removal.
 #[derive(Debug)]
 pub(super) struct Staging(PathBuf);
 
 impl Staging {
-    /// Makes the directory, and the directories above the target.
-    pub(super) async fn beside(target: &Path) -> Result<Self> {
-        let parent = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        blocking(move || {
-            fs::create_dir_all(&parent).map_err(|e| Error::io("create the directory", &parent, e))?;
-            let path = parent.join(format!(".isolation-copy-{}", random_hex()));
-            fs::create_dir(&path).map_err(|e| Error::io("create the directory", &path, e))?;
-            Ok(Self(path))
-        })
-        .await
+    /// Chooses the path of the directory. Nothing is created yet.
+    pub(super) fn beside(target: &Path) -> Self {
+        let parent = target.parent().unwrap_or(Path::new(""));
+        Self(parent.join(format!(".isolation-copy-{}", random_hex())))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -52,7 +46,7 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // What cannot be removed is at least not in anybody's way.
+        // Its name is unique: a directory that cannot be removed disturbs no later copy.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

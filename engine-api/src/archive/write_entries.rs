@@ -1,0 +1,281 @@
+//! Writes the entries of an archive, and can remove all of them again.
+//!
+//! Directories get their permissions and times last, the deepest first: an ordinary user cannot write
+//! into a read-only directory, and a new file changes the time of its directory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+
+use filetime::FileTime;
+use tar::{Entry, EntryType};
+
+use super::unpack::invalid;
+
+/// The most bytes of paths that are kept until the end.
+const MAX_PATH_BYTES: usize = 64 << 20;
+
+/// The longest path of an entry, in bytes. No supported system takes a longer one.
+const LONGEST_PATH: usize = 4096;
+
+/// The permissions that an archive may set: no set-user-ID, no set-group-ID, no sticky bit.
+const PERMISSIONS: u32 = 0o777;
+
+pub(super) struct EntryWriter {
+    /// The directory, without symbolic links.
+    root: PathBuf,
+    /// Paths that this writer has created, without those below another created path.
+    created: BTreeSet<PathBuf>,
+    /// Permissions and times that directories get at the end.
+    directories: BTreeMap<PathBuf, (u32, Option<FileTime>)>,
+    /// The bytes of all paths in `created` and `directories`.
+    path_bytes: usize,
+    /// The directory that the last entry was written to, and whether it is below a created path.
+    last_parent: Option<(PathBuf, bool)>,
+}
+
+impl EntryWriter {
+    /// Creates the directory if it does not exist.
+    pub(super) fn create(directory: &Path) -> io::Result<Self> {
+        let failed = |error: io::Error| cannot_write(directory, &error);
+        let missing = |path: &&Path| !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err();
+        let first_missing = directory.ancestors().take_while(missing).last();
+        fs::create_dir_all(directory).map_err(failed)?;
+        let created = first_missing.map(fs::canonicalize).transpose().map_err(failed)?;
+        Ok(Self {
+            root: fs::canonicalize(directory).map_err(failed)?,
+            created: created.into_iter().collect(),
+            directories: BTreeMap::new(),
+            path_bytes: 0,
+            last_parent: None,
+        })
+    }
+
+    /// Creates the directory of an entry. Its permissions and time are set by [`EntryWriter::finish`].
+    pub(super) fn directory<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> io::Result<()> {
+        let Some(path) = self.target(entry)? else {
+            return Ok(());
+        };
+        self.create_directories(&path, entry)?;
+        let mode = entry.header().mode().unwrap_or(0o755) & PERMISSIONS;
+        let time = modified(entry)?;
+        if !self.directories.contains_key(&path) {
+            self.count(&path)?;
+        }
+        self.directories.insert(path, (mode, time));
+        Ok(())
+    }
+
+    /// Writes the file or link of an entry.
+    pub(super) fn file_or_link<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> io::Result<()> {
+        let Some(path) = self.target(entry)? else {
+            return Ok(());
+        };
+        let parent = path.parent().unwrap_or(&self.root).to_owned();
+        let below_created = self.create_directories(&parent, entry)?;
+        let kind = entry.header().entry_type();
+        let existed = fs::symlink_metadata(&path).is_ok();
+        if existed && kind.is_hard_link() {
+            fs::remove_file(&path).map_err(|error| cannot_write(&path, &error))?;
+        } else if !existed && !below_created {
+            self.count(&path)?;
+            self.created.insert(path.clone());
+        }
+        let unpacked = entry.unpack_in(&self.root);
+        if !unpacked.map_err(|error| cannot_write(&path, &error))? {
+            return Err(invalid(entry, "leads out of the directory"));
+        }
+        let Some(time) = modified(entry)?.filter(|_| !kind.is_hard_link()) else {
+            return Ok(());
+        };
+        let set = match kind {
+            EntryType::Symlink => filetime::set_symlink_file_times(&path, time, time),
+            _ => filetime::set_file_times(&path, time, time),
+        };
+        set.map_err(|error| cannot_write(&path, &error))
+    }
+
+    /// Sets the permissions and times of directories.
+    pub(super) fn finish(&self) -> io::Result<()> {
+        // In the order of paths, a directory is before all that is in it.
+        for (path, (mode, time)) in self.directories.iter().rev() {
+            let failed = |error: io::Error| cannot_write(path, &error);
+            set_permissions(path, *mode).map_err(failed)?;
+            if let Some(time) = time {
+                filetime::set_file_times(path, *time, *time).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes everything that this writer has created.
+    pub(super) fn undo(&self) -> io::Result<()> {
+        let mut outcome = Ok(());
+        for path in self.directories.keys() {
+            // After a failure of `finish`, some are read-only. The removal below reports a failure.
+            drop(set_permissions(path, 0o700));
+        }
+        for path in self.created.iter().rev() {
+            let removed = match fs::symlink_metadata(path) {
+                Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+                Ok(_) => fs::remove_file(path),
+                Err(error) => Err(error),
+            };
+            match removed {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    let reason = format!("cannot remove {}: {error}", path.display());
+                    outcome = outcome.and(Err(io::Error::new(error.kind(), reason)));
+                }
+                _ => {}
+            }
+        }
+        outcome
+    }
+
+    /// Where an entry belongs; `None` for the directory itself.
+    fn target<R: Read>(&self, entry: &Entry<'_, R>) -> io::Result<Option<PathBuf>> {
+        if entry.path_bytes().len() > LONGEST_PATH {
+            return Err(invalid(entry, "has a path of more than 4096 bytes"));
+        }
+        let path = entry.path()?;
+        let mut target = self.root.clone();
+        for part in path.components() {
+            match part {
+                Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+                Component::ParentDir => return Err(invalid(entry, "leads out of the directory")),
+                Component::Normal(part) => target.push(part),
+            }
+        }
+        Ok((target != self.root).then_some(target))
+    }
+
+    /// Creates a directory and its parents below the root. Returns whether it is below a created path.
+    fn create_directories<R: Read>(&mut self, path: &Path, entry: &Entry<'_, R>) -> io::Result<bool> {
+        if let Some((_, below)) = self.last_parent.as_ref().filter(|(last, _)| last == path) {
+            return Ok(*below);
+        }
+        let mut below = self.root.ancestors().any(|path| self.created.contains(path));
+        let mut current = self.root.clone();
+        for part in path.strip_prefix(&self.root).unwrap_or(Path::new("")) {
+            current.push(part);
+            let failed = |error: io::Error| cannot_write(&current, &error);
+            match fs::symlink_metadata(&current) {
+                Ok(metadata) if metadata.is_dir() => below |= self.created.contains(&current),
+                Ok(metadata) if metadata.is_symlink() => {
+                    let real = fs::canonicalize(&current).map_err(failed)?;
+                    if !real.starts_with(&self.root) || !real.is_dir() {
+                        return Err(invalid(entry, "leads out of the directory through a link"));
+                    }
+                }
+                Ok(_) => {
+                    let error = io::Error::new(io::ErrorKind::AlreadyExists, "a file of this name exists");
+                    return Err(failed(error));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    fs::create_dir(&current).map_err(failed)?;
+                    if !below {
+                        self.created.insert(current.clone());
+                        self.count(&current)?;
+                        below = true;
+                    }
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        self.last_parent = Some((path.to_owned(), below));
+        Ok(below)
+    }
+
+    fn count(&mut self, path: &Path) -> io::Result<()> {
+        self.path_bytes += path.as_os_str().len();
+        if self.path_bytes <= MAX_PATH_BYTES {
+            return Ok(());
+        }
+        let reason = "the archive has more directories than 64 MiB of paths";
+        Err(io::Error::new(io::ErrorKind::InvalidData, reason))
+    }
+}
+
+/// The modification time of an entry: that of its PAX record if there is one, else of its header.
+fn modified<R: Read>(entry: &mut Entry<'_, R>) -> io::Result<Option<FileTime>> {
+    let mut pax = None;
+    for record in entry.pax_extensions()?.into_iter().flatten() {
+        let record = record?;
+        if record.key_bytes() == b"mtime" {
+            pax = Some(record.value().ok().and_then(pax_time));
+        }
+    }
+    match pax {
+        Some(None) => Err(invalid(entry, "has a modification time that is not a number")),
+        Some(time) => Ok(time),
+        // A negative number is in two's complement: the tar crate returns its bits.
+        None => Ok(entry
+            .header()
+            .mtime()
+            .ok()
+            .map(|seconds| FileTime::from_unix_time(seconds as i64, 0))),
+    }
+}
+
+/// Parses the time of a PAX record: seconds since 1970, perhaps negative, perhaps with a fraction.
+fn pax_time(text: &str) -> Option<FileTime> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let negative = whole.starts_with('-');
+    let seconds: i64 = whole.parse().ok()?;
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    match digits.parse().ok()? {
+        nanos if negative && nanos > 0 => Some(FileTime::from_unix_time(
+            seconds.checked_sub(1)?,
+            1_000_000_000 - nanos,
+        )),
+        nanos => Some(FileTime::from_unix_time(seconds, nanos)),
+    }
+}
+
+#[cfg(unix)]
+fn set_permissions(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+/// Windows has no such permissions of directories.
+#[cfg(not(unix))]
+fn set_permissions(_path: &Path, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// Names the path, and the innermost reason: outer ones of the tar crate repeat the path.
+fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
+    let mut reason = error.to_string();
+    let mut source = error.get_ref().and_then(std::error::Error::source);
+    while let Some(inner) = source {
+        reason = inner.to_string();
+        source = inner.source();
+    }
+    io::Error::new(error.kind(), format!("cannot write {}: {reason}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pax_times_have_signs_and_fractions() {
+        let time = |text| pax_time(text).map(|time| (time.unix_seconds(), time.nanoseconds()));
+        assert_eq!(time("0"), Some((0, 0)));
+        assert_eq!(time("-86400"), Some((-86400, 0)));
+        assert_eq!(time("-1.5"), Some((-2, 500_000_000)));
+        assert_eq!(time("-0.25"), Some((-1, 750_000_000)));
+        assert_eq!(
+            time("8589934592.123456789123"),
+            Some((8_589_934_592, 123_456_789))
+        );
+        for bad in ["", "x", "1.x", "1.-5", "99999999999999999999"] {
+            assert_eq!(time(bad), None, "{bad}");
+        }
+    }
+}
