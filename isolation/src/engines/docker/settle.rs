@@ -132,7 +132,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("made/on/the/way");
         for (name, content) in [("a", "1"), ("b", "2"), ("a", "3")] {
-            let staging = Staging::beside(&target).await.unwrap();
+            let staging = Staging::beside(&target);
+            fs::create_dir_all(staging.path()).unwrap();
             fs::create_dir_all(staging.path().join("top/deep")).unwrap();
             fs::write(staging.path().join("top/deep").join(name), content).unwrap();
             staging.settle(target.clone()).await.unwrap();
@@ -148,13 +149,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("x");
         fs::create_dir(&target).unwrap();
-        let staging = Staging::beside(&target).await.unwrap();
+        let staging = Staging::beside(&target);
+        fs::create_dir_all(staging.path()).unwrap();
         fs::write(staging.path().join("file"), "x").unwrap();
         let error = staging.settle(target.clone()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         fs::remove_dir(&target).unwrap();
         fs::write(&target, "x").unwrap();
-        let staging = Staging::beside(&target).await.unwrap();
+        let staging = Staging::beside(&target);
+        fs::create_dir_all(staging.path()).unwrap();
         fs::create_dir(staging.path().join("directory")).unwrap();
         assert_eq!(
             staging.settle(target).await.unwrap_err().kind(),
@@ -170,7 +173,8 @@ mod tests {
         fs::create_dir(at("to")).unwrap();
         fs::write(at("secret"), "old").unwrap();
         std::os::unix::fs::symlink(at("secret"), at("to/file")).unwrap();
-        let staging = Staging::beside(&at("to")).await.unwrap();
+        let staging = Staging::beside(&at("to"));
+        fs::create_dir_all(staging.path()).unwrap();
         fs::create_dir(staging.path().join("top")).unwrap();
         fs::write(staging.path().join("top/file"), "new").unwrap();
         staging.settle(at("to")).await.unwrap();
