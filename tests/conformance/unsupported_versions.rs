@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::calls::bodies::BODIES;
 use super::calls::engine;
-use super::calls::version_gates::{IMAGES, OTHERS};
+use super::calls::version_gates::GATED;
 use crate::spec::definition_paths::places;
 use crate::spec::exceptions::{Differences, FIELDS_NOT_REFUSED, GONE_NOT_REFUSED, PARAMETERS_NOT_REFUSED};
 use crate::spec::sample::Sample;
@@ -40,7 +40,7 @@ async fn new_parameters_are_rejected_by_older_versions() {
                 .parameters()
                 .any(|[id, _, name, _]| (id, name) == (operation, parameter))
         };
-        for (operation, parameter, call) in IMAGES.iter().chain(&OTHERS) {
+        for (operation, parameter, call) in &GATED {
             if has(at, operation, *parameter) && !has(at - 1, operation, *parameter) {
                 let (before, after) = (speaking(VERSIONS[at - 1]), speaking(version));
                 let what = format!("{operation} {parameter}");

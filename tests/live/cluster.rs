@@ -11,31 +11,29 @@ use engine_api::system::{EventKind, EventOrGap, ListenEvents, ResilientEvents};
 use tests::scenarios::{cluster, spread};
 use tokio::sync::Mutex;
 
-use crate::support::{Subject, not_run, said, subjects};
+use crate::support::{Subject, required, subjects};
 
 /// The tests of this file share their engines.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
-/// The three engines; `None`, and a line that says so, without them.
-fn swarm() -> Option<[Subject; 3]> {
-    let Some(list) = said("SWARM") else {
-        not_run("SWARM names no engines");
-        return None;
-    };
-    let engines = subjects("SWARM", &list).try_into();
-    Some(engines.unwrap_or_else(|engines: Vec<_>| panic!("SWARM names {} engines and not 3", engines.len())))
+/// The three engines that `SWARM` names.
+fn swarm() -> [Subject; 3] {
+    let engines = subjects("SWARM", &required("SWARM")).try_into();
+    engines.unwrap_or_else(|engines: Vec<_>| panic!("SWARM names {} engines instead of 3", engines.len()))
 }
 
 #[tokio::test]
+#[ignore = "needs a swarm of three engines: set SWARM"]
 async fn a_second_engine_joins_and_leaves() {
-    let Some([first, second, _]) = swarm() else { return };
+    let [first, second, _] = swarm();
     let _alone = ALONE.lock().await;
     cluster::second(first.docker, second.docker).await.unwrap();
 }
 
 #[tokio::test]
+#[ignore = "needs a swarm of three engines: set SWARM"]
 async fn a_service_spreads_over_three_nodes() {
-    let Some(engines) = swarm() else { return };
+    let engines = swarm();
     let _alone = ALONE.lock().await;
     spread::over_three_nodes(engines.map(|engine| engine.docker))
         .await
@@ -43,8 +41,9 @@ async fn a_service_spreads_over_three_nodes() {
 }
 
 #[tokio::test]
+#[ignore = "needs a swarm of three engines: set SWARM"]
 async fn a_locked_manager_needs_its_key() {
-    let Some([first, ..]) = swarm() else { return };
+    let [first, ..] = swarm();
     let _alone = ALONE.lock().await;
     let name = first.name;
     cluster::locked(first.docker, move || cluster::restart_when_settled(&name))
@@ -87,8 +86,9 @@ async fn hear(events: &mut ResilientEvents, last: &str) -> Vec<String> {
 }
 
 #[tokio::test]
+#[ignore = "needs a swarm of three engines: set SWARM"]
 async fn events_continue_after_an_engine_restart() {
-    let Some([_, _, third]) = swarm() else { return };
+    let [_, _, third] = swarm();
     let _alone = ALONE.lock().await;
     let docker = third.docker;
     let mut options = ListenEvents::default();

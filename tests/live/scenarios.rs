@@ -4,39 +4,48 @@ use engine_api::Docker;
 use engine_fixtures::Scenario;
 use tokio::sync::Mutex;
 
-use crate::support::{not_run, said};
-
-/// Whether a scenario needs a registry, and `REGISTRY` names none.
-fn lacks_registry(scenario: &str) -> bool {
-    let needs = ["distribution/", "registry/", "plugins/transfer"];
-    needs.iter().any(|start| scenario.starts_with(start)) && said("REGISTRY").is_none()
-}
+use crate::support::required;
 
 /// One scenario at a time: they share what an engine has only once, such as its swarm, what a prune may
 /// take, and one small image.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 macro_rules! live {
-    ($($module:ident { $($name:ident)* })*) => {$(
+    ($($module:ident { $($name:ident $([$tag:ident])?)* })*) => {$(
         mod $module {
-            $(#[tokio::test]
-            async fn $name() {
-                let name = concat!(stringify!($module), "/", stringify!($name));
-                if super::lacks_registry(name) {
-                    super::not_run(&format!("{name}: REGISTRY names none"));
-                    return;
-                }
-                let _alone = super::ALONE.lock().await;
-                let scenario = super::Scenario::new(name);
-                let outcome = scenario.live(|connector| async move {
-                    Ok(tests::scenarios::$module::$name(super::Docker::with_connector(connector)).await?)
-                });
-                if let Err(error) = outcome.await {
-                    panic!("{}", tests::chain(&error));
-                }
-            })*
+            $(live_test!($module $name $($tag)?);)*
         }
     )*};
+}
+
+macro_rules! live_test {
+    ($module:ident $name:ident registry) => {
+        #[tokio::test]
+        #[ignore = "needs a registry: set REGISTRY"]
+        async fn $name() {
+            super::required("REGISTRY");
+            run_live!($module $name);
+        }
+    };
+    ($module:ident $name:ident $($tag:ident)?) => {
+        #[tokio::test]
+        async fn $name() {
+            run_live!($module $name);
+        }
+    };
+}
+
+macro_rules! run_live {
+    ($module:ident $name:ident) => {
+        let _alone = super::ALONE.lock().await;
+        let scenario = super::Scenario::new(concat!(stringify!($module), "/", stringify!($name)));
+        let outcome = scenario.live(|connector| async move {
+            Ok(tests::scenarios::$module::$name(super::Docker::with_connector(connector)).await?)
+        });
+        if let Err(error) = outcome.await {
+            panic!("{}", tests::chain(&error));
+        }
+    };
 }
 
 tests::for_each_scenario!(live);

@@ -43,29 +43,34 @@ impl Subject {
     }
 }
 
-/// A variable of the environment that is not empty.
-pub(crate) fn said(name: &str) -> Option<String> {
+/// An environment variable, if it is set and not empty.
+fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-/// Says that a test did not run; it passes, so whoever reads the output has to be told.
-#[allow(clippy::print_stderr)] // there is no other way to tell
-pub(crate) fn not_run(why: &str) {
-    eprintln!("not run: {why}");
-}
-
-/// The engines that the variables name.
+/// An environment variable that a test needs. Tests that need more than `ENGINES` are ignored unless
+/// `--include-ignored` asks for them.
 ///
 /// # Panics
 ///
-/// When they name none: a live test that tests nothing must not pass.
+/// If it is not set: a live test that tests nothing must not pass.
+pub(crate) fn required(name: &str) -> String {
+    variable(name)
+        .unwrap_or_else(|| panic!("this test needs the environment variable {name}; see tests/README.md"))
+}
+
+/// The engines that the environment variables name.
+///
+/// # Panics
+///
+/// If they name none: a live test that tests nothing must not pass.
 pub(crate) fn engines() -> Vec<Subject> {
-    let named = match (said("ENGINES"), said("DOCKER_HOST")) {
+    let named = match (variable("ENGINES"), variable("DOCKER_HOST")) {
         (Some(list), _) => list,
         (None, Some(address)) => format!("DOCKER_HOST={address}"),
         (None, None) => panic!(
             "live tests need an engine: set ENGINES=name=address,name=address, or DOCKER_HOST; \
-             tests/README.md says how to bring some up"
+             tests/README.md shows how to start some"
         ),
     };
     subjects("ENGINES", &named)

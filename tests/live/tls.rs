@@ -1,8 +1,8 @@
-//! An engine that wants certificates, found as the docker command finds it.
+//! An engine that requires client certificates, found as the docker command finds it.
 //!
-//! `TLS_ENGINE` is its address, and `TLS_CERTIFICATES` a folder as `tests/certificates` makes it. The
-//! variables that a client reads are those of a process: each attempt is a process of its own, this
-//! program again with the one test that is ignored otherwise.
+//! `TLS_ENGINE` is its address, and `TLS_CERTIFICATES` a directory as `tests/certificates` makes it. A client
+//! reads the environment variables of its process. So each attempt is a process of its own: this program
+//! again, with the same test and with [`ATTEMPT`] set.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,56 +12,75 @@ use engine_api::exec::{CreateExec, StartExec};
 use engine_api::{Docker, Hijacked};
 use tests::scenarios::{UNTIL_TOLD, remove, shell, started};
 
-use crate::support::{not_run, said, told};
+use crate::support::{required, told};
 
 /// More than a TLS record, a frame or a pipe holds.
 const LENGTH: usize = 300_000;
 
-/// What an attempt prints before what came of it.
+/// The environment variable that makes a test one attempt to use the engine.
+const ATTEMPT: &str = "TLS_ATTEMPT";
+
+/// What an attempt prints before its outcome.
 const OUTCOME: &str = "outcome: ";
 
-/// The engine's address and its folder of certificates; `None`, and a line that says so, without them.
-fn engine() -> Option<(String, PathBuf)> {
-    let found = said("TLS_ENGINE").zip(said("TLS_CERTIFICATES").map(PathBuf::from));
-    if found.is_none() {
-        not_run("TLS_ENGINE and TLS_CERTIFICATES name no engine with TLS");
-    }
-    found
+/// The engine with TLS, and the test that uses it.
+struct Subject {
+    test: &'static str,
+    address: String,
+    certificates: PathBuf,
 }
 
-/// What comes of using the engine with these variables.
-fn attempt(address: &str, variables: &[(&str, &Path)]) -> String {
-    let mut attempt = Command::new(std::env::current_exe().unwrap());
-    attempt.args(["--exact", "tls::an_attempt", "--ignored", "--nocapture"]);
-    for variable in [
-        "DOCKER_TLS",
-        "DOCKER_TLS_VERIFY",
-        "DOCKER_CERT_PATH",
-        "DOCKER_CONTEXT",
-    ] {
-        attempt.env_remove(variable);
+/// Runs a test. In the process of an attempt, it uses the engine once and prints the outcome.
+fn with_engine(test: &'static str, body: impl FnOnce(&Subject)) {
+    if std::env::var_os(ATTEMPT).is_some() {
+        return print_outcome();
     }
-    // The user's own certificates are no part of this.
-    attempt.env("DOCKER_CONFIG", "/nonexistent");
-    attempt.env("DOCKER_HOST", address);
-    attempt.envs(variables.iter().copied());
-    let output = attempt.output().unwrap();
-    let text =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    let outcome = text.lines().find_map(|line| line.split_once(OUTCOME));
-    outcome.unwrap_or_else(|| panic!("{text}")).1.to_owned()
+    body(&Subject {
+        test,
+        address: required("TLS_ENGINE"),
+        certificates: required("TLS_CERTIFICATES").into(),
+    });
 }
 
-/// Uses the engine that the variables name: a command whose input ends before its output does.
-#[tokio::test]
-#[ignore = "the other tests run it, with variables of its own"]
-async fn an_attempt() {
-    let outcome = match Docker::from_env().await {
-        Ok(docker) => echo(&docker).await,
-        Err(error) => Err(error),
-    };
+impl Subject {
+    /// The outcome of using the engine with these environment variables.
+    fn attempt(&self, variables: &[(&str, &Path)]) -> String {
+        let mut attempt = Command::new(std::env::current_exe().unwrap());
+        attempt.args(["--exact", &format!("tls::{}", self.test)]);
+        attempt.args(["--include-ignored", "--nocapture"]);
+        for variable in [
+            "DOCKER_TLS",
+            "DOCKER_TLS_VERIFY",
+            "DOCKER_CERT_PATH",
+            "DOCKER_CONTEXT",
+        ] {
+            attempt.env_remove(variable);
+        }
+        attempt.env(ATTEMPT, "1");
+        // The user's own certificates must not be found.
+        attempt.env("DOCKER_CONFIG", "/nonexistent");
+        attempt.env("DOCKER_HOST", &self.address);
+        attempt.envs(variables.iter().copied());
+        let output = attempt.output().unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let outcome = text.lines().find_map(|line| line.split_once(OUTCOME));
+        outcome.unwrap_or_else(|| panic!("{text}")).1.to_owned()
+    }
+
+    /// The outcome of an attempt that succeeds.
+    fn success(&self) -> String {
+        format!("{LENGTH} bytes from {}", self.address)
+    }
+}
+
+#[allow(clippy::print_stdout)] // read by `Subject::attempt`
+/// Uses the engine that the environment variables name: a command whose input ends before its output does.
+fn print_outcome() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let outcome = runtime.block_on(async { echo(&Docker::from_env().await?).await });
     let text = match outcome {
-        Ok(length) => format!("{length} bytes from {}", said("DOCKER_HOST").unwrap()),
+        Ok(length) => format!("{length} bytes from {}", required("DOCKER_HOST")),
         Err(error) => format!("failed: {}", told(&error).replace('\n', " ")),
     };
     // On a line of its own: the test's name comes before it.
@@ -110,57 +129,68 @@ async fn exec(docker: &Docker, id: &str) -> engine_api::Result<usize> {
 }
 
 #[test]
+#[ignore = "needs an engine with TLS: set TLS_ENGINE and TLS_CERTIFICATES"]
 fn client_certificates_work() {
-    let Some((address, folder)) = engine() else { return };
-    let works = format!("{LENGTH} bytes from {address}");
-    let certificates = ("DOCKER_CERT_PATH", &*folder.join("client"));
-    let verify = ("DOCKER_TLS_VERIFY", Path::new("1"));
-    assert_eq!(attempt(&address, &[verify, certificates]), works);
-    // Certificates alone mean TLS that trusts any engine, as with the docker command.
-    assert_eq!(attempt(&address, &[certificates]), works);
+    with_engine("client_certificates_work", |engine| {
+        let client = engine.certificates.join("client");
+        let certificates = ("DOCKER_CERT_PATH", client.as_path());
+        let verify = ("DOCKER_TLS_VERIFY", Path::new("1"));
+        assert_eq!(engine.attempt(&[verify, certificates]), engine.success());
+        // Certificates alone mean TLS that trusts any engine, as with the docker command.
+        assert_eq!(engine.attempt(&[certificates]), engine.success());
+    });
 }
 
 #[test]
+#[ignore = "needs an engine with TLS: set TLS_ENGINE and TLS_CERTIFICATES"]
 fn untrusted_engine_is_rejected_unless_allowed() {
-    let Some((address, folder)) = engine() else { return };
-    let mixed = tempfile::tempdir().unwrap();
-    for (from, name) in [
-        ("strange", "ca.pem"),
-        ("client", "cert.pem"),
-        ("client", "key.pem"),
-    ] {
-        std::fs::copy(folder.join(from).join(name), mixed.path().join(name)).unwrap();
-    }
-    let certificates = ("DOCKER_CERT_PATH", mixed.path());
-    let outcome = attempt(&address, &[("DOCKER_TLS_VERIFY", Path::new("1")), certificates]);
-    assert!(
-        outcome.starts_with("failed: ") && outcome.contains("the right ca.pem?"),
-        "{outcome}"
-    );
-    let outcome = attempt(&address, &[("DOCKER_TLS", Path::new("1")), certificates]);
-    assert_eq!(outcome, format!("{LENGTH} bytes from {address}"));
+    with_engine("untrusted_engine_is_rejected_unless_allowed", |engine| {
+        let mixed = tempfile::tempdir().unwrap();
+        for (from, name) in [
+            ("strange", "ca.pem"),
+            ("client", "cert.pem"),
+            ("client", "key.pem"),
+        ] {
+            let source = engine.certificates.join(from).join(name);
+            std::fs::copy(source, mixed.path().join(name)).unwrap();
+        }
+        let certificates = ("DOCKER_CERT_PATH", mixed.path());
+        let outcome = engine.attempt(&[("DOCKER_TLS_VERIFY", Path::new("1")), certificates]);
+        assert!(
+            outcome.starts_with("failed: ") && outcome.contains("the right ca.pem?"),
+            "{outcome}"
+        );
+        let outcome = engine.attempt(&[("DOCKER_TLS", Path::new("1")), certificates]);
+        assert_eq!(outcome, engine.success());
+    });
 }
 
 #[test]
-fn missing_or_unknown_client_certificate_is_reported() {
-    let Some((address, folder)) = engine() else { return };
-    let verify = ("DOCKER_TLS_VERIFY", Path::new("1"));
-    let other = tempfile::tempdir().unwrap();
-    std::fs::copy(folder.join("client/ca.pem"), other.path().join("ca.pem")).unwrap();
-    let outcome = attempt(&address, &[verify, ("DOCKER_CERT_PATH", other.path())]);
-    assert!(outcome.starts_with("failed: "), "{outcome}");
-    assert!(outcome.contains("wants a certificate of ours"), "{outcome}");
-    for name in ["cert.pem", "key.pem"] {
-        std::fs::copy(folder.join("strange").join(name), other.path().join(name)).unwrap();
-    }
-    let outcome = attempt(&address, &[verify, ("DOCKER_CERT_PATH", other.path())]);
-    assert!(outcome.starts_with("failed: "), "{outcome}");
-    assert!(outcome.contains("does not accept our certificate"), "{outcome}");
+#[ignore = "needs an engine with TLS: set TLS_ENGINE and TLS_CERTIFICATES"]
+fn rejected_client_certificate_is_reported() {
+    with_engine("rejected_client_certificate_is_reported", |engine| {
+        let verify = ("DOCKER_TLS_VERIFY", Path::new("1"));
+        let other = tempfile::tempdir().unwrap();
+        let authority = engine.certificates.join("client/ca.pem");
+        std::fs::copy(authority, other.path().join("ca.pem")).unwrap();
+        let outcome = engine.attempt(&[verify, ("DOCKER_CERT_PATH", other.path())]);
+        assert!(outcome.starts_with("failed: "), "{outcome}");
+        assert!(outcome.contains("wants a certificate of ours"), "{outcome}");
+        for name in ["cert.pem", "key.pem"] {
+            let strange = engine.certificates.join("strange").join(name);
+            std::fs::copy(strange, other.path().join(name)).unwrap();
+        }
+        let outcome = engine.attempt(&[verify, ("DOCKER_CERT_PATH", other.path())]);
+        assert!(outcome.starts_with("failed: "), "{outcome}");
+        assert!(outcome.contains("does not accept our certificate"), "{outcome}");
+    });
 }
 
 #[test]
+#[ignore = "needs an engine with TLS: set TLS_ENGINE and TLS_CERTIFICATES"]
 fn engine_that_requires_tls_is_reported() {
-    let Some((address, _)) = engine() else { return };
-    let outcome = attempt(&address, &[]);
-    assert!(outcome.contains("TLS") || outcome.contains("HTTPS"), "{outcome}");
+    with_engine("engine_that_requires_tls_is_reported", |engine| {
+        let outcome = engine.attempt(&[]);
+        assert!(outcome.contains("TLS") || outcome.contains("HTTPS"), "{outcome}");
+    });
 }

@@ -10,27 +10,28 @@ use fake_engine::FakeEngine;
 use serde_json::Value;
 
 macro_rules! on_the_fake_engine {
-    ($($module:ident { $($name:ident)* })*) => {$(
+    ($($module:ident { $($name:ident $([$tag:ident])?)* })*) => {$(
         mod $module {
-            $(#[tokio::test(start_paused = true)]
-            async fn $name() {
-                let scenario = concat!(stringify!($module), "/", stringify!($name));
-                super::compared(scenario, async |docker| tests::scenarios::$module::$name(docker).await).await;
-            })*
+            $(compare!($module $name $($tag)?);)*
         }
     )*};
 }
 
-// The other scenarios need what it does not have: builds and their sessions, plugins, checkpoints, a swarm and its
-// services, and a registry that can be asked for credentials, platforms and manifests.
-on_the_fake_engine! {
-    containers { lifecycle look run logs attach files export prune refusals flood }
-    exec { run stdin terminal detached }
-    images { store transfer prune unreachable_registry refusals }
-    system { about events auth }
-    volumes { lifecycle in_use prune refusals }
-    networks { lifecycle connect prune refusals }
+macro_rules! compare {
+    ($module:ident $name:ident fake) => {
+        #[tokio::test(start_paused = true)]
+        async fn $name() {
+            let scenario = concat!(stringify!($module), "/", stringify!($name));
+            super::compared(scenario, async |docker| {
+                tests::scenarios::$module::$name(docker).await
+            })
+            .await;
+        }
+    };
+    ($module:ident $name:ident $($tag:ident)?) => {};
 }
+
+tests::for_each_scenario!(on_the_fake_engine);
 
 /// Runs a scenario on the fake engine, and compares what it answered with what Docker 28 has answered.
 async fn compared(scenario: &str, run: impl AsyncFnOnce(Docker) -> engine_api::Result<()>) {

@@ -73,7 +73,7 @@ fn judge(outcome: engine_fixtures::Result<()>) {
 #[tokio::test]
 async fn second() {
     let engines = engines();
-    let (outer, inner) = (scenario("cluster/manager"), scenario("cluster/second"));
+    let (outer, inner) = (scenario(cluster::MANAGER), scenario(cluster::SECOND));
     let both = |manager: Arc<dyn Connector>| {
         let (inner, engines) = (inner.clone(), engines.clone());
         async move {
@@ -98,5 +98,5 @@ async fn locked() {
         let again = move || name.iter().for_each(|name| cluster::restart_when_settled(name));
         async move { Ok(cluster::locked(Docker::with_connector(docker), again).await?) }
     };
-    judge(run(&scenario("cluster/locked"), engines.first(), &locked).await);
+    judge(run(&scenario(cluster::LOCKED), engines.first(), &locked).await);
 }

@@ -1,11 +1,16 @@
-//! Every recorded scenario on connections that misbehave: whatever pieces replies come in, it passes; cut, stalled
-//! or refused anywhere, it gets an error of the right kind.
+//! Runs every recorded scenario on faulty connections. With replies in pieces of any size it passes. If a
+//! connection is cut, stalls or is refused, it gets an error of the right kind.
 //!
-//! Each test takes one scenario through the recordings of all engines. What counts of a reply is what the client
-//! reads of it when it comes byte by byte: if less comes, it must tell.
+//! Each test replays one scenario from the recordings of all engines. The first replay, byte by byte, measures how
+//! many bytes of each reply the client reads: if fewer bytes come, the client must report an error.
+//!
+//! Long replies are cut at a few positions only. They depend on the number of the request and on a seed, which is
+//! the position of the recording in the list of the scenario's recordings. A failure prints the fault and the
+//! seed; `FAULT_SEED=number` sets the seed of all recordings.
 
 mod run;
 
+use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,8 +24,8 @@ use run::{Run, Told, run, run_for};
 /// A scenario, as [`tests::for_each_scenario`] lists them.
 type Scenario = fn(Docker) -> std::pin::Pin<Box<dyn Future<Output = Result<()>>>>;
 
-macro_rules! mutated {
-    ($($module:ident { $($name:ident)* })*) => {$(
+macro_rules! faulty {
+    ($($module:ident { $($name:ident $([$tag:ident])?)* })*) => {$(
         mod $module {
             $(#[test]
             fn $name() {
@@ -31,14 +36,19 @@ macro_rules! mutated {
     )*};
 }
 
-tests::for_each_scenario!(mutated);
+tests::for_each_scenario!(faulty);
 
-/// Every byte is cut at, and every second one stalled at, where all replies of a scenario have no more bytes together.
+/// If all replies of a scenario have at most so many bytes together, they are cut at every byte, and stall at
+/// every second one.
 const SMALL: usize = 600;
 
+/// The environment variable that sets the seed of all recordings.
+const SEED: &str = "FAULT_SEED";
+
 fn survives(name: &str, scenario: Scenario) {
-    for path in recordings_of(name) {
-        Case::new(&path, scenario).check();
+    for (index, path) in recordings_of(name).iter().enumerate() {
+        let seed = std::env::var(SEED).map_or(index, |seed| seed.parse().expect(SEED));
+        Case::new(path, scenario, seed).check();
     }
 }
 
@@ -57,31 +67,37 @@ struct Case {
     file: String,
     recording: Recording,
     scenario: Scenario,
-    /// Differs from recording to recording, and decides where replies are cut.
-    turn: usize,
+    /// Selects the positions where long replies are cut.
+    seed: usize,
+}
+
+/// The recording and the seed of a case, as a failure prints them.
+impl Display for Case {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {SEED}={}", self.file, self.seed)
+    }
 }
 
 impl Case {
-    fn new(path: &Path, scenario: Scenario) -> Self {
-        // Wherever the workspace is, a recording meets the same.
+    fn new(path: &Path, scenario: Scenario, seed: usize) -> Self {
         let file = path.strip_prefix(recordings_dir()).unwrap().display().to_string();
         Self {
-            turn: file.bytes().map(usize::from).sum(),
             file,
             recording: Recording::load(path).unwrap(),
             scenario,
+            seed,
         }
     }
 
     fn check(&self) {
         let replies = self.passes(Fault::Pieces(1));
-        for mutation in [
+        for fault in [
             Fault::Together,
             Fault::Random(1),
             Fault::Random(2),
             Fault::CloseAfterReply,
         ] {
-            self.passes(mutation);
+            self.passes(fault);
         }
         let bytes: usize = replies.iter().map(|reply| reply.bytes).sum();
         let read = replies.iter().zip(1..).filter(|(reply, _)| reply.bytes > 0);
@@ -105,19 +121,19 @@ impl Case {
         }
     }
 
-    fn run(&self, mutation: Fault) -> Run {
-        run(&self.recording, mutation, self.scenario)
+    fn run(&self, fault: Fault) -> Run {
+        run(&self.recording, fault, self.scenario)
     }
 
-    fn passes(&self, mutation: Fault) -> Vec<ReplySeen> {
-        let run = self.run(mutation);
-        assert!(run.passed(), "{} with {mutation:?}: {run:?}", self.file);
+    fn passes(&self, fault: Fault) -> Vec<ReplySeen> {
+        let run = self.run(fault);
+        assert!(run.passed(), "{self}, {fault:?}: {run:?}");
         run.replies
     }
 
-    /// Before the first byte, before the last, and somewhere in the head and the body: elsewhere in each recording.
+    /// Before the first byte, before the last one, and one position each in the head and the body.
     fn positions(&self, reply: &ReplySeen, request: usize) -> Vec<usize> {
-        let somewhere = self.turn + request * 31;
+        let somewhere = self.seed * 7919 + request * 31;
         let (head, body) = (reply.head.max(1), reply.bytes.saturating_sub(reply.head).max(1));
         let mut all = vec![
             0,
@@ -131,15 +147,11 @@ impl Case {
         all
     }
 
-    fn request_fails(&self, reply: &ReplySeen, mutation: Fault) {
-        let run = self.run(mutation);
-        // What is known to be unsent may be sent again.
+    fn request_fails(&self, reply: &ReplySeen, fault: Fault) {
+        let run = self.run(fault);
+        // A request that was certainly not sent may be sent again.
         let told = run.told(&[ErrorKind::Disconnected, ErrorKind::Unreachable]);
-        assert!(
-            told || run.passed(),
-            "{} with {mutation:?}: {reply:?}: {run:?}",
-            self.file
-        );
+        assert!(told || run.passed(), "{self}, {fault:?}: {reply:?}: {run:?}");
     }
 
     fn cut(&self, reply: &ReplySeen, request: usize, at: usize) {
@@ -152,25 +164,25 @@ impl Case {
         self.ends(reply, at, stall, &[ErrorKind::Timeout]);
     }
 
-    /// A reply ends before its time, which the client tells by one of these kinds of errors.
-    fn ends(&self, reply: &ReplySeen, at: usize, mutation: Fault, kinds: &[ErrorKind]) {
-        let run = self.run(mutation);
+    /// A reply ends too early, which the client must report as one of these kinds of errors.
+    fn ends(&self, reply: &ReplySeen, at: usize, fault: Fault, kinds: &[ErrorKind]) {
+        let run = self.run(fault);
         let told = run.told(kinds) || is_asked_again(reply, at, &run) || is_complete(reply, at, &run);
-        assert!(told, "{} with {mutation:?}: {reply:?}: {run:?}", self.file);
+        assert!(told, "{self}, {fault:?}: {reply:?}: {run:?}");
     }
 }
 
-/// Stalls each archive that a scenario downloads, on each engine: around the ends of its head, of its first header and
-/// content, in its middle, and before its end.
-fn stalls_tell(name: &str, scenario: Scenario, is_download: fn(&str) -> bool) {
+/// Stalls each archive that a scenario downloads from each engine: around the ends of the head, of the first header
+/// and of the first content, in the middle, and before the end.
+fn stalls_are_errors(name: &str, scenario: Scenario, is_download: fn(&str) -> bool) {
     for path in recordings_of(name) {
-        let case = Case::new(&path, scenario);
+        let case = Case::new(&path, scenario, 0);
         let replies = case.passes(Fault::None);
         let downloads = replies.iter().zip(1..).filter(|(reply, _)| {
             reply.status == 200 && reply.request.starts_with("GET ") && is_download(&reply.request)
         });
         let downloads: Vec<_> = downloads.collect();
-        assert!(!downloads.is_empty(), "{}", case.file);
+        assert!(!downloads.is_empty(), "{case}");
         for (reply, request) in downloads {
             let (head, all) = (reply.head, reply.bytes);
             let blocks = [0, 512, 1024].map(|block| head + block);
@@ -185,7 +197,7 @@ fn stalls_tell(name: &str, scenario: Scenario, is_download: fn(&str) -> bool) {
             for at in stalls {
                 let run = case.run(Fault::StallReply { request, at });
                 let told = run.told(&[ErrorKind::Timeout]);
-                assert!(told, "{} stalled at {at}: {reply:?}: {run:?}", case.file);
+                assert!(told, "{case}, stalled at {at}: {reply:?}: {run:?}");
             }
         }
     }
@@ -194,7 +206,7 @@ fn stalls_tell(name: &str, scenario: Scenario, is_download: fn(&str) -> bool) {
 #[test]
 fn stalled_archive_is_an_error_while_unpacking() {
     let scenario: Scenario = |docker| Box::pin(tests::scenarios::containers::files(docker));
-    stalls_tell("containers/files", scenario, |request| {
+    stalls_are_errors("containers/files", scenario, |request| {
         request.ends_with("/archive")
     });
 }
@@ -202,7 +214,7 @@ fn stalled_archive_is_an_error_while_unpacking() {
 #[test]
 fn stalled_export_is_an_error() {
     let scenario: Scenario = |docker| Box::pin(tests::scenarios::containers::export(docker));
-    stalls_tell("containers/export", scenario, |request| {
+    stalls_are_errors("containers/export", scenario, |request| {
         request.ends_with("/export")
     });
 }
@@ -210,7 +222,7 @@ fn stalled_export_is_an_error() {
 #[test]
 fn stalled_image_save_is_an_error() {
     let scenario: Scenario = |docker| Box::pin(tests::scenarios::images::transfer(docker));
-    stalls_tell("images/transfer", scenario, |request| request.ends_with("/get"));
+    stalls_are_errors("images/transfer", scenario, |request| request.ends_with("/get"));
 }
 
 #[test]
@@ -225,7 +237,7 @@ fn endless_unpacking_is_found() {
         Box::pin(tests::scenarios::containers::files(docker.with_timeouts(never)))
     };
     let path = recordings_dir().join("docker-28/containers/files.json");
-    let case = Case::new(&path, endless);
+    let case = Case::new(&path, endless, 0);
     let replies = case.passes(Fault::None);
     let archive = |reply: &ReplySeen| {
         reply.status == 200 && reply.request.starts_with("GET ") && reply.request.ends_with("/archive")
@@ -252,16 +264,16 @@ fn scenario_that_hides_an_error_is_found() {
         })
     };
     let path = recordings_dir().join("docker-28/system/events.json");
-    let case = Case::new(&path, hides);
+    let case = Case::new(&path, hides, 0);
     let run = case.run(Fault::CutReply { request: 1, at: 9 });
     assert!(!run.told(&[ErrorKind::Disconnected]) && !run.passed(), "{run:?}");
 }
 
-/// Whether the client asked again, as it may if nothing came. A recording answers that only where it is a poll, and
-/// if what was polled for came in the lost reply, it does not come again.
+/// Whether the client sent the request again, as it may if no byte of the reply came. A recording has a second
+/// reply only for a poll, and the state that ends the poll may have been in the lost reply.
 fn is_asked_again(reply: &ReplySeen, at: usize, run: &Run) -> bool {
     if let Some(path) = reply.request.strip_prefix("HEAD /_ping") {
-        // Engines that answer no HEAD are asked with GET.
+        // The client falls back to GET.
         return path.is_empty() && run.says("replay: no recorded exchange matches GET /_ping");
     }
     let harmless = reply.request.starts_with("GET ") || reply.request.starts_with("HEAD ");
@@ -269,8 +281,8 @@ fn is_asked_again(reply: &ReplySeen, at: usize, run: &Run) -> bool {
     harmless && at == 0 && (run.passed() || run.says(&refused) || matches!(run.told, Told::Hang))
 }
 
-/// Whether what came was enough: the body of an error whose status is known, or a stream that ends with its
-/// connection. Where such a stream may end, the tests of `output` and `hijack` say.
+/// Whether the bytes that came are enough: the body of an error whose status is known, or a stream that ends with
+/// its connection. The tests of `log_frames` and `hijack` cover where such a stream may end.
 fn is_complete(reply: &ReplySeen, at: usize, run: &Run) -> bool {
     let enough = reply.status >= 400 || reply.framing == Framing::Close;
     enough && at >= reply.head && !matches!(run.told, Told::Hang)

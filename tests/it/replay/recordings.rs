@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine_api::operations;
 use engine_fixtures::{Recording, recordings_dir};
 use serde_json::Value;
+use tests::scenarios::cluster;
 use tests::types::{REPLIES, RoundTrip, operation};
 
 /// Operations that no engine at hand can be asked for: it speaks an older API.
@@ -47,21 +48,16 @@ fn recordings() -> Vec<(String, Recording)> {
 }
 
 macro_rules! names {
-    ($($module:ident { $($name:ident)* })*) => {
+    ($($module:ident { $($name:ident $([$tag:ident])?)* })*) => {
         [$($(concat!(stringify!($module), "/", stringify!($name)),)*)*]
     };
 }
 
-/// Scenarios on several engines at once, in `cluster.rs`.
-const CLUSTER: [&str; 3] = ["cluster/manager", "cluster/second", "cluster/locked"];
-/// Scenarios that are recorded with the time they take, in `patience.rs`.
-const PATIENCE: [&str; 4] = ["patience/stop", "patience/wait", "patience/logs", "patience/exec"];
-
-/// One that nobody replays is compared with nothing, whatever becomes of its scenario.
+// Without this test, a recording whose scenario was removed or renamed would stay unnoticed.
 #[test]
 fn every_recording_names_its_scenario() {
-    let mut replayed = BTreeSet::from(CLUSTER);
-    replayed.extend(PATIENCE);
+    let mut replayed = BTreeSet::from([cluster::MANAGER, cluster::SECOND, cluster::LOCKED]);
+    replayed.extend(tests::for_each_slow_scenario!(names));
     replayed.extend(tests::for_each_scenario!(names));
     for (file, recording) in recordings() {
         let name = recording.meta.scenario.as_str();

@@ -6,7 +6,7 @@ use engine_api::Docker;
 use engine_fixtures::{Scenario, recordings_dir};
 
 macro_rules! replayed {
-    ($($module:ident { $($name:ident)* })*) => {$(
+    ($($module:ident { $($name:ident $([$tag:ident])?)* })*) => {$(
         mod $module {
             $(#[tokio::test]
             async fn $name() {

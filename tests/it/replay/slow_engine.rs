@@ -8,7 +8,6 @@ use engine_api::connect::Connector;
 use engine_api::{Docker, ErrorKind, Result, Timeouts};
 use engine_fixtures::faults::{Fault, Faulty};
 use engine_fixtures::{Player, Recording, Scenario, recordings_dir};
-use tests::scenarios::patience;
 use tokio::time::Instant;
 
 /// What each scenario takes.
@@ -21,25 +20,27 @@ const ENGINES: [&str; 5] = [
     "podman-5",
 ];
 
-macro_rules! patience {
-    ($($name:ident)*) => {$(
+macro_rules! slow {
+    ($module:ident { $($name:ident)* }) => {$(
         mod $name {
             use super::*;
 
+            const NAME: &str = concat!(stringify!($module), "/", stringify!($name));
+
             #[test]
             fn takes_the_recorded_time() {
-                takes_its_time(concat!("patience/", stringify!($name)), |docker| patience::$name(docker));
+                takes_its_time(NAME, |docker| tests::scenarios::$module::$name(docker));
             }
 
             #[tokio::test(start_paused = true)]
             async fn shorter_timeout_expires() {
-                meets_limits(concat!("patience/", stringify!($name)), |docker| patience::$name(docker)).await;
+                meets_limits(NAME, |docker| tests::scenarios::$module::$name(docker)).await;
             }
         }
     )*};
 }
 
-patience!(stop wait logs exec);
+tests::for_each_slow_scenario!(slow);
 
 fn scenario(name: &str) -> Scenario {
     Scenario::new(name)

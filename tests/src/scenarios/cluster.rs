@@ -15,6 +15,13 @@ use engine_api::{Docker, Result};
 use super::restart;
 use super::swarm::forget_bridge;
 
+/// The recording of the manager in [`second`].
+pub const MANAGER: &str = "cluster/manager";
+/// The recording of the other engine in [`second`].
+pub const SECOND: &str = "cluster/second";
+/// The recording of [`locked`].
+pub const LOCKED: &str = "cluster/locked";
+
 /// The device and port at which an engine listens to the others.
 const LISTEN: &str = "eth0:2377";
 

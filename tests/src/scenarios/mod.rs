@@ -32,28 +32,48 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use engine_api::containers::{CreateContainer, RemoveContainer};
 use engine_api::{Docker, Result};
 
-/// Hands the list of all scenarios to a macro: `module { name … }`. Whoever runs them all goes by it.
+/// Passes the list of all scenarios to a macro, as `module { name [tag] … }`.
+///
+/// A tag is optional:
+///
+/// - `[fake]`: runs on the fake engine too. The other scenarios need what it does not have: builds and their
+///   sessions, plugins, checkpoints, a swarm and its services, or a registry with credentials and manifests.
+/// - `[registry]`: needs a registry when it runs on a real engine.
 #[macro_export]
 macro_rules! for_each_scenario {
     ($run:ident) => {
         $run! {
             build { classic buildkit refusals commit prune }
-            containers { lifecycle look run logs attach files export prune refusals flood }
-            exec { run stdin terminal detached }
-            images { store transfer broken prune unreachable_registry refusals }
-            plugins { store transfer }
+            containers {
+                lifecycle [fake] look [fake] run [fake] logs [fake] attach [fake] files [fake] export [fake]
+                prune [fake] refusals [fake] flood [fake]
+            }
+            exec { run [fake] stdin [fake] terminal [fake] detached [fake] }
+            images {
+                store [fake] transfer [fake] broken prune [fake] unreachable_registry [fake] refusals [fake]
+            }
+            plugins { store transfer [registry] }
             ports { published }
-            registry { login credentials refusals platforms }
-            system { about events auth }
-            volumes { lifecycle in_use prune refusals }
-            networks { lifecycle connect prune refusals }
+            registry { login [registry] credentials [registry] refusals [registry] platforms [registry] }
+            system { about [fake] events [fake] auth [fake] }
+            volumes { lifecycle [fake] in_use [fake] prune [fake] refusals [fake] }
+            networks { lifecycle [fake] connect [fake] prune [fake] refusals [fake] }
             differences { requests secrets ended running }
-            distribution { inspect }
+            distribution { inspect [registry] }
             checkpoints { switched_off }
             builds { cancel session }
             swarm { outside manage secrets configs }
             services { lifecycle update terminal }
         }
+    };
+}
+
+/// Passes the list of the scenarios of [`patience`] to a macro, as `module { name … }`. Their recordings
+/// include the time that the engine took.
+#[macro_export]
+macro_rules! for_each_slow_scenario {
+    ($run:ident) => {
+        $run! { patience { stop wait logs exec } }
     };
 }
 
