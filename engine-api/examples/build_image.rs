@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         image: tag.into(),
         ..Default::default()
     };
-    let finished = docker.containers().run(container, "").await?;
+    let finished = docker.containers().run(container).await?;
     println!(
         "in the image: {}",
         String::from_utf8_lossy(&finished.stdout).trim()

@@ -48,10 +48,10 @@ async fn main() -> engine_api::Result<()> {
     let hasty = docker.clone().with_timeouts(limits);
     let sleeper = CreateContainer {
         image: "busybox".into(),
-        cmd: vec!["sleep".into(), "30".into()],
+        cmd: ["sleep", "30"].into(),
         ..Default::default()
     };
-    match hasty.containers().run(sleeper, "").await {
+    match hasty.containers().run(sleeper).await {
         Err(error) if error.is_timeout() => {
             println!("out of time ({:?}): {error}", error.phase());
             assert_ne!(error.phase(), Some(Phase::Connect));

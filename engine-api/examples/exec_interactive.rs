@@ -20,7 +20,7 @@ async fn main() -> engine_api::Result<()> {
         .await?;
     let sleeper = CreateContainer {
         image: "busybox".into(),
-        cmd: vec!["sleep".into(), "60".into()],
+        cmd: ["sleep", "60"].into(),
         ..Default::default()
     };
     let id = docker.containers().create(sleeper).await?.id;
@@ -40,7 +40,7 @@ async fn talk(docker: &Docker, container: &str) -> engine_api::Result<()> {
         .await?;
     let script = "read name; echo \"hello $name\"; wc -l";
     let command = CreateExec {
-        cmd: ["sh", "-c", script].map(String::from).into(),
+        cmd: ["sh", "-c", script].into(),
         attach_stdin: true,
         attach_stdout: true,
         attach_stderr: true,

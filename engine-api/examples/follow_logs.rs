@@ -22,7 +22,7 @@ async fn main() -> engine_api::Result<()> {
     let script = "for n in 1 2 3; do echo line $n; sleep 1; done; echo bye >&2";
     let counter = CreateContainer {
         image: "busybox".into(),
-        cmd: ["sh", "-c", script].map(String::from).into(),
+        cmd: ["sh", "-c", script].into(),
         ..Default::default()
     };
     let id = docker.containers().create(counter).await?.id;

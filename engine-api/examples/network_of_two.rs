@@ -54,7 +54,7 @@ async fn fetch(docker: &Docker, network: &str, server: &str) -> engine_api::Resu
     // The server may need a moment, so ask again until it is there.
     let script =
         format!("for n in 1 2 3 4 5; do wget -q -O- http://{server}:8080/ && exit; sleep 1; done; exit 1");
-    let finished = docker.containers().run(in_network(network, &script), "").await?;
+    let finished = docker.containers().run(in_network(network, &script)).await?;
     println!(
         "exit code {}: {}",
         finished.exit_code,
@@ -66,7 +66,7 @@ async fn fetch(docker: &Docker, network: &str, server: &str) -> engine_api::Resu
 fn in_network(network: &str, script: &str) -> CreateContainer {
     CreateContainer {
         image: "busybox".into(),
-        cmd: ["sh", "-c", script].map(String::from).into(),
+        cmd: ["sh", "-c", script].into(),
         working_dir: "/tmp".into(),
         host_config: HostConfig {
             network_mode: network.to_owned(),

@@ -60,7 +60,7 @@ async fn leave_things(docker: &Docker) -> engine_api::Result<()> {
     let name = format!("example-prune-{}", std::process::id());
     let container = CreateContainer {
         image: "busybox".into(),
-        labels: labels.clone(),
+        labels: labels.clone().into(),
         ..Default::default()
     };
     docker.containers().create(container).await?;

@@ -6,26 +6,25 @@
 #![allow(clippy::print_stdout)] // an example prints what it has found
 
 use engine_api::Docker;
-use engine_api::containers::CreateContainer;
+use engine_api::containers::{CreateContainer, RunContainer};
 
 #[tokio::main]
 async fn main() -> engine_api::Result<()> {
     let docker = Docker::from_env().await?;
-    docker
-        .images()
-        .pull_if_missing("busybox", Default::default(), None)
-        .await?;
-
     let script = "sort; echo done >&2; exit 3";
     let container = CreateContainer {
         image: "busybox".into(),
-        cmd: ["sh", "-c", script].map(String::from).into(),
+        cmd: ["sh", "-c", script].into(),
         ..Default::default()
     };
-    let finished = docker.containers().run(container, "pear\napple\n").await?;
+    let options = RunContainer {
+        input: "pear\napple\n".into(),
+        ..Default::default()
+    };
+    let output = docker.containers().run_with(container, options).await?;
 
-    print!("{}", String::from_utf8_lossy(&finished.stdout));
-    println!("stderr: {:?}", String::from_utf8_lossy(&finished.stderr));
-    println!("exit code: {}", finished.exit_code);
+    print!("{}", output.text());
+    println!("stderr: {:?}", output.stderr_text());
+    println!("exit code: {}", output.exit_code);
     Ok(())
 }

@@ -46,12 +46,12 @@ async fn run(docker: &Docker, volume: &str, script: &str) -> engine_api::Result<
     };
     let container = CreateContainer {
         image: "busybox".into(),
-        cmd: ["sh", "-c", script].map(String::from).into(),
+        cmd: ["sh", "-c", script].into(),
         host_config: HostConfig {
             mounts: vec![mount],
             ..Default::default()
         },
         ..Default::default()
     };
-    docker.containers().run(container, "").await
+    docker.containers().run(container).await
 }

@@ -7,10 +7,13 @@
 //! #[tokio::main]
 //! async fn main() -> engine_api::Result<()> {
 //!     let docker = Docker::from_env().await?;
-//!     let cmd = vec!["echo".into(), "hello".into()];
-//!     let container = CreateContainer { image: "busybox".into(), cmd, ..Default::default() };
-//!     let finished = docker.containers().run(container, "").await?;
-//!     print!("{}", String::from_utf8_lossy(&finished.stdout));
+//!     let container = CreateContainer {
+//!         image: "busybox".into(),
+//!         cmd: ["echo", "hello"].into(),
+//!         ..Default::default()
+//!     };
+//!     let output = docker.containers().run(container).await?;
+//!     print!("{}", output.text());
 //!     Ok(())
 //! }
 //! ```
@@ -93,7 +96,7 @@ pub use wire::body::Upload;
 pub use wire::json::from_json;
 pub use wire::operation::OperationInfo;
 pub use wire::raw_call::{RawCall, RawReply};
-pub use wire::stream::{Chunk, Hijacked, Input, JsonLines, Output, RawBytes, StreamItem};
+pub use wire::stream::{Chunk, Hijacked, Input, JsonLines, Output, RawBytes, RunOutput, StreamItem};
 
 /// Every operation that this crate declares, in the order of the resources.
 pub fn operations() -> impl Iterator<Item = &'static OperationInfo> {

@@ -37,6 +37,7 @@ mod streams {
 
 mod containers {
     mod run; // commands and containers run to their end in one call
+    mod run_pulls; // when `run` pulls its image, and the guard of temporary containers
 }
 
 mod images {

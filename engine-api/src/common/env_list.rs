@@ -7,7 +7,15 @@ use serde::{Deserialize, Serialize};
 
 /// Environment variables, `NAME=value` each.
 ///
-/// A list in every way, but for `Debug`, which shows only the names: values may be secrets.
+/// It dereferences to `Vec<String>`. `Debug` prints only the names, because values may be secrets.
+///
+/// ```
+/// use engine_api::common::EnvList;
+///
+/// let env: EnvList = [("MODE", "test"), ("TOKEN", "hunter2")].into();
+/// assert_eq!(env, EnvList::from(["MODE=test", "TOKEN=hunter2"]));
+/// assert_eq!(format!("{env:?}"), r#"["MODE=***", "TOKEN=***"]"#);
+/// ```
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EnvList(Vec<String>);
@@ -24,11 +32,9 @@ impl EnvList {
 
 impl fmt::Debug for EnvList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let masked = self.0.iter().map(|entry| match entry.split_once('=') {
-            Some((name, _)) => format!("{name}=***"),
-            None => entry.clone(),
-        });
-        f.debug_list().entries(masked).finish()
+        f.debug_list()
+            .entries(self.0.iter().map(|entry| masked(entry)))
+            .finish()
     }
 }
 
@@ -46,21 +52,64 @@ impl DerefMut for EnvList {
     }
 }
 
-impl<T: Into<String>> From<Vec<T>> for EnvList {
+/// One entry of an [`EnvList`]: made from `NAME=value`, from `NAME` alone, or from a name and a value.
+///
+/// `Debug` prints only the name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EnvEntry(String);
+
+impl fmt::Debug for EnvEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        masked(&self.0).fmt(f)
+    }
+}
+
+fn masked(entry: &str) -> String {
+    match entry.split_once('=') {
+        Some((name, _)) => format!("{name}=***"),
+        None => entry.to_owned(),
+    }
+}
+
+impl From<&str> for EnvEntry {
+    fn from(entry: &str) -> Self {
+        Self(entry.to_owned())
+    }
+}
+
+impl From<String> for EnvEntry {
+    fn from(entry: String) -> Self {
+        Self(entry)
+    }
+}
+
+impl From<&String> for EnvEntry {
+    fn from(entry: &String) -> Self {
+        Self(entry.clone())
+    }
+}
+
+impl<N: fmt::Display, V: fmt::Display> From<(N, V)> for EnvEntry {
+    fn from((name, value): (N, V)) -> Self {
+        Self(format!("{name}={value}"))
+    }
+}
+
+impl<T: Into<EnvEntry>> From<Vec<T>> for EnvList {
     fn from(list: Vec<T>) -> Self {
         list.into_iter().collect()
     }
 }
 
-impl<T: Into<String>, const N: usize> From<[T; N]> for EnvList {
+impl<T: Into<EnvEntry>, const N: usize> From<[T; N]> for EnvList {
     fn from(list: [T; N]) -> Self {
         list.into_iter().collect()
     }
 }
 
-impl<T: Into<String>> FromIterator<T> for EnvList {
+impl<T: Into<EnvEntry>> FromIterator<T> for EnvList {
     fn from_iter<I: IntoIterator<Item = T>>(list: I) -> Self {
-        Self(list.into_iter().map(Into::into).collect())
+        Self(list.into_iter().map(|entry| entry.into().0).collect())
     }
 }
 
@@ -102,5 +151,15 @@ mod tests {
         assert_eq!(env.value("A"), Some("3=4"));
         assert_eq!(env.value("AB"), Some("2"));
         assert_eq!(env.value("B"), None);
+    }
+
+    #[test]
+    fn pairs_and_strings_become_entries() {
+        let expected = EnvList::from(["A=1", "B=x=y"]);
+        assert_eq!(EnvList::from([("A", 1)])[..], expected[..1]);
+        assert_eq!(EnvList::from(vec![("A", "1"), ("B", "x=y")]), expected);
+        let map = std::collections::BTreeMap::from([("A".to_owned(), "1".to_owned())]);
+        assert_eq!(map.into_iter().collect::<EnvList>()[..], expected[..1]);
+        assert_eq!(format!("{:?}", EnvEntry::from(("A", "hunter2"))), r#""A=***""#);
     }
 }

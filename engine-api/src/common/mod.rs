@@ -8,16 +8,35 @@
 //! assert!(!format!("{env:?}").contains("hunter2")); // values are not shown
 //! ```
 
+mod container_config;
 mod driver_options;
 mod env_list;
+mod health_config;
+mod isolation;
+mod mount;
 mod oci;
+mod port;
+mod string_list;
+mod string_map;
 mod terminal;
 mod timestamp;
+mod ulimit;
 
+pub use container_config::ContainerConfig;
 pub use driver_options::DriverOptions;
-pub use env_list::EnvList;
+pub use env_list::{EnvEntry, EnvList};
+pub use health_config::HealthConfig;
+pub use isolation::Isolation;
+pub use mount::{
+    BindOptions, ClusterOptions, Consistency, ImageOptions, Mount, MountType, Propagation, TmpfsOptions,
+    VolumeDriver, VolumeOptions,
+};
 pub use oci::{OciDescriptor, OciPlatform};
+pub use port::{Port, PortProtocol};
+pub use string_list::StringList;
+pub use string_map::StringMap;
 pub use terminal::TerminalSize;
 pub(crate) use terminal::is_terminal;
 pub use timestamp::Timestamp;
 pub(crate) use timestamp::rfc3339_nanos;
+pub use ulimit::Ulimit;

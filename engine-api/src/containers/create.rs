@@ -1,12 +1,12 @@
 //! Making a container.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerConfig, Containers, HealthConfig, HostConfig, NetworkingConfig};
+use super::{Containers, HostConfig, NetworkingConfig};
 use crate::Version;
-use crate::common::EnvList;
+use crate::common::{ContainerConfig, EnvList, HealthConfig, Port, StringList, StringMap};
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -76,7 +76,7 @@ pub struct CreateContainer {
     pub attach_stderr: bool,
     /// The ports the program listens on, as `80/tcp`; exposing publishes nothing.
     #[serde(with = "crate::wire::json::set")]
-    pub exposed_ports: BTreeSet<String>,
+    pub exposed_ports: BTreeSet<Port>,
     /// Whether the process gets a terminal; its output is then one stream, without frames.
     pub tty: bool,
     /// Whether the process's input is kept open, so that an attached client can write to it.
@@ -86,7 +86,7 @@ pub struct CreateContainer {
     /// The environment, `NAME=value` each; `NAME` alone removes a variable of the image.
     pub env: EnvList,
     /// The command, or the arguments of the entry point; empty is the image's.
-    pub cmd: Vec<String>,
+    pub cmd: StringList,
     /// The health check; `None` is the image's.
     pub healthcheck: Option<HealthConfig>,
     /// Whether the command is one escaped command line (Windows).
@@ -99,22 +99,22 @@ pub struct CreateContainer {
     /// The folder the command starts in.
     pub working_dir: String,
     /// The entry point; `None` is the image's, `Some` of an empty list is none at all.
-    pub entrypoint: Option<Vec<String>>,
+    pub entrypoint: Option<StringList>,
     /// Whether the container has no network at all.
     pub network_disabled: bool,
     /// The container's one hardware address. Until API 1.51; from 1.44 on see
     /// [`EndpointSettings::mac_address`](super::EndpointSettings::mac_address).
     pub mac_address: String,
     /// Build instructions that run when the image is built upon.
-    pub on_build: Vec<String>,
+    pub on_build: StringList,
     /// Labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: StringMap,
     /// The signal that asks the process to stop, by name or number; empty is `SIGTERM`.
     pub stop_signal: String,
     /// Seconds between that signal and a kill; `None` is the engine's default, -1 waits for ever.
     pub stop_timeout: Option<i64>,
     /// The shell for commands that were given as one text.
-    pub shell: Vec<String>,
+    pub shell: StringList,
     /// How the container sits on its host.
     pub host_config: HostConfig,
     /// Which networks it joins, and how.
@@ -218,8 +218,10 @@ pub(super) fn check_name(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::containers::{Mount, MountType};
+    use crate::common::{Mount, MountType};
     use crate::wire::json::encode;
 
     #[test]
@@ -254,7 +256,7 @@ mod tests {
     #[test]
     fn what_is_published_is_exposed() {
         let mut create = CreateContainer {
-            exposed_ports: ["82/tcp".to_owned()].into(),
+            exposed_ports: [82.into()].into(),
             ..Default::default()
         };
         create
@@ -262,7 +264,7 @@ mod tests {
             .port_bindings
             .insert("80/tcp".into(), Vec::new());
         create.expose_published();
-        let exposed: Vec<&str> = create.exposed_ports.iter().map(String::as_str).collect();
+        let exposed: Vec<&str> = create.exposed_ports.iter().map(Port::as_str).collect();
         assert_eq!(exposed, ["80/tcp", "82/tcp"]);
     }
 

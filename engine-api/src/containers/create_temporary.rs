@@ -1,14 +1,46 @@
-//! A container that goes with the future that holds it.
+//! Creating a container that is removed when its guard is dropped.
+
+use std::fmt;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::{ContainerCreated, CreateContainer, RemoveContainer};
+use super::{ContainerCreated, Containers, CreateContainer, RemoveContainer};
 use crate::client::Docker;
 use crate::error::{Cause, Error, Result};
 
-/// A container that is removed whatever happens: by [`Temporary::remove`], or by a task when dropped.
-pub(super) struct Temporary {
+impl Containers<'_> {
+    /// Creates a container that is removed when the returned guard is dropped, however its owner ends.
+    ///
+    /// The container and its anonymous volumes are removed by force. If this future is dropped before it
+    /// returns, a container that the engine creates nevertheless is removed, too.
+    ///
+    /// ```no_run
+    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+    /// use engine_api::containers::{CreateContainer, StartContainer};
+    ///
+    /// let database = CreateContainer { image: "postgres".into(), ..Default::default() };
+    /// let database = docker.containers().create_temporary(database).await?;
+    /// docker.containers().start(database.id(), StartContainer::default()).await?;
+    /// // … whatever fails here, the container is removed.
+    /// database.remove().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Containers::create`].
+    pub async fn create_temporary(&self, container: CreateContainer) -> Result<TemporaryContainer> {
+        TemporaryContainer::create(self.docker, container).await
+    }
+}
+
+/// A guard of a container: it removes the container when it is dropped.
+///
+/// Made by [`Containers::create_temporary`]. A drop removes in a task of the current Tokio runtime, so a
+/// process that ends at once may leave the container behind; [`TemporaryContainer::remove`] waits.
+pub struct TemporaryContainer {
     docker: Docker,
     state: State,
 }
@@ -16,20 +48,20 @@ pub(super) struct Temporary {
 enum State {
     Creating(JoinHandle<Result<ContainerCreated>>),
     Created(String),
-    Removed,
+    Released,
 }
 
-/// With its anonymous volumes, running or not.
-const THOROUGH: RemoveContainer = RemoveContainer {
+/// By force, with its anonymous volumes.
+const BY_FORCE: RemoveContainer = RemoveContainer {
     volumes: true,
     force: true,
     link: false,
 };
 
-impl Temporary {
-    /// Creates it in a task of its own, which sees through what has been sent: were the request dropped
-    /// half-way, there could be a container whose id nobody knows.
-    pub(super) async fn create(docker: &Docker, container: CreateContainer) -> Result<Self> {
+impl TemporaryContainer {
+    /// A task of its own sees the call through: if the request were dropped half-way, there could be a
+    /// container whose id is unknown.
+    async fn create(docker: &Docker, container: CreateContainer) -> Result<Self> {
         let lost = |why: &str| {
             Error::local(Cause::Disconnected(format!(
                 "the container was not created: {why}"
@@ -43,36 +75,50 @@ impl Temporary {
         };
         if let State::Creating(creating) = &mut this.state {
             let created = creating.await;
-            // Settled before anything can fail: a task that has ended must not be awaited again.
-            this.state = State::Removed;
+            // Set before anything can fail: a task that has ended must not be awaited again.
+            this.state = State::Released;
             this.state = State::Created(created.map_err(|_ended| lost("the runtime ended"))??.id);
         }
         Ok(this)
     }
 
-    pub(super) fn id(&self) -> &str {
+    /// The container's id.
+    pub fn id(&self) -> &str {
         match &self.state {
             State::Created(id) => id,
-            State::Creating(_) | State::Removed => "",
+            State::Creating(_) | State::Released => "",
         }
     }
 
-    /// Removes it; gone already is as good.
-    pub(super) async fn remove(mut self) -> Result<()> {
-        let outcome = self.docker.containers().remove(self.id(), THOROUGH).await;
+    /// Removes the container and waits for it; a container that is not there any more is no error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Containers::remove`]; the container is then left to the caller.
+    pub async fn remove(mut self) -> Result<()> {
+        let outcome = self.docker.containers().remove(self.id(), BY_FORCE).await;
         // Only now: a drop while the removal is awaited must still remove.
-        self.state = State::Removed;
+        self.state = State::Released;
         match outcome {
             Err(error) if error.is_not_found() => Ok(()),
             other => other,
         }
     }
+
+    /// Keeps the container, and returns its id.
+    #[must_use]
+    pub fn keep(mut self) -> String {
+        match std::mem::replace(&mut self.state, State::Released) {
+            State::Created(id) => id,
+            State::Creating(_) | State::Released => String::new(),
+        }
+    }
 }
 
-impl Drop for Temporary {
+impl Drop for TemporaryContainer {
     fn drop(&mut self) {
-        let state = std::mem::replace(&mut self.state, State::Removed);
-        let (false, Ok(runtime)) = (matches!(state, State::Removed), Handle::try_current()) else {
+        let state = std::mem::replace(&mut self.state, State::Released);
+        let (false, Ok(runtime)) = (matches!(state, State::Released), Handle::try_current()) else {
             return;
         };
         let docker = self.docker.clone();
@@ -83,10 +129,18 @@ impl Drop for Temporary {
                     _ => return,
                 },
                 State::Created(id) => id,
-                State::Removed => return,
+                State::Released => return,
             };
-            // Nobody is left to hear of a failure.
-            drop(docker.containers().remove(&id, THOROUGH).await);
+            // An error has no receiver any more.
+            drop(docker.containers().remove(&id, BY_FORCE).await);
         });
+    }
+}
+
+impl fmt::Debug for TemporaryContainer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TemporaryContainer")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
     }
 }

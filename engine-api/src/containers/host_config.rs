@@ -1,14 +1,13 @@
 //! How a container sits on its host: mounts, ports, limits, rights.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CgroupnsMode, DeviceMapping, DeviceRequest, Isolation, LogConfig, Mount, PortMap, RestartPolicy,
-    TerminalSize, ThrottleDevice, Ulimit, WeightDevice,
+    CgroupnsMode, DeviceMapping, DeviceRequest, LogConfig, PortMap, RestartPolicy, ThrottleDevice,
+    WeightDevice,
 };
 use crate::Version;
+use crate::common::{Isolation, Mount, StringList, StringMap, TerminalSize, Ulimit};
 use crate::wire::requirement::Requirement;
 
 /// How a container sits on its host. Definitions `HostConfig` and `Resources`.
@@ -20,25 +19,25 @@ use crate::wire::requirement::Requirement;
 pub struct HostConfig {
     // Files
     /// Mounts in short form: `source:target[:options]`.
-    pub binds: Vec<String>,
+    pub binds: StringList,
     /// Mounts in long form.
     pub mounts: Vec<Mount>,
     /// Folders that are kept in memory, with their mount options: `/run` to `rw,size=64k`.
-    pub tmpfs: BTreeMap<String, String>,
+    pub tmpfs: StringMap,
     /// Containers whose volumes are mounted too: `name[:ro|rw]`.
-    pub volumes_from: Vec<String>,
+    pub volumes_from: StringList,
     /// The driver for volumes in `binds` that do not exist yet.
     pub volume_driver: String,
     /// Options of the storage driver: `size` to `120G`.
-    pub storage_opt: BTreeMap<String, String>,
+    pub storage_opt: StringMap,
     /// Whether the container may not write to its root file system.
     pub readonly_rootfs: bool,
     /// The size of `/dev/shm` in bytes; 0 is 64 MiB.
     pub shm_size: i64,
     /// Paths that the process cannot see; `None` is the engine's list, `Some` replaces it.
-    pub masked_paths: Option<Vec<String>>,
+    pub masked_paths: Option<StringList>,
     /// Paths that the process cannot write to; `None` is the engine's list, `Some` replaces it.
-    pub readonly_paths: Option<Vec<String>>,
+    pub readonly_paths: Option<StringList>,
     /// A file on the client's side that the id is written to; engines only keep it.
     #[serde(rename = "ContainerIDFile")]
     pub container_id_file: String,
@@ -52,15 +51,15 @@ pub struct HostConfig {
     /// Whether all exposed ports are published, to ports the engine chooses.
     pub publish_all_ports: bool,
     /// Name servers, by address.
-    pub dns: Vec<String>,
+    pub dns: StringList,
     /// Options of the resolver.
-    pub dns_options: Vec<String>,
+    pub dns_options: StringList,
     /// Domains to search.
-    pub dns_search: Vec<String>,
+    pub dns_search: StringList,
     /// Lines for `/etc/hosts`: `name:address`; the address `host-gateway` is the host's.
-    pub extra_hosts: Vec<String>,
+    pub extra_hosts: StringList,
     /// Links to other containers: `name:alias`.
-    pub links: Vec<String>,
+    pub links: StringList,
 
     // Life
     /// When the container is started again.
@@ -74,7 +73,7 @@ pub struct HostConfig {
     /// The terminal's size at the start. Since API 1.42 on Linux.
     pub console_size: Option<TerminalSize>,
     /// Notes handed to the runtime. Since API 1.43.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: StringMap,
     /// The runtime to use.
     pub runtime: String,
 
@@ -82,15 +81,15 @@ pub struct HostConfig {
     /// Whether the container gets all rights and all devices of the host.
     pub privileged: bool,
     /// Kernel capabilities to add, such as `NET_ADMIN`, or `ALL`.
-    pub cap_add: Vec<String>,
+    pub cap_add: StringList,
     /// Kernel capabilities to drop.
-    pub cap_drop: Vec<String>,
+    pub cap_drop: StringList,
     /// Security options: `no-new-privileges`, `seccomp=…`, `apparmor=…`, `label=…`.
-    pub security_opt: Vec<String>,
+    pub security_opt: StringList,
     /// Further groups of the process.
-    pub group_add: Vec<String>,
+    pub group_add: StringList,
     /// Kernel parameters.
-    pub sysctls: BTreeMap<String, String>,
+    pub sysctls: StringMap,
     /// Which control groups the container sees.
     pub cgroupns_mode: CgroupnsMode,
     /// Shared memory: `none`, `private`, `shareable`, `host`, `container:<name or id>`.
@@ -172,7 +171,7 @@ pub struct HostConfig {
     /// Devices of the host that the container gets.
     pub devices: Vec<DeviceMapping>,
     /// Rules for devices that appear later: `c 13:* rwm`.
-    pub device_cgroup_rules: Vec<String>,
+    pub device_cgroup_rules: StringList,
     /// Wishes for devices that a driver fulfils.
     pub device_requests: Vec<DeviceRequest>,
     /// The limit of operations a second on the system drive (Windows).

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerConfig, ContainerState, Containers, EndpointSettings, HostConfig, MountPoint, PortMap};
-use crate::common::OciDescriptor;
+use super::{ContainerState, Containers, EndpointSettings, HostConfig, MountPoint, PortMap};
+use crate::common::{ContainerConfig, OciDescriptor};
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;

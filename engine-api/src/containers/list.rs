@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::create::check_name;
-use super::{Containers, EndpointSettings, HealthStatus, Isolation, MountPoint, PortSummary, RunState};
-use crate::common::OciDescriptor;
+use super::{Containers, EndpointSettings, HealthStatus, MountPoint, PortSummary, RunState};
+use crate::common::{Isolation, OciDescriptor};
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;

@@ -10,7 +10,7 @@
 //!     .create(CreateContainer {
 //!         name: Some("greeter".into()),
 //!         image: "busybox".into(),
-//!         cmd: vec!["echo".into(), "hello".into()],
+//!         cmd: ["echo", "hello"].into(),
 //!         ..Default::default()
 //!     })
 //!     .await?;
@@ -25,7 +25,6 @@
 mod archive;
 mod attach;
 mod changes;
-mod config;
 mod create;
 mod create_temporary;
 mod host_config;
@@ -54,8 +53,8 @@ mod wait;
 pub use archive::{PathStat, UploadArchive};
 pub use attach::AttachContainer;
 pub use changes::{Change, ChangeKind};
-pub use config::{ContainerConfig, HealthConfig};
 pub use create::{ContainerCreated, CreateContainer};
+pub use create_temporary::TemporaryContainer;
 pub use host_config::HostConfig;
 pub use inspect::{
     Address, Container, DriverData, InspectContainer, NetworkSettings, RootFsSnapshot, RootFsStorage, Storage,
@@ -65,19 +64,19 @@ pub use list::{
     HealthSummary, ListContainers,
 };
 pub use logs::ReadLogs;
-pub use mounts::{
-    BindOptions, ClusterOptions, Consistency, ImageOptions, Mount, MountPoint, MountType, Propagation,
-    TmpfsOptions, VolumeDriver, VolumeOptions,
-};
+pub use mounts::MountPoint;
 pub use networking::{EndpointIpamConfig, EndpointSettings, NetworkingConfig};
-pub use ports::{PortBinding, PortMap, PortProtocol, PortSummary};
+pub use ports::{PortBinding, PortMap, PortSummary};
 pub use prune::{ContainersPruned, PruneContainers};
 pub use remove::RemoveContainer;
 pub use remove_and_wait::RemoveOutcome;
 pub use resources::{
-    CgroupnsMode, DeviceMapping, DeviceRequest, Isolation, LogConfig, RestartMode, RestartPolicy,
-    ThrottleDevice, Ulimit, WeightDevice,
+    CgroupnsMode, DeviceMapping, DeviceRequest, LogConfig, RestartMode, RestartPolicy, ThrottleDevice,
+    WeightDevice,
 };
+#[cfg(feature = "full")]
+pub use run::PullPolicy;
+pub use run::RunContainer;
 pub use start::StartContainer;
 pub use state::{ContainerState, Health, HealthProbe, HealthStatus, RunState};
 pub use stats::{
@@ -90,7 +89,11 @@ pub use update::{ContainerUpdated, UpdateContainer};
 pub use wait::{ContainerExit, ContainerExitError, WaitCondition};
 
 use crate::client::Docker;
-pub use crate::common::TerminalSize;
+pub use crate::common::{
+    BindOptions, ClusterOptions, Consistency, ContainerConfig, HealthConfig, ImageOptions, Isolation, Mount,
+    MountType, Port, PortProtocol, Propagation, TerminalSize, TmpfsOptions, Ulimit, VolumeDriver,
+    VolumeOptions,
+};
 use crate::wire::operation::OperationInfo;
 pub use crate::wire::stream::RunOutput;
 

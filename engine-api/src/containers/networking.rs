@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Version;
-use crate::common::DriverOptions;
+use crate::common::{DriverOptions, StringList};
 use crate::wire::requirement::Requirement;
 
 /// Which networks a new container joins. Definition `NetworkingConfig`.
@@ -26,11 +26,11 @@ pub struct EndpointSettings {
     #[serde(rename = "IPAMConfig")]
     pub ipam_config: Option<EndpointIpamConfig>,
     /// Links to other containers in this network: `name:alias`.
-    pub links: Vec<String>,
+    pub links: StringList,
     /// The hardware address; empty when the container does not run. Can be asked for since API 1.44.
     pub mac_address: String,
     /// Further names of the container in this network.
-    pub aliases: Vec<String>,
+    pub aliases: StringList,
     /// Options that are handed to the network's driver.
     pub driver_opts: DriverOptions,
     /// The network with the highest number gives the default gateway. Since API 1.48.
@@ -60,7 +60,7 @@ pub struct EndpointSettings {
     pub global_ipv6_prefix_len: i64,
     /// All names that other containers in this network can use. Since API 1.44.
     #[serde(rename = "DNSNames")]
-    pub dns_names: Vec<String>,
+    pub dns_names: StringList,
 }
 
 /// Addresses to ask for in a network. Definition `EndpointIPAMConfig`.
@@ -75,7 +75,7 @@ pub struct EndpointIpamConfig {
     pub ipv6_address: String,
     /// Addresses that are valid on the link only.
     #[serde(rename = "LinkLocalIPs")]
-    pub link_local_ips: Vec<String>,
+    pub link_local_ips: StringList,
 }
 
 impl NetworkingConfig {

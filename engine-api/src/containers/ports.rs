@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::Container;
-use crate::wire::json::open_enum;
+use super::{Container, CreateContainer, HostConfig};
+use crate::common::{Port, PortProtocol};
 
-/// From a container's port (`80/tcp`) to where it is published; an empty list is "exposed only".
-/// Definition `PortMap`.
-pub type PortMap = BTreeMap<String, Vec<PortBinding>>;
+/// From a container's ports to where they are published; an empty list is "exposed only". Definition
+/// `PortMap`.
+pub type PortMap = BTreeMap<Port, Vec<PortBinding>>;
 
 /// Where on the host a container's port is published. Definition `PortBinding`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,35 +22,97 @@ pub struct PortBinding {
     pub host_port: String,
 }
 
+impl From<u16> for PortBinding {
+    /// A port on all addresses of the host; 0 lets the engine choose one.
+    fn from(port: u16) -> Self {
+        Self {
+            host_ip: String::new(),
+            host_port: port.to_string(),
+        }
+    }
+}
+
+impl From<(&str, u16)> for PortBinding {
+    /// A port on one address of the host.
+    fn from((ip, port): (&str, u16)) -> Self {
+        Self {
+            host_ip: ip.to_owned(),
+            host_port: port.to_string(),
+        }
+    }
+}
+
+impl From<SocketAddr> for PortBinding {
+    fn from(address: SocketAddr) -> Self {
+        Self {
+            host_ip: address.ip().to_string(),
+            host_port: address.port().to_string(),
+        }
+    }
+}
+
+impl HostConfig {
+    /// Publishes a container's port on the host, as [`CreateContainer::publish`] does.
+    #[must_use]
+    pub fn publish(mut self, port: impl Into<Port>, host: impl Into<PortBinding>) -> Self {
+        self.port_bindings
+            .entry(port.into())
+            .or_default()
+            .push(host.into());
+        self
+    }
+}
+
+impl CreateContainer {
+    /// Publishes a container's port on the host: first the port inside the container, then the host's.
+    ///
+    /// A host port alone is published on all addresses of the host; 0 lets the engine choose a port,
+    /// which [`Container::endpoint`] returns after the start.
+    ///
+    /// ```
+    /// use engine_api::containers::CreateContainer;
+    ///
+    /// let web = CreateContainer { image: "nginx".into(), ..Default::default() }
+    ///     .publish(80, 8080)
+    ///     .publish(443, ("127.0.0.1", 0))
+    ///     .publish("53/udp", 5353);
+    /// assert_eq!(web.host_config.port_bindings["80/tcp"][0].host_port, "8080");
+    /// ```
+    #[must_use]
+    pub fn publish(mut self, port: impl Into<Port>, host: impl Into<PortBinding>) -> Self {
+        self.host_config = self.host_config.publish(port, host);
+        self
+    }
+}
+
 impl Container {
     /// Where a published port is reached over IPv4 on the engine's own machine; `None` when it is not
     /// published, or over IPv6 alone.
     ///
-    /// `port` is `80`, which is TCP, or `80/udp`. Address and port come from one binding, for an engine may
+    /// `port` is a number, which is a TCP port, or `80/udp`. Address and port come from one binding, for an engine may
     /// choose another port for IPv6. One on all addresses becomes the loopback's; for an engine on another
     /// machine, take that machine's address and this port.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
     /// let web = docker.containers().inspect("web", Default::default()).await?;
-    /// if let Some(endpoint) = web.endpoint("80") {
+    /// if let Some(endpoint) = web.endpoint(80) {
     ///     println!("http://{endpoint}/");
     /// }
     /// # Ok(())
     /// # }
     /// ```
-    pub fn endpoint(&self, port: &str) -> Option<SocketAddr> {
-        self.endpoints(port).find(SocketAddr::is_ipv4)
+    pub fn endpoint(&self, port: impl Into<Port>) -> Option<SocketAddr> {
+        self.endpoints(&port.into()).find(SocketAddr::is_ipv4)
     }
 
     /// As [`Container::endpoint`], over IPv6.
-    pub fn endpoint_v6(&self, port: &str) -> Option<SocketAddr> {
-        self.endpoints(port).find(SocketAddr::is_ipv6)
+    pub fn endpoint_v6(&self, port: impl Into<Port>) -> Option<SocketAddr> {
+        self.endpoints(&port.into()).find(SocketAddr::is_ipv6)
     }
 
-    fn endpoints(&self, port: &str) -> impl Iterator<Item = SocketAddr> {
-        let ports = &self.network_settings.ports;
-        let bindings = ports.get(port).or_else(|| ports.get(&format!("{port}/tcp")));
+    fn endpoints(&self, port: &Port) -> impl Iterator<Item = SocketAddr> {
+        let bindings = self.network_settings.ports.get(port);
         bindings.into_iter().flatten().filter_map(PortBinding::endpoint)
     }
 }
@@ -89,25 +151,6 @@ pub struct PortSummary {
     pub protocol: PortProtocol,
 }
 
-/// What a port speaks.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum PortProtocol {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-    /// SCTP.
-    Sctp,
-    /// A protocol this crate does not know.
-    Other(String),
-}
-
-open_enum!(PortProtocol {
-    Tcp = "tcp",
-    Udp = "udp",
-    Sctp = "sctp",
-});
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +179,7 @@ mod tests {
     fn a_port_is_named_as_the_docker_command_does() {
         let container = container(r#"[{"HostIp":"","HostPort":"5001"}]"#);
         let expected = Some(SocketAddr::from(([127, 0, 0, 1], 5001)));
+        assert_eq!(container.endpoint(80), expected);
         assert_eq!(container.endpoint("80"), expected);
         assert_eq!(container.endpoint("80/tcp"), expected);
         assert_eq!(container.endpoint("80/udp"), None);

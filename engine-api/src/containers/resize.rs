@@ -1,6 +1,7 @@
 //! Resizing the terminal of a container.
 
-use super::{Containers, TerminalSize};
+use super::Containers;
+use crate::common::TerminalSize;
 use crate::error::Result;
 use crate::wire::decode::Empty;
 use crate::wire::operation::Operation;

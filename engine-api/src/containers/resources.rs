@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::common::DriverOptions;
+use crate::common::{DriverOptions, StringList};
 use crate::wire::json::open_enum;
 
 /// What the engine does when a container's process ends. Definition `RestartPolicy`.
@@ -49,18 +49,6 @@ pub struct LogConfig {
     pub config: DriverOptions,
 }
 
-/// A limit of the process, as `ulimit` knows it. Part of definition `Resources`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct Ulimit {
-    /// What is limited: `nofile`, `nproc` …
-    pub name: String,
-    /// The limit in force; -1 is none.
-    pub soft: i64,
-    /// What the process may raise it to; -1 is without end.
-    pub hard: i64,
-}
-
 /// A device of the host that the container gets. Definition `DeviceMapping`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -83,7 +71,7 @@ pub struct DeviceRequest {
     pub count: i64,
     /// Which devices, as the driver names them.
     #[serde(rename = "DeviceIDs")]
-    pub device_ids: Vec<String>,
+    pub device_ids: StringList,
     /// What the devices must be able to do: any one of these lists, all of its words.
     pub capabilities: Vec<Vec<String>>,
     /// Options that are handed to the driver.
@@ -124,23 +112,4 @@ pub enum CgroupnsMode {
 open_enum!(CgroupnsMode {
     Private = "private",
     Host = "host",
-});
-
-/// How a container is kept apart from the host (Windows).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Isolation {
-    /// As the engine likes.
-    Default,
-    /// By namespaces, on the host's kernel.
-    Process,
-    /// In a virtual machine.
-    Hyperv,
-    /// A word this crate does not know.
-    Other(String),
-}
-
-open_enum!(Isolation {
-    Default = "default",
-    Process = "process",
-    Hyperv = "hyperv",
 });

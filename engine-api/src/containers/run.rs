@@ -1,19 +1,22 @@
-//! A container run to its end in one call.
+//! Running a container to its end in one call.
+
+use std::fmt;
 
 use bytes::Bytes;
 
-use super::create_temporary::Temporary;
-use super::{AttachContainer, Containers, CreateContainer, StartContainer, WaitCondition};
-use crate::error::Result;
+use super::{
+    AttachContainer, Containers, CreateContainer, StartContainer, TemporaryContainer, WaitCondition,
+};
+use crate::error::{Error, Result};
 use crate::wire::stream::{Collected, Hijacked, RunOutput, Writing};
 
 impl Containers<'_> {
-    /// Runs a container to its end: create, attach, start, write `input`, collect, wait, remove.
+    /// Runs a container to its end, without input: creates, attaches, starts, collects the output, waits,
+    /// removes.
     ///
-    /// The container is removed with its anonymous volumes on success and on failure; when the future
-    /// is dropped, be it while the container is being created, a task of the current runtime removes it. `open_stdin`, `stdin_once` and the
-    /// `attach_*` flags are set as needed; `auto_remove` must not be, since the exit code is read after
-    /// the end.
+    /// An image that the engine does not have is pulled, as `docker run` does; see
+    /// [`RunContainer::pull`](RunContainer#structfield.pull) to forbid it. An exit code other than 0 is not
+    /// an error.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -21,41 +24,76 @@ impl Containers<'_> {
     ///
     /// let container = CreateContainer {
     ///     image: "busybox".into(),
-    ///     cmd: vec!["sort".into()],
+    ///     cmd: ["echo", "hi"].into(),
     ///     ..Default::default()
     /// };
-    /// let finished = docker.containers().run(container, "b\na\n").await?;
-    /// assert_eq!((finished.exit_code, &finished.stdout[..]), (0, &b"a\nb\n"[..]));
+    /// let output = docker.containers().run(container).await?;
+    /// assert_eq!((output.exit_code, &*output.text()), (0, "hi\n"));
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn run(&self, mut container: CreateContainer, input: impl Into<Bytes>) -> Result<RunOutput> {
-        let input = input.into();
+    ///
+    /// # Errors
+    ///
+    /// As [`Containers::run_with`].
+    pub async fn run(&self, container: CreateContainer) -> Result<RunOutput> {
+        self.run_with(container, RunContainer::default()).await
+    }
+
+    /// Runs a container to its end, as [`Containers::run`] does, with options.
+    ///
+    /// The container is removed with its anonymous volumes on success and on failure. If the future is
+    /// dropped, a task of the current runtime removes it, even while it is being created. `open_stdin`,
+    /// `stdin_once` and the `attach_*` flags are set as needed.
+    ///
+    /// ```no_run
+    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+    /// use engine_api::containers::{CreateContainer, PullPolicy, RunContainer};
+    ///
+    /// let sort = CreateContainer {
+    ///     image: "busybox".into(),
+    ///     cmd: ["sort"].into(),
+    ///     ..Default::default()
+    /// };
+    /// let options = RunContainer {
+    ///     input: "b\na\n".into(),
+    ///     pull: PullPolicy::Never,
+    ///     ..Default::default()
+    /// };
+    /// let output = docker.containers().run_with(sort, options).await?;
+    /// assert_eq!(output.text(), "a\nb\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As each of its steps. `auto_remove` is refused, because the exit code is read after the end.
+    pub async fn run_with(&self, mut container: CreateContainer, options: RunContainer) -> Result<RunOutput> {
         if container.host_config.auto_remove {
-            return Err(crate::Error::invalid(
+            return Err(Error::invalid(
                 "`run` removes the container itself; leave auto_remove unset",
             ));
         }
-        container.open_stdin = !input.is_empty();
-        container.stdin_once = container.open_stdin;
+        let stdin = !options.input.is_empty();
+        (container.open_stdin, container.stdin_once) = (stdin, stdin);
         (
             container.attach_stdin,
             container.attach_stdout,
             container.attach_stderr,
-        ) = (container.open_stdin, true, true);
-        let stdin = container.open_stdin;
-        let container = Temporary::create(self.docker, container).await?;
+        ) = (stdin, true, true);
         // Boxed: a caller's future need not be as large as all that may happen here.
-        let outcome = Box::pin(self.run_created(container.id(), input, stdin)).await;
+        let container = Box::pin(self.create_for_run(container, &options)).await?;
+        let outcome = Box::pin(self.run_created(container.id(), options.input)).await;
         let removed = container.remove().await;
-        let finished = outcome?;
-        removed.map(|()| finished)
+        let output = outcome?;
+        removed.map(|()| output)
     }
 
-    async fn run_created(&self, id: &str, input: Bytes, stdin: bool) -> Result<RunOutput> {
+    async fn run_created(&self, id: &str, input: Bytes) -> Result<RunOutput> {
         let attach = AttachContainer {
             stream: true,
-            stdin,
+            stdin: !input.is_empty(),
             stdout: true,
             stderr: true,
             ..Default::default()
@@ -73,5 +111,83 @@ impl Containers<'_> {
         }
         let ended = self.wait(id, WaitCondition::NotRunning).await?;
         Ok(collected.finish(ended.status_code, true))
+    }
+}
+
+/// How to run a container to its end. Options of [`Containers::run_with`].
+#[derive(Clone, Default, PartialEq)]
+pub struct RunContainer {
+    /// The input; a container without input has none attached.
+    pub input: Bytes,
+    /// When the image is pulled (feature `full`).
+    #[cfg(feature = "full")]
+    pub pull: PullPolicy,
+    /// Credentials for the registry that the image is pulled from (feature `full`).
+    #[cfg(feature = "full")]
+    pub auth: Option<crate::auth::RegistryAuth>,
+}
+
+// The input may be a secret.
+impl fmt::Debug for RunContainer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let input = format_args!("{} bytes", self.input.len());
+        f.debug_struct("RunContainer")
+            .field("input", &input)
+            .finish_non_exhaustive()
+    }
+}
+
+/// When `run` pulls the image of its container.
+#[cfg(feature = "full")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum PullPolicy {
+    /// When the engine does not have it, as `docker run` does.
+    #[default]
+    IfMissing,
+    /// Before every run, so that a tag that has moved is followed.
+    Always,
+    /// Never: an image that the engine does not have is an error.
+    Never,
+}
+
+#[cfg(feature = "full")]
+impl Containers<'_> {
+    /// Creates first, so that an image that the engine has costs no further request.
+    async fn create_for_run(
+        &self,
+        container: CreateContainer,
+        options: &RunContainer,
+    ) -> Result<TemporaryContainer> {
+        let images = self.docker.images();
+        let pull = crate::images::PullImage {
+            platform: container.platform.clone(),
+            ..Default::default()
+        };
+        let (image, auth) = (container.image.clone(), options.auth.as_ref());
+        if options.pull == PullPolicy::Always {
+            images.pull_with_retry(&image, pull, auth, |_| ()).await?;
+            return self.create_temporary(container).await;
+        }
+        match self.create_temporary(container.clone()).await {
+            // 404 may also be a missing network.
+            Err(error) if error.is_not_found() && options.pull == PullPolicy::IfMissing => {
+                match images.pull_if_missing(&image, pull, auth).await? {
+                    true => self.create_temporary(container).await,
+                    false => Err(error),
+                }
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+#[cfg(not(feature = "full"))]
+impl Containers<'_> {
+    async fn create_for_run(
+        &self,
+        container: CreateContainer,
+        _options: &RunContainer,
+    ) -> Result<TemporaryContainer> {
+        self.create_temporary(container).await
     }
 }

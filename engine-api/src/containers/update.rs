@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Containers, DeviceMapping, DeviceRequest, RestartPolicy, ThrottleDevice, Ulimit, WeightDevice};
+use super::{Containers, DeviceMapping, DeviceRequest, RestartPolicy, ThrottleDevice, WeightDevice};
 use crate::Version;
+use crate::common::{StringList, Ulimit};
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -92,7 +93,7 @@ pub struct UpdateContainer {
     /// Devices of the host that the container gets; at creation.
     pub devices: Vec<DeviceMapping>,
     /// Rules for devices that appear later; at creation.
-    pub device_cgroup_rules: Vec<String>,
+    pub device_cgroup_rules: StringList,
     /// Wishes for devices that a driver fulfils; at creation.
     pub device_requests: Vec<DeviceRequest>,
     /// Whether a small init process forwards signals and reaps children; at creation.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Execs;
 use crate::Version;
-use crate::common::{EnvList, TerminalSize};
+use crate::common::{EnvList, StringList, TerminalSize};
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -43,7 +43,7 @@ impl Execs<'_> {
 #[serde(default, rename_all = "PascalCase")]
 pub struct CreateExec {
     /// The command and its arguments.
-    pub cmd: Vec<String>,
+    pub cmd: StringList,
     /// Whether input will be sent.
     pub attach_stdin: bool,
     /// Whether the output is wanted.
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_command_is_sent_without_what_is_not_set_and_shown_without_values() {
         let exec = CreateExec {
-            cmd: vec!["env".into()],
+            cmd: ["env"].into(),
             attach_stdout: true,
             tty: true,
             console_size: Some([24, 80].into()),

@@ -5,9 +5,9 @@
 //! use engine_api::exec::CreateExec;
 //!
 //! # async fn demo(docker: Docker) -> engine_api::Result<()> {
-//! let command = CreateExec { cmd: vec!["cat".into(), "/etc/hostname".into()], ..Default::default() };
-//! let finished = docker.execs().run("web", command, "").await?;
-//! println!("{} said {:?}", finished.exit_code, finished.stdout);
+//! let command = CreateExec { cmd: ["cat", "/etc/hostname"].into(), ..Default::default() };
+//! let output = docker.execs().run("web", command).await?;
+//! println!("exit code {}: {}", output.exit_code, output.text());
 //! # Ok(())
 //! # }
 //! ```
@@ -21,6 +21,7 @@ mod wait;
 
 pub use create::{CreateExec, ExecCreated};
 pub use inspect::{Exec, ExecProcess};
+pub use run::RunExec;
 pub use start::StartExec;
 
 use crate::client::Docker;

@@ -1,5 +1,6 @@
-//! A command run to its end in one call.
+//! Running a command in a container to its end in one call.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,18 +14,44 @@ use crate::wire::stream::{Collected, Hijacked, RunOutput, Writing};
 const QUIET: Duration = Duration::from_millis(500);
 
 impl Execs<'_> {
-    /// Runs a command in a container to its end: create, start, write `input`, collect, exit code.
+    /// Runs a command in a running container to its end, without input: creates, starts, collects the
+    /// output, reads the exit code.
     ///
-    /// The input is attached only when there is some. The exit code is read only once the engine says
-    /// that the command has ended; an engine that never closes the stream is noticed
-    /// ([`RunOutput::output_complete`]).
-    pub async fn run(
+    /// An exit code other than 0 is not an error.
+    ///
+    /// ```no_run
+    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+    /// use engine_api::exec::CreateExec;
+    ///
+    /// let command = CreateExec { cmd: ["cat", "/etc/hostname"].into(), ..Default::default() };
+    /// let output = docker.execs().run("web", command).await?;
+    /// println!("{} {}", output.exit_code, output.text());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Execs::run_with`].
+    pub async fn run(&self, container: &str, exec: CreateExec) -> Result<RunOutput> {
+        self.run_with(container, exec, RunExec::default()).await
+    }
+
+    /// Runs a command in a running container to its end, as [`Execs::run`] does, with options.
+    ///
+    /// The `attach_*` flags are set as needed. The exit code is read once the engine reports the end of
+    /// the command. An engine that never closes the stream is noticed ([`RunOutput::output_complete`]).
+    ///
+    /// # Errors
+    ///
+    /// As each of its steps.
+    pub async fn run_with(
         &self,
         container: &str,
         mut exec: CreateExec,
-        input: impl Into<Bytes>,
+        options: RunExec,
     ) -> Result<RunOutput> {
-        let input = input.into();
+        let input = options.input;
         (exec.attach_stdin, exec.attach_stdout, exec.attach_stderr) = (!input.is_empty(), true, true);
         let tty = exec.tty;
         let id = self.create(container, exec).await?.id;
@@ -61,5 +88,20 @@ impl Execs<'_> {
                 Err(_quiet) => over = self.ended(id).await?.is_some(),
             }
         }
+    }
+}
+
+/// How to run a command to its end. Options of [`Execs::run_with`].
+#[derive(Clone, Default, PartialEq)]
+pub struct RunExec {
+    /// The input; a command without input has none attached.
+    pub input: Bytes,
+}
+
+// The input may be a secret.
+impl fmt::Debug for RunExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let input = format_args!("{} bytes", self.input.len());
+        f.debug_struct("RunExec").field("input", &input).finish()
     }
 }

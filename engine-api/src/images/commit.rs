@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Images;
-use crate::containers::{ContainerConfig, HealthConfig};
+use crate::common::{ContainerConfig, HealthConfig};
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;

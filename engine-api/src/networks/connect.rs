@@ -106,7 +106,7 @@ mod tests {
         };
         assert_eq!(encode(&options).unwrap(), br#"{"Container":"web"}"#);
         assert!(options.newer().iter().all(|(asked, ..)| !asked));
-        options.endpoint_config.aliases = vec!["www".into()];
+        options.endpoint_config.aliases = ["www"].into();
         options.endpoint_config.mac_address = "02:00:00:00:00:01".into();
         assert_eq!(
             encode(&options).unwrap(),

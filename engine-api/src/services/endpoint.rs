@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::containers::PortProtocol;
+use crate::common::PortProtocol;
 use crate::wire::json::open_enum;
 
 /// How a service is to be reached. Definition `EndpointSpec`.

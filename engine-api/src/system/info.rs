@@ -10,7 +10,7 @@ use super::info_parts::{
     PluginsInfo, RegistryServiceConfig, Runtime,
 };
 use super::info_swarm::SwarmInfo;
-use crate::containers::Isolation;
+use crate::common::Isolation;
 use crate::error::Result;
 use crate::swarm::GenericResource;
 use crate::wire::decode::Json;

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigReference, Privileges, SecretReference};
-use crate::common::EnvList;
-use crate::containers::{HealthConfig, Isolation, Mount, Ulimit};
+use crate::common::{EnvList, HealthConfig, Isolation, Mount, Ulimit};
 use crate::version::Version;
 use crate::wire::requirement::Requirement;
 

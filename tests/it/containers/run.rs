@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use engine_api::containers::{CreateContainer, RunOutput};
-use engine_api::exec::CreateExec;
+use engine_api::exec::{CreateExec, RunExec};
 use engine_api::{ErrorKind, Result, Version};
 use tests::fake::{Fake, JSON, MULTIPLEXED, Peer, Request, frame, ok, reply, upgraded};
 use tokio::time::Instant;
@@ -13,13 +13,14 @@ use crate::support::{abandon_after, fails};
 
 fn command() -> CreateExec {
     CreateExec {
-        cmd: vec!["true".into()],
+        cmd: ["true"].into(),
         ..Default::default()
     }
 }
 
 async fn run(fake: &Fake, input: &'static str) -> Result<RunOutput> {
-    fake.client().execs().run("web", command(), input).await
+    let input = RunExec { input: input.into() };
+    fake.client().execs().run_with("web", command(), input).await
 }
 
 const CREATED: &str = r#"{"ID":"e1","Running":false,"ExitCode":null}"#;
@@ -91,7 +92,7 @@ async fn a_command_that_is_silent_for_long_is_awaited() {
     let fake = engine(&states, false);
     let docker = fake.docker().with_version(Version::OLDEST);
     let start = Instant::now();
-    let finished = docker.execs().run("web", command(), "").await.unwrap();
+    let finished = docker.execs().run("web", command()).await.unwrap();
     assert_eq!(finished.exit_code, 7);
     assert!(start.elapsed().as_secs() >= 1000);
 }
@@ -132,10 +133,13 @@ async fn large_input_and_output_do_not_block_each_other() {
         Ok(())
     });
     let input = vec![b'x'; 1_000_000];
+    let options = RunExec {
+        input: input.clone().into(),
+    };
     let finished = fake
         .client()
         .execs()
-        .run("web", command(), input.clone())
+        .run_with("web", command(), options)
         .await
         .unwrap();
     assert!(finished.stdout == input);
@@ -144,8 +148,11 @@ async fn large_input_and_output_do_not_block_each_other() {
 #[tokio::test(start_paused = true)]
 async fn a_command_that_does_not_read_its_input_is_no_error() {
     let fake = engine(&[EXITED], true);
-    let input = "x".repeat(1_000_000);
-    let finished = fake.client().execs().run("web", command(), input).await.unwrap();
+    let input = RunExec {
+        input: "x".repeat(1_000_000).into(),
+    };
+    let docker = fake.client();
+    let finished = docker.execs().run_with("web", command(), input).await.unwrap();
     assert_eq!(finished.exit_code, 7);
 }
 
@@ -188,7 +195,7 @@ async fn contain(fake: &Fake) -> Result<RunOutput> {
         image: "busybox".into(),
         ..Default::default()
     };
-    fake.client().containers().run(container, "").await
+    fake.client().containers().run(container).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use engine_api::containers::{
     RemoveContainer, RemoveOutcome, RunState, StartContainer, StopContainer, WaitCondition,
 };
 use engine_api::error::Phase;
-use engine_api::exec::CreateExec;
+use engine_api::exec::{CreateExec, RunExec};
 use engine_api::system::ListenEvents;
 use engine_api::{Docker, ErrorKind, Result};
 use fake_engine::{FakeEngine, Fault, Process};
@@ -83,7 +83,7 @@ fn published(name: &str, port: u16) -> CreateContainer {
     };
     CreateContainer {
         host_config: HostConfig {
-            port_bindings: [("80/tcp".to_owned(), vec![binding])].into(),
+            port_bindings: [(80.into(), vec![binding])].into(),
             ..HostConfig::default()
         },
         ..shell(name, UNTIL_TOLD)
@@ -262,9 +262,7 @@ async fn health_follows_the_check_and_emits_events() {
     let (fake, docker) = engine();
     let mut container = shell("health", UNTIL_TOLD);
     container.healthcheck = Some(engine_api::containers::HealthConfig {
-        test: ["CMD-SHELL", "cat /sick && exit 1 || exit 0"]
-            .map(String::from)
-            .to_vec(),
+        test: ["CMD-SHELL", "cat /sick && exit 1 || exit 0"].into(),
         interval: 60_000_000_000,
         retries: 2,
         ..Default::default()
@@ -284,10 +282,10 @@ async fn health_follows_the_check_and_emits_events() {
     tokio::time::sleep(Duration::from_secs(61)).await;
     assert_eq!(health().await, HealthStatus::Healthy);
     let exec = CreateExec {
-        cmd: ["touch", "/sick"].map(String::from).to_vec(),
+        cmd: ["touch", "/sick"].into(),
         ..Default::default()
     };
-    docker.execs().run(&id, exec, "").await.unwrap();
+    docker.execs().run(&id, exec).await.unwrap();
     tokio::time::sleep(Duration::from_secs(61)).await;
     assert_eq!(health().await, HealthStatus::Healthy, "once is not enough");
     tokio::time::sleep(Duration::from_secs(61)).await;
@@ -380,7 +378,8 @@ async fn unknown_program_is_not_found() {
             cmd: words.iter().map(|word| (*word).to_owned()).collect(),
             ..Default::default()
         };
-        docker.execs().run(&id, exec, input).await.unwrap()
+        let input = RunExec { input: input.into() };
+        docker.execs().run_with(&id, exec, input).await.unwrap()
     };
     let greeted = run(&["greet"], "you\n").await;
     assert_eq!(
@@ -400,7 +399,7 @@ async fn unknown_program_is_not_found() {
     assert_eq!(kept.exit_code, 2, "what the shell cannot do it refuses");
 
     let mut unknown = shell("unknown", "");
-    unknown.cmd = vec!["no-such".into()];
+    unknown.cmd = ["no-such"].into();
     let unknown = docker.containers().create(unknown).await.unwrap().id;
     let error = docker
         .containers()

@@ -227,7 +227,7 @@ pub async fn commit(docker: Docker) -> Result<()> {
         repo: "ptest/committed:2".into(),
         no_pause: true,
         config: Some(ContainerConfig {
-            cmd: vec!["/bin/true".into()],
+            cmd: ["/bin/true"].into(),
             ..Default::default()
         }),
         ..Default::default()

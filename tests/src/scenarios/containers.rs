@@ -2,10 +2,10 @@
 
 use engine_api::archive;
 use engine_api::containers::{
-    AttachContainer, KillContainer, ListContainers, PruneContainers, ReadLogs, ReadStats, RunState,
-    StopContainer, TerminalSize, UpdateContainer, WaitCondition,
+    AttachContainer, KillContainer, ListContainers, PruneContainers, ReadLogs, ReadStats, RunContainer,
+    RunState, StopContainer, TerminalSize, UpdateContainer, WaitCondition,
 };
-use engine_api::{Bytes, Chunk, Docker, Hijacked, Result};
+use engine_api::{Chunk, Docker, Hijacked, Result};
 
 use super::{APART, Scratch, UNTIL_TOLD, has_written, is_podman, remove, shell, started};
 
@@ -140,10 +140,7 @@ pub async fn look(docker: Docker) -> Result<()> {
 pub async fn run(docker: Docker) -> Result<()> {
     let containers = docker.containers();
     let finished = containers
-        .run(
-            shell("run", &format!("echo out; {APART}; echo err >&2; exit 3")),
-            "",
-        )
+        .run(shell("run", &format!("echo out; {APART}; echo err >&2; exit 3")))
         .await?;
     assert_eq!((finished.exit_code, finished.output_complete), (3, true));
     assert_eq!(
@@ -151,9 +148,12 @@ pub async fn run(docker: Docker) -> Result<()> {
         (&b"out\n"[..], &b"err\n"[..])
     );
 
-    let finished = containers
-        .run(shell("run", &format!("sort; {APART}; echo sorted >&2")), "b\na\n")
-        .await?;
+    let sort = shell("run", &format!("sort; {APART}; echo sorted >&2"));
+    let options = RunContainer {
+        input: "b\na\n".into(),
+        ..Default::default()
+    };
+    let finished = containers.run_with(sort, options).await?;
     assert_eq!(
         (&finished.stdout[..], &finished.stderr[..]),
         (&b"a\nb\n"[..], &b"sorted\n"[..])
@@ -161,7 +161,7 @@ pub async fn run(docker: Docker) -> Result<()> {
 
     let mut terminal = shell("run", "echo out; echo err >&2; exit 4");
     terminal.tty = true;
-    let finished = containers.run(terminal, "").await?;
+    let finished = containers.run(terminal).await?;
     assert_eq!(
         (finished.exit_code, &finished.stdout[..]),
         (4, &b"out\r\nerr\r\n"[..])
@@ -395,10 +395,7 @@ pub async fn refusals(docker: Docker) -> Result<()> {
 /// More output than any buffer holds, whole and in order.
 pub async fn flood(docker: Docker) -> Result<()> {
     let command = "i=0; while [ $i -lt 2000 ]; do echo line $i of the flood; i=$((i+1)); done";
-    let finished = docker
-        .containers()
-        .run(shell("flood", command), Bytes::new())
-        .await?;
+    let finished = docker.containers().run(shell("flood", command)).await?;
     let expected: String = (0..2000).map(|n| format!("line {n} of the flood\n")).collect();
     assert_eq!(finished.stdout, expected);
     Ok(())

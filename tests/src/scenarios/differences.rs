@@ -98,7 +98,7 @@ pub async fn running(docker: Docker) -> Result<()> {
     assert_eq!(error.status(), Some(if podman { 500 } else { 409 }), "{error}");
     let silent = CreateExec {
         // Longer than until the first polls.
-        cmd: ["sleep", "0.7"].map(String::from).to_vec(),
+        cmd: ["sleep", "0.7"].into(),
         ..Default::default()
     };
     let exec = docker.execs().create(&id, silent).await?.id;

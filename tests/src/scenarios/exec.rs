@@ -1,7 +1,7 @@
 //! Commands in running containers.
 
 use engine_api::containers::TerminalSize;
-use engine_api::exec::{CreateExec, StartExec};
+use engine_api::exec::{CreateExec, RunExec, StartExec};
 use engine_api::{Chunk, Docker, Hijacked, Result};
 
 use super::{APART, UNTIL_TOLD, has_written, remove, shell, started};
@@ -21,17 +21,17 @@ pub async fn run(docker: Docker) -> Result<()> {
     let mut exec = command(&["sh", "-c", &script]);
     exec.env = ["GREETING=hello"].into();
     exec.working_dir = "/tmp".into();
-    let finished = docker.execs().run(&id, exec, "").await?;
+    let finished = docker.execs().run(&id, exec).await?;
     assert_eq!((finished.exit_code, finished.output_complete), (7, true));
     assert_eq!(
         (&finished.stdout[..], &finished.stderr[..]),
         (&b"hello\n"[..], &b"/tmp\n"[..])
     );
 
-    let missing = docker.execs().run(&id, command(&["no-such-command"]), "").await?;
+    let missing = docker.execs().run(&id, command(&["no-such-command"])).await?;
     assert!([126, 127].contains(&missing.exit_code), "{missing:?}");
     remove(&docker, &id).await?;
-    let gone = docker.execs().run(&id, command(&["true"]), "").await.unwrap_err();
+    let gone = docker.execs().run(&id, command(&["true"])).await.unwrap_err();
     assert!(gone.is_not_found(), "{gone}");
     Ok(())
 }
@@ -42,7 +42,10 @@ pub async fn stdin(docker: Docker) -> Result<()> {
     has_written(&docker, &id, "ready").await?;
     // More than a pipe holds, so that writing and reading go on at the same time.
     let input: String = (0..4000).map(|n| format!("line {n} of the input\n")).collect();
-    let finished = docker.execs().run(&id, command(&["cat"]), input.clone()).await?;
+    let options = RunExec {
+        input: input.clone().into(),
+    };
+    let finished = docker.execs().run_with(&id, command(&["cat"]), options).await?;
     assert_eq!(finished.exit_code, 0);
     assert!(
         finished.stdout == input,

@@ -85,7 +85,7 @@ pub fn shell(name: &str, command: &str) -> CreateContainer {
     CreateContainer {
         name: Some(format!("ptest_{name}")),
         image: IMAGE.into(),
-        cmd: ["sh", "-c", command].map(String::from).to_vec(),
+        cmd: ["sh", "-c", command].into(),
         ..Default::default()
     }
 }

@@ -92,7 +92,7 @@ pub async fn connect(docker: Docker) -> Result<()> {
     let join = ConnectNetwork {
         container: id.clone(),
         endpoint_config: EndpointSettings {
-            aliases: vec!["friend".into()],
+            aliases: ["friend"].into(),
             ..Default::default()
         },
     };

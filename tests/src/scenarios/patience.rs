@@ -58,7 +58,7 @@ pub async fn exec(docker: Docker) -> Result<()> {
     let id = started(&docker, shell("patience_exec", UNTIL_TOLD)).await?;
     has_written(&docker, &id, "ready").await?;
     let exec = CreateExec {
-        cmd: ["sh", "-c", TWO_LINES].map(String::from).to_vec(),
+        cmd: ["sh", "-c", TWO_LINES].into(),
         attach_stdout: true,
         ..Default::default()
     };

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 
 use serde::Serialize;
 
-use crate::containers::{Isolation, Ulimit};
+use crate::common::{Isolation, Ulimit};
 use crate::wire::json;
 use crate::wire::query::Query;
 

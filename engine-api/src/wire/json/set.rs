@@ -3,17 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-#[derive(serde::Serialize)]
+#[derive(Serialize)]
 struct Empty {}
 
-pub(crate) fn serialize<S: Serializer>(set: &BTreeSet<String>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<T, S>(set: &BTreeSet<T>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    T: Serialize,
+    S: Serializer,
+{
     serializer.collect_map(set.iter().map(|key| (key, Empty {})))
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<String>, D::Error> {
-    Ok(BTreeMap::<String, IgnoredAny>::deserialize(deserializer)?
+pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<BTreeSet<T>, D::Error>
+where
+    T: Deserialize<'de> + Ord,
+    D: Deserializer<'de>,
+{
+    Ok(BTreeMap::<T, IgnoredAny>::deserialize(deserializer)?
         .into_keys()
         .collect())
 }

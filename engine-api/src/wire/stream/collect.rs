@@ -1,5 +1,6 @@
 //! Collecting the output of a process while its input is written.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
@@ -9,7 +10,7 @@ use super::hijacked::Input;
 use super::output::Output;
 use crate::error::Result;
 
-/// What a process left behind when it ended.
+/// The exit code and the whole output of a process that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunOutput {
@@ -19,12 +20,24 @@ pub struct RunOutput {
     pub stdout: Bytes,
     /// Standard error.
     pub stderr: Bytes,
-    /// Whether the engine closed the stream after the process had ended. If not, what came until two
-    /// quiet looks found the process gone is all there is.
+    /// Whether the engine closed the stream after the process had ended. If not, output that the engine
+    /// sent late may be missing.
     pub output_complete: bool,
 }
 
-/// Output collected apart.
+impl RunOutput {
+    /// Standard output (or all output of a terminal) as text; invalid UTF-8 becomes U+FFFD.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.stdout)
+    }
+
+    /// Standard error as text; invalid UTF-8 becomes U+FFFD.
+    pub fn stderr_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.stderr)
+    }
+}
+
+/// The output of a process so far, each stream apart.
 #[derive(Default)]
 pub(crate) struct Collected {
     stdout: BytesMut,
@@ -50,12 +63,12 @@ impl Collected {
     }
 }
 
-/// Input being written and ended while the output is read, so that neither blocks the other.
+/// Writes input while the output is read, so that neither blocks the other.
 ///
-/// A process that ends, or closes its input, before it has read everything is no error: what it does
-/// with its input is its own affair, as in a shell's pipe.
+/// A process may end, or close its input, before it has read everything. This is not an error, as in a
+/// pipe of a shell.
 pub(crate) struct Writing<'a> {
-    /// Gone once all is written, or the other side has stopped reading.
+    /// `None` once all is written, or the other side has stopped reading.
     rest: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
 }
 
@@ -63,7 +76,7 @@ impl<'a> Writing<'a> {
     pub(crate) fn new(stdin: &'a mut Input, input: &'a [u8]) -> Self {
         let feed = async {
             if stdin.write(input).await.is_ok() {
-                // Fails only when the process has gone, which the output tells better.
+                // Fails only when the process has ended, which the output reports better.
                 drop(stdin.close().await);
             }
         };
@@ -76,7 +89,7 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// The next chunk of `output`; writes meanwhile. Cancel-safe.
+    /// Returns the next chunk of `output` and writes meanwhile. Cancel-safe.
     pub(crate) async fn beside(&mut self, output: &mut Output) -> Option<Result<Chunk>> {
         std::future::poll_fn(|cx| {
             if self

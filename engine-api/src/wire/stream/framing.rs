@@ -1,5 +1,7 @@
 //! How a process's output is cut into chunks.
 
+use std::borrow::Cow;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::Cause;
@@ -21,6 +23,11 @@ impl Chunk {
         match self {
             Self::Stdout(bytes) | Self::Stderr(bytes) | Self::Terminal(bytes) => bytes,
         }
+    }
+
+    /// The bytes as text; invalid UTF-8 becomes U+FFFD, and so does a character cut between two chunks.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.bytes())
     }
 
     /// The bytes, whichever stream they belong to.

@@ -53,11 +53,11 @@ pub(super) fn container(
     Ok(CreateContainer {
         name: Some(container),
         image: image.to_owned(),
-        entrypoint: Some(vec!["sh".to_owned(), "-c".to_owned()]),
-        cmd: vec![KEEP.to_owned()],
+        entrypoint: Some(["sh", "-c"].into()),
+        cmd: [KEEP].into(),
         env,
         working_dir: spec.working_dir.as_deref().map(absolute).unwrap_or_default(),
-        labels: labels::of(id, name, spec)?,
+        labels: labels::of(id, name, spec)?.into(),
         stop_timeout: Some(STOP_TIMEOUT),
         host_config: host(spec)?,
         ..CreateContainer::default()
@@ -69,9 +69,9 @@ pub(super) fn container(
 fn host(spec: &EnvironmentSpec) -> Result<HostConfig> {
     let mut host = HostConfig {
         mounts: spec.mounts.iter().map(mount).collect::<Result<_>>()?,
-        cap_drop: vec!["ALL".to_owned()],
-        cap_add: CAPABILITIES.map(str::to_owned).to_vec(),
-        security_opt: vec!["no-new-privileges".to_owned()],
+        cap_drop: ["ALL"].into(),
+        cap_add: CAPABILITIES.into(),
+        security_opt: ["no-new-privileges"].into(),
         ..HostConfig::default()
     };
     limits::write(&spec.limits, &mut host)?;

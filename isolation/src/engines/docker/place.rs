@@ -92,7 +92,7 @@ impl Place {
     pub(super) async fn signal(&self, group: u32, signal: Signal) -> engine_api::Result<()> {
         let script = format!("kill -{} -{group}", signal.name());
         let kill = CreateExec {
-            cmd: vec!["sh".to_owned(), "-c".to_owned(), script],
+            cmd: ["sh", "-c", &script].into(),
             ..CreateExec::default()
         };
         let execs = self.docker.execs();

@@ -71,7 +71,7 @@ fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, S
     }
     cmd.extend(command.argv.iter().cloned());
     CreateExec {
-        cmd,
+        cmd: cmd.into(),
         // Without input a terminal would wait for keys; its end has to be sent.
         attach_stdin: command.tty || command.input != Input::Empty,
         attach_stdout: true,

@@ -1,12 +1,10 @@
 //! What runs in a container: the part of its configuration that an image can carry too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Version;
-use crate::common::EnvList;
-use crate::wire::requirement::Requirement;
+use super::{EnvList, HealthConfig, Port, StringList, StringMap};
 
 /// What a container runs: command, environment, user, ports. Definition `ContainerConfig`.
 ///
@@ -28,7 +26,7 @@ pub struct ContainerConfig {
     pub attach_stderr: bool,
     /// The ports the program listens on, as `80/tcp`; exposing publishes nothing.
     #[serde(with = "crate::wire::json::set")]
-    pub exposed_ports: BTreeSet<String>,
+    pub exposed_ports: BTreeSet<Port>,
     /// Whether the process gets a terminal; its output is then one stream, without frames.
     pub tty: bool,
     /// Whether the process's input is kept open, so that an attached client can write to it.
@@ -38,7 +36,7 @@ pub struct ContainerConfig {
     /// The environment, `NAME=value` each; `NAME` alone removes a variable of the image.
     pub env: EnvList,
     /// The command, or the arguments of the entry point; empty is the image's.
-    pub cmd: Vec<String>,
+    pub cmd: StringList,
     /// The health check; `None` is the image's.
     pub healthcheck: Option<HealthConfig>,
     /// Whether the command is one escaped command line (Windows).
@@ -51,52 +49,22 @@ pub struct ContainerConfig {
     /// The folder the command starts in.
     pub working_dir: String,
     /// The entry point; `None` is the image's, `Some` of an empty list is none at all.
-    pub entrypoint: Option<Vec<String>>,
+    pub entrypoint: Option<StringList>,
     /// Whether the container has no network at all.
     pub network_disabled: bool,
     /// The container's one hardware address. Until API 1.51; from 1.44 on see
     /// [`EndpointSettings::mac_address`](super::EndpointSettings::mac_address).
     pub mac_address: String,
     /// Build instructions that run when the image is built upon.
-    pub on_build: Vec<String>,
+    pub on_build: StringList,
     /// Labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: StringMap,
     /// The signal that asks the process to stop, by name or number; empty is `SIGTERM`.
     pub stop_signal: String,
     /// Seconds between that signal and a kill; `None` is the engine's default, -1 waits for ever.
     pub stop_timeout: Option<i64>,
     /// The shell for commands that were given as one text.
-    pub shell: Vec<String>,
-}
-
-/// How the engine finds out whether a container works. Definition `HealthConfig`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct HealthConfig {
-    /// `["CMD", args…]`, `["CMD-SHELL", line]`, `["NONE"]` for no check; empty is the image's.
-    pub test: Vec<String>,
-    /// Nanoseconds between two checks, at least a million; 0 is the image's.
-    pub interval: i64,
-    /// Nanoseconds after which a check has failed, at least a million; 0 is the image's.
-    pub timeout: i64,
-    /// How many failures in a row make a container unhealthy; 0 is the image's.
-    pub retries: i64,
-    /// Nanoseconds at the start in which failures do not count; 0 is the image's.
-    pub start_period: i64,
-    /// Nanoseconds between two checks in that period; 0 is the image's. Since API 1.44.
-    pub start_interval: i64,
-}
-
-impl HealthConfig {
-    pub(crate) fn requires(&self) -> impl Iterator<Item = Requirement> {
-        let start_interval = self.start_interval != 0;
-        Requirement::since(
-            start_interval,
-            "HealthConfig::start_interval",
-            Version::new(1, 44),
-        )
-        .into_iter()
-    }
+    pub shell: StringList,
 }
 
 #[cfg(test)]
@@ -107,7 +75,7 @@ mod tests {
     #[test]
     fn an_empty_entry_point_is_not_the_images() {
         let none = ContainerConfig {
-            entrypoint: Some(vec![]),
+            entrypoint: Some(StringList::default()),
             exposed_ports: BTreeSet::from(["80/tcp".into()]),
             ..Default::default()
         };
