@@ -40,16 +40,25 @@ impl Ignore {
         Ok(Self { patterns })
     }
 
-    /// Takes a file back in, should it be excluded: the engine needs it whatever the patterns say.
+    /// Makes sure that a file is sent, whatever the patterns say: the engine needs it.
     pub(super) fn keep(&mut self, path: &str) {
-        let mut parents = Fitting::new();
-        let mut excluded = false;
-        for (end, _) in path.match_indices('/').chain([(path.len(), "")]) {
-            (excluded, parents) = self.excludes(&path[..end], &parents);
-        }
-        if excluded {
+        if !self.sends(path) {
             self.patterns.push(Pattern::exception(path));
         }
+    }
+
+    /// Whether a path is sent, decided from the top as the walk through the directory does: an exception
+    /// that matches the path is not enough if the walk does not enter its parent.
+    fn sends(&self, path: &str) -> bool {
+        let mut fitting = Fitting::new();
+        let mut excluded = false;
+        for (end, _) in path.match_indices('/').chain([(path.len(), "")]) {
+            (excluded, fitting) = self.excludes(&path[..end], &fitting);
+            if excluded && end < path.len() && !self.may_return(&path[..end]) {
+                return false;
+            }
+        }
+        !excluded
     }
 
     /// Whether a path is excluded; `parent` is what was decided for its folder, empty at the top.
@@ -100,19 +109,6 @@ mod tests {
 
     use super::*;
 
-    /// Whether a path gets to the engine, decided from the top as the walk through a folder does.
-    fn sent(ignore: &Ignore, path: &str) -> bool {
-        let mut fitting = Fitting::new();
-        let mut excluded = false;
-        for (end, _) in path.match_indices('/').chain([(path.len(), "")]) {
-            (excluded, fitting) = ignore.excludes(&path[..end], &fitting);
-            if excluded && end < path.len() && !ignore.may_return(&path[..end]) {
-                return false;
-            }
-        }
-        !excluded
-    }
-
     #[test]
     fn lines_decide_what_is_sent() {
         // The file, paths that are sent, paths that are not.
@@ -142,10 +138,10 @@ mod tests {
         for (text, kept, dropped) in cases {
             let ignore = Ignore::parse(text).unwrap();
             for path in kept {
-                assert!(sent(&ignore, path), "{text:?} excludes {path}");
+                assert!(ignore.sends(path), "{text:?} excludes {path}");
             }
             for path in dropped {
-                assert!(!sent(&ignore, path), "{text:?} sends {path}");
+                assert!(!ignore.sends(path), "{text:?} sends {path}");
             }
         }
     }
@@ -155,8 +151,17 @@ mod tests {
         let mut ignore = Ignore::parse("*\n").unwrap();
         ignore.keep(".dockerignore");
         ignore.keep("docker/x[1].Dockerfile");
-        assert!(sent(&ignore, ".dockerignore") && sent(&ignore, "docker/x[1].Dockerfile"));
-        assert!(!sent(&ignore, "docker") && !sent(&ignore, "docker/x"));
+        assert!(ignore.sends(".dockerignore") && ignore.sends("docker/x[1].Dockerfile"));
+        assert!(!ignore.sends("docker") && !ignore.sends("docker/x"));
+    }
+
+    #[test]
+    fn keep_sends_a_file_in_an_excluded_directory() {
+        // The exception matches the file, but does not name its directory, which the walk then skips.
+        let mut ignore = Ignore::parse("*\n!**?").unwrap();
+        assert!(!ignore.sends("aa/a"));
+        ignore.keep("aa/a");
+        assert!(ignore.sends("aa/a"));
     }
 
     #[test]
@@ -169,10 +174,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_file_and_no_path_upsets_it(text in "([a-c*?!/\\[\\]^\\\\. #-]|\\*\\*|\n){0,24}", path in "[a-c]{1,3}(/[a-c]{1,2}){0,3}") {
+        fn keep_sends_the_path_whatever_the_patterns(text in "([a-c*?!/\\[\\]^\\\\. #-]|\\*\\*|\n){0,24}", path in "[a-c]{1,3}(/[a-c]{1,2}){0,3}") {
             if let Ok(mut ignore) = Ignore::parse(&text) {
                 ignore.keep(&path);
-                prop_assert!(sent(&ignore, &path));
+                prop_assert!(ignore.sends(&path));
             }
         }
 
