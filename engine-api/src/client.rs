@@ -12,6 +12,7 @@ use crate::wire::decode::Shape;
 use crate::wire::operation::Operation;
 use crate::wire::raw_call::RawCall;
 use crate::wire::session::Session;
+use crate::wire::single_flight::SingleFlight;
 
 /// A client of one engine.
 ///
@@ -149,6 +150,11 @@ impl Docker {
 
     pub(crate) fn call<'a, R: Shape>(&'a self, operation: &'static Operation<R>) -> Call<'a, R> {
         Call::new(&self.session, operation)
+    }
+
+    /// The pulls of images that this client and its clones have in progress.
+    pub(crate) fn pulls(&self) -> &SingleFlight {
+        self.session.pulls()
     }
 
     /// Whether the engine is Podman; see [`Session::is_podman`].

@@ -9,7 +9,7 @@ use super::System;
 use super::events::{Event, EventKind, ListenEvents};
 use crate::client::Docker;
 use crate::common::Timestamp;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::wire::stream::JsonLines;
 
 impl System<'_> {
@@ -63,14 +63,14 @@ pub struct ReconnectOptions {
     /// already is left out. Default: 1 second.
     pub overlap: Duration,
     /// How long an engine may stay away; `None` for ever. Default: 5 minutes.
-    pub patience: Option<Duration>,
+    pub timeout: Option<Duration>,
 }
 
 impl Default for ReconnectOptions {
     fn default() -> Self {
         Self {
             overlap: Duration::from_secs(1),
-            patience: Some(Duration::from_secs(300)),
+            timeout: Some(Duration::from_secs(300)),
         }
     }
 }
@@ -112,7 +112,7 @@ impl ResilientEvents {
     /// # Errors
     ///
     /// What another try would not mend: an engine that refuses, or that stayed away for longer than
-    /// [`ReconnectOptions::patience`]. Nothing follows an error.
+    /// [`ReconnectOptions::timeout`]. Nothing follows an error.
     pub async fn next(&mut self) -> Option<Result<EventOrGap>> {
         while !self.ended {
             let Some(stream) = &mut self.stream else {
@@ -128,7 +128,7 @@ impl ResilientEvents {
             match stream.next().await {
                 Some(Ok(event)) if self.heard.is_new(&event) => return Some(Ok(EventOrGap::Event(event))),
                 Some(Ok(_)) => {}
-                Some(Err(error)) if may_pass(&error) => self.lose(error),
+                Some(Err(error)) if can_retry(&error) => self.lose(error),
                 Some(Err(error)) => {
                     self.ended = true;
                     return Some(Err(error));
@@ -150,7 +150,7 @@ impl ResilientEvents {
 
     /// Tries once to go on; `None` when that failed and may be tried again.
     async fn find_again(&mut self) -> Result<Option<EventOrGap>> {
-        if let Some(lost) = self.lost.take_if(|lost| lost.for_good(self.resume.patience)) {
+        if let Some(lost) = self.lost.take_if(|lost| lost.for_good(self.resume.timeout)) {
             return Err(lost.why);
         }
         if let Some(lost) = &self.lost {
@@ -169,7 +169,7 @@ impl ResilientEvents {
                     to: SystemTime::now().into(),
                 }))
             }
-            Err(error) if may_pass(&error) => {
+            Err(error) if can_retry(&error) => {
                 if let Some(lost) = &mut self.lost {
                     lost.missed(error);
                 }
@@ -211,18 +211,14 @@ impl Lost {
     }
 
     /// Whether the next try would come too late.
-    fn for_good(&self, patience: Option<Duration>) -> bool {
-        patience.is_some_and(|patience| self.next_try - self.since > patience)
+    fn for_good(&self, timeout: Option<Duration>) -> bool {
+        timeout.is_some_and(|timeout| self.next_try - self.since > timeout)
     }
 }
 
-/// Whether another try may go well: the engine is away, or starting.
-fn may_pass(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::Unreachable | ErrorKind::Disconnected | ErrorKind::Truncated | ErrorKind::Timeout => true,
-        ErrorKind::Api => error.status().is_some_and(|status| status >= 500),
-        _ => false,
-    }
+/// Whether another try can succeed: the engine is away, or starts.
+fn can_retry(error: &Error) -> bool {
+    error.is_transient() || error.is_timeout()
 }
 
 /// What has been heard lately: as much as an engine may repeat.

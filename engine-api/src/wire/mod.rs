@@ -3,7 +3,8 @@
 //! * `operation` declares an operation; `call` fills in one call of it, `raw_call` a call by path
 //! * `prepared` checks the request, adds the version and sends it; `path`, `query`, `body` and `status`
 //!   are its parts
-//! * `session` is what all calls of a client share; `send`, `pool` and `conn` own the connections
+//! * `session` is what all calls of a client share, `single_flight` the work that it does once at a time;
+//!   `send`, `pool` and `conn` own the connections
 //! * `decode` gives a reply its shape; `stream` cuts bytes into items, `json` reads and writes values
 
 pub(crate) mod body;
@@ -21,6 +22,7 @@ pub(crate) mod reply;
 pub(crate) mod requirement;
 mod send;
 pub(crate) mod session;
+pub(crate) mod single_flight;
 mod status;
 pub(crate) mod stream;
 pub(crate) mod timer;

@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use super::body::Body;
 use super::reply::CallContext;
 use super::send::{PreparedRequest, Wire};
+use super::single_flight::SingleFlight;
 use super::status;
 use super::timer::Timer;
 use crate::connect::Connector;
@@ -27,6 +28,7 @@ pub(crate) struct Session {
 struct Shared {
     wire: Wire,
     engine: OnceCell<Engine>,
+    pulls: SingleFlight,
 }
 
 /// What the first ping reported.
@@ -42,6 +44,7 @@ impl Session {
         let shared = Shared {
             wire: Wire::new(connector),
             engine: OnceCell::new(),
+            pulls: SingleFlight::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -52,6 +55,11 @@ impl Session {
 
     pub(crate) fn wire(&self) -> &Wire {
         &self.shared.wire
+    }
+
+    /// The pulls of images that are in progress.
+    pub(crate) fn pulls(&self) -> &SingleFlight {
+        &self.shared.pulls
     }
 
     /// The version in use, if it is known without asking the engine.

@@ -103,7 +103,7 @@ async fn reconnecting_gives_up_with_the_last_error() {
         }
     });
     let resume = ReconnectOptions {
-        patience: Some(Duration::from_secs(30)),
+        timeout: Some(Duration::from_secs(30)),
         ..Default::default()
     };
     let mut events = listen(&client(&fake), Default::default(), resume).await;
