@@ -1,7 +1,7 @@
 //! Packs and unpacks tar archives while they stream.
 //!
-//! Containers send and receive files as tar archives. These functions read and write the files of the
-//! host, in a thread for blocking work, and keep no more than a few pieces in memory.
+//! Containers send and receive files as tar archives. These functions read and write the files of
+//! the host, in a thread for blocking work, and keep no more than a few pieces in memory.
 //!
 //! ```no_run
 //! use engine_api::{Docker, archive};

@@ -19,18 +19,19 @@ const LONGEST_HEADERS: u64 = 1 << 20;
 
 /// Unpacks an archive into a directory, which is created if it does not exist.
 ///
-/// Contents, permissions (`0o777`), modification times and links are those of the archive. The owner
-/// is the current user. Existing files are replaced, other existing files stay.
+/// Contents, permissions (`0o777`), modification times and links are those of the archive. The
+/// owner is the current user. Existing files are replaced, other existing files stay.
 ///
 /// On an error, and when this future is dropped, everything that the call has created is removed
-/// again; a file that it has replaced stays replaced. Removal takes place in the thread that writes.
+/// again; a file that it has replaced stays replaced. Removal takes place in the thread that
+/// writes.
 ///
 /// # Errors
 ///
-/// [`crate::ErrorKind::Unpack`] when a file cannot be written, when an entry would be written outside
-/// the directory, when an entry is not a file, directory or link, and when the archive needs more
-/// memory than a bound allows (1 MiB for the headers of an entry, 64 MiB for the paths of
-/// directories). Errors of the stream are returned as they are.
+/// [`crate::ErrorKind::Unpack`] when a file cannot be written, when an entry would be written
+/// outside the directory, when an entry is not a file, directory or link, and when the archive
+/// needs more memory than a bound allows (1 MiB for the headers of an entry, 64 MiB for the paths
+/// of directories). Errors of the stream are returned as they are.
 pub async fn unpack(mut archive: RawBytes, directory: impl Into<PathBuf>) -> Result<()> {
     let directory = directory.into();
     let (send, pieces) = mpsc::channel(WAITING);
@@ -133,7 +134,8 @@ struct Incoming {
     pieces: mpsc::Receiver<Bytes>,
     rest: Bytes,
     ended: bool,
-    /// How many more bytes may be read while the headers of an entry are parsed; `None` for its data.
+    /// How many more bytes may be read while the headers of an entry are parsed; `None` for its
+    /// data.
     header_budget: Rc<Cell<Option<u64>>>,
 }
 

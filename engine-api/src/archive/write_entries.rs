@@ -1,7 +1,7 @@
 //! Writes the entries of an archive, and can remove all of them again.
 //!
-//! Directories get their permissions and times last, the deepest first: an ordinary user cannot write
-//! into a read-only directory, and a new file changes the time of its directory.
+//! Directories get their permissions and times last, the deepest first: an ordinary user cannot
+//! write into a read-only directory, and a new file changes the time of its directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -52,7 +52,8 @@ impl EntryWriter {
         })
     }
 
-    /// Creates the directory of an entry. Its permissions and time are set by [`EntryWriter::finish`].
+    /// Creates the directory of an entry. Its permissions and time are set by
+    /// [`EntryWriter::finish`].
     pub(super) fn directory<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> io::Result<()> {
         let Some(path) = self.target(entry)? else {
             return Ok(());
@@ -150,7 +151,8 @@ impl EntryWriter {
         Ok((target != self.root).then_some(target))
     }
 
-    /// Creates a directory and its parents below the root. Returns whether it is below a created path.
+    /// Creates a directory and its parents below the root. Returns whether it is below a created
+    /// path.
     fn create_directories<R: Read>(&mut self, path: &Path, entry: &Entry<'_, R>) -> io::Result<bool> {
         if let Some((_, below)) = self.last_parent.as_ref().filter(|(last, _)| last == path) {
             return Ok(*below);

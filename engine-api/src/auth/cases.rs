@@ -1,4 +1,4 @@
-//! Tables of configurations and images, and the credentials that must come of them.
+//! Tables of configurations and images with the credentials that must be found.
 
 use super::{Credentials, DOCKER_HUB, FoundCredentials};
 
@@ -57,7 +57,7 @@ const TABLE: [(&str, &str, &str); 13] = [
 ];
 
 #[tokio::test]
-async fn a_file_and_an_image_give_credentials() {
+async fn credentials_are_found_by_file_and_image() {
     for (config, image, wanted) in TABLE {
         let found = find(config, image).await;
         let auth = found.auth.unwrap_or_default();
@@ -75,7 +75,7 @@ async fn a_file_and_an_image_give_credentials() {
 }
 
 #[tokio::test]
-async fn a_registry_is_told_by_its_key() {
+async fn registry_has_one_key_in_all_forms() {
     let hub = r#"{"auths":{"docker.io":{"auth":"YTpi"}}}"#;
     let auth = find(hub, "alpine").await.auth.unwrap();
     assert_eq!(auth.server_address, DOCKER_HUB);
@@ -84,21 +84,36 @@ async fn a_registry_is_told_by_its_key() {
 }
 
 #[tokio::test]
-async fn a_helper_that_is_missing_is_a_warning_and_the_file_is_asked() {
+async fn missing_helper_is_a_warning_and_the_file_counts() {
     let config = r#"{"credsStore":"ptest-missing","auths":{"reg:5000":{"auth":"YTpi"}}}"#;
     let found = find(config, "reg:5000/app").await;
     assert_eq!(found.auth.unwrap().username, "a");
     assert!(found.warnings[0].contains("docker-credential-ptest-missing"));
     let found = find(r#"{"credHelpers":{"reg:5000":"../x"}}"#, "reg:5000/app").await;
-    assert!(found.auth.is_none() && found.warnings[0].contains("no name"));
+    assert!(found.auth.is_none() && found.warnings[0].contains("invalid name"));
     let all = Credentials::from_json(config.as_bytes()).unwrap().all().await;
     assert_eq!(all.registries["reg:5000"].username, "a");
     assert_eq!(all.warnings.len(), 1, "the same is said once: {:?}", all.warnings);
 }
 
+#[tokio::test]
+async fn unreadable_file_is_a_warning_with_its_path() {
+    // A directory cannot be read as a file, whoever the user is.
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(home.path().join("config.json")).unwrap();
+    let directory = home.path().display().to_string();
+    let credentials = Credentials::read(|name| (name == "DOCKER_CONFIG").then(|| directory.clone())).unwrap();
+    let found = credentials.find(&"alpine".parse().unwrap()).await;
+    assert!(
+        found.auth.is_none() && found.warnings[0].contains("config.json"),
+        "{found:?}"
+    );
+    assert_eq!(credentials.all().await.warnings, found.warnings);
+}
+
 #[cfg(unix)]
 mod helpers {
-    use super::super::helper::{ask_program, list_program};
+    use super::super::helper::{get_from, list_from};
     use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
@@ -123,14 +138,15 @@ mod helpers {
         }
     }
 
-    const PATIENCE: Duration = Duration::from_secs(3);
+    /// Long enough for a program on a busy machine. Only helpers that never end use it up.
+    const TIMEOUT: Duration = Duration::from_secs(3);
 
     fn answer(script: &str) -> Result<Option<super::super::RegistryAuth>, String> {
-        with_helper(script, |program| ask_program(program, "reg:5000", PATIENCE))
+        with_helper(script, |program| get_from(program, "reg:5000", TIMEOUT))
     }
 
     #[test]
-    fn what_a_helper_says_is_understood() {
+    fn helper_replies_are_read() {
         let auth = answer(r#"echo "{\"Username\":\"$server\",\"Secret\":\"$1\"}""#)
             .unwrap()
             .unwrap();
@@ -146,27 +162,53 @@ mod helpers {
         assert_eq!(none, Ok(None));
         assert!(answer("echo locked; exit 1").unwrap_err().contains("locked"));
         let wrong = answer("echo hunter2").unwrap_err();
-        assert!(
-            wrong.contains("cannot be read") && !wrong.contains("hunter2"),
-            "{wrong}"
-        );
+        assert!(wrong.contains("invalid") && !wrong.contains("hunter2"), "{wrong}");
     }
 
     #[test]
-    fn a_helper_that_hangs_is_not_waited_for() {
+    fn hanging_helper_is_killed_after_the_timeout() {
         let wrong = answer("exec sleep 30").unwrap_err();
-        assert!(wrong.contains("does not answer"), "{wrong}");
+        assert!(wrong.contains("did not answer"), "{wrong}");
     }
+
     #[test]
-    fn a_store_lists_its_registries() {
-        let list = |script| with_helper(script, |program| list_program(program, PATIENCE));
+    fn failure_has_the_reason_or_the_exit_code() {
+        let failed = |script| answer(script).unwrap_err();
+        let on_stderr = failed(r"printf 'no \033[31mkey\tring' >&2; exit 3");
+        assert!(
+            on_stderr.ends_with("failed with exit code 3: no  [31mkey ring"),
+            "{on_stderr}"
+        );
+        assert!(failed("exit 4").ends_with("failed with exit code 4"));
+        assert!(failed("kill -9 $$").ends_with("was killed by a signal"));
+        let secret = failed(r#"echo '{"Username":"a","Secret":"hunter2"}'; echo locked >&2; exit 1"#);
+        assert!(
+            secret.contains("locked") && !secret.contains("hunter2"),
+            "{secret}"
+        );
+        let long = failed("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1");
+        assert!(long.len() < 400, "{}", long.len());
+    }
+
+    #[test]
+    fn helper_that_floods_its_output_is_killed() {
+        let wrong = answer("exec yes").unwrap_err();
+        assert!(wrong.contains("printed more than 65536 bytes"), "{wrong}");
+    }
+
+    #[test]
+    fn helper_that_closes_its_output_and_stays_is_killed() {
+        let wrong = answer("exec >&- 2>&-; exec sleep 30").unwrap_err();
+        assert!(wrong.contains("did not exit"), "{wrong}");
+    }
+
+    #[test]
+    fn store_lists_its_registries() {
+        let list = |script| with_helper(script, |program| list_from(program, TIMEOUT));
         let listed = list(r#"echo "{\"https://reg:5000\":\"$1\",\"reg.example.com\":\"b\"}""#);
         assert_eq!(listed.unwrap(), ["https://reg:5000", "reg.example.com"]);
         assert!(list("echo locked; exit 1").unwrap_err().contains("locked"));
         let wrong = list("echo hunter2").unwrap_err();
-        assert!(
-            wrong.contains("cannot be read") && !wrong.contains("hunter2"),
-            "{wrong}"
-        );
+        assert!(wrong.contains("invalid") && !wrong.contains("hunter2"), "{wrong}");
     }
 }

@@ -1,4 +1,4 @@
-//! The docker command's configuration file, as far as it is about credentials.
+//! The credentials in the docker command's configuration file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,10 +11,13 @@ use super::{DOCKER_HUB, RegistryAuth};
 use crate::error::{Error, Result};
 use crate::wire::json;
 
+/// Some editors begin a UTF-8 file with it.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// The host in [`DOCKER_HUB`].
 const HUB_HOST: &str = "index.docker.io";
 
-/// What a `config.json` says of credentials.
+/// The part of a `config.json` that holds credentials.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Config {
@@ -26,28 +29,34 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// Reads the file's text. What stands in it is not repeated in the error: it may be a secret.
+    /// Parses the file's text. The error does not repeat the text, which may hold a secret.
+    ///
+    /// A blank text is an empty configuration, as for the docker command.
     pub(super) fn parse(text: &[u8], origin: &str) -> Result<Self> {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        if text.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
         json::decode(text).map_err(|error| {
             Error::invalid(format!(
-                "{origin} holds no credentials that can be read (at {}); mend it, or log in anew",
+                "cannot read the credentials in {origin}: invalid JSON at {}; correct the file, or log in again",
                 error.path
             ))
         })
     }
 
-    /// The program to ask for a registry's credentials, `docker-credential-…`, if there is one.
+    /// The credential helper of a registry, without `docker-credential-`.
     pub(super) fn helper(&self, registry: &str) -> Option<&str> {
         let named = entry(&self.helpers, registry).map(|(_, helper)| helper.as_str());
         named.or(self.store()).filter(|name| !name.is_empty())
     }
 
-    /// The program to ask for those of all registries that have no helper of their own.
+    /// The credential helper of all registries without a helper of their own.
     pub(super) fn store(&self) -> Option<&str> {
         Some(self.store.as_str()).filter(|name| !name.is_empty())
     }
 
-    /// The credentials of a registry that stand in the file itself, or what is wrong with them.
+    /// The credentials of a registry in the file itself, or why they are invalid.
     pub(super) fn stored(&self, registry: &str) -> std::result::Result<Option<RegistryAuth>, String> {
         let Some((key, auth)) = entry(&self.auths, registry) else {
             return Ok(None);
@@ -55,12 +64,12 @@ impl Config {
         let mut auth = auth.clone();
         if !auth.auth.is_empty() {
             let (username, password) = user_and_password(&auth.auth).ok_or_else(|| {
-                format!("the credentials for {key} are not `user:password` in base64; log in anew")
+                format!("the credentials for {key} are not `user:password` in base64; log in again")
             })?;
             (auth.username, auth.password) = (username, password);
             auth.auth.clear();
         }
-        // With a store for the secrets, the file has an entry that says nothing for each of them.
+        // Beside a credential store, the file has an empty entry for each registry.
         if auth.password.is_empty() && auth.identity_token.is_empty() && auth.registry_token.is_empty() {
             return Ok(None);
         }
@@ -68,14 +77,14 @@ impl Config {
         Ok(Some(auth))
     }
 
-    /// The registries that the file has something for.
+    /// The registries that the file names.
     pub(super) fn registries(&self) -> impl Iterator<Item = String> {
         let keys = self.auths.keys().chain(self.helpers.keys());
         keys.map(|written| key(written))
     }
 }
 
-/// The key of a registry, however it is written in a file or listed by a store.
+/// The key of a registry, for each form that a file or a store may write.
 pub(super) fn key(written: &str) -> String {
     registry_key(&host(written))
 }
@@ -100,7 +109,7 @@ fn host(key: &str) -> String {
     }
 }
 
-/// What a map has for a registry: under its very key, or else under one with the same host.
+/// The entry of a map for a registry: under its exact key, else under a key with the same host.
 fn entry<'a, T>(map: &'a BTreeMap<String, T>, registry: &str) -> Option<(&'a str, &'a T)> {
     let wanted = host(registry);
     let exact = map.get_key_value(registry);
@@ -108,7 +117,7 @@ fn entry<'a, T>(map: &'a BTreeMap<String, T>, registry: &str) -> Option<(&'a str
     found.map(|(key, value)| (key.as_str(), value))
 }
 
-/// Unlike the headers, files have standard base64 (wire fact 24).
+/// Files hold standard base64; headers hold the URL-safe form.
 fn user_and_password(coded: &str) -> Option<(String, String)> {
     let text = String::from_utf8(STANDARD.decode(coded.trim()).ok()?).ok()?;
     let (user, password) = text.split_once(':')?;
@@ -116,7 +125,7 @@ fn user_and_password(coded: &str) -> Option<(String, String)> {
     Some((user.to_owned(), password.trim_matches('\0').to_owned()))
 }
 
-/// Where the file is: in `DOCKER_CONFIG`, or in `.docker` of the home folder.
+/// The path of the file: in `DOCKER_CONFIG`, or in `.docker` of the home directory.
 pub(super) fn path(env: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let said = |name: &str| env(name).filter(|value| !value.is_empty());
     let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
@@ -136,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_an_error_that_does_not_repeat_it() {
+    fn invalid_file_is_not_repeated_in_the_error() {
         for text in [
             r#"{"auths":{"a":{"auth":7}}}"#,
             r#"{"auths":"hunter2"}"#,
@@ -151,7 +160,11 @@ mod tests {
                 "{error}"
             );
         }
-        assert!(config("{}").stored("reg").unwrap().is_none());
+        for blank in ["", " \n\t", "\u{FEFF}", "\u{FEFF}\n", "{}"] {
+            assert!(config(blank).stored("reg").unwrap().is_none(), "{blank:?}");
+        }
+        let marked = config("\u{FEFF}{\"auths\":{\"reg\":{\"auth\":\"YTpi\"}}}");
+        assert_eq!(marked.stored("reg").unwrap().unwrap().username, "a");
         assert!(
             config(r#"{"auths":null,"credHelpers":null}"#)
                 .helper("reg")
@@ -160,14 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_cannot_be_read_says_whose_it_is() {
+    fn invalid_entry_is_named_by_its_registry() {
         let wrong = config(r#"{"auths":{"reg:5000":{"auth":"hunter2!"}}}"#).stored("reg:5000");
         let text = wrong.unwrap_err();
         assert!(text.contains("reg:5000") && !text.contains("hunter2"), "{text}");
     }
 
     #[test]
-    fn the_file_is_where_the_docker_command_has_it() {
+    fn path_is_that_of_the_docker_command() {
         let only = |name: &'static str| move |asked: &str| (asked == name).then(|| "/x".to_owned());
         assert_eq!(
             path(only("DOCKER_CONFIG")).unwrap(),

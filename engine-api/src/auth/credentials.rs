@@ -8,41 +8,44 @@ use std::time::Duration;
 
 use super::config::{self, Config, path, registry_key};
 use super::{RegistryAuth, helper};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result};
 use crate::images::ImageReference;
 
-/// The credentials that the docker command would use: those of its configuration and of its helpers.
+/// The credentials that the docker command would use: from its configuration and its helpers.
 #[derive(Clone)]
 pub struct Credentials {
-    /// What is asked first stands first.
+    /// In the order in which they are asked.
     configs: Arc<[Config]>,
-    patience: Duration,
+    /// Why a configuration that exists could not be read.
+    unreadable: Arc<[String]>,
+    timeout: Duration,
 }
 
-/// What was found for a registry.
+/// The credentials for one registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FoundCredentials {
-    /// The credentials; `None` when there are none, and then no header is to be sent.
+    /// The credentials; `None` if none were found. Then the header must not be sent.
     pub auth: Option<RegistryAuth>,
-    /// Why something that should have had credentials gave none, such as a helper that is not installed.
-    /// The registry may still answer without.
+    /// Why a source gave no credentials, such as a helper that is not installed. The registry may
+    /// accept the request without credentials.
     pub warnings: Vec<String>,
 }
 
-/// What was found for every registry.
+/// The credentials for all registries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AllCredentials {
-    /// The credentials by the registry's name, as [`Images::build`](crate::images::Images::build) takes them.
+    /// The credentials by the registry's name, as [`Images::build`](crate::images::Images::build)
+    /// takes them.
     pub registries: BTreeMap<String, RegistryAuth>,
-    /// Why something that should have had credentials gave none. The build may not need them.
+    /// Why a source gave no credentials. The build may not need them.
     pub warnings: Vec<String>,
 }
 
 impl AllCredentials {
     fn warn(&mut self, warning: String) {
-        // A store that cannot be run says so for each registry.
+        // A store that cannot be run gives the same warning for each registry.
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
@@ -50,35 +53,37 @@ impl AllCredentials {
 }
 
 impl Credentials {
-    /// Reads `DOCKER_AUTH_CONFIG`, and `config.json` in `DOCKER_CONFIG` or in `~/.docker`. Neither need
-    /// be there.
+    /// Reads `DOCKER_AUTH_CONFIG`, and `config.json` in `DOCKER_CONFIG` or in `~/.docker`. Both are
+    /// optional. A file that this user may not read gives a warning with each result of
+    /// [`Credentials::find`]: most images need no credentials.
     ///
     /// # Errors
     ///
-    /// When one is there and cannot be read.
+    /// When one of them is not a valid configuration.
     pub async fn from_env() -> Result<Self> {
         let read = tokio::task::spawn_blocking(|| Self::read(|name| std::env::var(name).ok()));
         read.await.map_err(|error| Error::protocol(error.to_string()))?
     }
 
-    /// Reads the text of a `config.json`.
+    /// Reads the text of a `config.json`. An empty text holds no credentials.
     ///
     /// # Errors
     ///
-    /// When it is none.
+    /// When it is not a valid configuration.
     pub fn from_json(text: &[u8]) -> Result<Self> {
-        Config::parse(text, "the configuration").map(|config| Self::new(vec![config]))
+        Config::parse(text, "the configuration").map(|config| Self::new(vec![config], Vec::new()))
     }
 
-    fn new(configs: Vec<Config>) -> Self {
+    fn new(configs: Vec<Config>, unreadable: Vec<String>) -> Self {
         Self {
             configs: configs.into(),
-            patience: helper::PATIENCE,
+            unreadable: unreadable.into(),
+            timeout: helper::TIMEOUT,
         }
     }
 
-    fn read(env: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let mut configs = Vec::new();
+    pub(super) fn read(env: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let (mut configs, mut unreadable) = (Vec::new(), Vec::new());
         if let Some(text) = env("DOCKER_AUTH_CONFIG").filter(|text| !text.trim().is_empty()) {
             configs.push(Config::parse(text.as_bytes(), "DOCKER_AUTH_CONFIG")?);
         }
@@ -86,23 +91,23 @@ impl Credentials {
             match std::fs::read(&file) {
                 Ok(text) => configs.push(Config::parse(&text, &file.display().to_string())?),
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-                Err(error) => {
-                    let error = std::io::Error::new(error.kind(), format!("{}: {error}", file.display()));
-                    return Err(Error::local(Cause::UploadSource(error)));
-                }
+                Err(error) => unreadable.push(format!(
+                    "cannot read the credentials in {}: {error}",
+                    file.display()
+                )),
             }
         }
-        Ok(Self::new(configs))
+        Ok(Self::new(configs, unreadable))
     }
 
-    /// Finds the credentials for an image's registry: a helper of that registry, else the store of all,
-    /// else the file itself. A helper may take ten seconds, and is not waited for any longer.
+    /// Finds the credentials for an image's registry: from the registry's own helper, else from the
+    /// store, else from the file itself. A helper is killed after ten seconds.
     pub async fn find(&self, image: &ImageReference) -> FoundCredentials {
         self.of(registry_key(image.registry())).await
     }
 
-    /// The credentials for every registry that the configuration names or its store lists, as a build wants
-    /// them.
+    /// The credentials for every registry that the configuration names or its store lists. A build
+    /// takes them.
     pub async fn all(&self) -> AllCredentials {
         let this = self.clone();
         let found = tokio::task::spawn_blocking(move || this.look_at_all());
@@ -110,9 +115,12 @@ impl Credentials {
     }
 
     fn look_at_all(&self) -> AllCredentials {
-        let mut all = AllCredentials::default();
+        let mut all = AllCredentials {
+            warnings: self.unreadable.to_vec(),
+            ..AllCredentials::default()
+        };
         for config in self.configs.iter() {
-            let listed = config.store().map(|name| helper::list(name, self.patience));
+            let listed = config.store().map(|name| helper::list(name, self.timeout));
             let listed = listed.transpose().unwrap_or_else(|warning| {
                 all.warn(warning);
                 None
@@ -139,11 +147,14 @@ impl Credentials {
     }
 
     fn look(&self, registry: &str) -> FoundCredentials {
-        let mut found = FoundCredentials::default();
+        let mut found = FoundCredentials {
+            warnings: self.unreadable.to_vec(),
+            ..FoundCredentials::default()
+        };
         for config in self.configs.iter() {
             let asked = config
                 .helper(registry)
-                .map(|name| helper::ask(name, registry, self.patience));
+                .map(|name| helper::get(name, registry, self.timeout));
             for outcome in asked.into_iter().chain([config.stored(registry)]) {
                 match outcome {
                     Ok(None) => {}

@@ -1,145 +1,200 @@
-//! Programs that keep credentials: `docker-credential-NAME`.
+//! Credential helpers: the programs `docker-credential-NAME` that store credentials.
 //!
-//! They are asked through the standard library, in a thread for blocking work. Tokio could do it too,
-//! but would bring one more crate for a program that is done in a moment.
+//! The standard library runs them, in a thread for blocking work. Tokio's `process` feature would
+//! add one more crate for a program that ends in a moment.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::io::{self, Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::RegistryAuth;
 
-/// A helper may take this long; some wait for somebody to unlock a key ring that nobody sees.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// What helpers print when they have nothing for a registry, and then fail.
+/// The timeout of a helper. Some helpers wait for a user to unlock a key ring.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+/// The output of a helper that has no credentials for a registry; it then fails.
 const NOT_FOUND: &str = "credentials not found in native keychain";
-/// The user that marks a secret as an identity token.
+/// The user name that marks a secret as an identity token.
 const TOKEN: &str = "<token>";
-/// More than this is no answer.
-const LONGEST: u64 = 64 * 1024;
+/// The longest output of a helper, in bytes.
+const LONGEST_OUTPUT: u64 = 64 * 1024;
+/// The longest standard error that is read, in bytes. The rest is discarded.
+const LONGEST_REASON: u64 = 4 * 1024;
+/// How often the end of a helper is checked for after it has closed its output.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What a helper answers.
+/// The reply of a helper.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct Answer {
+struct Reply {
     username: String,
     secret: String,
 }
 
-/// Asks a helper for a registry's credentials; blocks up to `patience`. Says why it has none to give, if
-/// the reason is not that there are none.
-pub(super) fn ask(name: &str, registry: &str, patience: Duration) -> Result<Option<RegistryAuth>, String> {
-    ask_program(&program(name)?, registry, patience)
+/// Asks a helper for a registry's credentials; blocks up to the timeout.
+///
+/// `Ok(None)` if the helper has no credentials for the registry. The error is the reason of a
+/// failure.
+pub(super) fn get(name: &str, registry: &str, timeout: Duration) -> Result<Option<RegistryAuth>, String> {
+    get_from(&program(name)?, registry, timeout)
 }
 
-/// Asks a helper which registries it has credentials for; blocks up to `patience`.
-pub(super) fn list(name: &str, patience: Duration) -> Result<Vec<String>, String> {
-    list_program(&program(name)?, patience)
+/// Asks a helper for its registries; blocks up to the timeout.
+pub(super) fn list(name: &str, timeout: Duration) -> Result<Vec<String>, String> {
+    list_from(&program(name)?, timeout)
 }
 
-/// The program of a helper. A name is not a path: the configuration does not say what else to run.
+/// The program of a helper. A name is not a path, so the configuration cannot select another
+/// program.
 fn program(name: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !name.chars().all(plain) {
-        return Err(format!("{name:?} is no name of a credential helper"));
+        return Err(format!("invalid name of a credential helper: {name:?}"));
     }
     Ok(format!("docker-credential-{name}"))
 }
 
-/// As [`ask`], with the program's name or path.
-pub(super) fn ask_program(
+/// [`get`] with the program's name or path.
+pub(super) fn get_from(
     program: &str,
     registry: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Option<RegistryAuth>, String> {
-    let (success, said) = run(program, "get", registry, patience)?;
-    if success {
-        // What it said is not shown: it holds a secret.
-        let answer: Answer =
-            serde_json::from_slice(&said).map_err(|_| format!("{program} answers what cannot be read"))?;
-        return Ok(credentials(answer, registry));
+    let output = run(program, "get", registry, timeout)?;
+    if output.status.success() {
+        // The output is not shown: it holds a secret.
+        let reply: Reply =
+            serde_json::from_slice(&output.stdout).map_err(|_| format!("{program}: invalid reply"))?;
+        return Ok(credentials(reply, registry));
     }
-    if String::from_utf8_lossy(&said).contains(NOT_FOUND) {
+    if String::from_utf8_lossy(&output.stdout).contains(NOT_FOUND) {
         return Ok(None);
     }
-    Err(failure(program, &said))
+    Err(failure(program, &output))
 }
 
-/// As [`list`], with the program's name or path.
-pub(super) fn list_program(program: &str, patience: Duration) -> Result<Vec<String>, String> {
-    let (success, said) = run(program, "list", "", patience)?;
-    if !success {
-        return Err(failure(program, &said));
+/// [`list`] with the program's name or path.
+pub(super) fn list_from(program: &str, timeout: Duration) -> Result<Vec<String>, String> {
+    let output = run(program, "list", "", timeout)?;
+    if !output.status.success() {
+        return Err(failure(program, &output));
     }
     let users: BTreeMap<String, IgnoredAny> =
-        serde_json::from_slice(&said).map_err(|_| format!("{program} lists what cannot be read"))?;
+        serde_json::from_slice(&output.stdout).map_err(|_| format!("{program}: invalid list"))?;
     Ok(users.into_keys().collect())
 }
 
-fn failure(program: &str, said: &[u8]) -> String {
-    let said = String::from_utf8_lossy(said);
-    let reason: String = said.trim().chars().take(200).collect();
-    format!("{program} failed: {reason}")
+/// The reason of a failure: the helper's own words if it has any, and how it ended.
+fn failure(program: &str, output: &Output) -> String {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    // Helpers report errors on either stream. JSON on standard output may hold a secret.
+    let words = [stdout.trim(), stderr.trim()]
+        .into_iter()
+        .find(|text| !text.is_empty() && !text.contains('{'));
+    let words = words.unwrap_or_default().chars();
+    let reason: String = words
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(200)
+        .collect();
+    match (output.status.code(), reason.as_str()) {
+        (Some(code), "") => format!("{program} failed with exit code {code}"),
+        (Some(code), reason) => format!("{program} failed with exit code {code}: {reason}"),
+        (None, "") => format!("{program} was killed by a signal"),
+        (None, reason) => format!("{program} was killed by a signal: {reason}"),
+    }
 }
 
-fn credentials(answer: Answer, registry: &str) -> Option<RegistryAuth> {
-    if answer.secret.is_empty() {
+fn credentials(reply: Reply, registry: &str) -> Option<RegistryAuth> {
+    if reply.secret.is_empty() {
         return None;
     }
-    let mut auth = match answer.username.as_str() {
+    let mut auth = match reply.username.as_str() {
         TOKEN => RegistryAuth {
-            identity_token: answer.secret,
+            identity_token: reply.secret,
             ..RegistryAuth::default()
         },
-        user => RegistryAuth::user(user, answer.secret),
+        user => RegistryAuth::user(user, reply.secret),
     };
     auth.server_address = registry.to_owned();
     Some(auth)
 }
 
-/// Runs a program with a verb, and gives whether it succeeded and what it printed.
-fn run(program: &str, verb: &str, input: &str, patience: Duration) -> Result<(bool, Vec<u8>), String> {
-    let because = |why: String| format!("{program} {why}");
+/// How a helper ended, and what it printed.
+struct Output {
+    status: ExitStatus,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+/// Runs a program with a verb. It is killed if it does not end within the timeout.
+fn run(program: &str, verb: &str, input: &str, timeout: Duration) -> Result<Output, String> {
     let mut child = Command::new(program)
         .arg(verb)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| because(format!("cannot be run: {error}")))?;
-    let said = talk(&mut child, input, patience);
-    if said.is_none() {
-        // It may have ended on its own by now.
+        .map_err(|error| format!("cannot run {program}: {error}"))?;
+    let outcome = collect(&mut child, input, timeout);
+    if outcome.is_err() {
+        // Both calls fail only if it has ended by itself.
         drop(child.kill());
+        drop(child.wait());
     }
-    let status = child
-        .wait()
-        .map_err(|error| because(format!("cannot be awaited: {error}")))?;
-    match said {
-        Some(said) => Ok((status.success(), said)),
-        None => Err(because(format!("does not answer within {patience:?}"))),
-    }
+    outcome.map_err(|reason| format!("{program} {reason}"))
 }
 
-/// Gives the helper its input and reads what it prints; `None` when that takes too long.
-fn talk(child: &mut Child, input: &str, patience: Duration) -> Option<Vec<u8>> {
+/// Writes the helper's input, reads its output and waits for its end.
+fn collect(child: &mut Child, input: &str, timeout: Duration) -> Result<Output, String> {
+    let deadline = Instant::now() + timeout;
+    let left = || deadline.saturating_duration_since(Instant::now());
+    let stdout = child.stdout.take().map(|pipe| read(pipe, LONGEST_OUTPUT + 1));
+    let stderr = child.stderr.take().map(|pipe| read(pipe, LONGEST_REASON));
     if let Some(mut stdin) = child.stdin.take() {
-        // One that does not read has its reason, which it prints.
+        // A helper that does not read its input reports the reason itself.
         drop(stdin.write_all(input.as_bytes()));
     }
-    let stdout = child.stdout.take()?;
+    let stdout = stdout.and_then(|output| output.recv_timeout(left()).ok());
+    let stdout = stdout.ok_or_else(|| format!("did not answer within {timeout:?}"))?;
+    if stdout.len() as u64 > LONGEST_OUTPUT {
+        return Err(format!("printed more than {LONGEST_OUTPUT} bytes"));
+    }
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if left().is_zero() => return Err(format!("did not exit within {timeout:?}")),
+            Ok(None) => thread::sleep(POLL_INTERVAL),
+            Err(error) => return Err(format!("cannot be waited for: {error}")),
+        }
+    };
+    // A process that the helper has started may keep standard error open: then there is no reason.
+    let stderr = stderr.and_then(|output| output.recv_timeout(left().min(TIMEOUT / 50)).ok());
+    Ok(Output {
+        status,
+        stdout,
+        stderr: stderr.unwrap_or_default(),
+    })
+}
+
+/// Reads a pipe to its end in a thread of its own, and keeps the first `most` bytes.
+///
+/// The thread is not joined: a process that the helper has started may keep the pipe open for ever.
+fn read(mut pipe: impl Read + Send + 'static, most: u64) -> Receiver<Vec<u8>> {
     let (send, receive) = mpsc::channel();
-    // Not joined: what a helper has started may hold its output open for ever.
     thread::spawn(move || {
-        let mut said = Vec::new();
-        drop(stdout.take(LONGEST).read_to_end(&mut said));
-        drop(send.send(said));
+        let mut kept = Vec::new();
+        // A read error ends the output, as the end of the pipe does.
+        drop(pipe.by_ref().take(most).read_to_end(&mut kept));
+        // The receiver is gone after the timeout.
+        drop(send.send(kept));
+        // A helper that prints more must not wait for a reader.
+        drop(io::copy(&mut pipe, &mut io::sink()));
     });
-    receive.recv_timeout(patience).ok()
+    receive
 }
