@@ -1,9 +1,9 @@
-//! What each engine can do, and why it cannot do the rest, before anything is created.
+//! Lists the features of each engine, and why one is missing, without creating an environment.
 //!
 //! ```console
 //! $ cargo run -p isolation --example compare_engines
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its result
 
 use isolation::{Feature, Registry};
 
@@ -11,27 +11,27 @@ use isolation::{Feature, Registry};
 async fn main() -> isolation::Result<()> {
     let registry = Registry::with_builtin();
     for engine in registry.engines() {
-        let able = engine.capabilities();
+        let capabilities = engine.capabilities();
         println!(
             "{}: {} ({})",
             engine.name(),
-            able.isolation(),
+            capabilities.isolation(),
             engine.availability().await
         );
         for feature in Feature::ALL {
-            match able.reason(feature) {
+            match capabilities.reason(feature) {
                 Some(reason) => println!("  no  {feature}: {reason}"),
                 None => println!("  yes {feature}"),
             }
         }
     }
     for difference in registry.compare("basic", "docker")? {
-        let who = if difference.first_has_it {
+        let engine = if difference.first_has_it {
             "basic"
         } else {
             "docker"
         };
-        println!("only {who} has {}", difference.feature);
+        println!("only {engine} supports {}", difference.feature);
     }
     Ok(())
 }

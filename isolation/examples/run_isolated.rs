@@ -1,11 +1,12 @@
-//! Runs a command in an environment of its own: a container where an engine answers, else a private directory.
+//! Runs a command in an environment: in a container if a Docker daemon answers, otherwise in a
+//! temporary directory.
 //!
 //! ```console
 //! $ cargo run -p isolation --example run_isolated
-//! $ cargo run -p isolation --example run_isolated -- basic             # by the engine's name
+//! $ cargo run -p isolation --example run_isolated -- basic             # an engine by name
 //! $ cargo run -p isolation --example run_isolated -- docker busybox    # and with an image
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its result
 
 use isolation::{Command, EngineChoice, Environment, EnvironmentSpec, Manager, Registry, Source};
 
@@ -18,12 +19,12 @@ async fn main() -> isolation::Result<()> {
         None => EngineChoice::Auto,
     };
     let spec = EnvironmentSpec {
-        image: arguments.next(), // none is the engine's own
+        image: arguments.next(), // without one, the engine uses its default
         env: [("GREETING".into(), "hello".into())].into(),
         ..Default::default()
     };
     let environment = manager.create(&choice, spec).await?;
-    println!("{} is on the engine {}", environment.name(), environment.engine());
+    println!("{} runs on engine {}", environment.name(), environment.engine());
 
     environment
         .copy_in(Source::bytes("from the test\n"), "note.txt")
@@ -34,5 +35,5 @@ async fn main() -> isolation::Result<()> {
     print!("{}", output.stdout_text());
     println!("exit code: {}", output.exit.code);
 
-    manager.shutdown().await // and nothing is left
+    manager.shutdown().await // destroys every environment of this manager
 }

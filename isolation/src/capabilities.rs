@@ -79,8 +79,8 @@ impl fmt::Display for Feature {
 #[non_exhaustive]
 pub enum IsolationLevel {
     /// A process of the machine with its own directory and environment variables. It sees the
-    /// machine's files, processes and network: this separates tests, but it does not contain hostile
-    /// code.
+    /// machine's files, processes and network: this separates tests, but it does not contain
+    /// hostile code.
     Process,
     /// A container: its own files, processes and network, on the machine's kernel.
     Container,
@@ -105,6 +105,22 @@ pub struct Lack {
     pub feature: Feature,
     /// Why the engine does not support it.
     pub reason: String,
+}
+
+/// An engine that was not chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PassedOver {
+    /// The name of the engine.
+    pub engine: String,
+    /// Why it was not chosen, and a hint.
+    pub why: String,
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.engine, self.why)
+    }
 }
 
 /// A feature that only one of two engines supports.
@@ -209,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_feature_is_either_there_or_lacking_with_a_reason() {
+    fn missing_feature_always_has_a_reason() {
         let some = Capabilities::new(IsolationLevel::Process)
             .with([Feature::Stdin, Feature::Tty])
             .without(Feature::Tty, "taken back");
@@ -220,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comparison_shows_what_only_one_has() {
+    fn differences_list_features_of_one_engine() {
         let first = Capabilities::new(IsolationLevel::Process).with([Feature::Stdin, Feature::CopyIn]);
         let second = Capabilities::new(IsolationLevel::Container).with([Feature::Stdin, Feature::Images]);
         let shown: Vec<_> = first

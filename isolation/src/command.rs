@@ -1,4 +1,4 @@
-//! What to run in an environment, and how it ended.
+//! A command for an environment, and its result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,34 +26,34 @@ use crate::validate;
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Command {
-    /// The program and its arguments; no shell reads them.
+    /// The program and its arguments, without a shell.
     pub argv: Vec<String>,
-    /// Variables on top of the environment's own, which they override.
+    /// Environment variables of this command; they override those of the environment.
     pub env: BTreeMap<String, String>,
-    /// The directory in which it starts, instead of the environment's own; it must exist.
+    /// The working directory, instead of that of the environment; it must exist.
     pub working_dir: Option<String>,
-    /// What it reads from its standard input.
+    /// The standard input of the command.
     pub input: Input,
-    /// Whether it runs on a terminal. Its output then comes in one stream, as standard output.
+    /// Whether to run it on a terminal. All its output is then standard output.
     pub tty: bool,
-    /// When to kill it; `None` lets it run for as long as it likes.
+    /// The timeout: the command is killed after this time. `None` is no timeout.
     pub timeout: Option<Duration>,
 }
 
-/// What a command reads from its standard input.
+/// The standard input of a command.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Input {
-    /// Nothing: it reads an end at once.
+    /// Empty: the command reads the end of input at once.
     #[default]
     Empty,
-    /// These bytes, then an end.
+    /// These bytes, then the end of input.
     Bytes(Bytes),
-    /// What the caller writes into [`Execution::take_stdin`](crate::Execution::take_stdin).
+    /// The bytes that the caller writes to [`Execution::take_stdin`](crate::Execution::take_stdin).
     Piped,
 }
 
 impl Command {
-    /// A program with its arguments.
+    /// Creates a command from a program and its arguments.
     pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
         Self {
             argv: argv.into_iter().map(Into::into).collect(),
@@ -61,12 +61,13 @@ impl Command {
         }
     }
 
-    /// A script for `sh -c`.
+    /// Creates a command that runs a script with `sh -c`.
     pub fn shell(script: impl Into<String>) -> Self {
         Self::new(["sh".to_owned(), "-c".to_owned(), script.into()])
     }
 
-    /// Refuses what no engine could run: no program, NUL bytes, broken variables, no time.
+    /// Rejects a command that no engine can run: no program, NUL bytes, invalid environment
+    /// variables, a timeout of 0.
     pub fn validate(&self) -> Result<()> {
         self.check().map_err(|e| e.during("execute", self.program()))
     }
@@ -85,22 +86,22 @@ impl Command {
         }
         match self.timeout {
             Some(Duration::ZERO) => Err(Error::invalid(
-                "a timeout of 0 leaves no time; leave it out for none",
+                "a timeout must be greater than 0; omit it for no timeout",
             )),
             _ => Ok(()),
         }
     }
 
-    /// The features that an engine needs for it.
+    /// The features that an engine needs to run this command.
     pub fn needs(&self) -> BTreeSet<Feature> {
         let tty = self.tty.then_some(Feature::Tty);
         let stdin = (self.input != Input::Empty).then_some(Feature::Stdin);
         tty.into_iter().chain(stdin).collect()
     }
 
-    /// The first word, for messages.
+    /// The program, for messages; empty if the command is empty.
     pub(crate) fn program(&self) -> &str {
-        self.argv.first().map_or("nothing", String::as_str)
+        self.argv.first().map_or("", String::as_str)
     }
 }
 
@@ -131,22 +132,22 @@ impl fmt::Debug for Input {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ExitStatus {
-    /// The exit code; as in a shell, 128 + n for signal n, 127 for no such program, 126 for a program
-    /// that cannot be run.
+    /// The exit code; as in a shell, 128 + n for signal n, 127 for a program that does not exist,
+    /// 126 for a program that cannot be run.
     pub code: i32,
-    /// The number of the signal that ended it, where the engine can tell.
+    /// The number of the signal that ended it, if the engine reports it.
     pub signal: Option<i32>,
-    /// It was killed because its time was up.
+    /// Whether it was killed at its timeout.
     pub timed_out: bool,
-    /// It was killed because the memory limit was reached, where the engine can tell.
+    /// Whether it was killed at the memory limit, if the engine reports it.
     pub oom: bool,
-    /// All output came. `false` when a process that it left in the background still held the output
-    /// open: what that process writes later is lost, so send it to a file.
+    /// Whether all output was read. `false` if a background process of the command still held the
+    /// output open: later output of that process is lost, so redirect it to a file.
     pub output_complete: bool,
 }
 
 impl ExitStatus {
-    /// An end by exit code.
+    /// An exit with a code.
     pub fn from_code(code: i32) -> Self {
         Self {
             code,
@@ -157,7 +158,7 @@ impl ExitStatus {
         }
     }
 
-    /// An end by signal.
+    /// An exit by a signal.
     pub fn from_signal(signal: i32) -> Self {
         Self {
             signal: Some(signal),
@@ -165,7 +166,7 @@ impl ExitStatus {
         }
     }
 
-    /// It ended by itself, with code 0.
+    /// Whether the command exited with code 0 and without a timeout.
     pub fn success(&self) -> bool {
         self.code == 0 && !self.timed_out
     }
@@ -182,25 +183,25 @@ impl fmt::Display for ExitStatus {
     }
 }
 
-/// A command that ran to its end, with all it wrote.
+/// The result of a command that ran to its end.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CommandOutput {
-    /// How it ended.
+    /// How the command ended.
     pub exit: ExitStatus,
-    /// What it wrote to standard output.
+    /// The bytes that it wrote to standard output.
     pub stdout: Vec<u8>,
-    /// What it wrote to standard error.
+    /// The bytes that it wrote to standard error.
     pub stderr: Vec<u8>,
 }
 
 impl CommandOutput {
-    /// Standard output as text; bytes that are no UTF-8 become `U+FFFD`.
+    /// Standard output as text; bytes that are not UTF-8 become `U+FFFD`.
     pub fn stdout_text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// Standard error as text; bytes that are no UTF-8 become `U+FFFD`.
+    /// Standard error as text; bytes that are not UTF-8 become `U+FFFD`.
     pub fn stderr_text(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
@@ -216,28 +217,28 @@ impl fmt::Debug for CommandOutput {
     }
 }
 
-/// What can be sent to a running command.
+/// A signal for a running command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Signal {
-    /// `SIGHUP`: the terminal went away.
+    /// `SIGHUP`: the terminal was closed.
     Hangup,
-    /// `SIGINT`: what Ctrl-C sends.
+    /// `SIGINT`: Ctrl-C.
     Interrupt,
-    /// `SIGQUIT`: what Ctrl-\ sends.
+    /// `SIGQUIT`: Ctrl-\.
     Quit,
-    /// `SIGTERM`: end, please.
+    /// `SIGTERM`: a request to end.
     Terminate,
-    /// `SIGKILL`: end.
+    /// `SIGKILL`: kills the process.
     Kill,
-    /// `SIGUSR1`: the program decides.
+    /// `SIGUSR1`: defined by the program.
     User1,
-    /// `SIGUSR2`: the program decides.
+    /// `SIGUSR2`: defined by the program.
     User2,
 }
 
 impl Signal {
-    /// The name for `kill -s`: `TERM`.
+    /// The name for `kill -s`, such as `TERM`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hangup => "HUP",
@@ -256,18 +257,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_engine_could_run_is_refused() {
-        let refused = |command: Command| command.validate().unwrap_err().to_string();
+    fn invalid_command_is_rejected() {
+        let rejected = |command: Command| command.validate().unwrap_err().to_string();
         let ls = || Command::new(["ls"]);
-        assert!(refused(Command::default()).contains("empty"));
-        assert!(refused(Command::new([" "])).contains("program"));
-        assert!(refused(Command::new(["ls", "a\0b"])).contains("NUL"));
+        assert!(rejected(Command::default()).contains("empty"));
+        assert!(rejected(Command::new([" "])).contains("program"));
+        assert!(rejected(Command::new(["ls", "a\0b"])).contains("NUL"));
         let env = [("A=".to_owned(), String::new())].into();
-        assert!(refused(Command { env, ..ls() }).contains("variable"));
+        assert!(rejected(Command { env, ..ls() }).contains("variable"));
         let timeout = Some(Duration::ZERO);
-        assert!(refused(Command { timeout, ..ls() }).contains("timeout"));
+        assert!(rejected(Command { timeout, ..ls() }).contains("timeout"));
         assert!(
-            refused(Command {
+            rejected(Command {
                 working_dir: Some(String::new()),
                 ..ls()
             })
@@ -276,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_told_as_a_shell_tells_it() {
+    fn exit_status_has_shell_exit_codes() {
         assert_eq!(ExitStatus::from_signal(9).code, 137);
         assert!(ExitStatus::from_code(0).success());
         let late = ExitStatus {

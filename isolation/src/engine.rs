@@ -1,4 +1,4 @@
-//! What makes environments.
+//! The trait of isolation engines.
 
 use std::fmt;
 
@@ -11,29 +11,30 @@ use crate::error::Result;
 use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
 
-/// What makes environments: directories and processes, containers, services of a cluster …
+/// An isolation engine: creates environments from directories and processes, from containers …
 ///
-/// The feature `conformance` brings checks of the behaviour that every engine must show.
+/// The feature `conformance` adds checks of the behaviour that every engine must have.
 pub trait Engine: fmt::Debug + Send + Sync {
-    /// The name under which it is registered: lower case, one word.
+    /// The name under which the engine is registered: one word in lower case.
     fn name(&self) -> &str;
 
-    /// What it can do, as far as is known without asking anyone. An engine whose features depend on the
-    /// machine knows them after [`availability`](Self::availability).
+    /// The features that the engine supports, as far as known without a request. An engine whose
+    /// features depend on the machine knows them after [`availability`](Self::availability).
     fn capabilities(&self) -> Capabilities;
 
-    /// Whether it can be used here and now; if not, why, and the way out.
+    /// Whether the engine can be used here and now; if not, the reason and a hint.
     fn availability(&self) -> BoxFuture<'_, Availability>;
 
-    /// Makes an environment, with its copies, that is not active yet. Checks the specification and its
-    /// needs before any work, and leaves nothing behind when it fails or its future is dropped.
+    /// Creates an environment, with its copies, that is not active yet. It checks the specification
+    /// and the required features before any work. It leaves nothing behind if it fails or if its
+    /// future is dropped.
     fn create(&self, spec: EnvironmentSpec) -> BoxFuture<'_, Result<Box<dyn Environment>>>;
 
-    /// The environments of this project on the engine, whichever process made them.
+    /// The environments of this project on the engine, created by any process.
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>>;
 
-    /// Destroys an environment of [`list`](Self::list), whichever process made it. One that is not there
-    /// is an error of kind [`NotFound`](crate::ErrorKind::NotFound).
+    /// Destroys an environment of [`list`](Self::list), created by any process. If it does not
+    /// exist, the error has the kind [`NotFound`](crate::ErrorKind::NotFound).
     fn destroy<'a>(&'a self, id: &'a EnvironmentId) -> BoxFuture<'a, Result<()>>;
 }
 
@@ -41,16 +42,16 @@ pub trait Engine: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Availability {
-    /// It can.
+    /// The engine can be used.
     Available {
-        /// What answers: a version, an address.
+        /// What the engine uses: a version, an address.
         detail: String,
     },
-    /// It cannot.
+    /// The engine cannot be used.
     Unavailable {
-        /// Why not.
+        /// The reason.
         reason: String,
-        /// What a person can do about it.
+        /// What a person can do.
         hint: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What every environment can do, on every engine.
+//! The trait of environments: the same calls on every engine.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,81 +14,82 @@ use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
 use crate::status::Status;
 
-/// An isolated place in which commands run.
+/// An isolated place for commands.
 ///
-/// Made by [`Engine::create`](crate::Engine::create), or better by [`Manager::create`](crate::Manager::create),
-/// which keeps track of it. Dropping it destroys it as far as that can be done at once
-/// ([`destroy_now`](Self::destroy_now)), unless [`keep`](Self::keep) was called.
+/// [`Engine::create`](crate::Engine::create) creates it;
+/// [`Manager::create`](crate::Manager::create) also keeps track of it. Dropping it destroys it as
+/// far as possible without waiting ([`destroy_now`](Self::destroy_now)), unless
+/// [`keep`](Self::keep) was called.
 ///
-/// **Paths** inside are text: a relative one starts at the environment's working directory, an absolute
-/// one at its root. A path that leads out of the environment is refused.
+/// **Paths** inside an environment are text. A relative path starts at the environment's working
+/// directory, an absolute path at its root. A path outside the environment is rejected.
 pub trait Environment: fmt::Debug + Send + Sync {
-    /// Its identity.
+    /// The ID.
     fn id(&self) -> &EnvironmentId;
 
-    /// What people call it.
+    /// The name for people.
     fn name(&self) -> &str;
 
-    /// The name of its engine.
+    /// The name of the engine.
     fn engine(&self) -> &str;
 
-    /// What it was made from.
+    /// The specification from which it was created.
     fn spec(&self) -> &EnvironmentSpec;
 
-    /// Where it stands in its life, as far as is known without asking the engine.
+    /// The status, as far as known without a request to the engine.
     fn status(&self) -> Status;
 
-    /// Makes it ready for commands; does nothing when it is.
+    /// Makes it ready for commands; does nothing if it is ready.
     fn activate(&self) -> BoxFuture<'_, Result<()>>;
 
-    /// Starts a command, with its output as it comes. What cannot be run ends with code 127 or 126, as
-    /// in a shell; an error is what the engine could not do.
+    /// Starts a command and returns its output as a stream. A program that cannot be run ends with
+    /// code 127 or 126, as in a shell; an error means that the engine failed.
     ///
-    /// Processes that the command leaves in the background live until the environment is destroyed.
+    /// Background processes of the command run until the environment is destroyed.
     fn execute(&self, command: Command) -> BoxFuture<'_, Result<Execution>>;
 
-    /// Runs a command to its end, and collects what it wrote.
+    /// Runs a command to its end and collects its output.
     fn run(&self, command: Command) -> BoxFuture<'_, Result<CommandOutput>> {
         Box::pin(async move { self.execute(command).await?.output().await })
     }
 
-    /// Copies a file or a directory in. `target` is the path that the copy gets; directories above it are made.
-    /// A file replaces a file, a directory is merged into a directory. Permissions are kept. A link is followed
-    /// when it is what was named, and copied as a link inside a directory. Sockets, pipes and devices are
-    /// refused.
+    /// Copies a file or directory in. `target` is the path of the copy; missing parent directories
+    /// are created. A file replaces a file, a directory is merged into a directory. Permissions are
+    /// kept. If `source` is a link, its target is copied; links inside a directory are copied as
+    /// links. Sockets, pipes and devices are rejected.
     fn copy_in<'a>(&'a self, source: Source, target: &'a str) -> BoxFuture<'a, Result<()>>;
 
-    /// Copies a file or a directory out, by the same rules; `target` is the path that the copy gets.
+    /// Copies a file or directory out, by the same rules; `target` is the path of the copy.
     fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>>;
 
-    /// Ends every process in it and removes all that the engine made for it. When it is destroyed
-    /// already, that is a success; when it fails, it can be tried again.
+    /// Ends every process in it and removes everything that the engine created for it. A second
+    /// call succeeds; after an error, it can be called again.
     fn destroy(&self) -> BoxFuture<'_, Result<()>>;
 
-    /// Destroys it as far as that can be done without awaiting: for guards, outside of a runtime too.
-    /// Never panics, and does nothing when it is destroyed already.
+    /// Destroys it as far as possible without awaiting: for guards, also outside a runtime. It
+    /// never panics, and does nothing if the environment is destroyed already.
     fn destroy_now(&self);
 
-    /// From now on, leaves the environment in place when this handle is dropped.
+    /// From now on, dropping this handle does not destroy the environment.
     fn keep(&self);
 }
 
-/// What to copy in.
+/// The source of a copy into an environment.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A file or a directory of the host.
+    /// A file or directory of the host.
     Path(PathBuf),
     /// A file with this content.
     Bytes {
-        /// What it contains.
+        /// The content of the file.
         content: Bytes,
-        /// Its permissions, such as `0o644`.
+        /// The permissions, such as `0o644`.
         mode: u32,
     },
 }
 
 impl Source {
-    /// A file with this content, which its owner may write and everyone may read.
+    /// A file with this content and the permissions `0o644`.
     pub fn bytes(content: impl Into<Bytes>) -> Self {
         let content = content.into();
         Self::Bytes { content, mode: 0o644 }
@@ -104,19 +105,19 @@ impl fmt::Debug for Source {
     }
 }
 
-/// An environment as its engine lists it, whoever made it.
+/// An entry of an engine's list of environments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EnvironmentSummary {
-    /// Its identity.
+    /// The ID.
     pub id: EnvironmentId,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
-    /// The name of its engine.
+    /// The name of the engine.
     pub engine: String,
-    /// Where it stands in its life.
+    /// The status.
     pub status: Status,
-    /// Who it belongs to.
+    /// The owner, if one was named.
     pub owner: Option<String>,
-    /// The session it belongs to.
+    /// The session to which it belongs.
     pub session: Option<String>,
 }

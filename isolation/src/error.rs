@@ -1,21 +1,15 @@
 //! The error of every call: the operation, its subject, the cause and a hint.
 //!
 //! The module where an error occurs creates the cause. A caller that knows the operation and its
-//! subject adds them with [`Error::during`]. [`std::fmt::Display`] prints one level on one line, and
-//! [`std::error::Error::source`] returns the next level.
-//!
-//! The types in [`crate::capabilities`] and [`crate::status`] are plain data. Their methods that
-//! return an [`Error`] are in this module, so that those modules do not import this one.
+//! subject adds them with [`Error::during`]. [`std::fmt::Display`] prints one level on one line,
+//! and [`std::error::Error::source`] returns the next level.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
-use crate::capabilities::{Capabilities, Feature, Lack};
-use crate::status::{IllegalTransition, Status, StatusCell};
+use crate::capabilities::{Lack, PassedOver};
+use crate::status::{IllegalTransition, Status};
 
 /// The result of every call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -63,22 +57,6 @@ pub enum ErrorKind {
     ShutDown,
     /// Several errors occurred during cleanup; see [`Error::failures`].
     Cleanup,
-}
-
-/// An engine that was not chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct PassedOver {
-    /// The name of the engine.
-    pub engine: String,
-    /// Why it was not chosen, and a hint.
-    pub why: String,
-}
-
-impl fmt::Display for PassedOver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.engine, self.why)
-    }
 }
 
 /// The causes, as the modules create them.
@@ -356,35 +334,10 @@ impl std::error::Error for Error {
     }
 }
 
-impl Capabilities {
-    /// Fails unless the engine supports all these features; the error lists every missing one.
-    /// `engine` is the name of the engine that has these capabilities.
-    pub fn check(&self, engine: &str, needs: &BTreeSet<Feature>) -> Result<()> {
-        match self.lacks(needs) {
-            lacks if lacks.is_empty() => Ok(()),
-            lacks => Err(Error::unsupported(engine, lacks)),
-        }
-    }
-}
-
-impl StatusCell {
-    /// Fails unless the environment is running; the error names the call that is missing.
-    pub fn require_running(&self) -> Result<()> {
-        let status = self.get();
-        let hint = match status {
-            Status::Running => return Ok(()),
-            Status::Created | Status::Stopped => "activate it first",
-            Status::Failed => "destroy it and create another",
-            Status::Destroying | Status::Destroyed => "create another",
-        };
-        Err(Error::wrong_status(status, hint))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capabilities::IsolationLevel;
+    use crate::capabilities::Feature;
 
     #[test]
     fn unsupported_names_feature_reason_and_alternative() {
@@ -427,16 +380,6 @@ mod tests {
         let error = Error::invalid("x").during("create the environment", "");
         assert_eq!(error.to_string(), "cannot create the environment: x");
         assert_eq!(error.subject(), None);
-    }
-
-    #[test]
-    fn check_lists_every_missing_feature() {
-        let none = Capabilities::new(IsolationLevel::Process);
-        let error = none
-            .check("bare", &[Feature::Images, Feature::Stdin].into())
-            .unwrap_err();
-        let lacks: Vec<_> = error.lacks().iter().map(|lack| lack.feature).collect();
-        assert_eq!(lacks, [Feature::Images, Feature::Stdin]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What happens to environments, told to whoever listens.
+//! Events of environments, sent to subscribers.
 
 use std::time::SystemTime;
 
@@ -9,22 +9,22 @@ use crate::command::ExitStatus;
 use crate::environment::Environment;
 use crate::id::EnvironmentId;
 
-/// How many events a subscriber may lag behind before it misses the oldest.
+/// How many events a subscriber may lag behind before it misses the oldest ones.
 const BACKLOG: usize = 1024;
 
-/// Something that happened to an environment.
+/// An event of an environment.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// When.
+    /// The time of the event.
     pub at: SystemTime,
-    /// To which environment.
+    /// The ID of the environment.
     pub environment: EnvironmentId,
-    /// Its name.
+    /// The name of the environment.
     pub name: String,
-    /// The name of its engine.
+    /// The name of the engine.
     pub engine: String,
-    /// What.
+    /// What happened.
     pub kind: EventKind,
 }
 
@@ -33,11 +33,11 @@ pub struct Event {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
-    /// It was made.
+    /// The environment was created.
     Created,
     /// It became ready for commands.
     Activated,
-    /// A command started in it.
+    /// A command started.
     CommandStarted {
         /// The program and its arguments.
         argv: Vec<String>,
@@ -49,38 +49,38 @@ pub enum EventKind {
         /// How it ended.
         exit: ExitStatus,
     },
-    /// A command was killed because nobody waited for its end any more.
+    /// A command was killed because its execution was dropped.
     CommandAbandoned {
         /// The program and its arguments.
         argv: Vec<String>,
     },
-    /// Something in it failed.
+    /// An operation failed.
     Failed {
-        /// What was being done.
+        /// The operation.
         operation: String,
-        /// What went wrong.
+        /// The error message.
         message: String,
     },
-    /// Nothing of it is left.
+    /// The environment was destroyed.
     Destroyed,
 }
 
-/// What a [`Subscription`] brings.
+/// The item of a [`Subscription`].
 #[derive(Debug, Clone)]
 pub enum Received {
     /// An event.
     Event(Event),
-    /// This many events were missed, because they were not taken in time.
+    /// The number of events that this subscriber missed because it was too slow.
     Missed(u64),
 }
 
-/// Events from the moment of subscription on. A subscriber that is slow holds up nobody: it misses the
-/// oldest events, and is told how many.
+/// The events since the subscription. A slow subscriber does not delay others: it misses the oldest
+/// events and gets their number.
 #[derive(Debug)]
 pub struct Subscription(broadcast::Receiver<Event>);
 
 impl Subscription {
-    /// The next event; `None` when the manager is gone. Dropping the future loses nothing.
+    /// The next event; `None` after the manager was dropped. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Received> {
         match self.0.recv().await {
             Ok(event) => Some(Received::Event(event)),
@@ -113,7 +113,7 @@ impl Events {
             engine: environment.engine().to_owned(),
             kind,
         };
-        // An error only says that nobody listens.
+        // An error only means that there are no subscribers.
         let _ = self.0.send(event);
     }
 }

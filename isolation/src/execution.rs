@@ -1,4 +1,4 @@
-//! A command that is running: its output as it comes, its input, its end.
+//! A running command: its output as a stream, its input, its end.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::command::{Command, CommandOutput, ExitStatus, Input, Signal};
 use crate::error::Result;
 use crate::stdin::{Feed, Stdin};
 
-/// A piece of what a command wrote.
+/// A piece of a command's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chunk {
     /// Written to standard output, or to the terminal.
@@ -19,27 +19,30 @@ pub enum Chunk {
     Stderr(Bytes),
 }
 
-/// For authors of engines: what is behind an [`Execution`].
+/// For authors of engines: the process behind an [`Execution`].
 ///
-/// Dropping it kills what is still running, and leaves nothing of it behind.
+/// Dropping it kills the process if it still runs, and leaves nothing behind.
 pub trait Process: Send {
-    /// The next piece of output; `None` when there will be no more. Dropping the future loses nothing.
+    /// The next piece of output; `None` at the end of the output. Dropping the future loses
+    /// nothing.
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>>;
 
-    /// Waits for the end; called after `next` gave `None`. Dropping the future loses nothing.
+    /// Waits for the end; called after `next` returned `None`. Dropping the future loses nothing.
     fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>>;
 
-    /// Sends a signal to the command and the processes it started; does nothing when it has ended.
+    /// Sends a signal to the command and its child processes; does nothing if the command has
+    /// ended.
     fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>>;
 }
 
-/// Called once: with the end, or with `None` when the execution was dropped before it.
+/// A callback, called once: with the exit status, or with `None` if the execution was dropped
+/// before the end.
 pub(crate) type OnEnd = Box<dyn FnOnce(Option<ExitStatus>) + Send>;
 
-/// A command that is running.
+/// A running command.
 ///
-/// Dropping it kills the command and the processes it started, unless its end was seen. Its timeout, and
-/// input given as bytes, make progress while one of its methods is awaited.
+/// Dropping it kills the command and its child processes, unless the end was read. The timeout and
+/// input from bytes make progress only while one of its methods is awaited.
 ///
 /// ```no_run
 /// # async fn demo(environment: &dyn isolation::Environment) -> isolation::Result<()> {
@@ -65,8 +68,8 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// For authors of engines: a command that was just started, and the way to its standard input, which
-    /// is there if `command.input` is not empty.
+    /// For authors of engines: a command that was just started, and its standard input, which must
+    /// be there if `command.input` is not empty.
     pub fn new(process: Box<dyn Process>, stdin: Option<Stdin>, command: &Command) -> Self {
         let (stdin, feed) = match (&command.input, stdin) {
             (Input::Bytes(bytes), Some(stdin)) => (None, Feed::new(stdin, bytes.clone())),
@@ -86,8 +89,9 @@ impl Execution {
         }
     }
 
-    /// For authors of engines: a command that could not be started, told as a shell tells it: `why` on
-    /// standard error, and code 127 (no such program) or 126 (it cannot be run).
+    /// For authors of engines: a command that could not be started. It ends as in a shell: with
+    /// `why` on standard error, and code 127 (the program does not exist) or 126 (it cannot be
+    /// run).
     pub fn not_started(command: &Command, code: i32, why: &str) -> Self {
         let text = Bytes::from(format!("{}: {why}\n", command.program()));
         let process = NotStarted {
@@ -97,15 +101,16 @@ impl Execution {
         Self::new(Box::new(process), Some(Stdin::new(tokio::io::sink())), command)
     }
 
-    /// The standard input of a command with [`Input::Piped`]; `None` the second time.
+    /// The standard input of a command with [`Input::Piped`]; `None` at the second call.
     pub fn take_stdin(&mut self) -> Option<Stdin> {
         self.stdin.take()
     }
 
-    /// The next piece of output; `None` when there will be no more. Dropping the future loses nothing.
+    /// The next piece of output; `None` at the end of the output. Dropping the future loses
+    /// nothing.
     pub async fn next(&mut self) -> Result<Option<Chunk>> {
         loop {
-            // Asked first: a command that never stops printing has output ready at every turn.
+            // Checked first: a command that never stops printing always has output ready.
             if self.deadline.is_some_and(|at| at <= Instant::now()) {
                 self.time_out().await?;
             }
@@ -120,15 +125,15 @@ impl Execution {
         }
     }
 
-    /// Waits for the end, and throws away what output was not read yet. Standard input that nobody took
-    /// is closed: nobody could write to it any more.
+    /// Waits for the end and discards the unread output. If standard input was not taken, it is
+    /// closed, because it cannot be written any more.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
         self.close_untaken_stdin();
         while self.next().await?.is_some() {}
         self.end().await
     }
 
-    /// Collects everything to the end. Standard input that nobody took is closed.
+    /// Collects all output until the end. If standard input was not taken, it is closed.
     pub async fn output(mut self) -> Result<CommandOutput> {
         self.close_untaken_stdin();
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
@@ -142,12 +147,13 @@ impl Execution {
         Ok(CommandOutput { exit, stdout, stderr })
     }
 
-    /// Sends a signal to the command and the processes it started; does nothing when it has ended.
+    /// Sends a signal to the command and its child processes; does nothing if the command has
+    /// ended.
     pub async fn kill(&mut self, signal: Signal) -> Result<()> {
         self.process.kill(signal).await
     }
 
-    /// How it ended; `None` until [`wait`](Self::wait) has seen the end.
+    /// The exit status; `None` before [`wait`](Self::wait) returned.
     pub fn exit(&self) -> Option<ExitStatus> {
         self.exit
     }
@@ -185,7 +191,7 @@ impl Execution {
     }
 
     async fn time_out(&mut self) -> Result<()> {
-        // The deadline goes last: a caller that drops this future and comes back kills again.
+        // The deadline is removed last: if this future is dropped, the next call kills again.
         self.process.kill(Signal::Kill).await?;
         self.timed_out = true;
         self.deadline = None;
@@ -216,7 +222,7 @@ impl fmt::Debug for Execution {
     }
 }
 
-/// The process that never was.
+/// The process of a command that could not be started.
 struct NotStarted {
     code: i32,
     text: Option<Bytes>,
@@ -243,7 +249,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    /// Always has output, until it is killed; gives up after a while, so that no test runs for ever.
+    /// A process with endless output until it is killed; it gives up at some point, so that no test
+    /// runs for ever.
     struct Chatty {
         left: u32,
         killed: bool,
@@ -285,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_timeout_does_not_wait_for_a_pause_in_the_output() {
+    async fn timeout_does_not_wait_for_a_pause_in_output() {
         let mut execution = chatty();
         assert!(execution.next().await.unwrap().is_some());
         tokio::time::advance(Duration::from_secs(61)).await;
@@ -294,11 +301,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_is_told_once_and_so_is_its_absence() {
-        let told = Arc::new(Mutex::new(Vec::new()));
+    async fn end_is_reported_once() {
+        let reported = Arc::new(Mutex::new(Vec::new()));
         let tell = || {
-            let told = Arc::clone(&told);
-            Box::new(move |exit: Option<ExitStatus>| told.lock().unwrap().push(exit.map(|e| e.code)))
+            let reported = Arc::clone(&reported);
+            Box::new(move |exit: Option<ExitStatus>| reported.lock().unwrap().push(exit.map(|e| e.code)))
         };
         let mut execution = chatty();
         execution.on_end(tell());
@@ -308,6 +315,6 @@ mod tests {
         let mut execution = chatty();
         execution.on_end(tell());
         drop(execution);
-        assert_eq!(*told.lock().unwrap(), [Some(0), None]);
+        assert_eq!(*reported.lock().unwrap(), [Some(0), None]);
     }
 }

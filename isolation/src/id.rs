@@ -1,4 +1,4 @@
-//! The identity of an environment.
+//! The ID of an environment.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -8,31 +8,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// Names one environment among all that ever were: 16 hexadecimal digits, fit for names, labels and paths.
+/// The unique ID of an environment: 16 hexadecimal digits, valid in names, labels and paths.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EnvironmentId(String);
 
 impl EnvironmentId {
-    /// An id that no other environment has.
+    /// Creates a new unique ID.
     pub fn random() -> Self {
         Self(random_hex())
     }
 
-    /// The id as text.
+    /// The ID as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first six digits: enough for people to tell environments apart in a name.
+    /// The first six digits, for people to distinguish environments by name.
     pub fn short(&self) -> &str {
         &self.0[..6]
     }
 }
 
-/// 64 random bits from the operating system, by way of the keys of the standard hasher.
+/// 64 random bits of the operating system, through the keys of the standard hasher.
 pub(crate) fn random_hex() -> String {
-    // The keys are drawn once per thread and counted up; the hash spreads the count over all bits.
+    // The keys are drawn once per thread and then incremented; the hash spreads the count over all
+    // bits.
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
@@ -48,7 +49,7 @@ impl FromStr for EnvironmentId {
     fn from_str(text: &str) -> Result<Self, Error> {
         let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
         if text.len() != 16 || !text.bytes().all(is_hex) {
-            let why = format!("{text:?} is not the id of an environment; it has 16 hexadecimal digits");
+            let why = format!("{text:?} is not the ID of an environment; an ID has 16 hexadecimal digits");
             return Err(Error::invalid(why));
         }
         Ok(Self(text.to_owned()))
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_differ_and_read_back() {
+    fn ids_are_unique_and_can_be_parsed() {
         let ids: std::collections::BTreeSet<_> = (0..1000).map(|_| EnvironmentId::random()).collect();
         assert_eq!(ids.len(), 1000);
         for id in &ids {

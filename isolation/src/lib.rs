@@ -1,4 +1,4 @@
-//! Isolated test environments: one trait, many engines.
+//! Isolated test environments: the same calls on every engine.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -6,7 +6,7 @@
 //! use isolation::{Command, EngineChoice, Environment, EnvironmentSpec, Manager, Registry};
 //!
 //! let manager = Manager::new(Registry::with_builtin());
-//! // The engine that needs nothing; `EngineChoice::Auto` takes a container where an engine answers.
+//! // The engine without requirements. `EngineChoice::Auto` prefers a container.
 //! let engine = EngineChoice::Named("basic".to_owned());
 //! let environment = manager.create(&engine, EnvironmentSpec::default()).await?;
 //! let output = environment.run(Command::shell("echo out; echo err >&2; exit 3")).await?;
@@ -15,12 +15,12 @@
 //! # Ok(()) }
 //! ```
 //!
-//! - [`EnvironmentSpec`] says what an environment should be, [`Command`] what to run in it.
-//! - [`Engine`] makes environments, [`Environment`] is one; both are traits that can be boxed.
-//! - [`Capabilities`] says before the work what an engine can do.
-//! - [`Registry`] knows engines by name and chooses one; [`Manager`] creates through it, keeps track,
-//!   tells [`Event`]s, and destroys everything at the end.
-//! - [`engines`] holds the engines of this crate.
+//! - [`EnvironmentSpec`] describes an environment, [`Command`] a command to run in it.
+//! - [`Engine`] creates environments, [`Environment`] is one; both traits can be boxed.
+//! - [`Capabilities`] lists the features of an engine, before any work.
+//! - [`Registry`] has engines by name and chooses one. [`Manager`] creates environments with it,
+//!   tracks them, sends [`Event`]s, and destroys all of them at the end.
+//! - [`engines`] contains the engines of this crate.
 
 mod capabilities;
 mod command;
@@ -42,11 +42,11 @@ mod status;
 mod stdin;
 mod validate;
 
-pub use capabilities::{Capabilities, Difference, Feature, IsolationLevel, Lack};
+pub use capabilities::{Capabilities, Difference, Feature, IsolationLevel, Lack, PassedOver};
 pub use command::{Command, CommandOutput, ExitStatus, Input, Signal};
 pub use engine::{Availability, Engine};
 pub use environment::{Environment, EnvironmentSummary, Source};
-pub use error::{Error, ErrorKind, PassedOver, Result};
+pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, EventKind, Received, Subscription};
 pub use execution::{Chunk, Execution, Process};
 pub use id::EnvironmentId;
@@ -58,5 +58,10 @@ pub use spec::{CopyIn, EnvironmentSpec, Limits, Mount};
 pub use status::{IllegalTransition, Status, StatusCell};
 pub use stdin::Stdin;
 
-/// A future that can be stored and sent: what the methods of object-safe traits return.
+/// The examples of the README, compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// A boxed future: the return type of methods of object-safe traits.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

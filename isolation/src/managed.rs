@@ -1,4 +1,4 @@
-//! An environment that a manager keeps track of.
+//! An environment that a manager tracks, and the list of these environments.
 
 use std::fmt;
 use std::path::Path;
@@ -16,9 +16,9 @@ use crate::registry::Registry;
 use crate::spec::EnvironmentSpec;
 use crate::status::Status;
 
-/// An environment that a [`Manager`](crate::Manager) keeps track of, and that tells events.
+/// An environment that a [`Manager`](crate::Manager) tracks, and that sends events.
 ///
-/// It is a guard: dropping it destroys the environment as far as that can be done at once, unless
+/// It is a guard: dropping it destroys the environment as far as possible without waiting, unless
 /// [`keep`](Environment::keep) was called.
 #[derive(Debug)]
 pub struct Managed {
@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) registry: Arc<Registry>,
     kept: AtomicBool,
-    farewell: AtomicBool,
+    destroyed_reported: AtomicBool,
 }
 
 impl Shared {
@@ -42,7 +42,7 @@ impl Shared {
             events,
             registry,
             kept: AtomicBool::new(false),
-            farewell: AtomicBool::new(false),
+            destroyed_reported: AtomicBool::new(false),
         }
     }
 
@@ -51,26 +51,26 @@ impl Shared {
     }
 
     pub(crate) async fn destroy(&self) -> Result<()> {
-        self.noted(self.inner.destroy().await)?;
-        self.say_farewell();
+        self.report(self.inner.destroy().await)?;
+        self.report_destroyed();
         Ok(())
     }
 
     pub(crate) fn destroy_now(&self) {
         self.inner.destroy_now();
-        self.say_farewell();
+        self.report_destroyed();
     }
 
-    /// Tells the end once, whoever brought it about.
-    fn say_farewell(&self) {
+    /// Sends the event [`EventKind::Destroyed`] once, for each way to destroy it.
+    fn report_destroyed(&self) {
         let gone = self.inner.status() == Status::Destroyed;
-        if gone && !self.farewell.swap(true, Ordering::AcqRel) {
+        if gone && !self.destroyed_reported.swap(true, Ordering::AcqRel) {
             self.events.emit(self.inner.as_ref(), EventKind::Destroyed);
         }
     }
 
-    /// Tells a failure, and says which engines could do what this one cannot.
-    fn noted<T>(&self, result: Result<T>) -> Result<T> {
+    /// Sends an event for an error, and adds the engines that support the missing features.
+    fn report<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|error| {
             let failed = EventKind::Failed {
                 operation: error.operation().unwrap_or_default().to_owned(),
@@ -87,7 +87,7 @@ impl Shared {
 
     async fn activate(&self) -> Result<()> {
         let before = self.inner.status();
-        self.noted(self.inner.activate().await)?;
+        self.report(self.inner.activate().await)?;
         if !before.is_running() {
             self.events.emit(self.inner.as_ref(), EventKind::Activated);
         }
@@ -101,7 +101,7 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// The environments that are alive, oldest first.
+/// The environments that exist, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Tracked(Mutex<State>);
 
@@ -126,7 +126,7 @@ impl Tracked {
         Ok(())
     }
 
-    /// Creates no more environments from now on.
+    /// Accepts no more environments from now on.
     pub(crate) fn shut_down(&self) {
         self.lock().shut_down = true;
     }
@@ -139,12 +139,12 @@ impl Tracked {
         let mut state = self.lock();
         let gone = state.alive.iter().position(|shared| shared.inner.id() == id);
         let gone = gone.map(|at| state.alive.remove(at));
-        // Unlocked first: dropping the last handle of an environment destroys it, which takes its time.
+        // Unlocked first: dropping the last handle of an environment destroys it, which takes time.
         drop(state);
         drop(gone);
     }
 
-    /// The newest environment first: it may use an older one.
+    /// The environments, newest first: a newer one may use an older one.
     pub(crate) fn newest_first(&self) -> Vec<Arc<Shared>> {
         self.lock().alive.iter().rev().cloned().collect()
     }
@@ -156,16 +156,16 @@ impl Tracked {
 
 async fn execute(shared: &Arc<Shared>, command: Command) -> Result<Execution> {
     let argv = command.argv.clone();
-    let mut execution = shared.noted(shared.inner.execute(command).await)?;
+    let mut execution = shared.report(shared.inner.execute(command).await)?;
     let started = EventKind::CommandStarted { argv: argv.clone() };
     shared.events.emit(shared.inner.as_ref(), started);
-    let told = Arc::clone(shared);
+    let observed = Arc::clone(shared);
     execution.on_end(Box::new(move |exit| {
         let kind = match exit {
             Some(exit) => EventKind::CommandEnded { argv, exit },
             None => EventKind::CommandAbandoned { argv },
         };
-        told.events.emit(told.inner.as_ref(), kind);
+        observed.events.emit(observed.inner.as_ref(), kind);
     }));
     Ok(execution)
 }
@@ -200,13 +200,16 @@ impl Environment for Managed {
     }
 
     fn copy_in<'a>(&'a self, source: Source, target: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.shared.noted(self.shared.inner.copy_in(source, target).await) })
+        Box::pin(async move {
+            self.shared
+                .report(self.shared.inner.copy_in(source, target).await)
+        })
     }
 
     fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.shared
-                .noted(self.shared.inner.copy_out(source, target).await)
+                .report(self.shared.inner.copy_out(source, target).await)
         })
     }
 
@@ -228,7 +231,7 @@ impl Environment for Managed {
     fn keep(&self) {
         self.shared.kept.store(true, Ordering::Release);
         self.shared.inner.keep();
-        // What is kept is no longer the manager's: its shutdown leaves it too.
+        // The manager does not own a kept environment: its shutdown does not destroy it.
         self.tracked.forget(self.id());
     }
 }

@@ -1,4 +1,4 @@
-//! Creates environments, keeps track of them, and leaves nothing behind.
+//! Creates environments, tracks them, and destroys them at the end.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use crate::managed::{Managed, Shared, Tracked};
 use crate::registry::{EngineChoice, Registry};
 use crate::spec::EnvironmentSpec;
 
-/// Creates environments through a [`Registry`], keeps track of them, tells [`Event`](crate::Event)s, and
-/// destroys what is left on [`shutdown`](Self::shutdown), or, as far as that can be done at once, when it
-/// is dropped.
+/// Creates environments through a [`Registry`], tracks them, and sends [`Event`](crate::Event)s.
+/// [`shutdown`](Self::shutdown) destroys the remaining environments; dropping the manager does the
+/// same as far as possible without waiting.
 #[derive(Debug)]
 pub struct Manager {
     registry: Arc<Registry>,
@@ -23,7 +23,7 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// A manager with a session of its own.
+    /// Creates a manager with a new session.
     pub fn new(registry: Registry) -> Self {
         Self {
             registry: Arc::new(registry),
@@ -33,22 +33,22 @@ impl Manager {
         }
     }
 
-    /// The engines it creates on.
+    /// The engines of this manager.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// The session that its environments belong to, unless their specification names another.
+    /// The session of its environments, unless their specification names another one.
     pub fn session(&self) -> &str {
         &self.session
     }
 
-    /// Events from now on.
+    /// Subscribes to the events from now on.
     pub fn subscribe(&self) -> Subscription {
         self.events.subscribe()
     }
 
-    /// Creates an active environment on the engine that the choice comes to.
+    /// Creates an active environment on the engine that [`Registry::select`] chooses.
     pub async fn create(&self, choice: &EngineChoice, spec: EnvironmentSpec) -> Result<Managed> {
         let selection = self.registry.select(choice, &spec).await?;
         self.create_on(selection.engine.as_ref(), spec).await
@@ -68,7 +68,7 @@ impl Manager {
             self.events.clone(),
             Arc::clone(&self.registry),
         ));
-        // The guard stands before anything else can fail, or this future can be dropped.
+        // The guard exists before anything else can fail and before this future can be dropped.
         let managed = Managed {
             shared: Arc::clone(&shared),
             tracked: Arc::clone(&self.tracked),
@@ -83,14 +83,15 @@ impl Manager {
         match ready {
             Ok(()) => Ok(managed),
             Err(error) => {
-                // The guard's drop does what it can; this can await, and so does more.
+                // The drop of the guard cannot await; this can, so it also reports errors of the
+                // removal.
                 let _ = managed.destroy().await;
                 Err(error)
             }
         }
     }
 
-    /// The environments that are alive, oldest first.
+    /// The environments that exist, oldest first.
     pub fn environments(&self) -> Vec<EnvironmentSummary> {
         self.tracked
             .oldest_first()
@@ -99,8 +100,8 @@ impl Manager {
             .collect()
     }
 
-    /// Destroys every environment that is alive, the newest first, and creates none any more. It goes on
-    /// after a failure, and can be called again: what could not be destroyed is tried again.
+    /// Destroys every environment, newest first, and creates no more. It continues after an error
+    /// and can be called again: it then retries the environments that are left.
     pub async fn shutdown(&self) -> Result<()> {
         self.tracked.shut_down();
         let mut failures: Vec<Error> = Vec::new();

@@ -1,10 +1,10 @@
-//! Sizes and durations as people write them: `512m`, `2g`, `1.5h`.
+//! Parsers for sizes and durations: `512m`, `2g`, `1.5h`.
 
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// Reads a size in bytes: a number with an optional unit `b k m g t` (1024 each, as `docker run
+/// Parses a size in bytes: a number with an optional unit `b k m g t` (1024 each, as `docker run
 /// --memory` counts), also spelled `mb` or `MiB`.
 ///
 /// ```
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// assert!(isolation::parse_size("lots").is_err());
 /// ```
 pub fn parse_size(text: &str) -> Result<u64> {
-    let wrong = || Error::invalid(format!("{text:?} is not a size; write bytes, or 512k, 512m, 2g"));
+    let invalid = || Error::invalid(format!("{text:?} is not a size; write bytes, or 512k, 512m, 2g"));
     let (number, unit) = split(text);
     let unit = unit.to_ascii_lowercase();
     let factor: u64 = match unit.as_str() {
@@ -22,20 +22,20 @@ pub fn parse_size(text: &str) -> Result<u64> {
         "m" | "mb" | "mib" => 1 << 20,
         "g" | "gb" | "gib" => 1 << 30,
         "t" | "tb" | "tib" => 1 << 40,
-        _ => return Err(wrong()),
+        _ => return Err(invalid()),
     };
-    // Whole numbers stay exact; a float has only 53 bits.
+    // Integers stay exact; a float has only 53 bits.
     if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(factor).ok_or_else(wrong);
+        return whole.checked_mul(factor).ok_or_else(invalid);
     }
-    let bytes = fraction(number).ok_or_else(wrong)? * factor as f64;
+    let bytes = fraction(number).ok_or_else(invalid)? * factor as f64;
     if bytes >= u64::MAX as f64 {
-        return Err(wrong());
+        return Err(invalid());
     }
     Ok(bytes as u64)
 }
 
-/// Reads a duration: a number with a unit `ms s m h d`; without a unit, seconds.
+/// Parses a duration: a number with a unit `ms s m h d`; without a unit, seconds.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -43,7 +43,7 @@ pub fn parse_size(text: &str) -> Result<u64> {
 /// assert_eq!(isolation::parse_duration("1.5m").unwrap(), Duration::from_secs(90));
 /// ```
 pub fn parse_duration(text: &str) -> Result<Duration> {
-    let wrong = || {
+    let invalid = || {
         Error::invalid(format!(
             "{text:?} is not a duration; write seconds, or 250ms, 30s, 5m, 2h"
         ))
@@ -55,10 +55,10 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
         "m" => 60.0,
         "h" => 3600.0,
         "d" => 86_400.0,
-        _ => return Err(wrong()),
+        _ => return Err(invalid()),
     };
-    let number = fraction(number).ok_or_else(wrong)?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())
+    let number = fraction(number).ok_or_else(invalid)?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| invalid())
 }
 
 fn split(text: &str) -> (&str, &str) {
@@ -70,7 +70,7 @@ fn split(text: &str) -> (&str, &str) {
     (number, unit.trim_start())
 }
 
-/// Only digits and one point reach here, so `inf`, `nan`, signs and exponents are already out.
+/// The number contains only digits and points, so `inf`, `nan`, signs and exponents are excluded.
 fn fraction(number: &str) -> Option<f64> {
     number.parse().ok()
 }

@@ -1,23 +1,24 @@
-//! Engines by name, and the choice among them.
+//! The registered engines, and the choice of one.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::capabilities::{Difference, Feature};
+use crate::capabilities::{Difference, Feature, PassedOver};
 use crate::engine::{Availability, Engine};
-use crate::error::{Cause, Error, PassedOver, Result};
+use crate::error::{Cause, Error, Result};
 use crate::spec::EnvironmentSpec;
 use crate::validate;
 
-/// Which engine to take.
+/// Which engine to use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum EngineChoice {
-    /// The first, in the order of registration, that is available and can do the work.
+    /// The first engine, in the order of registration, that is available and supports the
+    /// environment.
     #[default]
     Auto,
-    /// This one, or none.
+    /// The engine with this name, and no other.
     Named(String),
 }
 
@@ -32,13 +33,13 @@ impl FromStr for EngineChoice {
     }
 }
 
-/// The engine that was taken, and the ones that were not.
+/// The chosen engine, and the engines that were skipped.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Selection {
-    /// The engine that was taken.
+    /// The chosen engine.
     pub engine: Arc<dyn Engine>,
-    /// Those before it, and why each was not taken.
+    /// The engines before it, and why each was skipped.
     pub passed_over: Vec<PassedOver>,
 }
 
@@ -49,25 +50,25 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A registry without engines.
+    /// Creates a registry without engines.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A registry with the engines of this crate: `docker`, which looks for an engine when it is first
-    /// asked, then `basic`, which needs nothing but this machine.
+    /// Creates a registry with the engines of this crate: `docker`, which looks for a Docker daemon
+    /// on first use, then `basic`, which needs only this machine.
     pub fn with_builtin() -> Self {
         let mut registry = Self::new();
         crate::engines::builtin(&mut registry.engines);
         registry
     }
 
-    /// Adds an engine, after those that are there; a second one of the same name is refused.
+    /// Adds an engine after the others; a second engine with the same name is an error.
     pub fn register(&mut self, engine: impl Engine + 'static) -> Result<()> {
         let name = engine.name();
         validate::name(name)?;
         if name == "auto" || self.engines.iter().any(|known| known.name() == name) {
-            let why = format!("there is an engine {name:?} already; register it under another name");
+            let why = format!("an engine {name:?} is registered already; use another name");
             return Err(Error::invalid(why));
         }
         self.engines.push(Arc::new(engine));
@@ -79,7 +80,7 @@ impl Registry {
         self.engines.iter()
     }
 
-    /// The engine of this name.
+    /// The engine with this name.
     pub fn get(&self, name: &str) -> Result<Arc<dyn Engine>> {
         let found = self.engines.iter().find(|engine| engine.name() == name);
         found.cloned().ok_or_else(|| {
@@ -93,35 +94,36 @@ impl Registry {
         })
     }
 
-    /// The features that only one of two engines has.
+    /// The features that only one of two engines supports.
     pub fn compare(&self, first: &str, second: &str) -> Result<Vec<Difference>> {
         let (first, second) = (self.get(first)?, self.get(second)?);
         Ok(first.capabilities().differences(&second.capabilities()))
     }
 
-    /// The names of the engines that have all these features, available or not.
+    /// The names of the engines that support all these features, available or not.
     pub fn able(&self, needs: &BTreeSet<Feature>) -> Vec<String> {
         let can = |engine: &&Arc<dyn Engine>| engine.capabilities().lacks(needs).is_empty();
         let name = |engine: &Arc<dyn Engine>| engine.name().to_owned();
         self.engines.iter().filter(can).map(name).collect()
     }
 
-    /// Chooses the engine for an environment, before any work: it is available, and lacks nothing.
+    /// Chooses the engine for an environment before any work: it is available and supports
+    /// everything that the specification needs.
     pub async fn select(&self, choice: &EngineChoice, spec: &EnvironmentSpec) -> Result<Selection> {
         spec.validate()?;
         let EngineChoice::Named(name) = choice else {
-            return self.first_able(spec).await;
+            return self.first_suitable(spec).await;
         };
         let engine = self.get(name)?;
-        self.judge(engine.as_ref(), spec).await?;
+        self.check(engine.as_ref(), spec).await?;
         let passed_over = Vec::new();
         Ok(Selection { engine, passed_over })
     }
 
-    async fn first_able(&self, spec: &EnvironmentSpec) -> Result<Selection> {
+    async fn first_suitable(&self, spec: &EnvironmentSpec) -> Result<Selection> {
         let mut passed_over = Vec::new();
         for engine in &self.engines {
-            let Err(error) = self.judge(engine.as_ref(), spec).await else {
+            let Err(error) = self.check(engine.as_ref(), spec).await else {
                 let engine = Arc::clone(engine);
                 return Ok(Selection { engine, passed_over });
             };
@@ -130,7 +132,7 @@ impl Registry {
         Err(Cause::NoEngine(passed_over).into())
     }
 
-    async fn judge(&self, engine: &dyn Engine, spec: &EnvironmentSpec) -> Result<()> {
+    async fn check(&self, engine: &dyn Engine, spec: &EnvironmentSpec) -> Result<()> {
         if let Availability::Unavailable { reason, hint } = engine.availability().await {
             return Err(Error::unavailable(engine.name(), reason, hint));
         }

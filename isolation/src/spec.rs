@@ -1,4 +1,4 @@
-//! What an environment should be, before it is one.
+//! The specification of an environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::capabilities::Feature;
 use crate::error::{Error, Result};
 use crate::validate;
 
-/// What an environment should be. The default asks for nothing, and every engine can make it.
+/// The specification of an environment. Every engine can create the default one.
 ///
 /// ```
 /// use isolation::{EnvironmentSpec, Limits};
@@ -23,66 +23,66 @@ use crate::validate;
 /// ```
 #[derive(Clone, Default, PartialEq)]
 pub struct EnvironmentSpec {
-    /// What people call it; the engine makes a name from the id when there is none. Not an identity:
-    /// two environments may have the same name.
+    /// The name for people. Without one, the engine makes a name from the ID. It is not an
+    /// identity: two environments may have the same name.
     pub name: Option<String>,
-    /// The image it starts from, on engines that have images.
+    /// The image, for engines that support images.
     pub image: Option<String>,
-    /// Environment variables of every command. Nothing is inherited from the caller's process.
+    /// Environment variables of every command. None is inherited from the caller's process.
     pub env: BTreeMap<String, String>,
-    /// The directory in which commands start; it is made when missing. The engine chooses when there is none.
+    /// The working directory of commands, created if missing. By default the engine chooses one.
     pub working_dir: Option<String>,
-    /// Directories and files of the host that are visible inside.
+    /// Files and directories of the host that are bind-mounted.
     pub mounts: Vec<Mount>,
-    /// Files and directories of the host that are copied in when the environment is created.
+    /// Files and directories of the host that are copied in at creation.
     pub copies: Vec<CopyIn>,
-    /// How much it may use.
+    /// The resource limits.
     pub limits: Limits,
-    /// Labels on everything that the engine makes for it.
+    /// Labels on everything that the engine creates for the environment.
     pub labels: BTreeMap<String, String>,
-    /// Who it belongs to; for people who share a machine or an engine.
+    /// The owner, for people who share a machine or a Docker daemon.
     pub owner: Option<String>,
-    /// The session it belongs to: what one manager made is cleaned up together.
+    /// The session; the environments of one manager have the same session.
     pub session: Option<String>,
 }
 
-/// A directory or file of the host that is visible inside an environment.
+/// A bind mount of a file or directory of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     /// An absolute path on the host.
     pub source: PathBuf,
     /// An absolute path in the environment.
     pub target: String,
-    /// Whether the environment may only read it.
+    /// Whether the mount is read-only.
     pub read_only: bool,
 }
 
-/// A file or directory of the host that is copied in when an environment is created.
+/// A file or directory of the host that is copied in at creation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyIn {
     /// The path on the host.
     pub source: PathBuf,
-    /// The path that the copy gets, as in [`Environment::copy_in`](crate::Environment::copy_in).
+    /// The path of the copy, as in [`Environment::copy_in`](crate::Environment::copy_in).
     pub target: String,
 }
 
-/// How much an environment may use; `None` is no limit.
+/// Resource limits of an environment; `None` is no limit.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Limits {
     /// Memory, in bytes.
     pub memory: Option<u64>,
-    /// Processors; 0.5 is half of one.
+    /// CPUs; 0.5 is half of one CPU.
     pub cpus: Option<f64>,
     /// Processes and threads.
     pub pids: Option<u64>,
 }
 
 impl EnvironmentSpec {
-    /// Refuses what no engine could make: blank names, broken variables, sources that do not exist,
-    /// limits of nothing. Engines call it before any work.
+    /// Rejects a specification that no engine can create: blank names, invalid environment
+    /// variables, missing sources, limits of 0. Engines call it before any work.
     pub fn validate(&self) -> Result<()> {
-        let on = self.name.as_deref().unwrap_or("without a name");
-        self.check().map_err(|e| e.during("create the environment", on))
+        let name = self.name.as_deref().unwrap_or_default();
+        self.check().map_err(|e| e.during("create the environment", name))
     }
 
     fn check(&self) -> Result<()> {
@@ -113,7 +113,7 @@ impl EnvironmentSpec {
         Ok(())
     }
 
-    /// The features that an engine needs for it.
+    /// The features that an engine needs for this environment.
     pub fn needs(&self) -> BTreeSet<Feature> {
         let read_only = self.mounts.iter().any(|mount| mount.read_only);
         [
@@ -155,12 +155,12 @@ impl Mount {
 impl Limits {
     fn check(&self) -> Result<()> {
         if self.memory == Some(0) || self.pids == Some(0) {
-            let why = "a limit of 0 leaves nothing to run with; leave the limit out for none";
+            let why = "a limit must be greater than 0; omit it for no limit";
             return Err(Error::invalid(why));
         }
         match self.cpus {
             Some(cpus) if !cpus.is_finite() || cpus <= 0.0 => {
-                let why = format!("{cpus} is not a number of processors; write 0.5, 1, 2 …");
+                let why = format!("{cpus} is not a number of CPUs; write 0.5, 1, 2 …");
                 Err(Error::invalid(why))
             }
             _ => Ok(()),
@@ -168,7 +168,7 @@ impl Limits {
     }
 }
 
-/// Prints the names of variables, never their values: they are where secrets are handed over.
+/// Prints the names of environment variables but never their values, which may be secret.
 pub(crate) struct Hidden<'a>(pub(crate) &'a BTreeMap<String, String>);
 
 impl fmt::Debug for Hidden<'_> {
@@ -199,58 +199,58 @@ impl fmt::Debug for EnvironmentSpec {
 mod tests {
     use super::*;
 
-    fn refused(spec: &EnvironmentSpec) -> String {
+    fn rejected(spec: &EnvironmentSpec) -> String {
         spec.validate().unwrap_err().to_string()
     }
 
     #[test]
-    fn what_no_engine_could_make_is_refused_by_name() {
+    fn invalid_specification_is_rejected() {
         let spec = EnvironmentSpec::default;
         let pair = |k: &str, v: &str| [(k.to_owned(), v.to_owned())].into();
         assert!(
-            refused(&EnvironmentSpec {
+            rejected(&EnvironmentSpec {
                 name: Some("  ".into()),
                 ..spec()
             })
             .contains("name")
         );
         assert!(
-            refused(&EnvironmentSpec {
+            rejected(&EnvironmentSpec {
                 name: Some("../x".into()),
                 ..spec()
             })
             .contains("name")
         );
         assert!(
-            refused(&EnvironmentSpec {
+            rejected(&EnvironmentSpec {
                 image: Some("".into()),
                 ..spec()
             })
             .contains("image")
         );
         assert!(
-            refused(&EnvironmentSpec {
+            rejected(&EnvironmentSpec {
                 env: pair("", "x"),
                 ..spec()
             })
             .contains("variable")
         );
         assert!(
-            refused(&EnvironmentSpec {
+            rejected(&EnvironmentSpec {
                 env: pair("A=B", "x"),
                 ..spec()
             })
             .contains("A=B")
         );
         assert!(
-            refused(&EnvironmentSpec {
+            rejected(&EnvironmentSpec {
                 env: pair("A", "x\0"),
                 ..spec()
             })
             .contains("NUL")
         );
         assert!(
-            refused(&EnvironmentSpec {
+            rejected(&EnvironmentSpec {
                 working_dir: Some("a\0b".into()),
                 ..spec()
             })
@@ -260,7 +260,7 @@ mod tests {
             source: "/no/such/file".into(),
             target: "x".into(),
         }];
-        assert!(refused(&EnvironmentSpec { copies, ..spec() }).contains("/no/such/file"));
+        assert!(rejected(&EnvironmentSpec { copies, ..spec() }).contains("/no/such/file"));
         let mount = |source: &str, target: &str| {
             let mount = Mount {
                 source: source.into(),
@@ -272,24 +272,24 @@ mod tests {
                 ..spec()
             }
         };
-        assert!(refused(&mount("/", "relative")).contains("absolute"));
-        assert!(refused(&mount("/", "/")).contains("below /"));
+        assert!(rejected(&mount("/", "relative")).contains("absolute"));
+        assert!(rejected(&mount("/", "/")).contains("below /"));
         for cpus in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let limits = Limits {
                 cpus: Some(cpus),
                 ..Limits::default()
             };
-            assert!(refused(&EnvironmentSpec { limits, ..spec() }).contains("processors"));
+            assert!(rejected(&EnvironmentSpec { limits, ..spec() }).contains("CPUs"));
         }
         let limits = Limits {
             memory: Some(0),
             ..Limits::default()
         };
-        assert!(refused(&EnvironmentSpec { limits, ..spec() }).contains("limit of 0"));
+        assert!(rejected(&EnvironmentSpec { limits, ..spec() }).contains("greater than 0"));
     }
 
     #[test]
-    fn a_secret_in_a_variable_is_not_printed() {
+    fn variable_values_are_not_printed() {
         let env = [("TOKEN".to_owned(), "hunter2".to_owned())].into();
         let printed = format!(
             "{:?}",
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn needs_follow_what_is_asked_for() {
+    fn needs_follow_the_specification() {
         assert!(EnvironmentSpec::default().needs().is_empty());
         let mounts = vec![Mount {
             source: "/".into(),

@@ -1,4 +1,4 @@
-//! Where an environment stands in its life, and which step may follow which.
+//! The status of an environment, and the legal transitions.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -20,17 +20,17 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Status {
-    /// Everything it needs is there; nothing can run in it yet.
+    /// It is created; commands cannot run yet.
     Created,
-    /// Commands can run in it.
+    /// Commands can run.
     Running,
-    /// It was running, keeps its files, and may run again.
+    /// It ran before, keeps its files, and can run again.
     Stopped,
-    /// It broke; all that is left is to destroy it.
+    /// It failed and can only be destroyed.
     Failed,
-    /// It is being removed: nothing new may start in it.
+    /// It is being removed; no new command can start.
     Destroying,
-    /// Nothing of it is left.
+    /// It is removed completely.
     Destroyed,
 }
 
@@ -45,7 +45,7 @@ impl Status {
         Self::Destroyed,
     ];
 
-    /// Whether an environment may go from this status to `next` in one step.
+    /// Whether a transition from this status to `next` is legal.
     pub fn can_become(self, next: Self) -> bool {
         match next {
             Self::Created => false,
@@ -76,18 +76,18 @@ impl fmt::Display for Status {
     }
 }
 
-/// A step that no environment can take.
+/// An illegal transition between two statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an environment that is {from} cannot become {to}")]
+#[error("the status of the environment cannot change from {from} to {to}")]
 #[non_exhaustive]
 pub struct IllegalTransition {
-    /// The status it had.
+    /// The current status.
     pub from: Status,
-    /// The status it was to get.
+    /// The requested status.
     pub to: Status,
 }
 
-/// For authors of engines: an environment's status, which only takes legal steps.
+/// For authors of engines: the status of an environment, which allows only legal transitions.
 #[derive(Debug)]
 pub struct StatusCell(Mutex<Status>);
 
@@ -98,12 +98,12 @@ impl Default for StatusCell {
 }
 
 impl StatusCell {
-    /// The status now.
+    /// The current status.
     pub fn get(&self) -> Status {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the step to `next`, or says why it cannot be taken; returns the status it left.
+    /// Changes the status to `next` if that is legal; returns the previous status.
     pub fn advance(&self, next: Status) -> Result<Status, IllegalTransition> {
         let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let from = *status;
@@ -121,7 +121,7 @@ mod tests {
     use Status::{Created, Destroyed, Destroying, Failed, Running, Stopped};
 
     #[test]
-    fn exactly_these_steps_are_legal() {
+    fn only_these_transitions_are_legal() {
         let legal = [
             (Created, Running),
             (Created, Failed),
@@ -133,7 +133,7 @@ mod tests {
             (Stopped, Failed),
             (Stopped, Destroying),
             (Failed, Destroying),
-            (Destroying, Failed), // what could not be removed can be tried again
+            (Destroying, Failed), // a removal that failed can be tried again
             (Destroying, Destroyed),
         ];
         for from in Status::ALL {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_illegal_step_changes_nothing_and_names_both_ends() {
+    fn illegal_transition_changes_nothing() {
         let cell = StatusCell::default();
         let step = cell.advance(Destroyed).unwrap_err();
         assert_eq!((step.from, step.to), (Created, Destroyed));

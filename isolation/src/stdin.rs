@@ -1,4 +1,4 @@
-//! The standard input of a running command: written by the caller, or fed from bytes.
+//! The standard input of a running command: written by the caller, or from bytes.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -12,22 +12,23 @@ use crate::BoxFuture;
 use crate::error::{Error, Result};
 
 /// The standard input of a running command. Dropping it closes it too, but only
-/// [`finish`](Self::finish) says whether that went well.
+/// [`finish`](Self::finish) reports an error.
 pub struct Stdin(Pin<Box<dyn AsyncWrite + Send>>);
 
 impl Stdin {
-    /// For authors of engines: wraps the way to the command; shutting it down must half-close.
+    /// For authors of engines: wraps a writer to the command. Shutting the writer down must close
+    /// the input but not the output.
     pub fn new(writer: impl AsyncWrite + Send + 'static) -> Self {
         Self(Box::pin(writer))
     }
 
-    /// Writes all of it; waits while the command does not read.
+    /// Writes all bytes; waits while the command does not read.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let written = self.0.write_all(bytes).await;
         written.map_err(|e| Error::io("write", "standard input".as_ref(), e))
     }
 
-    /// Closes it: the command reads an end, and its output still comes.
+    /// Closes the input: the command reads the end of input, and its output still arrives.
     pub async fn finish(mut self) -> Result<()> {
         let closed = self.0.shutdown().await;
         closed.map_err(|e| Error::io("close", "standard input".as_ref(), e))
@@ -58,8 +59,8 @@ impl fmt::Debug for Stdin {
     }
 }
 
-/// Bytes on their way into a command. They are written while its output is read, never before: a
-/// command that writes as it reads would otherwise wait for us as we wait for it.
+/// Bytes that are written to a command. They are written while its output is read: otherwise a
+/// command that writes while it reads would block for ever.
 #[derive(Default)]
 pub(crate) struct Feed(Option<(Stdin, Bytes)>);
 
@@ -68,7 +69,7 @@ impl Feed {
         Self(Some((stdin, bytes)))
     }
 
-    /// Awaits `work`, and writes meanwhile.
+    /// Awaits `work` and writes meanwhile.
     pub(crate) async fn alongside<T>(&mut self, mut work: BoxFuture<'_, T>) -> T {
         poll_fn(|cx| {
             self.poll(cx);
@@ -91,7 +92,7 @@ impl Feed {
                             bytes.advance(count);
                             false
                         }
-                        // The command need not read what it is given: `head -1` is no failure.
+                        // A command may end without reading all its input, such as `head -1`.
                         Err(_) => true,
                     }),
             };

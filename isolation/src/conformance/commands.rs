@@ -1,4 +1,4 @@
-//! Checks of commands: what goes in, what comes out.
+//! Checks of commands: arguments, input, output, exit codes.
 
 use bytes::Bytes;
 
@@ -15,7 +15,7 @@ pub(super) async fn streams_apart(subject: &Subject<'_>) -> Outcome {
     equal("stdout", output.stdout_text().as_str(), "out\n")?;
     equal("stderr", output.stderr_text().as_str(), "err\n")?;
     equal("the exit code", output.exit.code, 3)?;
-    ensure(output.exit.output_complete, "the output is said to be incomplete")
+    ensure(output.exit.output_complete, "the output counts as incomplete")
 }
 
 pub(super) async fn exit_codes(subject: &Subject<'_>) -> Outcome {
@@ -25,7 +25,7 @@ pub(super) async fn exit_codes(subject: &Subject<'_>) -> Outcome {
         equal("the exit code", output.exit.code, code)?;
         equal("success", output.exit.success(), code == 0)?;
     }
-    // Waited for without reading, with more output than a pipe holds.
+    // Waits without reading, with more output than a pipe holds.
     let script = "dd if=/dev/zero bs=65536 count=16 2>/dev/null; exit 7";
     let mut execution = environment.execute(Command::shell(script)).await?;
     equal(
@@ -42,14 +42,14 @@ pub(super) async fn not_started(subject: &Subject<'_>) -> Outcome {
     equal("no such program", output.exit.code, 127)?;
     ensure(
         !output.stderr.is_empty() || !output.stdout.is_empty(),
-        "it does not say why",
+        "there is no error message",
     )?;
     environment
         .copy_in(Source::bytes("no program"), "plain.txt")
         .await?;
     let output = environment.run(Command::new(["./plain.txt"])).await?;
     equal("a file without permission", output.exit.code, 126)?;
-    let input = Input::Bytes("read by nobody".into());
+    let input = Input::Bytes("not read".into());
     let output = environment
         .run(Command {
             input,
@@ -108,13 +108,13 @@ pub(super) async fn half_close(subject: &Subject<'_>) -> Outcome {
     stdin.finish().await?;
     read_until(&mut execution, "end\n").await?;
     equal("the exit code", execution.wait().await?.code, 5)?;
-    // Nobody takes this one, so nobody can write to it: it is closed, and `cat` ends.
+    // This input is not taken, so it cannot be written: it is closed, and `cat` ends.
     let command = Command {
         input: Input::Piped,
         ..Command::new(["cat"])
     };
     let output = environment.run(command).await?;
-    equal("with input that nobody took", output.exit.code, 0)
+    equal("with input that was not taken", output.exit.code, 0)
 }
 
 pub(super) async fn much_input(subject: &Subject<'_>) -> Outcome {
@@ -156,7 +156,7 @@ pub(super) async fn no_input(subject: &Subject<'_>) -> Outcome {
 pub(super) async fn variables(subject: &Subject<'_>) -> Outcome {
     let mut spec: EnvironmentSpec = (subject.make_spec)();
     spec.env.insert("FROM_SPEC".into(), "spec value".into());
-    spec.env.insert("OVERRIDDEN".into(), "by nobody".into());
+    spec.env.insert("OVERRIDDEN".into(), "not visible".into());
     let environment = subject.engine.create(spec).await?;
     environment.activate().await?;
     let env = [("OVERRIDDEN", "by the command"), ("EMPTY", "")];
@@ -181,7 +181,8 @@ pub(super) async fn variables(subject: &Subject<'_>) -> Outcome {
         found.iter().any(|line| line.starts_with("PATH=")),
         "there is no PATH",
     )?;
-    // Names that an environment has for itself, and whose values may be the same by chance.
+    // Environment variables that an environment sets itself, and whose values may be equal by
+    // chance.
     let own = [
         "PATH", "HOME", "LANG", "TERM", "HOSTNAME", "PWD", "SHLVL", "OLDPWD", "_", "TMPDIR",
     ];
@@ -227,7 +228,7 @@ pub(super) async fn working_directory(subject: &Subject<'_>) -> Outcome {
 
 pub(super) async fn much_output(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
-    // 16 bytes a line, every line another, on both streams at once.
+    // 16 bytes per line, every line different, on both streams at once.
     let lines = "awk 'BEGIN { for (n = 0; n < 524288; n++) printf \"%015d\\n\", n; }'";
     let script = format!("{lines} & {lines} >&2; wait");
     let output = environment.run(Command::shell(script)).await?;
@@ -248,7 +249,7 @@ pub(super) async fn much_output(subject: &Subject<'_>) -> Outcome {
 
 pub(super) async fn parallel(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
-    // Neither can end unless both run at once.
+    // Each one can end only if both run at the same time.
     let first = "echo > a; while [ ! -e b ]; do sleep 0.05; done; echo first";
     let second = "while [ ! -e a ]; do sleep 0.05; done; echo > b; echo second";
     let (first, second) = tokio::join!(

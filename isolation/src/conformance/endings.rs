@@ -1,11 +1,11 @@
-//! Checks of ends that are not the command's own: timeouts, signals, drops.
+//! Checks of commands that do not end by themselves: timeouts, signals, drops.
 
 use std::time::Duration;
 
 use super::subject::{Outcome, Subject, ensure, equal, read_until, sh, wait_until_gone};
 use crate::command::{Command, Signal};
 
-/// Prints its number and that of a child, then waits for ever with it.
+/// Prints its PID and that of a child, then waits for ever with it.
 const TREE: &str = "sleep 100000 & echo $$ $! ready; wait";
 
 fn numbers(line: &str) -> Vec<String> {
@@ -25,7 +25,7 @@ pub(super) async fn timeout(subject: &Subject<'_>) -> Outcome {
     ensure(output.exit.timed_out, format!("it ended by {}", output.exit))?;
     ensure(!output.exit.success(), "it counts as a success")?;
     equal("the exit code", output.exit.code, 137)?;
-    // What it wrote in time is there, if it came to write at all.
+    // Its output before the timeout is there, if it got that far.
     let text = output.stdout_text();
     if let Some(line) = text.lines().nth(1) {
         for pid in numbers(line) {
@@ -64,7 +64,7 @@ pub(super) async fn signal(subject: &Subject<'_>) -> Outcome {
     execution.kill(Signal::Terminate).await?;
     read_until(&mut execution, "caught\n").await?;
     equal("the exit code", execution.wait().await?.code, 9)?;
-    // After the end there is nothing to signal, and that is no error.
+    // A signal after the end does nothing and is not an error.
     Ok(execution.kill(Signal::Kill).await?)
 }
 
@@ -88,7 +88,7 @@ pub(super) async fn dropped_midway(subject: &Subject<'_>) -> Outcome {
     for pid in numbers(&line) {
         wait_until_gone(environment.as_ref(), &pid).await?;
     }
-    // And the environment is as good as before.
+    // The environment still works.
     equal(
         "a command afterwards",
         sh(environment.as_ref(), "echo fine").await?.as_str(),
@@ -102,7 +102,7 @@ pub(super) async fn dropped_read(subject: &Subject<'_>) -> Outcome {
     let mut execution = environment.execute(Command::shell(script)).await?;
     let mut text = Vec::new();
     loop {
-        // A read is given up whenever nothing is there at the first look.
+        // Drops a read whenever no output is ready at the first poll.
         tokio::select! {
             biased;
             chunk = execution.next() => match chunk? {
@@ -127,14 +127,14 @@ pub(super) async fn background(subject: &Subject<'_>) -> Outcome {
     let pid = sh(environment.as_ref(), script).await?;
     let alive = format!("kill -0 {pid} && echo alive");
     equal("it", sh(environment.as_ref(), &alive).await?.as_str(), "alive")?;
-    // One that holds the output open does not hold up the end of its command.
+    // A background process that holds the output open does not delay the end of its command.
     let output = environment
         .run(Command::shell("sleep 100000 & echo started"))
         .await?;
     equal("the output", output.stdout_text().as_str(), "started\n")?;
     equal("the exit code", output.exit.code, 0)?;
-    ensure(!output.exit.output_complete, "the output is said to be complete")?;
-    // Nor does one that never stops printing.
+    ensure(!output.exit.output_complete, "the output counts as complete")?;
+    // Neither does one that never stops printing.
     let output = environment
         .execute(Command::shell("yes & exit 8"))
         .await?
@@ -149,7 +149,7 @@ pub(super) async fn destroyed_midway(subject: &Subject<'_>) -> Outcome {
     let mut execution = environment.execute(Command::shell(TREE)).await?;
     read_until(&mut execution, "ready\n").await?;
     environment.destroy().await?;
-    // How it is told depends on the engine; that it is told does not.
+    // Engines may report an exit or an error, but not a success.
     match execution.wait().await {
         Ok(exit) => ensure(!exit.success(), "the command counts as a success"),
         Err(_) => Ok(()),

@@ -7,7 +7,7 @@ use crate::environment::Source;
 use crate::spec::CopyIn;
 use crate::{EnvironmentSpec, ErrorKind};
 
-/// Every byte there is, and some more than fits into a buffer.
+/// All byte values, more than fits into a buffer.
 fn binary() -> Vec<u8> {
     (0..300_000u32)
         .map(|n| (n % 256) as u8 ^ (n / 256) as u8)
@@ -97,7 +97,7 @@ pub(super) async fn directory_round_trip(subject: &Subject<'_>) -> Outcome {
         true,
     )?;
     equal(
-        "what was made inside",
+        "a file created inside",
         fs::read(back.join("deep/new"))?,
         b"new\n".to_vec(),
     )?;
@@ -145,7 +145,7 @@ pub(super) async fn absolute_paths(subject: &Subject<'_>) -> Outcome {
     )
 }
 
-pub(super) async fn no_way_out(subject: &Subject<'_>) -> Outcome {
+pub(super) async fn paths_outside(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
     let directory = HostDirectory::new()?;
     let up = "../../../../../../../../../../conformance-outside";
@@ -169,5 +169,5 @@ pub(super) async fn missing_sources(subject: &Subject<'_>) -> Outcome {
     refused("a missing file of the host", result, ErrorKind::NotFound)?;
     let result = environment.copy_out("missing", &directory.0.join("x")).await;
     refused("a missing file of the environment", result, ErrorKind::NotFound)?;
-    equal("made all the same", directory.0.join("x").exists(), false)
+    equal("the target exists", directory.0.join("x").exists(), false)
 }

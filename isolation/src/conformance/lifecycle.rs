@@ -62,7 +62,7 @@ pub(super) async fn identity(subject: &Subject<'_>) -> Outcome {
     Ok(second.destroy().await?)
 }
 
-/// A specification that needs one feature; `None` for features that no specification asks for.
+/// A specification that needs one feature; `None` for features that no specification needs.
 fn needing(feature: Feature, spec: EnvironmentSpec) -> Option<EnvironmentSpec> {
     let mount = |read_only| {
         let (source, target) = (std::env::temp_dir(), "/conformance".to_owned());
@@ -183,7 +183,7 @@ pub(super) async fn failed_creation(subject: &Subject<'_>) -> Outcome {
     equal("environments left", subject.of_session(&session).await?, 0)
 }
 
-/// A session of a check's own, to count by: others may be at work on the engine.
+/// A unique session, to count the environments of one check: others may use the engine too.
 fn session() -> String {
     format!("conformance-{}", EnvironmentId::random())
 }
@@ -215,7 +215,7 @@ pub(super) async fn destroyed_twice(subject: &Subject<'_>) -> Outcome {
 pub(super) async fn dropped(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
     let id = environment.id().clone();
-    // On a thread without a runtime, where a guard may be dropped as well.
+    // On a thread without a runtime, where a guard may be dropped too.
     let elsewhere = std::thread::spawn(move || drop(environment));
     ensure(elsewhere.join().is_ok(), "the drop panicked")?;
     ensure(!subject.lists(&id).await?, "it is still listed")

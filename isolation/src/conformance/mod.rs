@@ -1,4 +1,4 @@
-//! For authors of engines: the behaviour every engine must show, as checks against the trait.
+//! For authors of engines: checks of the behaviour that every engine must have.
 //!
 //! ```no_run
 //! # async fn demo(engine: &dyn isolation::Engine) {
@@ -7,8 +7,8 @@
 //! # }
 //! ```
 //!
-//! The environments need `sh` and the usual small programs; those of busybox will do. No check depends
-//! on how fast anything is; one that does not end within a minute has failed.
+//! The environments need `sh` and the usual small programs; those of busybox are enough. No check
+//! depends on speed. A check that does not end within a minute has failed.
 
 mod commands;
 mod endings;
@@ -25,16 +25,16 @@ use crate::spec::EnvironmentSpec;
 
 use subject::{Outcome, Subject};
 
-/// How long a check may take before it counts as one that never ends.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout of a check.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the checks found.
+/// The result of the checks.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// The checks that passed.
+    /// The names of the checks that passed.
     pub passed: Vec<&'static str>,
-    /// The checks that failed, and why.
+    /// The checks that failed, with the reason.
     pub failed: Vec<Failure>,
 }
 
@@ -42,9 +42,9 @@ pub struct Report {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Failure {
-    /// What should be so.
+    /// The name of the check: the expected behaviour.
     pub check: &'static str,
-    /// What was so.
+    /// The observed behaviour.
     pub why: String,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// A sentence that should be true, and the code that finds out.
+/// The name of a check, and its function.
 type Check = (
     &'static str,
     for<'a> fn(&'a Subject<'a>) -> BoxFuture<'a, Outcome>,
@@ -71,17 +71,17 @@ type Check = (
 
 /// Every check, in the order of a life.
 const CHECKS: &[Check] = &[
-    ("it is available", |s| Box::pin(lifecycle::available(s))),
-    ("the status takes legal steps", |s| {
+    ("the engine is available", |s| Box::pin(lifecycle::available(s))),
+    ("status transitions are legal", |s| {
         Box::pin(lifecycle::status_steps(s))
     }),
-    ("the specification and the names are kept", |s| {
+    ("specification and names are kept", |s| {
         Box::pin(lifecycle::identity(s))
     }),
-    ("a lack is said before the work", |s| {
+    ("a missing feature is an error before any work", |s| {
         Box::pin(lifecycle::lacks_are_named(s))
     }),
-    ("a bad specification is refused", |s| {
+    ("an invalid specification is rejected", |s| {
         Box::pin(lifecycle::bad_specification(s))
     }),
     ("a failed creation leaves nothing", |s| {
@@ -90,42 +90,40 @@ const CHECKS: &[Check] = &[
     ("an environment is listed until it is destroyed", |s| {
         Box::pin(lifecycle::listed(s))
     }),
-    ("it can be destroyed by its id", |s| {
+    ("an environment can be destroyed by its ID", |s| {
         Box::pin(lifecycle::destroyed_by_id(s))
     }),
     ("destroying is idempotent", |s| {
         Box::pin(lifecycle::destroyed_twice(s))
     }),
     ("dropping destroys", |s| Box::pin(lifecycle::dropped(s))),
-    ("what is kept survives its handle", |s| {
+    ("a kept environment survives its handle", |s| {
         Box::pin(lifecycle::kept(s))
     }),
-    ("stdout and stderr come apart", |s| {
+    ("stdout and stderr are separate", |s| {
         Box::pin(commands::streams_apart(s))
     }),
-    ("the exit code is the command's", |s| {
+    ("the exit code is that of the command", |s| {
         Box::pin(commands::exit_codes(s))
     }),
-    ("no such program is 127, no program is 126", |s| {
+    ("a missing program is 127, a file without permission 126", |s| {
         Box::pin(commands::not_started(s))
     }),
-    ("a bad command is refused", |s| Box::pin(commands::bad_command(s))),
-    ("arguments arrive as they are", |s| {
-        Box::pin(commands::arguments(s))
+    ("an invalid command is rejected", |s| {
+        Box::pin(commands::bad_command(s))
     }),
-    ("input is half-closed, output still comes", |s| {
+    ("arguments arrive unchanged", |s| Box::pin(commands::arguments(s))),
+    ("output arrives after input is closed", |s| {
         Box::pin(commands::half_close(s))
     }),
-    ("a megabyte of input comes back", |s| {
+    ("a megabyte of input is echoed", |s| {
         Box::pin(commands::much_input(s))
     }),
-    ("input that nobody reads is no failure", |s| {
+    ("unread input is not an error", |s| {
         Box::pin(commands::unread_input(s))
     }),
-    ("without input there is an end at once", |s| {
-        Box::pin(commands::no_input(s))
-    }),
-    ("variables arrive, and only those", |s| {
+    ("empty input ends at once", |s| Box::pin(commands::no_input(s))),
+    ("only given variables arrive", |s| {
         Box::pin(commands::variables(s))
     }),
     ("commands start in their working directory", |s| {
@@ -155,34 +153,38 @@ const CHECKS: &[Check] = &[
     ("destroying ends what runs", |s| {
         Box::pin(endings::destroyed_midway(s))
     }),
-    ("a file comes back as it was", |s| Box::pin(files::round_trip(s))),
-    ("a directory comes back as it was", |s| {
+    ("a copied file comes back unchanged", |s| {
+        Box::pin(files::round_trip(s))
+    }),
+    ("a copied directory comes back unchanged", |s| {
         Box::pin(files::directory_round_trip(s))
     }),
-    ("copies of the specification are there", |s| {
+    ("copies of the specification exist", |s| {
         Box::pin(files::specified_copies(s))
     }),
     ("absolute paths start at the root", |s| {
         Box::pin(files::absolute_paths(s))
     }),
-    ("no path leads out", |s| Box::pin(files::no_way_out(s))),
-    ("a missing source is named", |s| {
+    ("a path outside is rejected", |s| {
+        Box::pin(files::paths_outside(s))
+    }),
+    ("a missing source is an error", |s| {
         Box::pin(files::missing_sources(s))
     }),
 ];
 
-/// Runs every check on an engine, each in environments of its own, made from `make_spec`.
+/// Runs every check on an engine. Each one creates its own environments from `make_spec`.
 pub async fn check(engine: &dyn Engine, make_spec: &(dyn Fn() -> EnvironmentSpec + Sync)) -> Report {
     let subject = Subject { engine, make_spec };
     let mut report = Report::default();
     for (check, run) in CHECKS {
-        let outcome = tokio::time::timeout(PATIENCE, run(&subject)).await;
+        let outcome = tokio::time::timeout(TIMEOUT, run(&subject)).await;
         match outcome {
             Ok(Ok(())) => report.passed.push(check),
             Ok(Err(why)) => report.failed.push(Failure { check, why: why.0 }),
             Err(_) => report.failed.push(Failure {
                 check,
-                why: format!("it did not end within {PATIENCE:?}"),
+                why: format!("it did not end within {TIMEOUT:?}"),
             }),
         }
     }

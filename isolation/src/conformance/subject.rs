@@ -1,4 +1,4 @@
-//! What the checks share: an engine under test, and ways to say what was expected.
+//! Helpers of the checks: the engine under test, and assertions.
 
 use std::fmt::Debug;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ impl<E: std::error::Error> From<E> for Why {
 }
 
 impl Subject<'_> {
-    /// An environment in which commands can run.
+    /// Creates an active environment.
     pub(super) async fn environment(&self) -> Result<Box<dyn Environment>> {
         let environment = self.engine.create((self.make_spec)()).await?;
         environment.activate().await?;
@@ -50,14 +50,14 @@ impl Subject<'_> {
         Ok(listed.iter().filter(of_it).count())
     }
 
-    /// Whether the engine lists an environment of this id.
+    /// Whether the engine lists an environment with this ID.
     pub(super) async fn lists(&self, environment: &crate::EnvironmentId) -> Result<bool> {
         let listed = self.engine.list().await?;
         Ok(listed.iter().any(|summary| summary.id == *environment))
     }
 }
 
-/// Runs a script that must succeed, and gives its output without the last newline.
+/// Runs a script that must succeed; returns its output without the last newline.
 pub(super) async fn sh(environment: &dyn Environment, script: &str) -> std::result::Result<String, Why> {
     let output = environment.run(Command::shell(script)).await?;
     match output.exit.success() {
@@ -88,7 +88,7 @@ pub(super) fn equal<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> 
     )
 }
 
-/// Something must fail, with an error of this kind.
+/// Checks that a call fails with an error of this kind.
 pub(super) fn refused<T>(what: &str, result: Result<T>, kind: ErrorKind) -> Outcome {
     match result {
         Ok(_) => Err(Why(format!("{what} is accepted"))),
@@ -96,7 +96,7 @@ pub(super) fn refused<T>(what: &str, result: Result<T>, kind: ErrorKind) -> Outc
     }
 }
 
-/// Reads output until `wanted` was written to standard output; gives all that came so far.
+/// Reads output until `wanted` was written to standard output; returns all output so far.
 pub(super) async fn read_until(execution: &mut Execution, wanted: &str) -> std::result::Result<String, Why> {
     let mut seen = String::new();
     while !seen.contains(wanted) {
@@ -109,9 +109,9 @@ pub(super) async fn read_until(execution: &mut Execution, wanted: &str) -> std::
     Ok(seen)
 }
 
-/// Waits until a process, numbered as inside the environment, runs no more.
+/// Waits until a process ends; `pid` is its PID inside the environment.
 pub(super) async fn wait_until_gone(environment: &dyn Environment, pid: &str) -> Outcome {
-    // A zombie is gone: only its parent has not looked yet.
+    // A zombie has ended: its parent has not waited for it yet.
     let script = format!(
         "kill -0 {pid} 2>/dev/null || exit 0; \
          [ -r /proc/{pid}/stat ] || exit 1; \
@@ -128,7 +128,7 @@ pub(super) async fn wait_until_gone(environment: &dyn Environment, pid: &str) ->
     Ok(())
 }
 
-/// A directory on the host that is removed in the end.
+/// A temporary directory on the host.
 pub(super) struct HostDirectory(pub(super) PathBuf);
 
 impl HostDirectory {

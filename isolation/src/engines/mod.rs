@@ -16,7 +16,8 @@ use crate::engine::Engine;
 pub mod basic;
 pub mod docker;
 
-/// Adds the engines of this crate, in order of preference: a container keeps more apart than a directory.
+/// Adds the engines of this crate in order of preference: a container isolates more than a
+/// directory.
 pub(crate) fn builtin(engines: &mut Vec<Arc<dyn Engine>>) {
     engines.push(Arc::new(docker::DockerEngine::default()));
     #[cfg(unix)]

@@ -48,7 +48,7 @@ async fn engine_passes_the_checks_on_one_thread() {
 }
 
 #[tokio::test]
-async fn command_gets_a_private_home_and_no_caller_variables() {
+async fn command_gets_a_private_home_and_few_variables() {
     let base = tempfile::tempdir().unwrap();
     let environment = active(&BasicEngine::below(base.path())).await;
     // Without a shell, which adds variables of its own.

@@ -1,4 +1,4 @@
-//! Files and directories copied from here to there: permissions kept, links copied as links.
+//! Copies files and directories: permissions are kept, links are copied as links.
 
 use std::fs::{self, Metadata, Permissions};
 use std::io;
@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 
-/// Tells a copy on another thread that nobody waits for it any more.
+/// Cancels a copy on another thread.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stop(Arc<AtomicBool>);
 
-/// Stops the copy when it is dropped.
+/// Cancels the copy when it is dropped.
 #[derive(Debug)]
 pub(super) struct StopOnDrop(pub(super) Stop);
 
@@ -26,14 +26,14 @@ impl Drop for StopOnDrop {
 impl Stop {
     fn check(&self) -> Result<()> {
         match self.0.load(Ordering::Relaxed) {
-            true => Err(Error::invalid("the copy was given up")),
+            true => Err(Error::invalid("the copy was cancelled")),
             false => Ok(()),
         }
     }
 }
 
-/// Makes the directories between `top`, which must exist, and `path`. Never `top` itself: when it is gone,
-/// the environment was destroyed, and must not come back as an empty directory.
+/// Creates the directories between `top`, which must exist, and `path`, but never `top` itself: if
+/// it is missing, the environment was destroyed and must not reappear as an empty directory.
 pub(super) fn make_parents(top: &Path, path: &Path) -> Result<()> {
     let between = path.parent().and_then(|parent| parent.strip_prefix(top).ok());
     let mut directory = top.to_owned();
@@ -44,7 +44,7 @@ pub(super) fn make_parents(top: &Path, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes one directory, or finds it there.
+/// Creates one directory, unless it exists.
 pub(super) fn create_directory(path: &Path) -> Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
@@ -56,14 +56,14 @@ pub(super) fn create_directory(path: &Path) -> Result<()> {
 
 /// Writes one file.
 pub(super) fn write_file(content: &[u8], mode: u32, to: &Path) -> Result<()> {
-    refuse_directory(to)?;
+    reject_directory(to)?;
     fs::write(to, content).map_err(|e| Error::io("write", to, e))?;
     set_mode(to, Permissions::from_mode(mode & 0o7777))
 }
 
-/// Clears the way for a copy inside an environment or a directory: a link there may lead anywhere, a pipe
-/// may wait for ever, a read-only file cannot be written. A directory stays, and so does what a directory
-/// would replace: that is refused later.
+/// Removes what would block a copy: a link could lead anywhere, a pipe could wait for ever, a
+/// read-only file cannot be written. A directory is kept. A file that a directory would replace is
+/// kept too; the copy reports that as an error later.
 pub(super) fn clear(from: &Path, to: &Path) -> Result<()> {
     let Ok(meta) = to.symlink_metadata() else {
         return Ok(());
@@ -74,11 +74,11 @@ pub(super) fn clear(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies a file, a link or a directory with all that is in it. `to` is what the copy is called.
+/// Copies a file, a link or a directory with its contents. `to` is the path of the copy.
 pub(super) fn copy(from: &Path, to: &Path, stop: &Stop) -> Result<()> {
     stop.check()?;
     let meta = from.symlink_metadata().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Error::not_found(format!("there is no {}", from.display())),
+        io::ErrorKind::NotFound => Error::not_found(format!("{} does not exist", from.display())),
         _ => Error::io("read", from, error),
     })?;
     let kind = meta.file_type();
@@ -87,16 +87,16 @@ pub(super) fn copy(from: &Path, to: &Path, stop: &Stop) -> Result<()> {
     } else if kind.is_symlink() {
         copy_link(from, to)
     } else if kind.is_file() {
-        refuse_directory(to)?;
+        reject_directory(to)?;
         if to.symlink_metadata().is_ok_and(|there| there.is_file()) {
             clear(from, to)?;
         }
         let copied = fs::copy(from, to).map_err(|e| Error::io("copy", from, e));
         copied.map(drop)
     } else {
-        // Reading a pipe would wait for ever; skipping it silently would lose it.
+        // Reading a pipe could wait for ever; skipping it silently would lose it.
         let why = format!(
-            "{} is a socket, a pipe or a device, which cannot be copied",
+            "cannot copy {}: it is a socket, a pipe or a device",
             from.display()
         );
         Err(Error::invalid(why))
@@ -109,14 +109,14 @@ fn copy_directory(from: &Path, meta: &Metadata, to: &Path, stop: &Stop) -> Resul
     for entry in fs::read_dir(from).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
         let source = from.join(&name);
-        // A directory copied into itself would go on for ever.
+        // Without this check, a directory copied into itself would be copied for ever.
         if source != to {
             let target = to.join(name);
             clear(&source, &target)?;
             copy(&source, &target, stop)?;
         }
     }
-    // Last: a read-only directory takes no files.
+    // Last: no file can be created in a read-only directory.
     set_mode(to, meta.permissions())
 }
 
@@ -125,10 +125,10 @@ fn copy_link(from: &Path, to: &Path) -> Result<()> {
     symlink(target, to).map_err(|e| Error::io("create the link", to, e))
 }
 
-fn refuse_directory(to: &Path) -> Result<()> {
+fn reject_directory(to: &Path) -> Result<()> {
     match to.is_dir() {
         true => Err(Error::invalid(format!(
-            "{} is a directory; say what the copy in it is called",
+            "cannot replace the directory {} with a file; give the full target path",
             to.display()
         ))),
         false => Ok(()),
@@ -145,7 +145,7 @@ mod tests {
     use crate::ErrorKind;
 
     #[test]
-    fn a_tree_arrives_as_it_was() {
+    fn copied_tree_keeps_content_modes_and_links() {
         let directory = tempfile::tempdir().unwrap();
         let (from, to) = (directory.path().join("from"), directory.path().join("to"));
         fs::create_dir_all(from.join("deep")).unwrap();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_the_target_is_replaced_not_written_through() {
+    fn link_in_the_target_is_replaced_not_followed() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         for name in ["from", "from/sub", "to", "elsewhere"] {
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_copied_is_refused() {
+    fn invalid_copies_are_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn parents_are_made_but_never_the_top() {
+    fn parents_are_created_but_not_the_top() {
         let directory = tempfile::tempdir().unwrap();
         make_parents(directory.path(), &directory.path().join("a/b/c")).unwrap();
         assert!(directory.path().join("a/b").is_dir() && !directory.path().join("a/b/c").exists());
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_nobody_waits_for_stops() {
+    fn cancelled_copy_stops() {
         let stop = Stop::default();
         drop(StopOnDrop(stop.clone()));
         assert!(copy(Path::new("/etc"), Path::new("/no/where"), &stop).is_err());

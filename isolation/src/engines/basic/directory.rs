@@ -1,9 +1,9 @@
-//! The private directory of an environment, and the note in it by which other processes know it.
+//! The directory of an environment, and the note in it that other processes read.
 //!
 //! ```text
 //! isolation-ID/            0700
-//!   environment.json       who made it; never the variables, which may be secret
-//!   root/                  what the environment takes for its root
+//!   environment.json       ID, name, status, owner, session; never variables, which may be secret
+//!   root/                  the root of the environment's paths
 //!     home/  tmp/
 //! ```
 
@@ -26,7 +26,7 @@ use crate::status::Status;
 const PREFIX: &str = "isolation-";
 const NOTE: &str = "environment.json";
 
-/// How often a removal is tried: a process that was just killed may still finish one last system call.
+/// How often a removal is tried: a process that was just killed may still finish a system call.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -35,7 +35,7 @@ pub(super) struct Directory {
     path: PathBuf,
 }
 
-/// What is noted about an environment.
+/// The note in the directory of an environment.
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
     id: EnvironmentId,
@@ -46,16 +46,17 @@ struct Note {
 }
 
 impl Directory {
-    /// Whether a directory can be made below `base`.
+    /// Checks that a directory can be created in `base`.
     pub(super) fn probe(base: &Path) -> io::Result<()> {
         let probe = base.join(format!("{PREFIX}probe-{}", random_hex()));
         DirBuilder::new().mode(0o700).create(&probe)?;
         fs::remove_dir(&probe)
     }
 
-    /// Makes the directory for an environment. The caller owns it from here on, and removes it.
+    /// Creates the directory of an environment. The caller owns it and removes it.
     pub(super) fn create(base: &Path, id: &EnvironmentId) -> Result<Self> {
-        // Resolved once: a link above it must not make paths inside look as if they led outside.
+        // Resolved once, so that a link above it does not make paths inside look like paths
+        // outside.
         let base = fs::canonicalize(base).map_err(|e| Error::io("resolve the directory", base, e))?;
         let directory = Self {
             path: base.join(format!("{PREFIX}{id}")),
@@ -64,7 +65,7 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Fills the new directory.
+    /// Creates the directories in the new directory.
     pub(super) fn lay_out(&self) -> Result<()> {
         let directories = [self.root(), self.home(), self.tmp()];
         directories.iter().try_for_each(|path| private(path))
@@ -82,7 +83,7 @@ impl Directory {
         self.root().join("tmp")
     }
 
-    /// Notes what other processes may know about the environment.
+    /// Writes the note that other processes read.
     pub(super) fn note(
         &self,
         id: &EnvironmentId,
@@ -99,12 +100,12 @@ impl Directory {
         };
         let (path, new) = (self.path.join(NOTE), self.path.join("environment.new"));
         let text = serde_json::to_vec(&note).map_err(|e| Error::engine(NAME, e))?;
-        // Renamed into place, so that nobody reads half of it.
+        // Renamed into place, so that no reader gets half of it.
         let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &path));
         written.map_err(|e| Error::io("write", &path, e))
     }
 
-    /// The environments below `base` that belong to this user.
+    /// The environments in `base` that belong to this user.
     pub(super) fn list(base: &Path) -> Result<Vec<EnvironmentSummary>> {
         let entries = fs::read_dir(base).map_err(|e| Error::io("list", base, e))?;
         let mut found: Vec<_> = entries
@@ -115,16 +116,19 @@ impl Directory {
         Ok(found)
     }
 
-    /// The directory of an environment below `base`.
+    /// The directory of an environment in `base`.
     pub(super) fn find(base: &Path, id: &EnvironmentId) -> Result<Self> {
         let path = base.join(format!("{PREFIX}{id}"));
         match is_ours(&path) {
             true => Ok(Self { path }),
-            false => Err(Error::not_found(format!("there is none in {}", base.display()))),
+            false => Err(Error::not_found(format!(
+                "it does not exist in {}",
+                base.display()
+            ))),
         }
     }
 
-    /// Removes it and all that is in it. That it is gone already is a success.
+    /// Removes the directory with its contents; does nothing if it does not exist.
     pub(super) fn remove(&self) -> Result<()> {
         let mut tries = 0;
         loop {
@@ -150,18 +154,19 @@ fn private(path: &Path) -> Result<()> {
     made.map_err(|e| Error::io("create the directory", path, e))
 }
 
-/// Gives the owner back what read-only directories (module caches have them) took away.
+/// Makes read-only directories writable for the owner. Caches of modules contain such directories.
 fn make_removable(directory: &Path) {
     let _ = fs::set_permissions(directory, fs::Permissions::from_mode(0o700));
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        // The type of the entry itself: a link to a directory elsewhere is left alone.
+        // The type of the entry itself, so that a link to a directory elsewhere is not followed.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             make_removable(&entry.path());
         }
     }
 }
 
-/// A directory of somebody else, or a link, is none of ours, whatever its name.
+/// Whether the path is a directory of this user. A link or a directory of another user is not one
+/// of ours, whatever its name.
 fn is_ours(path: &Path) -> bool {
     let ours = |meta: fs::Metadata| meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw();
     path.symlink_metadata().is_ok_and(ours)
@@ -188,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_private_listed_and_removed_even_when_it_resists() {
+    fn directory_is_private_listed_and_removed() {
         let base = tempfile::tempdir().unwrap();
         let id = EnvironmentId::random();
         let directory = Directory::create(base.path(), &id).unwrap();
@@ -218,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_with_the_right_name_is_not_ours() {
+    fn link_with_a_valid_name_is_not_ours() {
         let base = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         let id = EnvironmentId::random();

@@ -1,4 +1,4 @@
-//! An environment of the basic engine.
+//! An environment of the engine `basic`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub(super) struct BasicEnvironment {
     kept: AtomicBool,
 }
 
-/// Runs what blocks where it may.
+/// Runs blocking work on a thread for it.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
@@ -43,8 +43,8 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 impl BasicEnvironment {
-    /// Makes the directory and fills it. From the moment it exists the environment owns it: a failure, or
-    /// a dropped future, removes it again.
+    /// Creates the directory and its contents. The environment owns the directory as soon as it
+    /// exists: an error or a dropped future removes it.
     pub(super) async fn create(base: &Path, spec: EnvironmentSpec) -> Result<Self> {
         let id = EnvironmentId::random();
         let name = spec
@@ -102,13 +102,13 @@ impl BasicEnvironment {
             None => self.working_dir.clone(),
         };
         if !working_dir.is_dir() {
-            let why = format!("there is no working directory {}", working_dir.display());
+            let why = format!("the working directory {} does not exist", working_dir.display());
             return Err(Error::not_found(why));
         }
         process::start(&self.groups, command, &self.variables(command), &working_dir)
     }
 
-    /// The variables of a command: all it gets.
+    /// All environment variables of a command.
     fn variables(&self, command: &Command) -> BTreeMap<String, String> {
         let directory = |path: PathBuf| path.to_string_lossy().into_owned();
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
@@ -123,7 +123,7 @@ impl BasicEnvironment {
         .into();
         variables.extend(self.spec.env.clone());
         variables.extend(command.env.clone());
-        // Last: a command that changed its mark would not be found again.
+        // Last: a command could override its mark and would not be found again.
         variables.insert(MARK.to_owned(), self.id.to_string());
         variables
     }
@@ -141,7 +141,7 @@ impl BasicEnvironment {
             match source {
                 Source::Bytes { content, mode } => copy::write_file(&content, mode, &to),
                 Source::Path(path) => {
-                    // Followed when named: what a link leads to is meant.
+                    // If the source is a link, its target is copied.
                     let from = path.canonicalize().map_err(|e| Error::io("read", &path, e))?;
                     copy::clear(&from, &to)?;
                     copy::copy(&from, &to, &stop)
@@ -154,7 +154,7 @@ impl BasicEnvironment {
     async fn bring_out(&self, source: &str, target: &Path) -> Result<()> {
         let from = self.resolve(source)?;
         if from.symlink_metadata().is_err() {
-            return Err(Error::not_found("there is no such path in the environment"));
+            return Err(Error::not_found("the path does not exist in the environment"));
         }
         let to = target.to_owned();
         let stop = Stop::default();
@@ -168,7 +168,7 @@ impl BasicEnvironment {
         .await
     }
 
-    /// Ends it; `Err` says why something is left, and it can be tried again.
+    /// Removes the environment. After an error, it can be called again.
     fn remove(id: &EnvironmentId, groups: &Groups, directory: &Directory) -> Result<()> {
         groups.close();
         stragglers::kill_all(id);
@@ -180,7 +180,7 @@ impl BasicEnvironment {
             true => Status::Destroyed,
             false => Status::Failed,
         };
-        // Somebody else may have destroyed it at the same time, and then it is destroyed.
+        // Another task may have destroyed it at the same time; the status is then `Destroyed`.
         let _ = self.status.advance(next);
         result
     }

@@ -1,10 +1,11 @@
-//! The process groups of one environment, so that every one of them can be killed.
+//! The process groups of one environment, so that every group can be killed.
 //!
-//! A group is named after its first process, the leader. As long as the leader was not waited for, or
-//! another process of the group lives, the system gives that number to nobody else; after that it may.
-//! So each group is in one of two lists: `running`, its leader not waited for, safe to signal; and
-//! `background`, its leader gone but others left. When a process has the number of a background group,
-//! the group has died out and the number was given away: it is left alone.
+//! The ID of a group is the PID of its first process, the leader. The system does not reuse that
+//! number while the leader has not been waited for, or while another process of the group lives.
+//! Afterwards it may. So each group is in one of two lists: `running` (the leader has not been
+//! waited for, so signals are safe) and `background` (the leader has ended, other processes may
+//! live). If a process has the number of a background group as its PID, the group has ended and the
+//! number was reused: it gets no signal.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,7 +30,7 @@ impl Groups {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a command in a group of its own; `None` when the environment is closed. Under the lock, so
+    /// Starts a command in a new group; `None` if the environment is closed. It holds the lock, so
     /// that no process starts between the end of an environment and the removal of its directory.
     pub(super) fn spawn(&self, command: &mut Command) -> Option<io::Result<(Child, Pid)>> {
         let mut state = self.lock();
@@ -42,13 +43,13 @@ impl Groups {
         };
         let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let Some(pid) = pid else {
-            return Some(Err(io::Error::other("the new process has no number")));
+            return Some(Err(io::Error::other("the new process has no PID")));
         };
         state.running.push(pid);
         Some(Ok((child, pid)))
     }
 
-    /// Signals a group whose leader was not waited for yet; does nothing otherwise.
+    /// Sends a signal to a group whose leader has not been waited for; otherwise does nothing.
     pub(super) fn signal(&self, group: Pid, signal: Signal) -> io::Result<()> {
         let state = self.lock();
         if !state.running.contains(&group) {
@@ -60,7 +61,7 @@ impl Groups {
         }
     }
 
-    /// The leader was waited for: what it left behind runs in the background.
+    /// Records that the leader has been waited for: the rest of the group runs in the background.
     pub(super) fn leader_ended(&self, group: Pid) {
         let mut state = self.lock();
         state.running.retain(|other| *other != group);
@@ -69,7 +70,7 @@ impl Groups {
         }
     }
 
-    /// Nobody waits for the leader any more: kills the group.
+    /// Kills the group, because its leader will not be waited for.
     pub(super) fn abandon(&self, group: Pid) {
         let mut state = self.lock();
         if state.running.contains(&group) {
@@ -78,7 +79,7 @@ impl Groups {
         }
     }
 
-    /// Kills every group, and lets no command start any more.
+    /// Kills every group and starts no more commands.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -86,8 +87,8 @@ impl Groups {
             let _ = kill_process_group(*group, rustix::process::Signal::KILL);
         }
         for group in state.background.drain(..) {
-            let given_away = test_kill_process(group).is_ok();
-            if !given_away {
+            let reused = test_kill_process(group).is_ok();
+            if !reused {
                 let _ = kill_process_group(group, rustix::process::Signal::KILL);
             }
         }

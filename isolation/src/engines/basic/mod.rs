@@ -1,10 +1,11 @@
-//! The engine that needs nothing: a private directory, and child processes with a clean environment.
+//! The engine without requirements: a temporary directory and child processes on this machine.
 //!
-//! It keeps tests apart; it does not contain what is hostile. A command sees the machine's files,
-//! processes and network. What it gets of its own: a directory with permissions 0700 that is the root of its
-//! paths, a `HOME` and a `TMPDIR` in it, variables of which only `PATH` comes from the caller, and a
-//! process group, by which everything it starts is killed. Two more variables tell it where it is:
-//! `ISOLATION_ENVIRONMENT` is the id, `ISOLATION_ROOT` the directory.
+//! It separates tests, but it does not contain hostile code: a command sees the machine's files,
+//! processes and network. An environment has its own directory with permissions 0700, which is the
+//! root of its paths, and a `HOME` and a `TMPDIR` in it. Of the caller's environment variables, a
+//! command gets only `PATH`. It gets two more: `ISOLATION_ENVIRONMENT` is the ID,
+//! `ISOLATION_ROOT` the directory. It has its own process group, by which it is killed with all its
+//! child processes.
 //!
 //! ```no_run
 //! use isolation::engines::basic::BasicEngine;
@@ -42,10 +43,10 @@ use environment::BasicEnvironment;
 /// The name under which the engine is registered.
 pub const NAME: &str = "basic";
 
-/// The variable by which the processes of an environment are known.
+/// The environment variable by which the processes of an environment are found.
 pub(crate) const MARK: &str = "ISOLATION_ENVIRONMENT";
 
-/// The engine that needs nothing: see [the module](self).
+/// The engine without requirements: see [the module](self).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BasicEngine {
     base: PathBuf,
@@ -58,17 +59,17 @@ impl Default for BasicEngine {
 }
 
 impl BasicEngine {
-    /// An engine that makes its directories where the system keeps temporary files.
+    /// Creates an engine that uses the system's directory for temporary files.
     pub fn new() -> Self {
         Self::below(std::env::temp_dir())
     }
 
-    /// An engine that makes its directories in this one, which must exist.
+    /// Creates an engine that uses this directory, which must exist.
     pub fn below(base: impl Into<PathBuf>) -> Self {
         Self { base: base.into() }
     }
 
-    /// The directory in which it makes its directories.
+    /// The directory in which it creates its directories.
     pub fn base(&self) -> &Path {
         &self.base
     }
@@ -82,21 +83,21 @@ impl Engine for BasicEngine {
     fn capabilities(&self) -> Capabilities {
         use Feature::{CopyIn, CopyOut, CpuLimit, Images, MemoryLimit, Mounts, NetworkIsolation};
         use Feature::{PidsLimit, ReadOnlyMounts, Snapshots, Stdin, Tty};
-        // The limits of a process (`ulimit`) count address space and per-user processes, one process at
-        // a time: passing them off as limits of the environment would be a lie.
+        // The limits of a process (`ulimit`) count address space per process and processes per
+        // user. They are not limits of an environment.
         let limit = "a process group has no limits of its own";
-        let mount = "a directory cannot be mounted without privileges; copy it in";
+        let mount = "a bind mount needs privileges; copy the directory in";
         Capabilities::new(IsolationLevel::Process)
             .with([CopyIn, CopyOut, Stdin])
-            .without(Images, "commands run on the machine's own programs")
+            .without(Images, "commands use the programs of this machine")
             .without(MemoryLimit, limit)
             .without(CpuLimit, limit)
             .without(PidsLimit, limit)
             .without(Mounts, mount)
             .without(ReadOnlyMounts, mount)
-            .without(NetworkIsolation, "commands use the machine's network")
+            .without(NetworkIsolation, "commands use the network of this machine")
             .without(Tty, "commands run on pipes")
-            .without(Snapshots, "not built yet")
+            .without(Snapshots, "not implemented")
     }
 
     fn availability(&self) -> BoxFuture<'_, Availability> {
@@ -105,8 +106,8 @@ impl Engine for BasicEngine {
                 detail: format!("directories in {}", self.base.display()),
             },
             Err(error) => Availability::Unavailable {
-                reason: format!("cannot make a directory in {}: {error}", self.base.display()),
-                hint: "set TMPDIR to a directory that can be written".to_owned(),
+                reason: format!("cannot create a directory in {}: {error}", self.base.display()),
+                hint: "set TMPDIR to a writable directory".to_owned(),
             },
         };
         Box::pin(std::future::ready(available))
@@ -115,8 +116,8 @@ impl Engine for BasicEngine {
     fn create(&self, spec: EnvironmentSpec) -> BoxFuture<'_, Result<Box<dyn Environment>>> {
         Box::pin(async move {
             spec.validate()?;
-            let on = spec.name.clone().unwrap_or_else(|| "without a name".to_owned());
-            let during = |error: Error| error.during("create the environment", &on);
+            let name = spec.name.clone().unwrap_or_default();
+            let during = |error: Error| error.during("create the environment", &name);
             self.capabilities().check(NAME, &spec.needs()).map_err(during)?;
             let made = BasicEnvironment::create(&self.base, spec).await.map_err(during)?;
             Ok(Box::new(made) as Box<dyn Environment>)

@@ -1,7 +1,8 @@
-//! Paths inside an environment, as paths of the machine that do not lead out of it.
+//! Translates paths inside an environment to paths of the machine that are below its root.
 //!
-//! This guards against mistakes and against links that lead elsewhere. It is no wall against a command
-//! that swaps a directory for a link at the right moment: such a command has the user's rights anyway.
+//! This protects from mistakes and from links that lead elsewhere. It does not protect from a
+//! command that replaces a directory with a link at the right moment; such a command has the user's
+//! rights anyway.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,8 +11,8 @@ use std::path::{Component, Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::validate;
 
-/// Where `path` is on the machine: below `root` when it is absolute, else below `working_dir`, which is
-/// itself below `root`. `root` has no links in it.
+/// The path on the machine: below `root` if `path` is absolute, otherwise below `working_dir`,
+/// which is below `root`. `root` contains no links.
 pub(super) fn resolve(root: &Path, working_dir: &Path, path: &str) -> Result<PathBuf> {
     validate::text("the path", path)?;
     let base = match path.starts_with('/') {
@@ -35,14 +36,14 @@ pub(super) fn resolve(root: &Path, working_dir: &Path, path: &str) -> Result<Pat
     follow(root, &inside, path)
 }
 
-/// Follows links in the part of the path that exists; the rest is taken as it is.
+/// Follows links in the part of the path that exists; the rest is kept as it is.
 fn follow(root: &Path, inside: &[OsString], path: &str) -> Result<PathBuf> {
     let mut found = root.to_owned();
     for (at, name) in inside.iter().enumerate() {
         let next = found.join(name);
         match next.symlink_metadata() {
             Ok(meta) if meta.is_symlink() => {
-                // A link to nothing is refused too: who writes to it makes a file, perhaps outside.
+                // A broken link is rejected too: writing to it creates a file, perhaps outside.
                 let real = next.canonicalize().map_err(|_| Error::outside(path))?;
                 if !real.starts_with(root) {
                     return Err(Error::outside(path));
@@ -67,7 +68,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn a_path_stays_inside_or_is_refused() {
+    fn path_outside_is_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().canonicalize().unwrap().join("root");
         fs::create_dir_all(root.join("work/deep")).unwrap();

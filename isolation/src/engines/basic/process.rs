@@ -1,4 +1,4 @@
-//! A command of the basic engine: a child process, its output and its end.
+//! A command of the engine `basic`: a child process, its output and its end.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -24,11 +24,11 @@ use crate::execution::{Chunk, Execution, Process};
 use crate::status::Status;
 use crate::stdin::Stdin;
 
-/// How long the output of processes in the background is awaited after the command ended.
+/// How long the output of background processes is read after the command ended.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How much output is still taken when the grace is over: what the command itself wrote before its end
-/// is in the pipe, and no pipe holds more than this.
+/// How much output is still read after the grace period: the command's own output is in the pipe,
+/// and no pipe holds more than this.
 const PIPE: usize = 1 << 20;
 
 /// How much is read at once.
@@ -61,8 +61,8 @@ pub(super) fn start(
         Some(Ok(started)) => started,
         Some(Err(error)) => {
             let path = variables.get("PATH").map_or("", String::as_str);
-            let told = as_a_shell(&error, program, path);
-            let (code, why) = told.ok_or_else(|| Error::engine(NAME, error))?;
+            let failure = shell_failure(&error, program, path);
+            let (code, why) = failure.ok_or_else(|| Error::engine(NAME, error))?;
             return Ok(Execution::not_started(command, code, why));
         }
     };
@@ -80,17 +80,17 @@ pub(super) fn start(
     Ok(Execution::new(Box::new(process), stdin, command))
 }
 
-/// What a shell says when a program cannot be started, and its exit code; `None` when it is no fault of
-/// the command.
-fn as_a_shell(error: &io::Error, program: &str, path: &str) -> Option<(i32, &'static str)> {
+/// The exit code and the message of a shell for a program that cannot be started; `None` if the
+/// command is not the reason.
+fn shell_failure(error: &io::Error, program: &str, path: &str) -> Option<(i32, &'static str)> {
     match error.kind() {
-        io::ErrorKind::NotFound => Some((127, "no such program")),
-        // The system also says so of a directory on the PATH that it may not search.
-        io::ErrorKind::PermissionDenied if !is_there(program, path) => Some((127, "no such program")),
+        io::ErrorKind::NotFound => Some((127, "program not found")),
+        // The system also returns this for a directory on the PATH that it may not search.
+        io::ErrorKind::PermissionDenied if !is_there(program, path) => Some((127, "program not found")),
         io::ErrorKind::PermissionDenied => Some((126, "permission denied")),
         io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => Some((126, "not a program")),
-        io::ErrorKind::ArgumentListTooLong => Some((126, "the arguments are too long")),
-        // "Exec format error" has no kind of its own.
+        io::ErrorKind::ArgumentListTooLong => Some((126, "argument list too long")),
+        // "Exec format error" has no `ErrorKind`.
         _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
             Some((126, "not a program"))
         }
@@ -102,11 +102,11 @@ fn is_there(program: &str, path: &str) -> bool {
     program.contains('/') || std::env::split_paths(path).any(|directory| directory.join(program).exists())
 }
 
-/// One of the two outputs.
+/// Standard output or standard error.
 struct Pipe<R> {
     reader: Option<R>,
     buffer: BytesMut,
-    /// How much came after the grace.
+    /// The number of bytes after the grace period.
     late: usize,
 }
 
@@ -120,12 +120,14 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
         }
     }
 
-    /// Reads a piece; an end closes the pipe, and gives nothing. A closed pipe is never ready.
+    /// Reads a piece. At the end of the output, closes the pipe and returns `None`. A closed pipe
+    /// is never ready.
     async fn read(&mut self) -> io::Result<Option<Bytes>> {
         let Some(reader) = &mut self.reader else {
             return pending().await;
         };
-        // The pieces share one allocation until it is used up: small ones must not hold 64 KiB each.
+        // The pieces share one allocation until it is used up, so that small pieces do not hold 64
+        // KiB each.
         if self.buffer.capacity() < CHUNK / 16 {
             self.buffer.reserve(CHUNK);
         }
@@ -136,8 +138,8 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
         Ok(Some(self.buffer.split().freeze()))
     }
 
-    /// Counts what comes after the grace. `false` when that is more than the command can have written:
-    /// a process in the background prints on, perhaps for ever.
+    /// Counts bytes after the grace period. `false` if there are more than the command can have
+    /// written: then a background process prints, perhaps for ever.
     fn may_go_on(&mut self, bytes: usize, grace: Option<Instant>) -> bool {
         if grace.is_some_and(|at| at <= Instant::now()) {
             self.late += bytes;
@@ -146,7 +148,7 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
     }
 }
 
-/// A child process, and the group it leads.
+/// A child process, and the group that it leads.
 struct Group {
     child: Child,
     group: Pid,
@@ -154,7 +156,7 @@ struct Group {
     stdout: Pipe<ChildStdout>,
     stderr: Pipe<ChildStderr>,
     exit: Option<std::process::ExitStatus>,
-    /// Until when the output is awaited; there is one once the command ended.
+    /// The end of the grace period; `None` while the command runs.
     grace: Option<Instant>,
     complete: bool,
 }
@@ -163,8 +165,8 @@ impl Group {
     async fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
         while self.stdout.reader.is_some() || self.stderr.reader.is_some() {
             let (grace, ended) = (self.grace, self.exit.is_some());
-            // In this order: the end is noticed even if the output never pauses, and the grace ends
-            // nothing as long as there is output.
+            // In this order: the end is noticed even if the output never pauses, and the grace
+            // period does not end while there is output.
             tokio::select! {
                 biased;
                 exit = self.child.wait(), if !ended => self.ended(exit?),
@@ -221,7 +223,7 @@ impl Group {
     }
 }
 
-/// A piece of either output, whichever is there; neither is favoured.
+/// A piece of either output, whichever is ready first.
 async fn either(stdout: &mut Pipe<ChildStdout>, stderr: &mut Pipe<ChildStderr>) -> io::Result<Option<Chunk>> {
     tokio::select! {
         piece = stdout.read() => Ok(piece?.map(Chunk::Stdout)),
@@ -253,7 +255,7 @@ impl Process for Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Does nothing when the end was seen: what runs in the background then belongs to the environment.
+        // Does nothing if the end was seen: background processes then belong to the environment.
         self.groups.abandon(self.group);
     }
 }
@@ -263,7 +265,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_never_runs_dry_ends_after_the_grace_but_not_before() {
+    async fn endless_output_is_cut_only_after_the_grace() {
         let mut pipe = Pipe::new(Some(tokio::io::repeat(b'y')));
         let mut taken = 0;
         while taken < 2 * PIPE {
@@ -271,7 +273,7 @@ mod tests {
             taken += bytes;
             assert!(
                 pipe.may_go_on(bytes, None),
-                "the command itself may write as much as it likes"
+                "the command's own output is not limited"
             );
         }
         let over = Some(Instant::now());
@@ -287,12 +289,14 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_nowhere_is_127_though_a_directory_on_the_path_is_closed() {
+    fn missing_program_is_127_despite_a_closed_directory() {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        let code = |program: &str| as_a_shell(&denied, program, "/no/such/directory:/etc").map(|told| told.0);
+        let code = |program: &str| {
+            shell_failure(&denied, program, "/no/such/directory:/etc").map(|failure| failure.0)
+        };
         assert_eq!(code("no-such-program"), Some(127));
         assert_eq!(code("passwd"), Some(126));
         assert_eq!(code("./passwd"), Some(126));
-        assert!(as_a_shell(&io::Error::from(io::ErrorKind::OutOfMemory), "ls", "").is_none());
+        assert!(shell_failure(&io::Error::from(io::ErrorKind::OutOfMemory), "ls", "").is_none());
     }
 }

@@ -1,16 +1,17 @@
-//! Processes that left their process group, as daemons do: found by the variable that marks them.
+//! Finds processes that left their process group, as daemons do, by an environment variable.
 //!
-//! Where the system has no `/proc`, they are not found; what stays in its group always is.
+//! On a system without `/proc` they are not found. Processes that stay in their group are always
+//! found.
 
 use crate::id::EnvironmentId;
 
 #[cfg(not(target_os = "linux"))]
 pub(super) fn kill_all(_: &EnvironmentId) {}
 
-/// Kills every process that carries the mark of the environment.
+/// Kills every process with the mark of the environment.
 #[cfg(target_os = "linux")]
 pub(super) fn kill_all(id: &EnvironmentId) {
-    // More than once: a process may fork between being seen and being killed.
+    // Several rounds: a process may fork after it was found and before it is killed.
     for _ in 0..ROUNDS {
         if linux::kill_round(id) == 0 {
             return;
@@ -33,7 +34,7 @@ mod linux {
     use crate::engines::basic::MARK;
     use crate::id::EnvironmentId;
 
-    /// How many marked processes there were.
+    /// Kills the marked processes once; returns their number.
     pub(super) fn kill_round(id: &EnvironmentId) -> usize {
         let mark = format!("{MARK}={id}");
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -42,7 +43,7 @@ mod linux {
     }
 
     fn kill_if_marked(pid: i32, mark: &str) -> bool {
-        // Not ourselves: an environment may be destroyed by a command that runs in it.
+        // Not this process: a command in the environment may destroy the environment.
         if i64::from(pid) == i64::from(std::process::id()) || !is_marked(pid, mark) {
             return false;
         }
@@ -52,7 +53,8 @@ mod linux {
         let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
             return false;
         };
-        // Asked again: the descriptor names one process for ever, the number may have been given away.
+        // Checked again: the descriptor refers to one process for ever, while the PID may have been
+        // reused before it was opened.
         is_marked(pid.as_raw_nonzero().get(), mark) && pidfd_send_signal(&process, Signal::KILL).is_ok()
     }
 

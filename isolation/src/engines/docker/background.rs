@@ -1,4 +1,4 @@
-//! Work that must be done though nobody awaits it: the cleanup of what was dropped.
+//! Cleanup that no caller awaits, after a drop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use tokio::time::timeout;
 
 use crate::BoxFuture;
 
-/// A piece of work that may be begun again when its runtime ends under it.
+/// A job that can be started again if its runtime ends before it is done.
 pub(super) type Job = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// How long a thread without a runtime is held up at most.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long a thread without a runtime is blocked at most.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Does the work: inside of a runtime as a task of it, elsewhere before this returns.
+/// Runs the job: inside a runtime as a task, outside a runtime before this returns.
 ///
-/// A runtime that ends, as at the end of `main`, drops its tasks; the work is then done by a thread, and
-/// that end waits for it.
+/// A runtime that ends, as at the end of `main`, drops its tasks. A thread then runs the job, and
+/// the runtime waits for it.
 pub(super) fn run(job: Job) {
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(Unfinished(Some(job)).finish())),
@@ -44,12 +44,12 @@ impl Drop for Unfinished {
     }
 }
 
-/// A thread of its own, since a runtime cannot be started where another one may be at work.
+/// Uses a new thread, because a runtime cannot be started in a thread that already has one.
 fn on_a_thread(job: Job) {
     let work = move || {
-        // Without a runtime nothing can be done, and whoever drops cannot be told.
+        // Without a runtime there is no cleanup, and a drop cannot report that.
         if let Ok(runtime) = Builder::new_current_thread().enable_all().build() {
-            let _ = runtime.block_on(async { timeout(LIMIT, job()).await });
+            let _ = runtime.block_on(async { timeout(TIMEOUT, job()).await });
         }
     };
     if let Ok(thread) = std::thread::Builder::new()
@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_runtime_it_is_done_on_return() {
+    fn job_without_a_runtime_is_done_on_return() {
         let done = Arc::default();
         run(counting(&done, Duration::from_millis(1)));
         assert_eq!(done.load(Ordering::SeqCst), 1);
     }
 
     #[test]
-    fn a_runtime_that_ends_waits_for_it() {
+    fn runtime_that_ends_waits_for_the_job() {
         for build in [Builder::new_current_thread, Builder::new_multi_thread] {
             let done = Arc::default();
             let runtime = build().enable_all().build().unwrap();
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn in_a_runtime_it_is_done_once_and_holds_nobody_up() {
+    async fn job_in_a_runtime_runs_once_and_does_not_block() {
         let done = Arc::default();
         run(counting(&done, Duration::from_millis(1)));
         assert_eq!(done.load(Ordering::SeqCst), 0);

@@ -1,4 +1,4 @@
-//! The container of an environment: what it runs, and what it may not do.
+//! The configuration of an environment's container: its process and its restrictions.
 
 use std::path::Path;
 
@@ -10,25 +10,25 @@ use crate::error::{Error, Result};
 use crate::id::EnvironmentId;
 use crate::spec::{self, EnvironmentSpec};
 
-/// The variable that tells a command in which environment it runs, as on every engine.
+/// The environment variable with the ID of the environment, as on every engine.
 const MARK: &str = "ISOLATION_ENVIRONMENT";
 
-/// What the first process runs, so that the container stays: nothing, cheaply, until it is told to end.
+/// The first process. It keeps the container running and does nothing.
 ///
-/// A shell that waits also reaps what is left to it, so no init is needed, which an engine may not have.
-/// As process 1 it would ignore the signals that it does not trap. Where there is no `sleep`, it ends
-/// instead of running hot.
+/// The shell waits for its children, and so reaps orphaned processes: no init process is needed,
+/// which some daemons do not have. As process 1 it would ignore signals without a `trap`. In an
+/// image without `sleep` it ends instead of using the CPU.
 const KEEP: &str = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $! || exit 1; done";
 
-/// Seconds between the signal that ends the container and a kill.
+/// Seconds between the stop signal and the kill.
 const STOP_TIMEOUT: i64 = 2;
 
 /// The kernel capabilities that a container keeps; all others are dropped.
 ///
-/// Installing packages needs them: files get owners and modes (`CHOWN`, `DAC_OVERRIDE`, `FOWNER`,
-/// `FSETID`) and capabilities (`SETFCAP`, without which rpm refuses a package that has some), apt and
-/// dpkg change to users of their own (`SETGID`, `SETUID`) and signal them (`KILL`). With
-/// `no-new-privileges`, none of it can be turned into more.
+/// Package managers need them. They set owners and modes of files (`CHOWN`, `DAC_OVERRIDE`,
+/// `FOWNER`, `FSETID`) and capabilities of files (`SETFCAP`, without which rpm refuses such a
+/// package). apt and dpkg change to other users (`SETGID`, `SETUID`) and signal them (`KILL`). With
+/// `no-new-privileges`, a process cannot gain more.
 const CAPABILITIES: [&str; 8] = [
     "CHOWN",
     "DAC_OVERRIDE",
@@ -40,7 +40,7 @@ const CAPABILITIES: [&str; 8] = [
     "SETUID",
 ];
 
-/// The container to make for an environment.
+/// The container for an environment.
 pub(super) fn container(
     id: &EnvironmentId,
     name: &str,
@@ -64,8 +64,8 @@ pub(super) fn container(
     })
 }
 
-/// The standard profile: see [`CAPABILITIES`]. The engine's default seccomp filter and its masked paths
-/// stay; nothing is published, so no port of the container is reachable from outside of the machine.
+/// The standard profile: see [`CAPABILITIES`]. The daemon's default seccomp filter and masked paths
+/// stay. No port is published, so the container cannot be reached from outside the machine.
 fn host(spec: &EnvironmentSpec) -> Result<HostConfig> {
     let mut host = HostConfig {
         mounts: spec.mounts.iter().map(mount).collect::<Result<_>>()?,
@@ -92,12 +92,12 @@ fn mount(mount: &spec::Mount) -> Result<Mount> {
 
 fn not_utf8(path: &Path) -> String {
     format!(
-        "the source of a mount must be UTF-8, which {} is not",
+        "the source of a mount must be valid UTF-8, unlike {}",
         path.display()
     )
 }
 
-/// A working directory that is not absolute starts at the root, as on every engine.
+/// A relative working directory starts at the root, as on every engine.
 fn absolute(working_dir: &str) -> String {
     match working_dir.starts_with('/') {
         true => working_dir.to_owned(),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_is_hardened_without_being_asked_to() {
+    fn container_is_hardened_by_default() {
         let host = made(&EnvironmentSpec::default()).host_config;
         assert_eq!(host.cap_drop, ["ALL"]);
         for dangerous in ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_PTRACE", "MKNOD", "ALL"] {
@@ -132,12 +132,12 @@ mod tests {
             host.uts_mode,
             host.userns_mode,
         ] {
-            assert_eq!(namespace, "", "none is the host's");
+            assert_eq!(namespace, "", "the host's namespace is not used");
         }
     }
 
     #[test]
-    fn a_specification_becomes_a_container() {
+    fn specification_becomes_a_container() {
         let env = [("MODE".to_owned(), "a=b".to_owned())].into();
         let mounts = vec![spec::Mount {
             source: "/srv".into(),

@@ -1,4 +1,4 @@
-//! An environment of the docker engine: a container that waits for commands.
+//! An environment of the engine `docker`: a container that waits for commands.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use engine_api::containers::StartContainer;
 
-use super::failure::{Failure, told};
+use super::failure::{Failure, to_error};
 use super::place::Place;
 use super::remove::{self, Guard};
 use super::{NAME, files, machine, paths, start};
@@ -26,20 +26,20 @@ pub(super) struct DockerEnvironment {
     pub(super) spec: EnvironmentSpec,
     pub(super) image: String,
     pub(super) place: Place,
-    /// Where commands start; absolute.
+    /// The working directory of commands; absolute.
     pub(super) working_dir: String,
-    /// Variables of the container that a shell would lose.
+    /// Environment variables of the container that a shell would lose.
     pub(super) lost_env: BTreeMap<String, String>,
     pub(super) status: StatusCell,
-    /// Removes the container; taken when somebody else sees to that.
+    /// Removes the container when dropped; disarmed when the container is removed in another way.
     pub(super) guard: Mutex<Guard>,
 }
 
 impl DockerEnvironment {
-    /// Fails with what is known of the container.
+    /// The error of a call, with diagnostics of the container.
     async fn failure(&self, what: &str, error: engine_api::Error) -> Error {
         match error.is_unreachable() {
-            true => told(error),
+            true => to_error(error),
             false => self.look(what, Some(error)).await.into(),
         }
     }
@@ -66,13 +66,13 @@ impl DockerEnvironment {
         if let Err(error) = started {
             if error.message().is_some_and(has_no_shell) {
                 return Err(Error::invalid(format!(
-                    "the image {} has no `sh`, without which nothing can be run in it; choose an image with a shell",
+                    "the image {} contains no `sh`, which is needed to run commands; use an image with a shell",
                     self.image
                 )));
             }
             return Err(self.failure("the container could not be started", error).await);
         }
-        // Somebody else may have been faster.
+        // Another task may have started it at the same time.
         match self.status.advance(Status::Running) {
             Err(step) if step.from != Status::Running => Err(step.into()),
             _ => Ok(()),
@@ -88,11 +88,12 @@ impl DockerEnvironment {
             None => String::new(),
         };
         let started = start::start(&self.place, command, &working_dir, &self.lost_env).await;
-        started.map_err(|error| self.noticed(error))
+        started.map_err(|error| self.update_status(error))
     }
 
-    /// A container that was found not to run is stopped: activating it starts it again.
-    fn noticed(&self, error: Error) -> Error {
+    /// Sets the status to stopped if the error shows that the container does not run. It can then
+    /// be activated again.
+    fn update_status(&self, error: Error) -> Error {
         let failure = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Failure>());
         if failure.is_some_and(Failure::is_stopped) {
             let _ = self.status.advance(Status::Stopped);
@@ -100,7 +101,7 @@ impl DockerEnvironment {
         error
     }
 
-    /// Copies in what the specification says; the container need not run for that.
+    /// Makes the copies of the specification. The container need not run for that.
     pub(super) async fn bring_in_copies(&self) -> Result<()> {
         for copy in &self.spec.copies {
             let source = Source::Path(copy.source.clone());
@@ -125,7 +126,7 @@ impl DockerEnvironment {
         }
         let _ = self.status.advance(Status::Destroying);
         let removed = remove::remove(&self.place.docker, &self.place.container).await;
-        // Somebody else may have destroyed it at the same time, and then it is destroyed.
+        // Another task may have destroyed it at the same time; the status is then `Destroyed`.
         let _ = self.status.advance(match removed.is_ok() {
             true => Status::Destroyed,
             false => Status::Failed,
@@ -133,16 +134,16 @@ impl DockerEnvironment {
         if removed.is_ok() {
             self.disarm();
         }
-        removed.map_err(told)
+        removed.map_err(to_error)
     }
 
-    /// The container is no longer removed when this is dropped.
+    /// From now on, dropping this does not remove the container.
     fn disarm(&self) {
         self.guard.lock().unwrap_or_else(PoisonError::into_inner).disarm();
     }
 }
 
-/// Both what runc and what crun say.
+/// Whether this is the message of runc or crun for an image without a shell.
 fn has_no_shell(message: &str) -> bool {
     message.contains("executable file") && message.contains("not found in $PATH")
 }

@@ -1,4 +1,4 @@
-//! What is known of a container when a call on it fails, fetched before it is removed.
+//! Diagnostics of a container on which a call failed, read before the container is removed.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::error::Error;
 /// How many lines of each stream are kept.
 const LINES: u64 = 200;
 
-/// For how long a failing call may look around.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long reading the diagnostics may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A call on a container that failed, with the state of the container and what it wrote last.
+/// A failed call on a container, with the state of the container and its last output.
 ///
-/// It is the source of an [`Error`], and the engine's own error is its source:
+/// It is the source of an [`Error`], and the daemon's own error is its source:
 ///
 /// ```
 /// # fn demo(error: &isolation::Error) {
@@ -40,27 +40,27 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The state of the container; `None` when it is gone, or the engine does not say.
+    /// The state of the container; `None` if it does not exist or the daemon does not report it.
     pub fn state(&self) -> Option<&ContainerState> {
         self.state.as_ref()
     }
 
-    /// The last 200 lines that the container itself wrote to standard output.
+    /// The last 200 lines that the container's first process wrote to standard output.
     pub fn stdout(&self) -> &[String] {
         &self.stdout
     }
 
-    /// The last 200 lines that the container itself wrote to standard error.
+    /// The last 200 lines that the container's first process wrote to standard error.
     pub fn stderr(&self) -> &[String] {
         &self.stderr
     }
 
-    /// Whether the container is there and does not run.
+    /// Whether the container exists and does not run.
     pub(super) fn is_stopped(&self) -> bool {
         self.state.as_ref().is_some_and(|state| !state.running)
     }
 
-    /// Looks at a container on which a call failed.
+    /// Reads the diagnostics of a container on which a call failed.
     pub(super) async fn look(
         docker: &Docker,
         container: &str,
@@ -74,8 +74,8 @@ impl Failure {
             stderr: Vec::new(),
             source,
         };
-        // What is found in time is told; that nothing was found is no news beside the failure itself.
-        let _ = timeout(LIMIT, failure.fill(docker, container)).await;
+        // Whatever was read before the timeout is kept. The failure itself is reported in any case.
+        let _ = timeout(TIMEOUT, failure.fill(docker, container)).await;
         failure
     }
 
@@ -114,11 +114,11 @@ impl fmt::Display for Failure {
                 write!(f, ", exit code {}", state.exit_code)?;
             }
             if state.oom_killed {
-                f.write_str(", killed when its memory limit was reached")?;
+                f.write_str(", killed at its memory limit")?;
             }
         }
         match self.stderr.last().or(self.stdout.last()) {
-            Some(line) => write!(f, "; it last wrote: {line}"),
+            Some(line) => write!(f, "; last output: {line}"),
             None => Ok(()),
         }
     }
@@ -136,27 +136,30 @@ impl From<Failure> for Error {
     }
 }
 
-/// An error of the client, as one of this crate.
-pub(super) fn told(error: engine_api::Error) -> Error {
+/// Converts an error of the client into one of this crate.
+pub(super) fn to_error(error: engine_api::Error) -> Error {
     match error.kind() {
         engine_api::ErrorKind::Unreachable | engine_api::ErrorKind::TlsError => {
-            Error::unavailable(NAME, reason(&error), "start the engine, or set DOCKER_HOST")
+            Error::unavailable(NAME, reason(&error), super::HINT)
         }
         engine_api::ErrorKind::InvalidInput => Error::invalid(error.to_string()),
         _ => Error::engine(NAME, error),
     }
 }
 
-/// Why no engine answers, on one line.
+/// Why no Docker daemon answers, on one line.
 pub(super) fn reason(error: &engine_api::Error) -> String {
     match error.probed_endpoints() {
         [] => error.to_string(),
         tried => {
-            let one = |place: &engine_api::error::ProbedEndpoint| {
-                let problem = place.error.as_deref().unwrap_or("answers");
-                format!("; {} ({}): {problem}", place.address, place.source)
+            let one = |endpoint: &engine_api::error::ProbedEndpoint| {
+                let outcome = endpoint.error.as_deref().unwrap_or("answers");
+                format!("; {} ({}): {outcome}", endpoint.address, endpoint.source)
             };
-            format!("no engine answers{}", tried.iter().map(one).collect::<String>())
+            format!(
+                "no Docker daemon answers{}",
+                tried.iter().map(one).collect::<String>()
+            )
         }
     }
 }
@@ -166,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_tells_state_and_last_words_on_one_line() {
+    fn failure_prints_state_and_last_output_on_one_line() {
         let state = r#"{"Status":"exited","ExitCode":137,"OOMKilled":true}"#;
         let mut failure = Failure {
             what: "it could not be started".into(),
@@ -179,7 +182,7 @@ mod tests {
         assert_eq!(
             failure.to_string(),
             "it could not be started; the container is exited, exit code 137, \
-             killed when its memory limit was reached; it last wrote: hello"
+             killed at its memory limit; last output: hello"
         );
         failure.state = None;
         assert!(!failure.is_stopped());

@@ -1,35 +1,35 @@
-//! Files and directories copied into a container and out of it, as archives.
+//! Copies files and directories into and out of a container, as archives.
 
 use std::path::{Path, PathBuf};
 
 use engine_api::containers::{PathStat, UploadArchive};
 use engine_api::{ErrorKind, Upload, archive};
 
-use super::failure::told;
+use super::failure::to_error;
 use super::place::Place;
 use super::settle;
 use crate::environment::Source;
 use crate::error::{Error, Result};
 use crate::validate;
 
-/// How many links lead to a file at most, before they are taken for a circle.
+/// How many links are followed before they count as a circle.
 const LINKS: usize = 40;
 
-/// Copies in; `target` is absolute and without dots.
+/// Copies in; `target` is absolute, without `.` and `..`.
 ///
-/// The archive is unpacked at the root and names the whole path: so the engine makes the directories above,
-/// and a link among them leads to where it leads inside.
+/// The archive is extracted at the root and contains the whole path. So the daemon creates missing
+/// parent directories, and follows a link among them inside the container.
 pub(super) async fn copy_in(place: &Place, source: Source, target: &str) -> Result<()> {
     let name = target.trim_start_matches('/');
     let whole = name.is_empty();
     let archive: Upload = match source {
-        Source::Bytes { .. } if whole => return Err(a_directory(target)),
-        Source::Bytes { content, mode } => archive::file(name, mode & 0o7777, content).map_err(told)?,
+        Source::Bytes { .. } if whole => return Err(wrong_type(target)),
+        Source::Bytes { content, mode } => archive::file(name, mode & 0o7777, content).map_err(to_error)?,
         Source::Path(path) => {
             validate::source("the source of the copy", &path)?;
             let path = followed(path).await?;
             if whole && !path.is_dir() {
-                return Err(a_directory(target));
+                return Err(wrong_type(target));
             }
             archive::pack(path, if whole { "." } else { name }).map_err(unreadable)?
         }
@@ -41,32 +41,33 @@ pub(super) async fn copy_in(place: &Place, source: Source, target: &str) -> Resu
     let containers = place.docker.containers();
     let uploaded = containers.upload(&place.container, "/", archive, options).await;
     uploaded.map_err(|error| match error.message() {
-        Some(message) if is_mix_up(message) => a_directory(target),
+        Some(message) if is_type_conflict(message) => wrong_type(target),
         _ => unreadable(error),
     })
 }
 
-/// What Docker and Podman say when a file would replace a directory, or the other way round.
-fn is_mix_up(message: &str) -> bool {
+/// Whether this is the message of Docker or Podman when a file would replace a directory, or a
+/// directory a file.
+fn is_type_conflict(message: &str) -> bool {
     let podman = ["file exists", "not a directory", "is a directory"];
     message.contains("cannot overwrite") || podman.iter().any(|end| message.ends_with(end))
 }
 
-fn a_directory(target: &str) -> Error {
+fn wrong_type(target: &str) -> Error {
     Error::invalid(format!(
-        "{target} is a directory and the source is none, or the other way round; say what the copy in it is called"
+        "cannot replace the directory {target} with a file (or a file with a directory); give the full target path"
     ))
 }
 
-/// What went wrong on this side is no failure of the engine.
+/// Errors of the local source are not errors of the daemon.
 fn unreadable(error: engine_api::Error) -> Error {
     match error.kind() {
         ErrorKind::UploadSource | ErrorKind::Unpack => Error::invalid(error.to_string()),
-        _ => told(error),
+        _ => to_error(error),
     }
 }
 
-/// What was named may be a link: what it leads to is meant.
+/// The path without links: if the source is a link, its target is copied.
 async fn followed(path: PathBuf) -> Result<PathBuf> {
     let real = {
         let path = path.clone();
@@ -78,11 +79,12 @@ async fn followed(path: PathBuf) -> Result<PathBuf> {
     }
 }
 
-/// Copies out; `source` is absolute and without dots. Nothing is at `target` before all has come.
+/// Copies out; `source` is absolute, without `.` and `..`. `target` appears only when everything
+/// has arrived.
 pub(super) async fn copy_out(place: &Place, source: &str, target: &Path) -> Result<()> {
     let (source, stat) = find(place, source).await?;
     if !stat.is_dir() && !stat.is_file() {
-        let why = format!("{source} is a socket, a pipe or a device, which cannot be copied");
+        let why = format!("cannot copy {source}: it is a socket, a pipe or a device");
         return Err(Error::invalid(why));
     }
     let staging = settle::Staging::beside(target);
@@ -95,7 +97,7 @@ pub(super) async fn copy_out(place: &Place, source: &str, target: &Path) -> Resu
     staging.settle(target.to_owned()).await
 }
 
-/// Follows the link that was named, if it was one.
+/// Follows links at the end of the path, and returns the path and its metadata.
 async fn find(place: &Place, source: &str) -> Result<(String, PathStat)> {
     let mut path = source.to_owned();
     for _ in 0..LINKS {
@@ -107,16 +109,14 @@ async fn find(place: &Place, source: &str) -> Result<(String, PathStat)> {
         let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent);
         path = super::paths::resolve(parent, &stat.link_target)?;
     }
-    Err(Error::invalid(format!(
-        "the links from {source} lead in a circle"
-    )))
+    Err(Error::invalid(format!("the links at {source} form a circle")))
 }
 
-/// Asked by HEAD the engine answers without words, so 404 means the path; a container that is gone is
-/// known from its status before.
+/// The reply to a HEAD request has no message, so a 404 means that the path does not exist. A
+/// container that does not exist is noticed before by its status.
 fn absent(error: engine_api::Error, source: &str) -> Error {
     match error.status() {
-        Some(404) => Error::not_found(format!("there is no {source} in the environment")),
-        _ => told(error),
+        Some(404) => Error::not_found(format!("{source} does not exist in the environment")),
+        _ => to_error(error),
     }
 }

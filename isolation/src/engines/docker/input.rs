@@ -9,11 +9,11 @@ use engine_api::Input;
 use tokio::io::AsyncWrite;
 use tokio::runtime::Handle;
 
-/// What a terminal takes for the end of its input: Ctrl-D, on an empty line and after the rest of another.
+/// The end of input on a terminal: Ctrl-D, once on an empty line, twice after other text.
 const END_OF_TRANSMISSION: &[u8] = &[4, 4];
 
-/// The way to a command. Shutting it down closes the command's input and keeps the output; so does
-/// dropping it, as far as that can be done without awaiting.
+/// The input of a command. Shutting it down closes the input but not the output. Dropping it does
+/// the same, as far as possible without awaiting.
 #[derive(Debug)]
 pub(super) struct CommandInput(Option<Open>);
 
@@ -21,8 +21,8 @@ pub(super) struct CommandInput(Option<Open>);
 #[derive(Debug)]
 struct Open {
     input: Input,
-    /// What is left to say to a terminal, which is told of the end in its own way: Docker takes a closed
-    /// input for the end of the terminal, and drops the output.
+    /// The rest of the bytes that end the input of a terminal. Docker treats a closed input as the
+    /// end of the terminal and drops the output, so a terminal gets Ctrl-D instead.
     farewell: Option<&'static [u8]>,
 }
 
@@ -81,7 +81,7 @@ impl Drop for CommandInput {
     fn drop(&mut self) {
         if let (Some(mut open), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             runtime.spawn(async move {
-                // That the command has gone already is fine.
+                // The command may have ended already, which is fine.
                 let _ = poll_fn(|cx| open.poll_end(cx)).await;
             });
         }

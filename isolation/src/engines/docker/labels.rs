@@ -1,14 +1,15 @@
-//! The labels by which environments are known on an engine, whichever process made them.
+//! The labels of environments, by which any process can find them on the daemon.
 //!
-//! | label | what it holds |
+//! | label | value |
 //! |---|---|
-//! | [`ENVIRONMENT`] | the environment's id; whatever carries it belongs to the environment |
-//! | [`NAME`] | what people call the environment |
-//! | [`OWNER`] | who it belongs to, if anybody was named |
-//! | [`SESSION`] | the session it belongs to, if there is one |
-//! | [`VERSION`] | the version of this crate that made it |
+//! | [`ENVIRONMENT`] | the ID of the environment; everything with it belongs to the environment |
+//! | [`NAME`] | the name of the environment |
+//! | [`OWNER`] | the owner, if one was named |
+//! | [`SESSION`] | the session, if there is one |
+//! | [`VERSION`] | the version of this crate that created it |
 //!
-//! So `docker ps -a --filter label=org.isolation.environment` lists everything this engine has made.
+//! `docker ps -a --filter label=org.isolation.environment` lists everything that this engine
+//! created.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -16,8 +17,12 @@
 //! use isolation::engines::docker::labels;
 //!
 //! # async fn demo(docker: Docker) -> engine_api::Result<()> {
-//! let filters = ContainerFilters { label: vec![labels::ENVIRONMENT.into()], ..Default::default() };
-//! let ours = docker.containers().list(ListContainers { all: true, filters, ..Default::default() }).await?;
+//! let filters = ContainerFilters {
+//!     label: vec![labels::ENVIRONMENT.into()],
+//!     ..Default::default()
+//! };
+//! let options = ListContainers { all: true, filters, ..Default::default() };
+//! let ours = docker.containers().list(options).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -33,24 +38,23 @@ use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
 use crate::status::Status;
 
-/// The beginning of every key; a specification's own labels cannot begin so.
+/// The prefix of every key; the labels of a specification must not have it.
 pub const PREFIX: &str = "org.isolation.";
-/// The environment's id.
+/// The ID of the environment.
 pub const ENVIRONMENT: &str = "org.isolation.environment";
-/// What people call the environment.
+/// The name of the environment.
 pub const NAME: &str = "org.isolation.name";
-/// Who the environment belongs to.
+/// The owner of the environment.
 pub const OWNER: &str = "org.isolation.owner";
-/// The session the environment belongs to.
+/// The session of the environment.
 pub const SESSION: &str = "org.isolation.session";
-/// The version of this crate that made it.
+/// The version of this crate that created it.
 pub const VERSION: &str = "org.isolation.engine-crate-version";
 
-/// The labels of everything that is made for an environment.
+/// The labels of everything that is created for an environment.
 pub(super) fn of(id: &EnvironmentId, name: &str, spec: &EnvironmentSpec) -> Result<BTreeMap<String, String>> {
     if let Some(key) = spec.labels.keys().find(|key| key.starts_with(PREFIX)) {
-        let why =
-            format!("the label {key:?} is this engine's own; use a key that does not begin with {PREFIX}");
+        let why = format!("the label {key:?} is reserved; use a key that does not start with {PREFIX}");
         return Err(Error::invalid(why));
     }
     let ours = [
@@ -66,7 +70,7 @@ pub(super) fn of(id: &EnvironmentId, name: &str, spec: &EnvironmentSpec) -> Resu
     Ok(spec.labels.clone().into_iter().chain(ours).collect())
 }
 
-/// The environment that a container belongs to; `None` when it is none of ours.
+/// The environment of a container; `None` if the container does not belong to one.
 pub(super) fn read(container: &ContainerSummary) -> Option<EnvironmentSummary> {
     let label = |key: &str| container.labels.get(key).cloned();
     Some(EnvironmentSummary {
@@ -102,14 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn labels_round_trip() {
         let id = EnvironmentId::random();
         let labels = of(&id, "web", &spec()).unwrap();
         assert_eq!(labels["team"], "core");
         assert_eq!(labels[VERSION], env!("CARGO_PKG_VERSION"));
         assert!(!labels.contains_key(OWNER));
         let mut container = ContainerSummary::default();
-        assert!(read(&container).is_none(), "somebody else's container");
+        assert!(read(&container).is_none(), "a container without labels");
         container.labels = labels;
         container.state = RunState::Running;
         let summary = read(&container).unwrap();
@@ -119,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_of_ours_cannot_be_forged() {
+    fn reserved_label_is_rejected() {
         let labels = [(SESSION.to_owned(), "another's".to_owned())].into();
         let spec = EnvironmentSpec { labels, ..spec() };
         let error = of(&EnvironmentId::random(), "web", &spec).unwrap_err();

@@ -1,4 +1,4 @@
-//! Limits of an environment: as a container has them, and whether the engine took them.
+//! Resource limits in the container's configuration, and the check that the daemon applied them.
 
 use engine_api::containers::{Container, HostConfig};
 
@@ -6,14 +6,14 @@ use crate::capabilities::{Feature, Lack};
 use crate::error::{Error, Result};
 use crate::spec::Limits;
 
-/// Billionths in one processor.
+/// Billionths of a CPU.
 const NANO: f64 = 1e9;
 
 /// Writes the limits into a container's configuration.
 pub(super) fn write(limits: &Limits, host: &mut HostConfig) -> Result<()> {
     if let Some(memory) = limits.memory {
         host.memory = whole("memory", memory)?;
-        // Swap counts too: otherwise an environment gets as much again, on disk.
+        // Swap counts as memory: otherwise an environment could use the same amount again, on disk.
         host.memory_swap = host.memory;
     }
     if let Some(pids) = limits.pids {
@@ -26,18 +26,13 @@ pub(super) fn write(limits: &Limits, host: &mut HostConfig) -> Result<()> {
 }
 
 fn whole(what: &str, limit: u64) -> Result<i64> {
-    i64::try_from(limit).map_err(|_| {
-        Error::invalid(format!(
-            "a limit of {limit} {what} is more than any engine counts"
-        ))
-    })
+    i64::try_from(limit).map_err(|_| Error::invalid(format!("a limit of {limit} {what} is too large")))
 }
 
 fn nano(cpus: f64) -> Result<i64> {
     let nano = (cpus * NANO).round();
     if !(1.0..NANO * NANO).contains(&nano) {
-        let why =
-            format!("{cpus} processors cannot be given; engines count from 0.01 to those of the machine");
+        let why = format!("invalid CPU limit {cpus}; use a value between 0.01 and the CPUs of the machine");
         return Err(Error::invalid(why));
     }
     #[expect(
@@ -47,11 +42,11 @@ fn nano(cpus: f64) -> Result<i64> {
     Ok(nano as i64)
 }
 
-/// The limits that were asked for and that the container does not have: an engine that cannot enforce a
-/// limit drops it, and says so in a warning at most.
+/// The requested limits that the container does not have. A daemon that cannot enforce a limit
+/// drops it and returns at most a warning.
 pub(super) fn dropped(limits: &Limits, container: &Container) -> Vec<Lack> {
     let mut asked = HostConfig::default();
-    // What cannot be written was refused before the container was made.
+    // Limits that cannot be written were rejected before the container was created.
     if write(limits, &mut asked).is_err() {
         return Vec::new();
     }
@@ -74,7 +69,7 @@ pub(super) fn dropped(limits: &Limits, container: &Container) -> Vec<Lack> {
     .filter(|(_, kept)| !kept)
     .map(|(feature, _)| Lack {
         feature,
-        reason: "the engine dropped it when the container was made".to_owned(),
+        reason: "the daemon dropped it when the container was created".to_owned(),
     })
     .collect()
 }
@@ -90,7 +85,7 @@ mod tests {
     };
 
     #[test]
-    fn limits_are_written_and_memory_counts_swap() {
+    fn limits_are_written_and_swap_counts_as_memory() {
         let mut host = HostConfig::default();
         write(&LIMITS, &mut host).unwrap();
         assert_eq!((host.memory, host.memory_swap), (256 << 20, 256 << 20));
@@ -101,28 +96,28 @@ mod tests {
     }
 
     #[test]
-    fn what_no_engine_counts_is_refused() {
-        let refused = |limits: Limits| write(&limits, &mut HostConfig::default()).is_err();
-        assert!(refused(Limits {
+    fn limit_out_of_range_is_rejected() {
+        let rejected = |limits: Limits| write(&limits, &mut HostConfig::default()).is_err();
+        assert!(rejected(Limits {
             memory: Some(u64::MAX),
             ..Limits::default()
         }));
-        assert!(refused(Limits {
+        assert!(rejected(Limits {
             cpus: Some(1e12),
             ..Limits::default()
         }));
-        assert!(refused(Limits {
+        assert!(rejected(Limits {
             cpus: Some(1e-12),
             ..Limits::default()
         }));
     }
 
     #[test]
-    fn a_dropped_limit_is_noticed() {
+    fn dropped_limit_is_noticed() {
         let mut container = Container::default();
         write(&LIMITS, &mut container.host_config).unwrap();
         assert_eq!(dropped(&LIMITS, &container), []);
-        // Podman tells a number of processors as a quota.
+        // Podman reports a CPU limit as a quota.
         container.host_config.nano_cpus = 0;
         (container.host_config.cpu_period, container.host_config.cpu_quota) = (100_000, 150_000);
         assert_eq!(dropped(&LIMITS, &container), []);

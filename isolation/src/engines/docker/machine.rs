@@ -1,14 +1,14 @@
-//! What an engine is, and what the machine it runs on lets it enforce.
+//! The Docker daemon's product and version, and the limits that its machine can enforce.
 
 use engine_api::Docker;
 use engine_api::system::Info;
 
 use crate::capabilities::{Capabilities, Feature, IsolationLevel};
 
-/// What an engine has told of itself.
+/// The daemon's description of itself.
 #[derive(Debug, Clone)]
 pub(super) struct Machine {
-    /// Its name and version, the API version spoken, its address.
+    /// Its product and version, the API version in use, its address.
     pub(super) detail: String,
     /// Whether it is Podman, which ends a command's output with the command.
     pub(super) podman: bool,
@@ -16,34 +16,39 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Asks the engine.
+    /// Reads the description from the daemon.
     pub(super) async fn ask(docker: &Docker) -> engine_api::Result<Self> {
         let system = docker.system();
         let podman = system.ping().await?.is_podman();
         let version = system.version().await?;
         let info = system.info().await?;
         let product = if podman { "Podman" } else { "Docker" };
-        let (spoken, address) = (docker.version().await?, docker.address());
-        let detail = format!("{product} {}, API {spoken}, at {address}", version.version);
+        let (negotiated, address) = (docker.version().await?, docker.address());
+        let detail = format!("{product} {}, API {negotiated}, at {address}", version.version);
         Ok(Self { detail, podman, info })
     }
 
-    /// Why the engine cannot be used at all, though it answers.
+    /// Why the daemon cannot be used at all, although it answers.
     pub(super) fn unusable(&self) -> Option<String> {
-        (self.info.os_type == "windows").then(|| "its containers are those of Windows".to_owned())
+        (self.info.os_type == "windows").then(|| "it runs Windows containers".to_owned())
     }
 
-    /// What it can do here.
+    /// The features that it supports on its machine.
     pub(super) fn capabilities(&self) -> Capabilities {
         let info = &self.info;
-        // Without control groups of its own (rootless, as a rule) an engine takes limits and drops them.
+        // Without its own control groups (usually: rootless), a daemon accepts limits and drops
+        // them.
         let grouped = info.cgroup_driver.as_ref() != "none";
         let quota = info.cpu_cfs_quota && info.cpu_cfs_period;
         let rootless = info
             .security_options
             .iter()
             .any(|option| option.contains("rootless"));
-        let hint = if rootless { "; it runs without root" } else { "" };
+        let hint = if rootless {
+            ", because it runs without root"
+        } else {
+            ""
+        };
         [
             (Feature::MemoryLimit, info.memory_limit, "memory"),
             (Feature::CpuLimit, quota, "CPU time"),
@@ -52,19 +57,19 @@ impl Machine {
         .into_iter()
         .filter(|(_, able, _)| !(*able && grouped))
         .fold(everything(), |capabilities, (feature, _, what)| {
-            capabilities.without(feature, format!("this engine cannot limit {what} here{hint}"))
+            capabilities.without(feature, format!("this daemon cannot limit {what}{hint}"))
         })
     }
 }
 
-/// What an engine can do on a machine that lacks nothing.
+/// The features of a daemon on a machine without restrictions.
 pub(super) fn everything() -> Capabilities {
     let can = Feature::ALL
         .into_iter()
         .filter(|feature| *feature != Feature::Snapshots);
     Capabilities::new(IsolationLevel::Container)
         .with(can)
-        .without(Feature::Snapshots, "not built yet")
+        .without(Feature::Snapshots, "not implemented")
 }
 
 #[cfg(test)]
@@ -80,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_machine_cannot_limit_is_lacking_with_a_reason() {
+    fn limit_that_cannot_be_enforced_is_missing() {
         let full = r#"{"MemoryLimit":true,"CpuCfsQuota":true,"CpuCfsPeriod":true,"PidsLimit":true,"CgroupDriver":"systemd"}"#;
         assert_eq!(machine(full).capabilities(), everything());
         let some =
@@ -93,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_of_windows_containers_is_of_no_use() {
+    fn daemon_with_windows_containers_is_unusable() {
         assert!(machine(r#"{"OSType":"windows"}"#).unusable().is_some());
         assert!(machine(r#"{"OSType":"linux"}"#).unusable().is_none());
     }

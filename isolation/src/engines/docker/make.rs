@@ -1,4 +1,4 @@
-//! Making an environment, so that nothing is left when it fails at any point.
+//! Creates an environment, so that nothing is left behind if it fails at any point.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use engine_api::Docker;
 use engine_api::containers::{Container, ContainerCreated, CreateContainer, InspectContainer};
 
 use super::environment::DockerEnvironment;
-use super::failure::told;
+use super::failure::to_error;
 use super::place::Place;
 use super::pull::{self, PullPolicy};
 use super::remove::Guard;
@@ -53,14 +53,14 @@ impl DockerEngine {
             spec,
         };
         if let Err(error) = environment.bring_in_copies().await {
-            // The drop does what it can; this can await, and so does more.
+            // The drop cannot await; this can, so it also reports errors of the removal.
             let _ = environment.destroy().await;
             return Err(error);
         }
         Ok(environment)
     }
 
-    /// The name tells people what it is, and nobody else has it.
+    /// A name that is readable and unique.
     fn container_name(&self, id: &EnvironmentId, spec: &EnvironmentSpec) -> String {
         let prefix = &self.settings.prefix;
         match &spec.name {
@@ -69,7 +69,7 @@ impl DockerEngine {
         }
     }
 
-    /// Creates the container, after its image was pulled if that is needed and allowed.
+    /// Creates the container, and pulls the image first if that is needed and allowed.
     async fn create_container(&self, docker: &Docker, body: CreateContainer) -> Result<Guard> {
         let (image, policy) = (body.image.clone(), self.settings.policy);
         let pull = || pull::pull(docker, &image, self.settings.observer.as_ref());
@@ -78,18 +78,19 @@ impl DockerEngine {
         }
         match create_guarded(docker, body.clone()).await? {
             Ok(guard) => return Ok(guard),
-            Err(error) if !pull::is_missing(&error) => return Err(told(error)),
+            Err(error) if !pull::is_missing(&error) => return Err(to_error(error)),
             Err(_) if policy == PullPolicy::Never => return Err(pull::missing(&image)),
             Err(_) => pull().await?,
         }
-        create_guarded(docker, body).await?.map_err(told)
+        create_guarded(docker, body).await?.map_err(to_error)
     }
 }
 
-/// Creates a container whose guard stands before the engine is asked.
+/// Creates a container, with a guard that exists before the request is sent.
 ///
-/// A task sees the call through, so that a container whose creator has gone is known and removed, however
-/// late it appears. When the task is ended too, the guard looks for the name.
+/// A task completes the call, so that a container is known and removed even if the caller is
+/// dropped and the reply comes late. If the task is dropped too, the guard looks for the container
+/// by name.
 async fn create_guarded(docker: &Docker, body: CreateContainer) -> Result<engine_api::Result<Guard>> {
     let docker = docker.clone();
     let creating = tokio::spawn(async move {
@@ -101,7 +102,7 @@ async fn create_guarded(docker: &Docker, body: CreateContainer) -> Result<engine
                 Ok(guard)
             }
             Err(error) => {
-                // An engine that has answered has made nothing.
+                // A daemon that replied with an error has created nothing.
                 if error.status().is_some() {
                     guard.disarm();
                 }
@@ -112,18 +113,18 @@ async fn create_guarded(docker: &Docker, body: CreateContainer) -> Result<engine
     creating.await.map_err(|ended| Error::engine(NAME, ended))
 }
 
-/// The container as it was made, which has all limits that were asked for.
+/// The new container, after a check that it has all requested limits.
 async fn verified(docker: &Docker, container: &str, spec: &EnvironmentSpec) -> Result<Container> {
     let containers = docker.containers();
     let inspected = containers.inspect(container, InspectContainer::default()).await;
-    let made = inspected.map_err(told)?;
+    let made = inspected.map_err(to_error)?;
     match limits::dropped(&spec.limits, &made) {
         dropped if dropped.is_empty() => Ok(made),
         dropped => Err(Error::unsupported(NAME, dropped)),
     }
 }
 
-/// The variables of a container, those of its image included, that a shell would lose.
+/// The environment variables of a container and its image that a shell would lose.
 fn lost(container: &Container) -> BTreeMap<String, String> {
     let pairs = container
         .config

@@ -1,24 +1,24 @@
-//! The engine that runs every environment in a container of its own, on Docker or Podman.
+//! The engine that runs every environment in a container, on Docker or Podman.
 //!
-//! **What an environment is.** A container whose first process does nothing, in which every command is
-//! run. It gets the engine's default network and publishes no port. It is hardened without being asked to:
-//! all kernel capabilities are dropped but the few that installing packages needs, no process can gain
-//! new privileges, and it is never privileged. The image's own program is not started. Limits are those
-//! of the whole environment, and swap counts as memory.
+//! **Environment.** Each one is a container whose first process does nothing; commands run as
+//! execs. The image's own program is not started. The container has the daemon's default network
+//! and publishes no port. It is hardened by default: it has only the kernel capabilities that
+//! package managers need, no process can gain privileges, and it is never privileged. Limits apply
+//! to the whole environment, and swap counts as memory.
 //!
-//! **What an image must have:** `sh`, `sleep` and `kill` (which most shells have built in); those of busybox will
-//! do. Copies into an image with a user of its own belong to root.
+//! **Image.** It must contain `sh`, `sleep` and `kill` (built into most shells); those of busybox
+//! are enough. If the image has its own user, copied files still belong to root.
 //!
-//! **What cannot be reached.** A command is killed with its process group. What it has put into a session of its own,
-//! as daemons do, lives until the environment is destroyed. Docker tells whether the memory limit was
-//! reached for the whole environment since its start, Podman does not tell it for commands at all. Podman
-//! also ends a command's output with the command: output is said to be incomplete when any process of
-//! its group still runs.
+//! **Limitations.** A command is killed with its process group. A process that starts its own
+//! session, as daemons do, runs until the environment is destroyed. Docker reports an OOM kill for
+//! the whole environment since its start, Podman does not report it for commands. Podman ends the
+//! output of a command with the command; the output counts as incomplete if a process of its group
+//! still runs.
 //!
-//! **What it leaves.** Nothing: a container is guarded by its name before the engine is asked to make it. When
-//! the engine has gone, what is dropped is removed if the engine is back within ten seconds; a program that ends
-//! meanwhile waits that long. What is left then is still listed.
-//! Everything carries the [labels] by which it is listed and destroyed, whichever process made it.
+//! **Cleanup.** The guard of a container knows its name before the daemon creates it, so nothing is
+//! left behind. If the daemon does not answer during a drop, the removal is retried for ten
+//! seconds; a program that ends meanwhile waits for it. A container that is left then is still
+//! listed. Everything has [labels], by which any process can list and destroy it.
 //!
 //! ```no_run
 //! use isolation::engines::docker::DockerEngine;
@@ -70,21 +70,21 @@ use crate::validate;
 pub use failure::Failure;
 pub use pull::{PullPolicy, PullProgress};
 
-use failure::told;
+use failure::to_error;
 use machine::Machine;
 use pull::Observer;
 
 /// The name under which the engine is registered.
 pub const NAME: &str = "docker";
 
-/// The image of environments that name none.
+/// The default image.
 pub const DEFAULT_IMAGE: &str = "python:3.9-slim";
 
-/// The beginning of the names of containers.
+/// The default prefix of container names.
 pub const DEFAULT_PREFIX: &str = "ptest_";
 
-/// What a person can do when nothing answers.
-const WAY_OUT: &str = "start Docker or Podman, or set DOCKER_HOST to where one listens";
+/// The hint if no daemon answers.
+const HINT: &str = "start Docker or Podman, or set DOCKER_HOST to its address";
 
 /// The engine that runs every environment in a container: see [the module](self).
 #[derive(Debug)]
@@ -94,7 +94,7 @@ pub struct DockerEngine {
     settings: Settings,
 }
 
-/// What is the same for all environments.
+/// The settings for all environments.
 #[derive(Debug, Clone)]
 struct Settings {
     prefix: String,
@@ -104,7 +104,8 @@ struct Settings {
 }
 
 impl Default for DockerEngine {
-    /// An engine that looks for Docker or Podman when it is first used, as [`Docker::from_env`] does.
+    /// Creates an engine that looks for Docker or Podman on first use, as [`Docker::from_env`]
+    /// does.
     fn default() -> Self {
         Self {
             client: OnceCell::new(),
@@ -120,7 +121,7 @@ impl Default for DockerEngine {
 }
 
 impl DockerEngine {
-    /// An engine at the other end of this client.
+    /// Creates an engine for the daemon of this client.
     pub fn new(docker: Docker) -> Self {
         Self {
             client: OnceCell::new_with(Some(docker)),
@@ -128,43 +129,46 @@ impl DockerEngine {
         }
     }
 
-    /// The engine that the environment names, or the first that answers: see [`Docker::from_env`].
+    /// Creates an engine for the daemon that `DOCKER_HOST` names, or the first one that answers:
+    /// see [`Docker::from_env`].
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) says where it was looked for.
+    /// An error of the kind [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) lists the
+    /// addresses tried.
     pub async fn from_env() -> Result<Self> {
         let engine = Self::default();
         engine.docker().await?;
         Ok(engine)
     }
 
-    /// The same engine with another beginning of the names of containers.
+    /// Sets the prefix of container names.
     ///
     /// # Errors
     ///
-    /// When no container's name can begin so.
+    /// If no container name can start with this prefix.
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Result<Self> {
         self.settings.prefix = prefix.into();
         validate::name(&self.settings.prefix)?;
         Ok(self)
     }
 
-    /// The same engine with another image for environments that name none.
+    /// Sets the image of environments that name none.
     #[must_use]
     pub fn with_default_image(mut self, image: impl Into<String>) -> Self {
         self.settings.image = image.into();
         self
     }
 
-    /// The same engine, pulling images at other times.
+    /// Sets when images are pulled.
     #[must_use]
     pub fn with_pull(mut self, policy: PullPolicy) -> Self {
         self.settings.policy = policy;
         self
     }
 
-    /// The same engine, telling how far a pull is. It is told from the task that pulls, and must not block.
+    /// Sets a callback for the progress of pulls. The task that pulls calls it, so it must not
+    /// block.
     #[must_use]
     pub fn with_progress(mut self, tell: impl Fn(&PullProgress) + Send + Sync + 'static) -> Self {
         self.settings.observer = Some(Observer(Arc::new(tell)));
@@ -173,22 +177,22 @@ impl DockerEngine {
 
     async fn docker(&self) -> Result<&Docker> {
         let found = self.client.get_or_try_init(Docker::from_env).await;
-        found.map_err(|error| Error::unavailable(NAME, failure::reason(&error), WAY_OUT))
+        found.map_err(|error| Error::unavailable(NAME, failure::reason(&error), HINT))
     }
 
-    /// What the engine says of itself; asked once.
+    /// The daemon's description of itself, read once.
     async fn machine(&self) -> Result<&Machine> {
         let docker = self.docker().await?;
         let machine = self
             .machine
             .get_or_try_init(|| Machine::ask(docker))
             .await
-            .map_err(told)?;
+            .map_err(to_error)?;
         match machine.unusable() {
             Some(reason) => Err(Error::unavailable(
                 NAME,
                 reason,
-                "let the engine run Linux containers",
+                "switch the daemon to Linux containers",
             )),
             None => Ok(machine),
         }
@@ -197,13 +201,13 @@ impl DockerEngine {
     async fn answers(&self) -> Availability {
         let unavailable = |reason: String| Availability::Unavailable {
             reason,
-            hint: WAY_OUT.to_owned(),
+            hint: HINT.to_owned(),
         };
         let docker = match self.client.get_or_try_init(Docker::from_env).await {
             Ok(docker) => docker,
             Err(error) => return unavailable(failure::reason(&error)),
         };
-        // Every time: it may have gone since it told about itself.
+        // Every time: the daemon may have stopped since its description was read.
         if let Err(error) = docker.system().ping().await {
             return unavailable(failure::reason(&error));
         }
@@ -228,18 +232,18 @@ impl DockerEngine {
             ..ListContainers::default()
         };
         let listed = self.docker().await?.containers().list(options).await;
-        listed.map_err(told)
+        listed.map_err(to_error)
     }
 
     async fn remove_all(&self, id: &EnvironmentId) -> Result<()> {
         let containers = self.containers(format!("{}={id}", labels::ENVIRONMENT)).await?;
         if containers.is_empty() {
-            return Err(Error::not_found("the engine has no environment with this id"));
+            return Err(Error::not_found("the daemon has no environment with this ID"));
         }
         for container in containers {
             remove::remove(self.docker().await?, &container.id)
                 .await
-                .map_err(told)?;
+                .map_err(to_error)?;
         }
         Ok(())
     }
@@ -263,10 +267,10 @@ impl Engine for DockerEngine {
     fn create(&self, spec: EnvironmentSpec) -> BoxFuture<'_, Result<Box<dyn Environment>>> {
         Box::pin(async move {
             spec.validate()?;
-            let on = spec.name.clone().unwrap_or_else(|| "without a name".to_owned());
-            let made = self.make(spec).await;
-            let made = made.map_err(|error| error.during("create the environment", &on))?;
-            Ok(Box::new(made) as Box<dyn Environment>)
+            let name = spec.name.clone().unwrap_or_default();
+            let created = self.make(spec).await;
+            let created = created.map_err(|error| error.during("create the environment", &name))?;
+            Ok(Box::new(created) as Box<dyn Environment>)
         })
     }
 

@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::validate;
 
-/// Where `path` is, as an absolute path without `.` and `..`. Links are the engine's affair, which never
-/// follows one out of the container.
+/// The absolute path without `.` and `..`. The daemon resolves links, and never outside the
+/// container.
 pub(super) fn resolve(working_dir: &str, path: &str) -> Result<String> {
     validate::text("the path", path)?;
     let base = if path.starts_with('/') { "" } else { working_dir };
@@ -25,7 +25,7 @@ mod tests {
     use crate::ErrorKind;
 
     #[test]
-    fn a_path_stays_inside_or_is_refused() {
+    fn path_outside_is_rejected() {
         for (path, expected) in [
             ("a.txt", "/work/a.txt"),
             ("./deep/../b c", "/work/b c"),

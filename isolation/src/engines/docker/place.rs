@@ -1,4 +1,4 @@
-//! Where commands run, and what can be asked about it.
+//! A container in which commands run, and questions about its commands.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use tokio::time::timeout;
 use crate::BoxFuture;
 use crate::command::Signal;
 
-/// An answer to "has it ended?" on its way.
+/// A pending check whether a command has ended.
 pub(super) type Look = BoxFuture<'static, engine_api::Result<Option<i64>>>;
 
-/// How long no event comes after the last one that an engine remembers.
+/// If no event comes for this long, all past events have been read.
 const SILENCE: Duration = Duration::from_millis(250);
 
-/// A container, and who runs it.
+/// A container and its daemon.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) docker: Docker,
@@ -27,7 +27,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The exit code, if a command has ended. `running: false` alone also means "not started yet".
+    /// The exit code if a command has ended. `running: false` alone can also mean that it has not
+    /// started.
     pub(super) fn ended(self, exec: String) -> Look {
         Box::pin(async move {
             let exec = self.docker.execs().inspect(&exec).await?;
@@ -35,10 +36,11 @@ impl Place {
         })
     }
 
-    /// Whether the kernel has killed something in the container for want of memory since a command began.
+    /// Whether an OOM kill happened in the container since the exec started.
     ///
-    /// The events say it most exactly. An engine that has forgotten the beginning among others, or does not
-    /// tell events, may know it of the container as a whole; Podman does so for the first process only.
+    /// The events are the most exact source. If the daemon has forgotten the start of the exec or
+    /// reports no events, the state of the container is used. Podman sets that state for the first
+    /// process only.
     pub(super) async fn was_out_of_memory(&self, exec: &str) -> engine_api::Result<bool> {
         if let Some(known) = self.memory_events(exec).await {
             return Ok(known);
@@ -50,7 +52,8 @@ impl Place {
         Ok(container.state.oom_killed)
     }
 
-    /// Whether there is an event that says so; `None` when the command's beginning is not among them.
+    /// Whether there is an OOM event after the start of the exec; `None` if that start is not among
+    /// the events.
     async fn memory_events(&self, exec: &str) -> Option<bool> {
         let filters = EventFilters {
             container: vec![self.container.clone()],
@@ -63,8 +66,8 @@ impl Place {
         };
         let mut events = self.docker.system().events(remembered).await.ok()?;
         let mut known = None;
-        // What is remembered comes at once, and the clock of the engine, which could say where it ends, may
-        // be another.
+        // Past events come at once. An end time is not possible: the daemon's clock may differ from
+        // ours.
         while let Ok(Some(Ok(event))) = timeout(SILENCE, events.next()).await {
             match event.verb() {
                 "exec_start" if event.actor.attributes.get("execID").is_some_and(|id| id == exec) => {
@@ -77,7 +80,7 @@ impl Place {
         known
     }
 
-    /// Whether a process of this group still runs; where the engine cannot tell, none does.
+    /// Whether a process of this group still runs; `false` if the daemon cannot report it.
     pub(super) async fn has_group(&self, group: i64) -> bool {
         let ps_args = "-eo pid,pgid,args".to_owned();
         let containers = self.docker.containers();
@@ -85,10 +88,12 @@ impl Place {
         top.is_ok_and(|table| table.column("PGID").any(|found| found == group.to_string()))
     }
 
-    /// Signals a process group; one that is gone is no failure, nor is a container that is.
+    /// Sends a signal to a process group; does nothing if the group or the container does not
+    /// exist.
     ///
-    /// It does not wait for the signal to arrive: Docker tells the ends of commands one after the other, so
-    /// that of `kill` would wait for that of the killed, and that for somebody who reads its output.
+    /// It does not wait until the signal has arrived. Docker reports the ends of commands one after
+    /// the other: the end of `kill` would wait for the end of the killed command, and that for a
+    /// reader of its output.
     pub(super) async fn signal(&self, group: u32, signal: Signal) -> engine_api::Result<()> {
         let script = format!("kill -{} -{group}", signal.name());
         let kill = CreateExec {

@@ -1,8 +1,8 @@
 //! A command in a container: its output, its end, and how it is killed.
 //!
-//! An engine can start a command and say how it ended, but it cannot kill it. So a command is started by
-//! a shell, which says its PID on the first line and then becomes the command; a signal is
-//! sent by a second command, to the process group of that number, which every command leads.
+//! The daemon can start a command and report its end, but it cannot kill it. So a shell starts the
+//! command: it prints its PID on the first line, then becomes the command. A second command sends a
+//! signal to the process group with that PID, which every command leads.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -13,55 +13,56 @@ use engine_api::Output;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::background;
-use super::failure::told;
+use super::failure::to_error;
 use super::place::{Look, Place};
 use crate::BoxFuture;
 use crate::command::{ExitStatus, Signal};
 use crate::error::Result;
 use crate::execution::{Chunk, Process};
 
-/// How often the engine is asked whether a command that still has output open has ended.
+/// How often the daemon is asked whether a command with open output has ended.
 const LOOK: Duration = Duration::from_millis(400);
 
-/// How long the output of processes in the background is awaited in all after the command ended.
+/// How long the output of background processes is read in all after the command ended.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How much output is still taken after the end: what the command itself wrote before it waits in pipes
-/// and sockets between here and there, and those hold no more than this.
+/// How much output is still read after the end: the command's own output waits in pipes and
+/// sockets, which hold no more than this.
 const PIPES: usize = 8 << 20;
 
-/// How often, and how long after each other, an engine that broke the connection is asked for the end.
+/// How often, and at which interval, the daemon is asked for the exit code after it broke the
+/// connection.
 const ENDS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// When a command has ended, Docker waits for two seconds for the end of its output, and then ends it.
-/// What ends sooner has ended by itself.
+/// After a command has ended, Docker waits two seconds for the end of its output, and then ends it.
+/// Output that ends sooner has ended by itself.
 const DOCKER_WAITS: Duration = Duration::from_millis(1900);
 
-/// A command that was started.
+/// A started command.
 pub(super) struct ExecProcess {
     place: Place,
     exec: String,
-    /// Its PID inside the container, which is that of its group.
+    /// Its PID inside the container, which is also the ID of its process group.
     group: u32,
     started: Instant,
-    /// What came together with the PID.
+    /// The output that came together with the PID.
     first: VecDeque<Chunk>,
-    /// Gone once it has ended, or is awaited no more.
+    /// `None` after the end of the output, or when it is not read any more.
     output: Option<Output>,
-    /// What broke it.
+    /// The error that ended the output.
     broken: Option<engine_api::Error>,
-    /// Kept between calls: an engine may answer only when the output has ended.
+    /// Kept between calls: the daemon may reply only when the output has ended.
     look: Option<Look>,
     next_look: Instant,
-    /// The exit code, once the engine has told it.
+    /// The exit code, once the daemon has reported it.
     code: Option<i64>,
-    /// How long output was awaited, and how much came, since then.
+    /// How long output was read, and how much, after the command ended.
     waited: Duration,
     late: usize,
     complete: bool,
     sent: Option<Signal>,
-    /// How it ended, all told.
+    /// The complete exit status.
     exit: Option<ExitStatus>,
 }
 
@@ -133,8 +134,8 @@ impl ExecProcess {
         }
     }
 
-    /// There is no more output. Podman breaks the connection when a command ends that has not read all of its
-    /// input: that is an end like others, if it is one.
+    /// Handles the end of the output. Podman breaks the connection when a command ends that has not
+    /// read all its input: if the daemon then reports an exit code, that is a normal end.
     async fn over(&mut self) -> engine_api::Result<Option<Chunk>> {
         let breaks = self
             .broken
@@ -153,7 +154,7 @@ impl ExecProcess {
         }
     }
 
-    /// What comes after the end cannot go on for ever: not in time, and not in bytes.
+    /// Limits the output after the end, in time and in bytes.
     fn count(&mut self, chunk: &Chunk, since: Instant) {
         if self.code.is_none() {
             return;
@@ -166,10 +167,10 @@ impl ExecProcess {
         }
     }
 
-    /// Whether the engine has ended the output while somebody may still have held it. Podman ends it with the
-    /// command, Docker two seconds later; neither says so.
+    /// Whether the daemon has ended the output while a process may still have held it. Podman ends
+    /// it with the command, Docker two seconds later; neither reports it.
     async fn was_cut(&mut self) -> engine_api::Result<bool> {
-        // Podman shows processes as the container numbers them, Docker as the host does.
+        // Podman lists processes with the PIDs of the container, Docker with those of the host.
         let group = match self.place.podman {
             true => i64::from(self.group),
             false if self.started.elapsed() < DOCKER_WAITS => return Ok(false),
@@ -226,7 +227,7 @@ async fn pause(until: Option<Instant>) {
     }
 }
 
-/// The number of a signal in a Linux container, whatever the system here is.
+/// The number of a signal in a Linux container, on any host.
 fn number(signal: Signal) -> i32 {
     match signal {
         Signal::Hangup => 1,
@@ -248,18 +249,18 @@ fn chunk(piece: engine_api::Chunk) -> Chunk {
 
 impl Process for ExecProcess {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
-        Box::pin(async move { self.next_chunk().await.map_err(told) })
+        Box::pin(async move { self.next_chunk().await.map_err(to_error) })
     }
 
     fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
-        Box::pin(async move { self.ending().await.map_err(told) })
+        Box::pin(async move { self.ending().await.map_err(to_error) })
     }
 
     fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             if self.exit.is_none() {
                 self.sent = Some(signal);
-                self.place.signal(self.group, signal).await.map_err(told)?;
+                self.place.signal(self.group, signal).await.map_err(to_error)?;
             }
             Ok(())
         })
@@ -268,7 +269,7 @@ impl Process for ExecProcess {
 
 impl Drop for ExecProcess {
     fn drop(&mut self) {
-        // What runs in the background after an end that was seen belongs to the environment.
+        // After an end that was read, background processes belong to the environment.
         if self.exit.is_some() {
             return;
         }
@@ -276,7 +277,8 @@ impl Drop for ExecProcess {
         background::run(Arc::new(move || {
             let place = place.clone();
             Box::pin(async move {
-                // Nobody is left to hear of a failure; the environment's end ends it too.
+                // There is no caller to report an error to; destroying the environment ends the
+                // process too.
                 let _ = place.signal(group, Signal::Kill).await;
             })
         }));

@@ -1,4 +1,4 @@
-//! Images: when they are pulled, and how far a pull is.
+//! Image pulls: when they happen, and their progress.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,42 +9,43 @@ use engine_api::auth::{Credentials, RegistryAuth};
 use engine_api::images::{Progress, PullImage};
 
 use super::NAME;
-use super::failure::told;
+use super::failure::to_error;
 use crate::error::{Error, Result};
 
 /// When an image is pulled from its registry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum PullPolicy {
-    /// When the engine does not have it.
+    /// If the daemon does not have it.
     #[default]
     IfMissing,
-    /// Before every environment, so that a tag that has moved is followed.
+    /// Before every environment, so that a tag that has moved is updated.
     Always,
-    /// Never: an image that is not there is an error.
+    /// Never; a missing image is an error.
     Never,
 }
 
-/// How far a pull is, told whenever the engine says something.
+/// The progress of a pull, reported at every message of the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PullProgress {
     /// The image.
     pub image: String,
-    /// How many bytes have been downloaded.
+    /// The number of bytes downloaded so far.
     pub downloaded: u64,
-    /// How many bytes there are to download, of the layers whose size is known so far.
+    /// The number of bytes to download, of the layers whose size is known so far.
     pub total: u64,
-    /// How many layers are there for good.
+    /// The number of layers that are complete.
     pub layers_done: usize,
-    /// How many layers there are, as far as is known.
+    /// The number of layers, as far as known.
     pub layers: usize,
-    /// What the engine says right now: `Downloading`, `Extracting` …; empty at the beginning and at the end.
+    /// The current message of the daemon: `Downloading`, `Extracting` …; empty at the start and at
+    /// the end.
     pub status: String,
-    /// Whether the image is there.
+    /// Whether the pull is complete.
     pub done: bool,
 }
 
-/// Whom to tell how far a pull is.
+/// A callback for the progress of pulls.
 #[derive(Clone)]
 pub(super) struct Observer(pub(super) Arc<dyn Fn(&PullProgress) + Send + Sync>);
 
@@ -54,19 +55,19 @@ impl fmt::Debug for Observer {
     }
 }
 
-/// A registry that wants credentials where some should have been found, and why there were none.
+/// A registry rejected a pull for which no credentials were found.
 #[derive(Debug, thiserror::Error)]
-#[error("no credentials could be had: {why}")]
+#[error("no credentials found: {why}")]
 struct NoCredentials {
     why: String,
     source: engine_api::Error,
 }
 
-/// The credentials that the docker command would use, and why they cannot be had. Most images need none,
-/// so that it is no failure yet.
+/// The credentials that the docker command would use, or the reason why they are missing. Most
+/// images need no credentials, so that is not an error yet.
 async fn credentials(image: &str) -> (Option<RegistryAuth>, String) {
     let Ok(reference) = image.parse() else {
-        // The pull says what is wrong with the name.
+        // The pull reports the invalid name.
         return (None, String::new());
     };
     match Credentials::from_env().await {
@@ -82,13 +83,13 @@ async fn credentials(image: &str) -> (Option<RegistryAuth>, String) {
 fn failed(error: engine_api::Error, why: String, image: &str) -> Error {
     let error = match error.is_unauthorized() && !why.is_empty() {
         true => Error::engine(NAME, NoCredentials { why, source: error }),
-        false => told(error),
+        false => to_error(error),
     };
     error.during("pull the image", image)
 }
 
-/// Pulls an image with the credentials that the docker command would use. Dropping the future stops the
-/// pull; another one in this process that waits for it begins anew.
+/// Pulls an image with the credentials that the docker command would use. Dropping the future stops
+/// the pull; another pull of the same image in this process that waited for it starts again.
 pub(super) async fn pull(docker: &Docker, image: &str, observer: Option<&Observer>) -> Result<()> {
     let tell = |progress: &PullProgress| {
         if let Some(Observer(observer)) = observer {
@@ -111,7 +112,7 @@ pub(super) async fn pull(docker: &Docker, image: &str, observer: Option<&Observe
     Ok(())
 }
 
-/// Whether a container could not be made because its image is not there.
+/// Whether a container could not be created because its image is missing.
 pub(super) fn is_missing(error: &engine_api::Error) -> bool {
     let says_image = |message: &str| message.to_lowercase().contains("image");
     error.is_not_found() && error.message().is_some_and(says_image)
@@ -120,12 +121,12 @@ pub(super) fn is_missing(error: &engine_api::Error) -> bool {
 /// The error of [`PullPolicy::Never`].
 pub(super) fn missing(image: &str) -> Error {
     Error::not_found(format!(
-        "the engine does not have the image {image}, and may not pull it; \
-         pull it yourself (docker pull {image}), or allow it"
+        "the daemon does not have the image {image}, and the policy forbids a pull; \
+         pull it yourself (docker pull {image}), or allow the pull"
     ))
 }
 
-/// Counts what the lines of a pull say of its layers.
+/// Sums up the progress messages of all layers.
 struct Tally {
     progress: PullProgress,
     layers: BTreeMap<String, Layer>,
@@ -152,7 +153,7 @@ impl Tally {
 
     fn count(&mut self, line: &Progress) {
         self.progress.status.clone_from(&line.status);
-        // The first line has the tag for an id; the last ones have none.
+        // The ID of the first message is the tag; the last messages have no ID.
         if !line.id.is_empty() && !line.status.starts_with("Pulling from") {
             let layer = self.layers.entry(line.id.clone()).or_default();
             layer.count(line);
@@ -175,7 +176,7 @@ impl Layer {
                     .unwrap_or_default()
                     .max(self.downloaded);
             }
-            // What is extracted next is not downloaded again.
+            // A layer that is extracted has been downloaded completely.
             "Verifying Checksum" | "Download complete" | "Extracting" => self.downloaded = self.total,
             "Pull complete" | "Already exists" => (self.downloaded, self.done) = (self.total, true),
             _ => {}
@@ -188,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layers_are_counted_as_the_engine_speaks_of_them() {
+    fn progress_sums_up_the_layers() {
         let mut tally = Tally::new("app");
         for line in [
             r#"{"status":"Pulling from library/app","id":"latest"}"#,
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_why_there_were_no_credentials() {
+    fn unauthorized_pull_reports_missing_credentials() {
         use std::error::Error as _;
         let source = engine_api::from_json::<u8>(b"x").unwrap_err();
         let why = "docker-credential-x cannot be run".to_owned();
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn never_says_how() {
+    fn missing_image_error_names_the_pull_command() {
         let text = missing("app:1").to_string();
         assert!(text.contains("docker pull app:1"), "{text}");
     }

@@ -1,4 +1,4 @@
-//! Removing containers, until they are gone.
+//! Removes containers, and waits until they are gone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,13 +10,13 @@ use tokio::time::{Instant, sleep};
 
 use super::background::{self, Job};
 
-/// For how long a container that does not go away is tried.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a removal is retried.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// For how long a container that may still be being made is looked for.
+/// How long a container that may still appear is looked for.
 const MAY_APPEAR: Duration = Duration::from_secs(5);
 
-/// For how long an engine that is gone is tried when nobody awaits the removal: it may be restarting.
+/// How long a missing daemon is tried when no caller awaits the removal: it may be restarting.
 const MAY_RETURN: Duration = Duration::from_secs(10);
 
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -27,15 +27,15 @@ const THOROUGH: RemoveContainer = RemoveContainer {
     link: false,
 };
 
-/// Removes a container with its anonymous volumes, by name or id, and returns when it is gone.
+/// Removes a container with its anonymous volumes, by name or ID, and returns when it is gone.
 ///
-/// RemoveOutcome is a state machine: it may be gone already (404), or somebody else may be removing it at this
-/// moment (409), and then its end is awaited.
+/// A container that does not exist (404) is a success. If another removal is in progress (409),
+/// this waits for its end.
 pub(super) async fn remove(docker: &Docker, container: &str) -> engine_api::Result<()> {
     attempt(docker, container, Absence::default()).await
 }
 
-/// For how long what is not there is looked for.
+/// How long a missing container or a missing daemon is retried.
 #[derive(Debug, Clone, Copy, Default)]
 struct Absence {
     container: Duration,
@@ -45,7 +45,7 @@ struct Absence {
 async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_api::Result<()> {
     let began = Instant::now();
     let docker = docker.clone().with_timeouts(Timeouts {
-        total: Some(PATIENCE),
+        total: Some(RETRY_TIMEOUT),
         ..*docker.timeouts()
     });
     let mut pause = Duration::from_millis(5);
@@ -63,7 +63,7 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
             if over >= absence.engine {
                 return Err(error);
             }
-        } else if over >= PATIENCE || !(error.is_conflict() || error.is_transient()) {
+        } else if over >= RETRY_TIMEOUT || !(error.is_conflict() || error.is_transient()) {
             // A conflict: another removal is in progress.
             return Err(error);
         }
@@ -76,15 +76,15 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
 #[derive(Debug)]
 pub(super) struct Guard {
     docker: Docker,
-    /// The name, and the id once it is known.
+    /// The name, or the ID once it is known.
     container: String,
-    /// The engine may make it after it was looked for.
+    /// The container may still appear after the first look.
     may_appear: bool,
     armed: bool,
 }
 
 impl Guard {
-    /// Guards a container that is about to be made under this name.
+    /// Guards a container that is about to be created with this name.
     pub(super) fn expecting(docker: &Docker, name: &str) -> Self {
         Self {
             docker: docker.clone(),
@@ -94,25 +94,25 @@ impl Guard {
         }
     }
 
-    /// The container is there, and has this id.
+    /// Records the ID of the created container.
     pub(super) fn made(&mut self, id: String) {
         self.container = id;
         self.may_appear = false;
     }
 
-    /// The name or id.
+    /// The name or ID.
     pub(super) fn container(&self) -> &str {
         &self.container
     }
 
-    /// Removes it, and returns when it is gone; what goes wrong is tried again when this is dropped.
+    /// Removes the container and returns when it is gone. After an error, the drop tries again.
     pub(super) async fn remove(mut self) {
         if remove(&self.docker, &self.container).await.is_ok() {
             self.disarm();
         }
     }
 
-    /// From now on it is removed by others.
+    /// From now on, dropping this does not remove the container.
     pub(super) fn disarm(&mut self) {
         self.armed = false;
     }
@@ -131,7 +131,8 @@ impl Drop for Guard {
     }
 }
 
-/// Removes a container without awaiting it, see [`background::run`]; says whether it is gone already.
+/// Removes a container without awaiting it, see [`background::run`]; returns whether it is gone
+/// already.
 pub(super) fn in_background(docker: &Docker, container: &str) -> bool {
     let gone = Arc::new(AtomicBool::new(false));
     background::run(job(docker, container, Duration::ZERO, Arc::clone(&gone)));
@@ -143,7 +144,7 @@ fn job(docker: &Docker, container: &str, may_appear: Duration, gone: Arc<AtomicB
     Arc::new(move || {
         let (docker, container, gone) = (docker.clone(), container.clone(), Arc::clone(&gone));
         Box::pin(async move {
-            // Nobody is left to hear of a failure; what is left is still listed.
+            // There is no caller to report an error to; a container that is left is still listed.
             let absence = Absence {
                 container: may_appear,
                 engine: MAY_RETURN,

@@ -1,4 +1,4 @@
-//! What came out of a container finds its place on this machine.
+//! Moves files from a container to their place on this machine.
 
 use std::fs;
 use std::io;
@@ -8,10 +8,11 @@ use super::NAME;
 use crate::error::{Error, Result};
 use crate::id::random_hex;
 
-/// A directory beside the target, on the same file system, that is removed in the end.
+/// A temporary directory beside the target, on the same file system.
 ///
-/// It is created by `archive::unpack`: if that is dropped, its thread removes the directory after the
-/// last write. A directory created here could be removed before a late write, which would fail the removal.
+/// `archive::unpack` creates it: if that is dropped, its thread removes the directory after the
+/// last write. A directory created here could be removed before a late write, and then appear
+/// again.
 #[derive(Debug)]
 pub(super) struct Staging(PathBuf);
 
@@ -26,10 +27,11 @@ impl Staging {
         &self.0
     }
 
-    /// Moves the one thing in it to the target: a file replaces a file, a directory is merged into a directory.
+    /// Moves the single entry to the target: a file replaces a file, a directory is merged into a
+    /// directory.
     pub(super) async fn settle(self, target: PathBuf) -> Result<()> {
         blocking(move || match only_entry(&self.0)? {
-            // A link to a directory that is named as the target is meant as that directory.
+            // If the target is a link to a directory, that directory is meant.
             Some(entry) => put(
                 &entry,
                 &target
@@ -38,7 +40,7 @@ impl Staging {
                     .filter(|real| real.is_dir())
                     .unwrap_or(target),
             ),
-            None => Err(Error::not_found("the engine sent an archive without files")),
+            None => Err(Error::not_found("the daemon sent an archive without files")),
         })
         .await
     }
@@ -51,7 +53,7 @@ impl Drop for Staging {
     }
 }
 
-/// Runs what blocks where it may.
+/// Runs blocking work on a thread for it.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
@@ -72,15 +74,18 @@ fn put(from: &Path, to: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => rename(from, to),
         Err(error) => Err(Error::io("inspect", to, error)),
         Ok(there) if there.is_dir() && source.is_dir() => merge(from, &source, to),
-        // Inside of the target a link may lead anywhere: it is replaced, never followed.
+        // Inside the target a link could lead anywhere: it is replaced, never followed.
         Ok(there) if there.is_symlink() => {
             fs::remove_file(to).map_err(|e| Error::io("replace", to, e))?;
             rename(from, to)
         }
         Ok(there) if there.is_dir() || source.is_dir() => {
-            let why =
-                "is a directory and the source is none, or the other way round; say what the copy is called";
-            Err(Error::invalid(format!("{} {why}", to.display())))
+            let to = to.display();
+            let why = format!(
+                "cannot replace the directory {to} with a file (or a file with a directory); \
+                 give the full target path"
+            );
+            Err(Error::invalid(why))
         }
         Ok(_) => rename(from, to),
     }
@@ -92,7 +97,7 @@ fn merge(from: &Path, source: &fs::Metadata, to: &Path) -> Result<()> {
         let name = entry.map_err(unreadable)?.file_name();
         put(&from.join(&name), &to.join(&name))?;
     }
-    // Last: a read-only directory takes no files.
+    // Last: no file can be created in a read-only directory.
     fs::set_permissions(to, source.permissions()).map_err(|e| Error::io("set the permissions of", to, e))
 }
 
@@ -109,12 +114,13 @@ fn read_only_directory(path: &Path) -> Option<fs::Permissions> {
     (meta.is_dir() && meta.permissions().readonly()).then(|| meta.permissions())
 }
 
-/// To move a directory is to write into it: its `..` changes.
+/// Moves a directory that is not writable. Moving changes its entry `..`, which needs write
+/// permission.
 fn move_read_only(from: &Path, to: &Path, permissions: fs::Permissions) -> io::Result<()> {
     let mut writable = permissions.clone();
     #[expect(
         clippy::permissions_set_readonly_false,
-        reason = "for a moment, in a directory of ours"
+        reason = "temporarily, in a directory of this module"
     )]
     writable.set_readonly(false);
     fs::set_permissions(from, writable)?;
@@ -128,7 +134,7 @@ mod tests {
     use crate::ErrorKind;
 
     #[tokio::test]
-    async fn files_replace_files_and_directories_are_merged() {
+    async fn file_replaces_file_and_directories_merge() {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("made/on/the/way");
         for (name, content) in [("a", "1"), ("b", "2"), ("a", "3")] {
@@ -145,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_and_a_directory_do_not_replace_each_other() {
+    async fn file_and_directory_do_not_replace_each_other() {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("x");
         fs::create_dir(&target).unwrap();
@@ -167,7 +173,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn a_link_in_the_target_is_replaced_not_written_through() {
+    async fn link_in_the_target_is_replaced_not_followed() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::create_dir(at("to")).unwrap();

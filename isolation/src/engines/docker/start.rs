@@ -1,4 +1,4 @@
-//! Starting a command in a container, so that it can be killed.
+//! Starts a command in a container, so that it can be killed.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,7 +7,7 @@ use engine_api::exec::{CreateExec, StartExec};
 use engine_api::{Hijacked, Output};
 
 use super::NAME;
-use super::failure::{Failure, told};
+use super::failure::{Failure, to_error};
 use super::input::CommandInput;
 use super::place::Place;
 use super::process::ExecProcess;
@@ -16,18 +16,19 @@ use crate::error::{Error, Result};
 use crate::execution::{Chunk, Execution};
 use crate::stdin::Stdin;
 
-/// Says the PID, then becomes the command: `$1` is the directory to start in, the rest the
-/// command. What cannot be run ends as in a shell, since a shell runs it: engines differ there.
+/// Prints its PID, then becomes the command. `$1` is the working directory, the rest is the
+/// command. A shell runs it, so a program that cannot be run has the exit code of a shell; daemons
+/// differ there.
 const SCRIPT: &str = "[ -z \"$1\" ] || cd \"$1\" >/dev/null 2>&1 || { echo nowhere; exit 1; }; \
                       shift; echo $$; exec \"$@\"";
 
-/// What the script says when there is no such directory.
-const NOWHERE: &str = "nowhere";
+/// The output of the script if the working directory does not exist.
+const MISSING_DIRECTORY: &str = "nowhere";
 
-/// No first line is longer than this.
+/// The maximum length of the first line.
 const LONGEST: usize = 4096;
 
-/// Variables that a shell has for itself: it changes them, or does not pass them on.
+/// Environment variables that a shell changes or does not pass on.
 const OF_SHELLS: [&str; 15] = [
     "BASHOPTS",
     "BASHPID",
@@ -46,8 +47,8 @@ const OF_SHELLS: [&str; 15] = [
     "UID",
 ];
 
-/// Whether a shell loses a variable on its way from the container to a command: names with dots are
-/// common (`discovery.type`), and are no names to a shell.
+/// Whether a shell loses an environment variable on the way to a command. Names with dots are
+/// common (`discovery.type`) but not valid in a shell.
 pub(super) fn is_lost(name: &str) -> bool {
     let mut chars = name.chars();
     let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
@@ -55,7 +56,7 @@ pub(super) fn is_lost(name: &str) -> bool {
     !(first && rest) || OF_SHELLS.contains(&name)
 }
 
-/// The whole command line, and what else an engine wants to know.
+/// The command line and the other options of the exec.
 fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, String>) -> CreateExec {
     let mut cmd = ["sh", "-c", SCRIPT, "sh", working_dir]
         .map(str::to_owned)
@@ -72,7 +73,7 @@ fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, S
     cmd.extend(command.argv.iter().cloned());
     CreateExec {
         cmd: cmd.into(),
-        // Without input a terminal would wait for keys; its end has to be sent.
+        // A terminal without input would wait for keys, so its end has to be sent.
         attach_stdin: command.tty || command.input != Input::Empty,
         attach_stdout: true,
         attach_stderr: true,
@@ -86,10 +87,10 @@ fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, S
     }
 }
 
-/// Starts a command in a directory of the container.
+/// Starts a command in a container.
 ///
-/// A task sees it through: a start that nobody awaits any more still becomes a process, which is then
-/// dropped, and so killed.
+/// A task completes the start: if the caller is dropped, the new process is dropped too, and so
+/// killed.
 pub(super) async fn start(
     place: &Place,
     command: &Command,
@@ -114,7 +115,7 @@ async fn begin(place: Place, exec: CreateExec, working_dir: String) -> Result<(E
     let execs = place.docker.execs();
     let created = match execs.create(&place.container, exec).await {
         Ok(created) => created,
-        Err(error) => return Err(refused(&place, error).await),
+        Err(error) => return Err(start_error(&place, error).await),
     };
     let options = StartExec {
         tty,
@@ -124,21 +125,21 @@ async fn begin(place: Place, exec: CreateExec, working_dir: String) -> Result<(E
         input, mut output, ..
     } = match execs.start(&created.id, options).await {
         Ok(hijacked) => hijacked,
-        Err(error) => return Err(refused(&place, error).await),
+        Err(error) => return Err(start_error(&place, error).await),
     };
-    let mut said = Said::default();
-    said.read(&mut output).await.map_err(told)?;
-    let line = said.line();
+    let mut first = FirstLine::default();
+    first.read(&mut output).await.map_err(to_error)?;
+    let line = first.line();
     match line.parse() {
         Ok(group) if group > 1 => {
-            let process = ExecProcess::new(place, created.id, group, output, said.rest());
+            let process = ExecProcess::new(place, created.id, group, output, first.rest());
             Ok((process, CommandInput::new(input, tty)))
         }
-        _ if line == NOWHERE => Err(Error::not_found(format!(
-            "there is no working directory {working_dir}"
+        _ if line == MISSING_DIRECTORY => Err(Error::not_found(format!(
+            "the working directory {working_dir} does not exist"
         ))),
         _ => {
-            let what = format!("no shell could be started: {line}");
+            let what = format!("the shell could not be started: {line}");
             Err(Failure::look(&place.docker, &place.container, &what, None)
                 .await
                 .into())
@@ -146,9 +147,9 @@ async fn begin(place: Place, exec: CreateExec, working_dir: String) -> Result<(E
     }
 }
 
-async fn refused(place: &Place, error: engine_api::Error) -> Error {
+async fn start_error(place: &Place, error: engine_api::Error) -> Error {
     if error.is_unreachable() {
-        return told(error);
+        return to_error(error);
     }
     let what = "the command could not be started";
     Failure::look(&place.docker, &place.container, what, Some(error))
@@ -156,17 +157,18 @@ async fn refused(place: &Place, error: engine_api::Error) -> Error {
         .into()
 }
 
-/// The first line of standard output, and what came with it.
+/// The first line of standard output, and the output that came with it.
 #[derive(Default)]
-struct Said {
+struct FirstLine {
     text: BytesMut,
     end: usize,
-    /// What came meanwhile on the other stream: an engine does not keep the order between the two.
+    /// Output of the other stream that came meanwhile: the daemon does not keep the order of the
+    /// two streams.
     aside: VecDeque<Chunk>,
 }
 
-impl Said {
-    /// Reads until there is a line; an end is the end of it.
+impl FirstLine {
+    /// Reads until the end of the first line, or of the output.
     async fn read(&mut self, output: &mut Output) -> engine_api::Result<()> {
         while self.end == 0 && self.text.len() < LONGEST {
             match output.next().await.transpose()? {
@@ -183,7 +185,7 @@ impl Said {
         Ok(())
     }
 
-    /// The line, without its end: a terminal puts two characters there.
+    /// The line without its end: a terminal ends it with two characters.
     fn line(&self) -> String {
         let end = if self.end == 0 { self.text.len() } else { self.end };
         String::from_utf8_lossy(&self.text[..end]).trim_end().to_owned()
@@ -203,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_handed_to_the_shell_as_it_is() {
+    fn arguments_reach_the_shell_unchanged() {
         let mut command = Command::new(["printf", "a b", "$HOME"]);
         command.env.insert("PLAIN".into(), "secret".into());
         let exec = exec(&command, "/work", &BTreeMap::new());
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_that_a_shell_would_lose_go_around_it() {
+    fn variables_that_a_shell_loses_are_env_arguments() {
         let mut command = Command::new(["java"]);
         command.env.insert("discovery.type".into(), "single-node".into());
         let ours = [
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn input_is_attached_only_where_there_is_some() {
+    fn input_is_attached_only_if_there_is_some() {
         let attached = |command: &Command| exec(command, "", &BTreeMap::new()).attach_stdin;
         assert!(!attached(&Command::new(["cat"])));
         assert!(attached(&Command {
@@ -254,19 +256,19 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_is_told_from_what_comes_with_it() {
-        let said = |text: &str, end| Said {
+    fn first_line_is_separated_from_the_output() {
+        let first = |text: &str, end| FirstLine {
             text: text.into(),
             end,
             aside: [Chunk::Stderr("early".into())].into(),
         };
-        let both = said("12\r\nhello", 4);
+        let both = first("12\r\nhello", 4);
         assert_eq!(both.line(), "12");
         assert_eq!(
             both.rest(),
             [Chunk::Stderr("early".into()), Chunk::Stdout("hello".into())]
         );
-        assert_eq!(said("12\n", 3).rest().len(), 1);
-        assert_eq!(said("cut", 0).line(), "cut");
+        assert_eq!(first("12\n", 3).rest().len(), 1);
+        assert_eq!(first("cut", 0).line(), "cut");
     }
 }
