@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use engine_api::Docker;
-use engine_fixtures::format::{Body, Exchange};
+use engine_fixtures::recording::{Body, Exchange};
 use engine_fixtures::{EngineFacts, Recorder, Recording, recordings_dir};
 use fake_engine::FakeEngine;
 use serde_json::Value;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use engine_api::{Docker, ErrorKind, Result, Timeouts};
 use engine_fixtures::faults::{Fault, ReplySeen};
-use engine_fixtures::format::Framing;
+use engine_fixtures::recording::Framing;
 use engine_fixtures::{Recording, recordings_dir};
 
 use run::{Run, Told, run, run_for};

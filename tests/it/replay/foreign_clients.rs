@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine_fixtures::faults::{Fault, Faulty};
-use engine_fixtures::format::{Event, Exchange, Framing};
+use engine_fixtures::recording::{Event, Exchange, Framing};
 use engine_fixtures::{Player, Recording, recordings_dir};
 
 /// A method, the end of a path, and pairs of a query, each with the values it may have.
