@@ -44,7 +44,7 @@ pub use create::ServiceCreated;
 pub use endpoint::{Endpoint, EndpointSpec, PortConfig, PublishMode, ResolutionMode, VirtualIp};
 pub use inspect::{InspectService, JobStatus, Service, ServiceStatus, UpdateState, UpdateStatus};
 pub use list::{ListServices, ServiceFilters};
-pub use mode::{Global, GlobalJob, Replicated, ReplicatedJob, ServiceMode, ServiceModeName};
+pub use mode::{ServiceMode, ServiceModeName};
 pub use spec::{FailureAction, RollbackConfig, ServiceSpec, UpdateConfig, UpdateOrder};
 pub use update::{RegistryAuthFrom, ServiceUpdated, UpdateService};
 

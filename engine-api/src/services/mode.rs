@@ -1,94 +1,156 @@
 //! How many tasks a service has.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::de::{DeserializeOwned, Error as _};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::wire::json::open_enum;
 
-/// How many tasks a service has, and whether they are to end: one of the four, or none for one task
-/// that runs. Part of definition `ServiceSpec`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct ServiceMode {
-    /// So many tasks that run.
-    pub replicated: Option<Replicated>,
+/// How many tasks a service has, and whether they run until they are stopped, or end by themselves (a
+/// job). Part of definition `ServiceSpec`.
+///
+/// ```
+/// use engine_api::services::ServiceMode;
+///
+/// let three = ServiceMode::replicated(3);
+/// assert_eq!(three, ServiceMode::Replicated { replicas: Some(3) });
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceMode {
+    /// A number of tasks that run.
+    Replicated {
+        /// How many; `None` is one.
+        replicas: Option<u64>,
+    },
     /// One task on each node that runs.
-    pub global: Option<Global>,
-    /// So many tasks that end.
-    pub replicated_job: Option<ReplicatedJob>,
+    Global,
+    /// A number of tasks that end.
+    ReplicatedJob {
+        /// How many at the same time; `None` is one.
+        max_concurrent: Option<u64>,
+        /// How many must succeed; `None` is as many as run at the same time.
+        total_completions: Option<u64>,
+    },
     /// One task on each node that ends.
-    pub global_job: Option<GlobalJob>,
+    GlobalJob,
+    /// A mode this crate does not know, as the engine sent it; empty is the engine's default, one task
+    /// that runs.
+    Other(BTreeMap<String, Value>),
 }
 
 impl ServiceMode {
-    /// So many tasks that run.
+    /// A number of tasks that run.
     pub fn replicated(replicas: u64) -> Self {
         let replicas = Some(replicas);
-        Self {
-            replicated: Some(Replicated { replicas }),
-            ..Self::default()
-        }
-    }
-
-    /// One task on each node that runs.
-    pub fn global() -> Self {
-        Self {
-            global: Some(Global {}),
-            ..Self::default()
-        }
-    }
-
-    /// How many of the four are set.
-    pub(super) fn count(&self) -> usize {
-        [
-            self.replicated.is_some(),
-            self.global.is_some(),
-            self.replicated_job.is_some(),
-            self.global_job.is_some(),
-        ]
-        .into_iter()
-        .filter(|set| *set)
-        .count()
+        Self::Replicated { replicas }
     }
 }
 
-/// So many tasks that run. Part of definition `ServiceSpec`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+impl Default for ServiceMode {
+    fn default() -> Self {
+        Self::Other(BTreeMap::new())
+    }
+}
+
+const REPLICATED: &str = "Replicated";
+const GLOBAL: &str = "Global";
+const REPLICATED_JOB: &str = "ReplicatedJob";
+const GLOBAL_JOB: &str = "GlobalJob";
+
+#[derive(Serialize, Deserialize, Default)]
 #[serde(default, rename_all = "PascalCase")]
-pub struct Replicated {
-    /// How many; `None` is one.
-    pub replicas: Option<u64>,
+struct ReplicatedFields {
+    replicas: Option<u64>,
 }
 
-/// One task on each node that runs; there is nothing to say about it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Global {}
-
-/// So many tasks that end. Part of definition `ServiceSpec`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(default, rename_all = "PascalCase")]
-pub struct ReplicatedJob {
-    /// How many at the same time; `None` is one.
-    pub max_concurrent: Option<u64>,
-    /// How many must end well; `None` is as many as run at the same time.
-    pub total_completions: Option<u64>,
+struct ReplicatedJobFields {
+    max_concurrent: Option<u64>,
+    total_completions: Option<u64>,
 }
 
-/// One task on each node that ends; there is nothing to say about it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct GlobalJob {}
+#[derive(Serialize)]
+struct NoFields {}
+
+impl Serialize for ServiceMode {
+    /// An object with one key, the mode.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Self::Replicated { replicas } => {
+                let replicas = *replicas;
+                map.serialize_entry(REPLICATED, &ReplicatedFields { replicas })?;
+            }
+            Self::Global => map.serialize_entry(GLOBAL, &NoFields {})?,
+            Self::ReplicatedJob {
+                max_concurrent,
+                total_completions,
+            } => {
+                let fields = ReplicatedJobFields {
+                    max_concurrent: *max_concurrent,
+                    total_completions: *total_completions,
+                };
+                map.serialize_entry(REPLICATED_JOB, &fields)?;
+            }
+            Self::GlobalJob => map.serialize_entry(GLOBAL_JOB, &NoFields {})?,
+            Self::Other(modes) => {
+                for (mode, fields) in modes {
+                    map.serialize_entry(mode, fields)?;
+                }
+            }
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for ServiceMode {
+    /// A mode that is `null` is not there. Anything but one known mode is kept as it is.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut modes = BTreeMap::<String, Value>::deserialize(deserializer)?;
+        modes.retain(|_, fields| !fields.is_null());
+        let mode = match modes.first_key_value() {
+            Some((mode, _)) if modes.len() == 1 => mode.as_str(),
+            _ => "",
+        };
+        Ok(match mode {
+            REPLICATED => {
+                let ReplicatedFields { replicas } = fields_of(modes).map_err(D::Error::custom)?;
+                Self::Replicated { replicas }
+            }
+            GLOBAL => Self::Global,
+            REPLICATED_JOB => {
+                let fields: ReplicatedJobFields = fields_of(modes).map_err(D::Error::custom)?;
+                Self::ReplicatedJob {
+                    max_concurrent: fields.max_concurrent,
+                    total_completions: fields.total_completions,
+                }
+            }
+            GLOBAL_JOB => Self::GlobalJob,
+            _ => Self::Other(modes),
+        })
+    }
+}
+
+/// The fields of the one mode that is there.
+fn fields_of<T: DeserializeOwned>(modes: BTreeMap<String, Value>) -> serde_json::Result<T> {
+    let fields = modes.into_values().next().unwrap_or_default();
+    serde_json::from_value(fields)
+}
 
 /// The name of a mode, for filters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ServiceModeName {
-    /// [`ServiceMode::replicated`].
+    /// [`ServiceMode::Replicated`].
     Replicated,
-    /// [`ServiceMode::global`].
+    /// [`ServiceMode::Global`].
     Global,
-    /// [`ServiceMode::replicated_job`].
+    /// [`ServiceMode::ReplicatedJob`].
     ReplicatedJob,
-    /// [`ServiceMode::global_job`].
+    /// [`ServiceMode::GlobalJob`].
     GlobalJob,
     /// A word this crate does not know.
     Other(String),
@@ -107,12 +169,48 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn no_replicas_and_one_are_two_things() {
-        let none = encode(&ServiceMode::replicated(0)).unwrap();
-        assert_eq!(none, br#"{"Replicated":{"Replicas":0}}"#);
-        assert_eq!(decode::<ServiceMode>(&none).unwrap(), ServiceMode::replicated(0));
-        let global = encode(&ServiceMode::global()).unwrap();
-        assert_eq!(global, br#"{"Global":{}}"#);
-        assert_eq!(decode::<ServiceMode>(&global).unwrap().count(), 1);
+    fn a_mode_is_an_object_with_one_key() {
+        let modes = [
+            (ServiceMode::replicated(0), r#"{"Replicated":{"Replicas":0}}"#),
+            (ServiceMode::Replicated { replicas: None }, r#"{"Replicated":{}}"#),
+            (ServiceMode::Global, r#"{"Global":{}}"#),
+            (
+                ServiceMode::ReplicatedJob {
+                    max_concurrent: Some(2),
+                    total_completions: None,
+                },
+                r#"{"ReplicatedJob":{"MaxConcurrent":2}}"#,
+            ),
+            (ServiceMode::GlobalJob, r#"{"GlobalJob":{}}"#),
+            (ServiceMode::default(), "{}"),
+        ];
+        for (mode, text) in modes {
+            assert_eq!(String::from_utf8(encode(&mode).unwrap()).unwrap(), text);
+            assert_eq!(decode::<ServiceMode>(text.as_bytes()).unwrap(), mode);
+        }
+    }
+
+    #[test]
+    fn null_modes_are_absent() {
+        assert_eq!(decode::<ServiceMode>(b"null").unwrap(), ServiceMode::default());
+        let one: ServiceMode = decode(br#"{"Replicated":{"Replicas":null},"Global":null}"#).unwrap();
+        assert_eq!(one, ServiceMode::Replicated { replicas: None });
+    }
+
+    #[test]
+    fn unknown_modes_survive_a_round_trip() {
+        for text in [
+            r#"{"Stateful":{"Ordinals":[1,2]}}"#,
+            r#"{"Global":{},"Replicated":{"Replicas":1}}"#,
+        ] {
+            let mode: ServiceMode = decode(text.as_bytes()).unwrap();
+            assert!(matches!(mode, ServiceMode::Other(_)));
+            assert_eq!(String::from_utf8(encode(&mode).unwrap()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn invalid_fields_of_a_mode_are_an_error() {
+        assert!(decode::<ServiceMode>(br#"{"Replicated":{"Replicas":"many"}}"#).is_err());
     }
 }

@@ -35,9 +35,6 @@ pub struct ServiceSpec {
 
 impl ServiceSpec {
     pub(super) fn check(&self) -> Option<String> {
-        if self.mode.count() > 1 {
-            return Some("a service has one mode".into());
-        }
         let task = &self.task_template;
         let kinds = [
             task.container_spec.is_some(),
@@ -134,15 +131,11 @@ mod tests {
     }
 
     #[test]
-    fn a_service_has_one_mode_and_one_kind_of_task() {
+    fn a_service_has_one_kind_of_task() {
         assert_eq!(of_image("a").check(), None);
         assert!(of_image("").check().unwrap().contains("image"));
         assert!(ServiceSpec::default().check().unwrap().contains("neither"));
 
-        let mut spec = of_image("a");
-        spec.mode = ServiceMode::replicated(1);
-        spec.mode.global = ServiceMode::global().global;
-        assert!(spec.check().unwrap().contains("one mode"));
         let mut spec = of_image("a");
         spec.task_template.plugin_spec = Some(PluginSpec::default());
         assert!(spec.check().unwrap().contains("more than one"));
