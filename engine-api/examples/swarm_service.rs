@@ -55,7 +55,7 @@ async fn serve(docker: &Docker) -> engine_api::Result<()> {
         mode: ServiceMode::replicated(1),
         ..Default::default()
     };
-    let id = docker.services().create(&spec, None).await?.id;
+    let id = docker.services().create(spec, None).await?.id;
     let scaled = scale(docker, &id).await;
     docker.services().remove(&id).await?;
     scaled
@@ -67,7 +67,7 @@ async fn scale(docker: &Docker, service: &str) -> engine_api::Result<()> {
     let scale = |spec: &mut ServiceSpec| spec.mode = ServiceMode::replicated(3);
     docker
         .services()
-        .edit(service, UpdateService::default(), scale)
+        .edit(service, UpdateService::default(), None, scale)
         .await?;
     println!("{} tasks run", running(docker, service, 3).await?);
     Ok(())

@@ -10,7 +10,7 @@
 //!     data: "listen 80;".into(),
 //!     ..Default::default()
 //! };
-//! let created = docker.configs().create(&config).await?;
+//! let created = docker.configs().create(config).await?;
 //! docker.configs().remove(&created.id).await?;
 //! # Ok(())
 //! # }
@@ -68,10 +68,10 @@ impl Configs<'_> {
     /// # Errors
     ///
     /// 409 when the name is taken.
-    pub async fn create(&self, config: &ConfigSpec) -> Result<ConfigCreated> {
+    pub async fn create(&self, config: ConfigSpec) -> Result<ConfigCreated> {
         self.docker
             .call(&CREATE)
-            .json(config)
+            .json(&config)
             .reject_if(config.wrong())
             .send()
             .await
@@ -93,12 +93,12 @@ impl Configs<'_> {
     /// # Errors
     ///
     /// [`crate::Error::is_version_conflict`] when the config has changed since.
-    pub async fn update(&self, id: &str, version: ObjectVersion, spec: &ConfigSpec) -> Result<()> {
+    pub async fn update(&self, id: &str, version: ObjectVersion, spec: ConfigSpec) -> Result<()> {
         self.docker
             .call(&UPDATE)
             .at(id)
             .query(Query::new().set("version", version.index))
-            .json(spec)
+            .json(&spec)
             .send()
             .await
     }

@@ -10,7 +10,7 @@
 //!     data: "hunter2".into(),
 //!     ..Default::default()
 //! };
-//! let created = docker.secrets().create(&secret).await?;
+//! let created = docker.secrets().create(secret).await?;
 //! docker.secrets().remove(&created.id).await?;
 //! # Ok(())
 //! # }
@@ -68,10 +68,10 @@ impl Secrets<'_> {
     /// # Errors
     ///
     /// 409 when the name is taken.
-    pub async fn create(&self, secret: &SecretSpec) -> Result<SecretCreated> {
+    pub async fn create(&self, secret: SecretSpec) -> Result<SecretCreated> {
         self.docker
             .call(&CREATE)
-            .json(secret)
+            .json(&secret)
             .reject_if(secret.wrong())
             .send()
             .await
@@ -93,12 +93,12 @@ impl Secrets<'_> {
     /// # Errors
     ///
     /// [`crate::Error::is_version_conflict`] when the secret has changed since.
-    pub async fn update(&self, id: &str, version: ObjectVersion, spec: &SecretSpec) -> Result<()> {
+    pub async fn update(&self, id: &str, version: ObjectVersion, spec: SecretSpec) -> Result<()> {
         self.docker
             .call(&UPDATE)
             .at(id)
             .query(Query::new().set("version", version.index))
-            .json(spec)
+            .json(&spec)
             .send()
             .await
     }

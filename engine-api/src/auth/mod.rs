@@ -13,6 +13,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Every call that uses credentials borrows them as the argument `auth`, behind its options. Bodies and
+//! options go by value: they are mostly written in the call.
 
 #[cfg(feature = "full")]
 #[cfg(test)]

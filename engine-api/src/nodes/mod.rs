@@ -9,7 +9,7 @@
 //! for mut node in nodes.list(ListNodes::default()).await? {
 //!     println!("{} {}", node.description.hostname, node.status.state);
 //!     node.spec.availability = NodeAvailability::Drain;
-//!     nodes.update(&node.id, node.version, &node.spec).await?;
+//!     nodes.update(&node.id, node.version, node.spec).await?;
 //! }
 //! # Ok(())
 //! # }

@@ -20,12 +20,12 @@ impl Nodes<'_> {
     /// # Errors
     ///
     /// [`crate::Error::is_version_conflict`] when the node has changed since.
-    pub async fn update(&self, id: &str, version: ObjectVersion, spec: &NodeSpec) -> Result<()> {
+    pub async fn update(&self, id: &str, version: ObjectVersion, spec: NodeSpec) -> Result<()> {
         self.docker
             .call(&UPDATE)
             .at(id)
             .query(Query::new().set("version", version.index))
-            .json(spec)
+            .json(&spec)
             .send()
             .await
     }

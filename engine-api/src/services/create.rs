@@ -18,10 +18,10 @@ impl Services<'_> {
     /// # Errors
     ///
     /// 409 when the name is taken.
-    pub async fn create(&self, service: &ServiceSpec, auth: Option<&RegistryAuth>) -> Result<ServiceCreated> {
+    pub async fn create(&self, service: ServiceSpec, auth: Option<&RegistryAuth>) -> Result<ServiceCreated> {
         self.docker
             .call(&CREATE)
-            .json(service)
+            .json(&service)
             .reject_if(service.check())
             .requires(service.requires())
             .auth(auth)

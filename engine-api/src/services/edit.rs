@@ -4,6 +4,7 @@ use super::Services;
 use super::inspect::InspectService;
 use super::spec::ServiceSpec;
 use super::update::{ServiceUpdated, UpdateService};
+use crate::auth::RegistryAuth;
 use crate::error::Result;
 
 impl Services<'_> {
@@ -16,14 +17,17 @@ impl Services<'_> {
     pub async fn edit(
         &self,
         id: &str,
-        options: UpdateService<'_>,
+        options: UpdateService,
+        auth: Option<&RegistryAuth>,
         mut change: impl FnMut(&mut ServiceSpec),
     ) -> Result<ServiceUpdated> {
         let mut left = RETRIES;
         loop {
             let mut service = self.inspect(id, InspectService::default()).await?;
             change(&mut service.spec);
-            let updated = self.update(id, service.version, &service.spec, options).await;
+            let updated = self
+                .update(id, service.version, service.spec, options, auth)
+                .await;
             match updated {
                 Err(error) if error.is_version_conflict() && left > 0 => left -= 1,
                 other => return other,

@@ -22,7 +22,7 @@
 //! };
 //! let created = services.create(&web, None).await?;
 //! services
-//!     .edit(&created.id, UpdateService::default(), |spec| spec.mode = ServiceMode::replicated(4))
+//!     .edit(&created.id, UpdateService::default(), None, |spec| spec.mode = ServiceMode::replicated(4))
 //!     .await?;
 //! services.remove("web").await?;
 //! # Ok(())

@@ -17,8 +17,9 @@ pub(super) static UPDATE: Operation<Json<ServiceUpdated>> =
 impl Services<'_> {
     /// Replaces what is set about a service, which `version` of it `spec` was made from.
     ///
-    /// Everything is replaced: what `spec` does not say goes back to its default. Where somebody else
-    /// may change the service, too, [`Services::edit`] is simpler.
+    /// A field that `spec` leaves out goes back to its default. `auth` holds credentials for the image;
+    /// with `None` the service keeps its own. If other clients change the service, too, use
+    /// [`Services::edit`].
     ///
     /// # Errors
     ///
@@ -27,28 +28,27 @@ impl Services<'_> {
         &self,
         id: &str,
         version: ObjectVersion,
-        spec: &ServiceSpec,
-        options: UpdateService<'_>,
+        spec: ServiceSpec,
+        options: UpdateService,
+        auth: Option<&RegistryAuth>,
     ) -> Result<ServiceUpdated> {
         self.docker
             .call(&UPDATE)
             .at(id)
             .query(options.query(version))
-            .json(spec)
+            .json(&spec)
             .reject_if(spec.check())
             .requires(spec.requires())
-            .auth(options.auth)
+            .auth(auth)
             .send()
             .await
     }
 }
 
-/// How to update a service. Query and header of `ServiceUpdate`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct UpdateService<'a> {
-    /// Credentials for the image; `None` keeps those that the service has.
-    pub auth: Option<&'a RegistryAuth>,
-    /// Which of those it has, where `auth` is `None`.
+/// How to update a service. Query of `ServiceUpdate`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UpdateService {
+    /// Which credentials of the service to keep, if the call has none.
     pub registry_auth_from: RegistryAuthFrom,
     /// Whether to go back to what was set before the last update; what is sent must be right and is then
     /// left out.
@@ -65,8 +65,8 @@ pub enum RegistryAuthFrom {
     PreviousSpec,
 }
 
-impl UpdateService<'_> {
-    fn query(&self, version: ObjectVersion) -> Query {
+impl UpdateService {
+    fn query(self, version: ObjectVersion) -> Query {
         let from = match self.registry_auth_from {
             RegistryAuthFrom::Spec => "",
             RegistryAuthFrom::PreviousSpec => "previous-spec",
@@ -98,7 +98,6 @@ mod tests {
         let back = UpdateService {
             registry_auth_from: RegistryAuthFrom::PreviousSpec,
             rollback: true,
-            ..Default::default()
         };
         assert_eq!(
             back.query(version).as_str(),

@@ -21,11 +21,11 @@ impl Swarm<'_> {
     /// # Errors
     ///
     /// 503 or 409 when it is not locked.
-    pub async fn unlock(&self, key: &UnlockKey) -> Result<()> {
+    pub async fn unlock(&self, key: UnlockKey) -> Result<()> {
         let none = key.unlock_key.is_empty();
         self.docker
             .call(&UNLOCK)
-            .json(key)
+            .json(&key)
             .reject_if(none.then(|| "a manager is unlocked with a key".into()))
             .send()
             .await

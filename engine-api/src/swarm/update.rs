@@ -16,11 +16,11 @@ impl Swarm<'_> {
     /// # Errors
     ///
     /// [`crate::Error::is_version_conflict`] when the swarm has changed since.
-    pub async fn update(&self, version: ObjectVersion, spec: &SwarmSpec, options: UpdateSwarm) -> Result<()> {
+    pub async fn update(&self, version: ObjectVersion, spec: SwarmSpec, options: UpdateSwarm) -> Result<()> {
         self.docker
             .call(&UPDATE)
             .query(options.query(version))
-            .json(spec)
+            .json(&spec)
             .send()
             .await
     }

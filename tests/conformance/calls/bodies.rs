@@ -57,7 +57,7 @@ pub(crate) const BODIES: [Row; 11] = [
         |docker, body| Box::pin(async move { docker.networks().create(from_json(&body)?).await.map(drop) }),
     ),
     ("ServiceCreate", service, |docker, body| {
-        Box::pin(async move { docker.services().create(&from_json(&body)?, None).await.map(drop) })
+        Box::pin(async move { docker.services().create(from_json(&body)?, None).await.map(drop) })
     }),
     ("ServiceUpdate", service, |docker, body| {
         Box::pin(update(docker, body))
@@ -82,7 +82,7 @@ async fn update(docker: &Docker, body: Vec<u8>) -> Result<()> {
     let (spec, version, options) = (from_json(&body)?, Default::default(), Default::default());
     docker
         .services()
-        .update("web", version, &spec, options)
+        .update("web", version, spec, options, None)
         .await
         .map(drop)
 }

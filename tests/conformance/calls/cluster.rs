@@ -31,17 +31,16 @@ pub(super) async fn services(docker: &Docker) -> Result<()> {
         },
         ..Default::default()
     };
-    services.create(&spec, Some(&auth)).await?;
+    services.create(spec.clone(), Some(&auth)).await?;
     let insert_defaults = true;
     services
         .inspect("web", InspectService { insert_defaults })
         .await?;
     let update = UpdateService {
-        auth: Some(&auth),
         registry_auth_from: RegistryAuthFrom::PreviousSpec,
         rollback: true,
     };
-    services.update("web", SEVEN, &spec, update).await?;
+    services.update("web", SEVEN, spec, update, Some(&auth)).await?;
     services.logs("web", logs()).await?;
     docker.tasks().logs("t1", logs()).await?;
     let filters = filters::tasks();
@@ -65,14 +64,14 @@ pub(super) async fn nodes(docker: &Docker) -> Result<()> {
     let filters = filters::nodes();
     nodes.list(ListNodes { filters }).await?;
     nodes.remove("n1", RemoveNode { force: true }).await?;
-    nodes.update("n1", SEVEN, &full::<NodeSpec>("NodeSpec")).await
+    nodes.update("n1", SEVEN, full::<NodeSpec>("NodeSpec")).await
 }
 
 pub(super) async fn data(docker: &Docker) -> Result<()> {
     let filters = filters::secrets();
     docker.secrets().list(ListSecrets { filters }).await?;
-    docker.secrets().update("s1", SEVEN, &full("SecretSpec")).await?;
+    docker.secrets().update("s1", SEVEN, full("SecretSpec")).await?;
     let filters = filters::configs();
     docker.configs().list(ListConfigs { filters }).await?;
-    docker.configs().update("c1", SEVEN, &full("ConfigSpec")).await
+    docker.configs().update("c1", SEVEN, full("ConfigSpec")).await
 }

@@ -34,6 +34,6 @@ pub(super) async fn swarm(docker: &Docker) -> Result<()> {
         rotate_manager_token: true,
         rotate_manager_unlock_key: true,
     };
-    swarm.update(ObjectVersion { index: 7 }, &spec, update).await?;
+    swarm.update(ObjectVersion { index: 7 }, spec, update).await?;
     swarm.leave(LeaveSwarm { force: true }).await
 }

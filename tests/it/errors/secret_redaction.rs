@@ -130,9 +130,9 @@ async fn errors(docker: &Docker) -> Vec<engine_api::Error> {
     let mut errors = Vec::new();
     errors.extend(docker.system().auth(&auth).await.err());
     errors.extend(docker.containers().create(container).await.err());
-    errors.extend(docker.secrets().create(&secret()).await.err());
+    errors.extend(docker.secrets().create(secret()).await.err());
     errors.extend(docker.swarm().join(join()).await.err());
-    errors.extend(docker.swarm().unlock(&key()).await.err());
+    errors.extend(docker.swarm().unlock(key()).await.err());
     match docker.images().pull("x", Default::default(), Some(&auth)).await {
         Ok(pull) => errors.extend(pull.last().await.err()),
         Err(error) => errors.push(error),

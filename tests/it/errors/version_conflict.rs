@@ -36,7 +36,7 @@ async fn edit_is_repeated_after_a_version_conflict() {
     let edit = fake
         .client()
         .services()
-        .edit("web", UpdateService::default(), |spec| {
+        .edit("web", UpdateService::default(), None, |spec| {
             changed += 1;
             assert_ne!(
                 spec.mode,
@@ -63,7 +63,7 @@ async fn edit_gives_up_after_five_more_attempts() {
     let edit = fake
         .client()
         .services()
-        .edit("web", UpdateService::default(), |_| {})
+        .edit("web", UpdateService::default(), None, |_| {})
         .await;
     let error = fails(edit, ErrorKind::Api);
     assert!(error.is_version_conflict(), "{error}");

@@ -104,7 +104,7 @@ pub(super) async fn edit(manager: &Docker, id: &str, change: impl Fn(&mut NodeSp
     loop {
         let mut node = manager.nodes().inspect(id).await?;
         change(&mut node.spec);
-        match manager.nodes().update(id, node.version, &node.spec).await {
+        match manager.nodes().update(id, node.version, node.spec).await {
             Err(error) if error.is_version_conflict() => {}
             other => return other,
         }
@@ -211,9 +211,9 @@ pub async fn locked(docker: Docker, again: impl Fn() + Send + Sync + 'static) ->
         let wrong = UnlockKey {
             unlock_key: "SWMKEY-1-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into(),
         };
-        let error = swarm.unlock(&wrong).await.unwrap_err();
+        let error = swarm.unlock(wrong).await.unwrap_err();
         assert!(!error.to_string().contains("AAAA"), "{error}");
-        swarm.unlock(&key).await?;
+        swarm.unlock(key).await?;
         while !docker.system().info().await?.swarm.control_available {
             tokio::time::sleep(PAUSE).await;
         }

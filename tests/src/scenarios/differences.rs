@@ -55,14 +55,17 @@ pub async fn secrets(docker: Docker) -> Result<()> {
         data: "correct horse battery".into(),
         ..Default::default()
     };
-    let id = match secrets.create(&spec).await {
+    let id = match secrets.create(spec.clone()).await {
         Err(error) if error.status() == Some(503) && !is_podman(&docker).await? => return Ok(()),
         created => created?.id,
     };
     let secret = secrets.inspect("ptest_secret").await?;
     assert_eq!((&secret.id, secret.spec.data.is_empty()), (&id, true));
     spec.labels.insert("colour".into(), "blue".into());
-    let error = secrets.update(&id, secret.version, &spec).await.unwrap_err();
+    let error = secrets
+        .update(&id, secret.version, spec.clone())
+        .await
+        .unwrap_err();
     assert!(error.is_not_implemented(), "{error}");
     secrets.remove(&id).await?;
     assert!(secrets.inspect(&id).await.unwrap_err().is_not_found());

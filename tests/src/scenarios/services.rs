@@ -91,8 +91,8 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
             format!("cat /settings; sleep 0.2; cat /run/secrets/word | wc -c >&2; sleep 0.2; {UNTIL_TOLD}");
         let mut spec = service("web", &command);
         give(&docker, container(&mut spec)).await?;
-        let id = services.create(&spec, None).await?.id;
-        assert!(services.create(&spec, None).await.unwrap_err().is_conflict());
+        let id = services.create(spec.clone(), None).await?.id;
+        assert!(services.create(spec, None).await.unwrap_err().is_conflict());
 
         let task = running(&docker, "ptest_web").await?;
         assert_eq!((task.slot, &task.service_id), (1, &id));
@@ -162,12 +162,12 @@ async fn give(docker: &Docker, container: &mut ContainerSpec) -> Result<()> {
     };
     container.secrets = vec![SecretReference {
         file: Some(ReferenceFile::named("word")),
-        secret_id: docker.secrets().create(&secret).await?.id,
+        secret_id: docker.secrets().create(secret.clone()).await?.id,
         secret_name: secret.name,
     }];
     container.configs = vec![ConfigReference {
         file: Some(ReferenceFile::named("/settings")),
-        config_id: docker.configs().create(&config).await?.id,
+        config_id: docker.configs().create(config.clone()).await?.id,
         config_name: config.name,
         ..Default::default()
     }];
@@ -178,17 +178,17 @@ async fn give(docker: &Docker, container: &mut ContainerSpec) -> Result<()> {
 pub async fn update(docker: Docker) -> Result<()> {
     in_swarm(docker, |docker| async move {
         let services = docker.services();
-        let id = services.create(&service("edit", UNTIL_TOLD), None).await?.id;
+        let id = services.create(service("edit", UNTIL_TOLD), None).await?.id;
         running(&docker, &id).await?;
         let made = services.inspect(&id, InspectService::default()).await?;
         let stale = services
-            .update(&id, STALE, &made.spec, UpdateService::default())
+            .update(&id, STALE, made.spec.clone(), UpdateService::default(), None)
             .await
             .unwrap_err();
         assert!(stale.is_version_conflict(), "{stale}");
 
         services
-            .edit(&id, UpdateService::default(), |spec| {
+            .edit(&id, UpdateService::default(), None, |spec| {
                 spec.labels.insert("colour".into(), "blue".into());
                 spec.mode = ServiceMode::replicated(0);
                 spec.task_template.resources = Some(ResourceRequirements {
@@ -209,7 +209,7 @@ pub async fn update(docker: Docker) -> Result<()> {
             rollback: true,
             ..Default::default()
         };
-        services.edit(&id, back, |_| {}).await?;
+        services.edit(&id, back, None, |_| {}).await?;
         let whole = InspectService {
             insert_defaults: true,
         };
@@ -233,7 +233,7 @@ pub async fn terminal(docker: Docker) -> Result<()> {
     in_swarm(docker, |docker| async move {
         let mut spec = service("tty", &format!("echo both >&2; {UNTIL_TOLD}"));
         container(&mut spec).tty = true;
-        let id = docker.services().create(&spec, None).await?.id;
+        let id = docker.services().create(spec.clone(), None).await?.id;
         running(&docker, &id).await?;
         let chunks = read(&docker, &id, &["both", "ready"]).await?;
         let on_console = chunks.iter().all(|chunk| matches!(chunk, Chunk::Terminal(_)));

@@ -25,7 +25,7 @@ pub async fn over_three_nodes(engines: [Docker; 3]) -> Result<()> {
 
         let mut spec = service("spread", &format!("hostname; {UNTIL_TOLD}"));
         spec.mode = ServiceMode::replicated(TASKS as u64);
-        let service = manager.services().create(&spec, None).await?.id;
+        let service = manager.services().create(spec, None).await?.id;
         let tasks = until_on(&manager, &service, &nodes).await?;
         logs(&manager, &service, &tasks).await?;
         elsewhere(&manager, &third, &third_id, &tasks).await?;
@@ -45,7 +45,7 @@ pub async fn over_three_nodes(engines: [Docker; 3]) -> Result<()> {
         let again = |spec: &mut engine_api::services::ServiceSpec| spec.task_template.force_update += 1;
         manager
             .services()
-            .edit(&service, Default::default(), again)
+            .edit(&service, Default::default(), None, again)
             .await?;
         until_on(&manager, &service, &nodes).await?;
         manager.services().remove(&service).await

@@ -81,13 +81,16 @@ pub async fn manage(docker: Docker) -> Result<()> {
             rotate_worker_token: true,
             ..Default::default()
         };
-        let stale = swarm.update(STALE, &before.spec, options).await.unwrap_err();
+        let stale = swarm
+            .update(STALE, before.spec.clone(), options)
+            .await
+            .unwrap_err();
         assert!(stale.is_version_conflict(), "{stale}");
         // The swarm changes by itself while it is young.
         loop {
             let mut now = swarm.inspect().await?;
             now.spec.orchestration.task_history_retention_limit = Some(3);
-            match swarm.update(now.version, &now.spec, options).await {
+            match swarm.update(now.version, now.spec.clone(), options).await {
                 Err(error) if error.is_version_conflict() => {}
                 other => break other?,
             }
@@ -99,7 +102,7 @@ pub async fn manage(docker: Docker) -> Result<()> {
         let key = UnlockKey {
             unlock_key: "SWMKEY-1-none".into(),
         };
-        let open = swarm.unlock(&key).await.unwrap_err();
+        let open = swarm.unlock(key).await.unwrap_err();
         assert!(open.status().is_some(), "{open}");
         let join = JoinSwarm {
             listen_addr: "127.0.0.1:2377".into(),
@@ -130,13 +133,13 @@ async fn node(docker: &Docker) -> Result<()> {
     while nodes.inspect(id).await?.status.state != NodeState::Ready {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let stale = nodes.update(id, STALE, &listed[0].spec).await.unwrap_err();
+    let stale = nodes.update(id, STALE, listed[0].spec.clone()).await.unwrap_err();
     assert!(stale.is_version_conflict(), "{stale}");
     loop {
         let mut node = nodes.inspect(id).await?;
         assert!(node.manager_status.is_some_and(|manager| manager.leader));
         node.spec.labels.insert("zone".into(), "z1".into());
-        match nodes.update(id, node.version, &node.spec).await {
+        match nodes.update(id, node.version, node.spec.clone()).await {
             Err(error) if error.is_version_conflict() => {}
             other => break other?,
         }
@@ -157,15 +160,15 @@ pub async fn secrets(docker: Docker) -> Result<()> {
             data: "correct horse battery".into(),
             ..Default::default()
         };
-        let id = secrets.create(&spec).await?.id;
-        assert!(secrets.create(&spec).await.unwrap_err().is_conflict());
+        let id = secrets.create(spec.clone()).await?.id;
+        assert!(secrets.create(spec.clone()).await.unwrap_err().is_conflict());
         let mut secret = secrets.inspect("ptest_secret").await?;
         assert_eq!((&secret.id, secret.spec.data.is_empty()), (&id, true));
 
-        let stale = secrets.update(&id, STALE, &secret.spec).await.unwrap_err();
+        let stale = secrets.update(&id, STALE, secret.spec.clone()).await.unwrap_err();
         assert!(stale.is_version_conflict(), "{stale}");
         secret.spec.labels.insert("colour".into(), "blue".into());
-        secrets.update(&id, secret.version, &secret.spec).await?;
+        secrets.update(&id, secret.version, secret.spec.clone()).await?;
         let blue = ListSecrets {
             filters: SecretFilters {
                 label: vec!["colour=blue".into()],
@@ -191,15 +194,15 @@ pub async fn configs(docker: Docker) -> Result<()> {
             data: "listen 80;\n".into(),
             ..Default::default()
         };
-        let id = configs.create(&spec).await?.id;
-        assert!(configs.create(&spec).await.unwrap_err().is_conflict());
+        let id = configs.create(spec.clone()).await?.id;
+        assert!(configs.create(spec.clone()).await.unwrap_err().is_conflict());
         let mut config = configs.inspect("ptest_config").await?;
         assert_eq!(config.spec.data.as_bytes(), b"listen 80;\n");
 
-        let stale = configs.update(&id, STALE, &config.spec).await.unwrap_err();
+        let stale = configs.update(&id, STALE, config.spec.clone()).await.unwrap_err();
         assert!(stale.is_version_conflict(), "{stale}");
         config.spec.labels.insert("colour".into(), "blue".into());
-        configs.update(&id, config.version, &config.spec).await?;
+        configs.update(&id, config.version, config.spec.clone()).await?;
         let named = ListConfigs {
             filters: ConfigFilters {
                 name: vec!["ptest_conf".into()],
