@@ -1,8 +1,14 @@
-//! A deserializer that reads `null` as the empty value of whatever is asked for.
+//! A deserializer that accepts what engines write in place of a value.
 //!
-//! It stands between a type's `Deserialize` and the JSON reader. Where a type asks for, say, a string,
-//! it asks the reader for an optional string instead, and hands `""` to the type when the answer is
-//! `null`. The wrapping goes down with every map and list, so nested types get it too.
+//! It stands between a type's `Deserialize` and the JSON reader:
+//!
+//! * `null` is the empty value of any type. If a type requests a string, the reader is asked for an
+//!   optional string, and the type receives `""` for `null`.
+//! * A whole number may have a fraction or an exponent: `1.0e9` is an integer.
+//! * A struct is an object. Serde would accept an array too, with the fields by position, and so read
+//!   wrong values from a reply of another shape.
+//!
+//! The wrapping goes down with every map and list, so nested types get it too.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
@@ -43,14 +49,17 @@ impl<'de, V: Visitor<'de>, K: Wanted<'de>> Visitor<'de> for NullAs<V, K> {
     }
 }
 
-/// For each kind of request: its marker, how it is passed on, and what stands for `null`.
+/// For each kind of request: its marker, how it is passed on (through a visitor of integers or
+/// directly), and what stands for `null`.
 macro_rules! scalars {
-    ($($method:ident: $kind:ident = $visit:ident($empty:expr);)+) => {$(
+    (@wrap $visitor:ident $wrapper:ident) => { $wrapper($visitor) };
+    (@wrap $visitor:ident) => { $visitor };
+    ($($method:ident: $kind:ident = $visit:ident($empty:expr) $(through $wrapper:ident)?;)+) => {$(
         struct $kind;
         impl<'de> Wanted<'de> for $kind {
             #[inline]
             fn value<D: Deserializer<'de>, V: Visitor<'de>>(self, source: D, visitor: V) -> Result<V::Value, D::Error> {
-                source.$method(visitor)
+                source.$method(scalars!(@wrap visitor $($wrapper)?))
             }
             fn null<E: Error, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
                 visitor.$visit($empty)
@@ -61,14 +70,14 @@ macro_rules! scalars {
 
 scalars! {
     deserialize_bool: Bool = visit_bool(false);
-    deserialize_i8: I8 = visit_i8(0);
-    deserialize_i16: I16 = visit_i16(0);
-    deserialize_i32: I32 = visit_i32(0);
-    deserialize_i64: I64 = visit_i64(0);
-    deserialize_u8: U8 = visit_u8(0);
-    deserialize_u16: U16 = visit_u16(0);
-    deserialize_u32: U32 = visit_u32(0);
-    deserialize_u64: U64 = visit_u64(0);
+    deserialize_i8: I8 = visit_i8(0) through Whole;
+    deserialize_i16: I16 = visit_i16(0) through Whole;
+    deserialize_i32: I32 = visit_i32(0) through Whole;
+    deserialize_i64: I64 = visit_i64(0) through Whole;
+    deserialize_u8: U8 = visit_u8(0) through Whole;
+    deserialize_u16: U16 = visit_u16(0) through Whole;
+    deserialize_u32: U32 = visit_u32(0) through Whole;
+    deserialize_u64: U64 = visit_u64(0) through Whole;
     deserialize_f32: F32 = visit_f32(0.0);
     deserialize_f64: F64 = visit_f64(0.0);
     deserialize_char: Char = visit_str("");
@@ -78,10 +87,43 @@ scalars! {
     deserialize_byte_buf: ByteBuf = visit_bytes(&[]);
 }
 
+/// A visitor of integers that takes whole numbers with a fraction or an exponent.
+struct Whole<V>(V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Whole<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.expecting(f)
+    }
+
+    #[inline]
+    fn visit_i64<E: Error>(self, number: i64) -> Result<V::Value, E> {
+        self.0.visit_i64(number)
+    }
+
+    #[inline]
+    fn visit_u64<E: Error>(self, number: u64) -> Result<V::Value, E> {
+        self.0.visit_u64(number)
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<V::Value, E> {
+        // Both bounds are powers of two, so that they are exact; a larger number saturates in neither cast.
+        const END_OF_I64: f64 = 9_223_372_036_854_775_808.0;
+        if number.fract() != 0.0 || !(-END_OF_I64..2.0 * END_OF_I64).contains(&number) {
+            self.0.visit_f64(number)
+        } else if number < END_OF_I64 {
+            self.0.visit_i64(number as i64)
+        } else {
+            self.0.visit_u64(number as u64)
+        }
+    }
+}
+
 struct List;
 struct Tuple(usize);
 struct Map;
-struct Struct(&'static str, &'static [&'static str]);
+struct Struct;
 
 impl<'de> Wanted<'de> for List {
     #[inline]
@@ -131,7 +173,7 @@ impl<'de> Wanted<'de> for Struct {
         source: D,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        source.deserialize_struct(self.0, self.1, Lenient(visitor))
+        source.deserialize_map(Lenient(visitor))
     }
     fn null<E: Error, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
         visitor.visit_map(Nothing::new())
@@ -218,11 +260,11 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
     #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        name: &'static str,
-        fields: &'static [&'static str],
+        _name: &'static str,
+        _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_option(NullAs(visitor, Struct(name, fields)))
+        self.0.deserialize_option(NullAs(visitor, Struct))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

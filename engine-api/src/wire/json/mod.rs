@@ -9,6 +9,7 @@
 //! So a reply type is a plain struct with `#[serde(default)]`, and in a request `Option` says that an
 //! empty value means something else than no value.
 
+mod duplicate_id;
 mod lenient;
 mod open_enum;
 mod path;
@@ -50,10 +51,22 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> 
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),
     };
-    let mut reader = serde_json::Deserializer::from_str(&text);
-    T::deserialize(Lenient(&mut reader))
-        .and_then(|value| reader.end().map(|()| value))
-        .map_err(|error| path::explain(text.as_bytes(), &error))
+    read(&text).or_else(|error| {
+        let mended = match duplicate_id::is_duplicate_id(&error) {
+            true => duplicate_id::with_one_id(&text),
+            false => None,
+        };
+        match mended {
+            Some(text) => read(&text).map_err(|error| path::explain(text.as_bytes(), &error)),
+            None => Err(path::explain(text.as_bytes(), &error)),
+        }
+    })
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = T::deserialize(Lenient(&mut reader))?;
+    reader.end().map(|()| value)
 }
 
 /// Reads the JSON value of a type of this crate as the client reads replies: `null` counts as absent.
@@ -171,6 +184,58 @@ mod tests {
     fn what_is_no_utf8_is_replaced() {
         let value: Outer = decode(b"{\"Text\":\"a\xffb\",\"\xc3\":1}").unwrap();
         assert_eq!(value.text, "a\u{fffd}b");
+    }
+
+    #[test]
+    fn whole_numbers_with_an_exponent_are_integers() {
+        let size =
+            |text: &str| decode::<Inner>(format!(r#"{{"Size":{text}}}"#).as_bytes()).map(|inner| inner.size);
+        assert_eq!(size("7.776e+15").unwrap(), 7_776_000_000_000_000);
+        assert_eq!(size("1.0e9").unwrap(), 1_000_000_000);
+        assert_eq!(size("-2.0").unwrap(), -2);
+        assert_eq!(size("-9223372036854775808.0").unwrap(), i64::MIN);
+        for bad in ["1.5", "1e30", "-1e30", "9223372036854775808.0", "1e-1"] {
+            let error = size(bad).unwrap_err().to_string();
+            assert!(error.starts_with("at $.Size: "), "{bad}: {error}");
+        }
+        let count = |text: &str| {
+            decode::<Outer>(format!(r#"{{"Count":{text}}}"#).as_bytes()).map(|outer| outer.count)
+        };
+        assert_eq!(count("1e19").unwrap(), 10_000_000_000_000_000_000);
+        assert!(count("-1.0").is_err() && count("18446744073709551616.0").is_err());
+        assert_eq!(
+            decode::<BTreeMap<String, u16>>(br#"{"a":8.0e1}"#).unwrap()["a"],
+            80
+        );
+        assert!(decode::<BTreeMap<String, u16>>(br#"{"a":70000.0}"#).is_err());
+    }
+
+    #[test]
+    fn array_in_place_of_an_object_is_an_error() {
+        for text in ["[\"a\",1]", "[]", r#"{"Inner":["a",1]}"#, r#"{"List":[["a",1]]}"#] {
+            let error = decode::<Outer>(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("invalid type: sequence"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn both_spellings_of_an_id_are_one_field() {
+        #[derive(Debug, Default, PartialEq, Deserialize)]
+        #[serde(default, rename_all = "PascalCase")]
+        struct Named {
+            #[serde(alias = "ID")]
+            id: String,
+            parts: Vec<Named>,
+        }
+        let id = |text: &str| decode::<Named>(text.as_bytes()).map(|named| named.id);
+        assert_eq!(id(r#"{"Id":"a","ID":"b"}"#).unwrap(), "a");
+        assert_eq!(id(r#"{"ID":"b","Id":""}"#).unwrap(), "b");
+        assert_eq!(id(r#"{"ID":"b","Id":null}"#).unwrap(), "b");
+        let nested = decode::<Named>(br#"{"Id":"x","Parts":[{"Id":"a","ID":"a"},{"ID":"c"}]}"#).unwrap();
+        let ids: Vec<_> = nested.parts.iter().map(|part| part.id.as_str()).collect();
+        assert_eq!(ids, ["a", "c"]);
+        // The same key twice: the last one counts, as in Go.
+        assert!(id(r#"{"Id":"a","Id":"b"}"#).is_ok_and(|id| id == "b"));
     }
 
     #[test]
