@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::capabilities::capabilities;
 use super::copy::{self, Stop, StopOnDrop};
 use super::directory::Directory;
-use super::groups::Groups;
-use super::{BasicEngine, MARK, NAME, paths, process, stragglers};
+use super::process_group::ProcessGroups;
+use super::{MARK, NAME, marked_processes, paths, process};
 use crate::BoxFuture;
 use crate::command::Command;
-use crate::engine::Engine;
 use crate::environment::{Environment, Source};
 use crate::error::{Error, Result};
 use crate::execution::Execution;
@@ -28,7 +28,7 @@ pub(super) struct BasicEnvironment {
     status: StatusCell,
     directory: Directory,
     working_dir: PathBuf,
-    groups: Arc<Groups>,
+    groups: Arc<ProcessGroups>,
     kept: AtomicBool,
 }
 
@@ -96,7 +96,7 @@ impl BasicEnvironment {
     fn start(&self, command: &Command) -> Result<Execution> {
         command.validate()?;
         self.status.require_running()?;
-        BasicEngine::new().capabilities().check(NAME, &command.needs())?;
+        capabilities().check(NAME, &command.needs())?;
         let working_dir = match &command.working_dir {
             Some(working_dir) => self.resolve(working_dir)?,
             None => self.working_dir.clone(),
@@ -169,9 +169,9 @@ impl BasicEnvironment {
     }
 
     /// Removes the environment. After an error, it can be called again.
-    fn remove(id: &EnvironmentId, groups: &Groups, directory: &Directory) -> Result<()> {
+    fn remove(id: &EnvironmentId, groups: &ProcessGroups, directory: &Directory) -> Result<()> {
         groups.close();
-        stragglers::kill_all(id);
+        marked_processes::kill_all(id);
         directory.remove()
     }
 

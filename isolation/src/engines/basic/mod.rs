@@ -19,24 +19,26 @@
 //! # }
 //! ```
 
+mod capabilities;
 mod copy;
 mod directory;
 mod environment;
-mod groups;
+mod marked_processes;
 mod paths;
 mod process;
-mod stragglers;
+mod process_group;
 
 use std::path::{Path, PathBuf};
 
 use crate::BoxFuture;
-use crate::capabilities::{Capabilities, Feature, IsolationLevel};
+use crate::capabilities::Capabilities;
 use crate::engine::{Availability, Engine};
 use crate::environment::{Environment, EnvironmentSummary};
 use crate::error::{Error, Result};
 use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
 
+use capabilities::capabilities;
 use directory::Directory;
 use environment::BasicEnvironment;
 
@@ -81,23 +83,7 @@ impl Engine for BasicEngine {
     }
 
     fn capabilities(&self) -> Capabilities {
-        use Feature::{CopyIn, CopyOut, CpuLimit, Images, MemoryLimit, Mounts, NetworkIsolation};
-        use Feature::{PidsLimit, ReadOnlyMounts, Snapshots, Stdin, Tty};
-        // The limits of a process (`ulimit`) count address space per process and processes per
-        // user. They are not limits of an environment.
-        let limit = "a process group has no limits of its own";
-        let mount = "a bind mount needs privileges; copy the directory in";
-        Capabilities::new(IsolationLevel::Process)
-            .with([CopyIn, CopyOut, Stdin])
-            .without(Images, "commands use the programs of this machine")
-            .without(MemoryLimit, limit)
-            .without(CpuLimit, limit)
-            .without(PidsLimit, limit)
-            .without(Mounts, mount)
-            .without(ReadOnlyMounts, mount)
-            .without(NetworkIsolation, "commands use the network of this machine")
-            .without(Tty, "commands run on pipes")
-            .without(Snapshots, "not implemented")
+        capabilities()
     }
 
     fn availability(&self) -> BoxFuture<'_, Availability> {
@@ -134,7 +120,7 @@ impl Engine for BasicEngine {
             let directory = Directory::find(&self.base, id).map_err(during)?;
             let id = id.clone();
             environment::blocking(move || {
-                stragglers::kill_all(&id);
+                marked_processes::kill_all(&id);
                 directory.remove()
             })
             .await

@@ -16,7 +16,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout};
 use tokio::time::{Instant, sleep_until};
 
 use super::NAME;
-use super::groups::Groups;
+use super::process_group::ProcessGroups;
 use crate::BoxFuture;
 use crate::command::{Command, ExitStatus, Input, Signal};
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ const CHUNK: usize = 64 << 10;
 
 /// Starts a command in a process group of its own.
 pub(super) fn start(
-    groups: &Arc<Groups>,
+    groups: &Arc<ProcessGroups>,
     command: &Command,
     variables: &BTreeMap<String, String>,
     working_dir: &Path,
@@ -152,7 +152,7 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
 struct Group {
     child: Child,
     group: Pid,
-    groups: Arc<Groups>,
+    groups: Arc<ProcessGroups>,
     stdout: Pipe<ChildStdout>,
     stderr: Pipe<ChildStderr>,
     exit: Option<std::process::ExitStatus>,

@@ -1,175 +1,138 @@
-//! The configuration of an environment's container: its process and its restrictions.
+//! Creates an environment, so that nothing is left behind if it fails at any point.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 
-use engine_api::common::EnvList;
-use engine_api::containers::{CreateContainer, HostConfig, Mount, MountType};
+use engine_api::Docker;
+use engine_api::containers::{Container, ContainerCreated, CreateContainer, InspectContainer};
 
-use super::{labels, limits};
+use super::container::ContainerRef;
+use super::diagnostics::to_error;
+use super::environment::DockerEnvironment;
+use super::pull::{self, PullPolicy};
+use super::remove::Guard;
+use super::{DockerEngine, NAME, container_config, exec, limits};
+use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::id::EnvironmentId;
-use crate::spec::{self, EnvironmentSpec};
+use crate::spec::EnvironmentSpec;
+use crate::status::StatusCell;
 
-/// The environment variable with the ID of the environment, as on every engine.
-const MARK: &str = "ISOLATION_ENVIRONMENT";
-
-/// The first process. It keeps the container running and does nothing.
-///
-/// The shell waits for its children, and so reaps orphaned processes: no init process is needed,
-/// which some daemons do not have. As process 1 it would ignore signals without a `trap`. In an
-/// image without `sleep` it ends instead of using the CPU.
-const KEEP: &str = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $! || exit 1; done";
-
-/// Seconds between the stop signal and the kill.
-const STOP_TIMEOUT: i64 = 2;
-
-/// The kernel capabilities that a container keeps; all others are dropped.
-///
-/// Package managers need them. They set owners and modes of files (`CHOWN`, `DAC_OVERRIDE`,
-/// `FOWNER`, `FSETID`) and capabilities of files (`SETFCAP`, without which rpm refuses such a
-/// package). apt and dpkg change to other users (`SETGID`, `SETUID`) and signal them (`KILL`). With
-/// `no-new-privileges`, a process cannot gain more.
-const CAPABILITIES: [&str; 8] = [
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETFCAP",
-    "SETGID",
-    "SETUID",
-];
-
-/// The container for an environment.
-pub(super) fn container(
-    id: &EnvironmentId,
-    name: &str,
-    container: String,
-    image: &str,
-    spec: &EnvironmentSpec,
-) -> Result<CreateContainer> {
-    let variables = spec.env.iter().map(|(name, value)| format!("{name}={value}"));
-    let env: EnvList = variables.chain([format!("{MARK}={id}")]).collect();
-    Ok(CreateContainer {
-        name: Some(container),
-        image: image.to_owned(),
-        entrypoint: Some(["sh", "-c"].into()),
-        cmd: [KEEP].into(),
-        env,
-        working_dir: spec.working_dir.as_deref().map(absolute).unwrap_or_default(),
-        labels: labels::of(id, name, spec)?.into(),
-        stop_timeout: Some(STOP_TIMEOUT),
-        host_config: host(spec)?,
-        ..CreateContainer::default()
-    })
-}
-
-/// The standard profile: see [`CAPABILITIES`]. The daemon's default seccomp filter and masked paths
-/// stay. No port is published, so the container cannot be reached from outside the machine.
-fn host(spec: &EnvironmentSpec) -> Result<HostConfig> {
-    let mut host = HostConfig {
-        mounts: spec.mounts.iter().map(mount).collect::<Result<_>>()?,
-        cap_drop: ["ALL"].into(),
-        cap_add: CAPABILITIES.into(),
-        security_opt: ["no-new-privileges"].into(),
-        ..HostConfig::default()
-    };
-    limits::write(&spec.limits, &mut host)?;
-    Ok(host)
-}
-
-fn mount(mount: &spec::Mount) -> Result<Mount> {
-    let source = mount.source.to_str();
-    let source = source.ok_or_else(|| Error::invalid(not_utf8(&mount.source)))?;
-    Ok(Mount {
-        kind: MountType::Bind,
-        source: source.to_owned(),
-        target: mount.target.clone(),
-        read_only: mount.read_only,
-        ..Mount::default()
-    })
-}
-
-fn not_utf8(path: &Path) -> String {
-    format!(
-        "the source of a mount must be valid UTF-8, unlike {}",
-        path.display()
-    )
-}
-
-/// A relative working directory starts at the root, as on every engine.
-fn absolute(working_dir: &str) -> String {
-    match working_dir.starts_with('/') {
-        true => working_dir.to_owned(),
-        false => format!("/{working_dir}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spec::Limits;
-
-    fn made(spec: &EnvironmentSpec) -> CreateContainer {
-        let id = "0123456789abcdef".parse().unwrap();
-        container(&id, "web", "ptest_web".into(), "busybox", spec).unwrap()
-    }
-
-    #[test]
-    fn container_is_hardened_by_default() {
-        let host = made(&EnvironmentSpec::default()).host_config;
-        assert_eq!(host.cap_drop, ["ALL"]);
-        for dangerous in ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_PTRACE", "MKNOD", "ALL"] {
-            assert!(!host.cap_add.iter().any(|cap| cap == dangerous), "{dangerous}");
-        }
-        assert_eq!(host.security_opt, ["no-new-privileges"]);
-        assert!(!host.privileged && host.devices.is_empty() && host.mounts.is_empty());
-        assert!(host.port_bindings.is_empty() && !host.publish_all_ports);
-        for namespace in [
-            host.network_mode,
-            host.pid_mode,
-            host.ipc_mode,
-            host.uts_mode,
-            host.userns_mode,
-        ] {
-            assert_eq!(namespace, "", "the host's namespace is not used");
-        }
-    }
-
-    #[test]
-    fn specification_becomes_a_container() {
-        let env = [("MODE".to_owned(), "a=b".to_owned())].into();
-        let mounts = vec![spec::Mount {
-            source: "/srv".into(),
-            target: "/data".into(),
-            read_only: true,
-        }];
-        let limits = Limits {
-            memory: Some(1 << 28),
-            ..Limits::default()
+impl DockerEngine {
+    pub(super) async fn make(&self, spec: EnvironmentSpec) -> Result<DockerEnvironment> {
+        let (docker, daemon) = (self.docker().await?, self.daemon().await?);
+        daemon.capabilities().check(NAME, &spec.needs())?;
+        let id = EnvironmentId::random();
+        let name = spec.name.clone();
+        let name = name.unwrap_or_else(|| format!("{NAME}-{}", id.short()));
+        let image = spec.image.as_ref().unwrap_or(&self.settings.image).clone();
+        let container = self.container_name(&id, &spec);
+        let body = container_config::container(&id, &name, container, &image, &spec)?;
+        let guard = self.create_container(docker, body).await?;
+        let made = match verified(docker, guard.container(), &spec).await {
+            Ok(made) => made,
+            Err(error) => {
+                guard.remove().await;
+                return Err(error);
+            }
         };
-        let working_dir = Some("work".to_owned());
-        let made = made(&EnvironmentSpec {
-            env,
-            mounts,
-            limits,
-            working_dir,
-            ..EnvironmentSpec::default()
-        });
-        assert_eq!(
-            made.env.to_vec(),
-            ["MODE=a=b", "ISOLATION_ENVIRONMENT=0123456789abcdef"]
-        );
-        assert_eq!(
-            (made.image.as_str(), made.working_dir.as_str()),
-            ("busybox", "/work")
-        );
-        let mount = &made.host_config.mounts[0];
-        assert_eq!((mount.source.as_str(), mount.target.as_str()), ("/srv", "/data"));
-        assert!(mount.read_only && mount.kind == MountType::Bind);
-        assert_eq!(made.host_config.memory_swap, 1 << 28);
-        assert_eq!(made.labels[labels::ENVIRONMENT], "0123456789abcdef");
-        // The image's own program never runs.
-        assert_eq!(made.entrypoint.unwrap(), ["sh", "-c"]);
+        let container_ref = ContainerRef {
+            docker: docker.clone(),
+            id: made.id.clone(),
+            podman: daemon.podman,
+        };
+        let environment = DockerEnvironment {
+            id,
+            name,
+            image,
+            container: container_ref,
+            working_dir: format!("/{}", made.config.working_dir.trim_matches('/')),
+            lost_env: lost(&made),
+            status: StatusCell::default(),
+            guard: Mutex::new(guard),
+            spec,
+        };
+        if let Err(error) = environment.bring_in_copies().await {
+            // The drop cannot await; this can, so it also reports errors of the removal.
+            let _ = environment.destroy().await;
+            return Err(error);
+        }
+        Ok(environment)
     }
+
+    /// A name that is readable and unique.
+    fn container_name(&self, id: &EnvironmentId, spec: &EnvironmentSpec) -> String {
+        let prefix = &self.settings.prefix;
+        match &spec.name {
+            Some(name) => format!("{prefix}{name}_{id}"),
+            None => format!("{prefix}{id}"),
+        }
+    }
+
+    /// Creates the container, and pulls the image first if that is needed and allowed.
+    async fn create_container(&self, docker: &Docker, body: CreateContainer) -> Result<Guard> {
+        let (image, policy) = (body.image.clone(), self.settings.policy);
+        let pull = || pull::pull(docker, &image, self.settings.observer.as_ref());
+        if policy == PullPolicy::Always {
+            pull().await?;
+        }
+        match create_guarded(docker, body.clone()).await? {
+            Ok(guard) => return Ok(guard),
+            Err(error) if !pull::is_missing(&error) => return Err(to_error(error)),
+            Err(_) if policy == PullPolicy::Never => return Err(pull::missing(&image)),
+            Err(_) => pull().await?,
+        }
+        create_guarded(docker, body).await?.map_err(to_error)
+    }
+}
+
+/// Creates a container, with a guard that exists before the request is sent.
+///
+/// A task completes the call, so that a container is known and removed even if the caller is
+/// dropped and the reply comes late. If the task is dropped too, the guard looks for the container
+/// by name.
+async fn create_guarded(docker: &Docker, body: CreateContainer) -> Result<engine_api::Result<Guard>> {
+    let docker = docker.clone();
+    let creating = tokio::spawn(async move {
+        let mut guard = Guard::expecting(&docker, body.name.as_deref().unwrap_or_default());
+        let created: engine_api::Result<ContainerCreated> = docker.containers().create(body).await;
+        match created {
+            Ok(created) => {
+                guard.made(created.id);
+                Ok(guard)
+            }
+            Err(error) => {
+                // A daemon that replied with an error has created nothing.
+                if error.status().is_some() {
+                    guard.disarm();
+                }
+                Err(error)
+            }
+        }
+    });
+    creating.await.map_err(|ended| Error::engine(NAME, ended))
+}
+
+/// The new container, after a check that it has all requested limits.
+async fn verified(docker: &Docker, container: &str, spec: &EnvironmentSpec) -> Result<Container> {
+    let containers = docker.containers();
+    let inspected = containers.inspect(container, InspectContainer::default()).await;
+    let made = inspected.map_err(to_error)?;
+    match limits::dropped(&spec.limits, &made) {
+        dropped if dropped.is_empty() => Ok(made),
+        dropped => Err(Error::unsupported(NAME, dropped)),
+    }
+}
+
+/// The environment variables of a container and its image that a shell would lose.
+fn lost(container: &Container) -> BTreeMap<String, String> {
+    let pairs = container
+        .config
+        .env
+        .iter()
+        .filter_map(|entry| entry.split_once('='));
+    pairs
+        .filter(|(name, _)| exec::is_lost(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }

@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use engine_api::containers::StartContainer;
 
-use super::failure::{Failure, to_error};
-use super::place::Place;
+use super::container::ContainerRef;
+use super::diagnostics::{Failure, to_error};
 use super::remove::{self, Guard};
-use super::{NAME, files, machine, paths, start};
+use super::{NAME, daemon, exec, files, paths};
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::environment::{Environment, Source};
@@ -25,7 +25,7 @@ pub(super) struct DockerEnvironment {
     pub(super) name: String,
     pub(super) spec: EnvironmentSpec,
     pub(super) image: String,
-    pub(super) place: Place,
+    pub(super) container: ContainerRef,
     /// The working directory of commands; absolute.
     pub(super) working_dir: String,
     /// Environment variables of the container that a shell would lose.
@@ -45,7 +45,7 @@ impl DockerEnvironment {
     }
 
     async fn look(&self, what: &str, error: Option<engine_api::Error>) -> Failure {
-        Failure::look(&self.place.docker, &self.place.container, what, error).await
+        Failure::look(&self.container.docker, &self.container.id, what, error).await
     }
 
     async fn make_active(&self) -> Result<()> {
@@ -59,9 +59,9 @@ impl DockerEnvironment {
                 .map(drop)
                 .map_err(Error::from);
         }
-        let containers = self.place.docker.containers();
+        let containers = self.container.docker.containers();
         let started = containers
-            .start(&self.place.container, StartContainer::default())
+            .start(&self.container.id, StartContainer::default())
             .await;
         if let Err(error) = started {
             if error.message().is_some_and(has_no_shell) {
@@ -82,12 +82,12 @@ impl DockerEnvironment {
     async fn begin(&self, command: &Command) -> Result<Execution> {
         command.validate()?;
         self.status.require_running()?;
-        machine::everything().check(NAME, &command.needs())?;
+        daemon::everything().check(NAME, &command.needs())?;
         let working_dir = match &command.working_dir {
             Some(working_dir) => paths::resolve(&self.working_dir, working_dir)?,
             None => String::new(),
         };
-        let started = start::start(&self.place, command, &working_dir, &self.lost_env).await;
+        let started = exec::start(&self.container, command, &working_dir, &self.lost_env).await;
         started.map_err(|error| self.update_status(error))
     }
 
@@ -112,12 +112,12 @@ impl DockerEnvironment {
 
     async fn bring_in(&self, source: Source, target: &str) -> Result<()> {
         let target = paths::resolve(&self.working_dir, target)?;
-        files::copy_in(&self.place, source, &target).await
+        files::copy_in(&self.container, source, &target).await
     }
 
     async fn bring_out(&self, source: &str, target: &Path) -> Result<()> {
         let source = paths::resolve(&self.working_dir, source)?;
-        files::copy_out(&self.place, &source, target).await
+        files::copy_out(&self.container, &source, target).await
     }
 
     async fn end(&self) -> Result<()> {
@@ -125,7 +125,7 @@ impl DockerEnvironment {
             return Ok(());
         }
         let _ = self.status.advance(Status::Destroying);
-        let removed = remove::remove(&self.place.docker, &self.place.container).await;
+        let removed = remove::remove(&self.container.docker, &self.container.id).await;
         // Another task may have destroyed it at the same time; the status is then `Destroyed`.
         let _ = self.status.advance(match removed.is_ok() {
             true => Status::Destroyed,
@@ -215,7 +215,7 @@ impl Environment for DockerEnvironment {
             return;
         }
         let _ = self.status.advance(Status::Destroying);
-        if remove::in_background(&self.place.docker, &self.place.container) {
+        if remove::in_background(&self.container.docker, &self.container.id) {
             let _ = self.status.advance(Status::Destroyed);
         }
         self.disarm();

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use engine_api::containers::{PathStat, UploadArchive};
 use engine_api::{ErrorKind, Upload, archive};
 
-use super::failure::to_error;
-use super::place::Place;
-use super::settle;
+use super::container::ContainerRef;
+use super::diagnostics::to_error;
+use super::staging;
 use crate::environment::Source;
 use crate::error::{Error, Result};
 use crate::validate;
@@ -19,7 +19,7 @@ const LINKS: usize = 40;
 ///
 /// The archive is extracted at the root and contains the whole path. So the daemon creates missing
 /// parent directories, and follows a link among them inside the container.
-pub(super) async fn copy_in(place: &Place, source: Source, target: &str) -> Result<()> {
+pub(super) async fn copy_in(container: &ContainerRef, source: Source, target: &str) -> Result<()> {
     let name = target.trim_start_matches('/');
     let whole = name.is_empty();
     let archive: Upload = match source {
@@ -38,8 +38,8 @@ pub(super) async fn copy_in(place: &Place, source: Source, target: &str) -> Resu
         no_overwrite_dir_non_dir: true,
         ..UploadArchive::default()
     };
-    let containers = place.docker.containers();
-    let uploaded = containers.upload(&place.container, "/", archive, options).await;
+    let containers = container.docker.containers();
+    let uploaded = containers.upload(&container.id, "/", archive, options).await;
     uploaded.map_err(|error| match error.message() {
         Some(message) if is_type_conflict(message) => wrong_type(target),
         _ => unreadable(error),
@@ -81,27 +81,27 @@ async fn followed(path: PathBuf) -> Result<PathBuf> {
 
 /// Copies out; `source` is absolute, without `.` and `..`. `target` appears only when everything
 /// has arrived.
-pub(super) async fn copy_out(place: &Place, source: &str, target: &Path) -> Result<()> {
-    let (source, stat) = find(place, source).await?;
+pub(super) async fn copy_out(container: &ContainerRef, source: &str, target: &Path) -> Result<()> {
+    let (source, stat) = find(container, source).await?;
     if !stat.is_dir() && !stat.is_file() {
         let why = format!("cannot copy {source}: it is a socket, a pipe or a device");
         return Err(Error::invalid(why));
     }
-    let staging = settle::Staging::beside(target);
-    let containers = place.docker.containers();
-    let archive = containers.download(&place.container, &source).await;
+    let staging = staging::Staging::beside(target);
+    let containers = container.docker.containers();
+    let archive = containers.download(&container.id, &source).await;
     let archive = archive.map_err(|error| absent(error, &source))?;
     archive::unpack(archive, staging.path())
         .await
         .map_err(unreadable)?;
-    staging.settle(target.to_owned()).await
+    staging.move_to(target.to_owned()).await
 }
 
 /// Follows links at the end of the path, and returns the path and its metadata.
-async fn find(place: &Place, source: &str) -> Result<(String, PathStat)> {
+async fn find(container: &ContainerRef, source: &str) -> Result<(String, PathStat)> {
     let mut path = source.to_owned();
     for _ in 0..LINKS {
-        let stat = place.docker.containers().stat(&place.container, &path).await;
+        let stat = container.docker.containers().stat(&container.id, &path).await;
         let stat = stat.map_err(|error| absent(error, source))?;
         if !stat.is_symlink() || stat.link_target.is_empty() {
             return Ok((path, stat));

@@ -34,23 +34,23 @@
 //! # }
 //! ```
 
-mod background;
+mod cleanup;
+mod container;
+mod container_config;
 mod create;
+mod daemon;
+mod diagnostics;
 mod environment;
-mod failure;
+mod exec;
+mod exec_process;
+mod exec_stdin;
 mod files;
-mod input;
 pub mod labels;
 mod limits;
-mod machine;
-mod make;
 mod paths;
-mod place;
-mod process;
 mod pull;
 mod remove;
-mod settle;
-mod start;
+mod staging;
 
 use std::sync::Arc;
 
@@ -67,11 +67,11 @@ use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
 use crate::validate;
 
-pub use failure::Failure;
+pub use diagnostics::Failure;
 pub use pull::{PullPolicy, PullProgress};
 
-use failure::to_error;
-use machine::Machine;
+use daemon::DaemonInfo;
+use diagnostics::to_error;
 use pull::Observer;
 
 /// The name under which the engine is registered.
@@ -90,7 +90,7 @@ const HINT: &str = "start Docker or Podman, or set DOCKER_HOST to its address";
 #[derive(Debug)]
 pub struct DockerEngine {
     client: OnceCell<Docker>,
-    machine: OnceCell<Machine>,
+    daemon: OnceCell<DaemonInfo>,
     settings: Settings,
 }
 
@@ -109,7 +109,7 @@ impl Default for DockerEngine {
     fn default() -> Self {
         Self {
             client: OnceCell::new(),
-            machine: OnceCell::new(),
+            daemon: OnceCell::new(),
             settings: Settings {
                 prefix: DEFAULT_PREFIX.to_owned(),
                 image: DEFAULT_IMAGE.to_owned(),
@@ -177,24 +177,24 @@ impl DockerEngine {
 
     async fn docker(&self) -> Result<&Docker> {
         let found = self.client.get_or_try_init(Docker::from_env).await;
-        found.map_err(|error| Error::unavailable(NAME, failure::reason(&error), HINT))
+        found.map_err(|error| Error::unavailable(NAME, diagnostics::reason(&error), HINT))
     }
 
     /// The daemon's description of itself, read once.
-    async fn machine(&self) -> Result<&Machine> {
+    async fn daemon(&self) -> Result<&DaemonInfo> {
         let docker = self.docker().await?;
-        let machine = self
-            .machine
-            .get_or_try_init(|| Machine::ask(docker))
+        let daemon = self
+            .daemon
+            .get_or_try_init(|| DaemonInfo::read(docker))
             .await
             .map_err(to_error)?;
-        match machine.unusable() {
+        match daemon.unusable() {
             Some(reason) => Err(Error::unavailable(
                 NAME,
                 reason,
                 "switch the daemon to Linux containers",
             )),
-            None => Ok(machine),
+            None => Ok(daemon),
         }
     }
 
@@ -205,19 +205,19 @@ impl DockerEngine {
         };
         let docker = match self.client.get_or_try_init(Docker::from_env).await {
             Ok(docker) => docker,
-            Err(error) => return unavailable(failure::reason(&error)),
+            Err(error) => return unavailable(diagnostics::reason(&error)),
         };
         // Every time: the daemon may have stopped since its description was read.
         if let Err(error) = docker.system().ping().await {
-            return unavailable(failure::reason(&error));
+            return unavailable(diagnostics::reason(&error));
         }
-        let asked = self.machine.get_or_try_init(|| Machine::ask(docker)).await;
-        match asked.map(|machine| (machine, machine.unusable())) {
-            Ok((machine, None)) => Availability::Available {
-                detail: machine.detail.clone(),
+        let asked = self.daemon.get_or_try_init(|| DaemonInfo::read(docker)).await;
+        match asked.map(|daemon| (daemon, daemon.unusable())) {
+            Ok((daemon, None)) => Availability::Available {
+                detail: daemon.detail.clone(),
             },
             Ok((_, Some(reason))) => unavailable(reason),
-            Err(error) => unavailable(failure::reason(&error)),
+            Err(error) => unavailable(diagnostics::reason(&error)),
         }
     }
 
@@ -255,9 +255,9 @@ impl Engine for DockerEngine {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.machine
+        self.daemon
             .get()
-            .map_or_else(machine::everything, Machine::capabilities)
+            .map_or_else(daemon::everything, DaemonInfo::capabilities)
     }
 
     fn availability(&self) -> BoxFuture<'_, Availability> {

@@ -9,7 +9,7 @@ use engine_api::auth::{Credentials, RegistryAuth};
 use engine_api::images::{Progress, PullImage};
 
 use super::NAME;
-use super::failure::to_error;
+use super::diagnostics::to_error;
 use crate::error::{Error, Result};
 
 /// When an image is pulled from its registry.

@@ -8,7 +8,7 @@ use engine_api::containers::RemoveContainer;
 use engine_api::{Docker, Timeouts};
 use tokio::time::{Instant, sleep};
 
-use super::background::{self, Job};
+use super::cleanup::{self, Job};
 
 /// How long a removal is retried.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -126,16 +126,16 @@ impl Drop for Guard {
             } else {
                 Duration::ZERO
             };
-            background::run(job(&self.docker, &self.container, may_appear, Arc::default()));
+            cleanup::run(job(&self.docker, &self.container, may_appear, Arc::default()));
         }
     }
 }
 
-/// Removes a container without awaiting it, see [`background::run`]; returns whether it is gone
+/// Removes a container without awaiting it, see [`cleanup::run`]; returns whether it is gone
 /// already.
 pub(super) fn in_background(docker: &Docker, container: &str) -> bool {
     let gone = Arc::new(AtomicBool::new(false));
-    background::run(job(docker, container, Duration::ZERO, Arc::clone(&gone)));
+    cleanup::run(job(docker, container, Duration::ZERO, Arc::clone(&gone)));
     gone.load(Ordering::Acquire)
 }
 

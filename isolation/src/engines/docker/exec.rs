@@ -7,10 +7,10 @@ use engine_api::exec::{CreateExec, StartExec};
 use engine_api::{Hijacked, Output};
 
 use super::NAME;
-use super::failure::{Failure, to_error};
-use super::input::CommandInput;
-use super::place::Place;
-use super::process::ExecProcess;
+use super::container::ContainerRef;
+use super::diagnostics::{Failure, to_error};
+use super::exec_process::ExecProcess;
+use super::exec_stdin::CommandInput;
 use crate::command::{Command, Input};
 use crate::error::{Error, Result};
 use crate::execution::{Chunk, Execution};
@@ -92,13 +92,13 @@ fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, S
 /// A task completes the start: if the caller is dropped, the new process is dropped too, and so
 /// killed.
 pub(super) async fn start(
-    place: &Place,
+    container: &ContainerRef,
     command: &Command,
     working_dir: &str,
     container_env: &BTreeMap<String, String>,
 ) -> Result<Execution> {
     let exec = exec(command, working_dir, container_env);
-    let starting = tokio::spawn(begin(place.clone(), exec, working_dir.to_owned()));
+    let starting = tokio::spawn(begin(container.clone(), exec, working_dir.to_owned()));
     let (process, input) = match starting.await {
         Ok(started) => started?,
         Err(ended) => return Err(Error::engine(NAME, ended)),
@@ -110,12 +110,16 @@ pub(super) async fn start(
     ))
 }
 
-async fn begin(place: Place, exec: CreateExec, working_dir: String) -> Result<(ExecProcess, CommandInput)> {
+async fn begin(
+    container: ContainerRef,
+    exec: CreateExec,
+    working_dir: String,
+) -> Result<(ExecProcess, CommandInput)> {
     let tty = exec.tty;
-    let execs = place.docker.execs();
-    let created = match execs.create(&place.container, exec).await {
+    let execs = container.docker.execs();
+    let created = match execs.create(&container.id, exec).await {
         Ok(created) => created,
-        Err(error) => return Err(start_error(&place, error).await),
+        Err(error) => return Err(start_error(&container, error).await),
     };
     let options = StartExec {
         tty,
@@ -125,14 +129,14 @@ async fn begin(place: Place, exec: CreateExec, working_dir: String) -> Result<(E
         input, mut output, ..
     } = match execs.start(&created.id, options).await {
         Ok(hijacked) => hijacked,
-        Err(error) => return Err(start_error(&place, error).await),
+        Err(error) => return Err(start_error(&container, error).await),
     };
     let mut first = FirstLine::default();
     first.read(&mut output).await.map_err(to_error)?;
     let line = first.line();
     match line.parse() {
         Ok(group) if group > 1 => {
-            let process = ExecProcess::new(place, created.id, group, output, first.rest());
+            let process = ExecProcess::new(container, created.id, group, output, first.rest());
             Ok((process, CommandInput::new(input, tty)))
         }
         _ if line == MISSING_DIRECTORY => Err(Error::not_found(format!(
@@ -140,19 +144,19 @@ async fn begin(place: Place, exec: CreateExec, working_dir: String) -> Result<(E
         ))),
         _ => {
             let what = format!("the shell could not be started: {line}");
-            Err(Failure::look(&place.docker, &place.container, &what, None)
+            Err(Failure::look(&container.docker, &container.id, &what, None)
                 .await
                 .into())
         }
     }
 }
 
-async fn start_error(place: &Place, error: engine_api::Error) -> Error {
+async fn start_error(container: &ContainerRef, error: engine_api::Error) -> Error {
     if error.is_unreachable() {
         return to_error(error);
     }
     let what = "the command could not be started";
-    Failure::look(&place.docker, &place.container, what, Some(error))
+    Failure::look(&container.docker, &container.id, what, Some(error))
         .await
         .into()
 }

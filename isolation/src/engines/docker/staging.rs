@@ -29,7 +29,7 @@ impl Staging {
 
     /// Moves the single entry to the target: a file replaces a file, a directory is merged into a
     /// directory.
-    pub(super) async fn settle(self, target: PathBuf) -> Result<()> {
+    pub(super) async fn move_to(self, target: PathBuf) -> Result<()> {
         blocking(move || match only_entry(&self.0)? {
             // If the target is a link to a directory, that directory is meant.
             Some(entry) => put(
@@ -142,7 +142,7 @@ mod tests {
             fs::create_dir_all(staging.path()).unwrap();
             fs::create_dir_all(staging.path().join("top/deep")).unwrap();
             fs::write(staging.path().join("top/deep").join(name), content).unwrap();
-            staging.settle(target.clone()).await.unwrap();
+            staging.move_to(target.clone()).await.unwrap();
         }
         assert_eq!(fs::read(target.join("deep/a")).unwrap(), b"3");
         assert_eq!(fs::read(target.join("deep/b")).unwrap(), b"2");
@@ -158,7 +158,7 @@ mod tests {
         let staging = Staging::beside(&target);
         fs::create_dir_all(staging.path()).unwrap();
         fs::write(staging.path().join("file"), "x").unwrap();
-        let error = staging.settle(target.clone()).await.unwrap_err();
+        let error = staging.move_to(target.clone()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         fs::remove_dir(&target).unwrap();
         fs::write(&target, "x").unwrap();
@@ -166,7 +166,7 @@ mod tests {
         fs::create_dir_all(staging.path()).unwrap();
         fs::create_dir(staging.path().join("directory")).unwrap();
         assert_eq!(
-            staging.settle(target).await.unwrap_err().kind(),
+            staging.move_to(target).await.unwrap_err().kind(),
             ErrorKind::InvalidInput
         );
     }
@@ -183,7 +183,7 @@ mod tests {
         fs::create_dir_all(staging.path()).unwrap();
         fs::create_dir(staging.path().join("top")).unwrap();
         fs::write(staging.path().join("top/file"), "new").unwrap();
-        staging.settle(at("to")).await.unwrap();
+        staging.move_to(at("to")).await.unwrap();
         assert_eq!(fs::read(at("secret")).unwrap(), b"old");
         assert_eq!(fs::read(at("to/file")).unwrap(), b"new");
     }

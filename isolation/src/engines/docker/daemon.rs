@@ -7,7 +7,7 @@ use crate::capabilities::{Capabilities, Feature, IsolationLevel};
 
 /// The daemon's description of itself.
 #[derive(Debug, Clone)]
-pub(super) struct Machine {
+pub(super) struct DaemonInfo {
     /// Its product and version, the API version in use, its address.
     pub(super) detail: String,
     /// Whether it is Podman, which ends a command's output with the command.
@@ -15,9 +15,9 @@ pub(super) struct Machine {
     info: Info,
 }
 
-impl Machine {
+impl DaemonInfo {
     /// Reads the description from the daemon.
-    pub(super) async fn ask(docker: &Docker) -> engine_api::Result<Self> {
+    pub(super) async fn read(docker: &Docker) -> engine_api::Result<Self> {
         let system = docker.system();
         let podman = system.ping().await?.is_podman();
         let version = system.version().await?;
@@ -76,8 +76,8 @@ pub(super) fn everything() -> Capabilities {
 mod tests {
     use super::*;
 
-    fn machine(info: &str) -> Machine {
-        Machine {
+    fn daemon(info: &str) -> DaemonInfo {
+        DaemonInfo {
             detail: String::new(),
             podman: false,
             info: engine_api::from_json(info.as_bytes()).unwrap(),
@@ -87,19 +87,19 @@ mod tests {
     #[test]
     fn limit_that_cannot_be_enforced_is_missing() {
         let full = r#"{"MemoryLimit":true,"CpuCfsQuota":true,"CpuCfsPeriod":true,"PidsLimit":true,"CgroupDriver":"systemd"}"#;
-        assert_eq!(machine(full).capabilities(), everything());
+        assert_eq!(daemon(full).capabilities(), everything());
         let some =
             r#"{"MemoryLimit":true,"CpuCfsQuota":true,"PidsLimit":true,"SecurityOptions":["name=rootless"]}"#;
-        let some = machine(some).capabilities();
+        let some = daemon(some).capabilities();
         assert!(some.has(Feature::MemoryLimit) && some.has(Feature::PidsLimit));
         assert!(some.reason(Feature::CpuLimit).unwrap().contains("without root"));
         let none = full.replace("systemd", "none");
-        assert!(!machine(&none).capabilities().has(Feature::MemoryLimit));
+        assert!(!daemon(&none).capabilities().has(Feature::MemoryLimit));
     }
 
     #[test]
     fn daemon_with_windows_containers_is_unusable() {
-        assert!(machine(r#"{"OSType":"windows"}"#).unusable().is_some());
-        assert!(machine(r#"{"OSType":"linux"}"#).unusable().is_none());
+        assert!(daemon(r#"{"OSType":"windows"}"#).unusable().is_some());
+        assert!(daemon(r#"{"OSType":"linux"}"#).unusable().is_none());
     }
 }

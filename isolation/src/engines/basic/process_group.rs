@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use crate::command::Signal;
 
 #[derive(Debug, Default)]
-pub(super) struct Groups(Mutex<State>);
+pub(super) struct ProcessGroups(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -25,7 +25,7 @@ struct State {
     background: Vec<Pid>,
 }
 
-impl Groups {
+impl ProcessGroups {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,23 +13,23 @@ use crate::BoxFuture;
 use crate::command::Signal;
 
 /// A pending check whether a command has ended.
-pub(super) type Look = BoxFuture<'static, engine_api::Result<Option<i64>>>;
+pub(super) type EndCheck = BoxFuture<'static, engine_api::Result<Option<i64>>>;
 
 /// If no event comes for this long, all past events have been read.
 const SILENCE: Duration = Duration::from_millis(250);
 
 /// A container and its daemon.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct ContainerRef {
     pub(super) docker: Docker,
-    pub(super) container: String,
+    pub(super) id: String,
     pub(super) podman: bool,
 }
 
-impl Place {
+impl ContainerRef {
     /// The exit code if a command has ended. `running: false` alone can also mean that it has not
     /// started.
-    pub(super) fn ended(self, exec: String) -> Look {
+    pub(super) fn ended(self, exec: String) -> EndCheck {
         Box::pin(async move {
             let exec = self.docker.execs().inspect(&exec).await?;
             Ok(exec.exit_code.filter(|_| !exec.running))
@@ -46,9 +46,7 @@ impl Place {
             return Ok(known);
         }
         let containers = self.docker.containers();
-        let container = containers
-            .inspect(&self.container, InspectContainer::default())
-            .await?;
+        let container = containers.inspect(&self.id, InspectContainer::default()).await?;
         Ok(container.state.oom_killed)
     }
 
@@ -56,7 +54,7 @@ impl Place {
     /// the events.
     async fn memory_events(&self, exec: &str) -> Option<bool> {
         let filters = EventFilters {
-            container: vec![self.container.clone()],
+            container: vec![self.id.clone()],
             ..EventFilters::default()
         };
         let remembered = ListenEvents {
@@ -84,7 +82,7 @@ impl Place {
     pub(super) async fn has_group(&self, group: i64) -> bool {
         let ps_args = "-eo pid,pgid,args".to_owned();
         let containers = self.docker.containers();
-        let top = containers.top(&self.container, TopContainer { ps_args }).await;
+        let top = containers.top(&self.id, TopContainer { ps_args }).await;
         top.is_ok_and(|table| table.column("PGID").any(|found| found == group.to_string()))
     }
 
@@ -101,7 +99,7 @@ impl Place {
             ..CreateExec::default()
         };
         let execs = self.docker.execs();
-        let sent = match execs.create(&self.container, kill).await {
+        let sent = match execs.create(&self.id, kill).await {
             Ok(created) => execs.start_detached(&created.id).await,
             Err(error) => Err(error),
         };

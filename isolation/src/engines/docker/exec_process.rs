@@ -12,9 +12,9 @@ use std::time::Duration;
 use engine_api::Output;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::background;
-use super::failure::to_error;
-use super::place::{Look, Place};
+use super::cleanup;
+use super::container::{ContainerRef, EndCheck};
+use super::diagnostics::to_error;
 use crate::BoxFuture;
 use crate::command::{ExitStatus, Signal};
 use crate::error::Result;
@@ -41,7 +41,7 @@ const DOCKER_WAITS: Duration = Duration::from_millis(1900);
 
 /// A started command.
 pub(super) struct ExecProcess {
-    place: Place,
+    container: ContainerRef,
     exec: String,
     /// Its PID inside the container, which is also the ID of its process group.
     group: u32,
@@ -53,7 +53,7 @@ pub(super) struct ExecProcess {
     /// The error that ended the output.
     broken: Option<engine_api::Error>,
     /// Kept between calls: the daemon may reply only when the output has ended.
-    look: Option<Look>,
+    look: Option<EndCheck>,
     next_look: Instant,
     /// The exit code, once the daemon has reported it.
     code: Option<i64>,
@@ -68,7 +68,7 @@ pub(super) struct ExecProcess {
 
 impl ExecProcess {
     pub(super) fn new(
-        place: Place,
+        container: ContainerRef,
         exec: String,
         group: u32,
         output: Output,
@@ -76,7 +76,7 @@ impl ExecProcess {
     ) -> Self {
         let started = Instant::now();
         Self {
-            place,
+            container,
             exec,
             group,
             started,
@@ -101,7 +101,7 @@ impl ExecProcess {
         loop {
             let since = Instant::now();
             if self.code.is_none() && self.look.is_none() && self.next_look <= since {
-                self.look = Some(self.place.clone().ended(self.exec.clone()));
+                self.look = Some(self.container.clone().ended(self.exec.clone()));
             }
             let Some(output) = &mut self.output else {
                 return self.over().await;
@@ -145,7 +145,7 @@ impl ExecProcess {
             if !breaks || self.code.is_some() {
                 break;
             }
-            self.code = self.place.clone().ended(self.exec.clone()).await?;
+            self.code = self.container.clone().ended(self.exec.clone()).await?;
             sleep(PAUSE).await;
         }
         match self.broken.take() {
@@ -171,12 +171,12 @@ impl ExecProcess {
     /// it with the command, Docker two seconds later; neither reports it.
     async fn was_cut(&mut self) -> engine_api::Result<bool> {
         // Podman lists processes with the PIDs of the container, Docker with those of the host.
-        let group = match self.place.podman {
+        let group = match self.container.podman {
             true => i64::from(self.group),
             false if self.started.elapsed() < DOCKER_WAITS => return Ok(false),
-            false => self.place.docker.execs().inspect(&self.exec).await?.pid,
+            false => self.container.docker.execs().inspect(&self.exec).await?.pid,
         };
-        Ok(self.place.has_group(group).await)
+        Ok(self.container.has_group(group).await)
     }
 
     fn give_up(&mut self) {
@@ -190,7 +190,7 @@ impl ExecProcess {
         }
         let code = match self.code {
             Some(code) => code,
-            None => self.place.docker.execs().wait(&self.exec).await?,
+            None => self.container.docker.execs().wait(&self.exec).await?,
         };
         self.code = Some(code);
         let code = i32::try_from(code).unwrap_or(-1);
@@ -201,7 +201,7 @@ impl ExecProcess {
         };
         let oom = code == 137
             && self.sent != Some(Signal::Kill)
-            && self.place.was_out_of_memory(&self.exec).await?;
+            && self.container.was_out_of_memory(&self.exec).await?;
         let cut = !self.complete || self.was_cut().await?;
         let exit = ExitStatus {
             oom,
@@ -213,7 +213,7 @@ impl ExecProcess {
     }
 }
 
-async fn answer(look: &mut Option<Look>) -> engine_api::Result<Option<i64>> {
+async fn answer(look: &mut Option<EndCheck>) -> engine_api::Result<Option<i64>> {
     match look {
         Some(look) => look.await,
         None => pending().await,
@@ -260,7 +260,10 @@ impl Process for ExecProcess {
         Box::pin(async move {
             if self.exit.is_none() {
                 self.sent = Some(signal);
-                self.place.signal(self.group, signal).await.map_err(to_error)?;
+                self.container
+                    .signal(self.group, signal)
+                    .await
+                    .map_err(to_error)?;
             }
             Ok(())
         })
@@ -273,13 +276,13 @@ impl Drop for ExecProcess {
         if self.exit.is_some() {
             return;
         }
-        let (place, group) = (self.place.clone(), self.group);
-        background::run(Arc::new(move || {
-            let place = place.clone();
+        let (container, group) = (self.container.clone(), self.group);
+        cleanup::run(Arc::new(move || {
+            let container = container.clone();
             Box::pin(async move {
                 // There is no caller to report an error to; destroying the environment ends the
                 // process too.
-                let _ = place.signal(group, Signal::Kill).await;
+                let _ = container.signal(group, Signal::Kill).await;
             })
         }));
     }
