@@ -1,5 +1,5 @@
-//! What came, went and changed its meaning from 1.41 to 1.56, where the tables cannot say it: one test for each
-//! step of the versions.
+//! Fields and parameters that were added, removed or changed from 1.41 to 1.56, where the tables
+//! cannot express it. There is one test for each change.
 
 use engine_api::containers::{Container, CreateContainer, EndpointSettings, UpdateContainer};
 use engine_api::images::{
@@ -16,14 +16,14 @@ use tests::fake::Fake;
 
 use super::calls::engine;
 
-/// An engine, and a client that speaks `1.minor` to it.
+/// An engine, and a client that uses version `1.minor`.
 fn speaking(minor: u16) -> (Fake, Docker) {
     let fake = engine();
     let docker = fake.client().with_version(Version::new(1, minor));
     (fake, docker)
 }
 
-/// Whether a call was refused as too new, and nothing sent.
+/// Whether a call was rejected as too new, before it sent anything.
 fn refused<T: std::fmt::Debug>(fake: &Fake, outcome: &Result<T>) -> bool {
     let too_new = |error: &engine_api::Error| error.kind() == ErrorKind::NeedsApi;
     outcome.as_ref().is_err_and(too_new) && fake.requests().is_empty()
@@ -274,7 +274,7 @@ async fn api_1_54_adds_image_identity_and_endpoint_mac() {
 #[tokio::test]
 async fn api_1_55_adds_attestations_and_blkio_update() {
     let update = UpdateContainer {
-        blkio_device_read_bps: Some(Vec::new()), // an empty list takes the limits away
+        blkio_device_read_bps: Some(Vec::new()), // an empty list removes the limits
         ..Default::default()
     };
     let (older, docker) = speaking(54);

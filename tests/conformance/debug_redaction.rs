@@ -1,4 +1,4 @@
-//! What may be a secret is in no type's `Debug`, wherever in a body it is.
+//! No type shows a possible secret in `Debug`, at any place in a body.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +11,12 @@ use crate::spec::spec_tables::{Description, Field, Kind};
 const CANARY: &str = "hunter2-canary";
 const CANARY_IN_BASE64: &str = "aHVudGVyMi1jYW5hcnk=";
 
-/// Properties that hold secrets, or may: how their definitions begin, their names, their types.
+/// Properties that contain secrets, or may contain them: the start of their definitions, their
+/// names, their types.
 const SECRETS: [(&str, &str, &str); 18] = [
     ("", "DriverOpts", "{string}"),
     ("", "Env", "[string]"),
-    ("", "Options", "{string}"), // of drivers: a password for a share, a token for a log server
+    ("", "Options", "{string}"), // of drivers: the password of a share, the token of a log server
     ("AuthConfig", "password", "string"),
     ("AuthResponse", "IdentityToken", "string"),
     ("ConfigCreate", "Data", "base64"),
@@ -33,7 +34,7 @@ const SECRETS: [(&str, &str, &str); 18] = [
     ("Volume", "Options", "{string}"),
 ];
 
-/// The secrets that a property of a definition is.
+/// The secrets in a value of a property.
 fn secrets(definition: &str, field: &Field) -> impl Iterator<Item = usize> {
     let is = move |(start, name, kind): &(&str, &str, &str)| {
         definition.starts_with(start) && (*name, *kind) == (field.name, field.kind)
@@ -55,7 +56,7 @@ fn planted(kind: &str) -> Value {
 }
 
 fn has_canary(text: &str) -> bool {
-    // As text, in base64, and as the list of numbers that bytes are shown as.
+    // As text, in base64, and as the list of numbers that `Debug` prints for bytes.
     let numbers: Vec<String> = CANARY.bytes().map(|byte| byte.to_string()).collect();
     text.contains(CANARY) || text.contains(CANARY_IN_BASE64) || text.contains(&numbers.join(", "))
 }
@@ -72,7 +73,8 @@ fn no_secret_is_shown_anywhere() {
                         let body = place.wrap(json!({ field.name: planted(field.kind) }));
                         let kept = (root.round_trip)(body.to_string().as_bytes()).unwrap();
                         let name = format!("{definition}.{} in {}", field.name, root.name);
-                        // Only what is read can be shown; what is not is told by the tests of fields.
+                        // Only decoded fields can be shown; the tests of `fields` report the
+                        // missing ones.
                         if has_canary(&kept.encoded.to_string()) {
                             tried.insert(secret);
                         }

@@ -1,4 +1,4 @@
-//! The fields of what is sent and received.
+//! The fields of request and reply bodies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,24 +11,24 @@ use crate::spec::round_trip_loss::Comparison;
 use crate::spec::sample::Sample;
 use crate::spec::spec_tables::{Description, Kind};
 
-/// A body of an operation, its type in the description, and ours.
+/// A body of an operation: its type in the description, and our type.
 pub(crate) struct Root {
-    /// The operation and the side, `ContainerList reply`.
+    /// The operation and the side, such as `ContainerList reply`.
     pub(crate) name: String,
     /// The type.
     pub(crate) kind: &'static str,
-    /// Through ours.
+    /// The round trip through our type.
     pub(crate) round_trip: RoundTrip,
 }
 
-/// What a stream of progress is made of; no reply has it as its schema.
+/// The values of a stream of progress; no reply has this schema.
 const IN_STREAMS: [(&str, RoundTrip); 3] = [
     ("BuildInfo", through::<Progress>),
     ("CreateImageInfo", through::<Progress>),
     ("PushImageInfo", through::<Progress>),
 ];
 
-/// Every JSON body of a description that has a type, and what streams are made of.
+/// Every JSON body of a description that has a type, and the values of streams.
 pub(crate) fn roots(described: &Description) -> Vec<Root> {
     let root = |[operation, side, kind]: [&'static str; 3]| {
         let table = if side == "body" { REQUESTS } else { REPLIES };
@@ -98,7 +98,7 @@ fn every_described_word_is_known() {
             for round in 0..most {
                 let sample = Sample::of(&described, root.kind, round).to_string();
                 let Ok(kept) = (root.round_trip)(sample.as_bytes()) else {
-                    continue; // said by the test above
+                    continue; // reported by the test above
                 };
                 let others = kept.shown.split("Other(").skip(1);
                 let others = others.map(|rest| rest.split(')').next().unwrap().trim_matches('"'));

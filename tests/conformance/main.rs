@@ -1,5 +1,5 @@
-//! Compares what this project declares with the vendor's description of the API (`fixtures/spec`), and with
-//! what the repository states about itself.
+//! Compares this project with the vendor's description of the API (`fixtures/spec`), and the
+//! repository with its own documents.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests too
 
@@ -23,7 +23,7 @@ mod parameters; // every described parameter is sent, and no other
 mod spec_examples; // every example of the description can be read without loss
 mod unsupported_versions; // a field that a version does not know is rejected before the request is sent
 
-/// What the repository states about itself.
+/// The documents and the sources of the repository.
 mod repository {
     mod coverage; // the tables of which operations were recorded on which engines
     mod examples_listed; // each module opens with an example, and each program in `examples` is listed

@@ -1,4 +1,4 @@
-//! What is `null` or missing is empty.
+//! A value that is `null` or missing is empty.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::spec::definition_paths::places;
 use crate::spec::exceptions::{ALONE, Differences, NULLS};
 use crate::spec::spec_tables::Description;
 
-/// Every property of every body, as `null` and left out, beside the same value without any of it.
+/// Every property of every body, once `null` and once missing, beside the same value without it.
 #[test]
 fn null_and_absent_are_the_same_everywhere() {
     let mut wrong = Differences::default();
@@ -38,7 +38,7 @@ fn null_and_absent_are_the_same_everywhere() {
     wrong.are_only(NULLS);
 }
 
-/// What engines are known to send as `null` is among the properties that the test above tries.
+/// The properties that engines are known to send as `null` are among those of the test above.
 #[test]
 fn every_nullable_field_is_tried() {
     let described = Description::of("1.56");

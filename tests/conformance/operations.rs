@@ -30,8 +30,8 @@ fn described() -> BTreeMap<&'static str, Described> {
     table.lines().skip(1).map(row).collect()
 }
 
-/// Operations that engines serve and the description leaves out: checkpoints because they are
-/// experimental, the end of a build because only the `docker` command calls it.
+/// Operations that engines support and the description omits: checkpoints, because they are
+/// experimental, and the end of a build, because only the `docker` command calls it.
 const UNDESCRIBED: [&str; 4] = [
     "CheckpointCreate",
     "CheckpointDelete",
@@ -39,7 +39,7 @@ const UNDESCRIBED: [&str; 4] = [
     "BuildCancel",
 ];
 
-/// Runs a check on each declared operation beside its row, and fails with all that is wrong.
+/// Runs a check on each declared operation and its row, and fails with a list of all differences.
 fn compare(check: impl Fn(&OperationInfo, &Described) -> Option<String>) {
     let described = described();
     let wrong: Vec<String> = operations()
@@ -101,7 +101,7 @@ fn the_first_version_is_that_of_the_description() {
     });
 }
 
-/// How the description's kinds begin, and the shapes that serve them.
+/// The start of a kind in the description, and the reply shapes that fit it.
 const SHAPES: [(&str, &[&str]); 10] = [
     ("json", &["json"]),
     ("none", &["empty", "changed"]),
@@ -112,7 +112,7 @@ const SHAPES: [(&str, &[&str]); 10] = [
     ("stream: multiplexed", &["output"]),
     ("stream: JSON lines", &["json stream"]),
     ("hijack-upgrade", &["duplex"]),
-    // What a ping says is in its headers.
+    // The result of a ping is in its headers.
     ("text", &["headers"]),
 ];
 
@@ -132,7 +132,7 @@ fn replies_have_the_shape_that_really_comes_back() {
 #[test]
 fn every_operation_of_the_description_is_declared() {
     let declared: BTreeSet<&str> = operations().map(|facts| facts.id).collect();
-    // Declined: exec and attach over HTTP do what it does, without a WebSocket library.
+    // Not supported on purpose: exec and attach over HTTP do the same without a WebSocket library.
     let declined = ["ContainerAttachWebsocket"];
     let missing: Vec<&str> = described()
         .into_keys()

@@ -1,4 +1,4 @@
-//! The parameters: each one that is described is sent by a call, and no other.
+//! Every described parameter is sent by a call, and no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,8 @@ use crate::spec::round_trip_loss::Comparison;
 use crate::spec::sample::Sample;
 use crate::spec::spec_tables::Description;
 
-/// The names of a request's parameters, each with how often it is there: `name` of the query, and `Name:`
-/// of the headers that say something of the operation.
+/// The names of a request's parameters, each with the number of times it occurs: `name` of the
+/// query, and `Name:` of the headers that belong to the operation.
 fn parameters(request: &Request) -> BTreeMap<String, usize> {
     let (_, query) = request.target.split_once('?').unwrap_or_default();
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
@@ -31,7 +31,7 @@ fn parameters(request: &Request) -> BTreeMap<String, usize> {
     found
 }
 
-/// A described parameter's name as [`parameters`] has it.
+/// The name of a described parameter, in the form of [`parameters`].
 fn written(place: &str, name: &str) -> String {
     match place {
         "header" => format!("{}:", name.to_ascii_lowercase()),
@@ -72,7 +72,7 @@ async fn sent_parameters_are_described() {
         .collect();
     let mut extra = Differences::default();
     for (operation, request) in sent().await {
-        // A body says what it is, whatever the operation.
+        // Headers that describe the body belong to no operation.
         let names = parameters(&request)
             .into_keys()
             .filter(|name| name != "content-type:");
@@ -153,7 +153,7 @@ async fn bodies_that_are_only_written_have_every_field() {
                 .unwrap();
             let before = Sample::of(&described, kind, 0);
             let mut lost = Comparison::of(&described, kind, &before, &after);
-            lost.retain(|what| !what.contains(" became ")); // the values are others
+            lost.retain(|what| !what.contains(" became ")); // the values differ
             assert!(lost.is_empty(), "{name} of {}: {lost:?}", described.version);
         }
     }

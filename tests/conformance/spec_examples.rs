@@ -1,4 +1,4 @@
-//! The examples: each can be read, and nothing of it is lost.
+//! Every example of the description can be read without loss.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::spec::exceptions::{ALONE, Differences, EXAMPLES, FIELDS};
 use crate::spec::round_trip_loss::Comparison;
 use crate::spec::spec_tables::Description;
 
-/// Puts an example through our type of a body, and notes what is wrong.
+/// Decodes an example into our type of a body, and collects the differences.
 fn pass(
     described: &Description,
     root: &Root,

@@ -1,5 +1,5 @@
-//! What a version does not have, or has no more, is refused before it is sent to an engine of that version:
-//! the engine would leave it out without a word.
+//! A field or parameter that a version does not know, or has dropped, is rejected before the
+//! request is sent: an engine of that version would ignore it silently.
 
 use std::collections::BTreeSet;
 
@@ -14,15 +14,16 @@ use crate::spec::exceptions::{Differences, FIELDS_NOT_REFUSED, GONE_NOT_REFUSED,
 use crate::spec::sample::Sample;
 use crate::spec::spec_tables::{Description, VERSIONS};
 
-/// A client of an engine that speaks `version` and is content with anything.
+/// A client of an engine that has API version `version` and accepts every request.
 fn speaking(version: &str) -> Docker {
     engine()
         .client()
         .with_version(version.parse::<Version>().unwrap())
 }
 
-/// Checks a call of what only one of two versions has: refused by the one without, sent by the other.
-fn judge(what: &str, without: Result<()>, with: &Result<()>, wrong: &mut Differences) {
+/// Checks a call with a field that only one of two versions knows: rejected for the one without it,
+/// sent to the other.
+fn check_gate(what: &str, without: Result<()>, with: &Result<()>, wrong: &mut Differences) {
     match without {
         Err(error) if error.kind() == ErrorKind::NeedsApi => {}
         other => wrong.add(what, format!("a call that ended as {other:?}")),
@@ -44,7 +45,7 @@ async fn new_parameters_are_rejected_by_older_versions() {
             if has(at, operation, *parameter) && !has(at - 1, operation, *parameter) {
                 let (before, after) = (speaking(VERSIONS[at - 1]), speaking(version));
                 let what = format!("{operation} {parameter}");
-                judge(&what, call(&before).await, &call(&after).await, &mut wrong);
+                check_gate(&what, call(&before).await, &call(&after).await, &mut wrong);
                 tried.insert(what);
             }
         }
@@ -60,7 +61,7 @@ async fn new_parameters_are_rejected_by_older_versions() {
     wrong.are_only(PARAMETERS_NOT_REFUSED);
 }
 
-/// Adds all of `more` to `to`.
+/// Merges `more` into `to`.
 fn merge(to: &mut Value, more: Value) {
     match (to, more) {
         (Value::Object(to), Value::Object(more)) => {
@@ -72,12 +73,13 @@ fn merge(to: &mut Value, more: Value) {
     }
 }
 
-/// The fields of a body that `with` has and `without` lacks: the name, and the body with nothing but it.
+/// The fields of a body that `with` knows and `without` does not: the name, and a body with only
+/// that field.
 fn fields_of_one(without: &Description, with: &Description, kind: &'static str) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for (definition, place) in places(with, kind) {
         if !without.definitions().any(|name| name == definition) {
-            continue; // what leads here is not in both
+            continue; // a field above it is missing
         }
         let others: BTreeSet<&str> = without
             .fields(definition)
@@ -96,7 +98,7 @@ fn fields_of_one(without: &Description, with: &Description, kind: &'static str) 
     found
 }
 
-/// Calls with each field that `with` has and `without` lacks.
+/// Calls with each field that `with` knows and `without` does not.
 async fn call_with_fields(without: &Description, with: &Description, wrong: &mut Differences) {
     let known: BTreeSet<&str> = without.bodies().map(|[operation, ..]| operation).collect();
     let bodies = with
@@ -112,7 +114,7 @@ async fn call_with_fields(without: &Description, with: &Description, wrong: &mut
             let body = body.to_string().into_bytes();
             let (one, other) = (speaking(without.version), speaking(with.version));
             let refused = call(&one, body.clone()).await;
-            judge(&what, refused, &call(&other, body).await, wrong);
+            check_gate(&what, refused, &call(&other, body).await, wrong);
         }
     }
 }

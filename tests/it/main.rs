@@ -1,4 +1,5 @@
-//! Tests that need no engine and no network: a scripted engine takes the place of a real one, or a recording does.
+//! Tests that need neither an engine nor a network: a scripted engine takes the place of a real
+//! one, or a recording does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers are tests, too
 
 mod support; // helpers of several modules
@@ -60,8 +61,11 @@ mod replay {
 
 /// The engine in memory (`fake-engine`).
 mod fake_engine {
-    mod behaviour; // state that no recording shows
     mod compared_with_docker; // its replies are those of Docker 28
+    mod containers; // stop, wait, ports, health and memory
+    mod faults; // a lost connection, faults, programs
+    mod images; // pull and remove
+    mod removal; // concurrent removals, and removals in the background
 }
 
 mod isolation {

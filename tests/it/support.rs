@@ -1,4 +1,4 @@
-//! What several modules use.
+//! Helpers that several modules use.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -10,17 +10,17 @@ use std::task::Poll;
 use engine_api::{Docker, Error, ErrorKind};
 use tests::fake::{Fake, Request, reply};
 
-/// The answer of a healthy engine to a ping.
+/// The reply of a healthy engine to a ping.
 pub(crate) fn pong(_request: &Request) -> Vec<u8> {
     reply(200, &["Api-Version: 1.51"], "OK")
 }
 
-/// An engine that answers every request as a ping.
+/// An engine that replies to every request as to a ping.
 pub(crate) fn healthy() -> Fake {
     Fake::answering(pong)
 }
 
-/// The error of a ping that is answered with `bytes`, the connection staying open.
+/// The error of a ping whose reply is `bytes`. The connection stays open.
 pub(crate) async fn ping_error(bytes: impl Into<Vec<u8>>) -> Error {
     let outcome = Fake::once(bytes).client().system().ping().await;
     outcome.expect_err("the ping succeeds")
@@ -36,7 +36,7 @@ pub(crate) async fn post(docker: &Docker) -> engine_api::Result<()> {
 #[track_caller]
 pub(crate) fn fails<T>(outcome: engine_api::Result<T>, kind: ErrorKind) -> Error {
     match outcome {
-        Ok(_) => panic!("a success, where {kind:?} is due"),
+        Ok(_) => panic!("the call succeeded instead of failing with {kind:?}"),
         Err(error) => {
             assert_eq!(error.kind(), kind, "{error}");
             error
@@ -44,7 +44,8 @@ pub(crate) fn fails<T>(outcome: engine_api::Result<T>, kind: ErrorKind) -> Error
     }
 }
 
-/// Runs `future` until it has waited `waits` times, then drops it; whether it was ready before.
+/// Polls `future` until it has been pending `waits` times, then drops it. Returns whether it
+/// finished before that.
 pub(crate) async fn abandon_after<F: Future>(future: F, waits: usize) -> bool {
     let mut future = pin!(future);
     let mut left = waits;
@@ -68,8 +69,8 @@ pub(crate) fn is_own_process() -> bool {
 
 const OWN_PROCESS: &str = "TEST_IN_OWN_PROCESS";
 
-/// Runs the test of this name once more, in a process of its own: where no other test opens files or
-/// starts threads, and with variables in its environment.
+/// Runs the test of this name again in a process of its own, with environment variables. No other
+/// test opens files or starts threads in that process.
 pub(crate) fn in_own_process(test: &str, variables: &[(&str, &str)]) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env(OWN_PROCESS, "1").envs(variables.iter().copied());
@@ -90,8 +91,8 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     runtime.enable_all().build().unwrap().block_on(future)
 }
 
-/// An engine that answers with `start` and then as much of the letter x as it can write, up to 100 MB,
-/// and how much that was.
+/// An engine that replies with `start` and then with up to 100 MB of the letter x, and a count of
+/// the bytes it has written.
 pub(crate) fn endless(start: impl AsRef<[u8]>) -> (Fake, Arc<AtomicUsize>) {
     let start: Arc<[u8]> = start.as_ref().into();
     let written = Arc::new(AtomicUsize::new(0));

@@ -1,6 +1,6 @@
 //! Swarms of more than one engine, and engines that are restarted.
 //!
-//! `SWARM=name=address,…` names three engines that reach each other; they must be engines of
+//! `SWARM=name=address,…` names three engines that reach each other. They must be engines of
 //! `tests/engines`, which restarts them.
 
 use std::time::Duration;
@@ -51,7 +51,7 @@ async fn a_locked_manager_needs_its_key() {
         .unwrap();
 }
 
-/// Makes a container and removes it; gives its id.
+/// Creates a container and removes it. Returns its id.
 async fn once(docker: &Docker, name: &str) -> String {
     let container = tests::scenarios::shell(name, "true");
     let id = docker.containers().create(container).await.unwrap().id;
@@ -63,15 +63,15 @@ async fn once(docker: &Docker, name: &str) -> String {
     id
 }
 
-/// What is heard until the container `last` is gone: `action of the container`, or `gap`.
-async fn hear(events: &mut ResilientEvents, last: &str) -> Vec<String> {
-    let mut heard = Vec::new();
+/// The events until the container `last` is destroyed: `action container`, or `gap`.
+async fn events_until(events: &mut ResilientEvents, last: &str) -> Vec<String> {
+    let mut seen = Vec::new();
     let end = format!("destroy {last}");
-    while heard.last() != Some(&end) {
+    while seen.last() != Some(&end) {
         let next = tokio::time::timeout(Duration::from_secs(60), events.next()).await;
-        heard.push(
-            match next.unwrap_or_else(|_| panic!("{heard:?}")).unwrap().unwrap() {
-                // Podman's word for it.
+        seen.push(
+            match next.unwrap_or_else(|_| panic!("{seen:?}")).unwrap().unwrap() {
+                // Podman names the event `remove`.
                 EventOrGap::Event(event) if event.verb() == "remove" => format!("destroy {}", event.actor.id),
                 EventOrGap::Event(event) => format!("{} {}", event.verb(), event.actor.id),
                 EventOrGap::Gap { from, to } => {
@@ -82,7 +82,7 @@ async fn hear(events: &mut ResilientEvents, last: &str) -> Vec<String> {
             },
         );
     }
-    heard
+    seen
 }
 
 #[tokio::test]
@@ -101,16 +101,16 @@ async fn events_continue_after_an_engine_restart() {
         .unwrap();
 
     let before = [once(&docker, "before_1").await, once(&docker, "before_2").await];
-    let mut heard = hear(&mut events, &before[1]).await;
+    let mut heard = events_until(&mut events, &before[1]).await;
     let name = third.name;
     tokio::task::spawn_blocking(move || cluster::restart_when_settled(&name))
         .await
         .unwrap();
-    // Nobody listens yet: the engine has to tell it afterwards.
+    // Nothing reads the events at this moment: the engine must replay this one afterwards.
     let between = once(&docker, "between").await;
-    heard.extend(hear(&mut events, &between).await);
+    heard.extend(events_until(&mut events, &between).await);
     let after = once(&docker, "after").await;
-    heard.extend(hear(&mut events, &after).await);
+    heard.extend(events_until(&mut events, &after).await);
 
     let pair = |id: &String| [format!("create {id}"), format!("destroy {id}")];
     let mut expected: Vec<String> = before.iter().flat_map(pair).collect();

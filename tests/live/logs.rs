@@ -1,4 +1,5 @@
-//! Logs cut by time to the nanosecond, by number of lines, with details, and followed.
+//! Logs selected by time to the nanosecond and by number of lines, logs with details, and followed
+//! logs.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +9,7 @@ use tests::scenarios::{has_written, remove, shell, started};
 
 use crate::support::{Subject, engines};
 
-/// A container that has done its work.
+/// A container that has ended.
 async fn ended(subject: &Subject, container: CreateContainer) -> String {
     let id = started(&subject.docker, container).await.unwrap();
     let containers = subject.docker.containers();
@@ -16,7 +17,7 @@ async fn ended(subject: &Subject, container: CreateContainer) -> String {
     id
 }
 
-/// What the container has written, as lines of both streams together.
+/// The lines that the container wrote to both streams.
 async fn lines(subject: &Subject, id: &str, options: ReadLogs) -> Vec<String> {
     let output = subject.docker.containers().logs(id, options).await.unwrap();
     let (stdout, stderr) = output.collect().await.unwrap();
@@ -24,7 +25,7 @@ async fn lines(subject: &Subject, id: &str, options: ReadLogs) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// The time that a line of the last day begins with.
+/// The time at the start of a log line, as nanoseconds of a day.
 fn time(line: &str) -> Timestamp {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -57,7 +58,8 @@ async fn since_and_until_count_nanoseconds() {
         assert_eq!(all.len(), 4, "{}: {all:?}", subject.name);
         let numbers = |lines: Vec<String>| lines.iter().map(|line| line[5..].to_owned()).collect::<String>();
         let (second, third) = (time(&all[1]), time(&all[2]));
-        // Both ends are inclusive. Podman reads times as floating-point numbers, which are coarser.
+        // Both ends are inclusive. Podman parses times as floating-point numbers, which are less
+        // precise.
         let podman = subject.docker.system().ping().await.unwrap().is_podman();
         let (step, slack) = if podman { (1_000_000, 1_000_000) } else { (1, 0) };
         for (since, until, expected) in [
@@ -96,7 +98,7 @@ async fn since_and_until_count_nanoseconds() {
 async fn log_details_are_those_of_the_logging_driver() {
     for subject in engines() {
         if subject.docker.system().ping().await.unwrap().is_podman() {
-            continue; // its drivers add nothing
+            continue; // its drivers add no details
         }
         let mut container = shell("live_details", "echo hello");
         container.labels.insert("who".into(), "me".into());

@@ -1,17 +1,22 @@
-//! What only real engines can show: `cargo test -p tests --test live`.
+//! Tests on real engines: `cargo test -p tests --test live`.
 //!
-//! The engines are those of `ENGINES=name=address,…`, or the one of `DOCKER_HOST`; without either, every
-//! test fails and says so. They need the image `busybox:latest`. Nothing is pulled, and nothing is left.
+//! The engines are those of `ENGINES=name=address,…`, or the one of `DOCKER_HOST`. Without either,
+//! every test fails. The engines need the image `busybox:latest`. The tests pull nothing and leave
+//! nothing behind.
+//!
+//! Tests that need a registry, an engine with TLS or a swarm are ignored; `--include-ignored` runs
+//! them, and without their environment variable they fail. `tests/README.md` lists the variables.
 //!
 //! `cargo test --workspace` does not run these.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests too; clippy exempts only the functions marked so
+// Helpers of tests are tests too; clippy exempts only the functions that are marked as tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod cluster; // swarms of more than one engine, and engines that are restarted
-mod isolation; // the docker engine: what every engine must do, and what is particular to containers
+mod cluster; // swarms of more than one engine, and engines that restart
+mod isolation; // the docker engine of `isolation`
 mod logs; // logs by time, by number of lines, with details, and followed
-mod removal; // containers that many remove at once, and those found by name
-mod scenarios; // what users do, as in the recordings
-mod support; // which engines there are, and a test on each
-mod tls; // an engine that wants certificates
+mod removal; // concurrent removals, and the search by name
+mod scenarios; // the scenarios that are also recorded
+mod support; // the engines to test with
+mod tls; // an engine that requires client certificates

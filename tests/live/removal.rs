@@ -1,4 +1,4 @@
-//! Containers that several callers remove at the same time, and those found by name.
+//! Containers that several callers remove at the same time, and the search by name.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn sixteen_removals_succeed_and_free_the_name() {
             "{}: {outcomes:?}",
             subject.name
         );
-        // At once: nothing of the name is left.
+        // Without a pause: the name is free.
         let again = docker.containers().create(shell("removal", "true")).await;
         let again = again
             .unwrap_or_else(|error| panic!("{}: {error}", subject.name))

@@ -1,4 +1,4 @@
-//! Every scenario, on each engine of `ENGINES`.
+//! Runs every scenario on each engine of `ENGINES`.
 
 use engine_api::Docker;
 use engine_fixtures::Scenario;
@@ -6,8 +6,8 @@ use tokio::sync::Mutex;
 
 use crate::support::required;
 
-/// One scenario at a time: they share what an engine has only once, such as its swarm, what a prune may
-/// take, and one small image.
+/// Runs one scenario at a time: they share the parts of an engine that exist once, such as its
+/// swarm, the objects that a prune removes, and one small image.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 macro_rules! live {

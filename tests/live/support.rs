@@ -1,4 +1,4 @@
-//! Which engines there are, and what is left on them.
+//! The engines to test with, and the containers that are left on them.
 
 use std::env;
 use std::fmt::Display;
@@ -13,14 +13,14 @@ pub(crate) const IMAGE: &str = "busybox:latest";
 
 /// An engine to test with.
 pub(crate) struct Subject {
-    /// What it is called in messages.
+    /// The name in messages.
     pub(crate) name: String,
-    /// A client of it.
+    /// A client of the engine.
     pub(crate) docker: Docker,
 }
 
 impl Subject {
-    /// The names of the containers that begin so.
+    /// The names of the containers that begin with `prefix`.
     pub(crate) async fn containers(&self, prefix: &str) -> Vec<String> {
         let all = ListContainers {
             all: true,
@@ -31,7 +31,8 @@ impl Subject {
         names.filter(|name| name.starts_with(prefix)).collect()
     }
 
-    /// Waits until no container's name begins so: what is dropped is removed in the background.
+    /// Waits until no container's name begins with `prefix`: dropped environments are removed in
+    /// the background.
     pub(crate) async fn until_nothing_is_left(&self, prefix: &str) {
         for _ in 0..200 {
             if self.containers(prefix).await.is_empty() {
@@ -48,8 +49,8 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-/// An environment variable that a test needs. Tests that need more than `ENGINES` are ignored unless
-/// `--include-ignored` asks for them.
+/// An environment variable that a test needs. Tests that need more than `ENGINES` are ignored
+/// unless `--include-ignored` asks for them.
 ///
 /// # Panics
 ///
@@ -76,7 +77,7 @@ pub(crate) fn engines() -> Vec<Subject> {
     subjects("ENGINES", &named)
 }
 
-/// The engines of `name=address,name=address`, which a variable holds.
+/// The engines in a list `name=address,name=address`, the value of an environment variable.
 pub(crate) fn subjects(variable: &str, list: &str) -> Vec<Subject> {
     list.split(',').map(|entry| subject(variable, entry)).collect()
 }
@@ -93,7 +94,7 @@ fn subject(variable: &str, entry: &str) -> Subject {
     Subject { name, docker }
 }
 
-/// An error with all its causes, on one line.
+/// An error with all its causes, in one line.
 pub(crate) fn told(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,8 +1,8 @@
 //! An engine that requires client certificates, found as the docker command finds it.
 //!
-//! `TLS_ENGINE` is its address, and `TLS_CERTIFICATES` a directory as `tests/certificates` makes it. A client
-//! reads the environment variables of its process. So each attempt is a process of its own: this program
-//! again, with the same test and with [`ATTEMPT`] set.
+//! `TLS_ENGINE` is its address, and `TLS_CERTIFICATES` a directory as `tests/certificates` makes
+//! it. A client reads the environment variables of its process. So each attempt is a process of its
+//! own: this program again, with the same test and with [`ATTEMPT`] set.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,7 +75,8 @@ impl Subject {
 }
 
 #[allow(clippy::print_stdout)] // read by `Subject::attempt`
-/// Uses the engine that the environment variables name: a command whose input ends before its output does.
+/// Uses the engine that the environment variables name: a command whose input ends before its
+/// output does.
 fn print_outcome() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let outcome = runtime.block_on(async { echo(&Docker::from_env().await?).await });
@@ -83,11 +84,11 @@ fn print_outcome() {
         Ok(length) => format!("{length} bytes from {}", required("DOCKER_HOST")),
         Err(error) => format!("failed: {}", told(&error).replace('\n', " ")),
     };
-    // On a line of its own: the test's name comes before it.
+    // On a line of its own, because libtest prints the name of the test before it.
     println!("\n{OUTCOME}{text}");
 }
 
-/// How many bytes come back of those that were sent, once their end was.
+/// Returns how many bytes of the input came back after its end.
 async fn echo(docker: &Docker) -> engine_api::Result<usize> {
     let name = format!("tls_{}", std::process::id());
     let container = CreateContainer {
@@ -101,16 +102,14 @@ async fn echo(docker: &Docker) -> engine_api::Result<usize> {
 }
 
 async fn exec(docker: &Docker, id: &str) -> engine_api::Result<usize> {
-    let sum = CreateExec {
-        cmd: ["sh", "-c", "cat; echo the end was seen >&2"]
-            .map(String::from)
-            .to_vec(),
+    let options = CreateExec {
+        cmd: ["sh", "-c", "cat; echo the end was seen >&2"].into(),
         attach_stdin: true,
         attach_stdout: true,
         attach_stderr: true,
         ..CreateExec::default()
     };
-    let exec = docker.execs().create(id, sum).await?.id;
+    let exec = docker.execs().create(id, options).await?.id;
     let started = docker.execs().start(&exec, StartExec::default()).await?;
     let Hijacked {
         mut input, output, ..

@@ -1,13 +1,14 @@
-//! What the tests of this package share.
+//! Helpers that the tests of this package share.
 //!
-//! [`fake`] is an engine that does byte for byte what a test tells it; [`scenarios`] are what engines are
-//! asked to do, live or recorded; [`types`] says which type of ours reads or writes which body.
+//! [`fake`] is an engine that does byte for byte what a test tells it; [`scenarios`] are what
+//! engines are asked to do, live or recorded; [`types`] says which type of ours reads or writes
+//! which body.
 
 pub mod fake;
 pub mod scenarios;
 pub mod types;
 
-/// What the READMEs show is compiled.
+/// Compiles the examples in the READMEs.
 #[cfg(doctest)]
 mod readme {
     #[doc = include_str!("../../README.md")]

@@ -1,4 +1,4 @@
-//! Which type of ours reads or writes which body, and what a value becomes on its way through one.
+//! The type that decodes or encodes each body, and round trips through it.
 
 use std::fmt::Debug;
 
@@ -32,12 +32,12 @@ use serde_json::Value;
 
 use crate::chain;
 
-/// What became of a JSON value that was decoded into a type.
+/// The result of decoding a JSON value into a type.
 #[derive(Debug)]
 pub struct Kept {
     /// The value, encoded again.
     pub encoded: Value,
-    /// The decoded value as `Debug` shows it: what an enum does not know is there as `Other`.
+    /// The decoded value as `Debug` prints it: an unknown enum value is `Other` there.
     pub shown: String,
 }
 
@@ -48,7 +48,7 @@ pub type RoundTrip = fn(&[u8]) -> Result<Kept, String>;
 ///
 /// # Errors
 ///
-/// When the text cannot be read as a `T`, or the value cannot be encoded again.
+/// If the text cannot be decoded as a `T`, or the value cannot be encoded again.
 pub fn through<T: DeserializeOwned + Serialize + Debug>(json: &[u8]) -> Result<Kept, String> {
     let value: T = from_json(json).map_err(|error| chain(&error))?;
     let encoded = serde_json::to_value(&value).map_err(|error| error.to_string())?;
@@ -56,7 +56,7 @@ pub fn through<T: DeserializeOwned + Serialize + Debug>(json: &[u8]) -> Result<K
     Ok(Kept { encoded, shown })
 }
 
-/// The type of each operation's reply; of each value of a stream.
+/// The type of each operation's reply, or of each value of its stream.
 pub const REPLIES: &[(&str, RoundTrip)] = &[
     ("BuildPrune", through::<BuildCachePruned>),
     ("ContainerChanges", through::<Vec<Change>>),
@@ -121,8 +121,8 @@ pub const REPLIES: &[(&str, RoundTrip)] = &[
     ("ConfigList", through::<Vec<Config>>),
 ];
 
-/// The type of each operation's JSON body. `SwarmInit` and `SwarmJoin` are missing: what they send can only be
-/// written, not read.
+/// The type of each operation's JSON body. `SwarmInit` and `SwarmJoin` are missing: their bodies
+/// can be encoded but not decoded.
 pub const REQUESTS: &[(&str, RoundTrip)] = &[
     ("ConfigCreate", through::<ConfigSpec>),
     ("ConfigUpdate", through::<ConfigSpec>),
@@ -149,7 +149,7 @@ pub const REQUESTS: &[(&str, RoundTrip)] = &[
     ("VolumeUpdate", through::<UpdateVolume>),
 ];
 
-/// The operation that a request is a call of.
+/// The operation of a request.
 pub fn operation(method: &str, path: &str) -> Option<&'static str> {
     engine_fixtures::coverage::operation(method, path).map(|facts| facts.id)
 }

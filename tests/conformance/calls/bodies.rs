@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::version_gates::Calling;
 
-/// The operation, the least that its body needs, the call.
+/// The operation, the smallest valid body, the call.
 pub(crate) type Row = (&'static str, fn() -> Value, fn(&Docker, Vec<u8>) -> Calling<'_>);
 
-/// Every operation whose body has gained or lost something since the oldest version.
+/// Every operation whose body has gained or lost a field since the oldest version.
 pub(crate) const BODIES: [Row; 11] = [
     (
         "ContainerCreate",

@@ -1,4 +1,4 @@
-//! Calls that build, and on what was built.
+//! Calls that build, and calls on builds.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(super) async fn build(docker: &Docker) -> Result<()> {
     images.build(remote(), classic(), Some(&registries)).await?;
     let buildkit = BuildImage {
         builder: Builder::BuildKit,
-        squash: false, // this is for the classic builder, and outputs are not
+        squash: false, // only the classic builder knows it, and only BuildKit knows outputs
         outputs: vec![BuildOutput {
             kind: "moby".into(),
             attrs: BTreeMap::from([("compression".into(), "zstd".into())]),

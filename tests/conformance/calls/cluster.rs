@@ -1,4 +1,4 @@
-//! Calls on what a swarm runs and keeps.
+//! Calls on services, tasks, nodes, secrets and configs.
 
 use engine_api::common::Timestamp;
 use engine_api::configs::ListConfigs;

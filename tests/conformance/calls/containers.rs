@@ -1,4 +1,4 @@
-//! Calls on containers and on the processes in them.
+//! Calls on containers and their execs.
 
 use engine_api::common::Timestamp;
 use engine_api::containers::{

@@ -1,4 +1,4 @@
-//! Calls on images, here and in registries.
+//! Calls on images and registries.
 
 use engine_api::images::{
     CommitImage, ImportImage, InspectImage, ListAttestations, ListHistory, ListImages, LoadImages,

@@ -1,7 +1,7 @@
-//! Calls of every operation that has parameters, with everything set that can be.
+//! Calls every operation that has parameters, with every field set.
 //!
-//! What is sent is written out in full, without `..Default::default()`, so that a new field has to be set
-//! here before this compiles.
+//! The options are written in full, without `..Default::default()`: this file does not compile
+//! until a new field is set here.
 
 pub(crate) mod bodies;
 mod builds;
@@ -23,7 +23,7 @@ use tests::types::operation;
 use crate::spec::sample::Sample;
 use crate::spec::spec_tables::Description;
 
-/// What was sent by all calls: the operation and the request.
+/// The requests of all calls, each with its operation.
 pub(crate) async fn sent() -> Vec<(&'static str, Request)> {
     let fake = engine();
     let docker = fake.client().with_version(Version::new(1, 56));
@@ -32,7 +32,7 @@ pub(crate) async fn sent() -> Vec<(&'static str, Request)> {
     requests.map(|request| (called(&request), request)).collect()
 }
 
-/// An engine that is content with any call, and answers with nothing.
+/// An engine that accepts every request, and replies with an empty value.
 pub(crate) fn engine() -> Fake {
     Fake::answering(answer)
 }
@@ -62,7 +62,7 @@ pub(crate) fn called(request: &Request) -> &'static str {
     operation(&request.method, path).unwrap_or_else(|| panic!("{path} is no operation's"))
 }
 
-/// An answer that any caller is content with: empty, of the shape that the operation has.
+/// A reply that every call accepts: an empty value of the shape of the operation.
 fn answer(request: &Request) -> Vec<u8> {
     // base64 of `{"name":"etc"}`
     let stat = "X-Docker-Container-Path-Stat: eyJuYW1lIjoiZXRjIn0=";
@@ -76,7 +76,7 @@ fn answer(request: &Request) -> Vec<u8> {
     }
 }
 
-/// A value of our type that has everything that the newest version describes for it.
+/// A value of our type with every field that the newest version describes.
 fn full<T: DeserializeOwned>(definition: &'static str) -> T {
     let described = Description::of("1.56");
     let sample = Sample::of(&described, definition, 0).to_string();
@@ -95,7 +95,7 @@ fn auth() -> RegistryAuth {
     }
 }
 
-/// Two platforms, so that it shows how a list is written.
+/// Two platforms, to show how a list is written.
 fn platforms() -> Vec<OciPlatform> {
     ["amd64", "arm64"].map(platform).into()
 }
@@ -110,7 +110,7 @@ fn platform(architecture: &str) -> OciPlatform {
     }
 }
 
-/// Two texts, so that it shows how a list is written.
+/// Two strings, to show how a list is written.
 fn two() -> Vec<String> {
     vec!["a".into(), "b".into()]
 }

@@ -1,4 +1,4 @@
-//! Calls that set one parameter which the oldest version does not have.
+//! Calls that set one parameter which the oldest version does not know.
 
 use std::pin::Pin;
 

@@ -1,4 +1,5 @@
-//! Which operations were recorded on which engines: the tables that the repository keeps, and the holes.
+//! The tables of the operations that were recorded on each engine, and the operations that were
+//! not.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,22 +7,22 @@ use std::path::{Path, PathBuf};
 use engine_fixtures::coverage::{Coverage, Reason, reasons};
 use engine_fixtures::recordings_dir;
 
-/// What prints the tables anew.
+/// The command that writes the tables again.
 const RENEW: &str = "RENEW=1 cargo test -p tests --test conformance coverage";
 
-/// Where the table begins and ends in `engine-api/COVERAGE.md`.
+/// The start and the end of the table in `engine-api/COVERAGE.md`.
 const MARKS: [&str; 2] = ["<!-- printed -->\n", "<!-- end -->\n"];
 
 fn recorded() -> Coverage {
     Coverage::read(&recordings_dir()).unwrap()
 }
 
-/// A file of the repository, by its path from the top.
+/// A file of the repository, by its path from the root.
 fn file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// Compares a file with what it has to be, or writes it where that is asked for.
+/// Compares a file with its expected text, or writes that text if `RENEW` is set.
 fn is_current(path: &str, text: &str) {
     if std::env::var_os("RENEW").is_some() {
         return std::fs::write(file(path), text).unwrap();
@@ -34,7 +35,7 @@ fn is_current(path: &str, text: &str) {
     );
 }
 
-/// The table for people.
+/// The table in the document.
 fn printed(coverage: &Coverage) -> String {
     let mut text = format!(
         "| operation | request | since | reply | {} |\n|---|---|---|---|{}\n",
@@ -89,7 +90,7 @@ fn every_unrecorded_operation_has_a_reason() {
     );
 }
 
-/// A reason for each of the words that its operations begin with.
+/// A reason for each prefix of the operations that have it.
 fn alone(reason: &Reason) -> impl Iterator<Item = Reason> {
     let reason = *reason;
     reason.operations.chunks(1).map(move |operations| {

@@ -1,21 +1,21 @@
-//! Examples: each public module opens with one, and each program in a folder `examples` is listed.
+//! Each public module opens with an example, and each program in a directory `examples` is listed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The crates that others use.
+/// The published libraries.
 const CRATES: [&str; 3] = ["engine-api", "isolation", "fixtures"];
 
-fn folder(name: &str) -> PathBuf {
+fn directory(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap();
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// The files of the public modules that a file declares, and of those that these declare.
+/// The files of the public modules that a file declares, and of their public modules.
 fn public_modules(file: &Path, into: &mut Vec<PathBuf>) {
     let text = fs::read_to_string(file).unwrap();
     let stem = file.file_stem().unwrap().to_str().unwrap();
@@ -41,7 +41,7 @@ fn public_modules(file: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether the documentation at a module's head has code that is compiled.
+/// Whether the documentation at the head of a module has an example that is compiled.
 fn opens_with_an_example(module: &Path) -> bool {
     let text = fs::read_to_string(module).unwrap();
     let included = text.strip_prefix("#![doc = include_str!(\"").map(|rest| {
@@ -54,7 +54,7 @@ fn opens_with_an_example(module: &Path) -> bool {
     });
     let compiled = ["```", "```no_run", "```rust,no_run"];
     let fences = text.lines().filter(|line| line.starts_with("```"));
-    // Every second one closes a block, and looks as an opening one may.
+    // Every second fence closes a block, and may look like an opening one.
     fences.step_by(2).any(|fence| compiled.contains(&fence))
 }
 
@@ -62,7 +62,7 @@ fn opens_with_an_example(module: &Path) -> bool {
 fn every_public_module_opens_with_an_example() {
     let mut modules = Vec::new();
     for name in CRATES {
-        public_modules(&folder(name).join("src/lib.rs"), &mut modules);
+        public_modules(&directory(name).join("src/lib.rs"), &mut modules);
     }
     assert!(modules.len() > 25, "{modules:?}");
     let without: Vec<_> = modules
@@ -76,10 +76,10 @@ fn every_public_module_opens_with_an_example() {
 fn every_example_is_listed_and_can_be_run() {
     let mut programs = 0;
     for name in CRATES {
-        let readme = fs::read_to_string(folder(name).join("README.md")).unwrap();
-        for program in entries(&folder(name).join("examples")) {
+        let readme = fs::read_to_string(directory(name).join("README.md")).unwrap();
+        for program in entries(&directory(name).join("examples")) {
             let stem = program.file_stem().unwrap().to_str().unwrap();
-            // A folder is a package of its own.
+            // A directory is a package of its own.
             let (end, source, command) = match program.is_dir() {
                 true => ("", program.join("src/lib.rs"), format!("cargo test -p {stem}")),
                 false => (".rs", program.clone(), format!("--example {stem}")),

@@ -1,4 +1,4 @@
-//! Where in a body a definition is, so that a value of it can be put there alone.
+//! The paths in a body that lead to a definition, so that a body can contain a value of it alone.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::spec::spec_tables::{Description, Kind};
 
-/// A step from a value to one inside of it.
+/// A step from a value to a value inside it.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Field(&'static str),
@@ -15,7 +15,7 @@ enum Step {
     Key,
 }
 
-/// The way from a body to a value in it.
+/// The path from a body to a value in it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Place(Vec<Step>);
 
@@ -26,7 +26,7 @@ impl Place {
         Self(steps)
     }
 
-    /// The body that has `value` at this place, and nothing else.
+    /// The body that has `value` at this path, and nothing else.
     pub(crate) fn wrap(&self, value: Value) -> Value {
         self.0.iter().rev().fold(value, |value, step| match step {
             Step::Field(name) => json!({ *name: value }),
@@ -36,7 +36,7 @@ impl Place {
     }
 }
 
-/// The shortest way from a body of type `kind` to each definition in it.
+/// The shortest path from a body of type `kind` to each definition in it.
 pub(crate) fn places(described: &Description, kind: &'static str) -> BTreeMap<&'static str, Place> {
     let mut found = BTreeMap::new();
     let mut ahead = VecDeque::from([(kind, Place::default())]);

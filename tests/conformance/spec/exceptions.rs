@@ -1,13 +1,13 @@
-//! Where the description, or a type of ours, is knowingly not like the other. What is listed here and is so
-//! no more fails the tests.
+//! Where the description and our types differ on purpose. An exception that no longer applies fails
+//! the tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Something that is not as described.
+/// A difference from the description.
 pub(crate) struct Exception {
-    /// What: a name, or many with `*` for a part of them.
+    /// The name of the field, parameter or operation; `*` matches any part of a name.
     pub(crate) what: &'static str,
-    /// Why.
+    /// The reason.
     pub(crate) why: &'static str,
 }
 
@@ -17,7 +17,7 @@ pub(crate) const fn except(what: &'static str, why: &'static str) -> Exception {
 }
 
 impl Exception {
-    /// Whether it is about `what`.
+    /// Whether the exception applies to `what`.
     pub(crate) fn covers(&self, what: &str) -> bool {
         match self.what.split_once('*') {
             Some((start, end)) => what.starts_with(start) && what.ends_with(end),
@@ -26,7 +26,7 @@ impl Exception {
     }
 }
 
-/// What differs, and where.
+/// The differences found, each with its places.
 #[derive(Default)]
 pub(crate) struct Differences(BTreeMap<String, BTreeSet<String>>);
 
@@ -36,7 +36,7 @@ impl Differences {
         self.0.entry(what.into()).or_default().insert(place.into());
     }
 
-    /// Fails unless these and the exceptions are the same.
+    /// Fails unless the differences are exactly the exceptions.
     pub(crate) fn are_only(&self, exceptions: &[Exception]) {
         let new = self
             .0
@@ -50,36 +50,33 @@ impl Differences {
             .iter()
             .filter(|one| !self.0.keys().any(|what| one.covers(what)));
         let stale: Vec<&str> = stale.map(|one| one.what).collect();
-        assert!(stale.is_empty(), "exceptions that are none any more: {stale:?}");
+        assert!(stale.is_empty(), "exceptions that no longer apply: {stale:?}");
         assert!(exceptions.iter().all(|one| !one.why.is_empty()));
     }
 }
 
-/// Types that the description gives wrongly: the definition, the property, what is on the wire.
+/// Types that are wrong in the description: the definition, the property, the type on the wire.
 pub(crate) const CORRECTIONS: &[(&str, &str, &str)] = &[
-    // The description sets no format, only the words "base64".
+    // The description gives no format, only the word "base64" in its text.
     ("ConfigSpec", "Data", "base64"),
     ("ConfigCreate.body", "Data", "base64"),
     ("SecretSpec", "Data", "base64"),
     ("SecretCreate.body", "Data", "base64"),
-    // An array of bytes, which Go writes so; the description says a text.
+    // A byte array, which Go writes in base64; the description has a string.
     ("TaskSpec.ContainerSpec.Privileges.Seccomp", "Profile", "base64"),
-    // One text, `docker.volumedriver/1.0`, since ever.
+    // One string, `docker.volumedriver/1.0`, in every version.
     ("Plugin.Config.Interface", "Types", "[string]"),
-    // Pairs.
+    // Lists of pairs.
     ("SystemInfo", "DriverStatus", "[[string;2]]"),
     ("FirewallInfo", "Info", "[[string;2]]"),
     ("NRIInfo", "Info", "[[string;2]]"),
-    // The swarm's view of a network, with a `Spec`, not the engine's.
+    // The swarm's form of a network, with a `Spec`, not the engine's.
     ("NetworkAttachment", "Network", "object"),
 ];
 
-/// Fields that our types lack, or write by another name.
+/// Fields that our types lack or write under another name.
 pub(crate) const FIELDS: &[Exception] = &[
-    except(
-        "BuildCache.Parents",
-        "engines write the key with a space in front",
-    ),
+    except("BuildCache.Parents", "engines write the key with a leading space"),
     except(
         "ClusterVolumeSpec.AccessMode.*",
         "engines have these one level up, in ClusterVolumeSpec",
@@ -88,105 +85,109 @@ pub(crate) const FIELDS: &[Exception] = &[
         "IDResponse.Id",
         "engines write `ID` after a secret or a config was made",
     ),
-    except("IdResponse.Id", "as in IDResponse"),
+    except("IdResponse.Id", "see IDResponse.Id"),
     except(
         "ServiceCreate.reply.Warning",
-        "engines of that version, too, write Warnings",
+        "engines of that version write Warnings too",
     ),
     except("Task.AssignedGenericResources", "engines write GenericResources"),
     except("TaskSpec.ContainerSpec.HealthCheck", "engines write Healthcheck"),
     except(
         "TaskSpec.PluginSpec.*",
-        "engines write small letters, and `privileges`",
+        "engines write lower-case keys, and `privileges`",
     ),
 ];
 
-/// Bodies that are described, and that no type of ours reads or writes.
+/// Described bodies that no type of ours reads or writes.
 pub(crate) const BODIES: &[Exception] = &[
     except("PluginDelete reply", "engines send nothing"),
     except(
         "SwarmInit body",
-        "can only be written; see the test of what calls send",
+        "can only be written; see the test of sent parameters",
     ),
     except(
         "SwarmJoin body",
-        "can only be written; see the test of what calls send",
+        "can only be written; see the test of sent parameters",
     ),
 ];
 
-/// Definitions that no JSON body leads to.
+/// Definitions that occur in no JSON body.
 pub(crate) const ALONE: &[Exception] = &[
-    except("Address", "a list of NetworkSettings, until its fields went"),
     except(
-        "ErrorResponse",
-        "what comes with a failure; read for its message alone",
+        "Address",
+        "a list in NetworkSettings, until those fields were removed",
     ),
-    except("Network", "what NetworkSummary and NetworkInspect begin with"),
-    except("PluginInterfaceType", "a text on the wire, see the corrections"),
+    except("ErrorResponse", "the body of an error; only its message is read"),
+    except(
+        "Network",
+        "the common fields of NetworkSummary and NetworkInspect",
+    ),
+    except("PluginInterfaceType", "a string on the wire, see CORRECTIONS"),
     except(
         "Resources",
         "its fields are those of HostConfig and ContainerUpdate.body",
     ),
-    except("SwarmInit.body", "see there"),
-    except("SwarmJoin.body", "see there"),
+    except("SwarmInit.body", "see the body"),
+    except("SwarmJoin.body", "see the body"),
 ];
 
-/// Words that our enums do not know.
+/// Enum values that our enums do not know.
 pub(crate) const WORDS: &[Exception] = &[];
 
-/// Parameters that are described, and that no call of ours sends.
+/// Described parameters that no call of ours sends.
 pub(crate) const NOT_SENT: &[Exception] = &[except(
     "ContainerAttachWebsocket *",
-    "declined: attach does the same without a WebSocket",
+    "not supported: attach does the same without a WebSocket",
 )];
 
-/// Parameters that our calls send, and that are not described; engines read them.
+/// Parameters that our calls send and engines read, but that are not described.
 pub(crate) const NOT_DESCRIBED: &[Exception] = &[
     except("BuildCancel id", "the operation is not described"),
     except("ContainerLogs details", "described for services and tasks only"),
     except("ContainerStart checkpoint*", "experimental, as checkpoints are"),
     except("DistributionInspect x-registry-auth:", "private images need it"),
     except("GetPluginPrivileges x-registry-auth:", "private plugins need it"),
-    except("ImageBuild buildid", "what BuildCancel names"),
+    except("ImageBuild buildid", "the id that BuildCancel takes"),
     except("ImageBuild cgroupparent", "as in HostConfig"),
     except("ImageBuild cpusetmems", "as in HostConfig"),
     except("ImageBuild isolation", "as in HostConfig"),
     except("ImageBuild securityopt", "as in HostConfig"),
     except("ImageBuild ulimits", "as in HostConfig"),
     except("ImageSearch x-registry-auth:", "private registries need it"),
-    except("PluginPush x-registry-auth:", "described in words only"),
+    except("PluginPush x-registry-auth:", "described only in the text"),
 ];
 
-/// Keys of filters that only the description has, or only our types.
+/// Filter keys that only the description has, or only our types.
 pub(crate) const FILTERS: &[Exception] = &[
-    except("* label!", "said in the words on `label`"),
-    except("ConfigList names", "engines refuse it"),
+    except("* label!", "described in the text of `label`"),
+    except("ConfigList names", "engines reject it"),
     except("PluginList enable", "engines read `enabled`"),
     except("PluginList enabled", "see `enable`"),
     except("ServiceList runtime", "engines read it"),
     except("TaskList runtime", "engines read it"),
 ];
 
-/// Lists of which a call of ours sends one value at most.
+/// Lists of which our calls send one value at most.
 pub(crate) const NOT_REPEATED: &[Exception] = &[except(
     "ImageAttestations platform",
-    "engines refuse a second one",
+    "engines reject a second value",
 )];
 
-/// Examples that our types cannot read, or that lose something in them: a property's, or the lost one.
+/// Examples that our types cannot read or that lose a field: the property of the example, or the
+/// lost field.
 pub(crate) const EXAMPLES: &[Exception] = &[
     except(
         "ClusterInfo.DefaultAddrPool",
-        "a list of lists, where the type says a list of texts",
+        "a list of lists, where the type is a list of strings",
     ),
     except(
         "ContainerCreate.body",
-        "an entry point as one text, which engines read like a list of it; we send lists",
+        "the entry point as one string, which engines read like a list; we send lists",
     ),
-    except("ContainerInspectResponse.Size*", "numbers as texts"),
-    except("ContainerPidsStats.limit", "a number as a text"),
-    except("ContainerSummary.Created", "a number as a text"),
-    except("ContainerSummary.Size*", "numbers as texts"),
+    except("ContainerInspectResponse.Size*", "numbers as strings"),
+    except("ContainerPidsStats.limit", "a number as a string"),
+    except("ContainerSummary.Created", "a number as a string"),
+    except("ContainerSummary.Size*", "numbers as strings"),
     except("ContainerTopResponse.Processes", "an object around the list"),
     except("ContainerTopResponse.Titles", "an object around the list"),
     except(
@@ -196,57 +197,54 @@ pub(crate) const EXAMPLES: &[Exception] = &[
     except("EndpointSettings.GwPriority", "a list around the number"),
     except(
         "EndpointSettings.Priority",
-        "the key that became GwPriority before it was published",
+        "the key was renamed to GwPriority before its release",
     ),
-    except(
-        "HostConfig.MaximumIO*",
-        "keys that have begun with `IO` since they came",
-    ),
-    except("ImageSummary.Created", "a number as a text"),
-    except("NetworkSettings.LinkLocalIPv6PrefixLen", "a number as a text"),
+    except("HostConfig.MaximumIO*", "the keys have always begun with `IO`"),
+    except("ImageSummary.Created", "a number as a string"),
+    except("NetworkSettings.LinkLocalIPv6PrefixLen", "a number as a string"),
     except(
         "ServiceUpdateResponse.Warning",
-        "the type says Warnings, and so do engines",
+        "the type and the engines have Warnings",
     ),
-    except("SystemInfo.DefaultAddressPools.Size", "a number as a text"),
+    except("SystemInfo.DefaultAddressPools.Size", "a number as a string"),
 ];
 
-/// Properties of which `null` is not what absence is.
+/// Properties for which `null` and a missing value differ.
 pub(crate) const NULLS: &[Exception] = &[
-    except("ImageID.ID", "in `aux`, which is kept as it came"),
+    except("ImageID.ID", "in `aux`, which is kept as raw JSON"),
     except(
         "NetworkCreate.body.CheckDuplicate",
-        "on unless said; engines never send it",
+        "its default is true; engines never send it",
     ),
 ];
 
-/// Parameters that are sent to versions that lack them.
+/// Parameters that are sent to versions that do not know them.
 pub(crate) const PARAMETERS_NOT_REFUSED: &[Exception] = &[except(
     "BuildPrune reserved-space",
     "also sent as keep-storage, which older engines read",
 )];
 
-/// Fields that are sent to versions that lack them.
+/// Fields that are sent to versions that do not know them.
 pub(crate) const FIELDS_NOT_REFUSED: &[Exception] = &[
     except(
         "* EndpointSettings.DNSNames",
-        "the engine's to say; copied from what it said",
+        "set by the engine; present in copies of its replies",
     ),
     except(
         "NetworkCreate NetworkCreate.body.EnableIPv4",
-        "`true` is what older engines do; `false` is refused",
+        "older engines behave like `true`; `false` is rejected",
     ),
 ];
 
-/// Fields that are sent to versions that have them no more.
+/// Fields that are sent to versions that have dropped them.
 pub(crate) const GONE_NOT_REFUSED: &[Exception] = &[
     except(
         "ImageCommit ContainerConfig.MacAddress",
-        "of no use to an image, then as now",
+        "an image has never used it",
     ),
     except(
         "NetworkCreate NetworkCreate.body.CheckDuplicate",
-        "newer engines do so unasked",
+        "newer engines always check",
     ),
     except("SystemAuth AuthConfig.email", "engines have never used it"),
 ];

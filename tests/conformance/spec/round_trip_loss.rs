@@ -1,4 +1,4 @@
-//! What a value of the description lost on its way through one of our types.
+//! The fields that a value of the description loses on its way through one of our types.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,15 @@ use serde_json::{Map, Value};
 
 use crate::spec::spec_tables::{Description, Field, Kind};
 
-/// Compares values, and collects what was lost, as `Definition.field`.
+/// Compares values, and collects the lost fields as `Definition.field`.
 pub(crate) struct Comparison<'a> {
     described: &'a Description,
-    /// What was lost.
+    /// The lost fields.
     pub(crate) lost: BTreeSet<String>,
 }
 
 impl<'a> Comparison<'a> {
-    /// What of `before`, a value of `kind`, is not in `after`. A `null` may go; it says nothing.
+    /// Compares `before`, a value of `kind`, with `after`. A `null` may be lost.
     pub(crate) fn of(
         described: &'a Description,
         kind: &str,
@@ -77,7 +77,7 @@ impl<'a> Comparison<'a> {
             let place = format!("{name}.{key}");
             let kind = fields.iter().find(|field| field.name == key);
             match after.get(key) {
-                // What is not described can be compared only as it is.
+                // A value without a description is compared as a whole.
                 Some(after) => self.value(kind.map_or("object", |field| field.kind), &place, before, after),
                 None if before.is_null() => {}
                 None => drop(self.lost.insert(place)),

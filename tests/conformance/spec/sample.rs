@@ -1,21 +1,21 @@
-//! Values that set all that a definition has.
+//! Values with every field of a definition set.
 
 use serde_json::{Map, Value, json};
 
 use crate::spec::spec_tables::{Description, Kind};
 
-/// Makes values of the types of a description, no two texts or numbers in one alike.
+/// Makes values of the types of a description. All strings and numbers in a value are different.
 pub(crate) struct Sample<'a> {
     described: &'a Description,
-    /// Which of the words that a text may be it is.
+    /// The index of the enum value to use.
     round: usize,
     made: u32,
-    /// The definitions that are being made; one inside itself is left out.
+    /// The definitions under construction; a definition inside itself is left out.
     open: Vec<&'a str>,
 }
 
 impl<'a> Sample<'a> {
-    /// A value of `kind`, whose texts take the `round`-th of their words.
+    /// A value of `kind`, with the enum values of index `round`.
     pub(crate) fn of(described: &'a Description, kind: &'a str, round: usize) -> Value {
         let mut sample = Self {
             described,

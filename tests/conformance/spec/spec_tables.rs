@@ -4,28 +4,29 @@ use std::collections::BTreeMap;
 
 use crate::spec::exceptions::CORRECTIONS;
 
-/// The versions that the tables are made from.
+/// The versions in the tables.
 pub(crate) const VERSIONS: [&str; 4] = ["1.41", "1.45", "1.51", "1.56"];
 
-/// A property of a definition; one without a name is what a definition that is no object is.
+/// A property of a definition. The property without a name gives the type of a definition that is
+/// not an object.
 #[derive(Debug)]
 pub(crate) struct Field {
-    /// The property's name.
+    /// The name of the property.
     pub(crate) name: &'static str,
-    /// Its type; see [`Kind`].
+    /// The type; see [`Kind`].
     pub(crate) kind: &'static str,
-    /// The words that it may be, where they are listed.
+    /// The enum values, if they are listed.
     pub(crate) words: Vec<&'static str>,
 }
 
-/// What a type says.
+/// A type.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Kind<'a> {
-    /// `[T]`, and `[T;2]` where the length is given.
+    /// `[T]`, or `[T;2]` with a fixed length.
     List(&'a str, usize),
-    /// `{T}`: from names to values.
+    /// `{T}`: a map from names to values.
     Map(&'a str),
-    /// A text.
+    /// A string.
     Text,
     /// Bytes, in base64.
     Bytes,
@@ -33,16 +34,16 @@ pub(crate) enum Kind<'a> {
     Whole,
     /// A number.
     Number,
-    /// Yes or no.
+    /// A boolean.
     Flag,
-    /// An object of which nothing more is said.
+    /// An object without a description.
     Object,
     /// A definition, by its name.
     Definition(&'a str),
 }
 
 impl<'a> Kind<'a> {
-    /// Reads a type as the tables write it.
+    /// Parses a type of the tables.
     pub(crate) fn of(text: &'a str) -> Self {
         let inside = |open, close| text.strip_prefix(open)?.strip_suffix(close);
         if let Some(list) = inside('[', ']') {
@@ -67,7 +68,7 @@ impl<'a> Kind<'a> {
     }
 }
 
-/// The rows of a table whose last column says that `version` has them, without that column.
+/// The rows of a table that apply to `version` according to the last column, without that column.
 pub(crate) fn rows<const N: usize>(
     table: &'static str,
     version: &str,
@@ -84,7 +85,7 @@ pub(crate) fn rows<const N: usize>(
 /// One version of the description.
 #[derive(Debug)]
 pub(crate) struct Description {
-    /// Which.
+    /// The version.
     pub(crate) version: &'static str,
     definitions: BTreeMap<&'static str, Vec<Field>>,
 }
@@ -112,7 +113,7 @@ impl Description {
         VERSIONS.into_iter().map(Self::of)
     }
 
-    /// What a definition has.
+    /// The fields of a definition.
     pub(crate) fn fields(&self, definition: &str) -> &[Field] {
         let found = self.definitions.get(definition);
         found.unwrap_or_else(|| panic!("{} has no definition {definition}", self.version))
@@ -123,12 +124,12 @@ impl Description {
         self.definitions.keys().copied()
     }
 
-    /// What requests carry and replies bring: the operation, `body` or `reply`, the type.
+    /// The bodies of requests and replies: the operation, `body` or `reply`, the type.
     pub(crate) fn bodies(&self) -> impl Iterator<Item = [&'static str; 3]> {
         rows(include_str!("../../../fixtures/spec/bodies.tsv"), self.version)
     }
 
-    /// The examples: the definition, the property or nothing for all of it, the JSON text.
+    /// The examples: the definition, the property (empty for the whole definition), the JSON text.
     pub(crate) fn examples(&self) -> impl Iterator<Item = [&'static str; 3]> {
         rows(include_str!("../../../fixtures/spec/examples.tsv"), self.version)
     }
@@ -162,7 +163,7 @@ fn corrections_name_existing_fields() {
 }
 
 #[test]
-fn types_are_read_as_the_tables_write_them() {
+fn types_are_parsed() {
     assert_eq!(Kind::of("[integer;2]"), Kind::List("integer", 2));
     assert_eq!(Kind::of("[[string]]"), Kind::List("[string]", 1));
     assert_eq!(Kind::of("{[PortBinding]}"), Kind::Map("[PortBinding]"));

@@ -1,4 +1,4 @@
-//! Commands and containers run to their end in one call (A05), on the paused clock.
+//! Commands and containers that run to their end in one call, on the paused clock.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -27,8 +27,8 @@ const CREATED: &str = r#"{"ID":"e1","Running":false,"ExitCode":null}"#;
 const RUNNING: &str = r#"{"ID":"e1","Running":true,"ExitCode":null}"#;
 const EXITED: &str = r#"{"ID":"e1","Running":false,"ExitCode":7}"#;
 
-/// An engine with one command: `states` are told one by one, the last one for ever, and its stream
-/// closes or not.
+/// An engine with one command. Each inspect returns the next of `states`, and the last one again
+/// and again. The output stream is closed or stays open.
 fn engine(states: &[&'static str], closes: bool) -> Fake {
     let states = Mutex::new(VecDeque::from(states.to_vec()));
     let answer = std::sync::Arc::new(move |request: &Request| {
@@ -82,7 +82,7 @@ async fn run_gives_up_a_stream_that_stays_open() {
         .unwrap();
     assert_eq!((finished.exit_code, finished.output_complete), (7, false));
     assert_eq!(&finished.stdout[..], b"out");
-    // Two questions while it ran, then at most two seconds.
+    // Two requests while it ran, then two seconds at most.
     assert!(start.elapsed().as_millis() <= 3000, "{:?}", start.elapsed());
 }
 
@@ -114,7 +114,7 @@ async fn large_input_and_output_do_not_block_each_other() {
         while let Some(request) = peer.request().await? {
             if request.target.ends_with("/start") {
                 peer.write(upgraded(&[MULTIPLEXED])).await?;
-                // It writes as much as it reads, at once.
+                // The command writes each piece as soon as it has read it.
                 for _ in 0..1000 {
                     let piece = peer.take(1000).await?;
                     peer.write(frame(1, piece)).await?;
@@ -162,7 +162,7 @@ async fn a_detached_command_can_be_awaited() {
     assert_eq!(fake.client().execs().wait("e1").await.unwrap(), 7);
 }
 
-/// An engine that runs containers, but answers the k-th request with 500; the others as they should.
+/// An engine that runs containers, but replies 500 to request number `k`.
 fn failing(k: usize) -> Fake {
     let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     Fake::new(move |mut peer| {
@@ -224,7 +224,7 @@ async fn a_container_is_removed_wherever_its_run_is_dropped() {
     for waits in 0..20 {
         let fake = failing(usize::MAX);
         abandon_after(Box::pin(contain(&fake)), waits).await;
-        // Passes at once when all is done that will be.
+        // On the paused clock, this returns as soon as all tasks are idle.
         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
         let begun = fake
             .requests()

@@ -1,24 +1,24 @@
-//! What callers and engines get wrong, in one list: each is a typed error within the limits, without a
-//! panic, a wait or a leak. The tests here are those that have no better place.
+//! The list of invalid input from callers and engines. Each one is an error with a kind, within the
+//! timeouts, without a panic or a leak. The tests in this file belong to no other module.
 //!
 //! | input | tests |
 //! |---|---|
 //! | a name that is empty, blank, `.`, `..`, too long, or has control characters | [`path_names`](crate::wire::path_names)`::names_that_change_the_path_are_rejected`, [`every_resource_rejects_names_that_change_the_path`] |
 //! | a name with anything else in it | [`path_names`](crate::wire::path_names)`::container_names_stay_one_path_segment`, `image_names_keep_only_their_slashes` |
-//! | an unknown filter key | cannot be written: the example that does not compile at `engine_api::containers::ContainerFilters` |
+//! | an unknown filter key | does not compile; see the example at `engine_api::containers::ContainerFilters` |
 //! | an error of 200 MB, one that is cut, one that stalls | [`error_replies`](crate::errors::error_replies)`::huge_error_body_is_read_up_to_a_limit`, `an_error_whose_body_is_cut_keeps_its_status`, `an_error_whose_body_stalls_is_still_reported` |
-//! | a tar that is cut, on its way down | [`cut_archive_is_an_error_even_if_http_is_complete`], [`engine_error_after_an_archive_fails_the_download`], `response_head::body_shorter_than_its_length_is_an_error` |
-//! | a tar that is cut, on its way up | the scenario `images/broken`, on every engine |
+//! | a tar archive that is cut while it is downloaded | [`cut_archive_is_an_error_even_if_http_is_complete`], [`engine_error_after_an_archive_fails_the_download`], `response_head::body_shorter_than_its_length_is_an_error` |
+//! | a tar archive that is cut while it is uploaded | the scenario `images/broken`, on every engine |
 //! | a pipe, or a file that is unreadable, vanishes, shrinks or grows, in a build context | [`build_context`](crate::images::build_context) |
 //! | an upload whose data cannot be read | [`upload`](crate::images::upload)`::unreadable_source_is_the_callers_error` |
 //! | a wrong password for a registry | the scenarios `registry/refusals` and `system/auth`, on every engine |
-//! | an engine that answers HTML | [`error_replies`](crate::errors::error_replies)`::html_and_invalid_json_errors_are_shown_as_text`, [`html_is_an_error_for_every_kind_of_reply`] |
-//! | an engine that answers nothing | [`hang_up_is_an_error_for_every_kind_of_reply`], [`call_timeouts`](crate::wire::call_timeouts)`::head_timeout_is_not_rounded` |
-//! | half a head, then the end, or silence | [`response_head`](crate::wire::response_head)`::a_head_cut_at_any_byte_is_an_error`, [`half_a_head_then_silence_times_out`] |
+//! | an engine that replies with HTML | [`error_replies`](crate::errors::error_replies)`::html_and_invalid_json_errors_are_shown_as_text`, [`html_is_an_error_for_every_kind_of_reply`] |
+//! | an engine that does not reply | [`hang_up_is_an_error_for_every_kind_of_reply`], [`call_timeouts`](crate::wire::call_timeouts)`::head_timeout_is_not_rounded` |
+//! | half a head, then the end of the connection, or silence | [`response_head`](crate::wire::response_head)`::a_head_cut_at_any_byte_is_an_error`, [`half_a_head_then_silence_times_out`] |
 //! | an endless head, endless headers | [`response_head`](crate::wire::response_head)`::an_endless_head_is_given_up`, `a_hundred_thousand_headers_are_given_up` |
-//! | interim replies: one, many, without end, the wrong one | [`response_head`](crate::wire::response_head)`::interim_replies_are_skipped`, [`interim_replies_are_skipped_up_to_a_limit`], `response_head::unexpected_upgrade_is_an_error` |
+//! | interim replies: one, many, endless, unexpected | [`response_head`](crate::wire::response_head)`::interim_replies_are_skipped`, [`interim_replies_are_skipped_up_to_a_limit`], `response_head::unexpected_upgrade_is_an_error` |
 //! | a redirect | [`error_replies`](crate::errors::error_replies)`::a_redirect_is_reported_and_not_followed`, [`no_redirect_of_any_kind_is_followed`] |
-//! | an `Api-Version` that is none | [`version_negotiation`](crate::wire::version_negotiation)`::invalid_version_is_an_error` |
+//! | an invalid `Api-Version` | [`version_negotiation`](crate::wire::version_negotiation)`::invalid_version_is_an_error` |
 //! | an endless value in a stream, a frame of 4 GB | [`json_stream`](crate::streams::json_stream)`::an_endless_value_is_given_up`, [`log_frames`](crate::streams::log_frames)`::four_gigabyte_header_allocates_nothing` |
 
 use std::sync::Arc;
@@ -99,7 +99,7 @@ async fn every_resource_rejects_names_that_change_the_path() {
     assert_eq!(fake.counts().opened, 0);
 }
 
-/// A call for each kind of reply, read to its end.
+/// A call for each kind of reply. Each reply is read to its end.
 async fn of_every_kind(docker: &Docker) -> [(&'static str, Result<()>); 8] {
     let containers = docker.containers();
     let all = async |output: Result<engine_api::Output>| output?.collect().await.map(drop);
@@ -142,7 +142,7 @@ async fn html_is_an_error_for_every_kind_of_reply() {
         let typed = [ErrorKind::Decode, ErrorKind::Protocol, ErrorKind::Truncated];
         assert!(typed.contains(&error.kind()), "{kind}: {error}");
     }
-    // Nor is it taken for an engine at all.
+    // Version negotiation does not accept it either.
     fails(fake.docker().version().await, ErrorKind::Protocol);
     fake.until(|counts| counts.live == 0).await;
 }
@@ -170,7 +170,7 @@ async fn half_a_head_then_silence_times_out() {
     fake.until(|counts| counts.live == 0).await;
 }
 
-/// An engine that answers with interim replies, so many, and then a ping's.
+/// An engine that sends `interim` interim replies and then the reply to a ping.
 fn hinting(interim: usize) -> (Fake, Arc<AtomicUsize>) {
     let sent = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&sent);
@@ -193,14 +193,14 @@ fn hinting(interim: usize) -> (Fake, Arc<AtomicUsize>) {
 #[tokio::test(start_paused = true)]
 async fn interim_replies_are_skipped_up_to_a_limit() {
     hinting(1000).0.client().system().ping().await.unwrap();
-    // Without a limit, as pulls are: it must be the number that ends it.
+    // Without timeouts, as for a pull: only their number ends the call.
     let (fake, sent) = hinting(1_000_000);
     let docker = limited(fake.docker(), Timeouts::NONE);
     let error = fails(docker.system().ping().await, ErrorKind::Protocol);
     assert!(error.to_string().contains("1xx"), "{error}");
     fake.until(|counts| counts.live == 0).await;
     let sent = sent.load(Ordering::Relaxed);
-    assert!(sent < 200_000, "{sent} were read");
+    assert!(sent < 200_000, "{sent} interim replies were read");
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,14 +220,14 @@ async fn no_redirect_of_any_kind_is_followed() {
     }
 }
 
-/// An archive of two files with its end.
-async fn whole() -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
+/// A complete archive of two files.
+async fn complete_archive() -> Vec<u8> {
+    let directory = tempfile::tempdir().unwrap();
     for name in ["a", "b"] {
-        std::fs::write(folder.path().join(name), name.repeat(1000)).unwrap();
+        std::fs::write(directory.path().join(name), name.repeat(1000)).unwrap();
     }
     let fake = healthy();
-    let upload = archive::pack(folder.path(), "top").unwrap();
+    let upload = archive::pack(directory.path(), "top").unwrap();
     let containers = fake.client();
     let containers = containers.containers();
     containers
@@ -237,10 +237,10 @@ async fn whole() -> Vec<u8> {
     fake.asked().remove(0).body
 }
 
-/// What becomes of a download that is answered with `bytes`, collected and unpacked.
+/// The outcomes of a download with the reply `bytes`, collected and unpacked.
 async fn download(bytes: Vec<u8>) -> [Result<()>; 2] {
     let docker = Fake::cut(bytes).client();
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let containers = docker.containers();
     let collected = async {
         containers
@@ -250,13 +250,14 @@ async fn download(bytes: Vec<u8>) -> [Result<()>; 2] {
             .await
             .map(drop)
     };
-    let unpacked = async { archive::unpack(containers.download("web", "/top").await?, folder.path()).await };
+    let unpacked =
+        async { archive::unpack(containers.download("web", "/top").await?, directory.path()).await };
     [collected.await, unpacked.await]
 }
 
 #[tokio::test(start_paused = true)]
 async fn cut_archive_is_an_error_even_if_http_is_complete() {
-    let whole = whole().await;
+    let whole = complete_archive().await;
     for outcome in download(chunked(&[TAR], [&whole])).await {
         outcome.unwrap();
     }
@@ -281,7 +282,7 @@ async fn cut_archive_is_an_error_even_if_http_is_complete() {
 
 #[tokio::test(start_paused = true)]
 async fn engine_error_after_an_archive_fails_the_download() {
-    let whole = whole().await;
+    let whole = complete_archive().await;
     for said in [
         "{\"errorDetail\":{\"message\":\"disk is gone\"},\"error\":\"disk is gone\"}\r\n",
         "{\"message\":\"disk is gone\"}\n",

@@ -1,4 +1,4 @@
-//! Twelve situations that two widely used clients get wrong, one test each.
+//! Twelve situations that two widely used clients get wrong, with one test each.
 
 use std::time::Duration;
 

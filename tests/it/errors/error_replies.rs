@@ -1,4 +1,4 @@
-//! Whatever an engine answers that is no success, and what the caller is told (A11).
+//! Replies with a status that is not a success, and the errors that the caller gets.
 
 use std::sync::atomic::Ordering;
 
@@ -165,7 +165,7 @@ async fn errors_name_the_operation_and_its_subject() {
 
 #[tokio::test(start_paused = true)]
 async fn not_found_without_a_message_is_a_missing_object() {
-    // Podman says "Not Found" in words where it has no such route; an answer to HEAD has no words.
+    // Podman replies "Not Found" for a missing route; a reply to HEAD has no message at all.
     let fake = Fake::answering(|_| b"HTTP/1.1 404 No\r\nContent-Length: 17\r\n\r\n".to_vec());
     let error = fails(fake.client().system().ping_head().await, ErrorKind::Api);
     assert!(error.is_not_found() && !error.is_unknown_route(), "{error}");

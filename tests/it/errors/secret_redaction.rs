@@ -1,4 +1,4 @@
-//! Planted secrets appear in no error and no Debug text (A14).
+//! Secrets appear in no error message and in no `Debug` output.
 
 use std::error::Error as _;
 
@@ -21,7 +21,7 @@ fn is_clean(text: &str) {
     assert!(!text.contains(CANARY), "{text}");
 }
 
-/// Both texts of an error, and those of all below it.
+/// The `Display` and `Debug` texts of an error and of all its causes.
 #[track_caller]
 fn error_is_clean(error: &engine_api::Error) {
     is_clean(&format!("{error:?} {error:#?} {error}"));
@@ -119,7 +119,7 @@ fn swarm_secrets_are_not_shown() {
     ));
 }
 
-/// Calls that carry secrets, each of which fails; their errors.
+/// The errors of calls that contain secrets and fail.
 async fn errors(docker: &Docker) -> Vec<engine_api::Error> {
     let auth = RegistryAuth::user("alice", CANARY);
     let container = CreateContainer {
@@ -161,7 +161,7 @@ async fn no_reply_makes_an_error_show_a_secret() {
     ];
     for engine in engines {
         let found = errors(&engine.client()).await;
-        assert!(found.len() >= 4, "{found:?}"); // a call without a reply may come through
+        assert!(found.len() >= 4, "{found:?}"); // a call without a reply body may succeed
         found.iter().for_each(error_is_clean);
     }
     let stalled = Fake::once(ok("{}")).mutated(Fault::StallAt(5));

@@ -1,4 +1,5 @@
-//! An update that meets a newer state is made again from that, and not for ever.
+//! An update of an object that has changed meanwhile is repeated on the new state, a limited number
+//! of times.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -9,7 +10,7 @@ use tests::fake::{Fake, JSON, ok, reply};
 
 use crate::support::fails;
 
-/// An engine whose service has changed each time that it is updated, `conflicts` times.
+/// An engine whose service has changed before each of the first `conflicts` updates.
 fn contended(conflicts: usize) -> Fake {
     let left = AtomicUsize::new(conflicts);
     Fake::answering(move |request| {

@@ -1,4 +1,4 @@
-//! The fake engine: what users do, done on it, and answered as the real engine has answered.
+//! Runs scenarios on the fake engine, and compares its replies with those of Docker 28.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,13 +33,14 @@ macro_rules! compare {
 
 tests::for_each_scenario!(on_the_fake_engine);
 
-/// Runs a scenario on the fake engine, and compares what it answered with what Docker 28 has answered.
+/// Runs a scenario on the fake engine, and compares its replies with the recorded ones of Docker
+/// 28.
 async fn compared(scenario: &str, run: impl AsyncFnOnce(Docker) -> engine_api::Result<()>) {
     let engine = FakeEngine::new().with_image("busybox:latest");
     let recorder = Recorder::new(Arc::new(engine.clone())).name_prefix("ptest_");
     let before = engine.snapshot();
     run(Docker::with_connector(recorder.clone())).await.unwrap();
-    assert_eq!(engine.snapshot(), before, "something is left");
+    assert_eq!(engine.snapshot(), before, "not cleaned up");
 
     let fake = recorder.finish_with(scenario, EngineFacts::default()).unwrap();
     let real = Recording::load(&recordings_dir().join(format!("docker-28/{scenario}.json"))).unwrap();
@@ -47,23 +48,23 @@ async fn compared(scenario: &str, run: impl AsyncFnOnce(Docker) -> engine_api::R
     assert_eq!(replies(&fake), replies(&real));
     for (fake, real) in fake.exchanges.iter().zip(&real.exchanges) {
         let (ours, theirs) = (shape(fake), shape(real));
-        let lacks: Vec<_> = theirs
+        let missing: Vec<_> = theirs
             .difference(&ours)
-            .filter(|path| !is_of_the_machine(path))
+            .filter(|path| !is_about_the_machine(path))
             .collect();
-        let more: Vec<_> = ours
+        let unexpected: Vec<_> = ours
             .difference(&theirs)
-            .filter(|path| !is_of_the_machine(path))
+            .filter(|path| !is_about_the_machine(path))
             .collect();
         assert!(
-            lacks.is_empty() && more.is_empty(),
-            "{}: it lacks {lacks:#?}, and has {more:#?}",
+            missing.is_empty() && unexpected.is_empty(),
+            "{}: missing {missing:#?}, unexpected {unexpected:#?}",
             reply(fake)
         );
     }
 }
 
-/// What a reply comes to: the request, the status, and the words of a refusal.
+/// The compared parts of a reply: the request, the status, and the message of an error.
 fn reply(exchange: &Exchange) -> String {
     let request = &exchange.request;
     let Some(reply) = &exchange.response else {
@@ -74,13 +75,13 @@ fn reply(exchange: &Exchange) -> String {
         Body::Text(text) if reply.status >= 400 => text.trim_end(),
         _ => "",
     };
-    // What follows is about the network of the machine.
+    // The rest depends on the network of the machine.
     let message = message.split(": dial tcp").next().unwrap_or_default();
     format!("{} {} {} {message}", request.method, request.path, reply.status)
 }
 
-/// What tells about a machine, its kernel and how the engine was built, more than about an engine.
-fn is_of_the_machine(path: &str) -> bool {
+/// Whether a field describes the machine, its kernel or the build of the engine.
+fn is_about_the_machine(path: &str) -> bool {
     let machine = [
         ".blkio_stats.",
         ".memory_stats.",
@@ -109,7 +110,7 @@ fn walk(value: &Value, path: &str, paths: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
-                // The number of a placeholder says nothing.
+                // The number of a placeholder has no meaning.
                 let key = key.split(':').next().unwrap_or_default();
                 walk(value, &format!("{path}.{key}"), paths);
                 paths.insert(format!("{path}.{key}"));

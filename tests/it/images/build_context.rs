@@ -1,5 +1,5 @@
-//! Build contexts and uploads from a disk that plays tricks: the caller's error, and never a short
-//! archive that the engine takes for a whole one.
+//! Build contexts and uploads from files that change while they are read. The caller gets an error,
+//! and the engine never a short archive that looks complete.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,24 +10,24 @@ use tests::fake::{Fake, JSON, ok, reply};
 
 use crate::support::{fails, healthy};
 
-/// A folder with a Dockerfile and a file of 8 MiB, too long to wait in any buffer.
+/// A directory with a Dockerfile and a file of 8 MiB, which fits no buffer.
 struct Project {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     long: PathBuf,
 }
 
 const LONG: usize = 8 << 20;
 
 fn project() -> Project {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("Dockerfile"), "FROM scratch\nCOPY . /\n").unwrap();
-    let long = folder.path().join("long");
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("Dockerfile"), "FROM scratch\nCOPY . /\n").unwrap();
+    let long = directory.path().join("long");
     fs::write(&long, vec![b'x'; LONG]).unwrap();
-    Project { folder, long }
+    Project { directory, long }
 }
 
-async fn build(docker: &Docker, folder: &Path) -> Result<()> {
-    let context = BuildContext::folder(folder);
+async fn build(docker: &Docker, directory: &Path) -> Result<()> {
+    let context = BuildContext::folder(directory);
     let progress = docker
         .images()
         .build(context, BuildImage::default(), None)
@@ -35,7 +35,7 @@ async fn build(docker: &Docker, folder: &Path) -> Result<()> {
     progress.last().await.map(drop)
 }
 
-/// An engine that begins to read a build's context, lets `trick` play, and reads on.
+/// An engine that reads the start of a build context, calls `trick`, and reads the rest.
 fn reading(trick: impl Fn() + Send + Sync + 'static) -> Fake {
     let trick = std::sync::Arc::new(trick);
     Fake::new(move |mut peer| {
@@ -44,7 +44,7 @@ fn reading(trick: impl Fn() + Send + Sync + 'static) -> Fake {
             peer.head().await?;
             peer.take(100_000).await?;
             trick();
-            // Nothing but an end of the connection may follow: the archive cannot be completed.
+            // Only the end of the connection may follow: the archive cannot be completed.
             peer.until_gone().await
         }
     })
@@ -57,23 +57,23 @@ fn names(error: &Error, path: &Path) {
 #[cfg(unix)]
 #[tokio::test]
 async fn pipe_in_a_context_is_rejected_before_sending() {
-    let Project { folder, .. } = project();
-    let pipe = folder.path().join("pipe");
+    let Project { directory, .. } = project();
+    let pipe = directory.path().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     let fake = healthy();
     let error = fails(
-        build(&fake.docker(), folder.path()).await,
+        build(&fake.docker(), directory.path()).await,
         ErrorKind::UploadSource,
     );
     names(&error, &pipe);
     assert_eq!(fake.counts().opened, 0);
-    fs::write(folder.path().join(".dockerignore"), "pipe\n").unwrap();
+    fs::write(directory.path().join(".dockerignore"), "pipe\n").unwrap();
     let built = Fake::answering(|_| ok(r#"{"stream":"done"}"#));
-    build(&built.client(), folder.path()).await.unwrap();
+    build(&built.client(), directory.path()).await.unwrap();
 }
 
-// Linux lets nobody read this file, root included.
+// On Linux, not even root can read this file.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn unreadable_file_fails_the_upload_by_name() {
@@ -95,15 +95,15 @@ async fn unreadable_file_fails_the_upload_by_name() {
 
 #[tokio::test]
 async fn vanished_file_fails_the_build_by_name() {
-    let Project { folder, long } = project();
-    let gone = folder.path().join("z");
+    let Project { directory, long } = project();
+    let gone = directory.path().join("z");
     fs::write(&gone, "z").unwrap();
     let fake = reading({
         let gone = gone.clone();
         move || fs::remove_file(&gone).unwrap()
     });
     let error = fails(
-        build(&fake.client(), folder.path()).await,
+        build(&fake.client(), directory.path()).await,
         ErrorKind::UploadSource,
     );
     names(&error, &gone);
@@ -113,13 +113,13 @@ async fn vanished_file_fails_the_build_by_name() {
 
 #[tokio::test]
 async fn shrunken_file_fails_the_build_by_name() {
-    let Project { folder, long } = project();
+    let Project { directory, long } = project();
     let fake = reading({
         let long = long.clone();
         move || fs::write(&long, "short").unwrap()
     });
     let error = fails(
-        build(&fake.client(), folder.path()).await,
+        build(&fake.client(), directory.path()).await,
         ErrorKind::UploadSource,
     );
     names(&error, &long);
@@ -129,7 +129,7 @@ async fn shrunken_file_fails_the_build_by_name() {
 
 #[tokio::test]
 async fn grown_file_is_sent_with_its_first_length() {
-    let Project { folder, long } = project();
+    let Project { directory, long } = project();
     let fake = Fake::new(move |mut peer| {
         let long = long.clone();
         async move {
@@ -140,23 +140,23 @@ async fn grown_file_is_sent_with_its_first_length() {
             let begun = peer.take(100_000).await?.len();
             fs::write(&long, vec![b'y'; 2 * LONG]).unwrap();
             let sent = begun + peer.until(b"\r\n0\r\n\r\n").await?.len();
-            // Two headers, the long file, the end; and what the chunks cost.
+            // Two headers, the large file, the end of the archive, and the overhead of chunks.
             assert!((LONG..LONG + 100_000).contains(&sent), "{sent} bytes were sent");
             peer.write(ok(r#"{"stream":"done"}"#)).await
         }
     });
-    build(&fake.client(), folder.path()).await.unwrap();
+    build(&fake.client(), directory.path()).await.unwrap();
 }
 
 #[tokio::test]
 async fn early_refusal_stops_reading_the_context() {
-    let Project { folder, .. } = project();
+    let Project { directory, .. } = project();
     let fake = Fake::new(|mut peer| async move {
         peer.head().await?;
         peer.write(reply(400, &[JSON], r#"{"message":"no build today"}"#))
             .await
     });
-    let error = fails(build(&fake.client(), folder.path()).await, ErrorKind::Api);
+    let error = fails(build(&fake.client(), directory.path()).await, ErrorKind::Api);
     assert_eq!(error.message(), Some("no build today"));
     fake.until(|counts| counts.live == 0).await;
 }

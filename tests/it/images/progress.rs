@@ -1,4 +1,4 @@
-//! Failures that come inside a stream of progress, after a status of success (A07).
+//! Failures inside a stream of progress, after a status of success.
 
 use engine_api::images::{BuildContext, Progress};
 use engine_api::{Docker, ErrorKind, JsonLines, Result, Upload};
@@ -91,7 +91,7 @@ async fn load_fails_by_its_stream_in_pieces_of_any_size() {
     }
 }
 
-/// Every call that answers with progress.
+/// Every call that returns a stream of progress.
 async fn of_every_kind(docker: &Docker) -> [(&'static str, Result<JsonLines<Progress>>); 8] {
     let (images, plugins) = (docker.images(), docker.plugins());
     let archive = || Upload::from("tar");

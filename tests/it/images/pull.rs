@@ -1,4 +1,4 @@
-//! Pulls that are tried again, and pulls that are not (A15).
+//! Which failed pulls are retried.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tests::fake::{Fake, JSON, chunked, reply};
 
 use crate::support::fails;
 
-/// An engine that answers the first `times` pulls with `failure`, and then has the image.
+/// An engine that replies to the first `times` pulls with `failure`, and has the image after that.
 fn after(times: usize, failure: Vec<u8>) -> Fake {
     let asked = AtomicUsize::new(0);
     Fake::answering(move |request| match request.method.as_str() {
@@ -111,7 +111,7 @@ async fn concurrent_pulls_of_one_image_share_one_request() {
     let (a, b, c) = tokio::join!(one(), one(), one());
     a.and(b).and(c).unwrap();
     assert_eq!(fake.count("POST"), 1);
-    // The next one asks again: a tag may have moved.
+    // The next pull sends a request again: the tag may have moved.
     one().await.unwrap();
     assert_eq!(fake.count("POST"), 2);
 }

@@ -1,4 +1,4 @@
-//! Archives sent to an engine that may answer early.
+//! Archives sent to an engine that may reply before it has read them.
 
 use std::io;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::support::{fails, healthy};
 
-/// Pieces of 10 kB, so many and then an error if there is one; for ever by default.
+/// Pieces of 10 kB: a limited number and then perhaps an error, or without end by default.
 struct Pieces {
     left: usize,
     error: Option<io::Error>,
@@ -41,16 +41,16 @@ async fn upload(docker: &Docker, left: usize, error: Option<io::Error>) -> Resul
 
 async fn refuse(peer: &mut Peer) -> io::Result<()> {
     peer.head().await?;
-    peer.write(reply(400, &[JSON], r#"{"message":"not a folder"}"#))
+    peer.write(reply(400, &[JSON], r#"{"message":"not a directory"}"#))
         .await
 }
 
-/// An engine that refuses before it has read the archive, and hangs up.
+/// An engine that rejects the request before it has read the archive, and closes the connection.
 fn hasty() -> Fake {
     Fake::new(|mut peer| async move { refuse(&mut peer).await })
 }
 
-/// An engine that refuses before it has read the archive, and then reads no more.
+/// An engine that rejects the request before it has read the archive, and stops reading.
 fn deaf() -> Fake {
     Fake::new(|mut peer| async move {
         refuse(&mut peer).await?;
@@ -58,7 +58,7 @@ fn deaf() -> Fake {
     })
 }
 
-/// An engine that refuses, and goes on reading until the client stops.
+/// An engine that rejects the request, and reads until the client stops.
 fn polite() -> Fake {
     Fake::new(|mut peer| async move {
         refuse(&mut peer).await?;
@@ -70,7 +70,7 @@ async fn is_refused(docker: &Docker) {
     let error = fails(upload(docker, usize::MAX, None).await, ErrorKind::Api);
     assert_eq!(
         (error.status(), error.message()),
-        (Some(400), Some("not a folder"))
+        (Some(400), Some("not a directory"))
     );
 }
 
@@ -93,7 +93,8 @@ async fn early_reply_ends_the_upload_on_a_socket() {
     }
 }
 
-/// A stream from an engine that hangs up after a refusal, seen by writing before it is seen by reading.
+/// A stream from an engine that closes after a rejection. The client notices that in a write before
+/// it notices it in a read.
 struct HungUp {
     refusal: &'static [u8],
     noticed: bool,
@@ -126,7 +127,7 @@ impl AsyncRead for HungUp {
     }
 }
 
-/// Connects to such an engine.
+/// A connector to such an engine.
 #[derive(Debug)]
 struct HangsUp(&'static [u8]);
 
@@ -193,7 +194,7 @@ async fn unreadable_source_is_the_callers_error() {
     );
     assert!(error.to_string().contains("the disk is gone"), "{error}");
     assert_eq!(error.io_kind(), Some(io::ErrorKind::NotFound));
-    // The last chunk was never sent, so that the engine knows.
+    // The last chunk was never sent, so the engine knows that the archive is incomplete.
     fake.until(|counts| counts.live == 0).await;
     assert!(fake.asked().iter().all(|request| request.body.is_empty()));
 }

@@ -1,4 +1,5 @@
-//! The docker engine of `isolation` on the fake engine: what goes wrong at any point leaves nothing.
+//! The docker engine of `isolation` on the fake engine: an error at any point leaves nothing
+//! behind.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ fn spec() -> EnvironmentSpec {
     }
 }
 
-/// An engine that has the image, and an environment on it in which commands can run.
+/// A fake engine that has the image, and a running environment on it.
 async fn active() -> (FakeEngine, DockerEngine, Box<dyn Environment>) {
     let fake = FakeEngine::new().with_image(IMAGE);
     let engine = on(&fake);
@@ -38,10 +39,10 @@ async fn active() -> (FakeEngine, DockerEngine, Box<dyn Environment>) {
     (fake, engine, environment)
 }
 
-/// From creation to destruction, with a command and copies both ways in between.
+/// Creates an environment, runs a command, copies in both directions, and destroys it.
 async fn whole_life(engine: &DockerEngine) -> Result<()> {
-    let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("in");
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("in");
     std::fs::write(&source, "content").unwrap();
     let copies = vec![CopyIn {
         source,
@@ -50,7 +51,7 @@ async fn whole_life(engine: &DockerEngine) -> Result<()> {
     let environment = engine.create(EnvironmentSpec { copies, ..spec() }).await?;
     environment.activate().await?;
     environment.copy_in(Source::bytes("more"), "/other").await?;
-    let back = folder.path().join("out");
+    let back = directory.path().join("out");
     environment.copy_out("/other", &back).await?;
     assert_eq!(std::fs::read(back).unwrap(), b"more");
     let output = environment.run(Command::shell("cat /file; exit 3")).await?;
@@ -58,12 +59,12 @@ async fn whole_life(engine: &DockerEngine) -> Result<()> {
     environment.destroy().await
 }
 
-/// Lets pass what goes on in the background; on the paused clock that takes no time.
+/// Waits for all background work; on the paused clock that takes no time.
 async fn settle() {
     tokio::time::sleep(Duration::from_secs(300)).await;
 }
 
-/// The requests of a whole life, in order.
+/// The requests of [`whole_life`], in order.
 async fn requests() -> Vec<String> {
     let fake = FakeEngine::new().with_registry_image(IMAGE);
     whole_life(&on(&fake))
@@ -72,14 +73,15 @@ async fn requests() -> Vec<String> {
     fake.requests()
 }
 
-/// Lives a life in which each request once goes wrong, and looks what is left.
+/// Repeats [`whole_life`] for each of its requests, with a fault at that request, and checks that
+/// nothing is left.
 async fn goes_wrong_everywhere(goes_wrong: impl Fn(&FakeEngine, usize)) {
     let requests = requests().await;
     assert!(requests.len() > 10, "{requests:#?}");
     for (nth, request) in requests.iter().enumerate() {
         let fake = FakeEngine::new().with_registry_image(IMAGE);
         goes_wrong(&fake, nth);
-        // A pull may take for ever, so somebody gives it up.
+        // A stalled pull has no timeout of its own.
         let outcome = timeout(Duration::from_secs(3600), whole_life(&on(&fake))).await;
         settle().await;
         let told = match outcome {
@@ -211,7 +213,7 @@ async fn lost_daemon_is_reported_and_cleaned_up_later() {
     assert_eq!(fake.resources(), [""; 0]);
 }
 
-/// A removal in the background gave up at once when the engine was restarting.
+/// A removal in the background used to give up at once while the daemon restarted.
 #[tokio::test(start_paused = true)]
 async fn drop_during_a_restart_is_cleaned_up_after_it() {
     for (seconds, left) in [(8, 0), (20, 1)] {
@@ -269,7 +271,7 @@ async fn name_conflict_is_reported_and_harms_nothing() {
     environment.destroy().await.unwrap();
 }
 
-/// What `awk` is called for there: numbered lines.
+/// A replacement for the suite's `awk` program: it writes numbered lines.
 async fn numbered_lines(process: Process) -> i32 {
     for begin in (0..524_288).step_by(1024) {
         let lines: String = (begin..begin + 1024).map(|n| format!("{n:015}\n")).collect();
@@ -280,7 +282,8 @@ async fn numbered_lines(process: Process) -> i32 {
     0
 }
 
-// On the real clock: some of the programs never pause, and the paused clock waits for a pause.
+// This test uses the real clock: the paused clock advances only when all tasks are idle, and some
+// of the programs never are.
 #[tokio::test]
 async fn conformance_suite_passes() {
     let fake = FakeEngine::new().with_image(IMAGE);

@@ -1,7 +1,8 @@
-//! Swarms of more than one engine, and a manager that was locked: replayed from what was recorded.
+//! Replays swarms of more than one engine, and a locked manager.
 //!
-//! `ENGINE=record` with `SWARM=name=address,…` records them anew, as from `tests/engines env swarm`, and
-//! `ENGINE=compare` compares them; for `locked`, any other engine of `tests/engines` will do. Each engine of a scenario has a recording of its own.
+//! `ENGINE=record` with `SWARM=name=address,…` (see `tests/engines env swarm`) records them again,
+//! and `ENGINE=compare` compares them with new recordings. `locked` accepts any other engine of
+//! `tests/engines` too. Each engine of a scenario has a recording of its own.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use engine_api::connect::{Address, Connector};
 use engine_fixtures::{Scenario, recordings_dir};
 use tests::scenarios::cluster;
 
-/// The name in recordings of an engine of a swarm; any other goes by its own.
+/// The name of an engine in the recordings. All engines of a swarm have the name `docker-28`.
 fn recorded_as(name: &str) -> &str {
     if name.starts_with("swarm-") {
         "docker-28"
@@ -29,7 +30,7 @@ fn mode() -> String {
     std::env::var("ENGINE").unwrap_or_default()
 }
 
-/// The engines to record, each with its name, or none for a replay.
+/// The engines to record, each with its name. The list is empty for a replay.
 fn engines() -> Vec<(String, Arc<dyn Connector>)> {
     if !matches!(mode().as_str(), "record" | "compare") {
         return Vec::new();
@@ -44,7 +45,8 @@ fn engines() -> Vec<(String, Arc<dyn Connector>)> {
         .collect()
 }
 
-/// Records the scenario on an engine, or compares it with what was recorded; without an engine, it is replayed.
+/// Records the scenario on an engine, or compares it with its recording. Without an engine, it is
+/// replayed.
 async fn run<F, Fut>(
     scenario: &Scenario,
     engine: Option<&(String, Arc<dyn Connector>)>,
@@ -94,7 +96,7 @@ async fn locked() {
     let name = engines.first().map(|(name, _)| name.clone());
     let locked = |docker: Arc<dyn Connector>| {
         let name = name.clone();
-        // Between two exchanges of a recording an engine need not be restarted.
+        // In a replay there is no engine to restart.
         let again = move || name.iter().for_each(|name| cluster::restart_when_settled(name));
         async move { Ok(cluster::locked(Docker::with_connector(docker), again).await?) }
     };

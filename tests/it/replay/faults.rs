@@ -1,12 +1,13 @@
-//! Runs every recorded scenario on faulty connections. With replies in pieces of any size it passes. If a
-//! connection is cut, stalls or is refused, it gets an error of the right kind.
+//! Runs every recorded scenario on faulty connections. With replies in pieces of any size it
+//! passes. If a connection is cut, stalls or is refused, it gets an error of the right kind.
 //!
-//! Each test replays one scenario from the recordings of all engines. The first replay, byte by byte, measures how
-//! many bytes of each reply the client reads: if fewer bytes come, the client must report an error.
+//! Each test replays one scenario from the recordings of all engines. The first replay, byte by
+//! byte, measures how many bytes of each reply the client reads: if fewer bytes come, the client
+//! must report an error.
 //!
-//! Long replies are cut at a few positions only. They depend on the number of the request and on a seed, which is
-//! the position of the recording in the list of the scenario's recordings. A failure prints the fault and the
-//! seed; `FAULT_SEED=number` sets the seed of all recordings.
+//! Long replies are cut at a few positions only. They depend on the number of the request and on a
+//! seed, which is the position of the recording in the list of the scenario's recordings. A failure
+//! prints the fault and the seed; `FAULT_SEED=number` sets the seed of all recordings.
 
 mod run;
 
@@ -38,8 +39,8 @@ macro_rules! faulty {
 
 tests::for_each_scenario!(faulty);
 
-/// If all replies of a scenario have at most so many bytes together, they are cut at every byte, and stall at
-/// every second one.
+/// If all replies of a scenario have at most so many bytes together, they are cut at every byte,
+/// and stall at every second one.
 const SMALL: usize = 600;
 
 /// The environment variable that sets the seed of all recordings.
@@ -172,8 +173,8 @@ impl Case {
     }
 }
 
-/// Stalls each archive that a scenario downloads from each engine: around the ends of the head, of the first header
-/// and of the first content, in the middle, and before the end.
+/// Stalls each archive that a scenario downloads from each engine: around the ends of the head, of
+/// the first header and of the first content, in the middle, and before the end.
 fn stalls_are_errors(name: &str, scenario: Scenario, is_download: fn(&str) -> bool) {
     for path in recordings_of(name) {
         let case = Case::new(&path, scenario, 0);
@@ -269,8 +270,9 @@ fn scenario_that_hides_an_error_is_found() {
     assert!(!run.told(&[ErrorKind::Disconnected]) && !run.passed(), "{run:?}");
 }
 
-/// Whether the client sent the request again, as it may if no byte of the reply came. A recording has a second
-/// reply only for a poll, and the state that ends the poll may have been in the lost reply.
+/// Whether the client sent the request again, as it may if no byte of the reply came. A recording
+/// has a second reply only for a poll, and the state that ends the poll may have been in the lost
+/// reply.
 fn is_asked_again(reply: &ReplySeen, at: usize, run: &Run) -> bool {
     if let Some(path) = reply.request.strip_prefix("HEAD /_ping") {
         // The client falls back to GET.
@@ -281,8 +283,9 @@ fn is_asked_again(reply: &ReplySeen, at: usize, run: &Run) -> bool {
     harmless && at == 0 && (run.passed() || run.says(&refused) || matches!(run.told, Told::Hang))
 }
 
-/// Whether the bytes that came are enough: the body of an error whose status is known, or a stream that ends with
-/// its connection. The tests of `log_frames` and `hijack` cover where such a stream may end.
+/// Whether the bytes that came are enough: the body of an error whose status is known, or a stream
+/// that ends with its connection. The tests of `log_frames` and `hijack` cover where such a stream
+/// may end.
 fn is_complete(reply: &ReplySeen, at: usize, run: &Run) -> bool {
     let enough = reply.status >= 400 || reply.framing == Framing::Close;
     enough && at >= reply.head && !matches!(run.told, Told::Hang)

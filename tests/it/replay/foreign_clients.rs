@@ -1,6 +1,6 @@
-//! What programs that are not ours said to engines: whole, in the order of things, and to be read.
+//! Recordings of programs that are not ours: complete, in order and readable.
 //!
-//! `tests/foreign/run` makes these recordings and replays them to the programs, where those are installed.
+//! `tests/foreign/run` makes these recordings, and replays them to the programs that are installed.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use engine_fixtures::faults::{Fault, Faulty};
 use engine_fixtures::recording::{Event, Exchange, Framing};
 use engine_fixtures::{Player, Recording, recordings_dir};
 
-/// A method, the end of a path, and pairs of a query, each with the values it may have.
+/// A method, the end of a path, and query parameters, each with its allowed values.
 type Call = (
     &'static str,
     &'static str,
     &'static [(&'static str, &'static [&'static str])],
 );
 
-/// What each of them does at least.
+/// The requests that every client sends at least.
 const CALLS: &[Call] = &[
     ("GET", "/events", &[]),
     (
@@ -41,7 +41,7 @@ const CALLS: &[Call] = &[
     ("DELETE", "/ftest_{{name:1}}_image", &[]),
 ];
 
-/// As each of them writes it.
+/// The requests as each client writes them.
 const TRUE: &[&str] = &["1", "true", "True"];
 
 fn is_call(exchange: &Exchange, call: &Call) -> bool {
@@ -53,7 +53,7 @@ fn is_call(exchange: &Exchange, call: &Call) -> bool {
     request.method == *method && request.path.ends_with(end) && pairs.iter().all(asked)
 }
 
-/// Whether something was typed into a command in a container, and the input ended.
+/// Whether a command in a container got input, and the input ended.
 fn is_typed_into(exchange: &Exchange) -> bool {
     let reply = exchange.response.as_ref();
     let events = reply
@@ -70,12 +70,12 @@ fn is_removal(exchange: &Exchange) -> bool {
     request.method == "DELETE" && request.path.contains("/containers/") && matches!(status, Some(200 | 204))
 }
 
-fn folder() -> PathBuf {
+fn directory() -> PathBuf {
     recordings_dir().with_file_name("foreign")
 }
 
 fn recordings() -> Vec<(PathBuf, Recording)> {
-    let entries = std::fs::read_dir(folder()).unwrap();
+    let entries = std::fs::read_dir(directory()).unwrap();
     let files = entries.map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
     files
@@ -152,18 +152,19 @@ fn names_of_a_run_are_in_no_recording() {
     }
 }
 
-/// What the command line of this workspace said to engines, too: like the others, no scenario can say it again.
+/// The recordings of our own command line are included: like the others, no scenario can replay
+/// them.
 fn all() -> Vec<(PathBuf, Recording)> {
     let engines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/tests/recordings");
-    let folders = std::fs::read_dir(engines)
+    let directories = std::fs::read_dir(engines)
         .unwrap()
         .map(|engine| engine.unwrap().path());
-    let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let files = directories.flat_map(|directory| std::fs::read_dir(directory).unwrap());
     let files = files.map(|file| file.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
     let ours = files.map(|path| (path.clone(), Recording::load(&path).unwrap()));
     let mut all: Vec<_> = recordings().into_iter().chain(ours).collect();
-    // Credentials are not in a recording, so that nobody can send them again.
+    // Recordings contain no credentials, so the request cannot be repeated.
     let exchanges = all.iter_mut().flat_map(|(_, recording)| &mut recording.exchanges);
     exchanges.for_each(|exchange| {
         exchange.request.headers.remove("x-registry-auth");
@@ -172,7 +173,7 @@ fn all() -> Vec<(PathBuf, Recording)> {
     all
 }
 
-/// What is different when the recording is asked again, with its replies mutated.
+/// The differences between a recording and its replay through a faulty connection.
 async fn again(recording: &Recording, mutation: Fault) -> (Faulty<Player>, engine_fixtures::VerifyReport) {
     let mutated = Faulty::new(Player::new(recording.clone()).unwrap(), mutation);
     let drift = recording.verify(Arc::new(mutated.clone())).await.unwrap();
@@ -195,11 +196,11 @@ async fn cut_reply_is_not_as_recorded() {
     for (path, recording) in all() {
         let (whole, _) = again(&recording, Fault::None).await;
         let replies = whole.replies();
-        // Few of many, for each begins all from the start.
+        // Only a few positions, because each replay starts from the beginning.
         for request in [1, 2, 3].map(|quarter| (replies.len() * quarter).div_ceil(4)) {
             let reply = &replies[request - 1];
             if reply.framing == Framing::Close {
-                continue; // it ends where its connection does
+                continue; // it ends with its connection
             }
             let cut = Fault::CutReply {
                 request,

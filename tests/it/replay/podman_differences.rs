@@ -1,10 +1,10 @@
-//! Every difference that `engine-api/PODMAN.md` tells is in the recording that it names.
+//! Checks that every difference in `engine-api/PODMAN.md` is in the recording that it names.
 
 use std::path::{Path, PathBuf};
 
 use engine_fixtures::{Recording, recordings_dir};
 
-/// A row of the table: a call, and the exchange that shows it.
+/// A row of the table: a call, and the recorded exchange that shows the difference.
 #[derive(Debug)]
 struct Row {
     method: String,
@@ -32,7 +32,7 @@ fn row(line: &str) -> Option<Row> {
     })
 }
 
-/// Whether a recorded path is one of a call whose path has `{name}` in it.
+/// Whether a recorded path matches a path with parameters such as `{name}`.
 fn fits(call: &str, recorded: &str) -> bool {
     let recorded = match recorded.strip_prefix("/v1.") {
         Some(rest) => &rest[rest.find('/').unwrap_or(rest.len())..],

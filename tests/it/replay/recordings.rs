@@ -1,4 +1,4 @@
-//! What the recordings hold: every operation, and no key that our types lose.
+//! Every operation is recorded, and our types lose no key of a recorded reply.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use tests::scenarios::cluster;
 use tests::types::{REPLIES, RoundTrip, operation};
 
-/// Operations that no engine at hand can be asked for: it speaks an older API.
+/// Operations that are not recorded: the available engines have an older API version.
 const NOT_RECORDED: [&str; 1] = ["ImageAttestations"];
 
-/// Keys that only Podman sends, beside those of the API; our types leave them out.
+/// Keys that only Podman sends. Our types omit them.
 const PODMAN: [&str; 14] = [
     "ContainerList[].DefaultReadOnlyNonRecursive",
     "ContainerList[].Name",
@@ -29,15 +29,15 @@ const PODMAN: [&str; 14] = [
     "SystemInfo.Uptime",
 ];
 
-/// Every recording: the engine's name and the scenario's, and what is in it.
+/// Every recording, with its path.
 fn recordings() -> Vec<(String, Recording)> {
     let mut found = Vec::new();
-    let mut folders = vec![recordings_dir()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
+    let mut directories = vec![recordings_dir()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.push(path);
+                directories.push(path);
             } else if path.extension().is_some_and(|suffix| suffix == "json") {
                 found.push((path.display().to_string(), Recording::load(&path).unwrap()));
             }
@@ -64,7 +64,7 @@ fn every_recording_names_its_scenario() {
         assert!(replayed.contains(name), "{file}: no test replays {name:?}");
         assert!(
             file.ends_with(&format!("/{name}.json")),
-            "{file}: {name:?} is not its place"
+            "{file}: {name:?} is not at its path"
         );
     }
 }
@@ -83,7 +83,7 @@ fn every_operation_is_called_by_a_recording() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// The paths of keys that `before` has and `after` lacks. A `null` may go; it says nothing.
+/// The paths of keys that `before` has and `after` lacks. A `null` may be lost.
 fn lost(before: &Value, after: &Value, path: &str, into: &mut BTreeSet<String>) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {

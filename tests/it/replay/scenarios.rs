@@ -1,6 +1,7 @@
-//! Every scenario, replayed from each engine it was recorded on.
+//! Replays every scenario from each engine it was recorded on.
 //!
-//! `ENGINE=record ENGINES=name=address,… cargo test -p tests --test it replay::scenarios` records them anew.
+//! `ENGINE=record ENGINES=name=address,… cargo test -p tests --test it replay::scenarios` records
+//! them again.
 
 use engine_api::Docker;
 use engine_fixtures::{Scenario, recordings_dir};

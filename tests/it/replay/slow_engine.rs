@@ -1,6 +1,8 @@
-//! Engines that take their time, replayed on the paused clock: no test waits, and limits run out all the same.
+//! Engines that take their time, replayed on the paused clock. The tests do not wait, and timeouts
+//! expire nevertheless.
 //!
-//! `ENGINE=record ENGINES=name=address,… cargo test -p tests --test it replay::slow_engine` records them anew.
+//! `ENGINE=record ENGINES=name=address,… cargo test -p tests --test it replay::slow_engine` records
+//! them again.
 
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use engine_fixtures::faults::{Fault, Faulty};
 use engine_fixtures::{Player, Recording, Scenario, recordings_dir};
 use tokio::time::Instant;
 
-/// What each scenario takes.
+/// How long the engine takes in each scenario.
 const TIME: Duration = Duration::from_secs(2);
 const ENGINES: [&str; 5] = [
     "docker-20",
@@ -29,12 +31,12 @@ macro_rules! slow {
 
             #[test]
             fn takes_the_recorded_time() {
-                takes_its_time(NAME, |docker| tests::scenarios::$module::$name(docker));
+                check_duration(NAME, |docker| tests::scenarios::$module::$name(docker));
             }
 
             #[tokio::test(start_paused = true)]
             async fn shorter_timeout_expires() {
-                meets_limits(NAME, |docker| tests::scenarios::$module::$name(docker)).await;
+                check_timeouts(NAME, |docker| tests::scenarios::$module::$name(docker)).await;
             }
         }
     )*};
@@ -49,8 +51,8 @@ fn scenario(name: &str) -> Scenario {
         .record_delays(TIME)
 }
 
-/// In every mode; only a replay is on the paused clock.
-fn takes_its_time<Fut: Future<Output = Result<()>>>(name: &str, run: impl Fn(Docker) -> Fut) {
+/// Runs a scenario in every mode. Only a replay uses the paused clock.
+fn check_duration<Fut: Future<Output = Result<()>>>(name: &str, run: impl Fn(Docker) -> Fut) {
     let replayed = matches!(std::env::var("ENGINE").as_deref(), Err(_) | Ok("" | "replay"));
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(replayed).build().unwrap();
@@ -84,27 +86,27 @@ fn limited(connector: impl Connector + 'static, seconds: u64) -> Docker {
     Docker::with_connector(connector).with_timeouts(limits)
 }
 
-/// A limit of one second runs out, one of five does not, in whatever pieces the replies come.
-async fn meets_limits<Fut: Future<Output = Result<()>>>(name: &str, run: impl Fn(Docker) -> Fut) {
+/// A timeout of one second expires and one of five does not, with replies in pieces of any size.
+async fn check_timeouts<Fut: Future<Output = Result<()>>>(name: &str, run: impl Fn(Docker) -> Fut) {
     for engine in ENGINES {
         let recording = Recording::load(&scenario(name).path(engine)).unwrap();
-        for mutation in [Fault::None, Fault::Pieces(1), Fault::Together] {
+        for fault in [Fault::None, Fault::Pieces(1), Fault::Together] {
             let player = || Player::new(recording.clone()).unwrap();
-            let case = format!("{name} of {engine}, {mutation:?}");
+            let case = format!("{name} of {engine}, {fault:?}");
             let begin = Instant::now();
-            let outcome = run(limited(Faulty::new(player(), mutation), 1)).await;
+            let outcome = run(limited(Faulty::new(player(), fault), 1)).await;
             let kind = outcome.map_err(|error| error.kind());
             assert_eq!(kind, Err(ErrorKind::Timeout), "{case}");
             assert_eq!(begin.elapsed().as_secs(), 1, "{case}");
 
-            let patient = player();
-            run(limited(Faulty::new(patient.clone(), mutation), 5))
+            let within_timeout = player();
+            run(limited(Faulty::new(within_timeout.clone(), fault), 5))
                 .await
                 .unwrap_or_else(|error| panic!("{case}: {error}"));
-            patient.finish().unwrap();
+            within_timeout.finish().unwrap();
 
             let begin = Instant::now();
-            run(limited(Faulty::new(player().skip_delays(), mutation), 1))
+            run(limited(Faulty::new(player().skip_delays(), fault), 1))
                 .await
                 .unwrap();
             assert_eq!(begin.elapsed().as_secs(), 0, "{case}");

@@ -1,4 +1,4 @@
-//! Events that go on after the engine was lost (A08).
+//! Events that continue after a lost connection.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use engine_api::system::{EventOrGap, ListenEvents, ReconnectOptions, ResilientEv
 use engine_api::{Docker, ErrorKind, Timeouts, Version};
 use tests::fake::{Fake, JSON, Peer, chunk, open, reply};
 
-/// The `n`th event: it is about the thing `n`, and happened in second `n`.
+/// The `n`th event: its actor is `n`, and its time is second `n`.
 fn event(n: i64) -> String {
     format!(
         r#"{{"Type":"container","Action":"start","Actor":{{"ID":"{n}"}},"time":{n},"timeNano":{n}000000000}}"#
@@ -22,7 +22,7 @@ async fn say(peer: &mut Peer, events: std::ops::RangeInclusive<i64>) -> std::io:
     Ok(())
 }
 
-/// A client without the limits that end a failing test: events are listened to for as long as they come.
+/// A client without the timeouts of the other tests: events come for as long as the stream is open.
 fn client(fake: &Fake) -> Docker {
     let limits = Timeouts {
         head: Some(Duration::from_secs(1)),
@@ -49,9 +49,9 @@ async fn hear(events: &mut ResilientEvents) -> String {
 async fn restart_is_a_gap_and_repeats_no_event() {
     let fake = Fake::new(|mut peer| async move {
         match peer.number() {
-            0 => say(&mut peer, 1..=3).await, // and hangs up, in the middle of a chunked body
-            1 => Ok(()),                      // not there yet
-            2 => peer.request().await.map(drop), // there, but not ready
+            0 => say(&mut peer, 1..=3).await, // then closes, in the middle of a chunked body
+            1 => Ok(()),                      // refuses
+            2 => peer.request().await.map(drop), // accepts, but does not reply
             3 => {
                 peer.request().await?;
                 peer.write(reply(503, &[JSON], r#"{"message":"starting"}"#)).await

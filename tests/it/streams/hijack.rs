@@ -1,4 +1,5 @@
-//! Connections taken over: both ways, half-close, bytes that come together with the head (A01, A02).
+//! Hijacked connections, which carry bytes in both directions after the head of the reply:
+//! half-close, and bytes that arrive together with the head.
 
 use std::io;
 use std::time::Duration;
@@ -18,7 +19,7 @@ async fn start(docker: &Docker) -> Result<Hijacked> {
 
 const MIB: usize = 1024 * 1024;
 
-/// A command `cat` that writes nothing before its input has ended.
+/// A command that copies its input, but writes nothing before its input has ended.
 async fn cat(mut peer: Peer) -> io::Result<()> {
     peer.request().await?;
     peer.write(upgraded(&[MULTIPLEXED])).await?;
@@ -57,7 +58,7 @@ async fn closed_input_is_seen_over_unix_and_tcp() {
     }
 }
 
-/// Connects through a buffer that keeps what is written until it is flushed, as TLS may.
+/// A connector with a buffer that keeps written bytes until a flush, as TLS may.
 #[derive(Debug)]
 struct Buffered(Fake);
 
@@ -74,7 +75,7 @@ impl Connector for Buffered {
     }
 }
 
-/// A process that is talked with.
+/// A process with input and output.
 async fn echo(mut peer: Peer) -> io::Result<()> {
     peer.request().await?;
     peer.write(upgraded(&[MULTIPLEXED])).await?;
@@ -223,7 +224,7 @@ async fn upgrade_headers_are_sent() {
     assert_eq!(request.header("content-type"), Some("application/json"));
 }
 
-/// An engine that hands over the connection to whoever asks for it, and answers others.
+/// An engine that upgrades a connection if the request asks for it, and replies normally otherwise.
 fn mixed() -> Fake {
     Fake::new(|mut peer| async move {
         while let Some(request) = peer.request().await? {

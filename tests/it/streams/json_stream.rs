@@ -1,4 +1,4 @@
-//! JSON values one after the other, in whatever pieces (A04, A06).
+//! Streams of JSON values, in pieces of any size.
 
 use std::sync::atomic::Ordering;
 
@@ -17,7 +17,7 @@ async fn stats(docker: &Docker) -> JsonLines<Stats> {
         .unwrap()
 }
 
-/// The names in the values, which is all that these tests look at.
+/// The names in the values; the tests look at nothing else.
 async fn names(mut lines: JsonLines<Stats>) -> Result<Vec<String>> {
     let mut names = Vec::new();
     while let Some(item) = lines.next().await {

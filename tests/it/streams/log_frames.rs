@@ -1,4 +1,4 @@
-//! How a process's output is cut into chunks, and where it was cut off (A03, A04).
+//! The frames of stdout and stderr in the output of a process, and output that was cut.
 
 use engine_api::containers::ReadLogs;
 use engine_api::exec::StartExec;
@@ -8,7 +8,7 @@ use tests::fake::{Fake, MULTIPLEXED, RAW, Request, chunked, frame, ok, open, rep
 
 use crate::support::fails;
 
-/// An engine with one container, whose logs are `bytes`; `ping` is said to those who ask who it is.
+/// An engine with one container, whose logs are `logs`. A ping returns the header `ping`.
 fn engine(logs: Vec<u8>, tty: bool, ping: &'static str) -> Fake {
     Fake::answering(move |request: &Request| match request.target.as_str() {
         "/_ping" => reply(200, &["Api-Version: 1.51", ping], "OK"),
@@ -28,7 +28,7 @@ async fn logs(docker: &Docker) -> Output {
         .unwrap()
 }
 
-/// All chunks, and the error at the end if there is one; after it nothing may follow.
+/// All chunks, and the error at the end if there is one. Nothing may follow an error.
 async fn all(mut output: Output) -> (Vec<Chunk>, Option<Error>) {
     let mut chunks = Vec::new();
     while let Some(chunk) = output.next().await {

@@ -1,4 +1,4 @@
-//! The limits of a call, on the paused clock (A18): time passes at once when nothing else can happen.
+//! The timeouts of a call, on the paused clock: time advances at once when nothing else can happen.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) fn limited(docker: Docker, limits: Timeouts) -> Docker {
     docker.with_version(Version::OLDEST).with_timeouts(limits)
 }
 
-/// An engine that takes requests and says nothing.
+/// An engine that reads requests and never replies.
 fn silent() -> Fake {
     Fake::new(|mut peer| async move { peer.until_gone().await })
 }
@@ -30,7 +30,7 @@ pub(crate) fn timed_out<T>(outcome: engine_api::Result<T>, phase: Phase) -> Erro
     error
 }
 
-/// An engine that never lets anyone in.
+/// A connector that never connects.
 #[derive(Debug)]
 struct Closed;
 
@@ -119,8 +119,8 @@ async fn head_timeout_ends_with_the_head() {
     docker.system().ping().await.unwrap();
 }
 
-/// An engine that thinks for as long before each answer.
-fn pondering(pause: Duration) -> Fake {
+/// An engine that waits for `pause` before each reply.
+fn delayed(pause: Duration) -> Fake {
     Fake::new(move |mut peer| async move {
         while peer.request().await?.is_some() {
             sleep(pause).await;
@@ -133,7 +133,7 @@ fn pondering(pause: Duration) -> Fake {
 
 #[tokio::test(start_paused = true)]
 async fn total_timeout_covers_version_negotiation() {
-    let docker = pondering(SECOND * 6 / 10).docker();
+    let docker = delayed(SECOND * 6 / 10).docker();
     let docker = docker.with_timeouts(Timeouts {
         total: Some(SECOND),
         ..Timeouts::NONE

@@ -1,4 +1,4 @@
-//! What is dropped halfway leaves nothing behind (A20).
+//! Calls, bodies and streams that are dropped halfway leave nothing behind.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tests::fake::{Fake, MULTIPLEXED, chunk, frame, open, upgraded};
 use crate::support::{abandon_after, block_on, healthy, in_own_process, is_own_process};
 use crate::wire::keep_alive::{gated, idle_connections};
 
-/// What of this process is counted: open files and threads.
+/// The counted resources of this process: open files and threads.
 #[derive(Debug, PartialEq, Eq)]
 struct Held {
     files: usize,
@@ -16,14 +16,14 @@ struct Held {
 }
 
 fn held() -> Held {
-    let entries = |folder| std::fs::read_dir(folder).unwrap().count();
+    let entries = |directory| std::fs::read_dir(directory).unwrap().count();
     Held {
         files: entries("/proc/self/fd"),
         threads: entries("/proc/self/task"),
     }
 }
 
-/// Waits until as much is held.
+/// Waits until the process holds exactly these resources.
 async fn is_held(expected: &Held) {
     for _ in 0..100 {
         if held() == *expected {
@@ -34,7 +34,8 @@ async fn is_held(expected: &Held) {
     assert_eq!(held(), *expected);
 }
 
-/// Runs `work` between two counts, in a process of its own; all it held must be free again.
+/// Runs `work` between two counts in a process of its own. Afterwards everything must be free
+/// again.
 fn leaves_nothing<F: Future<Output = ()>>(test: &str, fake: &Fake, work: impl FnOnce(Docker) -> F) {
     if !is_own_process() {
         return in_own_process(test, &[]);
@@ -50,7 +51,7 @@ fn leaves_nothing<F: Future<Output = ()>>(test: &str, fake: &Fake, work: impl Fn
     });
 }
 
-/// An engine that sends pieces of a body and never ends it.
+/// An engine that sends pieces of a body without end.
 fn following() -> Fake {
     Fake::new(|mut peer| async move {
         peer.request().await?;
@@ -73,7 +74,7 @@ fn a_thousand_bodies_opened_and_dropped() {
     });
 }
 
-/// An engine that hands over its connections, or sends pieces of an endless body.
+/// An engine that upgrades its connections, or sends pieces of an endless body.
 fn streaming() -> Fake {
     Fake::new(|mut peer| async move {
         let Some(request) = peer.request().await? else {
@@ -167,7 +168,7 @@ fn idle_connections_close_after_an_engine_restart() {
         idle_connections(&fake, &gate, &docker, 16).await;
         let _socket = socket.restart(&healthy()).unwrap();
         docker.system().ping().await.unwrap();
-        // One connection, and both its ends are in this process.
+        // Both ends of one connection are in this process.
         let files = before.files + 2;
         is_held(&Held { files, ..before }).await;
     });

@@ -1,4 +1,4 @@
-//! Values that are null, absent, unknown or broken (A09, A10).
+//! JSON values that are null, absent, unknown or invalid.
 
 use engine_api::ErrorKind;
 use engine_api::containers::{Container, ContainerSummary, InspectContainer, ListContainers, RunState};
@@ -35,7 +35,7 @@ async fn a_list_may_be_null() {
     assert!(list("[]").await.unwrap().is_empty());
 }
 
-/// A container with a value in every kind of place.
+/// A container with a value at every kind of path.
 fn sample() -> Value {
     json!({
         "Id": "0a1b", "Created": "2026-01-02T03:04:05.6Z", "Path": "sh", "Args": ["-c", "true"],
@@ -65,7 +65,7 @@ fn sample() -> Value {
     })
 }
 
-/// The places of all values below the top.
+/// The paths of all values below the top.
 fn places(value: &Value, at: &str, into: &mut Vec<String>) {
     let mut add = |key: &str, below: &Value| {
         let place = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
@@ -98,7 +98,8 @@ async fn null_is_absent_for_every_container_field() {
         let Some(fields) = absent.pointer_mut(parent).unwrap().as_object_mut() else {
             continue;
         };
-        // In a map of the user's own, a key that is there says something: an exposed port, a label.
+        // In a map with keys of the user, a key without a value has a meaning: an exposed port, a
+        // label.
         let own = [
             "Labels",
             "ExposedPorts",

@@ -1,4 +1,4 @@
-//! Connections are kept, and nothing is sent twice (A19).
+//! Connections are reused, and no request is sent twice.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::support::{fails, healthy, pong, post};
 
-/// An engine that hangs up after each answer, with `headers` to announce it or not.
+/// An engine that closes the connection after each reply. `headers` may announce that.
 fn closing(headers: &'static [&'static str]) -> Fake {
     Fake::new(move |mut peer| async move {
         peer.request().await?;
@@ -87,7 +87,7 @@ async fn sixteen_callers_open_at_most_sixteen_connections() {
     assert!(fake.counts().opened <= 16, "{:?}", fake.counts());
 }
 
-/// An engine that closes its idle connections whenever it is told to.
+/// An engine that closes its idle connections on a signal.
 fn tidy() -> (Fake, watch::Sender<()>) {
     let tidy = watch::Sender::new(());
     let told = tidy.clone();
@@ -132,8 +132,8 @@ async fn closed_idle_connections_are_replaced_on_tcp() {
     survives_tidying(&fake, &tidy, &socket.client()).await;
 }
 
-/// An engine that answers the first request of its first connection, and on the second reads all of it
-/// and hangs up.
+/// An engine that replies to the first request of its first connection. It reads the second
+/// request, and closes the connection without a reply.
 fn dying() -> Fake {
     Fake::new(|mut peer| async move {
         for n in 0.. {
@@ -209,7 +209,8 @@ pub(crate) async fn idle_connections(fake: &Fake, gate: &Notify, docker: &Docker
     }
 }
 
-/// An engine that answers the first request of each connection when told to, the others at once.
+/// An engine that replies to the first request of each connection on a signal, and to the others at
+/// once.
 pub(crate) fn gated() -> (Fake, Arc<Notify>) {
     let gate = Arc::new(Notify::new());
     let opened = Arc::clone(&gate);

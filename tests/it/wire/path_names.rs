@@ -1,4 +1,4 @@
-//! Names and paths that would lead elsewhere (A28).
+//! Names and paths that would change the path of a request.
 
 use engine_api::containers::InspectContainer;
 use engine_api::{Docker, ErrorKind, Result};
@@ -112,7 +112,7 @@ async fn image_names_keep_only_their_slashes() {
 #[tokio::test(start_paused = true)]
 async fn names_that_change_the_path_are_rejected() {
     let fake = things();
-    // Not even the version is asked for.
+    // There is no version negotiation either.
     let docker = fake.docker();
     for name in ["", " ", "\n", ".", "..", "a\0", "a\r\nX: y", &"x".repeat(5000)] {
         fails(container(&docker, name).await, ErrorKind::InvalidInput);

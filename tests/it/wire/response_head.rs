@@ -1,4 +1,4 @@
-//! Replies whose head is odd, broken or endless.
+//! Replies whose head is unusual, invalid or endless.
 
 use std::sync::atomic::Ordering;
 
@@ -149,7 +149,7 @@ async fn bytes_after_a_reply_are_not_the_next_reply() {
 
 #[tokio::test(start_paused = true)]
 async fn late_408_is_not_the_reply_to_the_next_request() {
-    // Proxies send 408 to a connection on which nothing has come for some time, and close it.
+    // Proxies send 408 on a connection that was idle for some time, and close it.
     let fake = Fake::new(|mut peer| async move {
         peer.request().await?;
         peer.write(PONG).await?;

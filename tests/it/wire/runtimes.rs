@@ -1,4 +1,4 @@
-//! One client in many runtimes, as in the `static` of a test suite (A19).
+//! One client in several runtimes, as in the `static` of a test suite.
 
 use std::sync::LazyLock;
 
@@ -33,7 +33,7 @@ async fn use_it(docker: &Docker) {
 
 #[test]
 fn static_client_works_in_a_hundred_runtimes() {
-    // Nobody drops what is static: the file of a Unix socket would stay.
+    // A `static` is never dropped: the file of a Unix socket would stay.
     static SHARED: LazyLock<Shared> = LazyLock::new(|| Shared::new(Fake::on_tcp));
     for _ in 0..100 {
         block_on(use_it(&SHARED.docker));

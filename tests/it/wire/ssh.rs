@@ -1,4 +1,5 @@
-//! Engines behind ssh: a program that stands in for it leads to a scripted engine, or fails as ssh does.
+//! Engines behind ssh. A program in the place of ssh connects to a scripted engine, or fails as ssh
+//! does.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -10,15 +11,15 @@ use tempfile::TempDir;
 
 use crate::support::fails;
 
-/// A program that stands in for ssh, in a folder of its own. It notes its arguments and its process in
+/// A program in the place of ssh, in a directory of its own. It writes its arguments and its PID to
 /// the files `args` and `pid` there.
 fn program(script: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ssh");
-    let here = folder.path().display();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ssh");
+    let here = directory.path().display();
     let text = format!("#!/bin/sh\necho \"$@\" >{here}/args\necho $$ >{here}/pid\n{script}\n");
-    // Written under another name: a program that is still open for writing cannot be run, and a process
-    // that another test starts at this moment would hold it open.
+    // The program is written under another name and renamed: a program that is open for writing
+    // cannot be run, and a process that another test starts at this moment would keep it open.
     let copy = format!(
         "cat >{0}.new && chmod 755 {0}.new && mv {0}.new {0}",
         path.display()
@@ -29,16 +30,16 @@ fn program(script: &str) -> TempDir {
     std::io::Write::write_all(&mut shell.stdin.take().unwrap(), text.as_bytes()).unwrap();
     assert!(shell.wait().unwrap().success());
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o755);
-    folder
+    directory
 }
 
-fn client(folder: &TempDir) -> Docker {
+fn client(directory: &TempDir) -> Docker {
     let connector = SshConnector::new("build").unwrap().user("me").unwrap().port(2222);
-    let connector = connector.program(folder.path().join("ssh"));
+    let connector = connector.program(directory.path().join("ssh"));
     Docker::with_connector(connector).with_version("1.51".parse().unwrap())
 }
 
-/// An engine in a few lines of shell: it reads a request's head, then answers with `answer`.
+/// An engine as a short shell script: it reads the head of a request, then replies with `answer`.
 fn engine(answer: &str) -> String {
     format!("while read -r line && [ ${{#line}} -gt 1 ]; do :; done\n{answer}")
 }
@@ -46,17 +47,17 @@ fn engine(answer: &str) -> String {
 #[tokio::test]
 async fn request_goes_through_the_program() {
     let answer = r"printf 'HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Length: 2\r\n\r\nOK'";
-    let folder = program(&engine(answer));
-    client(&folder).system().ping().await.unwrap();
-    let args = std::fs::read_to_string(folder.path().join("args")).unwrap();
+    let directory = program(&engine(answer));
+    client(&directory).system().ping().await.unwrap();
+    let args = std::fs::read_to_string(directory.path().join("args")).unwrap();
     assert_eq!(args.trim(), "-l me -p 2222 -- build docker system dial-stdio");
 }
 
 #[tokio::test]
 async fn output_continues_after_the_input_is_closed() {
     let answer = r"printf 'HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n'; exec cat";
-    let folder = program(&engine(answer));
-    let docker = client(&folder);
+    let directory = program(&engine(answer));
+    let docker = client(&directory);
     let options = StartExec {
         tty: true,
         ..StartExec::default()
@@ -68,15 +69,15 @@ async fn output_continues_after_the_input_is_closed() {
     input.write(&sent).await.unwrap();
     input.close().await.unwrap();
     let (out, _) = output.collect().await.unwrap();
-    // These few lines do not know where the request's body ends.
+    // The script does not know where the body of the request ends.
     let back = out.strip_prefix(br#"{"Tty":true}"#);
     assert!(back == Some(&*sent), "{} bytes came back", out.len());
 }
 
 #[tokio::test]
 async fn ssh_stderr_is_in_the_error() {
-    let folder = program("echo 'ssh: Could not resolve hostname build' >&2; exit 255");
-    let outcome = client(&folder).system().ping().await;
+    let directory = program("echo 'ssh: Could not resolve hostname build' >&2; exit 255");
+    let outcome = client(&directory).system().ping().await;
     let text = fails(outcome, ErrorKind::Disconnected).to_string();
     assert!(text.contains("Could not resolve hostname build"), "{text}");
     let missing = tempfile::tempdir().unwrap();
@@ -87,11 +88,11 @@ async fn ssh_stderr_is_in_the_error() {
 
 #[tokio::test]
 async fn the_program_ends_with_the_connection() {
-    let folder = program("exec sleep 60");
-    let docker = client(&folder);
+    let directory = program("exec sleep 60");
+    let docker = client(&directory);
     let call = tokio::time::timeout(Duration::from_millis(500), docker.system().ping()).await;
     assert!(call.is_err());
-    let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+    let pid = std::fs::read_to_string(directory.path().join("pid")).unwrap();
     let process = std::path::PathBuf::from(format!("/proc/{}", pid.trim()));
     for _ in 0..100 {
         if !process.exists() {

@@ -1,4 +1,4 @@
-//! The limits of what comes after the head, on the paused clock (A18).
+//! The timeouts after the head of a reply, on the paused clock.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::{Instant, advance, sleep};
 
 use crate::wire::call_timeouts::{SECOND, limited, timed_out};
 
-/// An engine that sends a piece of a body, waits, and so on.
+/// An engine that sends pieces of a body, with a pause after each.
 pub(crate) fn dripping(pause: Duration, pieces: usize) -> Fake {
     Fake::new(move |mut peer| async move {
         peer.request().await?;
@@ -95,7 +95,7 @@ async fn total_timeout_ends_a_body_that_is_always_ready() {
     timed_out(outcome, Phase::Total);
 }
 
-/// An engine whose commands say something, and then nothing any more.
+/// An engine whose commands write some output and then stay silent.
 fn hijacking() -> Fake {
     Fake::once([upgraded(&[MULTIPLEXED]), frame(1, "a")].concat())
 }

@@ -1,4 +1,5 @@
-//! TLS: both sides show who they are, and a stranger is told apart from a broken connection (A01).
+//! TLS with certificates on both sides. Errors distinguish a missing trust from a broken
+//! connection.
 
 use std::io;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ impl Authority {
         (params.signed_by(&key, &self.certificate, &self.key).unwrap(), key)
     }
 
-    /// Trusts this authority alone, and shows no certificate.
+    /// Trusts only this authority, and has no client certificate.
     fn trusted(&self) -> TlsConfig {
         let ca = self.certificate.pem().into();
         TlsConfig {
@@ -48,7 +49,7 @@ impl Authority {
         }
     }
 
-    /// Trusts this authority alone, and shows a certificate of `other`'s.
+    /// Trusts only this authority, and has a client certificate of `other`.
     fn trusted_by(&self, other: &Self) -> TlsConfig {
         let (certificate, key) = other.issue("client");
         TlsConfig {
@@ -59,7 +60,8 @@ impl Authority {
     }
 }
 
-/// Serves `fake` on a free port with a certificate for `name`, to whom `authority` has certified.
+/// Serves `fake` on a free port with a certificate for `name`, to clients with a certificate of
+/// `authority`.
 async fn serve(fake: &Fake, authority: &Authority, name: &str) -> io::Result<u16> {
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
@@ -85,7 +87,7 @@ async fn serve(fake: &Fake, authority: &Authority, name: &str) -> io::Result<u16
     Ok(port)
 }
 
-/// Both ways, the end of each direction included.
+/// Sends and receives data, and closes both directions.
 async fn relay(acceptor: TlsAcceptor, stream: TcpStream, fake: Fake) -> io::Result<()> {
     let mut outside = acceptor.accept(stream).await?;
     let mut inside = fake.connect().await?;
@@ -113,20 +115,20 @@ async fn certificate_directory_is_read_as_docker_does() {
     let authority = Authority::new("ours");
     let config = authority.trusted_by(&authority);
     let port = serve(&healthy(), &authority, "127.0.0.1").await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for (name, text) in [("ca", &config.ca), ("cert", &config.cert), ("key", &config.key)] {
-        std::fs::write(folder.path().join(format!("{name}.pem")), text).unwrap();
+        std::fs::write(directory.path().join(format!("{name}.pem")), text).unwrap();
     }
-    let read = TlsConfig::from_folder(folder.path()).unwrap();
+    let read = TlsConfig::from_folder(directory.path()).unwrap();
     assert!(!format!("{read:?}").contains("PRIVATE"));
     client(port, &read).system().ping().await.unwrap();
     fails(
-        TlsConfig::from_folder(folder.path().join("none")),
+        TlsConfig::from_folder(directory.path().join("none")),
         ErrorKind::InvalidInput,
     );
 }
 
-/// The text of a failure for want of trust.
+/// The error of a connection that is not trusted.
 async fn distrust(port: u16, config: &TlsConfig) -> String {
     let outcome = client(port, config).system().ping().await;
     fails(outcome, ErrorKind::TlsError).to_string()
@@ -138,13 +140,13 @@ async fn unknown_authority_is_rejected() {
     let fake = healthy();
     let port = serve(&fake, &strange, "127.0.0.1").await.unwrap();
     let config = ours.trusted_by(&strange);
-    // One that bears the name of the right authority is no better.
+    // An authority with the right name but another key is not trusted either.
     for config in [config.clone(), Authority::new("strange").trusted_by(&strange)] {
         let text = distrust(port, &config).await;
         assert!(text.contains("the right ca.pem?"), "{text}");
     }
     assert!(fake.requests().is_empty());
-    // Unless nothing is to be verified; our certificate is shown all the same.
+    // Without verification the connection succeeds, and the client still shows its certificate.
     let blind = TlsConfig {
         skip_verify: true,
         ..config
@@ -166,7 +168,7 @@ async fn rejected_client_certificate_is_reported() {
     let port = serve(&healthy(), &authority, "127.0.0.1").await.unwrap();
     let text = distrust(port, &authority.trusted()).await;
     assert!(text.contains("wants a certificate of ours"), "{text}");
-    // One that bears the name of the right authority is no better.
+    // An authority with the right name but another key is not trusted either.
     for other in [strange, Authority::new("ours")] {
         let text = distrust(port, &authority.trusted_by(&other)).await;
         assert!(text.contains("does not accept our certificate"), "{text}");

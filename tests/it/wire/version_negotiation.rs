@@ -1,4 +1,4 @@
-//! Which API version is spoken (A12).
+//! Which API version the client uses.
 
 use engine_api::containers::StopContainer;
 use engine_api::{Docker, ErrorKind, Result, Version};
@@ -6,7 +6,7 @@ use tests::fake::{Fake, reply};
 
 use crate::support::{abandon_after, block_on, fails, healthy, in_own_process, is_own_process};
 
-/// An engine that announces a version, or nothing.
+/// An engine that reports a version, or none.
 fn announcing(version: &str) -> Fake {
     let header = format!("Api-Version: {version}");
     Fake::answering(move |_| reply(200, &[&header], "OK"))
@@ -72,7 +72,7 @@ async fn failed_head_ping_is_followed_by_get() {
     assert_eq!(fake.requests(), ["HEAD /_ping", "GET /_ping"]);
 }
 
-/// An engine that answers its first `failures` requests with 503, and then is well.
+/// An engine that replies 503 to its first `failures` requests, and normally after that.
 fn starting(failures: usize) -> Fake {
     let asked = std::sync::atomic::AtomicUsize::new(0);
     Fake::answering(move |_| {
@@ -181,6 +181,6 @@ fn version_from_the_environment_sends_no_ping() {
         "wire::version_negotiation::version_from_the_environment_sends_no_ping",
         &variables,
     );
-    // The first request is the question whether anyone is there at all.
+    // The first request is the ping of `from_env`.
     assert_eq!(fake.requests(), ["GET /_ping", "GET /v1.44/info"]);
 }

@@ -1,4 +1,4 @@
-//! What is given up, dropped or destroyed leaves nothing.
+//! Environments that are dropped or destroyed, and calls that are dropped, leave nothing behind.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ async fn dropped_creation_leaves_nothing() {
 }
 
 async fn sleepers(environment: &dyn Environment) -> String {
-    // Without the processes that look.
+    // Without the processes of this check.
     let script = "for p in /proc/[0-9]*; do [ \"$(tr '\\0' ' ' <$p/cmdline 2>/dev/null)\" = 'sleep 12345 ' ] \
                   && echo $p; done; true";
     sh(environment, script).await

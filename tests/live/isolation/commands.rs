@@ -1,4 +1,4 @@
-//! What runs in an environment, and how it ends.
+//! Commands in an environment, and how they end.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn out_of_memory_command_is_reported() {
             .await
             .unwrap();
         assert_eq!(output.exit.code, 137, "{}", subject.name);
-        // Podman watches only the first process.
+        // Podman reports an OOM kill of the first process only.
         let podman = subject.docker.system().ping().await.unwrap().is_podman();
         assert_eq!(output.exit.oom, !podman, "{}", subject.name);
         assert_eq!(sh(environment.as_ref(), "echo still there").await, "still there");
@@ -118,7 +118,7 @@ async fn missing_working_directory_is_reported() {
         let (engine, _) = engine(&subject);
         let environment = active(&engine, spec()).await;
         let command = Command {
-            working_dir: Some("/no/such/folder".to_owned()),
+            working_dir: Some("/no/such/directory".to_owned()),
             ..Command::new(["pwd"])
         };
         let error = environment.run(command).await.unwrap_err();

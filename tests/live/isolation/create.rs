@@ -1,4 +1,4 @@
-//! What is made, and what is refused.
+//! Created containers, and specifications that are rejected.
 
 use std::sync::{Arc, Mutex};
 
@@ -62,7 +62,7 @@ async fn a_container_is_named_labelled_and_hardened() {
         );
         assert_eq!(container.config.labels[labels::OWNER], "me");
         assert!(!container.host_config.privileged);
-        // Of the first process and of commands alike.
+        // This holds for the first process and for commands.
         let status = sh(environment.as_ref(), "cat /proc/self/status; cat /proc/1/status").await;
         let values = |key: &str| -> Vec<String> {
             let lines = status.lines().filter_map(|line| line.strip_prefix(key));
@@ -94,7 +94,7 @@ async fn limits_hold() {
             "{}",
             subject.name
         );
-        // More processes than allowed: the shell says that it cannot fork.
+        // More processes than the limit allows: the shell reports that it cannot fork.
         let bomb = "n=0; while [ $n -lt 80 ]; do sleep 3 & n=$((n+1)); done";
         let output = environment.run(Command::shell(bomb)).await.unwrap();
         let complaint = output.stderr_text();
@@ -124,7 +124,7 @@ async fn missing_image_error_shows_how_to_get_it() {
         let engine = engine
             .with_pull(PullPolicy::IfMissing)
             .with_progress(move |progress| hears.lock().unwrap().push(progress.clone()));
-        // Nothing listens there, so it fails at once.
+        // Nothing listens there, so the connection fails at once.
         let image = "127.0.0.1:9/no-such-image:1";
         let error = engine.create(named(image)).await.unwrap_err();
         assert_eq!(error.operation(), Some("pull the image"), "{}", told(&error));

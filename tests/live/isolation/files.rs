@@ -12,10 +12,10 @@ use crate::support::{engines, told};
 async fn mounts_show_the_host_and_may_be_read_only() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("file"), "of the host").unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("file"), "of the host").unwrap();
         let mount = |target: &str, read_only| Mount {
-            source: folder.path().to_owned(),
+            source: directory.path().to_owned(),
             target: target.to_owned(),
             read_only,
         };
@@ -23,7 +23,7 @@ async fn mounts_show_the_host_and_may_be_read_only() {
         let environment = active(&engine, EnvironmentSpec { mounts, ..spec() }).await;
         let seen = sh(environment.as_ref(), "cat /ro/file; echo new > /rw/new").await;
         assert_eq!(seen, "of the host", "{}", subject.name);
-        assert_eq!(fs::read(folder.path().join("new")).unwrap(), b"new\n");
+        assert_eq!(fs::read(directory.path().join("new")).unwrap(), b"new\n");
         let refused = environment.run(Command::shell("echo x > /ro/x")).await.unwrap();
         assert!(!refused.exit.success(), "{}", subject.name);
         environment.destroy().await.unwrap();
@@ -34,8 +34,8 @@ async fn mounts_show_the_host_and_may_be_read_only() {
 async fn copy_in_merges_and_follows_links_inside() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
         fs::create_dir_all(at("tree/deep")).unwrap();
         fs::write(at("tree/deep/file"), "1").unwrap();
         symlink("tree", at("link")).unwrap();
@@ -84,8 +84,8 @@ async fn copy_in_merges_and_follows_links_inside() {
 async fn copy_out_gives_the_named_files() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
         let environment = active(&engine, spec()).await;
         let make = "mkdir -p /a/deep; echo 1 > /a/deep/file; ln -s deep/file /a/link; ln -s /a/deep /short; \
                     mkfifo /pipe; mkfifo /a/pipe";
@@ -111,7 +111,7 @@ async fn copy_out_gives_the_named_files() {
             assert!(!at("pipe").exists(), "{}", subject.name);
         }
         assert_eq!(
-            fs::read_dir(folder.path()).unwrap().count(),
+            fs::read_dir(directory.path()).unwrap().count(),
             3,
             "something else is left"
         );

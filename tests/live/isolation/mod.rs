@@ -1,23 +1,23 @@
 //! The docker engine of `isolation`.
 
-mod cleanup; // what is given up, dropped or destroyed leaves nothing
-mod commands; // what runs in an environment, and how it ends
-mod create;
-mod files; // copies and mounts // what is made, and what is refused
+mod cleanup; // dropped and destroyed environments leave nothing behind
+mod commands; // commands, and how they end
+mod create; // created containers, and specifications that are rejected
+mod files; // copies and mounts
 
 use isolation::engines::docker::DockerEngine;
 use isolation::{Command, Environment, EnvironmentId, EnvironmentSpec, conformance};
 
 use crate::support::{IMAGE, Subject, engines, told};
 
-/// The docker engine on an engine, and the beginning of its containers' names, which no other test has.
+/// The docker engine on a Docker daemon, and a prefix for container names that no other test uses.
 fn engine(subject: &Subject) -> (DockerEngine, String) {
     let prefix = format!("live_{}_", EnvironmentId::random().short());
     let engine = DockerEngine::new(subject.docker.clone());
     (engine.with_prefix(&prefix).unwrap(), prefix)
 }
 
-/// A specification with the image that every engine has.
+/// A specification with the image that every daemon has.
 fn spec() -> EnvironmentSpec {
     EnvironmentSpec {
         image: Some(IMAGE.to_owned()),
@@ -34,7 +34,7 @@ async fn active(engine: &DockerEngine, spec: EnvironmentSpec) -> Box<dyn Environ
     environment
 }
 
-/// Runs a script that must succeed, and gives what it wrote.
+/// Runs a script that must succeed, and returns its output.
 async fn sh(environment: &dyn Environment, script: &str) -> String {
     let output = environment.run(Command::shell(script)).await;
     let output = output.unwrap_or_else(|error| panic!("{script}: {}", told(&error)));

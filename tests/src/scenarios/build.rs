@@ -1,4 +1,4 @@
-//! Images made from Dockerfiles and from containers.
+//! Images that are built from Dockerfiles or committed from containers.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -20,8 +20,8 @@ RUN ls -R /srv && echo \"$GREETING\" > /greeting
 CMD [\"cat\", \"/greeting\"]
 ";
 
-/// A folder that goes with the scenario. It is another one in each: a layer that an engine has in its build cache as well
-/// would not be deleted with the image.
+/// The build context of a scenario. Its content differs in each scenario: a layer that is also in
+/// the engine's build cache would not be deleted with the image.
 struct Project(Scratch);
 
 impl Project {
@@ -36,10 +36,10 @@ impl Project {
             ("src/main", name),
         ] {
             let path = root.path().join(name);
-            let folder = path.parent().unwrap();
-            std::fs::create_dir_all(folder).unwrap();
+            let directory = path.parent().unwrap();
+            std::fs::create_dir_all(directory).unwrap();
             std::fs::write(&path, text).unwrap();
-            allow(folder, 0o755);
+            allow(directory, 0o755);
             allow(&path, 0o644);
         }
         Self(root)
@@ -50,7 +50,7 @@ impl Project {
     }
 }
 
-/// Makes a file's mode the same whatever this machine's habits are.
+/// Sets the mode of a file, which would otherwise depend on the umask of this machine.
 fn allow(path: &Path, mode: u32) {
     #[cfg(unix)]
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
@@ -58,8 +58,8 @@ fn allow(path: &Path, mode: u32) {
     let _ = (path, mode);
 }
 
-/// With the time of this run, for which a recording has one of its own: what an engine has had before would be in its
-/// cache, and what it tells of the build another thing than the first time.
+/// Dates all files to the time of this run, for which a recording has a placeholder. With a fixed
+/// date, a second run would find the files in the engine's cache and report other progress.
 fn fresh(context: BuildContext) -> BuildContext {
     context.modified(SystemTime::now())
 }
@@ -79,8 +79,8 @@ fn options(name: &str, builder: Builder) -> BuildImage {
     }
 }
 
-/// Has BuildKit take note of the image that builds begin with, and says nothing of it: it tells of such a build another
-/// thing the first time.
+/// Makes BuildKit resolve the base image before the build that is recorded: the first build with a
+/// base image reports other progress. This build is quiet and reports none.
 async fn warm_up(docker: &Docker) -> Result<()> {
     let context = fresh(BuildContext::dockerfile(
         "FROM busybox:latest\nLABEL ptest=warm\n",
@@ -102,7 +102,7 @@ async fn warm_up(docker: &Docker) -> Result<()> {
     Ok(())
 }
 
-/// Builds a folder, looks at the image, removes it.
+/// Builds a directory, inspects the image, and removes it.
 async fn build(docker: &Docker, name: &str, builder: Builder) -> Result<()> {
     let images = docker.images();
     let project = Project::new(name);
@@ -130,7 +130,7 @@ async fn build(docker: &Docker, name: &str, builder: Builder) -> Result<()> {
     assert_eq!(config.cmd, ["cat", "/greeting"]);
     assert!(text.contains("kept.log") && text.contains("main"), "{text}");
     assert!(!text.contains("lost.log") && !text.contains("secret"), "{text}");
-    // Podman has one builder, which tells its steps as text.
+    // Podman has one builder, which reports its steps as text.
     let podman = text.contains("STEP ");
     assert_eq!(
         steps > 3,
@@ -145,18 +145,18 @@ async fn build(docker: &Docker, name: &str, builder: Builder) -> Result<()> {
     Ok(())
 }
 
-/// A folder with a `.dockerignore`, by the classic builder.
+/// Builds a directory with a `.dockerignore` with the classic builder.
 pub async fn classic(docker: Docker) -> Result<()> {
     build(&docker, "classic", Builder::Classic).await
 }
 
-/// The same folder by BuildKit.
+/// Builds the same directory with BuildKit.
 pub async fn buildkit(docker: Docker) -> Result<()> {
     warm_up(&docker).await?;
     build(&docker, "buildkit", Builder::BuildKit).await
 }
 
-/// A step that fails, a Dockerfile that is none, and one that is refused before it is sent.
+/// A step that fails, an invalid Dockerfile, and a build that is rejected before it is sent.
 pub async fn refusals(docker: Docker) -> Result<()> {
     warm_up(&docker).await?;
     let images = docker.images();
@@ -199,7 +199,7 @@ pub async fn refusals(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// A running container becomes an image: its files, with changes to what it runs.
+/// Commits a running container to an image: its files, and a changed configuration.
 pub async fn commit(docker: Docker) -> Result<()> {
     let images = docker.images();
     let id = started(&docker, shell("commit", UNTIL_TOLD)).await?;
@@ -249,7 +249,7 @@ pub async fn commit(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// The build cache, of which only what nobody has is removed here.
+/// Lists and prunes the build cache. Only unused entries are removed.
 pub async fn prune(docker: Docker) -> Result<()> {
     let images = docker.images();
     let options = PruneBuildCache {
@@ -262,7 +262,7 @@ pub async fn prune(docker: Docker) -> Result<()> {
     };
     match images.prune_cache(options).await {
         Ok(pruned) => assert_eq!((pruned.caches_deleted.len(), pruned.space_reclaimed), (0, 0)),
-        // Podman has no cache of its own to prune.
+        // Podman has no build cache to prune.
         Err(error) => assert!(error.is_unknown_route(), "{error}"),
     }
     Ok(())

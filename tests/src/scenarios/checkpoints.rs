@@ -1,9 +1,9 @@
-//! Checkpoints, on engines that have them switched off.
+//! Checkpoints on engines where they are disabled.
 
 use engine_api::checkpoints::{CheckpointFolder, CreateCheckpoint};
 use engine_api::{Docker, Result};
 
-/// Each call says that there are no checkpoints here, not that the container is missing.
+/// The error of each call reports that checkpoints are disabled, not that the container is missing.
 pub async fn switched_off(docker: Docker) -> Result<()> {
     let checkpoints = docker.checkpoints();
     let checkpoint = CreateCheckpoint {
@@ -22,7 +22,7 @@ pub async fn switched_off(docker: Docker) -> Result<()> {
             .await
             .unwrap_err(),
     ] {
-        // Podman has no such route.
+        // Podman does not have this route.
         assert!(
             refused.is_not_implemented() || refused.is_unknown_route(),
             "{refused}"

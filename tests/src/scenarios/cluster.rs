@@ -1,7 +1,7 @@
-//! Swarms of more than one engine, and a manager that was locked.
+//! Swarms of two engines, and a locked manager.
 //!
-//! The engines reach each other through their device `eth0` and know each other's host names, as those of
-//! `tests/engines up swarm` do.
+//! The engines reach each other through their device `eth0` and know each other's host names, like
+//! those of `tests/engines up swarm`.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ pub const SECOND: &str = "cluster/second";
 /// The recording of [`locked`].
 pub const LOCKED: &str = "cluster/locked";
 
-/// The device and port at which an engine listens to the others.
+/// The device and port where an engine listens to the others.
 const LISTEN: &str = "eth0:2377";
 
-/// A pause between two looks.
+/// The pause between two polls.
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 fn as_manager(locked: bool) -> InitSwarm {
@@ -42,15 +42,16 @@ fn as_manager(locked: bool) -> InitSwarm {
     }
 }
 
-/// Makes a swarm; gives the id of its first node, and where others find it. That is a name and no address,
-/// for recordings know addresses only by the part that they play in one.
+/// Creates a swarm. Returns the id of its first node and its address. The address contains a host
+/// name, because recordings replace IP addresses.
 pub(super) async fn init(manager: &Docker) -> Result<(String, String)> {
     let id = manager.swarm().init(as_manager(false)).await?;
     let node = until(manager, &id, |node| node.manager_status.is_some()).await?;
     Ok((id, format!("{}:2377", node.description.hostname)))
 }
 
-/// Lets an engine into the swarm of `manager` as a worker; gives its node's id once it works.
+/// Joins an engine to the swarm of `manager` as a worker. Returns the id of its node once it is
+/// ready.
 pub(super) async fn join(manager: &Docker, address: &str, engine: &Docker) -> Result<String> {
     let swarm = JoinSwarm {
         listen_addr: LISTEN.into(),
@@ -61,8 +62,9 @@ pub(super) async fn join(manager: &Docker, address: &str, engine: &Docker) -> Re
     };
     let before = manager.nodes().list(Default::default()).await?;
     engine.swarm().join(swarm).await?;
-    // Another question than before: the same one, with nothing asked of this engine between, were one poll in recordings.
-    // Not by the id that the engine knows: the recording of the manager knows only what the manager said.
+    // This request differs from the one above: two equal requests in a row are merged into one
+    // poll in recordings. The id from the other engine is not used: the recording of the manager
+    // knows only values of the manager.
     let workers = ListNodes {
         filters: NodeFilters {
             role: vec![NodeRole::Worker],
@@ -81,8 +83,8 @@ pub(super) async fn join(manager: &Docker, address: &str, engine: &Docker) -> Re
     }
 }
 
-/// Waits until a node is as it should be. It looks at a list, so that in recordings this is not taken for
-/// the same question as [`edit`]'s.
+/// Waits until a node satisfies a condition. It reads a list, so that recordings do not merge this
+/// poll with the requests of [`edit`].
 pub(super) async fn until(manager: &Docker, id: &str, fits: impl Fn(&Node) -> bool) -> Result<Node> {
     let only = ListNodes {
         filters: NodeFilters {
@@ -99,7 +101,7 @@ pub(super) async fn until(manager: &Docker, id: &str, fits: impl Fn(&Node) -> bo
     }
 }
 
-/// Changes what is set about a node, over all that changes beside it.
+/// Changes the specification of a node. An update that meets a newer version is repeated.
 pub(super) async fn edit(manager: &Docker, id: &str, change: impl Fn(&mut NodeSpec)) -> Result<()> {
     loop {
         let mut node = manager.nodes().inspect(id).await?;
@@ -111,7 +113,7 @@ pub(super) async fn edit(manager: &Docker, id: &str, change: impl Fn(&mut NodeSp
     }
 }
 
-/// Takes engines out of their swarm, those last in the list first, whatever came before.
+/// Makes engines leave their swarm, the last one first, even after an error.
 pub(super) async fn dissolve(engines: &[Docker]) -> Result<()> {
     for engine in engines.iter().rev() {
         let state = engine.system().info().await?.swarm.local_node_state;
@@ -136,7 +138,7 @@ where
     }
 }
 
-/// A second engine joins, is made a manager and a worker again, is relieved of its tasks, and leaves.
+/// A second engine joins, becomes a manager and a worker again, is drained, and leaves.
 pub async fn second(manager: Docker, other: Docker) -> Result<()> {
     and_dissolve(&[manager.clone(), other.clone()], async move {
         let (_, address) = init(&manager).await?;
@@ -183,21 +185,21 @@ pub async fn second(manager: Docker, other: Docker) -> Result<()> {
     .await
 }
 
-/// Starts an engine again that has just made a swarm, when what a new swarm changes by itself has long been changed.
+/// Restarts an engine some time after it has created a swarm: a new swarm still changes by itself.
 pub fn restart_when_settled(name: &str) {
     std::thread::sleep(Duration::from_secs(1));
     restart(name);
 }
 
-/// A manager that locks its data when it ends, and needs the key after it was started again.
+/// A manager that locks its data when it stops, and needs the key after a restart.
 ///
-/// `again` is [`restart_when_settled`] of the engine; nothing of it is recorded.
+/// `again` calls [`restart_when_settled`] for the engine; a recording contains no restart.
 pub async fn locked(docker: Docker, again: impl Fn() + Send + Sync + 'static) -> Result<()> {
     let engines = [docker.clone()];
     and_dissolve(&engines, async move {
         let swarm = docker.swarm();
-        // Nothing is asked that tells when the swarm or its node was changed, until it is all over: a moment after the
-        // start both change by themselves, and which one first is chance.
+        // No request may return the time of a change of the swarm or of its node before the end:
+        // shortly after the start both change by themselves, in random order.
         swarm.init(as_manager(true)).await?;
         let key = swarm.unlockkey().await?;
         assert!(!key.unlock_key.is_empty());

@@ -9,7 +9,7 @@ use engine_api::{Chunk, Docker, Hijacked, Result};
 
 use super::{APART, Scratch, UNTIL_TOLD, has_written, is_podman, remove, shell, started};
 
-/// From create to remove, and every change of state in between.
+/// Every change of state from create to remove.
 pub async fn lifecycle(docker: Docker) -> Result<()> {
     let containers = docker.containers();
     let created = containers.create(shell("lifecycle", UNTIL_TOLD)).await?;
@@ -39,21 +39,12 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
         ..Default::default()
     };
     containers.update("ptest_renamed", limits).await?;
-    let host = containers
-        .inspect("ptest_renamed", Default::default())
-        .await?
-        .host_config;
-    assert_eq!(host.memory, 64 << 20);
+    let updated = containers.inspect("ptest_renamed", Default::default()).await?;
+    assert_eq!(updated.host_config.memory, 64 << 20);
 
     containers.pause("ptest_renamed").await?;
-    assert_eq!(
-        containers
-            .inspect("ptest_renamed", Default::default())
-            .await?
-            .state
-            .status,
-        RunState::Paused
-    );
+    let paused = containers.inspect("ptest_renamed", Default::default()).await?;
+    assert_eq!(paused.state.status, RunState::Paused);
     containers.unpause("ptest_renamed").await?;
     containers.restart("ptest_renamed", Default::default()).await?;
 
@@ -80,10 +71,10 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// Lists, processes, statistics, changed files.
+/// List, top, stats and changes.
 pub async fn look(docker: Docker) -> Result<()> {
     let containers = docker.containers();
-    // One process, that waits.
+    // One process, which waits.
     let mut container = shell("look", "echo new > /tmp/new; echo ready; read line");
     container.open_stdin = true;
     container.labels.insert("ptest".into(), "look".into());
@@ -129,14 +120,14 @@ pub async fn look(docker: Docker) -> Result<()> {
         containers.wait(&id, WaitCondition::NotRunning).await?.status_code,
         137
     );
-    // Podman's refusal tells of a state that soon is another one.
+    // The error of Podman contains a state that soon changes.
     if !is_podman(&docker).await? {
         assert!(containers.kill(&id, killed).await.unwrap_err().is_conflict());
     }
     remove(&docker, &id).await
 }
 
-/// Run to completion: streams apart, exit code, input, terminal; nothing left.
+/// Run to completion: separate streams, exit code, input, terminal. Nothing is left behind.
 pub async fn run(docker: Docker) -> Result<()> {
     let containers = docker.containers();
     let finished = containers
@@ -176,14 +167,15 @@ pub async fn run(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// What was written: all of it, its end, its times, as it comes.
+/// Logs: complete, the last lines, with times, followed.
 pub async fn logs(docker: Docker) -> Result<()> {
     let containers = docker.containers();
     let id = started(
         &docker,
         shell(
             "logs",
-            // The last pause: Podman stamps a line when it has read it, which may be after the end of who wrote it.
+            // The last pause: Podman takes the time of a line when it reads it, which may be after
+            // the end of the process.
             &format!("for n in 1 2 3; do {APART}; echo out $n; {APART}; echo err $n >&2; done; {APART}"),
         ),
     )
@@ -221,7 +213,7 @@ pub async fn logs(docker: Docker) -> Result<()> {
     remove(&docker, &id).await
 }
 
-/// A terminal that is attached to, written to, resized.
+/// Attaches to a terminal, writes to it and resizes it.
 pub async fn attach(docker: Docker) -> Result<()> {
     let containers = docker.containers();
     let mut container = shell("attach", "read line; echo got $line; exit 5");
@@ -264,7 +256,7 @@ pub async fn attach(docker: Docker) -> Result<()> {
     remove(&docker, &id).await
 }
 
-/// Files in and out as archives.
+/// Uploads and downloads archives of files.
 pub async fn files(docker: Docker) -> Result<()> {
     let containers = docker.containers();
     let id = containers.create(shell("files", "cat /tmp/in")).await?.id;
@@ -284,9 +276,9 @@ pub async fn files(docker: Docker) -> Result<()> {
     );
     assert!(stat.is_file() && !stat.is_dir());
 
-    let folder = Scratch::new("files");
-    archive::unpack(containers.download(&id, "/tmp/in").await?, folder.path()).await?;
-    let back = std::fs::read(folder.path().join("in")).expect("the file came out");
+    let directory = Scratch::new("files");
+    archive::unpack(containers.download(&id, "/tmp/in").await?, directory.path()).await?;
+    let back = std::fs::read(directory.path().join("in")).expect("the file came out");
     assert_eq!(back, content);
 
     assert!(containers.stat(&id, "/no/such").await.unwrap_err().is_not_found());
@@ -305,7 +297,7 @@ pub async fn files(docker: Docker) -> Result<()> {
             Default::default(),
         )
         .await;
-    // Podman makes the folder instead.
+    // Podman creates the directory instead.
     if let Err(error) = &nowhere {
         assert!(error.is_not_found(), "{error}");
     }
@@ -313,7 +305,7 @@ pub async fn files(docker: Docker) -> Result<()> {
     remove(&docker, &id).await
 }
 
-/// All files of a container, as one archive.
+/// Exports all files of a container as one archive.
 pub async fn export(docker: Docker) -> Result<()> {
     let mut container = shell("export", "true");
     container.image = super::images::tiny(&docker).await?;
@@ -328,7 +320,7 @@ pub async fn export(docker: Docker) -> Result<()> {
     super::images::drop_tiny(&docker, &image).await
 }
 
-/// RemoveOutcome of what has stopped, by label.
+/// Prunes stopped containers by label.
 pub async fn prune(docker: Docker) -> Result<()> {
     let mut container = shell("prune", "true");
     container.labels.insert("ptest".into(), "prune".into());
@@ -346,7 +338,7 @@ pub async fn prune(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// Refusals, each with its kind.
+/// Rejected calls, each with the kind of its error.
 pub async fn refusals(docker: Docker) -> Result<()> {
     let containers = docker.containers();
     let id = containers.create(shell("refusals", "true")).await?.id;
@@ -392,7 +384,7 @@ pub async fn refusals(docker: Docker) -> Result<()> {
     remove(&docker, &id).await
 }
 
-/// More output than any buffer holds, whole and in order.
+/// More output than any buffer holds, complete and in order.
 pub async fn flood(docker: Docker) -> Result<()> {
     let command = "i=0; while [ $i -lt 2000 ]; do echo line $i of the flood; i=$((i+1)); done";
     let finished = docker.containers().run(shell("flood", command)).await?;

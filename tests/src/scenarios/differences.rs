@@ -1,6 +1,6 @@
-//! Where Podman answers otherwise than Docker, as far as no other scenario shows it.
+//! Differences between Podman and Docker that no other scenario shows.
 //!
-//! `engine-api/PODMAN.md` lists all of it.
+//! `engine-api/PODMAN.md` lists all differences.
 
 use engine_api::containers::{AttachContainer, HostConfig, WaitCondition};
 use engine_api::exec::{CreateExec, StartExec};
@@ -9,7 +9,7 @@ use engine_api::{Docker, Result, Version};
 
 use super::{APART, UNTIL_TOLD, has_written, is_podman, remove, shell, started};
 
-/// The status of a call without types.
+/// The status of an untyped call.
 async fn status(docker: &Docker, method: &str, path: &str, body: Option<&'static str>) -> Result<u16> {
     let call = docker.raw(method, path);
     let call = match body {
@@ -21,7 +21,7 @@ async fn status(docker: &Docker, method: &str, path: &str, body: Option<&'static
     Ok(reply.status)
 }
 
-/// Requests that are wrong: an unknown version, a body that breaks off, too little memory.
+/// Invalid requests: an unknown version, a body that ends too early, too little memory.
 pub async fn requests(docker: Docker) -> Result<()> {
     let podman = is_podman(&docker).await?;
     let newer = status(&docker, "GET", "/v1.99/version", None).await?;
@@ -47,7 +47,7 @@ pub async fn requests(docker: Docker) -> Result<()> {
     }
 }
 
-/// Secrets without a swarm, which only Podman has.
+/// Secrets without a swarm, which only Podman supports.
 pub async fn secrets(docker: Docker) -> Result<()> {
     let secrets = docker.secrets();
     let mut spec = SecretSpec {
@@ -72,7 +72,7 @@ pub async fn secrets(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// Attaching to a container that has ended: Podman forgets its exit code.
+/// Attaches to a container that has ended: Podman forgets its exit code.
 pub async fn ended(docker: Docker) -> Result<()> {
     let podman = is_podman(&docker).await?;
     let containers = docker.containers();
@@ -81,14 +81,14 @@ pub async fn ended(docker: Docker) -> Result<()> {
         containers.wait(&id, WaitCondition::NotRunning).await?.status_code,
         3
     );
-    // Nothing comes of it before the next start.
+    // It has no effect before the next start.
     drop(containers.attach(&id, AttachContainer::default()).await?);
     let state = containers.inspect(&id, Default::default()).await?.state;
     assert_eq!(state.exit_code, if podman { 0 } else { 3 }, "{state:?}");
     remove(&docker, &id).await
 }
 
-/// What is done with a container that runs: a removal without force, a command without streams.
+/// Calls on a running container: a removal without force, a command without streams.
 pub async fn running(docker: Docker) -> Result<()> {
     let podman = is_podman(&docker).await?;
     let id = started(&docker, shell("running", UNTIL_TOLD)).await?;
@@ -100,7 +100,7 @@ pub async fn running(docker: Docker) -> Result<()> {
         .unwrap_err();
     assert_eq!(error.status(), Some(if podman { 500 } else { 409 }), "{error}");
     let silent = CreateExec {
-        // Longer than until the first polls.
+        // Longer than the time until the first polls.
         cmd: ["sleep", "0.7"].into(),
         ..Default::default()
     };

@@ -1,17 +1,17 @@
-//! Images in registries. Two registries must be there: an open one at 127.0.0.1:5001, and one at
-//! 127.0.0.1:5000 that lets only `alice` in.
+//! Images in registries. It needs two registries: an open one at 127.0.0.1:5001, and one at
+//! 127.0.0.1:5000 that accepts only the user `alice`.
 
 use engine_api::auth::RegistryAuth;
 use engine_api::{Docker, ErrorKind, Result};
 
-/// One manifest, an index, nothing, and a registry that wants credentials.
+/// One manifest, an index, a missing image, and a registry that requires credentials.
 pub async fn inspect(docker: Docker) -> Result<()> {
     let registry = docker.distribution();
     let single = match registry
         .inspect("127.0.0.1:5001/single/busybox:latest", None)
         .await
     {
-        // Podman has no such route.
+        // Podman does not have this route.
         Err(error) if error.is_unknown_route() => return Ok(()),
         single => single?,
     };

@@ -13,7 +13,8 @@ fn command(words: &[&str]) -> CreateExec {
     }
 }
 
-/// A command to its end: streams apart, exit code, environment, what cannot be run.
+/// Runs a command to its end: separate streams, exit code, environment, and a command that cannot
+/// be run.
 pub async fn run(docker: Docker) -> Result<()> {
     let id = started(&docker, shell("exec", UNTIL_TOLD)).await?;
     has_written(&docker, &id, "ready").await?;
@@ -36,11 +37,11 @@ pub async fn run(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// Input with its end, while the output comes back.
+/// Sends input and closes it, while the output comes back.
 pub async fn stdin(docker: Docker) -> Result<()> {
     let id = started(&docker, shell("exec_stdin", UNTIL_TOLD)).await?;
     has_written(&docker, &id, "ready").await?;
-    // More than a pipe holds, so that writing and reading go on at the same time.
+    // More than a pipe holds, so that writes and reads overlap.
     let input: String = (0..4000).map(|n| format!("line {n} of the input\n")).collect();
     let options = RunExec {
         input: input.clone().into(),
@@ -56,7 +57,7 @@ pub async fn stdin(docker: Docker) -> Result<()> {
     remove(&docker, &id).await
 }
 
-/// A terminal of its own, and its size.
+/// A command with a terminal, and the size of that terminal.
 pub async fn terminal(docker: Docker) -> Result<()> {
     let execs = docker.execs();
     let id = started(&docker, shell("exec_tty", UNTIL_TOLD)).await?;
@@ -98,10 +99,10 @@ pub async fn terminal(docker: Docker) -> Result<()> {
     remove(&docker, &id).await
 }
 
-/// It runs for longer than until the first polls.
+/// It runs longer than the time until the first polls.
 const LONGER: &str = "sleep 0.7; exit 9";
 
-/// A command without its streams.
+/// A detached command, without streams.
 pub async fn detached(docker: Docker) -> Result<()> {
     let execs = docker.execs();
     let id = started(&docker, shell("exec_detached", UNTIL_TOLD)).await?;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{remove, shell};
 
-/// Makes an image of one small file, and gives its name.
+/// Creates an image of one small file, and returns its name.
 pub async fn tiny(docker: &Docker) -> Result<String> {
     let options = ImportImage {
         repo: "ptest/tiny".into(),
@@ -28,7 +28,8 @@ pub async fn tiny(docker: &Docker) -> Result<String> {
 /// The digest of the only layer of [`saved`].
 const LAYER: &str = "sha256:d7057549d0905531d2539b654bfda8c64e77999ba5a5bc510e89a6ae3aceb273";
 
-/// The image of [`tiny`] as `docker save` would write it, of 2001: all about it is the same in every run.
+/// The image of [`tiny`] in the format of `docker save`, with dates in 2001, so that every run
+/// sends the same bytes.
 fn saved() -> Bytes {
     let created = "2001-09-09T01:46:40Z";
     let config = json!({
@@ -55,7 +56,7 @@ fn entry(name: &str, mode: &[u8], data: &[u8]) -> Vec<u8> {
     let mut entry = header(&[
         (0, name.as_bytes()),
         (100, mode),
-        (108, b"0000000"), // root's
+        (108, b"0000000"), // root
         (116, b"0000000"),
         (124, size.as_bytes()),
         (136, b"07346545000"), // changed in 2001
@@ -67,10 +68,10 @@ fn entry(name: &str, mode: &[u8], data: &[u8]) -> Vec<u8> {
     entry
 }
 
-/// The header of a file in an archive, of fields and the places where they begin.
+/// The header of a file in an archive, made of fields and their offsets.
 fn header(fields: &[(usize, &[u8])]) -> Vec<u8> {
     let mut header = vec![0; 512];
-    header[148..156].fill(b' '); // the sum, which counts as blank
+    header[148..156].fill(b' '); // the checksum, which counts as spaces
     for (at, value) in fields {
         header[*at..at + value.len()].copy_from_slice(value);
     }
@@ -79,7 +80,7 @@ fn header(fields: &[(usize, &[u8])]) -> Vec<u8> {
     header
 }
 
-/// Removes what [`tiny`] made.
+/// Removes the image of [`tiny`].
 pub async fn drop_tiny(docker: &Docker, image: &str) -> Result<()> {
     docker
         .images()
@@ -88,7 +89,7 @@ pub async fn drop_tiny(docker: &Docker, image: &str) -> Result<()> {
         .map(drop)
 }
 
-/// An image from an archive: listed, inspected, tagged, removed.
+/// Loads an image from an archive, lists, inspects, tags and removes it.
 pub async fn store(docker: Docker) -> Result<()> {
     let images = docker.images();
     let name = tiny(&docker).await?;
@@ -123,7 +124,7 @@ pub async fn store(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// An image from an archive, to one, and back.
+/// Loads an image from an archive, saves it, and loads it again.
 pub async fn transfer(docker: Docker) -> Result<()> {
     let images = docker.images();
     let name = "ptest/tiny:1";
@@ -141,7 +142,7 @@ pub async fn transfer(docker: Docker) -> Result<()> {
     drop_tiny(&docker, name).await
 }
 
-/// Unused images, by label.
+/// Prunes unused images by label.
 pub async fn prune(docker: Docker) -> Result<()> {
     let name = tiny(&docker).await?;
     let options = PruneImages {
@@ -162,7 +163,8 @@ pub async fn prune(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// A registry that is not there: refused at once, or an error in the stream, but never a success.
+/// A registry that cannot be reached: an error at once, or an error in the stream, but never a
+/// success.
 pub async fn unreachable_registry(docker: Docker) -> Result<()> {
     let images = docker.images();
     let pull = async {
@@ -197,7 +199,7 @@ pub async fn unreachable_registry(docker: Docker) -> Result<()> {
     drop_tiny(&docker, &name).await
 }
 
-/// Refusals, each with its kind.
+/// Rejected calls, each with the kind of its error.
 pub async fn refusals(docker: Docker) -> Result<()> {
     let images = docker.images();
     for error in [
@@ -225,7 +227,7 @@ pub async fn refusals(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// An archive of one file, of which the second half is missing.
+/// An archive of one file whose second half is missing.
 fn cut() -> Bytes {
     let mut header = header(&[
         (0, b"hello"),
@@ -238,8 +240,8 @@ fn cut() -> Bytes {
     header.into()
 }
 
-/// Archives that were cut on their way: loaded, imported, built from, put into a container. An error
-/// each time, whatever way the engine takes to say so.
+/// Loads, imports, builds from and uploads archives that were cut. Each call fails, in whatever way
+/// the engine reports it.
 pub async fn broken(docker: Docker) -> Result<()> {
     let images = docker.images();
     let load = async { images.load(cut(), Default::default()).await?.last().await };
@@ -250,7 +252,7 @@ pub async fn broken(docker: Docker) -> Result<()> {
     };
     let import = async { images.import(cut(), options).await?.last().await };
     is_broken(import.await);
-    // Docker's containerd store reports the error, and keeps the image all the same.
+    // Docker's containerd store reports the error, but keeps the image.
     match images.remove("ptest/broken", RemoveImage::default()).await {
         Err(error) if error.is_not_found() => {}
         outcome => drop(outcome?),

@@ -1,10 +1,11 @@
-//! Scenarios: what a user does with an engine, with everything that must come of it.
+//! Scenarios: functions that use an engine through a client and check the results.
 //!
-//! Each is one function on a client. It is replayed from recordings (`tests/it`), run live
-//! (`tests/live`), and recorded by running it live with the recorder in between. So it may depend on
-//! nothing that differs between two runs, and leaves the engine as it found it.
+//! `tests/it` replays each scenario from recordings, and `tests/live` runs it on real engines. To
+//! record it, it runs on a real engine with the recorder in between. So a scenario may not depend
+//! on anything that differs between two runs, and it leaves the engine as it was.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // scenarios are tests; clippy exempts only functions marked so
+// Scenarios are tests, but clippy exempts only functions that are marked as tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod build;
 pub mod builds;
@@ -36,8 +37,9 @@ use engine_api::{Docker, Result};
 ///
 /// A tag is optional:
 ///
-/// - `[fake]`: runs on the fake engine too. The other scenarios need what it does not have: builds and their
-///   sessions, plugins, checkpoints, a swarm and its services, or a registry with credentials and manifests.
+/// - `[fake]`: also runs on the fake engine. The other scenarios need features that it does not
+///   have: builds and sessions, plugins, checkpoints, a swarm and its services, a registry with
+///   credentials and manifests.
 /// - `[registry]`: needs a registry when it runs on a real engine.
 #[macro_export]
 macro_rules! for_each_scenario {
@@ -68,8 +70,8 @@ macro_rules! for_each_scenario {
     };
 }
 
-/// Passes the list of the scenarios of [`patience`] to a macro, as `module { name … }`. Their recordings
-/// include the time that the engine took.
+/// Passes the list of the scenarios of [`patience`] to a macro, as `module { name … }`. Their
+/// recordings include the delays of the engine.
 #[macro_export]
 macro_rules! for_each_slow_scenario {
     ($run:ident) => {
@@ -77,7 +79,7 @@ macro_rules! for_each_slow_scenario {
     };
 }
 
-/// The image that every scenario runs in; `tests/engines images` makes it.
+/// The image of every scenario; `tests/engines images` provides it.
 pub const IMAGE: &str = "busybox:latest";
 
 /// A container that runs a shell command.
@@ -90,13 +92,14 @@ pub fn shell(name: &str, command: &str) -> CreateContainer {
     }
 }
 
-/// A command that runs until it is told to stop, and then stops at once.
+/// A command that runs until it gets the signal `TERM`, and then ends at once.
 pub const UNTIL_TOLD: &str = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done";
 
-/// Between what is written to the two streams of a process: without a pause, they race.
+/// The pause between writes to stdout and stderr: without it, their order is random.
 pub const APART: &str = "sleep 0.2";
 
-/// A folder for temporary files that no other run of a scenario uses; not made yet, and removed at the end.
+/// A directory for temporary files that no other run uses. The scenario creates it, and it is
+/// removed at the end.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -113,13 +116,13 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A scenario may fail before anything was written.
+        // A scenario may fail before it has written a file.
         let removed = std::fs::remove_dir_all(&self.0);
         assert!(removed.is_ok() || !self.0.exists(), "{}", self.0.display());
     }
 }
 
-/// Creates a container and starts it; gives its id.
+/// Creates a container and starts it. Returns its id.
 pub async fn started(docker: &Docker, container: CreateContainer) -> Result<String> {
     let id = docker.containers().create(container).await?.id;
     assert!(docker.containers().start(&id, Default::default()).await?);
@@ -136,12 +139,12 @@ pub async fn remove(docker: &Docker, id: &str) -> Result<()> {
     docker.containers().remove(id, options).await
 }
 
-/// Whether the engine is Podman; asked only where that decides what is right.
+/// Whether the engine is Podman. Scenarios ask only if the expected result depends on it.
 pub async fn is_podman(docker: &Docker) -> Result<bool> {
     Ok(docker.system().ping().await?.is_podman())
 }
 
-/// Ends an engine of `tests/engines` as a system does, and starts it with its data.
+/// Restarts an engine of `tests/engines`, as a service manager does: its data stays.
 pub fn restart(name: &str) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/engines");
     let status = std::process::Command::new(script)

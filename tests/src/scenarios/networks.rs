@@ -25,7 +25,7 @@ fn subnet(subnet: &str, gateway: &str) -> IpamConfig {
     }
 }
 
-/// A network with addresses of its own: made, listed, inspected, removed.
+/// Creates a network with addresses of its own, lists, inspects and removes it.
 pub async fn lifecycle(docker: Docker) -> Result<()> {
     let networks = docker.networks();
     let mut wanted = network("network");
@@ -80,11 +80,11 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// A container that runs joins a network and leaves it.
+/// Connects a running container to a network and disconnects it.
 pub async fn connect(docker: Docker) -> Result<()> {
     let networks = docker.networks();
     let mut wanted = network("joined");
-    // Which one an engine picks depends on those it has picked before.
+    // The subnet depends on those that the engine has used before.
     wanted.ipam.config.push(subnet("10.213.8.0/24", "10.213.8.1"));
     networks.create(wanted).await?;
     let id = started(&docker, shell("joiner", UNTIL_TOLD)).await?;
@@ -109,7 +109,7 @@ pub async fn connect(docker: Docker) -> Result<()> {
     assert!(endpoint.aliases.contains(&"friend".to_owned()), "{endpoint:?}");
     assert!(place.ipv4_address.starts_with(&endpoint.ip_address), "{place:?}");
 
-    // Docker says 403, Podman 500.
+    // Docker replies 403, Podman 500.
     let used = networks.remove("ptest_joined").await.unwrap_err();
     assert!(used.is_forbidden() || used.status() == Some(500), "{used}");
 
@@ -130,7 +130,7 @@ pub async fn connect(docker: Docker) -> Result<()> {
     networks.remove("ptest_joined").await
 }
 
-/// Unused networks, by label.
+/// Prunes unused networks by label.
 pub async fn prune(docker: Docker) -> Result<()> {
     docker.networks().create(network("unused")).await?;
     let options = PruneNetworks {
@@ -144,25 +144,25 @@ pub async fn prune(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// Refusals, each with its kind.
+/// Rejected calls, each with the kind of its error.
 pub async fn refusals(docker: Docker) -> Result<()> {
     let networks = docker.networks();
     let missing = networks.remove("ptest_nothing").await.unwrap_err();
     assert!(missing.is_not_found(), "{missing}");
-    let nobody = networks.connect("bridge", ConnectNetwork::default()).await;
-    assert_eq!(nobody.unwrap_err().kind(), ErrorKind::InvalidInput);
+    let unnamed = networks.connect("bridge", ConnectNetwork::default()).await;
+    assert_eq!(unnamed.unwrap_err().kind(), ErrorKind::InvalidInput);
 
-    // Podman's default network answers to this name, and 500 is what it says.
+    // Podman accepts this name for its default network, and replies 500.
     let predefined = networks.remove("bridge").await.unwrap_err();
     assert!(
         predefined.is_forbidden() || predefined.status() == Some(500),
         "{predefined}"
     );
-    let nobody = ConnectNetwork {
+    let unknown = ConnectNetwork {
         container: "ptest_nothing".into(),
         ..Default::default()
     };
-    let missing = networks.connect("bridge", nobody).await.unwrap_err();
+    let missing = networks.connect("bridge", unknown).await.unwrap_err();
     assert!(missing.is_not_found(), "{missing}");
     Ok(())
 }

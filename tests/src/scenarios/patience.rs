@@ -1,4 +1,5 @@
-//! What takes an engine two seconds: recorded with the time that it takes, which the other scenarios are without.
+//! Calls that take two seconds. Their recordings include the delays of the engine; those of the
+//! other scenarios do not.
 
 use engine_api::containers::{ReadLogs, StopContainer, WaitCondition};
 use engine_api::exec::{CreateExec, StartExec};
@@ -6,10 +7,10 @@ use engine_api::{Docker, Output, Result};
 
 use super::{UNTIL_TOLD, has_written, remove, shell, started};
 
-/// Writes a line, and two seconds later another.
+/// Writes a line, and another one two seconds later.
 const TWO_LINES: &str = "echo one; sleep 2; echo two";
 
-/// All that comes.
+/// Reads all output.
 async fn read(mut output: Output) -> Result<String> {
     let mut text = String::new();
     while let Some(chunk) = output.next().await {
@@ -18,7 +19,7 @@ async fn read(mut output: Output) -> Result<String> {
     Ok(text)
 }
 
-/// A container that does not heed the signal has two seconds until it is killed.
+/// Stops a container that ignores the signal: it is killed after two seconds.
 pub async fn stop(docker: Docker) -> Result<()> {
     let deaf = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
     let id = started(&docker, shell("patience_stop", deaf)).await?;
@@ -33,7 +34,7 @@ pub async fn stop(docker: Docker) -> Result<()> {
     remove(&docker, &id).await
 }
 
-/// A container that ends after two seconds is waited for.
+/// Waits for a container that ends after two seconds.
 pub async fn wait(docker: Docker) -> Result<()> {
     let id = started(&docker, shell("patience_wait", "sleep 2; exit 3")).await?;
     let ended = docker.containers().wait(&id, WaitCondition::NotRunning).await?;
@@ -41,7 +42,7 @@ pub async fn wait(docker: Docker) -> Result<()> {
     remove(&docker, &id).await
 }
 
-/// The second line of a log comes two seconds after the first.
+/// Follows a log whose second line comes two seconds after the first.
 pub async fn logs(docker: Docker) -> Result<()> {
     let id = started(&docker, shell("patience_logs", TWO_LINES)).await?;
     let options = ReadLogs {
@@ -53,7 +54,7 @@ pub async fn logs(docker: Docker) -> Result<()> {
     remove(&docker, &id).await
 }
 
-/// So does that of a command, on a connection that is no longer HTTP.
+/// Reads the same output from a command, on a hijacked connection.
 pub async fn exec(docker: Docker) -> Result<()> {
     let id = started(&docker, shell("patience_exec", UNTIL_TOLD)).await?;
     has_written(&docker, &id, "ready").await?;

@@ -7,7 +7,7 @@ use engine_api::{Docker, Result, archive};
 
 use super::Scratch;
 
-/// What a plugin without a program says of itself.
+/// The configuration of a plugin without a program.
 const CONFIG: &str = r#"{
     "description": "does nothing",
     "entrypoint": ["/nothing"],
@@ -21,35 +21,35 @@ const CONFIG: &str = r#"{
     "linux": { "capabilities": ["CAP_SYS_ADMIN"] }
 }"#;
 
-/// A folder with what a plugin is made of. Engines refuse two with the same layer.
+/// A directory with the files of a plugin. Engines reject a second plugin with the same layer.
 fn nothing(name: &str) -> std::io::Result<Scratch> {
-    let folder = Scratch::new("plugin");
-    std::fs::create_dir_all(folder.path().join("rootfs/empty"))?;
-    std::fs::write(folder.path().join("config.json"), CONFIG)?;
-    std::fs::write(folder.path().join("rootfs/name"), name)?;
-    // The digests of what is sent are told: they are to be the same in every run.
+    let directory = Scratch::new("plugin");
+    std::fs::create_dir_all(directory.path().join("rootfs/empty"))?;
+    std::fs::write(directory.path().join("config.json"), CONFIG)?;
+    std::fs::write(directory.path().join("rootfs/name"), name)?;
+    // The replies contain digests of the archive, which must be the same in every run.
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     for path in ["rootfs/name", "rootfs/empty", "rootfs", "config.json", "."] {
-        std::fs::File::open(folder.path().join(path))?.set_modified(then)?;
+        std::fs::File::open(directory.path().join(path))?.set_modified(then)?;
     }
-    Ok(folder)
+    Ok(directory)
 }
 
-/// Makes a plugin; `false` when the engine has none, as Podman.
+/// Creates a plugin. Returns `false` if the engine does not support plugins, as Podman.
 async fn create(plugins: Plugins<'_>, name: &str) -> Result<bool> {
-    // What a run that failed has left.
+    // A failed run may have left the plugin.
     let left = plugins.remove(name, RemovePlugin { force: true }).await;
     match left {
         Err(error) if error.is_unknown_route() => return Ok(false),
         Err(error) if !error.is_not_found() => return Err(error),
         _ => {}
     }
-    let folder = nothing(name).unwrap();
-    let created = plugins.create(name, archive::pack(folder.path(), ".")?).await;
+    let directory = nothing(name).unwrap();
+    let created = plugins.create(name, archive::pack(directory.path(), ".")?).await;
     created.map(|()| true)
 }
 
-/// A plugin from an archive: made, listed, set, refused a start, removed.
+/// Creates a plugin from an archive, lists and configures it, fails to start it, and removes it.
 pub async fn store(docker: Docker) -> Result<()> {
     let plugins = docker.plugins();
     let name = "ptest/stored:1";
@@ -72,7 +72,7 @@ pub async fn store(docker: Docker) -> Result<()> {
     assert_eq!(plugin.config.network.kind, "host");
     assert!(!plugin.enabled);
 
-    // There is no program in it.
+    // The plugin contains no program.
     let error = plugins
         .enable(name, EnablePlugin { timeout: 5 })
         .await
@@ -93,7 +93,7 @@ pub async fn store(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// A plugin to a registry and back.
+/// Pushes a plugin to a registry, and pulls it again.
 pub async fn transfer(docker: Docker) -> Result<()> {
     let plugins = docker.plugins();
     let name = "127.0.0.1:5001/ptest/plugin:1";

@@ -7,7 +7,8 @@ use engine_api::{Docker, Result};
 
 use super::{UNTIL_TOLD, remove, shell, started};
 
-/// A port that the engine chooses, on all addresses, and one on the loopback alone; and one not published.
+/// A port that the engine chooses on all addresses, one on the loopback address, and one that is
+/// not published.
 pub async fn published(docker: Docker) -> Result<()> {
     let mut container = shell("published", UNTIL_TOLD);
     let here = PortBinding {

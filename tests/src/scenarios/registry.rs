@@ -1,7 +1,7 @@
 //! Registries, with and without credentials.
 //!
-//! They need a registry at 127.0.0.1:5000 that knows alice, as engines see it, and in it the image
-//! `multi/busybox` for more than one platform, none of them s390x.
+//! They need a registry at 127.0.0.1:5000, as engines see it, with the user alice and the image
+//! `multi/busybox`. The image is for several platforms, but not for s390x.
 
 use engine_api::auth::{RegistryAuth, RegistryFailure};
 use engine_api::images::{PullImage, RemoveImage};
@@ -31,13 +31,13 @@ async fn remove(docker: &Docker, image: &str) -> Result<()> {
     removed.map(drop)
 }
 
-/// What the registry refused.
+/// The error of the registry.
 fn refused(outcome: Result<()>) -> (Option<RegistryFailure>, Error) {
     let error = outcome.unwrap_err();
     (error.registry_failure(), error)
 }
 
-/// An image to a registry and back, as a user that it knows.
+/// Pushes an image to a registry and pulls it again, as a known user.
 pub async fn credentials(docker: Docker) -> Result<()> {
     let name = tiny(&docker).await?;
     docker.images().tag(&name, PRIVATE).await?;
@@ -51,7 +51,8 @@ pub async fn credentials(docker: Docker) -> Result<()> {
     remove(&docker, PRIVATE).await
 }
 
-/// Credentials that the registry is asked about. Podman speaks HTTPS with it, which it does not.
+/// Checks credentials with the registry. Podman uses HTTPS for that, which the registry does not
+/// support.
 pub async fn login(docker: Docker) -> Result<()> {
     let mut auth = alice();
     auth.server_address = "127.0.0.1:5000".into();
@@ -70,7 +71,7 @@ pub async fn login(docker: Docker) -> Result<()> {
     }
 }
 
-/// Credentials that are missing or wrong, and images that are not there.
+/// Missing and wrong credentials, and missing images.
 pub async fn refusals(docker: Docker) -> Result<()> {
     let name = tiny(&docker).await?;
     docker.images().tag(&name, PRIVATE).await?;
@@ -97,7 +98,7 @@ pub async fn refusals(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// An image that is there, but not for this platform.
+/// An image that exists, but not for this platform.
 pub async fn platforms(docker: Docker) -> Result<()> {
     let options = PullImage {
         platform: Some("linux/s390x".into()),

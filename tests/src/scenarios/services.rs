@@ -32,7 +32,7 @@ pub(super) fn service(name: &str, command: &str) -> ServiceSpec {
             ..Default::default()
         },
         mode: ServiceMode::replicated(1),
-        // An address of its own would need a kernel with IPVS.
+        // A virtual IP would need a kernel with IPVS.
         endpoint_spec: Some(EndpointSpec {
             mode: ResolutionMode::Dnsrr,
             ..Default::default()
@@ -45,7 +45,7 @@ fn container(spec: &mut ServiceSpec) -> &mut ContainerSpec {
     spec.task_template.container_spec.as_mut().unwrap()
 }
 
-/// Waits until a task of a service runs that is meant to.
+/// Waits until a task of a service runs whose desired state is running.
 async fn running(docker: &Docker, service: &str) -> Result<Task> {
     loop {
         let options = ListTasks {
@@ -63,7 +63,7 @@ async fn running(docker: &Docker, service: &str) -> Result<Task> {
     }
 }
 
-/// Reads until all of `lines` have come.
+/// Reads output until it contains all of `lines`.
 async fn read(docker: &Docker, service: &str, lines: &[&str]) -> Result<Vec<Chunk>> {
     let options = ReadTaskLogs {
         follow: true,
@@ -82,11 +82,11 @@ async fn read(docker: &Docker, service: &str, lines: &[&str]) -> Result<Vec<Chun
     Ok(chunks)
 }
 
-/// A service with a secret and a config, from making it to removing it.
+/// A service with a secret and a config, from creation to removal.
 pub async fn lifecycle(docker: Docker) -> Result<()> {
     in_swarm(docker, |docker| async move {
         let services = docker.services();
-        // What is written to two streams at once comes in any order.
+        // Lines of stdout and stderr come in any order.
         let command =
             format!("cat /settings; sleep 0.2; cat /run/secrets/word | wc -c >&2; sleep 0.2; {UNTIL_TOLD}");
         let mut spec = service("web", &command);
@@ -148,7 +148,7 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
     .await
 }
 
-/// Keeps a secret and a config, and gives both to a container.
+/// Creates a secret and a config, and gives both to a container.
 async fn give(docker: &Docker, container: &mut ContainerSpec) -> Result<()> {
     let secret = SecretSpec {
         name: "ptest_word".into(),
@@ -174,7 +174,7 @@ async fn give(docker: &Docker, container: &mut ContainerSpec) -> Result<()> {
     Ok(())
 }
 
-/// Updates: a stale one, one by a closure, one taken back.
+/// Updates: one with an old version, one with a closure, and a rollback.
 pub async fn update(docker: Docker) -> Result<()> {
     in_swarm(docker, |docker| async move {
         let services = docker.services();

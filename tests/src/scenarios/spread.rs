@@ -11,10 +11,11 @@ use super::UNTIL_TOLD;
 use super::cluster::{PAUSE, and_dissolve, edit, init, join};
 use super::services::service;
 
-/// How many tasks the service has.
+/// The number of tasks of the service.
 const TASKS: usize = 6;
 
-/// Tasks run on all nodes, write to one log, move away from a node that is drained, and come back to it.
+/// Tasks run on all nodes and write to one log. They leave a node that is drained, and return to
+/// it.
 pub async fn over_three_nodes(engines: [Docker; 3]) -> Result<()> {
     and_dissolve(&engines.clone(), async move {
         let [manager, second, third] = engines;
@@ -41,7 +42,7 @@ pub async fn over_three_nodes(engines: [Docker; 3]) -> Result<()> {
             spec.availability = NodeAvailability::Active
         })
         .await?;
-        // Tasks stay where they are until something has to be placed anew.
+        // Tasks do not move until they are scheduled again.
         let again = |spec: &mut engine_api::services::ServiceSpec| spec.task_template.force_update += 1;
         manager
             .services()
@@ -53,7 +54,7 @@ pub async fn over_three_nodes(engines: [Docker; 3]) -> Result<()> {
     .await
 }
 
-/// Waits until all tasks run on just these nodes; gives them.
+/// Waits until all tasks run, on exactly these nodes. Returns the tasks.
 async fn until_on(manager: &Docker, service: &str, nodes: &BTreeSet<String>) -> Result<Vec<Task>> {
     loop {
         let options = ListTasks {
@@ -73,7 +74,7 @@ async fn until_on(manager: &Docker, service: &str, nodes: &BTreeSet<String>) -> 
     }
 }
 
-/// One call gives what all tasks write, wherever they run, and says of each line which wrote it.
+/// One call returns the output of all tasks on all nodes, with the task of each line.
 async fn logs(manager: &Docker, service: &str, tasks: &[Task]) -> Result<()> {
     let options = ReadTaskLogs {
         follow: true,
@@ -95,7 +96,8 @@ async fn logs(manager: &Docker, service: &str, tasks: &[Task]) -> Result<()> {
     Ok(())
 }
 
-/// A manager shows and reads tasks of other nodes; their containers are known to their own engine.
+/// A manager inspects tasks of other nodes and reads their logs. Only the engine of its node knows
+/// a container.
 async fn elsewhere(manager: &Docker, engine: &Docker, node: &str, tasks: &[Task]) -> Result<()> {
     let task = tasks
         .iter()

@@ -1,4 +1,4 @@
-//! A swarm of one engine: made, looked at, changed, left; its secrets and configs.
+//! A swarm of one engine, from creation to the end; its secrets and configs.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use engine_api::{Docker, Result};
 
 use super::is_podman;
 
-/// A version that is never the newest: making a swarm takes some more.
+/// A version that is never the current one: creating a swarm already takes several.
 pub(super) const STALE: ObjectVersion = ObjectVersion { index: 1 };
 
-/// Makes a swarm, lets `body` use it, and leaves it, whatever came of that. Podman refuses, and has no more
-/// to show.
+/// Creates a swarm, runs `body`, and leaves the swarm in any case. Podman does not support swarms,
+/// and the scenario ends there.
 pub(super) async fn in_swarm<F>(docker: Docker, body: impl FnOnce(Docker) -> F) -> Result<()>
 where
     F: Future<Output = Result<()>> + Send + 'static,
@@ -29,7 +29,7 @@ where
         made => made?,
     };
     assert_eq!(node.len(), 25, "{node}");
-    // In a task, so that a failed assertion does not keep the engine in the swarm.
+    // In a task, so that a failed assertion does not leave the engine in the swarm.
     let outcome = tokio::spawn(body(docker.clone())).await;
     let left = leave(&docker).await;
     match outcome {
@@ -43,13 +43,13 @@ async fn leave(docker: &Docker) -> Result<()> {
     forget_bridge(docker).await
 }
 
-/// Engines make this bridge for a swarm, and leave it behind.
+/// Engines create this bridge for a swarm, and do not remove it.
 pub(super) async fn forget_bridge(docker: &Docker) -> Result<()> {
     let removed = docker.raw("DELETE", "/networks/docker_gwbridge").send().await?;
     removed.body.collect().await.map(drop)
 }
 
-/// Outside of a swarm nothing of it answers, and a request says so by its status.
+/// Outside a swarm, every call fails with a status that shows it.
 pub async fn outside(docker: Docker) -> Result<()> {
     for error in [
         docker.swarm().inspect().await.unwrap_err(),
@@ -59,7 +59,7 @@ pub async fn outside(docker: Docker) -> Result<()> {
         docker.configs().list(Default::default()).await.unwrap_err(),
         docker.configs().remove("ptest_config").await.unwrap_err(),
     ] {
-        // Podman has the routes of some.
+        // Podman has some of these routes.
         assert!(error.status() == Some(503) || error.is_unknown_route(), "{error}");
     }
     // Podman has secrets without a swarm.
@@ -69,7 +69,7 @@ pub async fn outside(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// A swarm and its only node, from making it to leaving it.
+/// A swarm and its only node, from creation to the end.
 pub async fn manage(docker: Docker) -> Result<()> {
     in_swarm(docker, |docker| async move {
         let swarm = docker.swarm();
@@ -86,7 +86,7 @@ pub async fn manage(docker: Docker) -> Result<()> {
             .await
             .unwrap_err();
         assert!(stale.is_version_conflict(), "{stale}");
-        // The swarm changes by itself while it is young.
+        // A new swarm changes by itself.
         loop {
             let mut now = swarm.inspect().await?;
             now.spec.orchestration.task_history_retention_limit = Some(3);
@@ -110,8 +110,8 @@ pub async fn manage(docker: Docker) -> Result<()> {
             join_token: "SWMTKN-1-none".into(),
             ..Default::default()
         };
-        let nobody = swarm.join(join).await.unwrap_err();
-        assert_eq!(nobody.status(), Some(503), "{nobody}");
+        let error = swarm.join(join).await.unwrap_err();
+        assert_eq!(error.status(), Some(503), "{error}");
         let kept = swarm.leave(LeaveSwarm::default()).await.unwrap_err();
         assert_eq!(kept.status(), Some(503), "{kept}");
         node(&docker).await
@@ -151,7 +151,7 @@ async fn node(docker: &Docker) -> Result<()> {
     Ok(())
 }
 
-/// A secret: kept, listed, labelled, removed; never shown.
+/// Creates a secret, lists, labels and removes it. Its data is never shown.
 pub async fn secrets(docker: Docker) -> Result<()> {
     in_swarm(docker, |docker| async move {
         let secrets = docker.secrets();
@@ -185,7 +185,7 @@ pub async fn secrets(docker: Docker) -> Result<()> {
     .await
 }
 
-/// A config: kept, listed, labelled, read, removed.
+/// Creates a config, lists, labels, reads and removes it.
 pub async fn configs(docker: Docker) -> Result<()> {
     in_swarm(docker, |docker| async move {
         let configs = docker.configs();

@@ -1,4 +1,4 @@
-//! The engine as a whole.
+//! Calls on the engine itself.
 
 use engine_api::auth::RegistryAuth;
 use engine_api::common::Timestamp;
@@ -7,7 +7,7 @@ use engine_api::{Docker, Result};
 
 use super::{remove, shell};
 
-/// What the engine says of itself.
+/// Ping, version, info and disk usage.
 pub async fn about(docker: Docker) -> Result<()> {
     let system = docker.system();
     let head = system.ping_head().await?;
@@ -23,7 +23,7 @@ pub async fn about(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// What has happened, from one moment to another.
+/// The events between two times.
 pub async fn events(docker: Docker) -> Result<()> {
     let id = docker.containers().create(shell("events", "true")).await?.id;
     remove(&docker, &id).await?;
@@ -36,7 +36,7 @@ pub async fn events(docker: Docker) -> Result<()> {
     let mut events = docker.system().events(options).await?;
     let first = events.next().await.expect("an event")?;
     assert_eq!((first.verb(), first.actor.id.as_str()), ("create", id.as_str()));
-    // Docker says `destroy`, Podman `remove`.
+    // Docker names it `destroy`, Podman `remove`.
     let mut last = first;
     while !matches!(last.verb(), "destroy" | "remove") {
         last = events.next().await.expect("another event")?;
@@ -44,7 +44,7 @@ pub async fn events(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// Credentials that no registry can check.
+/// Credentials for a registry that cannot be reached.
 pub async fn auth(docker: Docker) -> Result<()> {
     let mut auth = RegistryAuth::user("nobody", "nothing");
     auth.server_address = "127.0.0.1:9".into();

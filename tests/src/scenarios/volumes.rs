@@ -20,7 +20,7 @@ async fn made(docker: &Docker, name: &str) -> Result<Volume> {
     docker.volumes().create(volume).await
 }
 
-/// Volumes with and without a name: made, listed, inspected, removed.
+/// Creates volumes with and without a name, lists, inspects and removes them.
 pub async fn lifecycle(docker: Docker) -> Result<()> {
     let volumes = docker.volumes();
     let named = made(&docker, "volume").await?;
@@ -45,7 +45,8 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
     let names: Vec<&str> = listed.volumes.iter().map(|volume| volume.name.as_str()).collect();
     assert_eq!((names, listed.warnings), (vec!["ptest_volume"], vec![]));
 
-    // When a volume was made is told in whole seconds. Without a pause, two were made in one second or not, by chance.
+    // The creation time of a volume has whole seconds. Without a pause, both volumes may be created
+    // in the same second.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let anonymous = volumes.create(CreateVolume::default()).await?;
     assert_eq!(anonymous.name.len(), 64);
@@ -56,7 +57,7 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// A volume that a container uses stays, whatever is said.
+/// A volume that a container uses is not removed, with any options.
 pub async fn in_use(docker: Docker) -> Result<()> {
     let volumes = docker.volumes();
     made(&docker, "volume_used").await?;
@@ -71,7 +72,7 @@ pub async fn in_use(docker: Docker) -> Result<()> {
         ..Default::default()
     };
     let id = docker.containers().create(container).await?.id;
-    // One filter at a time: of two, Podman is content with either.
+    // One filter at a time: of two, Podman accepts either.
     let used = ListVolumes {
         dangling: Some(false),
         ..Default::default()
@@ -96,7 +97,7 @@ pub async fn in_use(docker: Docker) -> Result<()> {
         .await
 }
 
-/// Unused volumes, by label; that named ones are meant must be said to Docker since API 1.42.
+/// Prunes unused volumes by label. Since API 1.42, Docker prunes named volumes only on request.
 pub async fn prune(docker: Docker) -> Result<()> {
     made(&docker, "volume_pruned").await?;
     let podman = docker.system().ping().await?.is_podman();
@@ -115,7 +116,7 @@ pub async fn prune(docker: Docker) -> Result<()> {
     Ok(())
 }
 
-/// Refusals, each with its kind.
+/// Rejected calls, each with the kind of its error.
 pub async fn refusals(docker: Docker) -> Result<()> {
     let volumes = docker.volumes();
     let missing = volumes.inspect("ptest_nothing").await.unwrap_err();
@@ -135,7 +136,7 @@ pub async fn refusals(docker: Docker) -> Result<()> {
     if docker.version().await? < Version::new(1, 42) {
         assert_eq!(refused.kind(), ErrorKind::NeedsApi, "{refused}");
     } else {
-        // Podman has volumes of clusters in no way.
+        // Podman does not support cluster volumes.
         assert!(
             refused.is_unavailable() || refused.status() == Some(405),
             "{refused}"

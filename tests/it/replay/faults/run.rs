@@ -1,4 +1,4 @@
-//! One run of a scenario on a mutated recording, and what came of it.
+//! One run of a scenario on a faulty replay, and its outcome.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,42 +12,43 @@ use engine_fixtures::{Player, Recording};
 
 use super::Scenario;
 
-/// What came of a scenario.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) told: Told,
-    /// What was passed on of each reply.
+    /// The parts of each reply that reached the client.
     pub(super) replies: Vec<ReplySeen>,
-    /// What the recording says at the end: what was not asked for, and what was asked in vain.
+    /// The error of the replay at the end: exchanges that were not requested, and requests that
+    /// matched none.
     pub(super) left: Option<String>,
 }
 
 /// How a scenario ended.
 #[derive(Debug)]
 pub(super) enum Told {
-    /// It succeeded.
+    /// The scenario succeeded.
     Success,
-    /// The client told an error, which the scenario handed on.
+    /// The client returned an error, which the scenario returned.
     Error(Error),
-    /// The scenario found something else than it must.
+    /// An assertion of the scenario failed.
     Panic { message: String },
-    /// It waited for longer than all limits together.
+    /// The scenario waited for longer than all timeouts together.
     Hang,
 }
 
-/// Timeouts that run out long before [`HANG`].
+/// Timeouts that expire long before [`HANG`].
 const LIMITS: Timeouts = Timeouts {
     connect: Some(Duration::from_secs(10)),
     head: Some(Duration::from_secs(2)),
     idle: Some(Duration::from_secs(2)),
     total: Some(Duration::from_secs(5)),
 };
-/// Of virtual time; with nothing else to do it passes at once.
+/// A duration on the paused clock, which advances at once when all tasks are idle.
 const HANG: Duration = Duration::from_secs(100);
 
 /// Longer than all of [`LIMITS`] together.
 const PAST_LIMITS: Duration = Duration::from_secs(20);
-/// Of real time; only what does hang waits for it.
+/// A duration on the real clock. Only a run that hangs takes so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a scenario on a recording.
@@ -55,7 +56,7 @@ pub(super) fn run(recording: &Recording, mutation: Fault, scenario: Scenario) ->
     run_for(PATIENCE, recording, mutation, scenario)
 }
 
-/// As [`run`], with less patience.
+/// Like [`run`], with a shorter [`HANG`].
 pub(super) fn run_for(patience: Duration, recording: &Recording, mutation: Fault, scenario: Scenario) -> Run {
     quiet_panics();
     let player = Player::new(recording.clone()).unwrap();
@@ -92,10 +93,11 @@ pub(super) fn run_for(patience: Duration, recording: &Recording, mutation: Fault
     }
 }
 
-/// Lets all limits run out once the client waits for what does not come; ends if that does not end the scenario.
+/// Makes all timeouts expire once the client waits for bytes that do not come. Returns if that does
+/// not end the scenario.
 ///
-/// Tokio's paused clock does not go on by itself while a thread unpacks or waits for what it shall unpack: neither
-/// would a limit run out, nor [`HANG`].
+/// Tokio's paused clock does not advance while a thread unpacks or waits for bytes to unpack.
+/// Neither a timeout nor [`HANG`] would expire.
 async fn past_limits(mutated: &Faulty<Player>, patience: Duration) {
     mutated.stalled().await;
     tokio::time::advance(PAST_LIMITS).await;
@@ -103,7 +105,7 @@ async fn past_limits(mutated: &Faulty<Player>, patience: Duration) {
     let (_running, stopped) = std::sync::mpsc::channel::<()>();
     std::thread::spawn(move || {
         if stopped.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-            // If the scenario ends at this moment, nobody waits for that any more.
+            // The scenario may end at this moment and drop the receiver.
             let _ = over.send(());
         }
     });
@@ -113,7 +115,7 @@ async fn past_limits(mutated: &Faulty<Player>, patience: Duration) {
 }
 
 thread_local! {
-    /// `Some` while a scenario runs on this thread; then what it said when it panicked, and where.
+    /// `Some` while a scenario runs on this thread: then the message and the place of its panic.
     static PANIC: RefCell<Option<Option<(String, String)>>> = const { RefCell::new(None) };
 }
 
@@ -124,7 +126,7 @@ fn message(payload: &dyn std::any::Any) -> String {
         .unwrap_or_default()
 }
 
-/// Keeps what scenarios say in panics, which here are outcomes as others; other threads' are printed.
+/// Stores the message of a scenario's panic, which is an outcome here. Other threads print theirs.
 fn quiet_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -152,19 +154,19 @@ impl Run {
         matches!(self.told, Told::Success) && self.left.is_none()
     }
 
-    /// Whether the client told an error of one of these kinds: the scenario hands it on, or says it where it had
-    /// expected another one.
+    /// Whether the client returned an error of one of these kinds. The scenario returns it, or an
+    /// assertion shows it in its message.
     pub(super) fn told(&self, kinds: &[ErrorKind]) -> bool {
         let Told::Panic { message } = &self.told else {
             return matches!(&self.told, Told::Error(error) if kinds.contains(&error.kind()));
         };
-        // `assert!(….unwrap_err().is_not_found())` says no more than that there was an error.
+        // The message of `assert!(….unwrap_err().is_not_found())` does not contain the error.
         let source = message.starts_with("assertion failed: ") && message.contains("unwrap_err()");
         let texts = kinds.iter().flat_map(|kind| texts(*kind));
         source || texts.into_iter().any(|text| message.contains(text))
     }
 
-    /// Whether the text occurs in what came of it.
+    /// Whether the text is in the outcome.
     pub(super) fn says(&self, text: &str) -> bool {
         let outcome = match &self.told {
             Told::Error(error) => error.to_string().contains(text),
@@ -175,7 +177,7 @@ impl Run {
     }
 }
 
-/// What errors of a kind say.
+/// The messages of errors of a kind.
 fn texts(kind: ErrorKind) -> &'static [&'static str] {
     match kind {
         ErrorKind::Disconnected => &[
