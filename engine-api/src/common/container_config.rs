@@ -1,4 +1,4 @@
-//! What runs in a container: the part of its configuration that an image can carry too.
+//! The portable part of a container's configuration, which an image can have, too.
 
 use std::collections::BTreeSet;
 
@@ -6,64 +6,65 @@ use serde::{Deserialize, Serialize};
 
 use super::{EnvList, HealthConfig, Port, StringList, StringMap};
 
-/// What a container runs: command, environment, user, ports. Definition `ContainerConfig`.
+/// What a container runs: command, environment variables, user, ports. Definition
+/// `ContainerConfig`.
 ///
-/// Part of what [`Container`](super::Container) shows, and what a commit may change.
+/// Part of [`Container`](crate::containers::Container), and of what a commit may change.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ContainerConfig {
-    /// The host name inside the container.
+    /// Host name inside the container.
     pub hostname: String,
-    /// The domain name inside the container.
+    /// Domain name inside the container.
     pub domainname: String,
-    /// The user to run as: `user`, `user:group`, or numbers; empty is the image's.
+    /// User to run as: `user`, `user:group` or numeric IDs; empty is the image's.
     pub user: String,
-    /// Whether the container's start attaches to its input.
+    /// Whether standard input is attached.
     pub attach_stdin: bool,
-    /// Whether the container's start attaches to its output.
+    /// Whether standard output is attached.
     pub attach_stdout: bool,
-    /// Whether the container's start attaches to its error output.
+    /// Whether standard error is attached.
     pub attach_stderr: bool,
-    /// The ports the program listens on, as `80/tcp`; exposing publishes nothing.
+    /// Ports that the program listens on; exposing a port does not publish it.
     #[serde(with = "crate::wire::json::set")]
     pub exposed_ports: BTreeSet<Port>,
-    /// Whether the process gets a terminal; its output is then one stream, without frames.
+    /// Whether the process gets a terminal; its output is then a single stream.
     pub tty: bool,
-    /// Whether the process's input is kept open, so that an attached client can write to it.
+    /// Whether standard input stays open, so that an attached client can write to it.
     pub open_stdin: bool,
-    /// Whether the input closes when the first attached client leaves.
+    /// Whether standard input closes when the first attached client detaches.
     pub stdin_once: bool,
-    /// The environment, `NAME=value` each; `NAME` alone removes a variable of the image.
+    /// Environment variables, `NAME=value` each; `NAME` alone removes a variable of the image.
     pub env: EnvList,
-    /// The command, or the arguments of the entry point; empty is the image's.
+    /// Command, or the arguments of the entry point; empty is the image's.
     pub cmd: StringList,
-    /// The health check; `None` is the image's.
+    /// Health check; `None` is the image's.
     pub healthcheck: Option<HealthConfig>,
-    /// Whether the command is one escaped command line (Windows).
+    /// Whether the command is a single escaped command line (Windows).
     pub args_escaped: bool,
-    /// The image, as it was named when the container was made.
+    /// Image, as it was named when the container was created.
     pub image: String,
-    /// Folders in the container that each get an anonymous volume.
+    /// Directories in the container that each get an anonymous volume.
     #[serde(with = "crate::wire::json::set")]
     pub volumes: BTreeSet<String>,
-    /// The folder the command starts in.
+    /// Working directory of the command.
     pub working_dir: String,
-    /// The entry point; `None` is the image's, `Some` of an empty list is none at all.
+    /// Entry point; `None` is the image's, an empty list removes the image's.
     pub entrypoint: Option<StringList>,
-    /// Whether the container has no network at all.
+    /// Whether networking is disabled.
     pub network_disabled: bool,
-    /// The container's one hardware address. Until API 1.51; from 1.44 on see
-    /// [`EndpointSettings::mac_address`](super::EndpointSettings::mac_address).
+    /// MAC address. Until API 1.51; since 1.44 see
+    /// [`EndpointSettings::mac_address`](crate::containers::EndpointSettings::mac_address).
     pub mac_address: String,
-    /// Build instructions that run when the image is built upon.
+    /// Build instructions (`ONBUILD`) for images that are built from this one.
     pub on_build: StringList,
     /// Labels.
     pub labels: StringMap,
-    /// The signal that asks the process to stop, by name or number; empty is `SIGTERM`.
+    /// Signal that stops the process, by name or number; empty is `SIGTERM`.
     pub stop_signal: String,
-    /// Seconds between that signal and a kill; `None` is the engine's default, -1 waits for ever.
+    /// Seconds between that signal and a kill; `None` is the engine's default, -1 is no timeout.
     pub stop_timeout: Option<i64>,
-    /// The shell for commands that were given as one text.
+    /// Shell for commands that are given as a single string.
     pub shell: StringList,
 }
 
@@ -73,7 +74,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn an_empty_entry_point_is_not_the_images() {
+    fn an_empty_entry_point_is_sent() {
         let none = ContainerConfig {
             entrypoint: Some(StringList::default()),
             exposed_ports: BTreeSet::from(["80/tcp".into()]),

@@ -1,4 +1,4 @@
-//! Options that are handed to a driver.
+//! Options of drivers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
 
-/// Options that an engine hands to a driver: of volumes, networks, logs, devices …
+/// Options that an engine passes to a driver of volumes, networks, logs or devices.
 ///
-/// A map in every way, but for `Debug`, which shows only the names: values may be secrets, such as the
-/// password of a network share or the token of a log server.
+/// It dereferences to `BTreeMap<String, String>`. `Debug` prints only the names, because values may be
+/// secrets, such as the password of a network share or the token of a log server.
 ///
 /// ```
 /// use engine_api::common::DriverOptions;
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_are_sent_and_read_as_they_are_and_not_shown() {
+    fn driver_options_are_sent_but_not_printed() {
         let mut options = DriverOptions::from([("o", "password=hunter2")]);
         options.insert("type".into(), "cifs".into());
         assert_eq!(format!("{options:?}"), r#"{"o": ***, "type": ***}"#);

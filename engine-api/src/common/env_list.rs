@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub struct EnvList(Vec<String>);
 
 impl EnvList {
-    /// The value of a variable; the last one counts, as it does for the process.
+    /// The value of a variable; of several values, the last one counts, as it does for a process.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_of_an_environment_shows_no_value() {
+    fn debug_of_an_environment_prints_no_value() {
         let env = EnvList::from(["TOKEN=hunter2", "EMPTY=", "UNSET"]);
         assert_eq!(format!("{env:?}"), r#"["TOKEN=***", "EMPTY=***", "UNSET"]"#);
         assert_eq!(

@@ -6,19 +6,19 @@ use super::StringList;
 use crate::version::Version;
 use crate::wire::requirement::Requirement;
 
-/// How the engine finds out whether a container works. Definition `HealthConfig`.
+/// The health check of a container. Definition `HealthConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct HealthConfig {
-    /// `["CMD", args…]`, `["CMD-SHELL", line]`, `["NONE"]` for no check; empty is the image's.
+    /// The check: `["CMD", args…]`, `["CMD-SHELL", line]` or `["NONE"]`; empty is the image's.
     pub test: StringList,
     /// Nanoseconds between two checks, at least a million; 0 is the image's.
     pub interval: i64,
-    /// Nanoseconds after which a check has failed, at least a million; 0 is the image's.
+    /// Timeout of a check in nanoseconds, at least a million; 0 is the image's.
     pub timeout: i64,
-    /// How many failures in a row make a container unhealthy; 0 is the image's.
+    /// Consecutive failures that make a container unhealthy; 0 is the image's.
     pub retries: i64,
-    /// Nanoseconds at the start in which failures do not count; 0 is the image's.
+    /// Nanoseconds after the start in which failures do not count; 0 is the image's.
     pub start_period: i64,
     /// Nanoseconds between two checks in that period; 0 is the image's. Since API 1.44.
     pub start_interval: i64,

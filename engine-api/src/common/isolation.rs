@@ -2,16 +2,16 @@
 
 use crate::wire::json::open_enum;
 
-/// How a container is kept apart from the host (Windows).
+/// How a container is isolated from the host (Windows).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Isolation {
-    /// As the engine likes.
+    /// The engine's default.
     Default,
     /// By namespaces, on the host's kernel.
     Process,
     /// In a virtual machine.
     Hyperv,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 

@@ -5,7 +5,7 @@
 //!
 //! let env: EnvList = ["PATH=/bin", "TOKEN=hunter2"].into();
 //! assert_eq!(env.value("PATH"), Some("/bin"));
-//! assert!(!format!("{env:?}").contains("hunter2")); // values are not shown
+//! assert!(!format!("{env:?}").contains("hunter2")); // values are not printed
 //! ```
 
 mod container_config;

@@ -1,4 +1,4 @@
-//! Mounts: asked for in a configuration, and as replies show them.
+//! Mounts to create in a container.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,20 +7,20 @@ use crate::version::Version;
 use crate::wire::json::open_enum;
 use crate::wire::requirement::Requirement;
 
-/// A mount to make in a container; options must be those of its type. Definition `Mount`.
+/// A mount to create in a container; its options must be those of its type. Definition `Mount`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Mount {
-    /// The path inside the container.
+    /// Path inside the container.
     pub target: String,
-    /// What is mounted: a path of the host, a volume's or an image's name; empty for `tmpfs`.
+    /// Source: a path of the host, or the name of a volume or image; empty for `tmpfs`.
     pub source: String,
-    /// What kind of thing is mounted.
+    /// Type of the mount.
     #[serde(rename = "Type")]
     pub kind: MountType,
-    /// Whether the container may not write there.
+    /// Whether the mount is read-only.
     pub read_only: bool,
-    /// How soon writes show on the other side; only some engines on other systems than Linux care.
+    /// Consistency of the two sides; used by some engines that do not run on Linux.
     pub consistency: Consistency,
     /// Options of [`MountType::Bind`].
     pub bind_options: Option<BindOptions>,
@@ -34,33 +34,33 @@ pub struct Mount {
     pub cluster_options: Option<ClusterOptions>,
 }
 
-/// Options of a mount of a host's path. Part of definition `Mount`.
+/// Options of a bind mount. Part of definition `Mount`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct BindOptions {
-    /// Whether mounts made later on one side show on the other.
+    /// Whether later mounts on one side appear on the other.
     pub propagation: Propagation,
-    /// Whether mounts below the source are left out.
+    /// Whether mounts below the source are excluded.
     pub non_recursive: bool,
-    /// Whether the source is made when it does not exist. Since API 1.42.
+    /// Whether the source is created when it does not exist. Since API 1.42.
     pub create_mountpoint: bool,
-    /// Whether a read-only mount leaves mounts below it writable. Since API 1.44.
+    /// Whether mounts below a read-only mount stay writable. Since API 1.44.
     pub read_only_non_recursive: bool,
-    /// Whether it is an error if mounts below cannot be made read-only. Since API 1.44.
+    /// Whether to fail if mounts below cannot be made read-only. Since API 1.44.
     pub read_only_force_recursive: bool,
 }
 
-/// Options of a mount of a volume. Part of definition `Mount`.
+/// Options of a volume mount. Part of definition `Mount`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct VolumeOptions {
-    /// Whether an empty volume stays empty, instead of being filled with what the image has there.
+    /// Whether an empty volume stays empty, instead of being filled with the image's files.
     pub no_copy: bool,
-    /// Labels of the volume, if it is made now.
+    /// Labels of the volume, if it is created by this mount.
     pub labels: StringMap,
-    /// The driver of the volume, if it is made now.
+    /// Driver of the volume, if it is created by this mount.
     pub driver_config: Option<VolumeDriver>,
-    /// The folder inside the volume to mount. Since API 1.45.
+    /// Directory inside the volume to mount. Since API 1.45.
     pub subpath: String,
 }
 
@@ -68,41 +68,41 @@ pub struct VolumeOptions {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct VolumeDriver {
-    /// The driver's name.
+    /// Name of the driver.
     pub name: String,
-    /// Options that are handed to the driver.
+    /// Options of the driver.
     pub options: DriverOptions,
 }
 
-/// Options of a mount of an image. Part of definition `Mount`.
+/// Options of an image mount. Part of definition `Mount`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ImageOptions {
-    /// The folder inside the image to mount.
+    /// Directory inside the image to mount.
     pub subpath: String,
 }
 
-/// Options of a file system in memory. Part of definition `Mount`.
+/// Options of a tmpfs mount. Part of definition `Mount`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TmpfsOptions {
-    /// The size in bytes; 0 is no limit.
+    /// Size limit in bytes; 0 is unlimited.
     pub size_bytes: i64,
-    /// The permissions, such as `0o1777`; 0 is the engine's default.
+    /// Permissions, such as `0o1777`; 0 is the engine's default.
     pub mode: u32,
-    /// Further options, each a flag (`["noexec"]`) or a pair (`["uid", "1000"]`). Since API 1.46.
+    /// More options, each a flag (`["noexec"]`) or a pair (`["uid", "1000"]`). Since API 1.46.
     pub options: Vec<Vec<String>>,
 }
 
-/// Options of a mount of a cluster volume; there are none yet. Part of definition `Mount`.
+/// Options of a cluster volume mount; the API defines none yet. Part of definition `Mount`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClusterOptions {}
 
-/// What kind of thing is mounted. Definition `MountType`.
+/// Type of a mount. Definition `MountType`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MountType {
-    /// A file or folder of the host.
+    /// A file or directory of the host.
     Bind,
     /// A volume of a cluster. Since API 1.42.
     Cluster,
@@ -110,11 +110,11 @@ pub enum MountType {
     Image,
     /// A named pipe of the host (Windows).
     Npipe,
-    /// A file system in memory.
+    /// A file system in memory (tmpfs).
     Tmpfs,
     /// A volume.
     Volume,
-    /// A kind this crate does not know.
+    /// A type that this crate does not know.
     Other(String),
 }
 
@@ -127,22 +127,22 @@ open_enum!(MountType {
     Volume = "volume",
 });
 
-/// Whether mounts made later on one side of a mount show on the other; see `mount_namespaces(7)`.
+/// Whether later mounts on one side of a mount appear on the other; see `mount_namespaces(7)`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Propagation {
-    /// Neither way.
+    /// In neither direction.
     Private,
-    /// Neither way, and so for the mounts below: the default.
+    /// In neither direction, also for mounts below: the default.
     Rprivate,
-    /// Both ways.
+    /// In both directions.
     Shared,
-    /// Both ways, and so for the mounts below.
+    /// In both directions, also for mounts below.
     Rshared,
     /// From the host to the container.
     Slave,
-    /// From the host to the container, and so for the mounts below.
+    /// From the host to the container, also for mounts below.
     Rslave,
-    /// A propagation this crate does not know.
+    /// A propagation that this crate does not know.
     Other(String),
 }
 
@@ -155,18 +155,18 @@ open_enum!(Propagation {
     Rslave = "rslave",
 });
 
-/// How soon writes to a mount show on the other side.
+/// How consistent the two sides of a mount are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Consistency {
-    /// As the engine likes.
+    /// The engine's default.
     Default,
-    /// At once.
+    /// Writes appear at once on the other side.
     Consistent,
-    /// The host's writes may show late in the container.
+    /// Writes of the host may appear late in the container.
     Cached,
-    /// The container's writes may show late on the host.
+    /// Writes of the container may appear late on the host.
     Delegated,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mount_options_of_a_newer_kind_are_newer_too() {
+    fn mount_options_require_the_version_of_their_type() {
         let mount = Mount {
             image_options: Some(Default::default()),
             cluster_options: Some(Default::default()),

@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 #[serde(default, rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct OciDescriptor {
-    /// The media type of the content.
+    /// Media type of the content.
     pub media_type: String,
-    /// The digest of the content, `sha256:…`.
+    /// Digest of the content, `sha256:…`.
     pub digest: String,
-    /// The size of the content in bytes.
+    /// Size of the content in bytes.
     pub size: i64,
-    /// Where else the content can be downloaded.
+    /// URLs that the content can be downloaded from, too.
     pub urls: Vec<String>,
-    /// Free notes about the content.
+    /// Annotations of the content.
     pub annotations: BTreeMap<String, String>,
-    /// The content itself, in base64, when it is small and was put here.
+    /// The content itself in base64, if it is embedded.
     pub data: Option<String>,
-    /// The platform the content is for.
+    /// Platform of the content.
     pub platform: Option<OciPlatform>,
-    /// The media type of the artifact, when it is one.
+    /// Media type of an artifact.
     pub artifact_type: Option<String>,
 }
 
@@ -31,16 +31,16 @@ pub struct OciDescriptor {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OciPlatform {
-    /// The processor architecture: `amd64`, `arm64` …
+    /// CPU architecture: `amd64`, `arm64` …
     pub architecture: String,
-    /// The operating system: `linux`, `windows`.
+    /// Operating system: `linux`, `windows`.
     pub os: String,
-    /// The version of the operating system, mostly of Windows: `10.0.19041.1165`.
+    /// Version of the operating system, mostly of Windows: `10.0.19041.1165`.
     #[serde(rename = "os.version")]
     pub os_version: String,
-    /// Features of the operating system that are needed, mostly of Windows: `win32k`.
+    /// Required features of the operating system, mostly of Windows: `win32k`.
     #[serde(rename = "os.features")]
     pub os_features: Vec<String>,
-    /// The variant of the architecture: `v7`.
+    /// Variant of the architecture: `v7`.
     pub variant: String,
 }

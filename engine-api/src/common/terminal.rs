@@ -8,7 +8,7 @@ use crate::version::Version;
 use crate::wire::query::Query;
 use crate::wire::stream::Announced;
 
-/// The size of a terminal in characters; in JSON an array `[height, width]`.
+/// Size of a terminal in characters; in JSON an array `[height, width]`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "[u32; 2]", into = "[u32; 2]")]
 pub struct TerminalSize {
@@ -36,11 +36,11 @@ impl From<TerminalSize> for [u32; 2] {
     }
 }
 
-/// The first version whose content type tells frames from a terminal's output.
-const FRAMING_SAID: Version = Version::new(1, 42);
+/// The first version whose content type distinguishes frames from a terminal's output.
+const FRAMING_ANNOUNCED: Version = Version::new(1, 42);
 
-/// Whether output comes without frames. `ask` is awaited only where the content type does not say:
-/// before API 1.42, and on what is or may be Podman, which sends one type for both (wire fact 63).
+/// Whether output comes without frames. `ask` is awaited only where the content type does not tell:
+/// before API 1.42, and on Podman (or what may be Podman), which sends one type for both.
 pub(crate) async fn is_terminal(
     docker: &Docker,
     announced: Announced,
@@ -48,7 +48,9 @@ pub(crate) async fn is_terminal(
 ) -> Result<bool> {
     match announced {
         Announced::Frames => Ok(false),
-        Announced::Raw if docker.version().await? >= FRAMING_SAID && docker.is_podman() == Some(false) => {
+        Announced::Raw
+            if docker.version().await? >= FRAMING_ANNOUNCED && docker.is_podman() == Some(false) =>
+        {
             Ok(true)
         }
         _ => ask.await,
@@ -61,7 +63,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn height_comes_first_everywhere() {
+    fn terminal_size_starts_with_the_height() {
         let size: TerminalSize = decode(b"[24,80]").unwrap();
         assert_eq!((size.height, size.width), (24, 80));
         assert_eq!(encode(&size).unwrap(), b"[24,80]");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A point in time as engines take it in queries: seconds since 1970 and nanoseconds.
+/// A point in time as engines accept it in queries: seconds since 1970 and nanoseconds.
 ///
 /// ```
 /// # use engine_api::common::Timestamp;
@@ -21,7 +21,7 @@ pub struct Timestamp {
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
 
 impl Timestamp {
-    /// Makes a time from seconds since 1970 (negative before) and the nanoseconds that follow them.
+    /// Creates a timestamp from seconds since 1970 (negative before) and nanoseconds after them.
     pub const fn new(seconds: i64, nanos: u32) -> Self {
         let carry = (nanos / NANOS_PER_SECOND) as i64;
         Self {
@@ -30,7 +30,7 @@ impl Timestamp {
         }
     }
 
-    /// From nanoseconds since 1970, as events tell their time.
+    /// Creates a timestamp from nanoseconds since 1970, as in events.
     pub const fn from_nanos(nanos: i64) -> Self {
         let per_second = NANOS_PER_SECOND as i64;
         Self {
@@ -39,7 +39,7 @@ impl Timestamp {
         }
     }
 
-    /// Nanoseconds since 1970; the nearest that there is for a time centuries away.
+    /// Nanoseconds since 1970, saturating for times that are centuries away.
     pub const fn as_nanos(self) -> i64 {
         let seconds = self.seconds.saturating_mul(NANOS_PER_SECOND as i64);
         seconds.saturating_add(self.nanos as i64)
@@ -72,7 +72,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A time in RFC 3339 as nanoseconds since 1970; `None` when it is not one.
+/// Parses a time in RFC 3339 to nanoseconds since 1970; `None` when it is invalid.
 pub(crate) fn rfc3339_nanos(time: &str) -> Option<i128> {
     let (date, rest) = time.split_at_checked(10)?;
     let mut date = date.splitn(3, '-').map(str::parse::<i64>);
@@ -98,7 +98,8 @@ pub(crate) fn rfc3339_nanos(time: &str) -> Option<i128> {
     Some(i128::from(seconds) * 1_000_000_000 + i128::from(fraction))
 }
 
-/// Days from 1970-01-01 to a day of the Gregorian calendar; years begin in March, so that leap days end them.
+/// Days from 1970-01-01 to a day of the Gregorian calendar; years begin in March, so that a leap day
+/// is the last of its year.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month < 3 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_all_forms_are_read() {
+    fn rfc3339_times_of_all_forms_are_parsed() {
         assert_eq!(rfc3339_nanos("1970-01-01T00:00:00Z"), Some(0));
         assert_eq!(
             rfc3339_nanos("2000-03-01T00:00:00.25Z"),
@@ -144,13 +145,13 @@ mod tests {
             rfc3339_nanos("0001-01-01T00:00:00Z"),
             Some(-62_135_596_800_000_000_000)
         );
-        for wrong in [
+        for invalid in [
             "",
             "2000-03-01",
             "2000-03-01T00:00:00",
             "日本語日本語日本語日本語",
         ] {
-            assert_eq!(rfc3339_nanos(wrong), None, "{wrong}");
+            assert_eq!(rfc3339_nanos(invalid), None, "{invalid}");
         }
     }
 }

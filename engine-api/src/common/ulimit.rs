@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A limit of the process, as `ulimit` knows it. Part of definition `Resources`.
+/// A resource limit of a process, as of `ulimit`. Part of definition `Resources`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Ulimit {
-    /// What is limited: `nofile`, `nproc` …
+    /// Name of the limit: `nofile`, `nproc` …
     pub name: String,
-    /// The limit in force; -1 is none.
+    /// Soft limit; -1 is unlimited.
     pub soft: i64,
-    /// What the process may raise it to; -1 is without end.
+    /// Hard limit; -1 is unlimited.
     pub hard: i64,
 }

@@ -1,4 +1,4 @@
-//! Files of a container: what an archive call says of a path, and how files are put there.
+//! Files of a container: stat, download, upload, export.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,15 +22,15 @@ pub(super) static EXPORT: Operation<Raw> =
     Operation::get("ContainerExport", "/containers/{id}/export").slow();
 
 impl Containers<'_> {
-    /// Looks at one file or folder in a container.
+    /// Returns the size, type and permissions of a file or directory in a container.
     pub async fn stat(&self, id: &str, path: &str) -> Result<PathStat> {
         let call = self
             .docker
             .call(&STAT)
             .at(id)
             .query(Query::new().text("path", path));
-        let headers = call.reject_if(no_path(path)).send().await?;
-        // Missing is as malformed as unreadable.
+        let headers = call.reject_if(check_path(path)).send().await?;
+        // A missing header is reported as an unreadable one.
         let value = headers
             .get("x-docker-container-path-stat")
             .map(http::HeaderValue::as_bytes);
@@ -38,52 +38,55 @@ impl Containers<'_> {
             .map_err(|error| error.in_call(STAT.info.id, Some(id)))
     }
 
-    /// Reads a file or folder as a tar archive; its entries begin with the last part of `path`.
+    /// Reads a file or directory as a tar archive; its entries begin with the last part of `path`.
     pub async fn download(&self, id: &str, path: &str) -> Result<RawBytes> {
         let call = self
             .docker
             .call(&DOWNLOAD)
             .at(id)
             .query(Query::new().text("path", path));
-        call.reject_if(no_path(path)).send().await
+        call.reject_if(check_path(path)).send().await
     }
 
-    /// Unpacks a tar archive, plain or compressed, into a folder of a container.
+    /// Unpacks a tar archive, plain or compressed, into a directory of a container.
     ///
     /// # Errors
     ///
-    /// 404 when the container or the folder is not there, 403 when it is read-only.
+    /// 404 when the container or the directory does not exist, 403 when it is read-only.
     pub async fn upload(
         &self,
         id: &str,
-        folder: &str,
+        directory: &str,
         archive: impl Into<Upload>,
         options: UploadArchive,
     ) -> Result<()> {
-        let call = self.docker.call(&UPLOAD).at(id).query(options.query(folder));
-        call.reject_if(no_path(folder)).tar(archive.into().0).send().await
+        let call = self.docker.call(&UPLOAD).at(id).query(options.query(directory));
+        call.reject_if(check_path(directory))
+            .tar(archive.into().0)
+            .send()
+            .await
     }
 
-    /// Reads all files of a container as a tar archive.
+    /// Reads the whole file system of a container as a tar archive.
     pub async fn export(&self, id: &str) -> Result<RawBytes> {
         self.docker.call(&EXPORT).at(id).send().await
     }
 }
 
-/// What a path in a container is. Comes in the header `X-Docker-Container-Path-Stat`.
+/// A file or directory in a container. Sent in the header `X-Docker-Container-Path-Stat`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct PathStat {
     /// The last part of the path.
     pub name: String,
-    /// The size in bytes.
+    /// Size in bytes.
     pub size: i64,
-    /// Type and permissions as Go's `os.FileMode` has them, which is not the `st_mode` of Unix.
+    /// Type and permissions as Go's `os.FileMode`; not the `st_mode` of Unix.
     pub mode: u32,
-    /// When it was last modified, in RFC 3339.
+    /// Time of the last modification, in RFC 3339.
     pub mtime: String,
-    /// What a symbolic link leads to, inside the container; empty for anything else.
+    /// Target of a symbolic link, inside the container; empty for anything else.
     pub link_target: String,
 }
 
@@ -99,7 +102,7 @@ const STICKY: u32 = 1 << 20;
 const IRREGULAR: u32 = 1 << 19;
 
 impl PathStat {
-    /// Whether it is a folder.
+    /// Whether it is a directory.
     pub fn is_dir(&self) -> bool {
         self.mode & DIR != 0
     }
@@ -109,12 +112,12 @@ impl PathStat {
         self.mode & SYMLINK != 0
     }
 
-    /// Whether it is a plain file.
+    /// Whether it is a regular file.
     pub fn is_file(&self) -> bool {
         self.mode & (DIR | SYMLINK | DEVICE | NAMED_PIPE | SOCKET | IRREGULAR) == 0
     }
 
-    /// The permissions as Unix has them, `0o4755` for a program that runs as its owner.
+    /// The permissions as Unix writes them: `0o4755` for a set-user-ID program.
     pub fn permissions(&self) -> u32 {
         let special = [(SETUID, 0o4000), (SETGID, 0o2000), (STICKY, 0o1000)];
         special
@@ -123,22 +126,23 @@ impl PathStat {
             .fold(self.mode & 0o777, |mode, (_, unix)| mode | unix)
     }
 
-    /// Reads the header's value: JSON in the standard base64 alphabet.
+    /// Decodes the header's value: JSON in the standard base64 alphabet.
     pub(crate) fn from_header(value: &[u8]) -> Result<Self> {
-        let wrong = |why: String| Error::protocol(format!("the header X-Docker-Container-Path-Stat {why}"));
+        let invalid =
+            |reason: String| Error::protocol(format!("the header X-Docker-Container-Path-Stat {reason}"));
         let json = STANDARD
             .decode(value)
-            .map_err(|error| wrong(format!("is not base64: {error}")))?;
-        decode(&json).map_err(|error| wrong(format!("does not describe a file: {error}")))
+            .map_err(|error| invalid(format!("is not base64: {error}")))?;
+        decode(&json).map_err(|error| invalid(format!("is not the description of a file: {error}")))
     }
 }
 
-/// How files are put into a container. Query of `PutContainerArchive`.
+/// How files are uploaded. Query of `PutContainerArchive`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UploadArchive {
-    /// Whether it is an error if a folder would be replaced by something else, or the reverse.
+    /// Whether to fail instead of replacing a directory by a file, or a file by a directory.
     pub no_overwrite_dir_non_dir: bool,
-    /// Whether files keep the owners that the archive names.
+    /// Whether files keep the owners named in the archive.
     pub copy_uid_gid: bool,
 }
 
@@ -151,10 +155,10 @@ impl UploadArchive {
     }
 }
 
-fn no_path(path: &str) -> Option<String> {
+fn check_path(path: &str) -> Option<String> {
     path.trim()
         .is_empty()
-        .then(|| "the path is empty; pass one inside the container, such as /etc".to_owned())
+        .then(|| "the path is empty; pass a path inside the container, such as /etc".to_owned())
 }
 
 #[cfg(test)]
@@ -166,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_says_what_a_path_is() {
+    fn a_path_stat_is_read_from_the_header() {
         let link = header(
             r#"{"name":"tmp","size":9,"mode":134218239,"mtime":"2024-01-02T03:04:05Z","linkTarget":"/x"}"#,
         );
@@ -176,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn modes_are_those_of_go() {
+    fn path_modes_are_those_of_go() {
         let stat = |mode| PathStat {
             mode,
             ..Default::default()
         };
-        assert!(stat(2_148_532_735).is_dir()); // /tmp as an engine sends it
+        assert!(stat(2_148_532_735).is_dir()); // /tmp as engines send it
         assert_eq!(stat(2_148_532_735).permissions(), 0o1777);
         assert!(stat(SETUID | 0o755).is_file());
         assert_eq!(stat(SETUID | 0o755).permissions(), 0o4755);
@@ -189,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_header_is_an_error_not_a_panic() {
+    fn an_invalid_path_stat_header_is_an_error() {
         for value in ["", "%%%", "bm90IGpzb24=", "WzFd", "_-_-"] {
             let error = PathStat::from_header(value.as_bytes()).unwrap_err();
             assert!(
@@ -200,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_have_the_names_of_the_wire() {
+    fn upload_options_are_query_parameters() {
         let put = UploadArchive {
             no_overwrite_dir_non_dir: true,
             copy_uid_gid: true,

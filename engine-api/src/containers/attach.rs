@@ -12,10 +12,11 @@ pub(super) static ATTACH: Operation<Duplex> =
     Operation::post("ContainerAttach", "/containers/{id}/attach").success(&[101, 200]);
 
 impl Containers<'_> {
-    /// Takes over a container's streams: its input if it was created with `open_stdin`, its output.
+    /// Attaches to a container's streams: to its output, and to its input if it was created with
+    /// `open_stdin`.
     ///
-    /// Attach before the start to miss nothing. Of a container that has ended read the [`Containers::logs`]:
-    /// attaching waits for its next start, and makes Podman forget its exit code.
+    /// Attach before the start, so that no output is missed. For a container that has ended, use
+    /// [`Containers::logs`]: attaching waits for its next start, and Podman then forgets its exit code.
     pub async fn attach(&self, id: &str, options: AttachContainer) -> Result<Hijacked> {
         let call = self
             .docker
@@ -33,22 +34,22 @@ impl Containers<'_> {
     }
 }
 
-/// What to attach to. Query of `ContainerAttach` and `ContainerAttachWebsocket`.
+/// Which streams to attach to. Query of `ContainerAttach` and `ContainerAttachWebsocket`.
 ///
-/// By default the output and the error output, from now on.
+/// The default attaches to standard output and standard error, from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttachContainer {
-    /// The keys that detach again, such as `ctrl-p,ctrl-q`; empty is the engine's choice.
+    /// Key sequence that detaches, such as `ctrl-p,ctrl-q`; empty is the engine's default.
     pub detach_keys: String,
-    /// Whether to begin with what was written before.
+    /// Whether to replay the output so far first.
     pub logs: bool,
-    /// Whether to go on with what is written from now on, and to pass input; on by default.
+    /// Whether to stream output and input from now on; on by default.
     pub stream: bool,
-    /// Whether to send input; the container must have been made with `open_stdin`.
+    /// Whether to send input; the container must have been created with `open_stdin`.
     pub stdin: bool,
-    /// Whether to receive the output; on by default.
+    /// Whether to receive standard output; on by default.
     pub stdout: bool,
-    /// Whether to receive the error output; on by default.
+    /// Whether to receive standard error; on by default.
     pub stderr: bool,
 }
 
@@ -78,9 +79,9 @@ impl AttachContainer {
 
     fn check(&self) -> Option<String> {
         if !self.stream && !self.logs {
-            return Some("attach without `stream` and without `logs` does nothing; set one".into());
+            return Some("attach needs `stream` or `logs`; set one of them".into());
         }
         let nothing = !self.stdin && !self.stdout && !self.stderr;
-        nothing.then(|| "attach to neither stdin, stdout nor stderr; set one".into())
+        nothing.then(|| "attach needs `stdin`, `stdout` or `stderr`; set at least one of them".into())
     }
 }

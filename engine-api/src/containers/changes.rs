@@ -1,4 +1,4 @@
-//! What differs between a container's file system and its image.
+//! Listing the changes of a container's file system against its image.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,28 +11,28 @@ pub(super) static CHANGES: Operation<Json<Vec<Change>>> =
     Operation::get("ContainerChanges", "/containers/{id}/changes");
 
 impl Containers<'_> {
-    /// Lists the files that differ from the image.
+    /// Lists the files and directories that differ from the image.
     pub async fn changes(&self, id: &str) -> Result<Vec<Change>> {
         self.docker.call(&CHANGES).at(id).send().await
     }
 }
 
-/// A file or folder that differs from the image. Definition `FilesystemChange`.
+/// A file or directory that differs from the image. Definition `FilesystemChange`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct Change {
     /// The path inside the container.
     pub path: String,
-    /// What happened to it.
+    /// Kind of change.
     pub kind: ChangeKind,
 }
 
-/// What happened to a file or folder. Definition `ChangeType`.
+/// Kind of change of a file or directory. Definition `ChangeType`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "u64", into = "u64")]
 pub enum ChangeKind {
-    /// It, or something in it, was modified.
+    /// It was modified, or something in it.
     #[default]
     Modified,
     /// It was added.
@@ -71,7 +71,7 @@ mod tests {
     use crate::wire::json::decode;
 
     #[test]
-    fn a_body_may_be_null_and_unknown_kinds_survive() {
+    fn changes_may_be_null_and_of_unknown_kind() {
         assert_eq!(decode::<Vec<Change>>(b"null").unwrap(), []);
         let text = r#"[{"Path":"/a","Kind":0},{"Path":"/b","Kind":2},{"Path":"/c","Kind":9}]"#;
         let changes: Vec<Change> = decode(text.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! Making a container.
+//! Creating a container.
 
 use std::collections::BTreeSet;
 
@@ -17,15 +17,15 @@ pub(super) static CREATE: Operation<Json<ContainerCreated>> =
     Operation::post("ContainerCreate", "/containers/create").success(&[201]);
 
 impl Containers<'_> {
-    /// Makes a container; it does not run yet.
+    /// Creates a container without starting it.
     ///
-    /// Published ports ([`HostConfig::port_bindings`](super::HostConfig::port_bindings)) are exposed, too, for
-    /// Docker publishes no other, and does not say so.
+    /// Published ports ([`HostConfig::port_bindings`]) are exposed, too, because Docker silently ignores
+    /// published ports that are not exposed.
     ///
     /// # Errors
     ///
-    /// 404 when the image is not there ([`crate::Error::is_not_found`]): pull it, then create again.
-    /// 409 when the name is taken.
+    /// 404 when the engine does not have the image ([`crate::Error::is_not_found`]): pull it, then create
+    /// again. 409 when the name is in use.
     pub async fn create(&self, mut container: CreateContainer) -> Result<ContainerCreated> {
         container.expose_published();
         self.docker
@@ -39,90 +39,93 @@ impl Containers<'_> {
     }
 }
 
-/// A container to make: the fields of [`ContainerConfig`], and where and how it runs.
+/// A container to create: the fields of [`ContainerConfig`], its host configuration and its networks.
+/// Body of `ContainerCreate`.
 ///
-/// Only `image` is needed.
+/// Only `image` is required.
 ///
 /// ```
 /// # use engine_api::containers::{CreateContainer, HostConfig};
 /// let web = CreateContainer {
 ///     name: Some("web".into()),
 ///     image: "nginx:alpine".into(),
-///     env: ["MODE=test"].into(),
+///     env: [("MODE", "test")].into(),
+///     labels: [("app", "web")].into(),
 ///     host_config: HostConfig { auto_remove: true, ..Default::default() },
 ///     ..Default::default()
-/// };
+/// }
+/// .publish(80, 8080);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct CreateContainer {
-    /// The container's name; `None` lets the engine choose one.
+    /// Name of the container; `None` lets the engine choose one.
     #[serde(skip)]
     pub name: Option<String>,
-    /// Which of an image's platforms to take, as `os[/arch[/variant]]`; `None` is the host's.
+    /// Platform of a multi-platform image, as `os[/arch[/variant]]`; `None` is the host's.
     #[serde(skip)]
     pub platform: Option<String>,
-    /// The host name inside the container.
+    /// Host name inside the container.
     pub hostname: String,
-    /// The domain name inside the container.
+    /// Domain name inside the container.
     pub domainname: String,
-    /// The user to run as: `user`, `user:group`, or numbers; empty is the image's.
+    /// User to run as: `user`, `user:group` or numeric IDs; empty is the image's.
     pub user: String,
-    /// Whether the container's start attaches to its input.
+    /// Whether standard input is attached.
     pub attach_stdin: bool,
-    /// Whether the container's start attaches to its output.
+    /// Whether standard output is attached.
     pub attach_stdout: bool,
-    /// Whether the container's start attaches to its error output.
+    /// Whether standard error is attached.
     pub attach_stderr: bool,
-    /// The ports the program listens on, as `80/tcp`; exposing publishes nothing.
+    /// Ports that the program listens on; exposing a port does not publish it.
     #[serde(with = "crate::wire::json::set")]
     pub exposed_ports: BTreeSet<Port>,
-    /// Whether the process gets a terminal; its output is then one stream, without frames.
+    /// Whether the process gets a terminal; its output is then a single stream.
     pub tty: bool,
-    /// Whether the process's input is kept open, so that an attached client can write to it.
+    /// Whether standard input stays open, so that an attached client can write to it.
     pub open_stdin: bool,
-    /// Whether the input closes when the first attached client leaves.
+    /// Whether standard input closes when the first attached client detaches.
     pub stdin_once: bool,
-    /// The environment, `NAME=value` each; `NAME` alone removes a variable of the image.
+    /// Environment variables, `NAME=value` each; `NAME` alone removes a variable of the image.
     pub env: EnvList,
-    /// The command, or the arguments of the entry point; empty is the image's.
+    /// Command, or the arguments of the entry point; empty is the image's.
     pub cmd: StringList,
-    /// The health check; `None` is the image's.
+    /// Health check; `None` is the image's.
     pub healthcheck: Option<HealthConfig>,
-    /// Whether the command is one escaped command line (Windows).
+    /// Whether the command is a single escaped command line (Windows).
     pub args_escaped: bool,
-    /// The image, as it was named when the container was made.
+    /// Image, as it was named when the container was created.
     pub image: String,
-    /// Folders in the container that each get an anonymous volume.
+    /// Directories in the container that each get an anonymous volume.
     #[serde(with = "crate::wire::json::set")]
     pub volumes: BTreeSet<String>,
-    /// The folder the command starts in.
+    /// Working directory of the command.
     pub working_dir: String,
-    /// The entry point; `None` is the image's, `Some` of an empty list is none at all.
+    /// Entry point; `None` is the image's, an empty list removes the image's.
     pub entrypoint: Option<StringList>,
-    /// Whether the container has no network at all.
+    /// Whether networking is disabled.
     pub network_disabled: bool,
-    /// The container's one hardware address. Until API 1.51; from 1.44 on see
+    /// MAC address. Until API 1.51; since 1.44 see
     /// [`EndpointSettings::mac_address`](super::EndpointSettings::mac_address).
     pub mac_address: String,
-    /// Build instructions that run when the image is built upon.
+    /// Build instructions (`ONBUILD`) for images that are built from this one.
     pub on_build: StringList,
     /// Labels.
     pub labels: StringMap,
-    /// The signal that asks the process to stop, by name or number; empty is `SIGTERM`.
+    /// Signal that stops the process, by name or number; empty is `SIGTERM`.
     pub stop_signal: String,
-    /// Seconds between that signal and a kill; `None` is the engine's default, -1 waits for ever.
+    /// Seconds between that signal and a kill; `None` is the engine's default, -1 is no timeout.
     pub stop_timeout: Option<i64>,
-    /// The shell for commands that were given as one text.
+    /// Shell for commands that are given as a single string.
     pub shell: StringList,
-    /// How the container sits on its host.
+    /// Host configuration: mounts, ports, limits, rights.
     pub host_config: HostConfig,
-    /// Which networks it joins, and how.
+    /// Networks that the container joins.
     pub networking_config: NetworkingConfig,
 }
 
 impl CreateContainer {
-    /// Exposes each port that is published, as the docker command does.
+    /// Exposes each published port, as the docker command does.
     pub(super) fn expose_published(&mut self) {
         let published = self.host_config.port_bindings.keys().cloned();
         self.exposed_ports.extend(published);
@@ -168,15 +171,15 @@ impl From<ContainerConfig> for CreateContainer {
     }
 }
 
-/// A container was made. Definition `ContainerCreateResponse`.
+/// The container that was created. Definition `ContainerCreateResponse`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ContainerCreated {
-    /// The container's id.
+    /// ID of the container.
     #[serde(alias = "ID")]
     pub id: String,
-    /// What the engine has to remark.
+    /// Warnings of the engine.
     pub warnings: Vec<String>,
 }
 
@@ -202,17 +205,17 @@ impl CreateContainer {
     }
 }
 
-/// What is wrong with the name of a new container: engines want `[a-zA-Z0-9][a-zA-Z0-9_.-]+`.
+/// Reports an invalid name for a container: engines accept `[a-zA-Z0-9][a-zA-Z0-9_.-]+`.
 pub(super) fn check_name(name: &str) -> Option<String> {
     let bare = name.strip_prefix('/').unwrap_or(name);
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    let starts_well = bare.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
-    if bare.len() >= 2 && starts_well && bare.chars().all(legal) {
+    let valid_start = bare.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+    if bare.len() >= 2 && valid_start && bare.chars().all(legal) {
         return None;
     }
     Some(format!(
-        "{name:?} cannot be the name of a container; use two or more of a-z, A-Z, 0-9, `_`, `.`, `-`, \
-         the first a letter or digit"
+        "{name:?} is not a valid container name; use at least two of a-z, A-Z, 0-9, `_`, `.`, `-`, \
+         starting with a letter or digit"
     ))
 }
 
@@ -225,7 +228,7 @@ mod tests {
     use crate::wire::json::encode;
 
     #[test]
-    fn name_and_platform_are_parameters_and_the_body_is_flat() {
+    fn create_sends_name_and_platform_as_parameters() {
         let config = ContainerConfig {
             image: "busybox".into(),
             ..Default::default()
@@ -254,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_is_exposed() {
+    fn published_ports_are_exposed() {
         let mut create = CreateContainer {
             exposed_ports: [82.into()].into(),
             ..Default::default()
@@ -269,17 +272,17 @@ mod tests {
     }
 
     #[test]
-    fn names_are_judged_as_engines_do() {
-        for good in ["ab", "a.b-c_d", "/web", "0x"] {
-            assert_eq!(check_name(good), None, "{good}");
+    fn container_names_are_checked_as_engines_do() {
+        for valid in ["ab", "a.b-c_d", "/web", "0x"] {
+            assert_eq!(check_name(valid), None, "{valid}");
         }
-        for bad in ["", "a", "-ab", "a b", "ä1", "/", "a/b", "../x"] {
-            assert!(check_name(bad).is_some(), "{bad}");
+        for invalid in ["", "a", "-ab", "a b", "ä1", "/", "a/b", "../x"] {
+            assert!(check_name(invalid).is_some(), "{invalid}");
         }
     }
 
     #[test]
-    fn each_newer_field_is_noticed() {
+    fn create_requires_the_version_of_its_fields() {
         assert_eq!(CreateContainer::default().requires().count(), 0);
         let mount = Mount {
             kind: MountType::Image,

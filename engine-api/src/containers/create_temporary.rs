@@ -10,10 +10,10 @@ use crate::client::Docker;
 use crate::error::{Cause, Error, Result};
 
 impl Containers<'_> {
-    /// Creates a container that is removed when the returned guard is dropped, however its owner ends.
+    /// Creates a container that is removed when the returned guard is dropped.
     ///
-    /// The container and its anonymous volumes are removed by force. If this future is dropped before it
-    /// returns, a container that the engine creates nevertheless is removed, too.
+    /// The container and its anonymous volumes are removed by force. If this future is dropped before
+    /// it returns, a container that the engine creates nevertheless is removed, too.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -30,7 +30,7 @@ impl Containers<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Containers::create`].
+    /// Those of [`Containers::create`].
     pub async fn create_temporary(&self, container: CreateContainer) -> Result<TemporaryContainer> {
         TemporaryContainer::create(self.docker, container).await
     }
@@ -38,8 +38,9 @@ impl Containers<'_> {
 
 /// A guard of a container: it removes the container when it is dropped.
 ///
-/// Made by [`Containers::create_temporary`]. A drop removes in a task of the current Tokio runtime, so a
-/// process that ends at once may leave the container behind; [`TemporaryContainer::remove`] waits.
+/// Created by [`Containers::create_temporary`]. A drop removes the container in a task of the current
+/// Tokio runtime, so a process that ends at once may leave it behind; [`TemporaryContainer::remove`]
+/// waits for the removal.
 pub struct TemporaryContainer {
     docker: Docker,
     state: State,
@@ -59,8 +60,8 @@ const BY_FORCE: RemoveContainer = RemoveContainer {
 };
 
 impl TemporaryContainer {
-    /// A task of its own sees the call through: if the request were dropped half-way, there could be a
-    /// container whose id is unknown.
+    /// A separate task completes the call: if the request were dropped halfway, there could be a
+    /// container whose ID is unknown.
     async fn create(docker: &Docker, container: CreateContainer) -> Result<Self> {
         let lost = |why: &str| {
             Error::local(Cause::Disconnected(format!(
@@ -82,7 +83,7 @@ impl TemporaryContainer {
         Ok(this)
     }
 
-    /// The container's id.
+    /// ID of the container.
     pub fn id(&self) -> &str {
         match &self.state {
             State::Created(id) => id,
@@ -90,11 +91,12 @@ impl TemporaryContainer {
         }
     }
 
-    /// Removes the container and waits for it; a container that is not there any more is no error.
+    /// Removes the container and waits for the removal; a container that is already gone is not an
+    /// error.
     ///
     /// # Errors
     ///
-    /// As [`Containers::remove`]; the container is then left to the caller.
+    /// Those of [`Containers::remove`]; the caller must then remove the container.
     pub async fn remove(mut self) -> Result<()> {
         let outcome = self.docker.containers().remove(self.id(), BY_FORCE).await;
         // Only now: a drop while the removal is awaited must still remove.
@@ -105,7 +107,7 @@ impl TemporaryContainer {
         }
     }
 
-    /// Keeps the container, and returns its id.
+    /// Keeps the container, and returns its ID.
     #[must_use]
     pub fn keep(mut self) -> String {
         match std::mem::replace(&mut self.state, State::Released) {
@@ -131,7 +133,7 @@ impl Drop for TemporaryContainer {
                 State::Created(id) => id,
                 State::Released => return,
             };
-            // An error has no receiver any more.
+            // Nothing can receive an error here.
             drop(docker.containers().remove(&id, BY_FORCE).await);
         });
     }

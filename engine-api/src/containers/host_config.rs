@@ -1,4 +1,4 @@
-//! How a container sits on its host: mounts, ports, limits, rights.
+//! The host configuration of a container: mounts, ports, limits, rights.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +10,11 @@ use crate::Version;
 use crate::common::{Isolation, Mount, StringList, StringMap, TerminalSize, Ulimit};
 use crate::wire::requirement::Requirement;
 
-/// How a container sits on its host. Definitions `HostConfig` and `Resources`.
+/// The host configuration of a container: mounts, ports, limits, rights. Definitions `HostConfig` and
+/// `Resources`.
 ///
-/// An empty field leaves the choice to the engine. An `Option` is there where an empty value says
-/// something else than none.
+/// An empty field selects the engine's default. A field is an `Option` where an empty value differs
+/// from no value.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct HostConfig {
@@ -22,63 +23,63 @@ pub struct HostConfig {
     pub binds: StringList,
     /// Mounts in long form.
     pub mounts: Vec<Mount>,
-    /// Folders that are kept in memory, with their mount options: `/run` to `rw,size=64k`.
+    /// Directories in memory (tmpfs), with their mount options: `/run` to `rw,size=64k`.
     pub tmpfs: StringMap,
-    /// Containers whose volumes are mounted too: `name[:ro|rw]`.
+    /// Containers whose volumes are mounted, too: `name[:ro|rw]`.
     pub volumes_from: StringList,
-    /// The driver for volumes in `binds` that do not exist yet.
+    /// Driver of volumes in `binds` that do not exist yet.
     pub volume_driver: String,
     /// Options of the storage driver: `size` to `120G`.
     pub storage_opt: StringMap,
-    /// Whether the container may not write to its root file system.
+    /// Whether the root file system is read-only.
     pub readonly_rootfs: bool,
-    /// The size of `/dev/shm` in bytes; 0 is 64 MiB.
+    /// Size of `/dev/shm` in bytes; 0 is 64 MiB.
     pub shm_size: i64,
-    /// Paths that the process cannot see; `None` is the engine's list, `Some` replaces it.
+    /// Paths that are hidden from the process; `None` is the engine's list, `Some` replaces it.
     pub masked_paths: Option<StringList>,
-    /// Paths that the process cannot write to; `None` is the engine's list, `Some` replaces it.
+    /// Paths that are read-only; `None` is the engine's list, `Some` replaces it.
     pub readonly_paths: Option<StringList>,
-    /// A file on the client's side that the id is written to; engines only keep it.
+    /// File of the client that receives the ID; engines only store it.
     #[serde(rename = "ContainerIDFile")]
     pub container_id_file: String,
 
     // Network
-    /// `bridge`, `host`, `none`, `container:<name or id>`, or a network's name.
+    /// Network mode: `bridge`, `host`, `none`, `container:<name or ID>`, or a network's name.
     pub network_mode: String,
-    /// Which ports are published, and where. Docker publishes those alone that the container exposes, which
-    /// [`Containers::create`](super::Containers::create) sees to.
+    /// Published ports. Docker publishes only exposed ports, so
+    /// [`Containers::create`](super::Containers::create) exposes them, too.
     pub port_bindings: PortMap,
-    /// Whether all exposed ports are published, to ports the engine chooses.
+    /// Whether all exposed ports are published, on host ports that the engine chooses.
     pub publish_all_ports: bool,
-    /// Name servers, by address.
+    /// Addresses of DNS servers.
     pub dns: StringList,
-    /// Options of the resolver.
+    /// Options of the DNS resolver.
     pub dns_options: StringList,
-    /// Domains to search.
+    /// DNS search domains.
     pub dns_search: StringList,
-    /// Lines for `/etc/hosts`: `name:address`; the address `host-gateway` is the host's.
+    /// Entries of `/etc/hosts`: `name:address`; the address `host-gateway` is the host's.
     pub extra_hosts: StringList,
     /// Links to other containers: `name:alias`.
     pub links: StringList,
 
-    // Life
-    /// When the container is started again.
+    // Lifecycle
+    /// When the container is restarted.
     pub restart_policy: RestartPolicy,
     /// Whether the container is removed when its process ends.
     pub auto_remove: bool,
-    /// Whether a small init process forwards signals and reaps children; `None` is the engine's choice.
+    /// Whether an init process forwards signals and reaps children; `None` is the engine's default.
     pub init: Option<bool>,
-    /// Where output is logged.
+    /// Logging driver and its options.
     pub log_config: LogConfig,
-    /// The terminal's size at the start. Since API 1.42 on Linux.
+    /// Size of the terminal at the start. Since API 1.42 on Linux.
     pub console_size: Option<TerminalSize>,
-    /// Notes handed to the runtime. Since API 1.43.
+    /// Annotations for the runtime. Since API 1.43.
     pub annotations: StringMap,
-    /// The runtime to use.
+    /// Runtime.
     pub runtime: String,
 
     // Rights and namespaces
-    /// Whether the container gets all rights and all devices of the host.
+    /// Whether the container gets all capabilities and all devices of the host.
     pub privileged: bool,
     /// Kernel capabilities to add, such as `NET_ADMIN`, or `ALL`.
     pub cap_add: StringList,
@@ -86,98 +87,98 @@ pub struct HostConfig {
     pub cap_drop: StringList,
     /// Security options: `no-new-privileges`, `seccomp=…`, `apparmor=…`, `label=…`.
     pub security_opt: StringList,
-    /// Further groups of the process.
+    /// Additional groups of the process.
     pub group_add: StringList,
-    /// Kernel parameters.
+    /// Kernel parameters (sysctls).
     pub sysctls: StringMap,
-    /// Which control groups the container sees.
+    /// Control group namespace.
     pub cgroupns_mode: CgroupnsMode,
-    /// Shared memory: `none`, `private`, `shareable`, `host`, `container:<name or id>`.
+    /// IPC namespace: `none`, `private`, `shareable`, `host`, `container:<name or ID>`.
     pub ipc_mode: String,
-    /// Processes: `host`, `container:<name or id>`; empty is its own.
+    /// PID namespace: `host`, `container:<name or ID>`; empty is the container's own.
     pub pid_mode: String,
-    /// Host name: `host`; empty is its own.
+    /// UTS namespace (host name): `host`; empty is the container's own.
     #[serde(rename = "UTSMode")]
     pub uts_mode: String,
-    /// Users: `host` where the engine maps users; empty is the engine's choice.
+    /// User namespace: `host` where the engine maps users; empty is the engine's default.
     pub userns_mode: String,
-    /// The control group to use: `container:<name or id>`.
+    /// Control group to use: `container:<name or ID>`.
     pub cgroup: String,
-    /// How the container is kept apart from the host (Windows).
+    /// How the container is isolated from the host (Windows).
     pub isolation: Isolation,
 
     // Memory and processes
-    /// The memory limit in bytes; 0 is none.
+    /// Memory limit in bytes; 0 is unlimited.
     pub memory: i64,
-    /// The soft memory limit in bytes; 0 is none.
+    /// Soft memory limit in bytes; 0 is unlimited.
     pub memory_reservation: i64,
-    /// The limit of memory and swap together in bytes; -1 is none, 0 twice the memory.
+    /// Limit of memory and swap together in bytes; -1 is unlimited, 0 is twice the memory.
     pub memory_swap: i64,
-    /// How readily memory is swapped, from 0 to 100; `None` is the host's.
+    /// Swappiness of the memory, from 0 to 100; `None` is the host's.
     pub memory_swappiness: Option<i64>,
-    /// The limit of kernel memory in bytes. Until API 1.41.
+    /// Limit of kernel memory in bytes. Until API 1.41.
     pub kernel_memory: i64,
-    /// The limit of the kernel's TCP buffers in bytes. Until API 1.51.
+    /// Limit of the kernel's TCP buffers in bytes. Until API 1.51.
     #[serde(rename = "KernelMemoryTCP")]
     pub kernel_memory_tcp: i64,
-    /// Whether the kernel never kills the container for want of memory.
+    /// Whether the OOM killer is disabled for the container.
     pub oom_kill_disable: Option<bool>,
-    /// How readily the kernel kills the container for want of memory, from -1000 to 1000.
+    /// Preference of the OOM killer for the container, from -1000 to 1000.
     pub oom_score_adj: i64,
-    /// How many processes there may be; 0 and -1 are no limit.
+    /// Limit of processes and threads; 0 and -1 are unlimited.
     pub pids_limit: Option<i64>,
-    /// Timeouts of the process.
+    /// Resource limits of the process (ulimits).
     pub ulimits: Vec<Ulimit>,
 
-    // Processors
-    /// How many processors the container may use, in billionths; 0 is all.
+    // CPUs
+    /// CPU limit in billionths of a CPU; 0 is unlimited.
     pub nano_cpus: i64,
-    /// The weight against other containers; 0 is 1024.
+    /// CPU weight relative to other containers; 0 is 1024.
     pub cpu_shares: i64,
-    /// The length of a scheduling period in microseconds.
+    /// Length of a scheduling period in microseconds.
     pub cpu_period: i64,
-    /// The processor time in a period in microseconds; -1 is without limit.
+    /// CPU time in a period in microseconds; -1 is unlimited.
     pub cpu_quota: i64,
-    /// The length of a real-time period in microseconds.
+    /// Length of a real-time period in microseconds.
     pub cpu_realtime_period: i64,
-    /// The real-time in a period in microseconds.
+    /// Real-time CPU time in a period in microseconds.
     pub cpu_realtime_runtime: i64,
-    /// The processors that may be used: `0-2,7`.
+    /// CPUs that may be used: `0-2,7`.
     pub cpuset_cpus: String,
-    /// The memory nodes that may be used: `0-1`.
+    /// Memory nodes that may be used: `0-1`.
     pub cpuset_mems: String,
-    /// How many processors the container may use (Windows).
+    /// Number of CPUs that may be used (Windows).
     pub cpu_count: i64,
-    /// How many percent of the processors the container may use (Windows).
+    /// Percentage of the CPUs that may be used (Windows).
     pub cpu_percent: i64,
-    /// The control group that the container's is made under.
+    /// Parent control group.
     pub cgroup_parent: String,
 
     // Devices
-    /// The weight of traffic with block devices, from 10 to 1000; 0 is none set.
+    /// Block I/O weight, from 10 to 1000; 0 is the default.
     pub blkio_weight: u16,
-    /// The same for single devices.
+    /// Block I/O weight of single devices.
     pub blkio_weight_device: Vec<WeightDevice>,
-    /// Timeouts of reading, in bytes a second.
+    /// Read limits of devices, in bytes per second.
     pub blkio_device_read_bps: Vec<ThrottleDevice>,
-    /// Timeouts of writing, in bytes a second.
+    /// Write limits of devices, in bytes per second.
     pub blkio_device_write_bps: Vec<ThrottleDevice>,
-    /// Timeouts of reading, in operations a second.
+    /// Read limits of devices, in operations per second.
     #[serde(rename = "BlkioDeviceReadIOps")]
     pub blkio_device_read_iops: Vec<ThrottleDevice>,
-    /// Timeouts of writing, in operations a second.
+    /// Write limits of devices, in operations per second.
     #[serde(rename = "BlkioDeviceWriteIOps")]
     pub blkio_device_write_iops: Vec<ThrottleDevice>,
-    /// Devices of the host that the container gets.
+    /// Devices of the host that are added to the container.
     pub devices: Vec<DeviceMapping>,
-    /// Rules for devices that appear later: `c 13:* rwm`.
+    /// Control group rules for devices: `c 13:* rwm`.
     pub device_cgroup_rules: StringList,
-    /// Wishes for devices that a driver fulfils.
+    /// Requests for devices of a driver, such as GPUs.
     pub device_requests: Vec<DeviceRequest>,
-    /// The limit of operations a second on the system drive (Windows).
+    /// I/O limit of the system drive in operations per second (Windows).
     #[serde(rename = "IOMaximumIOps")]
     pub io_maximum_iops: u64,
-    /// The limit of bytes a second on the system drive (Windows).
+    /// I/O limit of the system drive in bytes per second (Windows).
     #[serde(rename = "IOMaximumBandwidth")]
     pub io_maximum_bandwidth: u64,
 }

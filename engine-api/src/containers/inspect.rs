@@ -1,4 +1,4 @@
-//! All about one container.
+//! Inspecting a container.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(super) static INSPECT: Operation<Json<Container>> =
     Operation::get("ContainerInspect", "/containers/{id}/json");
 
 impl Containers<'_> {
-    /// Tells all about a container.
+    /// Returns the details of a container.
     pub async fn inspect(&self, id: &str, options: InspectContainer) -> Result<Container> {
         self.docker
             .call(&INSPECT)
@@ -26,7 +26,7 @@ impl Containers<'_> {
     }
 }
 
-/// What to say of a container. Query of `ContainerInspect`.
+/// Which details to return. Query of `ContainerInspect`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InspectContainer {
     /// Whether to compute [`Container::size_rw`] and [`Container::size_root_fs`], which takes time.
@@ -44,98 +44,98 @@ impl InspectContainer {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct Container {
-    /// The id, 64 hexadecimal digits.
+    /// ID, 64 hexadecimal digits.
     #[serde(alias = "ID")]
     pub id: String,
-    /// When it was made, in RFC 3339.
+    /// Time of creation, in RFC 3339.
     pub created: String,
-    /// The program that runs.
+    /// Program of the main process.
     pub path: String,
-    /// Its arguments.
+    /// Arguments of the main process.
     pub args: Vec<String>,
-    /// Whether it runs, and how it ended.
+    /// State: running or not, exit code, health.
     pub state: ContainerState,
-    /// The id of its image.
+    /// ID of the image.
     pub image: String,
-    /// Where its `/etc/resolv.conf` lies on the host.
+    /// Path of its `/etc/resolv.conf` on the host.
     pub resolv_conf_path: String,
-    /// Where its `/etc/hostname` lies on the host.
+    /// Path of its `/etc/hostname` on the host.
     pub hostname_path: String,
-    /// Where its `/etc/hosts` lies on the host.
+    /// Path of its `/etc/hosts` on the host.
     pub hosts_path: String,
-    /// Where its log lies on the host; empty when the logging driver keeps it elsewhere.
+    /// Path of its log on the host; empty for logging drivers without a log file.
     pub log_path: String,
-    /// The name, with a slash in front; see [`Container::plain_name`].
+    /// Name, with a leading slash; see [`Container::plain_name`].
     pub name: String,
-    /// How often the restart policy has started it again.
+    /// Number of restarts by the restart policy.
     pub restart_count: i64,
-    /// The storage driver of its file system.
+    /// Storage driver of its file system.
     pub driver: String,
-    /// The operating system it was made for.
+    /// Operating system.
     pub platform: String,
-    /// The platform's manifest in its image. Since API 1.48, where the image store has manifests.
+    /// Manifest of the platform in its image. Since API 1.48, if the image store has manifests.
     pub image_manifest_descriptor: Option<OciDescriptor>,
-    /// The SELinux label of its mounts.
+    /// SELinux label of its mounts.
     pub mount_label: String,
-    /// The SELinux label of its process.
+    /// SELinux label of its process.
     pub process_label: String,
-    /// The AppArmor profile.
+    /// AppArmor profile.
     pub app_armor_profile: String,
-    /// The ids of the commands that run in it beside its process.
+    /// IDs of the execs in it.
     #[serde(rename = "ExecIDs")]
     pub exec_ids: Vec<String>,
-    /// How it sits on its host.
+    /// Host configuration.
     pub host_config: HostConfig,
-    /// What the storage driver says; `None` where a snapshotter stores it, see `storage`.
+    /// Data of the storage driver; `None` if a snapshotter stores the container, see `storage`.
     pub graph_driver: Option<DriverData>,
-    /// What the snapshotter says. Since API 1.52.
+    /// Data of the snapshotter. Since API 1.52.
     pub storage: Option<Storage>,
-    /// Bytes it has written to its file system; only when asked for.
+    /// Bytes written to its file system; only if requested.
     pub size_rw: Option<i64>,
-    /// Bytes of its whole file system; only when asked for.
+    /// Bytes of its whole file system; only if requested.
     pub size_root_fs: Option<i64>,
-    /// Its mounts.
+    /// Mounts.
     pub mounts: Vec<MountPoint>,
-    /// What it runs.
+    /// Configuration: command, environment variables, user, ports.
     pub config: ContainerConfig,
-    /// Its networks and published ports.
+    /// Networks and published ports.
     pub network_settings: NetworkSettings,
 }
 
 impl Container {
-    /// The name without the slash that engines put in front.
+    /// The name without the leading slash.
     pub fn plain_name(&self) -> &str {
         self.name.strip_prefix('/').unwrap_or(&self.name)
     }
 }
 
-/// What a storage driver says of a container or an image. Definition `DriverData`.
+/// Data of the storage driver on a container or an image. Definition `DriverData`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct DriverData {
-    /// The driver's name.
+    /// Name of the driver.
     pub name: String,
-    /// What it says; each driver has keys of its own.
+    /// Data by key; the keys depend on the driver.
     pub data: BTreeMap<String, String>,
 }
 
-/// How a container is stored. Definition `Storage`.
+/// Storage of a container. Definition `Storage`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct Storage {
-    /// How its root file system is stored.
+    /// Storage of its root file system.
     #[serde(rename = "RootFS")]
     pub root_fs: Option<RootFsStorage>,
 }
 
-/// How a root file system is stored. Definition `RootFSStorage`.
+/// Storage of a root file system. Definition `RootFSStorage`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct RootFsStorage {
-    /// The snapshot it is in.
+    /// Snapshot that holds it.
     pub snapshot: Option<RootFsSnapshot>,
 }
 
@@ -144,27 +144,27 @@ pub struct RootFsStorage {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct RootFsSnapshot {
-    /// The snapshotter's name.
+    /// Name of the snapshotter.
     pub name: String,
 }
 
 /// A container's networks and published ports. Definition `NetworkSettings`.
 ///
-/// The fields from `bridge` on say what `networks["bridge"]` says, or nothing; newer engines drop them.
+/// The fields from `bridge` on repeat `networks["bridge"]`, or are empty; newer engines drop them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct NetworkSettings {
-    /// The id of the network namespace.
+    /// ID of the network namespace.
     #[serde(rename = "SandboxID")]
     pub sandbox_id: String,
-    /// Where the network namespace lies on the host.
+    /// Path of the network namespace on the host.
     pub sandbox_key: String,
-    /// From exposed ports to where they are published now.
+    /// From exposed ports to where they are published.
     pub ports: PortMap,
-    /// From the names of the networks to the container's place in them.
+    /// From the names of networks to the container's endpoints in them.
     pub networks: BTreeMap<String, EndpointSettings>,
-    /// The name of the engine's own bridge. Until API 1.51.
+    /// Name of the engine's default bridge. Until API 1.51.
     pub bridge: String,
     /// Not used by engines. Until API 1.51.
     pub hairpin_mode: bool,
@@ -180,38 +180,38 @@ pub struct NetworkSettings {
     /// Not used by engines. Until API 1.51.
     #[serde(rename = "SecondaryIPv6Addresses")]
     pub secondary_ipv6_addresses: Vec<Address>,
-    /// The id of the place in the default bridge network. Until API 1.51.
+    /// ID of the endpoint in the default bridge network. Until API 1.51.
     #[serde(rename = "EndpointID")]
     pub endpoint_id: String,
-    /// The gateway of the default bridge network. Until API 1.51.
+    /// Gateway of the default bridge network. Until API 1.51.
     pub gateway: String,
-    /// The IPv6 address in the default bridge network. Until API 1.51.
+    /// IPv6 address in the default bridge network. Until API 1.51.
     #[serde(rename = "GlobalIPv6Address")]
     pub global_ipv6_address: String,
-    /// How many bits of that address name the network. Until API 1.51.
+    /// Prefix length of that address. Until API 1.51.
     #[serde(rename = "GlobalIPv6PrefixLen")]
     pub global_ipv6_prefix_len: i64,
-    /// The IPv4 address in the default bridge network. Until API 1.51.
+    /// IPv4 address in the default bridge network. Until API 1.51.
     #[serde(rename = "IPAddress")]
     pub ip_address: String,
-    /// How many bits of that address name the network. Until API 1.51.
+    /// Prefix length of that address. Until API 1.51.
     #[serde(rename = "IPPrefixLen")]
     pub ip_prefix_len: i64,
-    /// The IPv6 gateway of the default bridge network. Until API 1.51.
+    /// IPv6 gateway of the default bridge network. Until API 1.51.
     #[serde(rename = "IPv6Gateway")]
     pub ipv6_gateway: String,
-    /// The hardware address in the default bridge network. Until API 1.51.
+    /// MAC address in the default bridge network. Until API 1.51.
     pub mac_address: String,
 }
 
-/// An address and how many of its bits name the network. Definition `Address`.
+/// An address and its prefix length. Definition `Address`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct Address {
-    /// The address.
+    /// Address.
     pub addr: String,
-    /// How many bits name the network.
+    /// Prefix length.
     pub prefix_len: i64,
 }
 
@@ -221,7 +221,7 @@ mod tests {
     use crate::wire::json::decode;
 
     #[test]
-    fn exposed_ports_and_missing_parts_are_empty() {
+    fn inspect_reads_null_as_empty() {
         let text =
             br#"{"ID":"4a","Name":"/web","Created":null,"ExecIDs":null,"GraphDriver":null,"Config":null,
             "NetworkSettings":{"Ports":{"80/tcp":null,"81/tcp":[{"HostIp":"::","HostPort":"8081"}]},

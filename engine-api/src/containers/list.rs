@@ -1,4 +1,4 @@
-//! Lists of containers.
+//! Listing containers, and finding one by its name.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,19 @@ pub(super) static LIST: Operation<Json<Vec<ContainerSummary>>> =
     Operation::get("ContainerList", "/containers/json");
 
 impl Containers<'_> {
-    /// Lists containers; the running ones unless told otherwise.
+    /// Lists containers; by default only running ones.
     pub async fn list(&self, options: ListContainers) -> Result<Vec<ContainerSummary>> {
         self.docker.call(&LIST).query(options.query()).send().await
     }
 
-    /// Looks for a container by its whole name, running or not; `None` if there is none.
+    /// Finds a container by its exact name, running or not.
     ///
-    /// The filter by name is a regular expression on engines, or a part of the name, so `web.1` finds `web-1`, too; this
-    /// does not.
+    /// [`ContainerFilters::name`] matches a part of the name or a regular expression, so its `web.1`
+    /// finds `web-1`, too; this method does not.
     ///
     /// # Errors
     ///
-    /// What cannot be a name is refused before anything is sent.
+    /// An invalid name is rejected before anything is sent.
     pub async fn find_by_name(&self, name: &str) -> Result<Option<ContainerSummary>> {
         let mut options = ListContainers {
             all: true,
@@ -45,23 +45,23 @@ impl Containers<'_> {
         let bare = name.strip_prefix('/').unwrap_or(name);
         let named = |container: &ContainerSummary| {
             let mut names = container.names.iter();
-            // Podman has no slash in front.
+            // Podman sends names without a leading slash.
             names.any(|name| name.strip_prefix('/').unwrap_or(name) == bare)
         };
         Ok(found.into_iter().find(named))
     }
 }
 
-/// Which containers to list. Query of `ContainerList`.
+/// Which containers to list, and with which details. Query of `ContainerList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListContainers {
-    /// Whether to list containers that do not run, too.
+    /// Whether to list containers that are not running, too.
     pub all: bool,
-    /// At most so many, the newest first, running or not; `None` and 0 are all.
+    /// Maximum number, the newest first, running or not; `None` and 0 are all.
     pub limit: Option<u64>,
-    /// Whether to compute [`ContainerSummary::size_rw`] and its like, which takes time.
+    /// Whether to compute the sizes ([`ContainerSummary::size_rw`]), which takes time.
     pub size: bool,
-    /// What the containers must be like.
+    /// Filters.
     pub filters: ContainerFilters,
 }
 
@@ -75,11 +75,12 @@ impl ListContainers {
     }
 }
 
-/// What the listed containers must be like: one of the values of each field that has any.
+/// Filters for listed containers. A container must match one of the values of each field that has any.
 ///
-/// Of `label`, all of the values. A filter by state or exit code lists containers that do not run, too.
+/// It must match all values of `label`. A filter by state or exit code lists containers that are not
+/// running, too.
 ///
-/// As with all filters, a key that engines do not know cannot be written:
+/// As with all filters, a key that engines do not know does not compile:
 ///
 /// ```compile_fail,E0560
 /// # use engine_api::containers::ContainerFilters;
@@ -87,35 +88,35 @@ impl ListContainers {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContainerFilters {
-    /// Made from an image, or from one built upon it: a name, an id, or `name@digest`.
+    /// Created from an image, or from one that is based on it: a name, an ID, or `name@digest`.
     pub ancestor: Vec<String>,
-    /// Made before a container: its name or id.
+    /// Created before a container: its name or ID.
     pub before: Vec<String>,
     /// Exposing a port: `80`, `80/tcp`, `8000-8080/tcp`.
     pub expose: Vec<String>,
-    /// Ended with an exit code.
+    /// Ended with this exit code.
     pub exited: Vec<i64>,
-    /// In a state of health.
+    /// With this health status.
     pub health: Vec<HealthStatus>,
-    /// With an id, or the start of one.
+    /// With this ID, or a prefix of it.
     pub id: Vec<String>,
-    /// Whether part of a service, or not.
+    /// Whether it is a task of a service.
     pub is_task: Option<bool>,
-    /// Kept apart from the host in a way (Windows).
+    /// With this isolation (Windows).
     pub isolation: Vec<Isolation>,
-    /// With a label: `key`, or `key=value`.
+    /// With this label: `key`, or `key=value`.
     pub label: Vec<String>,
-    /// With a name: a part of it, or a regular expression, `^/?web$` for just this one.
+    /// With this name: a part of it, or a regular expression; see [`Containers::find_by_name`].
     pub name: Vec<String>,
-    /// In a network: its name or id.
+    /// In this network: its name or ID.
     pub network: Vec<String>,
-    /// Publishing a port of the container's: `80`, `80/tcp`, `8000-8080/tcp`.
+    /// Publishing a port of the container: `80`, `80/tcp`, `8000-8080/tcp`.
     pub publish: Vec<String>,
-    /// Made after a container: its name or id.
+    /// Created after a container: its name or ID.
     pub since: Vec<String>,
-    /// In a state.
+    /// In this state.
     pub status: Vec<RunState>,
-    /// With a mount: a volume's name, or the path in the container.
+    /// With this mount: a volume's name, or the path in the container.
     pub volume: Vec<String>,
 }
 
@@ -145,46 +146,46 @@ impl ContainerFilters {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ContainerSummary {
-    /// The id, 64 hexadecimal digits.
+    /// ID, 64 hexadecimal digits.
     #[serde(alias = "ID")]
     pub id: String,
-    /// The names, with a slash in front; links add more, see [`ContainerSummary::plain_name`].
+    /// Names, with a leading slash; links add more, see [`ContainerSummary::plain_name`].
     pub names: Vec<String>,
-    /// The image, as it was named when the container was made.
+    /// Image, as it was named when the container was created.
     pub image: String,
-    /// The id of the image.
+    /// ID of the image.
     #[serde(rename = "ImageID")]
     pub image_id: String,
-    /// The platform's manifest in the image. Since API 1.48, where the image store has manifests.
+    /// Manifest of the platform in the image. Since API 1.48, if the image store has manifests.
     pub image_manifest_descriptor: Option<Box<OciDescriptor>>,
-    /// The command line.
+    /// Command line.
     pub command: String,
-    /// When it was made, in seconds since 1970.
+    /// Time of creation, in seconds since 1970.
     pub created: i64,
-    /// Its ports, exposed and published.
+    /// Ports, exposed and published.
     pub ports: Vec<PortSummary>,
-    /// Bytes it has written to its file system; only when asked for.
+    /// Bytes written to its file system; only if requested.
     pub size_rw: Option<i64>,
-    /// Bytes of its whole file system; only when asked for.
+    /// Bytes of its whole file system; only if requested.
     pub size_root_fs: Option<i64>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// The state in one word.
+    /// State.
     pub state: RunState,
-    /// The state for people: `Up 5 minutes (healthy)`.
+    /// State as text for people: `Up 5 minutes (healthy)`.
     pub status: String,
-    /// The part of its configuration that lists show.
+    /// Part of its host configuration.
     pub host_config: ContainerSummaryHostConfig,
-    /// Its networks.
+    /// Networks.
     pub network_settings: ContainerSummaryNetworkSettings,
-    /// Its mounts.
+    /// Mounts.
     pub mounts: Vec<MountPoint>,
-    /// What the health check found. Since API 1.52.
+    /// Result of the health check. Since API 1.52.
     pub health: Option<HealthSummary>,
 }
 
 impl ContainerSummary {
-    /// The container's own name, without the slash in front; empty when it has none.
+    /// The container's own name without the leading slash; empty if it has no name.
     pub fn plain_name(&self) -> &str {
         let own = |name: &&str| !name.contains('/'); // a link's name is `/other/alias`
         let mut names = self
@@ -195,14 +196,14 @@ impl ContainerSummary {
     }
 }
 
-/// The part of a container's configuration that lists show. Part of definition `ContainerSummary`.
+/// Part of a container's host configuration. Part of definition `ContainerSummary`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ContainerSummaryHostConfig {
-    /// `bridge`, `host`, `none`, `container:<id>`, or a network's name.
+    /// Network mode: `bridge`, `host`, `none`, `container:<ID>`, or a network's name.
     pub network_mode: String,
-    /// Notes handed to the runtime. Since API 1.46.
+    /// Annotations for the runtime. Since API 1.46.
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -211,26 +212,26 @@ pub struct ContainerSummaryHostConfig {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ContainerSummaryNetworkSettings {
-    /// From the names of the networks to the container's place in them. Boxed, because a map sets
-    /// aside room for eleven values where most containers have one, 4 KiB each without the box.
+    /// From the names of networks to the container's endpoints in them. Boxed, because a map reserves
+    /// room for eleven values and most containers have one: 4 KiB each without the box.
     pub networks: BTreeMap<String, Box<EndpointSettings>>,
 }
 
-/// What the health check found, in short. Part of definition `ContainerSummary`.
+/// Result of the health check, in short. Part of definition `ContainerSummary`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct HealthSummary {
-    /// Healthy or not.
+    /// Health status.
     pub status: HealthStatus,
-    /// How many checks failed in a row.
+    /// Number of consecutive failures.
     pub failing_streak: i64,
 }
 
-/// A regular expression for a name, which engines take filters by name for, and no other.
+/// Returns a regular expression that matches this name only; engines read name filters as such.
 fn exactly(name: &str) -> String {
     let bare = name.strip_prefix('/').unwrap_or(name);
-    // Of what a name may hold, only the dot means anything else.
+    // Of the characters of a name, only the dot has a special meaning.
     format!("^/?{}$", bare.replace('.', "\\."))
 }
 
@@ -241,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_have_the_names_that_engines_accept() {
+    fn list_filters_have_the_names_of_the_wire() {
         let text = |text: &str| vec![text.to_owned()];
         let list = ListContainers {
             all: true,
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_name_is_no_link() {
+    fn plain_name_skips_names_of_links() {
         let container = ContainerSummary {
             names: vec!["/web/db".into(), "/db".into()],
             ..Default::default()
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_looked_for_as_it_is() {
+    fn find_by_name_escapes_dots() {
         assert_eq!(exactly("/web.1-b"), "^/?web\\.1-b$");
     }
 }

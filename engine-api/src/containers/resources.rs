@@ -1,33 +1,33 @@
-//! Timeouts, devices and policies: the parts of a [`HostConfig`](super::HostConfig).
+//! Devices, logging and restart policy: the parts of a [`HostConfig`](super::HostConfig).
 
 use serde::{Deserialize, Serialize};
 
 use crate::common::{DriverOptions, StringList};
 use crate::wire::json::open_enum;
 
-/// What the engine does when a container's process ends. Definition `RestartPolicy`.
+/// When a container is restarted after its process has ended. Definition `RestartPolicy`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct RestartPolicy {
-    /// When to start the container again; unset is never, and in an update "as before".
+    /// When to restart the container; unset is never, and in an update "unchanged".
     #[serde(rename = "Name")]
     pub mode: RestartMode,
-    /// How often to try, with [`RestartMode::OnFailure`]; 0 is without end.
+    /// Number of retries with [`RestartMode::OnFailure`]; 0 is unlimited.
     pub maximum_retry_count: i64,
 }
 
-/// When a container that ended is started again.
+/// When a container that has ended is restarted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RestartMode {
     /// Never.
     No,
     /// Always, also after a restart of the engine.
     Always,
-    /// Always, unless it was stopped by hand.
+    /// Always, unless it was stopped by a call.
     UnlessStopped,
-    /// When the exit code is not zero.
+    /// When the exit code is not 0.
     OnFailure,
-    /// A mode this crate does not know.
+    /// A mode that this crate does not know.
     Other(String),
 }
 
@@ -38,74 +38,74 @@ open_enum!(RestartMode {
     OnFailure = "on-failure",
 });
 
-/// Where a container's output is logged. Part of definition `HostConfig`.
+/// The logging driver of a container and its options. Part of definition `HostConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct LogConfig {
-    /// The logging driver: `json-file`, `local`, `journald`, `none` …; empty is the engine's default.
+    /// Logging driver: `json-file`, `local`, `journald`, `none` …; empty is the engine's default.
     #[serde(rename = "Type")]
     pub driver: String,
     /// Options of the driver.
     pub config: DriverOptions,
 }
 
-/// A device of the host that the container gets. Definition `DeviceMapping`.
+/// A device of the host that is added to the container. Definition `DeviceMapping`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct DeviceMapping {
-    /// The device on the host.
+    /// Path of the device on the host.
     pub path_on_host: String,
-    /// The device inside the container.
+    /// Path of the device inside the container.
     pub path_in_container: String,
-    /// What the container may do: any of `r`, `w`, and `m` for making nodes.
+    /// Permissions: any of `r` (read), `w` (write) and `m` (create device nodes).
     pub cgroup_permissions: String,
 }
 
-/// A wish for devices, such as graphics processors, that a driver fulfils. Definition `DeviceRequest`.
+/// A request for devices of a driver, such as GPUs. Definition `DeviceRequest`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct DeviceRequest {
-    /// The driver; empty chooses by the capabilities.
+    /// Driver; empty selects one by the capabilities.
     pub driver: String,
-    /// How many devices; -1 is all.
+    /// Number of devices; -1 is all.
     pub count: i64,
-    /// Which devices, as the driver names them.
+    /// IDs of the devices, as the driver names them.
     #[serde(rename = "DeviceIDs")]
     pub device_ids: StringList,
-    /// What the devices must be able to do: any one of these lists, all of its words.
+    /// Required capabilities: all words of at least one of these lists.
     pub capabilities: Vec<Vec<String>>,
-    /// Options that are handed to the driver.
+    /// Options of the driver.
     pub options: DriverOptions,
 }
 
-/// A limit on the traffic with a block device. Definition `ThrottleDevice`.
+/// An I/O limit of a block device. Definition `ThrottleDevice`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ThrottleDevice {
-    /// The device's path on the host.
+    /// Path of the device on the host.
     pub path: String,
-    /// Bytes or operations in a second.
+    /// Bytes or operations per second.
     pub rate: u64,
 }
 
-/// A share of the traffic with a block device. Part of definition `Resources`.
+/// The I/O weight of a block device. Part of definition `Resources`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct WeightDevice {
-    /// The device's path on the host.
+    /// Path of the device on the host.
     pub path: String,
-    /// The weight, from 10 to 1000.
+    /// Weight, from 10 to 1000.
     pub weight: u16,
 }
 
-/// Which control groups a container sees.
+/// Control group namespace of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CgroupnsMode {
-    /// Only its own.
+    /// The container's own.
     Private,
-    /// Those of the host.
+    /// The host's.
     Host,
-    /// A mode this crate does not know.
+    /// A mode that this crate does not know.
     Other(String),
 }
 
