@@ -130,9 +130,8 @@ pub struct RunContainer {
 // The input may be a secret.
 impl fmt::Debug for RunContainer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let input = format_args!("{} bytes", self.input.len());
         f.debug_struct("RunContainer")
-            .field("input", &input)
+            .field("input", &format_args!("{} bytes", self.input.len()))
             .finish_non_exhaustive()
     }
 }

@@ -101,7 +101,8 @@ pub struct RunExec {
 // The input may be a secret.
 impl fmt::Debug for RunExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let input = format_args!("{} bytes", self.input.len());
-        f.debug_struct("RunExec").field("input", &input).finish()
+        f.debug_struct("RunExec")
+            .field("input", &format_args!("{} bytes", self.input.len()))
+            .finish()
     }
 }
