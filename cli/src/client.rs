@@ -116,7 +116,9 @@ impl Client {
 /// The client with the API version of DOCKER_API_VERSION, if that is set.
 fn with_env_version(docker: Docker) -> Result<Docker, CliError> {
     match std::env::var("DOCKER_API_VERSION") {
-        Ok(version) if !version.is_empty() => Ok(docker.with_version(version.parse()?)),
+        Ok(version) if !version.is_empty() => {
+            Ok(docker.with_version(version.parse().map_err(engine_api::Error::from)?))
+        }
         _ => Ok(docker),
     }
 }

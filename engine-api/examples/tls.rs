@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [host, port, folder] = arguments.as_slice() else {
         return Err("say: HOST PORT FOLDER (with ca.pem, cert.pem and key.pem)".into());
     };
-    let config = TlsConfig::from_folder(folder)?;
+    let config = TlsConfig::from_directory(folder)?;
     let docker = Docker::with_connector(TlsConnector::new(host, port.parse()?, &config)?);
     match docker.system().version().await {
         Ok(about) => println!("version {} answers at {}", about.version, docker.address()),

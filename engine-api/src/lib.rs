@@ -91,12 +91,32 @@ pub use bytes::Bytes;
 pub use client::Docker;
 pub use error::{Error, ErrorKind, Result};
 pub use timeouts::Timeouts;
-pub use version::Version;
+pub use version::{ParseVersionError, Version};
 pub use wire::body::Upload;
-pub use wire::json::from_json;
 pub use wire::operation::OperationInfo;
 pub use wire::raw_call::{RawCall, RawReply};
 pub use wire::stream::{Chunk, Hijacked, Input, JsonLines, Output, RawBytes, RunOutput, StreamItem};
+
+/// Reads JSON that an engine wrote as a type of this crate, as the client reads replies: `null` counts as
+/// absent.
+///
+/// Use it for replies that you stored, and to make values of reply types in tests.
+/// `serde_json::from_slice` reads the same types, but rejects `null` for a list, a map or a plain scalar.
+///
+/// ```
+/// use engine_api::system::EngineVersion;
+///
+/// let version: EngineVersion = engine_api::from_json(br#"{"Version": "28.5.2", "Components": null}"#)?;
+/// assert_eq!(version.version, "28.5.2");
+/// # Ok::<(), engine_api::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::Decode`] with the path and the reason when `bytes` is not JSON, or a value has another type.
+pub fn from_json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    wire::json::decode(bytes).map_err(|error| Error::local(error::Cause::Decode(error)))
+}
 
 /// Every operation that this crate declares, in the order of the resources.
 pub fn operations() -> impl Iterator<Item = &'static OperationInfo> {

@@ -1,9 +1,7 @@
-//! API versions: `1.41` and its like.
+//! Versions of the Engine API, such as `1.41`.
 
 use std::fmt;
 use std::str::FromStr;
-
-use crate::error::{Error, Result};
 
 /// A version of the Engine API, compared as two numbers (`1.9 < 1.10`).
 ///
@@ -12,7 +10,7 @@ use crate::error::{Error, Result};
 ///
 /// let version: Version = "v1.41".parse()?;
 /// assert!(version < Version::new(1, 51) && version >= Version::OLDEST);
-/// # Ok::<(), engine_api::Error>(())
+/// # Ok::<(), engine_api::ParseVersionError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
@@ -21,9 +19,9 @@ pub struct Version {
 }
 
 impl Version {
-    /// The oldest version this crate speaks: that of Docker 20.10 and of older Podman.
+    /// The oldest version this crate supports: that of Docker 20.10 and of older Podman.
     pub const OLDEST: Self = Self::new(1, 41);
-    /// The newest version this crate speaks.
+    /// The newest version this crate supports.
     pub const NEWEST: Self = Self::new(1, 56);
 
     /// The version `major.minor`.
@@ -38,11 +36,16 @@ impl fmt::Display for Version {
     }
 }
 
+/// A text that is not an API version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid API version {0:?}; write it as 1.41")]
+pub struct ParseVersionError(String);
+
 impl FromStr for Version {
-    type Err = Error;
+    type Err = ParseVersionError;
 
     /// Reads `1.41`, also with a leading `v`.
-    fn from_str(text: &str) -> Result<Self> {
+    fn from_str(text: &str) -> Result<Self, ParseVersionError> {
         let number = |part: &str| {
             part.bytes()
                 .all(|b| b.is_ascii_digit())
@@ -52,7 +55,7 @@ impl FromStr for Version {
         let parts = text.trim().trim_start_matches('v').split_once('.');
         parts
             .and_then(|(major, minor)| Some(Self::new(number(major)?, number(minor)?)))
-            .ok_or_else(|| Error::invalid(format!("{text:?} is no API version; write it as 1.41")))
+            .ok_or_else(|| ParseVersionError(text.to_owned()))
     }
 }
 
@@ -68,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_is_refused() {
+    fn invalid_versions_are_rejected() {
         for text in [
             "", "1", "1.", ".41", "1.41.2", "1.+1", "1.x", "-1.4", "1.99999", "latest",
         ] {

@@ -2,7 +2,6 @@
 
 use clap::Args;
 use engine_api::Docker;
-use engine_api::connect::probe_all;
 use serde::Serialize;
 
 use crate::client::Client;
@@ -108,7 +107,7 @@ async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, Cl
             source: probed.source,
             error: probed.error,
         };
-        return Ok(probe_all().await?.into_iter().map(endpoint).collect());
+        return Ok(Docker::probe_all().await?.into_iter().map(endpoint).collect());
     };
     let source = match (&global.host, &global.replay) {
         (Some(_), _) => "--host",
@@ -119,7 +118,7 @@ async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, Cl
     Ok(vec![Endpoint {
         address: docker.address(),
         source: source.into(),
-        error: pinged.err().map(|error| error.to_string()),
+        error: pinged.err().map(|error| format!("{error:#}")),
     }])
 }
 

@@ -24,7 +24,6 @@ mod cases;
 mod config;
 #[cfg(feature = "full")]
 mod credentials;
-mod failure;
 #[cfg(feature = "full")]
 mod helper;
 
@@ -38,9 +37,8 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "full")]
 pub use credentials::{AllCredentials, Credentials, FoundCredentials};
-pub use failure::RegistryFailure;
-pub(crate) use failure::failure;
 
+pub use crate::error::RegistryFailure;
 use crate::wire::json;
 
 /// The key of Docker Hub in configuration files and in `X-Registry-Config`.

@@ -4,8 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{Connector, TcpConnector};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result};
 
 /// Where an engine listens.
 ///
@@ -69,68 +68,6 @@ const PLAIN_PORT: u16 = 2375;
 
 /// The port of an engine with TLS.
 const TLS_PORT: u16 = 2376;
-
-impl Address {
-    /// The connector for this address.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::ErrorKind::Unsupported`] where this build or platform cannot connect.
-    pub fn connector(&self) -> Result<Box<dyn Connector>> {
-        let missing = |what: &str, hint: &str| {
-            Err(Error::local(Cause::Unsupported(format!(
-                "{self} needs {what}, which this build lacks; {hint}"
-            ))))
-        };
-        match self {
-            #[cfg(unix)]
-            Self::Unix(path) => Ok(Box::new(super::UnixConnector::new(path))),
-            #[cfg(not(unix))]
-            Self::Unix(_) => missing("Unix sockets", "use tcp://"),
-            Self::Tcp { host, port, base } => {
-                Ok(Box::new(TcpConnector::new(host, *port).with_base_path(base)))
-            }
-            #[cfg(feature = "tls")]
-            Self::Tls { host, port, base } => {
-                let connector = super::TlsConnector::new(host, *port, &super::TlsConfig::default())?;
-                Ok(Box::new(connector.with_base_path(base)))
-            }
-            #[cfg(not(feature = "tls"))]
-            Self::Tls { .. } => missing(
-                "the feature `tls`",
-                "use a Unix socket, or ssh to the engine's host",
-            ),
-            #[cfg(feature = "ssh")]
-            Self::Ssh {
-                user,
-                host,
-                port,
-                path,
-            } => {
-                let mut connector = super::SshConnector::new(host)?;
-                if let Some(user) = user {
-                    connector = connector.user(user)?;
-                }
-                if let Some(port) = port {
-                    connector = connector.port(*port);
-                }
-                Ok(Box::new(connector.socket(path)?))
-            }
-            #[cfg(not(feature = "ssh"))]
-            Self::Ssh { .. } => missing(
-                "the feature `ssh`",
-                "forward the socket: ssh -L /tmp/d.sock:/var/run/docker.sock",
-            ),
-            #[cfg(windows)]
-            Self::NamedPipe { host, name } => {
-                let path = format!("//{host}/pipe/{name}");
-                Ok(Box::new(super::NamedPipeConnector::new(&path)))
-            }
-            #[cfg(not(windows))]
-            Self::NamedPipe { .. } => missing("named pipes", "let the engine listen on tcp://"),
-        }
-    }
-}
 
 impl FromStr for Address {
     type Err = Error;
@@ -387,24 +324,6 @@ mod tests {
             let address = parse(text).unwrap();
             assert_eq!(address.to_string(), written);
             assert_eq!(parse(written).unwrap(), address);
-        }
-    }
-
-    #[test]
-    fn what_this_build_lacks_is_named() {
-        for (text, what, there) in [
-            ("https://h:2376", "tls", cfg!(feature = "tls")),
-            ("ssh://h", "ssh", cfg!(feature = "ssh")),
-            ("npipe:////./pipe/x", "named pipes", cfg!(windows)),
-        ] {
-            match parse(text).unwrap().connector() {
-                Ok(_) => assert!(there, "{text}"),
-                Err(error) => {
-                    assert!(!there, "{error}");
-                    assert_eq!(error.kind(), crate::ErrorKind::Unsupported);
-                    assert!(error.to_string().contains(what), "{error}");
-                }
-            }
         }
     }
 }

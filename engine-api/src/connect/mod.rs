@@ -1,8 +1,8 @@
-//! Where the engine is, and how a byte stream to it is opened.
+//! Engine addresses, discovery, and the byte streams to an engine.
 //!
-//! Everything above works on a [`ByteStream`]; whatever can open one is a [`Connector`]: a Unix
-//! socket, a named pipe of Windows, TCP, TLS (feature `tls`), ssh (feature `ssh`), a recorder, a player, a
-//! fault injector in a test.
+//! The client works on a [`ByteStream`]. A [`Connector`] opens one: to a Unix socket, a named pipe of
+//! Windows, TCP, TLS (feature `tls`) or ssh (feature `ssh`). A recorder, a player or a fault injector of a
+//! test is a connector, too.
 //!
 //! ```
 //! use engine_api::Docker;
@@ -15,8 +15,13 @@
 //! ```
 
 mod address;
+mod connector;
+mod connector_for;
 mod context;
 mod discover;
+mod endpoint;
+#[cfg(feature = "tls")]
+mod no_verification;
 #[cfg(windows)]
 mod npipe;
 #[cfg(feature = "ssh")]
@@ -24,19 +29,13 @@ mod ssh;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
-mod trust;
 #[cfg(unix)]
 mod unix;
 
-use std::fmt::Debug;
-use std::io;
-use std::pin::Pin;
-
-use tokio::io::{AsyncRead, AsyncWrite};
-
 pub use address::Address;
-pub use discover::probe_all;
-pub(crate) use discover::{at, discover, in_context};
+pub use connector::{BoxStream, ByteStream, Connecting, Connector};
+pub(crate) use discover::{at, endpoints, in_context};
+pub(crate) use endpoint::Endpoint;
 #[cfg(windows)]
 pub use npipe::NamedPipeConnector;
 #[cfg(feature = "ssh")]
@@ -44,110 +43,7 @@ pub use ssh::SshConnector;
 pub use tcp::TcpConnector;
 #[cfg(feature = "tls")]
 pub use tls::{TlsConfig, TlsConnector};
-pub use trust::TlsError;
 #[cfg(unix)]
 pub use unix::UnixConnector;
 
-/// A connection to an engine, as bytes.
-///
-/// `poll_shutdown` closes the write half only; the read half stays open for what the engine still
-/// sends. That is how a process in a container learns that its standard input has ended.
-pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
-
-/// An open [`ByteStream`] of whatever kind.
-pub type BoxStream = Box<dyn ByteStream>;
-
-/// A stream being opened.
-pub type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<BoxStream>> + Send + 'a>>;
-
-/// Opens byte streams to one engine.
-///
-/// ```
-/// use engine_api::connect::{BoxStream, Connecting, Connector};
-///
-/// /// An engine that hangs up on everybody.
-/// #[derive(Debug)]
-/// struct Rude;
-///
-/// impl Connector for Rude {
-///     fn connect(&self) -> Connecting<'_> {
-///         Box::pin(async {
-///             let (ours, theirs) = tokio::io::duplex(1024);
-///             drop(theirs);
-///             Ok(Box::new(ours) as BoxStream)
-///         })
-///     }
-///     fn address(&self) -> String {
-///         "test://rude".into()
-///     }
-/// }
-///
-/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-/// let docker = engine_api::Docker::with_connector(Rude);
-/// assert!(docker.system().ping().await.is_err());
-/// # });
-/// ```
-pub trait Connector: Debug + Send + Sync + 'static {
-    /// Opens a new stream.
-    fn connect(&self) -> Connecting<'_>;
-
-    /// Where the stream leads, as a user would write it in `DOCKER_HOST`; errors show it.
-    fn address(&self) -> String;
-
-    /// A path that precedes every request path (`/base` of `tcp://host:2375/base`); empty for none.
-    fn base_path(&self) -> &str {
-        ""
-    }
-
-    /// The `Host` header. A Unix socket has no host name, so it gets a fixed one.
-    fn host(&self) -> &str {
-        "api.moby.localhost"
-    }
-
-    /// Whether "connection reset" proves that the other end closed without reading what we sent, as it
-    /// does on a Unix socket.
-    ///
-    /// Only then may a request that is not idempotent travel on a connection that was idle: if the
-    /// engine closes it at that moment, we know whether to send again. Elsewhere such a request gets a
-    /// fresh connection.
-    fn reset_means_unread(&self) -> bool {
-        false
-    }
-}
-
-/// Forwards to the connector inside a box or an `Arc`.
-macro_rules! forward {
-    ($($pointer:ty),+) => {$(
-        impl Connector for $pointer {
-            fn connect(&self) -> Connecting<'_> {
-                (**self).connect()
-            }
-            fn address(&self) -> String {
-                (**self).address()
-            }
-            fn base_path(&self) -> &str {
-                (**self).base_path()
-            }
-            fn host(&self) -> &str {
-                (**self).host()
-            }
-            fn reset_means_unread(&self) -> bool {
-                (**self).reset_means_unread()
-            }
-        }
-    )+};
-}
-
-forward!(Box<dyn Connector>, std::sync::Arc<dyn Connector>);
-
-/// Refuses to dial outside a Tokio runtime, where Tokio itself would panic.
-fn in_runtime() -> io::Result<()> {
-    match tokio::runtime::Handle::try_current() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(io::Error::other(
-            "there is no Tokio runtime here; call from inside one",
-        )),
-    }
-}
+pub use crate::error::TlsError;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeClient, PipeMode};
 
-use super::{BoxStream, Connecting, Connector, in_runtime};
+use super::connector::{BoxStream, Connecting, Connector, in_runtime};
 
 /// All instances of the pipe are taken; the engine makes another one as soon as it has seen that.
 const ERROR_PIPE_BUSY: i32 = 231;

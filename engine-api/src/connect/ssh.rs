@@ -14,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::Sleep;
 
-use super::{Address, BoxStream, Connecting, Connector, in_runtime};
+use super::address::Address;
+use super::connector::{BoxStream, Connecting, Connector, in_runtime};
 use crate::error::{Error, Result};
 
 /// Connects to an engine by running ssh, one process per connection. It ends with the connection.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
-use super::{BoxStream, Connecting, Connector, in_runtime};
+use super::connector::{BoxStream, Connecting, Connector, in_runtime};
 
 /// How long a connection may be silent before the system asks whether the other end is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);

@@ -15,9 +15,12 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error as Tls, RootCertStore};
 
-use super::trust::{NoVerification, TlsError};
-use super::{Address, BoxStream, Connecting, Connector, TcpConnector, in_runtime};
-use crate::error::{Error, Result};
+use super::address::Address;
+use super::connector::{BoxStream, Connecting, Connector, in_runtime};
+use super::endpoint::Security;
+use super::no_verification::NoVerification;
+use super::tcp::TcpConnector;
+use crate::error::{Error, Result, TlsError};
 
 /// Whom to trust, and who we are.
 ///
@@ -28,7 +31,7 @@ use crate::error::{Error, Result};
 /// use engine_api::Docker;
 /// use engine_api::connect::{TlsConfig, TlsConnector};
 ///
-/// let config = TlsConfig::from_folder("/home/me/certs")?;
+/// let config = TlsConfig::from_directory("/home/me/certs")?;
 /// let docker = Docker::with_connector(TlsConnector::new("build-host", 2376, &config)?);
 /// # Ok::<(), engine_api::Error>(())
 /// ```
@@ -51,7 +54,7 @@ impl TlsConfig {
     /// # Errors
     ///
     /// [`crate::ErrorKind::InvalidInput`] when there is no such folder, or a file cannot be read.
-    pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self> {
+    pub fn from_directory(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
         if !folder.is_dir() {
             let shown = folder.display();
@@ -86,12 +89,25 @@ impl TlsConfig {
     ///
     /// # Errors
     ///
-    /// As [`TlsConfig::from_folder`].
+    /// As [`TlsConfig::from_directory`].
     pub fn from_env() -> Result<Option<Self>> {
         let env = |name: &str| std::env::var(name).ok();
-        super::context::Security::from_env(&env)
-            .map(|security| security.config())
-            .transpose()
+        match Security::from_env(&env) {
+            Some(security) => Self::of(&security).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The files and settings that the environment or a context names.
+    pub(super) fn of(security: &Security) -> Result<Self> {
+        let config = match &security.directory {
+            Some(directory) => Self::from_directory(directory)?,
+            None => Self::default(),
+        };
+        Ok(Self {
+            skip_verify: security.skip_verify,
+            ..config
+        })
     }
 
     fn client(&self) -> Result<ClientConfig> {

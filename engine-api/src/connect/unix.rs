@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tower_service::Service;
 
-use super::{BoxStream, Connecting, Connector, in_runtime};
+use super::connector::{BoxStream, Connecting, Connector, in_runtime};
 
 /// Connects to a Unix socket.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! The causes of errors, as the modules make them, and how they are told.
+//! The causes of errors, as the modules create them, and their messages.
 
 use std::io;
 use std::time::Duration;
@@ -6,12 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::{ErrorKind, Phase, ProbedEndpoint};
-use crate::Version;
-use crate::connect::TlsError;
-use crate::wire::json::JsonError;
+use super::json::JsonError;
+use super::kind::{ErrorKind, Phase, ProbedEndpoint};
+use super::tls::TlsError;
+use crate::version::Version;
 
 /// Why something failed, without context.
+///
+/// A message does not repeat that of its source. Sources are the errors of a connection, made by the
+/// operating system or hyper. The errors of archives and uploads are made by this crate, with the path
+/// in the text; they are part of the message.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
     #[error("{0}")]
@@ -23,7 +27,7 @@ pub(crate) enum Cause {
         used: Version,
         hint: &'static str,
     },
-    #[error("API {last} was the last that reads {what}, but the version in use is {used}; leave it out")]
+    #[error("API {last} was the last version with {what}, but the version in use is {used}; leave it out")]
     RemovedFromApi {
         what: &'static str,
         last: Version,
@@ -37,9 +41,9 @@ pub(crate) enum Cause {
     },
     #[error("{0}")]
     Unsupported(String),
-    #[error("cannot reach the engine at {address}: {}{}", reason(.error), hint(address, .error))]
-    Unreachable { address: String, error: io::Error },
-    #[error("no secure connection to the engine: {0}")]
+    #[error("cannot reach the engine at {address}{}", hint(address, .source))]
+    Unreachable { address: String, source: io::Error },
+    #[error("cannot open a secure connection to the engine: {0}")]
     TlsError(TlsError),
     #[error("no engine answers; tried{}", tried(.candidates))]
     NoEngine {
@@ -58,14 +62,16 @@ pub(crate) enum Cause {
     Api { status: StatusCode, message: String },
     #[error("{message}")]
     Stream { message: String, code: Option<i64> },
-    #[error("the stream ended too early: {received} bytes of {expected} had come")]
+    #[error("the stream ended too early, after {received} of {expected} bytes")]
     Truncated {
         expected: u64,
         received: u64,
         partial: Bytes,
     },
-    #[error("the connection to the engine failed: {0}")]
-    Io(io::Error),
+    #[error("the connection to the engine failed")]
+    Io(#[source] io::Error),
+    #[error("the connection to the engine failed")]
+    Http(#[source] hyper::Error),
     #[error("the data to send could not be read: {0}")]
     UploadSource(io::Error),
     #[error("the archive could not be unpacked: {0}")]
@@ -83,7 +89,7 @@ impl Cause {
             Self::NoEngine { kind, .. } => *kind,
             Self::TlsError(_) => ErrorKind::TlsError,
             Self::Timeout { .. } => ErrorKind::Timeout,
-            Self::Disconnected(_) | Self::Io(_) => ErrorKind::Disconnected,
+            Self::Disconnected(_) | Self::Io(_) | Self::Http(_) => ErrorKind::Disconnected,
             Self::Protocol(_) => ErrorKind::Protocol,
             Self::Decode(_) => ErrorKind::Decode,
             Self::Api { .. } => ErrorKind::Api,
@@ -105,14 +111,6 @@ fn tried(candidates: &[ProbedEndpoint]) -> String {
         )
     };
     candidates.iter().map(line).collect()
-}
-
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((plain, _)) => plain.trim_end_matches('.').to_ascii_lowercase(), // Windows ends it so
-        None => text,
-    }
 }
 
 fn hint(address: &str, error: &io::Error) -> &'static str {

@@ -1,45 +1,44 @@
-//! What programs decide by: the kind of a failure, the limit that ran out, the places that were tried.
+//! The kinds of errors, the timeouts of a call, and the endpoints that were tried.
 
 use std::fmt;
 
-/// The kinds of failure, for programs that decide by it.
+/// The kind of an error, for programs that act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An argument was refused before anything was sent.
+    /// An argument is invalid; nothing was sent.
     InvalidInput,
-    /// The engine speaks an API version that lacks what was asked for; nothing was sent.
+    /// The engine's API version does not have a feature that was requested; nothing was sent.
     NeedsApi,
-    /// A Dockerfile uses what another builder is needed for; nothing was sent.
+    /// A Dockerfile uses a feature that needs BuildKit; nothing was sent.
     NeedsBuildKit,
-    /// This build or this platform cannot do what was asked for.
+    /// This build or this platform does not support the request.
     Unsupported,
     /// No connection to the engine could be opened.
     Unreachable,
-    /// The engine and this client do not trust each other: a certificate is wrong, missing or not
-    /// accepted.
+    /// A TLS handshake failed: a certificate is invalid, missing or not trusted.
     TlsError,
-    /// A limit of [`crate::Timeouts`] ran out.
+    /// A timeout of [`crate::Timeouts`] expired.
     Timeout,
     /// The connection broke, or the engine closed it too early.
     Disconnected,
-    /// What came is not what the protocol allows.
+    /// The reply violates the protocol.
     Protocol,
-    /// A JSON reply has another shape than its type.
+    /// A JSON reply does not match its type.
     Decode,
     /// The engine answered with an error status.
     Api,
-    /// The engine reported a failure inside a stream that began with success.
+    /// The engine reported an error inside a stream that had begun with success.
     Stream,
     /// A stream ended inside a frame or a value.
     Truncated,
-    /// A source that the caller handed in (an upload) failed.
+    /// The data of an upload could not be read.
     UploadSource,
     /// An archive could not be unpacked on this host: an entry is invalid, or a file cannot be written.
     Unpack,
 }
 
-/// The part of a call that a limit covers.
+/// The part of a call that a timeout covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
@@ -57,21 +56,21 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connect => "connection",
-            Self::Head => "answer",
+            Self::Head => "reply",
             Self::Body => "further data",
             Self::Total => "end of the call",
         })
     }
 }
 
-/// One place that was tried when looking for an engine.
+/// An endpoint that was tried while looking for an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProbedEndpoint {
-    /// Where the address came from: `DOCKER_HOST`, `the default socket` …
+    /// Where the address comes from: `DOCKER_HOST`, `the default socket` …
     pub source: String,
     /// The address.
     pub address: String,
-    /// Why it is not the one; `None` when the engine answered.
+    /// Why it failed; `None` if the engine answered.
     pub error: Option<String>,
 }

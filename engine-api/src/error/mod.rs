@@ -1,8 +1,14 @@
-//! What can go wrong, said once.
+//! Errors: what failed, in which operation, on what.
 //!
-//! Causes are made where they happen, without context; `wire::call` adds the operation and the name it
-//! was called with. [`std::fmt::Display`] prints all of it, so there is no
-//! [`source`](std::error::Error::source) that would be printed twice; programs ask by the methods of [`Error`].
+//! The modules create a cause without context; `wire` adds the operation and the name that it was
+//! called with.
+//!
+//! # How an error is printed
+//!
+//! `{error}` prints the error itself, with a hint if there is one;
+//! [`source`](std::error::Error::source) returns the error below it, of the operating system or of hyper.
+//! A program that prints the chain repeats nothing. `{error:#}` and `{error:?}` print the whole chain on
+//! one line, so `fn main() -> engine_api::Result<()>` reports a readable message.
 //!
 //! ```no_run
 //! # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -16,16 +22,22 @@
 //! ```
 
 mod cause;
+mod json;
 mod kind;
 mod questions;
+mod registry;
+mod tls;
 
 use std::fmt;
 use std::io;
 
 pub(crate) use cause::Cause;
+pub(crate) use json::JsonError;
 pub use kind::{ErrorKind, Phase, ProbedEndpoint};
+pub use registry::RegistryFailure;
+pub use tls::TlsError;
 
-use crate::Version;
+use crate::version::{ParseVersionError, Version};
 
 /// The result of every call of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -35,9 +47,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// ```
 /// # fn demo(error: engine_api::Error) {
 /// if error.is_not_found() {
-///     eprintln!("no such thing: {error}");
+///     eprintln!("not found: {error}");
 /// } else if error.status() == Some(500) {
-///     eprintln!("the engine is in trouble: {error}");
+///     eprintln!("the engine failed: {error}");
 /// }
 /// # }
 /// ```
@@ -45,7 +57,7 @@ pub struct Error(Box<Report>);
 
 struct Report {
     operation: Option<&'static str>,
-    on: Option<Box<str>>,
+    subject: Option<Box<str>>,
     cause: Cause,
 }
 
@@ -54,7 +66,7 @@ impl Error {
     pub(crate) fn local(cause: Cause) -> Self {
         Self(Box::new(Report {
             operation: None,
-            on: None,
+            subject: None,
             cause,
         }))
     }
@@ -67,16 +79,16 @@ impl Error {
         Self::local(Cause::Protocol(text.into()))
     }
 
-    /// Adds which operation failed, and on what, unless that is known already.
-    pub(crate) fn in_call(mut self, operation: &'static str, on: Option<&str>) -> Self {
+    /// Adds the operation and its subject, unless they are known already.
+    pub(crate) fn in_call(mut self, operation: &'static str, subject: Option<&str>) -> Self {
         if self.0.operation.is_none() {
             self.0.operation = Some(operation);
-            self.0.on = on.map(Into::into);
+            self.0.subject = subject.map(Into::into);
         }
         self
     }
 
-    /// What kind of failure this is.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         self.0.cause.kind()
     }
@@ -88,7 +100,7 @@ impl Error {
 
     /// The name or id that the operation was called with.
     pub fn subject(&self) -> Option<&str> {
-        self.0.on.as_deref()
+        self.0.subject.as_deref()
     }
 
     /// The HTTP status, when the engine answered with an error.
@@ -99,7 +111,7 @@ impl Error {
         }
     }
 
-    /// What the engine said, without what this crate adds; at most 4 KiB.
+    /// The message of the engine, without what this crate adds; at most 4 KiB.
     pub fn message(&self) -> Option<&str> {
         match &self.0.cause {
             Cause::Api { message, .. } | Cause::Stream { message, .. } => Some(message),
@@ -107,7 +119,7 @@ impl Error {
         }
     }
 
-    /// The code that came with a failure inside a stream.
+    /// The code of an error inside a stream.
     pub fn code(&self) -> Option<i64> {
         match self.0.cause {
             Cause::Stream { code, .. } => code,
@@ -115,7 +127,7 @@ impl Error {
         }
     }
 
-    /// What the engine's API version lacks, such as a field's name, and the first version that has it.
+    /// What the engine's API version does not have, such as a field, and the first version that has it.
     pub fn needs_api(&self) -> Option<(&str, Version)> {
         match self.0.cause {
             Cause::NeedsApi { what, since, .. } => Some((what, since)),
@@ -123,7 +135,7 @@ impl Error {
         }
     }
 
-    /// What a Dockerfile has that its builder cannot do, `RUN --mount`, and in which line, from 1 on.
+    /// The feature of a Dockerfile that needs BuildKit, such as `RUN --mount`, and its line, counted from 1.
     pub fn needs_buildkit(&self) -> Option<(&str, usize)> {
         match self.0.cause {
             Cause::NeedsBuildKit { feature, line, .. } => Some((feature, line)),
@@ -139,7 +151,7 @@ impl Error {
         }
     }
 
-    /// Which limit ran out.
+    /// The timeout that expired.
     pub fn phase(&self) -> Option<Phase> {
         match self.0.cause {
             Cause::Timeout { phase, .. } => Some(phase),
@@ -147,18 +159,23 @@ impl Error {
         }
     }
 
-    /// What kind of failure the operating system reported, or the data that the caller handed in.
+    /// The kind of the I/O error behind this one, if there is one: of a connection, an upload or an
+    /// archive.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
-        match &self.0.cause {
-            Cause::Unreachable { error, .. }
-            | Cause::Io(error)
-            | Cause::UploadSource(error)
-            | Cause::Unpack(error) => Some(error.kind()),
-            _ => None,
+        if let Cause::UploadSource(error) | Cause::Unpack(error) = &self.0.cause {
+            return Some(error.kind());
         }
+        let mut next = std::error::Error::source(self);
+        while let Some(error) = next {
+            if let Some(error) = error.downcast_ref::<io::Error>() {
+                return Some(error.kind());
+            }
+            next = error.source();
+        }
+        None
     }
 
-    /// The places that were tried, when no engine was found.
+    /// The endpoints that were tried, if no engine was found.
     pub fn probed_endpoints(&self) -> &[ProbedEndpoint] {
         match &self.0.cause {
             Cause::NoEngine { candidates, .. } => candidates,
@@ -169,25 +186,41 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0.operation, &self.0.on) {
-            (Some(operation), Some(on)) => write!(f, "{operation} {on}: {}", self.0.cause),
-            (Some(operation), None) => write!(f, "{operation}: {}", self.0.cause),
-            _ => self.0.cause.fmt(f),
+        match (self.0.operation, &self.0.subject) {
+            (Some(operation), Some(subject)) => write!(f, "{operation} {subject}: {}", self.0.cause)?,
+            (Some(operation), None) => write!(f, "{operation}: {}", self.0.cause)?,
+            _ => write!(f, "{}", self.0.cause)?,
         }
+        if f.alternate() {
+            let mut next = std::error::Error::source(self);
+            while let Some(error) = next {
+                write!(f, ": {error}")?;
+                next = error.source();
+            }
+        }
+        Ok(())
     }
 }
 
 impl fmt::Debug for Error {
+    // The message, because a program whose `main` returns an error prints this. It does not hold the bytes
+    // of a partial frame, which are a process's output and may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the bytes of a partial frame: they are a process's output and may hold anything.
-        f.debug_struct("Error")
-            .field("kind", &self.kind())
-            .field("text", &self.to_string())
-            .finish_non_exhaustive()
+        write!(f, "{self:#}")
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.0.cause)
+    }
+}
+
+impl From<ParseVersionError> for Error {
+    fn from(error: ParseVersionError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -203,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_names_operation_thing_and_way_out() {
+    fn a_message_has_operation_subject_and_hint() {
         let error = api(404, "No such container: web").in_call("ContainerStart", Some("web"));
         assert_eq!(
             error.to_string(),
@@ -213,18 +246,24 @@ mod tests {
         let denied = io::Error::from_raw_os_error(if cfg!(windows) { 5 } else { 13 });
         let error = Error::local(Cause::Unreachable {
             address: "unix:///run/x.sock".into(),
-            error: denied,
+            source: denied,
         });
         assert_eq!(error.io_kind(), Some(io::ErrorKind::PermissionDenied));
-        let error = error.to_string(); // systems word it differently
-        assert!(
-            error.starts_with("cannot reach the engine at unix:///run/x.sock: "),
-            "{error}"
+        assert_eq!(
+            error.to_string(),
+            "cannot reach the engine at unix:///run/x.sock; is this user in the docker group?"
         );
-        assert!(
-            error.ends_with(" denied; is this user in the docker group?"),
-            "{error}"
-        );
+    }
+
+    #[test]
+    fn a_source_is_printed_once() {
+        let lost = || Error::local(Cause::Io(io::Error::other("cable cut")));
+        let source = std::error::Error::source(&lost()).map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("cable cut"));
+        assert_eq!(lost().to_string(), "the connection to the engine failed");
+        let whole = "the connection to the engine failed: cable cut";
+        assert_eq!(format!("{:#}", lost()), whole);
+        assert_eq!(format!("{:?}", lost()), whole);
     }
 
     #[test]

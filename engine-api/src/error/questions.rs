@@ -1,10 +1,11 @@
-//! What an error can be asked, so that nobody has to know status codes or an engine's words.
+//! Questions about an error, answered from its status, message and kind.
 
-use super::{Error, ErrorKind};
-use crate::auth::RegistryFailure;
+use super::Error;
+use super::kind::ErrorKind;
+use super::registry::RegistryFailure;
 
 impl Error {
-    /// The engine has no such thing (404 of a known route).
+    /// The engine has no such object (404 of a known route).
     pub fn is_not_found(&self) -> bool {
         self.status() == Some(404) && !self.is_unknown_route()
     }
@@ -17,39 +18,35 @@ impl Error {
                 .is_some_and(|m| m.trim() == "page not found" || m.trim() == "Not Found")
     }
 
-    /// The request contradicts the state of things: the name is taken, the container runs … (409).
+    /// The request conflicts with the current state: the name is in use, the container is running … (409).
     pub fn is_conflict(&self) -> bool {
         self.status() == Some(409)
     }
 
-    /// A swarm's object has changed since it was read: read it again and update that (wire fact 44).
+    /// An object of a swarm has changed since it was read; read it again and update that version.
+    ///
+    /// Engines report it with status 500, so it is recognised by the message.
     pub fn is_version_conflict(&self) -> bool {
         self.message()
             .is_some_and(|m| m.contains("update out of sequence"))
     }
 
-    /// The engine forbids it, such as removing a predefined network (403).
+    /// The engine forbids the request, such as removing a predefined network (403).
     pub fn is_forbidden(&self) -> bool {
         self.status() == Some(403)
     }
 
-    /// Credentials are missing or wrong: 401, or whatever the engine makes of a registry's 401.
+    /// Credentials are missing or invalid: 401, or what the engine makes of a registry's 401.
     pub fn is_unauthorized(&self) -> bool {
         self.status() == Some(401) || self.registry_failure() == Some(RegistryFailure::Unauthorized)
     }
 
-    /// What a registry refused, the same on every engine, though one answers 401, the next 500, and a
-    /// third 200 with the failure in the stream. `None` when it is not known to be the registry's doing.
-    pub fn registry_failure(&self) -> Option<RegistryFailure> {
-        crate::auth::failure(self)
-    }
-
-    /// The engine has this switched off, as it does experimental features unless told otherwise (501).
+    /// The feature is switched off in the engine, as experimental features are by default (501).
     pub fn is_not_implemented(&self) -> bool {
         self.status() == Some(501)
     }
 
-    /// The engine cannot serve it in its present role: it is no manager of a swarm (503).
+    /// The engine cannot handle the request in its present role: it is not a manager of a swarm (503).
     pub fn is_unavailable(&self) -> bool {
         self.status() == Some(503)
     }
@@ -90,7 +87,7 @@ impl Error {
         self.kind() == ErrorKind::Unreachable
     }
 
-    /// A limit ran out.
+    /// A timeout expired.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
@@ -105,12 +102,13 @@ impl Error {
 mod tests {
     use std::time::Duration;
 
+    use super::super::cause::Cause;
+    use super::super::kind::Phase;
     use super::super::tests::api;
-    use super::super::{Cause, Phase};
     use super::*;
 
     #[test]
-    fn page_not_found_is_a_missing_route_not_a_missing_thing() {
+    fn page_not_found_is_a_missing_route() {
         assert!(api(404, "page not found").is_unknown_route());
         assert!(!api(404, "page not found").is_not_found());
     }
@@ -132,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_off_or_not_served_now_is_told_apart() {
+    fn status_501_and_503_differ() {
         let (off, role) = (api(501, "experimental"), api(503, "not a swarm manager"));
         assert!(off.is_not_implemented() && !off.is_unavailable());
         assert!(role.is_unavailable() && !role.is_not_implemented());

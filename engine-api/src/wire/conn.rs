@@ -19,8 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::body::{Body, UploadFailed};
 use super::timer::Clock;
-use crate::connect::{BoxStream, Connector, TlsError};
-use crate::error::Cause;
+use crate::connect::{BoxStream, Connector};
+use crate::error::{Cause, TlsError};
 
 /// An open connection that can take a request.
 pub(crate) struct Conn {
@@ -70,10 +70,10 @@ impl Conn {
             .connect()
             .await
             .map_err(|error| match TlsError::within(&error) {
-                Some(why) => Cause::TlsError(why.clone()),
+                Some(tls) => Cause::TlsError(tls.clone()),
                 None => Cause::Unreachable {
                     address: connector.address(),
-                    error,
+                    source: error,
                 },
             })?;
         let received = Arc::new(AtomicU64::new(0));
@@ -85,7 +85,7 @@ impl Conn {
         let (sender, driver) = Builder::new()
             .handshake(TokioIo::new(counted))
             .await
-            .map_err(|error| http_cause(&error))?;
+            .map_err(http_cause)?;
         let reset_means_unread = connector.reset_means_unread();
         Ok(Box::new(Self {
             sender,
@@ -133,7 +133,7 @@ impl Conn {
             unsent: request.is_some() || unread,
             answered,
             request,
-            cause: http_cause(error.error()),
+            cause: http_cause(error.into_error()),
         }))
     }
 
@@ -156,7 +156,7 @@ impl Conn {
             };
             match frame {
                 None => return Poll::Ready(None),
-                Some(Err(error)) => return Poll::Ready(Some(Err(http_cause(&error)))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(http_cause(error)))),
                 // Trailers carry nothing we need.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => {}
@@ -179,7 +179,7 @@ impl Conn {
     pub(crate) async fn into_stream(mut self) -> Result<(BoxStream, Bytes), Cause> {
         std::future::poll_fn(|cx| poll_driver(&mut self.driver, cx))
             .await
-            .map_err(|error| http_cause(&error))?;
+            .map_err(http_cause)?;
         let gone = || Cause::Disconnected("the connection ended as it was handed over".into());
         let parts = self.driver.ok_or_else(gone)?.into_parts();
         Ok((parts.io.into_inner().stream, parts.read_buf))
@@ -197,13 +197,13 @@ fn poll_driver(
     }
 }
 
-/// Finds the I/O error below hyper's, and says what happened.
-fn http_cause(error: &hyper::Error) -> Cause {
-    if let Some(error) = source::<UploadFailed>(error) {
+/// The cause of a failure that hyper reports.
+fn http_cause(error: hyper::Error) -> Cause {
+    if let Some(error) = source::<UploadFailed>(&error) {
         return Cause::UploadSource(io::Error::new(error.0.kind(), error.0.to_string()));
     }
     if error.is_parse() {
-        return Cause::Protocol(format!("the reply is no HTTP/1.1: {error}"));
+        return Cause::Protocol(format!("the reply is not valid HTTP/1.1: {error}"));
     }
     if error.is_canceled() || error.is_closed() {
         return Cause::Disconnected("the engine closed the connection before the request was sent".into());
@@ -211,13 +211,10 @@ fn http_cause(error: &hyper::Error) -> Cause {
     if error.is_incomplete_message() {
         return Cause::Disconnected("the engine closed the connection before the reply was complete".into());
     }
-    let io = source::<io::Error>(error);
-    if let Some(why) = io.and_then(TlsError::within) {
-        return Cause::TlsError(why.clone());
-    }
-    match io {
-        Some(io) => Cause::Disconnected(format!("the connection to the engine failed: {io}")),
-        None => Cause::Disconnected(format!("the connection to the engine failed: {error}")),
+    let tls = source::<io::Error>(&error).and_then(TlsError::within);
+    match tls.cloned() {
+        Some(tls) => Cause::TlsError(tls),
+        None => Cause::Http(error),
     }
 }
 

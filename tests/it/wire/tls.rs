@@ -119,11 +119,11 @@ async fn certificate_directory_is_read_as_docker_does() {
     for (name, text) in [("ca", &config.ca), ("cert", &config.cert), ("key", &config.key)] {
         std::fs::write(directory.path().join(format!("{name}.pem")), text).unwrap();
     }
-    let read = TlsConfig::from_folder(directory.path()).unwrap();
+    let read = TlsConfig::from_directory(directory.path()).unwrap();
     assert!(!format!("{read:?}").contains("PRIVATE"));
     client(port, &read).system().ping().await.unwrap();
     fails(
-        TlsConfig::from_folder(directory.path().join("none")),
+        TlsConfig::from_directory(directory.path().join("none")),
         ErrorKind::InvalidInput,
     );
 }

@@ -24,24 +24,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Why a JSON text could not be read: the place in it, the reason, and what stood there.
-#[derive(Debug, thiserror::Error)]
-#[error("at {path}: {reason}{}", shown(.found))]
-pub(crate) struct JsonError {
-    /// Where, as `$.Containers[3].State`.
-    pub(crate) path: String,
-    /// What was expected there.
-    pub(crate) reason: String,
-    /// The start of the value found, unless it may be a secret.
-    pub(crate) found: Option<String>,
-}
-
-fn shown(found: &Option<String>) -> String {
-    found
-        .as_ref()
-        .map(|text| format!("; found {text}"))
-        .unwrap_or_default()
-}
+use crate::error::JsonError;
 
 /// Reads one JSON value that fills `bytes`, taking `null` for "empty".
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
@@ -67,18 +50,6 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = T::deserialize(Lenient(&mut reader))?;
     reader.end().map(|()| value)
-}
-
-/// Reads the JSON value of a type of this crate as the client reads replies: `null` counts as absent.
-///
-/// Use it for JSON that an engine wrote and you stored. `serde_json::from_slice` reads the same types,
-/// but refuses `null` where a list, a map or a plain scalar stands.
-///
-/// # Errors
-///
-/// Says the path and the reason when `bytes` is no JSON or a value has another type.
-pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> crate::Result<T> {
-    decode(bytes).map_err(|error| crate::Error::local(crate::error::Cause::Decode(error)))
 }
 
 /// Writes `value` as an engine wants to read it: empty plain fields are left out.

@@ -1,6 +1,6 @@
 //! Where in a JSON text an error stands. Only errors pay for this.
 
-use super::JsonError;
+use crate::error::JsonError;
 
 /// Longest piece of the offending value that an error shows, in bytes.
 const SHOWN: usize = 200;

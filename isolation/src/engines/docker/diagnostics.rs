@@ -150,7 +150,7 @@ pub(super) fn to_error(error: engine_api::Error) -> Error {
 /// Why no Docker daemon answers, on one line.
 pub(super) fn reason(error: &engine_api::Error) -> String {
     match error.probed_endpoints() {
-        [] => error.to_string(),
+        [] => format!("{error:#}"),
         tried => {
             let one = |endpoint: &engine_api::error::ProbedEndpoint| {
                 let outcome = endpoint.error.as_deref().unwrap_or("answers");

@@ -62,7 +62,7 @@ fn wrong_type(target: &str) -> Error {
 /// Errors of the local source are not errors of the daemon.
 fn unreadable(error: engine_api::Error) -> Error {
     match error.kind() {
-        ErrorKind::UploadSource | ErrorKind::Unpack => Error::invalid(error.to_string()),
+        ErrorKind::UploadSource | ErrorKind::Unpack => Error::invalid(format!("{error:#}")),
         _ => to_error(error),
     }
 }

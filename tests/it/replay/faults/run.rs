@@ -188,7 +188,7 @@ fn texts(kind: ErrorKind) -> &'static [&'static str] {
         ErrorKind::Truncated => &["the stream ended too early"],
         ErrorKind::Unreachable => &["cannot reach the engine"],
         ErrorKind::Timeout => &[
-            "no answer within",
+            "no reply within",
             "no further data within",
             "no end of the call within",
         ],

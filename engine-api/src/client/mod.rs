@@ -1,4 +1,6 @@
-//! The client: one engine, its connections, the version spoken with it.
+//! The client of one engine.
+
+mod discover;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,44 +35,6 @@ pub struct Docker {
 }
 
 impl Docker {
-    /// A client of the engine that the environment names, or of the first that answers.
-    ///
-    /// `DOCKER_HOST` decides if it is set, then `DOCKER_CONTEXT`, then the context that
-    /// `docker context use` has chosen. Otherwise the usual sockets are asked in turn: the system's,
-    /// rootless Docker's, those of Docker Desktop, colima, OrbStack, Rancher Desktop and Podman.
-    /// `DOCKER_API_VERSION` sets the version and switches negotiation off; `DOCKER_TLS_VERIFY`,
-    /// `DOCKER_TLS` and `DOCKER_CERT_PATH` ask for TLS on TCP (feature `tls`).
-    ///
-    /// # Errors
-    ///
-    /// [`crate::ErrorKind::Unreachable`] lists every place that was tried, and why it was not it
-    /// ([`Error::probed_endpoints`]); an engine that was named fails in its own way, such as
-    /// [`crate::ErrorKind::TlsError`]; [`crate::ErrorKind::InvalidInput`] when the context that was named
-    /// or chosen does not exist.
-    pub async fn from_env() -> Result<Self> {
-        connect::discover().await
-    }
-
-    /// A client of the engine at an address, as in `DOCKER_HOST`, with what else the environment says
-    /// of it: TLS and the version. Nothing is sent.
-    ///
-    /// # Errors
-    ///
-    /// When it is no address, this build cannot connect to such a one, or the certificates cannot be
-    /// read.
-    pub fn from_address(address: &str) -> Result<Self> {
-        connect::at(address)
-    }
-
-    /// A client of the engine that a context of the docker command leads to. Nothing is sent.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::ErrorKind::InvalidInput`] when there is no such context; else as [`Docker::from_address`].
-    pub fn from_context(name: &str) -> Result<Self> {
-        connect::in_context(name)
-    }
-
     /// A client of the engine at an address, whatever the environment says.
     ///
     /// # Errors

@@ -1,0 +1,130 @@
+//! Clients for the engine that the environment, an address or a context names.
+
+use std::sync::Arc;
+
+use super::Docker;
+use crate::connect::{self, Endpoint};
+use crate::error::{Cause, Error, ErrorKind, ProbedEndpoint, Result};
+
+impl Docker {
+    /// A client of the engine that the environment names, or of the first one that answers.
+    ///
+    /// `DOCKER_HOST` is used if it is set, then `DOCKER_CONTEXT`, then the context that
+    /// `docker context use` has chosen. Otherwise the usual sockets are tried in this order: the system's,
+    /// rootless Docker's, those of Docker Desktop, colima, OrbStack, Rancher Desktop and Podman.
+    /// `DOCKER_API_VERSION` sets the version and switches negotiation off; `DOCKER_TLS_VERIFY`,
+    /// `DOCKER_TLS` and `DOCKER_CERT_PATH` enable TLS on TCP (feature `tls`).
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::Unreachable`] lists every endpoint that was tried, and why it failed
+    /// ([`Error::probed_endpoints`]). If only one endpoint was tried, the error has the kind of its
+    /// failure, such as [`crate::ErrorKind::TlsError`]. [`crate::ErrorKind::InvalidInput`]: the context
+    /// that was named or chosen does not exist.
+    pub async fn from_env() -> Result<Self> {
+        first_of(connect::endpoints(&variable)?).await
+    }
+
+    /// A client of the engine at an address, as in `DOCKER_HOST`, with the TLS settings and the version
+    /// of the environment. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// When the address is invalid, this build cannot connect to it, or the certificates cannot be read.
+    pub fn from_address(address: &str) -> Result<Self> {
+        client(&connect::at(address, &variable))
+    }
+
+    /// A client of the engine of a context of the docker command. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidInput`] when there is no such context; otherwise as
+    /// [`Docker::from_address`].
+    pub fn from_context(name: &str) -> Result<Self> {
+        client(&connect::in_context(name, &variable)?)
+    }
+
+    /// Pings every endpoint that [`Docker::from_env`] would try, in the same order, and reports the result
+    /// of each.
+    ///
+    /// # Errors
+    ///
+    /// When the environment names a context that does not exist or cannot be read.
+    pub async fn probe_all() -> Result<Vec<ProbedEndpoint>> {
+        let mut probed = Vec::new();
+        for endpoint in connect::endpoints(&variable)? {
+            let error = probe(&endpoint).await.err();
+            probed.push(result(endpoint, error.as_ref()));
+        }
+        Ok(probed)
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+async fn first_of(endpoints: Vec<Endpoint>) -> Result<Docker> {
+    let single = endpoints.len() == 1;
+    let mut kind = ErrorKind::Unreachable;
+    let mut candidates = Vec::new();
+    for endpoint in endpoints {
+        match probe(&endpoint).await {
+            Ok(docker) => return Ok(docker),
+            Err(error) => {
+                // Several endpoints may fail in different ways; then all of them count as unreachable.
+                if single {
+                    kind = error.kind();
+                }
+                candidates.push(result(endpoint, Some(&error)));
+            }
+        }
+    }
+    Err(Error::local(Cause::NoEngine { candidates, kind }))
+}
+
+async fn probe(endpoint: &Endpoint) -> Result<Docker> {
+    let docker = client(endpoint)?;
+    docker.system().ping().await?;
+    Ok(docker)
+}
+
+fn result(endpoint: Endpoint, error: Option<&Error>) -> ProbedEndpoint {
+    ProbedEndpoint {
+        source: endpoint.source,
+        address: endpoint.address,
+        error: error.map(|error| format!("{error:#}")),
+    }
+}
+
+fn client(endpoint: &Endpoint) -> Result<Docker> {
+    let docker = Docker::over(Arc::from(endpoint.connector()?));
+    match &endpoint.version {
+        Some(version) => Ok(docker.with_version(version.parse()?)),
+        None => Ok(docker),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_single_endpoint_keeps_its_kind_of_error() {
+        let endpoint = || Endpoint {
+            source: "DOCKER_HOST".into(),
+            address: "gopher://x".into(),
+            security: None,
+            version: None,
+        };
+        let fails = async |endpoints| first_of(endpoints).await.unwrap_err();
+        let alone = fails(vec![endpoint()]).await;
+        assert_eq!(alone.kind(), ErrorKind::InvalidInput);
+        assert_eq!(alone.probed_endpoints().len(), 1);
+        assert_eq!(
+            fails(vec![endpoint(), endpoint()]).await.kind(),
+            ErrorKind::Unreachable
+        );
+    }
+}

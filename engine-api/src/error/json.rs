@@ -1,0 +1,20 @@
+//! Why JSON could not be read.
+
+/// Why a JSON text could not be read: the path in it, the reason, and the value there.
+#[derive(Debug, thiserror::Error)]
+#[error("at {path}: {reason}{}", shown(.found))]
+pub(crate) struct JsonError {
+    /// Where, as `$.Containers[3].State`.
+    pub(crate) path: String,
+    /// What was expected there.
+    pub(crate) reason: String,
+    /// The start of the value found, unless it may be a secret.
+    pub(crate) found: Option<String>,
+}
+
+fn shown(found: &Option<String>) -> String {
+    found
+        .as_ref()
+        .map(|text| format!("; found {text}"))
+        .unwrap_or_default()
+}
