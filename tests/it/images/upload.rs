@@ -155,7 +155,7 @@ async fn reply_is_read_even_after_a_failed_write() {
     let error = fails(refused_by(refusal).await, ErrorKind::Api);
     assert_eq!(error.message(), Some("no"));
     let error = fails(refused_by(b"").await, ErrorKind::Disconnected);
-    assert!(error.to_string().contains("broken pipe"), "{error}");
+    assert!(format!("{error:#}").contains("broken pipe"), "{error:#}");
 }
 
 #[tokio::test(start_paused = true)]
