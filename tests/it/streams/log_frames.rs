@@ -203,7 +203,7 @@ async fn output_cut_inside_a_payload_keeps_the_partial() {
     assert_eq!((chunks, error.partial()), (vec![], Some(&b"only ten b"[..])));
     let text = error.to_string();
     assert!(
-        text.contains("10 bytes of 1000") && text.contains("ContainerLogs web"),
+        text.contains("10 of 1000 bytes") && text.contains("ContainerLogs web"),
         "{text}"
     );
 }

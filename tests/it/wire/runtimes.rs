@@ -89,5 +89,5 @@ fn a_call_without_a_runtime_is_an_error_not_a_panic() {
     let std::task::Poll::Ready(outcome) = outcome else {
         panic!("it waits")
     };
-    assert!(outcome.unwrap_err().to_string().contains("runtime"));
+    assert!(format!("{:#}", outcome.unwrap_err()).contains("runtime"));
 }

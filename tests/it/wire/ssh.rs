@@ -78,11 +78,11 @@ async fn output_continues_after_the_input_is_closed() {
 async fn ssh_stderr_is_in_the_error() {
     let directory = program("echo 'ssh: Could not resolve hostname build' >&2; exit 255");
     let outcome = client(&directory).system().ping().await;
-    let text = fails(outcome, ErrorKind::Disconnected).to_string();
+    let text = format!("{:#}", fails(outcome, ErrorKind::Disconnected));
     assert!(text.contains("Could not resolve hostname build"), "{text}");
     let missing = tempfile::tempdir().unwrap();
     let outcome = client(&missing).system().ping().await;
-    let text = fails(outcome, ErrorKind::Unreachable).to_string();
+    let text = format!("{:#}", fails(outcome, ErrorKind::Unreachable));
     assert!(text.contains("cannot run "), "{text}");
 }
 

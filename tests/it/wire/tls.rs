@@ -189,7 +189,7 @@ async fn missing_tls_and_untrusted_engine_differ() {
         .system()
         .ping()
         .await;
-    let text = fails(outcome, ErrorKind::Unreachable).to_string();
+    let text = format!("{:#}", fails(outcome, ErrorKind::Unreachable));
     assert!(text.contains("does not speak TLS"), "{text}");
 }
 
