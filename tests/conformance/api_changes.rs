@@ -10,21 +10,21 @@ use engine_api::system::{DiskUsage, Info};
 use engine_api::tasks::ResourceRequirements;
 use engine_api::volumes::PruneVolumes;
 use engine_api::{Docker, ErrorKind, Result, Version, from_json};
+use fake_engine::scripted::ScriptedEngine;
 use serde_json::{Value, json};
 use tests::chain;
-use tests::fake::Fake;
 
 use super::calls::engine;
 
 /// An engine, and a client that uses version `1.minor`.
-fn speaking(minor: u16) -> (Fake, Docker) {
+fn speaking(minor: u16) -> (ScriptedEngine, Docker) {
     let fake = engine();
     let docker = fake.client().with_version(Version::new(1, minor));
     (fake, docker)
 }
 
 /// Whether a call was rejected as too new, before it sent anything.
-fn refused<T: std::fmt::Debug>(fake: &Fake, outcome: &Result<T>) -> bool {
+fn refused<T: std::fmt::Debug>(fake: &ScriptedEngine, outcome: &Result<T>) -> bool {
     let too_new = |error: &engine_api::Error| error.kind() == ErrorKind::NeedsApi;
     outcome.as_ref().is_err_and(too_new) && fake.requests().is_empty()
 }

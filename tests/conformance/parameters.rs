@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fake_engine::scripted::Request;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
-use tests::fake::Request;
 
 use super::calls::sent;
 use crate::spec::exceptions::{Differences, FILTERS, NOT_DESCRIBED, NOT_REPEATED, NOT_SENT};

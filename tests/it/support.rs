@@ -8,21 +8,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use engine_api::{Docker, Error, ErrorKind};
-use tests::fake::{Fake, Request, reply};
+use engine_fixtures::faults::{Fault, Faulty};
+use fake_engine::scripted::{Request, ScriptedEngine, reply};
 
 /// The reply of a healthy engine to a ping.
 pub(crate) fn pong(_request: &Request) -> Vec<u8> {
     reply(200, &["Api-Version: 1.51"], "OK")
 }
 
+/// A client of a scripted engine whose connections have a fault.
+pub(crate) fn faulty_client(engine: &ScriptedEngine, fault: Fault) -> Docker {
+    engine.client_through(|engine| Faulty::new(engine, fault))
+}
+
 /// An engine that replies to every request as to a ping.
-pub(crate) fn healthy() -> Fake {
-    Fake::answering(pong)
+pub(crate) fn healthy() -> ScriptedEngine {
+    ScriptedEngine::answering(pong)
 }
 
 /// The error of a ping whose reply is `bytes`. The connection stays open.
 pub(crate) async fn ping_error(bytes: impl Into<Vec<u8>>) -> Error {
-    let outcome = Fake::once(bytes).client().system().ping().await;
+    let outcome = ScriptedEngine::once(bytes).client().system().ping().await;
     outcome.expect_err("the ping succeeds")
 }
 
@@ -93,11 +99,11 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 
 /// An engine that replies with `start` and then with up to 100 MB of the letter x, and a count of
 /// the bytes it has written.
-pub(crate) fn endless(start: impl AsRef<[u8]>) -> (Fake, Arc<AtomicUsize>) {
+pub(crate) fn endless(start: impl AsRef<[u8]>) -> (ScriptedEngine, Arc<AtomicUsize>) {
     let start: Arc<[u8]> = start.as_ref().into();
     let written = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&written);
-    let fake = Fake::new(move |mut peer| {
+    let fake = ScriptedEngine::new(move |mut peer| {
         let (start, count) = (Arc::clone(&start), Arc::clone(&count));
         async move {
             peer.request().await?;

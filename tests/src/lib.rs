@@ -1,10 +1,8 @@
 //! Helpers that the tests of this package share.
 //!
-//! [`fake`] is an engine that does byte for byte what a test tells it; [`scenarios`] are what
-//! engines are asked to do, live or recorded; [`types`] says which type of ours reads or writes
-//! which body.
+//! [`scenarios`] are sequences of calls that run on live engines and on recordings; [`types`] lists
+//! which type reads or writes which body.
 
-pub mod fake;
 pub mod scenarios;
 pub mod types;
 

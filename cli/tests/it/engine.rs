@@ -1,62 +1,51 @@
-//! An engine of a few lines on a Unix socket, in a thread.
+//! A scripted engine on a Unix socket, which serves in a thread of its own.
 
-use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 
-/// The engine; its socket goes with the folder.
+use fake_engine::scripted::{JSON, ScriptedEngine, Socket, reply};
+
+/// The engine; its socket goes with the directory.
 pub(crate) struct Engine {
-    folder: tempfile::TempDir,
+    // Stops before the directory is removed.
+    _socket: Socket,
+    directory: tempfile::TempDir,
 }
 
 impl Engine {
-    /// Answers each request with what `answer` makes of its method and path; the status comes first.
+    /// Answers each request with the status and the body that `answer` returns for its method and path.
     pub(crate) fn start(answer: fn(&str) -> (u16, &'static str)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let listener = UnixListener::bind(folder.path().join("engine.sock")).unwrap();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                // A client that goes away ends its connection.
-                std::thread::spawn(move || drop(serve(stream, answer)));
+        let engine = ScriptedEngine::new(move |mut peer| async move {
+            while let Some(request) = peer.request().await? {
+                let title = format!("{} {}", request.method, request.target);
+                // An answer may take time, in which other connections are served.
+                let (status, body) = tokio::task::spawn_blocking(move || answer(&title)).await?;
+                let mut bytes = reply(status, &[JSON, "Api-Version: 1.51"], body);
+                if request.method == "HEAD" {
+                    bytes.truncate(bytes.len() - body.len());
+                }
+                peer.write(bytes).await?;
+                let connection = request.header("connection").unwrap_or_default();
+                if connection.eq_ignore_ascii_case("close") {
+                    break;
+                }
             }
+            Ok(())
         });
-        Self { folder }
+        let directory = tempfile::tempdir().unwrap();
+        let socket = Socket::unix(&engine, &directory.path().join("engine.sock")).unwrap();
+        Self {
+            _socket: socket,
+            directory,
+        }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("engine.sock")
+        self.directory.path().join("engine.sock")
     }
 
     /// Its address.
     pub(crate) fn address(&self) -> String {
         format!("unix://{}", self.path().display())
-    }
-}
-
-/// Requests without a body, one after the other.
-fn serve(mut stream: UnixStream, answer: fn(&str) -> (u16, &'static str)) -> std::io::Result<()> {
-    let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
-    loop {
-        while let Some(end) = seen.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head: Vec<u8> = seen.drain(..end + 4).collect();
-            let head = String::from_utf8_lossy(&head);
-            let title = head.split(" HTTP/").next().unwrap_or_default();
-            let (status, body) = answer(title);
-            let sent = if title.starts_with("HEAD") { "" } else { body };
-            let more = "Content-Type: application/json\r\nApi-Version: 1.51";
-            write!(
-                stream,
-                "HTTP/1.1 {status} X\r\n{more}\r\nContent-Length: {}\r\n\r\n{sent}",
-                body.len()
-            )?;
-            if head.to_ascii_lowercase().contains("connection: close") {
-                return Ok(());
-            }
-        }
-        match stream.read(&mut buffer)? {
-            0 => return Ok(()),
-            count => seen.extend_from_slice(&buffer[..count]),
-        }
     }
 }
 

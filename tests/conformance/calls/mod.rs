@@ -16,8 +16,8 @@ pub(crate) mod version_gates;
 use engine_api::auth::RegistryAuth;
 use engine_api::common::OciPlatform;
 use engine_api::{Docker, Result, Version, operations};
+use fake_engine::scripted::{MULTIPLEXED, Request, ScriptedEngine, ok, reply, upgraded};
 use serde::de::DeserializeOwned;
-use tests::fake::{Fake, MULTIPLEXED, Request, ok, reply, upgraded};
 use tests::types::operation;
 
 use crate::spec::sample::Sample;
@@ -33,8 +33,8 @@ pub(crate) async fn sent() -> Vec<(&'static str, Request)> {
 }
 
 /// An engine that accepts every request, and replies with an empty value.
-pub(crate) fn engine() -> Fake {
-    Fake::answering(answer)
+pub(crate) fn engine() -> ScriptedEngine {
+    ScriptedEngine::answering(answer)
 }
 
 async fn all(docker: &Docker) -> Result<()> {

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use engine_api::containers::{CreateContainer, RunOutput};
 use engine_api::exec::{CreateExec, RunExec};
 use engine_api::{ErrorKind, Result, Version};
-use tests::fake::{Fake, JSON, MULTIPLEXED, Peer, Request, frame, ok, reply, upgraded};
+use fake_engine::scripted::{JSON, MULTIPLEXED, Peer, Request, ScriptedEngine, frame, ok, reply, upgraded};
 use tokio::time::Instant;
 
 use crate::support::{abandon_after, fails};
@@ -18,7 +18,7 @@ fn command() -> CreateExec {
     }
 }
 
-async fn run(fake: &Fake, input: &'static str) -> Result<RunOutput> {
+async fn run(fake: &ScriptedEngine, input: &'static str) -> Result<RunOutput> {
     let input = RunExec { input: input.into() };
     fake.client().execs().run_with("web", command(), input).await
 }
@@ -29,7 +29,7 @@ const EXITED: &str = r#"{"ID":"e1","Running":false,"ExitCode":7}"#;
 
 /// An engine with one command. Each inspect returns the next of `states`, and the last one again
 /// and again. The output stream is closed or stays open.
-fn engine(states: &[&'static str], closes: bool) -> Fake {
+fn engine(states: &[&'static str], closes: bool) -> ScriptedEngine {
     let states = Mutex::new(VecDeque::from(states.to_vec()));
     let answer = std::sync::Arc::new(move |request: &Request| {
         if request.target.ends_with("/web/exec") {
@@ -42,7 +42,7 @@ fn engine(states: &[&'static str], closes: bool) -> Fake {
         }
         ok(state)
     });
-    Fake::new(move |mut peer| {
+    ScriptedEngine::new(move |mut peer| {
         let answer = answer.clone();
         async move {
             while let Some(request) = peer.request().await? {
@@ -110,7 +110,7 @@ async fn the_input_is_attached_only_when_there_is_some() {
 
 #[tokio::test(start_paused = true)]
 async fn large_input_and_output_do_not_block_each_other() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         while let Some(request) = peer.request().await? {
             if request.target.ends_with("/start") {
                 peer.write(upgraded(&[MULTIPLEXED])).await?;
@@ -163,9 +163,9 @@ async fn a_detached_command_can_be_awaited() {
 }
 
 /// An engine that runs containers, but replies 500 to request number `k`.
-fn failing(k: usize) -> Fake {
+fn failing(k: usize) -> ScriptedEngine {
     let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    Fake::new(move |mut peer| {
+    ScriptedEngine::new(move |mut peer| {
         let asked = asked.clone();
         async move {
             while let Some(request) = peer.request().await? {
@@ -190,7 +190,7 @@ fn contained(request: &Request) -> Vec<u8> {
     }
 }
 
-async fn contain(fake: &Fake) -> Result<RunOutput> {
+async fn contain(fake: &ScriptedEngine) -> Result<RunOutput> {
     let container = CreateContainer {
         image: "busybox".into(),
         ..Default::default()

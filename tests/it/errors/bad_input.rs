@@ -28,7 +28,7 @@ use engine_api::containers::{ReadLogs, WaitCondition};
 use engine_api::error::Phase;
 use engine_api::images::PullImage;
 use engine_api::{Docker, Error, ErrorKind, Result, Timeouts, archive};
-use tests::fake::{Fake, chunked, open, reply};
+use fake_engine::scripted::{ScriptedEngine, chunked, open, reply};
 
 use crate::support::{fails, healthy};
 use crate::wire::call_timeouts::{SECOND, limited, timed_out};
@@ -136,7 +136,7 @@ async fn of_every_kind(docker: &Docker) -> [(&'static str, Result<()>); 8] {
 #[tokio::test(start_paused = true)]
 async fn html_is_an_error_for_every_kind_of_reply() {
     let html = "<html><body><h1>It works!</h1></body></html>";
-    let fake = Fake::answering(move |_| reply(200, &["Content-Type: text/html"], html));
+    let fake = ScriptedEngine::answering(move |_| reply(200, &["Content-Type: text/html"], html));
     for (kind, outcome) in of_every_kind(&fake.client()).await {
         let error = outcome.expect_err(kind);
         let typed = [ErrorKind::Decode, ErrorKind::Protocol, ErrorKind::Truncated];
@@ -149,7 +149,7 @@ async fn html_is_an_error_for_every_kind_of_reply() {
 
 #[tokio::test(start_paused = true)]
 async fn hang_up_is_an_error_for_every_kind_of_reply() {
-    let fake = Fake::cut("");
+    let fake = ScriptedEngine::cut("");
     for (kind, outcome) in of_every_kind(&fake.client()).await {
         let error = outcome.expect_err(kind);
         assert_eq!(error.kind(), ErrorKind::Disconnected, "{kind}: {error}");
@@ -160,7 +160,7 @@ async fn hang_up_is_an_error_for_every_kind_of_reply() {
 
 #[tokio::test(start_paused = true)]
 async fn half_a_head_then_silence_times_out() {
-    let fake = Fake::once("HTTP/1.1 200 OK\r\nContent-Le");
+    let fake = ScriptedEngine::once("HTTP/1.1 200 OK\r\nContent-Le");
     let head = Timeouts {
         head: Some(SECOND),
         ..Timeouts::NONE
@@ -171,10 +171,10 @@ async fn half_a_head_then_silence_times_out() {
 }
 
 /// An engine that sends `interim` interim replies and then the reply to a ping.
-fn hinting(interim: usize) -> (Fake, Arc<AtomicUsize>) {
+fn hinting(interim: usize) -> (ScriptedEngine, Arc<AtomicUsize>) {
     let sent = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&sent);
-    let fake = Fake::new(move |mut peer| {
+    let fake = ScriptedEngine::new(move |mut peer| {
         let count = Arc::clone(&count);
         async move {
             peer.request().await?;
@@ -206,7 +206,7 @@ async fn interim_replies_are_skipped_up_to_a_limit() {
 #[tokio::test(start_paused = true)]
 async fn no_redirect_of_any_kind_is_followed() {
     for status in [300, 301, 302, 303, 307, 308] {
-        let fake = Fake::answering(move |_| reply(status, &["Location: http://elsewhere/"], ""));
+        let fake = ScriptedEngine::answering(move |_| reply(status, &["Location: http://elsewhere/"], ""));
         for (kind, outcome) in of_every_kind(&fake.client()).await {
             let error = outcome.expect_err(kind);
             assert_eq!(
@@ -239,7 +239,7 @@ async fn complete_archive() -> Vec<u8> {
 
 /// The outcomes of a download with the reply `bytes`, collected and unpacked.
 async fn download(bytes: Vec<u8>) -> [Result<()>; 2] {
-    let docker = Fake::cut(bytes).client();
+    let docker = ScriptedEngine::cut(bytes).client();
     let directory = tempfile::tempdir().unwrap();
     let containers = docker.containers();
     let collected = async {
@@ -296,7 +296,7 @@ async fn engine_error_after_an_archive_fails_the_download() {
 
 #[tokio::test(start_paused = true)]
 async fn stream_ends_after_an_error() {
-    let docker = Fake::once(chunked(&[TAR], ["no tar"])).client();
+    let docker = ScriptedEngine::once(chunked(&[TAR], ["no tar"])).client();
     let mut bytes = docker.containers().export("web").await.unwrap();
     let mut kinds = Vec::new();
     while let Some(piece) = bytes.next().await {

@@ -6,12 +6,12 @@ use engine_api::containers::{InspectContainer, ListContainers, ReadLogs, RemoveC
 use engine_api::error::Phase;
 use engine_api::exec::StartExec;
 use engine_api::{Chunk, Docker, ErrorKind, Timeouts};
-use tests::fake::{Fake, MULTIPLEXED, RAW, frame, ok, open, reply, upgraded};
+use fake_engine::scripted::{MULTIPLEXED, RAW, ScriptedEngine, frame, ok, open, reply, upgraded};
 use tokio::time::Instant;
 
 use crate::support::{fails, healthy};
 
-async fn read_logs(fake: &Fake) -> Vec<engine_api::Result<Chunk>> {
+async fn read_logs(fake: &ScriptedEngine) -> Vec<engine_api::Result<Chunk>> {
     let docker = fake.client();
     let mut output = docker
         .containers()
@@ -25,8 +25,8 @@ async fn read_logs(fake: &Fake) -> Vec<engine_api::Result<Chunk>> {
     items
 }
 
-fn framed(bytes: &[u8]) -> Fake {
-    Fake::cut([&open(&[MULTIPLEXED])[..], bytes].concat())
+fn framed(bytes: &[u8]) -> ScriptedEngine {
+    ScriptedEngine::cut([&open(&[MULTIPLEXED])[..], bytes].concat())
 }
 
 async fn exec_output(docker: &Docker) -> Vec<u8> {
@@ -36,13 +36,13 @@ async fn exec_output(docker: &Docker) -> Vec<u8> {
 
 #[tokio::test(start_paused = true)]
 async fn frame_in_the_packet_of_the_101_is_not_lost() {
-    let together = Fake::cut([upgraded(&[MULTIPLEXED]), frame(1, "hello")].concat());
+    let together = ScriptedEngine::cut([upgraded(&[MULTIPLEXED]), frame(1, "hello")].concat());
     assert_eq!(exec_output(&together.client()).await, b"hello");
 }
 
 #[tokio::test(start_paused = true)]
 async fn frame_some_time_after_the_101_is_not_lost() {
-    let apart = Fake::new(|mut peer| async move {
+    let apart = ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         peer.write(upgraded(&[MULTIPLEXED])).await?;
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -53,7 +53,7 @@ async fn frame_some_time_after_the_101_is_not_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_state_does_not_fail_the_list() {
-    let fake = Fake::once(ok(
+    let fake = ScriptedEngine::once(ok(
         r#"[{"Id":"a","State":"hibernating"},{"Id":"b","State":"running"}]"#,
     ));
     let found = fake
@@ -78,7 +78,7 @@ async fn engine_error_between_frames_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn terminal_output_may_begin_with_a_one_byte() {
-    let fake = Fake::answering(|request| match request.target.as_str() {
+    let fake = ScriptedEngine::answering(|request| match request.target.as_str() {
         "/_ping" => reply(200, &["Api-Version: 1.51"], ""),
         _ => reply(200, &[RAW], b"\x01\0\0\0\0\0\0\x05hello"),
     });
@@ -110,7 +110,7 @@ async fn cut_inside_a_header_is_an_error() {
 #[tokio::test(start_paused = true)]
 async fn stalled_body_times_out() {
     let second = Duration::from_secs(1);
-    let fake = Fake::once([&open(&["Content-Length: 100"])[..], b"[{"].concat());
+    let fake = ScriptedEngine::once([&open(&["Content-Length: 100"])[..], b"[{"].concat());
     let docker = fake.client().with_timeouts(Timeouts {
         idle: Some(second),
         ..Timeouts::default()
@@ -125,7 +125,7 @@ async fn stalled_body_times_out() {
 
 #[tokio::test(start_paused = true)]
 async fn pull_fails_with_the_old_error_field_alone() {
-    let fake = Fake::once(ok(r#"{"error":"no space left on device"}"#));
+    let fake = ScriptedEngine::once(ok(r#"{"error":"no space left on device"}"#));
     let docker = fake.client();
     let pull = docker
         .images()
@@ -138,7 +138,7 @@ async fn pull_fails_with_the_old_error_field_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn half_a_second_is_not_rounded() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         tokio::time::sleep(Duration::from_millis(400)).await;
         peer.write(reply(200, &[], "OK")).await

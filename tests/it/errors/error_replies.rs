@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use engine_api::ErrorKind;
-use tests::fake::{Fake, JSON, chunked, open, reply};
+use fake_engine::scripted::{JSON, ScriptedEngine, chunked, open, reply};
 
 use crate::support::{endless, fails, ping_error};
 
@@ -62,7 +62,7 @@ async fn predicates_go_by_the_status() {
 
 #[tokio::test(start_paused = true)]
 async fn a_redirect_is_reported_and_not_followed() {
-    let fake = Fake::answering(|_| reply(301, &["Location: /v1.51/elsewhere"], ""));
+    let fake = ScriptedEngine::answering(|_| reply(301, &["Location: /v1.51/elsewhere"], ""));
     let error = fails(fake.client().system().ping().await, ErrorKind::Api);
     assert_eq!(error.status(), Some(301));
     assert!(error.to_string().contains("/v1.51/elsewhere"), "{error}");
@@ -76,7 +76,10 @@ async fn error_body_is_read_chunked_or_until_close() {
     assert_eq!(ping_error(bytes).await.message(), Some("half by half"));
     let bytes = [&open(&[])[..], b"bye"].concat();
     let bytes = String::from_utf8(bytes).unwrap().replacen("200", "500", 1);
-    let error = fails(Fake::cut(bytes).client().system().ping().await, ErrorKind::Api);
+    let error = fails(
+        ScriptedEngine::cut(bytes).client().system().ping().await,
+        ErrorKind::Api,
+    );
     assert_eq!(error.message(), Some("bye"));
 }
 
@@ -93,21 +96,26 @@ async fn huge_error_body_is_read_up_to_a_limit() {
 #[tokio::test(start_paused = true)]
 async fn an_error_whose_body_is_cut_keeps_its_status() {
     let cut = b"HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\nno swarm".to_vec();
-    let error = fails(Fake::cut(cut).client().system().ping().await, ErrorKind::Api);
+    let error = fails(
+        ScriptedEngine::cut(cut).client().system().ping().await,
+        ErrorKind::Api,
+    );
     assert_eq!(error.status(), Some(503));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_whose_body_stalls_is_still_reported() {
     let stalled = b"HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\nno swarm".to_vec();
-    let docker = Fake::once(stalled).docker().with_version("1.51".parse().unwrap());
+    let docker = ScriptedEngine::once(stalled)
+        .docker()
+        .with_version("1.51".parse().unwrap());
     let error = fails(docker.system().ping().await, ErrorKind::Api);
     assert_eq!((error.status(), error.message()), (Some(503), Some("no swarm")));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_error_of_a_head_request_is_its_status() {
-    let fake = Fake::answering(|_| b"HTTP/1.1 500 No\r\nContent-Length: 17\r\n\r\n".to_vec());
+    let fake = ScriptedEngine::answering(|_| b"HTTP/1.1 500 No\r\nContent-Length: 17\r\n\r\n".to_vec());
     let error = fails(fake.client().system().ping_head().await, ErrorKind::Api);
     assert!(error.message().unwrap().starts_with("Internal Server Error"));
 }
@@ -115,7 +123,8 @@ async fn the_error_of_a_head_request_is_its_status() {
 #[tokio::test(start_paused = true)]
 async fn changed_and_unchanged_are_distinguished() {
     for (status, changed) in [(204, true), (304, false)] {
-        let fake = Fake::answering(move |_| format!("HTTP/1.1 {status} Status\r\n\r\n").into_bytes());
+        let fake =
+            ScriptedEngine::answering(move |_| format!("HTTP/1.1 {status} Status\r\n\r\n").into_bytes());
         let docker = fake.client();
         for _ in 0..2 {
             assert_eq!(
@@ -147,7 +156,7 @@ async fn not_modified_is_an_error_where_it_is_unexpected() {
 
 #[tokio::test(start_paused = true)]
 async fn errors_name_the_operation_and_its_subject() {
-    let fake = Fake::answering(|_| reply(404, &[JSON], r#"{"message":"No such container: web"}"#));
+    let fake = ScriptedEngine::answering(|_| reply(404, &[JSON], r#"{"message":"No such container: web"}"#));
     let docker = fake.client();
     let error = fails(
         docker.containers().start("web", Default::default()).await,
@@ -166,7 +175,7 @@ async fn errors_name_the_operation_and_its_subject() {
 #[tokio::test(start_paused = true)]
 async fn not_found_without_a_message_is_a_missing_object() {
     // Podman replies "Not Found" for a missing route; a reply to HEAD has no message at all.
-    let fake = Fake::answering(|_| b"HTTP/1.1 404 No\r\nContent-Length: 17\r\n\r\n".to_vec());
+    let fake = ScriptedEngine::answering(|_| b"HTTP/1.1 404 No\r\nContent-Length: 17\r\n\r\n".to_vec());
     let error = fails(fake.client().system().ping_head().await, ErrorKind::Api);
     assert!(error.is_not_found() && !error.is_unknown_route(), "{error}");
 }

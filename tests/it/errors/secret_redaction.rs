@@ -10,9 +10,9 @@ use engine_api::secrets::SecretSpec;
 use engine_api::swarm::{JoinSwarm, UnlockKey};
 use engine_api::{Docker, ErrorKind};
 use engine_fixtures::faults::Fault;
-use tests::fake::{Fake, JSON, ok, open, reply};
+use fake_engine::scripted::{JSON, ScriptedEngine, ok, open, reply};
 
-use crate::support::{fails, healthy};
+use crate::support::{fails, faulty_client, healthy};
 
 const CANARY: &str = "hunter2-canary";
 
@@ -45,7 +45,7 @@ async fn raw_call_debug_hides_headers_body_and_query() {
 
 #[tokio::test(start_paused = true)]
 async fn failed_raw_call_hides_its_query_and_headers() {
-    let docker = Fake::new(|_peer| async { Ok(()) }).client();
+    let docker = ScriptedEngine::new(|_peer| async { Ok(()) }).client();
     let path = format!("/build?buildargs={CANARY}");
     error_is_clean(&fails(
         docker.raw("POST", &path).send().await,
@@ -153,18 +153,18 @@ async fn errors(docker: &Docker) -> Vec<engine_api::Error> {
 #[tokio::test(start_paused = true)]
 async fn no_reply_makes_an_error_show_a_secret() {
     let engines = [
-        Fake::new(|_peer| async { Ok(()) }),
-        Fake::once(reply(500, &[], "<html>oops</html>")),
-        Fake::once(reply(200, &[JSON], "[7]")),
-        Fake::cut([&open(&[JSON])[..], b"{\"Id\":"].concat()),
-        Fake::once("SSH-2.0"),
+        ScriptedEngine::new(|_peer| async { Ok(()) }),
+        ScriptedEngine::once(reply(500, &[], "<html>oops</html>")),
+        ScriptedEngine::once(reply(200, &[JSON], "[7]")),
+        ScriptedEngine::cut([&open(&[JSON])[..], b"{\"Id\":"].concat()),
+        ScriptedEngine::once("SSH-2.0"),
     ];
     for engine in engines {
         let found = errors(&engine.client()).await;
         assert!(found.len() >= 4, "{found:?}"); // a call without a reply body may succeed
         found.iter().for_each(error_is_clean);
     }
-    let stalled = Fake::once(ok("{}")).mutated(Fault::StallAt(5));
+    let stalled = faulty_client(&ScriptedEngine::once(ok("{}")), Fault::StallAt(5));
     let limits = engine_api::Timeouts {
         total: Some(std::time::Duration::from_secs(1)),
         ..Default::default()
@@ -193,7 +193,7 @@ async fn decoding_error_shows_no_secret_value() {
         ),
     ];
     for text in replies {
-        let docker = Fake::once(ok(&text)).client();
+        let docker = ScriptedEngine::once(ok(&text)).client();
         let outcome = docker.containers().inspect("web", Default::default()).await;
         match outcome {
             Ok(container) => is_clean(&format!("{container:?}")),
@@ -205,12 +205,12 @@ async fn decoding_error_shows_no_secret_value() {
 #[tokio::test(start_paused = true)]
 async fn partial_output_is_not_shown() {
     let cut = [
-        &open(&[tests::fake::MULTIPLEXED])[..],
+        &open(&[fake_engine::scripted::MULTIPLEXED])[..],
         &[1, 0, 0, 0, 0, 0, 1, 0],
         CANARY.as_bytes(),
     ]
     .concat();
-    let docker = Fake::cut(cut).client();
+    let docker = ScriptedEngine::cut(cut).client();
     let output = docker.containers().logs("web", Default::default()).await.unwrap();
     error_is_clean(&fails(output.collect().await, ErrorKind::Truncated));
 }
@@ -219,7 +219,7 @@ async fn partial_output_is_not_shown() {
 async fn credentials_are_sent_only_if_given() {
     let auth = RegistryAuth::user("alice", "b");
     for (auth, sent) in [(Some(&auth), true), (None, false)] {
-        let fake = Fake::answering(|_| ok(""));
+        let fake = ScriptedEngine::answering(|_| ok(""));
         let docker = fake.client();
         drop(docker.images().pull("x", Default::default(), auth).await.unwrap());
         assert_eq!(fake.asked()[0].header("x-registry-auth").is_some(), sent);

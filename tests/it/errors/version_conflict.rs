@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use engine_api::ErrorKind;
 use engine_api::services::{ServiceMode, UpdateService};
-use tests::fake::{Fake, JSON, ok, reply};
+use fake_engine::scripted::{JSON, ScriptedEngine, ok, reply};
 
 use crate::support::fails;
 
 /// An engine whose service has changed before each of the first `conflicts` updates.
-fn contended(conflicts: usize) -> Fake {
+fn contended(conflicts: usize) -> ScriptedEngine {
     let left = AtomicUsize::new(conflicts);
-    Fake::answering(move |request| {
+    ScriptedEngine::answering(move |request| {
         if request.method == "GET" {
             return ok(
                 r#"{"ID":"s","Version":{"Index":7},"Spec":{"TaskTemplate":{"ContainerSpec":{"Image":"a"}}}}"#,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use engine_api::images::{BuildContext, BuildImage};
 use engine_api::{Docker, Error, ErrorKind, Result, archive};
-use tests::fake::{Fake, JSON, ok, reply};
+use fake_engine::scripted::{JSON, ScriptedEngine, ok, reply};
 
 use crate::support::{fails, healthy};
 
@@ -36,9 +36,9 @@ async fn build(docker: &Docker, directory: &Path) -> Result<()> {
 }
 
 /// An engine that reads the start of a build context, calls `trick`, and reads the rest.
-fn reading(trick: impl Fn() + Send + Sync + 'static) -> Fake {
+fn reading(trick: impl Fn() + Send + Sync + 'static) -> ScriptedEngine {
     let trick = std::sync::Arc::new(trick);
-    Fake::new(move |mut peer| {
+    ScriptedEngine::new(move |mut peer| {
         let trick = std::sync::Arc::clone(&trick);
         async move {
             peer.head().await?;
@@ -69,7 +69,7 @@ async fn pipe_in_a_context_is_rejected_before_sending() {
     names(&error, &pipe);
     assert_eq!(fake.counts().opened, 0);
     fs::write(directory.path().join(".dockerignore"), "pipe\n").unwrap();
-    let built = Fake::answering(|_| ok(r#"{"stream":"done"}"#));
+    let built = ScriptedEngine::answering(|_| ok(r#"{"stream":"done"}"#));
     build(&built.client(), directory.path()).await.unwrap();
 }
 
@@ -130,7 +130,7 @@ async fn shrunken_file_fails_the_build_by_name() {
 #[tokio::test]
 async fn grown_file_is_sent_with_its_first_length() {
     let Project { directory, long } = project();
-    let fake = Fake::new(move |mut peer| {
+    let fake = ScriptedEngine::new(move |mut peer| {
         let long = long.clone();
         async move {
             let Some(request) = peer.head().await? else {
@@ -151,7 +151,7 @@ async fn grown_file_is_sent_with_its_first_length() {
 #[tokio::test]
 async fn early_refusal_stops_reading_the_context() {
     let Project { directory, .. } = project();
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.head().await?;
         peer.write(reply(400, &[JSON], r#"{"message":"no build today"}"#))
             .await

@@ -3,12 +3,12 @@
 use engine_api::images::{BuildContext, Progress};
 use engine_api::{Docker, ErrorKind, JsonLines, Result, Upload};
 use engine_fixtures::faults::Fault;
-use tests::fake::{Fake, JSON, chunked, open};
+use fake_engine::scripted::{JSON, ScriptedEngine, chunked, open};
 
-use crate::support::fails;
+use crate::support::{fails, faulty_client};
 
 async fn pull(lines: &[&str]) -> JsonLines<Progress> {
-    let docker = Fake::once(chunked(&[JSON], lines)).client();
+    let docker = ScriptedEngine::once(chunked(&[JSON], lines)).client();
     docker
         .images()
         .pull("busybox", Default::default(), None)
@@ -71,7 +71,7 @@ async fn progress_is_read_from_its_numbers() {
 #[tokio::test(start_paused = true)]
 async fn pull_cut_inside_a_line_is_an_error() {
     let bytes = [&open(&[JSON])[..], b"{\"status\":\"one\"}\r\n{\"stat"].concat();
-    let docker = Fake::cut(bytes).client();
+    let docker = ScriptedEngine::cut(bytes).client();
     let pull = docker.images().pull("x", Default::default(), None).await.unwrap();
     fails(pull.last().await, ErrorKind::Truncated);
 }
@@ -79,10 +79,10 @@ async fn pull_cut_inside_a_line_is_an_error() {
 #[tokio::test(start_paused = true)]
 async fn load_fails_by_its_stream_in_pieces_of_any_size() {
     let text = "{\"stream\":\"Loaded\"}\r\n{\"errorDetail\":{\"message\":\"invalid tar\"},\"error\":\"invalid tar\"}\r\n";
-    let fake = Fake::once(chunked(&[JSON], [text]));
+    let fake = ScriptedEngine::once(chunked(&[JSON], [text]));
     for how in (1..40).map(Fault::Pieces) {
         let archive = Upload::from("no tar");
-        let docker = fake.mutated(how);
+        let docker = faulty_client(&fake, how);
         let load = docker.images().load(archive, Default::default()).await.unwrap();
         assert_eq!(
             fails(load.last().await, ErrorKind::Stream).message(),
@@ -114,7 +114,7 @@ async fn of_every_kind(docker: &Docker) -> [(&'static str, Result<JsonLines<Prog
 #[tokio::test(start_paused = true)]
 async fn failure_line_fails_every_call_with_progress() {
     let lines = ["{\"status\":\"begun\"}\r\n", "{\"error\":\"no space\"}\r\n"];
-    let docker = Fake::answering(move |_| chunked(&[JSON], lines)).client();
+    let docker = ScriptedEngine::answering(move |_| chunked(&[JSON], lines)).client();
     for (operation, progress) in of_every_kind(&docker).await {
         let mut progress = progress.unwrap();
         assert_eq!(progress.next().await.unwrap().unwrap().status, "begun");
@@ -129,7 +129,7 @@ async fn failure_line_fails_every_call_with_progress() {
 
 #[tokio::test(start_paused = true)]
 async fn failure_before_the_first_line_is_an_api_error() {
-    let fake = Fake::once(tests::fake::reply(
+    let fake = ScriptedEngine::once(fake_engine::scripted::reply(
         404,
         &[JSON],
         r#"{"message":"pull access denied"}"#,
@@ -141,7 +141,7 @@ async fn failure_before_the_first_line_is_an_api_error() {
 
 #[tokio::test(start_paused = true)]
 async fn dropped_pull_closes_its_connection() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         peer.write(open(&[JSON])).await?;
         peer.write("{\"status\":\"one\"}").await?;

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use engine_api::ErrorKind;
 use engine_api::auth::RegistryFailure;
-use tests::fake::{Fake, JSON, chunked, reply};
+use fake_engine::scripted::{JSON, ScriptedEngine, chunked, reply};
 
 use crate::support::fails;
 
 /// An engine that replies to the first `times` pulls with `failure`, and has the image after that.
-fn after(times: usize, failure: Vec<u8>) -> Fake {
+fn after(times: usize, failure: Vec<u8>) -> ScriptedEngine {
     let asked = AtomicUsize::new(0);
-    Fake::answering(move |request| match request.method.as_str() {
+    ScriptedEngine::answering(move |request| match request.method.as_str() {
         "GET" => reply(404, &[JSON], r#"{"message":"No such image"}"#),
         _ if asked.fetch_add(1, Ordering::Relaxed) < times => failure.clone(),
         _ => chunked(&[JSON], [r#"{"status":"Pull complete","id":"a"}"#]),

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use engine_api::connect::{BoxStream, Connecting, Connector};
 use engine_api::{Docker, ErrorKind, Result, Upload, Version};
+use fake_engine::scripted::{JSON, Peer, ScriptedEngine, reply};
 use futures_core::Stream;
-use tests::fake::{Fake, JSON, Peer, reply};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::support::{fails, healthy};
@@ -46,21 +46,21 @@ async fn refuse(peer: &mut Peer) -> io::Result<()> {
 }
 
 /// An engine that rejects the request before it has read the archive, and closes the connection.
-fn hasty() -> Fake {
-    Fake::new(|mut peer| async move { refuse(&mut peer).await })
+fn hasty() -> ScriptedEngine {
+    ScriptedEngine::new(|mut peer| async move { refuse(&mut peer).await })
 }
 
 /// An engine that rejects the request before it has read the archive, and stops reading.
-fn deaf() -> Fake {
-    Fake::new(|mut peer| async move {
+fn deaf() -> ScriptedEngine {
+    ScriptedEngine::new(|mut peer| async move {
         refuse(&mut peer).await?;
         std::future::pending().await
     })
 }
 
 /// An engine that rejects the request, and reads until the client stops.
-fn polite() -> Fake {
-    Fake::new(|mut peer| async move {
+fn polite() -> ScriptedEngine {
+    ScriptedEngine::new(|mut peer| async move {
         refuse(&mut peer).await?;
         peer.until_gone().await
     })
@@ -83,7 +83,7 @@ async fn early_reply_ends_the_upload() {
 
 #[tokio::test]
 async fn early_reply_ends_the_upload_on_a_socket() {
-    for socket in [Fake::on_unix, Fake::on_tcp] {
+    for socket in [ScriptedEngine::on_unix, ScriptedEngine::on_tcp] {
         for fake in [hasty(), deaf(), polite()] {
             let socket = socket(&fake).unwrap();
             for _ in 0..50 {
@@ -201,7 +201,7 @@ async fn unreadable_source_is_the_callers_error() {
 
 #[tokio::test(start_paused = true)]
 async fn upload_fails_if_the_connection_is_lost() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.head().await?;
         peer.take(50_000).await.map(drop)
     });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine_api::system::{EventOrGap, ListenEvents, ReconnectOptions, ResilientEvents};
 use engine_api::{Docker, ErrorKind, Timeouts, Version};
-use tests::fake::{Fake, JSON, Peer, chunk, open, reply};
+use fake_engine::scripted::{JSON, Peer, ScriptedEngine, chunk, open, reply};
 
 /// The `n`th event: its actor is `n`, and its time is second `n`.
 fn event(n: i64) -> String {
@@ -23,7 +23,7 @@ async fn say(peer: &mut Peer, events: std::ops::RangeInclusive<i64>) -> std::io:
 }
 
 /// A client without the timeouts of the other tests: events come for as long as the stream is open.
-fn client(fake: &Fake) -> Docker {
+fn client(fake: &ScriptedEngine) -> Docker {
     let limits = Timeouts {
         head: Some(Duration::from_secs(1)),
         ..Timeouts::default()
@@ -47,7 +47,7 @@ async fn hear(events: &mut ResilientEvents) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn restart_is_a_gap_and_repeats_no_event() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         match peer.number() {
             0 => say(&mut peer, 1..=3).await, // then closes, in the middle of a chunked body
             1 => Ok(()),                      // refuses
@@ -74,7 +74,7 @@ async fn restart_is_a_gap_and_repeats_no_event() {
 
 #[tokio::test(start_paused = true)]
 async fn ended_stream_reconnects_until_its_end_time() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         let n = i64::try_from(peer.number()).unwrap() + 1;
         say(&mut peer, n..=n).await?;
         peer.write("0\r\n\r\n").await
@@ -96,7 +96,7 @@ async fn ended_stream_reconnects_until_its_end_time() {
 
 #[tokio::test(start_paused = true)]
 async fn reconnecting_gives_up_with_the_last_error() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         match peer.number() {
             0 => say(&mut peer, 1..=1).await,
             _ => Ok(()),
@@ -120,7 +120,7 @@ async fn reconnecting_gives_up_with_the_last_error() {
 
 #[tokio::test(start_paused = true)]
 async fn permanent_error_ends_the_events_at_once() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         match peer.number() {
             0 => say(&mut peer, 1..=1).await,
             _ => {
@@ -139,7 +139,7 @@ async fn permanent_error_ends_the_events_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn first_connection_is_not_retried() {
-    let fake = Fake::new(|_peer| async { Ok(()) });
+    let fake = ScriptedEngine::new(|_peer| async { Ok(()) });
     let tried = client(&fake)
         .system()
         .resilient_events(Default::default(), ReconnectOptions::default())
@@ -150,7 +150,7 @@ async fn first_connection_is_not_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn dropped_next_loses_no_event() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         match peer.number() {
             0 => say(&mut peer, 1..=1).await,
             n if n < 4 => Ok(()),

@@ -8,10 +8,10 @@ use engine_api::connect::{BoxStream, Connecting, Connector};
 use engine_api::exec::StartExec;
 use engine_api::{Chunk, Docker, ErrorKind, Hijacked, Result, Version};
 use engine_fixtures::faults::Fault;
-use tests::fake::{Fake, MULTIPLEXED, Peer, RAW, frame, reply, upgraded};
+use fake_engine::scripted::{MULTIPLEXED, Peer, RAW, ScriptedEngine, frame, reply, upgraded};
 use tokio::io::BufStream;
 
-use crate::support::{abandon_after, fails, pong};
+use crate::support::{abandon_after, fails, faulty_client, pong};
 
 async fn start(docker: &Docker) -> Result<Hijacked> {
     docker.execs().start("e1", StartExec::default()).await
@@ -47,20 +47,20 @@ async fn a_mebibyte_comes_back(docker: &Docker) {
 
 #[tokio::test(start_paused = true)]
 async fn output_continues_after_the_input_is_closed() {
-    a_mebibyte_comes_back(&Fake::new(cat).client()).await;
+    a_mebibyte_comes_back(&ScriptedEngine::new(cat).client()).await;
 }
 
 #[tokio::test]
 async fn closed_input_is_seen_over_unix_and_tcp() {
-    for socket in [Fake::on_unix, Fake::on_tcp] {
-        let socket = socket(&Fake::new(cat)).unwrap();
+    for socket in [ScriptedEngine::on_unix, ScriptedEngine::on_tcp] {
+        let socket = socket(&ScriptedEngine::new(cat)).unwrap();
         a_mebibyte_comes_back(&socket.client()).await;
     }
 }
 
 /// A connector with a buffer that keeps written bytes until a flush, as TLS may.
 #[derive(Debug)]
-struct Buffered(Fake);
+struct Buffered(ScriptedEngine);
 
 impl Connector for Buffered {
     fn connect(&self) -> Connecting<'_> {
@@ -86,7 +86,7 @@ async fn echo(mut peer: Peer) -> io::Result<()> {
 
 #[tokio::test(start_paused = true)]
 async fn input_reaches_the_process_at_once() {
-    let docker = Docker::with_connector(Buffered(Fake::new(echo))).with_version(Version::NEWEST);
+    let docker = Docker::with_connector(Buffered(ScriptedEngine::new(echo))).with_version(Version::NEWEST);
     let mut talk = start(&docker).await.unwrap();
     talk.input.write(b"ping").await.unwrap();
     let answer = tokio::time::timeout(Duration::from_secs(1), talk.output.next()).await;
@@ -95,7 +95,7 @@ async fn input_reaches_the_process_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn closed_input_rejects_writes_and_closes_again() {
-    let mut hijacked = start(&Fake::new(cat).client()).await.unwrap();
+    let mut hijacked = start(&ScriptedEngine::new(cat).client()).await.unwrap();
     hijacked.input.close().await.unwrap();
     hijacked.input.close().await.unwrap();
     fails(hijacked.input.write(b"more").await, ErrorKind::InvalidInput);
@@ -103,7 +103,7 @@ async fn closed_input_rejects_writes_and_closes_again() {
 
 #[tokio::test(start_paused = true)]
 async fn dropped_input_is_not_closed() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         peer.write(upgraded(&[MULTIPLEXED])).await?;
         tokio::select! {
@@ -122,7 +122,7 @@ async fn dropped_input_is_not_closed() {
 
 #[tokio::test(start_paused = true)]
 async fn input_fails_once_the_process_is_gone() {
-    let fake = Fake::cut(upgraded(&[MULTIPLEXED]));
+    let fake = ScriptedEngine::cut(upgraded(&[MULTIPLEXED]));
     let mut hijacked = start(&fake.client()).await.unwrap();
     fake.until(|counts| counts.live == 0).await;
     fails(hijacked.input.write(&[0; MIB]).await, ErrorKind::Disconnected);
@@ -145,17 +145,17 @@ async fn comes_whole(docker: &Docker, how: Fault) {
 
 #[tokio::test(start_paused = true)]
 async fn frames_are_whole_wherever_the_reply_is_split() {
-    let fake = Fake::cut(two_frames());
+    let fake = ScriptedEngine::cut(two_frames());
     let splits = (0..=two_frames().len()).map(Fault::SplitAt);
     let pieces = (1..20).map(Fault::Pieces);
     for how in splits.chain(pieces).chain([Fault::Together]) {
-        comes_whole(&fake.mutated(how), how).await;
+        comes_whole(&faulty_client(&fake, how), how).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn frames_are_whole_when_bytes_come_one_by_one() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         for byte in two_frames() {
             peer.write([byte]).await?;
@@ -164,12 +164,12 @@ async fn frames_are_whole_when_bytes_come_one_by_one() {
         Ok(())
     });
     comes_whole(&fake.client(), Fault::Pieces(1)).await;
-    comes_whole(&fake.mutated(Fault::Together), Fault::Together).await;
+    comes_whole(&faulty_client(&fake, Fault::Together), Fault::Together).await;
 }
 
 #[tokio::test]
 async fn frames_with_the_head_are_not_lost_on_a_socket() {
-    let socket = Fake::cut(two_frames()).on_unix().unwrap();
+    let socket = ScriptedEngine::cut(two_frames()).on_unix().unwrap();
     comes_whole(&socket.client(), Fault::Together).await;
 }
 
@@ -177,9 +177,12 @@ async fn frames_with_the_head_are_not_lost_on_a_socket() {
 async fn hijacked_output_cut_inside_a_frame_is_an_error() {
     let bytes = two_frames();
     let head = upgraded(&[MULTIPLEXED]).len();
-    let fake = Fake::once(bytes.clone());
+    let fake = ScriptedEngine::once(bytes.clone());
     for at in head..bytes.len() {
-        let output = start(&fake.mutated(Fault::CutAt(at))).await.unwrap().output;
+        let output = start(&faulty_client(&fake, Fault::CutAt(at)))
+            .await
+            .unwrap()
+            .output;
         let clean = at == head || at == head + frame(1, "out").len();
         match output.collect().await {
             Ok(_) => assert!(clean, "cut at {at}"),
@@ -193,26 +196,26 @@ async fn hijacked_output_cut_inside_a_frame_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_head_cut_at_any_byte_is_an_error() {
-    let fake = Fake::once(two_frames());
+    let fake = ScriptedEngine::once(two_frames());
     for at in 0..upgraded(&[MULTIPLEXED]).len() {
-        let docker = fake.mutated(Fault::CutAt(at));
+        let docker = faulty_client(&fake, Fault::CutAt(at));
         fails(start(&docker).await, ErrorKind::Disconnected);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn reply_without_an_upgrade_is_an_error() {
-    let fake = Fake::cut(reply(200, &[RAW], "all output"));
+    let fake = ScriptedEngine::cut(reply(200, &[RAW], "all output"));
     let error = fails(start(&fake.client()).await, ErrorKind::Protocol);
     assert!(error.to_string().contains("Upgrade"), "{error}");
-    let fake = Fake::cut(reply(409, &["Content-Type: text/plain"], "is paused\n"));
+    let fake = ScriptedEngine::cut(reply(409, &["Content-Type: text/plain"], "is paused\n"));
     let error = fails(start(&fake.client()).await, ErrorKind::Api);
     assert_eq!(error.message(), Some("is paused"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn upgrade_headers_are_sent() {
-    let fake = Fake::cut(two_frames());
+    let fake = ScriptedEngine::cut(two_frames());
     start(&fake.client()).await.unwrap();
     let request = fake.asked().remove(0);
     assert_eq!(
@@ -225,8 +228,8 @@ async fn upgrade_headers_are_sent() {
 }
 
 /// An engine that upgrades a connection if the request asks for it, and replies normally otherwise.
-fn mixed() -> Fake {
-    Fake::new(|mut peer| async move {
+fn mixed() -> ScriptedEngine {
+    ScriptedEngine::new(|mut peer| async move {
         while let Some(request) = peer.request().await? {
             if request.header("upgrade").is_none() {
                 peer.write(pong(&request)).await?;
@@ -265,8 +268,11 @@ async fn connection_ends_when_both_halves_are_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn abandoned_read_loses_nothing() {
-    let fake = Fake::cut(two_frames());
-    let mut output = start(&fake.mutated(Fault::Pieces(1))).await.unwrap().output;
+    let fake = ScriptedEngine::cut(two_frames());
+    let mut output = start(&faulty_client(&fake, Fault::Pieces(1)))
+        .await
+        .unwrap()
+        .output;
     let mut bytes = Vec::new();
     loop {
         let mut next = None;

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use engine_api::containers::{ReadStats, Stats};
 use engine_api::{Docker, ErrorKind, JsonLines, Result};
 use engine_fixtures::faults::Fault;
-use tests::fake::{Fake, JSON, chunk, chunked, open};
+use fake_engine::scripted::{JSON, ScriptedEngine, chunk, chunked, open};
 
-use crate::support::{endless, fails};
+use crate::support::{endless, fails, faulty_client};
 
 async fn stats(docker: &Docker) -> JsonLines<Stats> {
     docker
@@ -40,13 +40,13 @@ async fn values_are_the_same_in_pieces_of_any_size() {
         for last in ["", separator] {
             let text = VALUES.join(separator) + last;
             let bytes = [&open(&[JSON])[..], text.as_bytes()].concat();
-            let fake = Fake::cut(bytes.clone());
+            let fake = ScriptedEngine::cut(bytes.clone());
             let splits = (0..bytes.len()).map(Fault::SplitAt);
             for how in splits
                 .chain([1, 2, 3, 7].map(Fault::Pieces))
                 .chain([Fault::Together])
             {
-                let names = names(stats(&fake.mutated(how)).await).await.unwrap();
+                let names = names(stats(&faulty_client(&fake, how)).await).await.unwrap();
                 assert_eq!(names, NAMES, "{separator:?} {how:?}");
             }
         }
@@ -56,13 +56,13 @@ async fn values_are_the_same_in_pieces_of_any_size() {
 #[tokio::test(start_paused = true)]
 async fn values_may_cross_chunk_borders() {
     let text = VALUES.join("\r\n");
-    let fake = Fake::once(chunked(&[JSON], text.as_bytes().chunks(1)));
+    let fake = ScriptedEngine::once(chunked(&[JSON], text.as_bytes().chunks(1)));
     assert_eq!(names(stats(&fake.client()).await).await.unwrap(), NAMES);
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_value_is_returned_before_the_next_arrives() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         peer.write(open(&["Transfer-Encoding: chunked"])).await?;
         peer.write(chunk(r#"{"name":"a"}"#)).await?;
@@ -75,7 +75,7 @@ async fn each_value_is_returned_before_the_next_arrives() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_without_values_ends_cleanly() {
     for text in ["", "\n", " \r\n\r\n"] {
-        let fake = Fake::once(chunked(&[JSON], [text].iter().filter(|text| !text.is_empty())));
+        let fake = ScriptedEngine::once(chunked(&[JSON], [text].iter().filter(|text| !text.is_empty())));
         assert!(names(stats(&fake.client()).await).await.unwrap().is_empty());
     }
 }
@@ -90,7 +90,7 @@ async fn cut_value_is_an_error_with_the_partial_bytes() {
             &text.as_bytes()[..at],
         ]
         .concat();
-        let mut lines = stats(&Fake::cut(bytes).client()).await;
+        let mut lines = stats(&ScriptedEngine::cut(bytes).client()).await;
         assert_eq!(lines.next().await.unwrap().unwrap().name, "whole");
         let error = fails(lines.next().await.unwrap(), ErrorKind::Truncated);
         assert_eq!(error.partial(), Some(&text.as_bytes()[..at]));
@@ -100,7 +100,7 @@ async fn cut_value_is_an_error_with_the_partial_bytes() {
 
 #[tokio::test(start_paused = true)]
 async fn value_of_another_shape_names_its_path() {
-    let fake = Fake::once(chunked(
+    let fake = ScriptedEngine::once(chunked(
         &[JSON],
         [r#"{"name":"a"}"#, r#"{"cpu_stats":{"online_cpus":"x"}}"#],
     ));
@@ -117,7 +117,7 @@ async fn value_of_another_shape_names_its_path() {
 #[tokio::test(start_paused = true)]
 async fn invalid_json_is_an_error_and_ends_the_stream() {
     for text in ["<html>oops</html>", "{\"name\":}", "}{", "]"] {
-        let fake = Fake::once(chunked(&[JSON], [text]));
+        let fake = ScriptedEngine::once(chunked(&[JSON], [text]));
         let mut lines = stats(&fake.client()).await;
         assert!(lines.next().await.unwrap().is_err(), "{text}");
         assert!(lines.next().await.is_none());
@@ -136,7 +136,7 @@ async fn an_endless_value_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn finished_stream_returns_its_connection() {
-    let fake = Fake::answering(|_| chunked(&[JSON], VALUES));
+    let fake = ScriptedEngine::answering(|_| chunked(&[JSON], VALUES));
     let docker = fake.client();
     for _ in 0..5 {
         names(stats(&docker).await).await.unwrap();

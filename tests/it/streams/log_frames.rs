@@ -4,13 +4,15 @@ use engine_api::containers::ReadLogs;
 use engine_api::exec::StartExec;
 use engine_api::{Chunk, Docker, Error, ErrorKind, Output, Version};
 use engine_fixtures::faults::Fault;
-use tests::fake::{Fake, MULTIPLEXED, RAW, Request, chunked, frame, ok, open, reply, upgraded};
+use fake_engine::scripted::{
+    MULTIPLEXED, RAW, Request, ScriptedEngine, chunked, frame, ok, open, reply, upgraded,
+};
 
-use crate::support::fails;
+use crate::support::{fails, faulty_client};
 
 /// An engine with one container, whose logs are `logs`. A ping returns the header `ping`.
-fn engine(logs: Vec<u8>, tty: bool, ping: &'static str) -> Fake {
-    Fake::answering(move |request: &Request| match request.target.as_str() {
+fn engine(logs: Vec<u8>, tty: bool, ping: &'static str) -> ScriptedEngine {
+    ScriptedEngine::answering(move |request: &Request| match request.target.as_str() {
         "/_ping" => reply(200, &["Api-Version: 1.51", ping], "OK"),
         path if path.ends_with("/json") => ok(&format!(r#"{{"Config":{{"Tty":{tty}}}}}"#)),
         _ => logs.clone(),
@@ -125,7 +127,7 @@ async fn fixed_version_inspects_instead_of_pinging() {
 #[tokio::test(start_paused = true)]
 async fn exec_terminal_decides_without_a_content_type() {
     for tty in [true, false] {
-        let fake = Fake::cut([upgraded(&[]), frame(1, "a")].concat());
+        let fake = ScriptedEngine::cut([upgraded(&[]), frame(1, "a")].concat());
         let options = StartExec {
             tty,
             ..Default::default()
@@ -148,7 +150,7 @@ async fn engine_error_comes_after_the_frames_before_it() {
         frame(1, "b"),
     ];
     let fake = engine(chunked(&[MULTIPLEXED], bytes), false, DOCKER);
-    for docker in [fake.client(), fake.mutated(Fault::Pieces(1))] {
+    for docker in [fake.client(), faulty_client(&fake, Fault::Pieces(1))] {
         let (chunks, error) = all(logs(&docker).await).await;
         assert_eq!(chunks, [out("a")]);
         let error = fails(Err::<(), _>(error.unwrap()), ErrorKind::Stream);
@@ -177,13 +179,13 @@ async fn a_frame_of_an_unknown_type_is_an_error() {
 #[tokio::test(start_paused = true)]
 async fn four_gigabyte_header_allocates_nothing() {
     let claim = [1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
-    let fake = Fake::once([&open(&[MULTIPLEXED])[..], &claim, b"abc"].concat());
+    let fake = ScriptedEngine::once([&open(&[MULTIPLEXED])[..], &claim, b"abc"].concat());
     let mut output = logs(&fake.client()).await;
     assert_eq!(output.next().await.unwrap().unwrap(), out("abc"));
 }
 
 async fn cut(bytes: &[u8]) -> (Vec<Chunk>, Error) {
-    let fake = Fake::cut([&open(&[MULTIPLEXED])[..], bytes].concat());
+    let fake = ScriptedEngine::cut([&open(&[MULTIPLEXED])[..], bytes].concat());
     let (chunks, error) = all(logs(&fake.client()).await).await;
     (
         chunks,
@@ -211,7 +213,7 @@ async fn output_cut_inside_a_payload_keeps_the_partial() {
 #[tokio::test(start_paused = true)]
 async fn output_without_the_last_chunk_is_an_error() {
     let bytes = chunked(&[MULTIPLEXED], [frame(1, "a")]);
-    let fake = Fake::cut(&bytes[..bytes.len() - 5]);
+    let fake = ScriptedEngine::cut(&bytes[..bytes.len() - 5]);
     let (chunks, error) = all(logs(&fake.client()).await).await;
     assert_eq!(chunks, [out("a")]);
     fails(Err::<(), _>(error.unwrap()), ErrorKind::Disconnected);
@@ -222,16 +224,20 @@ async fn output_is_the_same_in_pieces_of_any_size() {
     let frames = [frame(1, "one"), frame(2, [b'e'; 300]), frame(1, "two")];
     let bytes = chunked(&[MULTIPLEXED], [frames.concat()]);
     let expected = [out("one"), Chunk::Stderr(vec![b'e'; 300].into()), out("two")];
-    let fake = Fake::once(bytes.clone());
+    let fake = ScriptedEngine::once(bytes.clone());
     let splits = (0..bytes.len()).map(Fault::SplitAt);
     for how in splits.chain((1..30).map(Fault::Pieces)) {
-        assert_eq!(clean(logs(&fake.mutated(how)).await).await, expected, "{how:?}");
+        assert_eq!(
+            clean(logs(&faulty_client(&fake, how)).await).await,
+            expected,
+            "{how:?}"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn logs_of_no_stream_are_rejected_before_sending() {
-    let fake = Fake::once(Vec::new());
+    let fake = ScriptedEngine::once(Vec::new());
     let options = ReadLogs {
         stdout: false,
         stderr: false,

@@ -6,7 +6,7 @@ use engine_api::connect::{Connecting, Connector};
 use engine_api::containers::{StopContainer, WaitCondition};
 use engine_api::error::Phase;
 use engine_api::{Docker, Error, ErrorKind, Timeouts, Version};
-use tests::fake::{Fake, ok};
+use fake_engine::scripted::{ScriptedEngine, ok};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{fails, healthy};
@@ -19,8 +19,8 @@ pub(crate) fn limited(docker: Docker, limits: Timeouts) -> Docker {
 }
 
 /// An engine that reads requests and never replies.
-fn silent() -> Fake {
-    Fake::new(|mut peer| async move { peer.until_gone().await })
+fn silent() -> ScriptedEngine {
+    ScriptedEngine::new(|mut peer| async move { peer.until_gone().await })
 }
 
 #[track_caller]
@@ -120,8 +120,8 @@ async fn head_timeout_ends_with_the_head() {
 }
 
 /// An engine that waits for `pause` before each reply.
-fn delayed(pause: Duration) -> Fake {
-    Fake::new(move |mut peer| async move {
+fn delayed(pause: Duration) -> ScriptedEngine {
+    ScriptedEngine::new(move |mut peer| async move {
         while peer.request().await?.is_some() {
             sleep(pause).await;
             peer.write(b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Length: 0\r\n\r\n")
@@ -197,7 +197,7 @@ async fn stop_timeout_is_added_to_the_head_timeout() {
 #[tokio::test(start_paused = true)]
 async fn wait_has_no_head_timeout() {
     let day = 86_400 * SECOND;
-    let fake = Fake::new(move |mut peer| async move {
+    let fake = ScriptedEngine::new(move |mut peer| async move {
         peer.request().await?;
         sleep(day).await;
         peer.write(ok(r#"{"StatusCode":0}"#)).await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine_api::Docker;
-use tests::fake::{Fake, MULTIPLEXED, chunk, frame, open, upgraded};
+use fake_engine::scripted::{MULTIPLEXED, ScriptedEngine, chunk, frame, open, upgraded};
 
 use crate::support::{abandon_after, block_on, healthy, in_own_process, is_own_process};
 use crate::wire::keep_alive::{gated, idle_connections};
@@ -36,7 +36,7 @@ async fn is_held(expected: &Held) {
 
 /// Runs `work` between two counts in a process of its own. Afterwards everything must be free
 /// again.
-fn leaves_nothing<F: Future<Output = ()>>(test: &str, fake: &Fake, work: impl FnOnce(Docker) -> F) {
+fn leaves_nothing<F: Future<Output = ()>>(test: &str, fake: &ScriptedEngine, work: impl FnOnce(Docker) -> F) {
     if !is_own_process() {
         return in_own_process(test, &[]);
     }
@@ -52,8 +52,8 @@ fn leaves_nothing<F: Future<Output = ()>>(test: &str, fake: &Fake, work: impl Fn
 }
 
 /// An engine that sends pieces of a body without end.
-fn following() -> Fake {
-    Fake::new(|mut peer| async move {
+fn following() -> ScriptedEngine {
+    ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         peer.write(open(&["Transfer-Encoding: chunked"])).await?;
         peer.write(chunk("a line\n")).await?;
@@ -75,8 +75,8 @@ fn a_thousand_bodies_opened_and_dropped() {
 }
 
 /// An engine that upgrades its connections, or sends pieces of an endless body.
-fn streaming() -> Fake {
-    Fake::new(|mut peer| async move {
+fn streaming() -> ScriptedEngine {
+    ScriptedEngine::new(|mut peer| async move {
         let Some(request) = peer.request().await? else {
             return Ok(());
         };

@@ -2,18 +2,18 @@
 
 use engine_api::ErrorKind;
 use engine_api::containers::{Container, ContainerSummary, InspectContainer, ListContainers, RunState};
+use fake_engine::scripted::{ScriptedEngine, ok, reply};
 use serde_json::{Value, json};
-use tests::fake::{Fake, ok, reply};
 
 use crate::support::fails;
 
 async fn list(text: &str) -> engine_api::Result<Vec<ContainerSummary>> {
-    let docker = Fake::once(ok(text)).client();
+    let docker = ScriptedEngine::once(ok(text)).client();
     docker.containers().list(ListContainers::default()).await
 }
 
 async fn inspect(value: &Value) -> engine_api::Result<Container> {
-    let docker = Fake::once(ok(&value.to_string())).client();
+    let docker = ScriptedEngine::once(ok(&value.to_string())).client();
     docker
         .containers()
         .inspect("web", InspectContainer::default())
@@ -146,7 +146,7 @@ async fn decoding_error_names_the_operation_and_path() {
 #[tokio::test(start_paused = true)]
 async fn reply_that_is_not_json_is_a_decoding_error() {
     for text in ["", "OK", "<html></html>", "{", "[{}] trailing", "\u{feff}{}"] {
-        let docker = Fake::once(reply(200, &[], text)).client();
+        let docker = ScriptedEngine::once(reply(200, &[], text)).client();
         let outcome = docker
             .containers()
             .inspect("web", InspectContainer::default())

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use engine_api::{Docker, ErrorKind};
-use tests::fake::{Fake, Socket, reply};
+use fake_engine::scripted::{ScriptedEngine, Socket, reply};
 use tokio::sync::{Notify, watch};
 
 use crate::support::{fails, healthy, pong, post};
 
 /// An engine that closes the connection after each reply. `headers` may announce that.
-fn closing(headers: &'static [&'static str]) -> Fake {
-    Fake::new(move |mut peer| async move {
+fn closing(headers: &'static [&'static str]) -> ScriptedEngine {
+    ScriptedEngine::new(move |mut peer| async move {
         peer.request().await?;
         peer.write(reply(200, headers, "{}")).await
     })
 }
 
-async fn post_often(fake: &Fake, socket: Socket) {
+async fn post_often(fake: &ScriptedEngine, socket: Socket) {
     let docker = socket.client();
     for _ in 0..1000 {
         post(&docker).await.unwrap();
@@ -88,10 +88,10 @@ async fn sixteen_callers_open_at_most_sixteen_connections() {
 }
 
 /// An engine that closes its idle connections on a signal.
-fn tidy() -> (Fake, watch::Sender<()>) {
+fn tidy() -> (ScriptedEngine, watch::Sender<()>) {
     let tidy = watch::Sender::new(());
     let told = tidy.clone();
-    let fake = Fake::new(move |mut peer| {
+    let fake = ScriptedEngine::new(move |mut peer| {
         let mut told = told.subscribe();
         async move {
             loop {
@@ -108,7 +108,7 @@ fn tidy() -> (Fake, watch::Sender<()>) {
     (fake, tidy)
 }
 
-async fn survives_tidying(fake: &Fake, tidy: &watch::Sender<()>, docker: &Docker) {
+async fn survives_tidying(fake: &ScriptedEngine, tidy: &watch::Sender<()>, docker: &Docker) {
     for round in 1..=20 {
         post(docker).await.unwrap();
         docker.system().ping().await.unwrap();
@@ -134,8 +134,8 @@ async fn closed_idle_connections_are_replaced_on_tcp() {
 
 /// An engine that replies to the first request of its first connection. It reads the second
 /// request, and closes the connection without a reply.
-fn dying() -> Fake {
-    Fake::new(|mut peer| async move {
+fn dying() -> ScriptedEngine {
+    ScriptedEngine::new(|mut peer| async move {
         for n in 0.. {
             let Some(request) = peer.request().await? else {
                 break;
@@ -161,7 +161,7 @@ async fn post_is_never_sent_again() {
 
 #[tokio::test]
 async fn get_is_sent_again_on_a_fresh_connection() {
-    for socket in [Fake::on_unix, Fake::on_tcp] {
+    for socket in [ScriptedEngine::on_unix, ScriptedEngine::on_tcp] {
         let fake = dying();
         let socket = socket(&fake).unwrap();
         let docker = socket.client();
@@ -173,7 +173,7 @@ async fn get_is_sent_again_on_a_fresh_connection() {
 
 #[tokio::test]
 async fn get_failing_on_a_fresh_connection_is_not_retried() {
-    let fake = Fake::new(|mut peer| async move { peer.request().await.map(drop) });
+    let fake = ScriptedEngine::new(|mut peer| async move { peer.request().await.map(drop) });
     let socket = fake.on_unix().unwrap();
     fails(socket.client().system().ping().await, ErrorKind::Disconnected);
     assert_eq!(fake.count("GET"), 1);
@@ -181,7 +181,7 @@ async fn get_failing_on_a_fresh_connection_is_not_retried() {
 
 #[tokio::test]
 async fn get_with_a_partial_reply_is_not_retried() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         peer.write(reply(200, &[], "")).await?;
         peer.request().await?;
@@ -195,7 +195,7 @@ async fn get_with_a_partial_reply_is_not_retried() {
 }
 
 /// Opens `n` connections at once, all idle afterwards.
-pub(crate) async fn idle_connections(fake: &Fake, gate: &Notify, docker: &Docker, n: usize) {
+pub(crate) async fn idle_connections(fake: &ScriptedEngine, gate: &Notify, docker: &Docker, n: usize) {
     let calls = (0..n).map(|_| {
         let docker = docker.clone();
         tokio::spawn(async move { docker.system().ping().await.map(drop) })
@@ -211,10 +211,10 @@ pub(crate) async fn idle_connections(fake: &Fake, gate: &Notify, docker: &Docker
 
 /// An engine that replies to the first request of each connection on a signal, and to the others at
 /// once.
-pub(crate) fn gated() -> (Fake, Arc<Notify>) {
+pub(crate) fn gated() -> (ScriptedEngine, Arc<Notify>) {
     let gate = Arc::new(Notify::new());
     let opened = Arc::clone(&gate);
-    let fake = Fake::new(move |mut peer| {
+    let fake = ScriptedEngine::new(move |mut peer| {
         let opened = Arc::clone(&opened);
         async move {
             let mut first = true;

@@ -2,7 +2,7 @@
 
 use engine_api::containers::InspectContainer;
 use engine_api::{Docker, ErrorKind, Result};
-use tests::fake::{Fake, ok};
+use fake_engine::scripted::{ScriptedEngine, ok};
 
 use crate::support::{fails, healthy};
 
@@ -70,8 +70,8 @@ async fn image(docker: &Docker, name: &str) -> Result<()> {
     docker.images().inspect(name, Default::default()).await.map(drop)
 }
 
-fn things() -> Fake {
-    Fake::answering(|_| ok("{}"))
+fn things() -> ScriptedEngine {
+    ScriptedEngine::answering(|_| ok("{}"))
 }
 
 #[tokio::test(start_paused = true)]

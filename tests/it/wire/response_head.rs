@@ -4,14 +4,14 @@ use std::sync::atomic::Ordering;
 
 use engine_api::{Docker, ErrorKind};
 use engine_fixtures::faults::Fault;
-use tests::fake::{Fake, reply};
+use fake_engine::scripted::{ScriptedEngine, reply};
 
-use crate::support::{endless, fails, ping_error, pong, post};
+use crate::support::{endless, fails, faulty_client, ping_error, pong, post};
 
 const PONG: &[u8] = b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Length: 2\r\n\r\nOK";
 
 async fn is_pinged(bytes: &[u8]) -> Docker {
-    let docker = Fake::once(bytes).client();
+    let docker = ScriptedEngine::once(bytes).client();
     let ping = docker.system().ping().await.unwrap();
     assert_eq!(ping.api_version.as_deref(), Some("1.51"));
     docker
@@ -27,7 +27,7 @@ async fn interim_replies_are_skipped() {
 #[tokio::test(start_paused = true)]
 async fn http_1_0_reply_is_read() {
     let old = b"HTTP/1.0 200 OK\r\nApi-Version: 1.51\r\n\r\nOK";
-    let docker = Fake::cut(*old).client();
+    let docker = ScriptedEngine::cut(*old).client();
     assert_eq!(
         docker.system().ping().await.unwrap().api_version.as_deref(),
         Some("1.51")
@@ -83,9 +83,9 @@ async fn a_hundred_thousand_headers_are_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_head_cut_at_any_byte_is_an_error() {
-    let fake = Fake::answering(pong);
+    let fake = ScriptedEngine::answering(pong);
     for at in 0..PONG.len() - 2 {
-        let outcome = fake.mutated(Fault::CutAt(at)).system().ping().await;
+        let outcome = faulty_client(&fake, Fault::CutAt(at)).system().ping().await;
         let error = fails(outcome, ErrorKind::Disconnected);
         assert_eq!(error.operation(), Some("SystemPing"));
     }
@@ -93,17 +93,26 @@ async fn a_head_cut_at_any_byte_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_split_at_any_byte_is_read() {
-    let fake = Fake::once(PONG);
+    let fake = ScriptedEngine::once(PONG);
     for at in 0..PONG.len() {
-        fake.mutated(Fault::SplitAt(at)).system().ping().await.unwrap();
+        faulty_client(&fake, Fault::SplitAt(at))
+            .system()
+            .ping()
+            .await
+            .unwrap();
     }
-    fake.mutated(Fault::Pieces(1)).system().ping().await.unwrap();
+    faulty_client(&fake, Fault::Pieces(1))
+        .system()
+        .ping()
+        .await
+        .unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn unexpected_upgrade_is_an_error() {
-    let fake =
-        Fake::answering(|_| b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n".to_vec());
+    let fake = ScriptedEngine::answering(|_| {
+        b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n".to_vec()
+    });
     let docker = fake.client();
     fails(docker.system().ping().await, ErrorKind::Protocol);
     fails(docker.raw("GET", "/info").send().await, ErrorKind::InvalidInput);
@@ -126,14 +135,14 @@ async fn invalid_chunk_sizes_are_an_error() {
 #[tokio::test(start_paused = true)]
 async fn body_shorter_than_its_length_is_an_error() {
     let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nOK";
-    let docker = Fake::cut(*bytes).client();
+    let docker = ScriptedEngine::cut(*bytes).client();
     let reply = docker.raw("GET", "/info").send().await.unwrap();
     fails(reply.body.collect().await, ErrorKind::Disconnected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn bytes_after_a_reply_are_not_the_next_reply() {
-    let fake = Fake::answering(|_| {
+    let fake = ScriptedEngine::answering(|_| {
         [
             &reply(200, &["Api-Version: 1.51"], "OK")[..],
             b"HTTP/1.1 500 Stray\r\n\r\n",
@@ -150,7 +159,7 @@ async fn bytes_after_a_reply_are_not_the_next_reply() {
 #[tokio::test(start_paused = true)]
 async fn late_408_is_not_the_reply_to_the_next_request() {
     // Proxies send 408 on a connection that was idle for some time, and close it.
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         peer.write(PONG).await?;
         tokio::task::yield_now().await;

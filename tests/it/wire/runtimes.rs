@@ -3,19 +3,19 @@
 use std::sync::LazyLock;
 
 use engine_api::Docker;
-use tests::fake::{Fake, Socket};
+use fake_engine::scripted::{ScriptedEngine, Socket};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::support::{block_on, healthy, post};
 
 struct Shared {
-    fake: Fake,
+    fake: ScriptedEngine,
     _socket: Socket,
     docker: Docker,
 }
 
 impl Shared {
-    fn new(listen: fn(&Fake) -> std::io::Result<Socket>) -> Self {
+    fn new(listen: fn(&ScriptedEngine) -> std::io::Result<Socket>) -> Self {
         let fake = healthy();
         let socket = listen(&fake).unwrap();
         Self {
@@ -34,7 +34,7 @@ async fn use_it(docker: &Docker) {
 #[test]
 fn static_client_works_in_a_hundred_runtimes() {
     // A `static` is never dropped: the file of a Unix socket would stay.
-    static SHARED: LazyLock<Shared> = LazyLock::new(|| Shared::new(Fake::on_tcp));
+    static SHARED: LazyLock<Shared> = LazyLock::new(|| Shared::new(ScriptedEngine::on_tcp));
     for _ in 0..100 {
         block_on(use_it(&SHARED.docker));
     }
@@ -43,7 +43,7 @@ fn static_client_works_in_a_hundred_runtimes() {
 
 #[test]
 fn two_runtimes_in_turn_each_keep_their_connection() {
-    let shared = Shared::new(Fake::on_unix);
+    let shared = Shared::new(ScriptedEngine::on_unix);
     let runtimes = [Builder::new_current_thread(), Builder::new_multi_thread()];
     let runtimes = runtimes.map(|mut builder| builder.enable_all().build().unwrap());
     for _ in 0..50 {
@@ -59,7 +59,7 @@ fn two_runtimes_in_turn_each_keep_their_connection() {
 
 #[test]
 fn ended_runtime_does_not_harm_the_others() {
-    let silent_at_first = Fake::new(|mut peer| async move {
+    let silent_at_first = ScriptedEngine::new(|mut peer| async move {
         while peer.request().await?.is_some() {
             if peer.number() == 0 {
                 return peer.until_gone().await;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use engine_api::error::Phase;
 use engine_api::{Docker, Timeouts};
-use tests::fake::{Fake, MULTIPLEXED, chunk, frame, open, upgraded};
+use fake_engine::scripted::{MULTIPLEXED, ScriptedEngine, chunk, frame, open, upgraded};
 use tokio::time::{Instant, advance, sleep};
 
 use crate::wire::call_timeouts::{SECOND, limited, timed_out};
 
 /// An engine that sends pieces of a body, with a pause after each.
-pub(crate) fn dripping(pause: Duration, pieces: usize) -> Fake {
-    Fake::new(move |mut peer| async move {
+pub(crate) fn dripping(pause: Duration, pieces: usize) -> ScriptedEngine {
+    ScriptedEngine::new(move |mut peer| async move {
         peer.request().await?;
         peer.write(open(&["Transfer-Encoding: chunked"])).await?;
         for _ in 0..pieces {
@@ -69,7 +69,7 @@ async fn total_timeout_covers_the_body() {
 
 #[tokio::test(start_paused = true)]
 async fn total_timeout_ends_a_body_that_is_always_ready() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         peer.write(open(&[])).await?;
         loop {
@@ -96,8 +96,8 @@ async fn total_timeout_ends_a_body_that_is_always_ready() {
 }
 
 /// An engine whose commands write some output and then stay silent.
-fn hijacking() -> Fake {
-    Fake::once([upgraded(&[MULTIPLEXED]), frame(1, "a")].concat())
+fn hijacking() -> ScriptedEngine {
+    ScriptedEngine::once([upgraded(&[MULTIPLEXED]), frame(1, "a")].concat())
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +125,7 @@ async fn hijacked_connection_keeps_its_timeouts() {
 
 #[tokio::test(start_paused = true)]
 async fn total_timeout_ends_output_that_is_always_ready() {
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         peer.write(upgraded(&[MULTIPLEXED])).await?;
         loop {

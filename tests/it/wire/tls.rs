@@ -7,8 +7,8 @@ use std::sync::Arc;
 use engine_api::connect::{Connector, TlsConfig, TlsConnector};
 use engine_api::exec::StartExec;
 use engine_api::{Docker, ErrorKind, Hijacked};
+use fake_engine::scripted::{MULTIPLEXED, ScriptedEngine, frame, upgraded};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
-use tests::fake::{Fake, MULTIPLEXED, frame, upgraded};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -62,7 +62,7 @@ impl Authority {
 
 /// Serves `fake` on a free port with a certificate for `name`, to clients with a certificate of
 /// `authority`.
-async fn serve(fake: &Fake, authority: &Authority, name: &str) -> io::Result<u16> {
+async fn serve(fake: &ScriptedEngine, authority: &Authority, name: &str) -> io::Result<u16> {
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate.der().clone()).unwrap();
@@ -88,7 +88,7 @@ async fn serve(fake: &Fake, authority: &Authority, name: &str) -> io::Result<u16
 }
 
 /// Sends and receives data, and closes both directions.
-async fn relay(acceptor: TlsAcceptor, stream: TcpStream, fake: Fake) -> io::Result<()> {
+async fn relay(acceptor: TlsAcceptor, stream: TcpStream, fake: ScriptedEngine) -> io::Result<()> {
     let mut outside = acceptor.accept(stream).await?;
     let mut inside = fake.connect().await?;
     tokio::io::copy_bidirectional(&mut outside, &mut inside)
@@ -177,7 +177,8 @@ async fn rejected_client_certificate_is_reported() {
 
 #[tokio::test]
 async fn missing_tls_and_untrusted_engine_differ() {
-    let fake = Fake::new(|mut peer| async move { peer.write("HTTP/1.0 400 Bad Request\r\n\r\n").await });
+    let fake =
+        ScriptedEngine::new(|mut peer| async move { peer.write("HTTP/1.0 400 Bad Request\r\n\r\n").await });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -196,7 +197,7 @@ async fn missing_tls_and_untrusted_engine_differ() {
 #[tokio::test]
 async fn output_continues_after_the_input_is_closed() {
     let authority = Authority::new("ours");
-    let fake = Fake::new(|mut peer| async move {
+    let fake = ScriptedEngine::new(|mut peer| async move {
         peer.request().await?;
         peer.write(upgraded(&[MULTIPLEXED])).await?;
         let input = peer.to_end().await?;

@@ -2,14 +2,14 @@
 
 use engine_api::containers::StopContainer;
 use engine_api::{Docker, ErrorKind, Result, Version};
-use tests::fake::{Fake, reply};
+use fake_engine::scripted::{ScriptedEngine, reply};
 
 use crate::support::{abandon_after, block_on, fails, healthy, in_own_process, is_own_process};
 
 /// An engine that reports a version, or none.
-fn announcing(version: &str) -> Fake {
+fn announcing(version: &str) -> ScriptedEngine {
     let header = format!("Api-Version: {version}");
-    Fake::answering(move |_| reply(200, &[&header], "OK"))
+    ScriptedEngine::answering(move |_| reply(200, &[&header], "OK"))
 }
 
 async fn negotiated(version: &str) -> Result<String> {
@@ -58,13 +58,13 @@ async fn invalid_version_is_an_error() {
         let error = fails(announcing(text).docker().version().await, ErrorKind::Protocol);
         assert!(error.to_string().contains("version"), "{error}");
     }
-    let silent = Fake::answering(|_| reply(200, &[], "OK"));
+    let silent = ScriptedEngine::answering(|_| reply(200, &[], "OK"));
     fails(silent.docker().version().await, ErrorKind::Protocol);
 }
 
 #[tokio::test(start_paused = true)]
 async fn failed_head_ping_is_followed_by_get() {
-    let fake = Fake::answering(|request| match request.method.as_str() {
+    let fake = ScriptedEngine::answering(|request| match request.method.as_str() {
         "HEAD" => reply(500, &[], ""),
         _ => reply(200, &["Api-Version: 1.44"], "OK"),
     });
@@ -73,9 +73,9 @@ async fn failed_head_ping_is_followed_by_get() {
 }
 
 /// An engine that replies 503 to its first `failures` requests, and normally after that.
-fn starting(failures: usize) -> Fake {
+fn starting(failures: usize) -> ScriptedEngine {
     let asked = std::sync::atomic::AtomicUsize::new(0);
-    Fake::answering(move |_| {
+    ScriptedEngine::answering(move |_| {
         if asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < failures {
             return b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n".to_vec();
         }
@@ -95,7 +95,7 @@ async fn failed_negotiation_is_repeated_by_the_next_call() {
 
 #[tokio::test(start_paused = true)]
 async fn unreachable_engine_is_tried_once() {
-    let fake = Fake::new(|_peer| async { Ok(()) });
+    let fake = ScriptedEngine::new(|_peer| async { Ok(()) });
     fails(fake.docker().version().await, ErrorKind::Disconnected);
     assert_eq!(fake.counts().opened, 1);
 }
