@@ -1,8 +1,8 @@
-//! Checkpoints: the state of a container's processes, kept in files.
+//! Checkpoints: the state of a container's processes, stored in files.
 //!
-//! Only engines with experimental features, and CRIU beside them, have them; others answer 501
+//! They need an engine with experimental features and CRIU. Other engines reply 501
 //! ([`crate::Error::is_not_implemented`]), and Podman has no such route
-//! ([`crate::Error::is_unknown_route`]). The API description does not mention them.
+//! ([`crate::Error::is_unknown_route`]). The API description does not contain them.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -10,7 +10,11 @@
 //! use engine_api::containers::StartContainer;
 //!
 //! # async fn demo(docker: Docker) -> engine_api::Result<()> {
-//! let before = CreateCheckpoint { checkpoint_id: "before".into(), exit: true, ..Default::default() };
+//! let before = CreateCheckpoint {
+//!     checkpoint_id: "before".into(),
+//!     exit: true,
+//!     ..Default::default()
+//! };
 //! docker.checkpoints().create("web", before).await?;
 //! let from = StartContainer { checkpoint: "before".into(), ..Default::default() };
 //! docker.containers().start("web", from).await?;
@@ -51,16 +55,16 @@ impl Docker {
 
 impl Checkpoints<'_> {
     /// Lists the checkpoints of a container.
-    pub async fn list(&self, container: &str, folder: CheckpointFolder) -> Result<Vec<Checkpoint>> {
+    pub async fn list(&self, container: &str, directory: CheckpointDirectory) -> Result<Vec<Checkpoint>> {
         self.docker
             .call(&LIST)
             .at(container)
-            .query(folder.query())
+            .query(directory.query())
             .send()
             .await
     }
 
-    /// Writes down the state of a container that runs, and stops it if asked to.
+    /// Creates a checkpoint of a running container; [`CreateCheckpoint::exit`] also stops it.
     pub async fn create(&self, container: &str, checkpoint: CreateCheckpoint) -> Result<()> {
         let nameless = checkpoint.checkpoint_id.trim().is_empty();
         self.docker
@@ -73,40 +77,45 @@ impl Checkpoints<'_> {
     }
 
     /// Removes a checkpoint.
-    pub async fn remove(&self, container: &str, checkpoint: &str, folder: CheckpointFolder) -> Result<()> {
+    pub async fn remove(
+        &self,
+        container: &str,
+        checkpoint: &str,
+        directory: CheckpointDirectory,
+    ) -> Result<()> {
         self.docker
             .call(&REMOVE)
             .at(container)
             .at(checkpoint)
-            .query(folder.query())
+            .query(directory.query())
             .send()
             .await
     }
 }
 
-/// Where checkpoints are. Query of `CheckpointList` and `CheckpointDelete`.
+/// The directory of checkpoints. Query of `CheckpointList` and `CheckpointDelete`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CheckpointFolder {
-    /// The folder on the host; empty is the engine's own.
+pub struct CheckpointDirectory {
+    /// Directory on the host; empty is the engine's own.
     pub dir: String,
 }
 
-impl CheckpointFolder {
+impl CheckpointDirectory {
     fn query(&self) -> Query {
         Query::new().text("dir", &self.dir)
     }
 }
 
-/// A checkpoint to make. Body of `CheckpointCreate`.
+/// A checkpoint to create. Body of `CheckpointCreate`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct CreateCheckpoint {
-    /// Its name.
+    /// Name of the checkpoint.
     #[serde(rename = "CheckpointID")]
     pub checkpoint_id: String,
-    /// The folder on the host to put it in; empty is the engine's own.
+    /// Directory of the checkpoint on the host; empty is the engine's own.
     pub checkpoint_dir: String,
-    /// Whether the container stops after it.
+    /// Whether the container stops after the checkpoint.
     pub exit: bool,
 }
 
@@ -115,7 +124,7 @@ pub struct CreateCheckpoint {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct Checkpoint {
-    /// Its name.
+    /// Name of the checkpoint.
     pub name: String,
 }
 
@@ -125,7 +134,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn names_are_those_of_the_wire() {
+    fn checkpoints_have_the_names_of_the_wire() {
         let create = CreateCheckpoint {
             checkpoint_id: "c".into(),
             checkpoint_dir: "/c".into(),
@@ -138,7 +147,7 @@ mod tests {
         let list: Vec<Checkpoint> = decode(br#"[{"Name":"c"}]"#).unwrap();
         assert_eq!(list[0].name, "c");
         assert!(decode::<Vec<Checkpoint>>(b"null").unwrap().is_empty());
-        let folder = CheckpointFolder { dir: "/c d".into() };
-        assert_eq!(folder.query().as_str(), "dir=%2Fc%20d");
+        let directory = CheckpointDirectory { dir: "/c d".into() };
+        assert_eq!(directory.query().as_str(), "dir=%2Fc%20d");
     }
 }

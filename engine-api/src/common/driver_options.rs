@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Options that an engine passes to a driver of volumes, networks, logs or devices.
 ///
-/// It dereferences to `BTreeMap<String, String>`. `Debug` prints only the names, because values may be
-/// secrets, such as the password of a network share or the token of a log server.
+/// It dereferences to `BTreeMap<String, String>`. `Debug` prints only the names, because values may
+/// be secrets, such as the password of a network share or the token of a log server.
 ///
 /// ```
 /// use engine_api::common::DriverOptions;

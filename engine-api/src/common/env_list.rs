@@ -52,7 +52,8 @@ impl DerefMut for EnvList {
     }
 }
 
-/// One entry of an [`EnvList`]: made from `NAME=value`, from `NAME` alone, or from a name and a value.
+/// One entry of an [`EnvList`]: made from `NAME=value`, from `NAME` alone, or from a name and a
+/// value.
 ///
 /// `Debug` prints only the name.
 #[derive(Clone, PartialEq, Eq)]

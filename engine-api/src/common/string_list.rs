@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// A list of strings, written as `["echo", "hi"].into()`.
 ///
-/// It dereferences to `Vec<String>`, and a `Vec` of anything that becomes a `String` converts to it.
+/// It dereferences to `Vec<String>`, and a `Vec` of anything that becomes a `String` converts to
+/// it.
 ///
 /// ```
 /// use engine_api::common::StringList;

@@ -98,8 +98,8 @@ pub(crate) fn rfc3339_nanos(time: &str) -> Option<i128> {
     Some(i128::from(seconds) * 1_000_000_000 + i128::from(fraction))
 }
 
-/// Days from 1970-01-01 to a day of the Gregorian calendar; years begin in March, so that a leap day
-/// is the last of its year.
+/// Days from 1970-01-01 to a day of the Gregorian calendar; years begin in March, so that a leap
+/// day is the last of its year.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month < 3 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));

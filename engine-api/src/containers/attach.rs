@@ -16,7 +16,8 @@ impl Containers<'_> {
     /// `open_stdin`.
     ///
     /// Attach before the start, so that no output is missed. For a container that has ended, use
-    /// [`Containers::logs`]: attaching waits for its next start, and Podman then forgets its exit code.
+    /// [`Containers::logs`]: attaching waits for its next start, and Podman then forgets its exit
+    /// code.
     pub async fn attach(&self, id: &str, options: AttachContainer) -> Result<Hijacked> {
         let call = self
             .docker

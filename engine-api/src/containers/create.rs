@@ -19,13 +19,13 @@ pub(super) static CREATE: Operation<Json<ContainerCreated>> =
 impl Containers<'_> {
     /// Creates a container without starting it.
     ///
-    /// Published ports ([`HostConfig::port_bindings`]) are exposed, too, because Docker silently ignores
-    /// published ports that are not exposed.
+    /// Published ports ([`HostConfig::port_bindings`]) are exposed, too, because Docker silently
+    /// ignores published ports that are not exposed.
     ///
     /// # Errors
     ///
-    /// 404 when the engine does not have the image ([`crate::Error::is_not_found`]): pull it, then create
-    /// again. 409 when the name is in use.
+    /// 404 when the engine does not have the image ([`crate::Error::is_not_found`]): pull it, then
+    /// create again. 409 when the name is in use.
     pub async fn create(&self, mut container: CreateContainer) -> Result<ContainerCreated> {
         container.expose_published();
         self.docker
@@ -39,8 +39,8 @@ impl Containers<'_> {
     }
 }
 
-/// A container to create: the fields of [`ContainerConfig`], its host configuration and its networks.
-/// Body of `ContainerCreate`.
+/// A container to create: the fields of [`ContainerConfig`], its host configuration and its
+/// networks. Body of `ContainerCreate`.
 ///
 /// Only `image` is required.
 ///

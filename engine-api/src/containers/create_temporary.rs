@@ -12,8 +12,8 @@ use crate::error::{Cause, Error, Result};
 impl Containers<'_> {
     /// Creates a container that is removed when the returned guard is dropped.
     ///
-    /// The container and its anonymous volumes are removed by force. If this future is dropped before
-    /// it returns, a container that the engine creates nevertheless is removed, too.
+    /// The container and its anonymous volumes are removed by force. If this future is dropped
+    /// before it returns, a container that the engine creates nevertheless is removed, too.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -38,9 +38,9 @@ impl Containers<'_> {
 
 /// A guard of a container: it removes the container when it is dropped.
 ///
-/// Created by [`Containers::create_temporary`]. A drop removes the container in a task of the current
-/// Tokio runtime, so a process that ends at once may leave it behind; [`TemporaryContainer::remove`]
-/// waits for the removal.
+/// Created by [`Containers::create_temporary`]. A drop removes the container in a task of the
+/// current Tokio runtime, so a process that ends at once may leave it behind;
+/// [`TemporaryContainer::remove`] waits for the removal.
 pub struct TemporaryContainer {
     docker: Docker,
     state: State,

@@ -10,8 +10,8 @@ use crate::Version;
 use crate::common::{Isolation, Mount, StringList, StringMap, TerminalSize, Ulimit};
 use crate::wire::requirement::Requirement;
 
-/// The host configuration of a container: mounts, ports, limits, rights. Definitions `HostConfig` and
-/// `Resources`.
+/// The host configuration of a container: mounts, ports, limits, rights. Definitions `HostConfig`
+/// and `Resources`.
 ///
 /// An empty field selects the engine's default. A field is an `Option` where an empty value differs
 /// from no value.

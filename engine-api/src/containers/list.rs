@@ -23,8 +23,8 @@ impl Containers<'_> {
 
     /// Finds a container by its exact name, running or not.
     ///
-    /// [`ContainerFilters::name`] matches a part of the name or a regular expression, so its `web.1`
-    /// finds `web-1`, too; this method does not.
+    /// [`ContainerFilters::name`] matches a part of the name or a regular expression, so its
+    /// `web.1` finds `web-1`, too; this method does not.
     ///
     /// # Errors
     ///
@@ -75,10 +75,11 @@ impl ListContainers {
     }
 }
 
-/// Filters for listed containers. A container must match one of the values of each field that has any.
+/// Filters for listed containers. A container must match one of the values of each field that has
+/// any.
 ///
-/// It must match all values of `label`. A filter by state or exit code lists containers that are not
-/// running, too.
+/// It must match all values of `label`. A filter by state or exit code lists containers that are
+/// not running, too.
 ///
 /// As with all filters, a key that engines do not know does not compile:
 ///
@@ -212,8 +213,8 @@ pub struct ContainerSummaryHostConfig {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ContainerSummaryNetworkSettings {
-    /// From the names of networks to the container's endpoints in them. Boxed, because a map reserves
-    /// room for eleven values and most containers have one: 4 KiB each without the box.
+    /// From the names of networks to the container's endpoints in them. Boxed, because a map
+    /// reserves room for eleven values and most containers have one: 4 KiB each without the box.
     pub networks: BTreeMap<String, Box<EndpointSettings>>,
 }
 

@@ -1,4 +1,4 @@
-//! What a container has written.
+//! Reading the logs of a container.
 
 use super::Containers;
 use crate::common::{Timestamp, is_terminal};
@@ -11,7 +11,7 @@ use crate::wire::stream::Output;
 pub(super) static LOGS: Operation<Framed> = Operation::get("ContainerLogs", "/containers/{id}/logs");
 
 impl Containers<'_> {
-    /// Reads what a container has written, and with `follow` what it goes on to write.
+    /// Reads the logs of a container: the output so far, and with `follow` also the output to come.
     pub async fn logs(&self, id: &str, options: ReadLogs) -> Result<Output> {
         let call = self
             .docker
@@ -25,24 +25,24 @@ impl Containers<'_> {
     }
 }
 
-/// Which output to read. Query of `ContainerLogs`.
+/// Which logs to read. Query of `ContainerLogs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadLogs {
-    /// Whether to go on with what is written from now on.
+    /// Whether to continue with new output.
     pub follow: bool,
-    /// Whether to read the output; on by default.
+    /// Whether to read standard output; on by default.
     pub stdout: bool,
-    /// Whether to read the error output; on by default.
+    /// Whether to read standard error; on by default.
     pub stderr: bool,
-    /// Only what was written since then, to the nanosecond; Podman reads times less exactly.
+    /// Only output since this time, to the nanosecond; Podman reads times less exactly.
     pub since: Option<Timestamp>,
-    /// Only what was written until then, this very nanosecond included.
+    /// Only output until this time, inclusive.
     pub until: Option<Timestamp>,
-    /// Whether each line begins with its time, in RFC 3339 with nine digits.
+    /// Whether each line begins with its time, in RFC 3339 with nine decimals.
     pub timestamps: bool,
-    /// Only so many lines from the end; `None` is all.
+    /// Number of lines from the end; `None` is all.
     pub tail: Option<u64>,
-    /// Whether each line begins with the labels and variables the logging driver adds, as `k=v,…`.
+    /// Whether each line begins with the labels and variables of the logging driver, as `k=v,…`.
     pub details: bool,
 }
 
@@ -50,7 +50,7 @@ impl Default for ReadLogs {
     fn default() -> Self {
         Self {
             follow: false,
-            stdout: true, // engines refuse to read neither
+            stdout: true, // engines reject a call that reads neither
             stderr: true,
             since: None,
             until: None,
@@ -76,7 +76,7 @@ impl ReadLogs {
 
     fn check(&self) -> Option<String> {
         let neither = !self.stdout && !self.stderr;
-        neither.then(|| "logs of neither stdout nor stderr were asked for; leave one on".into())
+        neither.then(|| "logs need `stdout` or `stderr`; set at least one of them".into())
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_streams_are_read_unless_said() {
+    fn logs_read_both_streams_by_default() {
         assert_eq!(ReadLogs::default().query().as_str(), "stdout=true&stderr=true");
         let logs = ReadLogs {
             follow: true,

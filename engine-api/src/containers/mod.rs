@@ -1,4 +1,4 @@
-//! Containers: making them, running them, looking at them, moving files in and out.
+//! Containers: create, run, inspect, copy files in and out, remove.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -15,8 +15,8 @@
 //!     })
 //!     .await?;
 //! containers.start(&created.id, StartContainer::default()).await?;
-//! let ended = containers.wait(&created.id, WaitCondition::NotRunning).await?;
-//! assert_eq!(ended.status_code, 0);
+//! let exit = containers.wait(&created.id, WaitCondition::NotRunning).await?;
+//! assert_eq!(exit.status_code, 0);
 //! containers.remove("greeter", RemoveContainer::default()).await?;
 //! # Ok(())
 //! # }
@@ -99,7 +99,7 @@ pub use crate::wire::stream::RunOutput;
 
 /// Calls on containers; see [`Docker::containers`].
 ///
-/// Every `id` may be a container's id, the start of one that is unique, or its name.
+/// Every `id` is a container's ID, a unique prefix of it, or its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Containers<'a> {
     docker: &'a Docker,

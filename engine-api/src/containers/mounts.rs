@@ -9,22 +9,22 @@ use crate::common::{MountType, Propagation};
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct MountPoint {
-    /// What kind of thing is mounted.
+    /// Type of the mount.
     #[serde(rename = "Type")]
     pub kind: MountType,
-    /// The volume's name; empty for what has none.
+    /// Name of the volume; empty for other types.
     pub name: String,
-    /// The host's path that is mounted; for a volume, where it lies.
+    /// Path on the host.
     pub source: String,
-    /// The path inside the container.
+    /// Path inside the container.
     pub destination: String,
-    /// The volume's driver.
+    /// Driver of the volume.
     pub driver: String,
-    /// The options as they were given: `z`, `ro,noexec` …
+    /// Options as they were given: `z`, `ro,noexec` …
     pub mode: String,
-    /// Whether the container may write there.
+    /// Whether the mount is writable.
     #[serde(rename = "RW")]
     pub rw: bool,
-    /// Whether mounts made later on one side show on the other.
+    /// Whether later mounts on one side appear on the other.
     pub propagation: Propagation,
 }

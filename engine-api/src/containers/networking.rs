@@ -1,4 +1,4 @@
-//! A container's place in a network.
+//! The endpoints of a container in its networks.
 
 use std::collections::BTreeMap;
 
@@ -8,72 +8,73 @@ use crate::Version;
 use crate::common::{DriverOptions, StringList};
 use crate::wire::requirement::Requirement;
 
-/// Which networks a new container joins. Definition `NetworkingConfig`.
+/// The networks that a new container joins. Definition `NetworkingConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NetworkingConfig {
-    /// From a network's name or id to how the container joins it. One network before API 1.44.
+    /// From a network's name or ID to the endpoint in it. Only one network before API 1.44.
     pub endpoints_config: BTreeMap<String, EndpointSettings>,
 }
 
-/// How a container is part of a network. Definition `EndpointSettings`.
+/// The endpoint of a container in a network. Definition `EndpointSettings`.
 ///
-/// The first fields can be asked for; those from `network_id` on are the engine's answer.
+/// The fields before `network_id` can be set; `network_id` and the later ones are set by the
+/// engine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct EndpointSettings {
-    /// The addresses that were asked for.
+    /// Requested addresses.
     #[serde(rename = "IPAMConfig")]
     pub ipam_config: Option<EndpointIpamConfig>,
     /// Links to other containers in this network: `name:alias`.
     pub links: StringList,
-    /// The hardware address; empty when the container does not run. Can be asked for since API 1.44.
+    /// MAC address; empty if the container is not running. Can be set since API 1.44.
     pub mac_address: String,
-    /// Further names of the container in this network.
+    /// Additional names of the container in this network.
     pub aliases: StringList,
-    /// Options that are handed to the network's driver.
+    /// Options of the network's driver.
     pub driver_opts: DriverOptions,
-    /// The network with the highest number gives the default gateway. Since API 1.48.
+    /// Priority: the network with the highest one provides the default gateway. Since API 1.48.
     pub gw_priority: i64,
-    /// The network's id.
+    /// ID of the network.
     #[serde(rename = "NetworkID")]
     pub network_id: String,
-    /// The id of this place in the network.
+    /// ID of the endpoint.
     #[serde(rename = "EndpointID")]
     pub endpoint_id: String,
-    /// The network's gateway.
+    /// Gateway of the network.
     pub gateway: String,
-    /// The container's IPv4 address.
+    /// IPv4 address of the container.
     #[serde(rename = "IPAddress")]
     pub ip_address: String,
-    /// How many bits of that address name the network.
+    /// Prefix length of that address.
     #[serde(rename = "IPPrefixLen")]
     pub ip_prefix_len: i64,
-    /// The network's gateway for IPv6.
+    /// IPv6 gateway of the network.
     #[serde(rename = "IPv6Gateway")]
     pub ipv6_gateway: String,
-    /// The container's IPv6 address.
+    /// IPv6 address of the container.
     #[serde(rename = "GlobalIPv6Address")]
     pub global_ipv6_address: String,
-    /// How many bits of that address name the network.
+    /// Prefix length of that address.
     #[serde(rename = "GlobalIPv6PrefixLen")]
     pub global_ipv6_prefix_len: i64,
-    /// All names that other containers in this network can use. Since API 1.44.
+    /// All DNS names of the container in this network. Since API 1.44.
     #[serde(rename = "DNSNames")]
     pub dns_names: StringList,
 }
 
-/// Addresses to ask for in a network. Definition `EndpointIPAMConfig`.
+/// Requested addresses in a network. Definition `EndpointIPAMConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EndpointIpamConfig {
-    /// The IPv4 address.
+    /// IPv4 address.
     #[serde(rename = "IPv4Address")]
     pub ipv4_address: String,
-    /// The IPv6 address.
+    /// IPv6 address.
     #[serde(rename = "IPv6Address")]
     pub ipv6_address: String,
-    /// Addresses that are valid on the link only.
+    /// Link-local addresses.
     #[serde(rename = "LinkLocalIPs")]
     pub link_local_ips: StringList,
 }

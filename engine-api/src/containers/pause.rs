@@ -11,12 +11,12 @@ pub(super) static UNPAUSE: Operation<Empty> =
     Operation::post("ContainerUnpause", "/containers/{id}/unpause").success(&[204]);
 
 impl Containers<'_> {
-    /// Freezes all processes of a container.
+    /// Pauses all processes of a container.
     pub async fn pause(&self, id: &str) -> Result<()> {
         self.docker.call(&PAUSE).at(id).send().await
     }
 
-    /// Lets a frozen container go on.
+    /// Resumes a paused container.
     pub async fn unpause(&self, id: &str) -> Result<()> {
         self.docker.call(&UNPAUSE).at(id).send().await
     }

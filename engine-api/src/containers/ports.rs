@@ -1,4 +1,4 @@
-//! Ports: published by a container's configuration, and as replies show them.
+//! Ports: publishing them, and finding where they are published.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 use super::{Container, CreateContainer, HostConfig};
 use crate::common::{Port, PortProtocol};
 
-/// From a container's ports to where they are published; an empty list is "exposed only". Definition
-/// `PortMap`.
+/// From a container's ports to where they are published; an empty list is "exposed only".
+/// Definition `PortMap`.
 pub type PortMap = BTreeMap<Port, Vec<PortBinding>>;
 
 /// Where on the host a container's port is published. Definition `PortBinding`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PortBinding {
-    /// The host's address; empty is all of them.
+    /// Address of the host; empty is all addresses.
     pub host_ip: String,
-    /// The host's port, or a range of them; empty or `0` lets the engine choose.
+    /// Port of the host, or a range; empty or `0` lets the engine choose.
     pub host_port: String,
 }
 
@@ -64,10 +64,11 @@ impl HostConfig {
 }
 
 impl CreateContainer {
-    /// Publishes a container's port on the host: first the port inside the container, then the host's.
+    /// Publishes a container's port on the host: first the port inside the container, then the
+    /// host's.
     ///
-    /// A host port alone is published on all addresses of the host; 0 lets the engine choose a port,
-    /// which [`Container::endpoint`] returns after the start.
+    /// A host port alone is published on all addresses of the host; 0 lets the engine choose a
+    /// port, which [`Container::endpoint`] returns after the start.
     ///
     /// ```
     /// use engine_api::containers::CreateContainer;
@@ -86,12 +87,13 @@ impl CreateContainer {
 }
 
 impl Container {
-    /// Where a published port is reached over IPv4 on the engine's own machine; `None` when it is not
-    /// published, or over IPv6 alone.
+    /// Returns the IPv4 address of a published port, as seen on the engine's own machine; `None` if
+    /// the port is not published, or over IPv6 only.
     ///
-    /// `port` is a number, which is a TCP port, or `80/udp`. Address and port come from one binding, for an engine may
-    /// choose another port for IPv6. One on all addresses becomes the loopback's; for an engine on another
-    /// machine, take that machine's address and this port.
+    /// `port` is a number, which is a TCP port, or a string such as `53/udp`. Address and port come
+    /// from one binding, because an engine may choose another port for IPv6. "All addresses"
+    /// becomes the loopback address; for an engine on another machine, use that machine's address
+    /// with this port.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -106,7 +108,7 @@ impl Container {
         self.endpoints(&port.into()).find(SocketAddr::is_ipv4)
     }
 
-    /// As [`Container::endpoint`], over IPv6.
+    /// As [`Container::endpoint`], for IPv6.
     pub fn endpoint_v6(&self, port: impl Into<Port>) -> Option<SocketAddr> {
         self.endpoints(&port.into()).find(SocketAddr::is_ipv6)
     }
@@ -118,11 +120,11 @@ impl Container {
 }
 
 impl PortBinding {
-    /// `None` for what is no single port, or no address.
+    /// `None` for a range of ports, and for an invalid address.
     fn endpoint(&self) -> Option<SocketAddr> {
         let port = self.host_port.parse().ok().filter(|port| *port != 0)?;
         let ip = match self.host_ip.as_str() {
-            "" => Ipv4Addr::UNSPECIFIED.into(), // what Podman says for all of them
+            "" => Ipv4Addr::UNSPECIFIED.into(), // Podman's form of "all addresses"
             text => text.parse::<IpAddr>().ok()?,
         };
         let ip = match ip {
@@ -139,14 +141,14 @@ impl PortBinding {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct PortSummary {
-    /// The host's address that the port is published on; empty when it is not.
+    /// Address of the host that the port is published on; empty if it is not published.
     #[serde(rename = "IP")]
     pub ip: String,
-    /// The port inside the container.
+    /// Port inside the container.
     pub private_port: u16,
-    /// The port on the host; `None` when it is not published.
+    /// Port on the host; `None` if it is not published.
     pub public_port: Option<u16>,
-    /// The protocol.
+    /// Protocol.
     #[serde(rename = "Type")]
     pub protocol: PortProtocol,
 }
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn address_and_port_come_from_one_binding() {
+    fn endpoint_takes_address_and_port_of_one_binding() {
         let both = r#"[{"HostIp":"::","HostPort":"5002"},{"HostIp":"0.0.0.0","HostPort":"5001"}]"#;
         let is = |v4: &str, v6: &str| [Some(v4.to_owned()), Some(v6.to_owned())];
         assert_eq!(endpoints(both), is("127.0.0.1:5001", "[::1]:5002"));
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_named_as_the_docker_command_does() {
+    fn endpoint_accepts_the_forms_of_a_port() {
         let container = container(r#"[{"HostIp":"","HostPort":"5001"}]"#);
         let expected = Some(SocketAddr::from(([127, 0, 0, 1], 5001)));
         assert_eq!(container.endpoint(80), expected);
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_single_port_is_none() {
+    fn endpoint_is_none_for_a_range_of_ports() {
         for bindings in [
             "null",
             "[]",

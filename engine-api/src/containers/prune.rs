@@ -1,4 +1,4 @@
-//! Removing all containers that do not run.
+//! Removing all stopped containers.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,20 +12,21 @@ pub(super) static PRUNE: Operation<Json<ContainersPruned>> =
     Operation::post("ContainerPrune", "/containers/prune").slow();
 
 impl Containers<'_> {
-    /// Removes all stopped containers that pass the filters.
+    /// Removes all stopped containers that match the filters.
     pub async fn prune(&self, options: PruneContainers) -> Result<ContainersPruned> {
         self.docker.call(&PRUNE).query(options.query()).send().await
     }
 }
 
-/// Which of the containers that do not run to remove. Query of `ContainerPrune`.
+/// Which stopped containers to remove. Query of `ContainerPrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PruneContainers {
-    /// Only those made before: seconds since 1970, a date, or an age such as `1h30m`; empty is all.
+    /// Only containers created before: seconds since 1970, a date, or an age such as `1h30m`; empty
+    /// is all.
     pub until: String,
-    /// Only those with all of these labels: `key`, or `key=value`.
+    /// Only containers with all of these labels: `key`, or `key=value`.
     pub label: Vec<String>,
-    /// Only those without these labels: `key`, or `key=value`.
+    /// Only containers without any of these labels: `key`, or `key=value`.
     pub label_not: Vec<String>,
 }
 
@@ -38,14 +39,14 @@ impl PruneContainers {
     }
 }
 
-/// What was removed. Reply of `ContainerPrune`.
+/// The removed containers. Reply of `ContainerPrune`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ContainersPruned {
-    /// The ids of the containers.
+    /// IDs of the removed containers.
     pub containers_deleted: Vec<String>,
-    /// How many bytes became free.
+    /// Number of bytes that were freed.
     pub space_reclaimed: u64,
 }
 
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_can_be_asked_for_and_excluded() {
+    fn prune_filters_by_age_and_labels() {
         let prune = PruneContainers {
             until: "10m".into(),
             label: vec!["a".into()],

@@ -14,7 +14,7 @@ impl Containers<'_> {
     ///
     /// # Errors
     ///
-    /// 409 when it runs and `force` is not set, or when its removal is under way already.
+    /// 409 when it is running and `force` is not set, or when another call is removing it.
     pub async fn remove(&self, id: &str, options: RemoveContainer) -> Result<()> {
         self.docker
             .call(&REMOVE)
@@ -28,11 +28,11 @@ impl Containers<'_> {
 /// How to remove a container. Query of `ContainerDelete`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RemoveContainer {
-    /// Whether its anonymous volumes are removed too.
+    /// Whether its anonymous volumes are removed, too.
     pub volumes: bool,
-    /// Whether it is killed first, if it runs.
+    /// Whether a running container is killed first.
     pub force: bool,
-    /// Whether only the link of that name is removed, and the container stays.
+    /// Whether only the link of that name is removed, and not the container.
     pub link: bool,
 }
 

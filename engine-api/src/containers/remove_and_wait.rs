@@ -1,4 +1,4 @@
-//! The end of a container, awaited whoever removes it.
+//! Removing a container and waiting until it is gone, also if another caller removes it.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use crate::error::{Cause, Error, Phase, Result};
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// Who has removed a container that is gone.
+/// How a container has disappeared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RemoveOutcome {
-    /// This call.
+    /// This call has removed it.
     Removed,
-    /// Somebody else, meanwhile.
+    /// Another caller has removed it meanwhile.
     RemovedByOther,
-    /// It was not there to begin with.
+    /// It did not exist before the call.
     AlreadyGone,
 }
 
 impl Containers<'_> {
-    /// Removes a container, or awaits that another one does; then it is gone, and its name is free.
+    /// Removes a container, or waits until another caller has removed it; its name is then free.
     ///
-    /// What [`Containers::remove`] reports as errors is part of it: that the container is not there (404), or that its
-    /// removal is under way (409), in which case the removal is tried again until there is nothing left to remove.
-    /// So any number of callers may ask for it at the same time, and all of them succeed.
+    /// Two errors of [`Containers::remove`] are no errors here: the container does not exist (404),
+    /// or another call is removing it (409); this method then retries until the container is gone.
+    /// So any number of callers may remove a container at the same time, and all of them succeed.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -36,28 +36,29 @@ impl Containers<'_> {
     ///
     /// let by_force = RemoveContainer { force: true, volumes: true, ..Default::default() };
     /// docker.containers().remove_and_wait("web", by_force, Duration::from_secs(30)).await?;
-    /// // "web" can be the name of another one now.
+    /// // "web" can now be the name of another container.
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// A timeout ([`Phase::Total`]) when it is not gone after `patience`; the removal may still take place. Whatever
-    /// else keeps the engine from removing it, as that it runs and `force` is not set (409).
+    /// A timeout ([`Phase::Total`]) when it still exists after `timeout`; the removal may still
+    /// succeed later. Other errors of the engine, such as 409 when it is running and `force` is not
+    /// set.
     pub async fn remove_and_wait(
         &self,
         id: &str,
         options: RemoveContainer,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<RemoveOutcome> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         match timeout_at(deadline, self.removed(id, options)).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => {
                 let cause = Cause::Timeout {
                     phase: Phase::Total,
-                    after: patience,
+                    after: timeout,
                 };
                 Err(Error::local(cause).in_call("ContainerDelete", Some(id)))
             }
@@ -81,8 +82,8 @@ impl Containers<'_> {
     }
 }
 
-/// Whether an engine refuses to remove what is being removed already. Engines say it by nothing but the message.
+/// Whether another call is removing the container; only the engine's message tells.
 fn is_being_removed(error: &Error) -> bool {
-    let said = error.message().unwrap_or_default();
-    error.is_conflict() && said.contains("removal of container") && said.contains("already in progress")
+    let message = error.message().unwrap_or_default();
+    error.is_conflict() && message.contains("removal of container") && message.contains("already in progress")
 }

@@ -11,7 +11,7 @@ pub(super) static RENAME: Operation<Empty> =
     Operation::post("ContainerRename", "/containers/{id}/rename").success(&[204]);
 
 impl Containers<'_> {
-    /// Gives a container another name.
+    /// Renames a container.
     pub async fn rename(&self, id: &str, name: &str) -> Result<()> {
         let query = Query::new().text("name", name);
         self.docker

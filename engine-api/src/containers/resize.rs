@@ -9,7 +9,7 @@ use crate::wire::operation::Operation;
 pub(super) static RESIZE: Operation<Empty> = Operation::post("ContainerResize", "/containers/{id}/resize");
 
 impl Containers<'_> {
-    /// Sets the size of a container's terminal.
+    /// Resizes the terminal of a container.
     pub async fn resize(&self, id: &str, size: TerminalSize) -> Result<()> {
         self.docker.call(&RESIZE).at(id).query(size.query()).send().await
     }

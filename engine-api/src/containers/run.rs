@@ -11,12 +11,12 @@ use crate::error::{Error, Result};
 use crate::wire::stream::{Collected, Hijacked, RunOutput, Writing};
 
 impl Containers<'_> {
-    /// Runs a container to its end, without input: creates, attaches, starts, collects the output, waits,
-    /// removes.
+    /// Runs a container to its end, without input: creates, attaches, starts, collects the output,
+    /// waits, removes.
     ///
-    /// An image that the engine does not have is pulled, as `docker run` does; see
-    /// [`RunContainer::pull`](RunContainer#structfield.pull) to forbid it. An exit code other than 0 is not
-    /// an error.
+    /// An image that the engine does not have is pulled, as by `docker run`;
+    /// [`RunContainer::pull`](RunContainer#structfield.pull) can forbid it. An exit code other than
+    /// 0 is not an error.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -35,16 +35,16 @@ impl Containers<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Containers::run_with`].
+    /// Those of [`Containers::run_with`].
     pub async fn run(&self, container: CreateContainer) -> Result<RunOutput> {
         self.run_with(container, RunContainer::default()).await
     }
 
     /// Runs a container to its end, as [`Containers::run`] does, with options.
     ///
-    /// The container is removed with its anonymous volumes on success and on failure. If the future is
-    /// dropped, a task of the current runtime removes it, even while it is being created. `open_stdin`,
-    /// `stdin_once` and the `attach_*` flags are set as needed.
+    /// The container is removed with its anonymous volumes on success and on failure. If the future
+    /// is dropped, a task of the current runtime removes it, even while it is being created.
+    /// `open_stdin`, `stdin_once` and the `attach_*` flags are set as needed.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -68,11 +68,11 @@ impl Containers<'_> {
     ///
     /// # Errors
     ///
-    /// As each of its steps. `auto_remove` is refused, because the exit code is read after the end.
+    /// Those of its steps. `auto_remove` is rejected, because the exit code is read after the end.
     pub async fn run_with(&self, mut container: CreateContainer, options: RunContainer) -> Result<RunOutput> {
         if container.host_config.auto_remove {
             return Err(Error::invalid(
-                "`run` removes the container itself; leave auto_remove unset",
+                "`run` removes the container itself; leave `auto_remove` unset",
             ));
         }
         let stdin = !options.input.is_empty();
@@ -82,7 +82,7 @@ impl Containers<'_> {
             container.attach_stdout,
             container.attach_stderr,
         ) = (stdin, true, true);
-        // Boxed: a caller's future need not be as large as all that may happen here.
+        // Boxed, to keep the futures of callers small.
         let container = Box::pin(self.create_for_run(container, &options)).await?;
         let outcome = Box::pin(self.run_created(container.id(), options.input)).await;
         let removed = container.remove().await;
@@ -117,7 +117,7 @@ impl Containers<'_> {
 /// How to run a container to its end. Options of [`Containers::run_with`].
 #[derive(Clone, Default, PartialEq)]
 pub struct RunContainer {
-    /// The input; a container without input has none attached.
+    /// Input; empty input is not attached.
     pub input: Bytes,
     /// When the image is pulled (feature `full`).
     #[cfg(feature = "full")]

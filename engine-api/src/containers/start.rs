@@ -10,7 +10,7 @@ pub(super) static START: Operation<Changed> =
     Operation::post("ContainerStart", "/containers/{id}/start").success(&[204, 304]);
 
 impl Containers<'_> {
-    /// Starts a container; `false` when it ran already.
+    /// Starts a container; returns `false` if it was already running.
     pub async fn start(&self, id: &str, options: StartContainer) -> Result<bool> {
         self.docker
             .call(&START)
@@ -24,11 +24,11 @@ impl Containers<'_> {
 /// How to start a container. Query of `ContainerStart`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StartContainer {
-    /// The keys that detach a client, such as `ctrl-p,ctrl-q`; engines take them at attach instead.
+    /// Key sequence that detaches, such as `ctrl-p,ctrl-q`; engines use the one of attach instead.
     pub detach_keys: String,
-    /// The checkpoint to go on from, on engines with experimental features.
+    /// Checkpoint to restore, on engines with experimental features.
     pub checkpoint: String,
-    /// The folder on the host that the checkpoint is in; empty is the engine's own.
+    /// Directory of the checkpoint on the host; empty is the engine's own.
     pub checkpoint_dir: String,
 }
 

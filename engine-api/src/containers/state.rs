@@ -1,61 +1,61 @@
-//! Whether a container runs, and whether it works.
+//! The state and the health of a container.
 
 use serde::{Deserialize, Serialize};
 
 use crate::wire::json::open_enum;
 
-/// Whether a container runs, and how it ended. Definition `ContainerState`.
+/// The state of a container. Definition `ContainerState`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ContainerState {
-    /// The state in one word.
+    /// State in one word.
     pub status: RunState,
-    /// Whether the process exists; also true while it is paused or about to be restarted.
+    /// Whether the process exists; also true while it is paused or restarting.
     pub running: bool,
-    /// Whether the process is frozen.
+    /// Whether the process is paused.
     pub paused: bool,
-    /// Whether the restart policy is about to start it again.
+    /// Whether the restart policy is restarting it.
     pub restarting: bool,
-    /// Whether the kernel killed a process of it for want of memory since the last start.
+    /// Whether the OOM killer has killed a process of it since the last start.
     #[serde(rename = "OOMKilled")]
     pub oom_killed: bool,
-    /// Whether its removal failed half way.
+    /// Whether its removal has failed halfway.
     pub dead: bool,
-    /// The process's id on the host; 0 when it does not run.
+    /// PID on the host; 0 if it is not running.
     pub pid: i64,
-    /// The last exit code; 0 also when it never ran.
+    /// Last exit code; also 0 if it never ran.
     pub exit_code: i64,
-    /// Why it could not be started; empty when it could.
+    /// Error of the last start; empty if it succeeded.
     pub error: String,
-    /// When it was last started, in RFC 3339; `0001-01-01T00:00:00Z` is never.
+    /// Time of the last start, in RFC 3339; `0001-01-01T00:00:00Z` is never.
     pub started_at: String,
-    /// When it last ended, in RFC 3339; `0001-01-01T00:00:00Z` is never.
+    /// Time of the last end, in RFC 3339; `0001-01-01T00:00:00Z` is never.
     pub finished_at: String,
-    /// What the health check found; `None` when there is no check.
+    /// Result of the health check; `None` without a health check.
     pub health: Option<Health>,
 }
 
-/// A container's state in one word.
+/// The state of a container in one word.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RunState {
-    /// Made, never started.
+    /// Created, never started.
     Created,
     /// Running.
     Running,
-    /// Frozen.
+    /// Paused.
     Paused,
-    /// About to be started again by its restart policy.
+    /// Restarting, by its restart policy.
     Restarting,
-    /// About to stop; only Podman says so.
+    /// Stopping; reported by Podman only.
     Stopping,
     /// Ended.
     Exited,
     /// Being removed.
     Removing,
-    /// Its removal failed half way.
+    /// Its removal has failed halfway.
     Dead,
-    /// A state this crate does not know.
+    /// A state that this crate does not know.
     Other(String),
 }
 
@@ -70,16 +70,16 @@ open_enum!(RunState {
     Dead = "dead",
 });
 
-/// What the health check found. Definition `Health`.
+/// Result of the health check. Definition `Health`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct Health {
-    /// Healthy or not.
+    /// Health status.
     pub status: HealthStatus,
-    /// How many checks failed in a row.
+    /// Number of consecutive failures.
     pub failing_streak: i64,
-    /// The last checks, the oldest first.
+    /// Last checks, the oldest first.
     pub log: Vec<HealthProbe>,
 }
 
@@ -88,28 +88,28 @@ pub struct Health {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct HealthProbe {
-    /// When it began, in RFC 3339.
+    /// Time of the start, in RFC 3339.
     pub start: String,
-    /// When it ended, in RFC 3339.
+    /// Time of the end, in RFC 3339.
     pub end: String,
-    /// 0 is healthy, 1 unhealthy; any other number says that the check itself failed.
+    /// Exit code: 0 is healthy, 1 is unhealthy, any other number is a failure of the check itself.
     pub exit_code: i64,
-    /// What it wrote, or why it could not run.
+    /// Output, or the error that prevented the check.
     pub output: String,
 }
 
-/// Whether a container works, as its health check sees it.
+/// Health status of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum HealthStatus {
-    /// There is no check.
+    /// No health check.
     None,
-    /// Too early to say.
+    /// Starting; not known yet.
     Starting,
-    /// It works.
+    /// Healthy.
     Healthy,
-    /// It does not work.
+    /// Unhealthy.
     Unhealthy,
-    /// A status this crate does not know.
+    /// A status that this crate does not know.
     Other(String),
 }
 

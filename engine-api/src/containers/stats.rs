@@ -1,4 +1,4 @@
-//! What a container uses.
+//! Reading the resource usage of a container.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::wire::stream::{JsonLines, StreamItem};
 pub(super) static STATS: Operation<Lines<Stats>> = Operation::get("ContainerStats", "/containers/{id}/stats");
 
 impl Containers<'_> {
-    /// Reads a container's use of resources, about once a second until dropped, or once.
+    /// Reads the resource usage of a container: about once per second until dropped, or once.
     pub async fn stats(&self, id: &str, options: ReadStats) -> Result<JsonLines<Stats>> {
         self.docker
             .call(&STATS)
@@ -27,12 +27,12 @@ impl Containers<'_> {
     }
 }
 
-/// How to measure. Query of `ContainerStats`.
+/// How to read samples. Query of `ContainerStats`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadStats {
-    /// Whether to go on, with one sample each second; on by default.
+    /// Whether to stream one sample per second; on by default.
     pub stream: bool,
-    /// Whether to answer at once, without a first sample to compare with; needs `stream` off.
+    /// Whether to return at once, without an earlier sample to compare with; requires `stream` off.
     pub one_shot: bool,
 }
 
@@ -48,112 +48,114 @@ impl Default for ReadStats {
 impl ReadStats {
     pub(crate) fn query(&self) -> Query {
         Query::new()
-            .set("stream", self.stream) // engines stream unless told not to
+            .set("stream", self.stream) // engines stream by default
             .flag("one-shot", self.one_shot)
     }
 
     fn check(&self) -> Option<String> {
         let both = self.stream && self.one_shot;
-        both.then(|| "`one_shot` is for one sample; unset `stream`".into())
+        both.then(|| "`one_shot` requires `stream: false`".into())
     }
 }
 
-/// One sample of what a container uses. Definition `ContainerStatsResponse`.
+/// One sample of the resource usage of a container. Definition `ContainerStatsResponse`.
 ///
-/// What an engine does not measure is 0 or empty; so is everything when the container does not run.
+/// Values that an engine does not measure are 0 or empty, as are all values of a container that is
+/// not running.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The container's id.
+    /// ID of the container.
     pub id: String,
-    /// Its name, with a slash in front.
+    /// Name of the container, with a leading slash.
     pub name: String,
     /// `linux` or `windows`. Since API 1.52.
     pub os_type: String,
-    /// When the sample was taken, in RFC 3339; `0001-01-01T00:00:00Z` when it does not run.
+    /// Time of the sample, in RFC 3339; `0001-01-01T00:00:00Z` if the container is not running.
     pub read: String,
-    /// When the sample before was taken, in RFC 3339.
+    /// Time of the previous sample, in RFC 3339.
     pub preread: String,
-    /// Use of the processors.
+    /// CPU usage.
     pub cpu_stats: CpuStats,
-    /// Use of the processors in the sample before; empty in the first one.
+    /// CPU usage in the previous sample; empty in the first one.
     pub precpu_stats: CpuStats,
-    /// Use of memory.
+    /// Memory usage.
     pub memory_stats: MemoryStats,
-    /// Use of each network, by the interface's name.
+    /// Network traffic by interface name.
     pub networks: BTreeMap<String, NetworkStats>,
     /// Processes and threads.
     pub pids_stats: PidsStats,
-    /// Use of block devices.
+    /// Block I/O.
     pub blkio_stats: BlkioStats,
-    /// How many processors there are (Windows).
+    /// Number of CPUs (Windows).
     pub num_procs: u32,
-    /// Use of storage (Windows).
+    /// Storage I/O (Windows).
     pub storage_stats: StorageStats,
 }
 
-/// Use of the processors. Definition `ContainerCPUStats`.
+/// CPU usage. Definition `ContainerCPUStats`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct CpuStats {
-    /// Use by the container.
+    /// CPU time of the container.
     pub cpu_usage: CpuUsage,
-    /// Use by the whole host in nanoseconds.
+    /// CPU time of the whole host in nanoseconds.
     pub system_cpu_usage: u64,
-    /// How many processors are at work.
+    /// Number of online CPUs.
     pub online_cpus: u32,
-    /// How the container was held back.
+    /// Throttling by the CPU limit.
     pub throttling_data: ThrottlingData,
 }
 
-/// Processor time of a container, in nanoseconds (Windows: units of 100). Definition `ContainerCPUUsage`.
+/// CPU time of a container, in nanoseconds (Windows: in units of 100). Definition
+/// `ContainerCPUUsage`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct CpuUsage {
-    /// All of it.
+    /// Total.
     pub total_usage: u64,
-    /// By processor; cgroup v1 only.
+    /// Per CPU; cgroup v1 only.
     pub percpu_usage: Vec<u64>,
-    /// In the kernel.
+    /// In kernel mode.
     pub usage_in_kernelmode: u64,
-    /// In programs.
+    /// In user mode.
     pub usage_in_usermode: u64,
 }
 
-/// How a processor limit held a container back. Definition `ContainerThrottlingData`.
+/// Throttling of a container by its CPU limit. Definition `ContainerThrottlingData`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ThrottlingData {
-    /// How many periods the limit was in force.
+    /// Number of periods with a limit.
     pub periods: u64,
-    /// In how many of them it was reached.
+    /// Number of periods in which the limit was reached.
     pub throttled_periods: u64,
-    /// For how many nanoseconds the container stood still.
+    /// Nanoseconds for which the container was throttled.
     pub throttled_time: u64,
 }
 
-/// Use of memory. Definition `ContainerMemoryStats`.
+/// Memory usage. Definition `ContainerMemoryStats`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct MemoryStats {
-    /// Bytes in use, with the cache of files; see [`Stats::memory_usage`].
+    /// Bytes in use, including the page cache; see [`Stats::memory_usage`].
     pub usage: u64,
-    /// The most bytes ever in use; cgroup v1 only.
+    /// Maximum of the bytes in use; cgroup v1 only.
     pub max_usage: u64,
-    /// The kernel's own counters; their names differ between cgroup v1 and v2.
+    /// Counters of the kernel; their names differ between cgroup v1 and v2.
     pub stats: BTreeMap<String, u64>,
-    /// How often the limit was reached; cgroup v1 only.
+    /// Number of times that the limit was reached; cgroup v1 only.
     pub failcnt: u64,
-    /// The limit in bytes; the host's memory when there is none.
+    /// Limit in bytes; the host's memory if the container is not limited.
     pub limit: u64,
     /// Committed bytes (Windows).
     pub commitbytes: u64,
-    /// The most bytes ever committed (Windows).
+    /// Maximum of the committed bytes (Windows).
     pub commitpeakbytes: u64,
     /// Bytes of the private working set (Windows).
     pub privateworkingset: u64,
@@ -180,9 +182,9 @@ pub struct NetworkStats {
     pub tx_errors: u64,
     /// Packets dropped instead of being sent.
     pub tx_dropped: u64,
-    /// The id of the place in the network (Windows).
+    /// ID of the endpoint (Windows).
     pub endpoint_id: String,
-    /// The id of the interface (Windows).
+    /// ID of the interface (Windows).
     pub instance_id: String,
 }
 
@@ -191,13 +193,13 @@ pub struct NetworkStats {
 #[serde(default)]
 #[non_exhaustive]
 pub struct PidsStats {
-    /// How many there are.
+    /// Current number.
     pub current: u64,
-    /// How many there may be; 0 and the highest number are no limit.
+    /// Limit; 0 and the highest number are unlimited.
     pub limit: u64,
 }
 
-/// Use of block devices; cgroup v2 fills the first list only. Definition `ContainerBlkioStats`.
+/// Block I/O; cgroup v2 fills the first list only. Definition `ContainerBlkioStats`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -206,13 +208,13 @@ pub struct BlkioStats {
     pub io_service_bytes_recursive: Vec<BlkioEntry>,
     /// Operations.
     pub io_serviced_recursive: Vec<BlkioEntry>,
-    /// Operations that wait in the queue.
+    /// Operations in the queue.
     pub io_queue_recursive: Vec<BlkioEntry>,
     /// Nanoseconds of service.
     pub io_service_time_recursive: Vec<BlkioEntry>,
     /// Nanoseconds of waiting.
     pub io_wait_time_recursive: Vec<BlkioEntry>,
-    /// Operations that were merged.
+    /// Merged operations.
     pub io_merged_recursive: Vec<BlkioEntry>,
     /// Milliseconds of device time.
     pub io_time_recursive: Vec<BlkioEntry>,
@@ -225,17 +227,17 @@ pub struct BlkioStats {
 #[serde(default)]
 #[non_exhaustive]
 pub struct BlkioEntry {
-    /// The device's major number.
+    /// Major number of the device.
     pub major: u64,
-    /// The device's minor number.
+    /// Minor number of the device.
     pub minor: u64,
-    /// What is counted: `read`, `write` …; older engines write it with a capital.
+    /// Counted operation: `read`, `write` …; capitalised by older engines.
     pub op: String,
-    /// The count.
+    /// Value of the counter.
     pub value: u64,
 }
 
-/// Use of storage on Windows. Definition `ContainerStorageStats`.
+/// Storage I/O on Windows. Definition `ContainerStorageStats`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -253,11 +255,11 @@ pub struct StorageStats {
 impl StreamItem for Stats {}
 
 impl Stats {
-    /// Use of the processors since the sample before, in percent of one processor.
+    /// CPU usage since the previous sample, in percent of one CPU.
     ///
-    /// 0 when the container does not run. Without a sample before, as in the first of a stream and in a
-    /// one-shot, it is the average since the host's start, as the docker command shows it: wait for the second
-    /// sample to know what is used now.
+    /// 0 if the container is not running. The first sample of a stream and a one-shot sample have
+    /// no previous sample; the result is then the average since the host's start, as the docker
+    /// command shows it. Wait for the second sample to get the current usage.
     pub fn cpu_percent(&self) -> f64 {
         if self.is_windows() {
             return self.cpu_percent_windows();
@@ -278,7 +280,7 @@ impl Stats {
         used as f64 / passed as f64 * processors * 100.0
     }
 
-    /// Use of all processors together, in percent of them: Windows counts so.
+    /// CPU usage in percent of all CPUs, as Windows counts it.
     fn cpu_percent_windows(&self) -> f64 {
         let Some(passed) = rfc3339_nanos(&self.read)
             .zip(rfc3339_nanos(&self.preread))
@@ -296,7 +298,7 @@ impl Stats {
         }
     }
 
-    /// Bytes of memory in use, without the cache of files that the kernel could give back.
+    /// Bytes of memory in use, without the page cache that the kernel could release.
     pub fn memory_usage(&self) -> u64 {
         let memory = &self.memory_stats;
         if self.is_windows() {
@@ -310,7 +312,7 @@ impl Stats {
             .map_or(memory.usage, |cache| memory.usage - cache)
     }
 
-    /// [`Stats::memory_usage`] in percent of the limit; 0 when there is no limit to compare with.
+    /// [`Stats::memory_usage`] in percent of the limit; 0 if the limit is unknown.
     pub fn memory_percent(&self) -> f64 {
         match self.memory_stats.limit {
             0 => 0.0,
@@ -348,7 +350,7 @@ impl Stats {
     }
 
     fn is_windows(&self) -> bool {
-        // Engines before API 1.52 do not say, but count processors here on Windows only.
+        // Engines before API 1.52 do not send it, but set this count on Windows only.
         match self.os_type.as_str() {
             "" => self.num_procs > 0,
             os => os == "windows",
@@ -366,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn percentages_on_cgroup_v1_count_processors_by_their_list() {
+    fn cpu_percent_on_cgroup_v1_uses_the_list_of_cpus() {
         let sample = stats(
             r#"{"cpu_stats":{"cpu_usage":{"total_usage":300,"percpu_usage":[200,100]},"system_cpu_usage":3000},
                 "precpu_stats":{"cpu_usage":{"total_usage":100},"system_cpu_usage":2000},
@@ -379,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn percentages_on_cgroup_v2() {
+    fn cpu_and_memory_percent_on_cgroup_v2() {
         let sample = stats(
             r#"{"os_type":"linux","num_procs":0,
                 "cpu_stats":{"cpu_usage":{"total_usage":200},"system_cpu_usage":3000,"online_cpus":4},
@@ -395,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_counts_otherwise() {
+    fn cpu_percent_on_windows_is_of_all_cpus() {
         let sample = stats(
             r#"{"num_procs":2,"read":"2024-01-01T00:00:01.5Z","preread":"2024-01-01T02:00:00.500000000+02:00",
                 "cpu_stats":{"cpu_usage":{"total_usage":15000000}},
@@ -407,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_sample_before_it_is_the_average_since_the_start() {
+    fn cpu_percent_of_a_first_sample_is_the_average() {
         let cpu = r#"{"cpu_usage":{"total_usage":300},"system_cpu_usage":3000,"online_cpus":2}"#;
         let percent = |before: &str| {
             let sample = format!(r#"{{"cpu_stats":{cpu},"precpu_stats":{before}}}"#);
@@ -426,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn of_both_kinds_of_cache_the_first_that_fits_is_left_out() {
+    fn memory_usage_subtracts_the_first_valid_cache() {
         let sample = |caches: &str| {
             stats(&format!(
                 r#"{{"memory_stats":{{"usage":1000,"stats":{caches}}}}}"#
@@ -443,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_that_does_not_run_uses_nothing() {
+    fn stats_of_a_stopped_container_are_zero() {
         let sample = stats(
             r#"{"read":"0001-01-01T00:00:00Z","preread":"0001-01-01T00:00:00Z","pids_stats":{},"networks":null,
                 "cpu_stats":{"cpu_usage":{"total_usage":0},"throttling_data":{}},"memory_stats":{},"num_procs":0}"#,

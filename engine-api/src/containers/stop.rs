@@ -17,7 +17,8 @@ pub(super) static KILL: Operation<Empty> =
     Operation::post("ContainerKill", "/containers/{id}/kill").success(&[204]);
 
 impl Containers<'_> {
-    /// Stops a container, by force after the grace period; `false` when it did not run.
+    /// Stops a container, and kills it after the grace period; returns `false` if it was not
+    /// running.
     pub async fn stop(&self, id: &str, options: StopContainer) -> Result<bool> {
         let signal = !options.signal.is_empty();
         self.docker
@@ -30,7 +31,7 @@ impl Containers<'_> {
             .await
     }
 
-    /// Stops a container and starts it again.
+    /// Restarts a container: stops it as [`Containers::stop`] does, then starts it.
     pub async fn restart(&self, id: &str, options: RestartContainer) -> Result<()> {
         let signal = !options.signal.is_empty();
         self.docker
@@ -43,11 +44,11 @@ impl Containers<'_> {
             .await
     }
 
-    /// Sends a signal to a container's first process, `SIGKILL` unless said.
+    /// Sends a signal to a container's main process; by default `SIGKILL`.
     ///
     /// # Errors
     ///
-    /// 409 when the container does not run.
+    /// 409 when the container is not running.
     pub async fn kill(&self, id: &str, options: KillContainer) -> Result<()> {
         self.docker.call(&KILL).at(id).query(options.query()).send().await
     }
@@ -56,9 +57,9 @@ impl Containers<'_> {
 /// How to stop a container. Query of `ContainerStop`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StopContainer {
-    /// The signal to send, by name or number; empty is the container's own. Since API 1.42.
+    /// Signal, by name or number; empty is the container's own. Since API 1.42.
     pub signal: String,
-    /// Seconds until it is killed; `None` is the container's own, -1 waits for ever.
+    /// Seconds until it is killed; `None` is the container's own timeout, -1 is no timeout.
     pub timeout: Option<i64>,
 }
 
@@ -68,12 +69,12 @@ impl StopContainer {
     }
 }
 
-/// How to stop a container before it is started again. Query of `ContainerRestart`.
+/// How to restart a container. Query of `ContainerRestart`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RestartContainer {
-    /// The signal to send, by name or number; empty is the container's own. Since API 1.42.
+    /// Signal, by name or number; empty is the container's own. Since API 1.42.
     pub signal: String,
-    /// Seconds until it is killed; `None` is the container's own, -1 waits for ever.
+    /// Seconds until it is killed; `None` is the container's own timeout, -1 is no timeout.
     pub timeout: Option<i64>,
 }
 
@@ -86,7 +87,7 @@ impl RestartContainer {
 /// How to kill a container. Query of `ContainerKill`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KillContainer {
-    /// The signal to send, by name or number; empty is `SIGKILL`.
+    /// Signal, by name or number; empty is `SIGKILL`.
     pub signal: String,
 }
 
@@ -96,10 +97,11 @@ impl KillContainer {
     }
 }
 
-/// How long an engine waits before it kills, when neither the call nor the container says.
+/// How long an engine waits before it kills, by default.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How much longer an engine may take to answer, given the seconds asked for; any time for "never kill".
+/// Additional time that an engine may take to reply, from the requested seconds; `None`, which is
+/// no timeout, if it must never kill.
 fn grace(timeout: Option<i64>) -> Option<Duration> {
     match timeout {
         None => Some(GRACE),
@@ -112,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_time_and_no_limit_are_both_sent() {
+    fn stop_sends_timeouts_of_zero_and_of_minus_one() {
         let stop = |timeout| StopContainer {
             signal: "SIGINT".into(),
             timeout,

@@ -1,4 +1,4 @@
-//! The processes in a container.
+//! Listing the processes in a container.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ impl Containers<'_> {
     }
 }
 
-/// What to say of the processes. Query of `ContainerTop`.
+/// Which columns to list. Query of `ContainerTop`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TopContainer {
     /// Arguments of the host's `ps`, such as `aux`; empty is `-ef`.
@@ -35,14 +35,14 @@ impl TopContainer {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct Processes {
-    /// The head of each column.
+    /// Titles of the columns.
     pub titles: Vec<String>,
-    /// One row for each process, one text for each column.
+    /// Rows, one for each process, with one value for each column.
     pub processes: Vec<Vec<String>>,
 }
 
 impl Processes {
-    /// The texts of one column, from the first process to the last; none when there is no such column.
+    /// The values of a column, from the first process to the last; empty without such a column.
     pub fn column<'a>(&'a self, title: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         let at = self.titles.iter().position(|t| t == title);
         self.processes
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_is_found_by_its_title() {
+    fn processes_have_columns_by_title() {
         let table = Processes {
             titles: vec!["PID".into(), "CMD".into()],
             processes: vec![vec!["1".into(), "sh".into()], vec!["7".into(), "ps".into()]],

@@ -13,10 +13,11 @@ pub(super) static WAIT: Operation<Json<ContainerExit>> =
     Operation::post("ContainerWait", "/containers/{id}/wait").slow();
 
 impl Containers<'_> {
-    /// Awaits the end of a container, and gives its exit code; a code other than 0 is no error.
+    /// Waits for the end of a container, and returns its exit code; a code other than 0 is not an
+    /// error.
     ///
-    /// A container that ends before this call reaches the engine is missed by
-    /// [`WaitCondition::NextExit`]; [`WaitCondition::NotRunning`] answers at once for it.
+    /// If a container ends before this call reaches the engine, [`WaitCondition::NextExit`] misses
+    /// that end, and [`WaitCondition::NotRunning`] returns at once.
     pub async fn wait(&self, id: &str, until: WaitCondition) -> Result<ContainerExit> {
         self.docker.call(&WAIT).at(id).query(until.query()).send().await
     }
@@ -25,13 +26,13 @@ impl Containers<'_> {
 /// What to wait for; unset is [`WaitCondition::NotRunning`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum WaitCondition {
-    /// That it does not run, which may be so already.
+    /// The container is not running; true at once if it is already stopped.
     NotRunning,
-    /// That it ends the next time, which it can be asked for before it is started.
+    /// The next end of the container; can be requested before the start.
     NextExit,
-    /// That it is removed.
+    /// The container is removed.
     Removed,
-    /// A condition this crate does not know.
+    /// A condition that this crate does not know.
     Other(String),
 }
 
@@ -47,22 +48,22 @@ impl WaitCondition {
     }
 }
 
-/// How a container ended. Definition `ContainerWaitResponse`.
+/// The end of a container. Definition `ContainerWaitResponse`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ContainerExit {
-    /// The exit code of its process.
+    /// Exit code of the process.
     pub status_code: i64,
-    /// Why waiting failed, such as a removal that failed; `None` when it did not.
+    /// Error of the wait, such as a failed removal; `None` if it succeeded.
     pub error: Option<ContainerExitError>,
 }
 
-/// Why waiting failed. Definition `ContainerWaitExitError`.
+/// The error of a wait. Definition `ContainerWaitExitError`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ContainerExitError {
-    /// What the engine says.
+    /// Message of the engine.
     pub message: String,
 }

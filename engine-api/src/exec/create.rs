@@ -13,11 +13,11 @@ pub(super) static CREATE: Operation<Json<ExecCreated>> =
     Operation::post("ContainerExec", "/containers/{id}/exec").success(&[201]);
 
 impl Execs<'_> {
-    /// Prepares a command in a container; it does not run yet.
+    /// Creates an exec in a running container without starting it.
     ///
     /// # Errors
     ///
-    /// 404 when there is no such container, 409 when it does not run.
+    /// 404 when the container does not exist, 409 when it is not running.
     pub async fn create(&self, container: &str, exec: CreateExec) -> Result<ExecCreated> {
         let empty = exec
             .cmd
@@ -42,36 +42,36 @@ impl Execs<'_> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct CreateExec {
-    /// The command and its arguments.
+    /// Command and its arguments.
     pub cmd: StringList,
-    /// Whether input will be sent.
+    /// Whether standard input is attached.
     pub attach_stdin: bool,
-    /// Whether the output is wanted.
+    /// Whether standard output is attached.
     pub attach_stdout: bool,
-    /// Whether the error output is wanted.
+    /// Whether standard error is attached.
     pub attach_stderr: bool,
-    /// Whether the command gets a terminal; its output is then one stream, without frames.
+    /// Whether the command gets a terminal; its output is then a single stream.
     pub tty: bool,
-    /// The terminal's size, which needs `tty`. Since API 1.42.
+    /// Size of the terminal; requires `tty`. Since API 1.42.
     pub console_size: Option<TerminalSize>,
-    /// The keys that detach, such as `ctrl-p,ctrl-q`; empty is the engine's choice.
+    /// Key sequence that detaches, such as `ctrl-p,ctrl-q`; empty is the engine's default.
     pub detach_keys: String,
-    /// Variables beside those of the container, `NAME=value` each.
+    /// Environment variables in addition to the container's, `NAME=value` each.
     pub env: EnvList,
-    /// The folder the command starts in; empty is the container's.
+    /// Working directory; empty is the container's.
     pub working_dir: String,
-    /// The user to run as: `user`, `user:group`, or numbers; empty is the container's.
+    /// User to run as: `user`, `user:group` or numeric IDs; empty is the container's.
     pub user: String,
-    /// Whether the command gets all rights.
+    /// Whether the command gets all capabilities.
     pub privileged: bool,
 }
 
-/// A command was made. Definition `IDResponse`.
+/// The exec that was created. Definition `IDResponse`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ExecCreated {
-    /// Its id.
+    /// ID of the exec.
     #[serde(alias = "ID")]
     pub id: String,
 }
@@ -82,7 +82,7 @@ mod tests {
     use crate::wire::json::encode;
 
     #[test]
-    fn a_command_is_sent_without_what_is_not_set_and_shown_without_values() {
+    fn exec_is_sent_sparsely_and_printed_without_values() {
         let exec = CreateExec {
             cmd: ["env"].into(),
             attach_stdout: true,

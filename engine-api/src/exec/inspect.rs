@@ -10,57 +10,57 @@ use crate::wire::operation::Operation;
 pub(super) static INSPECT: Operation<Json<Exec>> = Operation::get("ExecInspect", "/exec/{id}/json");
 
 impl Execs<'_> {
-    /// Tells the state of a command; `exit_code` is `None` until it has ended.
+    /// Returns the state of an exec; `exit_code` is `None` until it has ended.
     pub async fn inspect(&self, id: &str) -> Result<Exec> {
         self.docker.call(&INSPECT).at(id).send().await
     }
 }
 
-/// A command in a container. Reply of `ExecInspect`.
+/// An exec. Reply of `ExecInspect`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct Exec {
-    /// Its id.
+    /// ID of the exec.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// Whether it runs.
+    /// Whether it is running.
     pub running: bool,
-    /// The exit code; `None` until it has ended.
+    /// Exit code; `None` until it has ended.
     pub exit_code: Option<i64>,
-    /// What was run.
+    /// Process of the exec.
     pub process_config: ExecProcess,
-    /// Whether its input is open.
+    /// Whether standard input is attached.
     pub open_stdin: bool,
-    /// Whether its error output is wanted.
+    /// Whether standard error is attached.
     pub open_stderr: bool,
-    /// Whether its output is wanted.
+    /// Whether standard output is attached.
     pub open_stdout: bool,
-    /// Whether the engine may forget it.
+    /// Whether the engine may remove it.
     pub can_remove: bool,
-    /// The id of the container.
+    /// ID of the container.
     #[serde(rename = "ContainerID")]
     pub container_id: String,
-    /// The keys that detach, as bytes in base64.
+    /// Key sequence that detaches, as bytes in base64.
     pub detach_keys: String,
-    /// The process's id on the host; 0 before it started.
+    /// PID on the host; 0 before the start.
     pub pid: i64,
 }
 
-/// What was run; on the wire in lower case. Definition `ProcessConfig`.
+/// The process of an exec. Definition `ProcessConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ExecProcess {
     /// Whether it has a terminal.
     pub tty: bool,
-    /// The program.
+    /// Program.
     pub entrypoint: String,
-    /// Its arguments.
+    /// Arguments.
     pub arguments: Vec<String>,
-    /// Whether it has all rights; `None` when the engine does not say.
+    /// Whether it has all capabilities; `None` if the engine does not report it.
     pub privileged: Option<bool>,
-    /// The user it runs as; empty is the container's.
+    /// User; empty is the container's.
     pub user: String,
 }
 
@@ -70,7 +70,7 @@ mod tests {
     use crate::wire::json::decode;
 
     #[test]
-    fn the_exit_code_is_none_while_it_runs() {
+    fn exec_has_no_exit_code_while_it_runs() {
         let text = br#"{"ID":"e1","Running":true,"ExitCode":null,"DetachKeys":"EBE=","Pid":7,
             "ProcessConfig":{"tty":false,"entrypoint":"sh","arguments":null,"privileged":false}}"#;
         let exec: Exec = decode(text).unwrap();

@@ -1,4 +1,4 @@
-//! Commands run in running containers.
+//! Execs: commands that run in running containers.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -29,14 +29,14 @@ pub use crate::common::TerminalSize;
 use crate::wire::operation::OperationInfo;
 pub use crate::wire::stream::RunOutput;
 
-/// Calls on commands in containers; see [`Docker::execs`].
+/// Calls on execs; see [`Docker::execs`].
 #[derive(Debug, Clone, Copy)]
 pub struct Execs<'a> {
     docker: &'a Docker,
 }
 
 impl Docker {
-    /// Commands in running containers.
+    /// The execs of this engine.
     pub fn execs(&self) -> Execs<'_> {
         Execs { docker: self }
     }

@@ -9,7 +9,7 @@ use crate::wire::operation::Operation;
 pub(super) static RESIZE: Operation<Empty> = Operation::post("ExecResize", "/exec/{id}/resize");
 
 impl Execs<'_> {
-    /// Sets the size of a command's terminal.
+    /// Resizes the terminal of an exec.
     pub async fn resize(&self, id: &str, size: TerminalSize) -> Result<()> {
         self.docker.call(&RESIZE).at(id).query(size.query()).send().await
     }

@@ -10,12 +10,12 @@ use super::{CreateExec, Execs, StartExec};
 use crate::error::Result;
 use crate::wire::stream::{Collected, Hijacked, RunOutput, Writing};
 
-/// How long a silent stream is awaited before the engine is asked whether the command still runs.
+/// How long a stream may be silent before `inspect` checks whether the command is still running.
 const QUIET: Duration = Duration::from_millis(500);
 
 impl Execs<'_> {
-    /// Runs a command in a running container to its end, without input: creates, starts, collects the
-    /// output, reads the exit code.
+    /// Runs a command in a running container to its end, without input: creates, starts, collects
+    /// the output, reads the exit code.
     ///
     /// An exit code other than 0 is not an error.
     ///
@@ -32,19 +32,20 @@ impl Execs<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Execs::run_with`].
+    /// Those of [`Execs::run_with`].
     pub async fn run(&self, container: &str, exec: CreateExec) -> Result<RunOutput> {
         self.run_with(container, exec, RunExec::default()).await
     }
 
     /// Runs a command in a running container to its end, as [`Execs::run`] does, with options.
     ///
-    /// The `attach_*` flags are set as needed. The exit code is read once the engine reports the end of
-    /// the command. An engine that never closes the stream is noticed ([`RunOutput::output_complete`]).
+    /// The `attach_*` flags are set as needed. The exit code is read once the engine reports the
+    /// end of the command. An engine that never closes the stream is detected
+    /// ([`RunOutput::output_complete`]).
     ///
     /// # Errors
     ///
-    /// As each of its steps.
+    /// Those of its steps.
     pub async fn run_with(
         &self,
         container: &str,
@@ -69,8 +70,8 @@ impl Execs<'_> {
         Ok(collected.finish(self.wait(&id).await?, closed))
     }
 
-    /// Collects output until the stream ends (`true`), or until the command has ended and the stream
-    /// stays silent (`false`).
+    /// Collects output until the stream ends (`true`), or until the command has ended and the
+    /// stream remains silent (`false`).
     async fn drain(&self, id: &str, hijacked: Hijacked, input: &[u8], into: &mut Collected) -> Result<bool> {
         let Hijacked {
             input: mut stdin,
@@ -83,7 +84,7 @@ impl Execs<'_> {
             match timeout(QUIET, writing.beside(&mut output)).await {
                 Ok(Some(chunk)) => into.add(&chunk?),
                 Ok(None) => return Ok(true),
-                // Once ended, one more quiet spell: output may still be on its way.
+                // After the end, one more period: output may still be in transit.
                 Err(_quiet) if over => return Ok(false),
                 Err(_quiet) => over = self.ended(id).await?.is_some(),
             }
@@ -94,7 +95,7 @@ impl Execs<'_> {
 /// How to run a command to its end. Options of [`Execs::run_with`].
 #[derive(Clone, Default, PartialEq)]
 pub struct RunExec {
-    /// The input; a command without input has none attached.
+    /// Input; empty input is not attached.
     pub input: Bytes,
 }
 

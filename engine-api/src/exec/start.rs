@@ -15,11 +15,11 @@ pub(super) static START: Operation<Duplex> = Operation::post("ExecStart", "/exec
 static START_DETACHED: Operation<Empty> = START.with_reply();
 
 impl Execs<'_> {
-    /// Starts a command and takes over its streams; an exec can be started once.
+    /// Starts an exec and attaches to its streams; an exec can be started only once.
     ///
     /// # Errors
     ///
-    /// Podman answers 500 when none of its streams is attached: there is [`Execs::start_detached`].
+    /// Podman replies 500 if the exec attaches no stream; use [`Execs::start_detached`].
     pub async fn start(&self, id: &str, options: StartExec) -> Result<Hijacked> {
         let size = options.console_size.is_some();
         let call = self.docker.call(&START).at(id).json(&options);
@@ -27,13 +27,13 @@ impl Execs<'_> {
             .needs(size, "StartExec::console_size", Version::new(1, 42))
             .send()
             .await?;
-        // The engine goes by the flag of this call, so does the framing.
+        // This call's flag decides about frames, not the one of `create`.
         let ask = async { Ok(options.tty) };
         let terminal = is_terminal(self.docker, hijacked.output.announced(), ask).await?;
         Ok(hijacked.terminal(terminal))
     }
 
-    /// Starts a command without its streams; [`Execs::wait`] tells when it ends.
+    /// Starts an exec without its streams; [`Execs::wait`] waits for its end.
     pub async fn start_detached(&self, id: &str) -> Result<()> {
         self.docker
             .call(&START_DETACHED)
@@ -47,14 +47,14 @@ impl Execs<'_> {
     }
 }
 
-/// How to start a command that was made. Body of `ExecStart`.
+/// How to start an exec. Body of `ExecStart`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct StartExec {
-    /// Whether to return at once, without its output.
+    /// Whether to return at once, without the streams.
     pub detach: bool,
-    /// Whether it has a terminal, as it was made.
+    /// Whether it has a terminal, as in [`CreateExec::tty`](super::CreateExec::tty).
     pub tty: bool,
-    /// The terminal's size, which needs `tty`. Since API 1.42.
+    /// Size of the terminal; requires `tty`. Since API 1.42.
     pub console_size: Option<TerminalSize>,
 }

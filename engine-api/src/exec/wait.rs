@@ -7,11 +7,11 @@ use tokio::time::sleep;
 use super::Execs;
 use crate::error::Result;
 
-/// Longest pause between two questions.
+/// Longest pause between two calls of `inspect`.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 impl Execs<'_> {
-    /// Awaits the end of a command that has been started, and gives its exit code.
+    /// Waits for the end of an exec that has been started, and returns its exit code.
     pub async fn wait(&self, id: &str) -> Result<i64> {
         let mut pause = Duration::from_millis(2);
         loop {
@@ -23,7 +23,7 @@ impl Execs<'_> {
         }
     }
 
-    /// The exit code, if it has ended. `running: false` alone also means "not started yet".
+    /// Returns the exit code if it has ended; `running: false` alone also means "not started yet".
     pub(super) async fn ended(&self, id: &str) -> Result<Option<i64>> {
         let exec = self.inspect(id).await?;
         Ok(exec.exit_code.filter(|_| !exec.running))

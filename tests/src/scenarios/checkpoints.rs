@@ -1,6 +1,6 @@
 //! Checkpoints on engines where they are disabled.
 
-use engine_api::checkpoints::{CheckpointFolder, CreateCheckpoint};
+use engine_api::checkpoints::{CheckpointDirectory, CreateCheckpoint};
 use engine_api::{Docker, Result};
 
 /// The error of each call reports that checkpoints are disabled, not that the container is missing.
@@ -14,11 +14,11 @@ pub async fn switched_off(docker: Docker) -> Result<()> {
     for refused in [
         checkpoints.create("ptest_nothing", checkpoint).await.unwrap_err(),
         checkpoints
-            .list("ptest_nothing", CheckpointFolder::default())
+            .list("ptest_nothing", CheckpointDirectory::default())
             .await
             .unwrap_err(),
         checkpoints
-            .remove("ptest_nothing", "one", CheckpointFolder::default())
+            .remove("ptest_nothing", "one", CheckpointDirectory::default())
             .await
             .unwrap_err(),
     ] {

@@ -20,8 +20,8 @@ pub struct RunOutput {
     pub stdout: Bytes,
     /// Standard error.
     pub stderr: Bytes,
-    /// Whether the engine closed the stream after the process had ended. If not, output that the engine
-    /// sent late may be missing.
+    /// Whether the engine closed the stream after the process had ended. If not, output that the
+    /// engine sent late may be missing.
     pub output_complete: bool,
 }
 
@@ -65,8 +65,8 @@ impl Collected {
 
 /// Writes input while the output is read, so that neither blocks the other.
 ///
-/// A process may end, or close its input, before it has read everything. This is not an error, as in a
-/// pipe of a shell.
+/// A process may end, or close its input, before it has read everything. This is not an error, as
+/// in a pipe of a shell.
 pub(crate) struct Writing<'a> {
     /// `None` once all is written, or the other side has stopped reading.
     rest: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
