@@ -31,8 +31,9 @@ impl Docker {
 }
 
 impl Builds<'_> {
-    /// Stops a build by BuildKit, by the id that it was started with (`buildid`); one that is not there
-    /// is no error. The API description does not mention this call, and Podman has no such route.
+    /// Stops a build by BuildKit, by the id that it was started with (`buildid`); one that is not
+    /// there is no error. The API description does not mention this call, and Podman has no such
+    /// route.
     pub async fn cancel(&self, id: &str) -> Result<()> {
         let nameless = id.trim().is_empty();
         self.docker

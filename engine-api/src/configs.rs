@@ -63,7 +63,7 @@ impl Configs<'_> {
         self.docker.call(&LIST).query(options.query()).send().await
     }
 
-    /// Keeps a config.
+    /// Creates a config.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Configs<'_> {
             .await
     }
 
-    /// Says all about a config, and what it holds.
+    /// Returns a config, and what it holds.
     pub async fn inspect(&self, id: &str) -> Result<Config> {
         self.docker.call(&INSPECT).at(id).send().await
     }
@@ -87,8 +87,8 @@ impl Configs<'_> {
         self.docker.call(&REMOVE).at(id).send().await
     }
 
-    /// Changes the labels of a config, which `version` of it `spec` was made from. Nothing else can be
-    /// changed.
+    /// Changes the labels of a config. `version` is the version that `spec` was read with. Nothing
+    /// else can be changed.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Configs<'_> {
 /// Which configs to list. Query of `ConfigList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListConfigs {
-    /// What the configs must be like.
+    /// Filters.
     pub filters: ConfigFilters,
 }
 
@@ -117,8 +117,8 @@ impl ListConfigs {
     }
 }
 
-/// What the listed configs must be like: one of the values of each field that has any; of the labels,
-/// all. The specification has `names`, too, which engines refuse.
+/// Filters of a list of configs: a listed one has one of the values of each field, and all of the
+/// labels. The specification has `names`, too, which engines refuse.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigFilters {
     /// With an id, or the start of one.
@@ -138,7 +138,7 @@ impl ConfigFilters {
     }
 }
 
-/// What is set about a config. Definition `ConfigSpec`, body of `ConfigCreate`.
+/// The specification of a config. Definition `ConfigSpec`, body of `ConfigCreate`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ConfigSpec {
@@ -148,7 +148,7 @@ pub struct ConfigSpec {
     pub labels: BTreeMap<String, String>,
     /// What it holds, at most 1000 KB; `Debug` does not show it.
     pub data: Payload,
-    /// The driver that fills in what it holds as a template: `golang`; `None` leaves it as it is.
+    /// The driver that expands the data as a template: `golang`; `None` for no template.
     pub templating: Option<Driver>,
 }
 
@@ -176,13 +176,13 @@ pub struct Config {
     /// The id.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// Which state of the config this is; an update must say it.
+    /// The version of the config; an update must send it.
     pub version: ObjectVersion,
-    /// When it was made, RFC 3339.
+    /// When it was created, RFC 3339.
     pub created_at: String,
     /// When it last changed, RFC 3339.
     pub updated_at: String,
-    /// What is set about it.
+    /// Its specification.
     pub spec: ConfigSpec,
 }
 
@@ -194,7 +194,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn filters_have_the_names_that_engines_accept() {
+    fn filters_have_the_engines_names() {
         let text = |text: &str| vec![text.to_owned()];
         let list = ListConfigs {
             filters: ConfigFilters {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_config_goes_as_base64_and_is_not_shown() {
+    fn config_is_base64_and_hidden_in_debug() {
         let config = ConfigSpec {
             name: "n".into(),
             data: "hunter2".into(),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_config_has_a_name() {
+    fn config_needs_a_name() {
         assert!(ConfigSpec::default().wrong().unwrap().contains("name"));
     }
 }

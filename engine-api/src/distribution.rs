@@ -45,8 +45,8 @@ impl Distribution<'_> {
     ///
     /// # Errors
     ///
-    /// 404 when the registry has no such image; 401, 403 or 500, as engines differ, when it wants other
-    /// credentials. Podman has no such route ([`crate::Error::is_unknown_route`]).
+    /// 404 when the registry has no such image; 401, 403 or 500, as engines differ, when it wants
+    /// other credentials. Podman has no such route ([`crate::Error::is_unknown_route`]).
     pub async fn inspect(&self, image: &str, auth: Option<&RegistryAuth>) -> Result<RemoteImage> {
         let wrong = image.parse::<ImageReference>().err();
         self.docker
@@ -66,7 +66,8 @@ impl Distribution<'_> {
 pub struct RemoteImage {
     /// What the name stands for: a manifest, or an index of several.
     pub descriptor: OciDescriptor,
-    /// The platforms it is for; older registries and engines leave them empty for a single manifest.
+    /// The platforms it is for; older registries and engines leave them empty for a single
+    /// manifest.
     pub platforms: Vec<OciPlatform>,
 }
 
@@ -76,7 +77,7 @@ mod tests {
     use crate::wire::json::decode;
 
     #[test]
-    fn a_single_manifest_names_no_platforms() {
+    fn single_manifest_has_no_platforms() {
         let image = br#"{"Descriptor":{"mediaType":"application/vnd.oci.image.manifest.v1+json",
             "digest":"sha256:5b","size":422},"Platforms":null}"#;
         let image: RemoteImage = decode(image).unwrap();

@@ -1,4 +1,4 @@
-//! Secrets: texts that a swarm keeps for its services and shows to nobody else. Only managers answer.
+//! Secrets: confidential data that a swarm keeps for its services. Only managers answer.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -63,7 +63,7 @@ impl Secrets<'_> {
         self.docker.call(&LIST).query(options.query()).send().await
     }
 
-    /// Keeps a secret.
+    /// Creates a secret.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Secrets<'_> {
             .await
     }
 
-    /// Says all about a secret but what it holds.
+    /// Returns the details of a secret, without its data.
     pub async fn inspect(&self, id: &str) -> Result<Secret> {
         self.docker.call(&INSPECT).at(id).send().await
     }
@@ -87,8 +87,8 @@ impl Secrets<'_> {
         self.docker.call(&REMOVE).at(id).send().await
     }
 
-    /// Changes the labels of a secret, which `version` of it `spec` was made from. Nothing else can be
-    /// changed.
+    /// Changes the labels of a secret. `version` is the version that `spec` was read with. Nothing
+    /// else can be changed.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Secrets<'_> {
 /// Which secrets to list. Query of `SecretList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListSecrets {
-    /// What the secrets must be like.
+    /// Filters.
     pub filters: SecretFilters,
 }
 
@@ -117,8 +117,8 @@ impl ListSecrets {
     }
 }
 
-/// What the listed secrets must be like: one of the values of each field that has any; of the labels,
-/// all.
+/// Filters of a list of secrets: a listed one has one of the values of each field, and all of the
+/// labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretFilters {
     /// With an id, or the start of one.
@@ -141,7 +141,7 @@ impl SecretFilters {
     }
 }
 
-/// What is set about a secret. Definition `SecretSpec`, body of `SecretCreate`.
+/// The specification of a secret. Definition `SecretSpec`, body of `SecretCreate`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SecretSpec {
@@ -149,11 +149,11 @@ pub struct SecretSpec {
     pub name: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// What it holds, at most 500 KB; replies never have it.
+    /// The data, at most 500 KB; replies never have it.
     pub data: Payload,
-    /// The driver that has what it holds, in place of `data`.
+    /// The driver that holds the data, in place of `data`.
     pub driver: Option<Driver>,
-    /// The driver that fills in what it holds as a template: `golang`; `None` leaves it as it is.
+    /// The driver that expands the data as a template: `golang`; `None` for no template.
     pub templating: Option<Driver>,
 }
 
@@ -179,7 +179,7 @@ pub struct SecretCreated {
     pub id: String,
 }
 
-/// A secret, without what it holds. Definition `Secret`.
+/// A secret, without its data. Definition `Secret`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -187,13 +187,13 @@ pub struct Secret {
     /// The id.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// Which state of the secret this is; an update must say it.
+    /// The version of the secret; an update must send it.
     pub version: ObjectVersion,
-    /// When it was made, RFC 3339.
+    /// When it was created, RFC 3339.
     pub created_at: String,
     /// When it last changed, RFC 3339.
     pub updated_at: String,
-    /// What is set about it.
+    /// Its specification.
     pub spec: SecretSpec,
 }
 
@@ -205,7 +205,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn filters_have_the_names_that_engines_accept() {
+    fn filters_have_the_engines_names() {
         let text = |text: &str| vec![text.to_owned()];
         let list = ListSecrets {
             filters: SecretFilters {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_goes_as_base64_and_is_not_shown() {
+    fn secret_is_base64_and_hidden_in_debug() {
         let secret = SecretSpec {
             name: "n".into(),
             data: "hunter2".into(),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_a_name_and_one_source() {
+    fn secret_needs_a_name_and_one_source() {
         let mut secret = SecretSpec::default();
         assert!(secret.wrong().unwrap().contains("name"));
         secret.name = "n".into();

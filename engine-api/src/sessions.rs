@@ -1,7 +1,7 @@
 //! Sessions: connections on which an engine calls services of its client, as BuildKit does.
 //!
-//! The engine speaks HTTP/2 as the client on such a connection, gRPC above it; this crate hands over
-//! the bytes and knows neither. Deprecated since API 1.53, where engines take gRPC directly.
+//! The engine speaks HTTP/2 as the client on such a connection, gRPC above it; this crate hands
+//! over the bytes and knows neither. Deprecated since API 1.53, where engines take gRPC directly.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -49,7 +49,7 @@ impl Docker {
 }
 
 impl Sessions<'_> {
-    /// Opens a session, and takes over the connection: what the engine says comes unframed, as
+    /// Opens a session, and takes over the connection: the engine's output comes unframed, as
     /// [`crate::Chunk::Terminal`]. The session lasts until both halves are dropped.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Sessions<'_> {
 pub struct OpenSession {
     /// The id that calls name the session by, such as `session` of a build; must be a new one.
     pub id: String,
-    /// What it is for, in a word.
+    /// Its purpose, in a word.
     pub name: String,
     /// A key that sessions of one client share, so that the engine can use again what it got from
     /// another one of them; empty for none.

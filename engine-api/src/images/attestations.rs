@@ -1,4 +1,4 @@
-//! Statements that come with an image: how it was built, what it contains.
+//! List the attestations of an image: how it was built, what it contains.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub(super) static ATTESTATIONS: Operation<Json<Vec<Attestation>>> =
         .slashes();
 
 impl Images<'_> {
-    /// Lists what an image's builder states about it.
+    /// Lists the attestations of an image.
     pub async fn attestations(&self, image: &str, options: ListAttestations) -> Result<Vec<Attestation>> {
         self.docker
             .call(&ATTESTATIONS)
@@ -28,14 +28,14 @@ impl Images<'_> {
     }
 }
 
-/// Which statements to list. Since API 1.55.
+/// Which attestations to list. Since API 1.55.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListAttestations {
     /// The platform whose image is meant; `None` is the engine's own.
     pub platform: Option<OciPlatform>,
     /// The predicate types wanted, `https://slsa.dev/provenance/v0.2`; empty for all.
     pub types: Vec<String>,
-    /// Say the statements themselves too.
+    /// Include the statements themselves.
     pub statement: bool,
 }
 

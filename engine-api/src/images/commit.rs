@@ -1,4 +1,4 @@
-//! Making an image of a container.
+//! Create an image from a container.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub(super) static COMMIT: Operation<Json<ImageCommitted>> =
     Operation::post("ImageCommit", "/commit").success(&[201]).slow();
 
 impl Images<'_> {
-    /// Makes an image of a container's files and of what it runs; volumes are not part of it.
+    /// Creates an image of a container's files and configuration, without its volumes.
     pub async fn commit(&self, container: &str, options: CommitImage) -> Result<ImageCommitted> {
         let call = self
             .docker
@@ -37,20 +37,20 @@ pub struct CommitImage {
     pub repo: String,
     /// The tag; empty is `latest`.
     pub tag: String,
-    /// What [`Image::comment`](super::Image::comment) will say.
+    /// The comment, see [`Image::comment`](super::Image::comment).
     pub comment: String,
     /// Who made the image: `Ada <ada@example.org>`.
     pub author: String,
-    /// Let the container run while its files are taken; unless said it is paused.
+    /// Do not pause the container while its files are read.
     pub no_pause: bool,
     /// Instructions of a Dockerfile to apply: `ENV DEBUG=true`, `CMD ["sh"]`.
     pub changes: Vec<String>,
-    /// What the image runs; fields left empty are the container's. `None` is the container's, whole.
+    /// The configuration of the image; empty fields are the container's. `None` is the container's.
     pub config: Option<ContainerConfig>,
 }
 
 impl CommitImage {
-    /// Engines pause the container unless they are told not to (wire fact 6).
+    /// Engines pause the container by default, so that `pause=false` must be sent.
     /// Docker takes a tag as part of the repository, Podman does not; so it always goes apart.
     fn query(&self, container: &str) -> Query {
         let (repo, tag) = match self.repo.rsplit_once(':') {
@@ -73,7 +73,6 @@ impl CommitImage {
         check.flat_map(HealthConfig::requires)
     }
 
-    /// What contradicts itself, if anything does.
     fn check(&self, container: &str) -> Option<String> {
         if container.trim().is_empty() {
             return Some("there is no container to commit; pass its name or id".to_owned());
@@ -98,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_container_is_paused_unless_that_is_declined() {
+    fn commit_sends_pause_only_when_it_is_off() {
         let commit = CommitImage {
             repo: "a/b".into(),
             changes: vec!["ENV A=b".into(), "USER nobody".into()],
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_nothing_is_refused() {
+    fn commit_rejects_a_missing_name() {
         let tag = CommitImage {
             tag: "1".into(),
             ..Default::default()

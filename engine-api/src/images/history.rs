@@ -1,4 +1,4 @@
-//! How an image came to be, step by step.
+//! The steps that created an image.
 
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,6 @@ pub struct HistoryEntry {
     pub tags: Vec<String>,
     /// How many bytes it added.
     pub size: i64,
-    /// What was said with it.
+    /// The comment of the step.
     pub comment: String,
 }

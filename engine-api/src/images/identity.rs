@@ -1,4 +1,4 @@
-//! Who made an image and where it came from, as far as the engine has verified it.
+//! The origin of an image, as the engine has verified it.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,13 +32,13 @@ pub struct SignatureIdentity {
     pub known_signer: KnownSigner,
     /// The image's name in the signature; old `hashedrecord` signatures only.
     pub docker_reference: String,
-    /// Whom the signing certificate was issued to.
+    /// The subject of the signing certificate.
     pub signer: Option<SignerIdentity>,
     /// The format of the signature.
     pub signature_type: SignatureType,
     /// Why the check failed; all other fields are empty then.
     pub error: String,
-    /// What the check met without failing, such as having to use stored roots of trust.
+    /// Warnings of the check, such as the use of stored roots of trust.
     pub warnings: Vec<String>,
 }
 
@@ -47,17 +47,17 @@ pub struct SignatureIdentity {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SignatureTimestamp {
-    /// What says the time.
+    /// The source of the time.
     #[serde(rename = "Type")]
     pub kind: SignatureTimestampType,
-    /// Where that is.
+    /// The URI of the source.
     #[serde(rename = "URI")]
     pub uri: String,
     /// The time, RFC 3339.
     pub timestamp: String,
 }
 
-/// What says when something was signed. Definition `SignatureTimestampType`.
+/// The source of the time of a signature. Definition `SignatureTimestampType`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SignatureTimestampType {
     /// A transparency log.
@@ -100,18 +100,18 @@ pub enum KnownSigner {
 
 open_enum!(KnownSigner { Dhi = "DHI" });
 
-/// What a signing certificate says. Definition `SignerIdentity`.
+/// The contents of a signing certificate. Definition `SignerIdentity`.
 ///
 /// Most fields are Fulcio's certificate extensions, each under its own name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SignerIdentity {
-    /// Who issued the certificate.
+    /// The issuer of the certificate.
     pub certificate_issuer: String,
-    /// Whom it was issued to.
+    /// The subject of the certificate.
     pub subject_alternative_name: String,
-    /// Who vouched for that one: the `iss` claim of the OIDC token.
+    /// The issuer of the subject's identity: the `iss` claim of the OIDC token.
     pub issuer: String,
     /// The build instructions that signed.
     #[serde(rename = "BuildSignerURI")]

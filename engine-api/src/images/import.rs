@@ -1,4 +1,4 @@
-//! Making an image of a file system in a tar archive.
+//! Create an image from a tar archive of a file system.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::wire::query::Query;
 use crate::wire::stream::JsonLines;
 
 impl Images<'_> {
-    /// Makes an image of one layer from a tar archive of a file system, plain or compressed.
+    /// Creates an image of one layer from a tar archive of a file system, plain or compressed.
     pub async fn import(
         &self,
         archive: impl Into<Upload>,
@@ -41,7 +41,7 @@ pub struct ImportImage {
     pub repo: String,
     /// The tag; empty is `latest`.
     pub tag: String,
-    /// What [`Image::comment`](super::Image::comment) will say; empty for "Imported from …".
+    /// The comment, see [`Image::comment`](super::Image::comment); empty for "Imported from …".
     pub message: String,
     /// Instructions of a Dockerfile to apply: `ENV DEBUG=true`, `CMD ["sh"]`.
     pub changes: Vec<String>,
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_import_without_a_url_reads_the_body() {
+    fn import_without_a_url_reads_the_body() {
         let import = ImportImage {
             changes: vec!["ENV A=b".into(), "USER nobody".into()],
             ..Default::default()

@@ -1,4 +1,4 @@
-//! All about one image.
+//! Inspect an image.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub(super) static INSPECT: Operation<Json<Image>> =
     Operation::get("ImageInspect", "/images/{name}/json").slashes();
 
 impl Images<'_> {
-    /// Tells all about an image.
+    /// Returns the details of an image.
     pub async fn inspect(&self, image: &str, options: InspectImage) -> Result<Image> {
         let call = self.docker.call(&INSPECT).at(image).query(options.query());
         call.needs(options.manifests, "InspectImage::manifests", Version::new(1, 48))
@@ -34,10 +34,10 @@ impl Images<'_> {
     }
 }
 
-/// What to say about an image. The two exclude each other.
+/// Options of inspecting an image. The two exclude each other.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct InspectImage {
-    /// Say the manifests, [`Image::manifests`]. Since API 1.48.
+    /// Include the manifests, [`Image::manifests`]. Since API 1.48.
     pub manifests: bool,
     /// The platform whose image is meant. Since API 1.49.
     pub platform: Option<OciPlatform>,
@@ -59,7 +59,8 @@ pub struct Image {
     /// The id: the digest of the image's configuration, `sha256:…`.
     #[serde(alias = "ID")]
     pub id: String,
-    /// What the name points to, with several platforms their index. Since API 1.48, containerd store only.
+    /// What the name points to, with several platforms their index. Since API 1.48, containerd
+    /// store only.
     pub descriptor: Option<OciDescriptor>,
     /// The manifests, when asked for. Since API 1.48, containerd store only.
     pub manifests: Vec<ImageManifest>,
@@ -69,21 +70,23 @@ pub struct Image {
     pub repo_tags: Vec<String>,
     /// The names with the digests of manifests, `alpine@sha256:…`.
     pub repo_digests: Vec<String>,
-    /// The id of the image this one was built on, when that happened on this engine. Until API 1.51.
+    /// The id of the image this one was built on, when that happened on this engine. Until API
+    /// 1.51.
     pub parent: String,
-    /// What was said when the image was committed or imported.
+    /// The comment of its commit or import.
     pub comment: String,
-    /// When the image was made, RFC 3339; empty when the image does not say, year 1 before API 1.44.
+    /// When the image was created, RFC 3339; empty when the image has no date, year 1 before API
+    /// 1.44.
     pub created: String,
     /// The container that the image was made from. Until API 1.44.
     pub container: String,
-    /// What that container ran. Until API 1.44.
+    /// The configuration of that container. Until API 1.44.
     pub container_config: Option<ContainerConfig>,
     /// The version of Docker that built the image. Until API 1.51.
     pub docker_version: String,
     /// Who made it, as said in its build or commit.
     pub author: String,
-    /// What a container of this image runs, unless it is told otherwise.
+    /// The default configuration of its containers.
     pub config: Option<ImageConfig>,
     /// The processor architecture: `amd64`, `arm64` …
     pub architecture: String,
@@ -102,14 +105,14 @@ pub struct Image {
     /// The layers.
     #[serde(rename = "RootFS")]
     pub root_fs: RootFs,
-    /// What the engine has noted about it.
+    /// The engine's own records about it.
     pub metadata: ImageMetadata,
 }
 
-/// What a container of an image runs, unless it is told otherwise. Definition `ImageConfig`.
+/// The default configuration of an image's containers. Definition `ImageConfig`.
 ///
-/// Until API 1.49 engines also sent twelve fields of a container's configuration here; they are empty
-/// for an image that was built, and may be filled for one that was committed.
+/// Until API 1.49 engines also sent twelve fields of a container's configuration here; they are
+/// empty for an image that was built, and may be filled for one that was committed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -123,14 +126,14 @@ pub struct ImageConfig {
     pub env: EnvList,
     /// The command, or the arguments of the entry point.
     pub cmd: Vec<String>,
-    /// The health check; `None` when the image has none.
+    /// The health check; `None` if the image has no health check.
     pub healthcheck: Option<HealthConfig>,
     /// Whether the command is one escaped command line (Windows).
     pub args_escaped: bool,
-    /// Folders that each get an anonymous volume.
+    /// Directories that each get an anonymous volume.
     #[serde(with = "crate::wire::json::set")]
     pub volumes: BTreeSet<String>,
-    /// The folder the command starts in.
+    /// The working directory.
     pub working_dir: String,
     /// The entry point.
     pub entrypoint: Vec<String>,
@@ -183,7 +186,7 @@ pub struct RootFs {
     pub base_layer: String,
 }
 
-/// What an engine has noted about an image.
+/// An engine's own records about an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]

@@ -1,4 +1,4 @@
-//! Lists of images.
+//! List images.
 
 use std::collections::BTreeMap;
 
@@ -32,21 +32,21 @@ impl Images<'_> {
     }
 }
 
-/// Which images to list, and what to say about them.
+/// Which images to list, and which details to include.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListImages {
-    /// Also the layers between: only the last layer of each image is listed otherwise.
+    /// Include intermediate layers, not only the last layer of each image.
     pub all: bool,
     /// Which images to list; empty for all.
     pub filters: ImageFilters,
     /// Compute [`ImageSummary::shared_size`], which takes time. Since API 1.42.
     pub shared_size: bool,
-    /// Say the digests, [`ImageSummary::repo_digests`]. Newer engines always do; Podman 5 answers
-    /// nothing at all when asked.
+    /// Include the digests, [`ImageSummary::repo_digests`]. Newer engines always do; Podman 5 then
+    /// returns an empty list.
     pub digests: bool,
-    /// Say the manifests, [`ImageSummary::manifests`]. Since API 1.47.
+    /// Include the manifests, [`ImageSummary::manifests`]. Since API 1.47.
     pub manifests: bool,
-    /// Say who made each manifest; needs `manifests`. Since API 1.54.
+    /// Include the identity of each manifest; needs `manifests`. Since API 1.54.
     pub identity: bool,
 }
 
@@ -67,7 +67,7 @@ impl ListImages {
     }
 }
 
-/// What images are chosen by: an image passes every filter that is set, has every label, and matches
+/// Filters of a list of images: a listed image passes every filter, has every label, and matches
 /// one of the references.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageFilters {
@@ -110,7 +110,7 @@ pub struct ImageSummary {
     pub id: String,
     /// The id of the image this one was built on, when that happened on this engine.
     pub parent_id: String,
-    /// The names, `alpine:3.20`; `<none>:<none>` for none until API 1.42, no entry since.
+    /// The names, `alpine:3.20`. Without a name: `<none>:<none>` until API 1.42, no entry since.
     pub repo_tags: Vec<String>,
     /// The names with the digests of manifests, `alpine@sha256:…`.
     pub repo_digests: Vec<String>,
@@ -124,11 +124,14 @@ pub struct ImageSummary {
     pub virtual_size: Option<i64>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// How many containers use it, stopped ones included; -1 when not computed, as in lists before API 1.51.
+    /// How many containers use it, stopped ones included; -1 when not computed, as in lists before
+    /// API 1.51.
     pub containers: i64,
-    /// The manifests of the image, when asked for and the engine's store holds several. Since API 1.47.
+    /// The manifests of the image, when asked for and the engine's store holds several. Since API
+    /// 1.47.
     pub manifests: Vec<ImageManifest>,
-    /// What the name points to, with several platforms their index. Since API 1.48, containerd store only.
+    /// What the name points to, with several platforms their index. Since API 1.48, containerd
+    /// store only.
     pub descriptor: Option<OciDescriptor>,
 }
 
@@ -138,7 +141,7 @@ mod tests {
     use crate::wire::json::decode;
 
     #[test]
-    fn the_query_says_what_is_set() {
+    fn list_sends_only_set_parameters() {
         assert_eq!(ListImages::default().query(), Query::new());
         let list = ListImages {
             all: true,
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn nulls_are_empty_lists() {
+    fn null_lists_are_empty() {
         let image = br#"{"Id":"sha256:1","RepoTags":null,"RepoDigests":null,"Labels":null,"SharedSize":-1}"#;
         let image: ImageSummary = decode(image).unwrap();
         assert!(image.repo_tags.is_empty() && image.labels.is_empty());

@@ -1,4 +1,4 @@
-//! Loading images from a tar archive.
+//! Load images from a tar archive.
 
 use super::Images;
 use super::platform;

@@ -1,4 +1,4 @@
-//! The manifests in an image: one for each platform, and statements about them.
+//! The manifests of an image: one for each platform, and attestations.
 
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,7 @@ open_enum!(ManifestKind {
 pub struct ManifestImage {
     /// The platform it runs on.
     pub platform: OciPlatform,
-    /// Who made it and where it came from, when asked for. Since API 1.54.
+    /// Its origin, when asked for. Since API 1.54.
     pub identity: Option<Identity>,
     /// The ids of the containers that use it.
     pub containers: Vec<String>,

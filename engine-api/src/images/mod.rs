@@ -1,4 +1,4 @@
-//! Images: what an engine has, and how they come and go.
+//! Images of an engine.
 //!
 //! ```no_run
 //! use engine_api::Docker;

@@ -1,4 +1,5 @@
-//! Platforms in the form that queries about images take: JSON, `{"os":"linux","architecture":"arm64"}`.
+//! Platforms in the form that queries about images take: JSON,
+//! `{"os":"linux","architecture":"arm64"}`.
 
 use crate::common::OciPlatform;
 use crate::wire::json;
@@ -24,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_platform_is_a_json_object_without_empty_fields() {
+    fn platform_is_json_without_empty_fields() {
         let platform = OciPlatform {
             os: "linux".into(),
             architecture: "arm".into(),

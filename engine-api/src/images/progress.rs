@@ -1,4 +1,4 @@
-//! One line of what an engine says while it pulls, pushes, builds, loads or imports.
+//! One line of progress of a pull, push, build, load or import.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +12,9 @@ use crate::wire::stream::StreamItem;
 #[non_exhaustive]
 #[serde(default, rename_all = "camelCase")]
 pub struct Progress {
-    /// What the line is about: a layer, a tag.
+    /// The subject of the line: a layer, a tag.
     pub id: String,
-    /// What happens: `Downloading`, `Pull complete` …
+    /// The status: `Downloading`, `Pull complete` …
     pub status: String,
     /// How far it is.
     pub progress_detail: ProgressDetail,
@@ -31,7 +31,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Why the pull, push, build … failed, if this line says so: a text, and a code if there is one.
+    /// The error of the pull, push, build …, if this line reports one: a text, and a code if there
+    /// is one.
     pub fn failure(&self) -> Option<(&str, Option<i64>)> {
         let detail = self.error_detail.as_ref();
         let code = detail.map(|detail| detail.code).filter(|code| *code != 0);
@@ -61,9 +62,9 @@ pub struct ProgressDetail {
     pub current: i64,
     /// How much there is to do; 0 when not known.
     pub total: i64,
-    /// What is counted; empty for bytes. `s` while an engine unpacks.
+    /// The unit of the counts; empty for bytes. `s` while an engine unpacks.
     pub units: String,
-    /// Since when, in seconds since 1970; 0 when not said.
+    /// The start, in seconds since 1970; 0 when not known.
     pub start: i64,
     /// Whether the numbers are for a bar only, and not to be printed.
     pub hidecounts: bool,
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_seen_whichever_field_says_it() {
+    fn failure_is_read_from_either_field() {
         let both = line(r#"{"errorDetail":{"code":1,"message":"no space"},"error":"old text"}"#);
         assert_eq!(both.failure(), Some(("no space", Some(1))));
         assert_eq!(
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn aux_is_whatever_it_is() {
+    fn aux_may_be_any_json() {
         assert_eq!(line(r#"{"aux":"CgA="}"#).aux.unwrap(), "CgA=");
         assert_eq!(
             line(r#"{"aux":{"ID":"sha256:1"}}"#).aux.unwrap()["ID"],

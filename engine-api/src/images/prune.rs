@@ -1,4 +1,4 @@
-//! Removing all images that are not used.
+//! Remove all unused images.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,14 +42,14 @@ impl PruneImages {
     }
 }
 
-/// What a prune removed.
+/// The images that a prune removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ImagesPruned {
     /// The names and images that went.
     pub images_deleted: Vec<ImageRemoved>,
-    /// The bytes that became free.
+    /// The number of bytes freed.
     pub space_reclaimed: u64,
 }
 
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prune_of_everything_unused_says_dangling_false() {
+    fn prune_of_all_unused_sends_dangling_false() {
         let prune = PruneImages {
             dangling: Some(false),
             label_not: vec!["keep".into()],

@@ -1,4 +1,4 @@
-//! Pulling an image from its registry.
+//! Pull an image from its registry.
 
 use super::Images;
 use super::progress::Progress;
@@ -14,9 +14,10 @@ pub(super) static CREATE: Operation<Lines<Progress>> =
     Operation::post("ImageCreate", "/images/create").slow();
 
 impl Images<'_> {
-    /// Pulls an image from its registry: the tag named, or `latest`.
+    /// Pulls an image from its registry: the tag in the name, or `latest`.
     ///
-    /// The pull is done when the stream has ended without an error; dropping the stream stops it.
+    /// The pull is complete when the stream has ended without an error; dropping the stream stops
+    /// it.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -30,15 +31,15 @@ impl Images<'_> {
     ///
     /// # Errors
     ///
-    /// 404 when the registry has no such image, 401 or 500 when it wants other credentials; what fails
-    /// later is an error of the stream ([`crate::ErrorKind::Stream`]).
+    /// 404 when the registry has no such image, 401 or 500 when it rejects the credentials; later
+    /// failures are errors of the stream ([`crate::ErrorKind::Stream`]).
     pub async fn pull(
         &self,
         image: &str,
         options: PullImage,
         auth: Option<&RegistryAuth>,
     ) -> Result<JsonLines<Progress>> {
-        let (reference, wrong) = parsed(image);
+        let (reference, wrong) = parse(image);
         let query = reference
             .map(|reference| options.query(&reference))
             .unwrap_or_default();
@@ -62,8 +63,8 @@ pub struct PullImage {
 }
 
 impl PullImage {
-    /// The name goes without its tag, which has a parameter of its own, and so has a digest; an empty
-    /// one pulls every tag (wire fact 17).
+    /// The name goes without its tag, which has a parameter of its own, and so has a digest; an
+    /// empty one pulls every tag.
     pub(super) fn query(&self, image: &ImageReference) -> Query {
         let tag = match (self.all_tags, image.digest()) {
             (true, None) => "",
@@ -76,8 +77,8 @@ impl PullImage {
     }
 }
 
-/// The reference in a text, or what is wrong with it.
-pub(super) fn parsed(image: &str) -> (Option<ImageReference>, Option<String>) {
+/// The reference in a text, or why it is invalid.
+pub(super) fn parse(image: &str) -> (Option<ImageReference>, Option<String>) {
     match image.parse() {
         Ok(reference) => (Some(reference), None),
         Err(error) => (None, Some(Error::to_string(&error))),
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pull_always_says_which_tag() {
+    fn pull_always_sends_a_tag() {
         let pull = |image: &str| {
             let image: ImageReference = image.parse().unwrap();
             PullImage::default().query(&image).as_str().to_owned()
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn every_tag_is_pulled_only_when_asked_for() {
+    fn pull_sends_no_tag_only_for_all_tags() {
         let pull = PullImage {
             all_tags: true,
             platform: Some("linux/arm64".into()),

@@ -1,4 +1,4 @@
-//! Pulling an image that is missing.
+//! Pull an image if the engine does not have it.
 
 use super::Images;
 use super::inspect::InspectImage;

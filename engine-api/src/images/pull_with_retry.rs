@@ -1,4 +1,4 @@
-//! Pulling an image to the end: one pull per image at a time, with retries for transient errors.
+//! Pull an image: one pull per image at a time, with retries for transient errors.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -13,14 +13,15 @@ use crate::error::Result;
 impl Images<'_> {
     /// Pulls an image to the end, and passes each line of progress to `on_progress`.
     ///
-    /// While one caller of a client or of its clones pulls an image, all others that want the same image
-    /// wait for that pull. A transient error ([`crate::Error::is_transient`]) is tried again, three times in all:
-    /// a connection that fails, an engine that fails (5xx), a registry that limits requests. Any other
-    /// error is returned at once.
+    /// While one caller of a client or of its clones pulls an image, all others that want the same
+    /// image wait for that pull. A transient error ([`crate::Error::is_transient`]) is tried again,
+    /// three times in all: a connection that fails, an engine that fails (5xx), a registry that
+    /// limits requests. Any other error is returned at once.
     ///
     /// # Errors
     ///
-    /// The error of the last try; [`crate::Error::registry_failure`] returns what the registry refused.
+    /// The error of the last try; [`crate::Error::registry_failure`] returns what the registry
+    /// refused.
     pub async fn pull_with_retry(
         &self,
         image: &str,

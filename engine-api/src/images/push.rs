@@ -1,9 +1,9 @@
-//! Sending an image to a registry.
+//! Push an image to a registry.
 
 use super::Images;
 use super::platform;
 use super::progress::Progress;
-use super::pull::parsed;
+use super::pull::parse;
 use super::reference::ImageReference;
 use crate::auth::RegistryAuth;
 use crate::common::OciPlatform;
@@ -19,14 +19,14 @@ pub(super) static PUSH: Operation<Lines<Progress>> = Operation::post("ImagePush"
     .slashes();
 
 impl Images<'_> {
-    /// Pushes an image to the registry that its name says: the tag named, or `latest`.
+    /// Pushes an image to the registry in its name: the tag in the name, or `latest`.
     pub async fn push(
         &self,
         image: &str,
         options: PushImage,
         auth: Option<&RegistryAuth>,
     ) -> Result<JsonLines<Progress>> {
-        let (reference, wrong) = parsed(image);
+        let (reference, wrong) = parse(image);
         let name = reference
             .as_ref()
             .map_or_else(|| image.to_owned(), ImageReference::familiar_name);
@@ -55,7 +55,7 @@ pub struct PushImage {
 }
 
 impl PushImage {
-    /// The name goes into the path without its tag; no tag here pushes every tag (wire fact 17).
+    /// The name goes into the path without its tag; no tag here pushes every tag.
     fn query(&self, image: &ImageReference) -> Query {
         let tag = if self.all_tags {
             ""
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_push_says_which_tag_unless_all_are_meant() {
+    fn push_sends_the_tag_unless_all_are_pushed() {
         let image: ImageReference = "reg:5000/a".parse().unwrap();
         assert_eq!(PushImage::default().query(&image).as_str(), "tag=latest");
         let all = PushImage {

@@ -1,14 +1,14 @@
 //! Names of images: `registry.example.com:5000/team/app:1.2@sha256:…`.
 //!
-//! The grammar is Docker's (`distribution/reference`): what stands before the first slash is a registry
-//! if it has a dot, a colon or an upper-case letter, or is `localhost`.
+//! The grammar is Docker's (`distribution/reference`): what stands before the first slash is a
+//! registry if it has a dot, a colon or an upper-case letter, or is `localhost`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// The registry of names that have none: Docker Hub.
+/// The registry of names without a registry: Docker Hub.
 const HUB: &str = "docker.io";
 /// Its old name, still read.
 const OLD_HUB: &str = "index.docker.io";
@@ -60,7 +60,7 @@ impl ImageReference {
         self.digest.as_deref()
     }
 
-    /// The digest if there is one, or else the tag: what decides which image is meant.
+    /// The digest if there is one, otherwise the tag.
     pub fn tag_or_digest(&self) -> &str {
         self.digest.as_deref().or(self.tag.as_deref()).unwrap_or("latest")
     }
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_takes_the_place_of_latest() {
+    fn digest_replaces_the_default_tag() {
         let image = read(&format!("a@{DIGEST}"));
         assert_eq!((image.tag(), image.digest()), (None, Some(DIGEST)));
         let image = read(&format!("reg:5000/a:1@{DIGEST}"));
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused_with_a_way_out() {
+    fn invalid_names_are_rejected_with_a_hint() {
         let hex = &DIGEST[7..];
         for (text, hint) in [
             ("", "write a name such as"),
@@ -369,7 +369,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_is_read_again(
+        fn references_survive_a_round_trip(
             registry in "([A-Za-z0-9]{1,8}\\.[a-z]{2,3}|localhost)(:[0-9]{1,5})?/|",
             path in "[a-z0-9]{1,6}((\\.|_|__|-{1,3})[a-z0-9]{1,4}){0,2}(/[a-z0-9]{1,6}){0,3}",
             tag in ":[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}|",

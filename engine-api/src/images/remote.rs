@@ -1,8 +1,8 @@
-//! URLs that an engine is to read from.
+//! URLs that an engine reads from, with their secrets hidden.
 
 use std::fmt;
 
-/// A URL as `Debug` shows it: without the user and the password, or token, that it may carry.
+/// A URL for `Debug`, without its user, password or token.
 pub(super) struct Shown<'a>(pub(super) &'a str);
 
 impl fmt::Debug for Shown<'_> {
@@ -26,7 +26,7 @@ mod tests {
     use crate::images::{BuildContext, ImportImage};
 
     #[test]
-    fn of_a_url_the_user_and_the_password_are_not_shown() {
+    fn url_in_debug_hides_user_and_password() {
         for (url, shown) in [
             (
                 "https://me:hunter2@example.org/a.git#main",
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_context_nor_an_import_shows_a_password() {
+    fn context_and_import_hide_passwords_of_urls() {
         let url = "https://me:hunter2@example.org/a.tar";
         let import = ImportImage {
             from: Some(url.into()),

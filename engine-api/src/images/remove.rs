@@ -1,4 +1,4 @@
-//! Removing an image.
+//! Remove an image.
 
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn platforms_repeat_their_key() {
+    fn remove_repeats_the_key_for_each_platform() {
         let arch = |architecture: &str| OciPlatform {
             os: "linux".into(),
             architecture: architecture.into(),

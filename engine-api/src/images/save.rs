@@ -1,4 +1,4 @@
-//! Images as tar archives.
+//! Save images as a tar archive.
 
 use super::Images;
 use super::platform;

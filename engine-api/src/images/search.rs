@@ -35,14 +35,14 @@ impl Images<'_> {
     }
 }
 
-/// What to look for besides the words.
+/// Options and filters of a search.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchImages {
-    /// How many images to say at most, up to 100; `None` is the engine's default, 25.
+    /// The maximum number of results, up to 100; `None` is the engine's default, 25.
     pub limit: Option<u32>,
     /// Whether the image is an official one; `None` for either.
     pub is_official: Option<bool>,
-    /// Whether the image is built automatically; no image is any more.
+    /// Whether the image is built automatically; no image on Docker Hub is today.
     pub is_automated: Option<bool>,
     /// How many stars the image has at least.
     pub stars: Option<u32>,
@@ -68,11 +68,11 @@ impl SearchImages {
 pub struct ImageFound {
     /// The name: `alpine`, `grafana/grafana`.
     pub name: String,
-    /// What it is, in words.
+    /// The description.
     pub description: String,
     /// Whether it is an official one.
     pub is_official: bool,
-    /// Whether it is built automatically; newer engines always say no.
+    /// Whether it is built automatically; newer engines never set it.
     pub is_automated: bool,
     /// How many users have marked it.
     pub star_count: i64,
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_are_texts() {
+    fn search_filters_are_texts() {
         let search = SearchImages {
             limit: Some(5),
             is_official: Some(true),

@@ -1,4 +1,4 @@
-//! Giving an image another name.
+//! Give an image another name.
 
 use super::Images;
 use super::reference::ImageReference;
@@ -12,7 +12,7 @@ pub(super) static TAG: Operation<Empty> = Operation::post("ImageTag", "/images/{
     .slashes();
 
 impl Images<'_> {
-    /// Gives an image one more name; without a tag it is `latest`.
+    /// Gives an image one more name; the default tag is `latest`.
     pub async fn tag(&self, image: &str, name: &str) -> Result<()> {
         let sent = name.parse::<ImageReference>().and_then(|target| query(&target));
         let (query, reason) = match sent {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_sent_in_two_parts_and_a_digest_is_refused() {
+    fn tag_sends_a_name_in_two_parts_and_rejects_digests() {
         let sent = query(&"reg:5000/team/app".parse().unwrap()).unwrap();
         assert_eq!(sent.as_str(), "repo=reg%3A5000%2Fteam%2Fapp&tag=latest");
         let digest = format!("app@sha256:{}", "0".repeat(64)).parse().unwrap();

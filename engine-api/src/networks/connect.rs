@@ -1,4 +1,4 @@
-//! Putting a container into a network, and taking it out.
+//! Connect a container to a network, and disconnect it.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,7 @@ use crate::containers::EndpointSettings;
 use crate::error::Result;
 use crate::wire::decode::Empty;
 use crate::wire::operation::Operation;
+use crate::wire::requirement::Requirement;
 
 pub(super) static CONNECT: Operation<Empty> = Operation::post("NetworkConnect", "/networks/{id}/connect");
 
@@ -15,34 +16,35 @@ pub(super) static DISCONNECT: Operation<Empty> =
     Operation::post("NetworkDisconnect", "/networks/{id}/disconnect");
 
 impl Networks<'_> {
-    /// Puts a container into a network; one that runs is reachable there at once.
+    /// Connects a container to a network; a running container is reachable there at once.
     ///
     /// # Errors
     ///
-    /// 403 when it is in it already ([`crate::Error::is_forbidden`]), 400 when the network is not one
-    /// that containers may join, such as `host`.
+    /// 403 when it is connected already ([`crate::Error::is_forbidden`]), 400 when the network is
+    /// not one that containers may join, such as `host`.
     pub async fn connect(&self, id: &str, options: ConnectNetwork) -> Result<()> {
         self.docker
             .call(&CONNECT)
             .at(id)
             .json(&options)
-            .reject_if(nobody(&options.container))
-            .needs_all(options.newer())
+            .reject_if(check_container(&options.container))
+            .requires(options.requires())
             .send()
             .await
     }
 
-    /// Takes a container out of a network.
+    /// Disconnects a container from a network.
     ///
     /// # Errors
     ///
-    /// 500 when it is not in it; 404 when there is no such network or, unless forced, container.
+    /// 500 when it is not connected; 404 when there is no such network or, unless forced,
+    /// container.
     pub async fn disconnect(&self, id: &str, options: DisconnectNetwork) -> Result<()> {
         self.docker
             .call(&DISCONNECT)
             .at(id)
             .json(&options)
-            .reject_if(nobody(&options.container))
+            .reject_if(check_container(&options.container))
             .send()
             .await
     }
@@ -54,26 +56,22 @@ impl Networks<'_> {
 pub struct ConnectNetwork {
     /// The container, by id or name.
     pub container: String,
-    /// Names, addresses and options to ask for. Its `mac_address` counts since API 1.54 only.
+    /// Requested names, addresses and options. `mac_address` has an effect since API 1.54.
     pub endpoint_config: EndpointSettings,
 }
 
 impl ConnectNetwork {
-    /// What older engines ignore without a word (wire fact 112).
-    fn newer(&self) -> [(bool, &'static str, Version); 2] {
+    fn requires(&self) -> impl Iterator<Item = Requirement> {
         let endpoint = &self.endpoint_config;
+        let priority = endpoint.gw_priority != 0;
+        let mac_address = !endpoint.mac_address.is_empty();
+        let joining = "EndpointSettings::mac_address of a network to join";
         [
-            (
-                endpoint.gw_priority != 0,
-                "EndpointSettings::gw_priority",
-                Version::new(1, 48),
-            ),
-            (
-                !endpoint.mac_address.is_empty(),
-                "EndpointSettings::mac_address of a network to join",
-                Version::new(1, 54),
-            ),
+            Requirement::since(priority, "EndpointSettings::gw_priority", Version::new(1, 48)),
+            Requirement::since(mac_address, joining, Version::new(1, 54)),
         ]
+        .into_iter()
+        .flatten()
     }
 }
 
@@ -83,14 +81,14 @@ impl ConnectNetwork {
 pub struct DisconnectNetwork {
     /// The container, by id or name.
     pub container: String,
-    /// Whether to drop its place even if the engine no longer knows the container.
+    /// Whether to remove its endpoint even if the engine no longer knows the container.
     pub force: bool,
 }
 
-/// What is wrong with naming no container.
-fn nobody(container: &str) -> Option<String> {
-    let nobody = container.trim().is_empty();
-    nobody.then(|| "no container is named; set `container`".into())
+/// The error for a missing container.
+fn check_container(container: &str) -> Option<String> {
+    let missing = container.trim().is_empty();
+    missing.then(|| "the container is missing; set `container`".into())
 }
 
 #[cfg(test)]
@@ -99,20 +97,21 @@ mod tests {
     use crate::wire::json::encode;
 
     #[test]
-    fn an_endpoint_is_sent_only_with_what_is_asked_for() {
+    fn connect_sends_only_set_fields() {
         let mut options = ConnectNetwork {
             container: "web".into(),
             ..Default::default()
         };
         assert_eq!(encode(&options).unwrap(), br#"{"Container":"web"}"#);
-        assert!(options.newer().iter().all(|(asked, ..)| !asked));
+        assert_eq!(options.requires().count(), 0);
         options.endpoint_config.aliases = ["www"].into();
         options.endpoint_config.mac_address = "02:00:00:00:00:01".into();
         assert_eq!(
             encode(&options).unwrap(),
             br#"{"Container":"web","EndpointConfig":{"MacAddress":"02:00:00:00:00:01","Aliases":["www"]}}"#
         );
-        assert!(options.newer()[1].0);
-        assert!(nobody(" ").is_some() && nobody("web").is_none());
+        let required = options.requires().map(|requirement| requirement.what);
+        assert!(required.eq(["EndpointSettings::mac_address of a network to join"]));
+        assert!(check_container(" ").is_some() && check_container("web").is_none());
     }
 }

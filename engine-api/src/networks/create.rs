@@ -1,4 +1,4 @@
-//! Making a network.
+//! Create a network.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,13 @@ pub(super) static CREATE: Operation<Json<NetworkCreated>> =
     Operation::post("NetworkCreate", "/networks/create").success(&[201]);
 
 impl Networks<'_> {
-    /// Makes a network.
+    /// Creates a network.
     ///
     /// # Errors
     ///
-    /// 409 when the name is taken, 403 when it is that of a predefined network or the driver needs a
-    /// swarm (500 on older engines), 404 when there is no such driver. Podman says 500 for all but the first.
+    /// 409 when the name is taken, 403 when it is that of a predefined network or the driver needs
+    /// a swarm (500 on older engines), 404 when there is no such driver. Podman answers 500 for all
+    /// but the first.
     pub async fn create(&self, network: CreateNetwork) -> Result<NetworkCreated> {
         self.docker
             .call(&CREATE)
@@ -39,7 +40,7 @@ impl Networks<'_> {
     }
 }
 
-/// A network to make. Definition `NetworkCreateRequest`, within the operation.
+/// A network to create. Definition `NetworkCreateRequest`, within the operation.
 ///
 /// Only `name` is needed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,12 +48,12 @@ impl Networks<'_> {
 pub struct CreateNetwork {
     /// The name.
     pub name: String,
-    /// Whether a name that is taken is refused; on by default. Engines before API 1.44 make a second
-    /// network of that name without it, later ones always refuse.
+    /// Whether a name that is taken is refused; on by default. Engines before API 1.44 make a
+    /// second network of that name without it, later ones always refuse.
     pub check_duplicate: bool,
     /// The driver: `bridge`, `overlay`, `macvlan`, a plugin; empty is `bridge`.
     pub driver: String,
-    /// Where it exists; not said, the driver decides.
+    /// Its scope; empty lets the driver decide.
     pub scope: NetworkScope,
     /// Whether nothing outside of it can be reached.
     pub internal: bool,
@@ -101,7 +102,6 @@ impl Default for CreateNetwork {
 }
 
 impl CreateNetwork {
-    /// What is wrong with it, as far as that can be known.
     fn check(&self) -> Option<String> {
         if self.name.trim().is_empty() {
             return Some("the network has no name; set `name`".into());
@@ -111,7 +111,7 @@ impl CreateNetwork {
     }
 }
 
-/// What was made. Definition `NetworkCreateResponse`.
+/// A new network. Definition `NetworkCreateResponse`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -119,7 +119,7 @@ pub struct NetworkCreated {
     /// The network's id.
     #[serde(alias = "ID")]
     pub id: String,
-    /// What the engine finds doubtful about it; mostly empty.
+    /// A warning of the engine; mostly empty.
     pub warning: String,
 }
 
@@ -130,7 +130,7 @@ mod tests {
     use crate::wire::json::encode;
 
     #[test]
-    fn only_what_is_said_is_sent() {
+    fn create_sends_only_set_fields() {
         let mut network = CreateNetwork {
             name: "n".into(),
             ..Default::default()
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_refused() {
+    fn contradictory_networks_are_rejected() {
         let mut network = CreateNetwork::default();
         assert!(network.check().is_some());
         network.name = "n".into();

@@ -1,4 +1,4 @@
-//! All about a network.
+//! Inspect a network.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::wire::query::Query;
 pub(super) static INSPECT: Operation<Json<Network>> = Operation::get("NetworkInspect", "/networks/{id}");
 
 impl Networks<'_> {
-    /// Tells all about a network.
+    /// Returns the details of a network.
     pub async fn inspect(&self, id: &str, options: InspectNetwork) -> Result<Network> {
         self.docker
             .call(&INSPECT)
@@ -28,12 +28,12 @@ impl Networks<'_> {
     }
 }
 
-/// What to tell about a network. Query of `NetworkInspect`.
+/// Options of inspecting a network. Query of `NetworkInspect`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InspectNetwork {
-    /// Whether to tell about the services and the nodes that use it, too.
+    /// Whether to include the services and the nodes that use it.
     pub verbose: bool,
-    /// Where it must exist, for a name that there is in several scopes; not said, anywhere.
+    /// Its scope, for a name that exists in several scopes; empty for any.
     pub scope: NetworkScope,
 }
 
@@ -57,7 +57,7 @@ pub struct Network {
     /// The id, 64 hexadecimal digits; in a swarm 25 letters and digits.
     #[serde(alias = "ID")]
     pub id: String,
-    /// When it was made, RFC 3339.
+    /// When it was created, RFC 3339.
     pub created: String,
     /// Where it exists.
     pub scope: NetworkScope,
@@ -133,7 +133,7 @@ pub enum NetworkScope {
     Global,
     /// In the swarm.
     Swarm,
-    /// A word this crate does not know; empty is "not said".
+    /// A word this crate does not know; empty for either.
     Other(String),
 }
 
@@ -149,7 +149,7 @@ mod tests {
     use crate::wire::json::decode;
 
     #[test]
-    fn the_query_says_what_is_set() {
+    fn inspect_sends_only_set_parameters() {
         assert_eq!(InspectNetwork::default().query(), Query::new());
         let inspect = InspectNetwork {
             verbose: true,
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_of_a_swarm_names_its_services_and_its_state() {
+    fn swarm_network_has_services_and_status() {
         let network = br#"{"Name":"n","Id":"1","Scope":"swarm","EnableIPv4":false,"Options":null,
             "IPAM":{"Driver":"default","Options":null,"Config":null},"ConfigFrom":{"Network":""},
             "Peers":[{"Name":"p","IP":"10.0.0.1"}],

@@ -1,4 +1,4 @@
-//! Where a network's addresses come from, and how many are left.
+//! IP address management of a network, and how many addresses are free.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::common::DriverOptions;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Ipam {
-    /// The driver that hands them out; empty is `default`.
+    /// The driver that assigns them; empty is `default`.
     pub driver: String,
     /// The ranges, one for each subnet.
     pub config: Vec<IpamConfig>,
@@ -38,7 +38,7 @@ pub struct IpamConfig {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct NetworkStatus {
-    /// Of its addresses.
+    /// The status of its addresses.
     #[serde(rename = "IPAM")]
     pub ipam: IpamStatus,
 }
@@ -60,7 +60,7 @@ pub struct SubnetStatus {
     /// How many are in use or reserved; `u64::MAX` also stands for more.
     #[serde(rename = "IPsInUse")]
     pub ips_in_use: u64,
-    /// How many can still be handed out; `u64::MAX` also stands for more.
+    /// How many are free; `u64::MAX` also stands for more.
     #[serde(rename = "DynamicIPsAvailable")]
     pub dynamic_ips_available: u64,
 }

@@ -1,4 +1,4 @@
-//! Which networks to list.
+//! List networks.
 
 use super::Networks;
 use super::inspect::{Network, NetworkScope};
@@ -11,7 +11,7 @@ use crate::wire::query::{Filters, Query};
 pub(super) static LIST: Operation<Json<Vec<Network>>> = Operation::get("NetworkList", "/networks");
 
 impl Networks<'_> {
-    /// Lists networks; what is in them only [`Networks::inspect`] tells.
+    /// Lists networks, without their containers; see [`Networks::inspect`].
     pub async fn list(&self, options: ListNetworks) -> Result<Vec<Network>> {
         self.docker.call(&LIST).query(options.query()).send().await
     }
@@ -32,7 +32,7 @@ pub struct ListNetworks {
     pub name: Vec<String>,
     /// Existing in one of these scopes.
     pub scope: Vec<NetworkScope>,
-    /// Who made it; not said, either. The filter `type`; Podman does not know it.
+    /// Who created it; empty for either. The filter `type`; Podman does not know it.
     pub origin: NetworkOrigin,
 }
 
@@ -51,14 +51,14 @@ impl ListNetworks {
     }
 }
 
-/// Who made a network; the filter `type`.
+/// Who created a network; the filter `type`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NetworkOrigin {
     /// A user.
     Custom,
     /// The engine: `bridge`, `host`, `none`.
     Builtin,
-    /// A word this crate does not know; empty is "not said".
+    /// A word this crate does not know; empty for either.
     Other(String),
 }
 

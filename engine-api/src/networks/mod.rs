@@ -1,4 +1,4 @@
-//! Networks: who can reach whom.
+//! Networks of containers.
 //!
 //! ```no_run
 //! use engine_api::Docker;

@@ -1,4 +1,4 @@
-//! Removing all networks that are not used.
+//! Remove all unused networks.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub(super) static PRUNE: Operation<Json<NetworksPruned>> =
     Operation::post("NetworkPrune", "/networks/prune").slow();
 
 impl Networks<'_> {
-    /// Removes the networks that no container is in and that pass the filters.
+    /// Removes the networks without containers that pass the filters.
     pub async fn prune(&self, options: PruneNetworks) -> Result<NetworksPruned> {
         self.docker.call(&PRUNE).query(options.query()).send().await
     }
@@ -38,7 +38,7 @@ impl PruneNetworks {
     }
 }
 
-/// What was removed. Reply of `NetworkPrune`.
+/// The removed things. Reply of `NetworkPrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! Removing a network.
+//! Remove a network.
 
 use super::Networks;
 use crate::error::Result;
@@ -13,8 +13,8 @@ impl Networks<'_> {
     ///
     /// # Errors
     ///
-    /// 403 when it is predefined or a container that runs is in it ([`crate::Error::is_forbidden`]);
-    /// Podman says 500.
+    /// 403 when it is predefined or a running container is connected to it
+    /// ([`crate::Error::is_forbidden`]); Podman answers 500.
     pub async fn remove(&self, id: &str) -> Result<()> {
         self.docker.call(&REMOVE).at(id).send().await
     }

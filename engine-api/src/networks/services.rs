@@ -1,4 +1,4 @@
-//! What a network of a swarm is used by.
+//! Nodes, services and tasks that use a network of a swarm.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct NetworkService {
     pub vip: String,
     /// The ports it publishes.
     pub ports: Vec<String>,
-    /// The mark by which this node tells its traffic from that of other services.
+    /// The mark of its traffic on this node.
     #[serde(rename = "LocalLBIndex")]
     pub local_lb_index: i64,
     /// Its tasks.
@@ -46,6 +46,6 @@ pub struct NetworkTask {
     /// Its address.
     #[serde(rename = "EndpointIP")]
     pub endpoint_ip: String,
-    /// What the driver says about it, such as `Host IP`.
+    /// Details from the driver, such as `Host IP`.
     pub info: BTreeMap<String, String>,
 }

@@ -1,4 +1,4 @@
-//! A node as managers show it.
+//! Inspect a node.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::wire::operation::Operation;
 pub(super) static INSPECT: Operation<Json<Node>> = Operation::get("NodeInspect", "/nodes/{id}");
 
 impl Nodes<'_> {
-    /// Says all about a node.
+    /// Returns the details of a node.
     pub async fn inspect(&self, id: &str) -> Result<Node> {
         self.docker.call(&INSPECT).at(id).send().await
     }
@@ -30,15 +30,15 @@ pub struct Node {
     /// The id.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// Which state of the node this is; an update must say it.
+    /// The version of the node; an update must send it.
     pub version: ObjectVersion,
     /// When it joined, RFC 3339.
     pub created_at: String,
     /// When it last changed, RFC 3339.
     pub updated_at: String,
-    /// What was asked for.
+    /// The requested configuration.
     pub spec: NodeSpec,
-    /// What it says of itself.
+    /// Its description of itself.
     pub description: NodeDescription,
     /// How it is.
     pub status: NodeStatus,
@@ -46,23 +46,23 @@ pub struct Node {
     pub manager_status: Option<ManagerStatus>,
 }
 
-/// What a node says of itself. Definition `NodeDescription`.
+/// A node's description of itself. Definition `NodeDescription`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NodeDescription {
     /// The host's name.
     pub hostname: String,
-    /// What programs it can run.
+    /// Its platform.
     pub platform: Platform,
-    /// What it has.
+    /// Its resources.
     pub resources: Resources,
     /// The engine.
     pub engine: EngineDescription,
     /// The certificates that it trusts.
     #[serde(rename = "TLSInfo")]
     pub tls_info: TlsInfo,
-    /// Its storage plugins; not in the specification. Since API 1.42.
+    /// Its storage plugins; not in the API description. Since API 1.42.
     #[serde(rename = "CSIInfo")]
     pub csi_info: Vec<CsiInfo>,
 }
@@ -85,14 +85,14 @@ pub struct EngineDescription {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct EnginePlugin {
-    /// What it drives: `Log`, `Network`, `Volume`.
+    /// Its kind: `Log`, `Network`, `Volume`.
     #[serde(rename = "Type")]
     pub kind: String,
     /// Its name: `json-file`.
     pub name: String,
 }
 
-/// A storage plugin (CSI) of a node. Not in the specification.
+/// A storage plugin (CSI) of a node. Not in the API description.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -115,7 +115,7 @@ pub struct CsiInfo {
 pub struct NodeStatus {
     /// Whether it works.
     pub state: NodeState,
-    /// Why it does not.
+    /// Why it does not work.
     pub message: String,
     /// Its address.
     pub addr: String,
@@ -124,13 +124,13 @@ pub struct NodeStatus {
 /// Whether a node works. Definition `NodeState`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NodeState {
-    /// Nothing has been heard of it yet.
+    /// Its state is not known yet.
     Unknown,
     /// It is gone.
     Down,
     /// It works.
     Ready,
-    /// It left without a word.
+    /// It does not answer.
     Disconnected,
     /// A word this crate does not know.
     Other(String),
@@ -159,7 +159,7 @@ pub struct ManagerStatus {
 /// Whether a manager is reached. Definition `Reachability`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reachability {
-    /// Nobody has tried yet.
+    /// It is not known yet.
     Unknown,
     /// It is not.
     Unreachable,

@@ -1,4 +1,4 @@
-//! Lists of nodes.
+//! List nodes.
 
 use super::Nodes;
 use super::inspect::Node;
@@ -20,7 +20,7 @@ impl Nodes<'_> {
 /// Which nodes to list. Query of `NodeList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListNodes {
-    /// What the nodes must be like.
+    /// Filters.
     pub filters: NodeFilters,
 }
 
@@ -30,7 +30,8 @@ impl ListNodes {
     }
 }
 
-/// What the listed nodes must be like: one of the values of each field that has any; of the labels, all.
+/// Filters of a list of nodes: a listed one has one of the values of each field, and all of the
+/// labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeFilters {
     /// With an id, or the start of one.
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_have_the_names_that_engines_accept() {
+    fn filters_have_the_engines_names() {
         let text = |text: &str| vec![text.to_owned()];
         let list = ListNodes {
             filters: NodeFilters {

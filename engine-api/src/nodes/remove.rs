@@ -1,4 +1,4 @@
-//! Removing a node from the swarm.
+//! Remove a node from the swarm.
 
 use super::Nodes;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Changing what is set about a node.
+//! Change the specification of a node.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::wire::query::Query;
 pub(super) static UPDATE: Operation<Empty> = Operation::post("NodeUpdate", "/nodes/{id}/update");
 
 impl Nodes<'_> {
-    /// Changes what is set about a node, which `version` of it `spec` was made from.
+    /// Replaces the specification of a node. `version` is the version that `spec` was read with.
     ///
     /// # Errors
     ///
@@ -31,7 +31,7 @@ impl Nodes<'_> {
     }
 }
 
-/// What can be set about a node. Definition `NodeSpec`.
+/// The specification of a node. Definition `NodeSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NodeSpec {
@@ -39,18 +39,18 @@ pub struct NodeSpec {
     pub name: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Whether it manages the swarm; an update must say it.
+    /// Whether it manages the swarm; an update must send it.
     pub role: NodeRole,
-    /// Whether it takes tasks; an update must say it.
+    /// Whether it takes tasks; an update must send it.
     pub availability: NodeAvailability,
 }
 
 /// Whether a node manages the swarm.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NodeRole {
-    /// It does as it is told.
+    /// It runs tasks.
     Worker,
-    /// It manages the swarm, and takes tasks, too.
+    /// It manages the swarm, and runs tasks, too.
     Manager,
     /// A word this crate does not know.
     Other(String),

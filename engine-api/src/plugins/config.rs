@@ -1,4 +1,4 @@
-//! What the maker of a plugin says of it.
+//! The configuration of a plugin, written by its author.
 
 use std::fmt;
 
@@ -6,36 +6,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::json::open_enum;
 
-/// What the maker of a plugin says of it.
+/// The configuration of a plugin, written by its author.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PluginConfig {
-    /// The version of the engine that made it; newer engines do not say it.
+    /// The version of the engine that created it; newer engines leave it empty.
     pub docker_version: String,
-    /// What it does, for people.
+    /// A description.
     pub description: String,
-    /// Where to read more, a URL.
+    /// The URL of the documentation.
     pub documentation: String,
-    /// How the engine speaks with it.
+    /// The interface to the engine.
     pub interface: PluginInterface,
     /// The command that it runs.
     pub entrypoint: Vec<String>,
-    /// The folder that the command runs in.
+    /// The working directory of the command.
     pub work_dir: String,
     /// The user that the command runs as.
     pub user: PluginUser,
-    /// The network that it wants.
+    /// The network that it requires.
     pub network: PluginNetwork,
-    /// What it wants of the kernel.
+    /// Required capabilities and devices.
     pub linux: PluginLinux,
-    /// The folder whose mounts the host sees too; empty for none.
+    /// The directory whose mounts the host sees, too; empty for no directory.
     pub propagated_mount: String,
     /// Whether it shares the host's IPC namespace.
     pub ipc_host: bool,
     /// Whether it sees the host's processes.
     pub pid_host: bool,
-    /// What is to be mounted in it.
+    /// Its mounts.
     pub mounts: Vec<PluginMount>,
     /// Its variables.
     pub env: Vec<PluginEnv>,
@@ -46,7 +46,7 @@ pub struct PluginConfig {
     pub root_fs: Option<PluginRootFs>,
 }
 
-/// How the engine speaks with a plugin.
+/// The interface between the engine and a plugin.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -83,7 +83,7 @@ pub struct PluginUser {
     pub gid: u32,
 }
 
-/// The network that a plugin wants.
+/// The network that a plugin requires.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -93,7 +93,7 @@ pub struct PluginNetwork {
     pub kind: String,
 }
 
-/// What a plugin wants of the kernel.
+/// Capabilities and devices that a plugin requires.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -102,7 +102,7 @@ pub struct PluginLinux {
     pub capabilities: Vec<String>,
     /// Whether it may use every device.
     pub allow_all_devices: bool,
-    /// Devices that it wants.
+    /// Devices that it requires.
     pub devices: Vec<PluginDevice>,
 }
 
@@ -111,15 +111,15 @@ pub struct PluginLinux {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PluginMount {
-    /// What settings call it.
+    /// Its name in settings.
     pub name: String,
-    /// What it is for, for people.
+    /// A description.
     pub description: String,
     /// Which parts of it can be set: `source`.
     pub settable: Vec<String>,
-    /// What is mounted; `None` where the user must say it.
+    /// The source; `None` if the user must set it.
     pub source: Option<String>,
-    /// Where.
+    /// The target path.
     pub destination: String,
     /// The kind of mount: `bind`.
     #[serde(rename = "Type")]
@@ -133,13 +133,13 @@ pub struct PluginMount {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PluginDevice {
-    /// What settings call it.
+    /// Its name in settings.
     pub name: String,
-    /// What it is for, for people.
+    /// A description.
     pub description: String,
     /// Which parts of it can be set: `path`.
     pub settable: Vec<String>,
-    /// Its path on the host; `None` where the user must say it.
+    /// Its path on the host; `None` if the user must set it.
     pub path: Option<String>,
 }
 
@@ -152,11 +152,11 @@ pub struct PluginDevice {
 pub struct PluginEnv {
     /// Its name.
     pub name: String,
-    /// What it is for, for people.
+    /// A description.
     pub description: String,
     /// Which parts of it can be set: `value`.
     pub settable: Vec<String>,
-    /// Its value; `None` where it has none.
+    /// Its value; `None` if it is not set.
     pub value: Option<String>,
 }
 
@@ -176,9 +176,9 @@ impl fmt::Debug for PluginEnv {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PluginArgs {
-    /// What settings call them.
+    /// Their name in settings.
     pub name: String,
-    /// What they are for, for people.
+    /// A description.
     pub description: String,
     /// Which parts of them can be set: `value`.
     pub settable: Vec<String>,

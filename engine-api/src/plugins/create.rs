@@ -1,7 +1,7 @@
-//! Making a plugin.
+//! Create a plugin.
 
 use super::Plugins;
-use super::privileges::blank;
+use super::privileges::check_name;
 use crate::error::Result;
 use crate::wire::body::Upload;
 use crate::wire::decode::Empty;
@@ -13,14 +13,15 @@ pub(super) static CREATE: Operation<Empty> = Operation::post("PluginCreate", "/p
     .slow();
 
 impl Plugins<'_> {
-    /// Makes a plugin from a tar archive of its `config.json` and its file system below `rootfs/`.
+    /// Creates a plugin from a tar archive of its `config.json` and its file system below
+    /// `rootfs/`.
     pub async fn create(&self, name: &str, archive: impl Into<Upload>) -> Result<()> {
         self.docker
             .call(&CREATE)
             .about(name)
             .query(Query::new().set("name", name))
             .tar(archive.into().0)
-            .reject_if(blank(name, "name"))
+            .reject_if(check_name(name, "name"))
             .send()
             .await
     }

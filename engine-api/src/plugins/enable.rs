@@ -1,4 +1,4 @@
-//! Starting a plugin, and stopping it.
+//! Enable a plugin, and disable it.
 
 use super::Plugins;
 use crate::error::Result;
@@ -14,7 +14,7 @@ pub(super) static DISABLE: Operation<Empty> =
     Operation::post("PluginDisable", "/plugins/{name}/disable").slashes();
 
 impl Plugins<'_> {
-    /// Starts a plugin.
+    /// Enables a plugin, which starts it.
     ///
     /// # Errors
     ///
@@ -28,7 +28,7 @@ impl Plugins<'_> {
             .await
     }
 
-    /// Stops a plugin.
+    /// Disables a plugin, which stops it.
     ///
     /// # Errors
     ///
@@ -51,7 +51,7 @@ pub struct EnablePlugin {
 }
 
 impl EnablePlugin {
-    /// The description has a default; engines refuse a call without the parameter (wire fact 13).
+    /// The API description has a default, but engines reject a call without the parameter.
     fn query(self) -> Query {
         Query::new().set("timeout", self.timeout)
     }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_to_answer_is_always_sent() {
+    fn enable_always_sends_the_timeout() {
         assert_eq!(EnablePlugin::default().query().as_str(), "timeout=0");
         assert_eq!(EnablePlugin { timeout: 30 }.query().as_str(), "timeout=30");
     }

@@ -1,4 +1,4 @@
-//! All about a plugin.
+//! Inspect a plugin.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub(super) static INSPECT: Operation<Json<Plugin>> =
     Operation::get("PluginInspect", "/plugins/{name}/json").slashes();
 
 impl Plugins<'_> {
-    /// Tells all about a plugin.
+    /// Returns the details of a plugin.
     pub async fn inspect(&self, plugin: &str) -> Result<Plugin> {
         self.docker.call(&INSPECT).at(plugin).send().await
     }
@@ -34,7 +34,7 @@ pub struct Plugin {
     pub settings: PluginSettings,
     /// Where it is pulled from and pushed to, with the registry: `docker.io/vieux/sshfs:latest`.
     pub plugin_reference: String,
-    /// What its maker says of it.
+    /// Its configuration, written by its author.
     pub config: PluginConfig,
 }
 
@@ -43,7 +43,7 @@ pub struct Plugin {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PluginSettings {
-    /// What is mounted in it.
+    /// Its mounts.
     pub mounts: Vec<PluginMount>,
     /// Variables, `NAME=value`.
     pub env: EnvList,

@@ -1,7 +1,7 @@
-//! Installing a plugin.
+//! Install a plugin.
 
 use super::Plugins;
-use super::privileges::{PluginPrivilege, blank};
+use super::privileges::{PluginPrivilege, check_name};
 use crate::auth::RegistryAuth;
 use crate::error::Result;
 use crate::images::Progress;
@@ -17,7 +17,7 @@ pub(super) static INSTALL: Operation<Lines<Progress>> = Operation::post("PluginP
 impl Plugins<'_> {
     /// Installs a plugin from its registry, disabled.
     ///
-    /// It is there when the stream has ended without an error.
+    /// The installation is complete when the stream has ended without an error.
     pub async fn install(
         &self,
         remote: &str,
@@ -29,7 +29,7 @@ impl Plugins<'_> {
             .about(remote)
             .query(options.query(remote))
             .json(&options.privileges)
-            .reject_if(blank(remote, "remote"))
+            .reject_if(check_name(remote, "remote"))
             .auth(auth)
             .send()
             .await
@@ -39,9 +39,10 @@ impl Plugins<'_> {
 /// How to install a plugin. Query and body of `PluginPull`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InstallPlugin {
-    /// What to call it here; empty is its remote name.
+    /// Its name on this engine; empty is its remote name.
     pub name: String,
-    /// What it is granted: exactly what [`Plugins::privileges`](super::Plugins::privileges) says it wants.
+    /// The granted privileges: exactly those that
+    /// [`Plugins::privileges`](super::Plugins::privileges) returns.
     pub privileges: Vec<PluginPrivilege>,
 }
 
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_install_names_what_it_pulls() {
+    fn install_sends_remote_and_name() {
         let install = InstallPlugin {
             name: "mine".into(),
             ..Default::default()

@@ -1,4 +1,4 @@
-//! Lists of plugins.
+//! List plugins.
 
 use super::Plugins;
 use super::inspect::Plugin;
@@ -19,14 +19,15 @@ impl Plugins<'_> {
 /// Which plugins to list; the default is all. Query of `PluginList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListPlugins {
-    /// Only those that can do one of these: `volumedriver`, `networkdriver`, `ipamdriver`, `authz`, `logdriver` …
+    /// Only those that can do one of these: `volumedriver`, `networkdriver`, `ipamdriver`, `authz`,
+    /// `logdriver` …
     pub capability: Vec<String>,
     /// Only those that are enabled, `Some(true)`, or disabled, `Some(false)`.
     pub enabled: Option<bool>,
 }
 
 impl ListPlugins {
-    /// The description calls the filter `enable`; engines refuse that, and read `enabled`.
+    /// The API description calls the filter `enable`; engines reject that, and read `enabled`.
     fn query(&self) -> Query {
         let enabled = self.enabled.map(|on| on.to_string());
         let filters = Filters::new()
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_can_be_narrowed() {
+    fn list_sends_set_filters() {
         let list = ListPlugins {
             capability: vec!["volumedriver".into()],
             enabled: Some(false),

@@ -45,8 +45,8 @@ use crate::wire::operation::OperationInfo;
 
 /// Calls on plugins; see [`Docker::plugins`].
 ///
-/// Every `plugin` may be a name with tag, an id, or the start of an id that is unique; without a tag it
-/// is `latest`. Podman has no such calls.
+/// Every `plugin` may be a name with tag, an id, or the start of an id that is unique; without a
+/// tag it is `latest`. Podman has no such calls.
 #[derive(Debug, Clone, Copy)]
 pub struct Plugins<'a> {
     docker: &'a Docker,

@@ -1,4 +1,4 @@
-//! What a plugin wants to be granted.
+//! The privileges that a plugin requires.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub(super) static PRIVILEGES: Operation<Json<Vec<PluginPrivilege>>> =
     Operation::get("GetPluginPrivileges", "/plugins/privileges").slow();
 
 impl Plugins<'_> {
-    /// Asks a registry what a plugin wants to be granted.
+    /// Asks a registry for the privileges that a plugin requires.
     pub async fn privileges(
         &self,
         remote: &str,
@@ -23,29 +23,29 @@ impl Plugins<'_> {
             .call(&PRIVILEGES)
             .about(remote)
             .query(Query::new().set("remote", remote))
-            .reject_if(blank(remote, "remote"))
+            .reject_if(check_name(remote, "remote"))
             .auth(auth)
             .send()
             .await
     }
 }
 
-/// What is wrong with a name that is empty.
-pub(super) fn blank(text: &str, what: &str) -> Option<String> {
+/// The error for an empty name.
+pub(super) fn check_name(text: &str, what: &str) -> Option<String> {
     text.trim()
         .is_empty()
         .then(|| format!("the plugin's {what} is empty; pass a name such as vieux/sshfs:latest"))
 }
 
-/// Something that a plugin wants to be granted. Definition `PluginPrivilege`.
+/// A privilege that a plugin requires. Definition `PluginPrivilege`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PluginPrivilege {
-    /// What it is: `network`, `mount`, `device`, `capabilities` …
+    /// Its kind: `network`, `mount`, `device`, `capabilities` …
     pub name: String,
-    /// What it means, for people.
+    /// A description.
     pub description: String,
-    /// How much of it: `host`, a path, capabilities.
+    /// Its values: `host`, a path, capabilities.
     pub value: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn what_is_said_of_privileges_is_granted_word_for_word() {
+    fn privileges_survive_a_round_trip() {
         let json = br#"[{"Name":"network","Description":"x","Value":["host"]}]"#;
         let privileges: Vec<PluginPrivilege> = decode(json).unwrap();
         assert_eq!(encode(&privileges).unwrap(), json);

@@ -1,4 +1,4 @@
-//! Pushing a plugin to a registry.
+//! Push a plugin to a registry.
 
 use super::Plugins;
 use crate::auth::RegistryAuth;
@@ -13,7 +13,7 @@ pub(super) static PUSH: Operation<Lines<Progress>> = Operation::post("PluginPush
     .slashes();
 
 impl Plugins<'_> {
-    /// Pushes a plugin to the registry that its name says.
+    /// Pushes a plugin to the registry in its name.
     pub async fn push(&self, plugin: &str, auth: Option<&RegistryAuth>) -> Result<JsonLines<Progress>> {
         self.docker.call(&PUSH).at(plugin).auth(auth).send().await
     }

@@ -1,4 +1,4 @@
-//! Removing a plugin.
+//! Remove a plugin.
 
 use super::Plugins;
 use crate::error::Result;

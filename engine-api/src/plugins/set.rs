@@ -1,4 +1,4 @@
-//! Changing the settings of a plugin.
+//! Change the settings of a plugin.
 
 use super::Plugins;
 use crate::error::Result;
@@ -10,8 +10,9 @@ pub(super) static SET: Operation<Empty> = Operation::post("PluginSet", "/plugins
     .slashes();
 
 impl Plugins<'_> {
-    /// Changes settings of a plugin that is disabled: `DEBUG=1` for a variable, `data.source=/srv` for
-    /// a part of a mount. What can be changed is in [`super::PluginConfig`], as `settable`.
+    /// Changes settings of a plugin that is disabled: `DEBUG=1` for a variable, `data.source=/srv`
+    /// for a part of a mount. `settable` in [`super::PluginConfig`] lists the parts that can be
+    /// changed.
     pub async fn set(&self, plugin: &str, settings: &[&str]) -> Result<()> {
         let nothing = settings
             .is_empty()

@@ -1,7 +1,7 @@
-//! Upgrading a plugin.
+//! Upgrade a plugin.
 
 use super::Plugins;
-use super::privileges::{PluginPrivilege, blank};
+use super::privileges::{PluginPrivilege, check_name};
 use crate::auth::RegistryAuth;
 use crate::error::Result;
 use crate::images::Progress;
@@ -17,9 +17,9 @@ pub(super) static UPGRADE: Operation<Lines<Progress>> =
         .slashes();
 
 impl Plugins<'_> {
-    /// Replaces a plugin that is disabled by what `remote` names, its settings kept.
+    /// Replaces a disabled plugin by the one that `remote` names, and keeps its settings.
     ///
-    /// It is done when the stream has ended without an error.
+    /// The upgrade is complete when the stream has ended without an error.
     pub async fn upgrade(
         &self,
         plugin: &str,
@@ -32,7 +32,7 @@ impl Plugins<'_> {
             .at(plugin)
             .query(Query::new().set("remote", remote))
             .json(&options.privileges)
-            .reject_if(blank(remote, "remote"))
+            .reject_if(check_name(remote, "remote"))
             .auth(auth)
             .send()
             .await
@@ -42,6 +42,7 @@ impl Plugins<'_> {
 /// How to upgrade a plugin. Body of `PluginUpgrade`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UpgradePlugin {
-    /// What it is granted: exactly what [`Plugins::privileges`](super::Plugins::privileges) says it wants.
+    /// The granted privileges: exactly those that
+    /// [`Plugins::privileges`](super::Plugins::privileges) returns.
     pub privileges: Vec<PluginPrivilege>,
 }

@@ -1,4 +1,4 @@
-//! Making a service.
+//! Create a service.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,8 @@ pub(super) static CREATE: Operation<Json<ServiceCreated>> =
     Operation::post("ServiceCreate", "/services/create").success(&[201]);
 
 impl Services<'_> {
-    /// Makes a service; its tasks follow. The credentials go to the nodes that fetch the image.
+    /// Creates a service; its tasks follow. The credentials are passed to the nodes that pull the
+    /// image.
     ///
     /// # Errors
     ///
@@ -38,6 +39,6 @@ pub struct ServiceCreated {
     /// The id.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// What the engine complains about, such as an image that no registry has.
+    /// Warnings, such as an image that no registry has.
     pub warnings: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Reading, changing and updating a service in one.
+//! Read, change and update a service in one call.
 
 use super::Services;
 use super::inspect::InspectService;
@@ -8,8 +8,8 @@ use crate::auth::RegistryAuth;
 use crate::error::Result;
 
 impl Services<'_> {
-    /// Reads a service, changes what is set about it, and updates it. When somebody else has changed it
-    /// in between, does all of that again, `change` included, up to five times.
+    /// Reads a service, lets `change` change its specification, and updates it. If another client
+    /// changed the service in between, it starts again, up to five times.
     ///
     /// # Errors
     ///
@@ -36,5 +36,5 @@ impl Services<'_> {
     }
 }
 
-/// How often [`Services::edit`] tries again when somebody else was faster.
+/// How many times [`Services::edit`] tries again after a version conflict.
 const RETRIES: usize = 5;

@@ -1,4 +1,4 @@
-//! How a service is reached.
+//! The endpoint of a service.
 
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +69,7 @@ open_enum!(PublishMode {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Endpoint {
-    /// What was asked for.
+    /// The requested configuration.
     pub spec: EndpointSpec,
     /// Its ports, with those that the swarm chose.
     pub ports: Vec<PortConfig>,

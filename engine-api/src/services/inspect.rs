@@ -1,4 +1,4 @@
-//! A service as managers show it.
+//! Inspect a service.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::wire::query::Query;
 pub(super) static INSPECT: Operation<Json<Service>> = Operation::get("ServiceInspect", "/services/{id}");
 
 impl Services<'_> {
-    /// Says all about a service.
+    /// Returns the details of a service.
     pub async fn inspect(&self, id: &str, options: InspectService) -> Result<Service> {
         self.docker
             .call(&INSPECT)
@@ -26,10 +26,10 @@ impl Services<'_> {
     }
 }
 
-/// How to look at a service. Query of `ServiceInspect`.
+/// Options of inspecting a service. Query of `ServiceInspect`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InspectService {
-    /// Whether to fill in what was left to the swarm. Do not update from that: defaults would be set.
+    /// Whether to fill in defaults. Do not update with the result: it would set them.
     pub insert_defaults: bool,
 }
 
@@ -47,15 +47,15 @@ pub struct Service {
     /// The id.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// Which state of the service this is; an update must say it.
+    /// The version of the service; an update must send it.
     pub version: ObjectVersion,
-    /// When it was made, RFC 3339.
+    /// When it was created, RFC 3339.
     pub created_at: String,
     /// When it last changed, RFC 3339.
     pub updated_at: String,
-    /// What was asked for.
+    /// The requested configuration.
     pub spec: ServiceSpec,
-    /// What was asked for before the last update; not in the specification.
+    /// The specification before the last update; not in the API description.
     pub previous_spec: Option<ServiceSpec>,
     /// How it is reached.
     pub endpoint: Endpoint,
@@ -82,7 +82,7 @@ pub struct UpdateStatus {
     pub message: String,
 }
 
-/// How far an update is; the specification has only the first three.
+/// How far an update is; the API description has only the first three.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UpdateState {
     /// It goes on.

@@ -1,4 +1,4 @@
-//! Lists of services.
+//! List services.
 
 use super::Services;
 use super::inspect::Service;
@@ -21,7 +21,7 @@ impl Services<'_> {
 /// Which services to list. Query of `ServiceList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListServices {
-    /// What the services must be like.
+    /// Filters.
     pub filters: ServiceFilters,
     /// Whether to count the tasks of each, see [`super::Service::service_status`].
     pub status: bool,
@@ -35,8 +35,8 @@ impl ListServices {
     }
 }
 
-/// What the listed services must be like: one of the values of each field that has any; of the labels,
-/// all.
+/// Filters of a list of services: a listed one has one of the values of each field, and all of the
+/// labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceFilters {
     /// With an id, or the start of one.
@@ -47,7 +47,7 @@ pub struct ServiceFilters {
     pub mode: Vec<ServiceModeName>,
     /// With a name, or the start of one.
     pub name: Vec<String>,
-    /// With tasks that something runs; not in the specification.
+    /// With tasks that something runs; not in the API description.
     pub runtime: Vec<TaskRuntime>,
 }
 
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_have_the_names_that_engines_accept() {
+    fn filters_have_the_engines_names() {
         let text = |text: &str| vec![text.to_owned()];
         let list = ListServices {
             filters: ServiceFilters {

@@ -1,4 +1,4 @@
-//! What the tasks of a service have written.
+//! Read the logs of a service.
 
 use super::Services;
 use super::inspect::InspectService;
@@ -11,7 +11,7 @@ use crate::wire::stream::Output;
 pub(super) static LOGS: Operation<Framed> = Operation::get("ServiceLogs", "/services/{id}/logs");
 
 impl Services<'_> {
-    /// Reads what the tasks of a service have written, and with `follow` what they go on to write.
+    /// Reads the output of the tasks of a service; with `follow`, also their output from now on.
     ///
     /// Only the logging drivers `local`, `json-file` and `journald` can be read.
     pub async fn logs(&self, id: &str, options: ReadTaskLogs) -> Result<Output> {

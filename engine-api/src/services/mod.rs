@@ -20,9 +20,10 @@
 //!     mode: ServiceMode::replicated(2),
 //!     ..Default::default()
 //! };
-//! let created = services.create(&web, None).await?;
+//! let created = services.create(web, None).await?;
+//! let update = UpdateService::default();
 //! services
-//!     .edit(&created.id, UpdateService::default(), None, |spec| spec.mode = ServiceMode::replicated(4))
+//!     .edit(&created.id, update, None, |spec| spec.mode = ServiceMode::replicated(4))
 //!     .await?;
 //! services.remove("web").await?;
 //! # Ok(())

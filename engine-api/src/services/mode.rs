@@ -1,4 +1,4 @@
-//! How many tasks a service has.
+//! The mode of a service: how many tasks it has.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::wire::json::open_enum;
 
-/// How many tasks a service has, and whether they run until they are stopped, or end by themselves (a
-/// job). Part of definition `ServiceSpec`.
+/// How many tasks a service has, and whether they run until they are stopped, or end by themselves
+/// (a job). Part of definition `ServiceSpec`.
 ///
 /// ```
 /// use engine_api::services::ServiceMode;
@@ -36,8 +36,8 @@ pub enum ServiceMode {
     },
     /// One task on each node that ends.
     GlobalJob,
-    /// A mode this crate does not know, as the engine sent it; empty is the engine's default, one task
-    /// that runs.
+    /// A mode this crate does not know, as the engine sent it; empty is the engine's default, one
+    /// task that runs.
     Other(BTreeMap<String, Value>),
 }
 
@@ -169,7 +169,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn a_mode_is_an_object_with_one_key() {
+    fn mode_is_an_object_with_one_key() {
         let modes = [
             (ServiceMode::replicated(0), r#"{"Replicated":{"Replicas":0}}"#),
             (ServiceMode::Replicated { replicas: None }, r#"{"Replicated":{}}"#),

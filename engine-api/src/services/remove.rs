@@ -1,4 +1,4 @@
-//! Removing a service.
+//! Remove a service.
 
 use super::Services;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! What can be set about a service.
+//! The specification of a service.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::tasks::{NetworkAttachmentConfig, TaskRuntime, TaskSpec};
 use crate::wire::json::open_enum;
 use crate::wire::requirement::Requirement;
 
-/// What can be set about a service. Definition `ServiceSpec`, body of `ServiceCreate` and
+/// The specification of a service. Definition `ServiceSpec`, body of `ServiceCreate` and
 /// `ServiceUpdate`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -19,7 +19,7 @@ pub struct ServiceSpec {
     pub name: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// What its tasks are like.
+    /// The specification of its tasks.
     pub task_template: TaskSpec,
     /// How many tasks it has.
     pub mode: ServiceMode,
@@ -78,7 +78,8 @@ pub struct UpdateConfig {
     pub order: UpdateOrder,
 }
 
-/// How tasks are replaced when an update is taken back; [`FailureAction::Rollback`] makes no sense here.
+/// How tasks are replaced when an update is taken back; [`FailureAction::Rollback`] makes no sense
+/// here.
 pub type RollbackConfig = UpdateConfig;
 
 /// What to do when too many new tasks fail.
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
     use crate::tasks::{ContainerSpec, PluginSpec, Privileges, ResourceRequirements};
 
-    fn of_image(image: &str) -> ServiceSpec {
+    fn service_of_image(image: &str) -> ServiceSpec {
         let mut spec = ServiceSpec::default();
         spec.task_template.container_spec = Some(ContainerSpec {
             image: image.into(),
@@ -132,24 +133,24 @@ mod tests {
 
     #[test]
     fn a_service_has_one_kind_of_task() {
-        assert_eq!(of_image("a").check(), None);
-        assert!(of_image("").check().unwrap().contains("image"));
+        assert_eq!(service_of_image("a").check(), None);
+        assert!(service_of_image("").check().unwrap().contains("image"));
         assert!(ServiceSpec::default().check().unwrap().contains("neither"));
 
-        let mut spec = of_image("a");
+        let mut spec = service_of_image("a");
         spec.task_template.plugin_spec = Some(PluginSpec::default());
         assert!(spec.check().unwrap().contains("more than one"));
-        let mut spec = of_image("a");
+        let mut spec = service_of_image("a");
         spec.task_template.runtime = TaskRuntime::Plugin;
         assert!(spec.check().unwrap().contains("plugin"));
     }
 
     #[test]
-    fn what_is_newer_is_known() {
+    fn spec_requires_the_versions_of_its_fields() {
         let asked = |spec: &ServiceSpec| -> Vec<&str> {
             spec.requires().map(|requirement| requirement.what).collect()
         };
-        let mut spec = of_image("a");
+        let mut spec = service_of_image("a");
         assert!(asked(&spec).is_empty());
         spec.task_template.resources = Some(ResourceRequirements {
             swap_bytes: Some(0),

@@ -1,4 +1,4 @@
-//! Changing services.
+//! Update a service.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +15,10 @@ pub(super) static UPDATE: Operation<Json<ServiceUpdated>> =
     Operation::post("ServiceUpdate", "/services/{id}/update");
 
 impl Services<'_> {
-    /// Replaces what is set about a service, which `version` of it `spec` was made from.
+    /// Replaces the specification of a service. `version` is the version that `spec` was read with.
     ///
-    /// A field that `spec` leaves out goes back to its default. `auth` holds credentials for the image;
-    /// with `None` the service keeps its own. If other clients change the service, too, use
+    /// A field that `spec` leaves out goes back to its default. `auth` holds credentials for the
+    /// image; with `None` the service keeps its own. If other clients change the service, too, use
     /// [`Services::edit`].
     ///
     /// # Errors
@@ -48,20 +48,20 @@ impl Services<'_> {
 /// How to update a service. Query of `ServiceUpdate`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UpdateService {
-    /// Which credentials of the service to keep, if the call has none.
+    /// Whose credentials to keep if the call has no `auth`.
     pub registry_auth_from: RegistryAuthFrom,
-    /// Whether to go back to what was set before the last update; what is sent must be right and is then
-    /// left out.
+    /// Whether to go back to the specification before the last update. The one that is sent must be
+    /// valid, and has no effect.
     pub rollback: bool,
 }
 
-/// Where the credentials of an updated service are from.
+/// Whose credentials an updated service keeps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum RegistryAuthFrom {
-    /// From what is set now.
+    /// Those of the present specification.
     #[default]
     Spec,
-    /// From what was set before the last update.
+    /// Those of the specification before the last update.
     PreviousSpec,
 }
 
@@ -78,12 +78,12 @@ impl UpdateService {
     }
 }
 
-/// What an engine said to an update. Definition `ServiceUpdateResponse`.
+/// The reply to an update. Definition `ServiceUpdateResponse`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ServiceUpdated {
-    /// What the engine complains about, such as an image that no registry has.
+    /// Warnings, such as an image that no registry has.
     pub warnings: Vec<String>,
 }
 
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_update_always_says_its_version() {
+    fn update_always_sends_the_version() {
         let version = ObjectVersion { index: 7 };
         assert_eq!(UpdateService::default().query(version).as_str(), "version=7");
         let back = UpdateService {

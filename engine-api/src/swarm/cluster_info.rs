@@ -12,13 +12,13 @@ pub struct ClusterInfo {
     /// The swarm's id.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// Which state of the swarm this is; an update must say it.
+    /// The version of the swarm; an update must send it.
     pub version: ObjectVersion,
-    /// When the swarm was made, RFC 3339.
+    /// When the swarm was created, RFC 3339.
     pub created_at: String,
     /// When it was last changed, RFC 3339.
     pub updated_at: String,
-    /// What was asked for.
+    /// The requested configuration.
     pub spec: SwarmSpec,
     /// The certificates that nodes trust.
     #[serde(rename = "TLSInfo")]
@@ -33,13 +33,13 @@ pub struct ClusterInfo {
     pub subnet_size: u32,
 }
 
-/// Which state of an object this is. Definition `ObjectVersion`.
+/// The version of an object of a swarm. Definition `ObjectVersion`.
 ///
-/// An update says which state it was made from, and fails if there is a newer one.
+/// An update names the version that it changes, and fails if there is a newer one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ObjectVersion {
-    /// The number of the state.
+    /// The number of the version.
     pub index: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Making a swarm.
+//! Create a swarm.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::wire::operation::Operation;
 pub(super) static INIT: Operation<Json<String>> = Operation::post("SwarmInit", "/swarm/init");
 
 impl Swarm<'_> {
-    /// Makes a swarm with this engine as its first manager; gives the node's id.
+    /// Creates a swarm with this engine as its first manager, and returns the node's id.
     ///
     /// # Errors
     ///
@@ -29,11 +29,12 @@ impl Swarm<'_> {
 /// Where managers listen unless said.
 pub(super) const EVERYWHERE: &str = "0.0.0.0:2377";
 
-/// A swarm to make. Body of `SwarmInit`.
+/// A swarm to create. Body of `SwarmInit`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct InitSwarm {
-    /// Where managers listen: an address or an interface, with a port; port 2377 of all unless said.
+    /// Where managers listen: an address or an interface, with a port; port 2377 of all unless
+    /// said.
     pub listen_addr: String,
     /// The address that other nodes reach this one at; empty finds it out where there is only one.
     pub advertise_addr: String,
@@ -45,11 +46,12 @@ pub struct InitSwarm {
     pub default_addr_pool: Vec<String>,
     /// The prefix length of each network; 0 is 24.
     pub subnet_size: u32,
-    /// Whether to make a new swarm out of the state of one that this engine is in.
+    /// Whether to create a new swarm from the state of the one that this engine is in.
     pub force_new_cluster: bool,
-    /// Whether this node takes tasks; empty is yes. Not in the specification.
+    /// Whether this node takes tasks; empty is yes. Not in the API description.
     pub availability: crate::nodes::NodeAvailability,
-    /// What is set about the swarm; whether managers lock their data, too, in `encryption_config`.
+    /// The specification of the swarm; its `encryption_config` decides whether managers lock their
+    /// data.
     pub spec: SwarmSpec,
 }
 
@@ -76,11 +78,11 @@ impl InitSwarm {
         if strange {
             return Some(format!("data_path_port is {port}, not in 1024 to 49151"));
         }
-        listens(&self.listen_addr)
+        check_listen_addr(&self.listen_addr)
     }
 }
 
-pub(super) fn listens(addr: &str) -> Option<String> {
+pub(super) fn check_listen_addr(addr: &str) -> Option<String> {
     addr.is_empty()
         .then(|| "listen_addr is empty; managers must listen somewhere".into())
 }
@@ -91,7 +93,7 @@ mod tests {
     use crate::wire::json::encode;
 
     #[test]
-    fn managers_listen_everywhere_unless_said() {
+    fn init_listens_on_all_addresses_by_default() {
         let text = encode(&InitSwarm::default()).unwrap();
         assert_eq!(text, br#"{"ListenAddr":"0.0.0.0:2377"}"#);
         assert_eq!(InitSwarm::default().check(), None);

@@ -1,4 +1,4 @@
-//! A swarm, and the tokens that nodes join it with.
+//! Inspect a swarm.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::wire::operation::Operation;
 pub(super) static INSPECT: Operation<Json<SwarmDetails>> = Operation::get("SwarmInspect", "/swarm");
 
 impl Swarm<'_> {
-    /// Says what the swarm is, and with which tokens nodes join it.
+    /// Returns the details of the swarm, and the tokens that nodes join it with.
     ///
     /// # Errors
     ///
@@ -33,13 +33,13 @@ pub struct SwarmDetails {
     /// The swarm's id.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// Which state of the swarm this is; an update must say it.
+    /// The version of the swarm; an update must send it.
     pub version: ObjectVersion,
-    /// When the swarm was made, RFC 3339.
+    /// When the swarm was created, RFC 3339.
     pub created_at: String,
     /// When it was last changed, RFC 3339.
     pub updated_at: String,
-    /// What was asked for.
+    /// The requested configuration.
     pub spec: SwarmSpec,
     /// The certificates that nodes trust.
     #[serde(rename = "TLSInfo")]
@@ -52,11 +52,11 @@ pub struct SwarmDetails {
     pub default_addr_pool: Vec<String>,
     /// The prefix length of each network.
     pub subnet_size: u32,
-    /// What nodes join with.
+    /// The tokens that nodes join with.
     pub join_tokens: JoinTokens,
 }
 
-/// What nodes join a swarm with. Definition `JoinTokens`. `Debug` shows neither.
+/// The tokens that nodes join a swarm with. Definition `JoinTokens`. `Debug` shows neither.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]

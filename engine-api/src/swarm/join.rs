@@ -1,11 +1,11 @@
-//! Joining a swarm.
+//! Join a swarm.
 
 use std::fmt;
 
 use serde::Serialize;
 
 use super::Swarm;
-use super::init::{EVERYWHERE, listens};
+use super::init::{EVERYWHERE, check_listen_addr};
 use crate::auth::masked;
 use crate::error::Result;
 use crate::wire::decode::Empty;
@@ -44,7 +44,7 @@ pub struct JoinSwarm {
     pub remote_addrs: Vec<String>,
     /// The token of workers or of managers.
     pub join_token: String,
-    /// Whether this node takes tasks; empty is yes. Not in the specification.
+    /// Whether this node takes tasks; empty is yes. Not in the API description.
     pub availability: crate::nodes::NodeAvailability,
 }
 
@@ -69,7 +69,7 @@ impl JoinSwarm {
         if self.join_token.is_empty() {
             return Some("join_token is empty; a swarm is joined with a token".into());
         }
-        listens(&self.listen_addr)
+        check_listen_addr(&self.listen_addr)
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_join_says_whom_to_ask_and_hides_its_token() {
+    fn join_needs_managers_and_hides_its_token() {
         let mut join = JoinSwarm::default();
         assert!(join.check().unwrap().contains("remote_addrs"));
         join.remote_addrs = vec!["10.0.0.1:2377".into()];

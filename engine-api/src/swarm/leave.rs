@@ -1,4 +1,4 @@
-//! Leaving a swarm.
+//! Leave a swarm.
 
 use super::Swarm;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Bytes that go as base64, and are not shown.
+//! Bytes that are sent as base64, and that `Debug` hides.
 
 use std::fmt;
 
@@ -7,8 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What a secret or a config holds: any bytes, in base64 on the wire. `Debug` shows only that there are
-/// some.
+/// The data of a secret or a config: any bytes, in base64 on the wire. `Debug` does not show them.
 ///
 /// ```
 /// use engine_api::swarm::Payload;
@@ -26,7 +25,7 @@ impl Payload {
         &self.0
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -71,7 +70,7 @@ impl Serialize for Payload {
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        // The decoder's words would quote the text.
+        // The error of the decoder would quote the text.
         let bytes = STANDARD
             .decode(text)
             .map_err(|_| D::Error::custom("expected base64"))?;
@@ -87,7 +86,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn bytes_go_in_the_standard_alphabet() {
+    fn payload_uses_the_standard_base64_alphabet() {
         // `?` and `>` at these places become `/` and `+`, which the alphabet of URLs lacks.
         let payload = Payload::from("~~~???>>>");
         let text = encode(&payload).unwrap();
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_base64_is_not_shown_either() {
+    fn invalid_base64_is_not_quoted_in_the_error() {
         let error = decode::<BTreeMap<String, Payload>>(br#"{"Data":"hunter2!"}"#).unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }

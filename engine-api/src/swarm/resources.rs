@@ -1,8 +1,8 @@
-//! What nodes have and tasks need.
+//! Resources of nodes and tasks.
 
 use serde::{Deserialize, Serialize};
 
-/// What a node has, or a task needs. Definition `ResourceObject`.
+/// Resources that a node has or a task needs. Definition `ResourceObject`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Resources {
@@ -11,11 +11,11 @@ pub struct Resources {
     pub nano_cpus: i64,
     /// Bytes of memory.
     pub memory_bytes: i64,
-    /// What else there is.
+    /// Other resources, such as GPUs.
     pub generic_resources: Vec<GenericResource>,
 }
 
-/// What programs a node can run. Definition `Platform`.
+/// A platform that a node can run. Definition `Platform`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Platform {
@@ -26,7 +26,8 @@ pub struct Platform {
     pub os: String,
 }
 
-/// Something a node offers, or a task needs, that engines only count. Definition `GenericResources`.
+/// Something a node offers, or a task needs, that engines only count. Definition
+/// `GenericResources`.
 ///
 /// One of the two is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

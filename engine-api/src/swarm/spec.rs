@@ -1,4 +1,4 @@
-//! What can be set about a swarm.
+//! The specification of a swarm.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::common::DriverOptions;
 use crate::wire::json::open_enum;
 
-/// What can be set about a swarm. Definition `SwarmSpec`.
+/// The specification of a swarm. Definition `SwarmSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SwarmSpec {
@@ -18,7 +18,7 @@ pub struct SwarmSpec {
     pub labels: BTreeMap<String, String>,
     /// How tasks are kept.
     pub orchestration: Orchestration,
-    /// How managers agree.
+    /// How managers reach a consensus (Raft).
     pub raft: Raft,
     /// How managers and nodes keep in touch.
     pub dispatcher: Dispatcher,
@@ -27,7 +27,7 @@ pub struct SwarmSpec {
     pub ca_config: CaConfig,
     /// How the managers' data is encrypted.
     pub encryption_config: EncryptionConfig,
-    /// What tasks get unless their service says otherwise.
+    /// Defaults for tasks whose service sets nothing else.
     pub task_defaults: TaskDefaults,
 }
 
@@ -39,7 +39,7 @@ pub struct Orchestration {
     pub task_history_retention_limit: Option<i64>,
 }
 
-/// How managers agree.
+/// How managers reach a consensus (Raft).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Raft {
@@ -130,7 +130,7 @@ pub struct EncryptionConfig {
     pub auto_lock_managers: bool,
 }
 
-/// What tasks get unless their service says otherwise.
+/// Defaults for tasks whose service sets nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TaskDefaults {
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_does_not_show_the_signing_key() {
+    fn debug_hides_the_signing_key() {
         let config = CaConfig {
             signing_ca_key: "hunter2".into(),
             ..Default::default()

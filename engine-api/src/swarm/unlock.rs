@@ -1,4 +1,4 @@
-//! Unlocking a manager, and the key that does it.
+//! Unlock a manager, and read the key for it.
 
 use std::fmt;
 
@@ -31,14 +31,15 @@ impl Swarm<'_> {
             .await
     }
 
-    /// Says which key unlocks a manager that restarts; empty unless managers lock themselves.
+    /// Returns the key that unlocks a manager after a restart; empty unless managers lock
+    /// themselves.
     pub async fn unlockkey(&self) -> Result<UnlockKey> {
         self.docker.call(&UNLOCK_KEY).send().await
     }
 }
 
-/// The key that unlocks managers. Reply of `SwarmUnlockkey`, body of `SwarmUnlock`. `Debug` does not
-/// show it.
+/// The key that unlocks managers. Reply of `SwarmUnlockkey`, body of `SwarmUnlock`. `Debug` does
+/// not show it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct UnlockKey {
@@ -61,7 +62,7 @@ mod tests {
     use crate::wire::json::decode;
 
     #[test]
-    fn neither_tokens_nor_keys_are_shown() {
+    fn debug_hides_tokens_and_keys() {
         let swarm: SwarmDetails = decode(
             br#"{"ID":"a","DefaultAddrPool":null,"JoinTokens":{"Worker":"hunter2","Manager":"hunter2"}}"#,
         )

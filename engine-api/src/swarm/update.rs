@@ -1,4 +1,4 @@
-//! Changing what is set about a swarm, and its tokens.
+//! Change the specification of a swarm, and its tokens.
 
 use super::Swarm;
 use super::cluster_info::ObjectVersion;
@@ -11,7 +11,8 @@ use crate::wire::query::Query;
 pub(super) static UPDATE: Operation<Empty> = Operation::post("SwarmUpdate", "/swarm/update");
 
 impl Swarm<'_> {
-    /// Changes what is set about the swarm, which `version` of it `spec` was made from, or its tokens.
+    /// Replaces the specification of the swarm, or its tokens. `version` is the version that `spec`
+    /// was read with.
     ///
     /// # Errors
     ///
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_update_always_says_its_version() {
+    fn update_always_sends_the_version() {
         let none = UpdateSwarm::default().query(ObjectVersion::default());
         assert_eq!(none.as_str(), "version=0");
         let all = UpdateSwarm {

@@ -1,4 +1,4 @@
-//! Checking credentials with their registry.
+//! Check credentials with their registry.
 
 use super::System;
 use crate::auth::{AuthStatus, RegistryAuth};
@@ -10,11 +10,11 @@ pub(super) static AUTH: Operation<Json<AuthStatus>> =
     Operation::post("SystemAuth", "/auth").success(&[200, 204]);
 
 impl System<'_> {
-    /// Lets the engine check credentials with their registry.
+    /// Checks credentials with their registry, through the engine.
     ///
     /// # Errors
     ///
-    /// The engine's words: most engines answer 500, not 401, when the registry refuses them.
+    /// Most engines answer 500, not 401, when the registry rejects the credentials.
     pub async fn auth(&self, auth: &RegistryAuth) -> Result<AuthStatus> {
         self.docker.call(&AUTH).json(auth).send().await
     }

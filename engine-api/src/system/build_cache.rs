@@ -1,4 +1,4 @@
-//! What the builder keeps to build faster.
+//! Records of the build cache.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub struct BuildCache {
     /// The id of the record it builds on. Until API 1.41.
     pub parent: String,
     /// The ids of the records it builds on. Since API 1.42.
-    // Engines write the key with a space in front (wire fact 91).
+    // Engines write the key with a space in front.
     #[serde(rename = " Parents", alias = "Parents")]
     pub parents: Vec<String>,
     /// What it holds.
@@ -29,7 +29,7 @@ pub struct BuildCache {
     pub shared: bool,
     /// Its size in bytes.
     pub size: i64,
-    /// When it was made, RFC 3339.
+    /// When it was created, RFC 3339.
     pub created_at: String,
     /// When it was last used, RFC 3339; empty for never.
     pub last_used_at: String,
@@ -37,10 +37,10 @@ pub struct BuildCache {
     pub usage_count: i64,
 }
 
-/// What a record of the build cache holds.
+/// The kind of a record of the build cache.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum BuildCacheKind {
-    /// What the builder needs for itself.
+    /// An internal record of the builder.
     Internal,
     /// A frontend: the program that reads a Dockerfile.
     Frontend,

@@ -1,4 +1,4 @@
-//! How much disk space images, containers, volumes and the build cache take.
+//! Disk usage of images, containers, volumes and the build cache.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use crate::wire::query::Query;
 pub(super) static DF: Operation<Json<DiskUsage>> = Operation::get("SystemDataUsage", "/system/df").slow();
 
 impl System<'_> {
-    /// Measures the disk space that everything takes; the engine may need long for it.
+    /// Measures the disk usage; this may take the engine a long time.
     pub async fn df(&self, options: DataUsage) -> Result<DiskUsage> {
         self.docker
             .call(&DF)
@@ -68,10 +68,11 @@ open_enum!(UsageType {
     BuildCache = "build-cache",
 });
 
-/// How much disk space everything takes. Definition `SystemDataUsageResponse`, within the operation.
+/// How much disk space everything takes. Definition `SystemDataUsageResponse`, within the
+/// operation.
 ///
-/// There is an old form, the lists, and a new one since API 1.52, the four `…_usage`. Engines that know
-/// the new one send both, but for [`DataUsage::verbose`], which gets the new one alone.
+/// There is an old form, the lists, and a new one since API 1.52, the four `…_usage`. Engines that
+/// know the new one send both, but for [`DataUsage::verbose`], which gets the new one alone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -99,8 +100,8 @@ pub struct DiskUsage {
     pub build_cache_usage: Option<ObjectUsage<BuildCache>>,
 }
 
-/// How much disk space one kind of thing takes. Definitions `ImagesDiskUsage`, `ContainersDiskUsage`,
-/// `VolumesDiskUsage`, `BuildCacheDiskUsage`. Since API 1.52.
+/// How much disk space one kind of thing takes. Definitions `ImagesDiskUsage`,
+/// `ContainersDiskUsage`, `VolumesDiskUsage`, `BuildCacheDiskUsage`. Since API 1.52.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]

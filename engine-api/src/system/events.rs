@@ -1,4 +1,4 @@
-//! What happens on an engine, as it happens.
+//! Listen to the events of an engine.
 
 use std::collections::BTreeMap;
 
@@ -16,20 +16,20 @@ use crate::wire::stream::{JsonLines, StreamItem};
 pub(super) static EVENTS: Operation<Lines<Event>> = Operation::get("SystemEvents", "/events").slow();
 
 impl System<'_> {
-    /// Listens to what happens, until `until` or until dropped.
+    /// Listens to events, until `until` or until dropped.
     pub async fn events(&self, options: ListenEvents) -> Result<JsonLines<Event>> {
         self.docker.call(&EVENTS).query(options.query()).send().await
     }
 }
 
-/// Which events to hear.
+/// Which events to listen to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListenEvents {
-    /// First the events since this time, as far as the engine remembers them; `None` for new ones only.
+    /// Start with the events since this time that the engine remembers; `None` for new events only.
     pub since: Option<Timestamp>,
     /// Until when to listen; `None` for ever.
     pub until: Option<Timestamp>,
-    /// Which events to hear; empty for all.
+    /// Filters; empty for all events.
     pub filters: EventFilters,
 }
 
@@ -42,8 +42,8 @@ impl ListenEvents {
     }
 }
 
-/// What events are chosen by: every filter that is set must match, with one of its values (with all
-/// of them for labels).
+/// Filters of events: every filter that is set must match, with one of its values (labels with all
+/// of them).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilters {
     /// About these configs, by name or id.
@@ -96,19 +96,19 @@ impl EventFilters {
     }
 }
 
-/// Something that happened. Definition `EventMessage`.
+/// An event. Definition `EventMessage`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Event {
-    /// The kind of thing it happened to.
+    /// The kind of object.
     #[serde(rename = "Type")]
     pub kind: EventKind,
-    /// What happened, `exec_start: sh -c …` with its text; see [`Event::verb`].
+    /// The action, such as `exec_start: sh -c …`; see [`Event::verb`].
     pub action: String,
-    /// The thing it happened to.
+    /// The object.
     pub actor: Actor,
-    /// Whether it happened on the engine or in its swarm.
+    /// Whether it is about the engine or its swarm.
     #[serde(rename = "scope")]
     pub scope: EventScope,
     /// When, in seconds since 1970.
@@ -149,7 +149,7 @@ impl Event {
     }
 }
 
-/// The thing that something happened to. Definition `EventActor`.
+/// The object of an event. Definition `EventActor`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -161,7 +161,7 @@ pub struct Actor {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// The kinds of things that events are about.
+/// The kinds of objects that events are about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// The build cache.
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_is_a_verb_and_perhaps_a_text() {
+    fn action_splits_into_verb_and_detail() {
         let event = action("exec_start: sh -c echo a: b");
         assert_eq!(
             (event.verb(), event.detail()),

@@ -1,4 +1,4 @@
-//! All about an engine and the host it runs on.
+//! Information about an engine and its host.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::wire::operation::Operation;
 pub(super) static INFO: Operation<Json<Info>> = Operation::get("SystemInfo", "/info");
 
 impl System<'_> {
-    /// Tells all about the engine and the machine it runs on.
+    /// Returns details of the engine and its host.
     pub async fn info(&self) -> Result<Info> {
         self.docker.call(&INFO).send().await
     }
@@ -43,7 +43,7 @@ pub struct Info {
     pub warnings: Vec<String>,
     /// Whether experimental features are on.
     pub experimental_build: bool,
-    /// What the engine is licensed for.
+    /// The license of the engine.
     pub product_license: String,
 
     /// How many containers there are.
@@ -59,11 +59,11 @@ pub struct Info {
 
     /// The storage driver: `overlay2`, `overlayfs`.
     pub driver: String,
-    /// What the storage driver says, as label and value.
+    /// The status of the storage driver, as label and value.
     pub driver_status: Vec<(String, String)>,
-    /// What a standalone swarm says, as label and value. No engine since API 1.40 fills it.
+    /// The status of a standalone swarm, as label and value. No engine since API 1.40 fills it.
     pub system_status: Vec<(String, String)>,
-    /// The folder in which the engine keeps everything.
+    /// The directory in which the engine keeps everything.
     pub docker_root_dir: String,
     /// The plugins, by what they do.
     pub plugins: PluginsInfo,
@@ -147,7 +147,7 @@ pub struct Info {
     pub http_proxy: String,
     /// The proxy for HTTPS, credentials masked by the engine.
     pub https_proxy: String,
-    /// What is reached without a proxy, parted by commas.
+    /// Hosts that are reached without a proxy, separated by commas.
     pub no_proxy: String,
 
     /// The programs that can run containers, by name.
@@ -158,11 +158,11 @@ pub struct Info {
     pub isolation: Isolation,
     /// The program that is process 1 of containers that want one.
     pub init_binary: String,
-    /// What containerd was built from.
+    /// The commit of containerd.
     pub containerd_commit: Commit,
-    /// What runc was built from.
+    /// The commit of runc.
     pub runc_commit: Commit,
-    /// What the init program was built from.
+    /// The commit of the init program.
     pub init_commit: Commit,
     /// How to reach containerd. Since API 1.46.
     pub containerd: Option<ContainerdInfo>,
@@ -181,7 +181,7 @@ pub struct Info {
     pub default_address_pools: Vec<AddressPool>,
     /// What sets up the firewall. Since API 1.49.
     pub firewall_backend: Option<FirewallInfo>,
-    /// The folders with descriptions of devices (CDI). Since API 1.44.
+    /// The directories with descriptions of devices (CDI). Since API 1.44.
     #[serde(rename = "CDISpecDirs")]
     pub cdi_spec_dirs: Vec<String>,
     /// The devices that were found. Since API 1.50.

@@ -64,15 +64,16 @@ pub struct Runtime {
     pub path: String,
     /// Arguments it always gets.
     pub runtime_args: Vec<String>,
-    /// The kind of containerd shim that runs it instead of a path. Since API 1.42, not in the specification.
+    /// The kind of containerd shim that runs it instead of a path. Since API 1.42, not in the API
+    /// description.
     pub runtime_type: String,
-    /// Options of that shim. Since API 1.42, not in the specification.
+    /// Options of that shim. Since API 1.42, not in the API description.
     pub options: BTreeMap<String, serde_json::Value>,
-    /// What the program says about itself: `org.opencontainers.runtime-spec.features`. Since API 1.44.
+    /// The program's own status: `org.opencontainers.runtime-spec.features`. Since API 1.44.
     pub status: BTreeMap<String, String>,
 }
 
-/// What a program was built from. Definition `Commit`.
+/// The commit that a program was built from. Definition `Commit`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -179,6 +180,6 @@ pub struct DeviceInfo {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NriInfo {
-    /// What it says, as label and value.
+    /// Its details, as label and value.
     pub info: Vec<(String, String)>,
 }

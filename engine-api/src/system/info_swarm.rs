@@ -29,7 +29,7 @@ pub struct SwarmInfo {
     pub managers: i64,
     /// The swarm; only managers know.
     pub cluster: Option<ClusterInfo>,
-    /// What the swarm complains about; not in the specification.
+    /// What the swarm complains about; not in the API description.
     pub warnings: Vec<String>,
 }
 

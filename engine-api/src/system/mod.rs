@@ -1,4 +1,4 @@
-//! The engine itself: whether it answers, what it is, what happens in it.
+//! The engine itself: ping, version, information, disk usage and events.
 //!
 //! ```no_run
 //! use engine_api::Docker;

@@ -1,4 +1,4 @@
-//! What an engine says of itself in the headers of a ping.
+//! Ping an engine.
 
 use http::header::{HeaderMap, HeaderName};
 
@@ -23,7 +23,7 @@ impl System<'_> {
             .map(|headers| Ping::from_headers(&headers))
     }
 
-    /// As [`System::ping`], with `HEAD`: a failure comes without the engine's words.
+    /// As [`System::ping`], with `HEAD`: an error has no message of the engine.
     pub async fn ping_head(&self) -> Result<Ping> {
         self.docker
             .call(&PING_HEAD)
@@ -34,7 +34,7 @@ impl System<'_> {
     }
 }
 
-/// The answer to a ping. Every field may be empty: old engines and other programs say less.
+/// The reply to a ping. Every field may be empty: old engines and other programs send less.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ping {
@@ -46,7 +46,7 @@ pub struct Ping {
     pub experimental: bool,
     /// The builder the engine recommends: `1` is the classic one, `2` is BuildKit.
     pub builder_version: String,
-    /// The engine's part in a swarm; `None` when not said, as before API 1.42.
+    /// The engine's part in a swarm; `None` when not sent, as before API 1.42.
     pub swarm: Option<SwarmStatus>,
     /// The program and its version: `Docker/28.5.2 (linux)`, `Libpod/5.8.0 (linux)`.
     pub server: String,
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_header_is_needed() {
+    fn missing_headers_leave_fields_empty() {
         assert_eq!(Ping::from_headers(&HeaderMap::new()), Ping::default());
         let mut headers = HeaderMap::new();
         headers.insert("server", HeaderValue::from_bytes(b"\xff").unwrap());
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_swarm_manager_says_so() {
+    fn swarm_header_names_state_and_role() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("api-version", "1.51"),

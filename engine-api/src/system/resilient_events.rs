@@ -1,4 +1,4 @@
-//! Events that go on when the connection breaks or the engine is restarted.
+//! Listen to events across broken connections and restarts of the engine.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
@@ -13,20 +13,22 @@ use crate::error::{Error, Result};
 use crate::wire::stream::JsonLines;
 
 impl System<'_> {
-    /// Listens to what happens, as [`System::events`], and goes on after the connection broke or the
+    /// Listens to events, as [`System::events`], and reconnects after the connection broke or the
     /// engine was restarted.
     ///
-    /// Each time a [`EventOrGap::Gap`] tells that events may be missing. No event is heard twice.
+    /// After each reconnection, an [`EventOrGap::Gap`] reports that events may be missing. No event
+    /// is returned twice.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
     /// use engine_api::system::EventOrGap;
     ///
-    /// let mut events = docker.system().resilient_events(Default::default(), Default::default()).await?;
-    /// while let Some(heard) = events.next().await {
-    ///     match heard? {
+    /// let system = docker.system();
+    /// let mut events = system.resilient_events(Default::default(), Default::default()).await?;
+    /// while let Some(item) = events.next().await {
+    ///     match item? {
     ///         EventOrGap::Event(event) => println!("{} {}", event.verb(), event.actor.id),
-    ///         EventOrGap::Gap { from, to } => println!("something may have happened between {from} and {to}"),
+    ///         EventOrGap::Gap { from, to } => println!("events may be missing from {from} to {to}"),
     ///         _ => {}
     ///     }
     /// }
@@ -36,7 +38,7 @@ impl System<'_> {
     ///
     /// # Errors
     ///
-    /// When the first connection fails; only later ones are tried again.
+    /// When the first connection fails; only later ones are retried.
     pub async fn resilient_events(
         &self,
         options: ListenEvents,
@@ -56,13 +58,13 @@ impl System<'_> {
     }
 }
 
-/// How to go on listening after the engine was lost.
+/// How to reconnect after the engine was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReconnectOptions {
-    /// How far before the last event to ask again, for events may come out of order; what was heard
-    /// already is left out. Default: 1 second.
+    /// How far before the last event to start again, because events may be out of order. Events
+    /// that were returned already are left out. Default: 1 second.
     pub overlap: Duration,
-    /// How long an engine may stay away; `None` for ever. Default: 5 minutes.
+    /// How long the engine may be unreachable; `None` for ever. Default: 5 minutes.
     pub timeout: Option<Duration>,
 }
 
@@ -75,18 +77,18 @@ impl Default for ReconnectOptions {
     }
 }
 
-/// What [`ResilientEvents`] hear.
+/// An item of [`ResilientEvents`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum EventOrGap {
-    /// Something happened.
+    /// An event.
     Event(Event),
-    /// The engine was lost and is there again. What it still knows of the time between comes next; an
-    /// engine that was restarted has forgotten it.
+    /// The engine was lost and answers again. The events of the time between that it still knows
+    /// follow; a restarted engine has forgotten them.
     Gap {
-        /// The last event before, or when listening began: as sure as the engine's clock.
+        /// The time of the last event before, or when listening began; by the engine's clock.
         from: Timestamp,
-        /// When the engine was there again, by the clock of this machine.
+        /// When the engine answered again, by the clock of this machine.
         to: Timestamp,
     },
 }
@@ -106,12 +108,12 @@ pub struct ResilientEvents {
 }
 
 impl ResilientEvents {
-    /// The next event or gap; `None` once `until` is reached. Cancel-safe: a dropped `next` loses
-    /// nothing.
+    /// Returns the next event or gap; `None` once `until` is reached. Cancel-safe: a dropped `next`
+    /// loses no event.
     ///
     /// # Errors
     ///
-    /// What another try would not mend: an engine that refuses, or that stayed away for longer than
+    /// An error that is not transient, or an engine that was unreachable for longer than
     /// [`ReconnectOptions::timeout`]. Nothing follows an error.
     pub async fn next(&mut self) -> Option<Result<EventOrGap>> {
         while !self.ended {
@@ -133,7 +135,7 @@ impl ResilientEvents {
                     self.ended = true;
                     return Some(Err(error));
                 }
-                // An engine that is stopped ends its streams in good order.
+                // An engine that is stopped ends its streams properly.
                 None if self.options.until.is_none() => {
                     self.lose(Error::protocol("the engine ended its events"))
                 }
@@ -148,7 +150,7 @@ impl ResilientEvents {
         self.lost = Some(Lost::new(why));
     }
 
-    /// Tries once to go on; `None` when that failed and may be tried again.
+    /// Tries once to reconnect; `None` when that failed and may be retried.
     async fn find_again(&mut self) -> Result<Option<EventOrGap>> {
         if let Some(lost) = self.lost.take_if(|lost| lost.for_good(self.resume.timeout)) {
             return Err(lost.why);
@@ -180,15 +182,16 @@ impl ResilientEvents {
     }
 }
 
-/// An engine that is away.
+/// An engine that is unreachable.
 #[derive(Debug)]
 struct Lost {
     since: Instant,
-    /// A moment and not a pause, so that whoever drops `next` over and over still gets there.
+    /// An instant and not a pause, so that a caller that drops `next` again and again still reaches
+    /// it.
     next_try: Instant,
     /// How long after that to try again: longer each time, up to some seconds.
     pause: Duration,
-    /// Why it is lost, or was not found the last time.
+    /// The error that lost it, or the one of the last try.
     why: Error,
 }
 
@@ -221,7 +224,7 @@ fn can_retry(error: &Error) -> bool {
     error.is_transient() || error.is_timeout()
 }
 
-/// What has been heard lately: as much as an engine may repeat.
+/// The recent events: as many as an engine may repeat.
 #[derive(Debug)]
 struct Memory {
     /// By this machine's clock; it counts only until the engine's is known from an event.
@@ -242,7 +245,7 @@ impl Memory {
         }
     }
 
-    /// Whether the event has not been heard yet; then it has been now.
+    /// Whether the event is new; it is then remembered.
     fn is_new(&mut self, event: &Event) -> bool {
         let same = |(time, kind, action, id): &(i64, EventKind, String, String)| {
             *time == event.time_nano
@@ -289,8 +292,8 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_new_once_and_old_ones_are_forgotten() {
-        // Our clock is ahead of the engine's: what it says stops to count with the first event.
+    fn events_are_new_once_and_old_ones_forgotten() {
+        // This clock is ahead of the engine's: it counts only until the first event.
         let mut memory = Memory::new(Timestamp::new(7, 0), Duration::from_nanos(10));
         assert_eq!(memory.resume_at(), Timestamp::new(6, 999_999_990));
         assert!(memory.is_new(&event(2_000_000_000, "start")));

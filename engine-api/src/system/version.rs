@@ -1,4 +1,4 @@
-//! Which engine this is, and which programs it is made of.
+//! The version of an engine and its components.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::wire::operation::Operation;
 pub(super) static VERSION: Operation<Json<EngineVersion>> = Operation::get("SystemVersion", "/version");
 
 impl System<'_> {
-    /// Tells the versions of the engine and of its parts.
+    /// Returns the versions of the engine and its components.
     pub async fn version(&self) -> Result<EngineVersion> {
         self.docker.call(&VERSION).send().await
     }

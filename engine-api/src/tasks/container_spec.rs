@@ -17,7 +17,7 @@ pub struct ContainerSpec {
     pub image: String,
     /// Labels of the container.
     pub labels: BTreeMap<String, String>,
-    /// What is run, in place of the image's entry point.
+    /// The command, in place of the image's entry point.
     pub command: Vec<String>,
     /// Arguments to it, in place of the image's command.
     pub args: Vec<String>,
@@ -25,15 +25,15 @@ pub struct ContainerSpec {
     pub hostname: String,
     /// Environment variables.
     pub env: EnvList,
-    /// The folder that commands run in; empty is the image's.
+    /// The working directory of commands; empty is the image's.
     pub dir: String,
     /// The user, `name`, `uid` or either with `:group`; empty is the image's.
     pub user: String,
     /// More groups of the user.
     pub groups: Vec<String>,
-    /// What is done for security.
+    /// Security options.
     pub privileges: Option<Privileges>,
-    /// Whether a small init runs first, which hands on signals; `None` is the engine's default.
+    /// Whether an init process runs first and forwards signals; `None` is the engine's default.
     pub init: Option<bool>,
     /// Whether it has a terminal.
     #[serde(rename = "TTY")]
@@ -48,7 +48,7 @@ pub struct ContainerSpec {
     pub stop_signal: String,
     /// Nanoseconds between that signal and a kill; `None` is ten seconds.
     pub stop_grace_period: Option<i64>,
-    /// How the engine finds out whether it works; `None` is the image's way.
+    /// The health check; `None` is the image's.
     #[serde(rename = "Healthcheck", alias = "HealthCheck")]
     pub healthcheck: Option<HealthConfig>,
     /// Lines for its hosts file: an address, a name, more names.
@@ -60,9 +60,9 @@ pub struct ContainerSpec {
     pub secrets: Vec<SecretReference>,
     /// Configs of the swarm that it gets.
     pub configs: Vec<ConfigReference>,
-    /// How readily it is killed when memory is short, -1000 to 1000. Since API 1.46.
+    /// How likely an out-of-memory kill is, -1000 to 1000. Since API 1.46.
     pub oom_score_adj: i64,
-    /// How it is kept apart from the host (Windows).
+    /// The isolation technology (Windows).
     pub isolation: Isolation,
     /// Settings of its kernel namespaces.
     pub sysctls: BTreeMap<String, String>,
@@ -70,7 +70,7 @@ pub struct ContainerSpec {
     pub capability_add: Vec<String>,
     /// Usual capabilities that it lacks.
     pub capability_drop: Vec<String>,
-    /// Timeouts of its processes.
+    /// Limits of its processes (ulimits).
     pub ulimits: Vec<Ulimit>,
 }
 
@@ -104,7 +104,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn the_health_check_has_the_name_that_engines_read() {
+    fn health_check_has_the_engines_name() {
         let spec = ContainerSpec {
             tty: true,
             healthcheck: Some(HealthConfig::default()),
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_variables_are_not_shown() {
+    fn debug_hides_values_of_variables() {
         let spec = ContainerSpec {
             env: ["TOKEN=hunter2"].into(),
             ..Default::default()

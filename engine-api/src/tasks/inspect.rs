@@ -1,4 +1,4 @@
-//! A task as managers show it.
+//! Inspect a task.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::wire::operation::Operation;
 pub(super) static INSPECT: Operation<Json<Task>> = Operation::get("TaskInspect", "/tasks/{id}");
 
 impl Tasks<'_> {
-    /// Says all about a task.
+    /// Returns the details of a task.
     pub async fn inspect(&self, id: &str) -> Result<Task> {
         self.docker.call(&INSPECT).at(id).send().await
     }
@@ -31,9 +31,9 @@ pub struct Task {
     /// The id.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// Which state of the task this is.
+    /// The version of the task.
     pub version: ObjectVersion,
-    /// When it was made, RFC 3339.
+    /// When it was created, RFC 3339.
     pub created_at: String,
     /// When it last changed, RFC 3339.
     pub updated_at: String,
@@ -41,17 +41,17 @@ pub struct Task {
     pub name: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// What was asked for.
+    /// The requested configuration.
     pub spec: TaskSpec,
     /// The service that it is part of, by id.
     #[serde(rename = "ServiceID")]
     pub service_id: String,
     /// Which of the service's replicas it is, from 1; 0 in a global service.
     pub slot: i64,
-    /// The node that it is on, by id; empty while it has none.
+    /// The id of its node; empty until it is assigned.
     #[serde(rename = "NodeID")]
     pub node_id: String,
-    /// What it got of what nodes only count; the specification calls it `AssignedGenericResources`.
+    /// Its generic resources; the API description calls it `AssignedGenericResources`.
     #[serde(alias = "AssignedGenericResources")]
     pub generic_resources: Vec<GenericResource>,
     /// How it is.
@@ -62,11 +62,11 @@ pub struct Task {
     pub job_iteration: Option<ObjectVersion>,
     /// The networks that it is in.
     pub networks_attachments: Vec<NetworkAttachment>,
-    /// The cluster's volumes that it has; not in the specification. Since API 1.42.
+    /// The cluster's volumes that it has; not in the API description. Since API 1.42.
     pub volumes: Vec<VolumeAttachment>,
 }
 
-/// A volume of the cluster that a task has. Not in the specification.
+/// A volume of the cluster that a task has. Not in the API description.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -74,7 +74,7 @@ pub struct VolumeAttachment {
     /// The volume's id in the swarm.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// What the mount asked for: a name, or `group:…`.
+    /// The source of the mount: a name, or `group:…`.
     pub source: String,
     /// The path inside the container.
     pub target: String,
@@ -89,7 +89,7 @@ pub struct TaskStatus {
     pub timestamp: String,
     /// How far it is.
     pub state: TaskState,
-    /// What the node is doing with it.
+    /// The node's message about it.
     pub message: String,
     /// Why it failed, or waits.
     pub err: String,
@@ -126,17 +126,17 @@ pub struct PortStatus {
 /// How far a task is; it only ever goes on. Definition `TaskState`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TaskState {
-    /// It has been made.
+    /// It has been created.
     New,
     /// It has addresses.
     Allocated,
     /// It waits for a node.
     Pending,
-    /// It has one.
+    /// It has a node.
     Assigned,
-    /// The node has taken it.
+    /// The node has accepted it.
     Accepted,
-    /// The image is being fetched, and the container made.
+    /// The image is being pulled, and the container created.
     Preparing,
     /// The container could be started.
     Ready,

@@ -1,4 +1,4 @@
-//! Lists of tasks.
+//! List tasks.
 
 use super::Tasks;
 use super::inspect::{Task, TaskState};
@@ -20,7 +20,7 @@ impl Tasks<'_> {
 /// Which tasks to list. Query of `TaskList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListTasks {
-    /// What the tasks must be like.
+    /// Filters.
     pub filters: TaskFilters,
 }
 
@@ -30,10 +30,12 @@ impl ListTasks {
     }
 }
 
-/// What the listed tasks must be like: one of the values of each field that has any; of the labels, all.
+/// Filters of a list of tasks: a listed one has one of the values of each field, and all of the
+/// labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskFilters {
-    /// Meant to be in a state: [`TaskState::Running`], [`TaskState::Shutdown`], [`TaskState::Accepted`].
+    /// Meant to be in a state: [`TaskState::Running`], [`TaskState::Shutdown`],
+    /// [`TaskState::Accepted`].
     pub desired_state: Vec<TaskState>,
     /// With an id, or the start of one.
     pub id: Vec<String>,
@@ -43,7 +45,7 @@ pub struct TaskFilters {
     pub name: Vec<String>,
     /// On a node: its name or id, or `self`.
     pub node: Vec<String>,
-    /// Run by something; not in the specification.
+    /// Run by something; not in the API description.
     pub runtime: Vec<TaskRuntime>,
     /// Part of a service: its name or id.
     pub service: Vec<String>,
@@ -69,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_have_the_names_that_engines_accept() {
+    fn filters_have_the_engines_names() {
         let text = |text: &str| vec![text.to_owned()];
         let list = ListTasks {
             filters: TaskFilters {

@@ -1,4 +1,4 @@
-//! What tasks have written.
+//! Read the logs of a task.
 
 use super::Tasks;
 use crate::client::Docker;
@@ -12,7 +12,7 @@ use crate::wire::stream::Output;
 pub(super) static LOGS: Operation<Framed> = Operation::get("TaskLogs", "/tasks/{id}/logs");
 
 impl Tasks<'_> {
-    /// Reads what a task has written, and with `follow` what it goes on to write.
+    /// Reads the output of a task; with `follow`, also its output from now on.
     ///
     /// Only the logging drivers `local`, `json-file` and `journald` can be read.
     pub async fn logs(&self, id: &str, options: ReadTaskLogs) -> Result<Output> {
@@ -24,22 +24,23 @@ impl Tasks<'_> {
     }
 }
 
-/// Which output of a task, or of all tasks of a service, to read. Query of `TaskLogs` and `ServiceLogs`.
+/// Which output to read, of a task or of all tasks of a service. Query of `TaskLogs` and
+/// `ServiceLogs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadTaskLogs {
-    /// Whether to go on with what is written from now on.
+    /// Whether to continue with new output.
     pub follow: bool,
     /// Whether to read the output; on by default.
     pub stdout: bool,
     /// Whether to read the error output; on by default.
     pub stderr: bool,
-    /// Only what was written since then.
+    /// Only output since then.
     pub since: Option<Timestamp>,
     /// Whether each line begins with its time, in RFC 3339 with nine digits.
     pub timestamps: bool,
     /// Only so many lines from the end of each task's; `None` is all.
     pub tail: Option<u64>,
-    /// Whether each line begins with where it is from, as `k=v,…`: the node, the service, the task.
+    /// Whether each line begins with its origin, as `k=v,…`: the node, the service, the task.
     pub details: bool,
 }
 
@@ -71,11 +72,12 @@ impl ReadTaskLogs {
 
     fn check(&self) -> Option<String> {
         let neither = !self.stdout && !self.stderr;
-        neither.then(|| "logs without stdout and stderr are none".into())
+        neither.then(|| "neither stdout nor stderr is set; set at least one".into())
     }
 }
 
-/// Reads the logs of a task, or of a service; `has_terminal` is awaited where the engine does not say.
+/// Reads the logs of a task or a service. `has_terminal` is awaited if the reply does not tell
+/// whether they are framed.
 pub(crate) async fn read(
     docker: &Docker,
     operation: &'static Operation<Framed>,
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_streams_are_read_unless_said() {
+    fn logs_read_both_streams_by_default() {
         let logs = ReadTaskLogs::default();
         assert_eq!(logs.query().as_str(), "stdout=true&stderr=true");
         assert_eq!(logs.check(), None);

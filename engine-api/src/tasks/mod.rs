@@ -1,4 +1,4 @@
-//! Tasks: the containers of services, those that were and those that will be. Only managers answer.
+//! Tasks: the containers of services, past, present and planned. Only managers answer.
 //!
 //! ```no_run
 //! use engine_api::Docker;

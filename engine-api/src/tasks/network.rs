@@ -17,7 +17,7 @@ pub struct NetworkAttachment {
     pub addresses: Vec<String>,
 }
 
-/// A network as a swarm knows it; the specification shows the engine's view, `Network`.
+/// A network as a swarm knows it; the API description shows the engine's view, `Network`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -25,13 +25,13 @@ pub struct SwarmNetwork {
     /// The id.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// Which state of the network this is.
+    /// The version of the network.
     pub version: ObjectVersion,
-    /// When it was made, RFC 3339.
+    /// When it was created, RFC 3339.
     pub created_at: String,
     /// When it last changed, RFC 3339.
     pub updated_at: String,
-    /// What was asked for.
+    /// The requested configuration.
     pub spec: SwarmNetworkSpec,
     /// The driver, with what it decided.
     pub driver_state: Driver,
@@ -40,7 +40,7 @@ pub struct SwarmNetwork {
     pub ipam_options: Option<SwarmIpam>,
 }
 
-/// What was asked of a swarm's network. Not in the specification.
+/// The specification of a swarm's network. Not in the API description.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -54,7 +54,7 @@ pub struct SwarmNetworkSpec {
     /// Whether it has IPv6 addresses.
     #[serde(rename = "IPv6Enabled")]
     pub ipv6_enabled: bool,
-    /// Whether it has no way out.
+    /// Whether it is isolated from external networks.
     pub internal: bool,
     /// Whether containers outside of services may be in it.
     pub attachable: bool,
@@ -69,7 +69,7 @@ pub struct SwarmNetworkSpec {
     pub scope: String,
 }
 
-/// The network that has another one's configuration. Not in the specification.
+/// The network that has another one's configuration. Not in the API description.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -78,7 +78,7 @@ pub struct ConfigFrom {
     pub network: String,
 }
 
-/// Address ranges of a swarm's network. Not in the specification.
+/// Address ranges of a swarm's network. Not in the API description.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -89,7 +89,7 @@ pub struct SwarmIpam {
     pub configs: Vec<SwarmIpamConfig>,
 }
 
-/// An address range of a swarm's network. Not in the specification.
+/// An address range of a swarm's network. Not in the API description.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]

@@ -1,4 +1,4 @@
-//! What is done for the security of a task's container.
+//! Security options of a task's container.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::version::Version;
 use crate::wire::json::open_enum;
 use crate::wire::requirement::Requirement;
 
-/// What is done for the security of a task's container. Part of definition `TaskSpec`.
+/// Security options of a task's container. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Privileges {
@@ -43,7 +43,7 @@ impl Privileges {
 pub struct CredentialSpec {
     /// In a config of the swarm, by id; the container must refer to it as a runtime config, too.
     pub config: String,
-    /// In a file below the engine's folder `CredentialSpecs`.
+    /// In a file below the engine's directory `CredentialSpecs`.
     pub file: String,
     /// In a value of the node's registry.
     pub registry: String,

@@ -32,7 +32,7 @@ pub struct ConfigReference {
     pub config_name: String,
 }
 
-/// A config that is no file; there is nothing to say about it.
+/// A config that is no file; it has no options.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RuntimeTarget {}
@@ -42,7 +42,8 @@ pub struct RuntimeTarget {}
 // Each field for itself: what an engine leaves out is empty, not what we would ask for.
 #[serde(rename_all = "PascalCase")]
 pub struct ReferenceFile {
-    /// Its path; of secrets below `/run/secrets`, of configs below `/`, unless it begins with a slash.
+    /// Its path; of secrets below `/run/secrets`, of configs below `/`, unless it begins with a
+    /// slash.
     #[serde(default)]
     pub name: String,
     /// The number of the user that owns it; 0 unless said.
@@ -83,7 +84,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn a_file_says_whose_it_is() {
+    fn file_sends_its_owner_and_mode() {
         let reference = SecretReference {
             file: Some(ReferenceFile::named("key")),
             secret_id: "i".into(),
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_engine_does_not_say_of_a_file_is_not_made_up() {
+    fn missing_fields_of_a_file_get_no_defaults() {
         let absent: ReferenceFile = decode(br#"{"Name":"key"}"#).unwrap();
         assert_eq!(
             (absent.uid.as_str(), absent.gid.as_str(), absent.mode),

@@ -1,4 +1,4 @@
-//! What a service asks its tasks to be.
+//! The specification of a task.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,13 +21,13 @@ pub struct TaskSpec {
     pub container_spec: Option<ContainerSpec>,
     /// A container outside of services that is in an overlay network; only replies have it.
     pub network_attachment_spec: Option<NetworkAttachmentSpec>,
-    /// What each container may use, and what a node must have.
+    /// Limits of each container, and reservations on its node.
     pub resources: Option<ResourceRequirements>,
     /// When a task that ended is followed by another.
     pub restart_policy: Option<TaskRestartPolicy>,
     /// On which nodes.
     pub placement: Option<Placement>,
-    /// A number whose change makes all tasks anew.
+    /// A change of this number replaces all tasks.
     pub force_update: u64,
     /// What runs the task; empty is a container.
     pub runtime: TaskRuntime,
@@ -83,10 +83,10 @@ pub struct PluginSpec {
     /// Whether it is installed without being enabled.
     #[serde(alias = "Disabled")]
     pub disabled: bool,
-    /// What it may do; the specification calls it `PluginPrivilege`, engines `privileges`.
+    /// What it may do; the API description calls it `PluginPrivilege`, engines `privileges`.
     #[serde(alias = "PluginPrivilege")]
     pub privileges: Vec<PluginPrivilege>,
-    /// Variables for it, `NAME=value`; not in the specification.
+    /// Variables for it, `NAME=value`; not in the API description.
     pub env: EnvList,
 }
 
@@ -120,12 +120,13 @@ pub struct NetworkAttachmentSpec {
 pub struct ResourceRequirements {
     /// What it may use.
     pub limits: Option<ResourceLimits>,
-    /// What its node must have to spare.
+    /// Resources that its node must have free.
     pub reservations: Option<Resources>,
-    /// Bytes of swap, with a limit of memory; -1 is any number, `None` twice the memory. Since API 1.52.
+    /// Bytes of swap, with a limit of memory; -1 is any number, `None` twice the memory. Since API
+    /// 1.52.
     pub swap_bytes: Option<i64>,
-    /// How readily memory is swapped out, 0 to 100; -1 takes back what was set, `None` is the system's.
-    /// Since API 1.52.
+    /// How readily memory is swapped out, 0 to 100; -1 takes back what was set, `None` is the
+    /// system's. Since API 1.52.
     pub memory_swappiness: Option<i64>,
 }
 
@@ -237,7 +238,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn no_swap_and_no_word_about_swap_are_two_things() {
+    fn zero_swap_differs_from_absent_swap() {
         let none = ResourceRequirements {
             swap_bytes: Some(0),
             memory_swappiness: Some(-1),
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plugin_is_written_in_lower_case_and_read_in_either() {
+    fn plugin_is_written_in_lower_case_read_in_either() {
         let plugin = PluginSpec {
             remote: "r".into(),
             disabled: true,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::swarm::ObjectVersion;
 use crate::wire::json::open_enum;
 
-/// What a swarm knows about a volume. Definition `ClusterVolume`. Since API 1.42.
+/// A volume of a cluster. Definition `ClusterVolume`. Since API 1.42.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -15,23 +15,23 @@ pub struct ClusterVolume {
     /// Its id in the swarm, which can stand for its name.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// Which state of it this is; an update must say it.
+    /// Its version; an update must send it.
     pub version: ObjectVersion,
-    /// When it was made, RFC 3339.
+    /// When it was created, RFC 3339.
     pub created_at: String,
     /// When it was last changed, RFC 3339.
     pub updated_at: String,
-    /// What was asked for.
+    /// The requested configuration.
     pub spec: ClusterVolumeSpec,
-    /// What the storage plugin says about it.
+    /// Details from the storage plugin.
     pub info: Option<ClusterVolumeInfo>,
     /// On which nodes it is made available.
     pub publish_status: Vec<PublishStatus>,
 }
 
-/// What can be set about a volume of a cluster. Definition `ClusterVolumeSpec`. Since API 1.42.
+/// The specification of a volume of a cluster. Definition `ClusterVolumeSpec`. Since API 1.42.
 ///
-/// The specification has what follows `access_mode` inside of it; engines have it here.
+/// The API description nests the fields after `access_mode` in it; engines have them here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ClusterVolumeSpec {
@@ -111,7 +111,7 @@ pub struct MountVolume {
     pub mount_flags: Vec<String>,
 }
 
-/// A volume used as a block device; there is nothing to say about it.
+/// A volume used as a block device; it has no options.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BlockVolume {}
@@ -120,7 +120,7 @@ pub struct BlockVolume {}
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ClusterVolumeSecret {
-    /// What the plugin calls it.
+    /// Its name in the plugin.
     pub key: String,
     /// The secret, by name or id.
     pub secret: String,
@@ -159,9 +159,9 @@ pub struct CapacityRange {
 pub enum VolumeAvailability {
     /// They may.
     Active,
-    /// Those that have it keep it, no others get it.
+    /// Tasks that have it keep it; no others get it.
     Pause,
-    /// None may; those that have it are stopped.
+    /// No task may; tasks that have it are stopped.
     Drain,
     /// A word this crate does not know; empty is the engine's default, `active`.
     Other(String),
@@ -173,14 +173,14 @@ open_enum!(VolumeAvailability {
     Drain = "drain",
 });
 
-/// What a storage plugin says about a volume.
+/// Details of a volume from its storage plugin.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ClusterVolumeInfo {
     /// Its size in bytes; 0 when not known.
     pub capacity_bytes: i64,
-    /// What the plugin returned when it made it.
+    /// The reply of the plugin when it created the volume.
     pub volume_context: BTreeMap<String, String>,
     /// Its id in the plugin; empty while it is not made.
     #[serde(rename = "VolumeID")]
@@ -199,7 +199,7 @@ pub struct PublishStatus {
     pub node_id: String,
     /// How far it is.
     pub state: PublishState,
-    /// What the plugin returned when it made it available.
+    /// The reply of the plugin when it made the volume available.
     pub publish_context: BTreeMap<String, String>,
 }
 
@@ -231,7 +231,7 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
-    fn a_block_volume_says_so_by_being_there() {
+    fn block_volume_is_an_empty_object() {
         let spec = ClusterVolumeSpec {
             access_mode: Some(AccessMode {
                 scope: AccessScope::Multi,

@@ -1,4 +1,4 @@
-//! Making a volume.
+//! Create a volume.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +17,11 @@ pub(super) static CREATE: Operation<Json<Volume>> =
     Operation::post("VolumeCreate", "/volumes/create").success(&[201]);
 
 impl Volumes<'_> {
-    /// Makes a volume, or gives the one that has this name and this driver already.
+    /// Creates a volume, or returns the existing one of this name and driver.
     ///
     /// # Errors
     ///
-    /// 404 when there is no such driver; Podman says 500.
+    /// 404 when there is no such driver; Podman answers 500.
     pub async fn create(&self, volume: CreateVolume) -> Result<Volume> {
         let cluster = volume.cluster_volume_spec.is_some();
         self.docker
@@ -34,22 +34,22 @@ impl Volumes<'_> {
     }
 }
 
-/// The version that brought volumes of a cluster, and the difference between named and anonymous ones.
+/// The first version with volumes of a cluster, and with the filter `all` of a prune.
 pub(super) const CLUSTER: Version = Version::new(1, 42);
 
-/// A volume to make. Definition `VolumeCreateRequest`.
+/// A volume to create. Definition `VolumeCreateRequest`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct CreateVolume {
     /// The name; empty lets the engine choose one, which makes the volume anonymous.
     pub name: String,
-    /// The driver that keeps it; empty is `local`.
+    /// The driver that stores it; empty is `local`.
     pub driver: String,
     /// Options for the driver, such as `type`, `o` and `device` of `local`.
     pub driver_opts: DriverOptions,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Makes a volume of the cluster, kept by a storage plugin (CSI). Since API 1.42.
+    /// Creates a volume of the cluster, kept by a storage plugin (CSI). Since API 1.42.
     pub cluster_volume_spec: Option<ClusterVolumeSpec>,
 }
 
@@ -59,7 +59,7 @@ mod tests {
     use crate::wire::json::encode;
 
     #[test]
-    fn options_of_a_driver_are_sent_and_not_shown() {
+    fn driver_options_are_sent_and_hidden_in_debug() {
         let volume = CreateVolume {
             driver_opts: [("o", "password=hunter2")].into(),
             ..Default::default()

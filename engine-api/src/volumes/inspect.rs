@@ -1,4 +1,4 @@
-//! All about a volume, and how much space it takes.
+//! Inspect a volume.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::wire::operation::Operation;
 pub(super) static INSPECT: Operation<Json<Volume>> = Operation::get("VolumeInspect", "/volumes/{name}");
 
 impl Volumes<'_> {
-    /// Tells all about a volume.
+    /// Returns the details of a volume.
     pub async fn inspect(&self, name: &str) -> Result<Volume> {
         self.docker.call(&INSPECT).at(name).send().await
     }
@@ -28,13 +28,13 @@ impl Volumes<'_> {
 pub struct Volume {
     /// The name.
     pub name: String,
-    /// The driver that keeps it: `local`.
+    /// The driver that stores it: `local`.
     pub driver: String,
     /// Where it is on the host.
     pub mountpoint: String,
-    /// When it was made, RFC 3339; empty when the driver does not say.
+    /// When it was created, RFC 3339; empty when the driver does not report it.
     pub created_at: String,
-    /// What the driver says about it. It differs from driver to driver.
+    /// Details from the driver. They differ from driver to driver.
     pub status: BTreeMap<String, serde_json::Value>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
@@ -44,7 +44,7 @@ pub struct Volume {
     pub cluster_volume: Option<ClusterVolume>,
     /// The driver's options that it was made with.
     pub options: DriverOptions,
-    /// How much space it takes; only disk usage says.
+    /// How much space it takes; only in the report of disk usage.
     pub usage_data: Option<VolumeUsage>,
 }
 

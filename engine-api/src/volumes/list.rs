@@ -1,4 +1,4 @@
-//! Lists of volumes.
+//! List volumes.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ impl Volumes<'_> {
 pub struct ListVolumes {
     /// Whether no container uses it: `Some(true)` for unused ones, `Some(false)` for used ones.
     pub dangling: Option<bool>,
-    /// Kept by one of these drivers.
+    /// Stored by one of these drivers.
     pub driver: Vec<String>,
     /// With all of these labels: `key`, or `key=value`.
     pub label: Vec<String>,
@@ -42,14 +42,14 @@ impl ListVolumes {
     }
 }
 
-/// Volumes, and what went wrong while they were looked for. Definition `VolumeListResponse`.
+/// Volumes, and warnings of the listing. Definition `VolumeListResponse`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct VolumeList {
     /// The volumes.
     pub volumes: Vec<Volume>,
-    /// What went wrong, such as a driver that does not answer; its volumes are missing then.
+    /// Warnings, such as a driver that does not answer; its volumes are missing then.
     pub warnings: Vec<String>,
 }
 

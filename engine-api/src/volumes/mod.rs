@@ -1,4 +1,4 @@
-//! Volumes: folders that outlive containers.
+//! Volumes: directories that outlive containers.
 //!
 //! ```no_run
 //! use engine_api::Docker;

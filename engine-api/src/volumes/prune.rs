@@ -1,4 +1,4 @@
-//! Removing all volumes that are not used.
+//! Remove all unused volumes.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,8 @@ pub(super) static PRUNE: Operation<Json<VolumesPruned>> =
 impl Volumes<'_> {
     /// Removes the volumes that no container uses and that pass the filters.
     ///
-    /// Docker below API 1.42, and Podman, remove named ones, too; others only with [`PruneVolumes::all`].
+    /// Docker before API 1.42 and Podman remove named volumes, too; others only with
+    /// [`PruneVolumes::all`].
     pub async fn prune(&self, options: PruneVolumes) -> Result<VolumesPruned> {
         self.docker
             .call(&PRUNE)
@@ -29,8 +30,8 @@ impl Volumes<'_> {
 /// Which of the unused volumes to remove. Query of `VolumePrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PruneVolumes {
-    /// Whether to remove named ones, not just anonymous ones. Since API 1.42; engines before, and
-    /// Podman, always do, and Podman refuses to be asked.
+    /// Whether to remove named volumes, too. Since API 1.42; older engines and Podman always do,
+    /// and Podman rejects the filter.
     pub all: bool,
     /// Only those with all of these labels: `key`, or `key=value`.
     pub label: Vec<String>,
@@ -47,14 +48,14 @@ impl PruneVolumes {
     }
 }
 
-/// What was removed. Reply of `VolumePrune`.
+/// The removed things. Reply of `VolumePrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct VolumesPruned {
     /// The names of the volumes.
     pub volumes_deleted: Vec<String>,
-    /// How many bytes became free.
+    /// The number of bytes freed.
     pub space_reclaimed: u64,
 }
 
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn named_volumes_go_only_when_asked_for() {
+    fn prune_sends_all_only_when_it_is_set() {
         assert_eq!(PruneVolumes::default().query(), Query::new());
         let prune = PruneVolumes {
             all: true,

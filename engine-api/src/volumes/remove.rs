@@ -1,4 +1,4 @@
-//! Removing a volume.
+//! Remove a volume.
 
 use super::Volumes;
 use crate::error::Result;
@@ -10,7 +10,7 @@ pub(super) static REMOVE: Operation<Empty> =
     Operation::delete("VolumeDelete", "/volumes/{name}").success(&[204]);
 
 impl Volumes<'_> {
-    /// Removes a volume and all that is in it.
+    /// Removes a volume and its data.
     ///
     /// # Errors
     ///
@@ -28,8 +28,8 @@ impl Volumes<'_> {
 /// How to remove a volume. Query of `VolumeDelete`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RemoveVolume {
-    /// Whether it is no error when it is not there, or its driver fails; Docker keeps one in use all
-    /// the same.
+    /// Whether to ignore a missing volume, or a driver that fails; Docker still keeps a volume in
+    /// use.
     pub force: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Changing a volume of a cluster.
+//! Change a volume of a cluster.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +14,11 @@ use crate::wire::query::Query;
 pub(super) static UPDATE: Operation<Empty> = Operation::put("VolumeUpdate", "/volumes/{name}").since(CLUSTER);
 
 impl Volumes<'_> {
-    /// Changes whether tasks may use a volume of a cluster; other volumes cannot be changed.
+    /// Changes the availability of a volume of a cluster; other volumes cannot be changed.
     ///
     /// # Errors
     ///
-    /// 503 when the engine is no manager of a swarm ([`crate::Error::is_unavailable`]).
+    /// 503 when the engine is not a manager of a swarm ([`crate::Error::is_unavailable`]).
     pub async fn update(&self, name: &str, options: UpdateVolume) -> Result<()> {
         self.docker
             .call(&UPDATE)
@@ -34,10 +34,10 @@ impl Volumes<'_> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct UpdateVolume {
-    /// The state that the change was made from, as [`super::ClusterVolume::version`] says it.
+    /// The version that the spec was read with: [`super::ClusterVolume::version`].
     #[serde(skip)]
     pub version: ObjectVersion,
-    /// All that is asked for; only `availability` may differ from what was there.
+    /// The whole specification; only `availability` may change.
     pub spec: ClusterVolumeSpec,
 }
 
@@ -54,7 +54,7 @@ mod tests {
     use crate::wire::json::encode;
 
     #[test]
-    fn an_update_says_which_state_it_changes() {
+    fn update_sends_the_version() {
         let update = UpdateVolume {
             version: ObjectVersion { index: 7 },
             spec: ClusterVolumeSpec {

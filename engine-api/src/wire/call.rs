@@ -104,12 +104,6 @@ impl<'a, R: Shape> Call<'a, R> {
         self
     }
 
-    /// As [`Call::needs`], for several.
-    pub(crate) fn needs_all(self, all: impl IntoIterator<Item = (bool, &'static str, Version)>) -> Self {
-        all.into_iter()
-            .fold(self, |call, (asked, what, since)| call.needs(asked, what, since))
-    }
-
     /// Sets what the engine's API version must know.
     pub(crate) fn requires(mut self, all: impl IntoIterator<Item = Requirement>) -> Self {
         for Requirement { what, versions } in all {

@@ -15,7 +15,7 @@ use crate::wire::query::Query;
 pub struct BuildImage {
     /// Names for the image, `name[:tag]`; without a tag it is `latest`.
     pub tags: Vec<String>,
-    /// Which of an engine's two builders builds.
+    /// Which of an engine's two builders to use.
     pub builder: Builder,
     /// The Dockerfile's path in the context; empty is `Dockerfile`.
     pub dockerfile: String,
@@ -27,19 +27,19 @@ pub struct BuildImage {
     pub labels: BTreeMap<String, String>,
     /// The platform to build for, `os[/arch[/variant]]`; `None` is the engine's own.
     pub platform: Option<String>,
-    /// Ask the registry for newer images to build on, also where there are some.
+    /// Ask the registry for newer base images, even if the engine has them.
     pub pull: bool,
-    /// Build every step anew.
+    /// Do not use the build cache.
     pub no_cache: bool,
-    /// Images whose steps may be taken in place of building them.
+    /// Images whose steps may serve as cache.
     pub cache_from: Vec<String>,
-    /// Give nothing but the image's id.
+    /// Print only the image's id.
     pub quiet: bool,
-    /// Keep the containers that steps ran in; unless said they are removed after a success. Classic only.
+    /// Keep the containers of steps after a success, too. Classic only.
     pub keep_containers: bool,
-    /// Remove the containers that steps ran in after a failure too. Classic only.
+    /// Remove the containers of steps after a failure, too. Classic only.
     pub force_remove: bool,
-    /// Make one layer of all that the build added (experimental). Classic only.
+    /// Squash all new layers into one (experimental). Classic only.
     pub squash: bool,
     /// The network for `RUN` steps: `bridge`, `host`, `none`, `container:<name|id>`, or a name.
     pub network_mode: String,
@@ -63,13 +63,13 @@ pub struct BuildImage {
     pub cgroup_parent: String,
     /// Bytes of `/dev/shm`; 0 for the engine's default.
     pub shm_size: i64,
-    /// Timeouts of the processes of `RUN` steps.
+    /// Limits of the processes of `RUN` steps (ulimits).
     pub ulimits: Vec<Ulimit>,
     /// Security options for `RUN` steps.
     pub security_opt: Vec<String>,
-    /// How steps are kept apart from the host (Windows); `None` is the engine's default.
+    /// The isolation technology of steps (Windows); `None` is the engine's default.
     pub isolation: Option<Isolation>,
-    /// What becomes of the result; empty is an image in the engine. BuildKit only.
+    /// Exporters of the result; empty for an image in the engine. BuildKit only.
     pub outputs: Vec<BuildOutput>,
     /// A name by which the build can be cancelled. BuildKit only.
     pub build_id: String,
@@ -90,7 +90,7 @@ impl BuildImage {
             .flag("pull", self.pull)
             .flag("nocache", self.no_cache)
             .flag("q", self.quiet)
-            // Engines remove them unless they are told not to (wire fact 6); Podman does not.
+            // Docker removes them by default, Podman does not.
             .set("rm", !self.keep_containers)
             .flag("forcerm", self.force_remove)
             .flag("squash", self.squash)
@@ -116,7 +116,7 @@ impl BuildImage {
             .maybe("isolation", self.isolation.as_ref())
     }
 
-    /// What goes as JSON.
+    /// Adds the parameters that are JSON.
     fn lists(&self, query: Query) -> Query {
         query
             .maybe(
@@ -133,7 +133,6 @@ impl BuildImage {
             .maybe("outputs", as_json(&self.outputs, self.outputs.is_empty()))
     }
 
-    /// What cannot be built so, if anything cannot.
     pub(crate) fn wrong(&self) -> Option<String> {
         if self.tags.iter().any(|tag| tag.trim().is_empty()) {
             return Some("one of the image's names is empty; leave it out".to_owned());
@@ -153,7 +152,7 @@ fn as_json(value: &impl Serialize, empty: bool) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// Which of an engine's builders builds. Podman has one of its own, whichever is asked for.
+/// Which of an engine's builders to use. Podman always uses its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Builder {
     /// The first builder, which runs a Dockerfile line by line.
@@ -165,8 +164,8 @@ pub enum Builder {
 
 /// Values for the `ARG` instructions of a Dockerfile.
 ///
-/// A map in every way, but for `Debug`, which shows only the names: values may be secrets. `None` says
-/// that the name is passed, but has no value.
+/// A map whose `Debug` shows only the names: values may be secrets. `None` passes the name without
+/// a value.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct BuildArgs(BTreeMap<String, Option<String>>);
 
@@ -207,7 +206,7 @@ impl<K: Into<String>, V: Into<String>, const N: usize> From<[(K, V); N]> for Bui
     }
 }
 
-/// What becomes of what BuildKit has built.
+/// An exporter of BuildKit's result.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BuildOutput {
@@ -223,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_of_the_engine_are_said_where_they_are_not_ours() {
+    fn build_sends_defaults_that_differ_from_the_engines() {
         assert_eq!(BuildImage::default().query(None).as_str(), "rm=true&version=1");
         let build = BuildImage {
             tags: vec!["a:1".into(), "b".into()],
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_maps_go_as_json_and_a_null_argument_stays() {
+    fn lists_and_maps_are_json_and_null_arguments_stay() {
         let mut build = BuildImage {
             build_args: [("A", "b")].into(),
             cache_from: vec!["c".into()],
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_arguments_are_not_shown() {
+    fn debug_hides_values_of_build_arguments() {
         let build = BuildImage {
             build_args: [("TOKEN", "hunter2")].into(),
             ..Default::default()
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_refused() {
+    fn contradictory_options_are_rejected() {
         let outputs = BuildImage {
             outputs: vec![BuildOutput::default()],
             ..Default::default()

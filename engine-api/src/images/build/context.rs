@@ -1,4 +1,4 @@
-//! What a build is made of: its Dockerfile, and the files that it copies.
+//! The context of a build: its Dockerfile, and the files that it copies.
 
 use std::fmt;
 use std::io;
@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::BuildImage;
-use super::pack::{NAMES, check, look, pack};
+use super::pack::{NAMES, check_dockerfile, find_files, pack};
 use crate::archive;
 use crate::error::{Cause, Error, Result};
 use crate::images::remote::Shown;
 use crate::wire::body::{Body, Upload};
 
-/// What a build is made of.
+/// The context of a build.
 ///
 /// ```no_run
 /// # use engine_api::images::BuildContext;
@@ -45,31 +45,32 @@ impl fmt::Debug for Source {
 }
 
 impl BuildContext {
-    /// A folder with all below it, but for what its `.dockerignore` excludes, read while it is sent.
+    /// A directory, without the files that its `.dockerignore` excludes. It is read while it is
+    /// sent.
     ///
-    /// A `.dockerignore` means what it means to `docker build`; BuildKit takes one that is named after
-    /// its Dockerfile first. Owners become root, links stay links, and files come in the order of their
-    /// names. What is neither file, folder nor link must be excluded.
+    /// A `.dockerignore` has the same meaning as in `docker build`; with BuildKit, the one that is
+    /// named after the Dockerfile comes first. Owners become root, links stay links, and files come
+    /// in the order of their names. Sockets and other special files must be excluded.
     pub fn folder(path: impl Into<PathBuf>) -> Self {
         Self::new(Source::Folder(path.into()))
     }
 
-    /// A tar archive, plain or compressed; nothing in it is looked at.
+    /// A tar archive, plain or compressed; it is sent unread.
     pub fn tar(archive: impl Into<Upload>) -> Self {
         Self::new(Source::Tar(archive.into()))
     }
 
-    /// The text of a Dockerfile, which can copy nothing.
+    /// The text of a Dockerfile, without files to copy.
     pub fn dockerfile(text: impl Into<String>) -> Self {
         Self::new(Source::Dockerfile(text.into()))
     }
 
-    /// Whatever the engine finds at a URL: a git repository, a tar archive, a Dockerfile.
+    /// The contents of a URL: a git repository, a tar archive, a Dockerfile.
     pub fn remote(url: impl Into<String>) -> Self {
         Self::new(Source::Remote(url.into()))
     }
 
-    /// Says that each file was changed at this time, so that the same files make the same archive.
+    /// Sets the modification time of each file, so that the same files make the same archive.
     #[must_use]
     pub fn modified(mut self, time: SystemTime) -> Self {
         self.modified = Some(time);
@@ -83,7 +84,7 @@ impl BuildContext {
         }
     }
 
-    /// Where the engine is to look, if that is not in the body.
+    /// The URL, if the engine reads the context from one.
     pub(super) fn url(&self) -> Option<&str> {
         match &self.source {
             Source::Remote(url) => Some(url),
@@ -91,7 +92,7 @@ impl BuildContext {
         }
     }
 
-    /// Looks at all that will be sent, and makes the body that sends it.
+    /// Checks the files to send, and returns the body that sends them.
     pub(super) async fn body(self, options: &BuildImage) -> Result<Body> {
         let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let modified = self.modified.map(seconds);
@@ -102,7 +103,7 @@ impl BuildContext {
             }
             Source::Remote(_) => Ok(Body::Empty),
             Source::Dockerfile(text) => {
-                check(&text, options.builder)?;
+                check_dockerfile(&text, options.builder)?;
                 let name = match options.dockerfile.as_str() {
                     "" => NAMES[0],
                     name => name,
@@ -111,7 +112,7 @@ impl BuildContext {
             }
             Source::Folder(root) => {
                 let (name, builder) = (options.dockerfile.clone(), options.builder);
-                let looked = tokio::task::spawn_blocking(move || look(root, &name, builder));
+                let looked = tokio::task::spawn_blocking(move || find_files(root, &name, builder));
                 let (root, found) = looked
                     .await
                     .map_err(|error| Error::local(Cause::UploadSource(io::Error::other(error))))??;
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_folder_goes_without_what_is_ignored() {
+    async fn directory_is_sent_without_ignored_files() {
         let folder = project("target\n!target/keep\n**/*.md\n.dockerignore\nDockerfile\n");
         let sent = bytes(BuildContext::folder(folder.path()), &BuildImage::default()).await;
         assert_eq!(
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_same_files_make_the_same_archive_whenever_they_were_written() {
+    async fn archive_depends_on_contents_not_on_file_times() {
         let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let mut archives = Vec::new();
         for age in [1, 2] {
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn buildkit_takes_the_ignore_file_of_its_dockerfile() {
+    async fn buildkit_prefers_the_dockerfiles_ignore_file() {
         let folder = project("docs\n");
         fs::write(folder.path().join("Dockerfile.dockerignore"), "src\ntarget\n").unwrap();
         let sent = |builder| {
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_sent_is_named() {
+    async fn errors_name_the_file_that_cannot_be_sent() {
         let folder = project("[");
         let options = BuildImage::default();
         let error = bytes(BuildContext::folder(folder.path()), &options)
@@ -253,7 +254,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn a_socket_is_refused_unless_it_is_ignored() {
+    async fn sockets_are_rejected_unless_ignored() {
         let folder = project("");
         let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("sock")).unwrap();
         let options = BuildImage::default();
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dockerfile_for_another_builder_is_refused() {
+    async fn dockerfile_for_another_builder_is_rejected() {
         let text = "FROM x\nRUN --mount=type=cache,target=/c y";
         let context = BuildContext::dockerfile(text);
         let error = bytes(context, &BuildImage::default()).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! What a Dockerfile asks of its builder, as far as can be seen without building.
+//! Features that a Dockerfile requires of its builder, found without building.
 
 use super::Builder;
 use crate::error::Cause;
@@ -43,7 +43,7 @@ impl Instruction {
 
 /// The first thing in a Dockerfile that the builder cannot do, if there is one.
 pub(super) fn beyond(text: &str, builder: Builder) -> Option<Cause> {
-    // A line `# syntax=…` alone is none: to the classic builder it is a comment.
+    // A line `# syntax=…` alone requires nothing: to the classic builder it is a comment.
     instructions(text).iter().find_map(|instruction| {
         let (feature, session) = needs(instruction, builder)?;
         Some(Cause::NeedsBuildKit {
@@ -54,7 +54,7 @@ pub(super) fn beyond(text: &str, builder: Builder) -> Option<Cause> {
     })
 }
 
-/// What an instruction needs that the builder lacks, and whether that is a session.
+/// The feature of an instruction that the builder lacks, and whether it is a session.
 fn needs(instruction: &Instruction, builder: Builder) -> Option<(&'static str, bool)> {
     let flags: Vec<&str> = instruction
         .rest
@@ -88,7 +88,7 @@ fn needs(instruction: &Instruction, builder: Builder) -> Option<(&'static str, b
         .or(heredoc.then_some(("a here-document", false)))
 }
 
-/// The instructions, each with its continuation lines; here-documents are passed over.
+/// The instructions, each with its continuation lines; here-documents are skipped.
 fn instructions(text: &str) -> Vec<Instruction> {
     let escape = directive(text, "escape").map_or('\\', |(value, _)| value.chars().next().unwrap_or('\\'));
     let mut found: Vec<Instruction> = Vec::new();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_classic_builder_lacks_is_named_with_its_line() {
+    fn missing_features_are_reported_with_their_line() {
         let cases = [
             ("FROM a\nRUN --mount=type=cache,target=/c x", "RUN --mount", 2),
             ("FROM a\n\nrun \\\n # why\n --network=none x", "RUN --network", 3),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_it_is_left_alone() {
+    fn similar_texts_are_no_features() {
         for text in [
             "FROM a\n# RUN --mount=type=secret\nRUN x --mount=1",
             "FROM a\nRUN echo $((1<<2)) \\\n && cat <<< x",
@@ -214,7 +214,7 @@ mod tests {
         ] {
             assert_eq!(found(text, Builder::Classic), None, "{text}");
         }
-        // What stands in a here-document is no instruction.
+        // A line of a here-document is not an instruction.
         assert_eq!(
             found("FROM a\nRUN <<E\nRUN --mount=type=ssh x\nE\n", Builder::BuildKit),
             None

@@ -1,4 +1,4 @@
-//! Which files of a folder stay away from a build: its `.dockerignore`.
+//! Reads a `.dockerignore`: which files of a directory are not sent to a build.
 
 use super::pattern::Pattern;
 
@@ -8,11 +8,11 @@ pub(super) struct Ignore {
     patterns: Vec<Pattern>,
 }
 
-/// What a folder's patterns decided, which those below it inherit: for each pattern, whether it fits.
+/// For each pattern, whether it matches a directory; the paths below it inherit that.
 pub(super) type Fitting = Vec<bool>;
 
 impl Ignore {
-    /// Reads the file's text; an error says which line is wrong, and how.
+    /// Reads the file's text; an error names the invalid line and the reason.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut patterns = Vec::new();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -47,8 +47,8 @@ impl Ignore {
         }
     }
 
-    /// Whether a path is sent, decided from the top as the walk through the directory does: an exception
-    /// that matches the path is not enough if the walk does not enter its parent.
+    /// Whether a path is sent, decided from the top as the walk through the directory does: an
+    /// exception that matches the path is not enough if the walk does not enter its parent.
     fn sends(&self, path: &str) -> bool {
         let mut fitting = Fitting::new();
         let mut excluded = false;
@@ -61,12 +61,12 @@ impl Ignore {
         !excluded
     }
 
-    /// Whether a path is excluded; `parent` is what was decided for its folder, empty at the top.
+    /// Whether a path is excluded; `parent` holds the matches of its directory, empty at the top.
     pub(super) fn excludes(&self, path: &str, parent: &Fitting) -> (bool, Fitting) {
         let mut excluded = false;
         let mut fitting = Fitting::with_capacity(self.patterns.len());
         for (n, pattern) in self.patterns.iter().enumerate() {
-            // A pattern that would change nothing is not looked at, and not inherited either.
+            // A pattern that would change nothing is not tried, and not inherited either.
             let fits = parent.get(n) == Some(&true) || (pattern.exception == excluded && pattern.fits(path));
             if fits {
                 excluded = !pattern.exception;
@@ -76,7 +76,7 @@ impl Ignore {
         (excluded, fitting)
     }
 
-    /// Whether an excluded folder must be looked into, for an exception names something below it.
+    /// Whether an excluded directory must be entered, because an exception names a path below it.
     pub(super) fn may_return(&self, folder: &str) -> bool {
         let below = format!("{folder}/");
         let mut exceptions = self.patterns.iter().filter(|pattern| pattern.exception);
@@ -84,7 +84,7 @@ impl Ignore {
     }
 }
 
-/// The shortest path that says the same: without `.`, `..`, empty parts and a slash at the end.
+/// The shortest equivalent path: without `.`, `..`, empty parts and a slash at the end.
 fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_decide_what_is_sent() {
+    fn patterns_decide_which_files_are_sent() {
         // The file, paths that are sent, paths that are not.
         let cases: [(&str, &[&str], &[&str]); 16] = [
             ("", &["a", "a/b"], &[]),
@@ -132,7 +132,7 @@ mod tests {
                 &["x.md", "README-secret.md"],
             ),
             ("d/**\n!d/a/b", &["d", "d/a/b"], &["d/a", "d/c"]),
-            // Docker does not look into an excluded folder for an exception that does not name it.
+            // Docker does not enter an excluded directory for an exception that does not name it.
             ("d\n!**/keep", &["keep"], &["d/keep"]),
         ];
         for (text, kept, dropped) in cases {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_engine_needs_is_kept() {
+    fn keep_sends_files_that_the_engine_needs() {
         let mut ignore = Ignore::parse("*\n").unwrap();
         ignore.keep(".dockerignore");
         ignore.keep("docker/x[1].Dockerfile");
@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn keep_sends_a_file_in_an_excluded_directory() {
-        // The exception matches the file, but does not name its directory, which the walk then skips.
+        // The exception matches the file, but does not name its directory, which the walk then
+        // skips.
         let mut ignore = Ignore::parse("*\n!**?").unwrap();
         assert!(!ignore.sends("aa/a"));
         ignore.keep("aa/a");
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_line_is_named() {
+    fn errors_name_the_invalid_line() {
         for text in ["a\n!\n", "a\n! \n", "a\n[\n", "\na\\\n"] {
             let error = Ignore::parse(text).unwrap_err();
             assert!(error.starts_with("line 2 of .dockerignore"), "{error}");
@@ -182,7 +183,7 @@ mod tests {
         }
 
         #[test]
-        fn cleaning_once_is_enough(path in "[a./]{0,12}") {
+        fn clean_is_idempotent(path in "[a./]{0,12}") {
             let once = clean(&path);
             prop_assert_eq!(clean(&once), once);
         }

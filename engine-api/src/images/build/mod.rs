@@ -1,4 +1,4 @@
-//! Images made from a Dockerfile, and what the builder keeps of that.
+//! Build an image from a Dockerfile.
 
 mod build_image;
 mod context;
@@ -28,9 +28,9 @@ pub(super) static BUILD: Operation<Lines<Progress>> = Operation::post("ImageBuil
 impl Images<'_> {
     /// Builds an image from a Dockerfile.
     ///
-    /// The build is done when the stream has ended without an error; dropping the stream stops it.
-    /// `registries` holds credentials by the registry's name, [`DOCKER_HUB`](crate::auth::DOCKER_HUB)
-    /// for Docker Hub.
+    /// The build is complete when the stream has ended without an error; dropping the stream stops
+    /// it. `registries` holds credentials by the registry's name,
+    /// [`DOCKER_HUB`](crate::auth::DOCKER_HUB) for Docker Hub.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -47,8 +47,9 @@ impl Images<'_> {
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::NeedsBuildKit`] when the Dockerfile of a folder or of a text has what the
-    /// builder cannot do; [`crate::ErrorKind::UploadSource`] when a file cannot be read.
+    /// [`crate::ErrorKind::NeedsBuildKit`] when the Dockerfile of a directory or a text requires a
+    /// feature that the builder lacks; [`crate::ErrorKind::UploadSource`] when a file cannot be
+    /// read.
     pub async fn build(
         &self,
         context: BuildContext,
@@ -79,10 +80,10 @@ impl Images<'_> {
 }
 
 impl Progress {
-    /// The id of the image that was built, in the line of a build that tells it.
+    /// The id of the built image, if this line of a build reports it.
     pub fn image_id(&self) -> Option<&str> {
         let told = self.aux.as_ref().and_then(|aux| aux.get("ID")?.as_str());
-        // A quiet build says nothing else; Podman's leaves the algorithm out.
+        // A quiet build prints only the id; Podman leaves the algorithm out.
         let alone = || {
             let text = self.stream.trim();
             let digits = text.strip_prefix("sha256:").unwrap_or(text).bytes();
@@ -94,11 +95,11 @@ impl Progress {
 }
 
 impl JsonLines<Progress> {
-    /// Reads a build's progress to its end, and gives the id of the image.
+    /// Reads a build's progress to its end, and returns the id of the image.
     ///
     /// # Errors
     ///
-    /// The failure that the engine reports in the stream, or whatever broke it.
+    /// The failure that the engine reports in the stream, or the error that broke the stream.
     pub async fn built(mut self) -> Result<String> {
         let mut id = None;
         while let Some(line) = self.next().await {
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_image_is_told_beside_the_text_or_as_all_of_it() {
+    fn image_id_is_read_from_aux_or_from_the_text() {
         let id = format!("sha256:{}", "0".repeat(64));
         let line = |text: String| -> Progress { crate::from_json(text.as_bytes()).unwrap() };
         let told = line(format!(r#"{{"id":"moby.image.id","aux":{{"ID":"{id}"}}}}"#));

@@ -10,22 +10,22 @@ use crate::archive;
 use crate::error::{Cause, Error, Result};
 use crate::wire::body::Upload;
 
-/// The name of a Dockerfile that has no other, and the one that engines try next.
+/// The default name of a Dockerfile, and the one that engines try next.
 pub(super) const NAMES: [&str; 2] = ["Dockerfile", "dockerfile"];
 
 /// Fails when the builder cannot do what a Dockerfile asks for.
-pub(super) fn check(text: &str, builder: Builder) -> Result<()> {
+pub(super) fn check_dockerfile(text: &str, builder: Builder) -> Result<()> {
     match dockerfile::beyond(text, builder) {
         Some(cause) => Err(Error::local(cause)),
         None => Ok(()),
     }
 }
 
-/// Paths to send, below the folder and with slashes.
+/// Paths to send, relative to the directory and with slashes.
 pub(super) type Found = Vec<String>;
 
 /// Reads the Dockerfile and finds the files to send.
-pub(super) fn look(root: PathBuf, name: &str, builder: Builder) -> Result<(PathBuf, Found)> {
+pub(super) fn find_files(root: PathBuf, name: &str, builder: Builder) -> Result<(PathBuf, Found)> {
     let input = |error: io::Error| Error::local(Cause::UploadSource(error));
     let name = match name {
         "" => NAMES
@@ -37,7 +37,7 @@ pub(super) fn look(root: PathBuf, name: &str, builder: Builder) -> Result<(PathB
     };
     archive::check(&name)?;
     let text = fs::read(root.join(&name)).map_err(|error| input(archive::at(&root.join(&name), &error)))?;
-    check(&String::from_utf8_lossy(&text), builder)?;
+    check_dockerfile(&String::from_utf8_lossy(&text), builder)?;
     let mut ignore = ignore(&root, &name, builder)?;
     ignore.keep(".dockerignore");
     ignore.keep(&name);
@@ -63,7 +63,7 @@ fn ignore(root: &Path, dockerfile: &str, builder: Builder) -> Result<Ignore> {
     Ok(Ignore::default())
 }
 
-/// Adds what is to be sent of a folder, each folder before what is in it.
+/// Adds the paths to send of a directory, each directory before its contents.
 fn walk(folder: &Path, name: &str, ignore: &Ignore, parent: &Fitting, found: &mut Found) -> io::Result<()> {
     for child in archive::children(folder)? {
         let path = child.path();

@@ -10,7 +10,8 @@ pub(super) struct Pattern {
     matcher: Matcher,
 }
 
-/// How engines compare: patterns without wildcards as texts, and `**` at an end as a part of a text.
+/// How engines compare: patterns without wildcards as texts, and `**` at an end as a part of a
+/// text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Matcher {
     Exact,
@@ -28,7 +29,7 @@ enum Step {
     One,
     /// `*`: any number but of slashes.
     Many,
-    /// `**/`: nothing, or whole folders.
+    /// `**/`: nothing, or whole directories.
     Folders,
     /// `**` at the end.
     Rest,
@@ -39,7 +40,7 @@ enum Step {
 }
 
 impl Pattern {
-    /// Reads a cleaned pattern; `Err` says what is wrong with it.
+    /// Reads a cleaned pattern; `Err` is why it is invalid.
     pub(super) fn parse(text: &str, exception: bool) -> Result<Self, &'static str> {
         Ok(Self {
             matcher: compile(text)?,
@@ -57,7 +58,7 @@ impl Pattern {
         }
     }
 
-    /// Whether the path itself fits; parents are the caller's business.
+    /// Whether the pattern matches the path itself; the caller checks its parents.
     pub(super) fn fits(&self, path: &str) -> bool {
         match &self.matcher {
             Matcher::Exact => path == self.text,
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_fit_the_paths_they_should() {
+    fn patterns_match_as_docker_matches() {
         // Pattern, paths that fit, paths that do not.
         let cases: [(&str, &[&str], &[&str]); 24] = [
             ("a", &["a"], &["b", "ab", "a/b", "b/a"]),
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_is_refused() {
+    fn invalid_patterns_are_rejected() {
         for text in [
             "[", "[]a]", "[a", "a[", "[a-", "[-x]", "[x-]", "[b-a]", r"a\", "[^",
         ] {

@@ -28,7 +28,7 @@ impl<'a> Fields<'a> {
                 Value::Bytes(self.take(length)?)
             }
             5 => Value::Bytes(self.take(4)?),
-            // Groups, which nobody writes any more, and what never was.
+            // Groups, which are obsolete, and unknown types.
             _ => return None,
         };
         Some((key >> 3, value))
@@ -70,7 +70,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// The bytes are no message.
+/// The bytes are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Malformed;
 
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_unknown_is_malformed() {
+    fn truncated_and_unknown_fields_are_malformed() {
         for message in [
             &b"\x08"[..],
             b"\x08\x80",
@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_upset_it(bytes: Vec<u8>) {
+        fn fields_are_fewer_than_the_bytes(bytes: Vec<u8>) {
             prop_assert!(Fields::of(&bytes).count() <= bytes.len());
         }
     }

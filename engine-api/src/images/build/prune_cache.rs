@@ -1,4 +1,4 @@
-//! Removing what the builder keeps to build faster.
+//! Remove records of the build cache.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ pub struct PruneBuildCache {
 }
 
 impl PruneBuildCache {
-    /// What is reserved goes under its name before API 1.48 too; engines read one of the two.
+    /// The reserved space is sent under its name before API 1.48, too; engines read one of the two.
     fn query(&self) -> Query {
         Query::new()
             .flag("all", self.all)
@@ -69,7 +69,8 @@ impl PruneBuildCache {
 /// The engine takes one value of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BuildCacheFilters {
-    /// Only those not used since: seconds since 1970, a date, or an age such as `1h30m`; empty is all.
+    /// Only those not used since: seconds since 1970, a date, or an age such as `1h30m`; empty is
+    /// all.
     pub until: String,
     /// Only those whose id has this in it (a regular expression).
     pub id: String,
@@ -102,14 +103,14 @@ impl BuildCacheFilters {
     }
 }
 
-/// What was removed. Reply of `BuildPrune`.
+/// The removed things. Reply of `BuildPrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct BuildCachePruned {
     /// The ids of the records.
     pub caches_deleted: Vec<String>,
-    /// How many bytes became free.
+    /// The number of bytes freed.
     pub space_reclaimed: u64,
 }
 
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_reserved_has_two_names_and_filters_without_a_value_are_empty_lists() {
+    fn prune_cache_sends_old_names_and_empty_filters() {
         let prune = PruneBuildCache {
             all: true,
             reserved_space: Some(5),

@@ -1,4 +1,4 @@
-//! What BuildKit tells of a build while it runs.
+//! BuildKit's trace of a build.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ use crate::images::Progress;
 /// The id of the lines that carry it.
 const ID: &str = "moby.buildkit.trace";
 
-/// News of a build by BuildKit: whatever changed since the last.
+/// An update of a build by BuildKit: the changes since the last one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BuildTrace {
@@ -19,9 +19,9 @@ pub struct BuildTrace {
     pub steps: Vec<BuildStep>,
     /// How far parts of steps are.
     pub statuses: Vec<BuildStatus>,
-    /// What steps printed.
+    /// The output of steps.
     pub logs: Vec<BuildLog>,
-    /// What is wrong with the Dockerfile, though it can be built.
+    /// Warnings about the Dockerfile.
     pub warnings: Vec<BuildWarning>,
 }
 
@@ -33,7 +33,7 @@ pub struct BuildStep {
     pub digest: String,
     /// The ids of the steps it needs.
     pub inputs: Vec<String>,
-    /// What it does: `[2/3] RUN make`.
+    /// Its instruction: `[2/3] RUN make`.
     pub name: String,
     /// Whether its result was there already.
     pub cached: bool,
@@ -49,11 +49,11 @@ pub struct BuildStep {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BuildStatus {
-    /// What happens: `exporting layers`, a layer's digest.
+    /// Its action: `exporting layers`, a layer's digest.
     pub id: String,
     /// The id of its step.
     pub step: String,
-    /// What it is done to.
+    /// Its subject.
     pub name: String,
     /// How many bytes are done.
     pub current: i64,
@@ -67,7 +67,7 @@ pub struct BuildStatus {
     pub completed: Option<Timestamp>,
 }
 
-/// What a step printed. BuildKit's `VertexLog`.
+/// Output of a step. BuildKit's `VertexLog`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BuildLog {
@@ -81,24 +81,24 @@ pub struct BuildLog {
     pub message: Vec<u8>,
 }
 
-/// What is wrong with a Dockerfile, though it can be built. BuildKit's `VertexWarning`.
+/// A warning about a Dockerfile. BuildKit's `VertexWarning`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BuildWarning {
     /// The id of the step.
     pub step: String,
-    /// How grave it is.
+    /// Its severity.
     pub level: i64,
-    /// What is wrong, in a line.
+    /// The warning in one line.
     pub short: String,
-    /// What is wrong, in more lines.
+    /// The details.
     pub detail: Vec<String>,
-    /// Where more is to be read.
+    /// The URL of the documentation.
     pub url: String,
 }
 
 impl Progress {
-    /// What BuildKit tells in this line; `None` in the lines of other builders and of other calls.
+    /// BuildKit's trace in this line; `None` in the lines of other builders and of other calls.
     ///
     /// # Errors
     ///
@@ -229,7 +229,7 @@ fn bytes(value: Value<'_>) -> Read<&[u8]> {
     }
 }
 
-/// What is no UTF-8 is replaced, as it is in JSON.
+/// Bytes that are not UTF-8 are replaced, as in JSON.
 fn text(value: Value<'_>) -> Read<String> {
     bytes(value).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }
@@ -285,7 +285,7 @@ mod tests {
     fn other_lines_have_none_and_broken_ones_are_errors() {
         let image: Progress = crate::from_json(br#"{"id":"moby.image.id","aux":{"ID":"x"}}"#).unwrap();
         assert_eq!(image.trace().unwrap(), None);
-        // No base64; a cut message; a number where a message should be.
+        // Not base64; a truncated message; a number in place of a message.
         for aux in ["***", "CgU=", "CAE="] {
             let error = line(aux).trace().unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Protocol);
@@ -295,11 +295,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_message_upsets_it(message: Vec<u8>, inner: Vec<u8>, number in 1_u8..9) {
-            let _ = trace(&message);
-            let nested = field(number % 5, &inner[..inner.len().min(100)]);
-            let _ = trace(&nested);
-            let _ = trace(&field(1, &nested[..nested.len().min(120)]));
+        fn trace_has_an_item_for_each_field(message: Vec<u8>, inner: Vec<u8>, number in 1_u8..9) {
+            let items = |trace: &BuildTrace| {
+                trace.steps.len() + trace.statuses.len() + trace.logs.len() + trace.warnings.len()
+            };
+            if let Ok(trace) = trace(&message) {
+                prop_assert!(items(&trace) <= message.len());
+            }
+            let nested = field(number, &inner[..inner.len().min(100)]);
+            if let Ok(trace) = trace(&nested) {
+                prop_assert_eq!(items(&trace), usize::from(number < 5));
+            }
+            if let Ok(trace) = trace(&field(1, &nested[..nested.len().min(120)])) {
+                prop_assert_eq!((trace.steps.len(), items(&trace)), (1, 1));
+            }
         }
     }
 }
