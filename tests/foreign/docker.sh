@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the docker command can do to an engine, with output that is the same each time: docker.sh NAME IMAGE
-# NAME begins all names; IMAGE is one of a registry that needs no password. DOCKER is the command.
+# Calls an engine with the docker command, and prints the same output in every run: docker.sh NAME IMAGE
+# NAME is the prefix of all names; IMAGE is in a registry without a password. DOCKER is the command.
 set -eu
 name=$1 image=$2
 docker() { command "${DOCKER:-docker}" "$@"; }

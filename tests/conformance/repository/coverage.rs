@@ -31,7 +31,7 @@ fn is_current(path: &str, text: &str) {
     let differs = kept.lines().zip(text.lines()).find(|(kept, text)| kept != text);
     assert!(
         kept == text,
-        "{path} is not what the recordings say, first at {differs:?}; run `{RENEW}` to print it anew"
+        "{path} differs from the recordings, first at {differs:?}; run `{RENEW}` to write it again"
     );
 }
 
@@ -86,7 +86,7 @@ fn every_unrecorded_operation_has_a_reason() {
     let unexplained: Vec<_> = recorded.holes().filter(|hole| !explained(hole)).collect();
     assert!(
         unexplained.is_empty(),
-        "record a success, or say why there is none in fixtures/src/coverage/reasons.rs: {unexplained:?}"
+        "record a success, or add the reason for its absence to fixtures/src/coverage/reasons.rs: {unexplained:?}"
     );
 }
 

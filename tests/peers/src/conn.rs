@@ -1,22 +1,22 @@
-//! One end of an HTTP/1.1 connection: heads and bodies, and nothing decoded but the framing.
+//! One end of an HTTP/1.1 connection: heads and bodies. Only the framing is decoded.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::Result;
 
-/// How long a body is.
+/// The length of a body.
 pub enum Length {
     Known(usize),
     Chunked,
     UntilClose,
 }
 
-/// A connection, and what has been read from it.
+/// A connection, and the bytes read from it.
 pub struct Conn {
     stream: UnixStream,
     room: Box<[u8]>,
-    /// What has been read and not yet used.
+    /// The bytes that were read and not yet used.
     from: usize,
     to: usize,
 }
@@ -40,12 +40,12 @@ impl Conn {
         Ok(self.stream.write_all(bytes).await?)
     }
 
-    /// Whether anything more comes.
+    /// Whether more bytes come.
     pub async fn has_more(&mut self) -> Result<bool> {
         Ok(self.from < self.to || self.read().await? > 0)
     }
 
-    /// The head of a request or a reply, and how long the body is that follows.
+    /// The head of a request or a reply, and the length of the body after it.
     pub async fn head(&mut self) -> Result<(String, Length)> {
         let end = self.find(b"\r\n\r\n").await?;
         let head = String::from_utf8_lossy(&self.room[self.from..end]).into_owned();
@@ -54,7 +54,7 @@ impl Conn {
         Ok((head, length))
     }
 
-    /// Reads a body and hands it to `sink` as it comes.
+    /// Reads a body and passes its pieces to `sink`.
     pub async fn body(&mut self, length: Length, mut sink: impl FnMut(&[u8])) -> Result<()> {
         match length {
             Length::Known(length) => self.pass(length, &mut sink).await,
@@ -92,7 +92,7 @@ impl Conn {
         Ok(())
     }
 
-    /// The place behind the next `mark`; reads until there is one.
+    /// The position after the next `mark`. It reads until there is one.
     async fn find(&mut self, mark: &[u8]) -> Result<usize> {
         loop {
             let seen = &self.room[self.from..self.to];

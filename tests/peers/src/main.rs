@@ -1,8 +1,8 @@
-//! engine-api beside other clients, on one machine, against one fake engine.
+//! Compares engine-api with other clients on one machine, with one fake engine.
 //!
-//! `peers run [--check] [--rounds N] [WORK …]` measures and prints a table; `peers engine SOCKET` is the
-//! engine, `peers work CONTENDER WORK SOCKET [COUNT]` one measurement. Each measurement is a process, so
-//! that its CPU and memory are its own.
+//! `peers run [--check] [--rounds N] [WORK …]` measures and prints a table; `peers engine SOCKET`
+//! is the engine, `peers work CONTENDER WORK SOCKET [COUNT]` one measurement. Each measurement is a
+//! process, so that its CPU and memory are its own.
 
 mod conn;
 mod contenders;
@@ -48,8 +48,8 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .build()?)
 }
 
-/// Does one contender's work and prints what it took: CPU and wall time in microseconds, peak memory
-/// in KiB, allocations, and how often it was done.
+/// Runs one contender's work and prints the cost: CPU and wall time in microseconds, peak memory in
+/// KiB, allocations, and the number of repetitions.
 fn one(contender: &str, work: Work, socket: &str, count: Option<u64>) -> Result<()> {
     let count = count.unwrap_or(work.count());
     if work.one_cpu() {

@@ -1,4 +1,4 @@
-//! What a process has used so far.
+//! The resources that this process has used.
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -38,7 +38,7 @@ fn allocations() -> usize {
     0
 }
 
-/// The most memory this process has held at a time, in KiB.
+/// The peak memory of this process, in KiB.
 pub fn peak_rss() -> crate::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -46,8 +46,8 @@ pub fn peak_rss() -> crate::Result<u64> {
     Ok(number.ok_or("no VmHWM in /proc/self/status")?.parse()?)
 }
 
-/// Keeps this process, and those it starts, on the first CPU it may use: a call then costs the same
-/// switch between client and engine each time.
+/// Pins this process and its children to the first CPU it may use: each call then costs the same
+/// switch between client and engine.
 pub fn pin() -> crate::Result<()> {
     let allowed = sched_getaffinity(Pid::from_raw(0))?;
     let first = (0..CpuSet::count()).find(|cpu| allowed.is_set(*cpu).unwrap_or(false));

@@ -1,4 +1,4 @@
-//! What the fake engine says: heads and bodies as a real one writes them.
+//! The replies of the fake engine: heads and bodies as Docker writes them.
 
 use std::fmt::Write;
 
@@ -24,26 +24,26 @@ pub const LOGS_HEAD: &[u8] =
 pub const TAR_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Type: application/x-tar\r\n\
     Docker-Experimental: false\r\nOstype: linux\r\nServer: Docker/28.5.0 (linux)\r\n\
     Date: Mon, 06 Oct 2025 12:00:00 GMT\r\nTransfer-Encoding: chunked\r\n\r\n";
-/// The answer to an archive that was put into a container.
+/// The reply to an archive upload.
 pub const UNPACKED: &[u8] =
     b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nDocker-Experimental: false\r\nOstype: linux\r\n\
     Server: Docker/28.5.0 (linux)\r\nDate: Mon, 06 Oct 2025 12:00:00 GMT\r\nContent-Length: 0\r\n\r\n";
-/// For an archive of another length than it should have.
+/// The reply to an archive of the wrong length.
 pub const WRONG_LENGTH: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n\
     {\"message\":\"wrong length\"}\n";
-/// The head of a connection that is handed over.
+/// The head of the reply that upgrades a connection.
 pub const HIJACK_HEAD: &[u8] = b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\n\
     Connection: Upgrade\r\nUpgrade: tcp\r\nApi-Version: 1.51\r\nDocker-Experimental: false\r\nOstype: linux\r\n\
     Server: Docker/28.5.0 (linux)\r\n\r\n";
-/// For whatever the fake engine does not know.
+/// The reply to any other request.
 pub const NOT_FOUND: &[u8] =
     b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 29\r\n\r\n\
     {\"message\":\"page not found\"}\n";
 
-/// Everything that is the same each time it is asked for.
+/// All replies that do not change.
 pub struct Replies {
-    /// Its body is the last two bytes.
+    /// The reply to a ping. Its body is the last two bytes.
     pub ping: Vec<u8>,
     pub version: Vec<u8>,
     pub list: Vec<u8>,
@@ -70,7 +70,7 @@ impl Replies {
     }
 }
 
-/// What a container's inspection says, as far as streams need it.
+/// The inspect reply of a container, with the fields that streams need.
 pub fn inspect(id: &str) -> Vec<u8> {
     let body = format!(
         "{{\"Id\":\"{id}\",\"Created\":\"2025-10-06T12:00:00.123456789Z\",\"Path\":\"sh\",\"Args\":[],\"State\":{{\"Status\":\"running\",\
@@ -79,12 +79,12 @@ pub fn inspect(id: &str) -> Vec<u8> {
     sized("200 OK", &body)
 }
 
-/// The answer to the creation of an exec.
+/// The reply to the creation of an exec.
 pub fn created(id: &str) -> Vec<u8> {
     sized("201 Created", &format!("{{\"Id\":\"{id}\"}}\n"))
 }
 
-/// What an exec's inspection says.
+/// The inspect reply of an exec.
 pub fn exec(id: &str) -> Vec<u8> {
     let body = format!(
         "{{\"ID\":\"{id}\",\"Running\":false,\"ExitCode\":null,\"ProcessConfig\":{{\"tty\":false,\"entrypoint\":\"cat\",\
@@ -94,12 +94,12 @@ pub fn exec(id: &str) -> Vec<u8> {
     sized("200 OK", &body)
 }
 
-/// The answer to a load: so many bytes were read.
+/// The reply to an image load: the number of bytes that were read.
 pub fn loaded(bytes: u64) -> Vec<u8> {
     chunked(&[format!("{{\"stream\":\"Loaded image: {bytes}\\n\"}}\r\n")])
 }
 
-/// How many bytes a line of progress says were loaded.
+/// The number of loaded bytes in a line of progress.
 pub fn loaded_bytes(line: &str) -> crate::Result<u64> {
     let number = line.trim().strip_prefix("Loaded image: ");
     Ok(number.ok_or("nothing was loaded")?.parse()?)
@@ -113,7 +113,7 @@ fn ping() -> Vec<u8> {
         .to_vec()
 }
 
-/// A short answer, whose length Go knows before it writes the head.
+/// A short reply, whose length Go knows before it writes the head.
 fn sized(status: &str, body: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 {status}\r\nApi-Version: 1.51\r\nContent-Type: application/json\r\nDate: Mon, 06 Oct 2025 12:00:00 GMT\r\n\
@@ -123,7 +123,7 @@ fn sized(status: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A long answer: Go makes a chunk of each write, and JSON is written whole.
+/// A long reply: Go writes a chunk for each write, and JSON in one write.
 fn chunked(writes: &[String]) -> Vec<u8> {
     let mut out = b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Type: application/json\r\nDocker-Experimental: false\r\n\
         Date: Mon, 06 Oct 2025 12:00:00 GMT\r\nOstype: linux\r\nServer: Docker/28.5.0 (linux)\r\n\
@@ -136,7 +136,7 @@ fn chunked(writes: &[String]) -> Vec<u8> {
     out
 }
 
-/// A chunk of a body in chunks.
+/// A chunk of a chunked body.
 pub fn chunk(data: &[u8]) -> Vec<u8> {
     let mut out = format!("{:x}\r\n", data.len()).into_bytes();
     out.extend(data);
@@ -161,7 +161,7 @@ fn lines() -> Vec<u8> {
     out
 }
 
-/// Some 64 hexadecimal digits, another for each number.
+/// 64 hexadecimal digits, different for each number.
 fn digits(seed: usize) -> String {
     let mut state = seed as u64 ^ 0x9e37_79b9_7f4a_7c15;
     let mut out = String::with_capacity(64);

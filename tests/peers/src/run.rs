@@ -1,4 +1,4 @@
-//! Rounds of measurements, contenders in turn, medians.
+//! Rounds of measurements with alternating contenders, and their medians.
 
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -9,14 +9,14 @@ use crate::table;
 use crate::targets;
 use crate::work::Work;
 
-/// What a contender's runs of one work took, in the middle of all rounds.
+/// The median cost of a contender's runs of one work.
 pub struct Median {
     pub contender: &'static str,
     pub work: Work,
-    /// In microseconds, for the whole run.
+    /// Microseconds for the whole run.
     pub cpu: f64,
     pub wall: f64,
-    /// In KiB.
+    /// KiB.
     pub rss: f64,
     pub allocations: f64,
 }
@@ -59,7 +59,7 @@ struct Engine {
 }
 
 impl Engine {
-    /// One that stays on the CPU on which short calls are measured, or one that runs anywhere.
+    /// An engine on the CPU of short calls, or on any CPU.
     fn start(one_cpu: bool) -> Result<Self> {
         let name = format!("peers-{}-{one_cpu}.sock", std::process::id());
         let socket = std::env::temp_dir().join(name).display().to_string();
@@ -84,14 +84,14 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to do.
+        // The process may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = std::fs::remove_file(&self.socket);
     }
 }
 
-/// All contenders, in turn, round after round: what disturbs one disturbs all.
+/// Runs all contenders in turn, round after round, so that a disturbance affects all of them.
 fn measure(work: Work, rounds: usize, socket: &str) -> Result<Vec<Median>> {
     let doing = |name: &&str| work == Work::List || *name != contenders::FROM_SLICE;
     let names: Vec<&'static str> = contenders::NAMES.into_iter().filter(doing).collect();
@@ -114,7 +114,7 @@ fn measure(work: Work, rounds: usize, socket: &str) -> Result<Vec<Median>> {
     Ok(medians.collect())
 }
 
-/// One measurement, in a process of its own.
+/// Runs one measurement in a process of its own.
 fn child(contender: &str, work: Work, socket: &str) -> Result<Vec<f64>> {
     let output = Command::new(std::env::current_exe()?)
         .args(["work", contender, work.name(), socket])

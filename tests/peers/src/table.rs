@@ -4,7 +4,7 @@ use crate::contenders::FROM_SLICE;
 use crate::run::Median;
 use crate::work::Work;
 
-/// Prints a table for each work, every row with its ratios to bollard, to the raw socket, and for the
+/// Prints a table for each work. Each row has its ratios to bollard, to the raw socket, and for the
 /// list to `from_slice`.
 pub fn print(medians: &[Median]) {
     for work in Work::ALL {
@@ -75,7 +75,7 @@ fn time(microseconds: f64) -> String {
     }
 }
 
-/// What the figures are divided by.
+/// The unit of the figures.
 fn unit(work: Work) -> &'static str {
     match work {
         Work::Ping | Work::Ping16 | Work::Version | Work::List => "call",

@@ -1,11 +1,11 @@
-//! What has to hold, as ratios in one run.
+//! The targets, as ratios within one run.
 
 use crate::Result;
 use crate::contenders::{FROM_SLICE, PEERS};
 use crate::run::Median;
 use crate::work::Work;
 
-/// CPU of engine-api for a work, at most this share of another contender's.
+/// The CPU time of engine-api for a work, as the maximal share of another contender's.
 const CPU: [(Work, &str, f64); 4] = [
     (Work::Ping, "bollard", 0.35),
     (Work::Ping, "raw", 2.5),
@@ -13,20 +13,21 @@ const CPU: [(Work, &str, f64); 4] = [
     (Work::List, "bollard", 0.7),
 ];
 
-/// CPU of engine-api for a stream, at most this share of bollard's …
+/// The CPU time of engine-api for a stream: at most this share of bollard's …
 const STREAM_CPU: f64 = 0.5;
 
-/// … unless it is as good as the raw socket's: what the kernel takes to copy, no client can save.
+/// … or at most this share of the raw socket's, because no client can avoid the copies in the
+/// kernel.
 const STREAM_FLOOR: f64 = 1.25;
 
-/// Wall time of a stream, at most this share of the fastest peer's; a tenth is noise.
+/// The wall time of a stream: at most this share of the fastest peer's. A tenth is noise.
 const STREAM_WALL: f64 = 1.1;
 
 /// Peak memory of engine-api for streams of any length, in MiB.
 const MEMORY: f64 = 32.0;
 
-/// Prints each target and whether it holds; an error if one does not, or was not measured. Targets of
-/// works that were not asked for are left out.
+/// Prints each target and whether it is met. Returns an error if one is missed or was not measured.
+/// Targets of works that were not requested are left out.
 pub fn check(medians: &[Median], works: &[Work]) -> Result<()> {
     let mut targets = Targets { medians, missed: 0 };
     println!();

@@ -1,4 +1,4 @@
-//! What the contenders do, how often, and how it is told whether they did it.
+//! The works of the contenders: the calls, their number and their checks.
 
 use crate::replies;
 
@@ -15,26 +15,26 @@ pub enum Work {
     List,
     /// Logs: chunks of one 100-byte line each.
     Logs,
-    /// Output of an exec on a connection taken over.
+    /// Output of an exec, on a hijacked connection.
     Exec,
     /// Events, decoded.
     Events,
-    /// An archive out of a container.
+    /// An archive downloaded from a container.
     Download,
-    /// An archive into a container, from a stream of pieces.
+    /// An archive uploaded into a container, from a stream of pieces.
     Upload,
-    /// An image as an archive.
+    /// An image saved as an archive.
     Save,
-    /// An image from an archive, from a stream of pieces.
+    /// An image loaded from an archive, from a stream of pieces.
     Load,
 }
 
 use Work::{Download, Events, Exec, List, Load, Logs, Ping, Ping16, Save, Upload, Version};
 
-/// What an upload is made of.
+/// A piece of an upload.
 pub static PIECE: [u8; 64_000] = [0; 64_000];
 
-/// How many [`PIECE`]s make so many megabytes.
+/// The number of [`PIECE`]s in a number of megabytes.
 pub fn pieces(megabytes: u64) -> u64 {
     megabytes * 1_000_000 / PIECE.len() as u64
 }
@@ -47,7 +47,7 @@ impl Work {
         Ping, Ping16, Version, List, Logs, Exec, Events, Download, Upload, Save, Load,
     ];
 
-    /// The streams of bytes, whose memory must not grow with their length.
+    /// The streams, whose memory must not grow with their length.
     pub const STREAMS: [Self; 6] = [Logs, Exec, Download, Upload, Save, Load];
 
     pub fn name(self) -> &'static str {
@@ -87,7 +87,8 @@ impl Work {
         Ok(found.ok_or_else(|| format!("no such work: {name}"))?)
     }
 
-    /// How often it is done in one run; for streams, their length: megabytes, or all events.
+    /// The number of repetitions in one run. For streams it is their length: megabytes, or all
+    /// events.
     pub fn count(self) -> u64 {
         match self {
             Ping => 20_000,
@@ -100,23 +101,23 @@ impl Work {
         }
     }
 
-    /// How much is done before the measurement begins.
+    /// The number of repetitions before the measurement.
     pub fn warm_up(self) -> u64 {
         match self {
             Ping | Ping16 | Version => 320,
             List => 1,
-            // Megabytes: as many as whole pieces make, and a name that real engines allow, too.
+            // Megabytes: a multiple of a piece, and a name that real engines also accept.
             Logs | Exec | Download | Upload | Save | Load => 16,
             Events => 0,
         }
     }
 
-    /// Whether client and engine share a CPU: for calls that wait for each other anyway.
+    /// Whether client and engine share a CPU, for calls that wait for each other anyway.
     pub fn one_cpu(self) -> bool {
         matches!(self, Ping | Ping16 | Version)
     }
 
-    /// What the contender must have counted: calls, containers, payload bytes, or events.
+    /// The expected count: calls, containers, payload bytes or events.
     pub fn expected(self, count: u64) -> u64 {
         match self {
             Ping | Ping16 | Version | Events => count,

@@ -1,4 +1,5 @@
-//! What bollard can do to an engine, with output that is the same each time: `foreign-bollard NAME IMAGE`.
+//! Calls an engine with bollard, and prints the same output in every run: `foreign-bollard NAME
+//! IMAGE`.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -13,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// An engine, and the beginning of all names.
+/// An engine, and the prefix of all names.
 struct Run {
     docker: Docker,
     name: String,
@@ -32,7 +33,7 @@ async fn main() -> Result<()> {
         .filters(&HashMap::from([("label", vec![label.as_str()])]))
         .build();
     let mut events = run.docker.events(Some(events));
-    // The request is sent when the stream is polled first.
+    // The request is sent at the first poll of the stream.
     tokio::select! {
         event = events.next() => println!("early {event:?}"),
         () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
@@ -291,7 +292,7 @@ impl Run {
     }
 }
 
-/// A tar of these files, the same each time.
+/// A tar archive of these files, the same in every run.
 fn archive(files: &[(&str, &str)]) -> Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, text) in files {

@@ -1,4 +1,4 @@
-//! What the contenders without types of their own send and decode.
+//! Requests and types for the contenders that have none of their own.
 
 use engine_api::from_json;
 use engine_api::images::Progress;
@@ -10,19 +10,19 @@ use crate::replies;
 pub const CREATE_EXEC: &str = r#"{"AttachStdout":true,"AttachStderr":true,"Cmd":["cat","/data"]}"#;
 pub const START_EXEC: &str = r#"{"Detach":false,"Tty":false}"#;
 
-/// The id in the answer to the creation of an exec.
+/// The id in the reply to the creation of an exec.
 pub fn id(bytes: &[u8]) -> Result<String> {
     let value: serde_json::Value = serde_json::from_slice(bytes)?;
     Ok(value["Id"].as_str().ok_or("no Id")?.to_owned())
 }
 
-/// How many bytes the engine says, in the answer to a load, that it has read.
+/// The number of bytes that the engine has read, according to its reply to a load.
 pub fn loaded(bytes: &[u8]) -> Result<u64> {
     let line: Progress = from_json(bytes)?;
     replies::loaded_bytes(&line.stream)
 }
 
-/// Decodes events, one a line.
+/// Decodes events, one in each line.
 #[derive(Default)]
 pub struct Events {
     rest: Vec<u8>,

@@ -74,7 +74,7 @@ impl Client for DockerApi {
         length(self.0.images().get(megabytes.to_string()).export()).await
     }
 
-    /// It takes a reader, and reads all of it before it sends anything.
+    /// docker-api takes a reader, and reads all of it before it sends anything.
     async fn load(&self, megabytes: u64) -> Result<u64> {
         let archive = std::io::repeat(0).take(work::pieces(megabytes) * work::PIECE.len() as u64);
         let images = self.0.images();

@@ -42,7 +42,7 @@ impl Client for EngineApi {
         let exec = CreateExec {
             attach_stdout: true,
             attach_stderr: true,
-            cmd: vec!["cat".into(), "/data".into()],
+            cmd: ["cat", "/data"].into(),
             ..Default::default()
         };
         let made = self.0.execs().create(&megabytes.to_string(), exec).await?;
@@ -92,7 +92,7 @@ impl Client for EngineApi {
     async fn load(&self, megabytes: u64) -> Result<u64> {
         let archive = Upload::stream(pieces(megabytes));
         let progress = self.0.images().load(archive, Default::default()).await?;
-        let last = progress.finish().await?.ok_or("no progress")?;
+        let last = progress.last().await?.ok_or("no progress")?;
         replies::loaded_bytes(&last.stream)
     }
 }

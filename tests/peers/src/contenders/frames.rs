@@ -1,6 +1,6 @@
-//! The payload of stdout/stderr frames, counted.
+//! Counts the payload of stdout and stderr frames.
 
-/// Walks over frames that come cut at any place.
+/// Parses frames that are split at any position.
 #[derive(Default)]
 pub struct Frames {
     header: [u8; 8],

@@ -1,4 +1,4 @@
-//! The reference for lists: the same bytes, already in memory, into the same type.
+//! The reference for lists: decodes the same bytes from memory into the same type.
 
 use engine_api::containers::ContainerSummary;
 
@@ -12,7 +12,7 @@ impl Client for FromSlice {
     async fn open(socket: &str) -> Result<Self> {
         let raw = Raw::open(socket).await?;
         let text = String::from_utf8(raw.get("/v1.51/containers/json?all=true").await?)?;
-        // Engines write `null` for empty lists and maps, which serde_json alone refuses.
+        // Engines write `null` for empty lists and maps, which plain serde_json rejects.
         let text = ["Links", "Aliases", "DNSNames"].iter().fold(text, |text, key| {
             text.replace(&format!("\"{key}\":null"), &format!("\"{key}\":[]"))
         });

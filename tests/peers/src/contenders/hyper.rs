@@ -1,5 +1,5 @@
-//! hyper-util's pooled client with hyperlocal: what a program without a Docker library would take. It
-//! borrows engine-api's types and decoding for what it decodes.
+//! hyper-util's pooled client with hyperlocal: the choice of a program without a Docker library. It
+//! uses the types and the decoding of engine-api.
 
 use std::io;
 use std::pin::Pin;
@@ -46,7 +46,7 @@ impl Pooled {
         Self::success(path, response)
     }
 
-    /// Sends so many megabytes; gives the reply's body.
+    /// Sends `megabytes` megabytes and returns the body of the reply.
     async fn put(&self, method: Method, path: &str, megabytes: u64) -> Result<Bytes> {
         let frames: Pieces = Box::pin(pieces(megabytes).map_ok(Frame::data));
         let request = self
@@ -57,7 +57,7 @@ impl Pooled {
         Ok(response.into_body().collect().await?.to_bytes())
     }
 
-    /// How long the body is.
+    /// The length of the body.
     async fn measure(&self, path: &str) -> Result<u64> {
         let mut body = self.send(Method::GET, path, "").await?.into_body();
         let mut came = 0;

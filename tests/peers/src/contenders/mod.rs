@@ -1,4 +1,4 @@
-//! The clients under test, each doing the same work in the way its documentation shows.
+//! The clients under test. Each does the same work as its documentation shows it.
 
 mod bollard;
 mod by_hand;
@@ -18,7 +18,7 @@ use futures_util::Stream;
 use crate::Result;
 use crate::work::{self, TASKS, Work};
 
-/// A client; each method returns how much came: calls, containers, payload bytes, events.
+/// A client. Each method returns a count: calls, containers, payload bytes or events.
 trait Client: Sized + 'static {
     async fn open(socket: &str) -> Result<Self>;
     async fn ping(&self) -> Result<u64>;
@@ -33,7 +33,7 @@ trait Client: Sized + 'static {
     async fn load(&self, megabytes: u64) -> Result<u64>;
 }
 
-/// So many megabytes in pieces.
+/// Megabytes in pieces.
 fn pieces(megabytes: u64) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static {
     let pieces = (0..work::pieces(megabytes)).map(|_| Ok(Bytes::from_static(&work::PIECE)));
     futures_util::stream::iter(pieces)
@@ -49,10 +49,10 @@ pub const NAMES: [&str; 6] = [
     FROM_SLICE,
 ];
 
-/// Those that somebody would choose instead of engine-api.
+/// The contenders that a user would choose instead of engine-api.
 pub const PEERS: [&str; 3] = ["bollard", "docker-api", "hyper pooled"];
 
-/// Not a client: decodes the list's bytes, held in memory, into engine-api's type.
+/// Not a client: decodes the bytes of the list from memory into engine-api's type.
 pub const FROM_SLICE: &str = "from_slice";
 
 /// Opens the contender's client, warms it up, and does the work between two calls of `mark`.

@@ -1,4 +1,4 @@
-//! Bytes on a Tokio socket: the floor. Nothing is decoded but the framing.
+//! Bytes on a Tokio socket, the lower bound. Only the framing is decoded.
 
 use std::cell::RefCell;
 
@@ -16,7 +16,7 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// The body of a reply, whole.
+    /// The complete body of a reply.
     pub async fn get(&self, path: &str) -> Result<Vec<u8>> {
         let mut all = Vec::new();
         self.stream(path, |bytes| all.extend_from_slice(bytes)).await?;
@@ -36,14 +36,14 @@ impl Raw {
         Ok(())
     }
 
-    /// How long a body is.
+    /// The length of a body.
     async fn measure(&self, path: &str) -> Result<u64> {
         let mut came = 0;
         self.stream(path, |bytes| came += bytes.len() as u64).await?;
         Ok(came)
     }
 
-    /// Sends so many megabytes in chunks; gives the body of the reply.
+    /// Sends `megabytes` megabytes in chunks, and returns the body of the reply.
     async fn send(&self, method: &str, path: &str, megabytes: u64) -> Result<Vec<u8>> {
         let mut conn = self.conn().await?;
         let head = format!("{method} {path} HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -68,7 +68,7 @@ impl Raw {
     }
 }
 
-/// How long the body of a reply is that must be a success.
+/// The length of the body of a reply, which must be a success.
 async fn answer(conn: &mut Conn) -> Result<Length> {
     let (head, length) = conn.head().await?;
     match head.as_bytes().get(9) {
@@ -107,7 +107,7 @@ impl Client for Raw {
 
     async fn list(&self) -> Result<u64> {
         let bytes = self.get("/v1.51/containers/json?all=true").await?;
-        // It does not decode, so it can only tell whether all came.
+        // It does not decode, so it can only check that all bytes came.
         let whole = bytes.len() > 9_000_000 && bytes.ends_with(b"]\n");
         Ok(if whole { replies::CONTAINERS as u64 } else { 0 })
     }
