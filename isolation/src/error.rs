@@ -118,11 +118,9 @@ fn alternatives(able: &[String]) -> String {
 }
 
 fn skipped(engines: &[PassedOver]) -> String {
-    let all: Vec<_> = engines.iter().map(ToString::to_string).collect();
-    match all.is_empty() {
-        true => String::new(),
-        false => format!(": {}", all.join("; ")),
-    }
+    let separators = std::iter::once(": ").chain(std::iter::repeat("; "));
+    let one = |(separator, skipped): (&str, &PassedOver)| format!("{separator}{skipped}");
+    separators.zip(engines).map(one).collect()
 }
 
 impl Cause {
@@ -313,13 +311,16 @@ impl fmt::Display for Error {
     }
 }
 
+/// Prints the message and its sources, for `fn main() -> isolation::Result<()>`.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.kind())
-            .field("text", &self.to_string())
-            .field("source", &std::error::Error::source(self))
-            .finish()
+        fmt::Display::fmt(self, f)?;
+        let mut next = std::error::Error::source(self);
+        while let Some(source) = next {
+            write!(f, "\n  caused by: {source}")?;
+            next = source.source();
+        }
+        Ok(())
     }
 }
 
@@ -357,11 +358,15 @@ mod tests {
     }
 
     #[test]
-    fn source_is_not_printed_by_its_error() {
+    fn source_is_printed_by_debug_only() {
         let missing = io::Error::from(io::ErrorKind::NotFound);
         let error = Error::io("read", Path::new("/x"), missing).during("copy in", "a.txt");
         assert_eq!(error.to_string(), "cannot copy in a.txt: cannot read /x");
-        assert!(std::error::Error::source(&error).is_some());
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(
+            format!("{error:?}"),
+            format!("cannot copy in a.txt: cannot read /x\n  caused by: {source}")
+        );
     }
 
     #[test]
