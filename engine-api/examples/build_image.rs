@@ -1,10 +1,10 @@
-//! Builds an image from a folder, as `docker build` does, with its `.dockerignore`.
+//! Builds an image from a directory, as `docker build` does, with its `.dockerignore`.
 //!
 //! ```console
-//! $ cargo run -p engine-api --example build_image                  # a folder made for this
-//! $ cargo run -p engine-api --example build_image -- FOLDER TAG    # one of yours
+//! $ cargo run -p engine-api --example build_image                  # a directory made for this
+//! $ cargo run -p engine-api --example build_image -- DIRECTORY TAG # one of yours
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use std::path::Path;
 

@@ -1,9 +1,10 @@
-//! Copies a folder into a container and out again, as `docker cp` does. The container need not run.
+//! Copies a directory into a container and out again, as `docker cp` does, also while it is
+//! stopped.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example copy_in_out
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use std::path::Path;
 

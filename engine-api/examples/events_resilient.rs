@@ -1,12 +1,10 @@
-//! Listens to what happens to containers, over restarts of the engine.
-//!
-//! Restart the engine while this runs: the stream goes on, and says where events may be missing.
+//! Listens to the events of containers across restarts of the engine, and reports gaps.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example events_resilient         # for ever
 //! $ cargo run -p engine-api --example events_resilient -- 5    # five seconds
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use std::time::{Duration, SystemTime};
 

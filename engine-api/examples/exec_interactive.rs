@@ -1,11 +1,9 @@
-//! Talks to a command in a running container, and ends its input without hanging up.
-//!
-//! `finish` closes our half only: the command sees the end of its input, and can still answer.
+//! Writes to a command in a running container, closes its input and reads the rest of its output.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example exec_interactive
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
 use engine_api::containers::{CreateContainer, RemoveContainer, StartContainer};

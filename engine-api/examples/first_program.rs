@@ -3,7 +3,7 @@
 //! ```console
 //! $ cargo run -p engine-api --example first_program
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
 use engine_api::containers::{CreateContainer, RemoveContainer};

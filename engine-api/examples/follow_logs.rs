@@ -1,10 +1,10 @@
-//! Follows what a container writes until it ends, with the time of each line.
+//! Follows the logs of a container until it ends, with the time of each line.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example follow_logs            # one that counts to three
 //! $ cargo run -p engine-api --example follow_logs -- NAME    # one of yours
 //! ```
-#![allow(clippy::print_stdout, clippy::print_stderr)] // an example prints what it has found
+#![allow(clippy::print_stdout, clippy::print_stderr)] // an example prints its results
 
 use engine_api::containers::{CreateContainer, ReadLogs, RemoveContainer, StartContainer};
 use engine_api::{Chunk, Docker};

@@ -1,9 +1,9 @@
-//! Lists containers by what they are like. Filters are fields, so a misspelt one does not compile.
+//! Lists containers by label, state or name, with filters that the compiler checks.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example list_with_filters
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
 use engine_api::containers::{ContainerFilters, CreateContainer, ListContainers, RemoveContainer, RunState};

@@ -1,9 +1,9 @@
-//! Two containers in a network of their own: one serves, the other finds it by its name.
+//! Connects two containers through a network: one serves, the other finds it by its name.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example network_of_two
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
 use engine_api::containers::{CreateContainer, HostConfig, RemoveContainer, StartContainer};
@@ -19,7 +19,7 @@ async fn main() -> engine_api::Result<()> {
     let unique = std::process::id();
     let (network, server) = (format!("example-net-{unique}"), format!("example-web-{unique}"));
 
-    // No way out of the machine is needed.
+    // Internal: the containers need no connection to other hosts.
     let internal = CreateNetwork {
         name: network.clone(),
         internal: true,

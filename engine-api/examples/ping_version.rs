@@ -1,10 +1,10 @@
-//! Finds the engine, and says who answers.
+//! Finds the engine and prints its version.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example ping_version
 //! $ DOCKER_HOST=tcp://build-host:2375 cargo run -p engine-api --example ping_version
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
 

@@ -1,10 +1,9 @@
-//! Removes what a program has left behind, and nothing else: what it makes has a label, and only that is
-//! pruned.
+//! Prunes only what the program itself created and marked with a label.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example prune_safely
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
 use engine_api::containers::{CreateContainer, PruneContainers};
@@ -22,7 +21,7 @@ async fn main() -> engine_api::Result<()> {
         .await?;
     leave_things(&docker).await?;
 
-    // Containers first: what they use is in use while they are there.
+    // Containers first: they keep their networks and volumes in use.
     let label = vec![LABEL.to_owned()];
     let containers = PruneContainers {
         label: label.clone(),
@@ -40,7 +39,8 @@ async fn main() -> engine_api::Result<()> {
     };
     let gone = docker.networks().prune(networks).await?;
     println!("{} networks", gone.networks_deleted.len());
-    // A prune spares volumes that have a name, unless the engine is new enough to be told otherwise.
+    // A prune spares volumes that have a name, unless the engine is new enough to be told
+    // otherwise.
     let filters = ListVolumes {
         label,
         ..Default::default()

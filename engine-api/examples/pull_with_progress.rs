@@ -1,9 +1,9 @@
-//! Pulls an image with the docker command's credentials, and shows how far each layer is.
+//! Pulls an image with the docker command's credentials and shows the progress of each layer.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example pull_with_progress -- busybox:1.36
 //! ```
-#![allow(clippy::print_stdout, clippy::print_stderr)] // an example prints what it has found
+#![allow(clippy::print_stdout, clippy::print_stderr)] // an example prints its results
 
 use engine_api::Docker;
 use engine_api::auth::Credentials;

@@ -1,10 +1,10 @@
-//! Any call by method and path, for what has no method: the status, the headers, the body as it comes.
+//! Sends a call by method and path and prints the status, the headers and the body.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example raw_call
 //! $ cargo run -p engine-api --example raw_call -- GET '/images/json?all=true'
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
 

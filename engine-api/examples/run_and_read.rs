@@ -1,9 +1,9 @@
-//! Runs one container to its end: input in, output out, exit code, nothing left behind.
+//! Runs a container with input, reads its output and exit code, and removes it.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example run_and_read
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
 use engine_api::containers::{CreateContainer, RunContainer};

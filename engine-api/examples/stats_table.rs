@@ -1,9 +1,10 @@
-//! One line for each running container: processor, memory, traffic, as `docker stats --no-stream`.
+//! Prints CPU, memory and network traffic of running containers, as `docker stats --no-stream`
+//! does.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example stats_table
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
 use engine_api::containers::{ListContainers, ReadStats};

@@ -1,10 +1,11 @@
-//! A service on a swarm: made, scaled, looked at, removed. The engine must be a manager, or in no swarm:
-//! then it makes one of its own, and leaves it at the end.
+//! Creates, scales and removes a service of a swarm.
+//!
+//! The engine must be a manager, or not in a swarm; then the example creates one and leaves it.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example swarm_service
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use std::time::Duration;
 

@@ -1,12 +1,12 @@
-//! An engine behind TLS, with certificates on both sides.
+//! Connects to an engine with TLS and certificates on both sides.
 //!
-//! `Docker::from_env` does this by itself when `DOCKER_HOST`, `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`
-//! are set; here it is said in the program.
+//! `Docker::from_env` does this by itself when `DOCKER_HOST`, `DOCKER_TLS_VERIFY` and
+//! `DOCKER_CERT_PATH` are set; this program sets them itself.
 //!
 //! ```console
 //! $ cargo run -p engine-api --features tls --example tls -- build-host 2376 ~/.docker
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
 use engine_api::connect::{TlsConfig, TlsConnector};

@@ -1,9 +1,9 @@
-//! A volume outlives the container that wrote to it.
+//! Keeps data in a volume after the container that wrote it is removed.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example volumes
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
 use engine_api::containers::{CreateContainer, HostConfig, Mount, MountType, RunOutput};

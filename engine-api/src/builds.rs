@@ -15,7 +15,7 @@ use crate::wire::query::Query;
 
 static CANCEL: Operation<Empty> = Operation::post("BuildCancel", "/build/cancel");
 
-pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&CANCEL.info];
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[&CANCEL.info];
 
 /// Calls on builds under way; see [`Docker::builds`].
 #[derive(Debug, Clone, Copy)]

@@ -38,7 +38,7 @@ static CREATE: Operation<Empty> = Operation::post("CheckpointCreate", "/containe
 static REMOVE: Operation<Empty> =
     Operation::delete("CheckpointDelete", "/containers/{id}/checkpoints/{checkpoint}").success(&[204]);
 
-pub(crate) static OPERATIONS: [&OperationInfo; 3] = [&LIST.info, &CREATE.info, &REMOVE.info];
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[&LIST.info, &CREATE.info, &REMOVE.info];
 
 /// Calls on checkpoints; see [`Docker::checkpoints`].
 #[derive(Debug, Clone, Copy)]

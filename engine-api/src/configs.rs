@@ -34,7 +34,7 @@ static INSPECT: Operation<Json<Config>> = Operation::get("ConfigInspect", "/conf
 static REMOVE: Operation<Empty> = Operation::delete("ConfigDelete", "/configs/{id}").success(&[204]);
 static UPDATE: Operation<Empty> = Operation::post("ConfigUpdate", "/configs/{id}/update");
 
-pub(crate) static OPERATIONS: [&OperationInfo; 5] = [
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[
     &LIST.info,
     &CREATE.info,
     &INSPECT.info,

@@ -25,7 +25,7 @@ static INSPECT: Operation<Json<RemoteImage>> =
         .slow()
         .slashes();
 
-pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&INSPECT.info];
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[&INSPECT.info];
 
 /// Calls on images in registries; see [`Docker::distribution`].
 #[derive(Debug, Clone, Copy)]

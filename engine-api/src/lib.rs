@@ -18,27 +18,29 @@
 //! }
 //! ```
 //!
-//! * [`Docker`] is the client; [`connect`] finds the engine and opens streams to it
-//! * [`containers`], [`exec`], [`images`], [`system`] are the resources: calls, and what is sent and
-//!   received
-//! * [`volumes`] and [`networks`] are what containers keep, and whom they reach
-//! * [`distribution`] looks at images in registries, [`checkpoints`] keep the state of processes,
-//!   [`builds`] and [`sessions`] reach builds under way
-//! * [`swarm`], [`nodes`], [`services`], [`tasks`], [`secrets`], [`configs`] are the resources of engines
-//!   that work together
-//! * [`plugins`] are the drivers that an engine manages
-//! * [`auth`] finds credentials for registries, where the docker command keeps them
-//! * [`archive`] packs and unpacks what goes into containers and comes out
-//! * [`Error`] says what failed, in which operation, on what, and [`Timeouts`] how long it may take
-//! * [`Output`], [`JsonLines`], [`RawBytes`] and [`Hijacked`] are the streams
-//! * [`coming_from`] shows how tasks are done with other clients, and with this one
+//! | module or type | content |
+//! |---|---|
+//! | [`Docker`], [`connect`] | the client; addresses, discovery and connections |
+//! | [`containers`], [`exec`], [`images`], [`volumes`], [`networks`], [`system`] | the resources of one engine |
+//! | [`swarm`], [`nodes`], [`services`], [`tasks`], [`secrets`], [`configs`] | the resources of a swarm |
+//! | [`plugins`] | plugins that the engine manages |
+//! | [`distribution`] | metadata of images in registries |
+//! | [`checkpoints`] | CRIU checkpoints of containers |
+//! | [`builds`], [`sessions`] | builds in progress, and the connection of BuildKit's sessions |
+//! | [`auth`] | credentials for registries |
+//! | [`archive`] | packing and unpacking of tar archives |
+//! | [`common`] | types that several resources share |
+//! | [`Error`], [`Timeouts`] | what failed and why; how long a call may take |
+//! | [`Output`], [`JsonLines`], [`RawBytes`], [`Hijacked`] | the streams |
+//! | [`coming_from`] | common tasks with other clients, and with this one |
 //!
-//! The features `tls` and `ssh` add ways to an engine; without them only Unix sockets and plain TCP are
-//! there.
+//! The features `tls` and `ssh` add ways to connect; without them, only Unix sockets, named pipes
+//! and plain TCP are supported.
 //!
 //! Calls need a Tokio runtime with I/O and time enabled.
 
-// The machinery serves all resources.
+// The smaller sizes leave out resources, but not the machinery that only these use: about forty
+// items, each of which would need a `cfg` of its own.
 #![cfg_attr(not(feature = "full"), allow(dead_code, unused_imports))]
 
 #[cfg(feature = "containers")]
@@ -97,11 +99,12 @@ pub use wire::operation::OperationInfo;
 pub use wire::raw_call::{RawCall, RawReply};
 pub use wire::stream::{Chunk, Hijacked, Input, JsonLines, Output, RawBytes, RunOutput, StreamItem};
 
-/// Reads JSON that an engine wrote as a type of this crate, as the client reads replies: `null` counts as
-/// absent.
+/// Reads JSON that an engine wrote as a type of this crate, as the client reads replies: `null`
+/// counts as absent.
 ///
 /// Use it for replies that you stored, and to make values of reply types in tests.
-/// `serde_json::from_slice` reads the same types, but rejects `null` for a list, a map or a plain scalar.
+/// `serde_json::from_slice` reads the same types, but rejects `null` for a list, a map or a plain
+/// scalar.
 ///
 /// ```
 /// use engine_api::system::EngineVersion;
@@ -113,33 +116,48 @@ pub use wire::stream::{Chunk, Hijacked, Input, JsonLines, Output, RawBytes, RunO
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Decode`] with the path and the reason when `bytes` is not JSON, or a value has another type.
+/// [`ErrorKind::Decode`] with the path and the reason when `bytes` is not JSON, or a value has
+/// another type.
 pub fn from_json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     wire::json::decode(bytes).map_err(|error| Error::local(error::Cause::Decode(error)))
 }
 
 /// Every operation that this crate declares, in the order of the resources.
 pub fn operations() -> impl Iterator<Item = &'static OperationInfo> {
-    let operations = system::operations();
-    #[cfg(feature = "containers")]
-    let operations = operations
-        .chain(containers::OPERATIONS.iter().copied())
-        .chain(exec::OPERATIONS.iter().copied());
-    #[cfg(feature = "full")]
-    let operations = operations
-        .chain(images::OPERATIONS.iter().copied())
-        .chain(builds::OPERATIONS)
-        .chain(distribution::OPERATIONS)
-        .chain(volumes::OPERATIONS.iter().copied())
-        .chain(networks::OPERATIONS.iter().copied())
-        .chain(checkpoints::OPERATIONS)
-        .chain(sessions::OPERATIONS)
-        .chain(plugins::OPERATIONS.iter().copied())
-        .chain(swarm::OPERATIONS.iter().copied())
-        .chain(nodes::OPERATIONS.iter().copied())
-        .chain(services::OPERATIONS.iter().copied())
-        .chain(tasks::OPERATIONS.iter().copied())
-        .chain(secrets::OPERATIONS)
-        .chain(configs::OPERATIONS);
-    operations
+    let resources = [
+        system::OPERATIONS,
+        #[cfg(feature = "containers")]
+        containers::OPERATIONS,
+        #[cfg(feature = "containers")]
+        exec::OPERATIONS,
+        #[cfg(feature = "full")]
+        images::OPERATIONS,
+        #[cfg(feature = "full")]
+        builds::OPERATIONS,
+        #[cfg(feature = "full")]
+        distribution::OPERATIONS,
+        #[cfg(feature = "full")]
+        volumes::OPERATIONS,
+        #[cfg(feature = "full")]
+        networks::OPERATIONS,
+        #[cfg(feature = "full")]
+        checkpoints::OPERATIONS,
+        #[cfg(feature = "full")]
+        sessions::OPERATIONS,
+        #[cfg(feature = "full")]
+        plugins::OPERATIONS,
+        #[cfg(feature = "full")]
+        swarm::OPERATIONS,
+        #[cfg(feature = "full")]
+        nodes::OPERATIONS,
+        #[cfg(feature = "full")]
+        services::OPERATIONS,
+        #[cfg(feature = "full")]
+        tasks::OPERATIONS,
+        #[cfg(feature = "full")]
+        secrets::OPERATIONS,
+        #[cfg(feature = "full")]
+        configs::OPERATIONS,
+    ];
+    resources.into_iter().flatten().copied()
 }

@@ -34,7 +34,7 @@ static INSPECT: Operation<Json<Secret>> = Operation::get("SecretInspect", "/secr
 static REMOVE: Operation<Empty> = Operation::delete("SecretDelete", "/secrets/{id}").success(&[204]);
 static UPDATE: Operation<Empty> = Operation::post("SecretUpdate", "/secrets/{id}/update");
 
-pub(crate) static OPERATIONS: [&OperationInfo; 5] = [
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[
     &LIST.info,
     &CREATE.info,
     &INSPECT.info,

@@ -33,7 +33,7 @@ use crate::wire::stream::Hijacked;
 
 static OPEN: Operation<Duplex> = Operation::post("Session", "/session").success(&[101]);
 
-pub(crate) static OPERATIONS: [&OperationInfo; 1] = [&OPEN.info];
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[&OPEN.info];
 
 /// Calls on sessions; see [`Docker::sessions`].
 #[derive(Debug, Clone, Copy)]

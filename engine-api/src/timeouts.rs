@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-/// Timeouts of a call; `None` is no limit.
+/// Timeouts of a call; `None` is no timeout.
 ///
-/// Four limits, because one cannot serve both a ping and a log that is followed for a day (each has
-/// its own [`Phase`](crate::error::Phase) in the error). The engine's own work is not bounded by
-/// default: operations that may think for long (pull, commit, wait …) have no limit on the head, and
-/// `stop` and `restart` get theirs extended by the grace period they ask for.
+/// There are four, because one cannot fit both a ping and a log that is followed for a day. Each
+/// has its own [`Phase`](crate::error::Phase) in the error. The time that the engine works is not
+/// limited by default: slow operations (pull, commit, wait …) have no timeout on the head, and that
+/// of `stop` and `restart` is extended by their grace period.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,7 +43,7 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// No limit at all.
+    /// No timeouts.
     pub const NONE: Self = Self {
         connect: None,
         head: None,

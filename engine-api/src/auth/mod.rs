@@ -14,8 +14,8 @@
 //! # }
 //! ```
 //!
-//! Every call that uses credentials borrows them as the argument `auth`, behind its options. Bodies and
-//! options go by value: they are mostly written in the call.
+//! Every call that uses credentials borrows them as the argument `auth`, behind its options. Bodies
+//! and options go by value: they are mostly written in the call.
 
 #[cfg(feature = "full")]
 #[cfg(test)]
@@ -44,13 +44,13 @@ use crate::wire::json;
 /// The key of Docker Hub in configuration files and in `X-Registry-Config`.
 pub const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
-/// What is shown in place of a secret.
+/// Printed in place of a secret.
 const MASK: &str = "***";
 
 /// Credentials for one registry. Definition `AuthConfig`.
 ///
-/// Either a user and a password, or an identity token, or a registry token. `Debug` and `Display` show
-/// no secret.
+/// Either a user and a password, or an identity token, or a registry token. `Debug` and `Display`
+/// show no secret.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RegistryAuth {
@@ -94,8 +94,8 @@ pub(crate) fn config_header(registries: &BTreeMap<String, RegistryAuth>) -> Head
     secret_header(registries)
 }
 
-/// JSON in base64 of the URL alphabet, with padding. Engines read no other, and go on without
-/// credentials when they cannot read it (wire fact 23).
+/// JSON in base64 with the URL alphabet and padding. Engines continue without credentials, and
+/// without an error, if they cannot decode the header.
 fn secret_header(value: &impl Serialize) -> HeaderValue {
     // Maps and structs of texts always serialise, and base64 is always legal in a header.
     let text = URL_SAFE.encode(json::encode(value).unwrap_or_default());
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_use_the_url_alphabet_with_padding_and_are_sensitive() {
+    fn headers_use_the_url_alphabet_and_are_sensitive() {
         // `?` and `>` at these places become `/` and `+` in the standard alphabet.
         let auth = RegistryAuth::user("a", "~~~???>>>");
         let header = auth.header();

@@ -9,8 +9,8 @@ use crate::error::{Cause, Error, ErrorKind, ProbedEndpoint, Result};
 impl Docker {
     /// A client of the engine that the environment names, or of the first one that answers.
     ///
-    /// `DOCKER_HOST` is used if it is set, then `DOCKER_CONTEXT`, then the context that
-    /// `docker context use` has chosen. Otherwise the usual sockets are tried in this order: the system's,
+    /// `DOCKER_HOST` is used if it is set, then `DOCKER_CONTEXT`, then the context that `docker
+    /// context use` has chosen. Otherwise the usual sockets are tried in this order: the system's,
     /// rootless Docker's, those of Docker Desktop, colima, OrbStack, Rancher Desktop and Podman.
     /// `DOCKER_API_VERSION` sets the version and switches negotiation off; `DOCKER_TLS_VERIFY`,
     /// `DOCKER_TLS` and `DOCKER_CERT_PATH` enable TLS on TCP (feature `tls`).
@@ -19,18 +19,19 @@ impl Docker {
     ///
     /// [`crate::ErrorKind::Unreachable`] lists every endpoint that was tried, and why it failed
     /// ([`Error::probed_endpoints`]). If only one endpoint was tried, the error has the kind of its
-    /// failure, such as [`crate::ErrorKind::TlsError`]. [`crate::ErrorKind::InvalidInput`]: the context
-    /// that was named or chosen does not exist.
+    /// failure, such as [`crate::ErrorKind::TlsError`]. [`crate::ErrorKind::InvalidInput`]: the
+    /// context that was named or chosen does not exist.
     pub async fn from_env() -> Result<Self> {
         first_of(connect::endpoints(&variable)?).await
     }
 
-    /// A client of the engine at an address, as in `DOCKER_HOST`, with the TLS settings and the version
-    /// of the environment. Nothing is sent.
+    /// A client of the engine at an address, as in `DOCKER_HOST`, with the TLS settings and the
+    /// version of the environment. Nothing is sent.
     ///
     /// # Errors
     ///
-    /// When the address is invalid, this build cannot connect to it, or the certificates cannot be read.
+    /// When the address is invalid, this build cannot connect to it, or the certificates cannot be
+    /// read.
     pub fn from_address(address: &str) -> Result<Self> {
         client(&connect::at(address, &variable))
     }
@@ -45,8 +46,8 @@ impl Docker {
         client(&connect::in_context(name, &variable)?)
     }
 
-    /// Pings every endpoint that [`Docker::from_env`] would try, in the same order, and reports the result
-    /// of each.
+    /// Pings every endpoint that [`Docker::from_env`] would try, in the same order, and reports the
+    /// result of each.
     ///
     /// # Errors
     ///
@@ -73,7 +74,8 @@ async fn first_of(endpoints: Vec<Endpoint>) -> Result<Docker> {
         match probe(&endpoint).await {
             Ok(docker) => return Ok(docker),
             Err(error) => {
-                // Several endpoints may fail in different ways; then all of them count as unreachable.
+                // Several endpoints may fail in different ways; then all of them count as
+                // unreachable.
                 if single {
                     kind = error.kind();
                 }

@@ -18,14 +18,13 @@ use crate::wire::single_flight::SingleFlight;
 
 /// A client of one engine.
 ///
-/// Cloning is cheap, and clones share connections; a client may live in a `static` and be used from
-/// one Tokio runtime after another. Nothing is sent before the first call, which then asks the engine
-/// for its version once.
+/// Clones are cheap and share connections. A client can be a `static` and be used from several
+/// Tokio runtimes. Nothing is sent before the first call, which negotiates the API version once.
 ///
 /// ```no_run
 /// # async fn demo() -> engine_api::Result<()> {
 /// let docker = engine_api::Docker::from_env().await?;
-/// println!("the engine speaks API {}", docker.version().await?);
+/// println!("API {}", docker.version().await?);
 /// # Ok(())
 /// # }
 /// ```
@@ -35,11 +34,12 @@ pub struct Docker {
 }
 
 impl Docker {
-    /// A client of the engine at an address, whatever the environment says.
+    /// A client of the engine at an address, without the settings of the environment. Nothing is
+    /// sent.
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::Unsupported`] where this build cannot connect to such an address.
+    /// [`crate::ErrorKind::Unsupported`] when this build cannot connect to such an address.
     pub fn with_address(address: &Address) -> Result<Self> {
         Ok(Self::over(Arc::from(address.connector()?)))
     }
@@ -55,7 +55,7 @@ impl Docker {
         Self::with_connector(connect::TcpConnector::new(host, port))
     }
 
-    /// A client over byte streams of the caller's.
+    /// A client that uses the byte streams of a connector.
     pub fn with_connector(connector: impl Connector) -> Self {
         Self::over(Arc::new(connector))
     }
@@ -66,48 +66,49 @@ impl Docker {
         }
     }
 
-    /// The same client, on the same connections, with other limits.
+    /// The same client, on the same connections, with other timeouts.
     #[must_use]
     pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
         self.session.timeouts = timeouts;
         self
     }
 
-    /// The same client, on the same connections, speaking `version` without asking the engine.
+    /// The same client, on the same connections, with a version; the engine is not asked for its
+    /// own.
     #[must_use]
     pub fn with_version(mut self, version: Version) -> Self {
         self.session.pinned_version = Some(version);
         self
     }
 
-    /// Where the engine is, as in `DOCKER_HOST`.
+    /// The address of the engine, as in `DOCKER_HOST`.
     pub fn address(&self) -> String {
         self.session.wire().connector.address()
     }
 
-    /// What opens the connections: for a recorder, say, to stand between.
+    /// The connector of this client, for example for a recorder in front of it.
     pub fn connector(&self) -> Arc<dyn Connector> {
         Arc::clone(&self.session.wire().connector)
     }
 
-    /// The limits of this client's calls.
+    /// The timeouts of this client's calls.
     pub fn timeouts(&self) -> &Timeouts {
         &self.session.timeouts
     }
 
-    /// The API version spoken with this engine: the newest that both sides know.
+    /// The API version in use: the newest one that the engine and this crate support.
     ///
-    /// The engine is asked once, with an unversioned `HEAD /_ping`; a failure is not remembered.
+    /// It is negotiated once, with `HEAD /_ping`. A failure is not remembered.
     ///
     /// # Errors
     ///
-    /// When the engine cannot be asked, does not say its version, or is older than
+    /// When the engine does not answer, does not report its version, or is older than
     /// [`Version::OLDEST`].
     pub async fn version(&self) -> Result<Version> {
         self.session.version().await
     }
 
-    /// A request by method and path, for what has no method here.
+    /// A request by method and path, for an operation without a method.
     pub fn raw<'a>(&'a self, method: &'a str, path_and_query: &'a str) -> RawCall<'a> {
         RawCall::new(&self.session, method, path_and_query)
     }

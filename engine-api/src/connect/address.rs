@@ -1,4 +1,4 @@
-//! Addresses of engines, in every form that `DOCKER_HOST` takes.
+//! Addresses of engines, in every form of `DOCKER_HOST`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 pub enum Address {
     /// A Unix socket: `unix:///path`, or the bare path.
     Unix(PathBuf),
-    /// TCP without TLS: `tcp://host:port/base` or `http://…`; the port is 2375 unless said.
+    /// TCP without TLS: `tcp://host:port/base` or `http://…`; the default port is 2375.
     Tcp {
         /// Name or IP address, an IPv6 one without brackets.
         host: String,
@@ -31,7 +31,7 @@ pub enum Address {
         /// What precedes every request path, such as `/docker`; empty for none.
         base: String,
     },
-    /// TCP with TLS: `https://host:port/base`; the port is 2376 unless said. Needs the feature `tls`.
+    /// TCP with TLS: `https://host:port/base`; the default port is 2376. Needs the feature `tls`.
     Tls {
         /// Name or IP address, an IPv6 one without brackets.
         host: String,
@@ -42,18 +42,18 @@ pub enum Address {
     },
     /// A remote engine behind ssh: `ssh://user@host:port/path/of.sock`. Needs the feature `ssh`.
     Ssh {
-        /// Who to log in as; `None` for what ssh is configured to.
+        /// The user; `None` for that of ssh's configuration.
         user: Option<String>,
         /// Name, IP address or alias of ssh's configuration, an IPv6 address without brackets.
         host: String,
-        /// The port of the ssh server; `None` for what ssh is configured to.
+        /// The port of the ssh server; `None` for that of ssh's configuration.
         port: Option<u16>,
-        /// The engine's socket on the remote side; empty for what the docker command there uses.
+        /// The engine's socket on the remote host; empty for that of the docker command there.
         path: String,
     },
-    /// A named pipe of Windows: `npipe:////./pipe/docker_engine`. Only there can it be connected to.
+    /// A named pipe, on Windows only: `npipe:////./pipe/docker_engine`.
     NamedPipe {
-        /// The machine, `.` for this one.
+        /// The host, `.` for this one.
         host: String,
         /// What follows `/pipe/`.
         name: String,
@@ -75,7 +75,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |why: &str| {
             Error::invalid(format!(
-                "{text:?} is no engine address: {why}; write unix:///path/to.sock or tcp://host:port"
+                "invalid engine address {text:?}: {why}; write unix:///path/to.sock or tcp://host:port"
             ))
         };
         if text.trim() != text || text.is_empty() || text.chars().any(char::is_control) {
@@ -106,7 +106,7 @@ impl FromStr for Address {
 fn unix(path: &str) -> Result<Address> {
     if path.len() > LONGEST_SOCKET_PATH {
         return Err(Error::invalid(format!(
-            "the socket path {path} is {} bytes long, and a Unix socket's can have {LONGEST_SOCKET_PATH}; \
+            "the socket path {path} is {} bytes long; the maximum is {LONGEST_SOCKET_PATH}; \
              use a shorter path, or a symbolic link",
             path.len()
         )));
@@ -179,7 +179,7 @@ fn server(rest: &str) -> std::result::Result<Server, String> {
                 after
                     .strip_prefix(':')
                     .or(after.is_empty().then_some(""))
-                    .ok_or("`]` is followed by no port")?,
+                    .ok_or("`]` is not followed by a port")?,
             )
         }
         None => authority.split_once(':').unwrap_or((authority, "")),
@@ -192,7 +192,7 @@ fn server(rest: &str) -> std::result::Result<Server, String> {
         "" => None,
         text => {
             let port = text.parse().ok().filter(|port| *port != 0);
-            Some(port.ok_or_else(|| format!("{text:?} is no port"))?)
+            Some(port.ok_or_else(|| format!("invalid port {text:?}"))?)
         }
     };
     let base = base.trim_end_matches('/').to_owned();
@@ -210,7 +210,7 @@ fn server(rest: &str) -> std::result::Result<Server, String> {
     })
 }
 
-/// The host as it stands before a port.
+/// The host as it is written before a port.
 fn bracketed(host: &str) -> String {
     if host.contains(':') {
         format!("[{host}]")
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_a_way_out() {
+    fn an_invalid_address_is_an_error_with_a_hint() {
         for text in [
             "",
             " ",

@@ -54,7 +54,8 @@ pub trait Connector: Debug + Send + Sync + 'static {
     /// The address of the engine, as in `DOCKER_HOST`; errors show it.
     fn address(&self) -> String;
 
-    /// The path that precedes every request path (`/base` of `tcp://host:2375/base`); empty by default.
+    /// The path that precedes every request path (`/base` of `tcp://host:2375/base`); empty by
+    /// default.
     fn base_path(&self) -> &str {
         ""
     }
@@ -64,12 +65,12 @@ pub trait Connector: Debug + Send + Sync + 'static {
         "api.moby.localhost"
     }
 
-    /// Whether "connection reset" proves that the engine closed the connection without reading what the
-    /// client sent, as it does on a Unix socket.
+    /// Whether "connection reset" proves that the engine closed the connection without reading what
+    /// the client sent, as it does on a Unix socket.
     ///
-    /// Only then is a request that is not idempotent sent on a connection that was idle: if the engine
-    /// closes it at that moment, the client knows whether it may send the request again. Otherwise such
-    /// a request gets a new connection.
+    /// Only then is a request that is not idempotent sent on a connection that was idle: if the
+    /// engine closes it at that moment, the client knows whether it may send the request again.
+    /// Otherwise such a request gets a new connection.
     fn reset_means_unread(&self) -> bool {
         false
     }

@@ -14,7 +14,7 @@ impl Address {
     pub fn connector(&self) -> Result<Box<dyn Connector>> {
         let missing = |what: &str, hint: &str| {
             Err(Error::local(Cause::Unsupported(format!(
-                "{self} needs {what}, which this build lacks; {hint}"
+                "{self} needs {what}, which this build does not have; {hint}"
             ))))
         };
         match self {

@@ -1,8 +1,8 @@
 //! The docker command's contexts: names for engines, kept in files.
 //!
-//! A context has a directory below `contexts/meta`, named by a hash of its name. Its certificates are in
-//! the directory of the same name below `contexts/tls`. The name itself is in the file `meta.json`, so
-//! this module reads the files and computes no hash.
+//! A context has a directory below `contexts/meta`, named by a hash of its name. Its certificates
+//! are in the directory of the same name below `contexts/tls`. The name itself is in the file
+//! `meta.json`, so this module reads the files and computes no hash.
 
 use std::io;
 use std::path::Path;
@@ -48,7 +48,8 @@ pub(super) fn current(env: Lookup<'_>) -> Result<Option<String>> {
     let Some(file) = command_directory(env).map(|directory| directory.join("config.json")) else {
         return Ok(None);
     };
-    // An unreadable file is an error: without it, the client could use another engine than the chosen one.
+    // An unreadable file is an error: without it, the client could use another engine than the
+    // chosen one.
     let unclear = |why: &dyn std::fmt::Display| {
         let shown = file.display();
         Error::invalid(format!(

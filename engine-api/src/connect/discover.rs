@@ -20,7 +20,8 @@ const BELOW: [(&str, &str, &str); 8] = [
     ),
 ];
 
-/// The endpoints to try, in order. If the environment or a chosen context names one, it is the only one.
+/// The endpoints to try, in order. If the environment or a chosen context names one, it is the only
+/// one.
 pub(crate) fn endpoints(env: Lookup<'_>) -> Result<Vec<Endpoint>> {
     let set = |name: &str| env(name).filter(|value| !value.is_empty());
     if let Some(address) = set("DOCKER_HOST") {
@@ -122,7 +123,8 @@ mod tests {
         assert_eq!(addresses.last().unwrap(), "unix:///run/podman/podman.sock");
     }
 
-    /// The docker command's directory with the contexts `remote`, which has certificates, and `plain`.
+    /// The docker command's directory with the contexts `remote`, which has certificates, and
+    /// `plain`.
     fn directory(current: &str) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {

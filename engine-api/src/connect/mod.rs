@@ -1,8 +1,8 @@
 //! Engine addresses, discovery, and the byte streams to an engine.
 //!
-//! The client works on a [`ByteStream`]. A [`Connector`] opens one: to a Unix socket, a named pipe of
-//! Windows, TCP, TLS (feature `tls`) or ssh (feature `ssh`). A recorder, a player or a fault injector of a
-//! test is a connector, too.
+//! The client works on a [`ByteStream`]. A [`Connector`] opens one: to a Unix socket, a named pipe
+//! of Windows, TCP, TLS (feature `tls`) or ssh (feature `ssh`). A recorder, a player or a fault
+//! injector of a test is a connector, too.
 //!
 //! ```
 //! use engine_api::Docker;

@@ -31,8 +31,9 @@ impl NamedPipeConnector {
         }
     }
 
-    /// Opens the pipe, as often as it takes: a pipe has one instance for each client, and the engine makes
-    /// the next one a moment after it has given the last away. The limit on connecting ends this.
+    /// Opens the pipe, as often as it takes: a pipe has one instance for each client, and the
+    /// engine makes the next one a moment after it has given the last away. The limit on connecting
+    /// ends this.
     async fn open(&self) -> io::Result<NamedPipeClient> {
         loop {
             match ClientOptions::new().open(&self.path) {
@@ -65,8 +66,8 @@ impl Connector for NamedPipeConnector {
     }
 }
 
-/// A pipe has no halves to close. Engines use one that carries messages, and take an empty message for
-/// the end of what the other end sends, in both directions.
+/// A pipe has no halves to close. Engines use one that carries messages, and take an empty message
+/// for the end of what the other end sends, in both directions.
 struct PipeStream {
     pipe: NamedPipeClient,
     messages: bool,

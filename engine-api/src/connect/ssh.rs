@@ -1,7 +1,6 @@
-//! Engines behind ssh: the ssh program, and at its other end `docker system dial-stdio`.
+//! Engines over ssh: the ssh program runs `docker system dial-stdio` on the remote host.
 //!
-//! Using the program, not a library, means that keys, agents, jump hosts and aliases work as the user
-//! has set them up.
+//! With the program instead of a library, the user's keys, agents, jump hosts and aliases work.
 
 use std::ffi::OsStr;
 use std::io;
@@ -33,7 +32,8 @@ impl SshConnector {
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::InvalidInput`] when the host is empty or ssh would take it for an option.
+    /// [`crate::ErrorKind::InvalidInput`] when the host is empty or ssh would take it for an
+    /// option.
     pub fn new(host: &str) -> Result<Self> {
         Ok(Self {
             program: "ssh".into(),
@@ -65,14 +65,14 @@ impl SshConnector {
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::InvalidInput`] when it is no absolute path, or has a character that the
-    /// remote shell could take for more than itself.
+    /// [`crate::ErrorKind::InvalidInput`] when it is not an absolute path, or has a character with
+    /// a meaning to the remote shell.
     pub fn socket(mut self, path: &str) -> Result<Self> {
         let plain = |c: char| c.is_alphanumeric() || "/._-+@:,".contains(c);
         let absolute = path.starts_with('/') && path.chars().all(plain);
         if !path.is_empty() && !absolute {
             return Err(Error::invalid(format!(
-                "the remote socket {path:?} is no absolute path of letters, digits and /._-+@:,"
+                "the remote socket {path:?} must be an absolute path of letters, digits and /._-+@:,"
             )));
         }
         path.clone_into(&mut self.socket);
@@ -107,7 +107,7 @@ impl SshConnector {
 fn word(what: &str, text: &str) -> Result<String> {
     if text.is_empty() || text.starts_with('-') || text.contains(char::is_whitespace) {
         return Err(Error::invalid(format!(
-            "{text:?} is no {what} for ssh: it is empty, begins with `-` or has a blank"
+            "{text:?} is not a valid {what} for ssh: it is empty, begins with `-` or has a space"
         )));
     }
     Ok(text.to_owned())
@@ -132,10 +132,10 @@ impl Connector for SshConnector {
             Ok(Box::new(Session {
                 input: Some(child.stdin.take().ok_or_else(lost)?),
                 output: child.stdout.take().ok_or_else(lost)?,
-                complaints: Some(child.stderr.take().ok_or_else(lost)?),
+                stderr: Some(child.stderr.take().ok_or_else(lost)?),
                 child,
                 said: Vec::new(),
-                patience: None,
+                timeout: None,
             }) as BoxStream)
         })
     }
@@ -151,12 +151,12 @@ impl Connector for SshConnector {
     }
 }
 
-/// How much of what ssh complains is kept, and shown.
+/// The longest standard error of ssh that is kept, in bytes.
 const KEPT: usize = 2048;
 
-/// How long ssh's complaints are waited for once it is gone: what it left in the background, as it does
-/// with `ControlPersist`, may keep the pipe open.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long standard error is read after ssh has ended. A process that it left in the background,
+/// as with `ControlPersist`, may keep the pipe open.
+const STDERR_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A running ssh. Dropping it kills the process.
 struct Session {
@@ -164,21 +164,21 @@ struct Session {
     input: Option<ChildStdin>,
     output: ChildStdout,
     /// Gone once it has ended.
-    complaints: Option<ChildStderr>,
+    stderr: Option<ChildStderr>,
     child: Child,
     said: Vec<u8>,
-    patience: Option<Pin<Box<Sleep>>>,
+    timeout: Option<Pin<Box<Sleep>>>,
 }
 
 impl Session {
-    /// Reads what ssh writes to its standard error, so that it never waits for us; ready at its end.
-    fn poll_complaints(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Reads the standard error of ssh, so that ssh never waits for a reader; ready at its end.
+    fn poll_stderr(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut piece = [0; 512];
-        while let Some(complaints) = &mut self.complaints {
+        while let Some(stderr) = &mut self.stderr {
             let mut buf = ReadBuf::new(&mut piece);
-            let outcome = ready!(Pin::new(complaints).poll_read(cx, &mut buf));
+            let outcome = ready!(Pin::new(stderr).poll_read(cx, &mut buf));
             if outcome.is_err() || buf.filled().is_empty() {
-                self.complaints = None;
+                self.stderr = None;
             }
             let room = KEPT.saturating_sub(self.said.len()).min(buf.filled().len());
             self.said.extend_from_slice(&buf.filled()[..room]);
@@ -192,11 +192,11 @@ impl Session {
         if status.success() {
             return Poll::Ready(Ok(()));
         }
-        let patience = self
-            .patience
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
-        let over = patience.as_mut().poll(cx).is_ready();
-        if self.poll_complaints(cx).is_pending() && !over {
+        let timeout = self
+            .timeout
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(STDERR_TIMEOUT)));
+        let over = timeout.as_mut().poll(cx).is_ready();
+        if self.poll_stderr(cx).is_pending() && !over {
             return Poll::Pending;
         }
         let said = String::from_utf8_lossy(&self.said);
@@ -214,7 +214,7 @@ impl AsyncRead for Session {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let _more_to_come = self.poll_complaints(cx);
+        let _more_to_come = self.poll_stderr(cx);
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.output).poll_read(cx, buf))?;
         if buf.filled().len() > before || buf.remaining() == 0 {
@@ -239,7 +239,7 @@ impl AsyncWrite for Session {
         }
     }
 
-    // Closing the pipe is what tells the other end.
+    // The end of the pipe is the end of the stream for the remote side.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.as_mut().poll_flush(cx))?;
         self.input = None;
@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_is_the_docker_commands() {
+    fn the_command_line_is_that_of_docker() {
         let connector = SshConnector::new("build").unwrap().user("me").unwrap().port(2222);
         let connector = connector.socket("/run/d.sock").unwrap();
         let words: Vec<_> = connector
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ssh_or_a_shell_would_take_for_more_is_refused() {
+    fn options_and_shell_characters_are_rejected() {
         assert!(SshConnector::new("-oProxyCommand=x").is_err());
         assert!(SshConnector::new("").is_err());
         let connector = SshConnector::new("h").unwrap();

@@ -1,4 +1,4 @@
-//! TCP with TLS: certificates, whom to trust, and what to say when the two sides do not.
+//! TCP with TLS: certificates, trusted authorities, and the errors of handshakes.
 
 use std::fmt;
 use std::io;
@@ -22,10 +22,10 @@ use super::no_verification::NoVerification;
 use super::tcp::TcpConnector;
 use crate::error::{Error, Result, TlsError};
 
-/// Whom to trust, and who we are.
+/// The trusted authorities and the certificate of the client.
 ///
-/// The default trusts the certificate authorities of the system and shows no certificate. The key never
-/// appears in a `Debug` text or an error.
+/// The default trusts the certificate authorities of the system and sends no certificate. The key
+/// is never part of a `Debug` text or an error.
 ///
 /// ```no_run
 /// use engine_api::Docker;
@@ -37,36 +37,36 @@ use crate::error::{Error, Result, TlsError};
 /// ```
 #[derive(Clone, Default)]
 pub struct TlsConfig {
-    /// PEM: the authorities that the engine's certificate must come from, and no others; empty for the
-    /// system's.
+    /// PEM: the only authorities that are trusted; empty for those of the system.
     pub ca: Vec<u8>,
-    /// PEM: our certificate and what leads from it to its authority; empty for none.
+    /// PEM: the client's certificate and its chain; empty for none.
     pub cert: Vec<u8>,
-    /// PEM: the key of our certificate.
+    /// PEM: the private key of the client's certificate.
     pub key: Vec<u8>,
-    /// Do not verify whose certificate the engine has: whoever is on the way can pretend to be it.
+    /// Do not verify the engine's certificate. Others can then intercept the connection.
     pub skip_verify: bool,
 }
 
 impl TlsConfig {
-    /// The files `ca.pem`, `cert.pem` and `key.pem` of a folder, as far as they are there.
+    /// The files `ca.pem`, `cert.pem` and `key.pem` of a directory; each may be missing.
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::InvalidInput`] when there is no such folder, or a file cannot be read.
-    pub fn from_directory(folder: impl AsRef<Path>) -> Result<Self> {
-        let folder = folder.as_ref();
-        if !folder.is_dir() {
-            let shown = folder.display();
+    /// [`crate::ErrorKind::InvalidInput`] when there is no such directory, or a file cannot be
+    /// read.
+    pub fn from_directory(directory: impl AsRef<Path>) -> Result<Self> {
+        let directory = directory.as_ref();
+        if !directory.is_dir() {
+            let shown = directory.display();
             return Err(Error::invalid(format!(
-                "there is no folder {shown} with certificates"
+                "there is no directory {shown} with certificates"
             )));
         }
-        let read = |name: &str| match std::fs::read(folder.join(name)) {
+        let read = |name: &str| match std::fs::read(directory.join(name)) {
             Ok(bytes) => Ok(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => {
-                let file = folder.join(name);
+                let file = directory.join(name);
                 Err(Error::invalid(format!(
                     "{} cannot be read: {error}",
                     file.display()
@@ -81,11 +81,11 @@ impl TlsConfig {
         })
     }
 
-    /// What `DOCKER_TLS_VERIFY`, `DOCKER_TLS` and `DOCKER_CERT_PATH` ask for; `None` when all of them
-    /// are empty, which means no TLS.
+    /// The settings of `DOCKER_TLS_VERIFY`, `DOCKER_TLS` and `DOCKER_CERT_PATH`; `None` if all of
+    /// them are empty, which means no TLS.
     ///
-    /// Only `DOCKER_TLS_VERIFY` has the engine's certificate verified. The files are looked for in
-    /// `DOCKER_CERT_PATH`, or else in the docker command's folder.
+    /// The engine's certificate is verified only if `DOCKER_TLS_VERIFY` is set. The files are in
+    /// `DOCKER_CERT_PATH`, or else in the docker command's directory.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl TlsConfig {
             (false, false) => {
                 // The parser's own error may quote a line of the file.
                 let key = PrivateKeyDer::from_pem_slice(&self.key)
-                    .map_err(|_quotes| Error::invalid("the key (key.pem) holds no private key in PEM"))?;
+                    .map_err(|_quotes| Error::invalid("invalid private key (key.pem): not PEM"))?;
                 builder
                     .with_client_auth_cert(certificates("cert.pem", &self.cert)?, key)
                     .map_err(|error| {
@@ -192,8 +192,8 @@ pub struct TlsConnector {
 }
 
 impl TlsConnector {
-    /// A connector to `host`, a name or an IP address that the engine's certificate must be for, and
-    /// `port`.
+    /// A connector to `host`, a name or an IP address that the engine's certificate must be for,
+    /// and `port`.
     ///
     /// # Errors
     ///
@@ -201,7 +201,7 @@ impl TlsConnector {
     /// certificates or the key cannot be used.
     pub fn new(host: &str, port: u16, config: &TlsConfig) -> Result<Self> {
         let name = ServerName::try_from(host.to_owned())
-            .map_err(|error| Error::invalid(format!("{host:?} is no name for TLS: {error}")))?;
+            .map_err(|error| Error::invalid(format!("{host:?} is not a valid name for TLS: {error}")))?;
         Ok(Self {
             tcp: TcpConnector::new(host, port),
             host: host.to_owned(),
@@ -253,11 +253,11 @@ impl fmt::Debug for TlsConnector {
     }
 }
 
-/// An encrypted stream. Shutting it down says so inside TLS, too, which is what ends a process's input.
+/// An encrypted stream. A shutdown sends TLS's closing message, which ends a process's input.
 struct Encrypted(TlsStream<TcpStream>);
 
 impl AsyncRead for Encrypted {
-    // An engine that misses a certificate says so only after the handshake is over on our side.
+    // An engine that misses a certificate reports it after the handshake has ended on our side.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -281,7 +281,7 @@ impl AsyncWrite for Encrypted {
     }
 }
 
-/// Says what a failure of TLS means, and what to do about it.
+/// Adds to an error of TLS what it means and what to do about it.
 fn explained(error: io::Error) -> io::Error {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>()) else {
         return error;
@@ -295,7 +295,7 @@ fn explained(error: io::Error) -> io::Error {
         ) => "the engine's certificate is for another name; use one that is in it",
         Tls::InvalidCertificate(_) => "the engine's certificate is not valid",
         Tls::AlertReceived(AlertDescription::CertificateRequired) => {
-            "the engine wants a certificate of ours, and there is none; are cert.pem and key.pem there?"
+            "the engine requires a client certificate; provide cert.pem and key.pem"
         }
         Tls::AlertReceived(
             AlertDescription::UnknownCA
@@ -306,9 +306,9 @@ fn explained(error: io::Error) -> io::Error {
             | AlertDescription::CertificateRevoked
             | AlertDescription::CertificateUnknown
             | AlertDescription::AccessDenied,
-        ) => "the engine does not accept our certificate, or misses one",
+        ) => "the engine rejects the client certificate, or requires one",
         Tls::InvalidMessage(_) => {
-            let text = format!("what answers does not speak TLS ({tls}); is it an engine on plain tcp://?");
+            let text = format!("the server does not speak TLS ({tls}); is it an engine on plain tcp://?");
             return io::Error::new(io::ErrorKind::InvalidData, text);
         }
         _ => return error,
@@ -321,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_a_pair_and_what_is_no_pem_are_refused_without_a_word_of_the_key() {
+    fn an_error_about_certificates_hides_the_key() {
         let refused = |config: TlsConfig| TlsConnector::new("h", 1, &config).unwrap_err().to_string();
         let cert = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n".to_vec();
         let key = b"-----BEGIN s3cret-----\ns3cret".to_vec();

@@ -13,9 +13,9 @@ use crate::version::Version;
 
 /// Why something failed, without context.
 ///
-/// A message does not repeat that of its source. Sources are the errors of a connection, made by the
-/// operating system or hyper. The errors of archives and uploads are made by this crate, with the path
-/// in the text; they are part of the message.
+/// A message does not repeat that of its source. Sources are the errors of a connection, made by
+/// the operating system or hyper. The errors of archives and uploads are made by this crate, with
+/// the path in the text; they are part of the message.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
     #[error("{0}")]

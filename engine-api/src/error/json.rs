@@ -6,7 +6,7 @@
 pub(crate) struct JsonError {
     /// Where, as `$.Containers[3].State`.
     pub(crate) path: String,
-    /// What was expected there.
+    /// The reason, with the expected value.
     pub(crate) reason: String,
     /// The start of the value found, unless it may be a secret.
     pub(crate) found: Option<String>,

@@ -34,7 +34,8 @@ pub enum ErrorKind {
     Truncated,
     /// The data of an upload could not be read.
     UploadSource,
-    /// An archive could not be unpacked on this host: an entry is invalid, or a file cannot be written.
+    /// An archive could not be unpacked on this host: an entry is invalid, or a file cannot be
+    /// written.
     Unpack,
 }
 

@@ -6,9 +6,9 @@
 //! # How an error is printed
 //!
 //! `{error}` prints the error itself, with a hint if there is one;
-//! [`source`](std::error::Error::source) returns the error below it, of the operating system or of hyper.
-//! A program that prints the chain repeats nothing. `{error:#}` and `{error:?}` print the whole chain on
-//! one line, so `fn main() -> engine_api::Result<()>` reports a readable message.
+//! [`source`](std::error::Error::source) returns the error below it, of the operating system or of
+//! hyper. A program that prints the chain repeats nothing. `{error:#}` and `{error:?}` print the
+//! whole chain on one line, so `fn main() -> engine_api::Result<()>` reports a readable message.
 //!
 //! ```no_run
 //! # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -127,7 +127,8 @@ impl Error {
         }
     }
 
-    /// What the engine's API version does not have, such as a field, and the first version that has it.
+    /// What the engine's API version does not have, such as a field, and the first version that has
+    /// it.
     pub fn needs_api(&self) -> Option<(&str, Version)> {
         match self.0.cause {
             Cause::NeedsApi { what, since, .. } => Some((what, since)),
@@ -135,7 +136,8 @@ impl Error {
         }
     }
 
-    /// The feature of a Dockerfile that needs BuildKit, such as `RUN --mount`, and its line, counted from 1.
+    /// The feature of a Dockerfile that needs BuildKit, such as `RUN --mount`, and its line,
+    /// counted from 1.
     pub fn needs_buildkit(&self) -> Option<(&str, usize)> {
         match self.0.cause {
             Cause::NeedsBuildKit { feature, line, .. } => Some((feature, line)),
@@ -203,8 +205,8 @@ impl fmt::Display for Error {
 }
 
 impl fmt::Debug for Error {
-    // The message, because a program whose `main` returns an error prints this. It does not hold the bytes
-    // of a partial frame, which are a process's output and may be secret.
+    // The message, because a program whose `main` returns an error prints this. It does not hold
+    // the bytes of a partial frame, which are a process's output and may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:#}")
     }

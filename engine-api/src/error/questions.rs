@@ -18,7 +18,8 @@ impl Error {
                 .is_some_and(|m| m.trim() == "page not found" || m.trim() == "Not Found")
     }
 
-    /// The request conflicts with the current state: the name is in use, the container is running … (409).
+    /// The request conflicts with the current state: the name is in use, the container is running …
+    /// (409).
     pub fn is_conflict(&self) -> bool {
         self.status() == Some(409)
     }
@@ -46,16 +47,18 @@ impl Error {
         self.status() == Some(501)
     }
 
-    /// The engine cannot handle the request in its present role: it is not a manager of a swarm (503).
+    /// The engine cannot handle the request in its present role: it is not a manager of a swarm
+    /// (503).
     pub fn is_unavailable(&self) -> bool {
         self.status() == Some(503)
     }
 
-    /// The same call may succeed later: the engine cannot be reached, the connection broke, the engine
-    /// failed (5xx), or a registry cannot be reached or limits requests.
+    /// The same call may succeed later: the engine cannot be reached, the connection broke, the
+    /// engine failed (5xx), or a registry cannot be reached or limits requests.
     ///
-    /// A timeout ([`Error::is_timeout`]) and a conflict ([`Error::is_conflict`]) do not count. Whether to
-    /// wait longer than the timeout, or for another client to finish, depends on the caller.
+    /// A timeout ([`Error::is_timeout`]) and a conflict ([`Error::is_conflict`]) do not count.
+    /// Whether to wait longer than the timeout, or for another client to finish, depends on the
+    /// caller.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -114,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn transient_errors_are_failures_of_engine_and_connection() {
+    fn transient_errors_exclude_timeouts_and_conflicts() {
         let disconnected = || Error::local(Cause::Disconnected(String::new()));
         for error in [api(500, "device or resource busy"), api(503, ""), disconnected()] {
             assert!(error.is_transient(), "{error}");

@@ -46,10 +46,12 @@ const OPERATIONS: [&str; 10] = [
     "SystemAuth",
 ];
 
-/// Messages of engines in lower case, and what they mean. Engines send most of them with status 500, or
-/// in a stream that began with 200. Recordings of real engines hold all but that of the rate limit.
+/// Messages of engines in lower case, and what they mean. Engines send most of them with status
+/// 500, or in a stream that began with 200. Recordings of real engines hold all but that of the
+/// rate limit.
 const MESSAGES: [(&str, RegistryFailure); 8] = [
-    // Docker, both stores. The containerd store answers 404 to it, so the message is read before the status.
+    // Docker, both stores. The containerd store answers 404 to it, so the message is read before
+    // the status.
     ("no matching manifest", RegistryFailure::NoPlatform),
     // Podman.
     ("no image found in image index", RegistryFailure::NoPlatform),
@@ -68,11 +70,11 @@ const MESSAGES: [(&str, RegistryFailure); 8] = [
 ];
 
 impl Error {
-    /// Why a registry refused or failed, the same on every engine. `None` if the error is not known to
-    /// come from a registry.
+    /// Why a registry refused or failed, the same on every engine. `None` if the error is not known
+    /// to come from a registry.
     ///
-    /// Engines report such a failure in different ways: with 401, with 500, or with 200 and an error in the
-    /// stream.
+    /// Engines report such a failure in different ways: with 401, with 500, or with 200 and an
+    /// error in the stream.
     pub fn registry_failure(&self) -> Option<RegistryFailure> {
         let operation = self.operation()?;
         if !OPERATIONS.contains(&operation) {

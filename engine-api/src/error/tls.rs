@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A TLS handshake failed because a certificate is invalid, missing or not trusted.
 ///
-/// A [`Connector`](crate::connect::Connector) returns it inside the I/O error of connecting, reading or
-/// writing; the call then fails with [`crate::ErrorKind::TlsError`].
+/// A [`Connector`](crate::connect::Connector) returns it inside the I/O error of connecting,
+/// reading or writing; the call then fails with [`crate::ErrorKind::TlsError`].
 #[derive(Debug, Clone)]
 pub struct TlsError(String);
 

@@ -52,20 +52,17 @@ pub use version::{Component, EnginePlatform, EngineVersion};
 use crate::client::Docker;
 use crate::wire::operation::OperationInfo;
 
-static OPERATIONS: &[&OperationInfo] = &[
+pub(crate) static OPERATIONS: &[&OperationInfo] = &[
     &ping::PING.info,
     &ping::PING_HEAD.info,
     &version::VERSION.info,
     &events::EVENTS.info,
     &auth::AUTH.info,
-];
-
-pub(crate) fn operations() -> impl Iterator<Item = &'static OperationInfo> {
-    let operations = OPERATIONS.iter().copied();
     #[cfg(feature = "full")]
-    let operations = operations.chain([&info::INFO.info, &df::DF.info]);
-    operations
-}
+    &info::INFO.info,
+    #[cfg(feature = "full")]
+    &df::DF.info,
+];
 
 /// Calls on the engine as a whole; see [`Docker::system`].
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! What a request carries.
+//! Request bodies.
 
 use std::fmt;
 use std::io;
@@ -9,9 +9,10 @@ use bytes::Bytes;
 use futures_core::Stream;
 use hyper::body::{Frame, SizeHint};
 
-/// Data to send that is more than a value: an archive, a context.
+/// Data to upload: an archive, a build context.
 ///
-/// Made from bytes in memory, or from a stream of pieces, which is never held whole.
+/// It is made from bytes in memory, or from a stream of pieces, which is never held in memory as a
+/// whole.
 #[derive(Debug)]
 pub struct Upload(pub(crate) Body);
 
@@ -28,13 +29,13 @@ impl<T: Into<Bytes>> From<T> for Upload {
     }
 }
 
-/// Marks an error as coming from the data that the caller hands in, not from the connection.
+/// Marks an error as that of the data to upload, not of the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct UploadFailed(pub(crate) io::Error);
 
-/// A request's body. `Empty` and `Full` have an exact length, so they are never sent in chunks, which
-/// `POST /containers/{id}/start` refuses (wire fact 10).
+/// A request's body. `Empty` and `Full` have an exact length, so they are never sent in chunks,
+/// which `POST /containers/{id}/start` rejects.
 pub(crate) enum Body {
     Empty,
     Full(Bytes),
@@ -42,7 +43,7 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    /// A second copy for a second try; an upload can be read only once.
+    /// A copy for a retry; `None` for an upload, which can be read only once.
     pub(crate) fn again(&self) -> Option<Self> {
         match self {
             Self::Empty => Some(Self::Empty),

@@ -88,7 +88,8 @@ impl<'a, R: Shape> Call<'a, R> {
         }
     }
 
-    /// Makes the call fail before anything is sent, if there is a reason to; the first reason counts.
+    /// Makes the call fail before anything is sent, if there is a reason to; the first reason
+    /// counts.
     pub(crate) fn reject_if(mut self, reason: Option<String>) -> Self {
         if let Some(reason) = reason {
             self.prepared.reject(reason);

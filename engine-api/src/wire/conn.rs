@@ -1,8 +1,8 @@
-//! One HTTP/1.1 connection, driven by whoever waits for it.
+//! One HTTP/1.1 connection, driven by the task that waits for it.
 //!
-//! hyper wants its connection polled beside the request. Instead of spawning a task for that, the task
-//! that awaits a reply or reads a body polls both. It saves a hop between tasks for every chunk, and a
-//! dropped future or stream leaves nothing behind: the connection goes with it.
+//! hyper wants its connection polled beside the request. Instead of spawning a task for that, the
+//! task that awaits a reply or reads a body polls both. It saves a hop between tasks for every
+//! chunk, and a dropped future or stream leaves nothing behind: the connection goes with it.
 
 use std::io;
 use std::pin::Pin;
@@ -35,8 +35,8 @@ pub(crate) struct Conn {
     reset_means_unread: bool,
 }
 
-/// Most bytes that may come before a reply, as interim ones (`103 Early Hints`): hyper skips them one by
-/// one, for ever if need be.
+/// Most bytes that may come before a reply, as interim ones (`103 Early Hints`): hyper skips them
+/// one by one, for ever if need be.
 const LONGEST_INTERIM: u64 = 1 << 20;
 
 /// A request that got no reply.
@@ -64,7 +64,8 @@ impl ExchangeError {
 impl Conn {
     /// Opens a stream and gets it ready for HTTP; nothing is sent yet.
     ///
-    /// Boxed, because a connection is large and moves from the pool to a reply and back with each call.
+    /// Boxed, because a connection is large and moves from the pool to a reply and back with each
+    /// call.
     pub(crate) async fn open(connector: &dyn Connector) -> Result<Box<Self>, Cause> {
         let stream = connector
             .connect()
@@ -108,8 +109,8 @@ impl Conn {
         let outcome = std::future::poll_fn(|cx| {
             let ended = poll_driver(driver, cx).is_ready();
             match reply.as_mut().poll(cx) {
-                // The engine closed the connection before hyper took the request out of its queue. The
-                // queue goes with the driver, and so gives the request back.
+                // The engine closed the connection before hyper took the request out of its queue.
+                // The queue goes with the driver, and so gives the request back.
                 Poll::Pending if ended => {
                     *driver = None;
                     reply.as_mut().poll(cx).map(Some)
@@ -240,9 +241,10 @@ fn source<'a, T: std::error::Error + 'static>(error: &'a hyper::Error) -> Option
     None
 }
 
-/// The stream under hyper. It counts what comes, so that "no byte of a reply" can be known, and it hides
-/// that the engine has stopped reading until all that came has been read: an engine that refuses an
-/// upload half way answers first and then hangs up, and hyper would not look for the answer any more.
+/// The stream under hyper. It counts what comes, so that "no byte of a reply" can be known, and it
+/// hides that the engine has stopped reading until all that came has been read: an engine that
+/// refuses an upload half way answers first and then hangs up, and hyper would not look for the
+/// answer any more.
 struct CountingStream {
     stream: BoxStream,
     received: Arc<AtomicU64>,

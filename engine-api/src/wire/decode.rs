@@ -1,4 +1,4 @@
-//! The shapes a reply can have, and how each becomes a value.
+//! The shapes of replies, and how each becomes a value.
 
 use std::marker::PhantomData;
 
@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::stream::{Hijacked, JsonLines, Output, RawBytes, StreamItem};
 use crate::error::{Cause, Result};
 
-/// What a reply becomes.
+/// The shape of a reply.
 ///
 /// Implemented by the markers below and by nothing else.
 pub(crate) trait Shape: 'static {
@@ -39,7 +39,7 @@ impl<T: DeserializeOwned + 'static> Shape for Json<T> {
     }
 }
 
-/// Nothing that matters; whatever comes is read and dropped, so that the connection can be reused.
+/// No value: the body is read and dropped, so that the connection can be reused.
 pub(crate) struct Empty;
 
 impl Shape for Empty {
@@ -52,7 +52,7 @@ impl Shape for Empty {
     }
 }
 
-/// Nothing, but the status tells whether anything changed: `false` for 304.
+/// Whether the call changed anything: `false` for 304.
 pub(crate) struct Changed;
 
 impl Shape for Changed {
@@ -103,7 +103,7 @@ impl Shape for Raw {
     }
 }
 
-/// A process's output, framed or not; the caller settles which, see [`Output`].
+/// A process's output with or without frames, which the caller decides; see [`Output`].
 pub(crate) struct Framed;
 
 impl Shape for Framed {
@@ -115,7 +115,7 @@ impl Shape for Framed {
     }
 }
 
-/// A connection taken over: standard input one way, output the other.
+/// An upgraded connection: standard input in one direction, output in the other.
 pub(crate) struct Duplex;
 
 impl Shape for Duplex {

@@ -1,11 +1,12 @@
 //! The machinery: how a call becomes bytes, and bytes become a reply.
 //!
 //! * `operation` declares an operation; `call` fills in one call of it, `raw_call` a call by path
-//! * `prepared` checks the request, adds the version and sends it; `path`, `query`, `body` and `status`
-//!   are its parts
-//! * `session` is what all calls of a client share, `single_flight` the work that it does once at a time;
-//!   `send`, `pool` and `conn` own the connections
-//! * `decode` gives a reply its shape; `stream` cuts bytes into items, `json` reads and writes values
+//! * `prepared` checks the request, adds the version and sends it; `path`, `query`, `body` and
+//!   `status` are its parts
+//! * `session` is what all calls of a client share, `single_flight` the work that it does once at a
+//!   time; `send`, `pool` and `conn` own the connections
+//! * `decode` gives a reply its shape; `stream` cuts bytes into items, `json` reads and writes
+//!   values
 
 pub(crate) mod body;
 pub(crate) mod call;

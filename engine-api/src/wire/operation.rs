@@ -1,4 +1,4 @@
-//! What an operation of the API is, declared once.
+//! The declaration of an operation of the API.
 
 use std::marker::PhantomData;
 
@@ -10,7 +10,7 @@ pub(crate) struct Operation<R> {
     reply: PhantomData<fn() -> R>,
 }
 
-/// What is known of an operation before it is called: one row of the coverage table.
+/// The properties of an operation: one row of the coverage table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperationInfo {
@@ -20,17 +20,18 @@ pub struct OperationInfo {
     pub method: &'static str,
     /// The path with its placeholders: `/containers/{id}/start`.
     pub path: &'static str,
-    /// The API version that brought the operation; 1.41 stands for "that or older".
+    /// The first API version with the operation; 1.41 means 1.41 or older.
     pub since: Version,
     /// The status codes that mean success.
     pub success: &'static [u16],
-    /// What comes back: `json`, `empty`, `changed`, `json stream`, `output`, `bytes`, `duplex`, `headers`.
+    /// The shape of the reply: `json`, `empty`, `changed`, `json stream`, `output`, `bytes`,
+    /// `duplex`, `headers`.
     pub reply: &'static str,
     /// Whether the reply is awaited as `101`, the connection then being the caller's.
     pub(crate) hijacks: bool,
     /// Whether 304 is a success ("it was so already").
     pub(crate) may_be_unchanged: bool,
-    /// Whether the engine may think for long before it answers, so that no limit covers the head.
+    /// Whether the engine may work for long before it answers, so that no timeout covers the head.
     pub(crate) slow: bool,
     /// Whether a name in the path keeps its slashes, as names of images do.
     pub(crate) slashes: bool,

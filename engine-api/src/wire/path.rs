@@ -9,7 +9,7 @@ use crate::version::Version;
 /// The longest name that is sent; engines reject names that are far shorter.
 const LONGEST_NAME: usize = 1024;
 
-/// What is escaped in a name. `:` and `@` stay, so that image references can be read in logs.
+/// The characters that are escaped in a name. `:` and `@` stay, so that image references can be read in logs.
 const NAME: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -78,8 +78,8 @@ fn pieces(path: &'static str) -> impl Iterator<Item = (&'static str, Option<&'st
     })
 }
 
-/// Rejects a name that would reach another route: `.` and `..` are resolved by engines and proxies, and
-/// an empty one makes the path of another operation.
+/// Rejects a name that would reach another route: `.` and `..` are resolved by engines and proxies,
+/// and an empty one makes the path of another operation.
 fn check(placeholder: &str, name: &str, slashes: bool) -> Result<()> {
     let invalid = |why: &str| {
         Err(Error::invalid(format!(

@@ -10,13 +10,14 @@ use super::conn::Conn;
 /// Idle connections above this number are closed.
 const MOST_IDLE: usize = 16;
 
-/// A connection that was idle for longer is not used again: engines and proxies close such ones.
+/// A connection that was idle for longer is not used again, because engines and proxies close it.
 const LONGEST_IDLE: Duration = Duration::from_secs(30);
 
 /// The idle connections of one client, the last used first.
 ///
-/// Each remembers the runtime it was opened in. A connection is registered with that runtime's driver
-/// and would never wake up in another one, so a client in a `static` keeps connections per runtime.
+/// Each remembers the runtime it was opened in. A connection is registered with that runtime's
+/// driver and would never wake up in another one, so a client in a `static` keeps connections per
+/// runtime.
 #[derive(Default)]
 pub(crate) struct Pool {
     idle: Mutex<Vec<Idle>>,
@@ -64,7 +65,7 @@ impl Pool {
         idle.push(entry);
     }
 
-    /// Forgets all idle connections: one of them was found dead, so the engine may have restarted.
+    /// Closes all idle connections: one of them was dead, so the engine may have restarted.
     pub(crate) fn clear(&self) {
         let dead = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         drop(dead);

@@ -1,7 +1,8 @@
 //! A request that is ready to send: the only code that knows what the client adds to one.
 //!
-//! [`Prepared`] does not know the type of its reply, so it is compiled once for all operations. Calls
-//! of operations and raw calls both go through [`Prepared::send`]: checks, version, path, exchange.
+//! [`Prepared`] does not know the type of its reply, so it is compiled once for all operations.
+//! Calls of operations and raw calls both go through [`Prepared::send`]: checks, version, path,
+//! exchange.
 
 use std::pin::Pin;
 

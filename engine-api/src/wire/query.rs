@@ -21,7 +21,7 @@ impl Query {
         Self::default()
     }
 
-    /// Sends `key=true`, or nothing: for what is off unless said.
+    /// Sends `key=true`, or nothing: for a parameter that is false by default.
     pub(crate) fn flag(self, key: &str, on: bool) -> Self {
         if on { self.set(key, true) } else { self }
     }
@@ -43,7 +43,7 @@ impl Query {
         }
     }
 
-    /// Sends the key once for each value: engines read no lists with commas here.
+    /// Sends the key once for each value: engines do not split values at commas.
     pub(crate) fn each<T: AsRef<str>>(self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
         values
             .into_iter()
@@ -63,7 +63,7 @@ impl Query {
         self.push("filters", &format!("{{{}}}", filters.0))
     }
 
-    /// The parameters without a leading `?`; empty when there are none.
+    /// The parameters without a leading `?`; empty without parameters.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -88,7 +88,7 @@ impl Filters {
         Self::default()
     }
 
-    /// Adds a key with its values, unless there are none. Each key may be added once.
+    /// Adds a key with its values, if there are any. Each key may be added once.
     pub(crate) fn with<T: AsRef<str>>(mut self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
         let mut values = values.into_iter().peekable();
         if values.peek().is_none() {

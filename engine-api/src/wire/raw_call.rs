@@ -68,12 +68,13 @@ impl<'a> RawCall<'a> {
         self.header(CONTENT_TYPE.as_str(), "application/json")
     }
 
-    /// Sends the request. A path without a version gets the negotiated one in front, except `/_ping`.
+    /// Sends the request. A path without a version gets the negotiated one in front, except
+    /// `/_ping`.
     ///
     /// # Errors
     ///
-    /// When the method, the path or a header is invalid, or no reply comes. An error status is not an
-    /// error here.
+    /// When the method, the path or a header is invalid, or no reply comes. An error status is not
+    /// an error here.
     pub async fn send(self) -> Result<RawReply> {
         let context = CallContext {
             operation: "raw call",

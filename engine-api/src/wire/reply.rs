@@ -52,7 +52,8 @@ impl Reply {
     }
 }
 
-/// A body being read. At its end the connection goes back to the pool; dropped before, it is closed.
+/// A body being read. At its end the connection goes back to the pool; dropped before, it is
+/// closed.
 pub(crate) struct ReplyBody {
     source: Option<(Box<Conn>, Incoming)>,
     pool: Arc<Pool>,
@@ -152,7 +153,8 @@ impl ReplyBody {
     }
 }
 
-/// Bytes to set aside for a body: a length that was announced counts up to 1 MiB, what has come always.
+/// Bytes to set aside for a body: a length that was announced counts up to 1 MiB, what has come
+/// always.
 fn room_for(announced: usize, come: usize) -> usize {
     announced.min(1 << 20).max(come)
 }
@@ -162,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_announced_length_is_trusted_only_so_far_and_never_a_panic() {
+    fn an_announced_length_is_trusted_up_to_a_limit() {
         assert_eq!(room_for(0, 10), 10);
         assert_eq!(room_for(5000, 10), 5000);
         assert_eq!(room_for(usize::MAX, 10), 1 << 20);

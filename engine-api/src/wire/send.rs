@@ -1,4 +1,4 @@
-//! From a request to the head of its reply: connections, retries, limits.
+//! From a request to the head of its reply: connections, retries, timeouts.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::connect::Connector;
 use crate::error::{Cause, Phase};
 use crate::timeouts::Timeouts;
 
-/// What one client shares among its clones: how to connect, and what is connected.
+/// The connections of a client and its clones.
 pub(crate) struct Wire {
     pub(crate) connector: Arc<dyn Connector>,
     pool: Arc<Pool>,
@@ -31,7 +31,7 @@ pub(crate) struct PreparedRequest {
     pub(crate) body: Body,
 }
 
-/// How we introduce ourselves.
+/// The `User-Agent` of the client.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("engine-api/", env!("CARGO_PKG_VERSION")));
 
 impl Wire {
@@ -45,7 +45,7 @@ impl Wire {
         }
     }
 
-    /// Sends a request and awaits the head of the reply; the status is not judged.
+    /// Sends a request and awaits the head of the reply; an error status is not an error here.
     pub(crate) async fn round_trip(
         &self,
         prepared: PreparedRequest,
@@ -53,10 +53,10 @@ impl Wire {
         mut total: Timer,
     ) -> Result<(http::response::Parts, ReplyBody), Cause> {
         let uri = Uri::from_maybe_shared(Bytes::from(prepared.target))
-            .map_err(|error| Cause::InvalidInput(format!("the request's path is no path: {error}")))?;
-        // Whether it does no harm to send it twice. PUT and DELETE change what the second one answers.
+            .map_err(|error| Cause::InvalidInput(format!("invalid request path: {error}")))?;
+        // Whether it may be sent twice. A second PUT or DELETE may be answered differently.
         let harmless = matches!(prepared.method, Method::GET | Method::HEAD);
-        // What can be sent only once goes where no retry will be needed.
+        // An upload can be sent only once, so it needs a connection on which no retry happens.
         let repeatable = !matches!(prepared.body, Body::Upload(_));
         let pooled = if repeatable && (harmless || self.connector.reset_means_unread()) {
             self.pool.take()
@@ -88,7 +88,7 @@ impl Wire {
                     }
                     let again = || spare.take().map(&request);
                     next = error.request.or_else(again).ok_or(error.cause)?;
-                    // The others are as old as the one that was found dead.
+                    // The other idle connections are likely dead, too.
                     self.pool.clear();
                     conn = self.open(limits, &mut total).await?;
                 }

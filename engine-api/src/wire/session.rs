@@ -68,8 +68,8 @@ impl Session {
             .or_else(|| self.shared.engine.get().map(|engine| engine.version))
     }
 
-    /// Whether the engine is Podman; `None` if it has not been asked, because its version was set by
-    /// the user.
+    /// Whether the engine is Podman; `None` if it has not been asked, because its version was set
+    /// by the user.
     pub(crate) fn is_podman(&self) -> Option<bool> {
         self.shared.engine.get().map(|engine| engine.podman)
     }
@@ -85,8 +85,8 @@ impl Session {
     }
 
     async fn negotiate(&self) -> Result<Engine> {
-        // HEAD has no body to read. A server that does not know it may answer GET, or at least send a
-        // message with its error.
+        // HEAD has no body to read. A server that does not know it may answer GET, or at least send
+        // a message with its error.
         let headers = match self.ping(Method::HEAD, "SystemPingHead").await {
             Err(error) if error.status().is_some() => self.ping(Method::GET, "SystemPing").await?,
             other => other?,

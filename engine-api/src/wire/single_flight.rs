@@ -9,11 +9,13 @@ pub(crate) struct SingleFlight {
     running: Mutex<HashMap<String, Weak<Flight>>>,
 }
 
-/// One piece of work: the caller that does it holds the lock. The value is whether it has succeeded.
+/// One piece of work: the caller that does it holds the lock. The value is whether it has
+/// succeeded.
 pub(crate) type Flight = tokio::sync::Mutex<bool>;
 
 impl SingleFlight {
-    /// The work known by `key`: the one in progress, or a new one. It is forgotten with its last caller.
+    /// The work known by `key`: the one in progress, or a new one. It is forgotten with its last
+    /// caller.
     pub(crate) fn join(&self, key: String) -> Arc<Flight> {
         // A panic of another thread leaves the map intact: each change of it is one step.
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);

@@ -23,7 +23,8 @@ pub(super) async fn check(info: &OperationInfo, head: &Parts, body: &mut ReplyBo
     let success = match head.status {
         StatusCode::SWITCHING_PROTOCOLS => info.hijacks,
         StatusCode::NOT_MODIFIED => info.may_be_unchanged,
-        // Engines and versions differ: some send 200 where the description has 204, others 204 for 200.
+        // Engines and versions differ: some send 200 where the description has 204, others 204 for
+        // 200.
         other => other.is_success() && !info.hijacks,
     };
     if success {
@@ -57,7 +58,8 @@ struct Message {
     message: String,
 }
 
-/// The engine's message. Engines send it as JSON or plain text, proxies as HTML, and it may be missing.
+/// The engine's message. Engines send it as JSON or plain text, proxies as HTML, and it may be
+/// missing.
 async fn message(body: &mut ReplyBody, status: StatusCode, location: Option<&HeaderValue>) -> String {
     let bytes = body.start(LONGEST_ERROR, MESSAGE_TIMEOUT).await;
     if let Ok(Message { message }) = serde_json::from_slice(&bytes) {

@@ -1,4 +1,4 @@
-//! Timeouts on futures, paid for only when a limit is set and the wait is real.
+//! Timeouts on futures, which cost nothing until a timeout is set and the future waits.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,8 +16,8 @@ pub(crate) struct Timer {
     clock: Clock,
 }
 
-/// A registration with the runtime's timers, worth keeping from one limit to the next: as long as it
-/// rings early it need not be told of the later end, and limits hardly ever run out.
+/// A registration with the runtime's timers, worth keeping from one limit to the next: as long as
+/// it rings early it need not be told of the later end, and limits hardly ever run out.
 pub(crate) type Clock = Option<Pin<Box<Sleep>>>;
 
 impl Timer {
@@ -45,7 +45,8 @@ impl Timer {
         self.end = self.limit.and_then(|(_, after)| from_now(after));
     }
 
-    /// Fails once the limit has run out; for what need not wait, and so would never ask [`Timer::poll`].
+    /// Fails once the limit has run out; for what need not wait, and so would never ask
+    /// [`Timer::poll`].
     pub(crate) fn check(&self) -> Result<(), Cause> {
         match (self.limit, self.end) {
             (Some((phase, after)), Some(end)) if Instant::now() >= end => {

@@ -1,8 +1,8 @@
 //! Objects with both `Id` and `ID`.
 //!
-//! Engines spell the key in two ways, and each type accepts both. Some engines and proxies send both
-//! spellings in one object, which serde rejects as a duplicate field. Such a text is read once more
-//! without the second spelling; the usual text pays nothing for it.
+//! Engines spell the key in two ways, and each type accepts both. Some engines and proxies send
+//! both spellings in one object, which serde rejects as a duplicate field. Such a text is read once
+//! more without the second spelling; the usual text pays nothing for it.
 
 use serde_json::Value;
 

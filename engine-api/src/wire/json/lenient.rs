@@ -5,8 +5,8 @@
 //! * `null` is the empty value of any type. If a type requests a string, the reader is asked for an
 //!   optional string, and the type receives `""` for `null`.
 //! * A whole number may have a fraction or an exponent: `1.0e9` is an integer.
-//! * A struct is an object. Serde would accept an array too, with the fields by position, and so read
-//!   wrong values from a reply of another shape.
+//! * A struct is an object. Serde would accept an array too, with the fields by position, and so
+//!   read wrong values from a reply of another shape.
 //!
 //! The wrapping goes down with every map and list, so nested types get it too.
 
@@ -108,7 +108,8 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Whole<V> {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<V::Value, E> {
-        // Both bounds are powers of two, so that they are exact; a larger number saturates in neither cast.
+        // Both bounds are powers of two, so that they are exact; a larger number saturates in
+        // neither cast.
         const END_OF_I64: f64 = 9_223_372_036_854_775_808.0;
         if number.fract() != 0.0 || !(-END_OF_I64..2.0 * END_OF_I64).contains(&number) {
             self.0.visit_f64(number)
@@ -213,7 +214,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
         deserialize_map: Map;
     }
 
-    // Whoever asks for anything (a `serde_json::Value`) can hold a `null`, and gets it.
+    // A type that accepts any value (a `serde_json::Value`) can hold a `null`.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.0.deserialize_any(visitor)
     }

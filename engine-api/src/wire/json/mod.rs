@@ -1,13 +1,14 @@
-//! JSON as engines write it, and as they want to read it.
+//! JSON as engines write and read it.
 //!
-//! Engines send `null` where they mean "nothing" (wire fact 87), and read an absent key and a zero
+//! Engines send `null` for an empty list, map or text, and read an absent key and a zero
 //! value alike. Both habits live here, once, so that no type needs an attribute per field:
 //!
-//! * [`decode`] takes `null` for the empty value of any field (`""`, `0`, `false`, `[]`, `{}`, `None`);
+//! * [`decode`] takes `null` for the empty value of any field (`""`, `0`, `false`, `[]`, `{}`,
+//!   `None`);
 //! * [`encode`] leaves out plain fields that hold their empty value, and keeps `Some(empty)`.
 //!
-//! So a reply type is a plain struct with `#[serde(default)]`, and in a request `Option` says that an
-//! empty value means something else than no value.
+//! So a reply type is a plain struct with `#[serde(default)]`, and in a request `Option` says that
+//! an empty value means something else than no value.
 
 mod duplicate_id;
 mod lenient;
@@ -28,8 +29,8 @@ use crate::error::JsonError;
 
 /// Reads one JSON value that fills `bytes`, taking `null` for "empty".
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
-    // Looking once whether it all is UTF-8 is cheaper than asking for each of its texts. What is not
-    // becomes U+FFFD, as it does when an engine reads JSON.
+    // Checking once for UTF-8 is cheaper than checking each text. Invalid bytes become U+FFFD, as
+    // they do when an engine reads JSON.
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_path_and_hides_what_may_be_secret() {
+    fn an_error_names_the_path_and_hides_secrets() {
         let error = decode::<Outer>(br#"{"Map":{"a\"b":[{"Size":1},{"Size":"big"}]}}"#).unwrap_err();
         assert_eq!(error.path, r#"$.Map["a\"b"][1].Size"#);
         assert!(error.to_string().contains("found \"big\""), "{error}");

@@ -1,10 +1,11 @@
-//! Enums that keep what they do not know.
+//! Enums that keep unknown values.
 
 /// Writes the conversions of an enum of texts whose last variant is `Other(String)`.
 ///
 /// The enum itself is written out by hand, with its documentation; this adds only the trait impls
-/// that say the same for each: to and from text, `Display`, serde. A text that no variant claims
-/// becomes `Other` and is written back unchanged; the default is `Other("")`, "not said".
+/// that are alike for each: to and from text, `Display`, serde. A text that no variant claims
+/// becomes `Other` and is written back unchanged. The default is `Other("")`, documented on each
+/// type: it is not sent, so the engine applies its own default.
 macro_rules! open_enum {
     ($name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
         impl AsRef<str> for $name {
@@ -26,6 +27,7 @@ macro_rules! open_enum {
         }
 
         impl Default for $name {
+            /// `Other("")`, the empty value: it is not sent, so the engine applies its own default.
             fn default() -> Self {
                 Self::Other(String::new())
             }

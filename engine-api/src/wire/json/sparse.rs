@@ -121,8 +121,8 @@ impl<S: Serializer> Serializer for Sparse<S> {
         self.0.serialize_map(len).map(Sparse)
     }
 
-    // The announced length is the number of fields before any is left out; JSON writers ignore it but
-    // for zero, which must not be claimed.
+    // The announced length is the number of fields before any is left out; JSON writers ignore it
+    // but for zero, which must not be claimed.
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, S::Error> {
         self.0.serialize_struct(name, len).map(Sparse)
     }

@@ -25,7 +25,8 @@ impl Chunk {
         }
     }
 
-    /// The bytes as text; invalid UTF-8 becomes U+FFFD, and so does a character cut between two chunks.
+    /// The bytes as text; invalid UTF-8 becomes U+FFFD, and so does a character cut between two
+    /// chunks.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.bytes())
     }
@@ -41,8 +42,8 @@ impl Chunk {
 /// Length of a frame's header: the stream's number, three zeros, the payload's length.
 const HEADER: usize = 8;
 
-/// A frame up to this length is handed out whole; a longer one in pieces, as it comes. The length in a
-/// header is only a claim, and no memory is set aside for it.
+/// A frame up to this length is handed out whole; a longer one in pieces, as it comes. The length
+/// in a header is only a claim, and no memory is set aside for it.
 const WHOLE: usize = 64 * 1024;
 
 /// Most of an engine's error message that is kept.
@@ -53,7 +54,7 @@ const LONGEST_MESSAGE: usize = 4096;
 /// Bytes are parsed where they lie; only a header or short frame that is cut in two is copied.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    /// What has arrived and is not yet handed out; follows `carry`.
+    /// The bytes that have arrived and are not returned yet; they follow `carry`.
     fresh: Bytes,
     /// The beginning of something that was cut.
     carry: BytesMut,
@@ -134,7 +135,7 @@ impl Frames {
         })
     }
 
-    /// The engine's own error, stream 3: what came before it has been handed out.
+    /// The engine's own error, stream 3; the chunks before it have been returned.
     fn message(&mut self, length: usize) -> Option<Result<Chunk, Cause>> {
         let wanted = HEADER + length.min(LONGEST_MESSAGE);
         self.fill(wanted);
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_frame_comes_in_pieces_and_nothing_is_allocated_for_its_claim() {
+    fn a_long_frame_comes_in_pieces() {
         let mut bytes = frame(1, &vec![b'x'; WHOLE + 100]);
         bytes.extend(frame(2, b"end"));
         let (chunks, end) = run(&bytes, &[1000]);
@@ -316,7 +317,7 @@ mod tests {
         }
 
         #[test]
-        fn every_truncation_is_an_error_that_keeps_the_partial_bytes(
+        fn every_truncation_keeps_the_partial_bytes(
             payload in prop::collection::vec(any::<u8>(), 1..200), sizes in prop::collection::vec(1usize..50, 1..5),
             at in 0.0f64..1.0,
         ) {

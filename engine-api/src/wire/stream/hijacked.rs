@@ -15,8 +15,8 @@ use crate::wire::reply::{CallContext, Reply};
 
 /// Both ways of a process that an attach or an exec gave us.
 ///
-/// The halves are independent: read and write in two tasks, or in one with `tokio::select!`. A process
-/// that writes much while its input is being written needs its output read meanwhile.
+/// The halves are independent: read and write in two tasks, or in one with `tokio::select!`. A
+/// process that writes much while its input is being written needs its output read meanwhile.
 #[derive(Debug)]
 pub struct Hijacked {
     /// The process's standard input.

@@ -27,9 +27,10 @@ const LONGEST_VALUE: usize = 16 * 1024 * 1024;
 
 /// A stream of JSON values; a failure that the engine reports in it is its last item, as an error.
 ///
-/// It takes values in whatever pieces they come and however they are separated, looking at each byte
-/// once. A stream that ends inside a value ends with an error ([`crate::ErrorKind::Truncated`]).
-/// Dropping it closes its connection, which stops what the engine was doing for it (a pull, a build).
+/// It takes values in whatever pieces they come and however they are separated, looking at each
+/// byte once. A stream that ends inside a value ends with an error
+/// ([`crate::ErrorKind::Truncated`]). Dropping it closes its connection, which stops what the
+/// engine was doing for it (a pull, a build).
 pub struct JsonLines<T> {
     source: Source,
     values: Values,
@@ -129,7 +130,7 @@ struct Values {
     scan: Scan,
 }
 
-/// What the scan is inside of.
+/// The kind of text that the scan is inside.
 #[derive(Debug, Default, Clone, Copy)]
 struct Scan {
     depth: usize,

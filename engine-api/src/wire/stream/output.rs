@@ -14,8 +14,8 @@ use crate::wire::reply::{CallContext, Reply};
 
 /// What a process writes: [`Chunk`]s of standard output and standard error, or of a terminal.
 ///
-/// A stream that is cut inside a frame ends with an error ([`crate::ErrorKind::Truncated`]), never as
-/// if all had come. Dropping it closes its connection.
+/// A stream that is cut inside a frame ends with an error ([`crate::ErrorKind::Truncated`]), never
+/// as if all had come. Dropping it closes its connection.
 ///
 /// ```no_run
 /// # async fn demo(mut output: engine_api::Output) -> engine_api::Result<()> {
@@ -103,7 +103,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// As [`Output::next`]; what had come until then is lost, so read chunk by chunk if it matters.
+    /// As [`Output::next`]. The output until then is lost; read chunk by chunk to keep it.
     pub async fn collect(mut self) -> Result<(Bytes, Bytes)> {
         let (mut out, mut err) = (BytesMut::new(), BytesMut::new());
         while let Some(chunk) = self.next().await {

@@ -12,8 +12,8 @@ const KEPT: usize = 2048;
 
 /// The last bytes of an archive.
 ///
-/// An engine that fails after the first byte can only append its error, or stop: to HTTP, both are the
-/// regular end of a reply (wire fact 54).
+/// An engine that fails after the first byte can only append its error, or stop: to HTTP, both are
+/// the regular end of a reply.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
     last: Vec<u8>,
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_an_engine_that_failed_half_way_are_its_error() {
+    fn a_json_message_after_the_archive_is_the_error() {
         for words in [
             "{\"errorDetail\":{\"message\":\"no space left\"},\"error\":\"no space left\"}\r\n",
             "{\"message\":\"no space left\"}\n",

@@ -1,9 +1,9 @@
-//! What goes wrong is typed: what failed, on what, and how long it may take.
+//! Asks an error for its kind, operation and subject, and limits the time of a call.
 //!
 //! ```console
-//! $ cargo run -p engine-api --example errors_and_limits
+//! $ cargo run -p engine-api --example errors_and_timeouts
 //! ```
-#![allow(clippy::print_stdout)] // an example prints what it has found
+#![allow(clippy::print_stdout)] // an example prints its results
 
 use std::time::Duration;
 
