@@ -19,7 +19,7 @@ async fn main() -> engine_api::Result<()> {
     let (key, value) = label.split_once('=').unwrap_or_default();
     let container = CreateContainer {
         image: "busybox".into(),
-        labels: [(key.to_owned(), value.to_owned())].into(),
+        labels: [(key, value)].into(),
         ..Default::default()
     };
     let id = docker.containers().create(container).await?.id;

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
+use engine_api::common::StringMap;
 use engine_api::containers::{CreateContainer, PruneContainers};
 use engine_api::networks::{CreateNetwork, PruneNetworks};
 use engine_api::volumes::{CreateVolume, ListVolumes, RemoveVolume};
@@ -56,11 +57,11 @@ async fn main() -> engine_api::Result<()> {
 }
 
 async fn leave_things(docker: &Docker) -> engine_api::Result<()> {
-    let labels = std::collections::BTreeMap::from([(LABEL.to_owned(), String::new())]);
+    let labels = StringMap::from([(LABEL, "")]);
     let name = format!("example-prune-{}", std::process::id());
     let container = CreateContainer {
         image: "busybox".into(),
-        labels: labels.clone().into(),
+        labels: labels.clone(),
         ..Default::default()
     };
     docker.containers().create(container).await?;

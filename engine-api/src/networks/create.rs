@@ -1,14 +1,12 @@
 //! Create a network.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::Networks;
 use super::inspect::{ConfigReference, NetworkScope};
 use super::ipam::Ipam;
 use crate::Version;
-use crate::common::DriverOptions;
+use crate::common::{DriverOptions, StringMap};
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -77,7 +75,7 @@ pub struct CreateNetwork {
     /// Options for the driver.
     pub options: DriverOptions,
     /// Labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: StringMap,
 }
 
 impl Default for CreateNetwork {
@@ -96,7 +94,7 @@ impl Default for CreateNetwork {
             enable_ipv4: None,
             enable_ipv6: None,
             options: DriverOptions::default(),
-            labels: BTreeMap::new(),
+            labels: StringMap::default(),
         }
     }
 }

@@ -1,14 +1,12 @@
 //! Create a volume.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::Volumes;
 use super::cluster::ClusterVolumeSpec;
 use super::inspect::Volume;
 use crate::Version;
-use crate::common::DriverOptions;
+use crate::common::{DriverOptions, StringMap};
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -48,7 +46,7 @@ pub struct CreateVolume {
     /// Options for the driver, such as `type`, `o` and `device` of `local`.
     pub driver_opts: DriverOptions,
     /// Labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: StringMap,
     /// Creates a volume of the cluster, kept by a storage plugin (CSI). Since API 1.42.
     pub cluster_volume_spec: Option<ClusterVolumeSpec>,
 }

@@ -12,7 +12,7 @@ use super::{UNTIL_TOLD, has_written, remove, shell, started};
 fn network(name: &str) -> CreateNetwork {
     CreateNetwork {
         name: format!("ptest_{name}"),
-        labels: [("ptest".into(), name.into())].into(),
+        labels: [("ptest", name)].into(),
         ..Default::default()
     }
 }

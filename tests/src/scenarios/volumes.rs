@@ -14,7 +14,7 @@ use super::{remove, shell};
 async fn made(docker: &Docker, name: &str) -> Result<Volume> {
     let volume = CreateVolume {
         name: format!("ptest_{name}"),
-        labels: [("ptest".into(), name.into())].into(),
+        labels: [("ptest", name)].into(),
         ..Default::default()
     };
     docker.volumes().create(volume).await

@@ -58,7 +58,7 @@ impl Hijacked {
 /// The standard input of a process in a container.
 ///
 /// It is an [`AsyncWrite`], so a file can be copied into it. The process learns of the end by
-/// [`Input::finish`]; dropping the input only stops writing, and the process waits on.
+/// [`Input::close`]; dropping the input only stops writing, and the process waits on.
 pub struct Input {
     half: Option<WriteHalf<BoxStream>>,
     context: CallContext,
