@@ -61,10 +61,10 @@ async fn api_1_42_rejects_a_kernel_memory_limit() {
     let (newer, docker) = speaking(52);
     let outcome = docker.containers().create(create).await;
     assert!(refused(&newer, &outcome));
-    let told = chain(&outcome.unwrap_err());
+    let message = chain(&outcome.unwrap_err());
     let wanted =
         "API 1.41 was the last version with HostConfig::kernel_memory, but the version in use is 1.52";
-    assert!(told.contains(wanted), "{told}");
+    assert!(message.contains(wanted), "{message}");
 }
 
 #[test]

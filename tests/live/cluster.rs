@@ -101,20 +101,20 @@ async fn events_continue_after_an_engine_restart() {
         .unwrap();
 
     let before = [once(&docker, "before_1").await, once(&docker, "before_2").await];
-    let mut heard = events_until(&mut events, &before[1]).await;
+    let mut seen = events_until(&mut events, &before[1]).await;
     let name = third.name;
     tokio::task::spawn_blocking(move || cluster::restart_when_settled(&name))
         .await
         .unwrap();
     // Nothing reads the events at this moment: the engine must replay this one afterwards.
     let between = once(&docker, "between").await;
-    heard.extend(events_until(&mut events, &between).await);
+    seen.extend(events_until(&mut events, &between).await);
     let after = once(&docker, "after").await;
-    heard.extend(events_until(&mut events, &after).await);
+    seen.extend(events_until(&mut events, &after).await);
 
     let pair = |id: &String| [format!("create {id}"), format!("destroy {id}")];
     let mut expected: Vec<String> = before.iter().flat_map(pair).collect();
     expected.push("gap".into());
     expected.extend([&between, &after].into_iter().flat_map(pair));
-    assert_eq!(heard, expected);
+    assert_eq!(seen, expected);
 }

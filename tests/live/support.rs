@@ -95,7 +95,7 @@ fn subject(variable: &str, entry: &str) -> Subject {
 }
 
 /// An error with all its causes, in one line.
-pub(crate) fn told(error: &dyn std::error::Error) -> String {
+pub(crate) fn one_line(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -12,7 +12,7 @@ use engine_api::exec::{CreateExec, StartExec};
 use engine_api::{Docker, Hijacked};
 use tests::scenarios::{UNTIL_TOLD, remove, shell, started};
 
-use crate::support::{required, told};
+use crate::support::{one_line, required};
 
 /// More than a TLS record, a frame or a pipe holds.
 const LENGTH: usize = 300_000;
@@ -82,7 +82,7 @@ fn print_outcome() {
     let outcome = runtime.block_on(async { echo(&Docker::from_env().await?).await });
     let text = match outcome {
         Ok(length) => format!("{length} bytes from {}", required("DOCKER_HOST")),
-        Err(error) => format!("failed: {}", told(&error).replace('\n', " ")),
+        Err(error) => format!("failed: {}", one_line(&error).replace('\n', " ")),
     };
     // On a line of its own, because libtest prints the name of the test before it.
     println!("\n{OUTCOME}{text}");

@@ -283,11 +283,11 @@ async fn cut_archive_is_an_error_even_if_http_is_complete() {
 #[tokio::test(start_paused = true)]
 async fn engine_error_after_an_archive_fails_the_download() {
     let whole = complete_archive().await;
-    for said in [
+    for engine_error in [
         "{\"errorDetail\":{\"message\":\"disk is gone\"},\"error\":\"disk is gone\"}\r\n",
         "{\"message\":\"disk is gone\"}\n",
     ] {
-        for outcome in download(chunked(&[TAR], [&whole[..1500], said.as_bytes()])).await {
+        for outcome in download(chunked(&[TAR], [&whole[..1500], engine_error.as_bytes()])).await {
             let error = fails(outcome, ErrorKind::Stream);
             assert_eq!(error.message(), Some("disk is gone"));
         }

@@ -23,7 +23,7 @@ fn api(status: u16, message: &str) -> Vec<u8> {
     reply(status, &[JSON], format!(r#"{{"message":"{message}"}}"#))
 }
 
-fn told(message: &str) -> Vec<u8> {
+fn in_stream(message: &str) -> Vec<u8> {
     chunked(&[JSON], [format!(r#"{{"error":"{message}"}}"#)])
 }
 
@@ -33,7 +33,7 @@ async fn transient_errors_are_tried_three_times() {
         api(500, "i/o timeout"),
         api(503, "busy"),
         api(429, "slow down"),
-        told("toomanyrequests: slow down"),
+        in_stream("toomanyrequests: slow down"),
         api(500, "dial tcp: connect: connection refused"),
     ]
     .into_iter()
@@ -66,8 +66,11 @@ async fn permanent_errors_are_not_retried() {
         (api(401, "x"), Some(Unauthorized)),
         (api(500, "no basic auth credentials"), Some(Unauthorized)),
         (api(404, "manifest unknown"), Some(NotFound)),
-        (told("no matching manifest for linux/s390x"), Some(NoPlatform)),
-        (told("no space left on device"), None),
+        (
+            in_stream("no matching manifest for linux/s390x"),
+            Some(NoPlatform),
+        ),
+        (in_stream("no space left on device"), None),
         (api(400, "invalid reference"), None),
     ]
     .into_iter()

@@ -84,11 +84,15 @@ async fn goes_wrong_everywhere(goes_wrong: impl Fn(&FakeEngine, usize)) {
         // A stalled pull has no timeout of its own.
         let outcome = timeout(Duration::from_secs(3600), whole_life(&on(&fake))).await;
         settle().await;
-        let told = match outcome {
+        let outcome_text = match outcome {
             Ok(outcome) => outcome.err().map(|error| chain(&error)).unwrap_or_default(),
             Err(_) => "given up".to_owned(),
         };
-        assert_eq!(fake.resources(), [""; 0], "at request {nth}, {request}: {told}");
+        assert_eq!(
+            fake.resources(),
+            [""; 0],
+            "at request {nth}, {request}: {outcome_text}"
+        );
     }
 }
 

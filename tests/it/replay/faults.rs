@@ -20,7 +20,7 @@ use engine_fixtures::faults::{Fault, ReplySeen};
 use engine_fixtures::recording::Framing;
 use engine_fixtures::{Recording, recordings_dir};
 
-use run::{Run, Told, run, run_for};
+use run::{Outcome, Run, run, run_for};
 
 /// A scenario, as [`tests::for_each_scenario`] lists them.
 type Scenario = fn(Docker) -> std::pin::Pin<Box<dyn Future<Output = Result<()>>>>;
@@ -151,8 +151,8 @@ impl Case {
     fn request_fails(&self, reply: &ReplySeen, fault: Fault) {
         let run = self.run(fault);
         // A request that was certainly not sent may be sent again.
-        let told = run.told(&[ErrorKind::Disconnected, ErrorKind::Unreachable]);
-        assert!(told || run.passed(), "{self}, {fault:?}: {reply:?}: {run:?}");
+        let reported = run.failed_with(&[ErrorKind::Disconnected, ErrorKind::Unreachable]);
+        assert!(reported || run.passed(), "{self}, {fault:?}: {reply:?}: {run:?}");
     }
 
     fn cut(&self, reply: &ReplySeen, request: usize, at: usize) {
@@ -168,8 +168,9 @@ impl Case {
     /// A reply ends too early, which the client must report as one of these kinds of errors.
     fn ends(&self, reply: &ReplySeen, at: usize, fault: Fault, kinds: &[ErrorKind]) {
         let run = self.run(fault);
-        let told = run.told(kinds) || is_asked_again(reply, at, &run) || is_complete(reply, at, &run);
-        assert!(told, "{self}, {fault:?}: {reply:?}: {run:?}");
+        let reported =
+            run.failed_with(kinds) || is_asked_again(reply, at, &run) || is_complete(reply, at, &run);
+        assert!(reported, "{self}, {fault:?}: {reply:?}: {run:?}");
     }
 }
 
@@ -197,8 +198,8 @@ fn stalls_are_errors(name: &str, scenario: Scenario, is_download: fn(&str) -> bo
             stalls.dedup();
             for at in stalls {
                 let run = case.run(Fault::StallReply { request, at });
-                let told = run.told(&[ErrorKind::Timeout]);
-                assert!(told, "{case}, stalled at {at}: {reply:?}: {run:?}");
+                let reported = run.failed_with(&[ErrorKind::Timeout]);
+                assert!(reported, "{case}, stalled at {at}: {reply:?}: {run:?}");
             }
         }
     }
@@ -251,7 +252,7 @@ fn endless_unpacking_is_found() {
         Fault::StallReply { request, at },
         endless,
     );
-    assert!(matches!(run.told, Told::Hang), "{run:?}");
+    assert!(matches!(run.outcome, Outcome::Hang), "{run:?}");
 }
 
 #[test]
@@ -267,7 +268,10 @@ fn scenario_that_hides_an_error_is_found() {
     let path = recordings_dir().join("docker-28/system/events.json");
     let case = Case::new(&path, hides, 0);
     let run = case.run(Fault::CutReply { request: 1, at: 9 });
-    assert!(!run.told(&[ErrorKind::Disconnected]) && !run.passed(), "{run:?}");
+    assert!(
+        !run.failed_with(&[ErrorKind::Disconnected]) && !run.passed(),
+        "{run:?}"
+    );
 }
 
 /// Whether the client sent the request again, as it may if no byte of the reply came. A recording
@@ -276,11 +280,11 @@ fn scenario_that_hides_an_error_is_found() {
 fn is_asked_again(reply: &ReplySeen, at: usize, run: &Run) -> bool {
     if let Some(path) = reply.request.strip_prefix("HEAD /_ping") {
         // The client falls back to GET.
-        return path.is_empty() && run.says("replay: no recorded exchange matches GET /_ping");
+        return path.is_empty() && run.contains("replay: no recorded exchange matches GET /_ping");
     }
     let harmless = reply.request.starts_with("GET ") || reply.request.starts_with("HEAD ");
     let refused = format!("replay: no recorded exchange matches {}", reply.request);
-    harmless && at == 0 && (run.passed() || run.says(&refused) || matches!(run.told, Told::Hang))
+    harmless && at == 0 && (run.passed() || run.contains(&refused) || matches!(run.outcome, Outcome::Hang))
 }
 
 /// Whether the bytes that came are enough: the body of an error whose status is known, or a stream
@@ -288,5 +292,5 @@ fn is_asked_again(reply: &ReplySeen, at: usize, run: &Run) -> bool {
 /// may end.
 fn is_complete(reply: &ReplySeen, at: usize, run: &Run) -> bool {
     let enough = reply.status >= 400 || reply.framing == Framing::Close;
-    enough && at >= reply.head && !matches!(run.told, Told::Hang)
+    enough && at >= reply.head && !matches!(run.outcome, Outcome::Hang)
 }

@@ -37,7 +37,7 @@ async fn listen(docker: &Docker, options: ListenEvents, resume: ReconnectOptions
     docker.system().resilient_events(options, resume).await.unwrap()
 }
 
-async fn hear(events: &mut ResilientEvents) -> String {
+async fn next_text(events: &mut ResilientEvents) -> String {
     match events.next().await.unwrap().unwrap() {
         EventOrGap::Event(event) => event.actor.id,
         EventOrGap::Gap { from, .. } => format!("gap from {from}"),
@@ -63,11 +63,11 @@ async fn restart_is_a_gap_and_repeats_no_event() {
         }
     });
     let mut events = listen(&client(&fake), Default::default(), ReconnectOptions::default()).await;
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     for _ in 0..6 {
-        heard.push(hear(&mut events).await);
+        received.push(next_text(&mut events).await);
     }
-    assert_eq!(heard, ["1", "2", "3", "gap from 3.000000000", "4", "5"]);
+    assert_eq!(received, ["1", "2", "3", "gap from 3.000000000", "4", "5"]);
     let asked = fake.requests();
     assert_eq!(asked.last().unwrap(), "GET /v1.51/events?since=2.000000000");
 }
@@ -80,16 +80,16 @@ async fn ended_stream_reconnects_until_its_end_time() {
         peer.write("0\r\n\r\n").await
     });
     let mut events = listen(&client(&fake), Default::default(), ReconnectOptions::default()).await;
-    assert_eq!(hear(&mut events).await, "1");
-    assert!(hear(&mut events).await.starts_with("gap"));
-    assert_eq!(hear(&mut events).await, "2");
+    assert_eq!(next_text(&mut events).await, "1");
+    assert!(next_text(&mut events).await.starts_with("gap"));
+    assert_eq!(next_text(&mut events).await, "2");
 
     let until = ListenEvents {
         until: Some(engine_api::common::Timestamp::new(9, 0)),
         ..Default::default()
     };
     let mut events = listen(&client(&fake), until, ReconnectOptions::default()).await;
-    hear(&mut events).await;
+    next_text(&mut events).await;
     assert!(events.next().await.is_none());
     assert!(events.next().await.is_none());
 }
@@ -107,7 +107,7 @@ async fn reconnecting_gives_up_with_the_last_error() {
         ..Default::default()
     };
     let mut events = listen(&client(&fake), Default::default(), resume).await;
-    assert_eq!(hear(&mut events).await, "1");
+    assert_eq!(next_text(&mut events).await, "1");
     let error = events.next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
     assert!(events.next().await.is_none());
@@ -131,7 +131,7 @@ async fn permanent_error_ends_the_events_at_once() {
         }
     });
     let mut events = listen(&client(&fake), Default::default(), ReconnectOptions::default()).await;
-    assert_eq!(hear(&mut events).await, "1");
+    assert_eq!(next_text(&mut events).await, "1");
     let error = events.next().await.unwrap().unwrap_err();
     assert!(error.is_forbidden(), "{error}");
     assert!(events.next().await.is_none());
@@ -161,12 +161,12 @@ async fn dropped_next_loses_no_event() {
         }
     });
     let mut events = listen(&client(&fake), Default::default(), ReconnectOptions::default()).await;
-    let mut heard = Vec::new();
-    while heard.len() < 3 {
-        if let Ok(next) = tokio::time::timeout(Duration::from_millis(150), hear(&mut events)).await {
-            heard.push(next);
+    let mut received = Vec::new();
+    while received.len() < 3 {
+        if let Ok(next) = tokio::time::timeout(Duration::from_millis(150), next_text(&mut events)).await {
+            received.push(next);
         }
         assert!(fake.counts().opened < 50);
     }
-    assert_eq!(heard, ["1", "gap from 1.000000000", "2"]);
+    assert_eq!(received, ["1", "gap from 1.000000000", "2"]);
 }

@@ -90,9 +90,9 @@ async fn sixteen_callers_open_at_most_sixteen_connections() {
 /// An engine that closes its idle connections on a signal.
 fn tidy() -> (ScriptedEngine, watch::Sender<()>) {
     let tidy = watch::Sender::new(());
-    let told = tidy.clone();
+    let signal = tidy.clone();
     let fake = ScriptedEngine::new(move |mut peer| {
-        let mut told = told.subscribe();
+        let mut signal = signal.subscribe();
         async move {
             loop {
                 tokio::select! {
@@ -100,7 +100,7 @@ fn tidy() -> (ScriptedEngine, watch::Sender<()>) {
                         Some(request) => peer.write(pong(&request)).await?,
                         None => return Ok(()),
                     },
-                    _ = told.changed() => return Ok(()),
+                    _ = signal.changed() => return Ok(()),
                 }
             }
         }
@@ -219,12 +219,12 @@ pub(crate) fn gated() -> (ScriptedEngine, Arc<Notify>) {
         async move {
             let mut first = true;
             loop {
-                let told = opened.notified();
+                let signal = opened.notified();
                 let Some(request) = peer.request().await? else {
                     return Ok(());
                 };
                 if std::mem::take(&mut first) {
-                    told.await;
+                    signal.await;
                 }
                 peer.write(pong(&request)).await?;
             }

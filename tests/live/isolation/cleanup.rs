@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{active, engine, sh, spec};
-use crate::support::{engines, told};
+use crate::support::{engines, one_line};
 
 #[tokio::test]
 async fn dropped_creation_leaves_nothing() {
@@ -65,7 +65,7 @@ async fn sixteen_destroys_at_once_all_succeed() {
         }
         while let Some(destroyed) = tasks.join_next().await {
             let destroyed = destroyed.unwrap();
-            destroyed.unwrap_or_else(|error| panic!("{}: {}", subject.name, told(&error)));
+            destroyed.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
         }
         assert_eq!(environment.status(), Status::Destroyed);
         assert!(engine.destroy(environment.id()).await.unwrap_err().is_not_found());
@@ -110,7 +110,7 @@ async fn stopped_container_is_reported_and_can_be_restarted() {
         let error = environment.run(Command::new(["true"])).await.unwrap_err();
         let failure = error.source().and_then(|source| source.downcast_ref::<Failure>());
         let state = failure.and_then(Failure::state);
-        let state = state.unwrap_or_else(|| panic!("{}: {}", subject.name, told(&error)));
+        let state = state.unwrap_or_else(|| panic!("{}: {}", subject.name, one_line(&error)));
         assert!(!state.running, "{}", subject.name);
         assert_eq!(environment.status(), Status::Stopped, "{}", subject.name);
         environment.activate().await.unwrap();

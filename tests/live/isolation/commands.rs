@@ -5,7 +5,7 @@ use std::time::Duration;
 use isolation::{Command, Environment, EnvironmentSpec, Input, Limits};
 
 use super::{active, engine, sh, spec};
-use crate::support::{engines, told};
+use crate::support::{engines, one_line};
 
 #[tokio::test]
 async fn out_of_memory_command_is_reported() {
@@ -122,7 +122,7 @@ async fn missing_working_directory_is_reported() {
             ..Command::new(["pwd"])
         };
         let error = environment.run(command).await.unwrap_err();
-        assert!(error.is_not_found(), "{}: {}", subject.name, told(&error));
+        assert!(error.is_not_found(), "{}: {}", subject.name, one_line(&error));
         environment.destroy().await.unwrap();
     }
 }

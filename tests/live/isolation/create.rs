@@ -9,7 +9,7 @@ use isolation::engines::docker::{DockerEngine, PullPolicy, labels};
 use isolation::{Availability, Command, Engine, EnvironmentSpec, ErrorKind, Feature, Limits};
 
 use super::{active, engine, sh, spec};
-use crate::support::{Subject, engines, told};
+use crate::support::{Subject, engines, one_line};
 
 #[tokio::test]
 async fn availability_names_the_daemon_and_its_features() {
@@ -119,16 +119,16 @@ async fn missing_image_error_shows_how_to_get_it() {
             "{error}"
         );
 
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let hears = Arc::clone(&heard);
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&received);
         let engine = engine
             .with_pull(PullPolicy::IfMissing)
-            .with_progress(move |progress| hears.lock().unwrap().push(progress.clone()));
+            .with_progress(move |progress| sink.lock().unwrap().push(progress.clone()));
         // Nothing listens there, so the connection fails at once.
         let image = "127.0.0.1:9/no-such-image:1";
         let error = engine.create(named(image)).await.unwrap_err();
-        assert_eq!(error.operation(), Some("pull the image"), "{}", told(&error));
-        let first = heard.lock().unwrap()[0].clone();
+        assert_eq!(error.operation(), Some("pull the image"), "{}", one_line(&error));
+        let first = received.lock().unwrap()[0].clone();
         assert_eq!((first.image.as_str(), first.done), (image, false));
         subject.until_nothing_is_left(&prefix).await;
     }
@@ -160,7 +160,7 @@ async fn image_without_a_shell_is_reported() {
             ErrorKind::InvalidInput,
             "{}: {}",
             subject.name,
-            told(&error)
+            one_line(&error)
         );
         assert!(error.to_string().contains("`sh`"), "{error}");
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use isolation::{Command, CopyIn, EnvironmentSpec, ErrorKind, Mount, Source};
 
 use super::{active, engine, sh, spec};
-use crate::support::{engines, told};
+use crate::support::{engines, one_line};
 
 #[tokio::test]
 async fn mounts_show_the_host_and_may_be_read_only() {
@@ -73,7 +73,7 @@ async fn copy_in_merges_and_follows_links_inside() {
                 ErrorKind::InvalidInput,
                 "{}: {}",
                 subject.name,
-                told(&error)
+                one_line(&error)
             );
         }
         environment.destroy().await.unwrap();
@@ -96,16 +96,16 @@ async fn copy_out_gives_the_named_files() {
             ("/short/file", "through", "through"),
         ] {
             let copied = environment.copy_out(source, &at(target)).await;
-            copied.unwrap_or_else(|error| panic!("{}: {source}: {}", subject.name, told(&error)));
+            copied.unwrap_or_else(|error| panic!("{}: {source}: {}", subject.name, one_line(&error)));
             assert_eq!(fs::read(at(file)).unwrap(), b"1\n", "{}: {source}", subject.name);
         }
         for source in ["/pipe", "/a"] {
             let error = environment.copy_out(source, &at("pipe")).await.unwrap_err();
-            let told = told(&error);
+            let text = one_line(&error);
             assert_eq!(
                 error.kind(),
                 ErrorKind::InvalidInput,
-                "{}: {source}: {told}",
+                "{}: {source}: {text}",
                 subject.name
             );
             assert!(!at("pipe").exists(), "{}", subject.name);

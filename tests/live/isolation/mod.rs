@@ -8,7 +8,7 @@ mod files; // copies and mounts
 use isolation::engines::docker::DockerEngine;
 use isolation::{Command, Environment, EnvironmentId, EnvironmentSpec, conformance};
 
-use crate::support::{IMAGE, Subject, engines, told};
+use crate::support::{IMAGE, Subject, engines, one_line};
 
 /// The docker engine on a Docker daemon, and a prefix for container names that no other test uses.
 fn engine(subject: &Subject) -> (DockerEngine, String) {
@@ -28,16 +28,16 @@ fn spec() -> EnvironmentSpec {
 async fn active(engine: &DockerEngine, spec: EnvironmentSpec) -> Box<dyn Environment> {
     use isolation::Engine;
     let made = engine.create(spec).await;
-    let environment = made.unwrap_or_else(|error| panic!("{}", told(&error)));
+    let environment = made.unwrap_or_else(|error| panic!("{}", one_line(&error)));
     let active = environment.activate().await;
-    active.unwrap_or_else(|error| panic!("{}", told(&error)));
+    active.unwrap_or_else(|error| panic!("{}", one_line(&error)));
     environment
 }
 
 /// Runs a script that must succeed, and returns its output.
 async fn sh(environment: &dyn Environment, script: &str) -> String {
     let output = environment.run(Command::shell(script)).await;
-    let output = output.unwrap_or_else(|error| panic!("{script}: {}", told(&error)));
+    let output = output.unwrap_or_else(|error| panic!("{script}: {}", one_line(&error)));
     let err = output.stderr_text();
     assert!(output.exit.success(), "{script}: {}: {err}", output.exit);
     output.stdout_text().trim_end().to_owned()
@@ -47,9 +47,9 @@ async fn failures(subject: &Subject) -> Vec<String> {
     let (engine, prefix) = engine(subject);
     let report = conformance::check(&engine, &spec).await;
     subject.until_nothing_is_left(&prefix).await;
-    let told = |check: &str, why: &str| format!("{}: {check}: {why}", subject.name);
+    let line = |check: &str, why: &str| format!("{}: {check}: {why}", subject.name);
     let failed = report.failed.iter();
-    failed.map(|failure| told(failure.check, &failure.why)).collect()
+    failed.map(|failure| line(failure.check, &failure.why)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

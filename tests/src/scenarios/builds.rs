@@ -34,13 +34,13 @@ pub async fn session(docker: Docker) -> Result<()> {
     };
     // The preface and the settings frame arrive in one piece or in two. Then the engine waits for a
     // reply.
-    let mut said = Vec::new();
-    while said.len() < PREFACE.len() + 9 {
+    let mut received = Vec::new();
+    while received.len() < PREFACE.len() + 9 {
         let Some(chunk) = connection.output.next().await else {
-            panic!("only {said:?} came")
+            panic!("only received {received:?}")
         };
-        said.extend_from_slice(chunk?.bytes());
+        received.extend_from_slice(chunk?.bytes());
     }
-    assert!(said.starts_with(PREFACE), "{said:?}");
+    assert!(received.starts_with(PREFACE), "{received:?}");
     connection.input.close().await
 }

@@ -15,7 +15,7 @@ use super::Scenario;
 /// The outcome of a run.
 #[derive(Debug)]
 pub(super) struct Run {
-    pub(super) told: Told,
+    pub(super) outcome: Outcome,
     /// The parts of each reply that reached the client.
     pub(super) replies: Vec<ReplySeen>,
     /// The error of the replay at the end: exchanges that were not requested, and requests that
@@ -25,7 +25,7 @@ pub(super) struct Run {
 
 /// How a scenario ended.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum Outcome {
     /// The scenario succeeded.
     Success,
     /// The client returned an error, which the scenario returned.
@@ -37,7 +37,7 @@ pub(super) enum Told {
 }
 
 /// Timeouts that expire long before [`HANG`].
-const LIMITS: Timeouts = Timeouts {
+const TIMEOUTS: Timeouts = Timeouts {
     connect: Some(Duration::from_secs(10)),
     head: Some(Duration::from_secs(2)),
     idle: Some(Duration::from_secs(2)),
@@ -46,22 +46,22 @@ const LIMITS: Timeouts = Timeouts {
 /// A duration on the paused clock, which advances at once when all tasks are idle.
 const HANG: Duration = Duration::from_secs(100);
 
-/// Longer than all of [`LIMITS`] together.
-const PAST_LIMITS: Duration = Duration::from_secs(20);
+/// Longer than all of [`TIMEOUTS`] together.
+const ALL_TIMEOUTS: Duration = Duration::from_secs(20);
 /// A duration on the real clock. Only a run that hangs takes so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const REAL_TIME: Duration = Duration::from_secs(60);
 
 /// Runs a scenario on a recording.
-pub(super) fn run(recording: &Recording, mutation: Fault, scenario: Scenario) -> Run {
-    run_for(PATIENCE, recording, mutation, scenario)
+pub(super) fn run(recording: &Recording, fault: Fault, scenario: Scenario) -> Run {
+    run_for(REAL_TIME, recording, fault, scenario)
 }
 
-/// Like [`run`], with a shorter [`HANG`].
-pub(super) fn run_for(patience: Duration, recording: &Recording, mutation: Fault, scenario: Scenario) -> Run {
+/// Like [`run`], with another duration on the real clock.
+pub(super) fn run_for(real_time: Duration, recording: &Recording, fault: Fault, scenario: Scenario) -> Run {
     quiet_panics();
     let player = Player::new(recording.clone()).unwrap();
-    let mutated = Faulty::new(player.clone(), mutation);
-    let docker = Docker::with_connector(mutated.clone()).with_timeouts(LIMITS);
+    let faulty = Faulty::new(player.clone(), fault);
+    let docker = Docker::with_connector(faulty.clone()).with_timeouts(TIMEOUTS);
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
     PANIC.with(|panic| *panic.borrow_mut() = Some(None));
@@ -70,25 +70,25 @@ pub(super) fn run_for(patience: Duration, recording: &Recording, mutation: Fault
             tokio::select! {
                 biased;
                 outcome = tokio::time::timeout(HANG, scenario(docker)) => outcome.ok(),
-                () = past_limits(&mutated, patience) => None,
+                () = expire_timeouts(&faulty, real_time) => None,
             }
         })
     }));
     let panic = PANIC.with(|panic| panic.borrow_mut().take()).flatten();
-    let told = match outcome {
-        Ok(Some(Ok(()))) => Told::Success,
-        Ok(Some(Err(error))) => Told::Error(error),
-        Ok(None) => Told::Hang,
+    let outcome = match outcome {
+        Ok(Some(Ok(()))) => Outcome::Success,
+        Ok(Some(Err(error))) => Outcome::Error(error),
+        Ok(None) => Outcome::Hang,
         Err(_) => {
-            let (message, place) = panic.expect("a panic tells the hook");
+            let (message, place) = panic.expect("the hook has stored the panic");
             assert!(place.contains("scenarios"), "{place}: {message}");
-            Told::Panic { message }
+            Outcome::Panic { message }
         }
     };
     let left = player.finish().err().map(|error| error.to_string());
     Run {
-        told,
-        replies: mutated.replies(),
+        outcome,
+        replies: faulty.replies(),
         left,
     }
 }
@@ -98,13 +98,13 @@ pub(super) fn run_for(patience: Duration, recording: &Recording, mutation: Fault
 ///
 /// Tokio's paused clock does not advance while a thread unpacks or waits for bytes to unpack.
 /// Neither a timeout nor [`HANG`] would expire.
-async fn past_limits(mutated: &Faulty<Player>, patience: Duration) {
-    mutated.stalled().await;
-    tokio::time::advance(PAST_LIMITS).await;
+async fn expire_timeouts(faulty: &Faulty<Player>, real_time: Duration) {
+    faulty.stalled().await;
+    tokio::time::advance(ALL_TIMEOUTS).await;
     let (over, is_over) = tokio::sync::oneshot::channel();
     let (_running, stopped) = std::sync::mpsc::channel::<()>();
     std::thread::spawn(move || {
-        if stopped.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+        if stopped.recv_timeout(real_time) == Err(RecvTimeoutError::Timeout) {
             // The scenario may end at this moment and drop the receiver.
             let _ = over.send(());
         }
@@ -135,8 +135,8 @@ fn quiet_panics() {
             let message = message(info.payload());
             let place = info.location().map(ToString::to_string).unwrap_or_default();
             let kept = PANIC.with(|panic| match &mut *panic.borrow_mut() {
-                Some(told) => {
-                    *told = Some((message, place));
+                Some(kept) => {
+                    *kept = Some((message, place));
                     true
                 }
                 None => false,
@@ -151,14 +151,14 @@ fn quiet_panics() {
 impl Run {
     /// Whether the scenario succeeded, and used the whole recording.
     pub(super) fn passed(&self) -> bool {
-        matches!(self.told, Told::Success) && self.left.is_none()
+        matches!(self.outcome, Outcome::Success) && self.left.is_none()
     }
 
     /// Whether the client returned an error of one of these kinds. The scenario returns it, or an
     /// assertion shows it in its message.
-    pub(super) fn told(&self, kinds: &[ErrorKind]) -> bool {
-        let Told::Panic { message } = &self.told else {
-            return matches!(&self.told, Told::Error(error) if kinds.contains(&error.kind()));
+    pub(super) fn failed_with(&self, kinds: &[ErrorKind]) -> bool {
+        let Outcome::Panic { message } = &self.outcome else {
+            return matches!(&self.outcome, Outcome::Error(error) if kinds.contains(&error.kind()));
         };
         // The message of `assert!(….unwrap_err().is_not_found())` does not contain the error.
         let source = message.starts_with("assertion failed: ") && message.contains("unwrap_err()");
@@ -167,11 +167,11 @@ impl Run {
     }
 
     /// Whether the text is in the outcome.
-    pub(super) fn says(&self, text: &str) -> bool {
-        let outcome = match &self.told {
-            Told::Error(error) => error.to_string().contains(text),
-            Told::Panic { message } => message.contains(text),
-            Told::Success | Told::Hang => false,
+    pub(super) fn contains(&self, text: &str) -> bool {
+        let outcome = match &self.outcome {
+            Outcome::Error(error) => error.to_string().contains(text),
+            Outcome::Panic { message } => message.contains(text),
+            Outcome::Success | Outcome::Hang => false,
         };
         outcome || self.left.as_ref().is_some_and(|left| left.contains(text))
     }
