@@ -16,6 +16,8 @@
 mod cluster; // swarms of more than one engine, and engines that restart
 mod isolation; // the docker engine of `isolation`
 mod logs; // logs by time, by number of lines, with details, and followed
+mod recorded_client; // the typed client, recorded and replayed
+mod recorder; // HTTP written by hand, recorded twice and replayed
 mod removal; // concurrent removals, and the search by name
 mod scenarios; // the scenarios that are also recorded
 mod support; // the engines to test with

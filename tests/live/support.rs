@@ -2,10 +2,11 @@
 
 use std::env;
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine_api::Docker;
-use engine_api::connect::Address;
+use engine_api::connect::{Address, Connector};
 use engine_api::containers::ListContainers;
 
 /// The image that every engine must have.
@@ -17,9 +18,15 @@ pub(crate) struct Subject {
     pub(crate) name: String,
     /// A client of the engine.
     pub(crate) docker: Docker,
+    address: Address,
 }
 
 impl Subject {
+    /// A connector to the engine, for recording.
+    pub(crate) fn connector(&self) -> Arc<dyn Connector> {
+        Arc::from(self.address.connector().unwrap())
+    }
+
     /// The names of the containers that begin with `prefix`.
     pub(crate) async fn containers(&self, prefix: &str) -> Vec<String> {
         let all = ListContainers {
@@ -91,7 +98,11 @@ fn subject(variable: &str, entry: &str) -> Subject {
     let address: Address = address.parse().unwrap_or_else(|error| broken(&error));
     let docker = Docker::with_address(&address).unwrap_or_else(|error| broken(&error));
     let name = name.to_owned();
-    Subject { name, docker }
+    Subject {
+        name,
+        docker,
+        address,
+    }
 }
 
 /// An error with all its causes, in one line.

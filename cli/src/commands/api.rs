@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use engine_api::{OperationInfo, RawReply};
-use engine_fixtures::coverage::{Coverage, Seen};
+use engine_fixtures::coverage::{Coverage, Recorded};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -95,7 +95,7 @@ fn list(console: Console) -> Result<u8, CliError> {
             .collect();
         console.value(&rows)?;
     } else {
-        let row = |(info, seen): (&OperationInfo, &[Seen])| {
+        let row = |(info, seen): (&OperationInfo, &[Recorded])| {
             let recorded = recorded_on(coverage.engines(), seen);
             let since = info.since.to_string();
             [info.id, info.method, info.path, &since, info.reply, &recorded].map(str::to_owned)
@@ -108,7 +108,7 @@ fn list(console: Console) -> Result<u8, CliError> {
 }
 
 /// An operation, its recordings on each engine, and the reasons for missing ones.
-fn operation_json(info: &OperationInfo, coverage: &Coverage, seen: &[Seen]) -> Value {
+fn operation_json(info: &OperationInfo, coverage: &Coverage, seen: &[Recorded]) -> Value {
     let words: serde_json::Map<String, Value> = coverage
         .engines()
         .iter()
@@ -123,12 +123,12 @@ fn operation_json(info: &OperationInfo, coverage: &Coverage, seen: &[Seen]) -> V
 }
 
 /// A short list of engines: `all`, `docker-20 docker-28; refused by podman-5`, `none`.
-fn recorded_on(engines: &[String], seen: &[Seen]) -> String {
-    let those = |wanted: Seen| {
+fn recorded_on(engines: &[String], seen: &[Recorded]) -> String {
+    let those = |wanted: Recorded| {
         let those = engines.iter().zip(seen).filter(|(_, seen)| **seen == wanted);
         those.map(|(engine, _)| engine.as_str()).collect::<Vec<_>>()
     };
-    let (answered, refused) = (those(Seen::Answered), those(Seen::Refused));
+    let (answered, refused) = (those(Recorded::Answered), those(Recorded::Refused));
     let mut text = match answered.len() {
         0 => "none".to_owned(),
         n if n == engines.len() => "all".to_owned(),
@@ -209,11 +209,14 @@ mod tests {
     #[test]
     fn recorded_engines_are_a_short_list() {
         let engines = ["a".to_owned(), "b".to_owned()];
-        let text = |seen: [Seen; 2]| recorded_on(&engines, &seen);
-        assert_eq!(text([Seen::Answered, Seen::Answered]), "all");
-        assert_eq!(text([Seen::Never, Seen::Older]), "none");
-        assert_eq!(text([Seen::Answered, Seen::Refused]), "a; refused by b");
-        assert_eq!(text([Seen::Refused, Seen::Refused]), "none; refused by a b");
+        let text = |seen: [Recorded; 2]| recorded_on(&engines, &seen);
+        assert_eq!(text([Recorded::Answered, Recorded::Answered]), "all");
+        assert_eq!(text([Recorded::Never, Recorded::Older]), "none");
+        assert_eq!(text([Recorded::Answered, Recorded::Refused]), "a; refused by b");
+        assert_eq!(
+            text([Recorded::Refused, Recorded::Refused]),
+            "none; refused by a b"
+        );
     }
 
     #[test]

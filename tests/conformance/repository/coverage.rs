@@ -83,7 +83,7 @@ fn coverage_document_matches_the_recordings() {
 fn every_unrecorded_operation_has_a_reason() {
     let recorded = recorded();
     let explained = |(id, engine): &(&str, &str)| reasons().iter().any(|reason| reason.explains(id, engine));
-    let unexplained: Vec<_> = recorded.holes().filter(|hole| !explained(hole)).collect();
+    let unexplained: Vec<_> = recorded.missing().filter(|hole| !explained(hole)).collect();
     assert!(
         unexplained.is_empty(),
         "record a success, or add the reason for its absence to fixtures/src/coverage/reasons.rs: {unexplained:?}"
@@ -109,7 +109,7 @@ fn every_reason_names_an_unrecorded_operation() {
         others.any(|other| other.explains(id, engine))
     };
     let needed = |one: &&Reason| {
-        let mut holes = recorded.holes();
+        let mut holes = recorded.missing();
         holes.any(|(id, engine)| one.explains(id, engine) && !others(one, id, engine))
     };
     let idle: Vec<_> = all.iter().filter(|one| !needed(one)).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use engine_api::Docker;
 use engine_fixtures::recording::{Body, Exchange};
-use engine_fixtures::{EngineFacts, Recorder, Recording, recordings_dir};
+use engine_fixtures::{EngineInfo, Recorder, Recording, recordings_dir};
 use fake_engine::FakeEngine;
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ async fn compared(scenario: &str, run: impl AsyncFnOnce(Docker) -> engine_api::R
     run(Docker::with_connector(recorder.clone())).await.unwrap();
     assert_eq!(engine.snapshot(), before, "not cleaned up");
 
-    let fake = recorder.finish_with(scenario, EngineFacts::default()).unwrap();
+    let fake = recorder.finish_with(scenario, EngineInfo::default()).unwrap();
     let real = Recording::load(&recordings_dir().join(format!("docker-28/{scenario}.json"))).unwrap();
     let replies = |recording: &Recording| recording.exchanges.iter().map(reply).collect::<Vec<_>>();
     assert_eq!(replies(&fake), replies(&real));

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine_api::{Docker, ErrorKind, Result, Timeouts};
-use engine_fixtures::faults::{Fault, ReplySeen};
+use engine_fixtures::faults::{Fault, ReplyStats};
 use engine_fixtures::recording::Framing;
 use engine_fixtures::{Recording, recordings_dir};
 
@@ -107,7 +107,7 @@ impl Case {
         }
     }
 
-    fn meets_all(&self, reply: &ReplySeen, request: usize, every: bool) {
+    fn meets_all(&self, reply: &ReplyStats, request: usize, every: bool) {
         self.request_fails(reply, Fault::Refuse(request));
         self.request_fails(reply, Fault::Reset(request));
         let positions: Vec<usize> = match every {
@@ -126,14 +126,14 @@ impl Case {
         run(&self.recording, fault, self.scenario)
     }
 
-    fn passes(&self, fault: Fault) -> Vec<ReplySeen> {
+    fn passes(&self, fault: Fault) -> Vec<ReplyStats> {
         let run = self.run(fault);
         assert!(run.passed(), "{self}, {fault:?}: {run:?}");
         run.replies
     }
 
     /// Before the first byte, before the last one, and one position each in the head and the body.
-    fn positions(&self, reply: &ReplySeen, request: usize) -> Vec<usize> {
+    fn positions(&self, reply: &ReplyStats, request: usize) -> Vec<usize> {
         let somewhere = self.seed * 7919 + request * 31;
         let (head, body) = (reply.head.max(1), reply.bytes.saturating_sub(reply.head).max(1));
         let mut all = vec![
@@ -148,25 +148,25 @@ impl Case {
         all
     }
 
-    fn request_fails(&self, reply: &ReplySeen, fault: Fault) {
+    fn request_fails(&self, reply: &ReplyStats, fault: Fault) {
         let run = self.run(fault);
         // A request that was certainly not sent may be sent again.
         let reported = run.failed_with(&[ErrorKind::Disconnected, ErrorKind::Unreachable]);
         assert!(reported || run.passed(), "{self}, {fault:?}: {reply:?}: {run:?}");
     }
 
-    fn cut(&self, reply: &ReplySeen, request: usize, at: usize) {
+    fn cut(&self, reply: &ReplyStats, request: usize, at: usize) {
         let kinds = [ErrorKind::Disconnected, ErrorKind::Truncated];
         self.ends(reply, at, Fault::CutReply { request, at }, &kinds);
     }
 
-    fn stall(&self, reply: &ReplySeen, request: usize, at: usize) {
+    fn stall(&self, reply: &ReplyStats, request: usize, at: usize) {
         let stall = Fault::StallReply { request, at };
         self.ends(reply, at, stall, &[ErrorKind::Timeout]);
     }
 
     /// A reply ends too early, which the client must report as one of these kinds of errors.
-    fn ends(&self, reply: &ReplySeen, at: usize, fault: Fault, kinds: &[ErrorKind]) {
+    fn ends(&self, reply: &ReplyStats, at: usize, fault: Fault, kinds: &[ErrorKind]) {
         let run = self.run(fault);
         let reported =
             run.failed_with(kinds) || is_asked_again(reply, at, &run) || is_complete(reply, at, &run);
@@ -241,7 +241,7 @@ fn endless_unpacking_is_found() {
     let path = recordings_dir().join("docker-28/containers/files.json");
     let case = Case::new(&path, endless, 0);
     let replies = case.passes(Fault::None);
-    let archive = |reply: &ReplySeen| {
+    let archive = |reply: &ReplyStats| {
         reply.status == 200 && reply.request.starts_with("GET ") && reply.request.ends_with("/archive")
     };
     let request = replies.iter().position(archive).unwrap() + 1;
@@ -277,7 +277,7 @@ fn scenario_that_hides_an_error_is_found() {
 /// Whether the client sent the request again, as it may if no byte of the reply came. A recording
 /// has a second reply only for a poll, and the state that ends the poll may have been in the lost
 /// reply.
-fn is_asked_again(reply: &ReplySeen, at: usize, run: &Run) -> bool {
+fn is_asked_again(reply: &ReplyStats, at: usize, run: &Run) -> bool {
     if let Some(path) = reply.request.strip_prefix("HEAD /_ping") {
         // The client falls back to GET.
         return path.is_empty() && run.contains("replay: no recorded exchange matches GET /_ping");
@@ -290,7 +290,7 @@ fn is_asked_again(reply: &ReplySeen, at: usize, run: &Run) -> bool {
 /// Whether the bytes that came are enough: the body of an error whose status is known, or a stream
 /// that ends with its connection. The tests of `log_frames` and `hijack` cover where such a stream
 /// may end.
-fn is_complete(reply: &ReplySeen, at: usize, run: &Run) -> bool {
+fn is_complete(reply: &ReplyStats, at: usize, run: &Run) -> bool {
     let enough = reply.status >= 400 || reply.framing == Framing::Close;
     enough && at >= reply.head && !matches!(run.outcome, Outcome::Hang)
 }

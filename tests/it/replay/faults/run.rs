@@ -7,7 +7,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use engine_api::{Docker, Error, ErrorKind, Timeouts};
-use engine_fixtures::faults::{Fault, Faulty, ReplySeen};
+use engine_fixtures::faults::{Fault, Faulty, ReplyStats};
 use engine_fixtures::{Player, Recording};
 
 use super::Scenario;
@@ -17,7 +17,7 @@ use super::Scenario;
 pub(super) struct Run {
     pub(super) outcome: Outcome,
     /// The parts of each reply that reached the client.
-    pub(super) replies: Vec<ReplySeen>,
+    pub(super) replies: Vec<ReplyStats>,
     /// The error of the replay at the end: exchanges that were not requested, and requests that
     /// matched none.
     pub(super) left: Option<String>,
