@@ -12,7 +12,7 @@ fn doctor_lists_the_address_tried_and_its_error() {
         "{}",
         ended.stdout()
     );
-    assert!(ended.stdout().contains("no such file"), "{}", ended.stdout());
+    assert!(ended.stdout().contains("No such file"), "{}", ended.stdout());
     let ended = workspace.isolate(&["doctor", "--host", "unix:///else/where.sock"]);
     assert!(
         ended.stdout().contains("unix:///else/where.sock (--host): "),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use fake_engine::scripted::{JSON, ScriptedEngine, Socket, reply};
 
-/// The engine; its socket goes with the directory.
+/// The scripted engine, with the directory of its socket.
 pub(crate) struct Engine {
     // Stops before the directory is removed.
     _socket: Socket,
@@ -12,12 +12,13 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Answers each request with the status and the body that `answer` returns for its method and path.
+    /// Replies to each request with the status and the body that `answer` returns for its method and
+    /// path.
     pub(crate) fn start(answer: fn(&str) -> (u16, &'static str)) -> Self {
         let engine = ScriptedEngine::new(move |mut peer| async move {
             while let Some(request) = peer.request().await? {
                 let title = format!("{} {}", request.method, request.target);
-                // An answer may take time, in which other connections are served.
+                // A reply may take time; other connections are served meanwhile.
                 let (status, body) = tokio::task::spawn_blocking(move || answer(&title)).await?;
                 let mut bytes = reply(status, &[JSON, "Api-Version: 1.51"], body);
                 if request.method == "HEAD" {
