@@ -76,9 +76,11 @@ impl From<(u16, PortProtocol)> for Port {
 
 impl From<String> for Port {
     fn from(port: String) -> Self {
-        match port.contains('/') || port.is_empty() {
-            true => Self(port),
-            false => Self(port + "/tcp"),
+        match port.split_once('/') {
+            None if port.is_empty() => Self(port),
+            None => Self(port + "/tcp"),
+            // Engines answer in lower case.
+            Some((number, protocol)) => Self(format!("{number}/{}", protocol.to_ascii_lowercase())),
         }
     }
 }
@@ -141,6 +143,7 @@ mod tests {
             assert_eq!(port, "80/tcp");
         }
         assert_eq!(Port::from("53/udp"), "53/udp");
+        assert_eq!(Port::from("80/TCP"), "80/tcp");
         assert_eq!(Port::from("8000-8080"), "8000-8080/tcp");
     }
 }

@@ -28,6 +28,7 @@ impl Containers<'_> {
     /// create again. 409 when the name is in use.
     pub async fn create(&self, mut container: CreateContainer) -> Result<ContainerCreated> {
         container.expose_published();
+        container.strip_brackets();
         self.docker
             .call(&CREATE)
             .query(container.query())
@@ -188,7 +189,8 @@ impl CreateContainer {
         if self.image.trim().is_empty() {
             return Some("the container has no image; set `image`".into());
         }
-        self.name.as_deref().and_then(check_name)
+        let name = self.name.as_deref().and_then(check_name);
+        name.or_else(|| self.check_values())
     }
 
     fn requires(&self) -> impl Iterator<Item = Requirement> {

@@ -25,6 +25,7 @@
 mod archive;
 mod attach;
 mod changes;
+mod check_values;
 mod create;
 mod create_temporary;
 mod host_config;
