@@ -9,7 +9,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::endpoint::{Endpoint, Lookup, Security, command_directory};
+use super::endpoint::Endpoint;
+use super::security::{Lookup, Security, command_directory};
 use crate::error::{Error, Result};
 
 /// The part of `config.json` that is about contexts.

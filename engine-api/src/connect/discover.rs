@@ -1,7 +1,8 @@
 //! The endpoints to try: what the environment or a context names, or else the usual sockets.
 
 use super::context;
-use super::endpoint::{Endpoint, Lookup, Security};
+use super::endpoint::Endpoint;
+use super::security::{Lookup, Security};
 use crate::error::{Error, Result};
 
 /// Sockets below the user's home or runtime directory, and what listens there.

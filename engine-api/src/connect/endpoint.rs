@@ -1,17 +1,13 @@
 //! An endpoint: an address with what else is needed to connect to it.
 
-use std::path::{Path, PathBuf};
-
 use super::address::Address;
 use super::connector::Connector;
+use super::security::{Lookup, Security};
 #[cfg(feature = "tls")]
 use super::tls::{TlsConfig, TlsConnector};
 use crate::error::Result;
 #[cfg(not(feature = "tls"))]
 use crate::error::{Cause, Error};
-
-/// Reads an environment variable; tests pass their own.
-pub(crate) type Lookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// A place where an engine may be.
 #[derive(Debug)]
@@ -23,32 +19,6 @@ pub(crate) struct Endpoint {
     pub(crate) security: Option<Security>,
     /// The API version to use, as `DOCKER_API_VERSION` has it; `None` to ask the engine.
     pub(crate) version: Option<String>,
-}
-
-/// The TLS settings of an endpoint that are not in its address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Security {
-    /// The directory of `ca.pem`, `cert.pem` and `key.pem`; `None` for no certificates of its own.
-    pub(crate) directory: Option<PathBuf>,
-    /// Accept any certificate of the engine.
-    pub(crate) skip_verify: bool,
-}
-
-impl Security {
-    /// The settings of `DOCKER_TLS_VERIFY`, `DOCKER_TLS` and `DOCKER_CERT_PATH`; `None` for no TLS.
-    pub(super) fn from_env(env: Lookup<'_>) -> Option<Self> {
-        let set = |name: &str| env(name).filter(|value| !value.is_empty());
-        let verify = set("DOCKER_TLS_VERIFY").is_some();
-        let directory = set("DOCKER_CERT_PATH").map(PathBuf::from);
-        if !verify && directory.is_none() && set("DOCKER_TLS").is_none() {
-            return None;
-        }
-        Some(Self {
-            // The default directory may be missing; one that was named must exist.
-            directory: directory.or_else(|| command_directory(env).filter(|directory| directory.is_dir())),
-            skip_verify: !verify,
-        })
-    }
 }
 
 impl Endpoint {
@@ -82,15 +52,6 @@ impl Endpoint {
     }
 }
 
-/// The docker command's directory: `DOCKER_CONFIG`, or `.docker` in the user's home.
-pub(super) fn command_directory(env: Lookup<'_>) -> Option<PathBuf> {
-    let set = |name: &str| env(name).filter(|value| !value.is_empty());
-    let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-    set("DOCKER_CONFIG")
-        .map(PathBuf::from)
-        .or_else(|| set(home).map(|home| Path::new(&home).join(".docker")))
-}
-
 #[cfg(feature = "tls")]
 fn secured(address: &Address, security: &Security) -> Result<Box<dyn Connector>> {
     let Address::Tls { host, port, base } = address else {
@@ -120,32 +81,10 @@ fn secured(address: &Address, security: &Security) -> Result<Box<dyn Connector>>
 mod tests {
     use super::*;
 
-    fn security(variables: &[(&str, &str)]) -> Option<Security> {
-        let env = |name: &str| {
-            let found = variables.iter().find(|(n, _)| *n == name);
-            found.map(|(_, value)| (*value).to_owned())
-        };
-        Security::from_env(&env)
-    }
-
-    #[test]
-    fn an_empty_tls_variable_is_off() {
-        assert_eq!(
-            security(&[("DOCKER_TLS_VERIFY", ""), ("DOCKER_CERT_PATH", "")]),
-            None
-        );
-        let path = [("DOCKER_CERT_PATH", "/certs"), ("DOCKER_TLS_VERIFY", "")];
-        let unverified = security(&path).unwrap();
-        assert_eq!(unverified.directory, Some("/certs".into()));
-        assert!(unverified.skip_verify);
-        assert!(!security(&[("DOCKER_TLS_VERIFY", "0")]).unwrap().skip_verify);
-        assert!(security(&[("DOCKER_TLS", "1")]).unwrap().skip_verify);
-    }
-
     #[test]
     fn tls_settings_are_never_ignored() {
         let connector = |address: &str| {
-            let security = security(&[("DOCKER_TLS", "1")]);
+            let security = Security::from_env(&|name| (name == "DOCKER_TLS").then(|| "1".into()));
             Endpoint::new(String::new(), address.into(), security, &|_| None).connector()
         };
         for address in ["tcp://127.0.0.1", "127.0.0.1", "https://127.0.0.1"] {

@@ -24,6 +24,7 @@ mod endpoint;
 mod no_verification;
 #[cfg(windows)]
 mod npipe;
+mod security;
 #[cfg(feature = "ssh")]
 mod ssh;
 mod tcp;

@@ -17,8 +17,8 @@ use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Err
 
 use super::address::Address;
 use super::connector::{BoxStream, Connecting, Connector, in_runtime};
-use super::endpoint::Security;
 use super::no_verification::NoVerification;
+use super::security::Security;
 use super::tcp::TcpConnector;
 use crate::error::{Error, Result, TlsError};
 
