@@ -10,7 +10,7 @@ use tar::{Archive, Entry, EntryType};
 use tokio::sync::mpsc;
 
 use super::WAITING;
-use super::write_entries::EntryWriter;
+use super::write_entries::{EntryWriter, invalid};
 use crate::error::{Cause, Error, Result};
 use crate::wire::stream::RawBytes;
 
@@ -114,19 +114,6 @@ fn write<R: Read>(entry: &mut Entry<'_, R>, writer: &mut EntryWriter) -> io::Res
         EntryType::XGlobalHeader => Ok(()),
         _ => writer.file_or_link(entry),
     }
-}
-
-pub(super) fn invalid<R: Read>(entry: &Entry<'_, R>, reason: &str) -> io::Error {
-    let name = entry.path_bytes();
-    let mut name = String::from_utf8_lossy(&name).into_owned();
-    if let Some((end, _)) = name.char_indices().nth(200) {
-        name.truncate(end);
-        name.push('…');
-    }
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("the archive's entry {name:?} {reason}"),
-    )
 }
 
 /// The reader of the archive: it takes pieces from a channel.

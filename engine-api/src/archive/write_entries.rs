@@ -11,8 +11,6 @@ use std::path::{Component, Path, PathBuf};
 use filetime::FileTime;
 use tar::{Entry, EntryType};
 
-use super::unpack::invalid;
-
 /// The most bytes of paths that are kept until the end.
 const MAX_PATH_BYTES: usize = 64 << 20;
 
@@ -259,6 +257,20 @@ fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
         source = inner.source();
     }
     io::Error::new(error.kind(), format!("cannot write {}: {reason}", path.display()))
+}
+
+/// The error of an entry that cannot be unpacked.
+pub(super) fn invalid<R: Read>(entry: &Entry<'_, R>, reason: &str) -> io::Error {
+    let name = entry.path_bytes();
+    let mut name = String::from_utf8_lossy(&name).into_owned();
+    if let Some((end, _)) = name.char_indices().nth(200) {
+        name.truncate(end);
+        name.push('…');
+    }
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("the archive's entry {name:?} {reason}"),
+    )
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ mod networking;
 mod pause;
 mod ports;
 mod prune;
+mod publish;
 mod remove;
 mod remove_and_wait;
 mod rename;
