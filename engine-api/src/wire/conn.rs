@@ -25,7 +25,7 @@ use crate::error::{Cause, TlsError};
 /// An open connection that can take a request.
 pub(crate) struct Conn {
     sender: SendRequest<Body>,
-    /// Gone once it has ended.
+    /// `None` once it has ended.
     driver: Option<Connection<TokioIo<CountingStream>, Body>>,
     received: Arc<AtomicU64>,
     /// Whether it has answered a request before, so that the engine may be closing it right now.
@@ -145,7 +145,7 @@ impl Conn {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Cause>>> {
         loop {
-            // Whatever ends the connection reaches the body first.
+            // The end of the connection reaches the body first.
             let ended = poll_driver(&mut self.driver, cx).is_ready();
             let frame = match hyper::body::Body::poll_frame(Pin::new(body), cx) {
                 Poll::Ready(frame) => frame,

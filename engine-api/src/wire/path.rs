@@ -9,7 +9,8 @@ use crate::version::Version;
 /// The longest name that is sent; engines reject names that are far shorter.
 const LONGEST_NAME: usize = 1024;
 
-/// The characters that are escaped in a name. `:` and `@` stay, so that image references can be read in logs.
+/// The characters that are escaped in a name. `:` and `@` stay, so that image references can be
+/// read in logs.
 const NAME: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')

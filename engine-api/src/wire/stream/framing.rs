@@ -13,7 +13,7 @@ pub enum Chunk {
     Stdout(Bytes),
     /// Standard error.
     Stderr(Bytes),
-    /// What a terminal shows: both streams in one, as they came.
+    /// Output of a terminal: both streams in one, in the order in which they came.
     Terminal(Bytes),
 }
 
@@ -105,7 +105,7 @@ impl Frames {
         }
     }
 
-    /// Called when no more bytes come: a frame that was cut is an error that holds what had come.
+    /// Ends the input. A frame that was cut is an error, which holds the bytes that had come.
     pub(crate) fn end(&mut self) -> Result<(), Cause> {
         if let Some((_, left, full)) = self.open.take() {
             let (expected, received) = (full as u64, (full - left) as u64);
@@ -203,7 +203,7 @@ impl Frames {
         }
     }
 
-    /// Keeps what is left for when more comes.
+    /// Keeps the rest until more bytes come.
     fn keep(&mut self) {
         self.carry.extend_from_slice(&self.fresh);
         self.fresh = Bytes::new();

@@ -14,7 +14,7 @@ use crate::error::{Cause, Error, Result};
 use crate::wire::json;
 use crate::wire::reply::{CallContext, Reply};
 
-/// What a [`JsonLines`] is made of.
+/// A value of a [`JsonLines`] stream.
 pub trait StreamItem: DeserializeOwned + Send + 'static {
     /// The failure that this value reports, where a stream can report one: a message and a code.
     fn failure(&self) -> Option<(String, Option<i64>)> {
@@ -57,7 +57,7 @@ impl<T: StreamItem> JsonLines<T> {
     ///
     /// # Errors
     ///
-    /// The failure that the engine reports in the stream, or whatever broke it.
+    /// The failure that the engine reports in the stream, or the error that broke it.
     pub async fn last(mut self) -> Result<Option<T>> {
         let mut last = None;
         while let Some(item) = self.next().await {
@@ -123,7 +123,7 @@ impl<T> fmt::Debug for JsonLines<T> {
 #[derive(Debug, Default)]
 struct Values {
     fresh: Bytes,
-    /// The beginning of a value that has not come whole.
+    /// The beginning of an incomplete value.
     carry: BytesMut,
     /// Bytes of `fresh` already looked at.
     seen: usize,
@@ -140,7 +140,7 @@ struct Scan {
     word: bool,
 }
 
-/// What separates values: white space, and the record separator of `application/json-seq`.
+/// The separators of values: white space, and the record separator of `application/json-seq`.
 fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x1e)
 }

@@ -12,7 +12,7 @@ use super::source::Source;
 use crate::error::{Error, Result};
 use crate::wire::reply::{CallContext, Reply};
 
-/// What a process writes: [`Chunk`]s of standard output and standard error, or of a terminal.
+/// The output of a process: [`Chunk`]s of standard output and standard error, or of a terminal.
 ///
 /// A stream that is cut inside a frame ends with an error ([`crate::ErrorKind::Truncated`]), never
 /// as if all had come. Dropping it closes its connection.
@@ -37,18 +37,18 @@ pub struct Output {
     context: CallContext,
 }
 
-/// How the bytes are cut; said by the content type or by the container's `Tty` flag, never guessed.
+/// The framing, from the content type or from the `Tty` flag of the container; never guessed.
 enum Framing {
     Frames(Box<Frames>),
     Terminal,
 }
 
-/// What the head of a reply says of the framing.
+/// The framing according to the head of the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Announced {
     /// `application/vnd.docker.multiplexed-stream`.
     Frames,
-    /// `application/vnd.docker.raw-stream`; before API 1.42, and on Podman, it says nothing.
+    /// `application/vnd.docker.raw-stream`; before API 1.42, and on Podman, it can have frames.
     Raw,
     /// No content type, or another.
     Nothing,
@@ -69,12 +69,12 @@ impl Output {
         Self::new(Source::Body(Box::new(reply.body)), announced, reply.context)
     }
 
-    /// What the head of the reply said of the framing.
+    /// The framing according to the head of the reply.
     pub(crate) fn announced(&self) -> Announced {
         self.announced
     }
 
-    /// Output in frames, until [`Output::terminal`] says otherwise.
+    /// Output in frames, unless [`Output::terminal`] changes it.
     pub(crate) fn new(source: Source, announced: Announced, context: CallContext) -> Self {
         Self {
             source,
@@ -84,7 +84,7 @@ impl Output {
         }
     }
 
-    /// Settles whether the process has a terminal, whose output has no frames.
+    /// Sets whether the process has a terminal, whose output has no frames.
     pub(crate) fn terminal(mut self, terminal: bool) -> Self {
         self.framing = if terminal {
             Framing::Terminal

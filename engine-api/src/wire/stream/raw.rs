@@ -57,7 +57,7 @@ impl RawBytes {
     ///
     /// # Errors
     ///
-    /// Whatever breaks the stream.
+    /// The error that broke the stream.
     pub async fn collect(mut self) -> Result<Bytes> {
         let mut all = BytesMut::new();
         while let Some(piece) = self.next().await {

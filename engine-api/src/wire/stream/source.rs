@@ -1,4 +1,4 @@
-//! Where a stream's bytes come from: the body of a reply, or a connection taken over.
+//! The source of a stream's bytes: the body of a reply, or an upgraded connection.
 
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
@@ -28,7 +28,7 @@ pub(crate) enum Source {
 /// The read half of a connection that has been taken over.
 pub(crate) struct Connection {
     half: ReadHalf<BoxStream>,
-    /// What came together with the head of the reply; it precedes all else.
+    /// The bytes that came with the head of the reply; they are the first ones of the stream.
     first: Bytes,
     room: BytesMut,
     idle: Timer,
