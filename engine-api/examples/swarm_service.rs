@@ -50,7 +50,7 @@ async fn serve(docker: &Docker) -> engine_api::Result<()> {
     let spec = ServiceSpec {
         name: format!("example-{}", std::process::id()),
         task_template: TaskSpec {
-            container_spec: Some(container),
+            kind: Some(container.into()),
             ..Default::default()
         },
         mode: ServiceMode::replicated(1),

@@ -14,7 +14,7 @@
 //! let web = ServiceSpec {
 //!     name: "web".into(),
 //!     task_template: TaskSpec {
-//!         container_spec: Some(container),
+//!         kind: Some(container.into()),
 //!         ..Default::default()
 //!     },
 //!     mode: ServiceMode::replicated(2),

@@ -36,19 +36,12 @@ pub struct ServiceSpec {
 impl ServiceSpec {
     pub(super) fn check(&self) -> Option<String> {
         let task = &self.task_template;
-        let kinds = [
-            task.container_spec.is_some(),
-            task.plugin_spec.is_some(),
-            task.network_attachment_spec.is_some(),
-        ];
-        match kinds.into_iter().filter(|set| *set).count() {
-            0 => return Some("task_template has neither a container nor a plugin".into()),
-            1 => {}
-            _ => return Some("task_template has more than one of container, plugin, attachment".into()),
+        if task.kind.is_none() {
+            return Some("task_template has no kind; set a container or a plugin".into());
         }
-        let container = task.container_spec.as_ref()?;
+        let container = task.container()?;
         if container.image.is_empty() {
-            return Some("container_spec has no image".into());
+            return Some("the container of task_template has no image; set `image`".into());
         }
         let runtime = &task.runtime;
         let other = matches!(runtime, TaskRuntime::Plugin | TaskRuntime::Attachment);
@@ -124,22 +117,23 @@ mod tests {
 
     fn service_of_image(image: &str) -> ServiceSpec {
         let mut spec = ServiceSpec::default();
-        spec.task_template.container_spec = Some(ContainerSpec {
+        let container = ContainerSpec {
             image: image.into(),
             ..Default::default()
-        });
+        };
+        spec.task_template.kind = Some(container.into());
         spec
     }
 
     #[test]
-    fn a_service_has_one_kind_of_task() {
+    fn service_needs_a_kind_of_task_and_an_image() {
         assert_eq!(service_of_image("a").check(), None);
         assert!(service_of_image("").check().unwrap().contains("image"));
-        assert!(ServiceSpec::default().check().unwrap().contains("neither"));
+        assert!(ServiceSpec::default().check().unwrap().contains("no kind"));
 
-        let mut spec = service_of_image("a");
-        spec.task_template.plugin_spec = Some(PluginSpec::default());
-        assert!(spec.check().unwrap().contains("more than one"));
+        let mut spec = ServiceSpec::default();
+        spec.task_template.kind = Some(PluginSpec::default().into());
+        assert_eq!(spec.check(), None);
         let mut spec = service_of_image("a");
         spec.task_template.runtime = TaskRuntime::Plugin;
         assert!(spec.check().unwrap().contains("plugin"));
@@ -156,7 +150,7 @@ mod tests {
             swap_bytes: Some(0),
             ..Default::default()
         });
-        if let Some(container) = &mut spec.task_template.container_spec {
+        if let Some(container) = spec.task_template.container_mut() {
             container.oom_score_adj = 5;
             container.privileges = Some(Privileges {
                 no_new_privileges: true,

@@ -43,8 +43,8 @@ pub use privileges::{
 pub use references::{ConfigReference, ReferenceFile, RuntimeTarget, SecretReference};
 pub use spec::{
     NetworkAttachmentConfig, NetworkAttachmentSpec, Placement, PlacementPreference, PluginPrivilege,
-    PluginSpec, ResourceLimits, ResourceRequirements, RestartCondition, SpreadOver, TaskRestartPolicy,
-    TaskRuntime, TaskSpec,
+    PluginSpec, ResourceLimits, ResourceRequirements, RestartCondition, SpreadOver, TaskKind,
+    TaskRestartPolicy, TaskRuntime, TaskSpec,
 };
 
 use crate::client::Docker;

@@ -9,18 +9,12 @@ use crate::version::Version;
 use crate::wire::json::open_enum;
 use crate::wire::requirement::Requirement;
 
-/// What a task runs, where, and with what. Definition `TaskSpec`.
-///
-/// One of `container_spec`, `plugin_spec` and `network_attachment_spec` is set.
+/// The specification of a task. Definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
+#[serde(from = "TaskFields", into = "TaskFields")]
 pub struct TaskSpec {
-    /// A plugin to install; for [`TaskRuntime::Plugin`], on experimental engines.
-    pub plugin_spec: Option<PluginSpec>,
-    /// A container to run.
-    pub container_spec: Option<ContainerSpec>,
-    /// A container outside of services that is in an overlay network; only replies have it.
-    pub network_attachment_spec: Option<NetworkAttachmentSpec>,
+    /// The container, plugin or attachment; `None` only in replies.
+    pub kind: Option<TaskKind>,
     /// Limits of each container, and reservations on its node.
     pub resources: Option<ResourceRequirements>,
     /// When a task that ended is followed by another.
@@ -37,17 +31,118 @@ pub struct TaskSpec {
     pub log_driver: Option<Driver>,
 }
 
+/// The kind of a task. On the wire, each is a field of its own in [`TaskSpec`]; engines keep one.
+///
+/// ```
+/// use engine_api::tasks::{ContainerSpec, TaskKind, TaskSpec};
+///
+/// let container = ContainerSpec { image: "nginx".into(), ..Default::default() };
+/// let task = TaskSpec { kind: Some(container.into()), ..Default::default() };
+/// assert!(matches!(task.kind, Some(TaskKind::Container(_))));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskKind {
+    /// A container to run.
+    Container(Box<ContainerSpec>),
+    /// A plugin to install; for [`TaskRuntime::Plugin`], on experimental engines.
+    Plugin(PluginSpec),
+    /// A container outside of services that is in an overlay network; only replies have it.
+    Attachment(NetworkAttachmentSpec),
+}
+
+impl From<ContainerSpec> for TaskKind {
+    fn from(container: ContainerSpec) -> Self {
+        Self::Container(Box::new(container))
+    }
+}
+
+impl From<PluginSpec> for TaskKind {
+    fn from(plugin: PluginSpec) -> Self {
+        Self::Plugin(plugin)
+    }
+}
+
 impl TaskSpec {
+    /// The container, if the task is one.
+    pub fn container(&self) -> Option<&ContainerSpec> {
+        match &self.kind {
+            Some(TaskKind::Container(container)) => Some(container),
+            _ => None,
+        }
+    }
+
+    /// The container to change, if the task is one.
+    pub fn container_mut(&mut self) -> Option<&mut ContainerSpec> {
+        match &mut self.kind {
+            Some(TaskKind::Container(container)) => Some(container),
+            _ => None,
+        }
+    }
+
     /// Whether its container has a terminal, so that its output is one stream.
     pub(crate) fn has_terminal(&self) -> bool {
-        self.container_spec
-            .as_ref()
-            .is_some_and(|container| container.tty)
+        self.container().is_some_and(|container| container.tty)
     }
 
     pub(crate) fn requires(&self) -> impl Iterator<Item = Requirement> {
         let resources = self.resources.iter().flat_map(ResourceRequirements::requires);
-        resources.chain(self.container_spec.iter().flat_map(ContainerSpec::requires))
+        resources.chain(self.container().into_iter().flat_map(ContainerSpec::requires))
+    }
+}
+
+/// A [`TaskSpec`] as it is on the wire.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct TaskFields {
+    plugin_spec: Option<PluginSpec>,
+    container_spec: Option<Box<ContainerSpec>>,
+    network_attachment_spec: Option<NetworkAttachmentSpec>,
+    resources: Option<ResourceRequirements>,
+    restart_policy: Option<TaskRestartPolicy>,
+    placement: Option<Placement>,
+    force_update: u64,
+    runtime: TaskRuntime,
+    networks: Vec<NetworkAttachmentConfig>,
+    log_driver: Option<Driver>,
+}
+
+impl From<TaskFields> for TaskSpec {
+    fn from(fields: TaskFields) -> Self {
+        let container = fields.container_spec.map(TaskKind::Container);
+        let plugin = fields.plugin_spec.map(TaskKind::Plugin);
+        let attachment = fields.network_attachment_spec.map(TaskKind::Attachment);
+        Self {
+            kind: container.or(plugin).or(attachment),
+            resources: fields.resources,
+            restart_policy: fields.restart_policy,
+            placement: fields.placement,
+            force_update: fields.force_update,
+            runtime: fields.runtime,
+            networks: fields.networks,
+            log_driver: fields.log_driver,
+        }
+    }
+}
+
+impl From<TaskSpec> for TaskFields {
+    fn from(spec: TaskSpec) -> Self {
+        let mut fields = Self {
+            resources: spec.resources,
+            restart_policy: spec.restart_policy,
+            placement: spec.placement,
+            force_update: spec.force_update,
+            runtime: spec.runtime,
+            networks: spec.networks,
+            log_driver: spec.log_driver,
+            ..Self::default()
+        };
+        match spec.kind {
+            Some(TaskKind::Container(container)) => fields.container_spec = Some(container),
+            Some(TaskKind::Plugin(plugin)) => fields.plugin_spec = Some(plugin),
+            Some(TaskKind::Attachment(attachment)) => fields.network_attachment_spec = Some(attachment),
+            None => {}
+        }
+        fields
     }
 }
 
@@ -236,6 +331,44 @@ pub struct NetworkAttachmentConfig {
 mod tests {
     use super::*;
     use crate::wire::json::{decode, encode};
+
+    #[test]
+    fn kind_is_a_field_of_its_own_on_the_wire() {
+        let container = ContainerSpec {
+            image: "a".into(),
+            ..Default::default()
+        };
+        let attachment = NetworkAttachmentSpec {
+            container_id: "c".into(),
+        };
+        let kinds = [
+            (
+                Some(container.into()),
+                r#"{"ContainerSpec":{"Image":"a"},"ForceUpdate":2}"#,
+            ),
+            (
+                Some(PluginSpec::default().into()),
+                r#"{"PluginSpec":{},"ForceUpdate":2}"#,
+            ),
+            (
+                Some(TaskKind::Attachment(attachment)),
+                r#"{"NetworkAttachmentSpec":{"ContainerID":"c"},"ForceUpdate":2}"#,
+            ),
+            (None, r#"{"ForceUpdate":2}"#),
+        ];
+        for (kind, text) in kinds {
+            let force_update = 2;
+            let spec = TaskSpec {
+                kind,
+                force_update,
+                ..Default::default()
+            };
+            assert_eq!(String::from_utf8(encode(&spec).unwrap()).unwrap(), text);
+            assert_eq!(decode::<TaskSpec>(text.as_bytes()).unwrap(), spec);
+        }
+        let null = br#"{"ContainerSpec":null,"PluginSpec":null,"Runtime":null}"#;
+        assert_eq!(decode::<TaskSpec>(null).unwrap(), TaskSpec::default());
+    }
 
     #[test]
     fn zero_swap_differs_from_absent_swap() {

@@ -26,7 +26,7 @@ pub(super) async fn services(docker: &Docker) -> Result<()> {
     };
     let spec = ServiceSpec {
         task_template: TaskSpec {
-            container_spec: Some(container),
+            kind: Some(container.into()),
             ..Default::default()
         },
         ..Default::default()

@@ -4,10 +4,25 @@ use serde_json::{Map, Value, json};
 
 use crate::spec::spec_tables::{Description, Kind};
 
+/// Definitions whose fields exclude each other, and these fields: a value has one of them.
+const ONE_OF: &[(&str, &[&str])] = &[
+    (
+        "ServiceSpec.Mode",
+        &["Replicated", "Global", "ReplicatedJob", "GlobalJob"],
+    ),
+    (
+        "TaskSpec",
+        &["ContainerSpec", "PluginSpec", "NetworkAttachmentSpec"],
+    ),
+];
+
+/// How many rounds it takes until each of the fields that exclude each other was in a value.
+pub(crate) const ROUNDS: usize = 4;
+
 /// Makes values of the types of a description. All strings and numbers in a value are different.
 pub(crate) struct Sample<'a> {
     described: &'a Description,
-    /// The index of the enum value to use.
+    /// The index of the enum value to use, and of the fields that exclude each other.
     round: usize,
     made: u32,
     /// The definitions under construction; a definition inside itself is left out.
@@ -61,7 +76,12 @@ impl<'a> Sample<'a> {
             [whole] if whole.name.is_empty() => self.value(whole.kind, definition, &whole.words),
             fields => {
                 let mut object = Map::new();
+                let excluding = ONE_OF.iter().find(|(name, _)| *name == definition);
+                let chosen = excluding.map(|(_, names)| (names[self.round % names.len()], names));
                 for field in fields {
+                    if chosen.is_some_and(|(one, all)| all.contains(&field.name) && field.name != one) {
+                        continue;
+                    }
                     if let Some(value) = self.value(field.kind, field.name, &field.words) {
                         object.insert(field.name.into(), value);
                     }

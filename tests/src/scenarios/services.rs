@@ -28,7 +28,7 @@ pub(super) fn service(name: &str, command: &str) -> ServiceSpec {
     ServiceSpec {
         name: format!("ptest_{name}"),
         task_template: TaskSpec {
-            container_spec: Some(container),
+            kind: Some(container.into()),
             ..Default::default()
         },
         mode: ServiceMode::replicated(1),
@@ -42,7 +42,7 @@ pub(super) fn service(name: &str, command: &str) -> ServiceSpec {
 }
 
 fn container(spec: &mut ServiceSpec) -> &mut ContainerSpec {
-    spec.task_template.container_spec.as_mut().unwrap()
+    spec.task_template.container_mut().unwrap()
 }
 
 /// Waits until a task of a service runs whose desired state is running.
