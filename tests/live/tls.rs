@@ -174,14 +174,14 @@ fn rejected_client_certificate_is_reported() {
         std::fs::copy(authority, other.path().join("ca.pem")).unwrap();
         let outcome = engine.attempt(&[verify, ("DOCKER_CERT_PATH", other.path())]);
         assert!(outcome.starts_with("failed: "), "{outcome}");
-        assert!(outcome.contains("wants a certificate of ours"), "{outcome}");
+        assert!(outcome.contains("requires a client certificate"), "{outcome}");
         for name in ["cert.pem", "key.pem"] {
             let strange = engine.certificates.join("strange").join(name);
             std::fs::copy(strange, other.path().join(name)).unwrap();
         }
         let outcome = engine.attempt(&[verify, ("DOCKER_CERT_PATH", other.path())]);
         assert!(outcome.starts_with("failed: "), "{outcome}");
-        assert!(outcome.contains("does not accept our certificate"), "{outcome}");
+        assert!(outcome.contains("rejects the client certificate"), "{outcome}");
     });
 }
 

@@ -56,9 +56,28 @@ fn printed(coverage: &Coverage) -> String {
             [] => String::new(),
             engines => format!(" on {}", engines.join(", ")),
         };
-        writeln!(text, "- `{operations}`{engines}: {}", reason.why).unwrap();
+        text.push_str(&wrapped(&format!("- `{operations}`{engines}: {}", reason.why)));
     }
     text
+}
+
+/// An item of a list, in lines of at most 100 columns.
+fn wrapped(item: &str) -> String {
+    let (mut text, mut columns) = (String::new(), 0);
+    for word in item.split(' ') {
+        let length = word.chars().count();
+        if columns > 0 && columns + 1 + length > 100 {
+            text.push_str("\n ");
+            columns = 1;
+        }
+        if columns > 0 {
+            text.push(' ');
+            columns += 1;
+        }
+        text.push_str(word);
+        columns += length;
+    }
+    text + "\n"
 }
 
 #[test]
@@ -115,6 +134,6 @@ fn every_reason_names_an_unrecorded_operation() {
     let idle: Vec<_> = all.iter().filter(|one| !needed(one)).collect();
     assert!(
         idle.is_empty(),
-        "there is no such hole any more, or another reason says it: remove {idle:#?}"
+        "these operations are recorded, or another reason covers them: remove {idle:#?}"
     );
 }
