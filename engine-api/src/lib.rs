@@ -109,7 +109,8 @@ pub use wire::stream::{Chunk, Hijacked, Input, JsonLines, Output, RawBytes, RunO
 /// ```
 /// use engine_api::system::EngineVersion;
 ///
-/// let version: EngineVersion = engine_api::from_json(br#"{"Version": "28.5.2", "Components": null}"#)?;
+/// let json = br#"{"Version": "28.5.2", "Components": null}"#;
+/// let version: EngineVersion = engine_api::from_json(json)?;
 /// assert_eq!(version.version, "28.5.2");
 /// # Ok::<(), engine_api::Error>(())
 /// ```

@@ -1,9 +1,9 @@
 //! Checks of values that an engine would accept and then reinterpret.
 //!
-//! Docker publishes on all addresses if `host_ip` is a host name or has brackets; it accepts exposed
-//! ports above 65535 and relative anonymous volumes. Podman publishes port 70000 as 4464 and -1 as
-//! 65535, writes a host name in place of an address into `/etc/hosts`, and ignores an invalid MAC
-//! address. Docker 20.10 writes an invalid DNS server into `resolv.conf`.
+//! Docker publishes on all addresses if `host_ip` is a host name or has brackets; it accepts
+//! exposed ports above 65535 and relative anonymous volumes. Podman publishes port 70000 as 4464
+//! and -1 as 65535, writes a host name in place of an address into `/etc/hosts`, and ignores an
+//! invalid MAC address. Docker 20.10 writes an invalid DNS server into `resolv.conf`.
 
 use std::net::IpAddr;
 
