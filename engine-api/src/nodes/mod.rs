@@ -26,9 +26,10 @@ pub use inspect::{
 };
 pub use list::{ListNodes, NodeFilters};
 pub use remove::RemoveNode;
-pub use update::{NodeAvailability, NodeMembership, NodeRole, NodeSpec};
+pub use update::{NodeMembership, NodeRole, NodeSpec};
 
 use crate::client::Docker;
+pub use crate::swarm::NodeAvailability;
 use crate::wire::operation::OperationInfo;
 
 /// Calls on the nodes of a swarm; see [`Docker::nodes`].

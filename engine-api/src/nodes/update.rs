@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Nodes;
 use crate::error::Result;
-use crate::swarm::ObjectVersion;
+use crate::swarm::{NodeAvailability, ObjectVersion};
 use crate::wire::decode::Empty;
 use crate::wire::json::open_enum;
 use crate::wire::operation::Operation;
@@ -59,25 +59,6 @@ pub enum NodeRole {
 open_enum!(NodeRole {
     Worker = "worker",
     Manager = "manager",
-});
-
-/// Whether a node takes tasks.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum NodeAvailability {
-    /// It does.
-    Active,
-    /// It keeps those that it has.
-    Pause,
-    /// It does not, and those that it has move elsewhere.
-    Drain,
-    /// A word this crate does not know.
-    Other(String),
-}
-
-open_enum!(NodeAvailability {
-    Active = "active",
-    Pause = "pause",
-    Drain = "drain",
 });
 
 /// Whether a node has been let into the swarm.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::common::PortProtocol;
+use crate::tasks::PortConfig;
 use crate::wire::json::open_enum;
 
 /// How a service is to be reached. Definition `EndpointSpec`.
@@ -12,7 +12,7 @@ pub struct EndpointSpec {
     /// What its name stands for.
     pub mode: ResolutionMode,
     /// Ports that are reached from outside; with [`ResolutionMode::Dnsrr`] only in
-    /// [`PublishMode::Host`].
+    /// [`PublishMode::Host`](super::PublishMode::Host).
     pub ports: Vec<PortConfig>,
 }
 
@@ -30,38 +30,6 @@ pub enum ResolutionMode {
 open_enum!(ResolutionMode {
     Vip = "vip",
     Dnsrr = "dnsrr",
-});
-
-/// A port that is reached from outside. Definition `EndpointPortConfig`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct PortConfig {
-    /// A name for it.
-    pub name: String,
-    /// The protocol; empty is TCP.
-    pub protocol: PortProtocol,
-    /// The port inside the container.
-    pub target_port: u16,
-    /// The port of the nodes; 0 lets the swarm choose.
-    pub published_port: u16,
-    /// On which nodes.
-    pub publish_mode: PublishMode,
-}
-
-/// On which nodes a port is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum PublishMode {
-    /// On each.
-    Ingress,
-    /// On those with a task.
-    Host,
-    /// A word this crate does not know; empty is the engine's default, `ingress`.
-    Other(String),
-}
-
-open_enum!(PublishMode {
-    Ingress = "ingress",
-    Host = "host",
 });
 
 /// How a service is reached now. Part of definition `Service`.

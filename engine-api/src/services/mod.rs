@@ -42,7 +42,7 @@ mod spec;
 mod update;
 
 pub use create::ServiceCreated;
-pub use endpoint::{Endpoint, EndpointSpec, PortConfig, PublishMode, ResolutionMode, VirtualIp};
+pub use endpoint::{Endpoint, EndpointSpec, ResolutionMode, VirtualIp};
 pub use inspect::{InspectService, JobStatus, Service, ServiceStatus, UpdateState, UpdateStatus};
 pub use list::{ListServices, ServiceFilters};
 pub use mode::{ServiceMode, ServiceModeName};
@@ -50,6 +50,7 @@ pub use spec::{FailureAction, RollbackConfig, ServiceSpec, UpdateConfig, UpdateO
 pub use update::{RegistryAuthFrom, ServiceUpdated, UpdateService};
 
 use crate::client::Docker;
+pub use crate::tasks::{PortConfig, PublishMode};
 use crate::wire::operation::OperationInfo;
 
 /// Calls on the services of a swarm; see [`Docker::services`].

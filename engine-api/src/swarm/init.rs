@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Swarm;
+use super::node_availability::NodeAvailability;
 use super::spec::SwarmSpec;
 use crate::error::Result;
 use crate::wire::decode::Json;
@@ -49,7 +50,7 @@ pub struct InitSwarm {
     /// Whether to create a new swarm from the state of the one that this engine is in.
     pub force_new_cluster: bool,
     /// Whether this node takes tasks; empty is yes. Not in the API description.
-    pub availability: crate::nodes::NodeAvailability,
+    pub availability: NodeAvailability,
     /// The specification of the swarm; its `encryption_config` decides whether managers lock their
     /// data.
     pub spec: SwarmSpec,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Swarm;
 use super::init::{EVERYWHERE, check_listen_addr};
+use super::node_availability::NodeAvailability;
 use crate::auth::masked;
 use crate::error::Result;
 use crate::wire::decode::Empty;
@@ -45,7 +46,7 @@ pub struct JoinSwarm {
     /// The token of workers or of managers.
     pub join_token: String,
     /// Whether this node takes tasks; empty is yes. Not in the API description.
-    pub availability: crate::nodes::NodeAvailability,
+    pub availability: NodeAvailability,
 }
 
 impl Default for JoinSwarm {

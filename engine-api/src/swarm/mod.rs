@@ -25,6 +25,7 @@ mod init;
 mod inspect;
 mod join;
 mod leave;
+mod node_availability;
 mod payload;
 mod resources;
 mod spec;
@@ -36,6 +37,7 @@ pub use init::InitSwarm;
 pub use inspect::{JoinTokens, SwarmDetails};
 pub use join::JoinSwarm;
 pub use leave::LeaveSwarm;
+pub use node_availability::NodeAvailability;
 pub use payload::Payload;
 pub use resources::{DiscreteResource, GenericResource, NamedResource, Platform, Resources};
 pub use spec::{

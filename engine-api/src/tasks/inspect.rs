@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Tasks;
 use super::network::NetworkAttachment;
+use super::port_config::PortConfig;
 use super::spec::TaskSpec;
 use crate::error::Result;
-use crate::services::PortConfig;
 use crate::swarm::{GenericResource, ObjectVersion};
 use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
