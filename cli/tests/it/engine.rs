@@ -12,8 +12,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Replies to each request with the status and the body that `answer` returns for its method and
-    /// path.
+    /// Replies to each request with the status and the body that `answer` returns for its method
+    /// and path.
     pub(crate) fn start(answer: fn(&str) -> (u16, &'static str)) -> Self {
         let engine = ScriptedEngine::new(move |mut peer| async move {
             while let Some(request) = peer.request().await? {

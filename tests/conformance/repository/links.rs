@@ -34,7 +34,8 @@ fn documents(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The targets of the relative links in a Markdown text. Code blocks and rustdoc paths are no links.
+/// The targets of the relative links in a Markdown text. Code blocks and rustdoc paths are no
+/// links.
 fn relative_links(text: &str) -> Vec<String> {
     let mut in_code = false;
     let prose = text.lines().filter(|line| {

@@ -1,10 +1,10 @@
 //! An engine that replies at once: its replies are built before it listens.
 //!
-//! It is not one of the engines of `fake-engine`, because its cost must stay small: short calls share
-//! a CPU with it, and the elapsed time of a stream includes it.
+//! It is not one of the engines of `fake-engine`, because its cost must stay small: short calls
+//! share a CPU with it, and the elapsed time of a stream includes it.
 //!
-//! Lengths are in the names, so that no option is needed: the logs of container `200` are 200 MB, an
-//! exec made in container `500` writes 500 MB, and image `200` is an archive of 200 MB.
+//! Lengths are in the names, so that no option is needed: the logs of container `200` are 200 MB,
+//! an exec made in container `500` writes 500 MB, and image `200` is an archive of 200 MB.
 
 use std::rc::Rc;
 
