@@ -50,6 +50,7 @@ mod stats;
 mod stop;
 mod top;
 mod update;
+mod usage;
 mod wait;
 
 pub use archive::{PathStat, UploadArchive};
