@@ -21,8 +21,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Docker;
+use crate::common::object_version::ObjectVersion;
 use crate::error::Result;
-use crate::swarm::{Driver, ObjectVersion, Payload};
+use crate::swarm::{Driver, Payload};
 use crate::wire::decode::{Empty, Json};
 use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::query::{Filters, Query};

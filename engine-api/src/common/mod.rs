@@ -14,12 +14,18 @@ mod env_list;
 mod health_config;
 mod isolation;
 mod mount;
+pub(crate) mod node_availability;
+pub(crate) mod object_version;
 mod oci;
 mod port;
+pub(crate) mod port_config;
+pub(crate) mod resources;
 mod string_list;
 mod string_map;
 mod terminal;
 mod timestamp;
+pub(crate) mod tls_info;
+pub(crate) mod topology;
 mod ulimit;
 
 pub use container_config::ContainerConfig;

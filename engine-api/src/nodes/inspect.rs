@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Nodes;
 use super::update::NodeSpec;
+use crate::common::object_version::ObjectVersion;
+use crate::common::resources::{Platform, Resources};
+use crate::common::tls_info::TlsInfo;
+use crate::common::topology::Topology;
 use crate::error::Result;
-use crate::swarm::{ObjectVersion, Platform, Resources, TlsInfo};
-use crate::volumes::Topology;
 use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
 use crate::wire::operation::Operation;

@@ -28,8 +28,9 @@ pub use list::{ListNodes, NodeFilters};
 pub use remove::RemoveNode;
 pub use update::{NodeMembership, NodeRole, NodeSpec};
 
+pub use crate::common::node_availability::NodeAvailability;
+
 use crate::client::Docker;
-pub use crate::swarm::NodeAvailability;
 use crate::wire::operation::OperationInfo;
 
 /// Calls on the nodes of a swarm; see [`Docker::nodes`].

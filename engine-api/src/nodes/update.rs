@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Nodes;
+use crate::common::node_availability::NodeAvailability;
+use crate::common::object_version::ObjectVersion;
 use crate::error::Result;
-use crate::swarm::{NodeAvailability, ObjectVersion};
 use crate::wire::decode::Empty;
 use crate::wire::json::open_enum;
 use crate::wire::operation::Operation;

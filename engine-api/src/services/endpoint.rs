@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::tasks::PortConfig;
+use crate::common::port_config::PortConfig;
 use crate::wire::json::open_enum;
 
 /// How a service is to be reached. Definition `EndpointSpec`.

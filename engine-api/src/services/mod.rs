@@ -49,8 +49,9 @@ pub use mode::{ServiceMode, ServiceModeName};
 pub use spec::{FailureAction, RollbackConfig, ServiceSpec, UpdateConfig, UpdateOrder};
 pub use update::{RegistryAuthFrom, ServiceUpdated, UpdateService};
 
+pub use crate::common::port_config::{PortConfig, PublishMode};
+
 use crate::client::Docker;
-pub use crate::tasks::{PortConfig, PublishMode};
 use crate::wire::operation::OperationInfo;
 
 /// Calls on the services of a swarm; see [`Docker::services`].

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SwarmSpec;
+use super::spec::SwarmSpec;
+use crate::common::object_version::ObjectVersion;
+use crate::common::tls_info::TlsInfo;
 
 /// A swarm, without the tokens to join it. Definition `ClusterInfo`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,27 +33,4 @@ pub struct ClusterInfo {
     pub default_addr_pool: Vec<String>,
     /// The prefix length of each network.
     pub subnet_size: u32,
-}
-
-/// The version of an object of a swarm. Definition `ObjectVersion`.
-///
-/// An update names the version that it changes, and fails if there is a newer one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct ObjectVersion {
-    /// The number of the version.
-    pub index: u64,
-}
-
-/// The certificates that nodes trust. Definition `TLSInfo`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-#[serde(default, rename_all = "PascalCase")]
-pub struct TlsInfo {
-    /// The root certificates, PEM.
-    pub trust_root: String,
-    /// The issuer's subject, in base64.
-    pub cert_issuer_subject: String,
-    /// The issuer's public key, in base64.
-    pub cert_issuer_public_key: String,
 }

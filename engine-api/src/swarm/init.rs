@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::Swarm;
-use super::node_availability::NodeAvailability;
 use super::spec::SwarmSpec;
+use crate::common::node_availability::NodeAvailability;
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;

@@ -5,9 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Swarm;
-use super::cluster_info::{ObjectVersion, TlsInfo};
 use super::spec::SwarmSpec;
 use crate::auth::masked;
+use crate::common::object_version::ObjectVersion;
+use crate::common::tls_info::TlsInfo;
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;

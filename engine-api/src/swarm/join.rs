@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::Swarm;
 use super::init::{EVERYWHERE, check_listen_addr};
-use super::node_availability::NodeAvailability;
 use crate::auth::masked;
+use crate::common::node_availability::NodeAvailability;
 use crate::error::Result;
 use crate::wire::decode::Empty;
 use crate::wire::operation::Operation;

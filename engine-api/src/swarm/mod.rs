@@ -25,27 +25,27 @@ mod init;
 mod inspect;
 mod join;
 mod leave;
-mod node_availability;
 mod payload;
-mod resources;
 mod spec;
 mod unlock;
 mod update;
 
-pub use cluster_info::{ClusterInfo, ObjectVersion, TlsInfo};
+pub use cluster_info::ClusterInfo;
 pub use init::InitSwarm;
 pub use inspect::{JoinTokens, SwarmDetails};
 pub use join::JoinSwarm;
 pub use leave::LeaveSwarm;
-pub use node_availability::NodeAvailability;
 pub use payload::Payload;
-pub use resources::{DiscreteResource, GenericResource, NamedResource, Platform, Resources};
 pub use spec::{
     CaConfig, Dispatcher, Driver, EncryptionConfig, ExternalCa, ExternalCaProtocol, Orchestration, Raft,
     SwarmSpec, TaskDefaults,
 };
 pub use unlock::UnlockKey;
 pub use update::UpdateSwarm;
+
+pub use crate::common::object_version::ObjectVersion;
+pub use crate::common::resources::{DiscreteResource, GenericResource, NamedResource, Platform, Resources};
+pub use crate::common::tls_info::TlsInfo;
 
 use crate::client::Docker;
 use crate::wire::operation::OperationInfo;

@@ -1,8 +1,8 @@
 //! Change the specification of a swarm, and its tokens.
 
 use super::Swarm;
-use super::cluster_info::ObjectVersion;
 use super::spec::SwarmSpec;
+use crate::common::object_version::ObjectVersion;
 use crate::error::Result;
 use crate::wire::decode::Empty;
 use crate::wire::operation::Operation;

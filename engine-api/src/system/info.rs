@@ -11,8 +11,8 @@ use super::info_parts::{
 };
 use super::info_swarm::SwarmInfo;
 use crate::common::Isolation;
+use crate::common::resources::GenericResource;
 use crate::error::Result;
-use crate::swarm::GenericResource;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
 

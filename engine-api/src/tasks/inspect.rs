@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Tasks;
 use super::network::NetworkAttachment;
-use super::port_config::PortConfig;
 use super::spec::TaskSpec;
+use crate::common::object_version::ObjectVersion;
+use crate::common::port_config::PortConfig;
+use crate::common::resources::GenericResource;
 use crate::error::Result;
-use crate::swarm::{GenericResource, ObjectVersion};
 use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
 use crate::wire::operation::Operation;

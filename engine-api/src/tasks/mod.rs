@@ -25,7 +25,6 @@ mod inspect;
 mod list;
 mod logs;
 mod network;
-mod port_config;
 mod privileges;
 mod references;
 mod spec;
@@ -38,7 +37,6 @@ pub(crate) use logs::read as read_logs;
 pub use network::{
     ConfigFrom, NetworkAttachment, SwarmIpam, SwarmIpamConfig, SwarmNetwork, SwarmNetworkSpec,
 };
-pub use port_config::{PortConfig, PublishMode};
 pub use privileges::{
     AppArmorMode, AppArmorOptions, CredentialSpec, Privileges, SeccompMode, SeccompOptions, SelinuxContext,
 };

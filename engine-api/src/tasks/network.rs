@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::swarm::{Driver, ObjectVersion};
+use crate::common::object_version::ObjectVersion;
+use crate::swarm::Driver;
 
 /// A network that a task is in. Definition `NetworkAttachment`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

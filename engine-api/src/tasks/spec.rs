@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ContainerSpec;
+use super::container_spec::ContainerSpec;
+use crate::common::resources::{Platform, Resources};
 use crate::common::{DriverOptions, EnvList};
-use crate::swarm::{Driver, Platform, Resources};
+use crate::swarm::Driver;
 use crate::version::Version;
 use crate::wire::json::open_enum;
 use crate::wire::requirement::Requirement;

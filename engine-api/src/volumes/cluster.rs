@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::swarm::ObjectVersion;
+use crate::common::object_version::ObjectVersion;
+use crate::common::topology::Topology;
 use crate::wire::json::open_enum;
 
 /// A volume of a cluster. Definition `ClusterVolume`. Since API 1.42.
@@ -134,14 +135,6 @@ pub struct TopologyRequirement {
     pub requisite: Vec<Topology>,
     /// From these places if possible, the first one first.
     pub preferred: Vec<Topology>,
-}
-
-/// A place: domains and the segment of each. Definition `Topology`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct Topology {
-    /// The segments by domain: `zone` to `z1`.
-    pub segments: BTreeMap<String, String>,
 }
 
 /// How large a volume should be, in bytes; 0 for no bound.

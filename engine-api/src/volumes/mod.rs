@@ -27,8 +27,8 @@ mod update;
 
 pub use cluster::{
     AccessMode, AccessScope, AccessSharing, BlockVolume, CapacityRange, ClusterVolume, ClusterVolumeInfo,
-    ClusterVolumeSecret, ClusterVolumeSpec, MountVolume, PublishState, PublishStatus, Topology,
-    TopologyRequirement, VolumeAvailability,
+    ClusterVolumeSecret, ClusterVolumeSpec, MountVolume, PublishState, PublishStatus, TopologyRequirement,
+    VolumeAvailability,
 };
 pub use create::CreateVolume;
 pub use inspect::{Volume, VolumeScope, VolumeUsage};
@@ -36,6 +36,8 @@ pub use list::{ListVolumes, VolumeList};
 pub use prune::{PruneVolumes, VolumesPruned};
 pub use remove::RemoveVolume;
 pub use update::UpdateVolume;
+
+pub use crate::common::topology::Topology;
 
 use crate::client::Docker;
 use crate::wire::operation::OperationInfo;

@@ -1,4 +1,4 @@
-//! Whether a node takes tasks: a field of nodes, and of engines that create or join a swarm.
+//! Whether a node takes tasks.
 
 use crate::wire::json::open_enum;
 

@@ -1,8 +1,8 @@
-//! The ports that a service or a task publishes.
+//! A published port of a service.
 
 use serde::{Deserialize, Serialize};
 
-use crate::common::PortProtocol;
+use super::port::PortProtocol;
 use crate::wire::json::open_enum;
 
 /// A port that is reached from outside. Definition `EndpointPortConfig`.

@@ -1,0 +1,13 @@
+//! A place in a cluster.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A place: domains and the segment of each. Definition `Topology`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Topology {
+    /// The segments by domain: `zone` to `z1`.
+    pub segments: BTreeMap<String, String>,
+}
