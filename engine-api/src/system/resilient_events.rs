@@ -28,7 +28,7 @@ impl System<'_> {
     /// while let Some(item) = events.next().await {
     ///     match item? {
     ///         EventOrGap::Event(event) => println!("{} {}", event.verb(), event.actor.id),
-    ///         EventOrGap::Gap { from, to } => println!("events may be missing from {from} to {to}"),
+    ///         EventOrGap::Gap { from, to } => println!("events may be missing: {from} to {to}"),
     ///         _ => {}
     ///     }
     /// }
