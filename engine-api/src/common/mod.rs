@@ -14,17 +14,23 @@ mod env_list;
 mod health_config;
 mod isolation;
 mod mount;
+#[cfg(feature = "full")]
 pub(crate) mod node_availability;
+#[cfg(feature = "full")]
 pub(crate) mod object_version;
 mod oci;
 mod port;
+#[cfg(feature = "full")]
 pub(crate) mod port_config;
+#[cfg(feature = "full")]
 pub(crate) mod resources;
 mod string_list;
 mod string_map;
 mod terminal;
 mod timestamp;
+#[cfg(feature = "full")]
 pub(crate) mod tls_info;
+#[cfg(feature = "full")]
 pub(crate) mod topology;
 mod ulimit;
 
