@@ -27,7 +27,7 @@ async fn main() -> engine_api::Result<()> {
     let options = ListContainers {
         all: true,
         filters: ContainerFilters {
-            label: vec![label.clone()],
+            label: [label.clone()].into(),
             status: vec![RunState::Created, RunState::Exited], // one of these
             ..Default::default()
         },

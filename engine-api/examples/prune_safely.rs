@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
+use engine_api::common::StringList;
 use engine_api::common::StringMap;
 use engine_api::containers::{CreateContainer, PruneContainers};
 use engine_api::networks::{CreateNetwork, PruneNetworks};
@@ -23,7 +24,7 @@ async fn main() -> engine_api::Result<()> {
     leave_things(&docker).await?;
 
     // Containers first: they keep their networks and volumes in use.
-    let label = vec![LABEL.to_owned()];
+    let label = StringList::from([LABEL]);
     let containers = PruneContainers {
         label: label.clone(),
         ..Default::default()

@@ -77,7 +77,7 @@ async fn scale(docker: &Docker, service: &str) -> engine_api::Result<()> {
 /// Waits until so many tasks run, but not for ever; how many do.
 async fn running(docker: &Docker, service: &str, wanted: usize) -> engine_api::Result<usize> {
     let filters = TaskFilters {
-        service: vec![service.to_owned()],
+        service: [service].into(),
         ..Default::default()
     };
     let mut found = 0;

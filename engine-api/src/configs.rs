@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Docker;
+use crate::common::StringList;
 use crate::common::object_version::ObjectVersion;
 use crate::error::Result;
 use crate::swarm::{Driver, Payload};
@@ -123,11 +124,11 @@ impl ListConfigs {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigFilters {
     /// With an id, or the start of one.
-    pub id: Vec<String>,
+    pub id: StringList,
     /// With a label: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// With a name, or the start of one.
-    pub name: Vec<String>,
+    pub name: StringList,
 }
 
 impl ConfigFilters {
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn filters_have_the_engines_names() {
-        let text = |text: &str| vec![text.to_owned()];
+        let text = |text: &str| StringList::from([text]);
         let list = ListConfigs {
             filters: ConfigFilters {
                 id: text("i"),

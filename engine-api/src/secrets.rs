@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Docker;
+use crate::common::StringList;
 use crate::common::object_version::ObjectVersion;
 use crate::error::Result;
 use crate::swarm::{Driver, Payload};
@@ -123,13 +124,13 @@ impl ListSecrets {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretFilters {
     /// With an id, or the start of one.
-    pub id: Vec<String>,
+    pub id: StringList,
     /// With a label: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// With a name, or the start of one.
-    pub name: Vec<String>,
+    pub name: StringList,
     /// With exactly a name.
-    pub names: Vec<String>,
+    pub names: StringList,
 }
 
 impl SecretFilters {
@@ -207,7 +208,7 @@ mod tests {
 
     #[test]
     fn filters_have_the_engines_names() {
-        let text = |text: &str| vec![text.to_owned()];
+        let text = |text: &str| StringList::from([text]);
         let list = ListSecrets {
             filters: SecretFilters {
                 id: text("i"),

@@ -1,4 +1,4 @@
-//! Lists of strings in requests: commands, binds, capabilities.
+//! Lists of strings in requests: commands, binds, capabilities, filters.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};

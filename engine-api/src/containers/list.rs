@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::create::check_name;
 use super::{Containers, EndpointSettings, HealthStatus, MountPoint, PortSummary, RunState};
-use crate::common::{Isolation, OciDescriptor};
+use crate::common::{Isolation, OciDescriptor, StringList};
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -34,7 +34,7 @@ impl Containers<'_> {
             all: true,
             ..Default::default()
         };
-        options.filters.name = vec![exactly(name)];
+        options.filters.name = [exactly(name)].into();
         let found = self
             .docker
             .call(&LIST)
@@ -85,40 +85,40 @@ impl ListContainers {
 ///
 /// ```compile_fail,E0560
 /// # use engine_api::containers::ContainerFilters;
-/// let filters = ContainerFilters { publsh: vec!["80".into()], ..Default::default() };
+/// let filters = ContainerFilters { publsh: ["80"].into(), ..Default::default() };
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContainerFilters {
     /// Created from an image, or from one that is based on it: a name, an ID, or `name@digest`.
-    pub ancestor: Vec<String>,
+    pub ancestor: StringList,
     /// Created before a container: its name or ID.
-    pub before: Vec<String>,
+    pub before: StringList,
     /// Exposing a port: `80`, `80/tcp`, `8000-8080/tcp`.
-    pub expose: Vec<String>,
+    pub expose: StringList,
     /// Ended with this exit code.
     pub exited: Vec<i64>,
     /// With this health status.
     pub health: Vec<HealthStatus>,
     /// With this ID, or a prefix of it.
-    pub id: Vec<String>,
+    pub id: StringList,
     /// Whether it is a task of a service.
     pub is_task: Option<bool>,
     /// With this isolation (Windows).
     pub isolation: Vec<Isolation>,
     /// With this label: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// With this name: a part of it, or a regular expression; see [`Containers::find_by_name`].
-    pub name: Vec<String>,
+    pub name: StringList,
     /// In this network: its name or ID.
-    pub network: Vec<String>,
+    pub network: StringList,
     /// Publishing a port of the container: `80`, `80/tcp`, `8000-8080/tcp`.
-    pub publish: Vec<String>,
+    pub publish: StringList,
     /// Created after a container: its name or ID.
-    pub since: Vec<String>,
+    pub since: StringList,
     /// In this state.
     pub status: Vec<RunState>,
     /// With this mount: a volume's name, or the path in the container.
-    pub volume: Vec<String>,
+    pub volume: StringList,
 }
 
 impl ContainerFilters {
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn list_filters_have_the_names_of_the_wire() {
-        let text = |text: &str| vec![text.to_owned()];
+        let text = |text: &str| StringList::from([text]);
         let list = ListContainers {
             all: true,
             limit: Some(3),
@@ -258,7 +258,7 @@ mod tests {
                 id: text("i"),
                 is_task: Some(false),
                 isolation: vec![Isolation::Hyperv],
-                label: vec!["l=1".into(), "m".into()],
+                label: ["l=1", "m"].into(),
                 name: text("n"),
                 network: text("net"),
                 publish: text("81"),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Containers;
+use crate::common::StringList;
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -25,9 +26,9 @@ pub struct PruneContainers {
     /// is all.
     pub until: String,
     /// Only containers with all of these labels: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// Only containers without any of these labels: `key`, or `key=value`.
-    pub label_not: Vec<String>,
+    pub label_not: StringList,
 }
 
 impl PruneContainers {
@@ -58,8 +59,8 @@ mod tests {
     fn prune_filters_by_age_and_labels() {
         let prune = PruneContainers {
             until: "10m".into(),
-            label: vec!["a".into()],
-            label_not: vec!["b=1".into()],
+            label: ["a"].into(),
+            label_not: ["b=1"].into(),
         };
         assert_eq!(
             prune.query().as_str(),

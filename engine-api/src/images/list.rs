@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Images;
 use super::manifest::ImageManifest;
-use crate::common::OciDescriptor;
+use crate::common::{OciDescriptor, StringList};
 use crate::error::Result;
 use crate::version::Version;
 use crate::wire::decode::Json;
@@ -76,11 +76,11 @@ pub struct ImageFilters {
     /// Whether the image has no name: `Some(true)` for those without, `Some(false)` for those with.
     pub dangling: Option<bool>,
     /// With these labels: `key` or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// Without these labels: `key` or `key=value`. Engines with the containerd store only.
-    pub label_not: Vec<String>,
+    pub label_not: StringList,
     /// With these names, patterns allowed: `alpine`, `alpine:3.*`, `registry.example.com/*/*`.
-    pub reference: Vec<String>,
+    pub reference: StringList,
     /// Made after this image: a name, an id, or `name@digest`.
     pub since: String,
     /// Made before: seconds since 1970, a date, or an age such as `1h30m`. Since API 1.42.
@@ -148,7 +148,7 @@ mod tests {
             shared_size: true,
             filters: ImageFilters {
                 dangling: Some(false),
-                label: vec!["a=b".into()],
+                label: ["a=b"].into(),
                 ..Default::default()
             },
             ..Default::default()

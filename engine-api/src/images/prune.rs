@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Images;
 use super::remove::ImageRemoved;
+use crate::common::StringList;
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -27,9 +28,9 @@ pub struct PruneImages {
     /// Only those made before: seconds since 1970, a date, or an age such as `1h30m`; empty is all.
     pub until: String,
     /// Only those with all of these labels: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// Only those without these labels: `key`, or `key=value`.
-    pub label_not: Vec<String>,
+    pub label_not: StringList,
 }
 
 impl PruneImages {
@@ -61,7 +62,7 @@ mod tests {
     fn prune_of_all_unused_sends_dangling_false() {
         let prune = PruneImages {
             dangling: Some(false),
-            label_not: vec!["keep".into()],
+            label_not: ["keep"].into(),
             ..Default::default()
         };
         assert_eq!(

@@ -2,6 +2,7 @@
 
 use super::Networks;
 use super::inspect::{Network, NetworkScope};
+use crate::common::StringList;
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::json::open_enum;
@@ -23,13 +24,13 @@ pub struct ListNetworks {
     /// Whether no container is in it: `Some(true)` for unused ones, `Some(false)` for used ones.
     pub dangling: Option<bool>,
     /// Of one of these drivers.
-    pub driver: Vec<String>,
+    pub driver: StringList,
     /// With one of these texts as a part of the id.
-    pub id: Vec<String>,
+    pub id: StringList,
     /// With all of these labels: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// With one of these texts as a part of the name.
-    pub name: Vec<String>,
+    pub name: StringList,
     /// Existing in one of these scopes.
     pub scope: Vec<NetworkScope>,
     /// Who created it; empty for either. The filter `type`; Podman does not know it.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Networks;
+use crate::common::StringList;
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -24,9 +25,9 @@ pub struct PruneNetworks {
     /// Only those made before: seconds since 1970, a date, or an age such as `1h30m`; empty is all.
     pub until: String,
     /// Only those with all of these labels: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// Only those without these labels: `key`, or `key=value`.
-    pub label_not: Vec<String>,
+    pub label_not: StringList,
 }
 
 impl PruneNetworks {
@@ -56,7 +57,7 @@ mod tests {
     fn filters_are_texts_and_nothing_removed_is_null() {
         let prune = PruneNetworks {
             until: "10m".into(),
-            label_not: vec!["keep".into()],
+            label_not: ["keep"].into(),
             ..Default::default()
         };
         assert_eq!(

@@ -3,6 +3,7 @@
 use super::Nodes;
 use super::inspect::Node;
 use super::update::{NodeMembership, NodeRole};
+use crate::common::StringList;
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -35,15 +36,15 @@ impl ListNodes {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeFilters {
     /// With an id, or the start of one.
-    pub id: Vec<String>,
+    pub id: StringList,
     /// With a label of the engine: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// Accepted, or waiting for it.
     pub membership: Vec<NodeMembership>,
     /// With a name, or the start of one.
-    pub name: Vec<String>,
+    pub name: StringList,
     /// With a label of the node: `key`, or `key=value`.
-    pub node_label: Vec<String>,
+    pub node_label: StringList,
     /// In a role.
     pub role: Vec<NodeRole>,
 }
@@ -68,7 +69,7 @@ mod tests {
 
     #[test]
     fn filters_have_the_engines_names() {
-        let text = |text: &str| vec![text.to_owned()];
+        let text = |text: &str| StringList::from([text]);
         let list = ListNodes {
             filters: NodeFilters {
                 id: text("i"),

@@ -2,6 +2,7 @@
 
 use super::Plugins;
 use super::inspect::Plugin;
+use crate::common::StringList;
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -21,7 +22,7 @@ impl Plugins<'_> {
 pub struct ListPlugins {
     /// Only those that can do one of these: `volumedriver`, `networkdriver`, `ipamdriver`, `authz`,
     /// `logdriver` …
-    pub capability: Vec<String>,
+    pub capability: StringList,
     /// Only those that are enabled, `Some(true)`, or disabled, `Some(false)`.
     pub enabled: Option<bool>,
 }
@@ -44,7 +45,7 @@ mod tests {
     #[test]
     fn list_sends_set_filters() {
         let list = ListPlugins {
-            capability: vec!["volumedriver".into()],
+            capability: ["volumedriver"].into(),
             enabled: Some(false),
         };
         assert_eq!(

@@ -3,6 +3,7 @@
 use super::Services;
 use super::inspect::Service;
 use super::mode::ServiceModeName;
+use crate::common::StringList;
 use crate::error::Result;
 use crate::tasks::TaskRuntime;
 use crate::wire::decode::Json;
@@ -40,13 +41,13 @@ impl ListServices {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceFilters {
     /// With an id, or the start of one.
-    pub id: Vec<String>,
+    pub id: StringList,
     /// With a label: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// In a mode.
     pub mode: Vec<ServiceModeName>,
     /// With a name, or the start of one.
-    pub name: Vec<String>,
+    pub name: StringList,
     /// With tasks that something runs; not in the API description.
     pub runtime: Vec<TaskRuntime>,
 }
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn filters_have_the_engines_names() {
-        let text = |text: &str| vec![text.to_owned()];
+        let text = |text: &str| StringList::from([text]);
         let list = ListServices {
             filters: ServiceFilters {
                 id: text("i"),

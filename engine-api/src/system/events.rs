@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::System;
-use crate::common::Timestamp;
+use crate::common::{StringList, Timestamp};
 use crate::error::Result;
 use crate::wire::decode::Lines;
 use crate::wire::json::open_enum;
@@ -47,33 +47,33 @@ impl ListenEvents {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilters {
     /// About these configs, by name or id.
-    pub config: Vec<String>,
+    pub config: StringList,
     /// About these containers, by name or id.
-    pub container: Vec<String>,
+    pub container: StringList,
     /// About these engines, by name or id.
-    pub daemon: Vec<String>,
+    pub daemon: StringList,
     /// With these actions: `start`, `die`, `health_status` …
-    pub event: Vec<String>,
+    pub event: StringList,
     /// About these images or containers of them, by name or id.
-    pub image: Vec<String>,
+    pub image: StringList,
     /// With these labels: `key` or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// About these networks, by name or id.
-    pub network: Vec<String>,
+    pub network: StringList,
     /// About these nodes, by id.
-    pub node: Vec<String>,
+    pub node: StringList,
     /// About these plugins, by name or id.
-    pub plugin: Vec<String>,
+    pub plugin: StringList,
     /// Of the engine, or of its swarm.
     pub scope: Vec<EventScope>,
     /// About these secrets, by name or id.
-    pub secret: Vec<String>,
+    pub secret: StringList,
     /// About these services, by name or id.
-    pub service: Vec<String>,
+    pub service: StringList,
     /// About these kinds of things.
     pub kind: Vec<EventKind>,
     /// About these volumes, by name.
-    pub volume: Vec<String>,
+    pub volume: StringList,
 }
 
 impl EventFilters {

@@ -3,6 +3,7 @@
 use super::Tasks;
 use super::inspect::{Task, TaskState};
 use super::spec::TaskRuntime;
+use crate::common::StringList;
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -38,17 +39,17 @@ pub struct TaskFilters {
     /// [`TaskState::Accepted`].
     pub desired_state: Vec<TaskState>,
     /// With an id, or the start of one.
-    pub id: Vec<String>,
+    pub id: StringList,
     /// With a label: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// With a name, or the start of one: `web.1`.
-    pub name: Vec<String>,
+    pub name: StringList,
     /// On a node: its name or id, or `self`.
-    pub node: Vec<String>,
+    pub node: StringList,
     /// Run by something; not in the API description.
     pub runtime: Vec<TaskRuntime>,
     /// Part of a service: its name or id.
-    pub service: Vec<String>,
+    pub service: StringList,
 }
 
 impl TaskFilters {
@@ -72,7 +73,7 @@ mod tests {
 
     #[test]
     fn filters_have_the_engines_names() {
-        let text = |text: &str| vec![text.to_owned()];
+        let text = |text: &str| StringList::from([text]);
         let list = ListTasks {
             filters: TaskFilters {
                 desired_state: vec![TaskState::Running],

@@ -7,7 +7,7 @@
 //! # async fn demo(docker: Docker) -> engine_api::Result<()> {
 //! let of_web = ListTasks {
 //!     filters: TaskFilters {
-//!         service: vec!["web".into()],
+//!         service: ["web"].into(),
 //!         ..Default::default()
 //!     },
 //! };

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Volumes;
 use super::inspect::Volume;
+use crate::common::StringList;
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -24,11 +25,11 @@ pub struct ListVolumes {
     /// Whether no container uses it: `Some(true)` for unused ones, `Some(false)` for used ones.
     pub dangling: Option<bool>,
     /// Stored by one of these drivers.
-    pub driver: Vec<String>,
+    pub driver: StringList,
     /// With all of these labels: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// With one of these texts as a part of the name.
-    pub name: Vec<String>,
+    pub name: StringList,
 }
 
 impl ListVolumes {
@@ -63,7 +64,7 @@ mod tests {
         assert_eq!(ListVolumes::default().query(), Query::new());
         let list = ListVolumes {
             dangling: Some(false),
-            label: vec!["a=b".into()],
+            label: ["a=b"].into(),
             ..Default::default()
         };
         assert_eq!(

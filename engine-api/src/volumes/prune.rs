@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Volumes;
 use super::create::CLUSTER;
+use crate::common::StringList;
 use crate::error::Result;
 use crate::wire::decode::Json;
 use crate::wire::operation::Operation;
@@ -34,9 +35,9 @@ pub struct PruneVolumes {
     /// and Podman rejects the filter.
     pub all: bool,
     /// Only those with all of these labels: `key`, or `key=value`.
-    pub label: Vec<String>,
+    pub label: StringList,
     /// Only those without these labels: `key`, or `key=value`.
-    pub label_not: Vec<String>,
+    pub label_not: StringList,
 }
 
 impl PruneVolumes {
@@ -68,7 +69,7 @@ mod tests {
         assert_eq!(PruneVolumes::default().query(), Query::new());
         let prune = PruneVolumes {
             all: true,
-            label_not: vec!["keep".into()],
+            label_not: ["keep"].into(),
             ..Default::default()
         };
         assert_eq!(

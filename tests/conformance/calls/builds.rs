@@ -28,7 +28,7 @@ pub(super) async fn build(docker: &Docker) -> Result<()> {
 
 fn classic() -> BuildImage {
     BuildImage {
-        tags: two(),
+        tags: two().into(),
         builder: Builder::Classic,
         dockerfile: "Dockerfile".into(),
         target: "last".into(),
@@ -37,13 +37,13 @@ fn classic() -> BuildImage {
         platform: Some("linux/arm64".into()),
         pull: true,
         no_cache: true,
-        cache_from: two(),
+        cache_from: two().into(),
         quiet: true,
         keep_containers: true,
         force_remove: true,
         squash: true,
         network_mode: "host".into(),
-        extra_hosts: two(),
+        extra_hosts: two().into(),
         memory: 1,
         memory_swap: 1,
         cpu_shares: 1,
@@ -58,7 +58,7 @@ fn classic() -> BuildImage {
             soft: 1,
             hard: 1,
         }],
-        security_opt: two(),
+        security_opt: two().into(),
         isolation: Some(Isolation::Process),
         outputs: Vec::new(),
         build_id: "b1".into(),

@@ -30,7 +30,7 @@ pub(super) async fn store(docker: &Docker) -> Result<()> {
     images.history("busybox", history).await?;
     let attestations = ListAttestations {
         platform: Some(platform("arm64")),
-        types: two(),
+        types: two().into(),
         statement: true,
     };
     images.attestations("busybox", attestations).await?;
@@ -54,7 +54,7 @@ pub(super) async fn store(docker: &Docker) -> Result<()> {
         comment: "c".into(),
         author: "a".into(),
         no_pause: true,
-        changes: two(),
+        changes: two().into(),
         config: None,
     };
     images.commit("web", commit).await.map(drop)
@@ -72,7 +72,7 @@ pub(super) async fn transfer(docker: &Docker) -> Result<()> {
         repo: "mine".into(),
         tag: "1".into(),
         message: "m".into(),
-        changes: two(),
+        changes: two().into(),
         platform: Some("linux/arm64".into()),
     };
     images.import("", import).await?;

@@ -14,7 +14,7 @@ mod system;
 pub(crate) mod version_gates;
 
 use engine_api::auth::RegistryAuth;
-use engine_api::common::OciPlatform;
+use engine_api::common::{OciPlatform, StringList};
 use engine_api::{Docker, Result, Version, operations};
 use fake_engine::scripted::{MULTIPLEXED, Request, ScriptedEngine, ok, reply, upgraded};
 use serde::de::DeserializeOwned;
@@ -111,6 +111,6 @@ fn platform(architecture: &str) -> OciPlatform {
 }
 
 /// Two strings, to show how a list is written.
-fn two() -> Vec<String> {
-    vec!["a".into(), "b".into()]
+fn two() -> StringList {
+    ["a", "b"].into()
 }

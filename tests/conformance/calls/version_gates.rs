@@ -83,7 +83,7 @@ pub(crate) const GATED: [Row; 22] = [
     row!(
         "ImageAttestations",
         "type",
-        ListAttestations { types: two() },
+        ListAttestations { types: two().into() },
         |docker, o| docker.images().attestations("a", o)
     ),
     row!(

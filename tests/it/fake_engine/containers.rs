@@ -194,7 +194,7 @@ async fn health_follows_the_check_and_emits_events() {
         container.unwrap().state.health.unwrap().status
     };
     let mut options = ListenEvents::default();
-    options.filters.event = vec!["health_status".into()];
+    options.filters.event = ["health_status"].into();
     let mut events = docker.system().events(options).await.unwrap();
     let id = started(&docker, container).await.unwrap();
     assert_eq!(health().await, HealthStatus::Starting);

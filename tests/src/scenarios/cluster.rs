@@ -88,7 +88,7 @@ pub(super) async fn join(manager: &Docker, address: &str, engine: &Docker) -> Re
 pub(super) async fn until(manager: &Docker, id: &str, fits: impl Fn(&Node) -> bool) -> Result<Node> {
     let only = ListNodes {
         filters: NodeFilters {
-            id: vec![id.to_owned()],
+            id: [id].into(),
             ..Default::default()
         },
     };

@@ -84,13 +84,13 @@ pub async fn look(docker: Docker) -> Result<()> {
     assert_eq!(container.config.labels["ptest"], "look");
 
     let mut options = ListContainers::default();
-    options.filters.label = vec!["ptest=look".into()];
+    options.filters.label = ["ptest=look"].into();
     let listed = containers.list(options.clone()).await?;
     assert_eq!(
         listed.iter().map(|c| c.plain_name()).collect::<Vec<_>>(),
         ["ptest_look"]
     );
-    options.filters.label = vec!["ptest=other".into()];
+    options.filters.label = ["ptest=other"].into();
     assert_eq!(containers.list(options).await?, []);
 
     let processes = containers.top(&id, Default::default()).await?;
@@ -326,7 +326,7 @@ pub async fn prune(docker: Docker) -> Result<()> {
     container.labels.insert("ptest".into(), "prune".into());
     let id = docker.containers().create(container).await?.id;
     let options = PruneContainers {
-        label: vec!["ptest=prune".into()],
+        label: ["ptest=prune"].into(),
         ..Default::default()
     };
     let pruned = docker.containers().prune(options.clone()).await?;

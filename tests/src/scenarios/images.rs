@@ -103,7 +103,7 @@ pub async fn store(docker: Docker) -> Result<()> {
 
     images.tag(&name, "ptest/other").await?;
     let mut options = ListImages::default();
-    options.filters.label = vec!["ptest=tiny".into()];
+    options.filters.label = ["ptest=tiny"].into();
     let listed = images.list(options.clone()).await?;
     let tags: Vec<&String> = listed.iter().flat_map(|image| &image.repo_tags).collect();
     assert!(
@@ -147,7 +147,7 @@ pub async fn prune(docker: Docker) -> Result<()> {
     let name = tiny(&docker).await?;
     let options = PruneImages {
         dangling: Some(false),
-        label: vec!["ptest=tiny".into()],
+        label: ["ptest=tiny"].into(),
         ..Default::default()
     };
     let pruned = docker.images().prune(options).await?;

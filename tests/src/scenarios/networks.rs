@@ -49,8 +49,8 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
     assert_eq!(inspected.ipam.config[0].subnet, "10.213.7.0/24");
 
     let options = ListNetworks {
-        label: vec!["ptest=network".into()],
-        driver: vec!["bridge".into()],
+        label: ["ptest=network"].into(),
+        driver: ["bridge"].into(),
         ..Default::default()
     };
     let listed = networks.list(options.clone()).await?;
@@ -134,7 +134,7 @@ pub async fn connect(docker: Docker) -> Result<()> {
 pub async fn prune(docker: Docker) -> Result<()> {
     docker.networks().create(network("unused")).await?;
     let options = PruneNetworks {
-        label: vec!["ptest=unused".into()],
+        label: ["ptest=unused"].into(),
         ..Default::default()
     };
     let pruned = docker.networks().prune(options.clone()).await?;

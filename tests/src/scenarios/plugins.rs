@@ -58,7 +58,7 @@ pub async fn store(docker: Docker) -> Result<()> {
     }
     let disabled = ListPlugins {
         enabled: Some(false),
-        capability: vec!["volumedriver".into()],
+        capability: ["volumedriver"].into(),
     };
     let listed = plugins.list(disabled).await?;
     assert!(listed.iter().any(|plugin| plugin.name == name), "{listed:?}");

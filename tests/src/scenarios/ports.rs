@@ -37,7 +37,7 @@ pub async fn published(docker: Docker) -> Result<()> {
     assert_eq!((inspected.endpoint("81"), inspected.endpoint("82")), (None, None));
 
     let mut options = ListContainers::default();
-    options.filters.id = vec![id.clone()];
+    options.filters.id = [id.clone()].into();
     let listed = docker.containers().list(options).await?;
     let ports: Vec<_> = listed[0]
         .ports

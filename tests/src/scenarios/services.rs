@@ -50,7 +50,7 @@ async fn running(docker: &Docker, service: &str) -> Result<Task> {
     loop {
         let options = ListTasks {
             filters: TaskFilters {
-                service: vec![service.into()],
+                service: [service].into(),
                 desired_state: vec![TaskState::Running],
                 ..Default::default()
             },
@@ -125,7 +125,7 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
         let listed = services
             .list(ListServices {
                 filters: ServiceFilters {
-                    name: vec!["ptest_w".into()],
+                    name: ["ptest_w"].into(),
                     ..Default::default()
                 },
                 status: true,

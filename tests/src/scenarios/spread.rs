@@ -59,7 +59,7 @@ async fn until_on(manager: &Docker, service: &str, nodes: &BTreeSet<String>) -> 
     loop {
         let options = ListTasks {
             filters: TaskFilters {
-                service: vec![service.into()],
+                service: [service].into(),
                 desired_state: vec![TaskState::Running],
                 ..Default::default()
             },

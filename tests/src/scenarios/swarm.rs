@@ -171,7 +171,7 @@ pub async fn secrets(docker: Docker) -> Result<()> {
         secrets.update(&id, secret.version, secret.spec.clone()).await?;
         let blue = ListSecrets {
             filters: SecretFilters {
-                label: vec!["colour=blue".into()],
+                label: ["colour=blue"].into(),
                 ..Default::default()
             },
         };
@@ -205,7 +205,7 @@ pub async fn configs(docker: Docker) -> Result<()> {
         configs.update(&id, config.version, config.spec.clone()).await?;
         let named = ListConfigs {
             filters: ConfigFilters {
-                name: vec!["ptest_conf".into()],
+                name: ["ptest_conf"].into(),
                 ..Default::default()
             },
         };

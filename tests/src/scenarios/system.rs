@@ -32,7 +32,7 @@ pub async fn events(docker: Docker) -> Result<()> {
         until: Some(Timestamp::new(4_000_000_000, 0)),
         ..Default::default()
     };
-    options.filters.container = vec![id.clone()];
+    options.filters.container = [id.clone()].into();
     let mut events = docker.system().events(options).await?;
     let first = events.next().await.expect("an event")?;
     assert_eq!((first.verb(), first.actor.id.as_str()), ("create", id.as_str()));

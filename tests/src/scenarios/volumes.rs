@@ -38,7 +38,7 @@ pub async fn lifecycle(docker: Docker) -> Result<()> {
     );
 
     let options = ListVolumes {
-        label: vec!["ptest=volume".into()],
+        label: ["ptest=volume"].into(),
         ..Default::default()
     };
     let listed = volumes.list(options.clone()).await?;
@@ -103,7 +103,7 @@ pub async fn prune(docker: Docker) -> Result<()> {
     let podman = docker.system().ping().await?.is_podman();
     let asks = !podman && docker.version().await? >= Version::new(1, 42);
     let mut options = PruneVolumes {
-        label: vec!["ptest=volume_pruned".into()],
+        label: ["ptest=volume_pruned"].into(),
         ..Default::default()
     };
     if asks {

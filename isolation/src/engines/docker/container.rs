@@ -54,7 +54,7 @@ impl ContainerRef {
     /// the events.
     async fn memory_events(&self, exec: &str) -> Option<bool> {
         let filters = EventFilters {
-            container: vec![self.id.clone()],
+            container: [self.id.clone()].into(),
             ..EventFilters::default()
         };
         let remembered = ListenEvents {

@@ -18,7 +18,7 @@
 //!
 //! # async fn demo(docker: Docker) -> engine_api::Result<()> {
 //! let filters = ContainerFilters {
-//!     label: vec![labels::ENVIRONMENT.into()],
+//!     label: [labels::ENVIRONMENT].into(),
 //!     ..Default::default()
 //! };
 //! let options = ListContainers { all: true, filters, ..Default::default() };

@@ -223,7 +223,7 @@ impl DockerEngine {
 
     async fn containers(&self, label: String) -> Result<Vec<ContainerSummary>> {
         let filters = ContainerFilters {
-            label: vec![label],
+            label: [label].into(),
             ..ContainerFilters::default()
         };
         let options = ListContainers {
