@@ -6,8 +6,7 @@
 #![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
-use engine_api::common::StringList;
-use engine_api::common::StringMap;
+use engine_api::common::{StringList, StringMap};
 use engine_api::containers::{CreateContainer, PruneContainers};
 use engine_api::networks::{CreateNetwork, PruneNetworks};
 use engine_api::volumes::{CreateVolume, ListVolumes, RemoveVolume};
