@@ -116,13 +116,19 @@ pub(crate) fn append_one(
     let metadata = fs::symlink_metadata(path).map_err(failed)?;
     let kind = metadata.file_type();
     let mut header = Header::new_gnu();
-    header.set_metadata_in_mode(&metadata, tar::HeaderMode::Complete);
+    let before_1970 = modified_before_1970(&metadata);
+    // On Windows, the tar crate panics for such a time in its complete mode.
+    let mode = match before_1970 {
+        Some(_) if cfg!(windows) => tar::HeaderMode::Deterministic,
+        _ => tar::HeaderMode::Complete,
+    };
+    header.set_metadata_in_mode(&metadata, mode);
     header.set_uid(0);
     header.set_gid(0);
     match modified {
         Some(seconds) => header.set_mtime(seconds),
         None => {
-            if let Some(seconds) = modified_before_1970(&metadata) {
+            if let Some(seconds) = before_1970 {
                 // Engines read the number of a header without a sign. A PAX record has one.
                 header.set_mtime(0);
                 let record = ("mtime", seconds.as_bytes());

@@ -198,6 +198,7 @@ mod tests {
         builder.into_inner().unwrap()
     }
 
+    #[cfg(unix)]
     fn seconds(path: &Path) -> i64 {
         FileTime::from_last_modification_time(&fs::symlink_metadata(path).unwrap()).unix_seconds()
     }
