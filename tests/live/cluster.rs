@@ -93,7 +93,7 @@ async fn events_continue_after_an_engine_restart() {
     let docker = third.docker;
     let mut options = ListenEvents::default();
     options.filters.kind = vec![EventKind::Container];
-    options.filters.event = ["create", "destroy", "remove"].map(String::from).to_vec();
+    options.filters.event = ["create", "destroy", "remove"].into();
     let mut events = docker
         .system()
         .resilient_events(options, Default::default())
