@@ -39,9 +39,10 @@ pub async fn unpack(mut archive: RawBytes, directory: impl Into<PathBuf>) -> Res
     let mut stream_error = None;
     while let Some(piece) = archive.next().await {
         match piece {
-            // The thread ends before the stream only after an error of its own.
+            // An empty piece would be the mark of the end.
             Ok(piece) if piece.is_empty() => {}
             Ok(piece) => {
+                // The thread ends before the stream only after an error of its own.
                 if send.send(piece).await.is_err() {
                     break;
                 }
