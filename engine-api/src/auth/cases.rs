@@ -98,7 +98,7 @@ async fn missing_helper_is_a_warning_and_the_file_counts() {
 
 #[tokio::test]
 async fn unreadable_file_is_a_warning_with_its_path() {
-    // A directory cannot be read as a file, whoever the user is.
+    // No user can read a directory as a file, so this also fails for root.
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(home.path().join("config.json")).unwrap();
     let directory = home.path().display().to_string();

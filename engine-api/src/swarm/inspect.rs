@@ -20,7 +20,7 @@ impl Swarm<'_> {
     ///
     /// # Errors
     ///
-    /// 503 when this engine is in no swarm, or is no manager.
+    /// 503 if this engine is not in a swarm, or not a manager.
     pub async fn inspect(&self) -> Result<SwarmDetails> {
         self.docker.call(&INSPECT).send().await
     }

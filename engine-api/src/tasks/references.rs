@@ -32,7 +32,7 @@ pub struct ConfigReference {
     pub config_name: String,
 }
 
-/// A config that is no file; it has no options.
+/// A config that is not mounted as a file; it has no options.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RuntimeTarget {}
