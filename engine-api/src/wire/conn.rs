@@ -206,17 +206,18 @@ fn http_cause(error: hyper::Error) -> Cause {
     if error.is_parse() {
         return Cause::Protocol(format!("the reply is not valid HTTP/1.1: {error}"));
     }
+    // First: an engine that rejects a certificate may do so before the request is sent.
+    let tls = source::<io::Error>(&error).and_then(TlsError::within);
+    if let Some(tls) = tls.cloned() {
+        return Cause::TlsError(tls);
+    }
     if error.is_canceled() || error.is_closed() {
         return Cause::Disconnected("the engine closed the connection before the request was sent".into());
     }
     if error.is_incomplete_message() {
         return Cause::Disconnected("the engine closed the connection before the reply was complete".into());
     }
-    let tls = source::<io::Error>(&error).and_then(TlsError::within);
-    match tls.cloned() {
-        Some(tls) => Cause::TlsError(tls),
-        None => Cause::Http(error),
-    }
+    Cause::Http(error)
 }
 
 fn is_reset(error: &hyper::Error) -> bool {

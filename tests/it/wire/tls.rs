@@ -2,13 +2,17 @@
 //! connection.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use engine_api::connect::{Connector, TlsConfig, TlsConnector};
+use engine_api::connect::{BoxStream, Connecting, Connector, TlsConfig, TlsConnector};
+use engine_api::error::TlsError;
 use engine_api::exec::StartExec;
 use engine_api::{Docker, ErrorKind, Hijacked};
 use fake_engine::scripted::{MULTIPLEXED, ScriptedEngine, frame, upgraded};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -173,6 +177,44 @@ async fn rejected_client_certificate_is_reported() {
         let text = distrust(port, &authority.trusted_by(&other)).await;
         assert!(text.contains("rejects the client certificate"), "{text}");
     }
+}
+
+/// An engine whose alert about the certificate arrives before the request is sent.
+#[derive(Debug)]
+struct EarlyAlert;
+
+impl AsyncRead for EarlyAlert {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::Error::other(TlsError::new("rejected"))))
+    }
+}
+
+impl AsyncWrite for EarlyAlert {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(data.len()))
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Connector for EarlyAlert {
+    fn connect(&self) -> Connecting<'_> {
+        Box::pin(async { Ok(Box::new(Self) as BoxStream) })
+    }
+    fn address(&self) -> String {
+        "test://alert".into()
+    }
+}
+
+#[tokio::test]
+async fn alert_before_the_request_is_reported() {
+    let outcome = Docker::with_connector(EarlyAlert).system().ping().await;
+    let text = fails(outcome, ErrorKind::TlsError).to_string();
+    assert!(text.contains("rejected"), "{text}");
 }
 
 #[tokio::test]
