@@ -8,6 +8,7 @@ use engine_fixtures::{Player, Recorder};
 
 use crate::error::CliError;
 use crate::global::Global;
+use crate::recording_file::{self, Written};
 
 /// A client of the Docker daemon that the options name, if they name one.
 #[derive(Debug)]
@@ -88,14 +89,16 @@ impl Client {
         }
     }
 
-    /// Writes the recording, or checks that a replay used every exchange.
-    pub(crate) async fn close(self) -> Result<(), CliError> {
+    /// Writes the recording, or checks that a replay used every exchange. With a `doubt`, an
+    /// existing recording stays. Returns a message about the recording, if it is not in its file.
+    pub(crate) async fn close(self, doubt: Option<&str>) -> Result<Option<String>, CliError> {
         match self.fixture {
-            Fixture::None => Ok(()),
-            Fixture::Replaying(player) => player.finish().map_err(|error| {
-                CliError::from_error(&error)
-                    .hint("use the same arguments as for the recording, or record again")
-            }),
+            Fixture::None => Ok(None),
+            Fixture::Replaying(player) => match player.finish() {
+                Ok(()) => Ok(None),
+                Err(error) => Err(CliError::from_error(&error)
+                    .hint("use the same arguments as for the recording, or record again")),
+            },
             Fixture::Recording {
                 recorder,
                 file,
@@ -105,9 +108,19 @@ impl Client {
                 let recorder = words.into_iter().fold(recorder, Recorder::generated);
                 let name = file.file_stem().unwrap_or_default().to_string_lossy();
                 let recording = recorder.finish(&name).await;
-                recording
-                    .and_then(|recording| recording.save(&file))
-                    .map_err(|error| CliError::new("no recording was written").because(&error))
+                let recording = recording.map_err(|error| recording_file::not_written(&error))?;
+                Ok(match recording_file::write(&file, &recording, doubt)? {
+                    Written::File => None,
+                    Written::Nowhere => {
+                        Some("nothing was sent to the Docker daemon: no recording was written".into())
+                    }
+                    Written::Beside(other) => Some(format!(
+                        "{} stays as it was, because {}; the new recording is {}",
+                        file.display(),
+                        doubt.unwrap_or_default(),
+                        other.display()
+                    )),
+                })
             }
         }
     }

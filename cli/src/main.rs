@@ -6,6 +6,7 @@
 //!   [`error`].
 //! - [`client`] connects to the Docker daemon that the options name; [`registry`] lists the
 //!   engines.
+//! - [`recording_file`] writes recordings, and keeps a good one.
 //! - [`signals`] turns Ctrl-C and its kind into an orderly end.
 //! - [`console`] is the only place that writes to this process's own output; [`table`] aligns
 //!   columns.
@@ -18,6 +19,7 @@ mod error;
 mod exit_code;
 mod global;
 mod parse;
+mod recording_file;
 mod registry;
 mod signals;
 mod table;

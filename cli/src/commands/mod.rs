@@ -13,6 +13,7 @@ use clap::Subcommand;
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
+use crate::exit_code;
 use crate::global::Global;
 
 /// The commands.
@@ -67,9 +68,17 @@ async fn with_client(
 ) -> Result<u8, CliError> {
     let client = Client::open(global).await?;
     let outcome = work(&client).await;
-    let closed = client.close().await;
+    let doubt = match &outcome {
+        Ok(exit_code::SUCCESS) => None,
+        Ok(code) => Some(format!("the exit code is {code}")),
+        Err(_) => Some("the command failed".to_owned()),
+    };
+    let closed = client.close(doubt.as_deref()).await;
+    if let Ok(Some(message)) = &closed {
+        console.note(message);
+    }
     match (outcome, closed) {
-        (Ok(code), Ok(())) => Ok(code),
+        (Ok(code), Ok(_)) => Ok(code),
         (Ok(_), Err(error)) => Err(error),
         // The first error explains the second: a replay that misses a request also has exchanges
         // left.
