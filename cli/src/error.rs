@@ -157,8 +157,8 @@ fn probed_text(endpoint: &engine_api::error::ProbedEndpoint) -> String {
 
 impl From<isolation::Error> for CliError {
     fn from(error: isolation::Error) -> Self {
-        if !error.passed_over().is_empty() {
-            let causes = error.passed_over().iter();
+        if !error.rejected().is_empty() {
+            let causes = error.rejected().iter();
             return Self {
                 causes: causes.map(|skipped| brief(&skipped.to_string())).collect(),
                 ..Self::new("no available engine supports this environment").hint(NO_ENGINE)
@@ -167,7 +167,7 @@ impl From<isolation::Error> for CliError {
         let cli = Self::from_error(&error);
         match error.kind() {
             isolation::ErrorKind::NoEngine | isolation::ErrorKind::Unavailable => cli.hint(NO_ENGINE),
-            isolation::ErrorKind::Unsupported => cli.hint(match error.able_engines() {
+            isolation::ErrorKind::Unsupported => cli.hint(match error.alternatives() {
                 [] => "`isolate engines` lists the features of each engine".to_owned(),
                 names => format!(
                     "use an engine that supports it (--engine {}), or remove the option",

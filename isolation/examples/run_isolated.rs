@@ -8,7 +8,7 @@
 //! ```
 #![allow(clippy::print_stdout)] // an example prints its result
 
-use isolation::{Command, EngineChoice, Environment, EnvironmentSpec, Manager, Registry, Source};
+use isolation::{Command, CopySource, EngineChoice, Environment, EnvironmentSpec, Manager, Registry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> isolation::Result<()> {
@@ -27,7 +27,7 @@ async fn main() -> isolation::Result<()> {
     println!("{} runs on engine {}", environment.name(), environment.engine());
 
     environment
-        .copy_in(Source::bytes("from the test\n"), "note.txt")
+        .copy_in(CopySource::bytes("from the test\n"), "note.txt")
         .await?;
     let output = environment
         .run(Command::shell("echo $GREETING; cat note.txt; exit 3"))

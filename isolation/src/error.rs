@@ -8,8 +8,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::capabilities::{Lack, PassedOver};
-use crate::status::{IllegalTransition, Status};
+use crate::engine::capabilities::{MissingFeature, RejectedEngine};
+use crate::environment::status::{IllegalTransition, Status};
 
 /// The result of every call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -18,7 +18,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///
 /// ```
 /// # fn demo(error: isolation::Error) {
-/// for lack in error.lacks() {
+/// for lack in error.missing() {
 ///     eprintln!("the engine does not support {}: {}", lack.feature, lack.reason);
 /// }
 /// # }
@@ -67,13 +67,13 @@ pub(crate) enum Cause {
     #[error("engine `{engine}` does not support: {}{}", list(lacks), alternatives(able))]
     Unsupported {
         engine: String,
-        lacks: Vec<Lack>,
+        lacks: Vec<MissingFeature>,
         able: Vec<String>,
     },
     #[error("unknown engine {name:?}; registered engines: {}", known.join(", "))]
     UnknownEngine { name: String, known: Vec<String> },
     #[error("no available engine supports this environment{}", skipped(.0))]
-    NoEngine(Vec<PassedOver>),
+    NoEngine(Vec<RejectedEngine>),
     #[error("engine `{engine}` is not available: {reason}; {hint}")]
     Unavailable {
         engine: String,
@@ -105,8 +105,8 @@ pub(crate) enum Cause {
     Cleanup(Vec<Error>),
 }
 
-fn list(lacks: &[Lack]) -> String {
-    let one = |lack: &Lack| format!("{} ({})", lack.feature, lack.reason);
+fn list(lacks: &[MissingFeature]) -> String {
+    let one = |lack: &MissingFeature| format!("{} ({})", lack.feature, lack.reason);
     lacks.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -117,9 +117,9 @@ fn alternatives(able: &[String]) -> String {
     }
 }
 
-fn skipped(engines: &[PassedOver]) -> String {
+fn skipped(engines: &[RejectedEngine]) -> String {
     let separators = std::iter::once(": ").chain(std::iter::repeat("; "));
-    let one = |(separator, skipped): (&str, &PassedOver)| format!("{separator}{skipped}");
+    let one = |(separator, skipped): (&str, &RejectedEngine)| format!("{separator}{skipped}");
     separators.zip(engines).map(one).collect()
 }
 
@@ -158,7 +158,7 @@ impl Error {
     }
 
     /// The engine does not support features that were requested.
-    pub fn unsupported(engine: &str, lacks: Vec<Lack>) -> Self {
+    pub fn unsupported(engine: &str, lacks: Vec<MissingFeature>) -> Self {
         let engine = engine.to_owned();
         let able = Vec::new();
         Cause::Unsupported { engine, lacks, able }.into()
@@ -214,7 +214,7 @@ impl Error {
 
 impl Error {
     /// Adds the engines that support what this engine does not.
-    pub(crate) fn with_able(mut self, names: Vec<String>) -> Self {
+    pub(crate) fn with_alternatives(mut self, names: Vec<String>) -> Self {
         if let Cause::Unsupported { able, .. } = &mut self.0.cause {
             *able = names;
         }
@@ -222,10 +222,10 @@ impl Error {
     }
 
     /// The record of an engine that cannot be chosen because of this error.
-    pub(crate) fn into_passed_over(self, engine: &str) -> PassedOver {
-        PassedOver {
+    pub(crate) fn into_rejected(self, engine: &str) -> RejectedEngine {
+        RejectedEngine {
             engine: engine.to_owned(),
-            why: self.0.cause.skip_reason(),
+            reason: self.0.cause.skip_reason(),
         }
     }
 
@@ -257,7 +257,7 @@ impl Error {
     }
 
     /// The features that the engine does not support, with the reasons.
-    pub fn lacks(&self) -> &[Lack] {
+    pub fn missing(&self) -> &[MissingFeature] {
         match &self.0.cause {
             Cause::Unsupported { lacks, .. } => lacks,
             _ => &[],
@@ -265,7 +265,7 @@ impl Error {
     }
 
     /// The registered engines that support these features.
-    pub fn able_engines(&self) -> &[String] {
+    pub fn alternatives(&self) -> &[String] {
         match &self.0.cause {
             Cause::Unsupported { able, .. } => able,
             _ => &[],
@@ -273,7 +273,7 @@ impl Error {
     }
 
     /// The engines that were tried and skipped, if none was left.
-    pub fn passed_over(&self) -> &[PassedOver] {
+    pub fn rejected(&self) -> &[RejectedEngine] {
         match &self.0.cause {
             Cause::NoEngine(engines) => engines,
             _ => &[],
@@ -338,16 +338,16 @@ impl std::error::Error for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capabilities::Feature;
+    use crate::engine::capabilities::Feature;
 
     #[test]
     fn unsupported_names_feature_reason_and_alternative() {
-        let lack = Lack {
+        let lack = MissingFeature {
             feature: Feature::MemoryLimit,
             reason: "no cgroup".into(),
         };
         let error = Error::unsupported("basic", vec![lack])
-            .with_able(vec!["docker".into()])
+            .with_alternatives(vec!["docker".into()])
             .during("create the environment", "web");
         assert_eq!(
             error.to_string(),
@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn skipped_engine_is_named_once() {
-        let gone = Error::unavailable("docker", "no daemon", "start it").into_passed_over("docker");
+        let gone = Error::unavailable("docker", "no daemon", "start it").into_rejected("docker");
         assert_eq!(gone.to_string(), "docker: not available: no daemon; start it");
         let error = Error::from(Cause::NoEngine(vec![gone]));
         assert_eq!(

@@ -22,7 +22,6 @@
 //!   tracks them, sends [`Event`]s, and destroys all of them at the end.
 //! - [`engines`] contains the engines of this crate.
 
-mod capabilities;
 mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -30,33 +29,33 @@ mod engine;
 pub mod engines;
 mod environment;
 mod error;
-mod events;
-mod execution;
-mod id;
-mod managed;
+mod files;
 mod manager;
-mod quantity;
-mod registry;
 mod spec;
-mod status;
-mod stdin;
-mod validate;
 
-pub use capabilities::{Capabilities, Difference, Feature, IsolationLevel, Lack, PassedOver};
-pub use command::{Command, CommandOutput, ExitStatus, Input, Signal};
+pub use command::Command;
+pub use command::execution::{Chunk, Execution, RunningProcess};
+pub use command::exit_status::ExitStatus;
+pub use command::input::Input;
+pub use command::output::CommandOutput;
+pub use command::signal::Signal;
+pub use command::stdin::Stdin;
+pub use engine::capabilities::{
+    Capabilities, Difference, Feature, IsolationLevel, MissingFeature, RejectedEngine,
+};
 pub use engine::{Availability, Engine};
-pub use environment::{Environment, EnvironmentSummary, Source};
+pub use environment::id::EnvironmentId;
+pub use environment::status::{IllegalTransition, Status, StatusCell};
+pub use environment::summary::EnvironmentSummary;
+pub use environment::{CopySource, Environment};
 pub use error::{Error, ErrorKind, Result};
-pub use events::{Event, EventKind, Received, Subscription};
-pub use execution::{Chunk, Execution, Process};
-pub use id::EnvironmentId;
-pub use managed::Managed;
 pub use manager::Manager;
-pub use quantity::{parse_duration, parse_size};
-pub use registry::{EngineChoice, Registry, Selection};
-pub use spec::{CopyIn, EnvironmentSpec, Limits, Mount};
-pub use status::{IllegalTransition, Status, StatusCell};
-pub use stdin::Stdin;
+pub use manager::events::{Event, EventKind, Received, Subscription};
+pub use manager::managed::Managed;
+pub use manager::registry::{EngineChoice, Registry, Selection};
+pub use spec::mount::Mount;
+pub use spec::units::{parse_duration, parse_size};
+pub use spec::{CopyIn, EnvironmentSpec, ResourceLimits};
 
 /// The examples of the README, compiled and run as documentation tests.
 #[cfg(doctest)]

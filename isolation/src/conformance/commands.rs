@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use super::subject::{HostDirectory, Outcome, Subject, Why, ensure, equal, read_until, refused, sh};
-use crate::command::{Command, Input};
-use crate::environment::Source;
+use crate::command::Command;
+use crate::command::input::Input;
+use crate::environment::CopySource;
 use crate::{EnvironmentSpec, ErrorKind};
 
 pub(super) async fn streams_apart(subject: &Subject<'_>) -> Outcome {
@@ -45,7 +46,7 @@ pub(super) async fn not_started(subject: &Subject<'_>) -> Outcome {
         "there is no error message",
     )?;
     environment
-        .copy_in(Source::bytes("no program"), "plain.txt")
+        .copy_in(CopySource::bytes("no program"), "plain.txt")
         .await?;
     let output = environment.run(Command::new(["./plain.txt"])).await?;
     equal("a file without permission", output.exit.code, 126)?;
@@ -158,7 +159,7 @@ pub(super) async fn variables(subject: &Subject<'_>) -> Outcome {
     spec.env.insert("FROM_SPEC".into(), "spec value".into());
     spec.env.insert("OVERRIDDEN".into(), "not visible".into());
     let environment = subject.engine.create(spec).await?;
-    environment.activate().await?;
+    environment.start().await?;
     let env = [("OVERRIDDEN", "by the command"), ("EMPTY", "")];
     let env = env
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -199,7 +200,7 @@ pub(super) async fn working_directory(subject: &Subject<'_>) -> Outcome {
         ..(subject.make_spec)()
     };
     let environment = subject.engine.create(spec).await?;
-    environment.activate().await?;
+    environment.start().await?;
     let place = sh(environment.as_ref(), "mkdir sub; pwd").await?;
     ensure(
         place.ends_with("/conformance/work"),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::subject::{Outcome, Subject, ensure, equal, read_until, sh, wait_until_gone};
-use crate::command::{Command, Signal};
+use crate::command::Command;
+use crate::command::signal::Signal;
 
 /// Prints its PID and that of a child, then waits for ever with it.
 const TREE: &str = "sleep 100000 & echo $$ $! ready; wait";

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::subject::{HostDirectory, Outcome, Subject, equal, refused, sh};
-use crate::environment::Source;
+use crate::environment::CopySource;
 use crate::spec::CopyIn;
 use crate::{EnvironmentSpec, ErrorKind};
 
@@ -30,7 +30,7 @@ pub(super) async fn round_trip(subject: &Subject<'_>) -> Outcome {
     let directory = HostDirectory::new()?;
     let source = directory.file("in", &binary())?;
     environment
-        .copy_in(Source::Path(source), "made/on/the way/in")
+        .copy_in(CopySource::Path(source), "made/on/the way/in")
         .await?;
     environment
         .copy_out("made/on/the way/in", &directory.0.join("out"))
@@ -43,7 +43,7 @@ pub(super) async fn round_trip(subject: &Subject<'_>) -> Outcome {
 
     let content = "#!/bin/sh\necho runs\n".into();
     environment
-        .copy_in(Source::Bytes { content, mode: 0o751 }, "script")
+        .copy_in(CopySource::Bytes { content, mode: 0o751 }, "script")
         .await?;
     equal(
         "the script",
@@ -55,13 +55,13 @@ pub(super) async fn round_trip(subject: &Subject<'_>) -> Outcome {
         .await?;
     equal("the mode", mode(&directory.0.join("script"))?, 0o751)?;
 
-    environment.copy_in(Source::bytes("second"), "script").await?;
+    environment.copy_in(CopySource::bytes("second"), "script").await?;
     equal(
         "replaced",
         sh(environment.as_ref(), "cat script").await?.as_str(),
         "second",
     )?;
-    environment.copy_in(Source::bytes(""), "empty").await?;
+    environment.copy_in(CopySource::bytes(""), "empty").await?;
     equal(
         "empty",
         sh(environment.as_ref(), "wc -c < empty").await?.trim(),
@@ -77,7 +77,7 @@ pub(super) async fn directory_round_trip(subject: &Subject<'_>) -> Outcome {
     fs::create_dir(tree.join("empty"))?;
     fs::write(tree.join("deep/er/file"), binary())?;
     fs::write(tree.join("top"), "top")?;
-    environment.copy_in(Source::Path(tree), "copied").await?;
+    environment.copy_in(CopySource::Path(tree), "copied").await?;
     let listed = sh(environment.as_ref(), "cd copied && find . | sort").await?;
     equal(
         "what arrived",
@@ -121,7 +121,7 @@ pub(super) async fn specified_copies(subject: &Subject<'_>) -> Outcome {
         ..(subject.make_spec)()
     };
     let environment = subject.engine.create(spec).await?;
-    environment.activate().await?;
+    environment.start().await?;
     equal(
         "the copy",
         sh(environment.as_ref(), "cat etc/setting").await?.as_str(),
@@ -133,7 +133,7 @@ pub(super) async fn absolute_paths(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
     let directory = HostDirectory::new()?;
     environment
-        .copy_in(Source::bytes("rooted"), "/conformance/file")
+        .copy_in(CopySource::bytes("rooted"), "/conformance/file")
         .await?;
     environment
         .copy_out("/conformance/file", &directory.0.join("file"))
@@ -149,12 +149,12 @@ pub(super) async fn paths_outside(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
     let directory = HostDirectory::new()?;
     let up = "../../../../../../../../../../conformance-outside";
-    let result = environment.copy_in(Source::bytes("x"), up).await;
+    let result = environment.copy_in(CopySource::bytes("x"), up).await;
     refused(up, result, ErrorKind::OutsideEnvironment)?;
     let result = environment.copy_out(up, &directory.0.join("x")).await;
     refused(up, result, ErrorKind::OutsideEnvironment)?;
     for path in ["", "a\0b"] {
-        let result = environment.copy_in(Source::bytes("x"), path).await;
+        let result = environment.copy_in(CopySource::bytes("x"), path).await;
         refused(&format!("{path:?}"), result, ErrorKind::InvalidInput)?;
     }
     Ok(())
@@ -164,7 +164,7 @@ pub(super) async fn missing_sources(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
     let directory = HostDirectory::new()?;
     let result = environment
-        .copy_in(Source::Path(directory.0.join("missing")), "x")
+        .copy_in(CopySource::Path(directory.0.join("missing")), "x")
         .await;
     refused("a missing file of the host", result, ErrorKind::NotFound)?;
     let result = environment.copy_out("missing", &directory.0.join("x")).await;

@@ -1,11 +1,12 @@
 //! Checks of creation, status, lists and destruction.
 
 use super::subject::{Outcome, Subject, Why, ensure, equal, refused, sh};
-use crate::capabilities::Feature;
 use crate::command::Command;
-use crate::environment::Source;
-use crate::id::EnvironmentId;
-use crate::spec::{CopyIn, EnvironmentSpec, Limits, Mount};
+use crate::engine::capabilities::Feature;
+use crate::environment::CopySource;
+use crate::environment::id::EnvironmentId;
+use crate::spec::mount::Mount;
+use crate::spec::{CopyIn, EnvironmentSpec, ResourceLimits};
 use crate::{ErrorKind, Status};
 
 pub(super) async fn available(subject: &Subject<'_>) -> Outcome {
@@ -17,19 +18,19 @@ pub(super) async fn status_steps(subject: &Subject<'_>) -> Outcome {
     let environment = subject.engine.create((subject.make_spec)()).await?;
     equal("after creation", environment.status(), Status::Created)?;
     let early = environment.run(Command::shell("true")).await;
-    refused("a command before activation", early, ErrorKind::WrongStatus)?;
-    environment.activate().await?;
-    environment.activate().await?;
-    equal("after activation", environment.status(), Status::Running)?;
+    refused("a command before the start", early, ErrorKind::WrongStatus)?;
+    environment.start().await?;
+    environment.start().await?;
+    equal("after the start", environment.status(), Status::Running)?;
     environment.destroy().await?;
     equal("after destruction", environment.status(), Status::Destroyed)?;
     let late = environment.run(Command::shell("true")).await;
     refused("a command after destruction", late, ErrorKind::WrongStatus)?;
-    let late = environment.copy_in(Source::bytes("x"), "x").await;
+    let late = environment.copy_in(CopySource::bytes("x"), "x").await;
     refused("a copy after destruction", late, ErrorKind::WrongStatus)?;
     refused(
-        "activation after destruction",
-        environment.activate().await,
+        "a start after destruction",
+        environment.start().await,
         ErrorKind::WrongStatus,
     )
 }
@@ -72,7 +73,7 @@ fn needing(feature: Feature, spec: EnvironmentSpec) -> Option<EnvironmentSpec> {
             read_only,
         }]
     };
-    let limits = |limits: Limits| EnvironmentSpec {
+    let limits = |limits: ResourceLimits| EnvironmentSpec {
         limits,
         ..spec.clone()
     };
@@ -81,17 +82,17 @@ fn needing(feature: Feature, spec: EnvironmentSpec) -> Option<EnvironmentSpec> {
             image: Some("busybox".into()),
             ..spec
         },
-        Feature::MemoryLimit => limits(Limits {
+        Feature::MemoryLimit => limits(ResourceLimits {
             memory: Some(1 << 28),
-            ..Limits::default()
+            ..ResourceLimits::default()
         }),
-        Feature::CpuLimit => limits(Limits {
+        Feature::CpuLimit => limits(ResourceLimits {
             cpus: Some(0.5),
-            ..Limits::default()
+            ..ResourceLimits::default()
         }),
-        Feature::PidsLimit => limits(Limits {
+        Feature::PidsLimit => limits(ResourceLimits {
             pids: Some(64),
-            ..Limits::default()
+            ..ResourceLimits::default()
         }),
         Feature::Mounts => EnvironmentSpec {
             mounts: mount(false),
@@ -124,7 +125,7 @@ pub(super) async fn lacks_are_named(subject: &Subject<'_>) -> Outcome {
         };
         equal(&feature.to_string(), error.kind(), ErrorKind::Unsupported)?;
         let named = error
-            .lacks()
+            .missing()
             .iter()
             .any(|lack| lack.feature == feature && !lack.reason.is_empty());
         ensure(named, format!("{feature}: the error does not name it: {error}"))?;
@@ -208,7 +209,7 @@ pub(super) async fn destroyed_twice(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
     environment.destroy().await?;
     environment.destroy().await?;
-    environment.destroy_now();
+    environment.destroy_blocking();
     equal("the status", environment.status(), Status::Destroyed)
 }
 

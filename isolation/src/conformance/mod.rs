@@ -35,13 +35,13 @@ pub struct Report {
     /// The names of the checks that passed.
     pub passed: Vec<&'static str>,
     /// The checks that failed, with the reason.
-    pub failed: Vec<Failure>,
+    pub failed: Vec<FailedCheck>,
 }
 
 /// A check that failed.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Failure {
+pub struct FailedCheck {
     /// The name of the check: the expected behaviour.
     pub check: &'static str,
     /// The observed behaviour.
@@ -181,8 +181,8 @@ pub async fn check(engine: &dyn Engine, make_spec: &(dyn Fn() -> EnvironmentSpec
         let outcome = tokio::time::timeout(TIMEOUT, run(&subject)).await;
         match outcome {
             Ok(Ok(())) => report.passed.push(check),
-            Ok(Err(why)) => report.failed.push(Failure { check, why: why.0 }),
-            Err(_) => report.failed.push(Failure {
+            Ok(Err(why)) => report.failed.push(FailedCheck { check, why: why.0 }),
+            Err(_) => report.failed.push(FailedCheck {
                 check,
                 why: format!("it did not end within {TIMEOUT:?}"),
             }),

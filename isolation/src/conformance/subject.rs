@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::command::Command;
+use crate::command::execution::{Chunk, Execution};
 use crate::engine::Engine;
 use crate::environment::Environment;
-use crate::execution::{Chunk, Execution};
-use crate::id::random_hex;
+use crate::environment::id::random_hex;
 use crate::spec::EnvironmentSpec;
 use crate::{ErrorKind, Result};
 
@@ -39,7 +39,7 @@ impl Subject<'_> {
     /// Creates an active environment.
     pub(super) async fn environment(&self) -> Result<Box<dyn Environment>> {
         let environment = self.engine.create((self.make_spec)()).await?;
-        environment.activate().await?;
+        environment.start().await?;
         Ok(environment)
     }
 

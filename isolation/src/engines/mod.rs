@@ -15,6 +15,8 @@ use crate::engine::Engine;
 #[cfg(unix)]
 pub mod basic;
 pub mod docker;
+#[cfg(unix)]
+mod host;
 
 /// Adds the engines of this crate in order of preference: a container isolates more than a
 /// directory.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use isolation::engines::basic::BasicEngine;
-use isolation::{Command, Engine, Environment, EnvironmentSpec, Source, conformance};
+use isolation::{Command, CopySource, Engine, Environment, EnvironmentSpec, conformance};
 
 fn entries(directory: &Path) -> usize {
     fs::read_dir(directory).unwrap().count()
@@ -12,7 +12,7 @@ fn entries(directory: &Path) -> usize {
 
 async fn active(engine: &BasicEngine) -> Box<dyn Environment> {
     let environment = engine.create(EnvironmentSpec::default()).await.unwrap();
-    environment.activate().await.unwrap();
+    environment.start().await.unwrap();
     environment
 }
 
@@ -159,7 +159,7 @@ async fn symlink_to_the_host_does_not_lead_outside() {
         assert_eq!(error.kind(), isolation::ErrorKind::OutsideEnvironment, "{path}");
     }
     environment
-        .copy_in(Source::bytes("x"), "way/new")
+        .copy_in(CopySource::bytes("x"), "way/new")
         .await
         .unwrap_err();
     assert!(!target.exists() && entries(&outside) == 1);

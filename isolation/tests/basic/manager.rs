@@ -3,8 +3,8 @@ use std::path::Path;
 use isolation::engines::basic::BasicEngine;
 use isolation::{
     Availability, BoxFuture, Capabilities, Command, Engine, EngineChoice, Environment, EnvironmentId,
-    EnvironmentSpec, EnvironmentSummary, Error, ErrorKind, EventKind, Feature, IsolationLevel, Limits,
-    Manager, Received, Registry, Result, Status, Subscription,
+    EnvironmentSpec, EnvironmentSummary, Error, ErrorKind, EventKind, Feature, IsolationLevel, Manager,
+    Received, Registry, ResourceLimits, Result, Status, Subscription,
 };
 
 /// An engine with every feature that is never available.
@@ -79,12 +79,12 @@ async fn auto_takes_the_first_engine_with_all_features() {
         .await
         .unwrap();
     assert_eq!(selection.engine.name(), "basic");
-    let passed: Vec<String> = selection.passed_over.iter().map(ToString::to_string).collect();
+    let passed: Vec<String> = selection.rejected.iter().map(ToString::to_string).collect();
     assert_eq!(passed, ["absent: not available: it is not installed; install it"]);
 
-    let limits = Limits {
+    let limits = ResourceLimits {
         memory: Some(1 << 20),
-        ..Limits::default()
+        ..ResourceLimits::default()
     };
     let spec = EnvironmentSpec { limits, ..spec };
     let error = manager
@@ -92,10 +92,10 @@ async fn auto_takes_the_first_engine_with_all_features() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoEngine);
-    assert_eq!(error.passed_over().len(), 2);
+    assert_eq!(error.rejected().len(), 2);
     let basic = "basic".parse().unwrap();
     let error = manager.create(&basic, spec).await.unwrap_err();
-    assert_eq!(error.able_engines(), ["absent"]);
+    assert_eq!(error.alternatives(), ["absent"]);
     assert!(error.to_string().ends_with("supported by: absent"), "{error}");
     assert_eq!(left(base.path()), 0);
 }
@@ -135,7 +135,7 @@ async fn events_follow_the_life_of_an_environment() {
         ..Command::shell("true")
     };
     let error = environment.execute(terminal).await.unwrap_err();
-    assert_eq!(error.able_engines(), ["absent"]);
+    assert_eq!(error.alternatives(), ["absent"]);
     environment.destroy().await.unwrap();
     drop(environment);
     drop(manager);

@@ -8,8 +8,8 @@ use engine_api::Docker;
 use fake_engine::{FakeEngine, Fault, Process};
 use isolation::engines::docker::DockerEngine;
 use isolation::{
-    Command, CopyIn, Engine, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Manager, Registry,
-    Result, Source, Status, conformance,
+    Command, CopyIn, CopySource, Engine, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Manager,
+    Registry, Result, Status, conformance,
 };
 use tests::chain;
 use tokio::task::JoinSet;
@@ -35,7 +35,7 @@ async fn active() -> (FakeEngine, DockerEngine, Box<dyn Environment>) {
     let fake = FakeEngine::new().with_image(IMAGE);
     let engine = on(&fake);
     let environment = engine.create(spec()).await.unwrap();
-    environment.activate().await.unwrap();
+    environment.start().await.unwrap();
     (fake, engine, environment)
 }
 
@@ -49,8 +49,8 @@ async fn whole_life(engine: &DockerEngine) -> Result<()> {
         target: "/file".into(),
     }];
     let environment = engine.create(EnvironmentSpec { copies, ..spec() }).await?;
-    environment.activate().await?;
-    environment.copy_in(Source::bytes("more"), "/other").await?;
+    environment.start().await?;
+    environment.copy_in(CopySource::bytes("more"), "/other").await?;
     let back = directory.path().join("out");
     environment.copy_out("/other", &back).await?;
     assert_eq!(std::fs::read(back).unwrap(), b"more");

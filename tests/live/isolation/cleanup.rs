@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine_api::containers::StopContainer;
-use isolation::engines::docker::Failure;
+use isolation::engines::docker::ContainerDiagnostics;
 use isolation::{Command, Engine, Environment, Status};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
@@ -108,12 +108,14 @@ async fn stopped_container_is_reported_and_can_be_restarted() {
             subject.name
         );
         let error = environment.run(Command::new(["true"])).await.unwrap_err();
-        let failure = error.source().and_then(|source| source.downcast_ref::<Failure>());
-        let state = failure.and_then(Failure::state);
+        let failure = error
+            .source()
+            .and_then(|source| source.downcast_ref::<ContainerDiagnostics>());
+        let state = failure.and_then(ContainerDiagnostics::state);
         let state = state.unwrap_or_else(|| panic!("{}: {}", subject.name, one_line(&error)));
         assert!(!state.running, "{}", subject.name);
         assert_eq!(environment.status(), Status::Stopped, "{}", subject.name);
-        environment.activate().await.unwrap();
+        environment.start().await.unwrap();
         assert_eq!(sh(environment.as_ref(), "cat /file").await, "kept");
         environment.destroy().await.unwrap();
     }

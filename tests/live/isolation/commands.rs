@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use isolation::{Command, Environment, EnvironmentSpec, Input, Limits};
+use isolation::{Command, Environment, EnvironmentSpec, Input, ResourceLimits};
 
 use super::{active, engine, sh, spec};
 use crate::support::{engines, one_line};
@@ -11,9 +11,9 @@ use crate::support::{engines, one_line};
 async fn out_of_memory_command_is_reported() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
-        let limits = Limits {
+        let limits = ResourceLimits {
             memory: Some(32 << 20),
-            ..Limits::default()
+            ..ResourceLimits::default()
         };
         let environment = active(&engine, EnvironmentSpec { limits, ..spec() }).await;
         let output = environment

@@ -6,7 +6,7 @@ use engine_api::archive;
 use engine_api::containers::InspectContainer;
 use engine_api::images::{ImportImage, RemoveImage};
 use isolation::engines::docker::{DockerEngine, PullPolicy, labels};
-use isolation::{Availability, Command, Engine, EnvironmentSpec, ErrorKind, Feature, Limits};
+use isolation::{Availability, Command, Engine, EnvironmentSpec, ErrorKind, Feature, ResourceLimits};
 
 use super::{active, engine, sh, spec};
 use crate::support::{Subject, engines, one_line};
@@ -81,7 +81,7 @@ async fn a_container_is_named_labelled_and_hardened() {
 async fn limits_hold() {
     for subject in engines() {
         let (engine, prefix) = engine(&subject);
-        let limits = Limits {
+        let limits = ResourceLimits {
             memory: Some(64 << 20),
             cpus: Some(0.5),
             pids: Some(50),
@@ -151,7 +151,7 @@ async fn image_without_a_shell_is_reported() {
             ..spec()
         };
         let environment = engine.create(bare).await.unwrap();
-        let error = environment.activate().await.unwrap_err();
+        let error = environment.start().await.unwrap_err();
         environment.destroy().await.unwrap();
         let images = subject.docker.images();
         images.remove(&image, RemoveImage::default()).await.unwrap();

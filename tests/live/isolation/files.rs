@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use isolation::{Command, CopyIn, EnvironmentSpec, ErrorKind, Mount, Source};
+use isolation::{Command, CopyIn, CopySource, EnvironmentSpec, ErrorKind, Mount};
 
 use super::{active, engine, sh, spec};
 use crate::support::{engines, one_line};
@@ -52,12 +52,12 @@ async fn copy_in_merges_and_follows_links_inside() {
         );
         run("echo kept > /new/place/kept; ln -s /new/place/deep /short").await;
         environment
-            .copy_in(Source::Path(at("tree")), "/new/place")
+            .copy_in(CopySource::Path(at("tree")), "/new/place")
             .await
             .unwrap();
         assert_eq!(run("cat /new/place/kept").await, "kept", "{}", subject.name);
         environment
-            .copy_in(Source::bytes("through"), "/short/file")
+            .copy_in(CopySource::bytes("through"), "/short/file")
             .await
             .unwrap();
         assert_eq!(
@@ -67,7 +67,10 @@ async fn copy_in_merges_and_follows_links_inside() {
             subject.name
         );
         for target in ["/new/place", "/"] {
-            let error = environment.copy_in(Source::bytes("x"), target).await.unwrap_err();
+            let error = environment
+                .copy_in(CopySource::bytes("x"), target)
+                .await
+                .unwrap_err();
             assert_eq!(
                 error.kind(),
                 ErrorKind::InvalidInput,

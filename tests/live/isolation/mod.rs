@@ -29,7 +29,7 @@ async fn active(engine: &DockerEngine, spec: EnvironmentSpec) -> Box<dyn Environ
     use isolation::Engine;
     let made = engine.create(spec).await;
     let environment = made.unwrap_or_else(|error| panic!("{}", one_line(&error)));
-    let active = environment.activate().await;
+    let active = environment.start().await;
     active.unwrap_or_else(|error| panic!("{}", one_line(&error)));
     environment
 }

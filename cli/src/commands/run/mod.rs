@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use isolation::engines::docker::PullPolicy;
-use isolation::{CopyIn, EngineChoice, EnvironmentSpec, Input, Limits, Manager, Mount};
+use isolation::{CopyIn, EngineChoice, EnvironmentSpec, Input, Manager, Mount, ResourceLimits};
 
 use crate::client::Client;
 use crate::console::Console;
@@ -180,7 +180,7 @@ impl Run {
             working_dir: self.working_dir.clone(),
             mounts: self.mount.clone(),
             copies: self.copy.clone(),
-            limits: Limits {
+            limits: ResourceLimits {
                 memory: self.memory,
                 cpus: self.cpus,
                 pids: self.pids,

@@ -131,13 +131,13 @@ impl Runner<'_> {
         let name = selection.engine.name();
         if self.choice == EngineChoice::Auto {
             self.console.note(&format!("using engine {name}"));
-            for skipped in &selection.passed_over {
+            for skipped in &selection.rejected {
                 let text = skipped.to_string();
                 let text = if self.console.verbose { text } else { brief(&text) };
                 self.console.note(&format!("skipped {text}"));
             }
         }
-        let skipped = &selection.passed_over;
+        let skipped = &selection.rejected;
         sink.event(json!({ "type": "engine", "engine": name, "skipped": skipped }))
             .await
     }

@@ -1,6 +1,6 @@
 //! The features of the engine `basic`.
 
-use crate::capabilities::{Capabilities, Feature, IsolationLevel};
+use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 
 /// The same on every machine.
 pub(super) fn capabilities() -> Capabilities {

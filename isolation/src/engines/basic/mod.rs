@@ -13,34 +13,30 @@
 //!
 //! # async fn demo() -> isolation::Result<()> {
 //! let environment = BasicEngine::below("/var/tmp").create(EnvironmentSpec::default()).await?;
-//! environment.activate().await?;
+//! environment.start().await?;
 //! println!("{}", environment.run(Command::shell("pwd")).await?.stdout_text());
 //! environment.destroy().await
 //! # }
 //! ```
 
 mod capabilities;
-mod copy;
-mod directory;
-mod environment;
-mod marked_processes;
-mod paths;
-mod process;
-mod process_group;
+mod instance;
 
 use std::path::{Path, PathBuf};
 
 use crate::BoxFuture;
-use crate::capabilities::Capabilities;
+use crate::engine::capabilities::Capabilities;
 use crate::engine::{Availability, Engine};
-use crate::environment::{Environment, EnvironmentSummary};
+use crate::engines::host::directory::Directory;
+use crate::engines::host::marked_processes;
+use crate::environment::Environment;
+use crate::environment::id::EnvironmentId;
+use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
-use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
 
 use capabilities::capabilities;
-use directory::Directory;
-use environment::BasicEnvironment;
+use instance::BasicEnvironment;
 
 /// The name under which the engine is registered.
 pub const NAME: &str = "basic";
@@ -104,7 +100,9 @@ impl Engine for BasicEngine {
             spec.validate()?;
             let name = spec.name.clone().unwrap_or_default();
             let during = |error: Error| error.during("create the environment", &name);
-            self.capabilities().check(NAME, &spec.needs()).map_err(during)?;
+            self.capabilities()
+                .check(NAME, &spec.required_features())
+                .map_err(during)?;
             let made = BasicEnvironment::create(&self.base, spec).await.map_err(during)?;
             Ok(Box::new(made) as Box<dyn Environment>)
         })
@@ -119,7 +117,7 @@ impl Engine for BasicEngine {
             let during = |error: Error| error.during("destroy the environment", id.as_str());
             let directory = Directory::find(&self.base, id).map_err(during)?;
             let id = id.clone();
-            environment::blocking(move || {
+            instance::blocking(move || {
                 marked_processes::kill_all(&id);
                 directory.remove()
             })

@@ -10,7 +10,7 @@ use engine_api::system::{EventFilters, ListenEvents};
 use tokio::time::timeout;
 
 use crate::BoxFuture;
-use crate::command::Signal;
+use crate::command::signal::Signal;
 
 /// A pending check whether a command has ended.
 pub(super) type EndCheck = BoxFuture<'static, engine_api::Result<Option<i64>>>;

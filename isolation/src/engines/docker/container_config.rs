@@ -6,8 +6,8 @@ use engine_api::common::EnvList;
 use engine_api::containers::{CreateContainer, HostConfig, Mount, MountType};
 
 use super::{labels, limits};
+use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
-use crate::id::EnvironmentId;
 use crate::spec::{self, EnvironmentSpec};
 
 /// The environment variable with the ID of the environment, as on every engine.
@@ -78,7 +78,7 @@ fn host(spec: &EnvironmentSpec) -> Result<HostConfig> {
     Ok(host)
 }
 
-fn mount(mount: &spec::Mount) -> Result<Mount> {
+fn mount(mount: &spec::mount::Mount) -> Result<Mount> {
     let source = mount.source.to_str();
     let source = source.ok_or_else(|| Error::invalid(not_utf8(&mount.source)))?;
     Ok(Mount {
@@ -108,7 +108,7 @@ fn absolute(working_dir: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Limits;
+    use crate::spec::ResourceLimits;
 
     fn made(spec: &EnvironmentSpec) -> CreateContainer {
         let id = "0123456789abcdef".parse().unwrap();
@@ -139,14 +139,14 @@ mod tests {
     #[test]
     fn specification_becomes_a_container() {
         let env = [("MODE".to_owned(), "a=b".to_owned())].into();
-        let mounts = vec![spec::Mount {
+        let mounts = vec![spec::mount::Mount {
             source: "/srv".into(),
             target: "/data".into(),
             read_only: true,
         }];
-        let limits = Limits {
+        let limits = ResourceLimits {
             memory: Some(1 << 28),
-            ..Limits::default()
+            ..ResourceLimits::default()
         };
         let working_dir = Some("work".to_owned());
         let made = made(&EnvironmentSpec {

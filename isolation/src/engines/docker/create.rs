@@ -8,20 +8,20 @@ use engine_api::containers::{Container, ContainerCreated, CreateContainer, Inspe
 
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
-use super::environment::DockerEnvironment;
-use super::pull::{self, PullPolicy};
+use super::images::{self, PullPolicy};
+use super::instance::DockerEnvironment;
 use super::remove::Guard;
 use super::{DockerEngine, NAME, container_config, exec, limits};
 use crate::environment::Environment;
+use crate::environment::id::EnvironmentId;
+use crate::environment::status::StatusCell;
 use crate::error::{Error, Result};
-use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
-use crate::status::StatusCell;
 
 impl DockerEngine {
     pub(super) async fn make(&self, spec: EnvironmentSpec) -> Result<DockerEnvironment> {
         let (docker, daemon) = (self.docker().await?, self.daemon().await?);
-        daemon.capabilities().check(NAME, &spec.needs())?;
+        daemon.capabilities().check(NAME, &spec.required_features())?;
         let id = EnvironmentId::random();
         let name = spec.name.clone();
         let name = name.unwrap_or_else(|| format!("{NAME}-{}", id.short()));
@@ -72,14 +72,14 @@ impl DockerEngine {
     /// Creates the container, and pulls the image first if that is needed and allowed.
     async fn create_container(&self, docker: &Docker, body: CreateContainer) -> Result<Guard> {
         let (image, policy) = (body.image.clone(), self.settings.policy);
-        let pull = || pull::pull(docker, &image, self.settings.observer.as_ref());
+        let pull = || images::pull(docker, &image, self.settings.observer.as_ref());
         if policy == PullPolicy::Always {
             pull().await?;
         }
         match create_guarded(docker, body.clone()).await? {
             Ok(guard) => return Ok(guard),
-            Err(error) if !pull::is_missing(&error) => return Err(to_error(error)),
-            Err(_) if policy == PullPolicy::Never => return Err(pull::missing(&image)),
+            Err(error) if !images::is_missing(&error) => return Err(to_error(error)),
+            Err(_) if policy == PullPolicy::Never => return Err(images::missing(&image)),
             Err(_) => pull().await?,
         }
         create_guarded(docker, body).await?.map_err(to_error)

@@ -3,7 +3,7 @@
 use engine_api::Docker;
 use engine_api::system::Info;
 
-use crate::capabilities::{Capabilities, Feature, IsolationLevel};
+use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 
 /// The daemon's description of itself.
 #[derive(Debug, Clone)]

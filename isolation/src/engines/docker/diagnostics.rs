@@ -23,15 +23,17 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// ```
 /// # fn demo(error: &isolation::Error) {
 /// use std::error::Error as _;
-/// use isolation::engines::docker::Failure;
+/// use isolation::engines::docker::ContainerDiagnostics;
 ///
-/// if let Some(failure) = error.source().and_then(|source| source.downcast_ref::<Failure>()) {
-///     failure.stderr().iter().for_each(|line| eprintln!("{line}"));
+/// let source = error.source();
+/// let found = source.and_then(|source| source.downcast_ref::<ContainerDiagnostics>());
+/// if let Some(diagnostics) = found {
+///     diagnostics.stderr().iter().for_each(|line| eprintln!("{line}"));
 /// }
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Failure {
+pub struct ContainerDiagnostics {
     what: String,
     state: Option<ContainerState>,
     stdout: Vec<String>,
@@ -39,7 +41,7 @@ pub struct Failure {
     source: Option<engine_api::Error>,
 }
 
-impl Failure {
+impl ContainerDiagnostics {
     /// The state of the container; `None` if it does not exist or the daemon does not report it.
     pub fn state(&self) -> Option<&ContainerState> {
         self.state.as_ref()
@@ -105,7 +107,7 @@ async fn last_lines(docker: &Docker, container: &str, stdout: bool) -> Vec<Strin
     text.lines().map(str::to_owned).collect()
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ContainerDiagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
         if let Some(state) = &self.state {
@@ -124,14 +126,14 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {
+impl std::error::Error for ContainerDiagnostics {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_ref().map(|source| source as _)
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl From<ContainerDiagnostics> for Error {
+    fn from(failure: ContainerDiagnostics) -> Self {
         Self::engine(NAME, failure)
     }
 }
@@ -171,7 +173,7 @@ mod tests {
     #[test]
     fn failure_prints_state_and_last_output_on_one_line() {
         let state = r#"{"Status":"exited","ExitCode":137,"OOMKilled":true}"#;
-        let mut failure = Failure {
+        let mut failure = ContainerDiagnostics {
             what: "it could not be started".into(),
             state: engine_api::from_json(state.as_bytes()).ok(),
             stdout: vec!["hello".into()],
@@ -188,6 +190,9 @@ mod tests {
         assert!(!failure.is_stopped());
         let error = Error::from(failure);
         let source = std::error::Error::source(&error).unwrap();
-        assert_eq!(source.downcast_ref::<Failure>().unwrap().stdout(), ["hello"]);
+        assert_eq!(
+            source.downcast_ref::<ContainerDiagnostics>().unwrap().stdout(),
+            ["hello"]
+        );
     }
 }

@@ -8,13 +8,14 @@ use engine_api::{Hijacked, Output};
 
 use super::NAME;
 use super::container::ContainerRef;
-use super::diagnostics::{Failure, to_error};
+use super::diagnostics::{ContainerDiagnostics, to_error};
 use super::exec_process::ExecProcess;
 use super::exec_stdin::CommandInput;
-use crate::command::{Command, Input};
+use crate::command::Command;
+use crate::command::execution::{Chunk, Execution};
+use crate::command::input::Input;
+use crate::command::stdin::Stdin;
 use crate::error::{Error, Result};
-use crate::execution::{Chunk, Execution};
-use crate::stdin::Stdin;
 
 /// Prints its PID, then becomes the command. `$1` is the working directory, the rest is the
 /// command. A shell runs it, so a program that cannot be run has the exit code of a shell; daemons
@@ -144,9 +145,11 @@ async fn begin(
         ))),
         _ => {
             let what = format!("the shell could not be started: {line}");
-            Err(Failure::look(&container.docker, &container.id, &what, None)
-                .await
-                .into())
+            Err(
+                ContainerDiagnostics::look(&container.docker, &container.id, &what, None)
+                    .await
+                    .into(),
+            )
         }
     }
 }
@@ -156,7 +159,7 @@ async fn start_error(container: &ContainerRef, error: engine_api::Error) -> Erro
         return to_error(error);
     }
     let what = "the command could not be started";
-    Failure::look(&container.docker, &container.id, what, Some(error))
+    ContainerDiagnostics::look(&container.docker, &container.id, what, Some(error))
         .await
         .into()
 }

@@ -16,9 +16,10 @@ use super::cleanup;
 use super::container::{ContainerRef, EndCheck};
 use super::diagnostics::to_error;
 use crate::BoxFuture;
-use crate::command::{ExitStatus, Signal};
+use crate::command::execution::{Chunk, RunningProcess};
+use crate::command::exit_status::ExitStatus;
+use crate::command::signal::Signal;
 use crate::error::Result;
-use crate::execution::{Chunk, Process};
 
 /// How often the daemon is asked whether a command with open output has ended.
 const LOOK: Duration = Duration::from_millis(400);
@@ -154,7 +155,7 @@ impl ExecProcess {
         }
     }
 
-    /// Limits the output after the end, in time and in bytes.
+    /// ResourceLimits the output after the end, in time and in bytes.
     fn count(&mut self, chunk: &Chunk, since: Instant) {
         if self.code.is_none() {
             return;
@@ -247,7 +248,7 @@ fn chunk(piece: engine_api::Chunk) -> Chunk {
     }
 }
 
-impl Process for ExecProcess {
+impl RunningProcess for ExecProcess {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
         Box::pin(async move { self.next_chunk().await.map_err(to_error) })
     }

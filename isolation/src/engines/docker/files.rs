@@ -7,10 +7,10 @@ use engine_api::{ErrorKind, Upload, archive};
 
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
-use super::staging;
-use crate::environment::Source;
+use crate::environment::CopySource;
 use crate::error::{Error, Result};
-use crate::validate;
+use crate::files::merge;
+use crate::spec::validate;
 
 /// How many links are followed before they count as a circle.
 const LINKS: usize = 40;
@@ -19,13 +19,15 @@ const LINKS: usize = 40;
 ///
 /// The archive is extracted at the root and contains the whole path. So the daemon creates missing
 /// parent directories, and follows a link among them inside the container.
-pub(super) async fn copy_in(container: &ContainerRef, source: Source, target: &str) -> Result<()> {
+pub(super) async fn copy_in(container: &ContainerRef, source: CopySource, target: &str) -> Result<()> {
     let name = target.trim_start_matches('/');
     let whole = name.is_empty();
     let archive: Upload = match source {
-        Source::Bytes { .. } if whole => return Err(wrong_type(target)),
-        Source::Bytes { content, mode } => archive::file(name, mode & 0o7777, content).map_err(to_error)?,
-        Source::Path(path) => {
+        CopySource::Bytes { .. } if whole => return Err(wrong_type(target)),
+        CopySource::Bytes { content, mode } => {
+            archive::file(name, mode & 0o7777, content).map_err(to_error)?
+        }
+        CopySource::Path(path) => {
             validate::source("the source of the copy", &path)?;
             let path = followed(path).await?;
             if whole && !path.is_dir() {
@@ -87,7 +89,7 @@ pub(super) async fn copy_out(container: &ContainerRef, source: &str, target: &Pa
         let why = format!("cannot copy {source}: it is a socket, a pipe or a device");
         return Err(Error::invalid(why));
     }
-    let staging = staging::Staging::beside(target);
+    let staging = merge::Staging::beside(target);
     let containers = container.docker.containers();
     let archive = containers.download(&container.id, &source).await;
     let archive = archive.map_err(|error| absent(error, &source))?;

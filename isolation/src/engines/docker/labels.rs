@@ -32,11 +32,11 @@ use std::collections::BTreeMap;
 use engine_api::containers::{ContainerSummary, RunState};
 
 use super::NAME as ENGINE;
-use crate::environment::EnvironmentSummary;
+use crate::environment::id::EnvironmentId;
+use crate::environment::status::Status;
+use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
-use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
-use crate::status::Status;
 
 /// The prefix of every key; the labels of a specification must not have it.
 pub const PREFIX: &str = "org.isolation.";

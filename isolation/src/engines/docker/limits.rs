@@ -2,15 +2,15 @@
 
 use engine_api::containers::{Container, HostConfig};
 
-use crate::capabilities::{Feature, Lack};
+use crate::engine::capabilities::{Feature, MissingFeature};
 use crate::error::{Error, Result};
-use crate::spec::Limits;
+use crate::spec::ResourceLimits;
 
 /// Billionths of a CPU.
 const NANO: f64 = 1e9;
 
 /// Writes the limits into a container's configuration.
-pub(super) fn write(limits: &Limits, host: &mut HostConfig) -> Result<()> {
+pub(super) fn write(limits: &ResourceLimits, host: &mut HostConfig) -> Result<()> {
     if let Some(memory) = limits.memory {
         host.memory = whole("memory", memory)?;
         // Swap counts as memory: otherwise an environment could use the same amount again, on disk.
@@ -44,9 +44,9 @@ fn nano(cpus: f64) -> Result<i64> {
 
 /// The requested limits that the container does not have. A daemon that cannot enforce a limit
 /// drops it and returns at most a warning.
-pub(super) fn dropped(limits: &Limits, container: &Container) -> Vec<Lack> {
+pub(super) fn dropped(limits: &ResourceLimits, container: &Container) -> Vec<MissingFeature> {
     let mut asked = HostConfig::default();
-    // Limits that cannot be written were rejected before the container was created.
+    // ResourceLimits that cannot be written were rejected before the container was created.
     if write(limits, &mut asked).is_err() {
         return Vec::new();
     }
@@ -67,7 +67,7 @@ pub(super) fn dropped(limits: &Limits, container: &Container) -> Vec<Lack> {
     ]
     .into_iter()
     .filter(|(_, kept)| !kept)
-    .map(|(feature, _)| Lack {
+    .map(|(feature, _)| MissingFeature {
         feature,
         reason: "the daemon dropped it when the container was created".to_owned(),
     })
@@ -78,7 +78,7 @@ pub(super) fn dropped(limits: &Limits, container: &Container) -> Vec<Lack> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
+    const LIMITS: ResourceLimits = ResourceLimits {
         memory: Some(256 << 20),
         cpus: Some(1.5),
         pids: Some(64),
@@ -91,24 +91,24 @@ mod tests {
         assert_eq!((host.memory, host.memory_swap), (256 << 20, 256 << 20));
         assert_eq!((host.nano_cpus, host.pids_limit), (1_500_000_000, Some(64)));
         let mut host = HostConfig::default();
-        write(&Limits::default(), &mut host).unwrap();
+        write(&ResourceLimits::default(), &mut host).unwrap();
         assert_eq!(host, HostConfig::default());
     }
 
     #[test]
     fn limit_out_of_range_is_rejected() {
-        let rejected = |limits: Limits| write(&limits, &mut HostConfig::default()).is_err();
-        assert!(rejected(Limits {
+        let rejected = |limits: ResourceLimits| write(&limits, &mut HostConfig::default()).is_err();
+        assert!(rejected(ResourceLimits {
             memory: Some(u64::MAX),
-            ..Limits::default()
+            ..ResourceLimits::default()
         }));
-        assert!(rejected(Limits {
+        assert!(rejected(ResourceLimits {
             cpus: Some(1e12),
-            ..Limits::default()
+            ..ResourceLimits::default()
         }));
-        assert!(rejected(Limits {
+        assert!(rejected(ResourceLimits {
             cpus: Some(1e-12),
-            ..Limits::default()
+            ..ResourceLimits::default()
         }));
     }
 
@@ -129,6 +129,6 @@ mod tests {
         };
         let all = [Feature::MemoryLimit, Feature::PidsLimit, Feature::CpuLimit];
         assert_eq!(features(&Container::default()), all);
-        assert_eq!(dropped(&Limits::default(), &Container::default()), []);
+        assert_eq!(dropped(&ResourceLimits::default(), &Container::default()), []);
     }
 }

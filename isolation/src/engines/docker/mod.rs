@@ -3,8 +3,8 @@
 //! **Environment.** Each one is a container whose first process does nothing; commands run as
 //! execs. The image's own program is not started. The container has the daemon's default network
 //! and publishes no port. It is hardened by default: it has only the kernel capabilities that
-//! package managers need, no process can gain privileges, and it is never privileged. Limits apply
-//! to the whole environment, and swap counts as memory.
+//! package managers need, no process can gain privileges, and it is never privileged.
+//! ResourceLimits apply to the whole environment, and swap counts as memory.
 //!
 //! **Image.** It must contain `sh`, `sleep` and `kill` (built into most shells); those of busybox
 //! are enough. If the image has its own user, copied files still belong to root.
@@ -22,13 +22,13 @@
 //!
 //! ```no_run
 //! use isolation::engines::docker::DockerEngine;
-//! use isolation::{Command, Engine, EnvironmentSpec, Limits};
+//! use isolation::{Command, Engine, EnvironmentSpec, ResourceLimits};
 //!
 //! # async fn demo() -> isolation::Result<()> {
 //! let engine = DockerEngine::from_env().await?.with_default_image("busybox");
-//! let limits = Limits { memory: Some(64 << 20), ..Default::default() };
+//! let limits = ResourceLimits { memory: Some(64 << 20), ..Default::default() };
 //! let environment = engine.create(EnvironmentSpec { limits, ..Default::default() }).await?;
-//! environment.activate().await?;
+//! environment.start().await?;
 //! println!("{}", environment.run(Command::shell("id")).await?.stdout_text());
 //! environment.destroy().await
 //! # }
@@ -40,17 +40,16 @@ mod container_config;
 mod create;
 mod daemon;
 mod diagnostics;
-mod environment;
 mod exec;
 mod exec_process;
 mod exec_stdin;
 mod files;
+mod images;
+mod instance;
 pub mod labels;
 mod limits;
 mod paths;
-mod pull;
 mod remove;
-mod staging;
 
 use std::sync::Arc;
 
@@ -59,20 +58,21 @@ use engine_api::containers::{ContainerFilters, ContainerSummary, ListContainers}
 use tokio::sync::OnceCell;
 
 use crate::BoxFuture;
-use crate::capabilities::Capabilities;
+use crate::engine::capabilities::Capabilities;
 use crate::engine::{Availability, Engine};
-use crate::environment::{Environment, EnvironmentSummary};
+use crate::environment::Environment;
+use crate::environment::id::EnvironmentId;
+use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
-use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
-use crate::validate;
+use crate::spec::validate;
 
-pub use diagnostics::Failure;
-pub use pull::{PullPolicy, PullProgress};
+pub use diagnostics::ContainerDiagnostics;
+pub use images::{PullPolicy, PullProgress};
 
 use daemon::DaemonInfo;
 use diagnostics::to_error;
-use pull::Observer;
+use images::Observer;
 
 /// The name under which the engine is registered.
 pub const NAME: &str = "docker";

@@ -1,7 +1,7 @@
 //! Paths inside an environment.
 
 use crate::error::{Error, Result};
-use crate::validate;
+use crate::spec::validate;
 
 /// The absolute path without `.` and `..`. The daemon resolves links, and never outside the
 /// container.

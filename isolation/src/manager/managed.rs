@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::BoxFuture;
 use crate::command::Command;
-use crate::environment::{Environment, Source};
+use crate::command::execution::Execution;
+use crate::environment::id::EnvironmentId;
+use crate::environment::status::Status;
+use crate::environment::{CopySource, Environment};
 use crate::error::{Cause, Result};
-use crate::events::{EventKind, Events};
-use crate::execution::Execution;
-use crate::id::EnvironmentId;
-use crate::registry::Registry;
+use crate::manager::events::{EventKind, Events};
+use crate::manager::registry::Registry;
 use crate::spec::EnvironmentSpec;
-use crate::status::Status;
 
 /// An environment that a [`Manager`](crate::Manager) tracks, and that sends events.
 ///
@@ -56,8 +56,8 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn destroy_now(&self) {
-        self.inner.destroy_now();
+    pub(crate) fn destroy_blocking(&self) {
+        self.inner.destroy_blocking();
         self.report_destroyed();
     }
 
@@ -77,17 +77,17 @@ impl Shared {
                 message: error.to_string(),
             };
             self.events.emit(self.inner.as_ref(), failed);
-            let needs = error.lacks().iter().map(|lack| lack.feature).collect();
+            let needs = error.missing().iter().map(|lack| lack.feature).collect();
             match error.is_unsupported() {
-                true => error.with_able(self.registry.able(&needs)),
+                true => error.with_alternatives(self.registry.engines_supporting(&needs)),
                 false => error,
             }
         })
     }
 
-    async fn activate(&self) -> Result<()> {
+    async fn start(&self) -> Result<()> {
         let before = self.inner.status();
-        self.report(self.inner.activate().await)?;
+        self.report(self.inner.start().await)?;
         if !before.is_running() {
             self.events.emit(self.inner.as_ref(), EventKind::Activated);
         }
@@ -191,15 +191,15 @@ impl Environment for Managed {
         self.shared.inner.status()
     }
 
-    fn activate(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.shared.activate())
+    fn start(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.shared.start())
     }
 
     fn execute(&self, command: Command) -> BoxFuture<'_, Result<Execution>> {
         Box::pin(execute(&self.shared, command))
     }
 
-    fn copy_in<'a>(&'a self, source: Source, target: &'a str) -> BoxFuture<'a, Result<()>> {
+    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.shared
                 .report(self.shared.inner.copy_in(source, target).await)
@@ -221,8 +221,8 @@ impl Environment for Managed {
         })
     }
 
-    fn destroy_now(&self) {
-        self.shared.destroy_now();
+    fn destroy_blocking(&self) {
+        self.shared.destroy_blocking();
         if self.status() == Status::Destroyed {
             self.tracked.forget(self.id());
         }
@@ -239,7 +239,7 @@ impl Environment for Managed {
 impl Drop for Managed {
     fn drop(&mut self) {
         if !self.shared.is_kept() {
-            self.destroy_now();
+            self.destroy_blocking();
         }
     }
 }

@@ -1,24 +1,28 @@
 //! The trait of environments: the same calls on every engine.
 
+pub(crate) mod id;
+pub(crate) mod status;
+pub(crate) mod summary;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::BoxFuture;
-use crate::command::{Command, CommandOutput};
+use crate::command::Command;
+use crate::command::execution::Execution;
+use crate::command::output::CommandOutput;
+use crate::environment::id::EnvironmentId;
+use crate::environment::status::Status;
 use crate::error::Result;
-use crate::execution::Execution;
-use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
-use crate::status::Status;
 
 /// An isolated place for commands.
 ///
 /// [`Engine::create`](crate::Engine::create) creates it;
 /// [`Manager::create`](crate::Manager::create) also keeps track of it. Dropping it destroys it as
-/// far as possible without waiting ([`destroy_now`](Self::destroy_now)), unless
+/// far as possible without waiting ([`destroy_blocking`](Self::destroy_blocking)), unless
 /// [`keep`](Self::keep) was called.
 ///
 /// **Paths** inside an environment are text. A relative path starts at the environment's working
@@ -40,7 +44,7 @@ pub trait Environment: fmt::Debug + Send + Sync {
     fn status(&self) -> Status;
 
     /// Makes it ready for commands; does nothing if it is ready.
-    fn activate(&self) -> BoxFuture<'_, Result<()>>;
+    fn start(&self) -> BoxFuture<'_, Result<()>>;
 
     /// Starts a command and returns its output as a stream. A program that cannot be run ends with
     /// code 127 or 126, as in a shell; an error means that the engine failed.
@@ -57,7 +61,7 @@ pub trait Environment: fmt::Debug + Send + Sync {
     /// are created. A file replaces a file, a directory is merged into a directory. Permissions are
     /// kept. If `source` is a link, its target is copied; links inside a directory are copied as
     /// links. Sockets, pipes and devices are rejected.
-    fn copy_in<'a>(&'a self, source: Source, target: &'a str) -> BoxFuture<'a, Result<()>>;
+    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>>;
 
     /// Copies a file or directory out, by the same rules; `target` is the path of the copy.
     fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>>;
@@ -68,7 +72,7 @@ pub trait Environment: fmt::Debug + Send + Sync {
 
     /// Destroys it as far as possible without awaiting: for guards, also outside a runtime. It
     /// never panics, and does nothing if the environment is destroyed already.
-    fn destroy_now(&self);
+    fn destroy_blocking(&self);
 
     /// From now on, dropping this handle does not destroy the environment.
     fn keep(&self);
@@ -76,7 +80,7 @@ pub trait Environment: fmt::Debug + Send + Sync {
 
 /// The source of a copy into an environment.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum CopySource {
     /// A file or directory of the host.
     Path(PathBuf),
     /// A file with this content.
@@ -88,7 +92,7 @@ pub enum Source {
     },
 }
 
-impl Source {
+impl CopySource {
     /// A file with this content and the permissions `0o644`.
     pub fn bytes(content: impl Into<Bytes>) -> Self {
         let content = content.into();
@@ -96,28 +100,11 @@ impl Source {
     }
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for CopySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
             Self::Bytes { content, mode } => write!(f, "Bytes({} bytes, mode {mode:o})", content.len()),
         }
     }
-}
-
-/// An entry of an engine's list of environments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EnvironmentSummary {
-    /// The ID.
-    pub id: EnvironmentId,
-    /// The name for people.
-    pub name: String,
-    /// The name of the engine.
-    pub engine: String,
-    /// The status.
-    pub status: Status,
-    /// The owner, if one was named.
-    pub owner: Option<String>,
-    /// The session to which it belongs.
-    pub session: Option<String>,
 }

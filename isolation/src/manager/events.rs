@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use crate::command::ExitStatus;
+use crate::command::exit_status::ExitStatus;
 use crate::environment::Environment;
-use crate::id::EnvironmentId;
+use crate::environment::id::EnvironmentId;
 
 /// How many events a subscriber may lag behind before it misses the oldest ones.
 const BACKLOG: usize = 1024;

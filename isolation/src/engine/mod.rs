@@ -1,14 +1,17 @@
 //! The trait of isolation engines.
 
+pub(crate) mod capabilities;
+
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::BoxFuture;
-use crate::capabilities::Capabilities;
-use crate::environment::{Environment, EnvironmentSummary};
+use crate::engine::capabilities::Capabilities;
+use crate::environment::Environment;
+use crate::environment::id::EnvironmentId;
+use crate::environment::summary::EnvironmentSummary;
 use crate::error::Result;
-use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
 
 /// An isolation engine: creates environments from directories and processes, from containers …

@@ -7,17 +7,17 @@ use std::sync::{Mutex, PoisonError};
 use engine_api::containers::StartContainer;
 
 use super::container::ContainerRef;
-use super::diagnostics::{Failure, to_error};
+use super::diagnostics::{ContainerDiagnostics, to_error};
 use super::remove::{self, Guard};
 use super::{NAME, daemon, exec, files, paths};
 use crate::BoxFuture;
 use crate::command::Command;
-use crate::environment::{Environment, Source};
+use crate::command::execution::Execution;
+use crate::environment::id::EnvironmentId;
+use crate::environment::status::{Status, StatusCell};
+use crate::environment::{CopySource, Environment};
 use crate::error::{Error, Result};
-use crate::execution::Execution;
-use crate::id::EnvironmentId;
 use crate::spec::EnvironmentSpec;
-use crate::status::{Status, StatusCell};
 
 #[derive(Debug)]
 pub(super) struct DockerEnvironment {
@@ -44,8 +44,8 @@ impl DockerEnvironment {
         }
     }
 
-    async fn look(&self, what: &str, error: Option<engine_api::Error>) -> Failure {
-        Failure::look(&self.container.docker, &self.container.id, what, error).await
+    async fn look(&self, what: &str, error: Option<engine_api::Error>) -> ContainerDiagnostics {
+        ContainerDiagnostics::look(&self.container.docker, &self.container.id, what, error).await
     }
 
     async fn make_active(&self) -> Result<()> {
@@ -82,7 +82,7 @@ impl DockerEnvironment {
     async fn begin(&self, command: &Command) -> Result<Execution> {
         command.validate()?;
         self.status.require_running()?;
-        daemon::everything().check(NAME, &command.needs())?;
+        daemon::everything().check(NAME, &command.required_features())?;
         let working_dir = match &command.working_dir {
             Some(working_dir) => paths::resolve(&self.working_dir, working_dir)?,
             None => String::new(),
@@ -92,10 +92,11 @@ impl DockerEnvironment {
     }
 
     /// Sets the status to stopped if the error shows that the container does not run. It can then
-    /// be activated again.
+    /// be started again.
     fn update_status(&self, error: Error) -> Error {
-        let failure = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Failure>());
-        if failure.is_some_and(Failure::is_stopped) {
+        let failure = std::error::Error::source(&error)
+            .and_then(|source| source.downcast_ref::<ContainerDiagnostics>());
+        if failure.is_some_and(ContainerDiagnostics::is_stopped) {
             let _ = self.status.advance(Status::Stopped);
         }
         error
@@ -104,13 +105,13 @@ impl DockerEnvironment {
     /// Makes the copies of the specification. The container need not run for that.
     pub(super) async fn bring_in_copies(&self) -> Result<()> {
         for copy in &self.spec.copies {
-            let source = Source::Path(copy.source.clone());
+            let source = CopySource::Path(copy.source.clone());
             self.bring_in(source, &copy.target).await?;
         }
         Ok(())
     }
 
-    async fn bring_in(&self, source: Source, target: &str) -> Result<()> {
+    async fn bring_in(&self, source: CopySource, target: &str) -> Result<()> {
         let target = paths::resolve(&self.working_dir, target)?;
         files::copy_in(&self.container, source, &target).await
     }
@@ -169,10 +170,10 @@ impl Environment for DockerEnvironment {
         self.status.get()
     }
 
-    fn activate(&self) -> BoxFuture<'_, Result<()>> {
+    fn start(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let active = self.make_active().await;
-            active.map_err(|e| e.during("activate the environment", &self.name))
+            active.map_err(|e| e.during("start the environment", &self.name))
         })
     }
 
@@ -183,7 +184,7 @@ impl Environment for DockerEnvironment {
         })
     }
 
-    fn copy_in<'a>(&'a self, source: Source, target: &'a str) -> BoxFuture<'a, Result<()>> {
+    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let copied = match self.status.require_running() {
                 Ok(()) => self.bring_in(source, target).await,
@@ -210,7 +211,7 @@ impl Environment for DockerEnvironment {
         })
     }
 
-    fn destroy_now(&self) {
+    fn destroy_blocking(&self) {
         if self.status.get() == Status::Destroyed {
             return;
         }

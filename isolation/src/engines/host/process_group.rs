@@ -13,10 +13,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::process::{Pid, kill_process_group, test_kill_process, test_kill_process_group};
 use tokio::process::{Child, Command};
 
-use crate::command::Signal;
+use crate::command::signal::Signal;
 
 #[derive(Debug, Default)]
-pub(super) struct ProcessGroups(Mutex<State>);
+pub(crate) struct ProcessGroups(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -32,7 +32,7 @@ impl ProcessGroups {
 
     /// Starts a command in a new group; `None` if the environment is closed. It holds the lock, so
     /// that no process starts between the end of an environment and the removal of its directory.
-    pub(super) fn spawn(&self, command: &mut Command) -> Option<io::Result<(Child, Pid)>> {
+    pub(crate) fn spawn(&self, command: &mut Command) -> Option<io::Result<(Child, Pid)>> {
         let mut state = self.lock();
         if state.closed {
             return None;
@@ -50,7 +50,7 @@ impl ProcessGroups {
     }
 
     /// Sends a signal to a group whose leader has not been waited for; otherwise does nothing.
-    pub(super) fn signal(&self, group: Pid, signal: Signal) -> io::Result<()> {
+    pub(crate) fn signal(&self, group: Pid, signal: Signal) -> io::Result<()> {
         let state = self.lock();
         if !state.running.contains(&group) {
             return Ok(());
@@ -62,7 +62,7 @@ impl ProcessGroups {
     }
 
     /// Records that the leader has been waited for: the rest of the group runs in the background.
-    pub(super) fn leader_ended(&self, group: Pid) {
+    pub(crate) fn leader_ended(&self, group: Pid) {
         let mut state = self.lock();
         state.running.retain(|other| *other != group);
         if test_kill_process_group(group).is_ok() {
@@ -71,7 +71,7 @@ impl ProcessGroups {
     }
 
     /// Kills the group, because its leader will not be waited for.
-    pub(super) fn abandon(&self, group: Pid) {
+    pub(crate) fn abandon(&self, group: Pid) {
         let mut state = self.lock();
         if state.running.contains(&group) {
             let _ = kill_process_group(group, rustix::process::Signal::KILL);
@@ -80,7 +80,7 @@ impl ProcessGroups {
     }
 
     /// Kills every group and starts no more commands.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
         for group in &state.running {

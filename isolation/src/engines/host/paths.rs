@@ -9,11 +9,11 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::validate;
+use crate::spec::validate;
 
 /// The path on the machine: below `root` if `path` is absolute, otherwise below `working_dir`,
 /// which is below `root`. `root` contains no links.
-pub(super) fn resolve(root: &Path, working_dir: &Path, path: &str) -> Result<PathBuf> {
+pub(crate) fn resolve(root: &Path, working_dir: &Path, path: &str) -> Result<PathBuf> {
     validate::text("the path", path)?;
     let base = match path.starts_with('/') {
         true => root,

@@ -1,14 +1,14 @@
 //! Checks of input, of features and of the status, before any work starts.
 //!
-//! [`crate::capabilities`] and [`crate::status`] are plain data and do not import the error; their
-//! checks that return one are here.
+//! [`crate::engine::capabilities`] and [`crate::environment::status`] are plain data and do not
+//! import the error; their checks that return one are here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::capabilities::{Capabilities, Feature};
+use crate::engine::capabilities::{Capabilities, Feature};
+use crate::environment::status::{Status, StatusCell};
 use crate::error::{Error, Result};
-use crate::status::{Status, StatusCell};
 
 /// A name must be valid as the name of a container, of a directory and of a label.
 pub(crate) fn name(name: &str) -> Result<()> {
@@ -72,7 +72,7 @@ impl Capabilities {
     /// Fails unless the engine supports all these features; the error lists every missing one.
     /// `engine` is the name of the engine that has these capabilities.
     pub fn check(&self, engine: &str, needs: &BTreeSet<Feature>) -> Result<()> {
-        match self.lacks(needs) {
+        match self.missing(needs) {
             lacks if lacks.is_empty() => Ok(()),
             lacks => Err(Error::unsupported(engine, lacks)),
         }
@@ -85,7 +85,7 @@ impl StatusCell {
         let status = self.get();
         let hint = match status {
             Status::Running => return Ok(()),
-            Status::Created | Status::Stopped => "activate it first",
+            Status::Created | Status::Stopped => "start it first",
             Status::Failed => "destroy it and create another",
             Status::Destroying | Status::Destroyed => "create another",
         };
@@ -96,7 +96,7 @@ impl StatusCell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capabilities::IsolationLevel;
+    use crate::engine::capabilities::IsolationLevel;
 
     #[test]
     fn check_lists_every_missing_feature() {
@@ -104,7 +104,7 @@ mod tests {
         let error = none
             .check("bare", &[Feature::Images, Feature::Stdin].into())
             .unwrap_err();
-        let lacks: Vec<_> = error.lacks().iter().map(|lack| lack.feature).collect();
+        let lacks: Vec<_> = error.missing().iter().map(|lack| lack.feature).collect();
         assert_eq!(lacks, [Feature::Images, Feature::Stdin]);
     }
 }

@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::capabilities::capabilities;
-use super::copy::{self, Stop, StopOnDrop};
-use super::directory::Directory;
-use super::process_group::ProcessGroups;
-use super::{MARK, NAME, marked_processes, paths, process};
+use super::{MARK, NAME};
 use crate::BoxFuture;
 use crate::command::Command;
-use crate::environment::{Environment, Source};
+use crate::command::execution::Execution;
+use crate::engines::host::directory::Directory;
+use crate::engines::host::process_group::ProcessGroups;
+use crate::engines::host::{marked_processes, paths, process};
+use crate::environment::id::EnvironmentId;
+use crate::environment::status::{Status, StatusCell};
+use crate::environment::{CopySource, Environment};
 use crate::error::{Error, Result};
-use crate::execution::Execution;
-use crate::id::EnvironmentId;
+use crate::files::copy::{self, Stop, StopOnDrop};
 use crate::spec::EnvironmentSpec;
-use crate::status::{Status, StatusCell};
-use crate::validate;
+use crate::spec::validate;
 
 #[derive(Debug)]
 pub(super) struct BasicEnvironment {
@@ -71,7 +72,7 @@ impl BasicEnvironment {
             made.working_dir = path;
         }
         for copy in made.spec.copies.clone() {
-            made.bring_in(Source::Path(copy.source), &copy.target).await?;
+            made.bring_in(CopySource::Path(copy.source), &copy.target).await?;
         }
         made.note(Status::Created)?;
         Ok(made)
@@ -93,10 +94,10 @@ impl BasicEnvironment {
         self.note(Status::Running)
     }
 
-    fn start(&self, command: &Command) -> Result<Execution> {
+    fn begin(&self, command: &Command) -> Result<Execution> {
         command.validate()?;
         self.status.require_running()?;
-        capabilities().check(NAME, &command.needs())?;
+        capabilities().check(NAME, &command.required_features())?;
         let working_dir = match &command.working_dir {
             Some(working_dir) => self.resolve(working_dir)?,
             None => self.working_dir.clone(),
@@ -128,8 +129,8 @@ impl BasicEnvironment {
         variables
     }
 
-    async fn bring_in(&self, source: Source, target: &str) -> Result<()> {
-        if let Source::Path(path) = &source {
+    async fn bring_in(&self, source: CopySource, target: &str) -> Result<()> {
+        if let CopySource::Path(path) = &source {
             validate::source("the source of the copy", path)?;
         }
         let root = self.directory.root();
@@ -139,8 +140,8 @@ impl BasicEnvironment {
         blocking(move || {
             copy::make_parents(&root, &to)?;
             match source {
-                Source::Bytes { content, mode } => copy::write_file(&content, mode, &to),
-                Source::Path(path) => {
+                CopySource::Bytes { content, mode } => copy::write_file(&content, mode, &to),
+                CopySource::Path(path) => {
                     // If the source is a link, its target is copied.
                     let from = path.canonicalize().map_err(|e| Error::io("read", &path, e))?;
                     copy::clear(&from, &to)?;
@@ -217,21 +218,21 @@ impl Environment for BasicEnvironment {
         self.status.get()
     }
 
-    fn activate(&self) -> BoxFuture<'_, Result<()>> {
+    fn start(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let active = self.make_active();
-            active.map_err(|e| e.during("activate the environment", &self.name))
+            active.map_err(|e| e.during("start the environment", &self.name))
         })
     }
 
     fn execute(&self, command: Command) -> BoxFuture<'_, Result<Execution>> {
         Box::pin(async move {
-            let started = self.start(&command);
+            let started = self.begin(&command);
             started.map_err(|e| e.during("execute", command.program()))
         })
     }
 
-    fn copy_in<'a>(&'a self, source: Source, target: &'a str) -> BoxFuture<'a, Result<()>> {
+    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let copied = match self.status.require_running() {
                 Ok(()) => self.bring_in(source, target).await,
@@ -258,7 +259,7 @@ impl Environment for BasicEnvironment {
         })
     }
 
-    fn destroy_now(&self) {
+    fn destroy_blocking(&self) {
         if self.status.get() == Status::Destroyed {
             return;
         }
@@ -274,7 +275,7 @@ impl Environment for BasicEnvironment {
 impl Drop for BasicEnvironment {
     fn drop(&mut self) {
         if !self.kept.load(Ordering::Acquire) {
-            self.destroy_now();
+            self.destroy_blocking();
         }
     }
 }

@@ -11,11 +11,11 @@ use crate::error::{Error, Result};
 
 /// Cancels a copy on another thread.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stop(Arc<AtomicBool>);
+pub(crate) struct Stop(Arc<AtomicBool>);
 
 /// Cancels the copy when it is dropped.
 #[derive(Debug)]
-pub(super) struct StopOnDrop(pub(super) Stop);
+pub(crate) struct StopOnDrop(pub(crate) Stop);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
@@ -34,7 +34,7 @@ impl Stop {
 
 /// Creates the directories between `top`, which must exist, and `path`, but never `top` itself: if
 /// it is missing, the environment was destroyed and must not reappear as an empty directory.
-pub(super) fn make_parents(top: &Path, path: &Path) -> Result<()> {
+pub(crate) fn make_parents(top: &Path, path: &Path) -> Result<()> {
     let between = path.parent().and_then(|parent| parent.strip_prefix(top).ok());
     let mut directory = top.to_owned();
     for name in between.into_iter().flatten() {
@@ -45,7 +45,7 @@ pub(super) fn make_parents(top: &Path, path: &Path) -> Result<()> {
 }
 
 /// Creates one directory, unless it exists.
-pub(super) fn create_directory(path: &Path) -> Result<()> {
+pub(crate) fn create_directory(path: &Path) -> Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
             Err(Error::io("create the directory", path, error))
@@ -55,7 +55,7 @@ pub(super) fn create_directory(path: &Path) -> Result<()> {
 }
 
 /// Writes one file.
-pub(super) fn write_file(content: &[u8], mode: u32, to: &Path) -> Result<()> {
+pub(crate) fn write_file(content: &[u8], mode: u32, to: &Path) -> Result<()> {
     reject_directory(to)?;
     fs::write(to, content).map_err(|e| Error::io("write", to, e))?;
     set_mode(to, Permissions::from_mode(mode & 0o7777))
@@ -64,7 +64,7 @@ pub(super) fn write_file(content: &[u8], mode: u32, to: &Path) -> Result<()> {
 /// Removes what would block a copy: a link could lead anywhere, a pipe could wait for ever, a
 /// read-only file cannot be written. A directory is kept. A file that a directory would replace is
 /// kept too; the copy reports that as an error later.
-pub(super) fn clear(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn clear(from: &Path, to: &Path) -> Result<()> {
     let Ok(meta) = to.symlink_metadata() else {
         return Ok(());
     };
@@ -75,7 +75,7 @@ pub(super) fn clear(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Copies a file, a link or a directory with its contents. `to` is the path of the copy.
-pub(super) fn copy(from: &Path, to: &Path, stop: &Stop) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path, stop: &Stop) -> Result<()> {
     stop.check()?;
     let meta = from.symlink_metadata().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::not_found(format!("{} does not exist", from.display())),

@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::NAME;
+use crate::engines::docker::NAME;
+use crate::environment::id::random_hex;
 use crate::error::{Error, Result};
-use crate::id::random_hex;
 
 /// A temporary directory beside the target, on the same file system.
 ///
@@ -14,22 +14,22 @@ use crate::id::random_hex;
 /// last write. A directory created here could be removed before a late write, and then appear
 /// again.
 #[derive(Debug)]
-pub(super) struct Staging(PathBuf);
+pub(crate) struct Staging(PathBuf);
 
 impl Staging {
     /// Chooses the path of the directory. Nothing is created yet.
-    pub(super) fn beside(target: &Path) -> Self {
+    pub(crate) fn beside(target: &Path) -> Self {
         let parent = target.parent().unwrap_or(Path::new(""));
         Self(parent.join(format!(".isolation-copy-{}", random_hex())))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
     /// Moves the single entry to the target: a file replaces a file, a directory is merged into a
     /// directory.
-    pub(super) async fn move_to(self, target: PathBuf) -> Result<()> {
+    pub(crate) async fn move_to(self, target: PathBuf) -> Result<()> {
         blocking(move || match only_entry(&self.0)? {
             // If the target is a link to a directory, that directory is meant.
             Some(entry) => put(

@@ -1,14 +1,19 @@
 //! Creates environments, tracks them, and destroys them at the end.
 
+pub(crate) mod events;
+pub(crate) mod managed;
+pub(crate) mod registry;
+
 use std::sync::Arc;
 
+use self::managed::{Managed, Shared, Tracked};
 use crate::engine::Engine;
-use crate::environment::{Environment, EnvironmentSummary};
+use crate::environment::Environment;
+use crate::environment::id::random_hex;
+use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Cause, Error, Result};
-use crate::events::{EventKind, Events, Subscription};
-use crate::id::random_hex;
-use crate::managed::{Managed, Shared, Tracked};
-use crate::registry::{EngineChoice, Registry};
+use crate::manager::events::{EventKind, Events, Subscription};
+use crate::manager::registry::{EngineChoice, Registry};
 use crate::spec::EnvironmentSpec;
 
 /// Creates environments through a [`Registry`], tracks them, and sends [`Event`](crate::Event)s.
@@ -60,9 +65,10 @@ impl Manager {
         if self.tracked.is_shut_down() {
             return Err(Cause::ShutDown.into());
         }
-        let needs = spec.needs();
+        let needs = spec.required_features();
         let created = engine.create(spec).await;
-        let inner = created.map_err(|error| error.with_able(self.registry.able(&needs)))?;
+        let inner =
+            created.map_err(|error| error.with_alternatives(self.registry.engines_supporting(&needs)))?;
         let shared = Arc::new(Shared::new(
             inner,
             self.events.clone(),
@@ -76,7 +82,7 @@ impl Manager {
         let ready = match self.tracked.add(&shared) {
             Ok(()) => {
                 self.events.emit(&managed, EventKind::Created);
-                managed.activate().await
+                managed.start().await
             }
             Err(late) => Err(late),
         };
@@ -122,7 +128,7 @@ impl Drop for Manager {
     fn drop(&mut self) {
         self.tracked.shut_down();
         for shared in self.tracked.newest_first() {
-            shared.destroy_now();
+            shared.destroy_blocking();
             self.tracked.forget(shared.inner.id());
         }
     }

@@ -15,14 +15,17 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 use tokio::time::{Instant, sleep_until};
 
-use super::NAME;
 use super::process_group::ProcessGroups;
 use crate::BoxFuture;
-use crate::command::{Command, ExitStatus, Input, Signal};
+use crate::command::Command;
+use crate::command::execution::{Chunk, Execution, RunningProcess};
+use crate::command::exit_status::ExitStatus;
+use crate::command::input::Input;
+use crate::command::signal::Signal;
+use crate::command::stdin::Stdin;
+use crate::engines::basic::NAME;
+use crate::environment::status::Status;
 use crate::error::{Error, Result};
-use crate::execution::{Chunk, Execution, Process};
-use crate::status::Status;
-use crate::stdin::Stdin;
 
 /// How long the output of background processes is read after the command ended.
 const GRACE: Duration = Duration::from_millis(500);
@@ -35,7 +38,7 @@ const PIPE: usize = 1 << 20;
 const CHUNK: usize = 64 << 10;
 
 /// Starts a command in a process group of its own.
-pub(super) fn start(
+pub(crate) fn start(
     groups: &Arc<ProcessGroups>,
     command: &Command,
     variables: &BTreeMap<String, String>,
@@ -238,7 +241,7 @@ async fn over(grace: Option<Instant>) {
     }
 }
 
-impl Process for Group {
+impl RunningProcess for Group {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
         Box::pin(async move { self.next_chunk().await.map_err(|e| Error::engine(NAME, e)) })
     }

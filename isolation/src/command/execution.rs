@@ -6,9 +6,13 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use crate::BoxFuture;
-use crate::command::{Command, CommandOutput, ExitStatus, Input, Signal};
+use crate::command::Command;
+use crate::command::exit_status::ExitStatus;
+use crate::command::input::Input;
+use crate::command::output::CommandOutput;
+use crate::command::signal::Signal;
+use crate::command::stdin::{Feed, Stdin};
 use crate::error::Result;
-use crate::stdin::{Feed, Stdin};
 
 /// A piece of a command's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +26,7 @@ pub enum Chunk {
 /// For authors of engines: the process behind an [`Execution`].
 ///
 /// Dropping it kills the process if it still runs, and leaves nothing behind.
-pub trait Process: Send {
+pub trait RunningProcess: Send {
     /// The next piece of output; `None` at the end of the output. Dropping the future loses
     /// nothing.
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>>;
@@ -58,7 +62,7 @@ pub(crate) type OnEnd = Box<dyn FnOnce(Option<ExitStatus>) + Send>;
 /// # Ok(()) }
 /// ```
 pub struct Execution {
-    process: Box<dyn Process>,
+    process: Box<dyn RunningProcess>,
     stdin: Option<Stdin>,
     feed: Feed,
     deadline: Option<Instant>,
@@ -70,7 +74,7 @@ pub struct Execution {
 impl Execution {
     /// For authors of engines: a command that was just started, and its standard input, which must
     /// be there if `command.input` is not empty.
-    pub fn new(process: Box<dyn Process>, stdin: Option<Stdin>, command: &Command) -> Self {
+    pub fn new(process: Box<dyn RunningProcess>, stdin: Option<Stdin>, command: &Command) -> Self {
         let (stdin, feed) = match (&command.input, stdin) {
             (Input::Bytes(bytes), Some(stdin)) => (None, Feed::new(stdin, bytes.clone())),
             (Input::Piped, stdin) => (stdin, Feed::default()),
@@ -228,7 +232,7 @@ struct NotStarted {
     text: Option<Bytes>,
 }
 
-impl Process for NotStarted {
+impl RunningProcess for NotStarted {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
         let chunk = self.text.take().map(Chunk::Stderr);
         Box::pin(std::future::ready(Ok(chunk)))
@@ -256,7 +260,7 @@ mod tests {
         killed: bool,
     }
 
-    impl Process for Chatty {
+    impl RunningProcess for Chatty {
         fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
             self.left = self.left.saturating_sub(1);
             let goes_on = !self.killed && self.left > 0;

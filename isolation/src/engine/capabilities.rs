@@ -100,7 +100,7 @@ impl fmt::Display for IsolationLevel {
 
 /// A feature that an engine does not support, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Lack {
+pub struct MissingFeature {
     /// The missing feature.
     pub feature: Feature,
     /// Why the engine does not support it.
@@ -110,16 +110,16 @@ pub struct Lack {
 /// An engine that was not chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct PassedOver {
+pub struct RejectedEngine {
     /// The name of the engine.
     pub engine: String,
     /// Why it was not chosen, and a hint.
-    pub why: String,
+    pub reason: String,
 }
 
-impl fmt::Display for PassedOver {
+impl fmt::Display for RejectedEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.engine, self.why)
+        write!(f, "{}: {}", self.engine, self.reason)
     }
 }
 
@@ -197,11 +197,11 @@ impl Capabilities {
     }
 
     /// The missing ones of these features, such as those of
-    /// [`EnvironmentSpec::needs`](crate::EnvironmentSpec::needs).
-    pub fn lacks(&self, needs: &BTreeSet<Feature>) -> Vec<Lack> {
+    /// [`EnvironmentSpec::required_features`](crate::EnvironmentSpec::required_features).
+    pub fn missing(&self, needs: &BTreeSet<Feature>) -> Vec<MissingFeature> {
         let lack = |feature: &Feature| {
             let reason = self.reason(*feature)?.to_owned();
-            Some(Lack {
+            Some(MissingFeature {
                 feature: *feature,
                 reason,
             })

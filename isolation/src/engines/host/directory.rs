@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::NAME;
-use crate::environment::EnvironmentSummary;
+use crate::engines::basic::NAME;
+use crate::environment::id::{EnvironmentId, random_hex};
+use crate::environment::status::Status;
+use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
-use crate::id::{EnvironmentId, random_hex};
 use crate::spec::EnvironmentSpec;
-use crate::status::Status;
 
 const PREFIX: &str = "isolation-";
 const NOTE: &str = "environment.json";
@@ -31,7 +31,7 @@ const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Directory {
+pub(crate) struct Directory {
     path: PathBuf,
 }
 
@@ -47,14 +47,14 @@ struct Note {
 
 impl Directory {
     /// Checks that a directory can be created in `base`.
-    pub(super) fn probe(base: &Path) -> io::Result<()> {
+    pub(crate) fn probe(base: &Path) -> io::Result<()> {
         let probe = base.join(format!("{PREFIX}probe-{}", random_hex()));
         DirBuilder::new().mode(0o700).create(&probe)?;
         fs::remove_dir(&probe)
     }
 
     /// Creates the directory of an environment. The caller owns it and removes it.
-    pub(super) fn create(base: &Path, id: &EnvironmentId) -> Result<Self> {
+    pub(crate) fn create(base: &Path, id: &EnvironmentId) -> Result<Self> {
         // Resolved once, so that a link above it does not make paths inside look like paths
         // outside.
         let base = fs::canonicalize(base).map_err(|e| Error::io("resolve the directory", base, e))?;
@@ -66,25 +66,25 @@ impl Directory {
     }
 
     /// Creates the directories in the new directory.
-    pub(super) fn lay_out(&self) -> Result<()> {
+    pub(crate) fn lay_out(&self) -> Result<()> {
         let directories = [self.root(), self.home(), self.tmp()];
         directories.iter().try_for_each(|path| private(path))
     }
 
-    pub(super) fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.path.join("root")
     }
 
-    pub(super) fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.root().join("home")
     }
 
-    pub(super) fn tmp(&self) -> PathBuf {
+    pub(crate) fn tmp(&self) -> PathBuf {
         self.root().join("tmp")
     }
 
     /// Writes the note that other processes read.
-    pub(super) fn note(
+    pub(crate) fn note(
         &self,
         id: &EnvironmentId,
         name: &str,
@@ -106,7 +106,7 @@ impl Directory {
     }
 
     /// The environments in `base` that belong to this user.
-    pub(super) fn list(base: &Path) -> Result<Vec<EnvironmentSummary>> {
+    pub(crate) fn list(base: &Path) -> Result<Vec<EnvironmentSummary>> {
         let entries = fs::read_dir(base).map_err(|e| Error::io("list", base, e))?;
         let mut found: Vec<_> = entries
             .flatten()
@@ -117,7 +117,7 @@ impl Directory {
     }
 
     /// The directory of an environment in `base`.
-    pub(super) fn find(base: &Path, id: &EnvironmentId) -> Result<Self> {
+    pub(crate) fn find(base: &Path, id: &EnvironmentId) -> Result<Self> {
         let path = base.join(format!("{PREFIX}{id}"));
         match is_ours(&path) {
             true => Ok(Self { path }),
@@ -129,7 +129,7 @@ impl Directory {
     }
 
     /// Removes the directory with its contents; does nothing if it does not exist.
-    pub(super) fn remove(&self) -> Result<()> {
+    pub(crate) fn remove(&self) -> Result<()> {
         let mut tries = 0;
         loop {
             let error = match fs::remove_dir_all(&self.path) {

@@ -1,22 +1,26 @@
 //! The specification of an environment.
 
+pub(crate) mod mount;
+pub(crate) mod units;
+pub(crate) mod validate;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::capabilities::Feature;
+use self::mount::Mount;
+use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
-use crate::validate;
 
 /// The specification of an environment. Every engine can create the default one.
 ///
 /// ```
-/// use isolation::{EnvironmentSpec, Limits};
+/// use isolation::{EnvironmentSpec, ResourceLimits};
 ///
 /// let spec = EnvironmentSpec {
 ///     image: Some("busybox".into()),
 ///     env: [("MODE".to_owned(), "test".to_owned())].into(),
-///     limits: Limits { memory: Some(256 << 20), ..Limits::default() },
+///     limits: ResourceLimits { memory: Some(256 << 20), ..ResourceLimits::default() },
 ///     ..EnvironmentSpec::default()
 /// };
 /// assert!(spec.validate().is_ok());
@@ -37,24 +41,13 @@ pub struct EnvironmentSpec {
     /// Files and directories of the host that are copied in at creation.
     pub copies: Vec<CopyIn>,
     /// The resource limits.
-    pub limits: Limits,
+    pub limits: ResourceLimits,
     /// Labels on everything that the engine creates for the environment.
     pub labels: BTreeMap<String, String>,
     /// The owner, for people who share a machine or a Docker daemon.
     pub owner: Option<String>,
     /// The session; the environments of one manager have the same session.
     pub session: Option<String>,
-}
-
-/// A bind mount of a file or directory of the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mount {
-    /// An absolute path on the host.
-    pub source: PathBuf,
-    /// An absolute path in the environment.
-    pub target: String,
-    /// Whether the mount is read-only.
-    pub read_only: bool,
 }
 
 /// A file or directory of the host that is copied in at creation.
@@ -68,7 +61,7 @@ pub struct CopyIn {
 
 /// Resource limits of an environment; `None` is no limit.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Limits {
+pub struct ResourceLimits {
     /// Memory, in bytes.
     pub memory: Option<u64>,
     /// CPUs; 0.5 is half of one CPU.
@@ -114,7 +107,7 @@ impl EnvironmentSpec {
     }
 
     /// The features that an engine needs for this environment.
-    pub fn needs(&self) -> BTreeSet<Feature> {
+    pub fn required_features(&self) -> BTreeSet<Feature> {
         let read_only = self.mounts.iter().any(|mount| mount.read_only);
         [
             (self.image.is_some(), Feature::Images),
@@ -131,28 +124,7 @@ impl EnvironmentSpec {
     }
 }
 
-impl Mount {
-    fn check(&self) -> Result<()> {
-        validate::source("the source of a mount", &self.source)?;
-        validate::text("the target of a mount", &self.target)?;
-        if !self.source.is_absolute() {
-            let source = self.source.display();
-            return Err(Error::invalid(format!(
-                "the source of a mount must be absolute, not {source}"
-            )));
-        }
-        if !self.target.starts_with('/') || self.target.trim_matches('/').is_empty() {
-            let why = format!(
-                "the target of a mount must be an absolute path below /, not {:?}",
-                self.target
-            );
-            return Err(Error::invalid(why));
-        }
-        Ok(())
-    }
-}
-
-impl Limits {
+impl ResourceLimits {
     fn check(&self) -> Result<()> {
         if self.memory == Some(0) || self.pids == Some(0) {
             let why = "a limit must be greater than 0; omit it for no limit";
@@ -275,15 +247,15 @@ mod tests {
         assert!(rejected(&mount("/", "relative")).contains("absolute"));
         assert!(rejected(&mount("/", "/")).contains("below /"));
         for cpus in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let limits = Limits {
+            let limits = ResourceLimits {
                 cpus: Some(cpus),
-                ..Limits::default()
+                ..ResourceLimits::default()
             };
             assert!(rejected(&EnvironmentSpec { limits, ..spec() }).contains("CPUs"));
         }
-        let limits = Limits {
+        let limits = ResourceLimits {
             memory: Some(0),
-            ..Limits::default()
+            ..ResourceLimits::default()
         };
         assert!(rejected(&EnvironmentSpec { limits, ..spec() }).contains("greater than 0"));
     }
@@ -306,15 +278,15 @@ mod tests {
 
     #[test]
     fn needs_follow_the_specification() {
-        assert!(EnvironmentSpec::default().needs().is_empty());
+        assert!(EnvironmentSpec::default().required_features().is_empty());
         let mounts = vec![Mount {
             source: "/".into(),
             target: "/x".into(),
             read_only: true,
         }];
-        let limits = Limits {
+        let limits = ResourceLimits {
             pids: Some(9),
-            ..Limits::default()
+            ..ResourceLimits::default()
         };
         let spec = EnvironmentSpec {
             mounts,
@@ -322,6 +294,6 @@ mod tests {
             ..EnvironmentSpec::default()
         };
         let expected = [Feature::PidsLimit, Feature::Mounts, Feature::ReadOnlyMounts];
-        assert_eq!(spec.needs(), expected.into());
+        assert_eq!(spec.required_features(), expected.into());
     }
 }

@@ -3,14 +3,14 @@
 //! On a system without `/proc` they are not found. Processes that stay in their group are always
 //! found.
 
-use crate::id::EnvironmentId;
+use crate::environment::id::EnvironmentId;
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn kill_all(_: &EnvironmentId) {}
+pub(crate) fn kill_all(_: &EnvironmentId) {}
 
 /// Kills every process with the mark of the environment.
 #[cfg(target_os = "linux")]
-pub(super) fn kill_all(id: &EnvironmentId) {
+pub(crate) fn kill_all(id: &EnvironmentId) {
     // Several rounds: a process may fork after it was found and before it is killed.
     for _ in 0..ROUNDS {
         if linux::kill_round(id) == 0 {
@@ -32,10 +32,10 @@ mod linux {
     use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
     use crate::engines::basic::MARK;
-    use crate::id::EnvironmentId;
+    use crate::environment::id::EnvironmentId;
 
     /// Kills the marked processes once; returns their number.
-    pub(super) fn kill_round(id: &EnvironmentId) -> usize {
+    pub(crate) fn kill_round(id: &EnvironmentId) -> usize {
         let mark = format!("{MARK}={id}");
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());

@@ -5,11 +5,11 @@ use std::convert::Infallible;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::capabilities::{Difference, Feature, PassedOver};
+use crate::engine::capabilities::{Difference, Feature, RejectedEngine};
 use crate::engine::{Availability, Engine};
 use crate::error::{Cause, Error, Result};
 use crate::spec::EnvironmentSpec;
-use crate::validate;
+use crate::spec::validate;
 
 /// Which engine to use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Selection {
     /// The chosen engine.
     pub engine: Arc<dyn Engine>,
     /// The engines before it, and why each was skipped.
-    pub passed_over: Vec<PassedOver>,
+    pub rejected: Vec<RejectedEngine>,
 }
 
 /// Engines by name, in order of preference.
@@ -101,8 +101,8 @@ impl Registry {
     }
 
     /// The names of the engines that support all these features, available or not.
-    pub fn able(&self, needs: &BTreeSet<Feature>) -> Vec<String> {
-        let can = |engine: &&Arc<dyn Engine>| engine.capabilities().lacks(needs).is_empty();
+    pub fn engines_supporting(&self, needs: &BTreeSet<Feature>) -> Vec<String> {
+        let can = |engine: &&Arc<dyn Engine>| engine.capabilities().missing(needs).is_empty();
         let name = |engine: &Arc<dyn Engine>| engine.name().to_owned();
         self.engines.iter().filter(can).map(name).collect()
     }
@@ -116,28 +116,28 @@ impl Registry {
         };
         let engine = self.get(name)?;
         self.check(engine.as_ref(), spec).await?;
-        let passed_over = Vec::new();
-        Ok(Selection { engine, passed_over })
+        let rejected = Vec::new();
+        Ok(Selection { engine, rejected })
     }
 
     async fn first_suitable(&self, spec: &EnvironmentSpec) -> Result<Selection> {
-        let mut passed_over = Vec::new();
+        let mut rejected = Vec::new();
         for engine in &self.engines {
             let Err(error) = self.check(engine.as_ref(), spec).await else {
                 let engine = Arc::clone(engine);
-                return Ok(Selection { engine, passed_over });
+                return Ok(Selection { engine, rejected });
             };
-            passed_over.push(error.into_passed_over(engine.name()));
+            rejected.push(error.into_rejected(engine.name()));
         }
-        Err(Cause::NoEngine(passed_over).into())
+        Err(Cause::NoEngine(rejected).into())
     }
 
     async fn check(&self, engine: &dyn Engine, spec: &EnvironmentSpec) -> Result<()> {
         if let Availability::Unavailable { reason, hint } = engine.availability().await {
             return Err(Error::unavailable(engine.name(), reason, hint));
         }
-        let needs = spec.needs();
+        let needs = spec.required_features();
         let checked = engine.capabilities().check(engine.name(), &needs);
-        checked.map_err(|error| error.with_able(self.able(&needs)))
+        checked.map_err(|error| error.with_alternatives(self.engines_supporting(&needs)))
     }
 }

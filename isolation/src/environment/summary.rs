@@ -1,0 +1,23 @@
+//! An entry of a list of environments.
+
+use serde::Serialize;
+
+use super::id::EnvironmentId;
+use super::status::Status;
+
+/// An entry of an engine's list of environments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EnvironmentSummary {
+    /// The ID.
+    pub id: EnvironmentId,
+    /// The name for people.
+    pub name: String,
+    /// The name of the engine.
+    pub engine: String,
+    /// The status.
+    pub status: Status,
+    /// The owner, if one was named.
+    pub owner: Option<String>,
+    /// The session to which it belongs.
+    pub session: Option<String>,
+}
