@@ -30,7 +30,7 @@
 //! | [`auth`] | credentials for registries |
 //! | [`archive`] | packing and unpacking of tar archives |
 //! | [`common`] | types that several resources share |
-//! | [`Error`], [`Timeouts`] | what failed and why; how long a call may take |
+//! | [`Error`], [`Timeouts`], [`ReplyLimits`] | what failed and why; how long a call may take, and how much memory |
 //! | [`Output`], [`JsonLines`], [`RawBytes`], [`Hijacked`] | the streams |
 //! | [`coming_from`] | common tasks with other clients, and with this one |
 //!
@@ -72,6 +72,7 @@ pub mod networks;
 pub mod nodes;
 #[cfg(feature = "full")]
 pub mod plugins;
+mod reply_limits;
 #[cfg(feature = "full")]
 pub mod secrets;
 #[cfg(feature = "full")]
@@ -92,6 +93,7 @@ mod wire;
 pub use bytes::Bytes;
 pub use client::Docker;
 pub use error::{Error, ErrorKind, Result};
+pub use reply_limits::ReplyLimits;
 pub use timeouts::Timeouts;
 pub use version::{ParseVersionError, Version};
 pub use wire::body::Upload;

@@ -11,6 +11,8 @@ mod wire {
     pub(crate) mod json_values; // values that are null, absent, unknown or invalid
     pub(crate) mod keep_alive; // connections are reused, and no request is sent twice
     pub(crate) mod path_names; // names that would change the path are rejected or escaped
+    mod proxies; // proxies that refuse a part of the API
+    pub(crate) mod reply_limits; // replies without end stop at a limit
     pub(crate) mod response_head; // replies whose head is unusual, invalid or endless
     pub(crate) mod runtimes; // one client in several Tokio runtimes
     mod ssh; // connections through ssh

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::connect::{self, Address, Connector};
 use crate::error::Result;
+use crate::reply_limits::ReplyLimits;
 use crate::timeouts::Timeouts;
 use crate::version::Version;
 use crate::wire::call::Call;
@@ -73,6 +74,13 @@ impl Docker {
         self
     }
 
+    /// The same client, on the same connections, with other limits on what is held in memory.
+    #[must_use]
+    pub fn with_reply_limits(mut self, limits: ReplyLimits) -> Self {
+        self.session.reply_limits = limits;
+        self
+    }
+
     /// The same client, on the same connections, with a version; the engine is not asked for its
     /// own.
     #[must_use]
@@ -96,9 +104,16 @@ impl Docker {
         &self.session.timeouts
     }
 
+    /// The limits on what this client holds of a reply in memory.
+    pub fn reply_limits(&self) -> &ReplyLimits {
+        &self.session.reply_limits
+    }
+
     /// The API version in use: the newest one that the engine and this crate support.
     ///
-    /// It is negotiated once, with `HEAD /_ping`. A failure is not remembered.
+    /// It is negotiated once, with `HEAD /_ping`. A failure is not remembered. Behind a proxy that
+    /// refuses `/_ping` (403 or 404), the version is that of `/version`; behind one that refuses
+    /// both, it is [`Version::OLDEST`].
     ///
     /// # Errors
     ///

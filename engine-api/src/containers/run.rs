@@ -8,7 +8,7 @@ use super::{
     AttachContainer, Containers, CreateContainer, StartContainer, TemporaryContainer, WaitCondition,
 };
 use crate::error::{Error, Result};
-use crate::wire::stream::{Collected, Hijacked, RunOutput, Writing};
+use crate::wire::stream::{Hijacked, RunOutput, Writing};
 
 impl Containers<'_> {
     /// Runs a container to its end, without input: creates, attaches, starts, collects the output,
@@ -104,10 +104,10 @@ impl Containers<'_> {
             ..
         } = self.attach(id, attach).await?;
         self.start(id, StartContainer::default()).await?;
-        let mut collected = Collected::default();
+        let mut collected = output.collected();
         let mut writing = Writing::new(&mut stdin, &input);
         while let Some(chunk) = writing.beside(&mut output).await {
-            collected.add(&chunk?);
+            collected.add(&chunk?)?;
         }
         let ended = self.wait(id, WaitCondition::NotRunning).await?;
         Ok(collected.finish(ended.status_code, true))

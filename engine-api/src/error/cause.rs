@@ -56,10 +56,21 @@ pub(crate) enum Cause {
     Disconnected(String),
     #[error("{0}")]
     Protocol(String),
+    #[error("{what} longer than {limit} bytes; {hint}")]
+    ReplyTooLong {
+        what: &'static str,
+        limit: usize,
+        hint: &'static str,
+    },
     #[error("the reply does not have the expected shape: {0}")]
     Decode(JsonError),
     #[error("the engine answered {}: {message}", .status.as_u16())]
     Api { status: StatusCode, message: String },
+    #[error(
+        "{}: an HTML page{}; is there a proxy in front of the engine, or another program in its place?",
+        .status, quoted(.words)
+    )]
+    HtmlPage { status: StatusCode, words: String },
     #[error("{message}")]
     Stream { message: String, code: Option<i64> },
     #[error("the stream ended too early, after {received} of {expected} bytes")]
@@ -79,6 +90,25 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
+    /// A JSON reply, or a value of a stream of them, is longer than `limit`.
+    pub(crate) fn long_json(limit: usize) -> Self {
+        Self::ReplyTooLong {
+            what: "the reply holds JSON that is",
+            limit,
+            hint: "raise `ReplyLimits::json` with `Docker::with_reply_limits`",
+        }
+    }
+
+    /// What was to be collected is longer than `limit`.
+    pub(crate) fn long_collection(limit: usize) -> Self {
+        Self::ReplyTooLong {
+            what: "the collected reply is",
+            limit,
+            hint: "read it piece by piece with `next`, or raise `ReplyLimits::collected` with \
+                   `Docker::with_reply_limits`",
+        }
+    }
+
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Self::InvalidInput(_) => ErrorKind::InvalidInput,
@@ -91,8 +121,10 @@ impl Cause {
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::Disconnected(_) | Self::Io(_) | Self::Http(_) => ErrorKind::Disconnected,
             Self::Protocol(_) => ErrorKind::Protocol,
+            Self::ReplyTooLong { .. } => ErrorKind::ReplyTooLong,
             Self::Decode(_) => ErrorKind::Decode,
-            Self::Api { .. } => ErrorKind::Api,
+            Self::HtmlPage { status, .. } if status.is_success() => ErrorKind::Protocol,
+            Self::Api { .. } | Self::HtmlPage { .. } => ErrorKind::Api,
             Self::Stream { .. } => ErrorKind::Stream,
             Self::Truncated { .. } => ErrorKind::Truncated,
             Self::UploadSource(_) => ErrorKind::UploadSource,
@@ -111,6 +143,13 @@ fn tried(candidates: &[ProbedEndpoint]) -> String {
         )
     };
     candidates.iter().map(line).collect()
+}
+
+fn quoted(words: &str) -> String {
+    match words {
+        "" => String::new(),
+        words => format!(" ({words:?})"),
+    }
 }
 
 fn hint(address: &str, error: &io::Error) -> &'static str {

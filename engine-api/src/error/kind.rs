@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Disconnected,
     /// The reply violates the protocol.
     Protocol,
+    /// A reply is longer than a limit of [`crate::ReplyLimits`].
+    ReplyTooLong,
     /// A JSON reply does not match its type.
     Decode,
     /// The engine answered with an error status.

@@ -107,14 +107,17 @@ impl Error {
     pub fn status(&self) -> Option<u16> {
         match &self.0.cause {
             Cause::Api { status, .. } => Some(status.as_u16()),
+            Cause::HtmlPage { status, .. } if !status.is_success() => Some(status.as_u16()),
             _ => None,
         }
     }
 
-    /// The message of the engine, without what this crate adds; at most 4 KiB.
+    /// The message of the engine, without what this crate adds, at most 4 KiB; or the first words
+    /// of an HTML page.
     pub fn message(&self) -> Option<&str> {
         match &self.0.cause {
             Cause::Api { message, .. } | Cause::Stream { message, .. } => Some(message),
+            Cause::HtmlPage { words, .. } => Some(words),
             _ => None,
         }
     }
@@ -143,6 +146,11 @@ impl Error {
             Cause::NeedsBuildKit { feature, line, .. } => Some((feature, line)),
             _ => None,
         }
+    }
+
+    /// Whether an HTML page has come in place of a reply.
+    pub(super) fn is_html(&self) -> bool {
+        matches!(self.0.cause, Cause::HtmlPage { .. })
     }
 
     /// The bytes of the frame or value that was cut.

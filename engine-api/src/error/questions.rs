@@ -10,12 +10,11 @@ impl Error {
         self.status() == Some(404) && !self.is_unknown_route()
     }
 
-    /// The engine has no such route: it is older, or another program.
+    /// The engine has no such route: it is older, or another program. The HTML page of a proxy
+    /// counts, because the engine has not been asked.
     pub fn is_unknown_route(&self) -> bool {
-        self.status() == Some(404)
-            && self
-                .message()
-                .is_some_and(|m| m.trim() == "page not found" || m.trim() == "Not Found")
+        let unknown = |message: &str| matches!(message.trim(), "page not found" | "Not Found");
+        self.status() == Some(404) && (self.is_html() || self.message().is_some_and(unknown))
     }
 
     /// The request conflicts with the current state: the name is in use, the container is running …

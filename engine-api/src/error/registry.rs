@@ -80,6 +80,9 @@ impl Error {
         if !OPERATIONS.contains(&operation) {
             return None;
         }
+        if self.is_html() {
+            return None;
+        }
         let text = self.message()?.to_lowercase();
         let by_message = || {
             let found = MESSAGES.iter().find(|(words, _)| text.contains(words));

@@ -65,7 +65,7 @@ impl Execs<'_> {
                 },
             )
             .await?;
-        let mut collected = Collected::default();
+        let mut collected = hijacked.output.collected();
         let closed = self.drain(&id, hijacked, &input, &mut collected).await?;
         Ok(collected.finish(self.wait(&id).await?, closed))
     }
@@ -82,7 +82,7 @@ impl Execs<'_> {
         let mut over = false;
         loop {
             match timeout(QUIET, writing.beside(&mut output)).await {
-                Ok(Some(chunk)) => into.add(&chunk?),
+                Ok(Some(chunk)) => into.add(&chunk?)?,
                 Ok(None) => return Ok(true),
                 // After the end, one more period: output may still be in transit.
                 Err(_quiet) if over => return Ok(false),

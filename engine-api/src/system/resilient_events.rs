@@ -1,12 +1,13 @@
 //! Listen to events across broken connections and restarts of the engine.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until};
 
 use super::System;
-use super::events::{Event, EventKind, ListenEvents};
+use super::events::{Event, ListenEvents};
 use crate::client::Docker;
 use crate::common::Timestamp;
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ impl System<'_> {
     /// engine was restarted.
     ///
     /// After each reconnection, an [`EventOrGap::Gap`] reports that events may be missing. No event
-    /// is returned twice.
+    /// is returned twice, as long as the engine repeats no more than 10,000.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -224,6 +225,10 @@ fn can_retry(error: &Error) -> bool {
     error.is_transient() || error.is_timeout()
 }
 
+/// The most events that are remembered. An engine that repeats more of them after a reconnection
+/// reports the older ones twice.
+const MOST_REMEMBERED: usize = 10_000;
+
 /// The recent events: as many as an engine may repeat.
 #[derive(Debug)]
 struct Memory {
@@ -232,7 +237,9 @@ struct Memory {
     /// The last event's nanoseconds since 1970.
     newest: Option<i64>,
     overlap: i64,
-    recent: VecDeque<(i64, EventKind, String, String)>,
+    /// The time of each, and a hash of what distinguishes it from others of that time.
+    recent: VecDeque<(i64, u64)>,
+    hasher: RandomState,
 }
 
 impl Memory {
@@ -242,18 +249,17 @@ impl Memory {
             newest: None,
             overlap: i64::try_from(overlap.as_nanos()).unwrap_or(i64::MAX),
             recent: VecDeque::new(),
+            hasher: RandomState::new(),
         }
     }
 
     /// Whether the event is new; it is then remembered.
     fn is_new(&mut self, event: &Event) -> bool {
-        let same = |(time, kind, action, id): &(i64, EventKind, String, String)| {
-            *time == event.time_nano
-                && *kind == event.kind
-                && *action == event.action
-                && *id == event.actor.id
-        };
-        if self.recent.iter().rev().any(same) {
+        let hash = self
+            .hasher
+            .hash_one((&event.kind, &event.action, &event.actor.id));
+        let this = (event.time_nano, hash);
+        if self.recent.iter().rev().any(|known| *known == this) {
             return false;
         }
         let newest = self
@@ -262,11 +268,10 @@ impl Memory {
         self.newest = Some(newest);
         let oldest = newest.saturating_sub(self.overlap);
         self.recent.retain(|(time, ..)| *time >= oldest);
-        let Event {
-            kind, action, actor, ..
-        } = event;
-        self.recent
-            .push_back((event.time_nano, kind.clone(), action.clone(), actor.id.clone()));
+        if self.recent.len() == MOST_REMEMBERED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(this);
         true
     }
 
@@ -307,5 +312,15 @@ mod tests {
             "events may come out of order"
         );
         assert_eq!(memory.newest(), Timestamp::new(2, 11));
+    }
+
+    #[test]
+    fn remembered_events_have_a_bound() {
+        let mut memory = Memory::new(Timestamp::new(7, 0), Duration::MAX);
+        for number in 0..MOST_REMEMBERED + 10 {
+            assert!(memory.is_new(&event(1, &number.to_string())));
+        }
+        assert_eq!(memory.recent.len(), MOST_REMEMBERED);
+        assert!(!memory.is_new(&event(1, "10")) && memory.is_new(&event(1, "9")));
     }
 }

@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::json;
 use super::reply::Reply;
 use super::stream::{Hijacked, JsonLines, Output, RawBytes, StreamItem};
-use crate::error::{Cause, Result};
+use super::{json, status};
+use crate::error::Result;
 
 /// The shape of a reply.
 ///
@@ -22,6 +22,8 @@ pub(crate) trait Shape: 'static {
     const HIJACKS: bool = false;
     /// Whether 304 is a success ("it was so already").
     const MAY_BE_UNCHANGED: bool = false;
+    /// Whether it is JSON.
+    const IS_JSON: bool = false;
 
     fn decode(reply: Reply) -> impl Future<Output = Result<Self::Value>> + Send;
 }
@@ -32,10 +34,14 @@ pub(crate) struct Json<T>(PhantomData<fn() -> T>);
 impl<T: DeserializeOwned + 'static> Shape for Json<T> {
     type Value = T;
     const NAME: &'static str = "json";
+    const IS_JSON: bool = true;
 
     async fn decode(mut reply: Reply) -> Result<T> {
         let bytes = whole(&mut reply).await?;
-        json::decode(&bytes).map_err(|error| reply.context.error(Cause::Decode(error)))
+        json::decode(&bytes).map_err(|error| {
+            let cause = status::unreadable(reply.head.status, &bytes, error);
+            reply.context.error(cause)
+        })
     }
 }
 
@@ -47,7 +53,7 @@ impl Shape for Empty {
     const NAME: &'static str = "empty";
 
     async fn decode(mut reply: Reply) -> Result<()> {
-        let drained = reply.body.drain().await;
+        let drained = reply.body.drain(reply.limits.json).await;
         drained.map_err(|cause| reply.context.error(cause))
     }
 }
@@ -85,6 +91,7 @@ pub(crate) struct Lines<T>(PhantomData<fn() -> T>);
 impl<T: StreamItem> Shape for Lines<T> {
     type Value = JsonLines<T>;
     const NAME: &'static str = "json stream";
+    const IS_JSON: bool = true;
 
     async fn decode(reply: Reply) -> Result<JsonLines<T>> {
         Ok(JsonLines::new(reply))
@@ -128,7 +135,7 @@ impl Shape for Duplex {
     }
 }
 
-/// The whole body, whatever its length.
+/// The whole body.
 async fn whole(reply: &mut Reply) -> Result<Bytes> {
     let announced = reply
         .header("content-length")
@@ -136,7 +143,7 @@ async fn whole(reply: &mut Reply) -> Result<Bytes> {
         .unwrap_or(0);
     reply
         .body
-        .collect(announced)
+        .collect(announced, reply.limits.json)
         .await
         .map_err(|cause| reply.context.error(cause))
 }

@@ -31,6 +31,8 @@ pub struct OperationInfo {
     pub(crate) hijacks: bool,
     /// Whether 304 is a success ("it was so already").
     pub(crate) may_be_unchanged: bool,
+    /// Whether the reply is JSON.
+    pub(crate) is_json: bool,
     /// Whether the engine may work for long before it answers, so that no timeout covers the head.
     pub(crate) slow: bool,
     /// Whether a name in the path keeps its slashes, as names of images do.
@@ -68,6 +70,7 @@ impl<R: super::decode::Shape> Operation<R> {
             reply: R::NAME,
             hijacks: R::HIJACKS,
             may_be_unchanged: R::MAY_BE_UNCHANGED,
+            is_json: R::IS_JSON,
             slow: false,
             slashes: false,
         };
@@ -83,6 +86,7 @@ impl<R: super::decode::Shape> Operation<R> {
             reply: S::NAME,
             hijacks: S::HIJACKS,
             may_be_unchanged: S::MAY_BE_UNCHANGED,
+            is_json: S::IS_JSON,
             ..self.info
         };
         Operation {

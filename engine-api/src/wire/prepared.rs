@@ -124,9 +124,15 @@ impl<'a> Prepared<'a> {
     pub(super) fn send(mut self) -> Pin<Box<dyn Future<Output = Result<Reply>> + Send + 'a>> {
         Box::pin(async move {
             let context = std::mem::take(&mut self.context);
+            let limits = self.session.reply_limits;
             let total = Timer::start(Phase::Total, self.timeouts.total);
             match self.exchange(total).await {
-                Ok((head, body)) => Ok(Reply { head, body, context }),
+                Ok((head, body)) => Ok(Reply {
+                    head,
+                    body,
+                    context,
+                    limits,
+                }),
                 Err(error) => Err(context.add(error)),
             }
         })
@@ -187,7 +193,13 @@ impl<'a> Prepared<'a> {
         if used >= since {
             return Ok(());
         }
-        let hint = "leave it out, or use a newer engine";
+        let hint = match self.session.version_is_assumed() {
+            true => {
+                "the engine may be newer, but a proxy refuses /_ping and /version; \
+                 set the version with DOCKER_API_VERSION or `Docker::with_version`"
+            }
+            false => "leave it out, or use a newer engine",
+        };
         Err(Error::local(Cause::NeedsApi {
             what,
             since,

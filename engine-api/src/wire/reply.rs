@@ -12,12 +12,14 @@ use super::conn::Conn;
 use super::pool::Pool;
 use super::timer::{Timer, within};
 use crate::error::{Cause, Error, Phase, Result};
+use crate::reply_limits::ReplyLimits;
 
 /// The head of a reply, the body still to be read, and what errors say of the call.
 pub(crate) struct Reply {
     pub(crate) head: Parts,
     pub(crate) body: ReplyBody,
     pub(crate) context: CallContext,
+    pub(crate) limits: ReplyLimits,
 }
 
 /// The operation and its subject: what errors add to a cause, also those of a stream that outlives
@@ -110,30 +112,44 @@ impl ReplyBody {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// The whole body; a body in one piece is not copied.
-    pub(crate) async fn collect(&mut self, announced: usize) -> Result<Bytes, Cause> {
-        let Some(first) = self.next().await.transpose()? else {
+    /// The whole body, up to `limit` bytes; a body in one piece is not copied.
+    pub(crate) async fn collect(&mut self, announced: usize, limit: usize) -> Result<Bytes, Cause> {
+        if announced > limit {
+            return Err(Cause::long_json(limit));
+        }
+        let Some(first) = self.piece(0, limit).await? else {
             return Ok(Bytes::new());
         };
-        let Some(second) = self.next().await.transpose()? else {
+        let Some(second) = self.piece(first.len(), limit).await? else {
             return Ok(first);
         };
         let room = room_for(announced, first.len() + second.len());
         let mut all = BytesMut::with_capacity(room);
         all.extend_from_slice(&first);
         all.extend_from_slice(&second);
-        while let Some(piece) = self.next().await.transpose()? {
+        while let Some(piece) = self.piece(all.len(), limit).await? {
             all.extend_from_slice(&piece);
         }
         Ok(all.freeze())
     }
 
-    /// Reads and drops the rest of the body, so that the connection can be reused.
-    pub(crate) async fn drain(&mut self) -> Result<(), Cause> {
-        while let Some(piece) = self.next().await {
-            piece?;
+    /// Reads and drops the rest of the body, up to `limit` bytes, so that the connection can be
+    /// reused.
+    pub(crate) async fn drain(&mut self, limit: usize) -> Result<(), Cause> {
+        let mut read = 0;
+        while let Some(piece) = self.piece(read, limit).await? {
+            read += piece.len();
         }
         Ok(())
+    }
+
+    /// The next piece of a body of which `read` bytes have come.
+    async fn piece(&mut self, read: usize, limit: usize) -> Result<Option<Bytes>, Cause> {
+        let piece = self.next().await.transpose()?;
+        match piece.as_ref().is_some_and(|piece| piece.len() > limit - read) {
+            true => Err(Cause::long_json(limit)),
+            false => Ok(piece),
+        }
     }
 
     /// The start of the body: at most `most` bytes, and what comes within `timeout`. Errors while

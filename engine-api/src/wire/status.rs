@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use http::header::LOCATION;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::response::Parts;
-use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 
+use super::html;
 use super::operation::OperationInfo;
 use super::reply::ReplyBody;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, JsonError, Result};
 
 /// The most bytes of a failed reply that are read; engines send far shorter messages.
 const LONGEST_ERROR: usize = 4096;
@@ -27,10 +28,12 @@ pub(super) async fn check(info: &OperationInfo, head: &Parts, body: &mut ReplyBo
         // 200.
         other => other.is_success() && !info.hijacks,
     };
-    if success {
-        Ok(())
-    } else {
-        Err(error(head, body).await)
+    if !success {
+        return Err(error(head, body).await);
+    }
+    match info.is_json {
+        true => check_json(head, body).await,
+        false => Ok(()),
     }
 }
 
@@ -47,8 +50,67 @@ pub(super) async fn error(head: &Parts, body: &mut ReplyBody) -> Error {
             status.as_u16()
         ));
     }
-    let message = message(body, status, head.headers.get(LOCATION)).await;
-    Error::local(Cause::Api { status, message })
+    let bytes = body.start(LONGEST_ERROR, MESSAGE_TIMEOUT).await;
+    Error::local(match head.headers.get(LOCATION).and_then(|to| to.to_str().ok()) {
+        Some(to) => Cause::Api {
+            status,
+            message: format!(
+                "{}: a redirect to {}, which is not followed",
+                reason(status),
+                without_secrets(to)
+            ),
+        },
+        None if html::is_html(content_type(head), &bytes) => html_page(status, &bytes),
+        None => Cause::Api {
+            status,
+            message: message(&bytes, status),
+        },
+    })
+}
+
+/// Checks that the reply is not an HTML page where JSON is expected.
+async fn check_json(head: &Parts, body: &mut ReplyBody) -> Result<()> {
+    if !html::is_html(content_type(head), &[]) {
+        return Ok(());
+    }
+    let bytes = body.start(LONGEST_ERROR, MESSAGE_TIMEOUT).await;
+    Err(Error::local(html_page(head.status, &bytes)))
+}
+
+/// Why a JSON reply could not be read; it may be an HTML page of another content type.
+pub(super) fn unreadable(status: StatusCode, bytes: &[u8], error: JsonError) -> Cause {
+    match html::is_html(None, bytes) {
+        true => html_page(status, bytes),
+        false => Cause::Decode(error),
+    }
+}
+
+fn html_page(status: StatusCode, page: &[u8]) -> Cause {
+    let words = html::first_words(page);
+    Cause::HtmlPage { status, words }
+}
+
+fn content_type(head: &Parts) -> Option<&str> {
+    head.headers.get(CONTENT_TYPE)?.to_str().ok()
+}
+
+fn reason(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("an unknown status")
+}
+
+/// An address without the user, the password and the query, which can be secrets.
+fn without_secrets(address: &str) -> String {
+    let plain = address.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = match plain.split_once("//") {
+        Some((scheme, rest)) => (format!("{scheme}//"), rest),
+        None => (String::new(), plain),
+    };
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let host = match authority.rsplit_once('@') {
+        Some((_user, host)) if !scheme.is_empty() => host,
+        _ => authority,
+    };
+    format!("{scheme}{host}{path}")
 }
 
 #[derive(Deserialize)]
@@ -58,21 +120,34 @@ struct Message {
     message: String,
 }
 
-/// The engine's message. Engines send it as JSON or plain text, proxies as HTML, and it may be
-/// missing.
-async fn message(body: &mut ReplyBody, status: StatusCode, location: Option<&HeaderValue>) -> String {
-    let bytes = body.start(LONGEST_ERROR, MESSAGE_TIMEOUT).await;
-    if let Ok(Message { message }) = serde_json::from_slice(&bytes) {
+/// The engine's message. Engines send it as JSON or plain text, and it may be missing.
+fn message(bytes: &[u8], status: StatusCode) -> String {
+    if let Ok(Message { message }) = serde_json::from_slice(bytes) {
         if !message.trim().is_empty() {
             return message.trim().to_owned();
         }
     }
-    let text = String::from_utf8_lossy(&bytes);
-    let reason = status.canonical_reason().unwrap_or("an unknown status");
-    match (text.trim(), location.and_then(|to| to.to_str().ok())) {
-        (_, Some(to)) => format!("{reason}: a redirect to {to}, which is not followed"),
+    match String::from_utf8_lossy(bytes).trim() {
         // More than the bare reason: Podman sends "Not Found" alone when it has no such route.
-        ("" | "{}" | "null", None) => format!("{reason}, without a message"),
-        (text, None) => text.to_owned(),
+        "" | "{}" | "null" => format!("{}, without a message", reason(status)),
+        text => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_secrets() {
+        for (address, shown) in [
+            ("/v1.51/info", "/v1.51/info"),
+            ("https://h:1/a@b?token=s3cret#x", "https://h:1/a@b"),
+            ("https://u:s3cret@h/a", "https://h/a"),
+            ("//u:s3cret@h", "//h"),
+            ("/a?s3cret", "/a"),
+        ] {
+            assert_eq!(without_secrets(address), shown);
+        }
     }
 }

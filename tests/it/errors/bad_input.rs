@@ -12,14 +12,15 @@
 //! | a pipe, or a file that is unreadable, vanishes, shrinks or grows, in a build context | [`build_context`](crate::images::build_context) |
 //! | an upload whose data cannot be read | [`upload`](crate::images::upload)`::unreadable_source_is_the_callers_error` |
 //! | a wrong password for a registry | the scenarios `registry/refusals` and `system/auth`, on every engine |
-//! | an engine that replies with HTML | [`error_replies`](crate::errors::error_replies)`::html_and_invalid_json_errors_are_shown_as_text`, [`html_is_an_error_for_every_kind_of_reply`] |
+//! | an engine that replies with HTML | [`error_replies`](crate::errors::error_replies)`::html_error_shows_its_first_words`, [`html_is_an_error_for_every_kind_of_reply`] |
 //! | an engine that does not reply | [`hang_up_is_an_error_for_every_kind_of_reply`], [`call_timeouts`](crate::wire::call_timeouts)`::head_timeout_is_not_rounded` |
 //! | half a head, then the end of the connection, or silence | [`response_head`](crate::wire::response_head)`::a_head_cut_at_any_byte_is_an_error`, [`half_a_head_then_silence_times_out`] |
 //! | an endless head, endless headers | [`response_head`](crate::wire::response_head)`::an_endless_head_is_given_up`, `a_hundred_thousand_headers_are_given_up` |
 //! | interim replies: one, many, endless, unexpected | [`response_head`](crate::wire::response_head)`::interim_replies_are_skipped`, [`interim_replies_are_skipped_up_to_a_limit`], `response_head::unexpected_upgrade_is_an_error` |
 //! | a redirect | [`error_replies`](crate::errors::error_replies)`::a_redirect_is_reported_and_not_followed`, [`no_redirect_of_any_kind_is_followed`] |
 //! | an invalid `Api-Version` | [`version_negotiation`](crate::wire::version_negotiation)`::invalid_version_is_an_error` |
-//! | an endless value in a stream, a frame of 4 GB | [`json_stream`](crate::streams::json_stream)`::an_endless_value_is_given_up`, [`log_frames`](crate::streams::log_frames)`::four_gigabyte_header_allocates_nothing` |
+//! | a reply of any kind without end | [`reply_limits`](crate::wire::reply_limits) |
+//! | an endless value in a stream, a frame of 4 GB | [`reply_limits`](crate::wire::reply_limits)`::endless_value_in_a_stream_stops_at_the_limit`, [`log_frames`](crate::streams::log_frames)`::four_gigabyte_header_allocates_nothing` |
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

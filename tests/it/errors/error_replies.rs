@@ -22,9 +22,59 @@ async fn json_errors_give_their_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn html_and_invalid_json_errors_are_shown_as_text() {
-    let html = "<html><body>Bad Gateway</body></html>";
-    assert_eq!(message(500, &["Content-Type: text/html"], html).await, html);
+async fn html_error_shows_its_first_words() {
+    let page = "<html><head><title>no</title></head><body><h1>403 Forbidden</h1>\nRequest forbidden by \
+                administrative rules.</body></html>";
+    let long = format!("<!DOCTYPE html><p>{}", "word ".repeat(1000));
+    for (headers, page, words) in [
+        (
+            &["Content-Type: text/html"][..],
+            page,
+            "403 Forbidden Request forbidden by administrative rules.",
+        ),
+        (
+            &[],
+            page,
+            "403 Forbidden Request forbidden by administrative rules.",
+        ),
+        (&["Content-Type: text/html"], "Go away", "Go away"),
+        (&["Content-Type: text/html"], "<p>", ""),
+    ] {
+        let error = ping_error(reply(403, headers, page)).await;
+        assert_eq!((error.status(), error.message()), (Some(403), Some(words)));
+        let text = error.to_string();
+        assert!(
+            text.contains("403 Forbidden") && text.contains("a proxy"),
+            "{text}"
+        );
+        assert!(!text.contains('<'), "{text}");
+    }
+    let text = ping_error(reply(502, &[], long)).await.to_string();
+    assert!(text.len() < 300 && text.contains("502 Bad Gateway"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn html_404_is_not_a_missing_object() {
+    let error = ping_error(reply(404, &[], "<html>404 Not Found</html>")).await;
+    assert!(error.is_unknown_route() && !error.is_not_found(), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn html_with_success_is_an_error_in_few_words() {
+    let page = format!("<html>\n<p>Please log in</p>{}", "<p>filler</p>".repeat(500));
+    for headers in [&["Content-Type: text/html"][..], &[JSON], &[]] {
+        let page = page.clone();
+        let fake = ScriptedEngine::answering(move |_| reply(200, headers, &page));
+        let listed = fake.client().containers().list(Default::default()).await;
+        let error = fails(listed, ErrorKind::Protocol);
+        assert_eq!(error.status(), None);
+        let text = error.to_string();
+        assert!(text.contains("Please log in") && text.len() < 300, "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn invalid_json_errors_are_shown_as_text() {
     assert_eq!(
         message(400, &["Content-Type: text/plain"], "bad thing\n").await,
         "bad thing"
@@ -67,6 +117,21 @@ async fn a_redirect_is_reported_and_not_followed() {
     assert_eq!(error.status(), Some(301));
     assert!(error.to_string().contains("/v1.51/elsewhere"), "{error}");
     assert_eq!(fake.requests(), ["GET /_ping"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn redirect_is_shown_without_secrets() {
+    let error = ping_error(reply(
+        302,
+        &["Location: https://u:s3cret@sso/login?token=s3cret"],
+        "",
+    ))
+    .await;
+    let text = error.to_string();
+    assert!(
+        text.contains("https://sso/login") && !text.contains("s3cret"),
+        "{text}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,11 @@
 //! Streams of JSON values, in pieces of any size.
 
-use std::sync::atomic::Ordering;
-
 use engine_api::containers::{ReadStats, Stats};
 use engine_api::{Docker, ErrorKind, JsonLines, Result};
 use engine_fixtures::faults::Fault;
 use fake_engine::scripted::{JSON, ScriptedEngine, chunk, chunked, open};
 
-use crate::support::{endless, fails, faulty_client};
+use crate::support::{fails, faulty_client};
 
 async fn stats(docker: &Docker) -> JsonLines<Stats> {
     docker
@@ -122,16 +120,6 @@ async fn invalid_json_is_an_error_and_ends_the_stream() {
         assert!(lines.next().await.unwrap().is_err(), "{text}");
         assert!(lines.next().await.is_none());
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_endless_value_is_given_up() {
-    let (fake, written) = endless([&open(&[JSON])[..], b"{\"name\":\""].concat());
-    let mut lines = stats(&fake.client()).await;
-    fails(lines.next().await.unwrap(), ErrorKind::Protocol);
-    fake.until(|counts| counts.live == 0).await;
-    let written = written.load(Ordering::Relaxed);
-    assert!(written < 20_000_000, "{written} bytes were read");
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 use super::framing::Chunk;
 use super::hijacked::Input;
 use super::output::Output;
-use crate::error::Result;
+use crate::error::{Cause, Result};
+use crate::wire::reply::CallContext;
 
 /// The exit code and the whole output of a process that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,22 +39,44 @@ impl RunOutput {
 }
 
 /// The output of a process so far, each stream apart.
-#[derive(Default)]
 pub(crate) struct Collected {
     stdout: BytesMut,
     stderr: BytesMut,
+    /// Most bytes of both together.
+    limit: usize,
+    context: CallContext,
 }
 
 impl Collected {
-    pub(crate) fn add(&mut self, chunk: &Chunk) {
+    pub(super) fn new(limit: usize, context: CallContext) -> Self {
+        Self {
+            stdout: BytesMut::new(),
+            stderr: BytesMut::new(),
+            limit,
+            context,
+        }
+    }
+
+    /// Adds a chunk; an error if it does not fit.
+    pub(crate) fn add(&mut self, chunk: &Chunk) -> Result<()> {
+        let room = self.limit - self.stdout.len() - self.stderr.len();
+        if chunk.bytes().len() > room {
+            return Err(self.context.error(Cause::long_collection(self.limit)));
+        }
         match chunk {
             Chunk::Stderr(bytes) => self.stderr.extend_from_slice(bytes),
             Chunk::Stdout(bytes) | Chunk::Terminal(bytes) => self.stdout.extend_from_slice(bytes),
         }
+        Ok(())
+    }
+
+    /// Standard output (or the terminal), and standard error.
+    pub(super) fn into_parts(self) -> (Bytes, Bytes) {
+        (self.stdout.freeze(), self.stderr.freeze())
     }
 
     pub(crate) fn finish(self, exit_code: i64, output_complete: bool) -> RunOutput {
-        let (stdout, stderr) = (self.stdout.freeze(), self.stderr.freeze());
+        let (stdout, stderr) = self.into_parts();
         RunOutput {
             exit_code,
             stdout,

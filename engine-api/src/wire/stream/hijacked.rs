@@ -28,7 +28,7 @@ pub struct Hijacked {
 impl Hijacked {
     pub(crate) async fn from_reply(reply: Reply) -> Result<Self> {
         let announced = announced(reply.header("content-type"));
-        let context = reply.context;
+        let (context, limits) = (reply.context, reply.limits);
         let (conn, idle, total) = reply.body.into_conn();
         let conn = conn.ok_or_else(|| {
             context.error(Cause::Protocol(
@@ -44,7 +44,7 @@ impl Hijacked {
         };
         Ok(Self {
             input,
-            output: Output::new(source, announced, context),
+            output: Output::new(source, announced, context, limits),
         })
     }
 

@@ -22,9 +22,6 @@ pub trait StreamItem: DeserializeOwned + Send + 'static {
     }
 }
 
-/// A longer value is not read: no engine sends one.
-const LONGEST_VALUE: usize = 16 * 1024 * 1024;
-
 /// A stream of JSON values; a failure that the engine reports in it is its last item, as an error.
 ///
 /// It takes values in whatever pieces they come and however they are separated, looking at each
@@ -42,7 +39,7 @@ impl<T: StreamItem> JsonLines<T> {
     pub(crate) fn new(reply: Reply) -> Self {
         Self {
             source: Source::Body(Box::new(reply.body)),
-            values: Values::default(),
+            values: Values::up_to(reply.limits.json),
             context: reply.context,
             item: PhantomData,
         }
@@ -98,7 +95,7 @@ impl<T: StreamItem> JsonLines<T> {
     /// After an error nothing follows.
     fn fail(&mut self, cause: Cause) -> Error {
         self.source = Source::Done;
-        self.values = Values::default();
+        self.values = Values::up_to(0);
         self.context.error(cause)
     }
 }
@@ -120,8 +117,10 @@ impl<T> fmt::Debug for JsonLines<T> {
 }
 
 /// Cuts bytes into JSON values. Each byte is looked at once, however the bytes come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Values {
+    /// Most bytes of a value.
+    limit: usize,
     fresh: Bytes,
     /// The beginning of an incomplete value.
     carry: BytesMut,
@@ -146,6 +145,16 @@ fn is_separator(byte: u8) -> bool {
 }
 
 impl Values {
+    fn up_to(limit: usize) -> Self {
+        Self {
+            limit,
+            fresh: Bytes::new(),
+            carry: BytesMut::new(),
+            seen: 0,
+            scan: Scan::default(),
+        }
+    }
+
     fn push(&mut self, bytes: Bytes) {
         self.fresh = bytes;
         self.seen = 0;
@@ -160,17 +169,16 @@ impl Values {
         for at in self.seen..self.fresh.len() {
             if let Some(keep) = self.scan.step(self.fresh[at]) {
                 self.seen = 0;
-                return Some(Ok(self.take(at + usize::from(keep))));
+                let value = self.take(at + usize::from(keep));
+                return Some(match value.len() > self.limit {
+                    true => Err(Cause::long_json(self.limit)),
+                    false => Ok(value),
+                });
             }
         }
         self.carry.extend_from_slice(&self.fresh);
         self.push(Bytes::new());
-        if self.carry.len() > LONGEST_VALUE {
-            return Some(Err(Cause::Protocol(format!(
-                "a value of the stream is longer than {LONGEST_VALUE} bytes"
-            ))));
-        }
-        None
+        (self.carry.len() > self.limit).then(|| Err(Cause::long_json(self.limit)))
     }
 
     /// Called when no more bytes come.
@@ -246,7 +254,7 @@ mod tests {
     use super::*;
 
     fn run(bytes: &[u8], sizes: &[usize]) -> (Vec<Value>, Option<Cause>) {
-        let (mut values, mut found) = (Values::default(), Vec::new());
+        let (mut values, mut found) = (Values::up_to(usize::MAX), Vec::new());
         let (mut rest, mut sizes) = (bytes, sizes.iter().cycle());
         loop {
             let n = (*sizes.next().unwrap()).min(rest.len());

@@ -4,12 +4,14 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_core::Stream;
 
+use super::collect::Collected;
 use super::framing::{Chunk, Frames};
 use super::source::Source;
 use crate::error::{Error, Result};
+use crate::reply_limits::ReplyLimits;
 use crate::wire::reply::{CallContext, Reply};
 
 /// The output of a process: [`Chunk`]s of standard output and standard error, or of a terminal.
@@ -35,6 +37,7 @@ pub struct Output {
     framing: Framing,
     announced: Announced,
     context: CallContext,
+    limits: ReplyLimits,
 }
 
 /// The framing, from the content type or from the `Tty` flag of the container; never guessed.
@@ -66,7 +69,8 @@ pub(crate) fn announced(content_type: Option<&str>) -> Announced {
 impl Output {
     pub(crate) fn from_reply(reply: Reply) -> Self {
         let announced = announced(reply.header("content-type"));
-        Self::new(Source::Body(Box::new(reply.body)), announced, reply.context)
+        let source = Source::Body(Box::new(reply.body));
+        Self::new(source, announced, reply.context, reply.limits)
     }
 
     /// The framing according to the head of the reply.
@@ -75,12 +79,18 @@ impl Output {
     }
 
     /// Output in frames, unless [`Output::terminal`] changes it.
-    pub(crate) fn new(source: Source, announced: Announced, context: CallContext) -> Self {
+    pub(crate) fn new(
+        source: Source,
+        announced: Announced,
+        context: CallContext,
+        limits: ReplyLimits,
+    ) -> Self {
         Self {
             source,
             framing: Framing::Frames(Box::default()),
             announced,
             context,
+            limits,
         }
     }
 
@@ -103,16 +113,19 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// As [`Output::next`]. The output until then is lost; read chunk by chunk to keep it.
+    /// As [`Output::next`], and [`crate::ErrorKind::ReplyTooLong`] above
+    /// [`ReplyLimits::collected`]. The output until then is lost; read chunk by chunk to keep it.
     pub async fn collect(mut self) -> Result<(Bytes, Bytes)> {
-        let (mut out, mut err) = (BytesMut::new(), BytesMut::new());
+        let mut collected = self.collected();
         while let Some(chunk) = self.next().await {
-            match chunk? {
-                Chunk::Stderr(bytes) => err.extend_from_slice(&bytes),
-                Chunk::Stdout(bytes) | Chunk::Terminal(bytes) => out.extend_from_slice(&bytes),
-            }
+            collected.add(&chunk?)?;
         }
-        Ok((out.freeze(), err.freeze()))
+        Ok(collected.into_parts())
+    }
+
+    /// Collects chunks of this output.
+    pub(crate) fn collected(&self) -> Collected {
+        Collected::new(self.limits.collected, self.context.clone())
     }
 
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {

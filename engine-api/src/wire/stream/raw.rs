@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::source::Source;
 use super::tail::Tail;
-use crate::error::Result;
+use crate::error::{Cause, Result};
+use crate::reply_limits::ReplyLimits;
 use crate::wire::reply::{CallContext, Reply};
 
 /// A stream of bytes, such as a tar archive.
@@ -28,6 +29,7 @@ pub struct RawBytes {
     /// For archives.
     tail: Option<Tail>,
     context: CallContext,
+    limits: ReplyLimits,
 }
 
 impl RawBytes {
@@ -37,6 +39,7 @@ impl RawBytes {
             rest: Bytes::new(),
             tail: None,
             context: reply.context,
+            limits: reply.limits,
         }
     }
 
@@ -57,11 +60,17 @@ impl RawBytes {
     ///
     /// # Errors
     ///
-    /// The error that broke the stream.
+    /// The error that broke the stream; [`crate::ErrorKind::ReplyTooLong`] above
+    /// [`ReplyLimits::collected`].
     pub async fn collect(mut self) -> Result<Bytes> {
+        let limit = self.limits.collected;
         let mut all = BytesMut::new();
         while let Some(piece) = self.next().await {
-            all.extend_from_slice(&piece?);
+            let piece = piece?;
+            if piece.len() > limit - all.len() {
+                return Err(self.context.error(Cause::long_collection(limit)));
+            }
+            all.extend_from_slice(&piece);
         }
         Ok(all.freeze())
     }

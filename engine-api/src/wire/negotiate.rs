@@ -1,0 +1,160 @@
+//! Which API version an engine speaks.
+
+use http::header::HeaderMap;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+
+use super::body::Body;
+use super::reply::CallContext;
+use super::send::{PreparedRequest, Wire};
+use super::timer::Timer;
+use super::{json, status};
+use crate::error::{Cause, Error, Phase, Result};
+use crate::reply_limits::ReplyLimits;
+use crate::timeouts::Timeouts;
+use crate::version::Version;
+
+/// What an engine has reported about itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Engine {
+    /// The version in use: the engine's, or ours if that is older.
+    pub(super) version: Version,
+    pub(super) podman: bool,
+    /// Whether the version is the oldest one because a proxy refuses every question for it.
+    pub(super) assumed: bool,
+}
+
+/// The questions for the version of an engine, and how they are sent.
+pub(super) struct Negotiation<'a> {
+    pub(super) wire: &'a Wire,
+    pub(super) timeouts: &'a Timeouts,
+    pub(super) limits: &'a ReplyLimits,
+}
+
+/// The reply to a question: its headers, its body, and the error of a status that is no success.
+struct Answer {
+    headers: HeaderMap,
+    body: bytes::Bytes,
+    error: Option<Error>,
+}
+
+/// The parts of `GET /version` that count here.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct EngineVersion {
+    api_version: String,
+    components: Vec<Component>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Component {
+    name: String,
+}
+
+impl Negotiation<'_> {
+    /// Pings; an engine behind a proxy that refuses pings is asked for `/version`. If the proxy
+    /// refuses that as well, the version is the oldest one.
+    pub(super) async fn run(&self) -> Result<Engine> {
+        // HEAD has no body to read. A server that does not know it may answer GET, or at least send
+        // a message with its error.
+        let mut pinged = self.ask(Method::HEAD, "SystemPingHead", "/_ping").await?;
+        if pinged.error.is_some() {
+            pinged = self.ask(Method::GET, "SystemPing", "/_ping").await?;
+        }
+        let reported = pinged.headers.get("api-version");
+        let reported = reported
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
+        match (reported, pinged.error) {
+            (_, Some(error)) if !is_refusal(&error) => Err(error),
+            // Also of a refusal: that of the engine itself.
+            (Some(text), _) => engine(text, pinged.headers.contains_key("libpod-api-version")),
+            (None, Some(_refused)) => self.without_ping().await,
+            (None, None) => Err(Error::protocol(
+                "the engine did not report its API version; \
+                 if it is a Docker engine, set DOCKER_API_VERSION",
+            )),
+        }
+    }
+
+    async fn without_ping(&self) -> Result<Engine> {
+        let answer = self.ask(Method::GET, "SystemVersion", "/version").await?;
+        match answer.error {
+            Some(error) if is_refusal(&error) => Ok(Engine {
+                version: Version::OLDEST,
+                podman: false,
+                assumed: true,
+            }),
+            Some(error) => Err(error),
+            None => {
+                let context = CallContext::new("SystemVersion");
+                let version: EngineVersion = json::decode(&answer.body).map_err(|error| {
+                    context.error(status::unreadable(StatusCode::OK, &answer.body, error))
+                })?;
+                let podman = version.components.iter().any(|part| part.name.contains("Podman"));
+                engine(&version.api_version, podman)
+            }
+        }
+    }
+
+    /// Sends a request without a version.
+    async fn ask(&self, method: Method, operation: &'static str, path: &str) -> Result<Answer> {
+        let context = CallContext::new(operation);
+        let request = PreparedRequest {
+            method,
+            target: format!("{}{path}", self.wire.connector.base_path()),
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+        };
+        let total = Timer::start(Phase::Total, self.timeouts.total);
+        let sent = self.wire.round_trip(request, self.timeouts, total).await;
+        let (head, mut body) = sent.map_err(|cause| context.error(cause))?;
+        if !head.status.is_success() {
+            let error = context.add(status::error(&head, &mut body).await);
+            return Ok(Answer {
+                headers: head.headers,
+                body: bytes::Bytes::new(),
+                error: Some(error),
+            });
+        }
+        let body = body.collect(0, self.limits.json).await;
+        Ok(Answer {
+            headers: head.headers,
+            body: body.map_err(|cause| context.error(cause))?,
+            error: None,
+        })
+    }
+}
+
+/// Whether a proxy, or a plugin of the engine, refuses the request.
+fn is_refusal(error: &Error) -> bool {
+    error.status().is_some_and(|status| {
+        [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]
+            .iter()
+            .any(|refusal| refusal.as_u16() == status)
+    })
+}
+
+fn engine(reported: &str, podman: bool) -> Result<Engine> {
+    let version: Version = reported.parse().map_err(|_invalid| invalid(reported))?;
+    if version < Version::OLDEST {
+        return Err(Error::local(Cause::NeedsApi {
+            what: "this client",
+            since: Version::OLDEST,
+            used: version,
+            hint: "use Docker 20.10 or later",
+        }));
+    }
+    Ok(Engine {
+        version: version.min(Version::NEWEST),
+        podman,
+        assumed: false,
+    })
+}
+
+fn invalid(text: &str) -> Error {
+    let shown: String = text.chars().take(40).collect();
+    Error::protocol(format!("the engine reported an invalid API version {shown:?}"))
+}
