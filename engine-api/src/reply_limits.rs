@@ -3,8 +3,8 @@
 /// How many bytes of a reply are held in memory; a longer reply is an error
 /// ([`crate::ErrorKind::ReplyTooLong`]).
 ///
-/// What is read piece by piece has no limit: output, events, progress and archives. The values that
-/// are decoded from JSON can take several times the memory of their text.
+/// Streams that are read piece by piece have no limit: output, events, progress and archives. The
+/// values that are decoded from JSON can take several times the memory of their text.
 ///
 /// A clone of a client can have other limits, for one call as well:
 ///

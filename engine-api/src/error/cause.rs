@@ -99,7 +99,7 @@ impl Cause {
         }
     }
 
-    /// What was to be collected is longer than `limit`.
+    /// The output or the bytes to collect are longer than `limit`.
     pub(crate) fn long_collection(limit: usize) -> Self {
         Self::ReplyTooLong {
             what: "the collected reply is",

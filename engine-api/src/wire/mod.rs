@@ -3,8 +3,8 @@
 //! * `operation` declares an operation; `call` fills in one call of it, `raw_call` a call by path
 //! * `prepared` checks the request, adds the version and sends it; `path`, `query`, `body` and
 //!   `status` are its parts
-//! * `session` is what all calls of a client share, `negotiate` finds the version, `single_flight` the work that it does once at a
-//!   time; `send`, `pool` and `conn` own the connections
+//! * `session` is what all calls of a client share, `negotiate` finds the version, `single_flight`
+//!   the work that it does once at a time; `send`, `pool` and `conn` own the connections
 //! * `decode` gives a reply its shape; `stream` cuts bytes into items, `json` reads and writes
 //!   values
 

@@ -14,7 +14,7 @@ use crate::reply_limits::ReplyLimits;
 use crate::timeouts::Timeouts;
 use crate::version::Version;
 
-/// What an engine has reported about itself.
+/// The facts that an engine has reported about itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Engine {
     /// The version in use: the engine's, or ours if that is older.

@@ -52,9 +52,11 @@ async fn without_ping_and_version_the_oldest_is_used() {
         assert_eq!(docker.version().await.unwrap(), Version::OLDEST);
         docker.containers().list(Default::default()).await.unwrap();
         assert_eq!(fake.requests().last().unwrap(), "GET /v1.41/containers/json");
-        // What needs a newer version says why that is not known.
-        let mut container = CreateContainer::default();
-        container.image = "busybox".into();
+        // The error of a newer feature explains why the version is not known.
+        let mut container = CreateContainer {
+            image: "busybox".into(),
+            ..Default::default()
+        };
         container.host_config.annotations.insert("a".into(), "b".into());
         let error = fails(docker.containers().create(container).await, ErrorKind::NeedsApi);
         let text = error.to_string();

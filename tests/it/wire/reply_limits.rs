@@ -1,4 +1,4 @@
-//! What is held of a reply in memory has a limit.
+//! The memory for a reply has a limit.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
