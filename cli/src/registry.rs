@@ -20,7 +20,8 @@ pub(crate) type PullUpdates = watch::Receiver<PullProgress>;
 pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<(Registry, PullUpdates), CliError> {
     let (sender, updates) = watch::channel(PullProgress::default());
     let docker = match client.named() {
-        Some(docker) => DockerEngine::new(docker.clone()),
+        // A recording must be the same each time, but the marks of command shells are random.
+        Some(docker) => DockerEngine::new(docker.clone()).without_command_shells(),
         None => DockerEngine::default(),
     };
     // Sending fails after the run has ended, which is fine.

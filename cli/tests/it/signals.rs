@@ -70,8 +70,11 @@ fn second_signal_leaves_nothing() {
 fn recording(workspace: &Workspace, engine: &Engine, file: &Path, script: &str) -> Started {
     use std::os::unix::process::CommandExt;
     let (address, file) = (engine.address(), file.to_str().unwrap());
+    let isolate = env!("CARGO_BIN_EXE_isolate");
+    // Without a request, no recording is written.
+    let script = format!("'{isolate}' api GET /_ping >/dev/null; {script}");
     let line = [
-        "--host", &address, "fixtures", "record", "--to", file, "--", "sh", "-c", script,
+        "--host", &address, "fixtures", "record", "--to", file, "--", "sh", "-c", &script,
     ];
     workspace.start(workspace.command(&line).process_group(0))
 }

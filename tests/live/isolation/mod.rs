@@ -1,6 +1,8 @@
 //! The docker engine of `isolation`.
 
 mod cleanup; // dropped and destroyed environments leave nothing behind
+mod command_shells; // commands in shells have the same results as with an exec
+mod command_table; // commands whose result does not depend on how they are run
 mod commands; // commands, and how they end
 mod create; // created containers, and specifications that are rejected
 mod files; // copies and mounts

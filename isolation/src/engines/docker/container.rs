@@ -42,17 +42,22 @@ impl ContainerRef {
     /// reports no events, the state of the container is used. Podman sets that state for the first
     /// process only.
     pub(super) async fn was_out_of_memory(&self, exec: &str) -> engine_api::Result<bool> {
-        if let Some(known) = self.memory_events(exec).await {
-            return Ok(known);
+        if let Some(kills) = self.oom_kills(exec).await {
+            return Ok(kills > 0);
         }
+        self.oom_state().await
+    }
+
+    /// Whether the container's state reports an OOM kill.
+    pub(super) async fn oom_state(&self) -> engine_api::Result<bool> {
         let containers = self.docker.containers();
         let container = containers.inspect(&self.id, InspectContainer::default()).await?;
         Ok(container.state.oom_killed)
     }
 
-    /// Whether there is an OOM event after the start of the exec; `None` if that start is not among
-    /// the events.
-    async fn memory_events(&self, exec: &str) -> Option<bool> {
+    /// The number of OOM events after the start of the exec; `None` if that start is not among the
+    /// events.
+    pub(super) async fn oom_kills(&self, exec: &str) -> Option<usize> {
         let filters = EventFilters {
             container: [self.id.clone()].into(),
             ..EventFilters::default()
@@ -69,9 +74,9 @@ impl ContainerRef {
         while let Ok(Some(Ok(event))) = timeout(SILENCE, events.next()).await {
             match event.verb() {
                 "exec_start" if event.actor.attributes.get("execID").is_some_and(|id| id == exec) => {
-                    known = Some(false);
+                    known = Some(0);
                 }
-                "oom" if known.is_some() => return Some(true),
+                "oom" => known = known.map(|kills| kills + 1),
                 _ => {}
             }
         }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use engine_api::Docker;
 use engine_api::containers::{Container, ContainerCreated, CreateContainer, InspectContainer};
 
+use super::command_shell::CommandShells;
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
 use super::images::{self, PullPolicy};
@@ -41,8 +42,10 @@ impl DockerEngine {
             id: made.id.clone(),
             podman: daemon.podman,
         };
+        let shells = self.settings.command_shells;
         let environment = DockerEnvironment {
             id,
+            shells: shells.then(|| CommandShells::new(container_ref.clone())),
             name,
             image,
             container: container_ref,

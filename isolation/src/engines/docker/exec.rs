@@ -29,6 +29,9 @@ const MISSING_DIRECTORY: &str = "nowhere";
 /// The maximum length of the first line.
 const LONGEST: usize = 4096;
 
+/// The directories in which programs are searched.
+const PATH: &str = "PATH";
+
 /// Environment variables that a shell changes or does not pass on.
 const OF_SHELLS: [&str; 15] = [
     "BASHOPTS",
@@ -62,11 +65,13 @@ fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, S
     let mut cmd = ["sh", "-c", SCRIPT, "sh", working_dir]
         .map(str::to_owned)
         .to_vec();
-    let lost: BTreeMap<_, _> = container_env
+    let mut lost: BTreeMap<_, _> = container_env
         .iter()
         .chain(&command.env)
         .filter(|(name, _)| is_lost(name))
         .collect();
+    // The daemon would look for the shell, and the shell for `env`, in the command's `PATH`.
+    lost.extend(command.env.get_key_value(PATH));
     if !lost.is_empty() {
         cmd.push("env".to_owned());
         cmd.extend(lost.iter().map(|(name, value)| format!("{name}={value}")));
@@ -82,6 +87,7 @@ fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, S
         env: command
             .env
             .iter()
+            .filter(|(name, _)| *name != PATH)
             .map(|(name, value)| format!("{name}={value}"))
             .collect(),
         ..CreateExec::default()
@@ -225,6 +231,7 @@ mod tests {
     #[test]
     fn variables_that_a_shell_loses_are_env_arguments() {
         let mut command = Command::new(["java"]);
+        command.env.insert("PATH".into(), "/opt".into());
         command.env.insert("discovery.type".into(), "single-node".into());
         let ours = [
             ("UID".to_owned(), "7".to_owned()),
@@ -234,8 +241,17 @@ mod tests {
         let exec = exec(&command, "", &ours);
         assert_eq!(
             exec.cmd[3..],
-            ["sh", "", "env", "UID=7", "discovery.type=single-node", "java"]
+            [
+                "sh",
+                "",
+                "env",
+                "PATH=/opt",
+                "UID=7",
+                "discovery.type=single-node",
+                "java"
+            ]
         );
+        assert_eq!(exec.env.to_vec(), ["discovery.type=single-node"]);
         for (name, lost) in [
             ("A_1", false),
             ("_", false),

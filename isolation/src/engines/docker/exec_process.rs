@@ -25,11 +25,11 @@ use crate::error::Result;
 const LOOK: Duration = Duration::from_millis(400);
 
 /// How long the output of background processes is read in all after the command ended.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// How much output is still read after the end: the command's own output waits in pipes and
 /// sockets, which hold no more than this.
-const PIPES: usize = 8 << 20;
+pub(super) const PIPES: usize = 8 << 20;
 
 /// How often, and at which interval, the daemon is asked for the exit code after it broke the
 /// connection.
@@ -229,7 +229,7 @@ async fn pause(until: Option<Instant>) {
 }
 
 /// The number of a signal in a Linux container, on any host.
-fn number(signal: Signal) -> i32 {
+pub(super) fn number(signal: Signal) -> i32 {
     match signal {
         Signal::Hangup => 1,
         Signal::Interrupt => 2,

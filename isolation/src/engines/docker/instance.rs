@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use engine_api::containers::StartContainer;
 
+use super::command_shell::CommandShells;
 use super::container::ContainerRef;
 use super::diagnostics::{ContainerDiagnostics, to_error};
 use super::remove::{self, Guard};
@@ -26,6 +27,8 @@ pub(super) struct DockerEnvironment {
     pub(super) spec: EnvironmentSpec,
     pub(super) image: String,
     pub(super) container: ContainerRef,
+    /// Shells for commands; `None` if each command gets an exec.
+    pub(super) shells: Option<CommandShells>,
     /// The working directory of commands; absolute.
     pub(super) working_dir: String,
     /// Environment variables of the container that a shell would lose.
@@ -84,11 +87,26 @@ impl DockerEnvironment {
         self.status.require_running()?;
         daemon::everything().check(NAME, &command.required_features())?;
         let working_dir = match &command.working_dir {
-            Some(working_dir) => paths::resolve(&self.working_dir, working_dir)?,
+            Some(working_dir) => paths::join(&self.working_dir, working_dir)?,
             None => String::new(),
         };
-        let started = exec::start(&self.container, command, &working_dir, &self.lost_env).await;
+        let started = self.start_command(command, &working_dir).await;
         started.map_err(|error| self.update_status(error))
+    }
+
+    /// Starts a command in a command shell, or with an exec if no shell can run it.
+    async fn start_command(&self, command: &Command, working_dir: &str) -> Result<Execution> {
+        if let Some(shells) = &self.shells {
+            let directory = if working_dir.is_empty() {
+                &self.working_dir
+            } else {
+                working_dir
+            };
+            if let Some(execution) = shells.start(command, directory).await? {
+                return Ok(execution);
+            }
+        }
+        exec::start(&self.container, command, working_dir, &self.lost_env).await
     }
 
     /// Sets the status to stopped if the error shows that the container does not run. It can then
@@ -126,6 +144,7 @@ impl DockerEnvironment {
             return Ok(());
         }
         let _ = self.status.advance(Status::Destroying);
+        self.close_shells();
         let removed = remove::remove(&self.container.docker, &self.container.id).await;
         // Another task may have destroyed it at the same time; the status is then `Destroyed`.
         let _ = self.status.advance(match removed.is_ok() {
@@ -136,6 +155,12 @@ impl DockerEnvironment {
             self.disarm();
         }
         removed.map_err(to_error)
+    }
+
+    fn close_shells(&self) {
+        if let Some(shells) = &self.shells {
+            shells.close();
+        }
     }
 
     /// From now on, dropping this does not remove the container.
@@ -216,6 +241,7 @@ impl Environment for DockerEnvironment {
             return;
         }
         let _ = self.status.advance(Status::Destroying);
+        self.close_shells();
         if remove::in_background(&self.container.docker, &self.container.id) {
             let _ = self.status.advance(Status::Destroyed);
         }

@@ -19,10 +19,26 @@ pub(super) fn resolve(working_dir: &str, path: &str) -> Result<String> {
     Ok(format!("/{}", inside.join("/")))
 }
 
+/// The path of a working directory. Its `..` stay: after a link, they lead elsewhere than without.
+pub(super) fn join(working_dir: &str, path: &str) -> Result<String> {
+    resolve(working_dir, path)?;
+    Ok(match path.starts_with('/') {
+        true => path.to_owned(),
+        false => format!("{}/{path}", working_dir.trim_end_matches('/')),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ErrorKind;
+
+    #[test]
+    fn working_directory_keeps_its_dots() {
+        assert_eq!(join("/", "link/..").unwrap(), "/link/..");
+        assert_eq!(join("/work", "/a/../b").unwrap(), "/a/../b");
+        assert!(join("/work", "../../..").is_err());
+    }
 
     #[test]
     fn path_outside_is_rejected() {

@@ -1,0 +1,148 @@
+//! A shell in a container that stays open: how it is started, and how it is given a text.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use engine_api::exec::{CreateExec, StartExec};
+use engine_api::{Hijacked, Input, Output};
+use tokio::time::timeout;
+
+use super::marks::{Mark, Piece, Scanner};
+use super::script::{self, Environment};
+use crate::engines::docker::container::ContainerRef;
+
+/// How long a new shell may take until it is ready.
+const READY: Duration = Duration::from_secs(5);
+
+/// The most output of a new shell: its environment.
+const LONGEST_ENVIRONMENT: usize = 4 << 20;
+
+/// The files that may be the shell: the first does not depend on the image's `PATH`.
+const SHELLS: [&str; 2] = ["/bin/sh", "sh"];
+
+/// Why there is no shell.
+#[derive(Debug)]
+pub(super) enum NoShell {
+    /// This image has no shell that can run commands.
+    Unsuitable,
+    /// The shell did not get ready in time.
+    Slow,
+    /// This time it did not work: the daemon or the container reported an error.
+    Failed(engine_api::Error),
+}
+
+/// An open shell that waits for text.
+#[derive(Debug)]
+pub(super) struct Shell {
+    input: Input,
+    output: Output,
+    /// The exec that runs it.
+    pub(super) exec: String,
+    /// Its PID in the container.
+    pub(super) pid: u32,
+}
+
+impl Shell {
+    /// Starts a shell as this user; empty is the container's user.
+    pub(super) async fn open(container: &ContainerRef, user: &str) -> Result<(Self, Environment), NoShell> {
+        for program in SHELLS {
+            match Self::open_program(container, user, program).await {
+                Err(NoShell::Unsuitable) => {}
+                outcome => return outcome,
+            }
+        }
+        Err(NoShell::Unsuitable)
+    }
+
+    async fn open_program(
+        container: &ContainerRef,
+        user: &str,
+        program: &str,
+    ) -> Result<(Self, Environment), NoShell> {
+        let execs = container.docker.execs();
+        let options = CreateExec {
+            cmd: [program].into(),
+            attach_stdin: true,
+            attach_stdout: true,
+            attach_stderr: true,
+            user: user.to_owned(),
+            ..CreateExec::default()
+        };
+        let created = execs
+            .create(&container.id, options)
+            .await
+            .map_err(NoShell::Failed)?;
+        let started = execs.start(&created.id, StartExec::default()).await;
+        // A daemon reports a missing program with 400, 404 or 500 here, or in the output.
+        let Hijacked { input, output, .. } = started.map_err(|error| match error.status() {
+            Some(400 | 404 | 500 | 501) => NoShell::Unsuitable,
+            _ => NoShell::Failed(error),
+        })?;
+        let mut shell = Self {
+            input,
+            output,
+            exec: created.id,
+            pid: 0,
+        };
+        match timeout(READY, shell.get_ready()).await {
+            Ok(Some((pid, environment))) => {
+                shell.pid = pid;
+                Ok((shell, environment))
+            }
+            Ok(None) => Err(NoShell::Unsuitable),
+            Err(_) => Err(NoShell::Slow),
+        }
+    }
+
+    /// Defines the functions. Returns the PID and the environment; `None` if a tool is missing or
+    /// the shell has ended.
+    async fn get_ready(&mut self) -> Option<(u32, Environment)> {
+        let mark = Mark::random();
+        let text = format!(
+            "{}echo \"{} $$:$missing\" >&8\n",
+            script::prelude(),
+            mark.as_str()
+        );
+        self.write(text.as_bytes()).await.ok()?;
+        let (mut scanner, mut pieces) = (Scanner::new(&mark), VecDeque::new());
+        let mut environment = BytesMut::new();
+        loop {
+            while let Some(piece) = pieces.pop_front() {
+                match piece {
+                    Piece::Output(bytes) => environment.extend_from_slice(&bytes),
+                    Piece::Invalid => return None,
+                    Piece::Mark(line) => {
+                        let pid = line.strip_suffix(':')?.parse().ok()?;
+                        return Some((pid, Environment::parse(&environment)));
+                    }
+                }
+            }
+            if environment.len() > LONGEST_ENVIRONMENT {
+                return None;
+            }
+            match self.output.next().await?.ok()? {
+                engine_api::Chunk::Stdout(bytes) => scanner.push(bytes, &mut pieces),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Whether nothing came while the shell was idle: neither its end nor stray output.
+    pub(super) async fn is_idle(&mut self) -> bool {
+        let mut next = std::pin::pin!(self.output.next());
+        poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx).is_pending())).await
+    }
+
+    /// Writes a text. Until its last line is complete the shell runs nothing of it.
+    pub(super) async fn write(&mut self, text: &[u8]) -> engine_api::Result<()> {
+        self.input.write(text).await
+    }
+
+    /// The next piece of output; `None` if the shell has ended.
+    pub(super) async fn read(&mut self) -> engine_api::Result<Option<engine_api::Chunk>> {
+        self.output.next().await.transpose()
+    }
+}
