@@ -1,14 +1,19 @@
-//! The command line.
+//! The command line, and the errors of its arguments.
 
-use clap::Parser;
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
 
 use crate::commands::Command;
+use crate::error::CliError;
 use crate::exit_code;
 use crate::global::Global;
 
 /// Run a command in an isolated environment: a container, or a temporary directory on this machine.
 #[derive(Debug, Parser)]
-#[command(name = "isolate", version, after_help = exit_code::HELP, arg_required_else_help = true)]
+#[command(name = "isolate", version = env!("ISOLATE_VERSION"), after_help = exit_code::HELP)]
+#[command(arg_required_else_help = true, args_override_self = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -16,10 +21,99 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+impl Cli {
+    /// Parses the command line, whose first word is the name of the program.
+    pub(crate) fn parse_words(words: &[OsString]) -> Result<Self, clap::Error> {
+        Self::try_parse_from(words).map_err(|error| suggest(error, words))
+    }
+}
+
+/// Whether an error of the arguments is to be printed as JSON. The command line could not be
+/// parsed, so this looks for the word.
+pub(crate) fn want_json(words: &[OsString]) -> bool {
+    let mut options = words.iter().take_while(|word| *word != "--");
+    options.any(|word| word == "--json")
+}
+
+/// The error of the arguments, as other errors are.
+pub(crate) fn error(error: &clap::Error) -> CliError {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    ) {
+        return CliError::new("the command is missing").hint("--help lists the commands");
+    }
+    let text = error.to_string();
+    let mut paragraphs = text.split("\n\n").map(|paragraph| {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        words.join(" ")
+    });
+    let first = paragraphs.next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(&first);
+    let hint = paragraphs.find(|text| !text.is_empty());
+    let error = CliError::new(message);
+    match hint {
+        Some(hint) => error.hint(hint.strip_prefix("tip: ").unwrap_or(&hint)),
+        None => error,
+    }
+}
+
+/// Adds the most similar command: clap finds none for a short word such as `rn`.
+fn suggest(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    let unknown = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) => word.clone(),
+        _ => return error,
+    };
+    if error.get(ContextKind::SuggestedSubcommand).is_none() {
+        if let Some(name) = similar(&unknown, words) {
+            let names = ContextValue::Strings(vec![name]);
+            error.insert(ContextKind::SuggestedSubcommand, names);
+        }
+    }
+    error
+}
+
+/// The command that differs least from a word, by a third of its letters at most.
+fn similar(unknown: &str, words: &[OsString]) -> Option<String> {
+    let mut command = Cli::command();
+    for word in words.iter().skip(1).take_while(|word| *word != unknown) {
+        if let Some(inner) = command.find_subcommand(word) {
+            command = inner.clone();
+        }
+    }
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    let near = names.map(|name| (edits(unknown, name), name));
+    let near = near.filter(|(edits, name)| edits * 3 <= name.len());
+    near.min().map(|(_, name)| name.to_owned())
+}
+
+/// How many letters must be added, removed, replaced, or swapped with the next one.
+fn edits(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    for (i, a) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in other.iter().enumerate() {
+            let replaced = rows[i][j] + usize::from(a != b);
+            let mut least = replaced.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        Cli::parse_words(&words)
+    }
 
     #[test]
     fn declaration_is_valid() {
@@ -28,10 +122,68 @@ mod tests {
 
     #[test]
     fn conflicting_options_are_rejected_in_any_place() {
-        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap().global.check();
-        assert!(parse("isolate --replay x doctor --host unix:///y").is_err());
-        assert!(parse("isolate doctor --replay x --record y").is_err());
-        assert!(parse("isolate -q doctor -v").is_err());
-        assert!(parse("isolate --host unix:///y doctor --record x").is_ok());
+        let check = |line: &str| parse(line).unwrap().global.check();
+        assert!(check("isolate --replay x doctor --host unix:///y").is_err());
+        assert!(check("isolate doctor --replay x --record y").is_err());
+        assert!(check("isolate -q doctor -v").is_err());
+        assert!(check("isolate --host unix:///y doctor --record x").is_ok());
+    }
+
+    #[test]
+    fn options_may_be_repeated_and_the_last_one_counts() {
+        let cli = parse("isolate -vv --json doctor -v --json --host unix:///a --host unix:///b").unwrap();
+        assert!(cli.global.verbose && cli.global.json);
+        assert_eq!(cli.global.host.as_deref(), Some("unix:///b"));
+    }
+
+    #[test]
+    fn similar_command_is_suggested() {
+        for (line, name) in [
+            ("isolate rn", Some("run")),
+            ("isolate urn x", Some("run")),
+            ("isolate doctro", Some("doctor")),
+            ("isolate engine", Some("engines")),
+            ("isolate apu", Some("api")),
+            ("isolate mna", Some("man")),
+            ("isolate fixtures --json dif", Some("diff")),
+            ("isolate fixtures shwo", Some("show")),
+            ("isolate fixtures run", None),
+            ("isolate exec", None),
+            ("isolate xyz", None),
+        ] {
+            let error = parse(line).unwrap_err();
+            let tip = name.map(|name| format!("a similar subcommand exists: '{name}'"));
+            match tip {
+                Some(tip) => assert!(error.to_string().contains(&tip), "{line}: {error}"),
+                None => assert!(!error.to_string().contains("similar"), "{line}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn error_of_arguments_is_an_error_like_others() {
+        let text = |line: &str| error(&parse(line).unwrap_err()).text();
+        assert_eq!(
+            text("isolate rn"),
+            "error: unrecognized subcommand 'rn'\nhint: a similar subcommand exists: 'run'\n"
+        );
+        assert_eq!(
+            text("isolate run -m 12q x"),
+            "error: invalid value '12q' for '--memory <SIZE>': \"12q\" is not a size; \
+             write bytes, or 512k, 512m, 2g\nhint: For more information, try '--help'.\n"
+        );
+        assert!(text("isolate run --pull often x").contains("[possible values: missing, always, never]"));
+        assert!(text("isolate run").contains("hint: Usage: isolate run"));
+        assert_eq!(
+            text("isolate"),
+            "error: the command is missing\nhint: --help lists the commands\n"
+        );
+    }
+
+    #[test]
+    fn json_is_wanted_before_the_end_of_the_options() {
+        let json = |line: &str| want_json(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert!(json("isolate nonsense --json") && json("isolate --json"));
+        assert!(!json("isolate run -- x --json") && !json("isolate --jsonx"));
     }
 }

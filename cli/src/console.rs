@@ -5,9 +5,13 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::error::CliError;
+use crate::escape;
 use crate::global::Global;
 
 /// The output of this process, with the options that control it.
+///
+/// Everything but [`bytes`](Self::bytes) is [escaped](escape): values of a Docker daemon reach a
+/// terminal only through here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Console {
     /// Print results as JSON.
@@ -27,7 +31,7 @@ impl Console {
         }
     }
 
-    /// Writes a result and flushes it.
+    /// Writes a result as it is, and flushes it.
     pub(crate) fn bytes(self, bytes: &[u8]) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
         out.write_all(bytes)
@@ -35,9 +39,9 @@ impl Console {
             .map_err(|error| CliError::output(&error))
     }
 
-    /// Writes a result as text.
+    /// Writes a result as text for people: control characters are escaped.
     pub(crate) fn text(self, text: &str) -> Result<(), CliError> {
-        self.bytes(text.as_bytes())
+        self.bytes(escape::text(text).as_bytes())
     }
 
     /// Writes a value as one line of JSON.
@@ -61,9 +65,16 @@ impl Console {
 
     /// Prints the error of a command.
     pub(crate) fn error(self, error: &CliError) {
-        let json = || serde_json::to_string(&serde_json::json!({ "error": error })).ok();
-        let text = self.json.then(json).flatten().map(|line| line + "\n");
-        write_stderr(&text.unwrap_or_else(|| error.text()));
+        let json = || line(&serde_json::json!({ "error": error })).ok();
+        match self.json.then(json).flatten() {
+            Some(line) => write_stderr(&line),
+            None => write_stderr(escape::text(&error.text()).as_bytes()),
+        }
+    }
+
+    /// Whether results go to a terminal.
+    pub(crate) fn is_terminal(self) -> bool {
+        io::stdout().is_terminal()
     }
 
     /// Whether to draw progress bars: standard error is a terminal, and messages are not turned
@@ -73,19 +84,18 @@ impl Console {
     }
 
     fn message(self, text: &str) {
-        write_stderr(&format!("isolate: {text}\n"));
+        write_stderr(format!("isolate: {}\n", escape::text(text)).as_bytes());
     }
 }
 
 /// A value as one line of JSON.
 pub(crate) fn line(value: &impl Serialize) -> Result<Vec<u8>, CliError> {
-    let mut line = serde_json::to_vec(value)
+    let line = serde_json::to_string(value)
         .map_err(|error| CliError::new("cannot print the result as JSON").because(&error))?;
-    line.push(b'\n');
-    Ok(line)
+    Ok(format!("{}\n", escape::json(&line)).into_bytes())
 }
 
 /// Ignores errors: if standard error is closed, there is no other place to report it.
-fn write_stderr(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+fn write_stderr(text: &[u8]) {
+    let _ = io::stderr().lock().write_all(text);
 }

@@ -15,6 +15,9 @@ pub(crate) struct CliError {
     hint: Option<String>,
     #[serde(rename = "exit")]
     code: u8,
+    /// Errors that came after this one, such as those of the cleanup.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    followed_by: Vec<CliError>,
     #[serde(skip)]
     broken_pipe: bool,
 }
@@ -27,6 +30,7 @@ impl CliError {
             causes: Vec::new(),
             hint: None,
             code: exit_code::FAILED,
+            followed_by: Vec::new(),
             broken_pipe: false,
         }
     }
@@ -67,6 +71,20 @@ impl CliError {
         self
     }
 
+    /// Adds an error that came after this one; it is printed after it, and its exit code is not
+    /// used.
+    pub(crate) fn followed_by(mut self, later: Self) -> Self {
+        self.followed_by.push(later);
+        self
+    }
+
+    /// Whether the message or a cause contains this text.
+    pub(crate) fn mentions(&self, text: &str) -> bool {
+        std::iter::once(&self.message)
+            .chain(&self.causes)
+            .any(|level| level.contains(text))
+    }
+
     /// The message without its causes.
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -91,7 +109,9 @@ impl CliError {
         if let Some(hint) = &self.hint {
             text.push_str(&format!("hint: {hint}\n"));
         }
-        text
+        self.followed_by
+            .iter()
+            .fold(text, |text, later| text + &later.text())
     }
 }
 
@@ -208,6 +228,21 @@ mod tests {
         assert_eq!(error.text(), "error: cannot open: locked\n  tried here\n");
         let error = CliError::from_error(&io::Error::other(io::Error::other("locked")));
         assert_eq!(error.text(), "error: locked\n");
+    }
+
+    #[test]
+    fn later_error_is_printed_after_the_first() {
+        let error = CliError::new("no such image")
+            .hint("name another")
+            .followed_by(CliError::new("not cleaned up").with_code(1));
+        assert_eq!(
+            error.text(),
+            "error: no such image\nhint: name another\nerror: not cleaned up\n"
+        );
+        assert_eq!(error.code(), 125);
+        let json = serde_json::to_value(&error).unwrap();
+        assert_eq!(json["followed_by"][0]["message"], "not cleaned up");
+        assert!(error.mentions("such") && !error.mentions("cleaned"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ pub(crate) const SUCCESS: u8 = 0;
 pub(crate) const NO: u8 = 1;
 /// The Docker daemon's replies differ from the recording.
 pub(crate) const CHANGED: u8 = 2;
-/// A replay has recorded exchanges that no client requested.
+/// A replay has recorded exchanges that were not requested.
 pub(crate) const UNUSED: u8 = 122;
 /// A replay got a request that is not recorded.
 pub(crate) const MISSED: u8 = 123;
@@ -25,14 +25,15 @@ Exit codes:
   run, fixtures record and replay
                 the command's own; 128+n if signal n ended it,
                 126 if it cannot be run, 127 if it does not exist
-  0             success
+  0             success; also if the reader of the output has closed it:
+                isolate run -- yes | head -n 1
   1             doctor: no Docker daemon answers and can enforce limits
                 api: the Docker daemon replied with an error status
                 fixtures check: a recording cannot be used
                 fixtures diff: the recordings differ
   2             fixtures verify: the Docker daemon's replies have changed
-  122           fixtures replay: recorded exchanges were not requested
-  123           fixtures replay: a request is not recorded
+  122           fixtures replay, --replay: recorded exchanges were not requested
+  123           fixtures replay, --replay: a request is not recorded
   124           run: timeout
   125           error of isolate itself: invalid arguments, no engine, no image …
   129 130 143   run: ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM, after cleanup";

@@ -26,7 +26,7 @@ pub(crate) struct Global {
     /// Print errors only, no other messages
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Print more details
+    /// Print more details; may be repeated
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 }

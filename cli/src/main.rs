@@ -8,14 +8,15 @@
 //!   engines.
 //! - [`recording_file`] writes recordings, and keeps a good one.
 //! - [`signals`] turns Ctrl-C and its kind into an orderly end.
-//! - [`console`] is the only place that writes to this process's own output; [`table`] aligns
-//!   columns.
+//! - [`console`] is the only place that writes to this process's own output; [`escape`] makes text of
+//!   others safe for a terminal, and [`table`] aligns columns.
 
 mod args;
 mod client;
 mod commands;
 mod console;
 mod error;
+mod escape;
 mod exit_code;
 mod global;
 mod parse;
@@ -24,24 +25,27 @@ mod registry;
 mod signals;
 mod table;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use tokio::runtime::Runtime;
 
 use crate::args::Cli;
 use crate::console::Console;
 use crate::error::CliError;
+use crate::global::Global;
 
 /// How long this process waits at its end for cleanup that has already started.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::parse_words(&words) {
         Ok(cli) => cli,
-        Err(error) => return print_clap_message(&error),
+        Err(error) => return print_clap_message(&error, &words),
     };
     let console = Console::new(&cli.global);
     let code = match run(&cli, console) {
@@ -82,9 +86,17 @@ fn shut_down(runtime: Runtime) {
 }
 
 /// Prints help, the version, or an error of the arguments.
-fn print_clap_message(error: &clap::Error) -> ExitCode {
-    // If this cannot be written, there is no other place to report it.
-    let _ = error.print();
+fn print_clap_message(error: &clap::Error, words: &[OsString]) -> ExitCode {
+    if error.use_stderr() && args::want_json(words) {
+        let global = Global {
+            json: true,
+            ..Global::default()
+        };
+        Console::new(&global).error(&args::error(error));
+    } else {
+        // If this cannot be written, there is no other place to report it.
+        let _ = error.print();
+    }
     ExitCode::from(if error.use_stderr() {
         exit_code::FAILED
     } else {

@@ -1,41 +1,13 @@
-//! Parsers of option values: `NAME=VALUE`, `SRC:DST`, sizes, durations.
+//! Parsers of option values: `SRC:DST`, sizes, durations, headers.
 
+use std::ffi::OsStr;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use isolation::{CopyIn, Mount};
-
-/// An environment variable: `NAME=VALUE`.
-pub(crate) fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some(("", _)) => Err("the name before `=` is missing".into()),
-        Some((name, value)) => Ok((name.into(), value.into())),
-        // Docker would pass on the caller's value; here only written values are passed on.
-        None => Err(format!(
-            "the value is missing; write {text}=VALUE, or {text}=\"${text}\" to pass on your own"
-        )),
-    }
-}
-
-/// A bind mount: `SRC:DST` or `SRC:DST:ro`.
-pub(crate) fn mount(text: &str) -> Result<Mount, String> {
-    let (paths, read_only) = match text.rsplit_once(':') {
-        Some((paths, "ro")) => (paths, true),
-        Some((paths, "rw")) => (paths, false),
-        _ => (text, false),
-    };
-    let (source, target) = pair(paths, "SRC:DST or SRC:DST:ro")?;
-    if !target.starts_with('/') {
-        return Err(format!(
-            "the target {target:?} must be an absolute path; start it with `/`"
-        ));
-    }
-    Ok(Mount {
-        source: existing(source)?,
-        target: target.into(),
-        read_only,
-    })
-}
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use isolation::CopyIn;
 
 /// A file or directory to copy in: `SRC:DST`.
 pub(crate) fn copy(text: &str) -> Result<CopyIn, String> {
@@ -71,23 +43,63 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A request header.
+#[derive(Clone)]
+pub(crate) struct Header {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+/// Shows no value: it may be secret.
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ***", self.name)
+    }
+}
+
 /// A header: `Name: value`.
-pub(crate) fn header(text: &str) -> Result<(String, String), String> {
+pub(crate) fn header(text: &str) -> Result<Header, String> {
     match text.split_once(':') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().into(), value.trim().into())),
+        Some((name, value)) if !name.trim().is_empty() => Ok(Header {
+            name: name.trim().into(),
+            value: value.trim().into(),
+        }),
         _ => Err("write it as `Name: value`".into()),
     }
 }
 
+/// A parser whose errors do not repeat the value, which may be secret.
+#[derive(Clone)]
+pub(crate) struct Hidden<T>(pub(crate) fn(&str) -> Result<T, String>);
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Hidden<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        let parsed = value.to_str().ok_or_else(|| "it is not UTF-8".to_owned());
+        parsed.and_then(self.0).map_err(|why| {
+            let option = argument.map(|argument| format!(" for '{argument}'"));
+            let text = format!("invalid value{}: {why}\n", option.unwrap_or_default());
+            clap::Error::raw(ErrorKind::ValueValidation, text).with_cmd(command)
+        })
+    }
+}
+
 /// Splits at the last colon: a path on this machine may contain a colon.
-fn pair<'a>(text: &'a str, form: &str) -> Result<(&'a str, &'a str), String> {
+pub(crate) fn pair<'a>(text: &'a str, form: &str) -> Result<(&'a str, &'a str), String> {
     match text.rsplit_once(':') {
         Some((source, target)) if !source.is_empty() && !target.is_empty() => Ok((source, target)),
         _ => Err(format!("write it as {form}")),
     }
 }
 
-fn existing(path: &str) -> Result<PathBuf, String> {
+/// The absolute path of a file or directory that exists.
+pub(crate) fn existing(path: &str) -> Result<PathBuf, String> {
     let absolute = std::path::absolute(Path::new(path)).map_err(|error| format!("{path}: {error}"))?;
     match absolute.symlink_metadata() {
         Ok(_) => Ok(absolute),
@@ -98,30 +110,6 @@ fn existing(path: &str) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn variable_needs_a_name_and_a_value() {
-        assert_eq!(variable("A=b=c").unwrap(), ("A".into(), "b=c".into()));
-        assert_eq!(variable("A=").unwrap().1, "");
-        assert!(variable("A").unwrap_err().contains("A=VALUE"));
-        assert!(variable("=x").unwrap_err().contains("name"));
-    }
-
-    #[test]
-    fn mount_needs_a_source_and_an_absolute_target() {
-        let read = mount("/:/host:ro").unwrap();
-        assert_eq!(
-            (read.source, read.target.as_str(), read.read_only),
-            ("/".into(), "/host", true)
-        );
-        assert!(!mount("/:/host:rw").unwrap().read_only && !mount("/:/host").unwrap().read_only);
-        assert!(mount(".:/here").unwrap().source.is_absolute());
-        assert!(mount("/:relative").unwrap_err().contains("absolute"));
-        assert!(mount("/no/such:/x").unwrap_err().contains("/no/such"));
-        for invalid in ["/x", ":/x", "/:", "/:ro", ""] {
-            assert!(mount(invalid).is_err(), "{invalid}");
-        }
-    }
 
     #[test]
     fn copy_needs_a_source_that_exists() {
@@ -140,12 +128,15 @@ mod tests {
             assert!(cpus(invalid).unwrap_err().contains("0.5"), "{invalid}");
         }
         assert_eq!(duration("250ms").unwrap().as_millis(), 250);
+        assert_eq!(duration("1m30s").unwrap().as_secs(), 90);
         assert!(duration("0").is_err() && duration("soon").unwrap_err().contains("30s"));
     }
 
     #[test]
     fn header_needs_a_name_and_a_value() {
-        assert_eq!(header("X-A: b:c").unwrap(), ("X-A".into(), "b:c".into()));
+        let read = header("X-A: b:c").unwrap();
+        assert_eq!((read.name.as_str(), read.value.as_str()), ("X-A", "b:c"));
+        assert_eq!(format!("{read:?}"), "X-A: ***");
         assert!(header("nothing").is_err() && header(": x").is_err());
     }
 }

@@ -12,13 +12,15 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
+use crate::escape;
 use crate::exit_code;
 use crate::parse;
 use crate::table::table;
 
 /// Call the Docker Engine API by method and path, and print the reply
 ///
-/// A path without a version gets the negotiated version. With --json, the first line contains the
+/// A path without a version gets the negotiated version. On a terminal, control characters of the
+/// reply are shown as codes such as \x1b; a file or a pipe gets the bytes of the reply. With --json, the first line contains the
 /// status and the headers, and each further line a value of the body.
 #[derive(Debug, Args)]
 pub(crate) struct Api {
@@ -35,8 +37,9 @@ pub(crate) struct Api {
     #[arg(long, short, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
     data: Option<String>,
     /// A request header, such as "X-Registry-Auth: …"; may be repeated
-    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = parse::header)]
-    headers: Vec<(String, String)>,
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
+    #[arg(value_parser = parse::Hidden(parse::header))]
+    headers: Vec<parse::Header>,
 }
 
 impl Api {
@@ -51,17 +54,15 @@ impl Api {
         if let Some(body) = body {
             call = call.json(body);
         }
-        for (name, value) in &self.headers {
-            call = call.header(name, value);
+        for header in &self.headers {
+            call = call.header(&header.name, &header.value);
         }
         let mut reply = call.send().await?;
         let status = reply.status;
         if console.json {
             as_json(&mut reply, console).await?;
         } else {
-            while let Some(piece) = reply.body.next().await {
-                console.bytes(&piece?)?;
-            }
+            as_text(&mut reply, console).await?;
         }
         check_status(status)
     }
@@ -139,6 +140,22 @@ fn recorded_on(engines: &[String], seen: &[Recorded]) -> String {
         text.push_str(&refused.join(" "));
     }
     text
+}
+
+/// Prints the body: unchanged into a file or a pipe, and escaped on a terminal.
+async fn as_text(reply: &mut RawReply, console: Console) -> Result<(), CliError> {
+    let mut escaped = console.is_terminal().then(escape::Pieces::default);
+    while let Some(piece) = reply.body.next().await {
+        let piece = piece?;
+        match &mut escaped {
+            Some(escaped) => console.bytes(escaped.push(&piece).as_bytes())?,
+            None => console.bytes(&piece)?,
+        }
+    }
+    match escaped {
+        Some(escaped) => console.bytes(escaped.finish().as_bytes()),
+        None => Ok(()),
+    }
 }
 
 /// Prints a line with status and headers, then a line for each JSON value of the body as soon as it

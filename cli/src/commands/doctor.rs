@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
+use crate::escape;
 use crate::exit_code;
 use crate::global::Global;
 
@@ -89,7 +90,7 @@ impl Doctor {
         if console.json {
             console.value(&report)?;
         } else {
-            console.text(&report.text())?;
+            console.text(&report.text(console.verbose))?;
         }
         Ok(if report.sufficient {
             exit_code::SUCCESS
@@ -166,15 +167,8 @@ impl Limits {
 }
 
 impl Report {
-    fn text(&self) -> String {
-        let mut text = String::from("Addresses tried\n");
-        for endpoint in &self.endpoints {
-            let outcome = endpoint.error.as_deref().unwrap_or("answers");
-            text.push_str(&format!(
-                "  {} ({}): {outcome}\n",
-                endpoint.address, endpoint.source
-            ));
-        }
+    fn text(&self, verbose: bool) -> String {
+        let mut text = addresses(&self.endpoints, verbose);
         match (&self.daemon, self.limits) {
             (Some(daemon), Some(limits)) => {
                 text.push_str(&daemon.text());
@@ -189,8 +183,58 @@ impl Report {
     }
 }
 
+/// A line for each address. Most of them fail for one reason: it is printed once, unless the
+/// details are wanted.
+fn addresses(endpoints: &[Endpoint], verbose: bool) -> String {
+    let outcome = |endpoint: &Endpoint| match &endpoint.error {
+        None => "answers".to_owned(),
+        Some(error) if verbose => error.clone(),
+        Some(error) => reason(error, &endpoint.address),
+    };
+    let mut text = String::from("Addresses tried\n");
+    let mut rest = endpoints;
+    while let Some(first) = rest.first() {
+        let why = outcome(first);
+        let same = rest
+            .iter()
+            .take_while(|endpoint| outcome(endpoint) == why)
+            .count();
+        let (group, later) = rest.split_at(if verbose { 1 } else { same });
+        let why = escape::line(&why);
+        let name = |endpoint: &Endpoint| {
+            let name = format!("{} ({})", endpoint.address, endpoint.source);
+            escape::line(&name).into_owned()
+        };
+        match group {
+            [one] => text.push_str(&format!("  {}: {why}\n", name(one))),
+            several => {
+                text.push_str(&format!("  {why}:\n"));
+                for one in several {
+                    text.push_str(&format!("    {}\n", name(one)));
+                }
+            }
+        }
+        rest = later;
+    }
+    text
+}
+
+/// The error without what the line shows anyway: the operation, and the address.
+fn reason(error: &str, address: &str) -> String {
+    let error = error.strip_prefix("SystemPing: ").unwrap_or(error);
+    let unreachable = format!("cannot reach the engine at {address}");
+    let Some(rest) = error.strip_prefix(&unreachable) else {
+        return error.to_owned();
+    };
+    match rest.strip_prefix("; ").and_then(|rest| rest.split_once("?: ")) {
+        Some(("is the engine installed and running", why)) => why.to_owned(),
+        Some((hint, why)) => format!("{why}; {hint}?"),
+        None => rest.trim_start_matches(": ").to_owned(),
+    }
+}
+
 fn section(title: &str, rows: &[(&str, String)]) -> String {
-    let row = |(name, value): &(&str, String)| format!("  {name:<12}{value}\n");
+    let row = |(name, value): &(&str, String)| format!("  {name:<12}{}\n", escape::line(value));
     format!("{title}\n{}", rows.iter().map(row).collect::<String>())
 }
 
@@ -264,28 +308,46 @@ mod tests {
         assert!(!Limits { pids: false, ..all }.are_sufficient());
     }
 
-    #[test]
-    fn report_lists_every_address_and_its_error() {
-        let endpoint = |error: Option<&str>| Endpoint {
-            address: "unix:///x".into(),
+    fn endpoint(address: &str, error: Option<&str>) -> Endpoint {
+        Endpoint {
+            address: address.into(),
             source: "DOCKER_HOST".into(),
             error: error.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn reason_of_several_addresses_is_printed_once() {
+        let missing = |address: &str| {
+            let error = format!(
+                "SystemPing: cannot reach the engine at {address}; is the engine installed and \
+                 running?: No such file (os error 2)"
+            );
+            endpoint(address, Some(&error))
         };
-        let report = |endpoints| Report {
-            endpoints,
-            daemon: None,
-            limits: None,
-            sufficient: false,
-        };
-        assert!(
-            report(vec![endpoint(Some("gone"))])
-                .text()
-                .contains("unix:///x (DOCKER_HOST): gone")
+        let endpoints = [
+            missing("unix:///a"),
+            missing("unix:///b"),
+            endpoint(
+                "unix:///c",
+                Some("cannot reach the engine at unix:///c; is this user in the docker group?: no"),
+            ),
+            endpoint("unix:///d", Some("timeout\u{9b}2J\nx")),
+            endpoint("unix:///e", None),
+        ];
+        assert_eq!(
+            addresses(&endpoints, false),
+            "Addresses tried\n  No such file (os error 2):\n    unix:///a (DOCKER_HOST)\n    \
+             unix:///b (DOCKER_HOST)\n  unix:///c (DOCKER_HOST): no; is this user in the docker \
+             group?\n  unix:///d (DOCKER_HOST): timeout\\x9b2J\\nx\n  unix:///e (DOCKER_HOST): answers\n"
         );
-        assert!(
-            report(vec![endpoint(None)])
-                .text()
-                .contains("(DOCKER_HOST): answers")
-        );
+        let verbose = addresses(&endpoints, true);
+        assert_eq!(verbose.matches("is the engine installed").count(), 2, "{verbose}");
+    }
+
+    #[test]
+    fn value_of_a_daemon_stays_in_its_row() {
+        let text = section("Title", &[("version", "1\n\u{1b}[2J".to_owned())]);
+        assert_eq!(text, "Title\n  version     1\\n\\x1b[2J\n");
     }
 }

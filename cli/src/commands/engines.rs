@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::{CliError, brief};
+use crate::escape;
 use crate::exit_code;
 use crate::registry;
 
@@ -50,6 +51,7 @@ fn text(rows: &[Row]) -> String {
     let mut text = String::new();
     for row in rows {
         let availability = brief(&row.availability.to_string());
+        let availability = escape::line(&availability);
         text.push_str(&format!("{:name$}  {availability}\n", row.name));
     }
     text.push_str(&line("\n", "", rows.iter().map(|row| row.name.as_str()), name));
@@ -76,6 +78,7 @@ fn missing(rows: &[Row]) -> String {
     for row in rows {
         for feature in Feature::ALL {
             if let Some(reason) = row.capabilities.reason(feature) {
+                let reason = escape::line(reason);
                 text.push_str(&format!("{} does not support {feature}: {reason}\n", row.name));
             }
         }

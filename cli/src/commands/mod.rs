@@ -13,7 +13,6 @@ use clap::Subcommand;
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
-use crate::exit_code;
 use crate::global::Global;
 
 /// The commands.
@@ -68,25 +67,5 @@ async fn with_client(
 ) -> Result<u8, CliError> {
     let client = Client::open(global).await?;
     let outcome = work(&client).await;
-    let doubt = match &outcome {
-        Ok(exit_code::SUCCESS) => None,
-        Ok(code) => Some(format!("the exit code is {code}")),
-        Err(_) => Some("the command failed".to_owned()),
-    };
-    let closed = client.close(doubt.as_deref()).await;
-    if let Ok(Some(message)) = &closed {
-        console.note(message);
-    }
-    match (outcome, closed) {
-        (Ok(code), Ok(_)) => Ok(code),
-        (Ok(_), Err(error)) => Err(error),
-        // The first error explains the second: a replay that misses a request also has exchanges
-        // left.
-        (Err(first), closed) => {
-            if let (Err(second), true) = (closed, global.record.is_some()) {
-                console.error(&second);
-            }
-            Err(first)
-        }
-    }
+    client.close(outcome, console).await
 }

@@ -1,6 +1,6 @@
 //! `isolate doctor` without a Docker daemon.
 
-use crate::support::{NOWHERE, Workspace};
+use crate::support::{Ended, NOWHERE, Workspace};
 
 #[test]
 fn doctor_lists_the_address_tried_and_its_error() {
@@ -45,4 +45,32 @@ fn doctor_tries_default_addresses_without_docker_host() {
     let endpoints = report["endpoints"].as_array().unwrap();
     assert!(endpoints.len() > 5, "{endpoints:?}");
     assert_eq!(endpoints[0]["source"], "the default socket");
+}
+
+#[test]
+fn doctor_without_a_daemon_fits_on_a_screen() {
+    let workspace = Workspace::new();
+    let mut command = workspace.command(&["doctor"]);
+    command
+        .env_remove("DOCKER_HOST")
+        .env("HOME", "/home/a-user-with-a-name");
+    let ended = Ended(command.output().unwrap());
+    if ended.code() == Some(0) {
+        return; // a daemon of this machine answers
+    }
+    // A line that is longer than the screen is wide takes several.
+    let rows = |line: &str| line.chars().count().div_ceil(80).max(1);
+    let text = ended.stdout();
+    let height: usize = text.lines().map(rows).sum();
+    assert!(height <= 22, "{height} lines and the prompt:\n{text}");
+    assert!(text.lines().count() > 8, "{text}");
+    let verbose = workspace
+        .command(&["doctor", "--verbose"])
+        .env_remove("DOCKER_HOST")
+        .output();
+    let verbose = String::from_utf8(verbose.unwrap().stdout).unwrap();
+    assert!(
+        verbose.contains("(Podman): SystemPing: cannot reach"),
+        "{verbose}"
+    );
 }

@@ -8,7 +8,12 @@ fn invalid_arguments_are_rejected_before_any_work() {
     for (arguments, words) in [
         (&["run"][..], "COMMAND"),
         (&["run", "-m", "12q", "--", "true"], "512m"),
-        (&["run", "-e", "NAME", "--", "true"], "NAME=VALUE"),
+        (&["run", "-e", "", "--", "true"], "NAME=VALUE"),
+        (
+            &["run", "--mount", "type=tmpfs,target=/x", "--", "true"],
+            "type tmpfs",
+        ),
+        (&["run", "--env-file", "/no/such", "--", "true"], "/no/such"),
         (&["run", "--mount", "/:relative", "--", "true"], "absolute"),
         (&["run", "--copy", "/no/such:x", "--", "true"], "/no/such"),
         (&["run", "--cpus", "0", "--", "true"], "CPUs"),
@@ -77,13 +82,92 @@ fn error_is_one_json_document() {
 }
 
 #[test]
-fn help_lists_exit_codes_and_version_is_printed() {
+fn error_of_arguments_is_json_if_wanted() {
+    let workspace = Workspace::new();
+    for (line, words) in [
+        (&["--json"][..], "the command is missing"),
+        (&["--json", "nonsense"], "unrecognized subcommand 'nonsense'"),
+        (&["rn", "--json"], "a similar subcommand exists: 'run'"),
+        (&["run", "--json"], "<COMMAND>"),
+        (&["run", "--json", "-m", "12q", "--", "true"], "512m"),
+        (&["run", "--json", "--nope", "--", "true"], "--nope"),
+        (&["fixtures", "--json"], "the command is missing"),
+        (&["-q", "-v", "--json", "doctor"], "exclude each other"),
+        (&["run", "--json", "--name", "../x", "--", "true"], "invalid name"),
+    ] {
+        let ended = workspace.isolate(line);
+        assert_eq!(
+            (ended.code(), ended.stdout().as_str()),
+            (Some(125), ""),
+            "{line:?}"
+        );
+        let error: serde_json::Value = serde_json::from_str(&ended.stderr()).unwrap();
+        assert_eq!(error["error"]["exit"], 125, "{line:?}");
+        assert!(error.to_string().contains(words), "{line:?}: {error}");
+    }
+    // The command's own arguments are no options of isolate.
+    let ended = workspace.isolate(&["run", "--nope", "--", "true", "--json"]);
+    assert!(ended.stderr().starts_with("error: "), "{}", ended.stderr());
+}
+
+#[test]
+fn value_that_may_be_secret_is_in_no_error() {
+    let workspace = Workspace::new();
+    for line in [
+        &["run", "-e", "=hunter22", "--", "true"][..],
+        &["run", "-e", "A\nB=hunter22", "--engine", "nope", "--", "true"],
+        &["api", "GET", "/_ping", "-H", "hunter22"],
+        &["api", "GET", "/_ping", "-H", ": hunter22"],
+        &["api", "GET", "/_ping", "-H", "a b: hunter22"],
+        &["api", "GET", "/_ping", "-H", "X-Registry-Auth: hunter22\n"],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let ended = workspace.isolate(&[json, line].concat());
+            assert_eq!(ended.code(), Some(125), "{line:?}");
+            assert!(!ended.stderr().contains("hunter22"), "{}", ended.stderr());
+            assert!(!ended.stdout().contains("hunter22"), "{}", ended.stdout());
+        }
+    }
+}
+
+#[test]
+fn version_has_the_commit_and_its_date() {
+    let version = Workspace::new().isolate(&["--version"]).stdout();
+    let rest = version.strip_prefix(concat!("isolate ", env!("CARGO_PKG_VERSION")));
+    let rest = rest.and_then(|rest| rest.strip_suffix('\n')).unwrap();
+    // A directory that is no checkout has only the version.
+    let Some(commit) = rest.strip_prefix(" (").and_then(|rest| rest.strip_suffix(')')) else {
+        assert_eq!(rest, "", "{version}");
+        return;
+    };
+    let (hash, date) = commit.split_once(' ').unwrap_or((commit, "2026-01-01"));
+    assert!(
+        hash.len() >= 7 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{version}"
+    );
+    let shape: String = date
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '9' } else { c })
+        .collect();
+    assert_eq!(shape, "9999-99-99", "{version}");
+}
+
+#[test]
+fn help_lists_exit_codes() {
     let workspace = Workspace::new();
     let help = workspace.isolate(&["--help"]);
     assert_eq!(help.code(), Some(0));
-    for code in ["124", "125", "126", "127", "128+n", "129 130 143"] {
+    for code in [
+        "122",
+        "123",
+        "124",
+        "125",
+        "126",
+        "127",
+        "128+n",
+        "129 130 143",
+        "head -n 1",
+    ] {
         assert!(help.stdout().contains(code), "{code}");
     }
-    let version = format!("isolate {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!(workspace.isolate(&["--version"]).stdout(), version);
 }

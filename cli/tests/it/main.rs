@@ -5,13 +5,17 @@
 mod api; // `isolate api`
 mod doctor; // `isolate doctor`
 #[cfg(unix)]
-mod engine; // a Docker daemon of a few lines
+mod engine; // Docker daemons: one of a few lines, one in memory
 mod engines; // `isolate engines`
 mod errors; // rejected arguments, and how errors are printed
+#[cfg(unix)]
+mod escapes; // control characters in what a daemon answers
 #[cfg(unix)]
 mod fixtures; // `isolate fixtures`
 mod generated; // `isolate completions`, `isolate man`
 mod replay; // the command on recordings of real daemons
 mod run; // `isolate run` on the engine `basic`
+#[cfg(unix)]
+mod secrets; // values of environment variables that are passed on
 mod signals; // a run that ends early: timeout, signals
 mod support; // a workspace for each test, and the command started in it

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::support::Workspace;
+use crate::support::{Ended, Workspace};
 
 #[test]
 fn run_keeps_streams_apart_and_returns_the_exit_code() {
@@ -95,6 +95,47 @@ fn only_given_variables_reach_the_command() {
 }
 
 #[test]
+fn name_alone_passes_on_the_callers_value() {
+    let workspace = Workspace::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "# ours\nFILE=from a file\nOURS\nTWICE=file\n").unwrap();
+    let file = file.path().to_str().unwrap();
+    let script = "echo $OURS.$FILE.$TWICE.$MISSING.";
+    let mut command = workspace.command(&[
+        "run",
+        "-e",
+        "OURS",
+        "-e",
+        "TWICE=option",
+        "--env-file",
+        file,
+        "-e",
+        "MISSING",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ]);
+    let ended = Ended(command.env("OURS", "a=b").env_remove("MISSING").output().unwrap());
+    assert_eq!(ended.stdout(), "a=b.from a file.option..\n", "{}", ended.stderr());
+    let note = "isolate: MISSING is not set here, so the command does not get it\n";
+    assert!(ended.stderr().contains(note), "{}", ended.stderr());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn passed_on_value_is_in_no_command_line() {
+    let workspace = Workspace::new();
+    // Every process that this user can see, the command and its environment's helpers included.
+    let script = "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'; echo ${#OURS}";
+    let mut command = workspace.command(&["run", "-e", "OURS", "--", "sh", "-c", script]);
+    let secret = format!("canary-{}-{}", "of-this", "test");
+    let ended = Ended(command.env("OURS", &secret).output().unwrap());
+    assert!(ended.stdout().ends_with("19\n"), "{}", ended.stderr());
+    assert!(ended.stdout().contains("OURS") && !ended.stdout().contains(&secret));
+}
+
+#[test]
 fn files_are_copied_into_a_new_working_directory() {
     let workspace = Workspace::new();
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -167,5 +208,23 @@ fn closed_pipe_is_success() {
     assert_eq!(started.first, "y");
     started.stdout = None;
     assert_eq!(started.code(), Some(0));
+    let line = format!(
+        "set -o pipefail; '{}' run -- yes | head -n 1",
+        env!("CARGO_BIN_EXE_isolate")
+    );
+    let isolate = workspace.command(&[]);
+    let pipeline = std::process::Command::new("bash")
+        .args(["-c", &line])
+        .envs(
+            isolate
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .output()
+        .expect("this test needs bash");
+    assert_eq!(
+        (pipeline.status.code(), pipeline.stdout.as_slice()),
+        (Some(0), &b"y\n"[..])
+    );
     assert!(workspace.left().is_empty(), "{:?}", workspace.left());
 }

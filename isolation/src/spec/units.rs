@@ -1,4 +1,4 @@
-//! Parsers for sizes and durations: `512m`, `2g`, `1.5h`.
+//! Parsers for sizes and durations: `512m`, `2g`, `1h30m`.
 
 use std::time::Duration;
 
@@ -35,30 +35,56 @@ pub fn parse_size(text: &str) -> Result<u64> {
     Ok(bytes as u64)
 }
 
-/// Parses a duration: a number with a unit `ms s m h d`; without a unit, seconds.
+/// Parses a duration: numbers with a unit `ms s m h d`; without a unit, seconds.
 ///
 /// ```
 /// # use std::time::Duration;
 /// assert_eq!(isolation::parse_duration("250ms").unwrap(), Duration::from_millis(250));
+/// assert_eq!(isolation::parse_duration("1m30s").unwrap(), Duration::from_secs(90));
 /// assert_eq!(isolation::parse_duration("1.5m").unwrap(), Duration::from_secs(90));
 /// ```
 pub fn parse_duration(text: &str) -> Result<Duration> {
-    let invalid = || {
-        Error::invalid(format!(
-            "{text:?} is not a duration; write seconds, or 250ms, 30s, 5m, 2h"
-        ))
+    let parse = || {
+        let (mut sum, mut rest) = (Duration::ZERO, text.trim());
+        loop {
+            let (part, after) = part(rest);
+            let alone = part.len() == text.trim().len();
+            sum = sum.checked_add(one_duration(part, alone)?)?;
+            match after {
+                "" => return Some(sum),
+                after => rest = after,
+            }
+        }
     };
+    parse().ok_or_else(|| {
+        Error::invalid(format!(
+            "{text:?} is not a duration; write seconds, or 250ms, 30s, 1m30s, 2h"
+        ))
+    })
+}
+
+/// A number and its unit, which only a number alone may omit.
+fn one_duration(text: &str, alone: bool) -> Option<Duration> {
     let (number, unit) = split(text);
     let seconds = match unit {
         "ms" => 0.001,
-        "" | "s" => 1.0,
+        "" if alone => 1.0,
+        "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
         "d" => 86_400.0,
-        _ => return Err(invalid()),
+        _ => return None,
     };
-    let number = fraction(number).ok_or_else(invalid)?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|_| invalid())
+    Duration::try_from_secs_f64(fraction(number)? * seconds).ok()
+}
+
+/// Splits after the first unit.
+fn part(text: &str) -> (&str, &str) {
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    let unit = text.find(|c| !is_number(c)).unwrap_or(text.len());
+    let after = text[unit..].find(is_number).map_or(text.len(), |at| unit + at);
+    let (part, rest) = text.split_at(after);
+    (part.trim_end(), rest)
 }
 
 fn split(text: &str) -> (&str, &str) {
@@ -117,6 +143,8 @@ mod tests {
             ("0.5s", 500),
             ("2m", 120_000),
             ("1d", 86_400_000),
+            ("1m30s", 90_000),
+            (" 1h 0.5m 2s250ms ", 3_632_250),
         ] {
             assert_eq!(
                 parse_duration(text).unwrap(),
@@ -124,7 +152,18 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["", "s", "-1s", "5 years", "99999999999999999999d"] {
+        for text in [
+            "",
+            "s",
+            "-1s",
+            "5 years",
+            "99999999999999999999d",
+            "1m30",
+            "1 30s",
+            "1m,30s",
+            "1m-30s",
+            "m30s",
+        ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

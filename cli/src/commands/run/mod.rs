@@ -1,13 +1,16 @@
 //! `isolate run`: runs a command in an environment, then destroys the environment.
 //!
-//! - This file has the options and translates them for [`isolation`].
+//! - This file has the options and translates them for [`isolation`]; [`mount`] and [`variables`]
+//!   read two of them.
 //! - [`runner`] chooses the engine, creates the environment, runs the command, cleans up.
 //! - [`stream`] copies the command's output and input.
 //! - [`pull_progress`] shows the progress of an image pull.
 
+mod mount;
 mod pull_progress;
 mod runner;
 mod stream;
+mod variables;
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -23,11 +26,13 @@ use crate::global::Global;
 use crate::parse;
 use crate::registry;
 use crate::signals;
+use variables::{EnvFile, Variable, Variables};
 
 /// Run a command in an isolated environment, then destroy the environment
 ///
 /// The command's standard output and standard error stay separate, and isolate returns its exit
-/// code. The command gets only the environment variables that --env sets, none of the caller's.
+/// code. The command gets only the environment variables that --env and --env-file set, none of the
+/// caller's.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// Engine: auto, docker or basic; auto uses docker if a Docker daemon answers, otherwise basic
@@ -39,14 +44,19 @@ pub(crate) struct Run {
     /// When to pull the image
     #[arg(long, value_enum, default_value_t = Pull::Missing, value_name = "WHEN")]
     pull: Pull,
-    /// Set an environment variable; may be repeated
-    #[arg(long, short, value_name = "NAME=VALUE", value_parser = parse::variable)]
-    env: Vec<(String, String)>,
+    /// Set an environment variable; NAME alone passes on the caller's value, which then stands in no
+    /// command line and in no recording; may be repeated
+    #[arg(long, short, value_name = "NAME[=VALUE]", value_parser = parse::Hidden(variables::variable))]
+    env: Vec<Variable>,
+    /// Set the environment variables of a file, a NAME=VALUE or NAME per line; may be repeated
+    #[arg(long, value_name = "FILE", value_parser = variables::env_file)]
+    env_file: Vec<EnvFile>,
     /// Working directory, created if missing
     #[arg(long = "workdir", short, value_name = "DIR")]
     working_dir: Option<String>,
-    /// Bind-mount a file or directory; may be repeated
-    #[arg(long, value_name = "SRC:DST[:ro]", value_parser = parse::mount)]
+    /// Bind-mount a file or directory; also type=bind,source=SRC,target=DST[,readonly]; may be
+    /// repeated
+    #[arg(long, value_name = "SRC:DST[:ro]", value_parser = mount::mount)]
     mount: Vec<Mount>,
     /// Copy a file or directory in before the command starts; may be repeated
     #[arg(long, value_name = "SRC:DST", value_parser = parse::copy)]
@@ -60,7 +70,8 @@ pub(crate) struct Run {
     /// Limit of the number of processes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pids: Option<u64>,
-    /// Timeout: kill the command after this time and exit with 124: seconds, or 250ms, 30s, 5m
+    /// Timeout: kill the command after this time and exit with 124: seconds, or 250ms, 30s,
+    /// 1m30s
     #[arg(long, short, value_name = "TIME", value_parser = parse::duration)]
     timeout: Option<Duration>,
     /// Name of the environment
@@ -131,6 +142,9 @@ impl Run {
         let (registry, pull_updates) = registry::open(client, self.pull.into())?;
         let manager = Manager::new(registry);
         client.generated(manager.session());
+        let variables = self.variables();
+        variables.report_missing(console);
+        variables.hide_from(client);
         let runner = runner::Runner {
             client,
             manager: &manager,
@@ -172,11 +186,15 @@ impl Run {
         }
     }
 
+    fn variables(&self) -> Variables<'_> {
+        Variables::new(&self.env_file, &self.env)
+    }
+
     fn spec(&self) -> EnvironmentSpec {
         EnvironmentSpec {
             name: self.name.clone(),
             image: self.image.clone(),
-            env: self.env.iter().cloned().collect(),
+            env: self.variables().values(),
             working_dir: self.working_dir.clone(),
             mounts: self.mount.clone(),
             copies: self.copy.clone(),
@@ -252,7 +270,8 @@ mod tests {
     fn invalid_value_is_reported_with_its_option() {
         for (line, words) in [
             ("isolate run -m 12q -- x", ["--memory", "512m"]),
-            ("isolate run -e A -- x", ["--env", "A=VALUE"]),
+            ("isolate run -e =A -- x", ["--env", "name"]),
+            ("isolate run --env-file /no/such -- x", ["--env-file", "/no/such"]),
             ("isolate run --mount /:rel -- x", ["--mount", "absolute"]),
             ("isolate run --copy /no/such:x -- x", ["--copy", "/no/such"]),
             ("isolate run --pids 0 -- x", ["--pids", "0"]),

@@ -5,6 +5,7 @@ use isolation::engines::docker::PullProgress;
 use serde_json::{Value, json};
 
 use crate::console::Console;
+use crate::escape;
 
 /// Displays a pull: a progress bar on a terminal, otherwise a line for each finished layer.
 pub(super) struct PullDisplay {
@@ -78,7 +79,7 @@ fn event(progress: &PullProgress) -> Value {
 const TEMPLATE: &str = "pulling {msg} [{bar:40}] {bytes}/{total_bytes}";
 
 fn bar(image: &str) -> ProgressBar {
-    let bar = ProgressBar::new(0).with_message(image.to_owned());
+    let bar = ProgressBar::new(0).with_message(escape::line(image).into_owned());
     // A test checks that the template is valid; this avoids a panic all the same.
     match ProgressStyle::with_template(TEMPLATE) {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),

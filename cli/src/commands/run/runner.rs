@@ -61,10 +61,7 @@ impl Runner<'_> {
         let left =
             |error: isolation::Error| CliError::new("the environment could not be destroyed").because(&error);
         match (outcome, cleaned) {
-            (Err(Aborted::Failed(failure)), Err(error)) => {
-                self.console.error(&left(error));
-                Err(failure)
-            }
+            (Err(Aborted::Failed(failure)), Err(error)) => Err(failure.followed_by(left(error))),
             (_, Err(error)) => Err(left(error)),
             (Ok(code) | Err(Aborted::Interrupted(code)), Ok(())) => Ok(code),
             (Err(Aborted::Failed(failure)), Ok(())) => Err(failure),
