@@ -8,8 +8,8 @@
 //!   engines.
 //! - [`recording_file`] writes recordings, and keeps a good one.
 //! - [`signals`] turns Ctrl-C and its kind into an orderly end.
-//! - [`console`] is the only place that writes to this process's own output; [`escape`] makes text of
-//!   others safe for a terminal, and [`table`] aligns columns.
+//! - [`console`] is the only place that writes to this process's own output; [`escape`] makes text
+//!   of others safe for a terminal, and [`table`] aligns columns.
 
 mod args;
 mod client;

@@ -20,8 +20,10 @@ use crate::table::table;
 /// Call the Docker Engine API by method and path, and print the reply
 ///
 /// A path without a version gets the negotiated version. On a terminal, control characters of the
-/// reply are shown as codes such as \x1b; a file or a pipe gets the bytes of the reply. With --json, the first line contains the
-/// status and the headers, and each further line a value of the body.
+/// reply are shown as codes such as \x1b; a file or a pipe gets the bytes of the reply.
+///
+/// With --json, the first line contains the status and the headers, and each further line a value
+/// of the body.
 #[derive(Debug, Args)]
 pub(crate) struct Api {
     /// Print every supported operation and the engines on which it was recorded; call nothing

@@ -1,4 +1,5 @@
-//! Engines on a Unix socket, which serve in a thread of their own: a scripted one, and one in memory.
+//! Engines on a Unix socket, which serve in a thread of their own: a scripted one, and one in
+//! memory.
 
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};

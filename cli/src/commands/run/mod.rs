@@ -44,7 +44,7 @@ pub(crate) struct Run {
     /// When to pull the image
     #[arg(long, value_enum, default_value_t = Pull::Missing, value_name = "WHEN")]
     pull: Pull,
-    /// Set an environment variable; NAME alone passes on the caller's value, which then stands in no
+    /// Set an environment variable; NAME alone passes on the caller's value, which then is in no
     /// command line and in no recording; may be repeated
     #[arg(long, short, value_name = "NAME[=VALUE]", value_parser = parse::Hidden(variables::variable))]
     env: Vec<Variable>,
