@@ -16,20 +16,20 @@ use engine_api::images::{BuildContext, BuildImage, RemoveImage};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let docker = Docker::from_env().await?;
     let mut arguments = std::env::args().skip(1);
-    if let (Some(folder), Some(tag)) = (arguments.next(), arguments.next()) {
-        return Ok(build(&docker, folder.as_ref(), &tag).await?);
+    if let (Some(directory), Some(tag)) = (arguments.next(), arguments.next()) {
+        return Ok(build(&docker, directory.as_ref(), &tag).await?);
     }
 
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     std::fs::write(
-        folder.path().join("Dockerfile"),
+        directory.path().join("Dockerfile"),
         "FROM busybox\nCOPY . /srv\nCMD [\"ls\", \"/srv\"]\n",
     )?;
-    std::fs::write(folder.path().join(".dockerignore"), "*.log\n")?;
-    std::fs::write(folder.path().join("page.html"), "<p>hello\n")?;
-    std::fs::write(folder.path().join("noise.log"), "not sent\n")?;
+    std::fs::write(directory.path().join(".dockerignore"), "*.log\n")?;
+    std::fs::write(directory.path().join("page.html"), "<p>hello\n")?;
+    std::fs::write(directory.path().join("noise.log"), "not sent\n")?;
     let tag = "engine-api-example:build";
-    build(&docker, folder.path(), tag).await?;
+    build(&docker, directory.path(), tag).await?;
 
     let container = CreateContainer {
         image: tag.into(),
@@ -44,14 +44,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn build(docker: &Docker, folder: &Path, tag: &str) -> engine_api::Result<()> {
+async fn build(docker: &Docker, directory: &Path, tag: &str) -> engine_api::Result<()> {
     let options = BuildImage {
         tags: vec![tag.to_owned()],
         ..Default::default()
     };
     let mut progress = docker
         .images()
-        .build(BuildContext::folder(folder), options, None)
+        .build(BuildContext::directory(directory), options, None)
         .await?;
     while let Some(line) = progress.next().await {
         print!("{}", line?.stream); // a step that fails ends the stream with an error

@@ -24,8 +24,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let id = docker.containers().create(container).await?.id;
 
-    let folder = tempfile::tempdir()?;
-    let copied = copy(&docker, &id, folder.path()).await;
+    let directory = tempfile::tempdir()?;
+    let copied = copy(&docker, &id, directory.path()).await;
     docker
         .containers()
         .remove(&id, RemoveContainer::default())
@@ -33,13 +33,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     copied
 }
 
-async fn copy(docker: &Docker, id: &str, folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
+async fn copy(docker: &Docker, id: &str, directory: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let containers = docker.containers();
-    let site = folder.join("site");
+    let site = directory.join("site");
     std::fs::create_dir(&site)?;
     std::fs::write(site.join("index.html"), "<p>hello\n")?;
 
-    // A folder of the host, packed while it is sent; then one file from memory.
+    // A directory of the host, packed while it is sent; then one file from memory.
     containers
         .upload(id, "/tmp", archive::pack(&site, "site")?, Default::default())
         .await?;
@@ -56,7 +56,7 @@ async fn copy(docker: &Docker, id: &str, folder: &Path) -> Result<(), Box<dyn st
     );
 
     // Unpacked while it comes.
-    let back = folder.join("back");
+    let back = directory.join("back");
     archive::unpack(containers.download(id, "/tmp/site").await?, &back).await?;
     for entry in std::fs::read_dir(back.join("site"))? {
         println!("came back: {}", entry?.file_name().to_string_lossy());

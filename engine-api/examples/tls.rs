@@ -14,10 +14,10 @@ use engine_api::connect::{TlsConfig, TlsConnector};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [host, port, folder] = arguments.as_slice() else {
-        return Err("say: HOST PORT FOLDER (with ca.pem, cert.pem and key.pem)".into());
+    let [host, port, directory] = arguments.as_slice() else {
+        return Err("say: HOST PORT DIRECTORY (with ca.pem, cert.pem and key.pem)".into());
     };
-    let config = TlsConfig::from_directory(folder)?;
+    let config = TlsConfig::from_directory(directory)?;
     let docker = Docker::with_connector(TlsConnector::new(host, port.parse()?, &config)?);
     match docker.system().version().await {
         Ok(about) => println!("version {} answers at {}", about.version, docker.address()),

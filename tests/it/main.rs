@@ -45,6 +45,7 @@ mod containers {
 
 mod images {
     pub(crate) mod build_context; // build contexts from files that change or cannot be read
+    mod dockerignore; // which files of a directory are sent to a build
     mod progress; // failures inside a stream of progress
     mod pull; // which failed pulls are retried
     pub(crate) mod upload; // archives sent to an engine that may reply early

@@ -14,6 +14,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod cluster; // swarms of more than one engine, and engines that restart
+mod dockerignore; // the files of a build context that are in the image
 mod isolation; // the docker engine of `isolation`
 mod logs; // logs by time, by number of lines, with details, and followed
 mod recorded_client; // the typed client, recorded and replayed

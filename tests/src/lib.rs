@@ -1,8 +1,9 @@
 //! Helpers that the tests of this package share.
 //!
-//! [`scenarios`] are sequences of calls that run on live engines and on recordings; [`types`] lists
-//! which type reads or writes which body.
+//! [`dockerignore`] is a table of build contexts. [`scenarios`] are sequences of calls that run on
+//! live engines and on recordings; [`types`] lists which type reads or writes which body.
 
+pub mod dockerignore;
 pub mod scenarios;
 pub mod types;
 

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod entry_names;
 mod pack;
 mod unpack;
 mod write_entries;
@@ -64,8 +65,7 @@ pub(crate) fn file_of(
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     header.set_mtime(modified.unwrap_or(now.as_secs()));
     let mut builder = Builder::new(Vec::with_capacity(contents.len() + 2048));
-    let written = builder
-        .append_data(&mut header, name, contents)
+    let written = entry_names::append(&mut builder, &mut header, Path::new(name), None, contents)
         .and_then(|()| builder.into_inner());
     written
         .map(Upload::from)
@@ -73,9 +73,11 @@ pub(crate) fn file_of(
 }
 
 /// Rejects names that lead out of the directory that an archive is unpacked in.
-pub(crate) fn check(name: &str) -> Result<()> {
+pub(crate) fn check(name: impl AsRef<Path>) -> Result<()> {
+    let name = name.as_ref();
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
-    if !name.is_empty() && !name.contains('\0') && Path::new(name).components().all(plain) {
+    let bytes = name.as_os_str().as_encoded_bytes();
+    if !bytes.is_empty() && !bytes.contains(&0) && name.components().all(plain) {
         return Ok(());
     }
     Err(Error::invalid(format!(

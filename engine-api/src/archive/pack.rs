@@ -12,25 +12,26 @@ use futures_core::Stream;
 use tar::{Builder, Header};
 use tokio::sync::mpsc;
 
-use super::{PIECE, WAITING, at, check};
+use super::{PIECE, WAITING, at, check, entry_names};
 use crate::error::{Cause, Error, Result};
 use crate::wire::body::Upload;
 
 /// Packs a file, or a directory with everything in it. It is read from disk while it is sent.
 ///
-/// `name` is its name in the archive. The owner of every entry is root, links stay links, and the
+/// `name` is its name in the archive. Names and the targets of links are sent as they are, also
+/// those that are not UTF-8. The owner of every entry is root, links stay links, and the
 /// entries of a directory are sorted by name. Modification times are sent in whole seconds, also
 /// those before 1970. A socket or device fails the upload.
 ///
 /// # Errors
 ///
 /// When `source` cannot be read, or when `name` is not a relative path without `..`.
-pub fn pack(source: impl Into<PathBuf>, name: &str) -> Result<Upload> {
-    check(name)?;
+pub fn pack(source: impl Into<PathBuf>, name: impl AsRef<Path>) -> Result<Upload> {
+    let name = name.as_ref().to_owned();
+    check(&name)?;
     let source = source.into();
     let unreadable = |error| Error::local(Cause::UploadSource(at(&source, &error)));
     fs::symlink_metadata(&source).map_err(unreadable)?;
-    let name = PathBuf::from(name);
     Ok(packing(move |builder| append(builder, &source, &name)))
 }
 
@@ -137,25 +138,43 @@ pub(crate) fn append_one(
         }
     }
     if kind.is_dir() {
-        return builder
-            .append_data(&mut header, name, io::empty())
-            .map_err(failed);
+        return entry_names::append(builder, &mut header, name, None, io::empty()).map_err(failed);
     }
     if kind.is_symlink() {
-        return builder
-            .append_link(&mut header, name, fs::read_link(path).map_err(failed)?)
-            .map_err(failed);
+        let target = fs::read_link(path).map_err(failed)?;
+        return entry_names::append(builder, &mut header, name, Some(&target), io::empty()).map_err(failed);
     }
     if kind.is_file() {
         // A file that grows or shrinks while it is read must not break the archive's structure.
-        let file = fs::File::open(path).map_err(failed)?;
         let mut exact = Exact {
-            file,
+            file: open(path, &metadata).map_err(failed)?,
             left: header.size().map_err(failed)?,
         };
-        return builder.append_data(&mut header, name, &mut exact).map_err(failed);
+        return entry_names::append(builder, &mut header, name, None, &mut exact).map_err(failed);
     }
     Err(no_file(path))
+}
+
+/// Opens the file that `metadata` describes. Who can write into its directory could replace it by a
+/// link to a file that only this process can read.
+fn open(path: &Path, metadata: &fs::Metadata) -> io::Result<fs::File> {
+    let file = fs::File::open(path)?;
+    match same_file(&file.metadata()?, metadata) {
+        true => Ok(file),
+        false => Err(io::Error::other("another file took its place while it was read")),
+    }
+}
+
+#[cfg(unix)]
+fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Windows has no numbers of files that are stable in the standard library.
+#[cfg(not(unix))]
+fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    one.file_type() == other.file_type()
 }
 
 /// The modification time as text, in whole seconds, if it is before 1970.
@@ -279,6 +298,42 @@ mod tests {
         let _socket = std::os::unix::net::UnixListener::bind(directory.path().join("sock")).unwrap();
         let error = bytes(pack(directory.path(), "x").unwrap()).await.unwrap_err();
         assert!(error.to_string().contains("sock"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn names_that_are_not_utf8_are_packed() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &[u8]| directory.path().join(OsStr::from_bytes(name));
+        let long = vec![0xe9; 200];
+        fs::write(path(&long), "").unwrap();
+        std::os::unix::fs::symlink(OsStr::from_bytes(b"./\xff//"), path(b"l\xe8")).unwrap();
+        let packed = bytes(pack(directory.path(), OsStr::from_bytes(b"t\xfe")).unwrap()).await;
+        let packed = packed.unwrap();
+        let mut archive = tar::Archive::new(&packed[..]);
+        let mut entries = archive.entries().unwrap().map(Result::unwrap);
+        assert_eq!(*entries.next().unwrap().path_bytes(), *b"t\xfe");
+        let link = entries.next().unwrap();
+        assert_eq!(*link.path_bytes(), *b"t\xfe/l\xe8");
+        assert_eq!(*link.link_name_bytes().unwrap(), *b"./\xff//");
+        assert_eq!(entries.next().unwrap().path_bytes()[3..], long[..]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn file_that_was_replaced_by_a_link_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, secret) = (directory.path().join("file"), directory.path().join("secret"));
+        fs::write(&file, "x").unwrap();
+        fs::write(&secret, "s3cret").unwrap();
+        let metadata = fs::symlink_metadata(&file).unwrap();
+        assert!(open(&file, &metadata).is_ok());
+        fs::rename(&file, directory.path().join("old")).unwrap();
+        std::os::unix::fs::symlink(&secret, &file).unwrap();
+        let error = open(&file, &metadata).unwrap_err();
+        assert!(error.to_string().contains("another file"), "{error}");
     }
 
     #[tokio::test]

@@ -119,16 +119,16 @@ mod helpers {
 
     /// A script in the place of a helper. It is asked by its path, so that no test changes `PATH`.
     fn helper(script: &str) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("helper");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("helper");
         std::fs::write(&file, format!("#!/bin/sh\nread server\n{script}\n")).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
-        folder
+        directory
     }
 
     fn with_helper<T>(script: &str, ask: impl Fn(&str) -> Result<T, String>) -> Result<T, String> {
-        let folder = helper(script);
-        let program = folder.path().join("helper").display().to_string();
+        let directory = helper(script);
+        let program = directory.path().join("helper").display().to_string();
         loop {
             let said = ask(&program);
             // Another test that starts a program just now may hold the script open for writing.

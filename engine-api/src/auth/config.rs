@@ -129,11 +129,11 @@ fn user_and_password(coded: &str) -> Option<(String, String)> {
 pub(super) fn path(env: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let said = |name: &str| env(name).filter(|value| !value.is_empty());
     let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-    let folder = match said("DOCKER_CONFIG") {
-        Some(folder) => PathBuf::from(folder),
+    let directory = match said("DOCKER_CONFIG") {
+        Some(directory) => PathBuf::from(directory),
         None => PathBuf::from(said(home)?).join(".docker"),
     };
-    Some(folder.join("config.json"))
+    Some(directory.join("config.json"))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ fn project() -> Project {
 }
 
 async fn build(docker: &Docker, directory: &Path) -> Result<()> {
-    let context = BuildContext::folder(directory);
+    let context = BuildContext::directory(directory);
     let progress = docker
         .images()
         .build(context, BuildImage::default(), None)

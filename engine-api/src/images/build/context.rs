@@ -5,8 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::BuildImage;
-use super::pack::{NAMES, check_dockerfile, find_files, pack};
+use super::pack::{NAMES, find_files, pack};
+use super::{BuildImage, dockerfile};
 use crate::archive;
 use crate::error::{Cause, Error, Result};
 use crate::images::remote::Shown;
@@ -16,7 +16,7 @@ use crate::wire::body::{Body, Upload};
 ///
 /// ```no_run
 /// # use engine_api::images::BuildContext;
-/// let project = BuildContext::folder("project");
+/// let project = BuildContext::directory("project");
 /// let small = BuildContext::dockerfile("FROM busybox\nCMD [\"date\"]\n");
 /// let remote = BuildContext::remote("https://example.org/project.git#main");
 /// ```
@@ -27,7 +27,7 @@ pub struct BuildContext {
 }
 
 enum Source {
-    Folder(PathBuf),
+    Directory(PathBuf),
     Tar(Upload),
     Dockerfile(String),
     Remote(String),
@@ -36,7 +36,7 @@ enum Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Folder(path) => f.debug_tuple("Folder").field(path).finish(),
+            Self::Directory(path) => f.debug_tuple("Directory").field(path).finish(),
             Self::Tar(archive) => f.debug_tuple("Tar").field(archive).finish(),
             Self::Dockerfile(text) => f.debug_tuple("Dockerfile").field(text).finish(),
             Self::Remote(url) => f.debug_tuple("Remote").field(&Shown(url)).finish(),
@@ -48,11 +48,19 @@ impl BuildContext {
     /// A directory, without the files that its `.dockerignore` excludes. It is read while it is
     /// sent.
     ///
-    /// A `.dockerignore` has the same meaning as in `docker build`; with BuildKit, the one that is
-    /// named after the Dockerfile comes first. Owners become root, links stay links, and files come
-    /// in the order of their names. Sockets and other special files must be excluded.
-    pub fn folder(path: impl Into<PathBuf>) -> Self {
-        Self::new(Source::Folder(path.into()))
+    /// A `.dockerignore` excludes the same files as in `docker build`, which differ between the
+    /// builders in two ways. BuildKit prefers the file that is named after the Dockerfile, such as
+    /// `Dockerfile.dockerignore`. With BuildKit, an exception that has a wildcard also applies in
+    /// excluded directories: `*` and `!src/*/main.c`.
+    ///
+    /// Names are sent as they are, also those that are not UTF-8. Owners become root, links stay
+    /// links, and files come in the order of their names. Sockets and other special files must be
+    /// excluded.
+    ///
+    /// BuildKit reads the Dockerfile from the context, because this client opens no session. So
+    /// `COPY . /` copies the Dockerfile even if it is excluded.
+    pub fn directory(path: impl Into<PathBuf>) -> Self {
+        Self::new(Source::Directory(path.into()))
     }
 
     /// A tar archive, plain or compressed; it is sent unread.
@@ -92,31 +100,33 @@ impl BuildContext {
         }
     }
 
-    /// Checks the files to send, and returns the body that sends them.
-    pub(super) async fn body(self, options: &BuildImage) -> Result<Body> {
+    /// Finds the files to send. Returns the body that sends them, and what the Dockerfile requires
+    /// that Docker's builder cannot do.
+    pub(super) async fn body(self, options: &BuildImage) -> Result<(Body, Option<Cause>)> {
         let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let modified = self.modified.map(seconds);
         match self.source {
-            Source::Tar(archive) => Ok(archive.0),
+            Source::Tar(archive) => Ok((archive.0, None)),
             Source::Remote(url) if url.trim().is_empty() => {
                 Err(Error::invalid("the URL of the build's context is empty"))
             }
-            Source::Remote(_) => Ok(Body::Empty),
+            Source::Remote(_) => Ok((Body::Empty, None)),
             Source::Dockerfile(text) => {
-                check_dockerfile(&text, options.builder)?;
+                let beyond = dockerfile::beyond(&text, options.builder, &options.target);
                 let name = match options.dockerfile.as_str() {
                     "" => NAMES[0],
                     name => name,
                 };
-                Ok(archive::file_of(name, 0o644, text, modified)?.0)
+                Ok((archive::file_of(name, 0o644, text, modified)?.0, beyond))
             }
-            Source::Folder(root) => {
-                let (name, builder) = (options.dockerfile.clone(), options.builder);
-                let looked = tokio::task::spawn_blocking(move || find_files(root, &name, builder));
-                let (root, found) = looked
+            Source::Directory(root) => {
+                let options = options.clone();
+                let looked = tokio::task::spawn_blocking(move || find_files(root, &options));
+                let mut found = looked
                     .await
                     .map_err(|error| Error::local(Cause::UploadSource(io::Error::other(error))))??;
-                Ok(pack(root, found, modified).0)
+                let beyond = found.beyond.take();
+                Ok((pack(found, modified).0, beyond))
             }
         }
     }
@@ -131,7 +141,7 @@ mod tests {
     use crate::images::Builder;
 
     async fn bytes(context: BuildContext, options: &BuildImage) -> Result<Vec<u8>> {
-        match context.body(options).await? {
+        match context.body(options).await?.0 {
             Body::Upload(mut pieces) => {
                 let mut all = Vec::new();
                 while let Some(piece) = std::future::poll_fn(|cx| pieces.as_mut().poll_next(cx)).await {
@@ -153,8 +163,8 @@ mod tests {
     }
 
     fn project(ignore: &str) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
         for name in ["src/deep", "target/keep", "docs"] {
             fs::create_dir_all(root.join(name)).unwrap();
         }
@@ -170,13 +180,13 @@ mod tests {
         }
         fs::write(root.join("Dockerfile"), "FROM x\nCOPY . /\n").unwrap();
         fs::write(root.join(".dockerignore"), ignore).unwrap();
-        folder
+        directory
     }
 
     #[tokio::test]
     async fn directory_is_sent_without_ignored_files() {
-        let folder = project("target\n!target/keep\n**/*.md\n.dockerignore\nDockerfile\n");
-        let sent = bytes(BuildContext::folder(folder.path()), &BuildImage::default()).await;
+        let directory = project("target\n!target/keep\n**/*.md\n.dockerignore\nDockerfile\n");
+        let sent = bytes(BuildContext::directory(directory.path()), &BuildImage::default()).await;
         assert_eq!(
             names(&sent.unwrap()),
             [
@@ -199,10 +209,10 @@ mod tests {
         let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let mut archives = Vec::new();
         for age in [1, 2] {
-            let folder = project("");
-            let file = fs::File::open(folder.path().join("z")).unwrap();
+            let directory = project("");
+            let file = fs::File::open(directory.path().join("z")).unwrap();
             file.set_modified(UNIX_EPOCH + Duration::from_secs(age)).unwrap();
-            let context = BuildContext::folder(folder.path()).modified(time);
+            let context = BuildContext::directory(directory.path()).modified(time);
             archives.push(bytes(context, &BuildImage::default()).await.unwrap());
         }
         assert_eq!(archives[0], archives[1]);
@@ -216,14 +226,14 @@ mod tests {
 
     #[tokio::test]
     async fn buildkit_prefers_the_dockerfiles_ignore_file() {
-        let folder = project("docs\n");
-        fs::write(folder.path().join("Dockerfile.dockerignore"), "src\ntarget\n").unwrap();
+        let directory = project("docs\n");
+        fs::write(directory.path().join("Dockerfile.dockerignore"), "src\ntarget\n").unwrap();
         let sent = |builder| {
             let options = BuildImage {
                 builder,
                 ..Default::default()
             };
-            let context = BuildContext::folder(folder.path());
+            let context = BuildContext::directory(directory.path());
             async move { names(&bytes(context, &options).await.unwrap()) }
         };
         let buildkit = sent(Builder::BuildKit).await;
@@ -233,9 +243,9 @@ mod tests {
 
     #[tokio::test]
     async fn errors_name_the_file_that_cannot_be_sent() {
-        let folder = project("[");
+        let directory = project("[");
         let options = BuildImage::default();
-        let error = bytes(BuildContext::folder(folder.path()), &options)
+        let error = bytes(BuildContext::directory(directory.path()), &options)
             .await
             .unwrap_err();
         assert!(error.to_string().contains("line 1 of .dockerignore"), "{error}");
@@ -244,7 +254,7 @@ mod tests {
                 dockerfile: name.into(),
                 ..Default::default()
             };
-            let error = bytes(BuildContext::folder(folder.path()), &options)
+            let error = bytes(BuildContext::directory(directory.path()), &options)
                 .await
                 .unwrap_err();
             assert!(error.to_string().contains(name), "{error}");
@@ -255,28 +265,43 @@ mod tests {
     #[cfg(unix)]
     #[tokio::test]
     async fn sockets_are_rejected_unless_ignored() {
-        let folder = project("");
-        let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("sock")).unwrap();
+        let directory = project("");
+        let _socket = std::os::unix::net::UnixListener::bind(directory.path().join("sock")).unwrap();
         let options = BuildImage::default();
-        let error = bytes(BuildContext::folder(folder.path()), &options)
+        let error = bytes(BuildContext::directory(directory.path()), &options)
             .await
             .unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::UploadSource);
         assert!(error.to_string().contains("sock"), "{error}");
-        fs::write(folder.path().join(".dockerignore"), "sock").unwrap();
-        assert!(bytes(BuildContext::folder(folder.path()), &options).await.is_ok());
+        fs::write(directory.path().join(".dockerignore"), "sock").unwrap();
+        assert!(
+            bytes(BuildContext::directory(directory.path()), &options)
+                .await
+                .is_ok()
+        );
     }
 
     #[tokio::test]
-    async fn dockerfile_for_another_builder_is_rejected() {
+    async fn body_comes_with_what_the_builder_lacks() {
         let text = "FROM x\nRUN --mount=type=cache,target=/c y";
-        let context = BuildContext::dockerfile(text);
-        let error = bytes(context, &BuildImage::default()).await.unwrap_err();
-        assert_eq!(error.needs_buildkit(), Some(("RUN --mount", 2)));
-        let buildkit = BuildImage {
+        let directory = project("");
+        fs::write(directory.path().join("Dockerfile"), text).unwrap();
+        let both = || {
+            [
+                BuildContext::dockerfile(text),
+                BuildContext::directory(directory.path()),
+            ]
+        };
+        for context in both() {
+            let (_, beyond) = context.body(&BuildImage::default()).await.unwrap();
+            assert!(matches!(beyond, Some(Cause::NeedsBuildKit { line: 2, .. })));
+        }
+        let options = BuildImage {
             builder: Builder::BuildKit,
             ..Default::default()
         };
-        assert!(bytes(BuildContext::dockerfile(text), &buildkit).await.is_ok());
+        for context in both() {
+            assert!(context.body(&options).await.unwrap().1.is_none());
+        }
     }
 }

@@ -1,21 +1,24 @@
-//! Features that a Dockerfile requires of its builder, found without building.
+//! Features that a Dockerfile requires of Docker's builders, found without building.
+//!
+//! Podman builds with all of them, or reports what it lacks.
 
 use super::Builder;
+use super::stages;
 use crate::error::Cause;
 
 const BUILDKIT: &str = "BuildKit; build with Builder::BuildKit";
 const SESSION: &str = "a session with BuildKit, which this client does not open; use `docker buildx build`";
 
-/// Flags that the classic builder does not know: instruction, flag, both.
-const LACKING: [(&str, &str, &str); 13] = [
+/// Flags that the classic builder rejects, or ignores although the image depends on them:
+/// instruction, flag, both.
+const LACKING: [(&str, &str, &str); 12] = [
     ("RUN", "--mount", "RUN --mount"),
     ("RUN", "--network", "RUN --network"),
     ("RUN", "--security", "RUN --security"),
-    ("COPY", "--link", "COPY --link"),
+    ("RUN", "--device", "RUN --device"),
     ("COPY", "--chmod", "COPY --chmod"),
     ("COPY", "--exclude", "COPY --exclude"),
     ("COPY", "--parents", "COPY --parents"),
-    ("ADD", "--link", "ADD --link"),
     ("ADD", "--chmod", "ADD --chmod"),
     ("ADD", "--exclude", "ADD --exclude"),
     ("ADD", "--checksum", "ADD --checksum"),
@@ -24,9 +27,9 @@ const LACKING: [(&str, &str, &str); 13] = [
 ];
 
 /// An instruction with what follows it, and the line it begins in.
-struct Instruction {
-    word: String,
-    rest: String,
+pub(super) struct Instruction {
+    pub(super) word: String,
+    pub(super) rest: String,
     line: usize,
 }
 
@@ -39,12 +42,33 @@ impl Instruction {
             line,
         }
     }
+
+    /// The flags: `--from=x`.
+    pub(super) fn flags(&self) -> impl Iterator<Item = &str> {
+        let words = self.rest.split_whitespace();
+        words.take_while(|word| word.starts_with("--"))
+    }
+
+    /// The settings of all mounts with this name: `ssh` of `--mount=target=/x,type=ssh`.
+    pub(super) fn mount_settings<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let mounts = self.flags().filter_map(|flag| flag.strip_prefix("--mount="));
+        mounts
+            .flat_map(|mount| mount.trim_matches(['"', '\'']).split(','))
+            .filter_map(|setting| setting.split_once('='))
+            .filter_map(move |(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
+    }
 }
 
-/// The first thing in a Dockerfile that the builder cannot do, if there is one.
-pub(super) fn beyond(text: &str, builder: Builder) -> Option<Cause> {
+/// The first thing that the builder cannot do in the stages that it builds, if there is one.
+pub(super) fn beyond(text: &str, builder: Builder, target: &str) -> Option<Cause> {
     // A line `# syntax=…` alone requires nothing: to the classic builder it is a comment.
-    instructions(text).iter().find_map(|instruction| {
+    let instructions = instructions(text);
+    let built = stages::built(&instructions, builder, target);
+    let mut built = instructions
+        .iter()
+        .zip(built)
+        .filter_map(|(instruction, built)| built.then_some(instruction));
+    built.find_map(|instruction| {
         let (feature, session) = needs(instruction, builder)?;
         Some(Cause::NeedsBuildKit {
             feature,
@@ -56,27 +80,20 @@ pub(super) fn beyond(text: &str, builder: Builder) -> Option<Cause> {
 
 /// The feature of an instruction that the builder lacks, and whether it is a session.
 fn needs(instruction: &Instruction, builder: Builder) -> Option<(&'static str, bool)> {
-    let flags: Vec<&str> = instruction
-        .rest
-        .split_whitespace()
-        .take_while(|word| word.starts_with("--"))
-        .collect();
     let has = |name: &str| {
         let named =
-            |flag: &&str| *flag == name || flag.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
-        flags.iter().any(named)
-    };
-    let of_type = |kind: &str| {
-        let mounts = flags.iter().filter_map(|flag| flag.strip_prefix("--mount="));
-        mounts
-            .flat_map(|mount| mount.split(','))
-            .any(|part| part.strip_prefix("type=") == Some(kind))
+            |flag: &str| flag == name || flag.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+        instruction.flags().any(named)
     };
     let word = instruction.word.as_str();
-    if word == "RUN" && of_type("secret") {
+    let of_type = |wanted: &str| {
+        let mut types = instruction.mount_settings("type");
+        word == "RUN" && types.any(|kind| kind.eq_ignore_ascii_case(wanted))
+    };
+    if of_type("secret") {
         return Some(("RUN --mount=type=secret", true));
     }
-    if word == "RUN" && of_type("ssh") {
+    if of_type("ssh") {
         return Some(("RUN --mount=type=ssh", true));
     }
     if builder == Builder::BuildKit {
@@ -89,7 +106,7 @@ fn needs(instruction: &Instruction, builder: Builder) -> Option<(&'static str, b
 }
 
 /// The instructions, each with its continuation lines; here-documents are skipped.
-fn instructions(text: &str) -> Vec<Instruction> {
+pub(super) fn instructions(text: &str) -> Vec<Instruction> {
     let escape = directive(text, "escape").map_or('\\', |(value, _)| value.chars().next().unwrap_or('\\'));
     let mut found: Vec<Instruction> = Vec::new();
     let mut lines = text.lines().enumerate();
@@ -161,7 +178,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str, builder: Builder) -> Option<(&'static str, usize)> {
-        match beyond(text, builder)? {
+        match beyond(text, builder, "")? {
             Cause::NeedsBuildKit { feature, line, .. } => Some((feature, line)),
             other => panic!("{other}"),
         }
@@ -173,7 +190,6 @@ mod tests {
             ("FROM a\nRUN --mount=type=cache,target=/c x", "RUN --mount", 2),
             ("FROM a\n\nrun \\\n # why\n --network=none x", "RUN --network", 3),
             ("FROM a\nRUN --security=insecure x", "RUN --security", 2),
-            ("FROM a\nCOPY --from=b --link a /", "COPY --link", 2),
             ("FROM a\nCOPY --chmod=755 a /", "COPY --chmod", 2),
             ("FROM a\nADD --checksum=sha256:1 a /", "ADD --checksum", 2),
             ("FROM a\nRUN <<EOF\necho\nEOF", "a here-document", 2),
@@ -196,10 +212,26 @@ mod tests {
         for builder in [Builder::Classic, Builder::BuildKit] {
             assert_eq!(found(text, builder), Some(("RUN --mount=type=secret", 2)));
         }
-        assert_eq!(
-            found("FROM a\nRUN --mount=type=ssh x", Builder::BuildKit),
-            Some(("RUN --mount=type=ssh", 2))
-        );
+        for mount in ["type=ssh", "\"type=ssh\"", "required,Type=SSH"] {
+            let text = format!("FROM a\nRUN --mount={mount} x");
+            let ssh = Some(("RUN --mount=type=ssh", 2));
+            assert_eq!(found(&text, Builder::BuildKit), ssh, "{text}");
+        }
+    }
+
+    #[test]
+    fn stages_that_are_not_built_require_nothing() {
+        let text = "FROM a AS unused\nRUN --mount=type=secret,id=x y\nFROM a AS used\nRUN y\n\
+                    FROM used\nRUN --mount=type=ssh y";
+        let line = |builder, target| match beyond(text, builder, target)? {
+            Cause::NeedsBuildKit { line, .. } => Some(line),
+            other => panic!("{other}"),
+        };
+        assert_eq!(line(Builder::BuildKit, ""), Some(6));
+        assert_eq!(line(Builder::BuildKit, "used"), None);
+        assert_eq!(line(Builder::BuildKit, "unused"), Some(2));
+        // The classic builder builds every stage up to the target.
+        assert_eq!(line(Builder::Classic, "used"), Some(2));
     }
 
     #[test]
@@ -208,7 +240,7 @@ mod tests {
             "FROM a\n# RUN --mount=type=secret\nRUN x --mount=1",
             "FROM a\nRUN echo $((1<<2)) \\\n && cat <<< x",
             "# syntax=docker/dockerfile:1\nFROM a",
-            "FROM a\nCOPY --from=b --chown=1 a /",
+            "FROM a\nCOPY --from=b --chown=1 --link a /",
             "FROM a\nCMD x <<EOF",
             "",
         ] {

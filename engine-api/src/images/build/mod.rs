@@ -8,6 +8,7 @@ mod pack;
 mod pattern;
 mod protobuf;
 pub(super) mod prune_cache;
+mod stages;
 mod trace;
 
 use std::collections::BTreeMap;
@@ -37,7 +38,8 @@ impl Images<'_> {
     /// use engine_api::images::{BuildContext, BuildImage};
     ///
     /// let options = BuildImage { tags: vec!["web:1".into()], ..Default::default() };
-    /// let mut progress = docker.images().build(BuildContext::folder("web"), options, None).await?;
+    /// let context = BuildContext::directory("web");
+    /// let mut progress = docker.images().build(context, options, None).await?;
     /// while let Some(line) = progress.next().await {
     ///     print!("{}", line?.stream); // a step that fails ends with an error here
     /// }
@@ -48,8 +50,8 @@ impl Images<'_> {
     /// # Errors
     ///
     /// [`crate::ErrorKind::NeedsBuildKit`] when the Dockerfile of a directory or a text requires a
-    /// feature that the builder lacks; [`crate::ErrorKind::UploadSource`] when a file cannot be
-    /// read.
+    /// feature that Docker's builder lacks, in a stage that is built;
+    /// [`crate::ErrorKind::UploadSource`] when a file cannot be read.
     pub async fn build(
         &self,
         context: BuildContext,
@@ -71,11 +73,24 @@ impl Images<'_> {
             return call.reject_if(wrong).send().await;
         }
         let on = Some(name).filter(|name| !name.is_empty());
-        let body = context
-            .body(&options)
-            .await
-            .map_err(|error| error.in_call(BUILD.info.id, on))?;
+        let in_call = |error: Error| error.in_call(BUILD.info.id, on);
+        let (body, beyond) = context.body(&options).await.map_err(in_call)?;
+        if let Some(cause) = beyond {
+            if !self.is_podman().await.map_err(in_call)? {
+                return Err(in_call(Error::local(cause)));
+            }
+        }
         call.tar(body).send().await
+    }
+
+    /// Whether the engine is Podman, whose builder is neither of Docker's.
+    async fn is_podman(&self) -> Result<bool> {
+        self.docker.version().await?;
+        match self.docker.is_podman() {
+            Some(podman) => Ok(podman),
+            // The user has set the version, so that the engine has not been asked.
+            None => Ok(self.docker.system().ping().await?.is_podman()),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! The files of a build context: which of a directory are sent, and the tar archive of them.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::ignore::{Fitting, Ignore};
-use super::{Builder, dockerfile};
+use super::{BuildImage, Builder, dockerfile};
 use crate::archive;
 use crate::error::{Cause, Error, Result};
 use crate::wire::body::Upload;
@@ -13,21 +13,24 @@ use crate::wire::body::Upload;
 /// The default name of a Dockerfile, and the one that engines try next.
 pub(super) const NAMES: [&str; 2] = ["Dockerfile", "dockerfile"];
 
-/// Fails when the builder cannot do what a Dockerfile asks for.
-pub(super) fn check_dockerfile(text: &str, builder: Builder) -> Result<()> {
-    match dockerfile::beyond(text, builder) {
-        Some(cause) => Err(Error::local(cause)),
-        None => Ok(()),
-    }
+/// The most bytes of a Dockerfile or `.dockerignore`.
+const LONGEST: u64 = 16 << 20;
+
+/// The files of a directory that are sent.
+#[derive(Debug)]
+pub(super) struct Found {
+    root: PathBuf,
+    /// Paths relative to the directory; a directory is before its files.
+    paths: Vec<PathBuf>,
+    /// What the Dockerfile requires, and Docker's builder cannot do.
+    pub(super) beyond: Option<Cause>,
 }
 
-/// Paths to send, relative to the directory and with slashes.
-pub(super) type Found = Vec<String>;
-
 /// Reads the Dockerfile and finds the files to send.
-pub(super) fn find_files(root: PathBuf, name: &str, builder: Builder) -> Result<(PathBuf, Found)> {
+pub(super) fn find_files(root: PathBuf, options: &BuildImage) -> Result<Found> {
+    let builder = options.builder;
     let input = |error: io::Error| Error::local(Cause::UploadSource(error));
-    let name = match name {
+    let name = match options.dockerfile.as_str() {
         "" => NAMES
             .into_iter()
             .find(|name| root.join(name).is_file())
@@ -36,14 +39,25 @@ pub(super) fn find_files(root: PathBuf, name: &str, builder: Builder) -> Result<
         name => name.trim_start_matches("./").to_owned(),
     };
     archive::check(&name)?;
-    let text = fs::read(root.join(&name)).map_err(|error| input(archive::at(&root.join(&name), &error)))?;
-    check_dockerfile(&String::from_utf8_lossy(&text), builder)?;
+    let text = read(&root.join(&name)).map_err(input)?;
+    let beyond = dockerfile::beyond(&String::from_utf8_lossy(&text), builder, &options.target);
     let mut ignore = ignore(&root, &name, builder)?;
-    ignore.keep(".dockerignore");
-    ignore.keep(&name);
-    let mut found = Found::new();
-    walk(&root, "", &ignore, &Fitting::new(), &mut found).map_err(input)?;
-    Ok((root, found))
+    ignore.keep(name.as_bytes());
+    if builder == Builder::Classic {
+        // The classic builder reads the file, and removes both from the context if it excludes
+        // them. BuildKit copies whatever it gets.
+        ignore.keep(b".dockerignore");
+    }
+    let mut walk = Walk {
+        ignore: &ignore,
+        parents: builder == Builder::BuildKit,
+        pending: Vec::new(),
+        found: Vec::new(),
+    };
+    walk.enter(&root, Path::new(""), b"", &Fitting::new())
+        .map_err(input)?;
+    let paths = walk.found;
+    Ok(Found { root, paths, beyond })
 }
 
 /// The patterns that hold for a Dockerfile.
@@ -53,46 +67,83 @@ fn ignore(root: &Path, dockerfile: &str, builder: Builder) -> Result<Ignore> {
         Builder::Classic => None,
     };
     for name in own.iter().map(String::as_str).chain([".dockerignore"]) {
-        let path = root.join(name);
-        match fs::read(&path) {
-            Ok(text) => return Ignore::parse(&String::from_utf8_lossy(&text)).map_err(Error::invalid),
+        match read(&root.join(name)) {
+            Ok(text) => return Ignore::parse(&text, name, builder).map_err(Error::invalid),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::local(Cause::UploadSource(archive::at(&path, &error)))),
+            Err(error) => return Err(Error::local(Cause::UploadSource(error))),
         }
     }
     Ok(Ignore::default())
 }
 
-/// Adds the paths to send of a directory, each directory before its contents.
-fn walk(folder: &Path, name: &str, ignore: &Ignore, parent: &Fitting, found: &mut Found) -> io::Result<()> {
-    for child in archive::children(folder)? {
-        let path = child.path();
-        let kind = child.file_type().map_err(|error| archive::at(&path, &error))?;
-        let file_name = child.file_name();
-        let name = match (name, file_name.to_string_lossy()) {
-            ("", own) => own.into_owned(),
-            (folder, own) => format!("{folder}/{own}"),
-        };
-        let (excluded, fitting) = ignore.excludes(&name, parent);
-        let plain = kind.is_dir() || kind.is_file() || kind.is_symlink();
-        if !excluded && !plain {
-            return Err(archive::no_file(&path));
-        }
-        if !excluded {
-            found.push(name.clone());
-        }
-        if kind.is_dir() && (!excluded || ignore.may_return(&name)) {
-            walk(&path, &name, ignore, &fitting, found)?;
-        }
+/// Reads a small file. A pipe or device could have no end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let failed = |error: io::Error| archive::at(path, &error);
+    let invalid = |reason| Err(failed(io::Error::new(io::ErrorKind::InvalidData, reason)));
+    if !path.metadata().map_err(failed)?.is_file() {
+        return invalid("not a file");
     }
-    Ok(())
+    let mut text = Vec::new();
+    let mut file = File::open(path).map_err(failed)?.take(LONGEST + 1);
+    file.read_to_end(&mut text).map_err(failed)?;
+    match text.len() as u64 > LONGEST {
+        true => invalid("longer than 16 MiB"),
+        false => Ok(text),
+    }
+}
+
+/// The walk through a directory.
+struct Walk<'a> {
+    ignore: &'a Ignore,
+    /// Whether excluded directories are sent, without the rest of their files, if a file in them
+    /// is. The classic builder creates them itself, with other permissions.
+    parents: bool,
+    /// Excluded directories above the current one that have not been sent.
+    pending: Vec<PathBuf>,
+    found: Vec<PathBuf>,
+}
+
+impl Walk<'_> {
+    /// Adds the files of a directory. `name` is its path as bytes with slashes.
+    fn enter(&mut self, directory: &Path, relative: &Path, name: &[u8], parent: &Fitting) -> io::Result<()> {
+        for child in archive::children(directory)? {
+            let path = child.path();
+            let kind = child.file_type().map_err(|error| archive::at(&path, &error))?;
+            let file_name = child.file_name();
+            let relative = relative.join(&file_name);
+            let own = file_name.as_encoded_bytes();
+            let name = match name {
+                b"" => own.to_vec(),
+                name => [name, b"/", own].concat(),
+            };
+            let (excluded, fitting) = self.ignore.excludes(&name, parent);
+            let plain = kind.is_dir() || kind.is_file() || kind.is_symlink();
+            if !excluded && !plain {
+                return Err(archive::no_file(&path));
+            }
+            if !excluded {
+                self.found.append(&mut self.pending);
+                self.found.push(relative.clone());
+            }
+            if kind.is_dir() && (!excluded || self.ignore.may_return(&name)) {
+                let before = self.pending.len();
+                if excluded && self.parents {
+                    self.pending.push(relative.clone());
+                }
+                self.enter(&path, &relative, &name, &fitting)?;
+                self.pending.truncate(before);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The tar archive of the files that were found, written while it is sent.
-pub(super) fn pack(root: PathBuf, found: Found, modified: Option<u64>) -> Upload {
+pub(super) fn pack(found: Found, modified: Option<u64>) -> Upload {
+    let Found { root, paths, .. } = found;
     archive::packing(move |builder| {
-        found
+        paths
             .iter()
-            .try_for_each(|name| archive::append_one(builder, &root.join(name), Path::new(name), modified))
+            .try_for_each(|path| archive::append_one(builder, &root.join(path), path, modified))
     })
 }

@@ -1,10 +1,13 @@
 //! One line of a `.dockerignore`, compared with paths.
+//!
+//! Paths and patterns are bytes. Only where a pattern has wildcards they are read as characters,
+//! and each byte that is not UTF-8 is read as U+FFFD, as Go does.
 
 /// A pattern, as a program over the characters of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     /// The pattern without `!`, cleaned.
-    pub(super) text: String,
+    pub(super) text: Vec<u8>,
     /// Whether it takes back what earlier patterns have excluded.
     pub(super) exception: bool,
     matcher: Matcher,
@@ -30,7 +33,7 @@ enum Step {
     /// `*`: any number but of slashes.
     Many,
     /// `**/`: nothing, or whole directories.
-    Folders,
+    Directories,
     /// `**` at the end.
     Rest,
     Class {
@@ -41,7 +44,7 @@ enum Step {
 
 impl Pattern {
     /// Reads a cleaned pattern; `Err` is why it is invalid.
-    pub(super) fn parse(text: &str, exception: bool) -> Result<Self, &'static str> {
+    pub(super) fn parse(text: &[u8], exception: bool) -> Result<Self, &'static str> {
         Ok(Self {
             matcher: compile(text)?,
             text: text.to_owned(),
@@ -49,23 +52,14 @@ impl Pattern {
         })
     }
 
-    /// The exception that takes back just this path.
-    pub(super) fn exception(path: &str) -> Self {
-        Self {
-            text: path.to_owned(),
-            exception: true,
-            matcher: Matcher::Exact,
-        }
-    }
-
     /// Whether the pattern matches the path itself; the caller checks its parents.
-    pub(super) fn fits(&self, path: &str) -> bool {
+    pub(super) fn fits(&self, path: &[u8]) -> bool {
         match &self.matcher {
             Matcher::Exact => path == self.text,
             Matcher::Prefix => path.starts_with(&self.text[..self.text.len() - 2]),
             Matcher::Suffix => {
                 let suffix = &self.text[2..];
-                path.ends_with(suffix) || suffix.strip_prefix('/') == Some(path)
+                path.ends_with(suffix) || suffix.strip_prefix(b"/") == Some(path)
             }
             Matcher::Steps(steps) => walk(steps, path),
         }
@@ -73,8 +67,8 @@ impl Pattern {
 }
 
 /// The steps of a pattern, or that it needs none because it is a text with `**` at most at one end.
-fn compile(text: &str) -> Result<Matcher, &'static str> {
-    let chars: Vec<char> = text.chars().collect();
+fn compile(text: &[u8]) -> Result<Matcher, &'static str> {
+    let chars = chars(text);
     let mut steps = Vec::new();
     let mut simple = Matcher::Exact;
     let mut wild = false;
@@ -94,7 +88,7 @@ fn compile(text: &str) -> Result<Matcher, &'static str> {
                 if first {
                     simple = Matcher::Suffix;
                 }
-                steps.push(if last { Step::Rest } else { Step::Folders });
+                steps.push(if last { Step::Rest } else { Step::Directories });
                 continue;
             }
             '*' => steps.push(Step::Many),
@@ -152,9 +146,19 @@ fn class(chars: &[char], mut at: usize) -> Result<(Step, usize), &'static str> {
     Ok((Step::Class { negated, ranges }, at + 1))
 }
 
+/// The characters of a text; one U+FFFD for each byte that is not UTF-8.
+fn chars(text: &[u8]) -> Vec<char> {
+    let mut chars = Vec::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        chars.extend(chunk.valid().chars());
+        chars.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    chars
+}
+
 /// Follows all ways through the path at once, so that no pattern takes long.
-fn walk(steps: &[Step], path: &str) -> bool {
-    let chars: Vec<char> = path.chars().collect();
+fn walk(steps: &[Step], path: &[u8]) -> bool {
+    let chars = chars(path);
     // `reached[n]`: the steps so far can have used up the first n characters.
     let mut reached = vec![false; chars.len() + 1];
     reached[0] = true;
@@ -172,7 +176,7 @@ fn walk(steps: &[Step], path: &str) -> bool {
                     came(last.is_some_and(|last| within(last) != *negated))
                 }
                 Step::Many => reached[n] || (n > 0 && next[n - 1] && last != Some('/')),
-                Step::Folders => reached[n] || (any && last == Some('/')),
+                Step::Directories => reached[n] || (any && last == Some('/')),
                 Step::Rest => any || reached[n],
             };
             any |= reached[n];
@@ -220,13 +224,29 @@ mod tests {
             ),
         ];
         for (text, fit, others) in cases {
-            let pattern = Pattern::parse(text, false).unwrap();
+            let pattern = Pattern::parse(text.as_bytes(), false).unwrap();
             for path in fit {
-                assert!(pattern.fits(path), "{text} does not fit {path}");
+                assert!(pattern.fits(path.as_bytes()), "{text} does not fit {path}");
             }
             for path in others {
-                assert!(!pattern.fits(path), "{text} fits {path}");
+                assert!(!pattern.fits(path.as_bytes()), "{text} fits {path}");
             }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_matched() {
+        let cases: [(&[u8], &[&[u8]], &[&[u8]]); 5] = [
+            (b"caf\xe9", &[b"caf\xe9"], &[b"caf\xe8", b"caf\xc3\xa9"]),
+            (b"d\xff/**", &[b"d\xff/x"], &[b"d\xfe/x"]),
+            (b"**/\xe9", &[b"\xe9", b"a/\xe9"], &[b"\xe8"]),
+            (b"caf?", &[b"caf\xe9", b"caf\xc3\xa9"], &[b"caf\xe9\xe9"]),
+            (b"*\xe9", &[b"caf\xe9"], &[b"caf"]),
+        ];
+        for (text, fit, others) in cases {
+            let pattern = Pattern::parse(text, false).unwrap();
+            assert!(fit.iter().all(|path| pattern.fits(path)), "{text:?}");
+            assert!(!others.iter().any(|path| pattern.fits(path)), "{text:?}");
         }
     }
 
@@ -235,7 +255,7 @@ mod tests {
         for text in [
             "[", "[]a]", "[a", "a[", "[a-", "[-x]", "[x-]", "[b-a]", r"a\", "[^",
         ] {
-            assert!(Pattern::parse(text, false).is_err(), "{text}");
+            assert!(Pattern::parse(text.as_bytes(), false).is_err(), "{text}");
         }
     }
 }

@@ -1,0 +1,127 @@
+//! Which stages of a Dockerfile a builder builds.
+
+use super::Builder;
+use super::dockerfile::Instruction;
+
+/// A stage: one `FROM`, and the instructions up to the next.
+#[derive(Default)]
+struct Stage<'a> {
+    /// The name after `AS`, or empty.
+    name: &'a str,
+    /// The images or stages that it begins with or copies from.
+    sources: Vec<&'a str>,
+}
+
+/// For each instruction, whether it is in a stage that is built for the target, a name or number;
+/// empty is the last stage.
+pub(super) fn built(instructions: &[Instruction], builder: Builder, target: &str) -> Vec<bool> {
+    let mut stages: Vec<Stage<'_>> = Vec::new();
+    // The number of the stage that each instruction is in; `None` before the first.
+    let mut stage_of = Vec::with_capacity(instructions.len());
+    for instruction in instructions {
+        if instruction.word == "FROM" {
+            stages.push(begin(instruction));
+        }
+        if let Some(stage) = stages.last_mut() {
+            let flags = instruction.flags();
+            stage
+                .sources
+                .extend(flags.filter_map(|flag| flag.strip_prefix("--from=")));
+            stage.sources.extend(instruction.mount_settings("from"));
+        }
+        stage_of.push(stages.len().checked_sub(1));
+    }
+    let last = find(&stages, target).or(stages.len().checked_sub(1));
+    let mut built = vec![builder == Builder::Classic; stages.len()];
+    match (builder, last) {
+        // It builds one stage after the other, needed or not.
+        (Builder::Classic, Some(last)) => built[last + 1..].fill(false),
+        (Builder::BuildKit, Some(last)) => reach(&stages, last, &mut built),
+        (_, None) => {}
+    }
+    stage_of
+        .into_iter()
+        .map(|stage| stage.is_some_and(|stage| built[stage]))
+        .collect()
+}
+
+fn begin(from: &Instruction) -> Stage<'_> {
+    let mut words = from
+        .rest
+        .split_whitespace()
+        .skip_while(|word| word.starts_with("--"));
+    let base = words.next().unwrap_or_default();
+    let named = words.next().is_some_and(|word| word.eq_ignore_ascii_case("as"));
+    Stage {
+        name: words.next().filter(|_| named).unwrap_or_default(),
+        sources: vec![base],
+    }
+}
+
+/// The last stage with this name, or with this number.
+fn find(stages: &[Stage<'_>], wanted: &str) -> Option<usize> {
+    let named = |stage: &Stage<'_>| !wanted.is_empty() && stage.name.eq_ignore_ascii_case(wanted);
+    let number = || wanted.parse().ok().filter(|number| *number < stages.len());
+    stages.iter().rposition(named).or_else(number)
+}
+
+/// Marks a stage and all that it needs. A source is a stage before it, or an image.
+fn reach(stages: &[Stage<'_>], stage: usize, built: &mut [bool]) {
+    let mut open = vec![stage];
+    while let Some(stage) = open.pop() {
+        if !std::mem::replace(&mut built[stage], true) {
+            let sources = stages[stage].sources.iter();
+            open.extend(sources.filter_map(|source| find(&stages[..stage], source)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::build::dockerfile::instructions;
+
+    /// The first letters of the `RUN` instructions that are built.
+    fn runs(text: &str, builder: Builder, target: &str) -> String {
+        let all = instructions(text);
+        let built = built(&all, builder, target);
+        all.iter()
+            .zip(built)
+            .filter(|(instruction, built)| *built && instruction.word == "RUN")
+            .map(|(instruction, _)| instruction.rest.rsplit(' ').next().unwrap())
+            .collect()
+    }
+
+    const TEXT: &str = "ARG X=1\nFROM i\nRUN a\nFROM --platform=x i AS Two\nRUN b\n\
+        FROM i as three\nCOPY --from=0 x y\nRUN c\nFROM i AS four\n\
+        RUN --mount=type=bind,from=two,target=/x d\nFROM three AS five\nRUN e\nFROM $X\nRUN f";
+
+    #[test]
+    fn buildkit_builds_the_stages_that_the_target_needs() {
+        for (target, expected) in [
+            ("", "f"),
+            ("FIVE", "ace"),
+            ("four", "bd"),
+            ("two", "b"),
+            ("0", "a"),
+            ("2", "ac"),
+            ("missing", "f"),
+        ] {
+            assert_eq!(runs(TEXT, Builder::BuildKit, target), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn classic_builds_every_stage_up_to_the_target() {
+        for (target, expected) in [("", "abcdef"), ("three", "abc"), ("0", "a")] {
+            assert_eq!(runs(TEXT, Builder::Classic, target), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn stage_that_copies_from_itself_has_an_end() {
+        let text = "FROM a AS a\nCOPY --from=a x y\nRUN a\nFROM a AS a\nCOPY --from=1 x y\nRUN b";
+        assert_eq!(runs(text, Builder::BuildKit, "a"), "ab");
+        assert_eq!(runs("RUN a\n", Builder::BuildKit, ""), "");
+    }
+}
