@@ -1,8 +1,13 @@
 //! `isolate doctor`: which addresses were tried, which Docker daemon answers, what it can enforce.
 
+mod requests;
+
 use clap::Args;
-use engine_api::Docker;
+use engine_api::system::{EngineVersion, Info};
+use engine_api::{Docker, Error};
 use serde::Serialize;
+
+use requests::Refusal;
 
 use crate::client::Client;
 use crate::console::Console;
@@ -13,8 +18,8 @@ use crate::global::Global;
 
 /// Find out which Docker daemon answers, and which limits it can enforce
 ///
-/// The exit code is 0 if a daemon answers that can limit memory, CPU and processes, and 1
-/// otherwise.
+/// The exit code is 0 if a daemon answers that can limit memory, CPU and processes and accepts the
+/// requests that `isolate run` needs, and 1 otherwise.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {}
 
@@ -24,7 +29,10 @@ struct Report {
     endpoints: Vec<Endpoint>,
     daemon: Option<Daemon>,
     limits: Option<Limits>,
-    /// Whether the daemon can enforce every limit of an environment.
+    /// The requests of `isolate run` that the daemon, or a proxy in front of it, refuses.
+    refused: Vec<Refusal>,
+    /// Whether the daemon can enforce every limit of an environment, and accepts every request
+    /// that is needed.
     sufficient: bool,
 }
 
@@ -51,7 +59,8 @@ struct Daemon {
     storage_driver: String,
     cgroup_version: String,
     cgroup_driver: String,
-    rootless: bool,
+    /// `None` if the daemon does not report it.
+    rootless: Option<bool>,
     warnings: Vec<String>,
 }
 
@@ -72,21 +81,23 @@ impl Doctor {
         console: Console,
     ) -> Result<u8, CliError> {
         let endpoints = endpoints(global, client).await?;
-        let (daemon, limits) = match endpoints.iter().any(|endpoint| endpoint.error.is_none()) {
-            false => (None, None),
-            true => {
-                // The same choice as above: the first daemon that answers.
-                let docker = client.any().await?;
-                let (daemon, limits) = examine(&docker).await?;
-                (Some(daemon), Some(limits))
-            }
-        };
-        let report = Report {
+        let mut report = Report {
             endpoints,
-            daemon,
-            sufficient: limits.is_some_and(Limits::are_sufficient),
-            limits,
+            daemon: None,
+            limits: None,
+            refused: Vec::new(),
+            sufficient: false,
         };
+        if report.endpoints.iter().any(|endpoint| endpoint.error.is_none()) {
+            // The same choice as above: the first daemon that answers.
+            let docker = client.any().await?;
+            let (daemon, limits) = examine(&docker).await?;
+            report.daemon = Some(daemon);
+            report.limits = limits;
+            report.refused = requests::refused(&docker).await;
+            report.sufficient = limits.is_some_and(Limits::are_sufficient)
+                && !report.refused.iter().any(|refusal| refusal.needed);
+        }
         if console.json {
             console.value(&report)?;
         } else {
@@ -115,7 +126,7 @@ async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, Cl
         (_, Some(_)) => "--replay",
         _ => "found for --record",
     };
-    let pinged = docker.system().ping().await;
+    let pinged = unless_refused(docker.system().ping().await);
     Ok(vec![Endpoint {
         address: docker.address(),
         source: source.into(),
@@ -123,24 +134,54 @@ async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, Cl
     }])
 }
 
-async fn examine(docker: &Docker) -> Result<(Daemon, Limits), CliError> {
-    let negotiated = docker.version().await?;
-    let version = docker.system().version().await?;
-    let info = docker.system().info().await?;
-    let podman = version.components.iter().any(|part| part.name.contains("Podman"));
-    let limits = Limits {
+/// The reply; `None` if the daemon, or a proxy in front of it, refuses the request.
+fn unless_refused<T>(reply: Result<T, Error>) -> Result<Option<T>, Error> {
+    match reply {
+        Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// The daemon, and its limits if it reports them.
+async fn examine(docker: &Docker) -> Result<(Daemon, Option<Limits>), CliError> {
+    let negotiated = docker.version().await?.to_string();
+    let version = unless_refused(docker.system().version().await)?;
+    let info = unless_refused(docker.system().info().await)?;
+    let limits = info.as_ref().map(|info| Limits {
         memory: info.memory_limit,
         swap: info.swap_limit,
         cpus: info.cpu_cfs_quota && info.cpu_cfs_period,
         pids: info.pids_limit,
+    });
+    Ok((daemon(docker, negotiated, version, info), limits))
+}
+
+fn daemon(
+    docker: &Docker,
+    negotiated_version: String,
+    version: Option<EngineVersion>,
+    info: Option<Info>,
+) -> Daemon {
+    let is_podman =
+        |version: &EngineVersion| version.components.iter().any(|part| part.name.contains("Podman"));
+    let product = match version.as_ref().map(is_podman) {
+        Some(true) => "Podman",
+        Some(false) => "Docker",
+        None => "unknown",
     };
-    let daemon = Daemon {
+    let rootless = |info: &Info| {
+        let mut options = info.security_options.iter();
+        options.any(|option| option.contains("rootless"))
+    };
+    let rootless = info.as_ref().map(rootless);
+    let (version, info) = (version.unwrap_or_default(), info.unwrap_or_default());
+    Daemon {
         address: docker.address(),
-        product: if podman { "Podman" } else { "Docker" },
+        product,
         version: version.version,
         api_version: version.api_version,
         min_api_version: version.min_api_version,
-        negotiated_version: negotiated.to_string(),
+        negotiated_version,
         system: format!(
             "{}/{}, {}",
             info.os_type, info.architecture, info.operating_system
@@ -149,13 +190,9 @@ async fn examine(docker: &Docker) -> Result<(Daemon, Limits), CliError> {
         storage_driver: info.driver,
         cgroup_version: info.cgroup_version.to_string(),
         cgroup_driver: info.cgroup_driver.to_string(),
-        rootless: info
-            .security_options
-            .iter()
-            .any(|option| option.contains("rootless")),
+        rootless,
         warnings: info.warnings,
-    };
-    Ok((daemon, limits))
+    }
 }
 
 impl Limits {
@@ -170,9 +207,10 @@ impl Report {
     fn text(&self, verbose: bool) -> String {
         let mut text = addresses(&self.endpoints, verbose);
         match (&self.daemon, self.limits) {
-            (Some(daemon), Some(limits)) => {
+            (Some(daemon), limits) => {
                 text.push_str(&daemon.text());
-                text.push_str(&limits.text());
+                text.push_str(&limits.map(Limits::text).unwrap_or_default());
+                text.push_str(&requests::text(&self.refused));
             }
             _ => text.push_str(
                 "No Docker daemon answers; `isolate run` can use a temporary directory on this machine \
@@ -247,17 +285,22 @@ impl Daemon {
                 text.to_owned()
             }
         };
+        let api = format!(
+            "{} (oldest {}); negotiated {}",
+            or_unknown(&self.api_version),
+            or_unknown(&self.min_api_version),
+            self.negotiated_version
+        );
         let mut rows = vec![
             ("address", self.address.clone()),
             ("product", self.product.to_owned()),
-            ("version", self.version.clone()),
-            (
-                "API",
-                format!(
-                    "{} (oldest {}); negotiated {}",
-                    self.api_version, self.min_api_version, self.negotiated_version
-                ),
-            ),
+            ("version", or_unknown(&self.version)),
+            ("API", api),
+        ];
+        let Some(rootless) = self.rootless else {
+            return section("Docker daemon", &rows);
+        };
+        rows.extend([
             ("system", self.system.clone()),
             ("kernel", self.kernel.clone()),
             ("storage", or_unknown(&self.storage_driver)),
@@ -269,8 +312,8 @@ impl Daemon {
                     or_unknown(&self.cgroup_driver)
                 ),
             ),
-            ("rootless", yes(self.rootless)),
-        ];
+            ("rootless", yes(rootless)),
+        ]);
         rows.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
         section("Docker daemon", &rows)
     }

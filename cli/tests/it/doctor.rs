@@ -1,4 +1,6 @@
-//! `isolate doctor` without a Docker daemon.
+//! `isolate doctor` without a Docker daemon, and behind a proxy that refuses a part of the API.
+
+use fake_engine::scripted::{Request, ScriptedEngine, ok, reply};
 
 use crate::support::{Ended, NOWHERE, Workspace};
 
@@ -73,4 +75,75 @@ fn doctor_without_a_daemon_fits_on_a_screen() {
         verbose.contains("(Podman): SystemPing: cannot reach"),
         "{verbose}"
     );
+}
+
+/// A daemon behind a proxy that refuses what `refused` selects.
+fn behind_proxy(refused: fn(&Request) -> bool) -> ScriptedEngine {
+    ScriptedEngine::answering(move |request| {
+        let path = request.target.split('?').next().unwrap_or_default();
+        if refused(request) {
+            let page = "<html><body><h1>403 Forbidden</h1></body></html>";
+            return reply(403, &["Content-Type: text/html"], page);
+        }
+        match path {
+            "/_ping" => reply(200, &["Api-Version: 1.51"], "OK"),
+            path if path.ends_with("/version") => ok(r#"{"Version":"28.5.2","ApiVersion":"1.51"}"#),
+            path if path.ends_with("/info") => {
+                ok(r#"{"MemoryLimit":true,"CpuCfsQuota":true,"CpuCfsPeriod":true,"PidsLimit":true}"#)
+            }
+            path if path.ends_with("/containers/json") => ok("[]"),
+            _ => reply(404, &[], r#"{"message":"No such container: _isolate_doctor"}"#),
+        }
+    })
+}
+
+/// The report of `doctor`, as text, and whether the daemon is sufficient.
+#[track_caller]
+fn report(engine: &ScriptedEngine) -> (String, bool) {
+    let workspace = Workspace::new();
+    let socket = engine.on_unix().unwrap();
+    let ended = workspace.isolate(&["doctor", "--host", &socket.client().address()]);
+    let sufficient = ended.code() == Some(0);
+    assert!(sufficient || ended.code() == Some(1), "{}", ended.stderr());
+    (ended.stdout(), sufficient)
+}
+
+#[test]
+fn doctor_shows_a_refused_create() {
+    let (text, sufficient) = report(&behind_proxy(|_| false));
+    assert!(sufficient && !text.contains("refused"), "{text}");
+    let (text, sufficient) = report(&behind_proxy(|request| request.method != "GET"));
+    assert!(!sufficient, "{text}");
+    let row = "  POST /containers/create (status 403): needed to create an environment\n";
+    assert!(text.contains(row) && text.lines().count() < 40, "{text}");
+}
+
+#[test]
+fn doctor_goes_on_without_ping_version_and_info() {
+    let (text, sufficient) = report(&behind_proxy(|request| {
+        ["/_ping", "/version"]
+            .iter()
+            .any(|path| request.target.ends_with(path))
+    }));
+    assert!(sufficient, "{text}");
+    assert!(text.contains("GET /_ping (status 403): used to"), "{text}");
+    assert!(
+        text.contains("negotiated 1.41") && text.contains("version     unknown"),
+        "{text}"
+    );
+    let (text, sufficient) = report(&behind_proxy(|request| request.target.ends_with("/info")));
+    assert!(!sufficient && !text.contains("rootless"), "{text}");
+    assert!(text.contains("GET /info (status 403): needed to"), "{text}");
+}
+
+#[test]
+fn doctor_changes_nothing() {
+    let engine = behind_proxy(|_| false);
+    report(&engine);
+    for request in engine.asked() {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let named = format!("{}{body}", request.target).contains("_isolate_doctor");
+        let reads = ["GET", "HEAD"].contains(&request.method.as_str());
+        assert!(reads || named, "{} {}", request.method, request.target);
+    }
 }

@@ -136,6 +136,7 @@ fn doctor_reports_the_daemon_and_its_limits() {
         };
         assert_eq!(report["daemon"]["product"], product, "{engine}");
         assert_eq!(report["limits"]["memory"], true, "{engine}");
+        assert_eq!(report["refused"], Value::Array(Vec::new()), "{engine}");
         assert!(
             report["daemon"]["storage_driver"]
                 .as_str()

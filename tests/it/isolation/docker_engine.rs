@@ -96,6 +96,26 @@ async fn goes_wrong_everywhere(goes_wrong: impl Fn(&FakeEngine, usize)) {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn proxy_may_refuse_ping_and_version() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    for (method, path) in [("HEAD", "/_ping"), ("GET", "/_ping"), ("GET", "/version")] {
+        for _ in 0..10 {
+            let (status, message) = (403, "forbidden by administrative rules".to_owned());
+            fake.fail_next(method, path, Fault::Error { status, message });
+        }
+    }
+    let engine = on(&fake);
+    let available = engine.availability().await;
+    assert!(
+        format!("{available:?}").contains("Docker of unknown version, API 1.41"),
+        "{available:?}"
+    );
+    whole_life(&engine)
+        .await
+        .unwrap_or_else(|error| panic!("{}", chain(&error)));
+}
+
 fn out_of_space() -> Fault {
     Fault::internal_error("no space left on device")
 }

@@ -1,7 +1,7 @@
 //! The Docker daemon's product and version, and the limits that its machine can enforce.
 
 use engine_api::Docker;
-use engine_api::system::Info;
+use engine_api::system::{EngineVersion, Info};
 
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 
@@ -19,12 +19,21 @@ impl DaemonInfo {
     /// Reads the description from the daemon.
     pub(super) async fn read(docker: &Docker) -> engine_api::Result<Self> {
         let system = docker.system();
-        let podman = system.ping().await?.is_podman();
-        let version = system.version().await?;
+        let ping = unless_refused(system.ping().await)?;
+        let version = unless_refused(system.version().await)?;
         let info = system.info().await?;
+        let is_podman = |version: &EngineVersion| {
+            let mut components = version.components.iter();
+            components.any(|component| component.name.contains("Podman"))
+        };
+        let podman = match &ping {
+            Some(ping) => ping.is_podman(),
+            None => version.as_ref().is_some_and(is_podman),
+        };
         let product = if podman { "Podman" } else { "Docker" };
+        let number = version.map_or_else(|| "of unknown version".to_owned(), |version| version.version);
         let (negotiated, address) = (docker.version().await?, docker.address());
-        let detail = format!("{product} {}, API {negotiated}, at {address}", version.version);
+        let detail = format!("{product} {number}, API {negotiated}, at {address}");
         Ok(Self { detail, podman, info })
     }
 
@@ -59,6 +68,14 @@ impl DaemonInfo {
         .fold(everything(), |capabilities, (feature, _, what)| {
             capabilities.without(feature, format!("this daemon cannot limit {what}{hint}"))
         })
+    }
+}
+
+/// The reply of the daemon; `None` if a proxy in front of it refuses the request.
+pub(super) fn unless_refused<T>(reply: engine_api::Result<T>) -> engine_api::Result<Option<T>> {
+    match reply {
+        Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(None),
+        other => other.map(Some),
     }
 }
 

@@ -219,7 +219,7 @@ impl DockerEngine {
             Err(error) => return unavailable(diagnostics::reason(&error)),
         };
         // Every time: the daemon may have stopped since its description was read.
-        if let Err(error) = docker.system().ping().await {
+        if let Err(error) = daemon::unless_refused(docker.system().ping().await) {
             return unavailable(diagnostics::reason(&error));
         }
         let asked = self.daemon.get_or_try_init(|| DaemonInfo::read(docker)).await;
