@@ -108,7 +108,7 @@ async fn proxy_may_refuse_ping_and_version() {
     let engine = on(&fake);
     let available = engine.availability().await;
     assert!(
-        format!("{available:?}").contains("Docker of unknown version, API 1.41"),
+        format!("{available:?}").contains("Docker of unknown version, API 1.51"),
         "{available:?}"
     );
     whole_life(&engine)

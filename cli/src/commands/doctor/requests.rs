@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_that_changes_something_has_the_impossible_name() {
+    fn paths_that_change_something_have_the_name() {
         for request in REQUESTS.iter().filter(|request| request.method != "GET") {
             let body = request.body.unwrap_or_default();
             let named = request.path.contains("{}") || body.contains(NAME);
