@@ -66,6 +66,7 @@ pub mod error;
 pub mod exec;
 #[cfg(feature = "full")]
 pub mod images;
+mod local_file;
 #[cfg(feature = "full")]
 pub mod networks;
 #[cfg(feature = "full")]

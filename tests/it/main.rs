@@ -39,6 +39,7 @@ mod streams {
 }
 
 mod containers {
+    mod endpoint; // published ports of engines on other machines
     mod run; // commands and containers run to their end in one call
     mod run_pulls; // when `run` pulls its image, and the guard of temporary containers
 }

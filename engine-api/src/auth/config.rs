@@ -9,10 +9,8 @@ use serde::Deserialize;
 
 use super::{DOCKER_HUB, RegistryAuth};
 use crate::error::{Error, Result};
+use crate::local_file::without_mark;
 use crate::wire::json;
-
-/// Some editors begin a UTF-8 file with it.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The host in [`DOCKER_HUB`].
 const HUB_HOST: &str = "index.docker.io";
@@ -33,7 +31,7 @@ impl Config {
     ///
     /// A blank text is an empty configuration, as for the docker command.
     pub(super) fn parse(text: &[u8], origin: &str) -> Result<Self> {
-        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        let text = without_mark(text);
         if text.trim_ascii().is_empty() {
             return Ok(Self::default());
         }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use super::config::{self, Config, path, registry_key};
 use super::{RegistryAuth, helper};
 use crate::error::{Error, Result};
 use crate::images::ImageReference;
+use crate::local_file;
 
 /// The credentials that the docker command would use: from its configuration and its helpers.
 #[derive(Clone)]
@@ -88,9 +88,9 @@ impl Credentials {
             configs.push(Config::parse(text.as_bytes(), "DOCKER_AUTH_CONFIG")?);
         }
         if let Some(file) = path(env) {
-            match std::fs::read(&file) {
-                Ok(text) => configs.push(Config::parse(&text, &file.display().to_string())?),
-                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            match local_file::read(&file) {
+                Ok(Some(text)) => configs.push(Config::parse(&text, &file.display().to_string())?),
+                Ok(None) => {}
                 Err(error) => unreadable.push(format!(
                     "cannot read the credentials in {}: {error}",
                     file.display()

@@ -43,7 +43,11 @@ impl Docker {
     /// [`crate::ErrorKind::InvalidInput`] when there is no such context; otherwise as
     /// [`Docker::from_address`].
     pub fn from_context(name: &str) -> Result<Self> {
-        client(&connect::in_context(name, &variable)?)
+        let endpoint = connect::in_context(name, &variable)?;
+        client(&endpoint).map_err(|error| match error.kind() {
+            ErrorKind::InvalidInput => Error::invalid(format!("{}: {error}", endpoint.source)),
+            _ => error,
+        })
     }
 
     /// Pings every endpoint that [`Docker::from_env`] would try, in the same order, and reports the
@@ -99,7 +103,7 @@ async fn probe(endpoint: &Endpoint) -> Result<Docker> {
 fn result(endpoint: Endpoint, error: Option<&Error>) -> ProbedEndpoint {
     ProbedEndpoint {
         source: endpoint.source,
-        address: endpoint.address,
+        address: connect::without_secrets(&endpoint.address),
         error: error.map(|error| format!("{error:#}")),
     }
 }

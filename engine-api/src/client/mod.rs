@@ -137,6 +137,12 @@ impl Docker {
         self.session.pulls()
     }
 
+    /// The host of an engine that is reached over the network; `None` for this machine.
+    pub(crate) fn remote_host(&self) -> Option<String> {
+        let address: Address = self.address().parse().ok()?;
+        address.remote_host().map(str::to_owned)
+    }
+
     /// Whether the engine is Podman; see [`Session::is_podman`].
     pub(crate) fn is_podman(&self) -> Option<bool> {
         self.session.is_podman()

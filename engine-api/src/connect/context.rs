@@ -4,7 +4,6 @@
 //! are in the directory of the same name below `contexts/tls`. The name itself is in the file
 //! `meta.json`, so this module reads the files and computes no hash.
 
-use std::io;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -12,6 +11,7 @@ use serde::Deserialize;
 use super::endpoint::Endpoint;
 use super::security::{Lookup, Security, command_directory};
 use crate::error::{Error, Result};
+use crate::local_file;
 
 /// The part of `config.json` that is about contexts.
 #[derive(Default, Deserialize)]
@@ -57,17 +57,8 @@ pub(super) fn current(env: Lookup<'_>) -> Result<Option<String>> {
             "cannot read the current context from {shown}: {why}; set DOCKER_HOST or DOCKER_CONTEXT"
         ))
     };
-    let text = match std::fs::read(&file) {
-        Ok(text) => text,
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(None);
-        }
-        Err(error) => return Err(unclear(&error)),
+    let Some(text) = local_file::read(&file).map_err(|error| unclear(&error))? else {
+        return Ok(None);
     };
     // The docker command takes an empty file for an empty configuration.
     if text.trim_ascii().is_empty() {
@@ -118,7 +109,7 @@ fn read_all(directory: &Path) -> Vec<(std::ffi::OsString, Meta)> {
         return Vec::new();
     };
     let read = |entry: std::fs::DirEntry| {
-        let text = std::fs::read(entry.path().join("meta.json")).ok()?;
+        let text = local_file::read(&entry.path().join("meta.json")).ok()??;
         let meta = serde_json::from_slice(&text).ok()?;
         Some((entry.file_name(), meta))
     };

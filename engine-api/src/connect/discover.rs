@@ -192,6 +192,18 @@ mod tests {
     }
 
     #[test]
+    fn byte_order_mark_before_a_context_is_skipped() {
+        let directory = directory("\u{feff}{\"currentContext\":\"marked\"}");
+        let meta = directory.path().join("contexts/meta/0e");
+        std::fs::create_dir_all(&meta).unwrap();
+        let text = "\u{feff}{\"Name\":\"marked\",\"Endpoints\":{\"docker\":{\"Host\":\"tcp://marked\"}}}";
+        std::fs::write(meta.join("meta.json"), text).unwrap();
+        assert_eq!(found_in(&directory, &[]).unwrap(), ["tcp://marked"]);
+        let blank = self::directory("\u{feff} ");
+        assert!(found_in(&blank, &[]).is_ok());
+    }
+
+    #[test]
     fn a_contexts_certificates_are_found() {
         let directory = directory("{}");
         let config = directory.path().to_str().unwrap().to_owned();

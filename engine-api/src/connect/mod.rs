@@ -15,6 +15,8 @@
 //! ```
 
 mod address;
+#[cfg(test)]
+mod cases;
 mod connector;
 mod connector_for;
 mod context;
@@ -34,6 +36,7 @@ mod tls;
 mod unix;
 
 pub use address::Address;
+pub(crate) use address::without_secrets;
 pub use connector::{BoxStream, ByteStream, Connecting, Connector};
 pub(crate) use discover::{at, endpoints, in_context};
 pub(crate) use endpoint::Endpoint;

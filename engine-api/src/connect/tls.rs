@@ -21,6 +21,7 @@ use super::no_verification::NoVerification;
 use super::security::Security;
 use super::tcp::TcpConnector;
 use crate::error::{Error, Result, TlsError};
+use crate::local_file;
 
 /// The trusted authorities and the certificate of the client.
 ///
@@ -62,16 +63,11 @@ impl TlsConfig {
                 "there is no directory {shown} with certificates"
             )));
         }
-        let read = |name: &str| match std::fs::read(directory.join(name)) {
-            Ok(bytes) => Ok(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => {
-                let file = directory.join(name);
-                Err(Error::invalid(format!(
-                    "{} cannot be read: {error}",
-                    file.display()
-                )))
-            }
+        let read = |name: &str| {
+            let file = directory.join(name);
+            let content = local_file::read(&file);
+            let unreadable = |error| Error::invalid(format!("{} cannot be read: {error}", file.display()));
+            content.map(Option::unwrap_or_default).map_err(unreadable)
         };
         Ok(Self {
             ca: read("ca.pem")?,

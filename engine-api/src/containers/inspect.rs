@@ -17,12 +17,9 @@ pub(super) static INSPECT: Operation<Json<Container>> =
 impl Containers<'_> {
     /// Returns the details of a container.
     pub async fn inspect(&self, id: &str, options: InspectContainer) -> Result<Container> {
-        self.docker
-            .call(&INSPECT)
-            .at(id)
-            .query(options.query())
-            .send()
-            .await
+        let call = self.docker.call(&INSPECT).at(id).query(options.query());
+        let container = call.send().await?;
+        Ok(container.of_engine(self.docker.remote_host()))
     }
 }
 
@@ -100,9 +97,22 @@ pub struct Container {
     pub config: ContainerConfig,
     /// Networks and published ports.
     pub network_settings: NetworkSettings,
+    /// The host of the engine, if it is reached over the network.
+    #[serde(skip)]
+    engine_host: Option<String>,
 }
 
 impl Container {
+    /// Sets the host of the engine; `None` for this machine.
+    pub(super) fn of_engine(mut self, host: Option<String>) -> Self {
+        self.engine_host = host;
+        self
+    }
+
+    pub(super) fn engine_host(&self) -> Option<&str> {
+        self.engine_host.as_deref()
+    }
+
     /// The name without the leading slash.
     pub fn plain_name(&self) -> &str {
         self.name.strip_prefix('/').unwrap_or(&self.name)

@@ -71,6 +71,7 @@ pub use mounts::MountPoint;
 pub use networking::{EndpointIpamConfig, EndpointSettings, NetworkingConfig};
 pub use ports::{PortBinding, PortMap, PortSummary};
 pub use prune::{ContainersPruned, PruneContainers};
+pub use publish::HostPort;
 pub use remove::RemoveContainer;
 pub use remove_and_wait::RemoveOutcome;
 pub use resources::{

@@ -58,6 +58,8 @@ pub struct Error(Box<Report>);
 struct Report {
     operation: Option<&'static str>,
     subject: Option<Box<str>>,
+    /// Whether credentials for a registry were sent; `None` if that is not known.
+    credentials: Option<bool>,
     cause: Cause,
 }
 
@@ -67,6 +69,7 @@ impl Error {
         Self(Box::new(Report {
             operation: None,
             subject: None,
+            credentials: None,
             cause,
         }))
     }
@@ -85,6 +88,12 @@ impl Error {
             self.0.operation = Some(operation);
             self.0.subject = subject.map(Into::into);
         }
+        self
+    }
+
+    /// Notes whether the call sent credentials for a registry, unless that is known already.
+    pub(crate) fn with_credentials(mut self, sent: Option<bool>) -> Self {
+        self.0.credentials = self.0.credentials.or(sent);
         self
     }
 
@@ -200,6 +209,9 @@ impl fmt::Display for Error {
             (Some(operation), Some(subject)) => write!(f, "{operation} {subject}: {}", self.0.cause)?,
             (Some(operation), None) => write!(f, "{operation}: {}", self.0.cause)?,
             _ => write!(f, "{}", self.0.cause)?,
+        }
+        if let Some(hint) = self.credentials_hint() {
+            write!(f, "; {hint}")?;
         }
         if f.alternate() {
             let mut next = std::error::Error::source(self);

@@ -46,10 +46,15 @@ const OPERATIONS: [&str; 10] = [
     "SystemAuth",
 ];
 
+/// The message of Docker that a repository is missing or private.
+const MAYBE_PRIVATE: &str = "repository does not exist or may require 'docker login'";
+
 /// Messages of engines in lower case, and what they mean. Engines send most of them with status
 /// 500, or in a stream that began with 200. Recordings of real engines hold all but that of the
 /// rate limit.
-const MESSAGES: [(&str, RegistryFailure); 8] = [
+const MESSAGES: [(&str, RegistryFailure); 11] = [
+    // Docker, for a repository that is missing or private: Docker Hub does not distinguish them.
+    (MAYBE_PRIVATE, RegistryFailure::NotFound),
     // Docker, both stores. The containerd store answers 404 to it, so the message is read before
     // the status.
     ("no matching manifest", RegistryFailure::NoPlatform),
@@ -57,6 +62,13 @@ const MESSAGES: [(&str, RegistryFailure); 8] = [
     ("no image found in image index", RegistryFailure::NoPlatform),
     // The code that registries answer with (OCI distribution specification), passed on by engines.
     ("toomanyrequests", RegistryFailure::RateLimited),
+    // The code that registries answer with, when there are no credentials for a push.
+    (
+        "requested access to the resource is denied",
+        RegistryFailure::Unauthorized,
+    ),
+    // Docker 20.10, when a push has no credentials.
+    ("missing x-registry-auth", RegistryFailure::Unauthorized),
     // Docker, when there are no credentials.
     ("no basic auth credentials", RegistryFailure::Unauthorized),
     // Docker's graph drivers and Podman, when credentials are invalid.
@@ -99,6 +111,66 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The remedy when a registry requires credentials, with the name of the registry.
+    pub(super) fn credentials_hint(&self) -> Option<String> {
+        let message = self.message()?;
+        let required = match self.registry_failure()? {
+            RegistryFailure::Unauthorized => "requires",
+            RegistryFailure::NotFound if message.to_lowercase().contains(MAYBE_PRIVATE) => "may require",
+            _ => return None,
+        };
+        // This call has no other purpose than to check credentials.
+        if self.operation() == Some("SystemAuth") {
+            return None;
+        }
+        let named = self.subject().filter(|_| self.operation() != Some("ImageBuild"));
+        let registry = named.map(registry_of).or_else(|| registry_in(message));
+        let shown = registry.map_or("the registry".to_owned(), |name| format!("the registry {name}"));
+        let login = match registry {
+            None | Some(DOCKER_HUB) => "docker login".to_owned(),
+            Some(name) => format!("docker login {name}"),
+        };
+        Some(match self.0.credentials {
+            Some(true) if required == "requires" => format!(
+                "{shown} rejects the credentials that were sent; correct them, or log in again with `{login}`"
+            ),
+            Some(false) => format!(
+                "{shown} {required} credentials, and the call sent none; `{login}` stores them, \
+                 `auth::Credentials` reads them"
+            ),
+            _ => format!(
+                "{shown} {required} other credentials than those that were sent, if any; \
+                 `{login}` stores them, `auth::Credentials` reads them"
+            ),
+        })
+    }
+}
+
+/// The name of Docker Hub.
+const DOCKER_HUB: &str = "docker.io";
+
+/// The registry in the name of an image: the first part, if it can be a host.
+fn registry_of(image: &str) -> &str {
+    let first = image.split_once('/').map(|(first, _)| first);
+    first.filter(|first| is_host(first)).unwrap_or(DOCKER_HUB)
+}
+
+fn is_host(name: &str) -> bool {
+    name.contains(['.', ':']) || name == "localhost"
+}
+
+/// The registry that a message names, as the start of an image name or of a URL.
+fn registry_in(message: &str) -> Option<&str> {
+    let words = message.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '(' | ')'));
+    let mut hosts = words.filter_map(|word| {
+        let name = word.split_once("://").map_or(word, |(_, rest)| rest);
+        let (host, path) = name.split_once('/')?;
+        (is_host(host) && host.starts_with(char::is_alphanumeric) && !path.is_empty()).then_some(host)
+    });
+    hosts.next()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +208,102 @@ mod tests {
         assert_eq!(
             failure("ImagePush", 404, "failed to find image x: image not known"),
             None
+        );
+    }
+
+    fn hint(operation: &'static str, subject: Option<&str>, sent: Option<bool>, message: &str) -> String {
+        let message = message.to_owned();
+        let error = Error::local(Cause::Stream { message, code: None });
+        let error = error.in_call(operation, subject).with_credentials(sent);
+        error.credentials_hint().unwrap_or_default()
+    }
+
+    #[test]
+    fn missing_credentials_name_the_registry() {
+        let private = Some("127.0.0.1:5000/team/app:1");
+        for message in [
+            "Head \"http://127.0.0.1:5000/v2/team/app/manifests/1\": no basic auth credentials",
+            "unauthorized: authentication required",
+            "push access denied, repository does not exist or may require authorization: \
+             authorization failed: no basic auth credentials",
+            "unknown: unexpected status from HEAD request to http://127.0.0.1:5000/v2/x: 401 Unauthorized",
+            "checking whether a blob sha256:8b exists in 127.0.0.1:5000/team/app: authentication required",
+            "denied: requested access to the resource is denied",
+            "Bad parameters and missing X-Registry-Auth: EOF",
+        ] {
+            let missing = hint("ImagePush", private, Some(false), message);
+            let expected = "the registry 127.0.0.1:5000 requires credentials, and the call sent none; \
+                            `docker login 127.0.0.1:5000` stores";
+            assert!(missing.starts_with(expected), "{message}: {missing}");
+            let wrong = hint("ImagePush", private, Some(true), message);
+            assert!(
+                wrong.starts_with("the registry 127.0.0.1:5000 rejects the credentials"),
+                "{wrong}"
+            );
+        }
+        let hub = hint(
+            "ImagePush",
+            Some("alice/app"),
+            Some(false),
+            "denied: requested access to the resource is denied",
+        );
+        assert!(
+            hub.contains("docker.io") && hub.contains("`docker login` "),
+            "{hub}"
+        );
+        let private =
+            "pull access denied for alice/app, repository does not exist or may require 'docker login'";
+        let hub = hint("ImageCreate", Some("alice/app"), Some(false), private);
+        assert!(
+            hub.starts_with("the registry docker.io may require credentials"),
+            "{hub}"
+        );
+        assert_eq!(
+            hint("ImageCreate", Some("x"), Some(false), "manifest unknown"),
+            ""
+        );
+        assert_eq!(
+            hint("ContainerStart", Some("x"), None, "authentication required"),
+            ""
+        );
+        assert_eq!(hint("SystemAuth", None, None, "401 Unauthorized"), "");
+    }
+
+    #[test]
+    fn registry_of_a_build_is_read_from_the_message() {
+        for (message, named) in [
+            (
+                "Head \"http://127.0.0.1:5000/v2/multi/busybox\": no basic auth credentials",
+                "127.0.0.1:5000",
+            ),
+            (
+                "failed to resolve \"localhost/x:1\": no basic auth credentials",
+                "localhost",
+            ),
+            (
+                "reading manifest latest in reg.example.com/x: authentication required",
+                "reg.example.com",
+            ),
+            (
+                "initializing source docker://reg.example.com:1/x:latest: authentication required",
+                "reg.example.com:1",
+            ),
+        ] {
+            let text = hint("ImageBuild", Some("mine:1"), Some(false), message);
+            assert!(
+                text.starts_with(&format!("the registry {named} requires")),
+                "{message}: {text}"
+            );
+        }
+        let unnamed = hint(
+            "ImageBuild",
+            Some("mine:1"),
+            None,
+            "unauthorized: authentication required",
+        );
+        assert!(
+            unnamed.starts_with("the registry requires other credentials"),
+            "{unnamed}"
         );
     }
 

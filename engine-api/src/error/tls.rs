@@ -15,6 +15,15 @@ impl TlsError {
         Self(reason.into())
     }
 
+    /// The error of a request that was sent without TLS to a port that expects it.
+    pub(crate) fn expected() -> Self {
+        Self::new(
+            "the request was sent without TLS to a port that expects TLS; set DOCKER_TLS_VERIFY=1, and \
+             DOCKER_CERT_PATH to the directory of ca.pem, cert.pem and key.pem, or write the address \
+             with https://",
+        )
+    }
+
     /// The error of this kind inside an I/O error, if there is one.
     pub(crate) fn within(error: &std::io::Error) -> Option<&Self> {
         error.get_ref().and_then(|inner| inner.downcast_ref())

@@ -82,10 +82,18 @@ impl<'a, R: Shape> Call<'a, R> {
     /// Sends credentials for a registry, if there are any. Without them the header is left out:
     /// engines do not read an empty one as absent.
     pub(crate) fn auth(self, auth: Option<&RegistryAuth>) -> Self {
+        let sent = auth.is_some_and(|auth| *auth != RegistryAuth::default());
         match auth {
             Some(auth) => self.header("x-registry-auth", auth.header()),
             None => self,
         }
+        .credentials(sent)
+    }
+
+    /// Notes whether credentials for a registry are sent, for the hint of an error.
+    pub(crate) fn credentials(mut self, sent: bool) -> Self {
+        self.prepared.context.credentials = Some(sent);
+        self
     }
 
     /// Makes the call fail before anything is sent, if there is a reason to; the first reason

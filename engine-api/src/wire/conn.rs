@@ -7,7 +7,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -27,7 +27,7 @@ pub(crate) struct Conn {
     sender: SendRequest<Body>,
     /// `None` once it has ended.
     driver: Option<Connection<TokioIo<CountingStream>, Body>>,
-    received: Arc<AtomicU64>,
+    received: Arc<Received>,
     /// Whether it has answered a request before, so that the engine may be closing it right now.
     pub(crate) reused: bool,
     /// Of the limit on the head of the latest reply, for the next.
@@ -77,7 +77,7 @@ impl Conn {
                     source: error,
                 },
             })?;
-        let received = Arc::new(AtomicU64::new(0));
+        let received = Arc::<Received>::default();
         let counted = CountingStream {
             stream,
             received: Arc::clone(&received),
@@ -103,7 +103,7 @@ impl Conn {
         &mut self,
         request: Request<Body>,
     ) -> Result<Response<Incoming>, Box<ExchangeError>> {
-        let before = self.received.load(Ordering::Relaxed);
+        let before = self.received.bytes();
         let mut reply = std::pin::pin!(self.sender.try_send_request(request));
         let (driver, received) = (&mut self.driver, &self.received);
         let outcome = std::future::poll_fn(|cx| {
@@ -115,9 +115,7 @@ impl Conn {
                     *driver = None;
                     reply.as_mut().poll(cx).map(Some)
                 }
-                Poll::Pending if received.load(Ordering::Relaxed) - before > LONGEST_INTERIM => {
-                    Poll::Ready(None)
-                }
+                Poll::Pending if received.bytes() - before > LONGEST_INTERIM => Poll::Ready(None),
                 outcome => outcome.map(Some),
             }
         })
@@ -127,14 +125,17 @@ impl Conn {
             Some(Err(error)) => error,
             None => return Err(Box::new(ExchangeError::endless())),
         };
-        let answered = self.received.load(Ordering::Relaxed) != before;
+        let answered = self.received.bytes() != before;
         let request = error.take_message();
         let unread = !answered && self.reset_means_unread && is_reset(error.error());
         Err(Box::new(ExchangeError {
             unsent: request.is_some() || unread,
             answered,
             request,
-            cause: http_cause(error.into_error()),
+            cause: match self.received.begins_with_alert.load(Ordering::Relaxed) {
+                true => Cause::TlsError(TlsError::expected()),
+                false => http_cause(error.into_error()),
+            },
         }))
     }
 
@@ -248,10 +249,34 @@ fn source<'a, T: std::error::Error + 'static>(error: &'a hyper::Error) -> Option
 /// answer any more.
 struct CountingStream {
     stream: BoxStream,
-    received: Arc<AtomicU64>,
+    received: Arc<Received>,
     /// Why nothing can be written any more.
     broken: Option<io::Error>,
 }
+
+/// The bytes that have come on a connection.
+#[derive(Default)]
+struct Received {
+    count: AtomicU64,
+    /// Whether the first ones are an alert of TLS: the server expects TLS, not HTTP.
+    begins_with_alert: AtomicBool,
+}
+
+impl Received {
+    fn bytes(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: &[u8]) {
+        let before = self.count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        if before == 0 && bytes.starts_with(TLS_ALERT) {
+            self.begins_with_alert.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The start of an alert in every version of TLS: its content type, and the major version.
+const TLS_ALERT: &[u8] = &[21, 3];
 
 impl CountingStream {
     fn written(&mut self, outcome: Poll<io::Result<usize>>, cx: &Context<'_>) -> Poll<io::Result<usize>> {
@@ -276,7 +301,7 @@ impl AsyncRead for CountingStream {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         let read = buf.filled().len() - before;
-        self.received.fetch_add(read as u64, Ordering::Relaxed);
+        self.received.add(&buf.filled()[before..]);
         match self.broken.take() {
             Some(error) if read == 0 => Poll::Ready(Err(error)),
             broken => {

@@ -79,6 +79,7 @@ impl<'a> RawCall<'a> {
         let context = CallContext {
             operation: "raw call",
             subject: Some(self.path().into()),
+            credentials: None,
         };
         let prepared = self.prepare(context.clone());
         let reply = prepared.map_err(|error| context.add(error))?.send().await?;

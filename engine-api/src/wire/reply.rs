@@ -28,6 +28,8 @@ pub(crate) struct Reply {
 pub(crate) struct CallContext {
     pub(crate) operation: &'static str,
     pub(crate) subject: Option<Box<str>>,
+    /// Whether credentials for a registry were sent; `None` for calls that take none.
+    pub(crate) credentials: Option<bool>,
 }
 
 impl CallContext {
@@ -35,11 +37,13 @@ impl CallContext {
         Self {
             operation,
             subject: None,
+            credentials: None,
         }
     }
 
     pub(crate) fn add(&self, error: Error) -> Error {
-        error.in_call(self.operation, self.subject.as_deref())
+        let error = error.in_call(self.operation, self.subject.as_deref());
+        error.with_credentials(self.credentials)
     }
 
     pub(crate) fn error(&self, cause: Cause) -> Error {

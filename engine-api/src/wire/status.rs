@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::html;
 use super::operation::OperationInfo;
 use super::reply::ReplyBody;
-use crate::error::{Cause, Error, JsonError, Result};
+use crate::error::{Cause, Error, JsonError, Result, TlsError};
 
 /// The most bytes of a failed reply that are read; engines send far shorter messages.
 const LONGEST_ERROR: usize = 4096;
@@ -60,12 +60,27 @@ pub(super) async fn error(head: &Parts, body: &mut ReplyBody) -> Error {
                 without_secrets(to)
             ),
         },
+        None if status == StatusCode::BAD_REQUEST && expects_tls(&bytes) => {
+            Cause::TlsError(TlsError::expected())
+        }
         None if html::is_html(content_type(head), &bytes) => html_page(status, &bytes),
         None => Cause::Api {
             status,
             message: message(&bytes, status),
         },
     })
+}
+
+/// Whether a server rejects a request because it came without TLS: Go (all engines), nginx, Apache.
+fn expects_tls(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body).to_lowercase();
+    [
+        "sent an http request to an https server",
+        "plain http request was sent to https port",
+        "speaking plain http to an ssl-enabled server port",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
 }
 
 /// Checks that the reply is not an HTML page where JSON is expected.

@@ -10,7 +10,7 @@ use engine_api::connect::{BoxStream, Connecting, Connector, TlsConfig, TlsConnec
 use engine_api::error::TlsError;
 use engine_api::exec::StartExec;
 use engine_api::{Docker, ErrorKind, Hijacked};
-use fake_engine::scripted::{MULTIPLEXED, ScriptedEngine, frame, upgraded};
+use fake_engine::scripted::{MULTIPLEXED, ScriptedEngine, frame, reply, upgraded};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -234,6 +234,53 @@ async fn missing_tls_and_untrusted_engine_differ() {
         .await;
     let text = format!("{:#}", fails(outcome, ErrorKind::Unreachable));
     assert!(text.contains("does not speak TLS"), "{text}");
+}
+
+#[tokio::test]
+async fn plain_request_to_a_tls_port_names_the_variable() {
+    let authority = Authority::new("ours");
+    let port = serve(&healthy(), &authority, "127.0.0.1").await.unwrap();
+    let plain = Docker::tcp("127.0.0.1", port);
+    for outcome in [
+        plain.system().ping().await.map(drop),
+        plain.version().await.map(drop),
+        plain.containers().list(Default::default()).await.map(drop),
+    ] {
+        let text = fails(outcome, ErrorKind::TlsError).to_string();
+        assert!(
+            text.contains("DOCKER_TLS_VERIFY=1") && text.contains("DOCKER_CERT_PATH"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn servers_that_expect_tls_are_known_by_their_words() {
+    let words = [
+        // Go, in all engines.
+        "Client sent an HTTP request to an HTTPS server.\n",
+        "<html><center>The plain HTTP request was sent to HTTPS port</center></html>",
+        "<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />",
+    ];
+    for words in words {
+        for status in [400, 500] {
+            let fake = ScriptedEngine::answering(move |_| reply(status, &[], words));
+            let error = fake.docker().version().await.unwrap_err();
+            assert_eq!(error.kind() == ErrorKind::TlsError, status == 400, "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn alert_inside_a_reply_is_no_sign_of_tls() {
+    let fake = ScriptedEngine::answering(|_| b"\x16\x03\x01".to_vec());
+    fails(fake.docker().version().await, ErrorKind::Protocol);
+    let fake = ScriptedEngine::answering(|request| match request.method.as_str() {
+        "HEAD" => reply(200, &["Api-Version: 1.51"], ""),
+        _ => b"\x15\x03\x01".to_vec(),
+    });
+    let docker = fake.docker();
+    fails(docker.system().info().await, ErrorKind::Protocol);
 }
 
 #[tokio::test]

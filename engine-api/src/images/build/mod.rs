@@ -67,7 +67,7 @@ impl Images<'_> {
             .query(options.query(context.url()));
         let call = match registries {
             Some(registries) => call.header("x-registry-config", config_header(registries)),
-            None => call,
+            None => call.credentials(false),
         };
         if wrong.is_some() {
             return call.reject_if(wrong).send().await;
