@@ -236,7 +236,8 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_utf8_are_matched() {
-        let cases: [(&[u8], &[&[u8]], &[&[u8]]); 5] = [
+        type Paths = &'static [&'static [u8]];
+        let cases: [(&[u8], Paths, Paths); 5] = [
             (b"caf\xe9", &[b"caf\xe9"], &[b"caf\xe8", b"caf\xc3\xa9"]),
             (b"d\xff/**", &[b"d\xff/x"], &[b"d\xfe/x"]),
             (b"**/\xe9", &[b"\xe9", b"a/\xe9"], &[b"\xe8"]),
