@@ -23,6 +23,9 @@ pub(crate) struct Global {
     /// Record the requests to the Docker daemon and its replies
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// Write the events of environments to a file, one JSON object per line
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
     /// Print errors only, no other messages
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,

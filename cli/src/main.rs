@@ -5,7 +5,7 @@
 //! - [`commands`] holds one file or directory per command; each returns an exit code or an
 //!   [`error`].
 //! - [`client`] connects to the Docker daemon that the options name; [`registry`] lists the
-//!   engines.
+//!   engines; [`session`] holds the manager of a command and the file of its events.
 //! - [`recording_file`] writes recordings, and keeps a good one.
 //! - [`signals`] turns Ctrl-C and its kind into an orderly end.
 //! - [`console`] is the only place that writes to this process's own output; [`escape`] makes text
@@ -22,6 +22,7 @@ mod global;
 mod parse;
 mod recording_file;
 mod registry;
+mod session;
 mod signals;
 mod table;
 

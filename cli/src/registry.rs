@@ -1,8 +1,7 @@
 //! The isolation engines of this command, in order of preference.
 
 use isolation::Registry;
-use isolation::engines::docker::{DockerEngine, PullPolicy, PullProgress};
-use tokio::sync::watch;
+use isolation::engines::docker::{DockerEngine, PullPolicy};
 
 use crate::client::Client;
 use crate::error::CliError;
@@ -10,27 +9,19 @@ use crate::error::CliError;
 /// The name of the engine that uses containers.
 pub(crate) use isolation::engines::docker::NAME as DOCKER;
 
-/// The progress of the current pull; the default value before the first one.
-pub(crate) type PullUpdates = watch::Receiver<PullProgress>;
-
 /// The engines, with containers first because they isolate most.
 ///
 /// The engine `docker` uses the daemon that the options name. Without one it looks for a daemon on
 /// first use.
-pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<(Registry, PullUpdates), CliError> {
-    let (sender, updates) = watch::channel(PullProgress::default());
+pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliError> {
     let docker = match client.named() {
         // A recording must be the same each time, but the marks of command shells are random.
         Some(docker) => DockerEngine::new(docker.clone()).without_command_shells(),
         None => DockerEngine::default(),
     };
-    // Sending fails after the run has ended, which is fine.
-    let docker = docker
-        .with_pull(policy)
-        .with_progress(move |progress| drop(sender.send(progress.clone())));
     let mut registry = Registry::new();
-    registry.register(docker)?;
+    registry.register(docker.with_pull(policy))?;
     #[cfg(unix)]
     registry.register(isolation::engines::basic::BasicEngine::new())?;
-    Ok((registry, updates))
+    Ok(registry)
 }

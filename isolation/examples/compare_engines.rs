@@ -11,12 +11,13 @@ use isolation::{Feature, Registry};
 async fn main() -> isolation::Result<()> {
     let registry = Registry::with_builtin();
     for engine in registry.engines() {
-        let capabilities = engine.capabilities();
+        let probe = engine.probe().await;
+        let capabilities = probe.capabilities;
         println!(
             "{}: {} ({})",
             engine.name(),
             capabilities.isolation(),
-            engine.availability().await
+            probe.availability
         );
         for feature in Feature::ALL {
             match capabilities.reason(feature) {
@@ -25,7 +26,7 @@ async fn main() -> isolation::Result<()> {
             }
         }
     }
-    for difference in registry.compare("basic", "docker")? {
+    for difference in registry.compare("basic", "docker").await? {
         let engine = if difference.first_has_it {
             "basic"
         } else {

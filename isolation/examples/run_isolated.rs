@@ -8,7 +8,7 @@
 //! ```
 #![allow(clippy::print_stdout)] // an example prints its result
 
-use isolation::{Command, CopySource, EngineChoice, Environment, EnvironmentSpec, Manager, Registry};
+use isolation::{Command, CopySource, EngineChoice, EnvironmentSpec, Manager, Registry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> isolation::Result<()> {
@@ -20,7 +20,7 @@ async fn main() -> isolation::Result<()> {
     };
     let spec = EnvironmentSpec {
         image: arguments.next(), // without one, the engine uses its default
-        env: [("GREETING".into(), "hello".into())].into(),
+        env: [("GREETING", "hello")].into(),
         ..Default::default()
     };
     let environment = manager.create(&choice, spec).await?;

@@ -3,7 +3,7 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> isolation::Result<()> {
-//! use isolation::{Command, EngineChoice, Environment, EnvironmentSpec, Manager, Registry};
+//! use isolation::{Command, EngineChoice, EnvironmentSpec, Manager, Registry};
 //!
 //! let manager = Manager::new(Registry::with_builtin());
 //! // The engine without requirements. `EngineChoice::Auto` prefers a container.
@@ -15,12 +15,17 @@
 //! # Ok(()) }
 //! ```
 //!
+//! **Users** hold concrete types:
+//!
 //! - [`EnvironmentSpec`] describes an environment, [`Command`] a command to run in it.
-//! - [`Engine`] creates environments, [`Environment`] is one; both traits can be boxed.
-//! - [`Capabilities`] lists the features of an engine, before any work.
 //! - [`Registry`] has engines by name and chooses one. [`Manager`] creates environments with it,
-//!   tracks them, sends [`Event`]s, and destroys all of them at the end.
+//!   opens those of other processes, sends [`Event`]s, and destroys its own at the end.
+//! - [`Environment`] is a handle of one: commands, copies, start, stop, destroy.
+//! - [`Probe`] says whether an engine can be used here, and its [`Capabilities`] before any work.
 //! - [`engines`] contains the engines of this crate.
+//!
+//! **Authors of engines** implement two traits: [`Engine`] creates, opens and lists environments,
+//! [`Instance`] is one. What not every engine has is a facet: [`Exec`], [`Files`], [`MainProcess`].
 
 mod command;
 #[cfg(feature = "conformance")]
@@ -29,6 +34,7 @@ mod engine;
 pub mod engines;
 mod environment;
 mod error;
+mod events;
 mod files;
 mod manager;
 mod spec;
@@ -43,19 +49,26 @@ pub use command::stdin::Stdin;
 pub use engine::capabilities::{
     Capabilities, Difference, Feature, IsolationLevel, MissingFeature, RejectedEngine,
 };
-pub use engine::{Availability, Engine};
+pub use engine::context::Context;
+pub use engine::instance::{Exec, Files, Instance, InstanceState, MainProcess};
+pub use engine::{Availability, Engine, NewEnvironment, Opened, Probe};
+pub use environment::Environment;
 pub use environment::id::EnvironmentId;
-pub use environment::status::{IllegalTransition, Status, StatusCell};
+pub use environment::status::{IllegalTransition, Status};
 pub use environment::summary::EnvironmentSummary;
-pub use environment::{CopySource, Environment};
 pub use error::{Error, ErrorKind, Result};
+pub use events::{Event, EventKind, Lagged, PullProgress, Subject, Subscription};
+pub use files::CopySource;
 pub use manager::Manager;
-pub use manager::events::{Event, EventKind, Received, Subscription};
-pub use manager::managed::Managed;
 pub use manager::registry::{EngineChoice, Registry, Selection};
-pub use spec::mount::Mount;
+pub use spec::limits::ResourceLimits;
+pub use spec::main_process::Main;
+pub use spec::mount::{Mount, MountSource};
+pub use spec::network::{NetworkMode, NetworkSpec};
+pub use spec::security::SecuritySpec;
 pub use spec::units::{parse_duration, parse_size};
-pub use spec::{CopyIn, EnvironmentSpec, ResourceLimits};
+pub use spec::variables::Variables;
+pub use spec::{CopyIn, EnvironmentSpec};
 
 /// The examples of the README, compiled and run as documentation tests.
 #[cfg(doctest)]

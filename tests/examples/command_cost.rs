@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use engine_api::Docker;
 use isolation::engines::docker::DockerEngine;
-use isolation::{Command, Engine, Environment, EnvironmentSpec};
+use isolation::{Command, EngineChoice, Environment, EnvironmentSpec, Manager, Registry};
 
 /// Rounds of one measurement.
 const ROUNDS: usize = 10;
@@ -21,18 +21,22 @@ const COMMANDS: u32 = 20;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-async fn environment(engine: &DockerEngine, image: &str) -> Outcome<Box<dyn Environment>> {
+fn manager(engine: DockerEngine) -> Outcome<Manager> {
+    let mut registry = Registry::new();
+    registry.register(engine)?;
+    Ok(Manager::new(registry))
+}
+
+async fn environment(manager: &Manager, image: &str) -> Outcome<Environment> {
     let spec = EnvironmentSpec {
         image: Some(image.to_owned()),
         ..EnvironmentSpec::default()
     };
-    let environment = engine.create(spec).await?;
-    environment.start().await?;
-    Ok(environment)
+    Ok(manager.create(&EngineChoice::Auto, spec).await?)
 }
 
 /// The time of one command, as the mean of some.
-async fn time(environment: &dyn Environment, commands: u32) -> Outcome<Duration> {
+async fn time(environment: &Environment, commands: u32) -> Outcome<Duration> {
     let start = Instant::now();
     for _ in 0..commands {
         environment.run(Command::new(["true"])).await?;
@@ -51,16 +55,17 @@ async fn main() -> Outcome<()> {
     let address = arguments.next().ok_or("name the address of a Docker daemon")?;
     let image = arguments.next().unwrap_or_else(|| "busybox:latest".to_owned());
     let docker = Docker::with_address(&address.parse()?)?;
-    let execs = DockerEngine::new(docker.clone()).without_command_shells();
+    let execs = manager(DockerEngine::new(docker.clone()).without_command_shells())?;
+    let shells = manager(DockerEngine::new(docker))?;
     let (exec, shell) = (
         environment(&execs, &image).await?,
-        environment(&DockerEngine::new(docker), &image).await?,
+        environment(&shells, &image).await?,
     );
-    let opening = time(shell.as_ref(), 1).await?;
+    let opening = time(&shell, 1).await?;
     let (mut of_exec, mut of_shell) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        of_exec.push(time(exec.as_ref(), 1).await?);
-        of_shell.push(time(shell.as_ref(), COMMANDS).await?);
+        of_exec.push(time(&exec, 1).await?);
+        of_shell.push(time(&shell, COMMANDS).await?);
     }
     exec.destroy().await?;
     shell.destroy().await?;

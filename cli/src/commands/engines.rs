@@ -2,7 +2,7 @@
 
 use clap::Args;
 use isolation::engines::docker::PullPolicy;
-use isolation::{Availability, Capabilities, Feature};
+use isolation::{Feature, Probe};
 use serde::Serialize;
 
 use crate::client::Client;
@@ -20,21 +20,18 @@ pub(crate) struct Engines {}
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
-    availability: Availability,
-    capabilities: Capabilities,
+    #[serde(flatten)]
+    probe: Probe,
 }
 
 impl Engines {
     pub(crate) async fn run(&self, client: &Client, console: Console) -> Result<u8, CliError> {
-        let (registry, _) = registry::open(client, PullPolicy::default())?;
+        let registry = registry::open(client, PullPolicy::default())?;
         let mut rows = Vec::new();
         for engine in registry.engines() {
-            // First: some engines know their features only after this check.
-            let availability = engine.availability().await;
             rows.push(Row {
                 name: engine.name().to_owned(),
-                availability,
-                capabilities: engine.capabilities(),
+                probe: engine.probe().await,
             });
         }
         if console.json {
@@ -50,16 +47,22 @@ fn text(rows: &[Row]) -> String {
     let name = rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max(8);
     let mut text = String::new();
     for row in rows {
-        let availability = brief(&row.availability.to_string());
+        let availability = brief(&row.probe.availability.to_string());
         let availability = escape::line(&availability);
         text.push_str(&format!("{:name$}  {availability}\n", row.name));
     }
     text.push_str(&line("\n", "", rows.iter().map(|row| row.name.as_str()), name));
-    let level = |row: &Row| row.capabilities.isolation().to_string();
+    let level = |row: &Row| row.probe.capabilities.isolation().to_string();
     let levels: Vec<String> = rows.iter().map(level).collect();
     text.push_str(&line("", "isolation", levels.iter().map(String::as_str), name));
     for feature in Feature::ALL {
-        let has = |row: &Row| if row.capabilities.has(feature) { "yes" } else { "-" };
+        let has = |row: &Row| {
+            if row.probe.capabilities.has(feature) {
+                "yes"
+            } else {
+                "-"
+            }
+        };
         text.push_str(&line("", &feature.to_string(), rows.iter().map(has), name));
     }
     text + &missing(rows)
@@ -77,7 +80,7 @@ fn missing(rows: &[Row]) -> String {
     let mut text = String::from("\n");
     for row in rows {
         for feature in Feature::ALL {
-            if let Some(reason) = row.capabilities.reason(feature) {
+            if let Some(reason) = row.probe.capabilities.reason(feature) {
                 let reason = escape::line(reason);
                 text.push_str(&format!("{} does not support {feature}: {reason}\n", row.name));
             }
@@ -89,18 +92,18 @@ fn missing(rows: &[Row]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use isolation::IsolationLevel;
+    use isolation::{Capabilities, IsolationLevel};
 
     #[test]
     fn missing_feature_has_a_row_and_a_reason() {
         let rows = [Row {
             name: "bare".into(),
-            availability: Availability::Available {
-                detail: "always".into(),
-            },
-            capabilities: Capabilities::new(IsolationLevel::Process)
-                .with(Feature::ALL)
-                .without(Feature::Images, "it has directories"),
+            probe: Probe::available(
+                "always",
+                Capabilities::new(IsolationLevel::Process)
+                    .with(Feature::ALL)
+                    .without(Feature::Images, "it has directories"),
+            ),
         }];
         let text = text(&rows);
         assert!(text.starts_with("bare      available: always\n"), "{text}");

@@ -1,12 +1,26 @@
 //! The commands, one file or directory each.
 
 mod api;
+mod command_options;
 mod completions;
+mod create;
 mod doctor;
 mod engines;
+mod environment_options;
+mod exec;
 mod fixtures;
+mod inspect;
+mod kill;
+mod ls;
 mod man;
+mod mount;
+mod restart;
+mod rm;
 mod run;
+mod start;
+mod stop;
+mod stream;
+mod variables;
 
 use clap::Subcommand;
 
@@ -19,6 +33,15 @@ use crate::global::Global;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(Box<run::Run>),
+    Create(Box<create::Create>),
+    Start(start::Start),
+    Exec(exec::Exec),
+    Stop(stop::Stop),
+    Restart(restart::Restart),
+    Kill(kill::Kill),
+    Rm(rm::Rm),
+    Ls(ls::Ls),
+    Inspect(inspect::Inspect),
     Doctor(doctor::Doctor),
     Engines(engines::Engines),
     Api(api::Api),
@@ -39,6 +62,44 @@ pub(crate) async fn run(
         Command::Run(run) => {
             run.check(global)?;
             let work = async |client: &Client| Box::pin(run.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Create(create) => {
+            create.check(global)?;
+            let work = async |client: &Client| Box::pin(create.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Start(start) => {
+            let work = async |client: &Client| Box::pin(start.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Exec(exec) => {
+            exec.check(global)?;
+            let work = async |client: &Client| Box::pin(exec.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Stop(stop) => {
+            let work = async |client: &Client| Box::pin(stop.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Restart(restart) => {
+            let work = async |client: &Client| Box::pin(restart.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Kill(kill) => {
+            let work = async |client: &Client| Box::pin(kill.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Rm(rm) => {
+            let work = async |client: &Client| Box::pin(rm.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Inspect(inspect) => {
+            let work = async |client: &Client| Box::pin(inspect.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Ls(ls) => {
+            let work = async |client: &Client| Box::pin(ls.run(client, console)).await;
             with_client(global, console, work).await
         }
         Command::Doctor(doctor) => {

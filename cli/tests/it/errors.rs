@@ -18,7 +18,7 @@ fn invalid_arguments_are_rejected_before_any_work() {
         (&["run", "--copy", "/no/such:x", "--", "true"], "/no/such"),
         (&["run", "--cpus", "0", "--", "true"], "CPUs"),
         (&["run", "--engine", "nope", "--", "true"], "basic"),
-        (&["run", "--name", "../x", "--", "true"], "name"),
+        (&["run", "--name", "a\u{7}", "--", "true"], "name"),
         (&["run", "--", ""], "program"),
         (&["--replay", "x", "--host", NOWHERE, "doctor"], "exclude"),
         (&["api", "GET"], "PATH"),

@@ -2,8 +2,17 @@
 
 use crate::support::Workspace;
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 16] = [
     "run",
+    "create",
+    "start",
+    "exec",
+    "stop",
+    "restart",
+    "kill",
+    "rm",
+    "ls",
+    "inspect",
     "doctor",
     "engines",
     "api",

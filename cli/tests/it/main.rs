@@ -13,6 +13,8 @@ mod escapes; // control characters in what a daemon answers
 #[cfg(unix)]
 mod fixtures; // `isolate fixtures`
 mod generated; // `isolate completions`, `isolate man`
+#[cfg(unix)]
+mod lifecycle; // an environment through its life: create, start, exec, stop, rm …
 mod replay; // the command on recordings of real daemons
 mod run; // `isolate run` on the engine `basic`
 #[cfg(unix)]

@@ -49,7 +49,7 @@ pub(crate) type OnEnd = Box<dyn FnOnce(Option<ExitStatus>) + Send>;
 /// input from bytes make progress only while one of its methods is awaited.
 ///
 /// ```no_run
-/// # async fn demo(environment: &dyn isolation::Environment) -> isolation::Result<()> {
+/// # async fn demo(environment: &isolation::Environment) -> isolation::Result<()> {
 /// use isolation::{Chunk, Command};
 ///
 /// let mut execution = environment.execute(Command::shell("make test")).await?;

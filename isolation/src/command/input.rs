@@ -2,10 +2,15 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
-/// The standard input of a command.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// The standard input of a command. In JSON: `"empty"`, `"piped"`, `{"text": "…"}`, or
+/// `{"base64": "…"}` for bytes that are not UTF-8.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Wire", try_from = "Wire")]
 pub enum Input {
     /// Empty: the command reads the end of input at once.
     #[default]
@@ -23,5 +28,41 @@ impl fmt::Debug for Input {
             Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
             Self::Piped => f.write_str("Piped"),
         }
+    }
+}
+
+/// The form of an input in JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Wire {
+    Empty,
+    Piped,
+    Text(String),
+    Base64(String),
+}
+
+impl From<Input> for Wire {
+    fn from(input: Input) -> Self {
+        match input {
+            Input::Empty => Self::Empty,
+            Input::Piped => Self::Piped,
+            Input::Bytes(bytes) => match std::str::from_utf8(&bytes) {
+                Ok(text) => Self::Text(text.to_owned()),
+                Err(_) => Self::Base64(STANDARD.encode(&bytes)),
+            },
+        }
+    }
+}
+
+impl TryFrom<Wire> for Input {
+    type Error = base64::DecodeError;
+
+    fn try_from(wire: Wire) -> Result<Self, Self::Error> {
+        Ok(match wire {
+            Wire::Empty => Self::Empty,
+            Wire::Piped => Self::Piped,
+            Wire::Text(text) => Self::Bytes(text.into()),
+            Wire::Base64(text) => Self::Bytes(STANDARD.decode(text)?.into()),
+        })
     }
 }

@@ -7,15 +7,17 @@ pub(crate) mod output;
 pub(crate) mod signal;
 pub(crate) mod stdin;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use self::input::Input;
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
-use crate::spec::Hidden;
-use crate::spec::validate;
+use crate::spec::units;
+use crate::spec::validate::{self, Faults};
+use crate::spec::variables::Variables;
 
 /// A command for [`Environment::execute`](crate::Environment::execute).
 ///
@@ -29,20 +31,31 @@ use crate::spec::validate;
 ///     ..Command::new(["sort", "-u"])
 /// };
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Command {
     /// The program and its arguments, without a shell.
     pub argv: Vec<String>,
     /// Environment variables of this command; they override those of the environment.
-    pub env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub env: Variables,
     /// The working directory, instead of that of the environment; it must exist.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub working_dir: Option<String>,
     /// The standard input of the command.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub input: Input,
     /// Whether to run it on a terminal. All its output is then standard output.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub tty: bool,
     /// The timeout: the command is killed after this time. `None` is no timeout.
+    #[serde(default, with = "units::duration", skip_serializing_if = "is_default")]
     pub timeout: Option<Duration>,
+}
+
+/// Whether a field has its default value and is left out of JSON.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Command {
@@ -60,28 +73,30 @@ impl Command {
     }
 
     /// Rejects a command that no engine can run: no program, NUL bytes, invalid environment
-    /// variables, a timeout of 0.
+    /// variables, a timeout of 0. The error lists every fault.
     pub fn validate(&self) -> Result<()> {
-        self.check().map_err(|e| e.during("execute", self.program()))
+        let mut faults = Faults::default();
+        self.check(&mut faults);
+        faults
+            .into_result()
+            .map_err(|e| e.during("execute", self.program()))
     }
 
-    fn check(&self) -> Result<()> {
-        let Some(program) = self.argv.first() else {
-            return Err(Error::invalid("the command is empty; name a program"));
-        };
-        validate::text("the program", program)?;
-        for argument in &self.argv {
-            validate::no_nul("an argument", argument)?;
+    fn check(&self, faults: &mut Faults) {
+        faults.add(match self.argv.first() {
+            Some(program) => validate::text("the program", program),
+            None => Err(Error::invalid("the command is empty; name a program")),
+        });
+        for argument in self.argv.iter().skip(1) {
+            faults.add(validate::no_nul("an argument", argument));
         }
-        validate::variables(&self.env)?;
+        validate::variables(&self.env, faults);
         if let Some(working_dir) = &self.working_dir {
-            validate::text("the working directory", working_dir)?;
+            faults.add(validate::text("the working directory", working_dir));
         }
-        match self.timeout {
-            Some(Duration::ZERO) => Err(Error::invalid(
-                "a timeout must be greater than 0; omit it for no timeout",
-            )),
-            _ => Ok(()),
+        if self.timeout == Some(Duration::ZERO) {
+            let why = "a timeout must be greater than 0; omit it for no timeout";
+            faults.add(Err(Error::invalid(why)));
         }
     }
 
@@ -95,19 +110,6 @@ impl Command {
     /// The program, for messages; empty if the command is empty.
     pub(crate) fn program(&self) -> &str {
         self.argv.first().map_or("", String::as_str)
-    }
-}
-
-impl fmt::Debug for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Command")
-            .field("argv", &self.argv)
-            .field("env", &Hidden(&self.env))
-            .field("working_dir", &self.working_dir)
-            .field("input", &self.input)
-            .field("tty", &self.tty)
-            .field("timeout", &self.timeout)
-            .finish()
     }
 }
 
@@ -133,5 +135,33 @@ mod tests {
             })
             .contains("working directory")
         );
+    }
+
+    #[test]
+    fn command_round_trips_as_json() {
+        let read = |text: &str| serde_json::from_str::<Command>(text);
+        let inputs = [
+            Input::Empty,
+            Input::Bytes("text".into()),
+            Input::Bytes([0xff].to_vec().into()),
+            Input::Piped,
+        ];
+        for input in inputs {
+            let command = Command {
+                env: [("A", "1")].into(),
+                working_dir: Some("/w".into()),
+                input,
+                tty: true,
+                timeout: Some(Duration::from_millis(1500)),
+                ..Command::new(["a", "b c"])
+            };
+            let text = serde_json::to_string(&command).unwrap();
+            assert_eq!(read(&text).unwrap(), command, "{text}");
+        }
+        assert_eq!(read(r#"{"argv": ["ls"]}"#).unwrap(), Command::new(["ls"]));
+        let late = read(r#"{"argv": ["ls"], "timeout": "250ms"}"#).unwrap();
+        assert_eq!(late.timeout, Some(Duration::from_millis(250)));
+        assert!(read(r#"{"argv": ["ls"], "user": "x"}"#).is_err());
+        assert!(read(r#"{"argv": ["ls"], "input": {"base64": "%"}}"#).is_err());
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::subject::{HostDirectory, Outcome, Subject, Why, ensure, equal, read_until, refused, sh};
 use crate::command::Command;
 use crate::command::input::Input;
-use crate::environment::CopySource;
+use crate::files::CopySource;
 use crate::{EnvironmentSpec, ErrorKind};
 
 pub(super) async fn streams_apart(subject: &Subject<'_>) -> Outcome {
@@ -62,7 +62,7 @@ pub(super) async fn not_started(subject: &Subject<'_>) -> Outcome {
 
 pub(super) async fn bad_command(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
-    let env = [("A=B".to_owned(), String::new())].into();
+    let env = [("A=B", "")].into();
     for command in [
         Command::default(),
         Command::new([""]),
@@ -158,12 +158,10 @@ pub(super) async fn variables(subject: &Subject<'_>) -> Outcome {
     let mut spec: EnvironmentSpec = (subject.make_spec)();
     spec.env.insert("FROM_SPEC".into(), "spec value".into());
     spec.env.insert("OVERRIDDEN".into(), "not visible".into());
-    let environment = subject.engine.create(spec).await?;
+    let environment = subject.create(spec).await?;
     environment.start().await?;
     let env = [("OVERRIDDEN", "by the command"), ("EMPTY", "")];
-    let env = env
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
+    let env = env.into();
     let output = environment
         .run(Command {
             env,
@@ -199,9 +197,9 @@ pub(super) async fn working_directory(subject: &Subject<'_>) -> Outcome {
         working_dir: Some("/conformance/work".into()),
         ..(subject.make_spec)()
     };
-    let environment = subject.engine.create(spec).await?;
+    let environment = subject.create(spec).await?;
     environment.start().await?;
-    let place = sh(environment.as_ref(), "mkdir sub; pwd").await?;
+    let place = sh(&environment, "mkdir sub; pwd").await?;
     ensure(
         place.ends_with("/conformance/work"),
         format!("commands start in {place}"),
@@ -216,7 +214,7 @@ pub(super) async fn working_directory(subject: &Subject<'_>) -> Outcome {
         format!("a relative one leads to {place:?}"),
     )?;
     let directory = HostDirectory::new()?;
-    sh(environment.as_ref(), "echo here > sub/file").await?;
+    sh(&environment, "echo here > sub/file").await?;
     environment
         .copy_out("sub/file", &directory.0.join("file"))
         .await?;

@@ -30,7 +30,7 @@ pub(super) async fn timeout(subject: &Subject<'_>) -> Outcome {
     let text = output.stdout_text();
     if let Some(line) = text.lines().nth(1) {
         for pid in numbers(line) {
-            wait_until_gone(environment.as_ref(), &pid).await?;
+            wait_until_gone(&environment, &pid).await?;
         }
     }
     let timeout = Some(Duration::from_secs(3600));
@@ -76,7 +76,7 @@ pub(super) async fn kill_tree(subject: &Subject<'_>) -> Outcome {
     execution.kill(Signal::Kill).await?;
     equal("the exit code", execution.wait().await?.code, 137)?;
     for pid in numbers(&line) {
-        wait_until_gone(environment.as_ref(), &pid).await?;
+        wait_until_gone(&environment, &pid).await?;
     }
     Ok(())
 }
@@ -87,12 +87,12 @@ pub(super) async fn dropped_midway(subject: &Subject<'_>) -> Outcome {
     let line = read_until(&mut execution, "ready\n").await?;
     drop(execution);
     for pid in numbers(&line) {
-        wait_until_gone(environment.as_ref(), &pid).await?;
+        wait_until_gone(&environment, &pid).await?;
     }
     // The environment still works.
     equal(
         "a command afterwards",
-        sh(environment.as_ref(), "echo fine").await?.as_str(),
+        sh(&environment, "echo fine").await?.as_str(),
         "fine",
     )
 }
@@ -125,9 +125,9 @@ pub(super) async fn dropped_read(subject: &Subject<'_>) -> Outcome {
 pub(super) async fn background(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
     let script = "sleep 100000 >/dev/null 2>&1 & echo $!";
-    let pid = sh(environment.as_ref(), script).await?;
+    let pid = sh(&environment, script).await?;
     let alive = format!("kill -0 {pid} && echo alive");
-    equal("it", sh(environment.as_ref(), &alive).await?.as_str(), "alive")?;
+    equal("it", sh(&environment, &alive).await?.as_str(), "alive")?;
     // A background process that holds the output open does not delay the end of its command.
     let output = environment
         .run(Command::shell("sleep 100000 & echo started"))

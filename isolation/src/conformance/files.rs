@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::subject::{HostDirectory, Outcome, Subject, equal, refused, sh};
-use crate::environment::CopySource;
+use crate::files::CopySource;
 use crate::spec::CopyIn;
 use crate::{EnvironmentSpec, ErrorKind};
 
@@ -45,11 +45,7 @@ pub(super) async fn round_trip(subject: &Subject<'_>) -> Outcome {
     environment
         .copy_in(CopySource::Bytes { content, mode: 0o751 }, "script")
         .await?;
-    equal(
-        "the script",
-        sh(environment.as_ref(), "./script").await?.as_str(),
-        "runs",
-    )?;
+    equal("the script", sh(&environment, "./script").await?.as_str(), "runs")?;
     environment
         .copy_out("script", &directory.0.join("script"))
         .await?;
@@ -58,15 +54,11 @@ pub(super) async fn round_trip(subject: &Subject<'_>) -> Outcome {
     environment.copy_in(CopySource::bytes("second"), "script").await?;
     equal(
         "replaced",
-        sh(environment.as_ref(), "cat script").await?.as_str(),
+        sh(&environment, "cat script").await?.as_str(),
         "second",
     )?;
     environment.copy_in(CopySource::bytes(""), "empty").await?;
-    equal(
-        "empty",
-        sh(environment.as_ref(), "wc -c < empty").await?.trim(),
-        "0",
-    )
+    equal("empty", sh(&environment, "wc -c < empty").await?.trim(), "0")
 }
 
 pub(super) async fn directory_round_trip(subject: &Subject<'_>) -> Outcome {
@@ -78,14 +70,14 @@ pub(super) async fn directory_round_trip(subject: &Subject<'_>) -> Outcome {
     fs::write(tree.join("deep/er/file"), binary())?;
     fs::write(tree.join("top"), "top")?;
     environment.copy_in(CopySource::Path(tree), "copied").await?;
-    let listed = sh(environment.as_ref(), "cd copied && find . | sort").await?;
+    let listed = sh(&environment, "cd copied && find . | sort").await?;
     equal(
         "what arrived",
         listed.as_str(),
         ".\n./deep\n./deep/er\n./deep/er/file\n./empty\n./top",
     )?;
     sh(
-        environment.as_ref(),
+        &environment,
         "echo new > copied/deep/new; ln -s ../top copied/deep/link",
     )
     .await?;
@@ -120,11 +112,11 @@ pub(super) async fn specified_copies(subject: &Subject<'_>) -> Outcome {
         copies,
         ..(subject.make_spec)()
     };
-    let environment = subject.engine.create(spec).await?;
+    let environment = subject.create(spec).await?;
     environment.start().await?;
     equal(
         "the copy",
-        sh(environment.as_ref(), "cat etc/setting").await?.as_str(),
+        sh(&environment, "cat etc/setting").await?.as_str(),
         "value",
     )
 }

@@ -1,11 +1,14 @@
 //! For authors of engines: checks of the behaviour that every engine must have.
 //!
 //! ```no_run
-//! # async fn demo(engine: &dyn isolation::Engine) {
+//! # async fn demo(engine: std::sync::Arc<dyn isolation::Engine>) {
 //! let report = isolation::conformance::check(engine, &isolation::EnvironmentSpec::default).await;
 //! assert!(report.failed.is_empty(), "{report}");
 //! # }
 //! ```
+//!
+//! There is a file for the life of an environment and one for each facet. Checks of a facet that
+//! the engine does not have pass; that they are refused is a check of its own.
 //!
 //! The environments need `sh` and the usual small programs; those of busybox are enough. No check
 //! depends on speed. A check that does not end within a minute has failed.
@@ -14,9 +17,12 @@ mod commands;
 mod endings;
 mod files;
 mod lifecycle;
+mod main_process;
+mod open;
 mod subject;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::BoxFuture;
@@ -79,8 +85,12 @@ const CHECKS: &[Check] = &[
         Box::pin(lifecycle::identity(s))
     }),
     ("a missing feature is an error before any work", |s| {
-        Box::pin(lifecycle::lacks_are_named(s))
+        Box::pin(lifecycle::missing_are_named(s))
     }),
+    ("facets and capabilities agree", |s| {
+        Box::pin(lifecycle::facets_match(s))
+    }),
+    ("a name may be any text", |s| Box::pin(lifecycle::any_name(s))),
     ("an invalid specification is rejected", |s| {
         Box::pin(lifecycle::bad_specification(s))
     }),
@@ -90,8 +100,35 @@ const CHECKS: &[Check] = &[
     ("an environment is listed until it is destroyed", |s| {
         Box::pin(lifecycle::listed(s))
     }),
-    ("an environment can be destroyed by its ID", |s| {
-        Box::pin(lifecycle::destroyed_by_id(s))
+    ("a stopped environment keeps its files", |s| {
+        Box::pin(lifecycle::stopped_and_started(s))
+    }),
+    ("a signal needs a main process", |s| {
+        Box::pin(lifecycle::signal_without_main(s))
+    }),
+    ("another process can open an environment", |s| {
+        Box::pin(open::opened(s))
+    }),
+    ("an environment is found by name and beginning", |s| {
+        Box::pin(open::found(s))
+    }),
+    ("a change by another process is seen", |s| {
+        Box::pin(open::changed_by_another(s))
+    }),
+    ("another process can destroy an environment", |s| {
+        Box::pin(open::destroyed_by_another(s))
+    }),
+    ("a main process that ends has an exit code", |s| {
+        Box::pin(main_process::one_shot(s))
+    }),
+    ("commands run beside a main process", |s| {
+        Box::pin(main_process::server(s))
+    }),
+    ("a main process that cannot start is an error", |s| {
+        Box::pin(main_process::not_started(s))
+    }),
+    ("ends of a main process race with stop and kill", |s| {
+        Box::pin(main_process::races(s))
     }),
     ("destroying is idempotent", |s| {
         Box::pin(lifecycle::destroyed_twice(s))
@@ -173,20 +210,26 @@ const CHECKS: &[Check] = &[
     }),
 ];
 
-/// Runs every check on an engine. Each one creates its own environments from `make_spec`.
-pub async fn check(engine: &dyn Engine, make_spec: &(dyn Fn() -> EnvironmentSpec + Sync)) -> Report {
-    let subject = Subject { engine, make_spec };
+/// Runs every check on an engine. Each one creates its own environments from `make_spec`, and
+/// destroys them.
+pub async fn check(engine: Arc<dyn Engine>, make_spec: &(dyn Fn() -> EnvironmentSpec + Sync)) -> Report {
     let mut report = Report::default();
     for (check, run) in CHECKS {
-        let outcome = tokio::time::timeout(TIMEOUT, run(&subject)).await;
-        match outcome {
-            Ok(Ok(())) => report.passed.push(check),
-            Ok(Err(why)) => report.failed.push(FailedCheck { check, why: why.0 }),
-            Err(_) => report.failed.push(FailedCheck {
-                check,
-                why: format!("it did not end within {TIMEOUT:?}"),
-            }),
-        }
+        let one = async {
+            let subject = Subject::new(Arc::clone(&engine), make_spec).await?;
+            let outcome = run(&subject).await;
+            let left = subject.manager.shutdown().await;
+            outcome.and(left.map_err(Into::into))
+        };
+        let why = match tokio::time::timeout(TIMEOUT, one).await {
+            Ok(Ok(())) => {
+                report.passed.push(check);
+                continue;
+            }
+            Ok(Err(why)) => why.0,
+            Err(_) => format!("it did not end within {TIMEOUT:?}"),
+        };
+        report.failed.push(FailedCheck { check, why });
     }
     report
 }

@@ -2,19 +2,25 @@
 
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command::Command;
 use crate::command::execution::{Chunk, Execution};
 use crate::engine::Engine;
+use crate::engine::capabilities::Capabilities;
 use crate::environment::Environment;
 use crate::environment::id::random_hex;
+use crate::manager::Manager;
+use crate::manager::registry::{EngineChoice, Registry, Selection};
 use crate::spec::EnvironmentSpec;
 use crate::{ErrorKind, Result};
 
-/// The engine under test.
+/// The engine under test, with a manager of its own.
 pub(super) struct Subject<'a> {
-    pub(super) engine: &'a dyn Engine,
+    pub(super) manager: Manager,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) capabilities: Capabilities,
     pub(super) make_spec: &'a (dyn Fn() -> EnvironmentSpec + Sync),
 }
 
@@ -35,10 +41,40 @@ impl<E: std::error::Error> From<E> for Why {
     }
 }
 
-impl Subject<'_> {
-    /// Creates an active environment.
-    pub(super) async fn environment(&self) -> Result<Box<dyn Environment>> {
-        let environment = self.engine.create((self.make_spec)()).await?;
+impl<'a> Subject<'a> {
+    pub(super) async fn new(
+        engine: Arc<dyn Engine>,
+        make_spec: &'a (dyn Fn() -> EnvironmentSpec + Sync),
+    ) -> Result<Self> {
+        Ok(Self {
+            manager: manager(&engine)?,
+            capabilities: engine.probe().await.capabilities,
+            engine,
+            make_spec,
+        })
+    }
+
+    /// A manager that knows of no environment of the others, as in another process.
+    pub(super) fn other_manager(&self) -> Result<Manager> {
+        manager(&self.engine)
+    }
+
+    /// The engine of the manager, chosen for a specification that needs nothing.
+    async fn selection(&self) -> Result<Selection> {
+        let choice = EngineChoice::Named(self.engine.name().to_owned());
+        let plain = EnvironmentSpec::default();
+        self.manager.select(&choice, &plain).await
+    }
+
+    /// Creates an environment that is not started.
+    pub(super) async fn create(&self, spec: EnvironmentSpec) -> Result<Environment> {
+        let selection = self.selection().await?;
+        self.manager.create_unstarted(&selection, spec).await
+    }
+
+    /// Creates and starts an environment.
+    pub(super) async fn environment(&self) -> Result<Environment> {
+        let environment = self.create((self.make_spec)()).await?;
         environment.start().await?;
         Ok(environment)
     }
@@ -57,8 +93,14 @@ impl Subject<'_> {
     }
 }
 
+fn manager(engine: &Arc<dyn Engine>) -> Result<Manager> {
+    let mut registry = Registry::new();
+    registry.register_shared(Arc::clone(engine))?;
+    Ok(Manager::new(registry))
+}
+
 /// Runs a script that must succeed; returns its output without the last newline.
-pub(super) async fn sh(environment: &dyn Environment, script: &str) -> std::result::Result<String, Why> {
+pub(super) async fn sh(environment: &Environment, script: &str) -> std::result::Result<String, Why> {
     let output = environment.run(Command::shell(script)).await?;
     match output.exit.success() {
         true => Ok(output.stdout_text().trim_end_matches('\n').to_owned()),
@@ -110,7 +152,7 @@ pub(super) async fn read_until(execution: &mut Execution, wanted: &str) -> std::
 }
 
 /// Waits until a process ends; `pid` is its PID inside the environment.
-pub(super) async fn wait_until_gone(environment: &dyn Environment, pid: &str) -> Outcome {
+pub(super) async fn wait_until_gone(environment: &Environment, pid: &str) -> Outcome {
     // A zombie has ended: its parent has not waited for it yet.
     let script = format!(
         "kill -0 {pid} 2>/dev/null || exit 0; \

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A feature that some engines support.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Feature {
@@ -20,10 +20,26 @@ pub enum Feature {
     PidsLimit,
     /// Bind-mount files and directories of the host.
     Mounts,
-    /// Bind-mount them read-only.
+    /// Mount volumes of the engine.
+    Volumes,
+    /// Mount temporary file systems.
+    Tmpfs,
+    /// Mount read-only.
     ReadOnlyMounts,
-    /// A network of its own, separate from the host's.
+    /// A network of its own, separate from the host's, or none.
     NetworkIsolation,
+    /// Use an existing network of the engine.
+    Networks,
+    /// Run as another user.
+    Users,
+    /// A root file system that is read-only.
+    ReadOnlyRoot,
+    /// Give processes more kernel capabilities.
+    KernelCapabilities,
+    /// Run a main process from start to stop.
+    MainProcess,
+    /// Run commands.
+    Commands,
     /// Copy files and directories into the environment.
     CopyIn,
     /// Copy files and directories out of it.
@@ -38,14 +54,22 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature, in the order of tables.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 20] = [
         Self::Images,
         Self::MemoryLimit,
         Self::CpuLimit,
         Self::PidsLimit,
         Self::Mounts,
+        Self::Volumes,
+        Self::Tmpfs,
         Self::ReadOnlyMounts,
         Self::NetworkIsolation,
+        Self::Networks,
+        Self::Users,
+        Self::ReadOnlyRoot,
+        Self::KernelCapabilities,
+        Self::MainProcess,
+        Self::Commands,
         Self::CopyIn,
         Self::CopyOut,
         Self::Stdin,
@@ -62,8 +86,16 @@ impl fmt::Display for Feature {
             Self::CpuLimit => "CPU limit",
             Self::PidsLimit => "process limit",
             Self::Mounts => "mounts",
+            Self::Volumes => "volumes",
+            Self::Tmpfs => "tmpfs mounts",
             Self::ReadOnlyMounts => "read-only mounts",
             Self::NetworkIsolation => "network isolation",
+            Self::Networks => "named networks",
+            Self::Users => "users",
+            Self::ReadOnlyRoot => "read-only root",
+            Self::KernelCapabilities => "kernel capabilities",
+            Self::MainProcess => "main process",
+            Self::Commands => "commands",
             Self::CopyIn => "copying in",
             Self::CopyOut => "copying out",
             Self::Stdin => "standard input",
@@ -74,7 +106,7 @@ impl fmt::Display for Feature {
 }
 
 /// How strongly an environment is isolated from the machine, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IsolationLevel {
@@ -99,7 +131,7 @@ impl fmt::Display for IsolationLevel {
 }
 
 /// A feature that an engine does not support, and the reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingFeature {
     /// The missing feature.
     pub feature: Feature,
@@ -108,7 +140,7 @@ pub struct MissingFeature {
 }
 
 /// An engine that was not chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RejectedEngine {
     /// The name of the engine.
@@ -124,7 +156,7 @@ impl fmt::Display for RejectedEngine {
 }
 
 /// A feature that only one of two engines supports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Difference {
     /// The feature.
@@ -145,7 +177,7 @@ pub struct Difference {
 /// assert_eq!(engine.reason(Feature::CpuLimit), Some("the kernel has no CFS quota"));
 /// assert_eq!(engine.reason(Feature::Tty), Some("not part of this engine"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     isolation: IsolationLevel,
     features: BTreeSet<Feature>,
@@ -198,15 +230,15 @@ impl Capabilities {
 
     /// The missing ones of these features, such as those of
     /// [`EnvironmentSpec::required_features`](crate::EnvironmentSpec::required_features).
-    pub fn missing(&self, needs: &BTreeSet<Feature>) -> Vec<MissingFeature> {
-        let lack = |feature: &Feature| {
+    pub fn missing(&self, required: &BTreeSet<Feature>) -> Vec<MissingFeature> {
+        let missing = |feature: &Feature| {
             let reason = self.reason(*feature)?.to_owned();
             Some(MissingFeature {
                 feature: *feature,
                 reason,
             })
         };
-        needs.iter().filter_map(lack).collect()
+        required.iter().filter_map(missing).collect()
     }
 
     /// The features that only one of two engines supports.

@@ -1,48 +1,116 @@
-//! The trait of isolation engines.
+//! For authors of engines: the trait of isolation engines.
 
 pub(crate) mod capabilities;
+pub(crate) mod context;
+pub(crate) mod instance;
 
+use std::any::Any;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use self::capabilities::Capabilities;
+use self::context::Context;
+use self::instance::Instance;
 use crate::BoxFuture;
-use crate::engine::capabilities::Capabilities;
-use crate::environment::Environment;
 use crate::environment::id::EnvironmentId;
+use crate::environment::status::Status;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::Result;
 use crate::spec::EnvironmentSpec;
 
 /// An isolation engine: creates environments from directories and processes, from containers …
 ///
+/// Users call it through a [`Manager`](crate::Manager), which checks the input, the required
+/// features and the status before each call, adds the operation to errors, and sends the events.
 /// The feature `conformance` adds checks of the behaviour that every engine must have.
-pub trait Engine: fmt::Debug + Send + Sync {
+pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The name under which the engine is registered: one word in lower case.
     fn name(&self) -> &str;
 
-    /// The features that the engine supports, as far as known without a request. An engine whose
-    /// features depend on the machine knows them after [`availability`](Self::availability).
-    fn capabilities(&self) -> Capabilities;
+    /// Whether the engine can be used here and now, and what it can do. Each call asks again: a
+    /// daemon may have stopped.
+    fn probe(&self) -> BoxFuture<'_, Probe>;
 
-    /// Whether the engine can be used here and now; if not, the reason and a hint.
-    fn availability(&self) -> BoxFuture<'_, Availability>;
+    /// Creates an environment, with its copies, that is not started yet. The specification is valid
+    /// and needs only features of [`probe`](Self::probe). Nothing is left behind if this fails or
+    /// if its future is dropped.
+    fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>>;
 
-    /// Creates an environment, with its copies, that is not active yet. It checks the specification
-    /// and the required features before any work. It leaves nothing behind if it fails or if its
-    /// future is dropped.
-    fn create(&self, spec: EnvironmentSpec) -> BoxFuture<'_, Result<Box<dyn Environment>>>;
+    /// Opens an environment of [`list`](Self::list), created by any process. Dropping the instance
+    /// does not destroy it. If it does not exist, the error has the kind
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>>;
 
     /// The environments of this project on the engine, created by any process.
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>>;
 
-    /// Destroys an environment of [`list`](Self::list), created by any process. If it does not
-    /// exist, the error has the kind [`NotFound`](crate::ErrorKind::NotFound).
-    fn destroy<'a>(&'a self, id: &'a EnvironmentId) -> BoxFuture<'a, Result<()>>;
+    /// This value, for [`Registry::get_as`](crate::Registry::get_as).
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// An environment that an engine creates.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct NewEnvironment<'a> {
+    /// The ID.
+    pub id: &'a EnvironmentId,
+    /// The name for people; any text.
+    pub name: &'a str,
+    /// The specification.
+    pub spec: &'a EnvironmentSpec,
+    /// Where the engine reports events.
+    pub context: &'a Context,
+}
+
+/// An environment that an engine has opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The name for people.
+    pub name: String,
+    /// The specification from which it was created.
+    pub spec: EnvironmentSpec,
+    /// Its status now.
+    pub status: Status,
+    /// The environment.
+    pub instance: Box<dyn Instance>,
+}
+
+/// Whether an engine can be used, and what it can do: one answer, so that the two agree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Whether the engine can be used here and now.
+    pub availability: Availability,
+    /// The features of the engine. If it is not available: those that it has where it is.
+    pub capabilities: Capabilities,
+}
+
+impl Probe {
+    /// An engine that can be used; `detail` names what it uses: a version, an address.
+    pub fn available(detail: impl Into<String>, capabilities: Capabilities) -> Self {
+        let detail = detail.into();
+        Self {
+            availability: Availability::Available { detail },
+            capabilities,
+        }
+    }
+
+    /// An engine that cannot be used, and what a person can do.
+    pub fn unavailable(
+        reason: impl Into<String>,
+        hint: impl Into<String>,
+        capabilities: Capabilities,
+    ) -> Self {
+        let (reason, hint) = (reason.into(), hint.into());
+        Self {
+            availability: Availability::Unavailable { reason, hint },
+            capabilities,
+        }
+    }
 }
 
 /// Whether an engine can be used here and now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Availability {
     /// The engine can be used.

@@ -3,9 +3,12 @@
 //! ```
 //! use isolation::Registry;
 //!
+//! # async fn demo() {
 //! for engine in Registry::with_builtin().engines() {
-//!     println!("{}: {}", engine.name(), engine.capabilities().isolation());
+//!     let probe = engine.probe().await;
+//!     println!("{}: {} ({})", engine.name(), probe.availability, probe.capabilities.isolation());
 //! }
+//! # }
 //! ```
 
 use std::sync::Arc;

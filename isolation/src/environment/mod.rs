@@ -1,110 +1,180 @@
-//! The trait of environments: the same calls on every engine.
+//! An environment, as users hold it.
 
+pub(crate) mod checks;
 pub(crate) mod id;
+pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod summary;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-
-use crate::BoxFuture;
+use self::id::EnvironmentId;
+use self::shared::Shared;
+use self::status::Status;
+use self::summary::EnvironmentSummary;
 use crate::command::Command;
 use crate::command::execution::Execution;
+use crate::command::exit_status::ExitStatus;
 use crate::command::output::CommandOutput;
-use crate::environment::id::EnvironmentId;
-use crate::environment::status::Status;
+use crate::command::signal::Signal;
+use crate::engine::instance::InstanceState;
 use crate::error::Result;
+use crate::files::CopySource;
 use crate::spec::EnvironmentSpec;
 
 /// An isolated place for commands.
 ///
-/// [`Engine::create`](crate::Engine::create) creates it;
-/// [`Manager::create`](crate::Manager::create) also keeps track of it. Dropping it destroys it as
-/// far as possible without waiting ([`destroy_blocking`](Self::destroy_blocking)), unless
-/// [`keep`](Self::keep) was called.
+/// [`Manager::create`](crate::Manager::create) creates it, [`Manager::open`](crate::Manager::open)
+/// opens one that any process has created. It is a handle: clones share the environment. Dropping
+/// the last clone destroys the environment as far as possible without waiting
+/// ([`destroy_blocking`](Self::destroy_blocking)), unless [`keep`](Self::keep) was called or the
+/// environment was opened.
 ///
 /// **Paths** inside an environment are text. A relative path starts at the environment's working
 /// directory, an absolute path at its root. A path outside the environment is rejected.
-pub trait Environment: fmt::Debug + Send + Sync {
+#[derive(Clone)]
+pub struct Environment(Arc<Guard>);
+
+/// Destroys the environment when the last handle is dropped.
+struct Guard(Arc<Shared>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if !self.0.is_kept() {
+            self.0.destroy_blocking();
+        }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared().fmt(f)
+    }
+}
+
+impl Environment {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Arc::new(Guard(Arc::clone(shared))))
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
+    }
+
     /// The ID.
-    fn id(&self) -> &EnvironmentId;
+    pub fn id(&self) -> &EnvironmentId {
+        &self.shared().id
+    }
 
     /// The name for people.
-    fn name(&self) -> &str;
+    pub fn name(&self) -> &str {
+        &self.shared().name
+    }
 
     /// The name of the engine.
-    fn engine(&self) -> &str;
+    pub fn engine(&self) -> &str {
+        &self.shared().engine
+    }
 
     /// The specification from which it was created.
-    fn spec(&self) -> &EnvironmentSpec;
+    pub fn spec(&self) -> &EnvironmentSpec {
+        &self.shared().spec
+    }
 
-    /// The status, as far as known without a request to the engine.
-    fn status(&self) -> Status;
+    /// The status, as far as known without a request to the engine; [`inspect`](Self::inspect)
+    /// asks.
+    pub fn status(&self) -> Status {
+        self.shared().status()
+    }
 
-    /// Makes it ready for commands; does nothing if it is ready.
-    fn start(&self) -> BoxFuture<'_, Result<()>>;
+    /// Its entry in a list of environments.
+    pub fn summary(&self) -> EnvironmentSummary {
+        self.shared().summary()
+    }
+
+    /// Asks the engine for the state, and updates [`status`](Self::status): another process may
+    /// have started or stopped the environment, or its main process has ended.
+    pub async fn inspect(&self) -> Result<InstanceState> {
+        self.shared().inspect().await
+    }
+
+    /// Makes it ready for commands, and starts its main process; does nothing if it is ready.
+    pub async fn start(&self) -> Result<()> {
+        self.shared().start().await
+    }
+
+    /// Ends every process: asks them to end, and kills those that still run after `grace`. Files
+    /// stay, and the environment can be started again. Does nothing if it is stopped.
+    pub async fn stop(&self, grace: Duration) -> Result<()> {
+        self.shared().stop(grace).await
+    }
+
+    /// Stops and starts it.
+    pub async fn restart(&self, grace: Duration) -> Result<()> {
+        self.stop(grace).await?;
+        self.start().await
+    }
+
+    /// Sends a signal to the main process. [`Signal::Kill`] ends every process, and the environment
+    /// is stopped afterwards; without a main process it is the only signal.
+    pub async fn kill(&self, signal: Signal) -> Result<()> {
+        self.shared().kill(signal).await
+    }
+
+    /// Waits until the main process ends. Without a main process, that is an error of the kind
+    /// [`Unsupported`](crate::ErrorKind::Unsupported).
+    pub async fn wait(&self) -> Result<ExitStatus> {
+        self.shared().wait().await
+    }
 
     /// Starts a command and returns its output as a stream. A program that cannot be run ends with
     /// code 127 or 126, as in a shell; an error means that the engine failed.
     ///
-    /// Background processes of the command run until the environment is destroyed.
-    fn execute(&self, command: Command) -> BoxFuture<'_, Result<Execution>>;
+    /// Background processes of the command run until the environment is stopped or destroyed.
+    pub async fn execute(&self, command: Command) -> Result<Execution> {
+        self.shared().execute(command).await
+    }
 
     /// Runs a command to its end and collects its output.
-    fn run(&self, command: Command) -> BoxFuture<'_, Result<CommandOutput>> {
-        Box::pin(async move { self.execute(command).await?.output().await })
+    pub async fn run(&self, command: Command) -> Result<CommandOutput> {
+        self.execute(command).await?.output().await
     }
 
     /// Copies a file or directory in. `target` is the path of the copy; missing parent directories
     /// are created. A file replaces a file, a directory is merged into a directory. Permissions are
     /// kept. If `source` is a link, its target is copied; links inside a directory are copied as
     /// links. Sockets, pipes and devices are rejected.
-    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>>;
+    pub async fn copy_in(&self, source: CopySource, target: &str) -> Result<()> {
+        self.shared().copy_in(source, target).await
+    }
 
     /// Copies a file or directory out, by the same rules; `target` is the path of the copy.
-    fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>>;
+    pub async fn copy_out(&self, source: &str, target: impl AsRef<Path>) -> Result<()> {
+        self.shared().copy_out(source, target.as_ref()).await
+    }
 
     /// Ends every process in it and removes everything that the engine created for it. A second
     /// call succeeds; after an error, it can be called again.
-    fn destroy(&self) -> BoxFuture<'_, Result<()>>;
+    pub async fn destroy(&self) -> Result<()> {
+        self.shared().destroy().await
+    }
 
     /// Destroys it as far as possible without awaiting: for guards, also outside a runtime. It
     /// never panics, and does nothing if the environment is destroyed already.
-    fn destroy_blocking(&self);
-
-    /// From now on, dropping this handle does not destroy the environment.
-    fn keep(&self);
-}
-
-/// The source of a copy into an environment.
-#[derive(Clone, PartialEq, Eq)]
-pub enum CopySource {
-    /// A file or directory of the host.
-    Path(PathBuf),
-    /// A file with this content.
-    Bytes {
-        /// The content of the file.
-        content: Bytes,
-        /// The permissions, such as `0o644`.
-        mode: u32,
-    },
-}
-
-impl CopySource {
-    /// A file with this content and the permissions `0o644`.
-    pub fn bytes(content: impl Into<Bytes>) -> Self {
-        let content = content.into();
-        Self::Bytes { content, mode: 0o644 }
+    pub fn destroy_blocking(&self) {
+        self.shared().destroy_blocking();
     }
-}
 
-impl fmt::Debug for CopySource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
-            Self::Bytes { content, mode } => write!(f, "Bytes({} bytes, mode {mode:o})", content.len()),
-        }
+    /// From now on, neither dropping the handles nor the manager's shutdown destroys it.
+    pub fn keep(&self) {
+        self.shared().keep();
+    }
+
+    /// Whether it outlives its handles.
+    pub fn is_kept(&self) -> bool {
+        self.shared().is_kept()
     }
 }

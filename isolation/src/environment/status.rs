@@ -1,4 +1,4 @@
-//! The status of an environment, and the legal transitions.
+//! The status of an environment, and its legal transitions.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// ```text
 /// Created ──► Running ◄──► Stopped
 ///    │           │            │
-///    └───────────┼────────────┴──► Failed
+///    └───────────┼────────────┴──► Failed, Lost
 ///                ▼                   │
 ///  (from each) Destroying ◄──────────┘
 ///                ▼
@@ -28,6 +28,8 @@ pub enum Status {
     Stopped,
     /// It failed and can only be destroyed.
     Failed,
+    /// Somebody else removed it; its files and processes do not exist any more.
+    Lost,
     /// It is being removed; no new command can start.
     Destroying,
     /// It is removed completely.
@@ -36,11 +38,12 @@ pub enum Status {
 
 impl Status {
     /// Every status, in the order of a life.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Created,
         Self::Running,
         Self::Stopped,
         Self::Failed,
+        Self::Lost,
         Self::Destroying,
         Self::Destroyed,
     ];
@@ -51,7 +54,8 @@ impl Status {
             Self::Created => false,
             Self::Running => matches!(self, Self::Created | Self::Stopped),
             Self::Stopped => self == Self::Running,
-            Self::Failed => !matches!(self, Self::Failed | Self::Destroyed),
+            Self::Failed => !matches!(self, Self::Failed | Self::Lost | Self::Destroyed),
+            Self::Lost => matches!(self, Self::Created | Self::Running | Self::Stopped | Self::Failed),
             Self::Destroying => !matches!(self, Self::Destroying | Self::Destroyed),
             Self::Destroyed => self == Self::Destroying,
         }
@@ -70,6 +74,7 @@ impl fmt::Display for Status {
             Self::Running => "running",
             Self::Stopped => "stopped",
             Self::Failed => "failed",
+            Self::Lost => "lost",
             Self::Destroying => "destroying",
             Self::Destroyed => "destroyed",
         })
@@ -87,24 +92,22 @@ pub struct IllegalTransition {
     pub to: Status,
 }
 
-/// For authors of engines: the status of an environment, which allows only legal transitions.
+/// The status of an environment, which allows only legal transitions.
 #[derive(Debug)]
-pub struct StatusCell(Mutex<Status>);
-
-impl Default for StatusCell {
-    fn default() -> Self {
-        Self(Mutex::new(Status::Created))
-    }
-}
+pub(crate) struct StatusCell(Mutex<Status>);
 
 impl StatusCell {
+    pub(crate) fn new(status: Status) -> Self {
+        Self(Mutex::new(status))
+    }
+
     /// The current status.
-    pub fn get(&self) -> Status {
+    pub(crate) fn get(&self) -> Status {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the status to `next` if that is legal; returns the previous status.
-    pub fn advance(&self, next: Status) -> Result<Status, IllegalTransition> {
+    pub(crate) fn advance(&self, next: Status) -> Result<Status, IllegalTransition> {
         let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let from = *status;
         if !from.can_become(next) {
@@ -113,26 +116,42 @@ impl StatusCell {
         *status = next;
         Ok(from)
     }
+
+    /// Takes over a status that the engine has seen; another process may have started or stopped
+    /// the environment. A destruction by this process goes on. Returns whether this is a change.
+    pub(crate) fn observe(&self, seen: Status) -> bool {
+        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *status == seen || matches!(*status, Status::Destroying | Status::Destroyed) {
+            return false;
+        }
+        *status = seen;
+        true
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Status::{Created, Destroyed, Destroying, Failed, Running, Stopped};
+    use Status::{Created, Destroyed, Destroying, Failed, Lost, Running, Stopped};
 
     #[test]
     fn only_these_transitions_are_legal() {
         let legal = [
             (Created, Running),
             (Created, Failed),
+            (Created, Lost),
             (Created, Destroying),
             (Running, Stopped),
             (Running, Failed),
+            (Running, Lost),
             (Running, Destroying),
             (Stopped, Running),
             (Stopped, Failed),
+            (Stopped, Lost),
             (Stopped, Destroying),
+            (Failed, Lost),
             (Failed, Destroying),
+            (Lost, Destroying),
             (Destroying, Failed), // a removal that failed can be tried again
             (Destroying, Destroyed),
         ];
@@ -145,10 +164,20 @@ mod tests {
 
     #[test]
     fn illegal_transition_changes_nothing() {
-        let cell = StatusCell::default();
+        let cell = StatusCell::new(Created);
         let step = cell.advance(Destroyed).unwrap_err();
         assert_eq!((step.from, step.to), (Created, Destroyed));
         assert_eq!(cell.get(), Created);
         assert_eq!(cell.advance(Running).unwrap(), Created);
+    }
+
+    #[test]
+    fn observed_status_does_not_undo_a_destruction() {
+        let cell = StatusCell::new(Created);
+        assert!(cell.observe(Stopped), "started and stopped by others");
+        assert!(!cell.observe(Stopped));
+        cell.advance(Destroying).unwrap();
+        assert!(!cell.observe(Running));
+        assert_eq!(cell.get(), Destroying);
     }
 }

@@ -1,12 +1,12 @@
 //! An entry of a list of environments.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::id::EnvironmentId;
 use super::status::Status;
 
 /// An entry of an engine's list of environments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvironmentSummary {
     /// The ID.
     pub id: EnvironmentId,
@@ -16,6 +16,8 @@ pub struct EnvironmentSummary {
     pub engine: String,
     /// The status.
     pub status: Status,
+    /// The image, on engines that use images.
+    pub image: Option<String>,
     /// The owner, if one was named.
     pub owner: Option<String>,
     /// The session to which it belongs.

@@ -1,5 +1,41 @@
-//! Copies on the file system of this machine.
+//! Copies: their source, and the rules for files of this machine.
 
 #[cfg(unix)]
 pub(crate) mod copy;
 pub(crate) mod merge;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+/// The source of a copy into an environment.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CopySource {
+    /// A file or directory of the host.
+    Path(PathBuf),
+    /// A file with this content.
+    Bytes {
+        /// The content of the file.
+        content: Bytes,
+        /// The permissions, such as `0o644`.
+        mode: u32,
+    },
+}
+
+impl CopySource {
+    /// A file with this content and the permissions `0o644`.
+    pub fn bytes(content: impl Into<Bytes>) -> Self {
+        let content = content.into();
+        Self::Bytes { content, mode: 0o644 }
+    }
+}
+
+impl fmt::Debug for CopySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Self::Bytes { content, mode } => write!(f, "Bytes({} bytes, mode {mode:o})", content.len()),
+        }
+    }
+}

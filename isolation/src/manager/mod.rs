@@ -1,46 +1,55 @@
 //! Creates environments, tracks them, and destroys them at the end.
 
-pub(crate) mod events;
-pub(crate) mod managed;
 pub(crate) mod registry;
+mod tracked;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use self::managed::{Managed, Shared, Tracked};
-use crate::engine::Engine;
+use tokio::task::JoinSet;
+
+use self::registry::{EngineChoice, Registry, Selection};
+use self::tracked::Tracked;
+use crate::engine::NewEnvironment;
+use crate::engine::capabilities::Capabilities;
+use crate::engine::context::Context;
+use crate::engine::instance::Instance;
 use crate::environment::Environment;
-use crate::environment::id::random_hex;
+use crate::environment::checks;
+use crate::environment::id::{EnvironmentId, random_hex};
+use crate::environment::shared::{Owner, Shared};
+use crate::environment::status::{Status, StatusCell};
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Cause, Error, Result};
-use crate::manager::events::{EventKind, Events, Subscription};
-use crate::manager::registry::{EngineChoice, Registry};
+use crate::events::{EventKind, EventSink, Subject, Subscription};
 use crate::spec::EnvironmentSpec;
+
+/// How many environments [`Manager::shutdown`] destroys at the same time.
+const AT_ONCE: usize = 16;
 
 /// Creates environments through a [`Registry`], tracks them, and sends [`Event`](crate::Event)s.
 /// [`shutdown`](Self::shutdown) destroys the remaining environments; dropping the manager does the
 /// same as far as possible without waiting.
 #[derive(Debug)]
 pub struct Manager {
-    registry: Arc<Registry>,
-    events: Events,
-    session: String,
     tracked: Arc<Tracked>,
+    events: EventSink,
+    session: String,
 }
 
 impl Manager {
     /// Creates a manager with a new session.
     pub fn new(registry: Registry) -> Self {
         Self {
-            registry: Arc::new(registry),
-            events: Events::default(),
+            tracked: Arc::new(Tracked::new(registry)),
+            events: EventSink::default(),
             session: random_hex(),
-            tracked: Arc::default(),
         }
     }
 
     /// The engines of this manager.
     pub fn registry(&self) -> &Registry {
-        &self.registry
+        self.tracked.registry()
     }
 
     /// The session of its environments, unless their specification names another one.
@@ -53,68 +62,191 @@ impl Manager {
         self.events.subscribe()
     }
 
-    /// Creates an active environment on the engine that [`Registry::select`] chooses.
-    pub async fn create(&self, choice: &EngineChoice, spec: EnvironmentSpec) -> Result<Managed> {
-        let selection = self.registry.select(choice, &spec).await?;
-        self.create_on(selection.engine.as_ref(), spec).await
+    /// Chooses an engine as [`Registry::select`] does, and sends an event for each engine that was
+    /// considered.
+    pub async fn select(&self, choice: &EngineChoice, spec: &EnvironmentSpec) -> Result<Selection> {
+        let selected = self.registry().select(choice, spec).await;
+        let rejected = match &selected {
+            Ok(selection) => &selection.rejected,
+            Err(error) => error.rejected(),
+        };
+        for skipped in rejected {
+            let (engine, reason) = (skipped.engine.clone(), skipped.reason.clone());
+            self.events
+                .emit(Subject::Engine { engine }, EventKind::Rejected { reason });
+        }
+        if let Ok(selection) = &selected {
+            let engine = selection.engine.name().to_owned();
+            self.events.emit(Subject::Engine { engine }, EventKind::Chosen);
+        }
+        selected
     }
 
-    /// Creates an active environment on an engine that [`Registry::select`] has chosen.
-    pub async fn create_on(&self, engine: &dyn Engine, mut spec: EnvironmentSpec) -> Result<Managed> {
-        spec.session.get_or_insert_with(|| self.session.clone());
-        if self.tracked.is_shut_down() {
-            return Err(Cause::ShutDown.into());
-        }
-        let needs = spec.required_features();
-        let created = engine.create(spec).await;
-        let inner =
-            created.map_err(|error| error.with_alternatives(self.registry.engines_supporting(&needs)))?;
-        let shared = Arc::new(Shared::new(
-            inner,
-            self.events.clone(),
-            Arc::clone(&self.registry),
-        ));
-        // The guard exists before anything else can fail and before this future can be dropped.
-        let managed = Managed {
-            shared: Arc::clone(&shared),
-            tracked: Arc::clone(&self.tracked),
-        };
-        let ready = match self.tracked.add(&shared) {
-            Ok(()) => {
-                self.events.emit(&managed, EventKind::Created);
-                managed.start().await
-            }
-            Err(late) => Err(late),
-        };
-        match ready {
-            Ok(()) => Ok(managed),
+    /// Creates and starts an environment on the engine that [`select`](Self::select) chooses.
+    pub async fn create(&self, choice: &EngineChoice, spec: EnvironmentSpec) -> Result<Environment> {
+        let selection = self.select(choice, &spec).await?;
+        self.create_on(&selection, spec).await
+    }
+
+    /// Creates and starts an environment on a chosen engine.
+    pub async fn create_on(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
+        let environment = self.create_unstarted(selection, spec).await?;
+        match environment.start().await {
+            Ok(()) => Ok(environment),
             Err(error) => {
                 // The drop of the guard cannot await; this can, so it also reports errors of the
-                // removal.
-                let _ = managed.destroy().await;
+                // removal as an event.
+                let _ = environment.destroy().await;
                 Err(error)
             }
         }
     }
 
-    /// The environments that exist, oldest first.
-    pub fn environments(&self) -> Vec<EnvironmentSummary> {
-        self.tracked
-            .oldest_first()
-            .iter()
-            .map(|shared| summary(shared))
-            .collect()
+    /// Creates an environment on a chosen engine without starting it. Its copies are made.
+    pub async fn create_unstarted(
+        &self,
+        selection: &Selection,
+        mut spec: EnvironmentSpec,
+    ) -> Result<Environment> {
+        spec.session.get_or_insert_with(|| self.session.clone());
+        let name = spec.name.clone().unwrap_or_default();
+        let created = self.begin(selection, spec).await;
+        let error = match created {
+            Ok(environment) => return Ok(environment),
+            Err(error) => error.during("create the environment", &name),
+        };
+        let engine = selection.engine.name().to_owned();
+        self.events.emit(
+            Subject::Engine { engine },
+            EventKind::Failed {
+                operation: error.operation().unwrap_or_default().to_owned(),
+                kind: error.kind(),
+                message: error.to_string(),
+            },
+        );
+        let features = error.missing().iter().map(|one| one.feature).collect();
+        match error.is_unsupported() {
+            true => Err(error.with_alternatives(self.registry().engines_supporting(&features).await)),
+            false => Err(error),
+        }
     }
 
-    /// Destroys every environment, newest first, and creates no more. It continues after an error
-    /// and can be called again: it then retries the environments that are left.
+    async fn begin(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
+        self.tracked.check_open()?;
+        spec.validate()?;
+        let engine = selection.engine.as_ref();
+        checks::features(engine.name(), &selection.capabilities, &spec.required_features())?;
+        self.registry().check_options(&spec)?;
+        let id = EnvironmentId::random();
+        let name = spec.name.clone();
+        let name = name.unwrap_or_else(|| format!("{}-{}", engine.name(), id.short()));
+        let context = Context::new(self.events.clone());
+        let new = NewEnvironment {
+            id: &id,
+            name: &name,
+            spec: &spec,
+            context: &context,
+        };
+        let instance = engine.create(new).await?;
+        let capabilities = selection.capabilities.clone();
+        let shared = self.shared(
+            engine.name(),
+            capabilities,
+            id,
+            name,
+            spec,
+            instance,
+            Status::Created,
+        );
+        // The guard exists before anything else can fail and before this future can be dropped.
+        let environment = Environment::new(&shared);
+        self.tracked.add(&shared)?;
+        shared.emit(EventKind::Created);
+        Ok(environment)
+    }
+
+    /// Opens an environment that any process has created, by its ID, by a unique beginning of the
+    /// ID, or by its name. Dropping the handle does not destroy it, and this manager does not track
+    /// it.
+    pub async fn open(&self, reference: &str) -> Result<Environment> {
+        let opened = self.find_and_open(reference).await;
+        opened.map_err(|error| error.during("open the environment", reference))
+    }
+
+    async fn find_and_open(&self, reference: &str) -> Result<Environment> {
+        let (engine, summary) = self.registry().find(reference).await?;
+        let capabilities = engine.probe().await.capabilities;
+        let context = Context::new(self.events.clone());
+        let opened = engine.open(&summary.id, &context).await?;
+        let shared = self.shared(
+            engine.name(),
+            capabilities,
+            summary.id,
+            opened.name,
+            opened.spec,
+            opened.instance,
+            opened.status,
+        );
+        let environment = Environment::new(&shared);
+        environment.keep();
+        Ok(environment)
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "every part of an environment, at its two origins"
+    )]
+    fn shared(
+        &self,
+        engine: &str,
+        capabilities: Capabilities,
+        id: EnvironmentId,
+        name: String,
+        spec: EnvironmentSpec,
+        instance: Box<dyn Instance>,
+        status: Status,
+    ) -> Arc<Shared> {
+        let owner: Arc<dyn Owner> = Arc::clone(&self.tracked) as _;
+        Arc::new(Shared {
+            id,
+            name,
+            engine: engine.to_owned(),
+            spec,
+            capabilities,
+            instance,
+            cell: StatusCell::new(status),
+            events: self.events.clone(),
+            owner: Arc::downgrade(&owner),
+            kept: AtomicBool::new(false),
+            destroyed_reported: AtomicBool::new(false),
+        })
+    }
+
+    /// The environments that this manager created and that exist, oldest first.
+    pub fn environments(&self) -> Vec<EnvironmentSummary> {
+        let alive = self.tracked.oldest_first();
+        alive.iter().map(|shared| shared.summary()).collect()
+    }
+
+    /// Destroys every environment, newest first and up to 16 at the same time, and creates no more.
+    /// It continues after an error and can be called again: it then retries the environments that
+    /// are left.
     pub async fn shutdown(&self) -> Result<()> {
         self.tracked.shut_down();
         let mut failures: Vec<Error> = Vec::new();
-        for shared in self.tracked.newest_first() {
-            match shared.destroy().await {
-                Ok(()) => self.tracked.forget(shared.inner.id()),
-                Err(error) => failures.push(error),
+        let mut destroying = JoinSet::new();
+        let mut left = self.tracked.newest_first().into_iter();
+        loop {
+            while destroying.len() < AT_ONCE {
+                let Some(shared) = left.next() else { break };
+                destroying.spawn(async move { shared.destroy().await });
+            }
+            match destroying.join_next().await {
+                None => break,
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => failures.push(error),
+                // The runtime is ending; the drop of the manager goes on.
+                Some(Err(ended)) => failures.push(Error::engine("manager", ended)),
             }
         }
         match failures.is_empty() {
@@ -129,19 +261,7 @@ impl Drop for Manager {
         self.tracked.shut_down();
         for shared in self.tracked.newest_first() {
             shared.destroy_blocking();
-            self.tracked.forget(shared.inner.id());
+            self.tracked.forget(&shared.id);
         }
-    }
-}
-
-fn summary(shared: &Shared) -> EnvironmentSummary {
-    let environment = &shared.inner;
-    EnvironmentSummary {
-        id: environment.id().clone(),
-        name: environment.name().to_owned(),
-        engine: environment.engine().to_owned(),
-        status: environment.status(),
-        owner: environment.spec().owner.clone(),
-        session: environment.spec().session.clone(),
     }
 }

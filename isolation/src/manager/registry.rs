@@ -4,12 +4,20 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::engine::capabilities::{Difference, Feature, RejectedEngine};
+use tokio::time::timeout;
+
+use crate::engine::capabilities::{Capabilities, Difference, Feature, RejectedEngine};
 use crate::engine::{Availability, Engine};
-use crate::error::{Cause, Error, Result};
+use crate::environment::checks;
+use crate::environment::summary::EnvironmentSummary;
+use crate::error::{Cause, Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::validate;
+
+/// How long an engine may take to answer what it supports, when only an error would name it.
+const ALTERNATIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Which engine to use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +47,8 @@ impl FromStr for EngineChoice {
 pub struct Selection {
     /// The chosen engine.
     pub engine: Arc<dyn Engine>,
+    /// What it can do here.
+    pub capabilities: Capabilities,
     /// The engines before it, and why each was skipped.
     pub rejected: Vec<RejectedEngine>,
 }
@@ -64,14 +74,19 @@ impl Registry {
     }
 
     /// Adds an engine after the others; a second engine with the same name is an error.
-    pub fn register(&mut self, engine: impl Engine + 'static) -> Result<()> {
+    pub fn register(&mut self, engine: impl Engine) -> Result<()> {
+        self.register_shared(Arc::new(engine))
+    }
+
+    /// Adds an engine that is used elsewhere too.
+    pub fn register_shared(&mut self, engine: Arc<dyn Engine>) -> Result<()> {
         let name = engine.name();
         validate::name(name)?;
         if name == "auto" || self.engines.iter().any(|known| known.name() == name) {
             let why = format!("an engine {name:?} is registered already; use another name");
             return Err(Error::invalid(why));
         }
-        self.engines.push(Arc::new(engine));
+        self.engines.push(engine);
         Ok(())
     }
 
@@ -83,28 +98,45 @@ impl Registry {
     /// The engine with this name.
     pub fn get(&self, name: &str) -> Result<Arc<dyn Engine>> {
         let found = self.engines.iter().find(|engine| engine.name() == name);
-        found.cloned().ok_or_else(|| {
-            let known = self
-                .engines
-                .iter()
-                .map(|engine| engine.name().to_owned())
-                .collect();
-            let name = name.to_owned();
-            Cause::UnknownEngine { name, known }.into()
-        })
+        found.cloned().ok_or_else(|| self.unknown(name))
+    }
+
+    /// The engine with this name, if it is of this type.
+    ///
+    /// ```
+    /// use isolation::Registry;
+    /// use isolation::engines::docker::DockerEngine;
+    ///
+    /// assert!(Registry::with_builtin().get_as::<DockerEngine>("docker").is_some());
+    /// ```
+    pub fn get_as<T: Engine>(&self, name: &str) -> Option<&T> {
+        let found = self.engines.iter().find(|engine| engine.name() == name);
+        found.and_then(|engine| engine.as_any().downcast_ref())
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let known = self.engines.iter().map(|engine| engine.name().to_owned());
+        let (name, known) = (name.to_owned(), known.collect());
+        Cause::UnknownEngine { name, known }.into()
     }
 
     /// The features that only one of two engines supports.
-    pub fn compare(&self, first: &str, second: &str) -> Result<Vec<Difference>> {
+    pub async fn compare(&self, first: &str, second: &str) -> Result<Vec<Difference>> {
         let (first, second) = (self.get(first)?, self.get(second)?);
-        Ok(first.capabilities().differences(&second.capabilities()))
+        let (first, second) = (first.probe().await, second.probe().await);
+        Ok(first.capabilities.differences(&second.capabilities))
     }
 
     /// The names of the engines that support all these features, available or not.
-    pub fn engines_supporting(&self, needs: &BTreeSet<Feature>) -> Vec<String> {
-        let can = |engine: &&Arc<dyn Engine>| engine.capabilities().missing(needs).is_empty();
-        let name = |engine: &Arc<dyn Engine>| engine.name().to_owned();
-        self.engines.iter().filter(can).map(name).collect()
+    pub async fn engines_supporting(&self, features: &BTreeSet<Feature>) -> Vec<String> {
+        let mut names = Vec::new();
+        for engine in &self.engines {
+            let probed = timeout(ALTERNATIVE_TIMEOUT, engine.probe()).await;
+            if probed.is_ok_and(|probe| probe.capabilities.missing(features).is_empty()) {
+                names.push(engine.name().to_owned());
+            }
+        }
+        names
     }
 
     /// Chooses the engine for an environment before any work: it is available and supports
@@ -115,29 +147,118 @@ impl Registry {
             return self.first_suitable(spec).await;
         };
         let engine = self.get(name)?;
-        self.check(engine.as_ref(), spec).await?;
-        let rejected = Vec::new();
-        Ok(Selection { engine, rejected })
+        let checked = self.check(engine.as_ref(), spec).await;
+        let error = match checked {
+            Ok(capabilities) => {
+                return Ok(Selection {
+                    engine,
+                    capabilities,
+                    rejected: Vec::new(),
+                });
+            }
+            Err(error) => error,
+        };
+        match error.is_unsupported() {
+            true => {
+                let features = spec.required_features();
+                Err(error.with_alternatives(self.engines_supporting(&features).await))
+            }
+            false => Err(error),
+        }
     }
 
     async fn first_suitable(&self, spec: &EnvironmentSpec) -> Result<Selection> {
         let mut rejected = Vec::new();
         for engine in &self.engines {
-            let Err(error) = self.check(engine.as_ref(), spec).await else {
-                let engine = Arc::clone(engine);
-                return Ok(Selection { engine, rejected });
-            };
-            rejected.push(error.into_rejected(engine.name()));
+            match self.check(engine.as_ref(), spec).await {
+                Ok(capabilities) => {
+                    let engine = Arc::clone(engine);
+                    return Ok(Selection {
+                        engine,
+                        capabilities,
+                        rejected,
+                    });
+                }
+                Err(error) => rejected.push(error.into_rejected(engine.name())),
+            }
         }
         Err(Cause::NoEngine(rejected).into())
     }
 
-    async fn check(&self, engine: &dyn Engine, spec: &EnvironmentSpec) -> Result<()> {
-        if let Availability::Unavailable { reason, hint } = engine.availability().await {
+    async fn check(&self, engine: &dyn Engine, spec: &EnvironmentSpec) -> Result<Capabilities> {
+        let probe = engine.probe().await;
+        if let Availability::Unavailable { reason, hint } = probe.availability {
             return Err(Error::unavailable(engine.name(), reason, hint));
         }
-        let needs = spec.required_features();
-        let checked = engine.capabilities().check(engine.name(), &needs);
-        checked.map_err(|error| error.with_alternatives(self.engines_supporting(&needs)))
+        let features = spec.required_features();
+        checks::features(engine.name(), &probe.capabilities, &features)?;
+        Ok(probe.capabilities)
     }
+
+    /// Rejects options of engines that are not registered.
+    pub(super) fn check_options(&self, spec: &EnvironmentSpec) -> Result<()> {
+        let known = |name: &str| self.engines.iter().any(|engine| engine.name() == name);
+        match spec.engine_options.keys().find(|name| !known(name)) {
+            Some(name) => Err(self.unknown(name)),
+            None => Ok(()),
+        }
+    }
+
+    /// The environments of every engine, created by any process, and the engines that could not
+    /// list theirs.
+    pub async fn list(&self) -> (Vec<EnvironmentSummary>, Vec<RejectedEngine>) {
+        let (mut found, mut rejected) = (Vec::new(), Vec::new());
+        for engine in &self.engines {
+            match engine.list().await {
+                Ok(environments) => found.extend(environments),
+                Err(error) => rejected.push(error.into_rejected(engine.name())),
+            }
+        }
+        (found, rejected)
+    }
+
+    /// Finds an environment of any engine by its ID, by a unique beginning of the ID, or by its
+    /// name.
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`ErrorKind::NotFound`], or [`ErrorKind::Conflict`] if several environments are
+    /// meant; the error then lists them.
+    pub async fn find(&self, reference: &str) -> Result<(Arc<dyn Engine>, EnvironmentSummary)> {
+        validate::text("the name or ID of the environment", reference)?;
+        let (environments, rejected) = self.list().await;
+        let by = |is: fn(&EnvironmentSummary, &str) -> bool| -> Vec<&EnvironmentSummary> {
+            environments.iter().filter(|one| is(one, reference)).collect()
+        };
+        let mut found = by(|one, text| one.id.as_str() == text);
+        if found.is_empty() {
+            found = by(|one, text| one.name == text);
+        }
+        if found.is_empty() {
+            found = by(|one, text| one.id.as_str().starts_with(text));
+        }
+        match found[..] {
+            [one] => Ok((self.get(&one.engine)?, one.clone())),
+            [] => Err(missing(&rejected)),
+            _ => Err(ambiguous(&found)),
+        }
+    }
+}
+
+fn missing(rejected: &[RejectedEngine]) -> Error {
+    let mut text = "no environment has this name or ID; list them to see which exist".to_owned();
+    for engine in rejected {
+        text.push_str(&format!("; {engine}"));
+    }
+    Error::not_found(text)
+}
+
+fn ambiguous(found: &[&EnvironmentSummary]) -> Error {
+    let one = |summary: &&EnvironmentSummary| format!("{} ({})", summary.id, summary.name);
+    let list: Vec<String> = found.iter().map(one).collect();
+    let text = format!(
+        "several environments are meant: {}; give the whole ID",
+        list.join(", ")
+    );
+    Error::new(ErrorKind::Conflict, text)
 }

@@ -1,38 +1,105 @@
-//! Bind mounts.
+//! Mounts: directories of the host, volumes, temporary file systems.
 
 use std::path::PathBuf;
 
-use super::validate;
-use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 
-/// A bind mount of a file or directory of the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use super::units;
+use super::validate::{self, Faults};
+use crate::engine::capabilities::Feature;
+use crate::error::Error;
+
+/// A mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Mount {
-    /// An absolute path on the host.
-    pub source: PathBuf,
+    /// The files that are mounted.
+    pub source: MountSource,
     /// An absolute path in the environment.
     pub target: String,
     /// Whether the mount is read-only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
 }
 
+/// The files of a mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum MountSource {
+    /// A file or directory of the host, which must exist; an absolute path.
+    Host(#[serde(serialize_with = "units::serialize_path")] PathBuf),
+    /// A volume of the engine, which must exist.
+    Volume(String),
+    /// A temporary file system in memory; it is empty after each start.
+    Tmpfs {
+        /// Its size in bytes; `None` is no limit. In JSON also a text such as `"64m"`.
+        #[serde(
+            default,
+            deserialize_with = "units::size",
+            skip_serializing_if = "Option::is_none"
+        )]
+        size: Option<u64>,
+    },
+}
+
 impl Mount {
-    pub(super) fn check(&self) -> Result<()> {
-        validate::source("the source of a mount", &self.source)?;
-        validate::text("the target of a mount", &self.target)?;
-        if !self.source.is_absolute() {
-            let source = self.source.display();
-            return Err(Error::invalid(format!(
-                "the source of a mount must be absolute, not {source}"
-            )));
+    /// A writable mount of a file or directory of the host.
+    pub fn host(source: impl Into<PathBuf>, target: impl Into<String>) -> Self {
+        Self::new(MountSource::Host(source.into()), target)
+    }
+
+    /// A writable mount of a volume.
+    pub fn volume(name: impl Into<String>, target: impl Into<String>) -> Self {
+        Self::new(MountSource::Volume(name.into()), target)
+    }
+
+    /// A temporary file system, limited to `size` bytes.
+    pub fn tmpfs(target: impl Into<String>, size: Option<u64>) -> Self {
+        Self::new(MountSource::Tmpfs { size }, target)
+    }
+
+    fn new(source: MountSource, target: impl Into<String>) -> Self {
+        Self {
+            source,
+            target: target.into(),
+            read_only: false,
         }
+    }
+
+    pub(super) fn check(&self, faults: &mut Faults) {
+        match &self.source {
+            MountSource::Host(path) => {
+                faults.add(validate::source("the source of a mount", path));
+                if !path.is_absolute() {
+                    let why = format!("the source of a mount must be absolute, not {}", path.display());
+                    faults.add(Err(Error::invalid(why)));
+                }
+            }
+            MountSource::Volume(name) => faults.add(validate::name(name).map_err(|_| {
+                Error::invalid(format!(
+                    "{name:?} is not the name of a volume; {}",
+                    validate::NAME_RULE
+                ))
+            })),
+            MountSource::Tmpfs { size } => faults.add(validate::positive(*size)),
+        }
+        faults.add(validate::text("the target of a mount", &self.target));
         if !self.target.starts_with('/') || self.target.trim_matches('/').is_empty() {
             let why = format!(
                 "the target of a mount must be an absolute path below /, not {:?}",
                 self.target
             );
-            return Err(Error::invalid(why));
+            faults.add(Err(Error::invalid(why)));
         }
-        Ok(())
+    }
+
+    pub(super) fn required_features(&self) -> impl Iterator<Item = Feature> {
+        let kind = match self.source {
+            MountSource::Host(_) => Feature::Mounts,
+            MountSource::Volume(_) => Feature::Volumes,
+            MountSource::Tmpfs { .. } => Feature::Tmpfs,
+        };
+        let read_only = self.read_only.then_some(Feature::ReadOnlyMounts);
+        [kind].into_iter().chain(read_only)
     }
 }

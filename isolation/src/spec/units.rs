@@ -1,6 +1,10 @@
-//! Parsers for sizes and durations: `512m`, `2g`, `1h30m`.
+//! Parsers for sizes and durations: `512m`, `2g`, `1h30m`; the same in JSON.
 
+use std::path::Path;
 use std::time::Duration;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serializer};
 
 use crate::error::{Error, Result};
 
@@ -99,6 +103,70 @@ fn split(text: &str) -> (&str, &str) {
 /// The number contains only digits and points, so `inf`, `nan`, signs and exponents are excluded.
 fn fraction(number: &str) -> Option<f64> {
     number.parse().ok()
+}
+
+/// A number or a text in JSON.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Whole(u64),
+    Number(f64),
+    Text(String),
+}
+
+/// Reads an optional size: a number of bytes, or a text such as `"512m"`.
+pub(crate) fn size<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
+    match Option::<NumberOrText>::deserialize(from)? {
+        None => Ok(None),
+        Some(NumberOrText::Whole(bytes)) => Ok(Some(bytes)),
+        Some(NumberOrText::Text(text)) => parse_size(&text).map(Some).map_err(D::Error::custom),
+        Some(NumberOrText::Number(_)) => Err(D::Error::custom("a size is a whole number of bytes")),
+    }
+}
+
+/// Reads an optional number: `0.5` or `"0.5"`.
+pub(crate) fn number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<f64>, D::Error> {
+    match Option::<NumberOrText>::deserialize(from)? {
+        None => Ok(None),
+        #[expect(clippy::cast_precision_loss, reason = "no machine has so many CPUs")]
+        Some(NumberOrText::Whole(whole)) => Ok(Some(whole as f64)),
+        Some(NumberOrText::Number(number)) => Ok(Some(number)),
+        Some(NumberOrText::Text(text)) => {
+            let number = text.trim().parse().map(Some);
+            number.map_err(|_| D::Error::custom(format!("{text:?} is not a number")))
+        }
+    }
+}
+
+/// An optional duration: a number of seconds, or a text such as `"30s"`. It is written as a number.
+pub(crate) mod duration {
+    use std::time::Duration;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::NumberOrText;
+
+    pub(crate) fn serialize<S: Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        time.map(|time| time.as_secs_f64()).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        let seconds = |seconds| Duration::try_from_secs_f64(seconds).map_err(D::Error::custom);
+        match Option::<NumberOrText>::deserialize(from)? {
+            None => Ok(None),
+            Some(NumberOrText::Whole(whole)) => Ok(Some(Duration::from_secs(whole))),
+            Some(NumberOrText::Number(number)) => seconds(number).map(Some),
+            Some(NumberOrText::Text(text)) => {
+                super::parse_duration(&text).map(Some).map_err(D::Error::custom)
+            }
+        }
+    }
+}
+
+/// Writes a path as text; a path that is not UTF-8 is written with replacement characters.
+pub(crate) fn serialize_path<S: Serializer>(path: &Path, to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
 }
 
 #[cfg(test)]

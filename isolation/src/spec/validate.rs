@@ -1,14 +1,35 @@
-//! Checks of input, of features and of the status, before any work starts.
-//!
-//! [`crate::engine::capabilities`] and [`crate::environment::status`] are plain data and do not
-//! import the error; their checks that return one are here.
+//! Checks of input, before any work starts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::engine::capabilities::{Capabilities, Feature};
-use crate::environment::status::{Status, StatusCell};
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
+
+/// Every fault of an input, so that all of them are reported at once.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<Error>);
+
+impl Faults {
+    pub(crate) fn add(&mut self, checked: Result<()>) {
+        self.0.extend(checked.err());
+    }
+
+    /// The single fault, or an error that lists all of them.
+    pub(crate) fn into_result(mut self) -> Result<()> {
+        match self.0.len() {
+            0 => Ok(()),
+            1 => Err(self.0.remove(0)),
+            _ => Err(Cause::Faults(self.0).into()),
+        }
+    }
+}
+
+/// The rule of [`name`].
+pub(crate) const NAME_RULE: &str =
+    "use up to 64 letters, digits, '-', '_' and '.', starting with a letter or digit";
+
+/// The longest label for people, in bytes.
+const LONGEST_LABEL: usize = 1024;
 
 /// A name must be valid as the name of a container, of a directory and of a label.
 pub(crate) fn name(name: &str) -> Result<()> {
@@ -17,8 +38,17 @@ pub(crate) fn name(name: &str) -> Result<()> {
     if name.starts_with(first) && name.chars().all(rest) && name.len() <= 64 {
         return Ok(());
     }
-    let rule = "use up to 64 letters, digits, '-', '_' and '.', starting with a letter or digit";
-    Err(Error::invalid(format!("invalid name {name:?}; {rule}")))
+    Err(Error::invalid(format!("invalid name {name:?}; {NAME_RULE}")))
+}
+
+/// A name for people. Control characters could change the terminal on which it is printed.
+pub(crate) fn label(name: &str) -> Result<()> {
+    text("the name", name)?;
+    if name.chars().any(char::is_control) || name.len() > LONGEST_LABEL {
+        let rule = "use up to 1024 bytes without control characters";
+        return Err(Error::invalid(format!("invalid name {name:?}; {rule}")));
+    }
+    Ok(())
 }
 
 /// A text that must not be blank.
@@ -39,18 +69,30 @@ pub(crate) fn no_nul(what: &str, text: &str) -> Result<()> {
     }
 }
 
+/// A limit must leave something to work with.
+pub(crate) fn positive(limit: Option<u64>) -> Result<()> {
+    match limit {
+        Some(0) => Err(Error::invalid(
+            "a limit must be greater than 0; omit it for no limit",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Environment variables; their values do not appear in the error.
-pub(crate) fn variables(env: &BTreeMap<String, String>) -> Result<()> {
+pub(crate) fn variables(env: &BTreeMap<String, String>, faults: &mut Faults) {
     for (name, value) in env {
         if name.is_empty() || name.contains(['=', '\0']) {
             let why = format!(
                 "{name:?} is not a valid name of an environment variable; use a text without '=' and NUL"
             );
-            return Err(Error::invalid(why));
+            faults.add(Err(Error::invalid(why)));
         }
-        no_nul(&format!("the value of the environment variable {name}"), value)?;
+        faults.add(no_nul(
+            &format!("the value of the environment variable {name}"),
+            value,
+        ));
     }
-    Ok(())
 }
 
 /// A path on the host that must exist.
@@ -68,43 +110,19 @@ pub(crate) fn source(what: &str, path: &Path) -> Result<()> {
     }
 }
 
-impl Capabilities {
-    /// Fails unless the engine supports all these features; the error lists every missing one.
-    /// `engine` is the name of the engine that has these capabilities.
-    pub fn check(&self, engine: &str, needs: &BTreeSet<Feature>) -> Result<()> {
-        match self.missing(needs) {
-            lacks if lacks.is_empty() => Ok(()),
-            lacks => Err(Error::unsupported(engine, lacks)),
-        }
-    }
-}
-
-impl StatusCell {
-    /// Fails unless the environment is running; the error names the call that is missing.
-    pub fn require_running(&self) -> Result<()> {
-        let status = self.get();
-        let hint = match status {
-            Status::Running => return Ok(()),
-            Status::Created | Status::Stopped => "start it first",
-            Status::Failed => "destroy it and create another",
-            Status::Destroying | Status::Destroyed => "create another",
-        };
-        Err(Error::wrong_status(status, hint))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::capabilities::IsolationLevel;
 
     #[test]
-    fn check_lists_every_missing_feature() {
-        let none = Capabilities::new(IsolationLevel::Process);
-        let error = none
-            .check("bare", &[Feature::Images, Feature::Stdin].into())
-            .unwrap_err();
-        let lacks: Vec<_> = error.missing().iter().map(|lack| lack.feature).collect();
-        assert_eq!(lacks, [Feature::Images, Feature::Stdin]);
+    fn name_for_people_may_be_any_text() {
+        let long = "n".repeat(300);
+        for name in ["web", "größe 7", "../x", "-", long.as_str()] {
+            label(name).unwrap();
+        }
+        for name in ["", " ", "a\nb", "a\0", "\u{7f}"] {
+            label(name).unwrap_err();
+        }
+        label(&"n".repeat(1025)).unwrap_err();
     }
 }

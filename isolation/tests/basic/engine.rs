@@ -1,19 +1,28 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use isolation::engines::basic::BasicEngine;
-use isolation::{Command, CopySource, Engine, Environment, EnvironmentSpec, conformance};
+use isolation::{
+    Command, CopySource, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Manager, Registry, Status,
+    conformance,
+};
 
 fn entries(directory: &Path) -> usize {
     fs::read_dir(directory).unwrap().count()
 }
 
-async fn active(engine: &BasicEngine) -> Box<dyn Environment> {
-    let environment = engine.create(EnvironmentSpec::default()).await.unwrap();
-    environment.start().await.unwrap();
-    environment
+fn manager(base: &Path) -> Manager {
+    let mut registry = Registry::new();
+    registry.register(BasicEngine::below(base)).unwrap();
+    Manager::new(registry)
+}
+
+async fn active(manager: &Manager) -> Environment {
+    let created = manager.create(&EngineChoice::Auto, EnvironmentSpec::default());
+    created.await.unwrap()
 }
 
 /// Waits until the process is gone, without a timeout: the test runner reports a test that hangs.
@@ -32,8 +41,8 @@ async fn until_gone(pid: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn engine_passes_the_conformance_checks() {
     let base = tempfile::tempdir().unwrap();
-    let engine = BasicEngine::below(base.path());
-    let report = conformance::check(&engine, &EnvironmentSpec::default).await;
+    let engine = Arc::new(BasicEngine::below(base.path()));
+    let report = conformance::check(engine, &EnvironmentSpec::default).await;
     assert!(report.failed.is_empty(), "{report}");
     assert!(report.passed.len() > 30, "{report}");
     assert_eq!(entries(base.path()), 0, "something is left");
@@ -42,7 +51,11 @@ async fn engine_passes_the_conformance_checks() {
 #[tokio::test]
 async fn engine_passes_the_checks_on_one_thread() {
     let base = tempfile::tempdir().unwrap();
-    let report = conformance::check(&BasicEngine::below(base.path()), &EnvironmentSpec::default).await;
+    let report = conformance::check(
+        Arc::new(BasicEngine::below(base.path())),
+        &EnvironmentSpec::default,
+    )
+    .await;
     assert!(report.failed.is_empty(), "{report}");
     assert_eq!(entries(base.path()), 0, "something is left");
 }
@@ -50,7 +63,8 @@ async fn engine_passes_the_checks_on_one_thread() {
 #[tokio::test]
 async fn command_gets_a_private_home_and_few_variables() {
     let base = tempfile::tempdir().unwrap();
-    let environment = active(&BasicEngine::below(base.path())).await;
+    let manager = manager(base.path());
+    let environment = active(&manager).await;
     // Without a shell, which adds variables of its own.
     let output = environment
         .run(Command::new(["env"]))
@@ -85,28 +99,63 @@ async fn command_gets_a_private_home_and_few_variables() {
     assert_eq!(directory.metadata().unwrap().mode() & 0o777, 0o700);
 }
 
+/// Another process that opens the environment needs the values.
 #[tokio::test]
-async fn variables_are_not_written_to_disk() {
+async fn variables_are_only_in_a_private_file() {
     let base = tempfile::tempdir().unwrap();
-    let env = [("TOKEN".to_owned(), "canary-in-a-variable".to_owned())].into();
     let spec = EnvironmentSpec {
-        env,
+        env: [("TOKEN", "canary-in-a-variable")].into(),
         ..EnvironmentSpec::default()
     };
-    let environment = BasicEngine::below(base.path()).create(spec).await.unwrap();
+    let manager = manager(base.path());
+    let environment = manager.create(&EngineChoice::Auto, spec).await.unwrap();
     let directory = base.path().join(format!("isolation-{}", environment.id()));
-    let note = fs::read_to_string(directory.join("environment.json")).unwrap();
-    assert!(
-        note.contains(environment.id().as_str()) && !note.contains("canary"),
-        "{note}"
-    );
+    let note = directory.join("environment.json");
+    assert_eq!(note.metadata().unwrap().mode() & 0o777, 0o600);
+    assert!(fs::read_to_string(&note).unwrap().contains("canary"));
+    assert_eq!(directory.metadata().unwrap().mode() & 0o777, 0o700);
+    assert!(!format!("{environment:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn damaged_note_is_reported_and_not_listed() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let environment = active(&manager).await;
+    let note = base
+        .path()
+        .join(format!("isolation-{}/environment.json", environment.id()));
+    fs::write(note, "{\"id\": ").unwrap();
+    let error = environment.inspect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(manager.registry().list().await.0.is_empty());
+    environment.destroy().await.unwrap();
+    assert_eq!(entries(base.path()), 0);
+}
+
+#[tokio::test]
+async fn stop_waits_for_the_grace_period_only_if_needed() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let environment = active(&manager).await;
+    let began = std::time::Instant::now();
+    environment.stop(Duration::from_secs(60)).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(30), "nothing ran");
+    environment.start().await.unwrap();
+    let script = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut stubborn = environment.execute(Command::shell(script)).await.unwrap();
+    stubborn.next().await.unwrap();
+    environment.stop(Duration::from_millis(200)).await.unwrap();
+    assert_eq!(stubborn.wait().await.unwrap().code, 137);
+    assert_eq!(environment.status(), Status::Stopped);
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn daemon_outside_its_group_ends_with_the_environment() {
     let base = tempfile::tempdir().unwrap();
-    let environment = active(&BasicEngine::below(base.path())).await;
+    let manager = manager(base.path());
+    let environment = active(&manager).await;
     let script = "setsid sh -c 'echo $$ > pid; exec sleep 100000' >/dev/null 2>&1 & \
                   while [ ! -s pid ]; do sleep 0.01; done; cat pid";
     let output = environment
@@ -126,8 +175,9 @@ async fn daemon_outside_its_group_ends_with_the_environment() {
 fn environment_dropped_without_a_runtime_cleans_up() {
     let base = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    let manager = manager(base.path());
     let (environment, execution, pid) = runtime.block_on(async {
-        let environment = active(&BasicEngine::below(base.path())).await;
+        let environment = active(&manager).await;
         let command = Command::shell("sleep 100000 >/dev/null 2>&1 & echo $!");
         let pid = environment.run(command).await.unwrap().stdout_text();
         let execution = environment
@@ -150,13 +200,14 @@ async fn symlink_to_the_host_does_not_lead_outside() {
     let outside = base.path().join("outside");
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("secret"), "secret").unwrap();
-    let environment = active(&BasicEngine::below(base.path())).await;
+    let manager = manager(base.path());
+    let environment = active(&manager).await;
     let script = format!("ln -s {} way", outside.display());
     environment.run(Command::shell(script)).await.unwrap();
     let target = base.path().join("copy");
     for path in ["way/secret", "way"] {
         let error = environment.copy_out(path, &target).await.unwrap_err();
-        assert_eq!(error.kind(), isolation::ErrorKind::OutsideEnvironment, "{path}");
+        assert_eq!(error.kind(), ErrorKind::OutsideEnvironment, "{path}");
     }
     environment
         .copy_in(CopySource::bytes("x"), "way/new")
@@ -168,23 +219,28 @@ async fn symlink_to_the_host_does_not_lead_outside() {
 #[tokio::test]
 async fn symlink_named_like_an_environment_is_not_removed() {
     let base = tempfile::tempdir().unwrap();
-    let engine = BasicEngine::below(base.path());
+    let manager = manager(base.path());
     let precious = tempfile::tempdir().unwrap();
     fs::write(precious.path().join("file"), "x").unwrap();
     let id = isolation::EnvironmentId::random();
     std::os::unix::fs::symlink(precious.path(), base.path().join(format!("isolation-{id}"))).unwrap();
-    assert!(engine.destroy(&id).await.unwrap_err().is_not_found());
-    assert!(engine.list().await.unwrap().is_empty());
+    assert!(manager.open(id.as_str()).await.unwrap_err().is_not_found());
+    assert!(manager.registry().list().await.0.is_empty());
     assert_eq!(entries(precious.path()), 1);
 }
 
 #[tokio::test]
 async fn unusable_base_directory_is_reported_with_a_hint() {
-    let engine = BasicEngine::below("/no/such/directory");
-    let text = engine.availability().await.to_string();
+    let manager = manager(Path::new("/no/such/directory"));
+    let basic = "basic".parse().unwrap();
+    let error = manager
+        .create(&basic, EnvironmentSpec::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let text = error.to_string();
     assert!(
         text.contains("/no/such/directory") && text.contains("TMPDIR"),
         "{text}"
     );
-    engine.create(EnvironmentSpec::default()).await.unwrap_err();
 }

@@ -1,10 +1,11 @@
+use std::any::Any;
 use std::path::Path;
 
 use isolation::engines::basic::BasicEngine;
 use isolation::{
-    Availability, BoxFuture, Capabilities, Command, Engine, EngineChoice, Environment, EnvironmentId,
-    EnvironmentSpec, EnvironmentSummary, Error, ErrorKind, EventKind, Feature, IsolationLevel, Manager,
-    Received, Registry, ResourceLimits, Result, Status, Subscription,
+    BoxFuture, Capabilities, Command, Context, Engine, EngineChoice, EnvironmentId, EnvironmentSpec,
+    EnvironmentSummary, Error, ErrorKind, EventKind, Feature, Instance, IsolationLevel, Lagged, Manager,
+    NewEnvironment, Opened, Probe, Registry, ResourceLimits, Result, Status, Subscription,
 };
 
 /// An engine with every feature that is never available.
@@ -16,25 +17,26 @@ impl Engine for Absent {
         "absent"
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new(IsolationLevel::Container).with(Feature::ALL)
+    fn probe(&self) -> BoxFuture<'_, Probe> {
+        let everything = Capabilities::new(IsolationLevel::Container).with(Feature::ALL);
+        let probe = Probe::unavailable("it is not installed", "install it", everything);
+        Box::pin(std::future::ready(probe))
     }
 
-    fn availability(&self) -> BoxFuture<'_, Availability> {
-        let (reason, hint) = ("it is not installed".to_owned(), "install it".to_owned());
-        Box::pin(async { Availability::Unavailable { reason, hint } })
-    }
-
-    fn create(&self, _: EnvironmentSpec) -> BoxFuture<'_, Result<Box<dyn Environment>>> {
+    fn create<'a>(&'a self, _: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
         Box::pin(async { Err(Error::unavailable("absent", "it is not installed", "install it")) })
     }
 
-    fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn open<'a>(&'a self, id: &'a EnvironmentId, _: &'a Context) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move { Err(Error::not_found(id.as_str())) })
     }
 
-    fn destroy<'a>(&'a self, id: &'a EnvironmentId) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { Err(Error::not_found(id.as_str())) })
+    fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
+        Box::pin(async { Err(Error::unavailable("absent", "it is not installed", "install it")) })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 
@@ -59,10 +61,10 @@ fn left(base: &Path) -> usize {
 /// The next event, as `name: kind`.
 async fn next_event(events: &mut Subscription) -> String {
     match events.next().await {
-        Some(Received::Event(event)) => {
+        Some(Ok(event)) => {
             let kind = format!("{:?}", event.kind);
             let kind = kind.split([' ', '{']).next().unwrap_or_default();
-            format!("{}: {kind}", event.name)
+            format!("{}: {kind}", event.subject.name())
         }
         other => format!("{other:?}"),
     }
@@ -114,7 +116,7 @@ async fn unknown_engine_lists_the_registered_names() {
     );
     let mut registry = Registry::with_builtin();
     registry.register(BasicEngine::new()).unwrap_err();
-    assert!(!registry.compare("basic", "basic").unwrap().iter().any(|_| true));
+    assert!(registry.compare("basic", "basic").await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -139,17 +141,19 @@ async fn events_follow_the_life_of_an_environment() {
     environment.destroy().await.unwrap();
     drop(environment);
     drop(manager);
-    for kind in [
-        "Created",
-        "Activated",
-        "CommandStarted",
-        "CommandEnded",
-        "CommandStarted",
-        "CommandAbandoned",
-        "Failed",
-        "Destroyed",
+    for expected in [
+        "absent: Rejected",
+        "basic: Chosen",
+        "web: Created",
+        "web: Started",
+        "web: CommandStarted",
+        "web: CommandEnded",
+        "web: CommandStarted",
+        "web: CommandAbandoned",
+        "web: Failed",
+        "web: Destroyed",
     ] {
-        assert_eq!(next_event(&mut events).await, format!("web: {kind}"));
+        assert_eq!(next_event(&mut events).await, expected);
     }
     assert!(events.next().await.is_none(), "the end was reported twice");
 }
@@ -166,12 +170,12 @@ async fn slow_subscriber_is_told_how_many_it_missed() {
             .await
             .unwrap();
     }
-    assert!(matches!(slow.next().await, Some(Received::Missed(count)) if count > 300));
-    assert!(matches!(slow.next().await, Some(Received::Event(event)) if event.kind != EventKind::Created));
+    assert!(matches!(slow.next().await, Some(Err(Lagged(count))) if count > 300));
+    assert!(matches!(slow.next().await, Some(Ok(event)) if event.kind != EventKind::Created));
 }
 
 #[tokio::test]
-async fn shutdown_destroys_newest_first_and_ends_creation() {
+async fn shutdown_destroys_all_and_ends_creation() {
     let base = tempfile::tempdir().unwrap();
     let manager = manager(base.path());
     let mut held = Vec::new();
@@ -187,9 +191,15 @@ async fn shutdown_destroys_newest_first_and_ends_creation() {
     );
     let mut events = manager.subscribe();
     manager.shutdown().await.unwrap();
-    for name in ["third", "second", "first"] {
-        assert_eq!(next_event(&mut events).await, format!("{name}: Destroyed"));
+    let mut destroyed = Vec::new();
+    for _ in 0..3 {
+        destroyed.push(next_event(&mut events).await);
     }
+    destroyed.sort_unstable();
+    assert_eq!(
+        destroyed,
+        ["first: Destroyed", "second: Destroyed", "third: Destroyed"]
+    );
     assert!(held.iter().all(|one| one.status() == Status::Destroyed));
     assert_eq!((left(base.path()), manager.environments().len()), (0, 0));
     manager.shutdown().await.unwrap();
@@ -217,9 +227,11 @@ async fn dropped_guard_destroys_unless_kept() {
     manager.shutdown().await.unwrap();
     drop(manager);
     assert_eq!(left(base.path()), 1);
-    let engine = BasicEngine::below(base.path());
-    let listed = engine.list().await.unwrap();
-    engine.destroy(&listed[0].id).await.unwrap();
+    let manager = self::manager(base.path());
+    let opened = manager.open("kept").await.unwrap();
+    drop(opened.clone());
+    assert_eq!(opened.status(), Status::Running);
+    opened.destroy().await.unwrap();
     assert_eq!(left(base.path()), 0);
 }
 

@@ -20,7 +20,7 @@ const COLUMNS: usize = 100;
 const TEST_NAME: usize = 50;
 
 /// Old public names, and the names that replace them. `CHANGELOG.md` may contain them.
-const RENAMED: [(&str, &str); 38] = [
+const RENAMED: [(&str, &str); 45] = [
     ("engine_api::Limits", "Timeouts"),
     ("with_limits", "with_timeouts"),
     ("Docker::connect(", "Docker::with_address"),
@@ -59,6 +59,13 @@ const RENAMED: [(&str, &str); 38] = [
     ("Mutated", "Faulty"),
     ("engine_fixtures::mutate", "faults"),
     ("--made-up", "--generated"),
+    ("isolation::Limits", "ResourceLimits"),
+    ("isolation::Source", "CopySource"),
+    ("PassedOver", "RejectedEngine"),
+    ("able_engines", "alternatives"),
+    ("destroy_now", "destroy_blocking"),
+    ("Received::Missed", "Lagged"),
+    ("docker::Failure", "ContainerDiagnostics"),
 ];
 
 fn root() -> PathBuf {

@@ -8,8 +8,8 @@ use engine_api::Docker;
 use fake_engine::{FakeEngine, Fault, Process};
 use isolation::engines::docker::DockerEngine;
 use isolation::{
-    Command, CopyIn, CopySource, Engine, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Manager,
-    Registry, Result, Status, conformance,
+    Command, CopyIn, CopySource, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Manager, Registry,
+    Result, Status, conformance,
 };
 use tests::chain;
 use tokio::task::JoinSet;
@@ -19,8 +19,11 @@ use crate::support::abandon_after;
 
 const IMAGE: &str = "busybox:latest";
 
-fn on(fake: &FakeEngine) -> DockerEngine {
-    DockerEngine::new(Docker::with_connector(fake.clone()))
+fn on(fake: &FakeEngine) -> Manager {
+    let mut registry = Registry::new();
+    let engine = DockerEngine::new(Docker::with_connector(fake.clone()));
+    registry.register(engine).unwrap();
+    Manager::new(registry)
 }
 
 fn spec() -> EnvironmentSpec {
@@ -30,17 +33,20 @@ fn spec() -> EnvironmentSpec {
     }
 }
 
+async fn create(manager: &Manager, spec: EnvironmentSpec) -> Result<Environment> {
+    manager.create(&EngineChoice::Auto, spec).await
+}
+
 /// A fake engine that has the image, and a running environment on it.
-async fn active() -> (FakeEngine, DockerEngine, Box<dyn Environment>) {
+async fn active() -> (FakeEngine, Manager, Environment) {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let engine = on(&fake);
-    let environment = engine.create(spec()).await.unwrap();
-    environment.start().await.unwrap();
-    (fake, engine, environment)
+    let manager = on(&fake);
+    let environment = create(&manager, spec()).await.unwrap();
+    (fake, manager, environment)
 }
 
 /// Creates an environment, runs a command, copies in both directions, and destroys it.
-async fn whole_life(engine: &DockerEngine) -> Result<()> {
+async fn whole_life(manager: &Manager) -> Result<()> {
     let directory = tempfile::tempdir().unwrap();
     let source = directory.path().join("in");
     std::fs::write(&source, "content").unwrap();
@@ -48,8 +54,7 @@ async fn whole_life(engine: &DockerEngine) -> Result<()> {
         source,
         target: "/file".into(),
     }];
-    let environment = engine.create(EnvironmentSpec { copies, ..spec() }).await?;
-    environment.start().await?;
+    let environment = create(manager, EnvironmentSpec { copies, ..spec() }).await?;
     environment.copy_in(CopySource::bytes("more"), "/other").await?;
     let back = directory.path().join("out");
     environment.copy_out("/other", &back).await?;
@@ -169,8 +174,8 @@ async fn nothing_is_left_if_dropped_anywhere() {
     for waits in 0..60 {
         let fake = FakeEngine::new().with_registry_image(IMAGE);
         fake.set_pull_delay(Duration::from_secs(5));
-        let engine = on(&fake);
-        abandon_after(Box::pin(whole_life(&engine)), waits).await;
+        let manager = on(&fake);
+        abandon_after(Box::pin(whole_life(&manager)), waits).await;
         begun += usize::from(!fake.snapshot().containers.is_empty());
         settle().await;
         assert_eq!(fake.resources(), [""; 0], "given up after {waits} waits");
@@ -180,12 +185,11 @@ async fn nothing_is_left_if_dropped_anywhere() {
 
 #[tokio::test(start_paused = true)]
 async fn sixteen_destroys_succeed_though_removal_is_slow() {
-    let (fake, engine, environment) = active().await;
+    let (fake, manager, environment) = active().await;
     fake.set_removal_delay(Duration::from_secs(7));
-    let environment: Arc<dyn Environment> = environment.into();
     let mut tasks = JoinSet::new();
     for _ in 0..16 {
-        let environment = Arc::clone(&environment);
+        let environment = environment.clone();
         tasks.spawn(async move { environment.destroy().await });
     }
     while let Some(destroyed) = tasks.join_next().await {
@@ -194,18 +198,19 @@ async fn sixteen_destroys_succeed_though_removal_is_slow() {
             .unwrap_or_else(|error| panic!("{}", chain(&error)));
     }
     assert_eq!(environment.status(), Status::Destroyed);
-    assert!(engine.destroy(environment.id()).await.unwrap_err().is_not_found());
+    let opened = manager.open(environment.id().as_str()).await;
+    assert!(opened.unwrap_err().is_not_found());
     assert_eq!(fake.resources(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_environments_at_once_leave_nothing() {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let engine = Arc::new(on(&fake));
+    let manager = Arc::new(on(&fake));
     let mut lives = JoinSet::new();
     for _ in 0..24 {
-        let engine = Arc::clone(&engine);
-        lives.spawn(async move { whole_life(&engine).await });
+        let manager = Arc::clone(&manager);
+        lives.spawn(async move { whole_life(&manager).await });
     }
     while let Some(life) = lives.join_next().await {
         life.unwrap().unwrap_or_else(|error| panic!("{}", chain(&error)));
@@ -215,7 +220,7 @@ async fn many_environments_at_once_leave_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn destroy_succeeds_if_already_removed() {
-    let (fake, _, environment) = active().await;
+    let (fake, _manager, environment) = active().await;
     let docker = Docker::with_connector(fake.clone());
     let name = fake.snapshot().containers.pop_first().unwrap();
     tests::scenarios::remove(&docker, &name).await.unwrap();
@@ -225,7 +230,7 @@ async fn destroy_succeeds_if_already_removed() {
 
 #[tokio::test(start_paused = true)]
 async fn lost_daemon_is_reported_and_cleaned_up_later() {
-    let (fake, _, environment) = active().await;
+    let (fake, _manager, environment) = active().await;
     fake.disconnect();
     let error = environment.run(Command::new(["true"])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{}", chain(&error));
@@ -241,7 +246,7 @@ async fn lost_daemon_is_reported_and_cleaned_up_later() {
 #[tokio::test(start_paused = true)]
 async fn drop_during_a_restart_is_cleaned_up_after_it() {
     for (seconds, left) in [(8, 0), (20, 1)] {
-        let (fake, _, environment) = active().await;
+        let (fake, _manager, environment) = active().await;
         fake.disconnect();
         drop(environment);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -254,9 +259,7 @@ async fn drop_during_a_restart_is_cleaned_up_after_it() {
 #[tokio::test(start_paused = true)]
 async fn manager_reports_failed_destroys_and_can_retry() {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let mut registry = Registry::new();
-    registry.register(on(&fake)).unwrap();
-    let manager = Manager::new(registry);
+    let manager = on(&fake);
     let mut alive = Vec::new();
     for _ in 0..2 {
         alive.push(manager.create(&EngineChoice::Auto, spec()).await.unwrap());
@@ -271,7 +274,7 @@ async fn manager_reports_failed_destroys_and_can_retry() {
 
 #[tokio::test(start_paused = true)]
 async fn out_of_memory_is_reported() {
-    let (fake, _, environment) = active().await;
+    let (fake, _manager, environment) = active().await;
     fake.on_command("hungry", |process: Process| async move {
         process.run_out_of_memory().await
     });
@@ -284,11 +287,12 @@ async fn out_of_memory_is_reported() {
 
 #[tokio::test(start_paused = true)]
 async fn name_conflict_is_reported_and_harms_nothing() {
-    let (fake, _, environment) = active().await;
+    let (fake, _manager, environment) = active().await;
     let refused = "Conflict. The container name is already in use";
     let (status, message) = (409, refused.to_owned());
     fake.fail_next("POST", "/containers/create", Fault::Error { status, message });
-    let error = on(&fake).create(spec()).await.unwrap_err();
+    let error = create(&on(&fake), spec()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(chain(&error).contains(refused), "{}", chain(&error));
     settle().await;
     assert_eq!(fake.snapshot().containers.len(), 1);
@@ -312,7 +316,8 @@ async fn numbered_lines(process: Process) -> i32 {
 async fn conformance_suite_passes() {
     let fake = FakeEngine::new().with_image(IMAGE);
     fake.on_command("awk", numbered_lines);
-    let report = conformance::check(&on(&fake), &spec).await;
+    let engine = DockerEngine::new(Docker::with_connector(fake.clone()));
+    let report = conformance::check(Arc::new(engine), &spec).await;
     assert!(report.failed.is_empty(), "{report}");
     assert!(report.passed.len() > 30, "{report}");
 }

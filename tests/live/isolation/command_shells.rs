@@ -8,7 +8,7 @@ use engine_api::{Docker, Hijacked};
 use isolation::{Command, Environment, ErrorKind, Input, Signal};
 
 use super::command_table::{commands, shell, within};
-use super::{active, engine, sh, spec};
+use super::{active, manager, sh, spec};
 use crate::support::engines;
 
 /// Files for the commands: programs that cannot be run, directories, a link.
@@ -21,7 +21,7 @@ chmod 755 badint nobang empty p a=b bin/*; chmod 644 plain"#;
 type Outcome = (i64, Vec<u8>, Vec<u8>);
 
 /// The ID of an environment's container.
-async fn container(docker: &Docker, environment: &dyn Environment) -> String {
+async fn container(docker: &Docker, environment: &Environment) -> String {
     let filters = ContainerFilters {
         name: [environment.id().as_str()].into(),
         ..ContainerFilters::default()
@@ -71,7 +71,7 @@ async fn by_exec(docker: &Docker, container: &str, command: &Command) -> Outcome
     (execs.wait(&exec).await.unwrap(), stdout.to_vec(), stderr.to_vec())
 }
 
-async fn by_shell(environment: &dyn Environment, command: &Command) -> Outcome {
+async fn by_shell(environment: &Environment, command: &Command) -> Outcome {
     let output = environment.run(command.clone()).await.unwrap();
     (output.exit.code.into(), output.stdout, output.stderr)
 }
@@ -89,17 +89,12 @@ fn sorted(command: &Command, (code, stdout, stderr): Outcome) -> Outcome {
 #[tokio::test]
 async fn shells_and_execs_have_the_same_results() {
     for subject in engines() {
-        let (engine, prefix) = engine(&subject);
-        let environment = active(&engine, spec()).await;
-        let container = container(&subject.docker, environment.as_ref()).await;
+        let (manager, prefix) = manager(&subject);
+        let environment = active(&manager, spec()).await;
+        let container = container(&subject.docker, &environment).await;
         assert_eq!(by_exec(&subject.docker, &container, &shell(FILES)).await.0, 0);
         // A command in a shell has a parent in the container; one of an exec has not.
-        assert_ne!(
-            sh(environment.as_ref(), "echo $PPID").await,
-            "0",
-            "{}",
-            subject.name
-        );
+        assert_ne!(sh(&environment, "echo $PPID").await, "0", "{}", subject.name);
         let podman = subject.docker.system().ping().await.unwrap().is_podman();
         for command in commands() {
             // Podman passes another `argv[0]`, and reports input that is not read on stderr.
@@ -107,7 +102,7 @@ async fn shells_and_execs_have_the_same_results() {
             {
                 continue;
             }
-            let shell = sorted(&command, by_shell(environment.as_ref(), &command).await);
+            let shell = sorted(&command, by_shell(&environment, &command).await);
             let exec = sorted(&command, by_exec(&subject.docker, &container, &command).await);
             let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned();
             assert!(
@@ -124,12 +119,7 @@ async fn shells_and_execs_have_the_same_results() {
                 text(&exec.2),
             );
         }
-        assert_ne!(
-            sh(environment.as_ref(), "echo $PPID").await,
-            "0",
-            "{}",
-            subject.name
-        );
+        assert_ne!(sh(&environment, "echo $PPID").await, "0", "{}", subject.name);
         environment.destroy().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;
     }
@@ -138,12 +128,12 @@ async fn shells_and_execs_have_the_same_results() {
 #[tokio::test]
 async fn command_that_cannot_be_run_is_reported() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
-        let environment = active(&engine, spec()).await;
-        sh(environment.as_ref(), FILES).await;
+        let (manager, _) = manager(&subject);
+        let environment = active(&manager, spec()).await;
+        sh(&environment, FILES).await;
         let code = |argv: &str| {
             let command = Command::new([argv]);
-            let environment = environment.as_ref();
+            let environment = &environment;
             async move { environment.run(command).await.unwrap().exit.code }
         };
         assert_eq!(code("no-such-program").await, 127, "{}", subject.name);
@@ -164,8 +154,8 @@ async fn command_that_cannot_be_run_is_reported() {
 #[tokio::test]
 async fn background_output_stays_with_its_command() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
-        let environment = active(&engine, spec()).await;
+        let (manager, _) = manager(&subject);
+        let environment = active(&manager, spec()).await;
         let podman = subject.docker.system().ping().await.unwrap().is_podman();
         let scripts = [
             "(sleep .4; echo late) & echo early; exit 5",
@@ -186,12 +176,7 @@ async fn background_output_stays_with_its_command() {
                 assert!(text.contains("late"), "{}: {script}: {text}", subject.name);
                 assert!(output.exit.output_complete, "{}: {script}", subject.name);
             }
-            assert_eq!(
-                sh(environment.as_ref(), "echo next").await,
-                "next",
-                "{}",
-                subject.name
-            );
+            assert_eq!(sh(&environment, "echo next").await, "next", "{}", subject.name);
         }
         let output = environment
             .run(shell("sleep 30 & echo early; exit 6"))
@@ -211,9 +196,9 @@ async fn background_output_stays_with_its_command() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parallel_commands_do_not_mix_their_output() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
-        let environment = active(&engine, spec()).await;
-        let environment = environment.as_ref();
+        let (manager, _) = manager(&subject);
+        let environment = active(&manager, spec()).await;
+        let environment = &environment;
         let lane = |lane: usize| async move {
             for round in 0..25 {
                 let script = format!(
@@ -234,20 +219,15 @@ async fn parallel_commands_do_not_mix_their_output() {
 #[tokio::test]
 async fn killed_shell_loses_only_its_command() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
-        let environment = active(&engine, spec()).await;
+        let (manager, _) = manager(&subject);
+        let environment = active(&manager, spec()).await;
         let error = environment
             .run(shell("echo x; kill -9 $PPID; sleep 30"))
             .await
             .unwrap_err();
         let text = crate::support::one_line(&error);
         assert!(text.contains("outcome is unknown"), "{}: {text}", subject.name);
-        assert_eq!(
-            sh(environment.as_ref(), "echo next").await,
-            "next",
-            "{}",
-            subject.name
-        );
+        assert_eq!(sh(&environment, "echo next").await, "next", "{}", subject.name);
         environment.destroy().await.unwrap();
     }
 }
@@ -255,8 +235,8 @@ async fn killed_shell_loses_only_its_command() {
 #[tokio::test]
 async fn processes_that_leave_the_group_are_killed() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
-        let environment = active(&engine, spec()).await;
+        let (manager, _) = manager(&subject);
+        let environment = active(&manager, spec()).await;
         let script = "trap '' TERM INT; setsid sh -c 'trap \"\" TERM; sleep 7777' & (setsid sleep 7777 &); \
                       sleep 7777 & wait; sleep 7777";
         let timeout = Some(Duration::from_millis(400));
@@ -272,11 +252,11 @@ async fn processes_that_leave_the_group_are_killed() {
         let count = "n=0; for p in /proc/[0-9]*; do read -r l <$p/comm; [ \"$l\" = sleep ] && \
                      grep -q 7777 $p/cmdline && n=$((n+1)); done 2>/dev/null; echo $n";
         assert_eq!(
-            sh(environment.as_ref(), count).await,
+            sh(&environment, count).await,
             "0",
             "{}: {}",
             subject.name,
-            sh(environment.as_ref(), left).await
+            sh(&environment, left).await
         );
         // A dropped command, too.
         let mut execution = environment.execute(shell(script)).await.unwrap();
@@ -285,7 +265,7 @@ async fn processes_that_leave_the_group_are_killed() {
         drop(execution);
         let mut counted = String::new();
         for _ in 0..100 {
-            counted = sh(environment.as_ref(), count).await;
+            counted = sh(&environment, count).await;
             if counted == "0" {
                 break;
             }

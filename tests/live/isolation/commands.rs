@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use isolation::{Command, Environment, EnvironmentSpec, Input, ResourceLimits};
 
-use super::{active, engine, sh, spec};
+use super::{active, manager, sh, spec};
 use crate::support::{engines, one_line};
 
 #[tokio::test]
 async fn out_of_memory_command_is_reported() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
+        let (manager, _) = manager(&subject);
         let limits = ResourceLimits {
             memory: Some(32 << 20),
             ..ResourceLimits::default()
         };
-        let environment = active(&engine, EnvironmentSpec { limits, ..spec() }).await;
+        let environment = active(&manager, EnvironmentSpec { limits, ..spec() }).await;
         let output = environment
             .run(Command::new(["tail", "/dev/zero"]))
             .await
@@ -24,7 +24,7 @@ async fn out_of_memory_command_is_reported() {
         // Podman reports an OOM kill of the first process only.
         let podman = subject.docker.system().ping().await.unwrap().is_podman();
         assert_eq!(output.exit.oom, !podman, "{}", subject.name);
-        assert_eq!(sh(environment.as_ref(), "echo still there").await, "still there");
+        assert_eq!(sh(&environment, "echo still there").await, "still there");
         environment.destroy().await.unwrap();
     }
 }
@@ -32,16 +32,10 @@ async fn out_of_memory_command_is_reported() {
 #[tokio::test]
 async fn every_variable_arrives_whatever_its_name() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let env = [
-            pair("discovery.type", "single node"),
-            pair("UID", "7"),
-            pair("A", "spec"),
-        ]
-        .into();
-        let environment = active(&engine, EnvironmentSpec { env, ..spec() }).await;
-        let env = [pair("a-b", "$HOME"), pair("A", "command")].into();
+        let (manager, _) = manager(&subject);
+        let env = [("discovery.type", "single node"), ("UID", "7"), ("A", "spec")].into();
+        let environment = active(&manager, EnvironmentSpec { env, ..spec() }).await;
+        let env = [("a-b", "$HOME"), ("A", "command")].into();
         let command = Command {
             env,
             ..Command::new(["env"])
@@ -62,7 +56,7 @@ async fn every_variable_arrives_whatever_its_name() {
     }
 }
 
-async fn ends_on_a_terminal(environment: &dyn Environment, input: Input, name: &str) {
+async fn ends_on_a_terminal(environment: &Environment, input: Input, name: &str) {
     let cat = Command {
         tty: true,
         input,
@@ -76,8 +70,8 @@ async fn ends_on_a_terminal(environment: &dyn Environment, input: Input, name: &
 #[tokio::test]
 async fn a_terminal_is_one_stream_and_reads_to_an_end() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
-        let environment = active(&engine, spec()).await;
+        let (manager, _) = manager(&subject);
+        let environment = active(&manager, spec()).await;
         let script = "[ -t 0 ] && [ -t 1 ] && echo out && echo err >&2; exit 3";
         let command = Command {
             tty: true,
@@ -92,7 +86,7 @@ async fn a_terminal_is_one_stream_and_reads_to_an_end() {
             subject.name
         );
         for input in [Input::Empty, Input::Bytes("hello\n".into()), Input::Piped] {
-            ends_on_a_terminal(environment.as_ref(), input, &subject.name).await;
+            ends_on_a_terminal(&environment, input, &subject.name).await;
         }
         environment.destroy().await.unwrap();
     }
@@ -101,12 +95,12 @@ async fn a_terminal_is_one_stream_and_reads_to_an_end() {
 #[tokio::test]
 async fn orphans_are_reaped() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
-        let environment = active(&engine, spec()).await;
+        let (manager, _) = manager(&subject);
+        let environment = active(&manager, spec()).await;
         let leave = "for n in 1 2 3; do (sleep 0.1 >/dev/null 2>&1 &) ; done";
-        sh(environment.as_ref(), leave).await;
+        sh(&environment, leave).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let states = sh(environment.as_ref(), "cat /proc/[0-9]*/status | grep ^State").await;
+        let states = sh(&environment, "cat /proc/[0-9]*/status | grep ^State").await;
         assert!(!states.contains('Z'), "{}: {states}", subject.name);
         environment.destroy().await.unwrap();
     }
@@ -115,8 +109,8 @@ async fn orphans_are_reaped() {
 #[tokio::test]
 async fn missing_working_directory_is_reported() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
-        let environment = active(&engine, spec()).await;
+        let (manager, _) = manager(&subject);
+        let environment = active(&manager, spec()).await;
         let command = Command {
             working_dir: Some("/no/such/directory".to_owned()),
             ..Command::new(["pwd"])

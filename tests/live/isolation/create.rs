@@ -1,34 +1,36 @@
 //! Created containers, and specifications that are rejected.
 
-use std::sync::{Arc, Mutex};
-
 use engine_api::archive;
 use engine_api::containers::InspectContainer;
 use engine_api::images::{ImportImage, RemoveImage};
 use isolation::engines::docker::{DockerEngine, PullPolicy, labels};
-use isolation::{Availability, Command, Engine, EnvironmentSpec, ErrorKind, Feature, ResourceLimits};
+use isolation::{
+    Availability, Command, Engine, EnvironmentSpec, ErrorKind, EventKind, Feature, ResourceLimits,
+};
 
-use super::{active, engine, sh, spec};
+use super::{active, create, engine, manager, manager_of, sh, spec};
 use crate::support::{Subject, engines, one_line};
 
 #[tokio::test]
-async fn availability_names_the_daemon_and_its_features() {
+async fn probe_names_the_daemon_and_its_features() {
     for subject in engines() {
         let (engine, _) = engine(&subject);
-        let Availability::Available { detail } = engine.availability().await else {
+        let probe = engine.probe().await;
+        let Availability::Available { detail } = probe.availability else {
             panic!("{} is not available", subject.name);
         };
         let address = subject.docker.address();
         assert!(detail.contains("API 1.") && detail.contains(&address), "{detail}");
-        assert!(engine.capabilities().has(Feature::Images), "{}", subject.name);
+        assert!(probe.capabilities.has(Feature::Images), "{}", subject.name);
     }
 }
 
 #[tokio::test]
 async fn an_engine_that_is_not_there_is_unavailable() {
     let engine = DockerEngine::new(engine_api::Docker::unix("/no/such/socket"));
-    assert!(!engine.availability().await.is_available());
-    let error = engine.create(spec()).await.unwrap_err();
+    assert!(!engine.probe().await.availability.is_available());
+    let docker = "docker".parse().unwrap();
+    let error = manager_of(engine).create(&docker, spec()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(error.to_string().contains("/no/such/socket"), "{error}");
 }
@@ -44,13 +46,13 @@ async fn only_container(subject: &Subject, prefix: &str) -> engine_api::containe
 #[tokio::test]
 async fn a_container_is_named_labelled_and_hardened() {
     for subject in engines() {
-        let (engine, prefix) = engine(&subject);
+        let (manager, prefix) = manager(&subject);
         let spec = EnvironmentSpec {
             name: Some("web".into()),
             owner: Some("me".into()),
             ..spec()
         };
-        let environment = active(&engine, spec).await;
+        let environment = active(&manager, spec).await;
         let container = only_container(&subject, &prefix).await;
         assert_eq!(
             container.plain_name(),
@@ -63,7 +65,7 @@ async fn a_container_is_named_labelled_and_hardened() {
         assert_eq!(container.config.labels[labels::OWNER], "me");
         assert!(!container.host_config.privileged);
         // This holds for the first process and for commands.
-        let status = sh(environment.as_ref(), "cat /proc/self/status; cat /proc/1/status").await;
+        let status = sh(&environment, "cat /proc/self/status; cat /proc/1/status").await;
         let values = |key: &str| -> Vec<String> {
             let lines = status.lines().filter_map(|line| line.strip_prefix(key));
             lines.map(|value| value.trim().to_owned()).collect()
@@ -80,13 +82,13 @@ async fn a_container_is_named_labelled_and_hardened() {
 #[tokio::test]
 async fn limits_hold() {
     for subject in engines() {
-        let (engine, prefix) = engine(&subject);
+        let (manager, prefix) = manager(&subject);
         let limits = ResourceLimits {
             memory: Some(64 << 20),
             cpus: Some(0.5),
             pids: Some(50),
         };
-        let environment = active(&engine, EnvironmentSpec { limits, ..spec() }).await;
+        let environment = active(&manager, EnvironmentSpec { limits, ..spec() }).await;
         let host = only_container(&subject, &prefix).await.host_config;
         assert_eq!(
             (host.memory, host.memory_swap),
@@ -106,30 +108,33 @@ async fn limits_hold() {
 #[tokio::test]
 async fn missing_image_error_shows_how_to_get_it() {
     for subject in engines() {
-        let (engine, prefix) = engine(&subject);
-        let engine = engine.with_pull(PullPolicy::Never);
+        let (never, prefix) = engine(&subject);
         let named = |image: &str| EnvironmentSpec {
             image: Some(image.to_owned()),
             ..spec()
         };
-        let error = engine.create(named("no-such-image:1")).await.unwrap_err();
+        let manager = manager_of(never.with_pull(PullPolicy::Never));
+        let error = create(&manager, named("no-such-image:1")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{}", subject.name);
         assert!(
             error.to_string().contains("docker pull no-such-image:1"),
             "{error}"
         );
 
-        let received = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&received);
-        let engine = engine
-            .with_pull(PullPolicy::IfMissing)
-            .with_progress(move |progress| sink.lock().unwrap().push(progress.clone()));
+        let (missing, _) = engine(&subject);
+        let manager = manager_of(missing);
+        let mut events = manager.subscribe();
         // Nothing listens there, so the connection fails at once.
         let image = "127.0.0.1:9/no-such-image:1";
-        let error = engine.create(named(image)).await.unwrap_err();
+        let error = create(&manager, named(image)).await.unwrap_err();
         assert_eq!(error.operation(), Some("pull the image"), "{}", one_line(&error));
-        let first = received.lock().unwrap()[0].clone();
-        assert_eq!((first.image.as_str(), first.done), (image, false));
+        let pull = loop {
+            let event = events.next().await.unwrap().unwrap();
+            if let EventKind::Pull(progress) = event.kind {
+                break (event.subject.name().to_owned(), progress.done);
+            }
+        };
+        assert_eq!(pull, (image.to_owned(), false));
         subject.until_nothing_is_left(&prefix).await;
     }
 }
@@ -137,7 +142,7 @@ async fn missing_image_error_shows_how_to_get_it() {
 #[tokio::test]
 async fn image_without_a_shell_is_reported() {
     for subject in engines() {
-        let (engine, prefix) = engine(&subject);
+        let (manager, prefix) = manager(&subject);
         let image = format!("{prefix}bare:latest");
         let import = ImportImage {
             repo: image.clone(),
@@ -150,9 +155,7 @@ async fn image_without_a_shell_is_reported() {
             image: Some(image.clone()),
             ..spec()
         };
-        let environment = engine.create(bare).await.unwrap();
-        let error = environment.start().await.unwrap_err();
-        environment.destroy().await.unwrap();
+        let error = create(&manager, bare).await.unwrap_err();
         let images = subject.docker.images();
         images.remove(&image, RemoveImage::default()).await.unwrap();
         assert_eq!(

@@ -5,23 +5,22 @@ use std::os::unix::fs::symlink;
 
 use isolation::{Command, CopyIn, CopySource, EnvironmentSpec, ErrorKind, Mount};
 
-use super::{active, engine, sh, spec};
+use super::{active, manager, sh, spec};
 use crate::support::{engines, one_line};
 
 #[tokio::test]
 async fn mounts_show_the_host_and_may_be_read_only() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
+        let (manager, _) = manager(&subject);
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("file"), "of the host").unwrap();
         let mount = |target: &str, read_only| Mount {
-            source: directory.path().to_owned(),
-            target: target.to_owned(),
             read_only,
+            ..Mount::host(directory.path(), target)
         };
         let mounts = vec![mount("/rw", false), mount("/ro", true)];
-        let environment = active(&engine, EnvironmentSpec { mounts, ..spec() }).await;
-        let seen = sh(environment.as_ref(), "cat /ro/file; echo new > /rw/new").await;
+        let environment = active(&manager, EnvironmentSpec { mounts, ..spec() }).await;
+        let seen = sh(&environment, "cat /ro/file; echo new > /rw/new").await;
         assert_eq!(seen, "of the host", "{}", subject.name);
         assert_eq!(fs::read(directory.path().join("new")).unwrap(), b"new\n");
         let refused = environment.run(Command::shell("echo x > /ro/x")).await.unwrap();
@@ -33,7 +32,7 @@ async fn mounts_show_the_host_and_may_be_read_only() {
 #[tokio::test]
 async fn copy_in_merges_and_follows_links_inside() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
+        let (manager, _) = manager(&subject);
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::create_dir_all(at("tree/deep")).unwrap();
@@ -43,8 +42,8 @@ async fn copy_in_merges_and_follows_links_inside() {
             source: at("link"),
             target: "/new/place".into(),
         }];
-        let environment = active(&engine, EnvironmentSpec { copies, ..spec() }).await;
-        let run = |script: &'static str| sh(environment.as_ref(), script);
+        let environment = active(&manager, EnvironmentSpec { copies, ..spec() }).await;
+        let run = |script: &'static str| sh(&environment, script);
         assert_eq!(
             run("cat /new/place/deep/file").await,
             "1",
@@ -86,13 +85,13 @@ async fn copy_in_merges_and_follows_links_inside() {
 #[tokio::test]
 async fn copy_out_gives_the_named_files() {
     for subject in engines() {
-        let (engine, _) = engine(&subject);
+        let (manager, _) = manager(&subject);
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
-        let environment = active(&engine, spec()).await;
+        let environment = active(&manager, spec()).await;
         let make = "mkdir -p /a/deep; echo 1 > /a/deep/file; ln -s deep/file /a/link; ln -s /a/deep /short; \
                     mkfifo /pipe; mkfifo /a/pipe";
-        sh(environment.as_ref(), make).await;
+        sh(&environment, make).await;
         for (source, target, file) in [
             ("/a/link", "from-relative", "from-relative"),
             ("/short", "from-absolute", "from-absolute/file"),

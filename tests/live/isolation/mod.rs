@@ -7,8 +7,13 @@ mod commands; // commands, and how they end
 mod create; // created containers, and specifications that are rejected
 mod files; // copies and mounts
 
+use std::sync::Arc;
+
 use isolation::engines::docker::DockerEngine;
-use isolation::{Command, Environment, EnvironmentId, EnvironmentSpec, conformance};
+use isolation::{
+    Command, EngineChoice, Environment, EnvironmentId, EnvironmentSpec, Manager, Registry, Result,
+    conformance,
+};
 
 use crate::support::{IMAGE, Subject, engines, one_line};
 
@@ -19,6 +24,19 @@ fn engine(subject: &Subject) -> (DockerEngine, String) {
     (engine.with_prefix(&prefix).unwrap(), prefix)
 }
 
+/// A manager with one engine.
+fn manager_of(engine: DockerEngine) -> Manager {
+    let mut registry = Registry::new();
+    registry.register(engine).unwrap();
+    Manager::new(registry)
+}
+
+/// A manager of an [`engine`], and the prefix.
+fn manager(subject: &Subject) -> (Manager, String) {
+    let (engine, prefix) = engine(subject);
+    (manager_of(engine), prefix)
+}
+
 /// A specification with the image that every daemon has.
 fn spec() -> EnvironmentSpec {
     EnvironmentSpec {
@@ -27,17 +45,17 @@ fn spec() -> EnvironmentSpec {
     }
 }
 
-async fn active(engine: &DockerEngine, spec: EnvironmentSpec) -> Box<dyn Environment> {
-    use isolation::Engine;
-    let made = engine.create(spec).await;
-    let environment = made.unwrap_or_else(|error| panic!("{}", one_line(&error)));
-    let active = environment.start().await;
-    active.unwrap_or_else(|error| panic!("{}", one_line(&error)));
-    environment
+async fn create(manager: &Manager, spec: EnvironmentSpec) -> Result<Environment> {
+    manager.create(&EngineChoice::Auto, spec).await
+}
+
+async fn active(manager: &Manager, spec: EnvironmentSpec) -> Environment {
+    let made = create(manager, spec).await;
+    made.unwrap_or_else(|error| panic!("{}", one_line(&error)))
 }
 
 /// Runs a script that must succeed, and returns its output.
-async fn sh(environment: &dyn Environment, script: &str) -> String {
+async fn sh(environment: &Environment, script: &str) -> String {
     let output = environment.run(Command::shell(script)).await;
     let output = output.unwrap_or_else(|error| panic!("{script}: {}", one_line(&error)));
     let err = output.stderr_text();
@@ -47,7 +65,7 @@ async fn sh(environment: &dyn Environment, script: &str) -> String {
 
 async fn failures(subject: &Subject) -> Vec<String> {
     let (engine, prefix) = engine(subject);
-    let report = conformance::check(&engine, &spec).await;
+    let report = conformance::check(Arc::new(engine), &spec).await;
     subject.until_nothing_is_left(&prefix).await;
     let line = |check: &str, why: &str| format!("{}: {check}: {why}", subject.name);
     let failed = report.failed.iter();

@@ -1,7 +1,7 @@
 //! Shows the progress of an image pull.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use isolation::engines::docker::PullProgress;
+use isolation::PullProgress;
 use serde_json::{Value, json};
 
 use crate::console::Console;
@@ -11,7 +11,8 @@ use crate::escape;
 pub(super) struct PullDisplay {
     console: Console,
     bar: Option<ProgressBar>,
-    last: PullProgress,
+    /// The progress at the last update; `None` before the first one.
+    last: Option<PullProgress>,
 }
 
 impl PullDisplay {
@@ -19,23 +20,28 @@ impl PullDisplay {
         Self {
             console,
             bar: None,
-            last: PullProgress::default(),
+            last: None,
         }
     }
 
     /// Displays the progress; returns it as a JSON event.
-    pub(super) fn update(&mut self, progress: &PullProgress) -> Value {
+    pub(super) fn update(&mut self, image: &str, progress: &PullProgress) -> Value {
         if self.console.shows_progress() {
-            self.draw(progress);
-        } else if let Some(text) = message(&self.last, progress) {
+            self.draw(image, progress);
+        } else if let Some(text) = message(image, self.last.as_ref(), progress) {
             self.console.note(&text);
         }
-        self.last = progress.clone();
-        event(progress)
+        self.last = Some(progress.clone());
+        event(image, progress)
     }
 
-    fn draw(&mut self, progress: &PullProgress) {
-        let bar = self.bar.get_or_insert_with(|| bar(&progress.image));
+    /// Whether an image is being pulled.
+    pub(super) fn is_pulling(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| !last.done)
+    }
+
+    fn draw(&mut self, image: &str, progress: &PullProgress) {
+        let bar = self.bar.get_or_insert_with(|| bar(image));
         bar.set_length(progress.total);
         bar.set_position(progress.downloaded);
         if progress.done {
@@ -54,22 +60,21 @@ impl Drop for PullDisplay {
 }
 
 /// A message for a change that is worth one.
-fn message(last: &PullProgress, now: &PullProgress) -> Option<String> {
-    let image = &now.image;
-    if now.done {
-        Some(format!("pulled the image {image}"))
-    } else if last.image != now.image || last.done {
-        Some(format!("pulling the image {image}"))
-    } else if now.layers_done > last.layers_done {
-        Some(format!("{image}: {} of {} layers", now.layers_done, now.layers))
-    } else {
-        None
+fn message(image: &str, last: Option<&PullProgress>, now: &PullProgress) -> Option<String> {
+    match last {
+        _ if now.done => Some(format!("pulled the image {image}")),
+        None => Some(format!("pulling the image {image}")),
+        Some(last) if last.done => Some(format!("pulling the image {image}")),
+        Some(last) if now.layers_done > last.layers_done => {
+            Some(format!("{image}: {} of {} layers", now.layers_done, now.layers))
+        }
+        Some(_) => None,
     }
 }
 
-fn event(progress: &PullProgress) -> Value {
+fn event(image: &str, progress: &PullProgress) -> Value {
     json!({
-        "type": "pull", "image": progress.image, "status": progress.status, "done": progress.done,
+        "type": "pull", "image": image, "status": progress.status, "done": progress.done,
         "downloaded": progress.downloaded, "total": progress.total,
         "layers_done": progress.layers_done, "layers": progress.layers,
     })
@@ -93,26 +98,27 @@ mod tests {
 
     fn progress(layers_done: usize, done: bool) -> PullProgress {
         let mut progress = PullProgress::default();
-        progress.image = "app".into();
         (progress.layers_done, progress.layers, progress.done) = (layers_done, 3, done);
         progress
     }
 
     #[test]
     fn message_is_printed_per_layer_not_per_byte() {
-        let none = PullProgress::default();
+        let begun = progress(0, false);
+        let message = |last, now: &PullProgress| message("app", last, now);
+        assert_eq!(message(None, &begun).unwrap(), "pulling the image app");
+        assert_eq!(message(Some(&begun), &begun), None);
         assert_eq!(
-            message(&none, &progress(0, false)).unwrap(),
-            "pulling the image app"
-        );
-        assert_eq!(message(&progress(0, false), &progress(0, false)), None);
-        assert_eq!(
-            message(&progress(0, false), &progress(2, false)).unwrap(),
+            message(Some(&begun), &progress(2, false)).unwrap(),
             "app: 2 of 3 layers"
         );
         assert_eq!(
-            message(&progress(2, false), &progress(3, true)).unwrap(),
+            message(Some(&begun), &progress(3, true)).unwrap(),
             "pulled the image app"
+        );
+        assert_eq!(
+            message(Some(&progress(3, true)), &begun).unwrap(),
+            "pulling the image app"
         );
     }
 

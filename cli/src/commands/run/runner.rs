@@ -1,18 +1,16 @@
 //! One run: chooses an engine, creates the environment, runs the command, destroys the environment.
 
-use isolation::engines::docker::PullProgress;
 use isolation::{
-    Command, EngineChoice, Environment, EnvironmentSpec, ExitStatus, Managed, Manager, Selection,
+    Command, EngineChoice, Environment, EnvironmentSpec, Event, EventKind, Manager, Selection, Subject,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::pull_progress::PullDisplay;
-use super::stream::{Sink, Streamed, stream};
 use crate::client::Client;
+use crate::commands::stream::{Sink, Streamed, stream};
 use crate::console::Console;
 use crate::error::{CliError, brief};
-use crate::exit_code;
-use crate::registry::{DOCKER, PullUpdates};
+use crate::registry::DOCKER;
 use crate::signals::{Interrupted, Stop};
 
 /// The parts of a run.
@@ -22,7 +20,6 @@ pub(super) struct Runner<'a> {
     pub(super) choice: EngineChoice,
     pub(super) spec: EnvironmentSpec,
     pub(super) command: Command,
-    pub(super) pull_updates: PullUpdates,
     pub(super) keep: bool,
     pub(super) console: Console,
 }
@@ -70,30 +67,32 @@ impl Runner<'_> {
 
     async fn run_command(
         &self,
-        environment: &mut Option<Managed>,
+        environment: &mut Option<Environment>,
         sink: &mut Sink,
         stop: &mut Stop,
     ) -> Result<u8, Aborted> {
-        let select = self.manager.registry().select(&self.choice, &self.spec);
+        let select = self.manager.select(&self.choice, &self.spec);
         let selection = stop.or(select).await??;
         self.report_engine(&selection, sink).await?;
         let environment = environment.insert(self.create(&selection, sink, stop).await?);
         self.report_environment(environment, sink).await?;
         stop.check()?;
         let streamed = stop.or(self.stream(environment, sink)).await??;
-        self.report_exit(&streamed, sink).await?;
-        Ok(code(&streamed))
+        streamed.report(sink, self.console).await?;
+        Ok(streamed.code())
     }
 
     /// Creates the environment and displays the pull of its image. A signal cancels a pull at once;
     /// otherwise the creation is completed first, so that cleanup can await the destruction.
-    async fn create(&self, selection: &Selection, sink: &mut Sink, stop: &Stop) -> Result<Managed, Aborted> {
-        let creating = self
-            .manager
-            .create_on(selection.engine.as_ref(), self.spec.clone());
-        let mut creating = Box::pin(creating);
-        let mut updates = self.pull_updates.clone();
-        let mut cancelled = Box::pin(signal_during_pull(stop.clone(), self.pull_updates.clone()));
+    async fn create(
+        &self,
+        selection: &Selection,
+        sink: &mut Sink,
+        stop: &Stop,
+    ) -> Result<Environment, Aborted> {
+        let mut events = self.manager.subscribe();
+        let mut creating = Box::pin(self.manager.create_on(selection, self.spec.clone()));
+        let mut stop = stop.clone();
         let mut display = PullDisplay::new(self.console);
         loop {
             tokio::select! {
@@ -101,11 +100,12 @@ impl Runner<'_> {
                 created = &mut creating => {
                     return created.map_err(|error| self.with_hint(selection, error).into());
                 }
-                Ok(()) = updates.changed() => {
-                    let progress = updates.borrow_and_update().clone();
-                    sink.event(display.update(&progress)).await?;
+                Some(Ok(event)) = events.next() => {
+                    if let Some(line) = displayed(&mut display, &event) {
+                        sink.event(line).await?;
+                    }
                 }
-                interrupted = &mut cancelled => return Err(interrupted.into()),
+                interrupted = stop.wait(), if display.is_pulling() => return Err(interrupted.into()),
             }
         }
     }
@@ -119,7 +119,7 @@ impl Runner<'_> {
         }
     }
 
-    async fn stream(&self, environment: &Managed, sink: &mut Sink) -> Result<Streamed, CliError> {
+    async fn stream(&self, environment: &Environment, sink: &mut Sink) -> Result<Streamed, CliError> {
         let execution = environment.execute(self.command.clone()).await?;
         stream(execution, sink, self.command.timeout).await
     }
@@ -139,7 +139,7 @@ impl Runner<'_> {
             .await
     }
 
-    async fn report_environment(&self, environment: &Managed, sink: &mut Sink) -> Result<(), CliError> {
+    async fn report_environment(&self, environment: &Environment, sink: &mut Sink) -> Result<(), CliError> {
         let (id, name) = (environment.id(), environment.name());
         self.client.generated(id.as_str());
         if self.spec.name.is_none() {
@@ -156,61 +156,12 @@ impl Runner<'_> {
         sink.event(json!({ "type": "environment", "id": id, "name": name, "kept": self.keep }))
             .await
     }
-
-    async fn report_exit(&self, streamed: &Streamed, sink: &mut Sink) -> Result<(), CliError> {
-        match streamed {
-            Streamed::Stuck => {
-                self.console.note("timeout: the output was not read");
-                // No event: a program that does not read its input does not read this either.
-                Ok(())
-            }
-            Streamed::Ended(exit) => {
-                if exit.timed_out || exit.oom {
-                    self.console.note(&format!("the command was {exit}"));
-                }
-                if !exit.output_complete {
-                    self.console
-                        .note("a background process still had the output open; its output is lost");
-                }
-                let mut event = json!(exit);
-                event["type"] = "exit".into();
-                event["exit"] = code(streamed).into();
-                sink.event(event).await
-            }
-        }
-    }
 }
 
-/// Waits until a signal has come and an image is being pulled.
-async fn signal_during_pull(mut stop: Stop, mut updates: PullUpdates) -> Interrupted {
-    let signal = stop.wait().await;
-    let pulls = |progress: &PullProgress| !progress.image.is_empty() && !progress.done;
-    match updates.wait_for(pulls).await {
-        Ok(_) => signal,
-        Err(_) => std::future::pending().await,
-    }
-}
-
-/// The exit code of this process.
-fn code(streamed: &Streamed) -> u8 {
-    match streamed {
-        Streamed::Stuck => exit_code::TIMED_OUT,
-        Streamed::Ended(ExitStatus { timed_out: true, .. }) => exit_code::TIMED_OUT,
-        // Other systems have wider codes: truncation could turn an error code into 0.
-        Streamed::Ended(exit) => u8::try_from(exit.code).unwrap_or(u8::MAX),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timeout_is_124_and_wide_codes_are_255() {
-        let mut exit = ExitStatus::from_signal(9);
-        assert_eq!(code(&Streamed::Ended(exit)), 137);
-        exit.timed_out = true;
-        assert_eq!(code(&Streamed::Ended(exit)), 124);
-        assert_eq!(code(&Streamed::Ended(ExitStatus::from_code(256))), 255);
+/// Displays the event of a pull; returns it as a JSON event.
+fn displayed(display: &mut PullDisplay, event: &Event) -> Option<Value> {
+    match (&event.subject, &event.kind) {
+        (Subject::Image { image, .. }, EventKind::Pull(progress)) => Some(display.update(image, progress)),
+        _ => None,
     }
 }

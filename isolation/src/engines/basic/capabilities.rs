@@ -4,21 +4,34 @@ use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 
 /// The same on every machine.
 pub(super) fn capabilities() -> Capabilities {
-    use Feature::{CopyIn, CopyOut, CpuLimit, Images, MemoryLimit, Mounts, NetworkIsolation};
-    use Feature::{PidsLimit, ReadOnlyMounts, Snapshots, Stdin, Tty};
+    use Feature::{Commands, CopyIn, CopyOut, CpuLimit, Images, KernelCapabilities, MainProcess};
+    use Feature::{MemoryLimit, Mounts, NetworkIsolation, Networks, PidsLimit, ReadOnlyMounts};
+    use Feature::{ReadOnlyRoot, Snapshots, Stdin, Tmpfs, Tty, Users, Volumes};
     // The limits of a process (`ulimit`) count address space per process and processes per
     // user. They are not limits of an environment.
     let limit = "a process group has no limits of its own";
     let mount = "a bind mount needs privileges; copy the directory in";
+    let network = "commands use the network of this machine";
+    let privileges = "commands have the rights of the caller";
     Capabilities::new(IsolationLevel::Process)
-        .with([CopyIn, CopyOut, Stdin])
+        .with([Commands, CopyIn, CopyOut, Stdin])
         .without(Images, "commands use the programs of this machine")
         .without(MemoryLimit, limit)
         .without(CpuLimit, limit)
         .without(PidsLimit, limit)
         .without(Mounts, mount)
         .without(ReadOnlyMounts, mount)
-        .without(NetworkIsolation, "commands use the network of this machine")
+        .without(Volumes, mount)
+        .without(Tmpfs, mount)
+        .without(NetworkIsolation, network)
+        .without(Networks, network)
+        .without(Users, privileges)
+        .without(ReadOnlyRoot, privileges)
+        .without(KernelCapabilities, privileges)
+        .without(
+            MainProcess,
+            "no process outlives its creator; run a command in the background",
+        )
         .without(Tty, "commands run on pipes")
         .without(Snapshots, "not implemented")
 }

@@ -4,100 +4,112 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use super::capabilities::capabilities;
-use super::{MARK, NAME};
+use super::NAME;
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
-use crate::engines::host::directory::Directory;
+use crate::command::signal::Signal;
+use crate::engine::NewEnvironment;
+use crate::engine::instance::{Exec, Files, Instance, InstanceState};
+use crate::engines::host::directory::{Directory, Note};
+use crate::engines::host::marked_processes::{self, MARK};
 use crate::engines::host::process_group::ProcessGroups;
-use crate::engines::host::{marked_processes, paths, process};
+use crate::engines::host::{blocking, paths, process};
 use crate::environment::id::EnvironmentId;
-use crate::environment::status::{Status, StatusCell};
-use crate::environment::{CopySource, Environment};
+use crate::environment::status::Status;
 use crate::error::{Error, Result};
+use crate::files::CopySource;
 use crate::files::copy::{self, Stop, StopOnDrop};
 use crate::spec::EnvironmentSpec;
-use crate::spec::validate;
+
+/// How often [`Instance::stop`] looks whether everything has ended.
+const LOOK: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
-pub(super) struct BasicEnvironment {
+pub(super) struct BasicInstance {
     id: EnvironmentId,
     name: String,
     spec: EnvironmentSpec,
-    status: StatusCell,
     directory: Directory,
     working_dir: PathBuf,
     groups: Arc<ProcessGroups>,
-    kept: AtomicBool,
+    released: AtomicBool,
 }
 
-/// Runs blocking work on a thread for it.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::engine(NAME, error)),
-    }
-}
-
-impl BasicEnvironment {
-    /// Creates the directory and its contents. The environment owns the directory as soon as it
-    /// exists: an error or a dropped future removes it.
-    pub(super) async fn create(base: &Path, spec: EnvironmentSpec) -> Result<Self> {
-        let id = EnvironmentId::random();
-        let name = spec
-            .name
-            .clone()
-            .unwrap_or_else(|| format!("basic-{}", id.short()));
-        let directory = Directory::create(base, &id)?;
+impl BasicInstance {
+    /// Creates the directory and its contents. The value owns the directory as soon as it exists:
+    /// an error or a dropped future removes it.
+    pub(super) async fn create(base: &Path, new: NewEnvironment<'_>) -> Result<Self> {
+        let directory = Directory::create(base, new.id)?;
         let mut made = Self {
+            id: new.id.clone(),
+            name: new.name.to_owned(),
+            spec: new.spec.clone(),
             working_dir: directory.root(),
-            id,
-            name,
-            spec,
-            status: StatusCell::default(),
             directory,
             groups: Arc::default(),
-            kept: AtomicBool::new(false),
+            released: AtomicBool::new(false),
         };
         made.directory.lay_out()?;
-        if let Some(working_dir) = &made.spec.working_dir {
-            let root = made.directory.root();
-            let path = paths::resolve(&root, &root, working_dir)?;
-            copy::make_parents(&root, &path)?;
-            copy::create_directory(&path)?;
-            made.working_dir = path;
-        }
-        for copy in made.spec.copies.clone() {
-            made.bring_in(CopySource::Path(copy.source), &copy.target).await?;
+        made.working_dir = made.specified_working_dir()?;
+        copy::make_parents(&made.directory.root(), &made.working_dir)?;
+        copy::create_directory(&made.working_dir)?;
+        for copy in &made.spec.copies {
+            made.bring_in(CopySource::Path(copy.source.clone()), &copy.target)
+                .await?;
         }
         made.note(Status::Created)?;
         Ok(made)
     }
 
+    /// Opens the environment in this directory.
+    pub(super) fn open(directory: Directory, note: Note) -> Result<Self> {
+        let mut opened = Self {
+            id: note.id,
+            name: note.name,
+            spec: note.spec,
+            working_dir: directory.root(),
+            directory,
+            groups: Arc::default(),
+            released: AtomicBool::new(true),
+        };
+        opened.working_dir = opened.specified_working_dir()?;
+        Ok(opened)
+    }
+
+    fn specified_working_dir(&self) -> Result<PathBuf> {
+        let root = self.directory.root();
+        match &self.spec.working_dir {
+            Some(working_dir) => paths::resolve(&root, &root, working_dir),
+            None => Ok(root),
+        }
+    }
+
     fn note(&self, status: Status) -> Result<()> {
-        self.directory.note(&self.id, &self.name, &self.spec, status)
+        self.check_exists()?;
+        self.directory.write_note(&Note {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            status,
+            spec: self.spec.clone(),
+        })
+    }
+
+    fn check_exists(&self) -> Result<()> {
+        match self.directory.exists() {
+            true => Ok(()),
+            false => Err(Error::lost()),
+        }
     }
 
     fn resolve(&self, path: &str) -> Result<PathBuf> {
         paths::resolve(&self.directory.root(), &self.working_dir, path)
     }
 
-    fn make_active(&self) -> Result<()> {
-        if self.status.get().is_running() {
-            return Ok(());
-        }
-        self.status.advance(Status::Running)?;
-        self.note(Status::Running)
-    }
-
     fn begin(&self, command: &Command) -> Result<Execution> {
-        command.validate()?;
-        self.status.require_running()?;
-        capabilities().check(NAME, &command.required_features())?;
+        self.check_exists()?;
         let working_dir = match &command.working_dir {
             Some(working_dir) => self.resolve(working_dir)?,
             None => self.working_dir.clone(),
@@ -106,38 +118,41 @@ impl BasicEnvironment {
             let why = format!("the working directory {} does not exist", working_dir.display());
             return Err(Error::not_found(why));
         }
-        process::start(&self.groups, command, &self.variables(command), &working_dir)
+        process::start(
+            NAME,
+            &self.groups,
+            command,
+            &self.variables(command),
+            &working_dir,
+        )
     }
 
     /// All environment variables of a command.
     fn variables(&self, command: &Command) -> BTreeMap<String, String> {
         let directory = |path: PathBuf| path.to_string_lossy().into_owned();
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
-        let mut variables: BTreeMap<String, String> = [
+        let own = [
             ("PATH", path),
             ("HOME", directory(self.directory.home())),
             ("TMPDIR", directory(self.directory.tmp())),
             ("LANG", "C.UTF-8".to_owned()),
             ("ISOLATION_ROOT", directory(self.directory.root())),
         ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-        variables.extend(self.spec.env.clone());
-        variables.extend(command.env.clone());
+        .map(|(name, value)| (name.to_owned(), value));
+        let given = self.spec.env.iter().chain(command.env.iter());
+        let given = given.map(|(name, value)| (name.clone(), value.clone()));
         // Last: a command could override its mark and would not be found again.
-        variables.insert(MARK.to_owned(), self.id.to_string());
-        variables
+        let mark = [(MARK.to_owned(), self.id.to_string())];
+        own.into_iter().chain(given).chain(mark).collect()
     }
 
     async fn bring_in(&self, source: CopySource, target: &str) -> Result<()> {
-        if let CopySource::Path(path) = &source {
-            validate::source("the source of the copy", path)?;
-        }
+        self.check_exists()?;
         let root = self.directory.root();
         let to = self.resolve(target)?;
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
-        blocking(move || {
+        blocking(NAME, move || {
             copy::make_parents(&root, &to)?;
             match source {
                 CopySource::Bytes { content, mode } => copy::write_file(&content, mode, &to),
@@ -153,6 +168,7 @@ impl BasicEnvironment {
     }
 
     async fn bring_out(&self, source: &str, target: &Path) -> Result<()> {
+        self.check_exists()?;
         let from = self.resolve(source)?;
         if from.symlink_metadata().is_err() {
             return Err(Error::not_found("the path does not exist in the environment"));
@@ -160,7 +176,7 @@ impl BasicEnvironment {
         let to = target.to_owned();
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
-        blocking(move || {
+        blocking(NAME, move || {
             if let Some(parent) = to.parent() {
                 std::fs::create_dir_all(parent).map_err(|e| Error::io("create the directory", parent, e))?;
             }
@@ -169,112 +185,110 @@ impl BasicEnvironment {
         .await
     }
 
+    /// Asks all processes to end, and kills them after `grace`.
+    async fn end_processes(&self, grace: Duration) -> Result<()> {
+        self.check_exists()?;
+        let (id, groups) = (self.id.clone(), Arc::clone(&self.groups));
+        blocking(NAME, move || {
+            if !grace.is_zero() {
+                // Once each: those of process groups, and those that left theirs or that another
+                // process has started.
+                marked_processes::signal_all(&id, Signal::Terminate, |group| groups.contains(group));
+                groups.signal_all(Signal::Terminate);
+            }
+            let began = Instant::now();
+            while began.elapsed() < grace && marked_processes::any(&id) {
+                std::thread::sleep(LOOK);
+            }
+            groups.close();
+            marked_processes::kill_all(&id);
+            // Whether commands may start is decided by the status from now on.
+            groups.reopen();
+            Ok(())
+        })
+        .await?;
+        self.note(Status::Stopped)
+    }
+
     /// Removes the environment. After an error, it can be called again.
     fn remove(id: &EnvironmentId, groups: &ProcessGroups, directory: &Directory) -> Result<()> {
         groups.close();
         marked_processes::kill_all(id);
         directory.remove()
     }
-
-    fn removed(&self, result: Result<()>) -> Result<()> {
-        let next = match result.is_ok() {
-            true => Status::Destroyed,
-            false => Status::Failed,
-        };
-        // Another task may have destroyed it at the same time; the status is then `Destroyed`.
-        let _ = self.status.advance(next);
-        result
-    }
-
-    async fn end(&self) -> Result<()> {
-        if self.status.get() == Status::Destroyed {
-            return Ok(());
-        }
-        let _ = self.status.advance(Status::Destroying);
-        let (id, groups, directory) = (self.id.clone(), Arc::clone(&self.groups), self.directory.clone());
-        let result = blocking(move || Self::remove(&id, &groups, &directory)).await;
-        self.removed(result)
-    }
 }
 
-impl Environment for BasicEnvironment {
-    fn id(&self) -> &EnvironmentId {
-        &self.id
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn engine(&self) -> &str {
-        NAME
-    }
-
-    fn spec(&self) -> &EnvironmentSpec {
-        &self.spec
-    }
-
-    fn status(&self) -> Status {
-        self.status.get()
+impl Instance for BasicInstance {
+    fn inspect(&self) -> BoxFuture<'_, Result<InstanceState>> {
+        Box::pin(async move {
+            if !self.directory.exists() {
+                return Ok(InstanceState::new(Status::Lost));
+            }
+            let status = self.directory.read_note()?.status;
+            let path = self.directory.path().to_string_lossy();
+            Ok(InstanceState::new(status).with_detail("directory", path))
+        })
     }
 
     fn start(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(self.note(Status::Running)))
+    }
+
+    fn stop(&self, grace: Duration) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            let active = self.make_active();
-            active.map_err(|e| e.during("start the environment", &self.name))
+            self.check_exists()?;
+            match self.directory.read_note()?.status {
+                Status::Running => self.end_processes(grace).await,
+                _ => Ok(()),
+            }
         })
     }
 
-    fn execute(&self, command: Command) -> BoxFuture<'_, Result<Execution>> {
-        Box::pin(async move {
-            let started = self.begin(&command);
-            started.map_err(|e| e.during("execute", command.program()))
-        })
-    }
-
-    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            let copied = match self.status.require_running() {
-                Ok(()) => self.bring_in(source, target).await,
-                Err(error) => Err(error),
-            };
-            copied.map_err(|e| e.during("copy in", target))
-        })
-    }
-
-    fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            let copied = match self.status.require_running() {
-                Ok(()) => self.bring_out(source, target).await,
-                Err(error) => Err(error),
-            };
-            copied.map_err(|e| e.during("copy out", source))
-        })
+    fn kill(&self, _: Signal) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.end_processes(Duration::ZERO))
     }
 
     fn destroy(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            let ended = self.end().await;
-            ended.map_err(|e| e.during("destroy the environment", &self.name))
-        })
+        let (id, groups, directory) = (self.id.clone(), Arc::clone(&self.groups), self.directory.clone());
+        Box::pin(async move { blocking(NAME, move || Self::remove(&id, &groups, &directory)).await })
     }
 
-    fn destroy_blocking(&self) {
-        if self.status.get() == Status::Destroyed {
-            return;
-        }
-        let _ = self.status.advance(Status::Destroying);
-        let _ = self.removed(Self::remove(&self.id, &self.groups, &self.directory));
+    fn destroy_blocking(&self) -> bool {
+        Self::remove(&self.id, &self.groups, &self.directory).is_ok()
     }
 
-    fn keep(&self) {
-        self.kept.store(true, Ordering::Release);
+    fn release(&self) {
+        self.released.store(true, Ordering::Release);
+    }
+
+    fn exec(&self) -> Option<&dyn Exec> {
+        Some(self)
+    }
+
+    fn files(&self) -> Option<&dyn Files> {
+        Some(self)
     }
 }
 
-impl Drop for BasicEnvironment {
+impl Exec for BasicInstance {
+    fn execute<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>> {
+        Box::pin(std::future::ready(self.begin(command)))
+    }
+}
+
+impl Files for BasicInstance {
+    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.bring_in(source, target))
+    }
+
+    fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.bring_out(source, target))
+    }
+}
+
+impl Drop for BasicInstance {
     fn drop(&mut self) {
-        if !self.kept.load(Ordering::Acquire) {
+        if !self.released.load(Ordering::Acquire) {
             self.destroy_blocking();
         }
     }

@@ -9,11 +9,13 @@
 //!
 //! ```no_run
 //! use isolation::engines::basic::BasicEngine;
-//! use isolation::{Command, Engine, EnvironmentSpec};
+//! use isolation::{Command, EngineChoice, EnvironmentSpec, Manager, Registry};
 //!
 //! # async fn demo() -> isolation::Result<()> {
-//! let environment = BasicEngine::below("/var/tmp").create(EnvironmentSpec::default()).await?;
-//! environment.start().await?;
+//! let mut registry = Registry::new();
+//! registry.register(BasicEngine::below("/var/tmp"))?;
+//! let manager = Manager::new(registry);
+//! let environment = manager.create(&EngineChoice::Auto, EnvironmentSpec::default()).await?;
 //! println!("{}", environment.run(Command::shell("pwd")).await?.stdout_text());
 //! environment.destroy().await
 //! # }
@@ -22,27 +24,24 @@
 mod capabilities;
 mod instance;
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
 
 use crate::BoxFuture;
-use crate::engine::capabilities::Capabilities;
-use crate::engine::{Availability, Engine};
-use crate::engines::host::directory::Directory;
-use crate::engines::host::marked_processes;
-use crate::environment::Environment;
+use crate::engine::context::Context;
+use crate::engine::instance::Instance;
+use crate::engine::{Engine, NewEnvironment, Opened, Probe};
+use crate::engines::host::directory::{Directory, Note};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
 use crate::spec::EnvironmentSpec;
 
 use capabilities::capabilities;
-use instance::BasicEnvironment;
+use instance::BasicInstance;
 
 /// The name under which the engine is registered.
 pub const NAME: &str = "basic";
-
-/// The environment variable by which the processes of an environment are found.
-pub(crate) const MARK: &str = "ISOLATION_ENVIRONMENT";
 
 /// The engine without requirements: see [the module](self).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,51 +77,74 @@ impl Engine for BasicEngine {
         NAME
     }
 
-    fn capabilities(&self) -> Capabilities {
-        capabilities()
-    }
-
-    fn availability(&self) -> BoxFuture<'_, Availability> {
-        let available = match Directory::probe(&self.base) {
-            Ok(()) => Availability::Available {
-                detail: format!("directories in {}", self.base.display()),
-            },
-            Err(error) => Availability::Unavailable {
-                reason: format!("cannot create a directory in {}: {error}", self.base.display()),
-                hint: "set TMPDIR to a writable directory".to_owned(),
-            },
+    fn probe(&self) -> BoxFuture<'_, Probe> {
+        let base = self.base.display();
+        let probe = match Directory::probe(&self.base) {
+            Ok(()) => Probe::available(format!("directories in {base}"), capabilities()),
+            Err(error) => Probe::unavailable(
+                format!("cannot create a directory in {base}: {error}"),
+                "set TMPDIR to a writable directory",
+                capabilities(),
+            ),
         };
-        Box::pin(std::future::ready(available))
+        Box::pin(std::future::ready(probe))
     }
 
-    fn create(&self, spec: EnvironmentSpec) -> BoxFuture<'_, Result<Box<dyn Environment>>> {
+    fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
         Box::pin(async move {
-            spec.validate()?;
-            let name = spec.name.clone().unwrap_or_default();
-            let during = |error: Error| error.during("create the environment", &name);
-            self.capabilities()
-                .check(NAME, &spec.required_features())
-                .map_err(during)?;
-            let made = BasicEnvironment::create(&self.base, spec).await.map_err(during)?;
-            Ok(Box::new(made) as Box<dyn Environment>)
+            reject_options(new.spec)?;
+            let made = BasicInstance::create(&self.base, new).await?;
+            Ok(Box::new(made) as Box<dyn Instance>)
+        })
+    }
+
+    fn open<'a>(&'a self, id: &'a EnvironmentId, _: &'a Context) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move {
+            let directory = Directory::find(&self.base, id)?;
+            let note = directory.read_note()?;
+            Ok(Opened {
+                name: note.name.clone(),
+                spec: note.spec.clone(),
+                status: note.status,
+                instance: Box::new(BasicInstance::open(directory, note)?),
+            })
         })
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
-        Box::pin(std::future::ready(Directory::list(&self.base)))
+        let notes = Directory::list(&self.base);
+        let summaries = notes.map(|notes| notes.into_iter().map(summary).collect());
+        Box::pin(std::future::ready(summaries))
     }
 
-    fn destroy<'a>(&'a self, id: &'a EnvironmentId) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            let during = |error: Error| error.during("destroy the environment", id.as_str());
-            let directory = Directory::find(&self.base, id).map_err(during)?;
-            let id = id.clone();
-            instance::blocking(move || {
-                marked_processes::kill_all(&id);
-                directory.remove()
-            })
-            .await
-            .map_err(during)
-        })
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn summary(note: Note) -> EnvironmentSummary {
+    EnvironmentSummary {
+        id: note.id,
+        name: note.name,
+        engine: NAME.to_owned(),
+        status: note.status,
+        image: None,
+        owner: note.spec.owner,
+        session: note.spec.session,
+    }
+}
+
+/// This engine has no options.
+fn reject_options(spec: &EnvironmentSpec) -> Result<()> {
+    let Some(options) = spec.engine_options.get(NAME) else {
+        return Ok(());
+    };
+    let keys = options.as_object().map(|options| options.keys().next());
+    match keys {
+        Some(None) => Ok(()),
+        Some(Some(key)) => Err(Error::invalid(format!(
+            "the engine {NAME} has no options, so not {key:?} either; remove it"
+        ))),
+        None => Err(Error::invalid("the options of an engine must be a JSON object")),
     }
 }

@@ -23,6 +23,8 @@ const SILENCE: Duration = Duration::from_millis(250);
 pub(super) struct ContainerRef {
     pub(super) docker: Docker,
     pub(super) id: String,
+    /// Its name, for messages.
+    pub(super) name: String,
     pub(super) podman: bool,
 }
 
@@ -81,6 +83,13 @@ impl ContainerRef {
             }
         }
         known
+    }
+
+    /// Whether the container does not exist any more.
+    pub(super) async fn is_gone(&self) -> bool {
+        let containers = self.docker.containers();
+        let found = containers.inspect(&self.id, InspectContainer::default()).await;
+        found.is_err_and(|error| error.is_not_found())
     }
 
     /// Whether a process of this group still runs; `false` if the daemon cannot report it.

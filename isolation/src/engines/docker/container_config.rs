@@ -2,16 +2,23 @@
 
 use std::path::Path;
 
-use engine_api::common::EnvList;
+use engine_api::common::TmpfsOptions;
 use engine_api::containers::{CreateContainer, HostConfig, Mount, MountType};
 
+use super::options::DockerOptions;
 use super::{labels, limits};
 use crate::environment::id::EnvironmentId;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec::main_process::Main;
+use crate::spec::mount::MountSource;
+use crate::spec::network::NetworkMode;
 use crate::spec::{self, EnvironmentSpec};
 
 /// The environment variable with the ID of the environment, as on every engine.
 const MARK: &str = "ISOLATION_ENVIRONMENT";
+
+/// The longest part of a container's name that comes from the name of the environment.
+const LONGEST_PART: usize = 40;
 
 /// The first process. It keeps the container running and does nothing.
 ///
@@ -40,52 +47,125 @@ const CAPABILITIES: [&str; 8] = [
     "SETUID",
 ];
 
+/// The settings of a container that do not come from its specification.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'a> {
+    pub(super) id: &'a EnvironmentId,
+    pub(super) name: &'a str,
+    pub(super) prefix: &'a str,
+    pub(super) image: &'a str,
+    /// Whether the daemon has an init program.
+    pub(super) has_init: bool,
+}
+
 /// The container for an environment.
-pub(super) fn container(
-    id: &EnvironmentId,
-    name: &str,
-    container: String,
-    image: &str,
-    spec: &EnvironmentSpec,
-) -> Result<CreateContainer> {
-    let variables = spec.env.iter().map(|(name, value)| format!("{name}={value}"));
-    let env: EnvList = variables.chain([format!("{MARK}={id}")]).collect();
-    Ok(CreateContainer {
-        name: Some(container),
-        image: image.to_owned(),
-        entrypoint: Some(["sh", "-c"].into()),
-        cmd: [KEEP].into(),
-        env,
+pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<CreateContainer> {
+    let options = DockerOptions::of(spec)?;
+    if options.init == Some(true) && !parts.has_init {
+        let text = "the daemon has no init program; remove the option init";
+        return Err(Error::new(ErrorKind::Unsupported, text));
+    }
+    let mut made = CreateContainer {
+        name: Some(container_name(parts, spec)),
+        image: parts.image.to_owned(),
+        platform: options.platform.clone(),
+        user: spec.user.clone().unwrap_or_default(),
         working_dir: spec.working_dir.as_deref().map(absolute).unwrap_or_default(),
-        labels: labels::of(id, name, spec)?.into(),
+        labels: labels::of(parts.id, parts.name, spec)?.into(),
         stop_timeout: Some(STOP_TIMEOUT),
-        host_config: host(spec)?,
+        host_config: host(spec, &options)?,
         ..CreateContainer::default()
-    })
+    };
+    let mut env = spec.env.clone();
+    match &spec.main {
+        Main::Idle => {
+            made.entrypoint = Some(["sh", "-c"].into());
+            made.cmd = [KEEP].into();
+        }
+        Main::Image => {}
+        Main::Command(command) => {
+            // Without the image's own entrypoint: it may be a script that changes the command.
+            made.entrypoint = Some(command.argv[..1].iter().cloned().collect());
+            made.cmd = command.argv[1..].iter().cloned().collect();
+            env.extend(
+                command
+                    .env
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.clone())),
+            );
+            if let Some(working_dir) = &command.working_dir {
+                made.working_dir = absolute(working_dir);
+            }
+        }
+    }
+    let variables = env.iter().map(|(name, value)| format!("{name}={value}"));
+    made.env = variables.chain([format!("{MARK}={}", parts.id)]).collect();
+    Ok(made)
+}
+
+/// A name that is valid, unique and, if the environment has a name, readable. It ends with the ID,
+/// by which the container is recognised.
+fn container_name(parts: Parts<'_>, spec: &EnvironmentSpec) -> String {
+    let (prefix, id) = (parts.prefix, parts.id);
+    let Some(name) = &spec.name else {
+        return format!("{prefix}{id}");
+    };
+    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let replaced = name.chars().map(|c| if valid(c) { c } else { '-' });
+    let part: String = replaced.take(LONGEST_PART).collect();
+    format!("{prefix}{part}_{id}")
 }
 
 /// The standard profile: see [`CAPABILITIES`]. The daemon's default seccomp filter and masked paths
 /// stay. No port is published, so the container cannot be reached from outside the machine.
-fn host(spec: &EnvironmentSpec) -> Result<HostConfig> {
+fn host(spec: &EnvironmentSpec, options: &DockerOptions) -> Result<HostConfig> {
+    let kept = CAPABILITIES.iter().map(|name| (*name).to_owned());
     let mut host = HostConfig {
         mounts: spec.mounts.iter().map(mount).collect::<Result<_>>()?,
+        readonly_rootfs: spec.security.read_only_root,
+        network_mode: match &spec.network.mode {
+            NetworkMode::Default => String::new(),
+            NetworkMode::None => "none".to_owned(),
+            NetworkMode::Named(name) => name.clone(),
+        },
         cap_drop: ["ALL"].into(),
-        cap_add: CAPABILITIES.into(),
+        cap_add: kept
+            .chain(spec.security.add_capabilities.iter().cloned())
+            .collect(),
         security_opt: ["no-new-privileges"].into(),
+        extra_hosts: options.extra_hosts.iter().cloned().collect(),
+        init: options.init,
+        shm_size: whole("shm_size", options.shm_size)?,
         ..HostConfig::default()
     };
     limits::write(&spec.limits, &mut host)?;
     Ok(host)
 }
 
+/// A number of bytes as the daemon takes it; 0 is its default.
+fn whole(what: &str, bytes: Option<u64>) -> Result<i64> {
+    i64::try_from(bytes.unwrap_or(0)).map_err(|_| Error::invalid(format!("{what} is too large")))
+}
+
 fn mount(mount: &spec::mount::Mount) -> Result<Mount> {
-    let source = mount.source.to_str();
-    let source = source.ok_or_else(|| Error::invalid(not_utf8(&mount.source)))?;
+    let (kind, source, size) = match &mount.source {
+        MountSource::Host(path) => {
+            let source = path.to_str();
+            let source = source.ok_or_else(|| Error::invalid(not_utf8(path)))?;
+            (MountType::Bind, source, None)
+        }
+        MountSource::Volume(name) => (MountType::Volume, name.as_str(), None),
+        MountSource::Tmpfs { size } => (MountType::Tmpfs, "", Some(whole("the size of a tmpfs", *size)?)),
+    };
     Ok(Mount {
-        kind: MountType::Bind,
+        kind,
         source: source.to_owned(),
         target: mount.target.clone(),
         read_only: mount.read_only,
+        tmpfs_options: size.map(|size_bytes| TmpfsOptions {
+            size_bytes,
+            ..TmpfsOptions::default()
+        }),
         ..Mount::default()
     })
 }
@@ -108,11 +188,40 @@ fn absolute(working_dir: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::ResourceLimits;
+    use crate::spec::limits::ResourceLimits;
 
     fn made(spec: &EnvironmentSpec) -> CreateContainer {
         let id = "0123456789abcdef".parse().unwrap();
-        container(&id, "web", "ptest_web".into(), "busybox", spec).unwrap()
+        let parts = Parts {
+            id: &id,
+            name: "web",
+            prefix: "ptest_",
+            image: "busybox",
+            has_init: false,
+        };
+        container(parts, spec).unwrap()
+    }
+
+    #[test]
+    fn init_needs_a_daemon_that_has_it() {
+        let engine_options = [("docker".to_owned(), serde_json::json!({"init": true}))].into();
+        let spec = EnvironmentSpec {
+            engine_options,
+            ..EnvironmentSpec::default()
+        };
+        let id = "0123456789abcdef".parse().unwrap();
+        let init = |has_init| {
+            let parts = Parts {
+                id: &id,
+                name: "web",
+                prefix: "ptest_",
+                image: "busybox",
+                has_init,
+            };
+            container(parts, &spec).map(|made| made.host_config.init)
+        };
+        assert_eq!(init(true).unwrap(), Some(true));
+        assert_eq!(init(false).unwrap_err().kind(), ErrorKind::Unsupported);
     }
 
     #[test]
@@ -138,12 +247,15 @@ mod tests {
 
     #[test]
     fn specification_becomes_a_container() {
-        let env = [("MODE".to_owned(), "a=b".to_owned())].into();
-        let mounts = vec![spec::mount::Mount {
-            source: "/srv".into(),
-            target: "/data".into(),
-            read_only: true,
-        }];
+        let env = [("MODE", "a=b")].into();
+        let mounts = vec![
+            spec::mount::Mount {
+                read_only: true,
+                ..spec::mount::Mount::host("/srv", "/data")
+            },
+            spec::mount::Mount::volume("v", "/v"),
+            spec::mount::Mount::tmpfs("/t", Some(1 << 20)),
+        ];
         let limits = ResourceLimits {
             memory: Some(1 << 28),
             ..ResourceLimits::default()
@@ -169,7 +281,56 @@ mod tests {
         assert!(mount.read_only && mount.kind == MountType::Bind);
         assert_eq!(made.host_config.memory_swap, 1 << 28);
         assert_eq!(made.labels[labels::ENVIRONMENT], "0123456789abcdef");
-        // The image's own program never runs.
+        assert_eq!(made.host_config.mounts[1].kind, MountType::Volume);
+        let tmpfs = made.host_config.mounts[2].tmpfs_options.as_ref().unwrap();
+        assert_eq!(tmpfs.size_bytes, 1 << 20);
+        // The image's own program does not run.
         assert_eq!(made.entrypoint.unwrap(), ["sh", "-c"]);
+    }
+
+    #[test]
+    fn main_process_replaces_the_idle_shell() {
+        let main = Main::Image;
+        let image = made(&EnvironmentSpec {
+            main,
+            ..EnvironmentSpec::default()
+        });
+        assert!(image.entrypoint.is_none() && image.cmd.is_empty());
+        let command = crate::Command {
+            env: [("B", "command"), ("C", "3")].into(),
+            ..crate::Command::new(["httpd", "-f"])
+        };
+        let made = made(&EnvironmentSpec {
+            main: Main::Command(command),
+            env: [("A", "1"), ("B", "spec")].into(),
+            ..EnvironmentSpec::default()
+        });
+        assert_eq!(made.entrypoint.unwrap(), ["httpd"]);
+        assert_eq!(made.cmd, ["-f"]);
+        assert_eq!(made.env.to_vec()[..3], ["A=1", "B=command", "C=3"]);
+    }
+
+    #[test]
+    fn any_name_gives_a_valid_container_name() {
+        for (name, expected) in [
+            (Some("web"), "ptest_web_0123456789abcdef"),
+            (Some("größe 7"), "ptest_gr--e-7_0123456789abcdef"),
+            (None, "ptest_0123456789abcdef"),
+        ] {
+            let name = name.map(str::to_owned);
+            let made = made(&EnvironmentSpec {
+                name,
+                ..EnvironmentSpec::default()
+            });
+            assert_eq!(made.name.unwrap(), expected);
+        }
+        let name = Some("n".repeat(300));
+        let long = made(&EnvironmentSpec {
+            name,
+            ..EnvironmentSpec::default()
+        })
+        .name
+        .unwrap();
+        assert!(long.len() < 70 && long.ends_with("_0123456789abcdef"), "{long}");
     }
 }

@@ -1,4 +1,4 @@
-//! Creates an environment, so that nothing is left behind if it fails at any point.
+//! Creates environments, so that nothing is left behind if that fails at any point, and opens them.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,74 +8,94 @@ use engine_api::containers::{Container, ContainerCreated, CreateContainer, Inspe
 
 use super::command_shell::CommandShells;
 use super::container::ContainerRef;
+use super::container_config::Parts;
 use super::diagnostics::to_error;
 use super::images::{self, PullPolicy};
-use super::instance::DockerEnvironment;
+use super::instance::DockerInstance;
 use super::remove::Guard;
-use super::{DockerEngine, NAME, container_config, exec, limits};
-use crate::environment::Environment;
+use super::{DockerEngine, NAME, container_config, exec, labels, limits};
+use crate::engine::instance::{Files, Instance};
+use crate::engine::{NewEnvironment, Opened};
 use crate::environment::id::EnvironmentId;
-use crate::environment::status::StatusCell;
 use crate::error::{Error, Result};
+use crate::files::CopySource;
 use crate::spec::EnvironmentSpec;
+use crate::spec::main_process::Main;
+use crate::spec::mount::MountSource;
 
 impl DockerEngine {
-    pub(super) async fn make(&self, spec: EnvironmentSpec) -> Result<DockerEnvironment> {
+    pub(super) async fn make(&self, new: NewEnvironment<'_>) -> Result<DockerInstance> {
         let (docker, daemon) = (self.docker().await?, self.daemon().await?);
-        daemon.capabilities().check(NAME, &spec.required_features())?;
-        let id = EnvironmentId::random();
-        let name = spec.name.clone();
-        let name = name.unwrap_or_else(|| format!("{NAME}-{}", id.short()));
-        let image = spec.image.as_ref().unwrap_or(&self.settings.image).clone();
-        let container = self.container_name(&id, &spec);
-        let body = container_config::container(&id, &name, container, &image, &spec)?;
-        let guard = self.create_container(docker, body).await?;
-        let made = match verified(docker, guard.container(), &spec).await {
+        let spec = new.spec;
+        let image = spec.image.as_ref().unwrap_or(&self.settings.image);
+        let parts = Parts {
+            id: new.id,
+            name: new.name,
+            prefix: &self.settings.prefix,
+            image,
+            has_init: daemon.has_init(),
+        };
+        let body = container_config::container(parts, spec)?;
+        check_volumes(docker, spec).await?;
+        let guard = self.create_container(docker, body, new).await?;
+        let made = match verified(docker, guard.container(), spec).await {
             Ok(made) => made,
             Err(error) => {
                 guard.remove().await;
                 return Err(error);
             }
         };
-        let container_ref = ContainerRef {
-            docker: docker.clone(),
-            id: made.id.clone(),
-            podman: daemon.podman,
-        };
         let shells = self.settings.command_shells;
-        let environment = DockerEnvironment {
-            id,
-            shells: shells.then(|| CommandShells::new(container_ref.clone())),
-            name,
-            image,
-            container: container_ref,
-            working_dir: format!("/{}", made.config.working_dir.trim_matches('/')),
-            lost_env: lost(&made),
-            status: StatusCell::default(),
-            guard: Mutex::new(guard),
-            spec,
-        };
-        if let Err(error) = environment.bring_in_copies().await {
+        let instance = instance(docker, daemon.podman, shells, &made, spec, guard);
+        if let Err(error) = copy_in(&instance, spec).await {
             // The drop cannot await; this can, so it also reports errors of the removal.
-            let _ = environment.destroy().await;
+            let _ = instance.destroy().await;
             return Err(error);
         }
-        Ok(environment)
+        Ok(instance)
     }
 
-    /// A name that is readable and unique.
-    fn container_name(&self, id: &EnvironmentId, spec: &EnvironmentSpec) -> String {
-        let prefix = &self.settings.prefix;
-        match &spec.name {
-            Some(name) => format!("{prefix}{name}_{id}"),
-            None => format!("{prefix}{id}"),
-        }
+    /// Opens the environment with this ID, created by any process.
+    pub(super) async fn find(&self, id: &EnvironmentId) -> Result<Opened> {
+        let (docker, daemon) = (self.docker().await?, self.daemon().await?);
+        let listed = self.containers(format!("{}={id}", labels::ENVIRONMENT)).await?;
+        let ours = listed
+            .iter()
+            .find(|container| labels::read(container).is_some_and(|summary| summary.id == *id));
+        let absent = || Error::not_found("the daemon has no environment with this ID");
+        let container = ours.ok_or_else(absent)?;
+        let containers = docker.containers();
+        let inspected = containers
+            .inspect(&container.id, InspectContainer::default())
+            .await;
+        let found = inspected.map_err(|error| {
+            if error.is_not_found() {
+                absent()
+            } else {
+                to_error(error)
+            }
+        })?;
+        let (name, spec) = labels::read_spec(&found.config)?;
+        let guard = Guard::disarmed(docker, &found.id);
+        let shells = self.settings.command_shells;
+        Ok(Opened {
+            name,
+            status: labels::status(&found.state.status),
+            instance: Box::new(instance(docker, daemon.podman, shells, &found, &spec, guard)),
+            spec,
+        })
     }
 
     /// Creates the container, and pulls the image first if that is needed and allowed.
-    async fn create_container(&self, docker: &Docker, body: CreateContainer) -> Result<Guard> {
+    async fn create_container(
+        &self,
+        docker: &Docker,
+        body: CreateContainer,
+        new: NewEnvironment<'_>,
+    ) -> Result<Guard> {
         let (image, policy) = (body.image.clone(), self.settings.policy);
-        let pull = || images::pull(docker, &image, self.settings.observer.as_ref());
+        let platform = body.platform.clone();
+        let pull = || images::pull(docker, &image, platform.as_deref(), new.context);
         if policy == PullPolicy::Always {
             pull().await?;
         }
@@ -86,6 +106,58 @@ impl DockerEngine {
             Err(_) => pull().await?,
         }
         create_guarded(docker, body).await?.map_err(to_error)
+    }
+}
+
+/// The daemon would create a volume that does not exist, and nobody would remove it.
+async fn check_volumes(docker: &Docker, spec: &EnvironmentSpec) -> Result<()> {
+    for mount in &spec.mounts {
+        let MountSource::Volume(name) = &mount.source else {
+            continue;
+        };
+        match docker.volumes().inspect(name).await {
+            Ok(_) => {}
+            Err(error) if error.is_not_found() => {
+                let why = format!("the volume {name} does not exist; create it: docker volume create {name}");
+                return Err(Error::not_found(why));
+            }
+            Err(error) => return Err(to_error(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Makes the copies of the specification. The container need not run for that.
+async fn copy_in(instance: &DockerInstance, spec: &EnvironmentSpec) -> Result<()> {
+    for copy in &spec.copies {
+        let source = CopySource::Path(copy.source.clone());
+        Files::copy_in(instance, source, &copy.target).await?;
+    }
+    Ok(())
+}
+
+fn instance(
+    docker: &Docker,
+    podman: bool,
+    shells: bool,
+    made: &Container,
+    spec: &EnvironmentSpec,
+    guard: Guard,
+) -> DockerInstance {
+    let container = ContainerRef {
+        docker: docker.clone(),
+        id: made.id.clone(),
+        name: made.plain_name().to_owned(),
+        podman,
+    };
+    DockerInstance {
+        shells: shells.then(|| CommandShells::new(container.clone())),
+        container,
+        image: made.config.image.clone(),
+        has_main: spec.main != Main::Idle,
+        working_dir: format!("/{}", made.config.working_dir.trim_matches('/')),
+        lost_env: lost(made),
+        guard: Mutex::new(guard),
     }
 }
 

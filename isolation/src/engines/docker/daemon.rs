@@ -42,6 +42,11 @@ impl DaemonInfo {
         (self.info.os_type == "windows").then(|| "it runs Windows containers".to_owned())
     }
 
+    /// Whether it has a program that reaps processes and passes on signals as process 1.
+    pub(super) fn has_init(&self) -> bool {
+        !self.info.init_binary.is_empty()
+    }
+
     /// The features that it supports on its machine.
     pub(super) fn capabilities(&self) -> Capabilities {
         let info = &self.info;

@@ -8,7 +8,9 @@ use engine_api::containers::{ContainerState, InspectContainer, ReadLogs};
 use tokio::time::timeout;
 
 use super::NAME;
-use crate::error::Error;
+use super::labels;
+use crate::environment::status::Status;
+use crate::error::{Error, ErrorKind};
 
 /// How many lines of each stream are kept.
 const LINES: u64 = 200;
@@ -57,9 +59,14 @@ impl ContainerDiagnostics {
         &self.stderr
     }
 
-    /// Whether the container exists and does not run.
-    pub(super) fn is_stopped(&self) -> bool {
-        self.state.as_ref().is_some_and(|state| !state.running)
+    /// Whether the processes of the container are paused.
+    pub(super) fn is_paused(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.paused)
+    }
+
+    /// The status of the environment, as the state of the container shows it.
+    fn status(&self) -> Option<Status> {
+        self.state.as_ref().map(|state| labels::status(&state.status))
     }
 
     /// Reads the diagnostics of a container on which a call failed.
@@ -132,9 +139,19 @@ impl std::error::Error for ContainerDiagnostics {
     }
 }
 
+/// The kind of an error is that of the daemon's error.
 impl From<ContainerDiagnostics> for Error {
-    fn from(failure: ContainerDiagnostics) -> Self {
-        Self::engine(NAME, failure)
+    fn from(diagnostics: ContainerDiagnostics) -> Self {
+        let status = diagnostics.status();
+        let kind = match &diagnostics.source {
+            Some(error) if error.kind() == engine_api::ErrorKind::Timeout => ErrorKind::Timeout,
+            _ => ErrorKind::Engine,
+        };
+        let error = Self::engine_with_kind(NAME, kind, diagnostics);
+        match status {
+            Some(status) => error.observed(status),
+            None => error,
+        }
     }
 }
 
@@ -145,6 +162,8 @@ pub(super) fn to_error(error: engine_api::Error) -> Error {
             Error::unavailable(NAME, reason(&error), super::HINT)
         }
         engine_api::ErrorKind::InvalidInput => Error::invalid(error.to_string()),
+        engine_api::ErrorKind::Timeout => Error::engine_with_kind(NAME, ErrorKind::Timeout, error),
+        _ if error.is_conflict() => Error::engine_with_kind(NAME, ErrorKind::Conflict, error),
         _ => Error::engine(NAME, error),
     }
 }
@@ -173,22 +192,20 @@ mod tests {
     #[test]
     fn failure_prints_state_and_last_output_on_one_line() {
         let state = r#"{"Status":"exited","ExitCode":137,"OOMKilled":true}"#;
-        let mut failure = ContainerDiagnostics {
+        let failure = ContainerDiagnostics {
             what: "it could not be started".into(),
             state: engine_api::from_json(state.as_bytes()).ok(),
             stdout: vec!["hello".into()],
             stderr: vec![],
             source: None,
         };
-        assert!(failure.is_stopped());
         assert_eq!(
             failure.to_string(),
             "it could not be started; the container is exited, exit code 137, \
              killed at its memory limit; last output: hello"
         );
-        failure.state = None;
-        assert!(!failure.is_stopped());
         let error = Error::from(failure);
+        assert_eq!(error.observed_status(), Some(Status::Stopped));
         let source = std::error::Error::source(&error).unwrap();
         assert_eq!(
             source.downcast_ref::<ContainerDiagnostics>().unwrap().stdout(),

@@ -15,7 +15,7 @@ use crate::command::Command;
 use crate::command::execution::{Chunk, Execution};
 use crate::command::input::Input;
 use crate::command::stdin::Stdin;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Prints its PID, then becomes the command. `$1` is the working directory, the rest is the
 /// command. A shell runs it, so a program that cannot be run has the exit code of a shell; daemons
@@ -164,10 +164,19 @@ async fn start_error(container: &ContainerRef, error: engine_api::Error) -> Erro
     if error.is_unreachable() {
         return to_error(error);
     }
+    if error.is_not_found() && container.is_gone().await {
+        return Error::lost();
+    }
     let what = "the command could not be started";
-    ContainerDiagnostics::look(&container.docker, &container.id, what, Some(error))
-        .await
-        .into()
+    let conflict = error.is_conflict();
+    let found = ContainerDiagnostics::look(&container.docker, &container.id, what, Some(error)).await;
+    if conflict && found.is_paused() {
+        let name = &container.name;
+        let text =
+            format!("the container is paused, so no command can start; resume it: docker unpause {name}");
+        return Error::new(ErrorKind::Conflict, text);
+    }
+    found.into()
 }
 
 /// The first line of standard output, and the output that came with it.

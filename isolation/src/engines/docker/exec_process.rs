@@ -155,7 +155,7 @@ impl ExecProcess {
         }
     }
 
-    /// ResourceLimits the output after the end, in time and in bytes.
+    /// Limits the output after the end, in time and in bytes.
     fn count(&mut self, chunk: &Chunk, since: Instant) {
         if self.code.is_none() {
             return;
@@ -195,9 +195,9 @@ impl ExecProcess {
         };
         self.code = Some(code);
         let code = i32::try_from(code).unwrap_or(-1);
-        let signalled = self.sent.filter(|signal| code == 128 + number(*signal));
+        let signalled = self.sent.filter(|signal| code == 128 + signal.number());
         let exit = match signalled {
-            Some(signal) => ExitStatus::from_signal(number(signal)),
+            Some(signal) => ExitStatus::from_signal(signal.number()),
             None => ExitStatus::from_code(code),
         };
         let oom = code == 137
@@ -225,19 +225,6 @@ async fn pause(until: Option<Instant>) {
     match until {
         Some(until) => sleep_until(until).await,
         None => pending().await,
-    }
-}
-
-/// The number of a signal in a Linux container, on any host.
-pub(super) fn number(signal: Signal) -> i32 {
-    match signal {
-        Signal::Hangup => 1,
-        Signal::Interrupt => 2,
-        Signal::Quit => 3,
-        Signal::Kill => 9,
-        Signal::User1 => 10,
-        Signal::User2 => 12,
-        Signal::Terminate => 15,
     }
 }
 

@@ -7,8 +7,8 @@ use engine_api::{ErrorKind, Upload, archive};
 
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
-use crate::environment::CopySource;
 use crate::error::{Error, Result};
+use crate::files::CopySource;
 use crate::files::merge;
 use crate::spec::validate;
 

@@ -1,8 +1,6 @@
 //! Image pulls: when they happen, and their progress.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::Arc;
 
 use engine_api::Docker;
 use engine_api::auth::{Credentials, RegistryAuth};
@@ -10,7 +8,9 @@ use engine_api::images::{Progress, PullImage};
 
 use super::NAME;
 use super::diagnostics::to_error;
+use crate::engine::context::Context;
 use crate::error::{Error, Result};
+use crate::events::{EventKind, PullProgress, Subject};
 
 /// When an image is pulled from its registry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -22,37 +22,6 @@ pub enum PullPolicy {
     Always,
     /// Never; a missing image is an error.
     Never,
-}
-
-/// The progress of a pull, reported at every message of the daemon.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PullProgress {
-    /// The image.
-    pub image: String,
-    /// The number of bytes downloaded so far.
-    pub downloaded: u64,
-    /// The number of bytes to download, of the layers whose size is known so far.
-    pub total: u64,
-    /// The number of layers that are complete.
-    pub layers_done: usize,
-    /// The number of layers, as far as known.
-    pub layers: usize,
-    /// The current message of the daemon: `Downloading`, `Extracting` …; empty at the start and at
-    /// the end.
-    pub status: String,
-    /// Whether the pull is complete.
-    pub done: bool,
-}
-
-/// A callback for the progress of pulls.
-#[derive(Clone)]
-pub(super) struct Observer(pub(super) Arc<dyn Fn(&PullProgress) + Send + Sync>);
-
-impl fmt::Debug for Observer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Observer")
-    }
 }
 
 /// A registry rejected a pull for which no credentials were found.
@@ -90,21 +59,32 @@ fn failed(error: engine_api::Error, why: String, image: &str) -> Error {
 
 /// Pulls an image with the credentials that the docker command would use. Dropping the future stops
 /// the pull; another pull of the same image in this process that waited for it starts again.
-pub(super) async fn pull(docker: &Docker, image: &str, observer: Option<&Observer>) -> Result<()> {
-    let tell = |progress: &PullProgress| {
-        if let Some(Observer(observer)) = observer {
-            observer(progress);
-        }
+pub(super) async fn pull(
+    docker: &Docker,
+    image: &str,
+    platform: Option<&str>,
+    context: &Context,
+) -> Result<()> {
+    let subject = Subject::Image {
+        engine: NAME.to_owned(),
+        image: image.to_owned(),
     };
-    let mut tally = Tally::new(image);
+    let tell = |progress: &PullProgress| {
+        context.emit(subject.clone(), EventKind::Pull(progress.clone()));
+    };
+    let mut tally = Tally::default();
     tell(&tally.progress);
     let (auth, why) = credentials(image).await;
     let step = |line: &Progress| {
         tally.count(line);
         tell(&tally.progress);
     };
+    let options = PullImage {
+        platform: platform.map(str::to_owned),
+        ..PullImage::default()
+    };
     let images = docker.images();
-    let pulled = images.pull_with_retry(image, PullImage::default(), auth.as_ref(), step);
+    let pulled = images.pull_with_retry(image, options, auth.as_ref(), step);
     pulled.await.map_err(|error| failed(error, why, image))?;
     tally.progress.done = true;
     tally.progress.status.clear();
@@ -127,6 +107,7 @@ pub(super) fn missing(image: &str) -> Error {
 }
 
 /// Sums up the progress messages of all layers.
+#[derive(Default)]
 struct Tally {
     progress: PullProgress,
     layers: BTreeMap<String, Layer>,
@@ -140,17 +121,6 @@ struct Layer {
 }
 
 impl Tally {
-    fn new(image: &str) -> Self {
-        let image = image.to_owned();
-        Self {
-            progress: PullProgress {
-                image,
-                ..PullProgress::default()
-            },
-            layers: BTreeMap::new(),
-        }
-    }
-
     fn count(&mut self, line: &Progress) {
         self.progress.status.clone_from(&line.status);
         // The ID of the first message is the tag; the last messages have no ID.
@@ -190,7 +160,7 @@ mod tests {
 
     #[test]
     fn progress_sums_up_the_layers() {
-        let mut tally = Tally::new("app");
+        let mut tally = Tally::default();
         for line in [
             r#"{"status":"Pulling from library/app","id":"latest"}"#,
             r#"{"status":"Pulling fs layer","progressDetail":{},"id":"a"}"#,

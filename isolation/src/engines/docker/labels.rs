@@ -6,6 +6,7 @@
 //! | [`NAME`] | the name of the environment |
 //! | [`OWNER`] | the owner, if one was named |
 //! | [`SESSION`] | the session, if there is one |
+//! | [`SPEC`] | the specification as JSON, without values of variables: labels are listed |
 //! | [`VERSION`] | the version of this crate that created it |
 //!
 //! `docker ps -a --filter label=org.isolation.environment` lists everything that this engine
@@ -29,14 +30,16 @@
 
 use std::collections::BTreeMap;
 
-use engine_api::containers::{ContainerSummary, RunState};
+use engine_api::containers::{ContainerConfig, ContainerSummary, RunState};
+use serde_json::Value;
 
 use super::NAME as ENGINE;
 use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
 use crate::environment::summary::EnvironmentSummary;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
+use crate::spec::main_process::Main;
 
 /// The prefix of every key; the labels of a specification must not have it.
 pub const PREFIX: &str = "org.isolation.";
@@ -48,6 +51,8 @@ pub const NAME: &str = "org.isolation.name";
 pub const OWNER: &str = "org.isolation.owner";
 /// The session of the environment.
 pub const SESSION: &str = "org.isolation.session";
+/// The specification of the environment, without the values of variables.
+pub const SPEC: &str = "org.isolation.spec";
 /// The version of this crate that created it.
 pub const VERSION: &str = "org.isolation.engine-crate-version";
 
@@ -57,11 +62,13 @@ pub(super) fn of(id: &EnvironmentId, name: &str, spec: &EnvironmentSpec) -> Resu
         let why = format!("the label {key:?} is reserved; use a key that does not start with {PREFIX}");
         return Err(Error::invalid(why));
     }
+    let text = spec_text(spec)?;
     let ours = [
         (ENVIRONMENT, Some(id.as_str())),
         (NAME, Some(name)),
         (OWNER, spec.owner.as_deref()),
         (SESSION, spec.session.as_deref()),
+        (SPEC, Some(&text)),
         (VERSION, Some(env!("CARGO_PKG_VERSION"))),
     ];
     let ours = ours
@@ -70,24 +77,76 @@ pub(super) fn of(id: &EnvironmentId, name: &str, spec: &EnvironmentSpec) -> Resu
     Ok(spec.labels.clone().into_iter().chain(ours).collect())
 }
 
-/// The environment of a container; `None` if the container does not belong to one.
+/// The maps of variables in a specification.
+const VARIABLES: [&str; 2] = ["/env", "/main/command/env"];
+
+/// The specification as JSON, with empty texts as values of variables: their values are in the
+/// container's configuration, which is not listed.
+fn spec_text(spec: &EnvironmentSpec) -> Result<String> {
+    let corrupt = |error: serde_json::Error| Error::new(ErrorKind::Corrupt, error.to_string());
+    let mut value = serde_json::to_value(spec).map_err(corrupt)?;
+    for place in VARIABLES {
+        if let Some(Value::Object(variables)) = value.pointer_mut(place) {
+            variables.values_mut().for_each(|value| *value = "".into());
+        }
+    }
+    Ok(value.to_string())
+}
+
+/// The name and the specification of the environment of a container.
+pub(super) fn read_spec(config: &ContainerConfig) -> Result<(String, EnvironmentSpec)> {
+    let name = config.labels.get(NAME).cloned().unwrap_or_default();
+    let Some(text) = config.labels.get(SPEC) else {
+        let why = format!("the container has no label {SPEC}: an older version of this crate created it");
+        return Err(Error::new(ErrorKind::Corrupt, why));
+    };
+    let mut spec = EnvironmentSpec::from_json(text).map_err(|error| {
+        let why = format!("the label {SPEC} of the container is damaged: {error}");
+        Error::new(ErrorKind::Corrupt, why)
+    })?;
+    let mut of_command = match &mut spec.main {
+        Main::Command(command) => Some(&mut command.env),
+        _ => None,
+    };
+    for entry in config.env.iter() {
+        let Some((name, value)) = entry.split_once('=') else {
+            continue;
+        };
+        for variables in [Some(&mut spec.env), of_command.as_deref_mut()]
+            .into_iter()
+            .flatten()
+        {
+            if let Some(known) = variables.get_mut(name) {
+                value.clone_into(known);
+            }
+        }
+    }
+    Ok((name, spec))
+}
+
+/// The environment of a container; `None` if the container does not belong to one. An image that
+/// was made from a container of ours has its labels, and so has every container of that image: the
+/// ID must be at the end of the container's name, too.
 pub(super) fn read(container: &ContainerSummary) -> Option<EnvironmentSummary> {
     let label = |key: &str| container.labels.get(key).cloned();
-    Some(EnvironmentSummary {
-        id: label(ENVIRONMENT)?.parse().ok()?,
+    let id: EnvironmentId = label(ENVIRONMENT)?.parse().ok()?;
+    let is_ours = container.plain_name().ends_with(id.as_str());
+    is_ours.then(|| EnvironmentSummary {
+        id,
         name: label(NAME).unwrap_or_default(),
         engine: ENGINE.to_owned(),
         status: status(&container.state),
+        image: Some(container.image.clone()),
         owner: label(OWNER),
         session: label(SESSION),
     })
 }
 
-fn status(state: &RunState) -> Status {
+pub(super) fn status(state: &RunState) -> Status {
     match state {
         RunState::Created => Status::Created,
-        RunState::Running | RunState::Paused | RunState::Restarting => Status::Running,
-        RunState::Removing | RunState::Stopping => Status::Destroying,
+        RunState::Running | RunState::Paused | RunState::Restarting | RunState::Stopping => Status::Running,
+        RunState::Removing => Status::Destroying,
         RunState::Exited => Status::Stopped,
         _ => Status::Failed,
     }
@@ -96,6 +155,7 @@ fn status(state: &RunState) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Command;
 
     fn spec() -> EnvironmentSpec {
         EnvironmentSpec {
@@ -116,10 +176,39 @@ mod tests {
         assert!(read(&container).is_none(), "a container without labels");
         container.labels = labels;
         container.state = RunState::Running;
+        assert!(
+            read(&container).is_none(),
+            "a container of an image made from ours"
+        );
+        container.names = vec![format!("/ptest_web_{id}")];
         let summary = read(&container).unwrap();
         assert_eq!((summary.id, summary.name.as_str()), (id, "web"));
         assert_eq!((summary.session.as_deref(), summary.owner), (Some("s1"), None));
         assert_eq!(summary.status, Status::Running);
+    }
+
+    #[test]
+    fn specification_round_trips_without_values_in_labels() {
+        let main = Main::Command(Command {
+            env: [("TOKEN", "hunter2")].into(),
+            ..Command::new(["httpd"])
+        });
+        let env = [("PASSWORD", "hunter2"), ("MODE", "x=y")].into();
+        let spec = EnvironmentSpec { env, main, ..spec() };
+        let labels = of(&EnvironmentId::random(), "web", &spec).unwrap();
+        assert!(
+            !labels.values().any(|value| value.contains("hunter2")),
+            "{labels:?}"
+        );
+        let variables = ["PATH=/bin", "PASSWORD=hunter2", "MODE=x=y", "TOKEN=hunter2"];
+        let mut config = ContainerConfig {
+            env: variables.into_iter().collect(),
+            labels: labels.into(),
+            ..ContainerConfig::default()
+        };
+        assert_eq!(read_spec(&config).unwrap(), ("web".to_owned(), spec));
+        config.labels.insert(SPEC.into(), "{".into());
+        assert_eq!(read_spec(&config).unwrap_err().kind(), ErrorKind::Corrupt);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use engine_api::containers::{Container, HostConfig};
 
 use crate::engine::capabilities::{Feature, MissingFeature};
 use crate::error::{Error, Result};
-use crate::spec::ResourceLimits;
+use crate::spec::limits::ResourceLimits;
 
 /// Billionths of a CPU.
 const NANO: f64 = 1e9;
@@ -46,7 +46,7 @@ fn nano(cpus: f64) -> Result<i64> {
 /// drops it and returns at most a warning.
 pub(super) fn dropped(limits: &ResourceLimits, container: &Container) -> Vec<MissingFeature> {
     let mut asked = HostConfig::default();
-    // ResourceLimits that cannot be written were rejected before the container was created.
+    // Limits that cannot be written were rejected before the container was created.
     if write(limits, &mut asked).is_err() {
         return Vec::new();
     }

@@ -1,10 +1,11 @@
 //! The engine that runs every environment in a container, on Docker or Podman.
 //!
-//! **Environment.** Each one is a container whose first process does nothing; commands run as
-//! execs. The image's own program is not started. The container has the daemon's default network
-//! and publishes no port. It is hardened by default: it has only the kernel capabilities that
-//! package managers need, no process can gain privileges, and it is never privileged.
-//! ResourceLimits apply to the whole environment, and swap counts as memory.
+//! **Environment.** Each one is a container. Its first process does nothing
+//! ([`Main::Idle`](crate::Main::Idle)), is the image's own program, or is a command. The container
+//! has the daemon's default network, another network or none, and publishes no port. It is hardened
+//! by default: it has only the kernel capabilities that package managers need, no process can gain
+//! privileges, and it is never privileged. Limits apply to the whole environment, and swap counts
+//! as memory.
 //!
 //! **Image.** It must contain `sh`, `sleep` and `kill` (built into most shells); those of busybox
 //! are enough. If the image has its own user, copied files still belong to root.
@@ -22,13 +23,15 @@
 //!
 //! ```no_run
 //! use isolation::engines::docker::DockerEngine;
-//! use isolation::{Command, Engine, EnvironmentSpec, ResourceLimits};
+//! use isolation::{Command, EngineChoice, EnvironmentSpec, Manager, Registry, ResourceLimits};
 //!
 //! # async fn demo() -> isolation::Result<()> {
-//! let engine = DockerEngine::from_env().await?.with_default_image("busybox");
+//! let mut registry = Registry::new();
+//! registry.register(DockerEngine::from_env().await?.with_default_image("busybox"))?;
+//! let manager = Manager::new(registry);
 //! let limits = ResourceLimits { memory: Some(64 << 20), ..Default::default() };
-//! let environment = engine.create(EnvironmentSpec { limits, ..Default::default() }).await?;
-//! environment.start().await?;
+//! let spec = EnvironmentSpec { limits, ..Default::default() };
+//! let environment = manager.create(&EngineChoice::Auto, spec).await?;
 //! println!("{}", environment.run(Command::shell("id")).await?.stdout_text());
 //! environment.destroy().await
 //! # }
@@ -48,32 +51,32 @@ mod files;
 mod images;
 mod instance;
 pub mod labels;
+mod lifecycle;
 mod limits;
+mod options;
 mod paths;
 mod remove;
 
-use std::sync::Arc;
+use std::any::Any;
 
 use engine_api::Docker;
 use engine_api::containers::{ContainerFilters, ContainerSummary, ListContainers};
 use tokio::sync::OnceCell;
 
 use crate::BoxFuture;
-use crate::engine::capabilities::Capabilities;
-use crate::engine::{Availability, Engine};
-use crate::environment::Environment;
+use crate::engine::context::Context;
+use crate::engine::instance::Instance;
+use crate::engine::{Engine, NewEnvironment, Opened, Probe};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
-use crate::spec::EnvironmentSpec;
 use crate::spec::validate;
 
 pub use diagnostics::ContainerDiagnostics;
-pub use images::{PullPolicy, PullProgress};
+pub use images::PullPolicy;
 
 use daemon::DaemonInfo;
 use diagnostics::to_error;
-use images::Observer;
 
 /// The name under which the engine is registered.
 pub const NAME: &str = "docker";
@@ -102,7 +105,6 @@ struct Settings {
     image: String,
     policy: PullPolicy,
     command_shells: bool,
-    observer: Option<Observer>,
 }
 
 impl Default for DockerEngine {
@@ -117,7 +119,6 @@ impl Default for DockerEngine {
                 image: DEFAULT_IMAGE.to_owned(),
                 policy: PullPolicy::default(),
                 command_shells: true,
-                observer: None,
             },
         }
     }
@@ -170,14 +171,6 @@ impl DockerEngine {
         self
     }
 
-    /// Sets a callback for the progress of pulls. The task that pulls calls it, so it must not
-    /// block.
-    #[must_use]
-    pub fn with_progress(mut self, tell: impl Fn(&PullProgress) + Send + Sync + 'static) -> Self {
-        self.settings.observer = Some(Observer(Arc::new(tell)));
-        self
-    }
-
     /// Runs each command with an exec of its own, instead of writing it to a shell that stays open
     /// in the container. The results are the same; an exec takes many times as long.
     #[must_use]
@@ -209,11 +202,12 @@ impl DockerEngine {
         }
     }
 
-    async fn answers(&self) -> Availability {
-        let unavailable = |reason: String| Availability::Unavailable {
-            reason,
-            hint: HINT.to_owned(),
-        };
+    async fn ask(&self) -> Probe {
+        let known = self
+            .daemon
+            .get()
+            .map_or_else(daemon::everything, DaemonInfo::capabilities);
+        let unavailable = |reason: String| Probe::unavailable(reason, HINT, known.clone());
         let docker = match self.client.get_or_try_init(Docker::from_env).await {
             Ok(docker) => docker,
             Err(error) => return unavailable(diagnostics::reason(&error)),
@@ -224,9 +218,7 @@ impl DockerEngine {
         }
         let asked = self.daemon.get_or_try_init(|| DaemonInfo::read(docker)).await;
         match asked.map(|daemon| (daemon, daemon.unusable())) {
-            Ok((daemon, None)) => Availability::Available {
-                detail: daemon.detail.clone(),
-            },
+            Ok((daemon, None)) => Probe::available(daemon.detail.clone(), daemon.capabilities()),
             Ok((_, Some(reason))) => unavailable(reason),
             Err(error) => unavailable(diagnostics::reason(&error)),
         }
@@ -245,19 +237,6 @@ impl DockerEngine {
         let listed = self.docker().await?.containers().list(options).await;
         listed.map_err(to_error)
     }
-
-    async fn remove_all(&self, id: &EnvironmentId) -> Result<()> {
-        let containers = self.containers(format!("{}={id}", labels::ENVIRONMENT)).await?;
-        if containers.is_empty() {
-            return Err(Error::not_found("the daemon has no environment with this ID"));
-        }
-        for container in containers {
-            remove::remove(self.docker().await?, &container.id)
-                .await
-                .map_err(to_error)?;
-        }
-        Ok(())
-    }
 }
 
 impl Engine for DockerEngine {
@@ -265,24 +244,19 @@ impl Engine for DockerEngine {
         NAME
     }
 
-    fn capabilities(&self) -> Capabilities {
-        self.daemon
-            .get()
-            .map_or_else(daemon::everything, DaemonInfo::capabilities)
+    fn probe(&self) -> BoxFuture<'_, Probe> {
+        Box::pin(self.ask())
     }
 
-    fn availability(&self) -> BoxFuture<'_, Availability> {
-        Box::pin(self.answers())
-    }
-
-    fn create(&self, spec: EnvironmentSpec) -> BoxFuture<'_, Result<Box<dyn Environment>>> {
+    fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
         Box::pin(async move {
-            spec.validate()?;
-            let name = spec.name.clone().unwrap_or_default();
-            let created = self.make(spec).await;
-            let created = created.map_err(|error| error.during("create the environment", &name))?;
-            Ok(Box::new(created) as Box<dyn Environment>)
+            let created = self.make(new).await?;
+            Ok(Box::new(created) as Box<dyn Instance>)
         })
+    }
+
+    fn open<'a>(&'a self, id: &'a EnvironmentId, _: &'a Context) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(self.find(id))
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
@@ -293,10 +267,7 @@ impl Engine for DockerEngine {
         })
     }
 
-    fn destroy<'a>(&'a self, id: &'a EnvironmentId) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            let removed = self.remove_all(id).await;
-            removed.map_err(|error| error.during("destroy the environment", id.as_str()))
-        })
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }

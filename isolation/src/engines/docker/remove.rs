@@ -94,6 +94,16 @@ impl Guard {
         }
     }
 
+    /// For a container that outlives this value.
+    pub(super) fn disarmed(docker: &Docker, container: &str) -> Self {
+        Self {
+            docker: docker.clone(),
+            container: container.to_owned(),
+            may_appear: false,
+            armed: false,
+        }
+    }
+
     /// Records the ID of the created container.
     pub(super) fn made(&mut self, id: String) {
         self.container = id;

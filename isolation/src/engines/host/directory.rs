@@ -2,25 +2,23 @@
 //!
 //! ```text
 //! isolation-ID/            0700
-//!   environment.json       ID, name, status, owner, session; never variables, which may be secret
+//!   environment.json       0600: ID, name, status, the whole specification
 //!   root/                  the root of the environment's paths
 //!     home/  tmp/
 //! ```
 
-use std::fs::{self, DirBuilder};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engines::basic::NAME;
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::status::Status;
-use crate::environment::summary::EnvironmentSummary;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
 
 const PREFIX: &str = "isolation-";
@@ -36,13 +34,12 @@ pub(crate) struct Directory {
 }
 
 /// The note in the directory of an environment.
-#[derive(Debug, Serialize, Deserialize)]
-struct Note {
-    id: EnvironmentId,
-    name: String,
-    status: Status,
-    owner: Option<String>,
-    session: Option<String>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Note {
+    pub(crate) id: EnvironmentId,
+    pub(crate) name: String,
+    pub(crate) status: Status,
+    pub(crate) spec: EnvironmentSpec,
 }
 
 impl Directory {
@@ -83,34 +80,42 @@ impl Directory {
         self.root().join("tmp")
     }
 
+    /// Whether the directory exists.
+    pub(crate) fn exists(&self) -> bool {
+        is_ours(&self.path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes the note that other processes read.
-    pub(crate) fn note(
-        &self,
-        id: &EnvironmentId,
-        name: &str,
-        spec: &EnvironmentSpec,
-        status: Status,
-    ) -> Result<()> {
-        let note = Note {
-            id: id.clone(),
-            name: name.to_owned(),
-            status,
-            owner: spec.owner.clone(),
-            session: spec.session.clone(),
-        };
-        let (path, new) = (self.path.join(NOTE), self.path.join("environment.new"));
-        let text = serde_json::to_vec(&note).map_err(|e| Error::engine(NAME, e))?;
+    pub(crate) fn write_note(&self, note: &Note) -> Result<()> {
+        let path = self.path.join(NOTE);
+        let new = self.path.join(format!("{NOTE}.{}", random_hex()));
+        let text =
+            serde_json::to_vec(note).map_err(|error| Error::new(ErrorKind::Corrupt, error.to_string()))?;
         // Renamed into place, so that no reader gets half of it.
-        let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &path));
+        let written = write_private(&new, &text).and_then(|()| fs::rename(&new, &path));
         written.map_err(|e| Error::io("write", &path, e))
     }
 
-    /// The environments in `base` that belong to this user.
-    pub(crate) fn list(base: &Path) -> Result<Vec<EnvironmentSummary>> {
+    /// Reads the note.
+    pub(crate) fn read_note(&self) -> Result<Note> {
+        let path = self.path.join(NOTE);
+        let text = fs::read(&path).map_err(|e| Error::io("read", &path, e))?;
+        serde_json::from_slice(&text).map_err(|error| {
+            let why = format!("{} is damaged: {error}; remove the directory", path.display());
+            Error::new(ErrorKind::Corrupt, why)
+        })
+    }
+
+    /// The notes of the environments in `base` that belong to this user.
+    pub(crate) fn list(base: &Path) -> Result<Vec<Note>> {
         let entries = fs::read_dir(base).map_err(|e| Error::io("list", base, e))?;
         let mut found: Vec<_> = entries
             .flatten()
-            .filter_map(|entry| summary(&entry.path()))
+            .filter_map(|entry| note(&entry.path()))
             .collect();
         found.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(found)
@@ -118,7 +123,9 @@ impl Directory {
 
     /// The directory of an environment in `base`.
     pub(crate) fn find(base: &Path, id: &EnvironmentId) -> Result<Self> {
-        let path = base.join(format!("{PREFIX}{id}"));
+        let path = fs::canonicalize(base)
+            .unwrap_or_else(|_| base.to_owned())
+            .join(format!("{PREFIX}{id}"));
         match is_ours(&path) {
             true => Ok(Self { path }),
             false => Err(Error::not_found(format!(
@@ -172,20 +179,21 @@ fn is_ours(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(ours)
 }
 
-fn summary(path: &Path) -> Option<EnvironmentSummary> {
+/// The note of the environment in this directory; `None` if it is not one.
+fn note(path: &Path) -> Option<Note> {
     let id = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
-    if !is_ours(path) {
-        return None;
-    }
-    let note: Note = serde_json::from_slice(&fs::read(path.join(NOTE)).ok()?).ok()?;
-    (note.id.as_str() == id).then_some(EnvironmentSummary {
-        id: note.id,
-        name: note.name,
-        engine: NAME.to_owned(),
-        status: note.status,
-        owner: note.owner,
-        session: note.session,
-    })
+    let directory = Directory {
+        path: path.to_owned(),
+    };
+    let note = directory.exists().then(|| directory.read_note().ok()).flatten()?;
+    (note.id.as_str() == id).then_some(note)
+}
+
+fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text)?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -204,12 +212,18 @@ mod tests {
             owner: Some("me".into()),
             ..EnvironmentSpec::default()
         };
-        directory.note(&id, "web", &spec, Status::Running).unwrap();
-        let listed = Directory::list(base.path()).unwrap();
-        assert_eq!(
-            (listed[0].name.as_str(), listed[0].owner.as_deref()),
-            ("web", Some("me"))
-        );
+        let note = Note {
+            id: id.clone(),
+            name: "web".into(),
+            status: Status::Running,
+            spec,
+        };
+        directory.write_note(&note).unwrap();
+        assert_eq!(Directory::list(base.path()).unwrap(), [note]);
+        let file = directory.path.join(NOTE);
+        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
+        fs::write(&file, "{").unwrap();
+        assert_eq!(directory.read_note().unwrap_err().kind(), ErrorKind::Corrupt);
 
         let locked = directory.root().join("a/b");
         fs::create_dir_all(&locked).unwrap();

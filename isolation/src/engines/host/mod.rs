@@ -6,3 +6,16 @@ pub(crate) mod marked_processes;
 pub(crate) mod paths;
 pub(crate) mod process;
 pub(crate) mod process_group;
+
+use crate::error::{Error, Result};
+
+/// Runs blocking work on a thread for it; `engine` is the name of the engine.
+pub(crate) async fn blocking<T: Send + 'static>(
+    engine: &str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::engine(engine, error)),
+    }
+}

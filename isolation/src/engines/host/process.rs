@@ -23,7 +23,6 @@ use crate::command::exit_status::ExitStatus;
 use crate::command::input::Input;
 use crate::command::signal::Signal;
 use crate::command::stdin::Stdin;
-use crate::engines::basic::NAME;
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
 
@@ -39,6 +38,7 @@ const CHUNK: usize = 64 << 10;
 
 /// Starts a command in a process group of its own.
 pub(crate) fn start(
+    engine: &'static str,
     groups: &Arc<ProcessGroups>,
     command: &Command,
     variables: &BTreeMap<String, String>,
@@ -65,12 +65,13 @@ pub(crate) fn start(
         Some(Err(error)) => {
             let path = variables.get("PATH").map_or("", String::as_str);
             let failure = shell_failure(&error, program, path);
-            let (code, why) = failure.ok_or_else(|| Error::engine(NAME, error))?;
+            let (code, why) = failure.ok_or_else(|| Error::engine(engine, error))?;
             return Ok(Execution::not_started(command, code, why));
         }
     };
     let stdin = child.stdin.take().map(Stdin::new);
     let process = Group {
+        engine,
         stdout: Pipe::new(child.stdout.take()),
         stderr: Pipe::new(child.stderr.take()),
         child,
@@ -153,6 +154,7 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
 
 /// A child process, and the group that it leads.
 struct Group {
+    engine: &'static str,
     child: Child,
     group: Pid,
     groups: Arc<ProcessGroups>,
@@ -243,16 +245,18 @@ async fn over(grace: Option<Instant>) {
 
 impl RunningProcess for Group {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
-        Box::pin(async move { self.next_chunk().await.map_err(|e| Error::engine(NAME, e)) })
+        Box::pin(async move { self.next_chunk().await.map_err(|e| Error::engine(self.engine, e)) })
     }
 
     fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
-        Box::pin(async move { self.ending().await.map_err(|e| Error::engine(NAME, e)) })
+        Box::pin(async move { self.ending().await.map_err(|e| Error::engine(self.engine, e)) })
     }
 
     fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>> {
         let sent = self.groups.signal(self.group, signal);
-        Box::pin(std::future::ready(sent.map_err(|e| Error::engine(NAME, e))))
+        Box::pin(std::future::ready(
+            sent.map_err(|e| Error::engine(self.engine, e)),
+        ))
     }
 }
 

@@ -79,6 +79,26 @@ impl ProcessGroups {
         }
     }
 
+    /// Sends a signal to every group.
+    pub(crate) fn signal_all(&self, signal: Signal) {
+        let state = self.lock();
+        let live = state.background.iter().filter(|group| !is_reused(**group));
+        for group in state.running.iter().chain(live) {
+            let _ = kill_process_group(*group, number(signal));
+        }
+    }
+
+    /// Whether [`signal_all`](Self::signal_all) signals this group.
+    pub(crate) fn contains(&self, group: Pid) -> bool {
+        let state = self.lock();
+        state.running.contains(&group) || state.background.contains(&group)
+    }
+
+    /// Starts commands again after [`close`](Self::close).
+    pub(crate) fn reopen(&self) {
+        self.lock().closed = false;
+    }
+
     /// Kills every group and starts no more commands.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
@@ -87,15 +107,19 @@ impl ProcessGroups {
             let _ = kill_process_group(*group, rustix::process::Signal::KILL);
         }
         for group in state.background.drain(..) {
-            let reused = test_kill_process(group).is_ok();
-            if !reused {
+            if !is_reused(group) {
                 let _ = kill_process_group(group, rustix::process::Signal::KILL);
             }
         }
     }
 }
 
-fn number(signal: Signal) -> rustix::process::Signal {
+/// Whether a background group has ended and another process has its number.
+fn is_reused(group: Pid) -> bool {
+    test_kill_process(group).is_ok()
+}
+
+pub(super) fn number(signal: Signal) -> rustix::process::Signal {
     use rustix::process::Signal as Number;
     match signal {
         Signal::Hangup => Number::HUP,

@@ -20,7 +20,7 @@ use crate::engines::docker::NAME;
 use crate::engines::docker::cleanup;
 use crate::engines::docker::container::ContainerRef;
 use crate::engines::docker::diagnostics::{ContainerDiagnostics, to_error};
-use crate::engines::docker::exec_process::{GRACE, PIPES, number};
+use crate::engines::docker::exec_process::{GRACE, PIPES};
 use crate::error::{Error, Result};
 
 /// How long the shell may stay silent before the container is inspected.
@@ -251,9 +251,9 @@ impl ShellProcess {
         let Some(End { code, .. }) = self.end else {
             return Err(Error::engine(NAME, Unexpected));
         };
-        let signalled = self.sent.filter(|signal| code == 128 + number(*signal));
+        let signalled = self.sent.filter(|signal| code == 128 + signal.number());
         let exit = match signalled {
-            Some(signal) => ExitStatus::from_signal(number(signal)),
+            Some(signal) => ExitStatus::from_signal(signal.number()),
             None => ExitStatus::from_code(code),
         };
         let oom = code == 137

@@ -8,7 +8,7 @@ use crate::parse;
 const FORM: &str = "SRC:DST, SRC:DST:ro, or type=bind,source=SRC,target=DST[,readonly]";
 
 /// A bind mount.
-pub(super) fn mount(text: &str) -> Result<Mount, String> {
+pub(crate) fn mount(text: &str) -> Result<Mount, String> {
     let mount = match is_named(text) {
         true => named(&fields(text)?)?,
         false => pair(text)?,
@@ -20,9 +20,8 @@ pub(super) fn mount(text: &str) -> Result<Mount, String> {
         ));
     }
     Ok(Mount {
-        source: parse::existing(&mount.source)?,
-        target,
         read_only: mount.read_only,
+        ..Mount::host(parse::existing(&mount.source)?, target)
     })
 }
 
@@ -144,17 +143,28 @@ fn fields(text: &str) -> Result<Vec<String>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use isolation::MountSource;
+    use std::path::Path;
+
+    /// The directory of the host.
+    fn host(mount: &Mount) -> &Path {
+        match &mount.source {
+            MountSource::Host(path) => path,
+            other => panic!("{other:?}"),
+        }
+    }
 
     fn mounted(text: &str) -> (String, String, bool) {
         let mount = mount(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-        (mount.source.display().to_string(), mount.target, mount.read_only)
+        let source = host(&mount).display().to_string();
+        (source, mount.target, mount.read_only)
     }
 
     #[test]
     fn mount_needs_a_source_and_an_absolute_target() {
         assert_eq!(mounted("/:/host:ro"), ("/".into(), "/host".into(), true));
         assert!(!mounted("/:/host:rw").2 && !mounted("/:/host").2);
-        assert!(mount(".:/here").unwrap().source.is_absolute());
+        assert!(host(&mount(".:/here").unwrap()).is_absolute());
         assert!(mount("/:relative").unwrap_err().contains("absolute"));
         assert!(mount("/no/such:/x").unwrap_err().contains("/no/such"));
         for invalid in ["/x", ":/x", "/:", "/:ro", ""] {
@@ -187,9 +197,9 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         let quoted = path.display().to_string().replace('"', "\"\"");
         let text = format!("type=bind,\"source={quoted}\",target=/x");
-        assert_eq!(mount(&text).unwrap().source, path);
+        assert_eq!(host(&mount(&text).unwrap()), path);
         // The short form has no fields, so a name may have a comma or an equals sign.
-        assert_eq!(mount(&format!("{}:/x", path.display())).unwrap().source, path);
+        assert_eq!(host(&mount(&format!("{}:/x", path.display())).unwrap()), path);
     }
 
     #[test]

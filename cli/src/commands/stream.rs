@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::console::{Console, line};
 use crate::error::CliError;
+use crate::exit_code;
 
 /// How long after the command's timeout its output is still written.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,7 +20,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Standard output and standard error, written without blocking: signals and the timeout must work
 /// even if no one reads the output.
 #[derive(Debug)]
-pub(super) struct Sink {
+pub(crate) struct Sink {
     out: Stdout,
     /// `None` after the reader closed it: later messages are dropped, and the command continues.
     err: Option<Stderr>,
@@ -28,15 +29,49 @@ pub(super) struct Sink {
 
 /// How the copying ended.
 #[derive(Debug)]
-pub(super) enum Streamed {
+pub(crate) enum Streamed {
     /// The command ended.
     Ended(ExitStatus),
     /// The timeout passed while no one read the output.
     Stuck,
 }
 
+impl Streamed {
+    /// The exit code of this process.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Stuck => exit_code::TIMED_OUT,
+            Self::Ended(ExitStatus { timed_out: true, .. }) => exit_code::TIMED_OUT,
+            // Other systems have wider codes: truncation could turn an error code into 0.
+            Self::Ended(exit) => u8::try_from(exit.code).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// Reports how the command ended.
+    pub(crate) async fn report(&self, sink: &mut Sink, console: Console) -> Result<(), CliError> {
+        let exit = match self {
+            Self::Stuck => {
+                console.note("timeout: the output was not read");
+                // No event: a program that does not read its input does not read this either.
+                return Ok(());
+            }
+            Self::Ended(exit) => exit,
+        };
+        if exit.timed_out || exit.oom {
+            console.note(&format!("the command was {exit}"));
+        }
+        if !exit.output_complete {
+            console.note("a background process still had the output open; its output is lost");
+        }
+        let mut event = json!(exit);
+        event["type"] = "exit".into();
+        event["exit"] = self.code().into();
+        sink.event(event).await
+    }
+}
+
 impl Sink {
-    pub(super) fn new(console: Console) -> Self {
+    pub(crate) fn new(console: Console) -> Self {
         Self {
             out: tokio::io::stdout(),
             err: Some(tokio::io::stderr()),
@@ -45,7 +80,7 @@ impl Sink {
     }
 
     /// Prints an event if `--json` is set. For people, see [`Console::note`].
-    pub(super) async fn event(&mut self, event: Value) -> Result<(), CliError> {
+    pub(crate) async fn event(&mut self, event: Value) -> Result<(), CliError> {
         if !self.json {
             return Ok(());
         }
@@ -93,7 +128,7 @@ async fn all(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()>
 
 /// Copies until the command ends. A closed standard output is an error; the caller's cleanup then
 /// kills the command, as a closed pipe would.
-pub(super) async fn stream(
+pub(crate) async fn stream(
     mut execution: Execution,
     sink: &mut Sink,
     timeout: Option<Duration>,
@@ -142,6 +177,15 @@ impl Drop for Forwarding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn timeout_is_124_and_wide_codes_are_255() {
+        let mut exit = ExitStatus::from_signal(9);
+        assert_eq!(Streamed::Ended(exit).code(), 137);
+        exit.timed_out = true;
+        assert_eq!(Streamed::Ended(exit).code(), 124);
+        assert_eq!(Streamed::Ended(ExitStatus::from_code(256)).code(), 255);
+    }
 
     #[test]
     fn output_that_is_not_utf8_is_base64() {

@@ -5,8 +5,11 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 
+use clap::Args;
+
 use crate::client::Client;
 use crate::console::Console;
+use crate::parse;
 
 /// The size that a file of variables may have.
 const MAX_FILE: u64 = 1 << 20;
@@ -15,9 +18,27 @@ const MAX_FILE: u64 = 1 << 20;
 /// short one, such as `1`, would match everywhere.
 const LONG: usize = 8;
 
+/// Options of environment variables.
+#[derive(Debug, Args)]
+pub(crate) struct VariableOptions {
+    /// Set an environment variable; NAME alone passes on the caller's value, which then is in no
+    /// command line and in no recording; may be repeated
+    #[arg(long, short, value_name = "NAME[=VALUE]", value_parser = parse::Hidden(variable))]
+    env: Vec<Variable>,
+    /// Set the environment variables of a file, a NAME=VALUE or NAME per line; may be repeated
+    #[arg(long, value_name = "FILE", value_parser = env_file)]
+    env_file: Vec<EnvFile>,
+}
+
+impl VariableOptions {
+    pub(crate) fn given(&self) -> Variables<'_> {
+        Variables::new(&self.env_file, &self.env)
+    }
+}
+
 /// An environment variable.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Variable {
+pub(crate) struct Variable {
     name: String,
     /// `None` if the caller has no variable of this name.
     value: Option<String>,
@@ -34,10 +55,10 @@ impl fmt::Debug for Variable {
 
 /// The variables of a file.
 #[derive(Debug, Clone)]
-pub(super) struct EnvFile(Vec<Variable>);
+pub(crate) struct EnvFile(Vec<Variable>);
 
 /// An environment variable: `NAME=VALUE`, or `NAME` with the value that the caller has.
-pub(super) fn variable(text: &str) -> Result<Variable, String> {
+pub(crate) fn variable(text: &str) -> Result<Variable, String> {
     match text.split_once('=') {
         Some(("", _)) => Err("the name before `=` is missing".into()),
         Some((name, value)) => Ok(Variable {
@@ -67,7 +88,7 @@ fn of_caller(name: &str) -> Result<Variable, String> {
 
 /// A file of variables, as the docker command reads it: a line is `NAME=VALUE`, `NAME`, empty, or a
 /// comment after `#`. Quotes are part of the value.
-pub(super) fn env_file(path: &str) -> Result<EnvFile, String> {
+pub(crate) fn env_file(path: &str) -> Result<EnvFile, String> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
@@ -101,15 +122,15 @@ pub(super) fn env_file(path: &str) -> Result<EnvFile, String> {
 
 /// The variables of a run: those of the files, then those of the options.
 #[derive(Debug)]
-pub(super) struct Variables<'a>(Vec<&'a Variable>);
+pub(crate) struct Variables<'a>(Vec<&'a Variable>);
 
 impl<'a> Variables<'a> {
-    pub(super) fn new(files: &'a [EnvFile], options: &'a [Variable]) -> Self {
+    pub(crate) fn new(files: &'a [EnvFile], options: &'a [Variable]) -> Self {
         Self(files.iter().flat_map(|file| &file.0).chain(options).collect())
     }
 
     /// The names and values; the last variable of a name counts.
-    pub(super) fn values(&self) -> BTreeMap<String, String> {
+    pub(crate) fn values(&self) -> BTreeMap<String, String> {
         let mut values = BTreeMap::new();
         for variable in &self.0 {
             match &variable.value {
@@ -121,7 +142,7 @@ impl<'a> Variables<'a> {
     }
 
     /// Reports variables that the caller does not have: the command does not get them either.
-    pub(super) fn report_missing(&self, console: Console) {
+    pub(crate) fn report_missing(&self, console: Console) {
         for variable in self.0.iter().filter(|variable| variable.value.is_none()) {
             console.note(&format!(
                 "{} is not set here, so the command does not get it",
@@ -131,7 +152,7 @@ impl<'a> Variables<'a> {
     }
 
     /// Keeps hidden values out of a recording.
-    pub(super) fn hide_from(&self, client: &Client) {
+    pub(crate) fn hide_from(&self, client: &Client) {
         for variable in self.0.iter().filter(|variable| variable.hidden) {
             let value = variable.value.as_deref().unwrap_or_default();
             if value.is_empty() {

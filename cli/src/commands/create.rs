@@ -1,0 +1,96 @@
+//! `isolate create`: creates an environment that other commands use.
+
+use clap::Args;
+use isolation::{Command, EnvironmentSpec, Main};
+use serde_json::json;
+
+use super::environment_options::EnvironmentOptions;
+use crate::client::Client;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::global::Global;
+use crate::session::Session;
+use crate::signals;
+
+/// Create an environment and print its ID; it stays until `isolate rm`
+///
+/// `isolate start` starts it, `isolate exec` runs commands in it. With COMMAND, that command is the
+/// main process: it runs from start to stop (engine docker only).
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    environment: EnvironmentOptions,
+    /// Run the image's own program as the main process (engine docker only)
+    #[arg(long, conflicts_with = "command")]
+    service: bool,
+    /// Start it
+    #[arg(long)]
+    start: bool,
+    /// The main process and its arguments
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+impl Create {
+    /// Rejects invalid options before anything is sent or created.
+    pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
+        self.environment.check(global)?;
+        Ok(self.spec()?.validate()?)
+    }
+
+    pub(crate) async fn run(
+        &self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let (mut stop, _) = signals::listen()?;
+        let session = Session::open(global, client, self.environment.pull()).await?;
+        self.environment.report(console, client);
+        // A signal drops the creation, which removes what is there.
+        let outcome = match stop
+            .or(Box::pin(self.create(&session, global, client, console)))
+            .await
+        {
+            Ok(outcome) => outcome,
+            Err(interrupted) => Ok(interrupted.0),
+        };
+        session.close(outcome).await
+    }
+
+    async fn create(
+        &self,
+        session: &Session,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let (manager, spec) = (session.manager(), self.spec()?);
+        let selection = manager.select(&self.environment.choice(global)?, &spec).await?;
+        let environment = match self.start {
+            true => manager.create_on(&selection, spec).await?,
+            false => manager.create_unstarted(&selection, spec).await?,
+        };
+        let (id, name) = (environment.id(), environment.name());
+        client.generated(id.as_str());
+        client.generated(name);
+        environment.keep();
+        if console.json {
+            console.value(&json!({ "id": id, "name": name, "engine": environment.engine() }))?;
+        } else {
+            console.text(&format!("{id}\n"))?;
+        }
+        Ok(exit_code::SUCCESS)
+    }
+
+    fn spec(&self) -> Result<EnvironmentSpec, CliError> {
+        let mut spec = self.environment.spec()?;
+        if self.service {
+            spec.main = Main::Image;
+        } else if !self.command.is_empty() {
+            spec.main = Main::Command(Command::new(self.command.clone()));
+        }
+        Ok(spec)
+    }
+}

@@ -1,0 +1,141 @@
+//! The options that describe a new environment: of `run` and `create`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use isolation::engines::docker::PullPolicy;
+use isolation::{CopyIn, EngineChoice, EnvironmentSpec, Mount};
+
+use super::mount;
+use super::variables::VariableOptions;
+use crate::client::Client;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::global::Global;
+use crate::parse;
+use crate::registry;
+
+/// Options that describe a new environment.
+#[derive(Debug, Args)]
+pub(crate) struct EnvironmentOptions {
+    /// Engine: auto, docker or basic; auto uses docker if a Docker daemon answers, otherwise basic
+    #[arg(long, default_value = "auto", value_name = "ENGINE")]
+    engine: String,
+    /// Read the specification from a JSON file; the options below override it
+    #[arg(long, value_name = "FILE")]
+    spec: Option<PathBuf>,
+    /// Image of the environment (engine docker only; it has a default)
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// When to pull the image
+    #[arg(long, value_enum, default_value_t = Pull::Missing, value_name = "WHEN")]
+    pull: Pull,
+    #[command(flatten)]
+    variables: VariableOptions,
+    /// Working directory, created if missing
+    #[arg(long = "workdir", short, value_name = "DIR")]
+    working_dir: Option<String>,
+    /// Bind-mount a file or directory; also type=bind,source=SRC,target=DST[,readonly]; may be
+    /// repeated
+    #[arg(long, value_name = "SRC:DST[:ro]", value_parser = mount::mount)]
+    mount: Vec<Mount>,
+    /// Copy a file or directory in before the command starts; may be repeated
+    #[arg(long, value_name = "SRC:DST", value_parser = parse::copy)]
+    copy: Vec<CopyIn>,
+    /// Memory limit: bytes, or 512m, 2g
+    #[arg(long, short, value_name = "SIZE", value_parser = parse::size)]
+    memory: Option<u64>,
+    /// CPU limit: 0.5 is half of one CPU
+    #[arg(long, value_name = "N", value_parser = parse::cpus)]
+    cpus: Option<f64>,
+    /// Limit of the number of processes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pids: Option<u64>,
+    /// Name of the environment
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// When to pull an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Pull {
+    /// If the daemon does not have it
+    Missing,
+    /// Every time
+    Always,
+    /// Never; a missing image is an error
+    Never,
+}
+
+impl EnvironmentOptions {
+    /// Rejects invalid options before anything is sent or created.
+    pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
+        self.choice(global)?;
+        Ok(self.spec()?.validate()?)
+    }
+
+    /// When to pull the image.
+    pub(crate) fn pull(&self) -> PullPolicy {
+        match self.pull {
+            Pull::Missing => PullPolicy::IfMissing,
+            Pull::Always => PullPolicy::Always,
+            Pull::Never => PullPolicy::Never,
+        }
+    }
+
+    /// The engine to use. An option that names a Docker daemon selects the engine `docker`.
+    pub(crate) fn choice(&self, global: &Global) -> Result<EngineChoice, CliError> {
+        let choice = match self.engine.as_str() {
+            "auto" if global.names_a_daemon() => EngineChoice::Named(registry::DOCKER.into()),
+            "auto" => EngineChoice::Auto,
+            name => EngineChoice::Named(name.into()),
+        };
+        match &choice {
+            EngineChoice::Named(name) if name != registry::DOCKER && global.names_a_daemon() => {
+                Err(CliError::new(format!(
+                    "--host, --replay and --record need a Docker daemon; they cannot be combined with \
+                     --engine {name}"
+                )))
+            }
+            _ => Ok(choice),
+        }
+    }
+
+    /// Reports variables that are not set, and keeps hidden values out of a recording.
+    pub(crate) fn report(&self, console: Console, client: &Client) {
+        let variables = self.variables.given();
+        variables.report_missing(console);
+        variables.hide_from(client);
+    }
+
+    /// The specification of the file, with the options on top.
+    pub(crate) fn spec(&self) -> Result<EnvironmentSpec, CliError> {
+        let mut spec = match &self.spec {
+            Some(file) => read(file)?,
+            None => EnvironmentSpec::default(),
+        };
+        for (option, field) in [
+            (&self.name, &mut spec.name),
+            (&self.image, &mut spec.image),
+            (&self.working_dir, &mut spec.working_dir),
+        ] {
+            if option.is_some() {
+                field.clone_from(option);
+            }
+        }
+        spec.env.extend(self.variables.given().values());
+        spec.mounts.extend(self.mount.iter().cloned());
+        spec.copies.extend(self.copy.iter().cloned());
+        spec.limits.memory = self.memory.or(spec.limits.memory);
+        spec.limits.cpus = self.cpus.or(spec.limits.cpus);
+        spec.limits.pids = self.pids.or(spec.limits.pids);
+        Ok(spec)
+    }
+}
+
+fn read(file: &PathBuf) -> Result<EnvironmentSpec, CliError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| CliError::new(format!("cannot read {}", file.display())).because(&error))?;
+    EnvironmentSpec::from_json(&text)
+        .map_err(|error| CliError::new(format!("cannot use {}", file.display())).because(&error))
+}

@@ -1,0 +1,96 @@
+//! `isolate inspect`: everything that is known of an environment, as JSON.
+
+use clap::Args;
+use isolation::engines::docker::PullPolicy;
+use isolation::{Environment, EnvironmentSpec, Main};
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::global::Global;
+use crate::session::Session;
+
+/// Show the state and the specification of environments, as JSON
+///
+/// The values of environment variables are not shown.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// Names or IDs of environments; a unique beginning of an ID is enough
+    #[arg(required = true, value_name = "ENVIRONMENT")]
+    environments: Vec<String>,
+}
+
+impl Inspect {
+    pub(crate) async fn run(
+        &self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let session = Session::open(global, client, PullPolicy::default()).await?;
+        let outcome = self.print(&session, console).await;
+        session.close(outcome).await
+    }
+
+    async fn print(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        for reference in &self.environments {
+            let environment = session.manager().open(reference).await?;
+            let value = describe(&environment).await?;
+            if console.json {
+                console.value(&value)?;
+            } else {
+                console.text(&format!("{value:#}\n"))?;
+            }
+        }
+        Ok(exit_code::SUCCESS)
+    }
+}
+
+async fn describe(environment: &Environment) -> Result<Value, CliError> {
+    let state = environment.inspect().await?;
+    Ok(json!({
+        "id": environment.id(),
+        "name": environment.name(),
+        "engine": environment.engine(),
+        "status": state.status,
+        "paused": state.paused,
+        "exit": state.exit,
+        "details": state.details,
+        "spec": hidden(environment.spec().clone()),
+    }))
+}
+
+/// The specification without the values of variables, which may be secret.
+fn hidden(mut spec: EnvironmentSpec) -> EnvironmentSpec {
+    let of_main = match &mut spec.main {
+        Main::Command(command) => Some(&mut command.env),
+        _ => None,
+    };
+    for variables in [Some(&mut spec.env), of_main].into_iter().flatten() {
+        variables.values_mut().for_each(|value| "***".clone_into(value));
+    }
+    spec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use isolation::Command;
+
+    #[test]
+    fn values_of_variables_are_hidden() {
+        let spec = EnvironmentSpec {
+            env: [("A", "hunter2")].into(),
+            main: Main::Command(Command {
+                env: [("B", "hunter2")].into(),
+                ..Command::new(["x"])
+            }),
+            ..EnvironmentSpec::default()
+        };
+        let text = json!(hidden(spec)).to_string();
+        assert!(text.contains("\"A\"") && text.contains("\"B\""), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

@@ -1,0 +1,38 @@
+//! `isolate restart`: stops and starts environments.
+
+use std::time::Duration;
+
+use clap::Args;
+use isolation::engines::docker::PullPolicy;
+
+use crate::client::Client;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::global::Global;
+use crate::parse;
+use crate::session::Session;
+
+/// Stop and start environments
+#[derive(Debug, Args)]
+pub(crate) struct Restart {
+    /// Time to end before the processes are killed: seconds, or 250ms, 30s
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse::duration)]
+    grace: Duration,
+    /// Names or IDs of environments; a unique beginning of an ID is enough
+    #[arg(required = true, value_name = "ENVIRONMENT")]
+    environments: Vec<String>,
+}
+
+impl Restart {
+    pub(crate) async fn run(
+        &self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let session = Session::open(global, client, PullPolicy::default()).await?;
+        let restart = async |environment: &isolation::Environment| environment.restart(self.grace).await;
+        let outcome = session.each(&self.environments, console, restart).await;
+        session.close(outcome).await
+    }
+}

@@ -1,0 +1,32 @@
+//! `isolate start`: starts environments.
+
+use clap::Args;
+use isolation::engines::docker::PullPolicy;
+
+use crate::client::Client;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::global::Global;
+use crate::session::Session;
+
+/// Start environments, so that commands can run in them
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// Names or IDs of environments; a unique beginning of an ID is enough
+    #[arg(required = true, value_name = "ENVIRONMENT")]
+    environments: Vec<String>,
+}
+
+impl Start {
+    pub(crate) async fn run(
+        &self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let session = Session::open(global, client, PullPolicy::default()).await?;
+        let start = async |environment: &isolation::Environment| environment.start().await;
+        let outcome = session.each(&self.environments, console, start).await;
+        session.close(outcome).await
+    }
+}

@@ -1,0 +1,38 @@
+//! `isolate stop`: stops environments.
+
+use std::time::Duration;
+
+use clap::Args;
+use isolation::engines::docker::PullPolicy;
+
+use crate::client::Client;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::global::Global;
+use crate::parse;
+use crate::session::Session;
+
+/// Stop environments: their processes end, their files stay
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    /// Time to end before the processes are killed: seconds, or 250ms, 30s
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse::duration)]
+    grace: Duration,
+    /// Names or IDs of environments; a unique beginning of an ID is enough
+    #[arg(required = true, value_name = "ENVIRONMENT")]
+    environments: Vec<String>,
+}
+
+impl Stop {
+    pub(crate) async fn run(
+        &self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let session = Session::open(global, client, PullPolicy::default()).await?;
+        let stop = async |environment: &isolation::Environment| environment.stop(self.grace).await;
+        let outcome = session.each(&self.environments, console, stop).await;
+        session.close(outcome).await
+    }
+}

@@ -1,0 +1,134 @@
+//! The manager of one command of this program, and the file of its events.
+
+use std::path::Path;
+
+use isolation::engines::docker::PullPolicy;
+use isolation::{Environment, Manager, Subscription};
+use serde_json::json;
+use tokio::fs::File;
+use tokio::io::{AsyncWriteExt, BufWriter};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::client::Client;
+use crate::console::{Console, line};
+use crate::error::CliError;
+use crate::exit_code;
+use crate::global::Global;
+use crate::registry;
+
+/// The manager of one command, and the file of its events.
+#[derive(Debug)]
+pub(crate) struct Session {
+    manager: Manager,
+    events: Option<EventFile>,
+}
+
+impl Session {
+    /// Opens the engines, and the file that `--events` names.
+    pub(crate) async fn open(global: &Global, client: &Client, policy: PullPolicy) -> Result<Self, CliError> {
+        let manager = Manager::new(registry::open(client, policy)?);
+        client.generated(manager.session());
+        let events = match &global.events {
+            Some(file) => Some(EventFile::create(file, manager.subscribe()).await?),
+            None => None,
+        };
+        Ok(Self { manager, events })
+    }
+
+    pub(crate) fn manager(&self) -> &Manager {
+        &self.manager
+    }
+
+    /// Does the same with each environment, and prints what the user called it. It goes on after an
+    /// error; the code is then that of an error.
+    pub(crate) async fn each(
+        &self,
+        references: &[String],
+        console: Console,
+        work: impl AsyncFn(&Environment) -> isolation::Result<()>,
+    ) -> Result<u8, CliError> {
+        let mut code = exit_code::SUCCESS;
+        for reference in references {
+            let done = match self.manager.open(reference).await {
+                Ok(environment) => work(&environment).await.map(|()| environment),
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(environment) if console.json => {
+                    console.value(&json!({ "id": environment.id(), "name": environment.name() }))?;
+                }
+                Ok(_) => console.text(&format!("{reference}\n"))?,
+                Err(error) => {
+                    code = exit_code::FAILED;
+                    console.error(&error.into());
+                }
+            }
+        }
+        Ok(code)
+    }
+
+    /// Writes the events that are left; returns the outcome of the command.
+    pub(crate) async fn close(self, outcome: Result<u8, CliError>) -> Result<u8, CliError> {
+        let Self { manager, events } = self;
+        // Its drop destroys what is left, and sends events.
+        drop(manager);
+        let written = match events {
+            Some(events) => events.close().await,
+            None => Ok(()),
+        };
+        outcome.and_then(|code| written.map(|()| code))
+    }
+}
+
+/// A file with one JSON object per event, written by a task: a slow disk delays no work.
+#[derive(Debug)]
+struct EventFile {
+    close: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), CliError>>,
+}
+
+impl EventFile {
+    async fn create(path: &Path, events: Subscription) -> Result<Self, CliError> {
+        let failed = |error: std::io::Error| {
+            CliError::new(format!("cannot write the events to {}", path.display())).because(&error)
+        };
+        let file = File::create(path).await.map_err(failed)?;
+        let (close, closed) = oneshot::channel();
+        let task = tokio::spawn(write(BufWriter::new(file), events, closed));
+        Ok(Self { close, task })
+    }
+
+    async fn close(self) -> Result<(), CliError> {
+        // Sending fails if the task has ended with an error, which comes next.
+        let _ = self.close.send(());
+        match self.task.await {
+            Ok(written) => written,
+            Err(ended) => Err(CliError::new("the events were not written").because(&ended)),
+        }
+    }
+}
+
+async fn write(
+    mut file: BufWriter<File>,
+    mut events: Subscription,
+    mut closed: oneshot::Receiver<()>,
+) -> Result<(), CliError> {
+    loop {
+        // In this order: events that were sent before the close are written.
+        let text = tokio::select! {
+            biased;
+            event = events.next() => match event {
+                Some(Ok(event)) => line(&event)?,
+                Some(Err(lagged)) => line(&json!({ "type": "missed", "count": lagged.0 }))?,
+                None => break,
+            },
+            _ = &mut closed => break,
+        };
+        file.write_all(&text)
+            .await
+            .map_err(|error| CliError::output(&error))?;
+        file.flush().await.map_err(|error| CliError::output(&error))?;
+    }
+    file.flush().await.map_err(|error| CliError::output(&error))
+}

@@ -1,0 +1,130 @@
+//! For authors of engines: one environment, as its engine runs it, and its facets.
+//!
+//! A facet is a group of calls that not every engine has. Only what needs the engine is one: what
+//! can be done with commands and copies is written once, for all engines.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::BoxFuture;
+use crate::command::Command;
+use crate::command::execution::Execution;
+use crate::command::exit_status::ExitStatus;
+use crate::command::signal::Signal;
+use crate::environment::status::Status;
+use crate::error::Result;
+use crate::files::CopySource;
+
+/// One environment, as its engine runs it.
+///
+/// The caller has checked the input, the features and the status. An error that shows that the
+/// status is another one says so: [`Error::observed`](crate::Error::observed). Dropping a value
+/// that [`Engine::create`](crate::Engine::create) returned destroys the environment as far as
+/// possible without waiting, unless [`release`](Self::release) was called.
+pub trait Instance: fmt::Debug + Send + Sync {
+    /// The state as the engine sees it now. An environment that does not exist any more is
+    /// [`Status::Lost`], not an error.
+    fn inspect(&self) -> BoxFuture<'_, Result<InstanceState>>;
+
+    /// Starts it, so that commands can run; succeeds if it runs already.
+    fn start(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// Ends every process: asks them to end, and kills those that still run after `grace`. Its
+    /// files stay. Succeeds if it does not run.
+    fn stop(&self, grace: Duration) -> BoxFuture<'_, Result<()>>;
+
+    /// Sends a signal to the main process. [`Signal::Kill`] ends every process, and this returns
+    /// when nothing runs any more; without a main process it is the only signal. Succeeds if
+    /// nothing runs.
+    fn kill(&self, signal: Signal) -> BoxFuture<'_, Result<()>>;
+
+    /// Ends every process and removes everything that the engine created for it. Succeeds if it
+    /// does not exist any more; after an error, it can be called again.
+    fn destroy(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// Destroys it as far as possible without awaiting: for guards, also outside a runtime. It
+    /// never panics. Returns whether the environment is gone already.
+    fn destroy_blocking(&self) -> bool;
+
+    /// From now on, dropping this value does not destroy the environment.
+    fn release(&self);
+
+    /// Running commands.
+    fn exec(&self) -> Option<&dyn Exec> {
+        None
+    }
+
+    /// Copying files.
+    fn files(&self) -> Option<&dyn Files> {
+        None
+    }
+
+    /// The main process; `None` if the environment only waits for commands.
+    fn main(&self) -> Option<&dyn MainProcess> {
+        None
+    }
+}
+
+/// The facet of environments that run commands.
+pub trait Exec: Send + Sync {
+    /// Starts a command. A program that cannot be run ends with code 127 or 126, as in a shell:
+    /// [`Execution::not_started`]. If this future is dropped, the command is killed.
+    fn execute<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>>;
+}
+
+/// The facet of environments with files.
+///
+/// Paths inside are text. A relative path starts at the working directory, an absolute path at the
+/// root. A path outside is an error of the kind
+/// [`OutsideEnvironment`](crate::ErrorKind::OutsideEnvironment).
+pub trait Files: Send + Sync {
+    /// Copies in; the rules are those of [`Environment::copy_in`](crate::Environment::copy_in). The
+    /// source exists.
+    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// Copies out, by the same rules.
+    fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>>;
+}
+
+/// The facet of environments with a main process.
+pub trait MainProcess: Send + Sync {
+    /// Waits for its end; returns at once if it has ended. Dropping the future loses nothing.
+    fn wait(&self) -> BoxFuture<'_, Result<ExitStatus>>;
+}
+
+/// The state of an environment, as its engine sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct InstanceState {
+    /// The status.
+    pub status: Status,
+    /// Whether its processes are paused.
+    pub paused: bool,
+    /// How the main process ended, if it has one that ran.
+    pub exit: Option<ExitStatus>,
+    /// What the engine calls it: a container and its address, a directory.
+    pub details: BTreeMap<String, String>,
+}
+
+impl InstanceState {
+    /// A state with this status.
+    pub fn new(status: Status) -> Self {
+        Self {
+            status,
+            paused: false,
+            exit: None,
+            details: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a detail.
+    #[must_use]
+    pub fn with_detail(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+}

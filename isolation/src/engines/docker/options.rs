@@ -1,0 +1,75 @@
+//! The options of this engine in a specification: `engine_options["docker"]`.
+
+use serde::Deserialize;
+
+use super::NAME;
+use crate::error::{Error, Result};
+use crate::spec::{EnvironmentSpec, units};
+
+/// Options that only this engine has. In JSON:
+///
+/// ```
+/// # let spec = isolation::EnvironmentSpec::from_json(r#"
+/// {"engine_options": {"docker": {
+///     "platform": "linux/arm64",
+///     "shm_size": "256m",
+///     "extra_hosts": ["db.test:10.0.0.7"]
+/// }}}
+/// # "#).unwrap();
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct DockerOptions {
+    /// The platform of the image, if it has several: `linux/arm64`.
+    pub(super) platform: Option<String>,
+    /// The size of `/dev/shm` in bytes; also a text such as `"256m"`.
+    #[serde(deserialize_with = "units::size")]
+    pub(super) shm_size: Option<u64>,
+    /// Whether an init program is process 1: it passes on signals to the main process and reaps
+    /// orphaned processes. A main process that cannot be started then ends with code 127.
+    pub(super) init: Option<bool>,
+    /// Additional entries of `/etc/hosts`: `name:address`.
+    pub(super) extra_hosts: Vec<String>,
+}
+
+impl DockerOptions {
+    /// The options in a specification. An unknown option is an error that names the known ones.
+    pub(super) fn of(spec: &EnvironmentSpec) -> Result<Self> {
+        let Some(value) = spec.engine_options.get(NAME) else {
+            return Ok(Self::default());
+        };
+        if !value.is_object() {
+            return Err(Error::invalid("the options of an engine must be a JSON object"));
+        }
+        Self::deserialize(value)
+            .map_err(|error| Error::invalid(format!("an option of the engine {NAME} is invalid: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_option_is_rejected_with_the_known_ones() {
+        let of = |value: serde_json::Value| {
+            let engine_options = [(NAME.to_owned(), value)].into();
+            DockerOptions::of(&EnvironmentSpec {
+                engine_options,
+                ..EnvironmentSpec::default()
+            })
+        };
+        let options = of(serde_json::json!({"shm_size": "64m"})).unwrap();
+        assert_eq!(options.shm_size, Some(64 << 20));
+        for value in [
+            serde_json::json!({"privileged": true}),
+            serde_json::json!({"shm_size": "lots"}),
+            serde_json::json!([]),
+        ] {
+            let error = of(value).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::InvalidInput, "{error}");
+        }
+        let error = of(serde_json::json!({"shmsize": 1})).unwrap_err().to_string();
+        assert!(error.contains("shmsize") && error.contains("shm_size"), "{error}");
+    }
+}

@@ -1,0 +1,322 @@
+//! The environment behind its handles: everything that is the same on every engine. Input, status
+//! and features are checked before the engine works; operation and subject are added to errors;
+//! events are sent.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::checks;
+use super::id::EnvironmentId;
+use super::status::{Status, StatusCell};
+use super::summary::EnvironmentSummary;
+use crate::BoxFuture;
+use crate::command::Command;
+use crate::command::execution::Execution;
+use crate::command::exit_status::ExitStatus;
+use crate::command::signal::Signal;
+use crate::engine::capabilities::{Capabilities, Feature, MissingFeature};
+use crate::engine::instance::{Instance, InstanceState};
+use crate::error::{Error, Result};
+use crate::events::{EventKind, EventSink, Subject};
+use crate::files::CopySource;
+use crate::spec::EnvironmentSpec;
+use crate::spec::validate;
+
+/// The manager, as an environment sees it.
+pub(crate) trait Owner: Send + Sync {
+    /// Does not track the environment any more.
+    fn forget(&self, id: &EnvironmentId);
+
+    /// The engines that support these features.
+    fn engines_supporting<'a>(&'a self, features: &'a BTreeSet<Feature>) -> BoxFuture<'a, Vec<String>>;
+}
+
+/// The environment behind its handles, which the manager can destroy too.
+pub(crate) struct Shared {
+    pub(crate) id: EnvironmentId,
+    pub(crate) name: String,
+    pub(crate) engine: String,
+    pub(crate) spec: EnvironmentSpec,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) instance: Box<dyn Instance>,
+    pub(crate) cell: StatusCell,
+    pub(crate) events: EventSink,
+    pub(crate) owner: Weak<dyn Owner>,
+    pub(crate) kept: AtomicBool,
+    pub(crate) destroyed_reported: AtomicBool,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("status", &self.status())
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn status(&self) -> Status {
+        self.cell.get()
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn summary(&self) -> EnvironmentSummary {
+        EnvironmentSummary {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            engine: self.engine.clone(),
+            status: self.status(),
+            image: self.spec.image.clone(),
+            owner: self.spec.owner.clone(),
+            session: self.spec.session.clone(),
+        }
+    }
+
+    pub(crate) fn emit(&self, kind: EventKind) {
+        self.events.emit(self.subject(), kind);
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Environment {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            engine: self.engine.clone(),
+        }
+    }
+
+    /// Takes over a status that the engine has seen.
+    fn observe(&self, seen: Status) {
+        if self.cell.observe(seen) {
+            match seen {
+                Status::Running => self.emit(EventKind::Started),
+                Status::Stopped => self.emit(EventKind::Stopped),
+                Status::Lost => self.emit(EventKind::Lost),
+                _ => {}
+            }
+        }
+    }
+
+    /// Handles the error of an operation: adds the operation and its subject, takes over the status
+    /// that it shows, sends an event, and adds the engines that support missing features.
+    async fn report<T>(&self, operation: &'static str, subject: &str, result: Result<T>) -> Result<T> {
+        let error = match result {
+            Ok(value) => return Ok(value),
+            Err(error) => error.during(operation, subject),
+        };
+        if let Some(seen) = error.observed_status() {
+            self.observe(seen);
+        }
+        self.emit(EventKind::Failed {
+            operation: error.operation().unwrap_or_default().to_owned(),
+            kind: error.kind(),
+            message: error.to_string(),
+        });
+        match self.owner.upgrade() {
+            Some(owner) if error.is_unsupported() => {
+                let features = error.missing().iter().map(|missing| missing.feature).collect();
+                Err(error.with_alternatives(owner.engines_supporting(&features).await))
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// The error of a facet that the environment does not have.
+    fn no_facet(&self, feature: Feature) -> Error {
+        let reason = self.capabilities.reason(feature);
+        let reason = reason.unwrap_or("this environment does not have it").to_owned();
+        Error::unsupported(&self.engine, vec![MissingFeature { feature, reason }])
+    }
+}
+
+/// The life.
+impl Shared {
+    pub(crate) async fn inspect(&self) -> Result<InstanceState> {
+        if self.status() == Status::Destroyed {
+            return Ok(InstanceState::new(Status::Destroyed));
+        }
+        let state = self.instance.inspect().await;
+        let state = self.report("inspect the environment", &self.name, state).await?;
+        self.observe(state.status);
+        Ok(state)
+    }
+
+    pub(crate) async fn start(&self) -> Result<()> {
+        let started = self.begin().await;
+        self.report("start the environment", &self.name, started).await
+    }
+
+    async fn begin(&self) -> Result<()> {
+        let status = self.status();
+        if status.is_running() {
+            return Ok(());
+        }
+        checks::exists(status)?;
+        self.instance.start().await?;
+        match self.cell.advance(Status::Running) {
+            Ok(_) => self.emit(EventKind::Started),
+            // Another task may have started it at the same time.
+            Err(step) if step.from == Status::Running => {}
+            Err(step) => return Err(step.into()),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn stop(&self, grace: Duration) -> Result<()> {
+        let stopped = match checks::exists(self.status()) {
+            // Also if it seems to be stopped: another process may have started it.
+            Ok(()) => self.instance.stop(grace).await,
+            Err(error) => Err(error),
+        };
+        self.report("stop the environment", &self.name, stopped).await?;
+        if self.status() != Status::Created {
+            self.observe(Status::Stopped);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn kill(&self, signal: Signal) -> Result<()> {
+        let killed = match checks::running(self.status()) {
+            // Without a main process nothing could react: only the end of everything is possible.
+            Ok(()) if signal != Signal::Kill && self.instance.main().is_none() => {
+                Err(self.no_facet(Feature::MainProcess))
+            }
+            Ok(()) => self.instance.kill(signal).await,
+            Err(error) => Err(error),
+        };
+        self.report("kill the environment", &self.name, killed).await?;
+        self.inspect().await.map(drop)
+    }
+
+    pub(super) async fn wait(&self) -> Result<ExitStatus> {
+        let ended = match (checks::exists(self.status()), self.instance.main()) {
+            (Err(error), _) => Err(error),
+            (Ok(()), None) => Err(self.no_facet(Feature::MainProcess)),
+            (Ok(()), Some(main)) => main.wait().await,
+        };
+        let exit = self.report("wait for the environment", &self.name, ended).await?;
+        if self.status().is_running() {
+            self.emit(EventKind::Exited { exit });
+            self.observe(Status::Stopped);
+        }
+        Ok(exit)
+    }
+
+    pub(crate) async fn destroy(&self) -> Result<()> {
+        if self.status() == Status::Destroyed {
+            return Ok(());
+        }
+        // Another task may be destroying it too; both may succeed.
+        let _ = self.cell.advance(Status::Destroying);
+        let destroyed = self.instance.destroy().await;
+        let _ = self.cell.advance(match destroyed.is_ok() {
+            true => Status::Destroyed,
+            false => Status::Failed,
+        });
+        self.report("destroy the environment", &self.name, destroyed)
+            .await?;
+        self.finish();
+        Ok(())
+    }
+
+    pub(crate) fn destroy_blocking(&self) {
+        if self.status() == Status::Destroyed {
+            return;
+        }
+        let _ = self.cell.advance(Status::Destroying);
+        if self.instance.destroy_blocking() {
+            let _ = self.cell.advance(Status::Destroyed);
+            self.finish();
+        }
+    }
+
+    /// Sends the event [`EventKind::Destroyed`] once, for each way to destroy it.
+    fn finish(&self) {
+        if !self.destroyed_reported.swap(true, Ordering::AcqRel) {
+            self.emit(EventKind::Destroyed);
+        }
+        self.forget();
+    }
+
+    pub(super) fn keep(&self) {
+        self.kept.store(true, Ordering::Release);
+        self.instance.release();
+        // The manager does not own a kept environment: its shutdown does not destroy it.
+        self.forget();
+    }
+
+    fn forget(&self) {
+        if let Some(owner) = self.owner.upgrade() {
+            owner.forget(&self.id);
+        }
+    }
+}
+
+/// Commands and files.
+impl Shared {
+    pub(super) async fn execute(&self, command: Command) -> Result<Execution> {
+        let started = self.begin_command(&command).await;
+        let mut execution = self.report("execute", command.program(), started).await?;
+        let argv = command.argv;
+        self.emit(EventKind::CommandStarted { argv: argv.clone() });
+        let (events, subject) = (self.events.clone(), self.subject());
+        execution.on_end(Box::new(move |exit| {
+            let kind = match exit {
+                Some(exit) => EventKind::CommandEnded { argv, exit },
+                None => EventKind::CommandAbandoned { argv },
+            };
+            events.emit(subject, kind);
+        }));
+        Ok(execution)
+    }
+
+    async fn begin_command(&self, command: &Command) -> Result<Execution> {
+        command.validate()?;
+        checks::running(self.status())?;
+        checks::features(&self.engine, &self.capabilities, &command.required_features())?;
+        match self.instance.exec() {
+            Some(exec) => exec.execute(command).await,
+            None => Err(self.no_facet(Feature::Commands)),
+        }
+    }
+
+    pub(super) async fn copy_in(&self, source: CopySource, target: &str) -> Result<()> {
+        let copied = self.bring_in(source, target).await;
+        self.report("copy in", target, copied).await
+    }
+
+    async fn bring_in(&self, source: CopySource, target: &str) -> Result<()> {
+        validate::text("the target of the copy", target)?;
+        if let CopySource::Path(path) = &source {
+            validate::source("the source of the copy", path)?;
+        }
+        checks::exists(self.status())?;
+        match self.instance.files() {
+            Some(files) => files.copy_in(source, target).await,
+            None => Err(self.no_facet(Feature::CopyIn)),
+        }
+    }
+
+    pub(super) async fn copy_out(&self, source: &str, target: &Path) -> Result<()> {
+        let copied = self.bring_out(source, target).await;
+        self.report("copy out", source, copied).await
+    }
+
+    async fn bring_out(&self, source: &str, target: &Path) -> Result<()> {
+        validate::text("the source of the copy", source)?;
+        checks::exists(self.status())?;
+        match self.instance.files() {
+            Some(files) => files.copy_out(source, target).await,
+            None => Err(self.no_facet(Feature::CopyOut)),
+        }
+    }
+}

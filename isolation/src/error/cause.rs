@@ -1,0 +1,134 @@
+//! The causes of errors, as the modules create them.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::PathBuf;
+
+use super::wire::WireError;
+use super::{Error, ErrorKind};
+use crate::engine::capabilities::{MissingFeature, RejectedEngine};
+use crate::environment::status::{IllegalTransition, Status};
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Cause {
+    /// A text says it all.
+    #[error("{text}")]
+    Text { kind: ErrorKind, text: String },
+    #[error("{}", join("; ", .0.iter()))]
+    Faults(Vec<Error>),
+    #[error(
+        "engine `{engine}` does not support: {}{}",
+        list(missing),
+        supported_by(alternatives)
+    )]
+    Unsupported {
+        engine: String,
+        missing: Vec<MissingFeature>,
+        alternatives: Vec<String>,
+    },
+    #[error("unknown engine {name:?}; registered engines: {}", known.join(", "))]
+    UnknownEngine { name: String, known: Vec<String> },
+    #[error("no available engine supports this environment{}", skipped(.0))]
+    NoEngine(Vec<RejectedEngine>),
+    #[error("engine `{engine}` is not available: {reason}; {hint}")]
+    Unavailable {
+        engine: String,
+        reason: String,
+        hint: String,
+    },
+    #[error("the environment is {status}; {hint}")]
+    WrongStatus { status: Status, hint: Cow<'static, str> },
+    #[error("{0}")]
+    Transition(IllegalTransition),
+    #[error("the path {0:?} is outside the environment; use a path inside it")]
+    OutsideEnvironment(String),
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        action: Cow<'static, str>,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("engine `{engine}` failed")]
+    Engine {
+        engine: String,
+        kind: ErrorKind,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("the manager is shut down; create a new one")]
+    ShutDown,
+    #[error("{} of the environments could not be destroyed; the first error follows", .0.len())]
+    Cleanup(Vec<Error>),
+    #[error("{}", .0.message)]
+    Remote(Box<WireError>),
+}
+
+impl Cause {
+    pub(super) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Text { kind, .. } | Self::Engine { kind, .. } => *kind,
+            Self::Faults(faults) => {
+                let invalid = faults.iter().any(|fault| fault.kind() == ErrorKind::InvalidInput);
+                match faults.first() {
+                    Some(first) if !invalid => first.kind(),
+                    _ => ErrorKind::InvalidInput,
+                }
+            }
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::UnknownEngine { .. } | Self::NoEngine(_) => ErrorKind::NoEngine,
+            Self::Unavailable { .. } => ErrorKind::Unavailable,
+            Self::WrongStatus { .. } | Self::Transition(_) => ErrorKind::WrongStatus,
+            Self::OutsideEnvironment(_) => ErrorKind::OutsideEnvironment,
+            Self::Io { .. } => ErrorKind::Io,
+            Self::ShutDown => ErrorKind::ShutDown,
+            Self::Cleanup(_) => ErrorKind::Cleanup,
+            Self::Remote(remote) => remote.kind,
+        }
+    }
+
+    pub(super) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Engine { source, .. } => Some(source.as_ref()),
+            Self::Cleanup(failures) => failures.first().map(|first| first as _),
+            Self::Remote(remote) => remote.source(),
+            _ => None,
+        }
+    }
+
+    /// Why an engine is skipped, for a text that names the engine already.
+    pub(super) fn skip_reason(&self) -> String {
+        match self {
+            Self::Unsupported { missing, .. } => format!("does not support: {}", list(missing)),
+            Self::Unavailable { reason, hint, .. } => format!("not available: {reason}; {hint}"),
+            other => other.to_string(),
+        }
+    }
+}
+
+fn join(separator: &str, items: impl Iterator<Item = impl ToString>) -> String {
+    let texts: Vec<String> = items.map(|item| item.to_string()).collect();
+    texts.join(separator)
+}
+
+fn list(missing: &[MissingFeature]) -> String {
+    join(
+        ", ",
+        missing
+            .iter()
+            .map(|one| format!("{} ({})", one.feature, one.reason)),
+    )
+}
+
+fn supported_by(alternatives: &[String]) -> String {
+    match alternatives {
+        [] => String::new(),
+        names => format!("; supported by: {}", names.join(", ")),
+    }
+}
+
+fn skipped(engines: &[RejectedEngine]) -> String {
+    match engines {
+        [] => String::new(),
+        engines => format!(": {}", join("; ", engines.iter())),
+    }
+}

@@ -1,0 +1,179 @@
+//! The error of every call: the operation, its subject, the cause and a hint.
+//!
+//! The module where an error occurs creates the cause. The caller that knows the operation and its
+//! subject adds them with [`Error::during`]. [`std::fmt::Display`] prints one level on one line,
+//! and [`std::error::Error::source`] returns the next level. [`wire`] is the form of an error that
+//! crosses a process.
+
+mod cause;
+mod create;
+mod kind;
+mod wire;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::engine::capabilities::{MissingFeature, RejectedEngine};
+use crate::environment::status::Status;
+
+pub(crate) use cause::Cause;
+pub use kind::ErrorKind;
+
+/// The result of every call of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a call failed, in which operation, and on what.
+///
+/// ```
+/// # fn demo(error: isolation::Error) {
+/// for missing in error.missing() {
+///     eprintln!("the engine does not support {}: {}", missing.feature, missing.reason);
+/// }
+/// # }
+/// ```
+///
+/// It can be written as JSON and read again, for programs in other processes: the texts, the kind,
+/// the missing features and the observed status are kept, the types of the sources are not.
+pub struct Error(Box<Report>);
+
+struct Report {
+    operation: Option<Cow<'static, str>>,
+    subject: Option<String>,
+    observed: Option<Status>,
+    cause: Cause,
+}
+
+impl Error {
+    /// Adds the operation and its subject, unless the error has an operation already. An empty
+    /// subject is omitted.
+    pub fn during(mut self, operation: &'static str, subject: &str) -> Self {
+        if self.0.operation.is_none() {
+            self.0.operation = Some(Cow::Borrowed(operation));
+            self.0.subject = (!subject.is_empty()).then(|| subject.to_owned());
+        }
+        self
+    }
+
+    /// For authors of engines: adds the status of the environment that the failed call has seen,
+    /// such as [`Status::Stopped`].
+    pub fn observed(mut self, status: Status) -> Self {
+        self.0.observed = Some(status);
+        self
+    }
+
+    /// Adds the engines that support what this engine does not.
+    pub(crate) fn with_alternatives(mut self, names: Vec<String>) -> Self {
+        if let Cause::Unsupported { alternatives, .. } = &mut self.0.cause {
+            *alternatives = names;
+        }
+        self
+    }
+
+    /// The record of an engine that cannot be chosen because of this error.
+    pub(crate) fn into_rejected(self, engine: &str) -> RejectedEngine {
+        RejectedEngine {
+            engine: engine.to_owned(),
+            reason: self.0.cause.skip_reason(),
+        }
+    }
+
+    /// The kind of this error.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.cause.kind()
+    }
+
+    /// The operation that failed, such as `create the environment`.
+    pub fn operation(&self) -> Option<&str> {
+        self.0.operation.as_deref()
+    }
+
+    /// The subject of the operation: a name, a path, a command.
+    pub fn subject(&self) -> Option<&str> {
+        self.0.subject.as_deref()
+    }
+
+    /// The status of the environment that the failed call has seen, if it has seen one.
+    pub fn observed_status(&self) -> Option<Status> {
+        self.0.observed
+    }
+
+    /// The features that the engine does not support, with the reasons.
+    pub fn missing(&self) -> &[MissingFeature] {
+        match &self.0.cause {
+            Cause::Unsupported { missing, .. } => missing,
+            Cause::Remote(remote) => &remote.missing,
+            _ => &[],
+        }
+    }
+
+    /// The registered engines that support these features.
+    pub fn alternatives(&self) -> &[String] {
+        match &self.0.cause {
+            Cause::Unsupported { alternatives, .. } => alternatives,
+            Cause::Remote(remote) => &remote.alternatives,
+            _ => &[],
+        }
+    }
+
+    /// The engines that were tried and skipped, if none was left.
+    pub fn rejected(&self) -> &[RejectedEngine] {
+        match &self.0.cause {
+            Cause::NoEngine(engines) => engines,
+            Cause::Remote(remote) => &remote.rejected,
+            _ => &[],
+        }
+    }
+
+    /// Every error of a cleanup, which continues after the first error, and every fault of an
+    /// input, if there are several.
+    pub fn failures(&self) -> &[Error] {
+        match &self.0.cause {
+            Cause::Cleanup(failures) | Cause::Faults(failures) => failures,
+            _ => &[],
+        }
+    }
+
+    /// Whether the engine does not support a feature that was requested.
+    pub fn is_unsupported(&self) -> bool {
+        self.kind() == ErrorKind::Unsupported
+    }
+
+    /// Whether something does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == ErrorKind::NotFound
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.0.operation, &self.0.subject) {
+            (Some(operation), Some(subject)) => {
+                write!(f, "cannot {operation} {subject}: {}", self.0.cause)
+            }
+            (Some(operation), None) => write!(f, "cannot {operation}: {}", self.0.cause),
+            (None, _) => self.0.cause.fmt(f),
+        }
+    }
+}
+
+/// Prints the message and its sources, for `fn main() -> isolation::Result<()>`.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        let mut next = std::error::Error::source(self);
+        while let Some(source) = next {
+            write!(f, "\n  caused by: {source}")?;
+            next = source.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cause.source()
+    }
+}
+
+#[cfg(test)]
+mod tests;

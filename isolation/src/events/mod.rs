@@ -1,0 +1,276 @@
+//! Events, sent to subscribers.
+
+mod rfc3339;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::command::exit_status::ExitStatus;
+use crate::environment::id::EnvironmentId;
+use crate::error::ErrorKind;
+
+/// How many events a subscriber may lag behind before it misses the oldest ones.
+const BACKLOG: usize = 1024;
+
+/// An event. As JSON it is one object: `sequence`, `at`, `subject`, `type`, and the fields of its
+/// kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// The number of the event in its manager, from 0. Subscribers receive events in this order; a
+    /// gap means that events were missed.
+    pub sequence: u64,
+    /// The time of the event.
+    #[serde(with = "rfc3339")]
+    pub at: SystemTime,
+    /// What it is about.
+    pub subject: Subject,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Subject {
+    /// An environment.
+    Environment {
+        /// Its ID.
+        id: EnvironmentId,
+        /// Its name.
+        name: String,
+        /// The name of its engine.
+        engine: String,
+    },
+    /// An engine.
+    Engine {
+        /// Its name.
+        engine: String,
+    },
+    /// An image of an engine.
+    Image {
+        /// The name of the engine.
+        engine: String,
+        /// The name of the image.
+        image: String,
+    },
+}
+
+impl Subject {
+    /// The name of the environment, of the engine or of the image.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Environment { name, .. } => name,
+            Self::Engine { engine } => engine,
+            Self::Image { image, .. } => image,
+        }
+    }
+}
+
+/// The kinds of events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The engine was not chosen for an environment.
+    Rejected {
+        /// Why it was not chosen, and a hint.
+        reason: String,
+    },
+    /// The engine was chosen for an environment.
+    Chosen,
+    /// The image is being pulled, or the pull has ended.
+    Pull(PullProgress),
+    /// The environment was created.
+    Created,
+    /// The environment became ready for commands.
+    Started,
+    /// The environment was stopped, or its main process ended.
+    Stopped,
+    /// The main process ended.
+    Exited {
+        /// How it ended.
+        exit: ExitStatus,
+    },
+    /// A command started.
+    CommandStarted {
+        /// The program and its arguments.
+        argv: Vec<String>,
+    },
+    /// A command ended.
+    CommandEnded {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// How it ended.
+        exit: ExitStatus,
+    },
+    /// A command was killed because its execution was dropped.
+    CommandAbandoned {
+        /// The program and its arguments.
+        argv: Vec<String>,
+    },
+    /// An operation failed.
+    Failed {
+        /// The operation.
+        operation: String,
+        /// The kind of the error.
+        kind: ErrorKind,
+        /// The error message.
+        message: String,
+    },
+    /// Somebody else removed the environment.
+    Lost,
+    /// The environment was destroyed.
+    Destroyed,
+}
+
+/// The progress of the pull of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct PullProgress {
+    /// The number of bytes downloaded so far.
+    pub downloaded: u64,
+    /// The number of bytes to download, of the layers whose size is known so far.
+    pub total: u64,
+    /// The number of layers that are complete.
+    pub layers_done: usize,
+    /// The number of layers, as far as known.
+    pub layers: usize,
+    /// The current step: `Downloading`, `Extracting` …; empty at the start and at the end.
+    pub status: String,
+    /// Whether the pull is complete.
+    pub done: bool,
+}
+
+/// A subscriber was too slow and missed this many events, the oldest ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} events were missed; read them faster")]
+pub struct Lagged(pub u64);
+
+/// The events since the subscription. A slow subscriber delays nobody: it misses the oldest events
+/// and gets their number.
+#[derive(Debug)]
+pub struct Subscription(broadcast::Receiver<Event>);
+
+impl Subscription {
+    /// The next event, or the number of events that were missed; `None` after the manager and the
+    /// last handle of an environment were dropped. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Result<Event, Lagged>> {
+        match self.0.recv().await {
+            Ok(event) => Some(Ok(event)),
+            Err(RecvError::Lagged(count)) => Some(Err(Lagged(count))),
+            Err(RecvError::Closed) => None,
+        }
+    }
+}
+
+/// The sending side.
+#[derive(Debug, Clone)]
+pub(crate) struct EventSink(Arc<Mutex<Channel>>);
+
+#[derive(Debug)]
+struct Channel {
+    sender: broadcast::Sender<Event>,
+    next: u64,
+}
+
+impl Default for EventSink {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Channel {
+            sender: broadcast::Sender::new(BACKLOG),
+            next: 0,
+        })))
+    }
+}
+
+impl EventSink {
+    pub(crate) fn subscribe(&self) -> Subscription {
+        let channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Subscription(channel.sender.subscribe())
+    }
+
+    /// Sends an event. Numbering and sending are one step, so that the numbers arrive in order.
+    pub(crate) fn emit(&self, subject: Subject, kind: EventKind) {
+        let mut channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let event = Event {
+            sequence: channel.next,
+            at: SystemTime::now(),
+            subject,
+            kind,
+        };
+        channel.next += 1;
+        // An error only means that there are no subscribers.
+        let _ = channel.sender.send(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject() -> Subject {
+        let engine = "basic".to_owned();
+        Subject::Engine { engine }
+    }
+
+    #[tokio::test]
+    async fn events_of_many_threads_arrive_in_order() {
+        let sink = EventSink::default();
+        let mut events = sink.subscribe();
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let sink = sink.clone();
+                std::thread::spawn(move || (0..100).for_each(|_| sink.emit(subject(), EventKind::Chosen)))
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for number in 0..800 {
+            assert_eq!(events.next().await.unwrap().unwrap().sequence, number);
+        }
+    }
+
+    #[tokio::test]
+    async fn slow_and_panicking_listeners_harm_nobody() {
+        let sink = EventSink::default();
+        let (mut slow, mut good, mut bad) = (sink.subscribe(), sink.subscribe(), sink.subscribe());
+        let panicking = tokio::spawn(async move {
+            bad.next().await;
+            panic!("a listener that panics");
+        });
+        sink.emit(subject(), EventKind::Chosen);
+        assert!(panicking.await.is_err());
+        for number in 1..5000 {
+            sink.emit(subject(), EventKind::Chosen);
+            assert_eq!(good.next().await.unwrap().unwrap().sequence, number - 1);
+        }
+        let Lagged(missed) = slow.next().await.unwrap().unwrap_err();
+        assert_eq!(slow.next().await.unwrap().unwrap().sequence, missed);
+    }
+
+    #[test]
+    fn event_is_one_json_object() {
+        let event = Event {
+            sequence: 7,
+            at: SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_764_354_577_250),
+            subject: Subject::Image {
+                engine: "docker".into(),
+                image: "busybox".into(),
+            },
+            kind: EventKind::Pull(PullProgress {
+                layers: 3,
+                ..PullProgress::default()
+            }),
+        };
+        let json = serde_json::to_value(&event).unwrap();
+        assert_eq!(json["at"], "2025-11-28T18:29:37.250000000Z");
+        assert_eq!((&json["type"], &json["layers"]), (&"pull".into(), &3.into()));
+        assert_eq!(json["subject"]["image"]["image"], "busybox");
+        assert_eq!(serde_json::from_value::<Event>(json).unwrap(), event);
+    }
+}

@@ -1,0 +1,47 @@
+//! Resource limits.
+
+use serde::{Deserialize, Serialize};
+
+use super::units;
+use super::validate::{self, Faults};
+use crate::engine::capabilities::Feature;
+use crate::error::Error;
+
+/// Resource limits of an environment; `None` is no limit.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResourceLimits {
+    /// Memory, in bytes. In JSON also a text such as `"512m"`.
+    #[serde(deserialize_with = "units::size", skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// CPUs; 0.5 is half of one CPU. In JSON also a text such as `"0.5"`.
+    #[serde(deserialize_with = "units::number", skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<f64>,
+    /// Processes and threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pids: Option<u64>,
+}
+
+impl ResourceLimits {
+    pub(super) fn check(&self, faults: &mut Faults) {
+        for limit in [self.memory, self.pids] {
+            faults.add(validate::positive(limit));
+        }
+        if let Some(cpus) = self.cpus {
+            if !cpus.is_finite() || cpus <= 0.0 {
+                let why = format!("{cpus} is not a number of CPUs; write 0.5, 1, 2 …");
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
+    }
+
+    pub(super) fn required_features(&self) -> impl Iterator<Item = Feature> {
+        [
+            (self.memory.is_some(), Feature::MemoryLimit),
+            (self.cpus.is_some(), Feature::CpuLimit),
+            (self.pids.is_some(), Feature::PidsLimit),
+        ]
+        .into_iter()
+        .filter_map(|(needed, feature)| needed.then_some(feature))
+    }
+}
