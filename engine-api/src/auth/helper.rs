@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::RegistryAuth;
+use crate::wire::json;
 
 /// The timeout of a helper. Some helpers wait for a user to unlock a key ring.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,8 +69,7 @@ pub(super) fn get_from(
     let output = run(program, "get", registry, timeout)?;
     if output.status.success() {
         // The output is not shown: it holds a secret.
-        let reply: Reply =
-            serde_json::from_slice(&output.stdout).map_err(|_| format!("{program}: invalid reply"))?;
+        let reply: Reply = json::decode(&output.stdout).map_err(|_| format!("{program}: invalid reply"))?;
         return Ok(credentials(reply, registry));
     }
     if String::from_utf8_lossy(&output.stdout).contains(NOT_FOUND) {
@@ -85,7 +85,7 @@ pub(super) fn list_from(program: &str, timeout: Duration) -> Result<Vec<String>,
         return Err(failure(program, &output));
     }
     let users: BTreeMap<String, IgnoredAny> =
-        serde_json::from_slice(&output.stdout).map_err(|_| format!("{program}: invalid list"))?;
+        json::decode(&output.stdout).map_err(|_| format!("{program}: invalid list"))?;
     Ok(users.into_keys().collect())
 }
 

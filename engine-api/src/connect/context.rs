@@ -12,6 +12,7 @@ use super::endpoint::Endpoint;
 use super::security::{Lookup, Security, command_directory};
 use crate::error::{Error, Result};
 use crate::local_file;
+use crate::wire::json;
 
 /// The part of `config.json` that is about contexts.
 #[derive(Default, Deserialize)]
@@ -64,9 +65,9 @@ pub(super) fn current(env: Lookup<'_>) -> Result<Option<String>> {
     if text.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let config: Config = serde_json::from_slice(&text).map_err(|error| {
-        // Without the text: the file may hold passwords.
-        unclear(&format!("invalid JSON (line {})", error.line()))
+    let config: Config = json::decode(&text).map_err(|error| {
+        // Without the value: the file may hold passwords.
+        unclear(&format!("invalid JSON (at {})", error.path))
     })?;
     Ok(config
         .current_context
@@ -110,7 +111,7 @@ fn read_all(directory: &Path) -> Vec<(std::ffi::OsString, Meta)> {
     };
     let read = |entry: std::fs::DirEntry| {
         let text = local_file::read(&entry.path().join("meta.json")).ok()??;
-        let meta = serde_json::from_slice(&text).ok()?;
+        let meta = json::decode(&text).ok()?;
         Some((entry.file_name(), meta))
     };
     entries.flatten().filter_map(read).collect()

@@ -8,6 +8,7 @@ use http::response::Parts;
 use serde::Deserialize;
 
 use super::html;
+use super::json;
 use super::operation::OperationInfo;
 use super::reply::ReplyBody;
 use crate::error::{Cause, Error, JsonError, Result, TlsError};
@@ -137,7 +138,7 @@ struct Message {
 
 /// The engine's message. Engines send it as JSON or plain text, and it may be missing.
 fn message(bytes: &[u8], status: StatusCode) -> String {
-    if let Ok(Message { message }) = serde_json::from_slice(bytes) {
+    if let Ok(Message { message }) = json::decode(bytes) {
         if !message.trim().is_empty() {
             return message.trim().to_owned();
         }

@@ -6,8 +6,10 @@
 
 use serde_json::Value;
 
+use super::reader::ReadError;
+
 /// Whether an error of serde is about the two spellings in one object.
-pub(super) fn is_duplicate_id(error: &serde_json::Error) -> bool {
+pub(super) fn is_duplicate_id(error: &ReadError) -> bool {
     let text = error.to_string();
     ["duplicate field `Id`", "duplicate field `ID`"]
         .iter()

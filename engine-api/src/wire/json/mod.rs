@@ -10,15 +10,19 @@
 //! So a reply type is a plain struct with `#[serde(default)]`, and in a request `Option` says that
 //! an empty value means something else than no value.
 
+mod access;
+mod deserializer;
 mod duplicate_id;
-mod lenient;
+mod number;
 mod open_enum;
 mod path;
+mod reader;
 pub(crate) mod set;
-mod sparse;
+mod string;
+mod writer;
 
-pub(crate) use lenient::Lenient;
 pub(crate) use open_enum::open_enum;
+pub(crate) use string::plain;
 
 use std::borrow::Cow;
 
@@ -26,6 +30,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::JsonError;
+use reader::{ReadError, Reader};
+use writer::Writer;
 
 /// Reads one JSON value that fills `bytes`, taking `null` for "empty".
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
@@ -35,29 +41,46 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> 
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),
     };
-    read(&text).or_else(|error| {
-        let mended = match duplicate_id::is_duplicate_id(&error) {
-            true => duplicate_id::with_one_id(&text),
-            false => None,
-        };
-        match mended {
-            Some(text) => read(&text).map_err(|error| path::explain(text.as_bytes(), &error)),
-            None => Err(path::explain(text.as_bytes(), &error)),
-        }
+    read(&text).or_else(|failure| {
+        let text = failure.mend(&text)?;
+        read(&text).map_err(|failure| failure.explain(&text))
     })
 }
 
-fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let value = T::deserialize(Lenient(&mut reader))?;
-    reader.end().map(|()| value)
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
+    let mut reader = Reader::new(text);
+    let value = T::deserialize(&mut reader);
+    value
+        .and_then(|value| reader.end().map(|()| value))
+        .map_err(|error| Failure { error, at: reader.at })
+}
+
+/// An error of the reader, and where it stands.
+struct Failure {
+    error: ReadError,
+    at: usize,
+}
+
+impl Failure {
+    /// The text without what made it fail, if that can be mended.
+    fn mend(self, text: &str) -> Result<String, JsonError> {
+        let mended = match duplicate_id::is_duplicate_id(&self.error) {
+            true => duplicate_id::with_one_id(text),
+            false => None,
+        };
+        mended.ok_or_else(|| self.explain(text))
+    }
+
+    fn explain(&self, text: &str) -> JsonError {
+        path::explain(text.as_bytes(), &self.error.to_string(), self.at)
+    }
 }
 
 /// Writes `value` as an engine wants to read it: empty plain fields are left out.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
-    let mut out = Vec::with_capacity(256);
-    value.serialize(sparse::Sparse(&mut serde_json::Serializer::new(&mut out)))?;
-    Ok(out)
+    let mut writer = Writer(Vec::with_capacity(256));
+    value.serialize(&mut writer)?;
+    Ok(writer.0)
 }
 
 #[cfg(test)]

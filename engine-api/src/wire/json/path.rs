@@ -24,13 +24,9 @@ const SECRET: [&str; 15] = [
     "credential",
 ];
 
-/// Turns the reader's error (a line and a column) into a path and the value found there.
-pub(super) fn explain(bytes: &[u8], error: &serde_json::Error) -> JsonError {
-    let text = error.to_string();
-    let reason = text
-        .rsplit_once(" at line ")
-        .map_or(text.as_str(), |(reason, _)| reason);
-    let steps = Walk::new(bytes, offset(bytes, error.line(), error.column())).run();
+/// Turns where the reader stopped into a path and the value found there.
+pub(super) fn explain(bytes: &[u8], reason: &str, at: usize) -> JsonError {
+    let steps = Walk::new(bytes, at.min(bytes.len())).run();
     let secret = steps
         .iter()
         .any(|step| matches!(step, Step::Key(key, _) if is_secret(key)));
@@ -61,15 +57,6 @@ fn unquoted(reason: &str) -> String {
         (Some(from), Some(to)) if from < to => format!("{}\"***{}", &reason[..from], &reason[to..]),
         _ => reason.to_owned(),
     }
-}
-
-fn offset(bytes: &[u8], line: usize, column: usize) -> usize {
-    let start: usize = bytes
-        .split_inclusive(|b| *b == b'\n')
-        .take(line.saturating_sub(1))
-        .map(<[u8]>::len)
-        .sum();
-    (start + column).min(bytes.len())
 }
 
 fn value_at(bytes: &[u8], at: usize) -> Option<String> {

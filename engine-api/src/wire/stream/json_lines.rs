@@ -166,14 +166,19 @@ impl Values {
             let blank = self.fresh.iter().take_while(|b| is_separator(**b)).count();
             bytes::Buf::advance(&mut self.fresh, blank);
         }
-        for at in self.seen..self.fresh.len() {
-            if let Some(keep) = self.scan.step(self.fresh[at]) {
+        let mut at = self.seen;
+        while let Some(byte) = self.fresh.get(at) {
+            if let Some(keep) = self.scan.step(*byte) {
                 self.seen = 0;
                 let value = self.take(at + usize::from(keep));
                 return Some(match value.len() > self.limit {
                     true => Err(Cause::long_json(self.limit)),
                     false => Ok(value),
                 });
+            }
+            at += 1;
+            if self.scan.string && !self.scan.escaped {
+                at += json::plain(&self.fresh[at..]);
             }
         }
         self.carry.extend_from_slice(&self.fresh);

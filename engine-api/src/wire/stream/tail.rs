@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::error::Cause;
+use crate::wire::json;
 
 /// Zeros that end every tar archive at least: one block of the two that its writers write.
 const MARK: usize = 512;
@@ -71,7 +72,7 @@ fn said(first: u8, rest: &[u8]) -> Option<String> {
     if first != b'{' {
         return None;
     }
-    let failure: Failure = serde_json::from_slice(rest).ok()?;
+    let failure: Failure = json::decode(rest).ok()?;
     Some(failure.message)
 }
 

@@ -1,0 +1,225 @@
+//! A reader of JSON that accepts what engines write in place of a value.
+//!
+//! * `null` is the empty value of any type that is not an `Option`: a type that requests a string
+//!   receives `""`, one that requests a list receives an empty one.
+//! * A whole number may have a fraction or an exponent: `1.0e9` is an integer.
+//! * A struct is an object. Serde would accept an array too, with the fields by position, and so
+//!   read wrong values from a reply of another shape.
+//!
+//! One concrete deserializer does all of this (`deserializer`), instead of adaptors around one of
+//! serde_json: each adaptor would be compiled once for every type that is read. What is here is
+//! compiled once.
+
+use serde::de::{Error, Expected, Unexpected};
+
+use super::access::Access;
+use super::number::Number;
+use super::string::{plain, unescape};
+
+/// How deep values may be nested.
+const MOST_DEPTH: u8 = 128;
+
+/// A JSON text, and where the reader is in it. After an error, `at` is where the error is.
+pub(super) struct Reader<'de> {
+    text: &'de str,
+    pub(super) at: usize,
+    /// How many more levels may be opened.
+    room: u8,
+    /// The latest string that has escapes, without them.
+    pub(super) unescaped: String,
+}
+
+/// Why a text cannot be read; the reader knows where.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct ReadError(Box<str>);
+
+impl ReadError {
+    pub(super) fn new(reason: impl Into<Box<str>>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl Error for ReadError {
+    fn custom<T: std::fmt::Display>(reason: T) -> Self {
+        Self::new(reason.to_string())
+    }
+}
+
+pub(super) type Read<T> = Result<T, ReadError>;
+
+impl<'de> Reader<'de> {
+    pub(super) fn new(text: &'de str) -> Self {
+        Self {
+            text,
+            at: 0,
+            room: MOST_DEPTH,
+            unescaped: String::new(),
+        }
+    }
+
+    /// Checks that nothing but white space follows.
+    pub(super) fn end(&mut self) -> Read<()> {
+        match self.byte() {
+            None => Ok(()),
+            Some(_) => Err(ReadError::new("trailing characters")),
+        }
+    }
+
+    /// The next byte that is not white space; it is not passed.
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        while let Some(byte) = bytes.get(self.at) {
+            match byte {
+                b' ' | b'\n' | b'\t' | b'\r' => self.at += 1,
+                byte => return Some(*byte),
+            }
+        }
+        None
+    }
+
+    /// The first byte of a value; it is not passed.
+    pub(super) fn value(&mut self) -> Read<u8> {
+        self.byte()
+            .ok_or_else(|| ReadError::new("EOF while parsing a value"))
+    }
+
+    /// Passes `byte`, which must be next.
+    pub(super) fn expect(&mut self, byte: u8) -> Read<()> {
+        match self.byte() {
+            Some(found) if found == byte => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(_) => Err(ReadError::new(format!("expected `{}`", char::from(byte)))),
+            None => Err(ReadError::new("EOF while parsing an object or a list")),
+        }
+    }
+
+    pub(super) fn word(&mut self, word: &str) -> Read<()> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err(ReadError::new(format!("expected `{word}`")));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// Passes a `null`, if one is next.
+    pub(super) fn null(&mut self) -> Read<bool> {
+        let null = self.value()? == b'n';
+        if null {
+            self.word("null")?;
+        }
+        Ok(null)
+    }
+
+    /// Goes into a list or an object; `null` is one without elements.
+    pub(super) fn open(&mut self, bracket: u8, expected: &dyn Expected) -> Read<Access<'_, 'de>> {
+        if self.null()? {
+            return Ok(Access::nothing(self));
+        }
+        if self.value()? != bracket {
+            return Err(self.unexpected(expected));
+        }
+        self.room = match self.room.checked_sub(1) {
+            Some(room) => room,
+            None => return Err(ReadError::new("recursion limit exceeded")),
+        };
+        self.at += 1;
+        Ok(Access::new(self))
+    }
+
+    /// Takes back the level that [`Reader::open`] has taken.
+    pub(super) fn leave(&mut self) {
+        self.room += 1;
+    }
+
+    /// Goes into a key that is a number or a boolean in quotes.
+    pub(super) fn open_quoted(&mut self, expected: &dyn Expected) -> Read<()> {
+        match self.text.as_bytes().get(self.at + 1) {
+            Some(b'-' | b'0'..=b'9' | b't' | b'f') => {
+                self.at += 1;
+                Ok(())
+            }
+            _ => Err(self.unexpected(expected)),
+        }
+    }
+
+    /// The error for a value of another type, which is next.
+    pub(super) fn unexpected(&mut self, expected: &dyn Expected) -> ReadError {
+        let start = self.at;
+        let error = |found: Unexpected<'_>| Error::invalid_type(found, expected);
+        let error = match self.value() {
+            Err(error) => error,
+            Ok(b'"') => match self.string() {
+                Ok(text) => error(Unexpected::Str(text.unwrap_or(&self.unescaped))),
+                Err(error) => error,
+            },
+            Ok(b'[') => error(Unexpected::Seq),
+            Ok(b'{') => error(Unexpected::Map),
+            Ok(b'n') => error(Unexpected::Unit),
+            Ok(b't' | b'f') => match self.boolean() {
+                Ok(on) => error(Unexpected::Bool(on)),
+                Err(error) => error,
+            },
+            Ok(_) => match self.number() {
+                Ok(Number::Positive(number)) => error(Unexpected::Unsigned(number)),
+                Ok(Number::Negative(number)) => error(Unexpected::Signed(number)),
+                Ok(Number::Float(number)) => error(Unexpected::Float(number)),
+                Err(error) => error,
+            },
+        };
+        self.at = start;
+        error
+    }
+
+    pub(super) fn boolean(&mut self) -> Read<bool> {
+        let on = self.value()? == b't';
+        self.word(if on { "true" } else { "false" })?;
+        Ok(on)
+    }
+
+    /// The string that is next; `None` if it has escapes, and then stands in `unescaped`.
+    pub(super) fn string(&mut self) -> Read<Option<&'de str>> {
+        self.at += 1;
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let end = plain(rest.as_bytes());
+        if rest.as_bytes().get(end) == Some(&b'"') {
+            self.at += end + 1;
+            return Ok(rest.get(..end));
+        }
+        self.unescaped.clear();
+        let length = unescape(rest, &mut self.unescaped);
+        self.at += length?;
+        Ok(None)
+    }
+
+    /// A string, or `""` for `null`; `None` as with [`Reader::string`].
+    pub(super) fn text(&mut self, expected: &dyn Expected) -> Read<Option<&'de str>> {
+        match self.value()? {
+            b'"' => self.string(),
+            b'n' => self.word("null").map(|()| Some("")),
+            _ => Err(self.unexpected(expected)),
+        }
+    }
+
+    pub(super) fn number(&mut self) -> Read<Number> {
+        let (number, length) = Number::parse(&self.text[self.at..])?;
+        self.at += length;
+        Ok(number)
+    }
+
+    /// A number, or zero for `null`.
+    pub(super) fn number_or_null(&mut self, expected: &dyn Expected) -> Read<Number> {
+        match self.value()? {
+            b'-' | b'0'..=b'9' => self.number(),
+            b'n' => self.word("null").map(|()| Number::Positive(0)),
+            _ => Err(self.unexpected(expected)),
+        }
+    }
+
+    /// A whole number, or zero for `null`.
+    pub(super) fn integer(&mut self, expected: &dyn Expected) -> Read<Number> {
+        self.number_or_null(expected).map(Number::whole)
+    }
+}
