@@ -43,6 +43,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A duration in whole seconds: `1s`.
+pub(crate) fn whole_seconds(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        time if time.subsec_nanos() > 0 => Err("write whole seconds: 1s, 2s, 1m …".into()),
+        time => Ok(time),
+    }
+}
+
 /// A request header.
 #[derive(Clone)]
 pub(crate) struct Header {
@@ -110,6 +118,14 @@ pub(crate) fn existing(path: &str) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fraction_of_a_second_is_not_rounded() {
+        assert_eq!(whole_seconds("2s").unwrap(), Duration::from_secs(2));
+        for text in ["100ms", "1500ms", "0s"] {
+            assert!(whole_seconds(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn copy_needs_a_source_that_exists() {
