@@ -184,7 +184,8 @@ fn replayed(outcome: Result<u8, CliError>, name: &str, report: &Report) -> Resul
             .with_code(code)
             .hint(REPLAY_HINT)
     };
-    match (outcome, report.missed.first(), report.unused.is_empty()) {
+    let left = report.left();
+    match (outcome, report.missed.first(), left.is_empty()) {
         // The reader of the output left: that is the end of the replay, too.
         (Err(first), ..) if first.is_broken_pipe() => Err(first),
         (Err(first), Some(missed), _) if first.mentions(missed) => {
@@ -193,10 +194,10 @@ fn replayed(outcome: Result<u8, CliError>, name: &str, report: &Report) -> Resul
         (Err(first), Some(_), _) => Err(error(&report.missed, exit_code::MISSED).followed_by(first)),
         (Ok(_), Some(_), _) => Err(error(&report.missed, exit_code::MISSED)),
         (Err(first), None, false) => {
-            let unused = error(&report.unused, exit_code::UNUSED);
+            let unused = error(&left, exit_code::UNUSED);
             Err(first.with_code(exit_code::UNUSED).followed_by(unused))
         }
-        (Ok(_), None, false) => Err(error(&report.unused, exit_code::UNUSED)),
+        (Ok(_), None, false) => Err(error(&left, exit_code::UNUSED)),
         (outcome, None, true) => outcome,
     }
 }
@@ -222,6 +223,7 @@ mod tests {
         Report {
             missed: texts(missed),
             unused: texts(unused),
+            incomplete: Vec::new(),
             exchanges: 2,
         }
     }
