@@ -3,6 +3,9 @@
 //! `tests/foreign/dockerignore.py` records the table: what the classic builder sends, and what
 //! buildx sends to BuildKit.
 
+// Helpers of tests are tests too; clippy exempts only the functions that are marked as tests.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
