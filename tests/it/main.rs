@@ -8,6 +8,7 @@ mod support; // helpers of several modules
 mod wire {
     pub(crate) mod call_timeouts; // the timeouts of a call, on the paused clock
     pub(crate) mod dropped_calls; // calls, bodies and streams dropped halfway leave nothing behind
+    mod hostile; // callers that pass on foreign text, engines that attack the client
     pub(crate) mod json_values; // values that are null, absent, unknown or invalid
     pub(crate) mod keep_alive; // connections are reused, and no request is sent twice
     pub(crate) mod path_names; // names that would change the path are rejected or escaped

@@ -17,6 +17,7 @@ mod cluster; // swarms of more than one engine, and engines that restart
 mod dockerignore; // the files of a build context that are in the image
 mod isolation; // the docker engine of `isolation`
 mod logs; // logs by time, by number of lines, with details, and followed
+mod proxy; // an engine behind a proxy that refuses a part of the API
 mod recorded_client; // the typed client, recorded and replayed
 mod recorder; // HTTP written by hand, recorded twice and replayed
 mod removal; // concurrent removals, and the search by name

@@ -142,6 +142,18 @@ fn client_certificates_work() {
 
 #[test]
 #[ignore = "needs an engine with TLS: set TLS_ENGINE and TLS_CERTIFICATES"]
+fn request_without_tls_names_the_variable() {
+    with_engine("request_without_tls_names_the_variable", |engine| {
+        let outcome = engine.attempt(&[]);
+        assert!(
+            outcome.starts_with("failed: ") && outcome.contains("DOCKER_TLS_VERIFY=1"),
+            "{outcome}"
+        );
+    });
+}
+
+#[test]
+#[ignore = "needs an engine with TLS: set TLS_ENGINE and TLS_CERTIFICATES"]
 fn untrusted_engine_is_rejected_unless_allowed() {
     with_engine("untrusted_engine_is_rejected_unless_allowed", |engine| {
         let mixed = tempfile::tempdir().unwrap();

@@ -49,6 +49,10 @@ const OPERATIONS: [&str; 10] = [
 /// The message of Docker that a repository is missing or private.
 const MAYBE_PRIVATE: &str = "repository does not exist or may require 'docker login'";
 
+/// The message of BuildKit when it needs something of the client: credentials, because secrets and
+/// ssh are rejected before a build is sent.
+const NO_SESSION: &str = "no active sessions";
+
 /// Messages of engines in lower case, and what they mean. Engines send most of them with status
 /// 500, or in a stream that began with 200. Recordings of real engines hold all but that of the
 /// rate limit.
@@ -115,6 +119,13 @@ impl Error {
     /// The remedy when a registry requires credentials, with the name of the registry.
     pub(super) fn credentials_hint(&self) -> Option<String> {
         let message = self.message()?;
+        if self.operation() == Some("ImageBuild") && message.contains(NO_SESSION) {
+            return Some(
+                "BuildKit asks the client for the credentials of a registry, and gets none without a session; \
+                 use the classic builder"
+                    .to_owned(),
+            );
+        }
         let required = match self.registry_failure()? {
             RegistryFailure::Unauthorized => "requires",
             RegistryFailure::NotFound if message.to_lowercase().contains(MAYBE_PRIVATE) => "may require",

@@ -16,6 +16,9 @@ use crate::error::{Cause, Error, JsonError, Result, TlsError};
 /// The most bytes of a failed reply that are read; engines send far shorter messages.
 const LONGEST_ERROR: usize = 4096;
 
+/// The most characters of the target of a redirect that are shown.
+const LONGEST_ADDRESS: usize = 200;
+
 /// How long the message of a failed reply is awaited; its status alone is enough to report.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -114,7 +117,7 @@ fn reason(status: StatusCode) -> &'static str {
     status.canonical_reason().unwrap_or("an unknown status")
 }
 
-/// An address without the user, the password and the query, which can be secrets.
+/// The start of an address, without the user, the password and the query, which can be secrets.
 fn without_secrets(address: &str) -> String {
     let plain = address.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = match plain.split_once("//") {
@@ -126,7 +129,8 @@ fn without_secrets(address: &str) -> String {
         Some((_user, host)) if !scheme.is_empty() => host,
         _ => authority,
     };
-    format!("{scheme}{host}{path}")
+    let plain = format!("{scheme}{host}{path}");
+    plain.chars().take(LONGEST_ADDRESS).collect()
 }
 
 #[derive(Deserialize)]

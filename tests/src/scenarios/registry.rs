@@ -85,6 +85,11 @@ pub async fn refusals(docker: Docker) -> Result<()> {
             assert_eq!(failure, Some(RegistryFailure::Unauthorized), "{error}");
             assert!(error.is_unauthorized(), "{error}");
             assert!(!error.to_string().contains("not-her-word"), "{error}");
+            let hint = match auth {
+                None => "the registry 127.0.0.1:5000 requires credentials, and the call sent none",
+                Some(_) => "the registry 127.0.0.1:5000 rejects the credentials",
+            };
+            assert!(error.to_string().contains(hint), "{error}");
         }
     }
     remove(&docker, PRIVATE).await?;
