@@ -40,7 +40,7 @@ impl<'a, R: Shape> Call<'a, R> {
 
     /// Names the subject of the call for errors, where no placeholder does.
     pub(crate) fn about(mut self, subject: &str) -> Self {
-        self.prepared.context.subject = Some(subject.into()).filter(|text: &Box<str>| !text.is_empty());
+        self.prepared.context.subject = (!subject.is_empty()).then(|| subject.into());
         self
     }
 

@@ -8,8 +8,8 @@ use engine_api::Docker;
 use fake_engine::{FakeEngine, Fault, Process};
 use isolation::engines::docker::DockerEngine;
 use isolation::{
-    Command, CopyIn, CopySource, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Manager, Registry,
-    Result, Status, conformance,
+    Command, CopyIn, CopySource, Engine, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Manager,
+    Registry, Result, Status, conformance,
 };
 use tests::chain;
 use tokio::task::JoinSet;
@@ -110,13 +110,15 @@ async fn proxy_may_refuse_ping_and_version() {
             fake.fail_next(method, path, Fault::Error { status, message });
         }
     }
-    let engine = on(&fake);
-    let available = engine.availability().await;
+    let probe = DockerEngine::new(Docker::with_connector(fake.clone()))
+        .probe()
+        .await;
+    let available = probe.availability.to_string();
     assert!(
-        format!("{available:?}").contains("Docker of unknown version, API 1.51"),
-        "{available:?}"
+        available.contains("Docker of unknown version, API 1.51"),
+        "{available}"
     );
-    whole_life(&engine)
+    whole_life(&on(&fake))
         .await
         .unwrap_or_else(|error| panic!("{}", chain(&error)));
 }
