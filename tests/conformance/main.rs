@@ -16,6 +16,7 @@ mod spec {
 
 mod api_changes; // what was added, removed and changed between the API versions
 mod debug_redaction; // `Debug` shows no secret
+mod fake_engine; // the fake engine drops no described field or parameter silently
 mod fields; // our types have every described field, and our enums every described word
 mod nullable; // a value that is null or missing is empty
 mod operations; // each declared operation has the described id, method, path and status codes

@@ -69,6 +69,7 @@ mod fake_engine {
     mod compared_with_docker; // its replies are those of Docker 28
     mod containers; // stop, wait, ports, health and memory
     mod faults; // a lost connection, faults, programs
+    mod hijack; // attach and exec, byte for byte
     mod images; // pull and remove
     mod removal; // concurrent removals, and removals in the background
 }
