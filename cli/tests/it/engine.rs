@@ -2,11 +2,9 @@
 //! memory.
 
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
 
-use engine_fixtures::Server;
-use fake_engine::FakeEngine;
-use fake_engine::scripted::{JSON, ScriptedEngine, Socket, reply};
+use fake_engine::scripted::{JSON, ScriptedEngine, reply};
+use fake_engine::{FakeEngine, Socket};
 
 /// The scripted engine, with the directory of its socket.
 pub(crate) struct Engine {
@@ -57,40 +55,19 @@ impl Engine {
 /// An engine in memory that has the image `busybox`.
 pub(crate) struct Memory {
     pub(crate) engine: FakeEngine,
-    /// Its address.
-    pub(crate) address: String,
-    // Dropped last: the server ends when it is closed.
-    _stop: tokio::sync::oneshot::Sender<()>,
-    _directory: tempfile::TempDir,
+    socket: Socket,
 }
 
 impl Memory {
     pub(crate) fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let address = format!("unix://{}", directory.path().join("engine.sock").display());
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let (ready, started) = mpsc::channel();
-        let bound = address.clone();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let engine = FakeEngine::new().with_image("busybox:latest");
-                let server = Server::bind(&bound, Arc::new(engine.clone())).await.unwrap();
-                ready.send(engine).unwrap();
-                // The sender is dropped at the end of the test.
-                let _ = stopped.await;
-                server.close().await;
-            });
-        });
-        Self {
-            engine: started.recv().unwrap(),
-            address,
-            _stop: stop,
-            _directory: directory,
-        }
+        let engine = FakeEngine::new().with_image("busybox:latest");
+        let socket = engine.on_unix().unwrap();
+        Self { engine, socket }
+    }
+
+    /// Its address.
+    pub(crate) fn address(&self) -> String {
+        self.socket.address()
     }
 }
 
