@@ -49,6 +49,7 @@ impl Api {
         let (Some(method), Some(path)) = (&self.method, &self.path) else {
             return list(console);
         };
+        check(method, path)?;
         let body = self.data.as_deref().map(read).transpose()?;
         let docker = client.any().await?;
         console.detail(&format!("calling {method} {path} at {}", docker.address()));
@@ -68,6 +69,19 @@ impl Api {
         }
         check_status(status)
     }
+}
+
+/// Rejects a request that no daemon could answer, before one is looked for.
+fn check(method: &str, path: &str) -> Result<(), CliError> {
+    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        let text = format!("{method:?} is not an HTTP method; write GET, POST, PUT, DELETE or HEAD");
+        return Err(CliError::new(text));
+    }
+    if !path.starts_with('/') {
+        let text = format!("the path {path:?} must start with `/`; write /{path}");
+        return Err(CliError::new(text).hint("`isolate api --list` lists the paths"));
+    }
+    Ok(())
 }
 
 /// An error status has its own exit code, other than an error without a reply.
@@ -217,6 +231,16 @@ mod tests {
         std::fs::write(file.path(), "[1]").unwrap();
         assert_eq!(read(&format!("@{}", file.path().display())).unwrap(), b"[1]");
         assert!(read("@/no/such").unwrap_err().text().contains("/no/such"));
+    }
+
+    #[test]
+    fn method_and_path_are_checked_before_any_request() {
+        assert!(check("get", "/_ping?x=1").is_ok());
+        let text = |method: &str, path: &str| check(method, path).unwrap_err().text();
+        assert!(text("G ET", "/info").contains("\"G ET\" is not an HTTP method"));
+        assert!(text("", "/info").contains("GET, POST"));
+        assert!(text("GET", "info").contains("write /info\n"));
+        assert!(text("GET", "http://x/info").contains("must start with"));
     }
 
     #[test]

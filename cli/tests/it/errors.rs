@@ -93,7 +93,10 @@ fn error_of_arguments_is_json_if_wanted() {
         (&["run", "--json", "--nope", "--", "true"], "--nope"),
         (&["fixtures", "--json"], "the command is missing"),
         (&["-q", "-v", "--json", "doctor"], "exclude each other"),
-        (&["run", "--json", "--name", "../x", "--", "true"], "invalid name"),
+        (
+            &["run", "--json", "--engine", "nope", "--", "true"],
+            "unknown engine",
+        ),
     ] {
         let ended = workspace.isolate(line);
         assert_eq!(

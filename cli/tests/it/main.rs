@@ -13,6 +13,7 @@ mod escapes; // control characters in what a daemon answers
 #[cfg(unix)]
 mod fixtures; // `isolate fixtures`
 mod generated; // `isolate completions`, `isolate man`
+mod invalid_input; // the whole text of each error of a table
 #[cfg(unix)]
 mod lifecycle; // an environment through its life: create, start, exec, stop, rm …
 mod replay; // the command on recordings of real daemons

@@ -76,7 +76,10 @@ fn recording(workspace: &Workspace, engine: &Engine, file: &Path, script: &str) 
     let line = [
         "--host", &address, "fixtures", "record", "--to", file, "--", "sh", "-c", &script,
     ];
-    workspace.start(workspace.command(&line).process_group(0))
+    // A recording without a request is not written.
+    let path = Path::new(env!("CARGO_BIN_EXE_isolate")).parent().unwrap();
+    let path = format!("{}:{}", path.display(), std::env::var("PATH").unwrap());
+    workspace.start(workspace.command(&line).env("PATH", path).process_group(0))
 }
 
 #[test]
@@ -85,7 +88,12 @@ fn record_forwards_a_signal_and_writes_the_file() {
     for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         let (workspace, target) = (Workspace::new(), tempfile::tempdir().unwrap());
         let file = target.path().join("x.json");
-        let mut started = recording(&workspace, &engine, &file, "echo $$; exec sleep 1000");
+        let mut started = recording(
+            &workspace,
+            &engine,
+            &file,
+            "isolate api GET /_ping >&2; echo $$; exec sleep 1000",
+        );
         started.signal(name);
         assert_eq!(started.code(), Some(code), "{name}");
         assert!(file.exists());
@@ -97,7 +105,7 @@ fn record_forwards_a_signal_and_writes_the_file() {
 fn record_kills_the_command_at_the_second_signal() {
     let (workspace, target) = (Workspace::new(), tempfile::tempdir().unwrap());
     let (engine, file) = (Engine::start(plain), target.path().join("x.json"));
-    let script = "trap '' INT TERM; echo $$; while :; do sleep 0.1; done";
+    let script = "isolate api GET /_ping >&2; trap '' INT TERM; echo $$; while :; do sleep 0.1; done";
     let mut started = recording(&workspace, &engine, &file, script);
     started.signal("INT");
     std::thread::sleep(Duration::from_millis(300));

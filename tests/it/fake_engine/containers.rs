@@ -234,3 +234,103 @@ async fn out_of_memory_ends_and_marks_the_container() {
     );
     assert!(!fake.run_out_of_memory("ptest_hungry"), "the container has ended");
 }
+
+/// The status and the message of the reply to a request.
+async fn answer(docker: &Docker, method: &str, target: &str) -> (u16, String) {
+    let mut reply = docker.raw(method, target).send().await.unwrap();
+    let mut text = Vec::new();
+    while let Some(piece) = reply.body.next().await {
+        text.extend_from_slice(&piece.unwrap());
+    }
+    let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    (
+        reply.status,
+        value["message"].as_str().unwrap_or_default().to_owned(),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn parameter_that_is_invalid_is_an_error_as_on_docker() {
+    let (_, docker) = engine();
+    let id = started(&docker, shell("invalid", "sleep 1000")).await.unwrap();
+    let number = |function: &str, text: &str| format!("strconv.{function}: parsing {text:?}: invalid syntax");
+    for (method, target, status, message) in [
+        ("POST", "/containers/web/stop?t=abc", 500, number("Atoi", "abc")),
+        (
+            "POST",
+            "/containers/web/restart?t=1.5",
+            500,
+            number("Atoi", "1.5"),
+        ),
+        ("GET", "/containers/json?limit=abc", 500, number("Atoi", "abc")),
+        (
+            "GET",
+            "/containers/web/logs?stdout=1&since=abc",
+            500,
+            number("ParseInt", "abc"),
+        ),
+        (
+            "GET",
+            "/containers/web/logs?stdout=1&until=10m",
+            500,
+            number("ParseInt", "10m"),
+        ),
+        ("GET", "/events?since=10m", 500, number("ParseInt", "10m")),
+        (
+            "POST",
+            "/containers/web/resize?h=a&w=1",
+            400,
+            r#"invalid resize height "a": invalid syntax"#.into(),
+        ),
+        (
+            "POST",
+            "/containers/web/resize?h=1",
+            400,
+            r#"invalid resize width "": invalid syntax"#.into(),
+        ),
+        (
+            "POST",
+            "/containers/web/stop?signal=FOO",
+            500,
+            "cannot stop container: web: invalid signal: FOO".into(),
+        ),
+        (
+            "POST",
+            "/containers/web/kill?signal=FOO",
+            400,
+            "cannot kill container: web: invalid signal: FOO".into(),
+        ),
+        (
+            "POST",
+            "/containers/web/kill?signal=99",
+            400,
+            "cannot kill container: web: the linux daemon does not support signal 99".into(),
+        ),
+        (
+            "GET",
+            "/volumes?filters=%7B%22dangling%22%3A%5B%22t%22%5D%7D",
+            400,
+            "invalid filter 'dangling=[t]'".into(),
+        ),
+        (
+            "GET",
+            "/volumes?filters=%7B%22label%21%22%3A%5B%22a%22%5D%7D",
+            400,
+            "invalid filter 'label!'".into(),
+        ),
+        (
+            "GET",
+            "/containers/web/logs?stdout=1&tail=abc",
+            200,
+            String::new(),
+        ),
+        ("GET", "/containers/json?limit=-1", 200, String::new()),
+    ] {
+        let (target, message) = (target.replace("web", &id), message.replace("web", &id));
+        assert_eq!(
+            answer(&docker, method, &target).await,
+            (status, message),
+            "{target}"
+        );
+    }
+}
