@@ -29,7 +29,7 @@ enum Fixture {
         file: PathBuf,
     },
     Recording {
-        recorder: Recorder,
+        recorder: Box<Recorder>,
         file: PathBuf,
         values: Mutex<Values>,
     },
@@ -86,7 +86,7 @@ impl Client {
         let recorder = Recorder::new(docker.connector());
         let docker = Some(with_env_version(Docker::with_connector(recorder.clone()))?);
         let fixture = Fixture::Recording {
-            recorder,
+            recorder: Box::new(recorder),
             file: file.to_owned(),
             values: Mutex::default(),
         };
@@ -137,7 +137,7 @@ impl Client {
                 values,
             } => {
                 let values = values.into_inner().unwrap_or_else(PoisonError::into_inner);
-                let recorder = values.generated.into_iter().fold(recorder, Recorder::generated);
+                let recorder = values.generated.into_iter().fold(*recorder, Recorder::generated);
                 let recorder = values.secrets.into_iter().fold(recorder, Recorder::secret);
                 let doubt = match &outcome {
                     Ok(exit_code::SUCCESS) => None,

@@ -20,7 +20,9 @@ const COMMANDS: [&str; 16] = [
     "completions",
     "man",
 ];
-const FIXTURES: [&str; 7] = ["record", "replay", "show", "check", "diff", "stats", "verify"];
+const FIXTURES: [&str; 8] = [
+    "record", "replay", "refresh", "show", "check", "diff", "stats", "verify",
+];
 
 #[test]
 fn completions_name_every_command() {
