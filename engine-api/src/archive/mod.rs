@@ -15,6 +15,8 @@
 //! ```
 
 mod entry_names;
+#[cfg(test)]
+mod hostile;
 mod pack;
 mod unpack;
 mod write_entries;

@@ -30,8 +30,8 @@ const LONGEST_HEADERS: u64 = 1 << 20;
 ///
 /// [`crate::ErrorKind::Unpack`] when a file cannot be written, when an entry would be written
 /// outside the directory, when an entry is not a file, directory or link, and when the archive
-/// needs more memory than a bound allows (1 MiB for the headers of an entry, 64 MiB for the paths
-/// of directories). Errors of the stream are returned as they are.
+/// exceeds a bound (1 MiB for the headers of an entry, 4096 bytes for a path, 256 directories below
+/// each other, 64 MiB for the paths of all directories). Errors of the stream are returned as they are.
 pub async fn unpack(mut archive: RawBytes, directory: impl Into<PathBuf>) -> Result<()> {
     let directory = directory.into();
     let (send, pieces) = mpsc::channel(WAITING);
@@ -68,9 +68,9 @@ pub async fn unpack(mut archive: RawBytes, directory: impl Into<PathBuf>) -> Res
 }
 
 /// The piece that marks the end of a complete stream. Without it, the stream was given up.
-const END: Bytes = Bytes::new();
+pub(super) const END: Bytes = Bytes::new();
 
-fn unpack_all(pieces: mpsc::Receiver<Bytes>, directory: &Path) -> io::Result<()> {
+pub(super) fn unpack_all(pieces: mpsc::Receiver<Bytes>, directory: &Path) -> io::Result<()> {
     let mut writer = EntryWriter::create(directory)?;
     let outcome = write_all(pieces, &mut writer).and_then(|()| writer.finish());
     let Err(error) = outcome else { return Ok(()) };
@@ -156,98 +156,14 @@ mod tests {
     use std::fs;
 
     use filetime::FileTime;
-    use tar::{Builder, Header};
+    use tar::Builder;
 
     use super::*;
-
-    /// Unpacks an archive from memory. The stream is complete, or given up after these bytes.
-    fn unpack_bytes(archive: Vec<u8>, complete: bool, directory: &Path) -> io::Result<()> {
-        let (send, pieces) = mpsc::channel(2);
-        send.try_send(Bytes::from(archive)).unwrap();
-        if complete {
-            send.try_send(END).unwrap();
-        }
-        drop(send);
-        unpack_all(pieces, directory)
-    }
-
-    fn unpacked(archive: Vec<u8>, directory: &Path) -> io::Result<()> {
-        unpack_bytes(archive, true, directory)
-    }
-
-    fn header(kind: EntryType, mode: u32, mtime: i64) -> Header {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_size(0);
-        header.set_mtime(mtime as u64);
-        header
-    }
-
-    /// An archive of empty entries.
-    fn archive(entries: &[(&str, EntryType, u32, i64)]) -> Vec<u8> {
-        let mut builder = Builder::new(Vec::new());
-        for (name, kind, mode, mtime) in entries {
-            let mut header = header(*kind, *mode, *mtime);
-            match kind {
-                EntryType::Symlink | EntryType::Link => {
-                    builder.append_link(&mut header, name, "top/file").unwrap();
-                }
-                _ => builder.append_data(&mut header, name, io::empty()).unwrap(),
-            }
-        }
-        builder.into_inner().unwrap()
-    }
+    use crate::archive::hostile::{archive, header, unpack_bytes, unpacked};
 
     #[cfg(unix)]
     fn seconds(path: &Path) -> i64 {
         FileTime::from_last_modification_time(&fs::symlink_metadata(path).unwrap()).unix_seconds()
-    }
-
-    fn is_empty(directory: &Path) -> bool {
-        fs::read_dir(directory).unwrap().next().is_none()
-    }
-
-    #[test]
-    fn entry_that_leads_out_is_an_error() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut header = Header::new_gnu();
-        header.set_size(1);
-        header.as_gnu_mut().unwrap().name[..7].copy_from_slice(b"../evil");
-        header.set_cksum();
-        let mut archive = header.as_bytes().to_vec();
-        archive.extend([b'x'; 512]);
-        let error = unpacked(archive, &directory.path().join("in")).unwrap_err();
-        assert!(error.to_string().contains("evil"), "{error}");
-        assert!(is_empty(directory.path()));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn entry_below_a_link_that_leads_out_is_an_error() {
-        let directory = tempfile::tempdir().unwrap();
-        let inside = directory.path().join("in");
-        fs::create_dir(&inside).unwrap();
-        std::os::unix::fs::symlink("..", inside.join("up")).unwrap();
-        for name in ["up/evil", "up/new/evil"] {
-            let error = unpacked(archive(&[(name, EntryType::Regular, 0o644, 1)]), &inside).unwrap_err();
-            assert!(error.to_string().contains("leads out"), "{error}");
-        }
-        assert!(!directory.path().join("evil").exists() && !directory.path().join("new").exists());
-        assert!(inside.join("up").exists());
-    }
-
-    #[test]
-    fn pipe_is_an_error_and_nothing_stays() {
-        let directory = tempfile::tempdir().unwrap();
-        let entries = [
-            ("a/b/file", EntryType::Regular, 0o644, 1),
-            ("pipe", EntryType::Fifo, 0o644, 1),
-        ];
-        let error = unpacked(archive(&entries), directory.path()).unwrap_err();
-        let expected = "\"pipe\" is not a file, directory or link";
-        assert!(error.to_string().contains(expected), "{error}");
-        assert!(is_empty(directory.path()));
     }
 
     #[cfg(unix)]
@@ -334,33 +250,6 @@ mod tests {
         let missing = directory.path().join("x/y");
         unpack_bytes(bytes, false, &missing).unwrap_err();
         assert!(!directory.path().join("x").exists());
-    }
-
-    #[test]
-    fn long_name_beyond_the_limit_is_an_error() {
-        for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader] {
-            let directory = tempfile::tempdir().unwrap();
-            let mut long = header(kind, 0o644, 1);
-            long.set_size(1 << 40);
-            long.set_cksum();
-            let mut bytes = long.as_bytes().to_vec();
-            bytes.resize(3 << 20, b'a');
-            let error = unpacked(bytes, directory.path()).unwrap_err();
-            assert!(error.to_string().contains("more than 1 MiB"), "{error}");
-        }
-    }
-
-    #[test]
-    fn path_beyond_the_limit_is_an_error() {
-        let directory = tempfile::tempdir().unwrap();
-        let deep = "d/".repeat(5000) + "file";
-        let error = unpacked(
-            archive(&[(&deep, EntryType::Regular, 0o644, 1)]),
-            directory.path(),
-        );
-        let error = error.unwrap_err().to_string();
-        assert!(error.contains("4096 bytes") && error.len() < 400, "{error}");
-        assert!(is_empty(directory.path()));
     }
 
     #[cfg(unix)]

@@ -2,6 +2,10 @@
 //!
 //! Directories get their permissions and times last, the deepest first: an ordinary user cannot
 //! write into a read-only directory, and a new file changes the time of its directory.
+//!
+//! An archive may replace a link that it has created by another one. So every path that is used
+//! again later, for permissions, times or removal, is kept without symbolic links. An archive cannot
+//! replace a directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,20 +21,26 @@ const MAX_PATH_BYTES: usize = 64 << 20;
 /// The longest path of an entry, in bytes. No supported system takes a longer one.
 const LONGEST_PATH: usize = 4096;
 
+/// The deepest directory, below the one that is unpacked into. The removal of a tree holds a file
+/// descriptor for each level, of which a process often has 1024.
+const DEEPEST: usize = 256;
+
 /// The permissions that an archive may set: no set-user-ID, no set-group-ID, no sticky bit.
 const PERMISSIONS: u32 = 0o777;
 
 pub(super) struct EntryWriter {
     /// The directory, without symbolic links.
     root: PathBuf,
-    /// Paths that this writer has created, without those below another created path.
+    /// Paths that this writer has created, without those below another created path. They have no
+    /// symbolic links above their last part.
     created: BTreeSet<PathBuf>,
     /// Permissions and times that directories get at the end.
     directories: BTreeMap<PathBuf, (u32, Option<FileTime>)>,
     /// The bytes of all paths in `created` and `directories`.
     path_bytes: usize,
-    /// The directory that the last entry was written to, and whether it is below a created path.
-    last_parent: Option<(PathBuf, bool)>,
+    /// The directory of the last entry: as the archive names it, without symbolic links, and
+    /// whether it is in or below a created path.
+    last_parent: Option<(PathBuf, PathBuf, bool)>,
 }
 
 impl EntryWriter {
@@ -53,10 +63,10 @@ impl EntryWriter {
     /// Creates the directory of an entry. Its permissions and time are set by
     /// [`EntryWriter::finish`].
     pub(super) fn directory<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> io::Result<()> {
-        let Some(path) = self.target(entry)? else {
+        let Some(path) = target(entry)? else {
             return Ok(());
         };
-        self.create_directories(&path, entry)?;
+        let (path, _) = self.create_directories(&path, entry)?;
         let mode = entry.header().mode().unwrap_or(0o755) & PERMISSIONS;
         let time = modified(entry)?;
         if !self.directories.contains_key(&path) {
@@ -68,12 +78,16 @@ impl EntryWriter {
 
     /// Writes the file or link of an entry.
     pub(super) fn file_or_link<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> io::Result<()> {
-        let Some(path) = self.target(entry)? else {
+        let Some(name) = target(entry)? else {
             return Ok(());
         };
-        let parent = path.parent().unwrap_or(&self.root).to_owned();
-        let below_created = self.create_directories(&parent, entry)?;
+        let parent = name.parent().unwrap_or(Path::new(""));
+        let (directory, below_created) = self.create_directories(parent, entry)?;
+        let path = directory.join(name.file_name().unwrap_or_default());
         let kind = entry.header().entry_type();
+        if kind.is_hard_link() && entry.link_name()?.is_some_and(|target| target == name) {
+            return Err(invalid(entry, "is a link to itself"));
+        }
         let existed = fs::symlink_metadata(&path).is_ok();
         if existed && kind.is_hard_link() {
             fs::remove_file(&path).map_err(|error| cannot_write(&path, &error))?;
@@ -132,59 +146,66 @@ impl EntryWriter {
         outcome
     }
 
-    /// Where an entry belongs; `None` for the directory itself.
-    fn target<R: Read>(&self, entry: &Entry<'_, R>) -> io::Result<Option<PathBuf>> {
-        if entry.path_bytes().len() > LONGEST_PATH {
-            return Err(invalid(entry, "has a path of more than 4096 bytes"));
-        }
-        let path = entry.path()?;
-        let mut target = self.root.clone();
-        for part in path.components() {
-            match part {
-                Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
-                Component::ParentDir => return Err(invalid(entry, "leads out of the directory")),
-                Component::Normal(part) => target.push(part),
+    /// Creates a directory and its parents below the root. Returns it without symbolic links, and
+    /// whether it is in or below a created path.
+    fn create_directories<R: Read>(
+        &mut self,
+        name: &Path,
+        entry: &Entry<'_, R>,
+    ) -> io::Result<(PathBuf, bool)> {
+        if let Some((last, real, below)) = &self.last_parent {
+            if last == name {
+                return Ok((real.clone(), *below));
             }
         }
-        Ok((target != self.root).then_some(target))
+        let mut real = self.root.clone();
+        for part in name {
+            real.push(part);
+            self.create_directory(&mut real, entry)?;
+        }
+        let below = self.is_created(&real);
+        self.last_parent = Some((name.to_owned(), real.clone(), below));
+        Ok((real, below))
     }
 
-    /// Creates a directory and its parents below the root. Returns whether it is below a created
-    /// path.
-    fn create_directories<R: Read>(&mut self, path: &Path, entry: &Entry<'_, R>) -> io::Result<bool> {
-        if let Some((_, below)) = self.last_parent.as_ref().filter(|(last, _)| last == path) {
-            return Ok(*below);
-        }
-        let mut below = self.root.ancestors().any(|path| self.created.contains(path));
-        let mut current = self.root.clone();
-        for part in path.strip_prefix(&self.root).unwrap_or(Path::new("")) {
-            current.push(part);
-            let failed = |error: io::Error| cannot_write(&current, &error);
-            match fs::symlink_metadata(&current) {
-                Ok(metadata) if metadata.is_dir() => below |= self.created.contains(&current),
-                Ok(metadata) if metadata.is_symlink() => {
-                    let real = fs::canonicalize(&current).map_err(failed)?;
-                    if !real.starts_with(&self.root) || !real.is_dir() {
-                        return Err(invalid(entry, "leads out of the directory through a link"));
-                    }
+    /// Creates one directory in an existing one. A link to a directory is replaced in the path by
+    /// its target.
+    fn create_directory<R: Read>(&mut self, path: &mut PathBuf, entry: &Entry<'_, R>) -> io::Result<()> {
+        let failed = |error: io::Error| cannot_write(path, &error);
+        match fs::symlink_metadata(&*path) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(metadata) if metadata.is_symlink() => {
+                let target = fs::canonicalize(&*path).map_err(failed)?;
+                if !target.starts_with(&self.root) || !target.is_dir() {
+                    return Err(invalid(entry, "leads out of the directory through a link"));
                 }
-                Ok(_) => {
-                    let error = io::Error::new(io::ErrorKind::AlreadyExists, "a file of this name exists");
-                    return Err(failed(error));
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    fs::create_dir(&current).map_err(failed)?;
-                    if !below {
-                        self.created.insert(current.clone());
-                        self.count(&current)?;
-                        below = true;
-                    }
-                }
-                Err(error) => return Err(failed(error)),
+                *path = target;
             }
+            Ok(_) => {
+                let error = io::Error::new(io::ErrorKind::AlreadyExists, "a file of this name exists");
+                return Err(failed(error));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let depth = path
+                    .strip_prefix(&self.root)
+                    .map_or(0, |below| below.iter().count());
+                if depth > DEEPEST {
+                    return Err(invalid(entry, "is more than 256 directories deep"));
+                }
+                fs::create_dir(&*path).map_err(failed)?;
+                if !self.is_created(path) {
+                    self.count(path)?;
+                    self.created.insert(path.clone());
+                }
+            }
+            Err(error) => return Err(failed(error)),
         }
-        self.last_parent = Some((path.to_owned(), below));
-        Ok(below)
+        Ok(())
+    }
+
+    /// Whether a path without symbolic links is one that this writer has created, or is below one.
+    fn is_created(&self, path: &Path) -> bool {
+        path.ancestors().any(|path| self.created.contains(path))
     }
 
     fn count(&mut self, path: &Path) -> io::Result<()> {
@@ -195,6 +216,22 @@ impl EntryWriter {
         let reason = "the archive has more directories than 64 MiB of paths";
         Err(io::Error::new(io::ErrorKind::InvalidData, reason))
     }
+}
+
+/// Where an entry belongs, relative to the root; `None` for the root itself.
+fn target<R: Read>(entry: &Entry<'_, R>) -> io::Result<Option<PathBuf>> {
+    if entry.path_bytes().len() > LONGEST_PATH {
+        return Err(invalid(entry, "has a path of more than 4096 bytes"));
+    }
+    let mut target = PathBuf::new();
+    for part in entry.path()?.components() {
+        match part {
+            Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+            Component::ParentDir => return Err(invalid(entry, "leads out of the directory")),
+            Component::Normal(part) => target.push(part),
+        }
+    }
+    Ok((!target.as_os_str().is_empty()).then_some(target))
 }
 
 /// The modification time of an entry: that of its PAX record if there is one, else of its header.

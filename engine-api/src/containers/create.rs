@@ -43,7 +43,8 @@ impl Containers<'_> {
 /// A container to create: the fields of [`ContainerConfig`], its host configuration and its
 /// networks. Body of `ContainerCreate`.
 ///
-/// Only `image` is required.
+/// Only `image` is required. The fields of the configuration are repeated here, so that a container
+/// is one literal without a nested one.
 ///
 /// ```
 /// # use engine_api::containers::{CreateContainer, HostConfig};
