@@ -134,6 +134,9 @@ pub enum EventKind {
 #[serde(default)]
 #[non_exhaustive]
 pub struct PullProgress {
+    /// The share of the work that is done, in percent. It never decreases, and is 100 only at the
+    /// end. It is estimated, because a daemon reports the sizes of layers late, or not at all.
+    pub percent: u8,
     /// The number of bytes downloaded so far.
     pub downloaded: u64,
     /// The number of bytes to download, of the layers whose size is known so far.

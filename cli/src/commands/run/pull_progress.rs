@@ -1,6 +1,6 @@
 //! Shows the progress of an image pull.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use isolation::PullProgress;
 use serde_json::{Value, json};
 
@@ -41,12 +41,16 @@ impl PullDisplay {
     }
 
     fn draw(&mut self, image: &str, progress: &PullProgress) {
-        let bar = self.bar.get_or_insert_with(|| bar(image));
-        bar.set_length(progress.total);
-        bar.set_position(progress.downloaded);
         if progress.done {
-            bar.finish_and_clear();
+            // Another image gets a bar of its own.
+            if let Some(bar) = self.bar.take() {
+                bar.finish_and_clear();
+            }
+            return;
         }
+        let bar = self.bar.get_or_insert_with(|| bar(image));
+        bar.set_prefix(detail(progress));
+        bar.set_position(progress.percent.into());
     }
 }
 
@@ -72,19 +76,27 @@ fn message(image: &str, last: Option<&PullProgress>, now: &PullProgress) -> Opti
     }
 }
 
+/// What the bar does not show: bytes, or layers if the daemon reports no bytes.
+fn detail(progress: &PullProgress) -> String {
+    match progress.downloaded {
+        0 => format!("{} of {} layers", progress.layers_done, progress.layers),
+        bytes => format!("{} downloaded", HumanBytes(bytes)),
+    }
+}
+
 fn event(image: &str, progress: &PullProgress) -> Value {
     json!({
         "type": "pull", "image": image, "status": progress.status, "done": progress.done,
-        "downloaded": progress.downloaded, "total": progress.total,
+        "percent": progress.percent, "downloaded": progress.downloaded, "total": progress.total,
         "layers_done": progress.layers_done, "layers": progress.layers,
     })
 }
 
 /// The template of the bar.
-const TEMPLATE: &str = "pulling {msg} [{bar:40}] {bytes}/{total_bytes}";
+const TEMPLATE: &str = "pulling {msg} [{bar:40}] {percent}% {prefix}";
 
 fn bar(image: &str) -> ProgressBar {
-    let bar = ProgressBar::new(0).with_message(escape::line(image).into_owned());
+    let bar = ProgressBar::new(100).with_message(escape::line(image).into_owned());
     // A test checks that the template is valid; this avoids a panic all the same.
     match ProgressStyle::with_template(TEMPLATE) {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),
@@ -120,6 +132,14 @@ mod tests {
             message(Some(&progress(3, true)), &begun).unwrap(),
             "pulling the image app"
         );
+    }
+
+    #[test]
+    fn bar_shows_bytes_or_layers() {
+        let mut now = progress(1, false);
+        assert_eq!(detail(&now), "1 of 3 layers");
+        now.downloaded = 3 << 19;
+        assert_eq!(detail(&now), "1.50 MiB downloaded");
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! Image pulls: when they happen, and their progress.
 
-use std::collections::BTreeMap;
-
 use engine_api::Docker;
 use engine_api::auth::{Credentials, RegistryAuth};
 use engine_api::images::{Progress, PullImage};
 
 use super::NAME;
 use super::diagnostics::to_error;
+use super::pull_tally::Tally;
 use crate::engine::context::Context;
 use crate::error::{Error, Result};
 use crate::events::{EventKind, PullProgress, Subject};
@@ -73,11 +72,11 @@ pub(super) async fn pull(
         context.emit(subject.clone(), EventKind::Pull(progress.clone()));
     };
     let mut tally = Tally::default();
-    tell(&tally.progress);
+    tell(tally.progress());
     let (auth, why) = credentials(image).await;
     let step = |line: &Progress| {
         tally.count(line);
-        tell(&tally.progress);
+        tell(tally.progress());
     };
     let options = PullImage {
         platform: platform.map(str::to_owned),
@@ -86,9 +85,7 @@ pub(super) async fn pull(
     let images = docker.images();
     let pulled = images.pull_with_retry(image, options, auth.as_ref(), step);
     pulled.await.map_err(|error| failed(error, why, image))?;
-    tally.progress.done = true;
-    tally.progress.status.clear();
-    tell(&tally.progress);
+    tell(tally.complete());
     Ok(())
 }
 
@@ -106,87 +103,9 @@ pub(super) fn missing(image: &str) -> Error {
     ))
 }
 
-/// Sums up the progress messages of all layers.
-#[derive(Default)]
-struct Tally {
-    progress: PullProgress,
-    layers: BTreeMap<String, Layer>,
-}
-
-#[derive(Default)]
-struct Layer {
-    downloaded: u64,
-    total: u64,
-    done: bool,
-}
-
-impl Tally {
-    fn count(&mut self, line: &Progress) {
-        self.progress.status.clone_from(&line.status);
-        // The ID of the first message is the tag; the last messages have no ID.
-        if !line.id.is_empty() && !line.status.starts_with("Pulling from") {
-            let layer = self.layers.entry(line.id.clone()).or_default();
-            layer.count(line);
-        }
-        let sum = |of: fn(&Layer) -> u64| self.layers.values().map(of).sum();
-        self.progress.downloaded = sum(|layer| layer.downloaded);
-        self.progress.total = sum(|layer| layer.total);
-        self.progress.layers = self.layers.len();
-        self.progress.layers_done = self.layers.values().filter(|layer| layer.done).count();
-    }
-}
-
-impl Layer {
-    fn count(&mut self, line: &Progress) {
-        let detail = &line.progress_detail;
-        match line.status.as_str() {
-            "Downloading" => {
-                self.downloaded = u64::try_from(detail.current).unwrap_or_default();
-                self.total = u64::try_from(detail.total)
-                    .unwrap_or_default()
-                    .max(self.downloaded);
-            }
-            // A layer that is extracted has been downloaded completely.
-            "Verifying Checksum" | "Download complete" | "Extracting" => self.downloaded = self.total,
-            "Pull complete" | "Already exists" => (self.downloaded, self.done) = (self.total, true),
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn progress_sums_up_the_layers() {
-        let mut tally = Tally::default();
-        for line in [
-            r#"{"status":"Pulling from library/app","id":"latest"}"#,
-            r#"{"status":"Pulling fs layer","progressDetail":{},"id":"a"}"#,
-            r#"{"status":"Already exists","progressDetail":{},"id":"b"}"#,
-            r#"{"status":"Downloading","progressDetail":{"current":10,"total":100},"id":"a"}"#,
-        ] {
-            tally.count(&engine_api::from_json(line.as_bytes()).unwrap());
-        }
-        let PullProgress {
-            downloaded,
-            total,
-            layers,
-            layers_done,
-            ..
-        } = tally.progress;
-        assert_eq!((downloaded, total, layers, layers_done), (10, 100, 2, 1));
-        for line in [
-            r#"{"status":"Extracting","progressDetail":{"current":5,"total":100},"id":"a"}"#,
-            r#"{"status":"Pull complete","progressDetail":{},"id":"a"}"#,
-            r#"{"status":"Digest: sha256:0"}"#,
-        ] {
-            tally.count(&engine_api::from_json(line.as_bytes()).unwrap());
-        }
-        assert_eq!((tally.progress.downloaded, tally.progress.layers_done), (100, 2));
-        assert_eq!(tally.progress.layers, 2);
-    }
 
     #[test]
     fn unauthorized_pull_reports_missing_credentials() {

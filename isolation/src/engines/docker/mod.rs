@@ -55,6 +55,7 @@ mod lifecycle;
 mod limits;
 mod options;
 mod paths;
+mod pull_tally;
 mod remove;
 
 use std::any::Any;
