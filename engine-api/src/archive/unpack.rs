@@ -31,7 +31,8 @@ const LONGEST_HEADERS: u64 = 1 << 20;
 /// [`crate::ErrorKind::Unpack`] when a file cannot be written, when an entry would be written
 /// outside the directory, when an entry is not a file, directory or link, and when the archive
 /// exceeds a bound (1 MiB for the headers of an entry, 4096 bytes for a path, 256 directories below
-/// each other, 64 MiB for the paths of all directories). Errors of the stream are returned as they are.
+/// each other, 64 MiB for the paths of all directories). Errors of the stream are returned as they
+/// are.
 pub async fn unpack(mut archive: RawBytes, directory: impl Into<PathBuf>) -> Result<()> {
     let directory = directory.into();
     let (send, pieces) = mpsc::channel(WAITING);

@@ -4,8 +4,8 @@
 //! write into a read-only directory, and a new file changes the time of its directory.
 //!
 //! An archive may replace a link that it has created by another one. So every path that is used
-//! again later, for permissions, times or removal, is kept without symbolic links. An archive cannot
-//! replace a directory.
+//! again later, for permissions, times or removal, is kept without symbolic links. An archive
+//! cannot replace a directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
