@@ -196,12 +196,3 @@ fn rejected_client_certificate_is_reported() {
         assert!(outcome.contains("rejects the client certificate"), "{outcome}");
     });
 }
-
-#[test]
-#[ignore = "needs an engine with TLS: set TLS_ENGINE and TLS_CERTIFICATES"]
-fn engine_that_requires_tls_is_reported() {
-    with_engine("engine_that_requires_tls_is_reported", |engine| {
-        let outcome = engine.attempt(&[]);
-        assert!(outcome.contains("TLS") || outcome.contains("HTTPS"), "{outcome}");
-    });
-}

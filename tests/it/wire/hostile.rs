@@ -184,6 +184,28 @@ async fn chunk_extensions_are_skipped_up_to_a_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn deeply_nested_json_is_an_error() {
+    let deep = 1_000_000;
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let nested = format!("{}1{}", open.repeat(deep), close.repeat(deep));
+        for text in [
+            nested.clone(),
+            format!("{{\"Unknown\":{nested}}}"),
+            format!("{{\"Config\":{nested}}}"),
+            format!("{{\"HostConfig\":{{\"LogConfig\":{nested}}}}}"),
+        ] {
+            let fake = ScriptedEngine::answering(move |_| ok(&text));
+            let inspected = fake
+                .client()
+                .containers()
+                .inspect("web", Default::default())
+                .await;
+            fails(inspected, ErrorKind::Decode);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn credentials_are_not_sent_to_another_address() {
     let fake = ScriptedEngine::answering(|_| reply(307, &["Location: http://elsewhere/"], ""));
     let auth = RegistryAuth::user("alice", "s3cret");

@@ -1,11 +1,11 @@
-//! Where in a JSON text an error stands. Only errors pay for this.
+//! The place of an error in a JSON text. Only errors cost this work.
 
 use crate::error::JsonError;
 
 /// Longest piece of the offending value that an error shows, in bytes.
 const SHOWN: usize = 200;
 
-/// Parts of a key below which a value is never shown.
+/// Parts of keys. The value of such a key is never shown, nor any value in it.
 const SECRET: [&str; 15] = [
     "arg",
     "entrypoint",
@@ -24,7 +24,7 @@ const SECRET: [&str; 15] = [
     "credential",
 ];
 
-/// Turns where the reader stopped into a path and the value found there.
+/// Returns the path to the place where the reader stopped, and the value there.
 pub(super) fn explain(bytes: &[u8], reason: &str, at: usize) -> JsonError {
     let steps = Walk::new(bytes, at.min(bytes.len())).run();
     let secret = steps
