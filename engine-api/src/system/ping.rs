@@ -1,6 +1,6 @@
 //! Ping an engine.
 
-use http::header::{HeaderMap, HeaderName};
+use http::header::HeaderMap;
 
 use super::System;
 use crate::error::Result;
@@ -90,24 +90,28 @@ open_enum!(LocalNodeState {
 
 impl Ping {
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
-        let text = |name: &'static str| -> &str {
-            headers
-                .get(HeaderName::from_static(name))
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-                .trim()
-        };
-        Self {
-            api_version: Some(text("api-version"))
-                .filter(|text| !text.is_empty())
-                .map(str::to_owned),
-            os_type: text("ostype").to_owned(),
-            experimental: text("docker-experimental").eq_ignore_ascii_case("true"),
-            builder_version: text("builder-version").to_owned(),
-            swarm: SwarmStatus::read(text("swarm")),
-            server: text("server").to_owned(),
-            podman: headers.contains_key("libpod-api-version"),
+        let mut ping = Self::default();
+        // One pass: to look each of them up costs more than to read the whole reply.
+        for (name, value) in headers {
+            let text = || value.to_str().unwrap_or_default().trim();
+            let first = |field: &mut String| {
+                if field.is_empty() {
+                    text().clone_into(field);
+                }
+            };
+            match name.as_str() {
+                "api-version" => first(ping.api_version.get_or_insert_default()),
+                "ostype" => first(&mut ping.os_type),
+                "docker-experimental" => ping.experimental |= text().eq_ignore_ascii_case("true"),
+                "builder-version" => first(&mut ping.builder_version),
+                "swarm" if ping.swarm.is_none() => ping.swarm = SwarmStatus::read(text()),
+                "server" => first(&mut ping.server),
+                "libpod-api-version" => ping.podman = true,
+                _ => {}
+            }
         }
+        ping.api_version = ping.api_version.filter(|version| !version.is_empty());
+        ping
     }
 
     /// Whether the engine is Podman.

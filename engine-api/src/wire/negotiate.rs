@@ -104,7 +104,7 @@ impl Negotiation<'_> {
         let context = CallContext::new(operation);
         let request = PreparedRequest {
             method,
-            target: format!("{}{path}", self.wire.connector.base_path()),
+            target: format!("{}{path}", self.wire.connector.base_path()).into(),
             headers: HeaderMap::new(),
             body: Body::Empty,
         };

@@ -1,5 +1,6 @@
 //! A reply: its head, and its body as it comes.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -161,7 +162,7 @@ impl ReplyBody {
     pub(crate) async fn start(&mut self, most: usize, timeout: Duration) -> Bytes {
         let mut start = BytesMut::new();
         let mut timer = Timer::start(Phase::Body, Some(timeout));
-        while let Ok(Some(Ok(piece))) = within(self.next(), &mut [&mut timer]).await {
+        while let Ok(Some(Ok(piece))) = within(pin!(self.next()), &mut [&mut timer]).await {
             start.extend_from_slice(&piece[..piece.len().min(most - start.len())]);
             if start.len() >= most {
                 break;

@@ -1,5 +1,6 @@
 //! From a request to the head of its reply: connections, retries, timeouts.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -26,7 +27,7 @@ pub(crate) struct Wire {
 pub(crate) struct PreparedRequest {
     pub(crate) method: Method,
     /// Path and query.
-    pub(crate) target: String,
+    pub(crate) target: Bytes,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
 }
@@ -52,7 +53,7 @@ impl Wire {
         limits: &Timeouts,
         mut total: Timer,
     ) -> Result<(http::response::Parts, ReplyBody), Cause> {
-        let uri = Uri::from_maybe_shared(Bytes::from(prepared.target))
+        let uri = Uri::from_maybe_shared(prepared.target)
             .map_err(|error| Cause::InvalidInput(format!("invalid request path: {error}")))?;
         // Whether it may be sent twice. A second PUT or DELETE may be answered differently.
         let harmless = matches!(prepared.method, Method::GET | Method::HEAD);
@@ -72,7 +73,8 @@ impl Wire {
         let mut next = request(prepared.body);
         loop {
             let mut head = Timer::with_clock(Phase::Head, limits.head, conn.clock.take());
-            match within(conn.exchange(next), &mut [&mut head, &mut total]).await? {
+            let sent = within(pin!(conn.exchange(next)), &mut [&mut head, &mut total]).await?;
+            match sent {
                 Ok(response) => {
                     conn.clock = head.into_clock();
                     let (parts, incoming) = response.into_parts();
@@ -108,6 +110,8 @@ impl Wire {
 
     async fn open(&self, limits: &Timeouts, total: &mut Timer) -> Result<Box<Conn>, Cause> {
         let mut connect = Timer::start(Phase::Connect, limits.connect);
-        within(Conn::open(&*self.connector), &mut [&mut connect, total]).await?
+        // Boxed, because it is large and runs once per connection.
+        let mut conn = Box::pin(Conn::open(&*self.connector));
+        within(conn.as_mut(), &mut [&mut connect, total]).await?
     }
 }

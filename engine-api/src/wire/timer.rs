@@ -81,8 +81,12 @@ fn from_now(after: Duration) -> Option<Instant> {
 }
 
 /// Awaits `future` within the limits of `timers`, the first to run out decides.
-pub(crate) async fn within<F: Future>(future: F, timers: &mut [&mut Timer]) -> Result<F::Output, Cause> {
-    let mut future = std::pin::pin!(future);
+///
+/// The future is pinned by the caller: here it would be held twice, as argument and as variable.
+pub(crate) async fn within<F: Future>(
+    mut future: Pin<&mut F>,
+    timers: &mut [&mut Timer],
+) -> Result<F::Output, Cause> {
     std::future::poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));

@@ -38,6 +38,7 @@ impl<'a, 'de> Access<'a, 'de> {
     }
 
     /// Whether another element comes before the closing bracket.
+    #[inline]
     fn advance(&mut self, bracket: u8) -> Read<bool> {
         if self.next == Next::Null || self.reader.byte() == Some(bracket) {
             return Ok(false);
@@ -59,6 +60,7 @@ impl<'a, 'de> Access<'a, 'de> {
     }
 
     /// The key that is next: a string.
+    #[inline]
     fn key(&mut self) -> Read<Key<'_, 'de>> {
         match self.reader.byte() {
             Some(b'"') => Ok(Key(self.reader)),

@@ -20,12 +20,12 @@ pub(super) fn is_duplicate_id(error: &ReadError) -> bool {
 ///
 /// The one that is not empty is kept, `Id` if both have a value.
 pub(super) fn with_one_id(text: &str) -> Option<String> {
-    let mut value: Value = serde_json::from_str(text).ok()?;
+    let mut value: Value = super::read(text).ok()?;
     remove_second(&mut value);
-    Some(value.to_string())
+    String::from_utf8(super::encode(&value).ok()?).ok()
 }
 
-/// Recursion is bounded: serde_json rejects values that are nested deeper than 128 levels.
+/// Recursion is bounded: the reader rejects values that are nested deeper than 128 levels.
 fn remove_second(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(remove_second),

@@ -67,6 +67,7 @@ impl<'de> Reader<'de> {
     }
 
     /// The next byte that is not white space; it is not passed.
+    #[inline]
     pub(super) fn byte(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
@@ -85,6 +86,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Passes `byte`, which must be next.
+    #[inline]
     pub(super) fn expect(&mut self, byte: u8) -> Read<()> {
         match self.byte() {
             Some(found) if found == byte => {

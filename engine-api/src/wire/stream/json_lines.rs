@@ -124,8 +124,6 @@ struct Values {
     fresh: Bytes,
     /// The beginning of an incomplete value.
     carry: BytesMut,
-    /// Bytes of `fresh` already looked at.
-    seen: usize,
     scan: Scan,
 }
 
@@ -150,36 +148,26 @@ impl Values {
             limit,
             fresh: Bytes::new(),
             carry: BytesMut::new(),
-            seen: 0,
             scan: Scan::default(),
         }
     }
 
     fn push(&mut self, bytes: Bytes) {
         self.fresh = bytes;
-        self.seen = 0;
     }
 
     /// The next whole value; `None` when more bytes are needed.
     fn next(&mut self) -> Option<Result<Bytes, Cause>> {
-        if self.carry.is_empty() && self.seen == 0 && self.scan.is_between() {
+        if self.carry.is_empty() && self.scan.is_between() {
             let blank = self.fresh.iter().take_while(|b| is_separator(**b)).count();
             bytes::Buf::advance(&mut self.fresh, blank);
         }
-        let mut at = self.seen;
-        while let Some(byte) = self.fresh.get(at) {
-            if let Some(keep) = self.scan.step(*byte) {
-                self.seen = 0;
-                let value = self.take(at + usize::from(keep));
-                return Some(match value.len() > self.limit {
-                    true => Err(Cause::long_json(self.limit)),
-                    false => Ok(value),
-                });
-            }
-            at += 1;
-            if self.scan.string && !self.scan.escaped {
-                at += json::plain(&self.fresh[at..]);
-            }
+        if let Some(end) = self.scan.end_of_value(&self.fresh) {
+            let value = self.take(end);
+            return Some(match value.len() > self.limit {
+                true => Err(Cause::long_json(self.limit)),
+                false => Ok(value),
+            });
         }
         self.carry.extend_from_slice(&self.fresh);
         self.push(Bytes::new());
@@ -219,35 +207,65 @@ impl Scan {
         self.depth == 0 && !self.string && !self.word
     }
 
-    /// Looks at one byte. `Some(true)`: a value ends with it; `Some(false)`: before it.
-    fn step(&mut self, byte: u8) -> Option<bool> {
-        if self.string {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => {
-                    self.string = false;
-                    return (self.depth == 0).then_some(true);
+    /// Where the value that begins or goes on in `bytes` ends; `None` if it goes on behind them.
+    fn end_of_value(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        loop {
+            if self.string {
+                at += self.end_of_string(bytes.get(at..)?)?;
+                if self.depth == 0 {
+                    return Some(at);
                 }
+            } else if self.depth > 0 {
+                let structural = |byte: &u8| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']');
+                at += bytes[at..].iter().position(structural)?;
+                match bytes[at] {
+                    b'"' => self.string = true,
+                    b'{' | b'[' => self.depth += 1,
+                    _ => self.depth -= 1,
+                }
+                at += 1;
+                if self.depth == 0 {
+                    return Some(at);
+                }
+            } else {
+                let byte = *bytes.get(at)?;
+                let ends_word = is_separator(byte) || matches!(byte, b'{' | b'[' | b'"');
+                if std::mem::replace(&mut self.word, false) && ends_word {
+                    return Some(at);
+                }
+                at += 1;
+                match byte {
+                    b'"' => self.string = true,
+                    b'{' | b'[' => self.depth = 1,
+                    b'}' | b']' => return Some(at),
+                    byte => self.word = !is_separator(byte),
+                }
+            }
+        }
+    }
+
+    /// The length of the rest of a string, with its closing quote; `None` if that is not there yet.
+    fn end_of_string(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        loop {
+            if self.escaped {
+                bytes.get(at)?;
+                self.escaped = false;
+                at += 1;
+            }
+            at += json::plain(&bytes[at..]);
+            match bytes.get(at)? {
+                b'"' => self.string = false,
+                b'\\' => self.escaped = true,
+                // A control character, which the reader refuses.
                 _ => {}
             }
-            return None;
-        }
-        if self.word && (is_separator(byte) || matches!(byte, b'{' | b'[' | b'"')) {
-            self.word = false;
-            return Some(false);
-        }
-        match byte {
-            b'"' => self.string = true,
-            b'{' | b'[' => self.depth += 1,
-            b'}' | b']' => {
-                self.depth = self.depth.saturating_sub(1);
-                return (self.depth == 0).then_some(true);
+            at += 1;
+            if !self.string {
+                return Some(at);
             }
-            _ if self.depth == 0 && !is_separator(byte) => self.word = true,
-            _ => {}
         }
-        None
     }
 }
 
