@@ -76,4 +76,5 @@ mod fake_engine {
 
 mod isolation {
     mod docker_engine; // the docker engine on the fake engine: an error at any point leaves nothing behind
+    mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others
 }

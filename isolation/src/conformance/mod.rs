@@ -7,6 +7,8 @@
 //! # }
 //! ```
 //!
+//! [`walk`] takes random steps, and compares the engine with a model after each one.
+//!
 //! There is a file for the life of an environment and one for each facet. Checks of a facet that
 //! the engine does not have pass; that they are refused is a check of its own.
 //!
@@ -18,6 +20,7 @@ mod endings;
 mod files;
 mod lifecycle;
 mod main_process;
+mod model;
 mod open;
 mod subject;
 
@@ -29,6 +32,7 @@ use crate::BoxFuture;
 use crate::engine::Engine;
 use crate::spec::EnvironmentSpec;
 
+pub use model::{WrongStep, walk};
 use subject::{Outcome, Subject};
 
 /// The timeout of a check.

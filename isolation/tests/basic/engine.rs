@@ -60,6 +60,22 @@ async fn engine_passes_the_checks_on_one_thread() {
     assert_eq!(entries(base.path()), 0, "something is left");
 }
 
+/// `MODEL_SEED=7` repeats the walk with this seed.
+#[tokio::test]
+async fn random_walk_agrees_with_the_model() {
+    let base = tempfile::tempdir().unwrap();
+    let given = std::env::var("MODEL_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let time = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+    for seed in [1, given.unwrap_or_else(|| time.into())] {
+        let engine = Arc::new(BasicEngine::below(base.path()));
+        let walked = conformance::walk(engine, &EnvironmentSpec::default, seed, 200).await;
+        walked.unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert_eq!(entries(base.path()), 0, "something is left");
+    }
+}
+
 #[tokio::test]
 async fn command_gets_a_private_home_and_few_variables() {
     let base = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ mod command_table; // commands whose result does not depend on how they are run
 mod commands; // commands, and how they end
 mod create; // created containers, and specifications that are rejected
 mod files; // copies and mounts
+mod lifecycle; // stop, start, main processes, environments of other processes
 
 use std::sync::Arc;
 

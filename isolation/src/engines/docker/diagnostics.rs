@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use engine_api::Docker;
-use engine_api::containers::{ContainerState, InspectContainer, ReadLogs};
+use engine_api::containers::{ContainerState, InspectContainer, ReadLogs, RunState};
 use tokio::time::timeout;
 
 use super::NAME;
@@ -119,7 +119,8 @@ impl fmt::Display for ContainerDiagnostics {
         f.write_str(&self.what)?;
         if let Some(state) = &self.state {
             write!(f, "; the container is {}", state.status.as_ref())?;
-            if !state.running {
+            // A container that could not be started has a code, too, but no program has run.
+            if state.status == RunState::Exited {
                 write!(f, ", exit code {}", state.exit_code)?;
             }
             if state.oom_killed {

@@ -142,12 +142,16 @@ pub(super) fn read(container: &ContainerSummary) -> Option<EnvironmentSummary> {
     })
 }
 
+/// The status of the environment, from the state of its container. Podman has states of its own:
+/// before its first start, and between the end of a container and its cleanup.
 pub(super) fn status(state: &RunState) -> Status {
     match state {
         RunState::Created => Status::Created,
         RunState::Running | RunState::Paused | RunState::Restarting | RunState::Stopping => Status::Running,
         RunState::Removing => Status::Destroying,
         RunState::Exited => Status::Stopped,
+        RunState::Other(state) if state == "stopped" => Status::Stopped,
+        RunState::Other(state) if state == "configured" || state == "initialized" => Status::Created,
         _ => Status::Failed,
     }
 }
@@ -209,6 +213,14 @@ mod tests {
         assert_eq!(read_spec(&config).unwrap(), ("web".to_owned(), spec));
         config.labels.insert(SPEC.into(), "{".into());
         assert_eq!(read_spec(&config).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn states_of_podman_are_known() {
+        let status = |state: &str| status(&RunState::Other(state.to_owned()));
+        assert_eq!(status("stopped"), Status::Stopped);
+        assert_eq!(status("initialized"), Status::Created);
+        assert_eq!(status("unknown"), Status::Failed);
     }
 
     #[test]

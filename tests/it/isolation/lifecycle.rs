@@ -1,0 +1,218 @@
+//! The docker engine on the fake engine: stop, kill, wait, open, and what others change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_api::Docker;
+use engine_api::containers::{CreateContainer, StopContainer};
+use fake_engine::FakeEngine;
+use isolation::engines::docker::{DockerEngine, labels};
+use isolation::{
+    Command, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind, Main, Manager, Mount,
+    Registry, Status, conformance,
+};
+use tests::chain;
+
+const IMAGE: &str = "busybox:latest";
+
+fn engine(fake: &FakeEngine) -> DockerEngine {
+    DockerEngine::new(Docker::with_connector(fake.clone()))
+}
+
+fn manager(fake: &FakeEngine) -> Manager {
+    let mut registry = Registry::new();
+    registry.register(engine(fake)).unwrap();
+    Manager::new(registry)
+}
+
+fn spec() -> EnvironmentSpec {
+    EnvironmentSpec {
+        image: Some(IMAGE.to_owned()),
+        ..EnvironmentSpec::default()
+    }
+}
+
+async fn active(manager: &Manager, spec: EnvironmentSpec) -> Environment {
+    let created = manager.create(&EngineChoice::Auto, spec).await;
+    created.unwrap_or_else(|error| panic!("{}", chain(&error)))
+}
+
+/// A client of the fake engine, and the name of its only container.
+fn container(fake: &FakeEngine) -> (Docker, String) {
+    let name = fake.snapshot().containers.pop_first().unwrap();
+    (Docker::with_connector(fake.clone()), name)
+}
+
+#[tokio::test(start_paused = true)]
+async fn paused_environment_says_how_to_resume_it() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake);
+    let environment = active(&manager, spec()).await;
+    let (docker, name) = container(&fake);
+    docker.containers().pause(&name).await.unwrap();
+    assert!(environment.inspect().await.unwrap().paused);
+    let error = environment.run(Command::new(["true"])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{}", chain(&error));
+    let hint = format!("docker unpause {name}");
+    assert!(error.to_string().contains(&hint), "{error}");
+    environment.stop(Duration::from_secs(1)).await.unwrap();
+    assert_eq!(environment.status(), Status::Stopped);
+    environment.destroy().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_sends_whole_seconds_and_removal_its_volumes() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake);
+    let environment = active(&manager, spec()).await;
+    environment.stop(Duration::from_millis(2500)).await.unwrap();
+    environment.start().await.unwrap();
+    environment.stop(Duration::ZERO).await.unwrap();
+    environment.destroy().await.unwrap();
+    let requests = fake.requests();
+    let sent = |part: &str| requests.iter().any(|request| request.contains(part));
+    assert!(sent("/stop?t=3") && sent("/stop?t=0"), "{requests:#?}");
+    assert!(sent("v=true") || sent("v=1"), "{requests:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn environment_removed_by_somebody_else_is_lost() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake);
+    let environment = active(&manager, spec()).await;
+    let mut events = manager.subscribe();
+    let (docker, name) = container(&fake);
+    tests::scenarios::remove(&docker, &name).await.unwrap();
+    let error = environment.run(Command::new(["true"])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Lost, "{}", chain(&error));
+    assert_eq!(environment.status(), Status::Lost);
+    assert_eq!(events.next().await.unwrap().unwrap().kind, EventKind::Lost);
+    assert_eq!(environment.start().await.unwrap_err().kind(), ErrorKind::Lost);
+    environment.destroy().await.unwrap();
+    assert_eq!(environment.status(), Status::Destroyed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn container_stopped_by_somebody_else_is_noticed() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake);
+    let environment = active(&manager, spec()).await;
+    let (docker, name) = container(&fake);
+    docker
+        .containers()
+        .stop(&name, StopContainer::default())
+        .await
+        .unwrap();
+    assert_eq!(environment.status(), Status::Running, "not known yet");
+    environment.run(Command::new(["true"])).await.unwrap_err();
+    assert_eq!(environment.status(), Status::Stopped);
+    environment.start().await.unwrap();
+    assert_eq!(
+        environment.run(Command::shell("exit 4")).await.unwrap().exit.code,
+        4
+    );
+    environment.destroy().await.unwrap();
+}
+
+/// An image that was made from a container of ours has its labels, and gives them to containers.
+#[tokio::test(start_paused = true)]
+async fn container_with_inherited_labels_is_not_ours() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake);
+    let environment = active(&manager, spec()).await;
+    let docker = Docker::with_connector(fake.clone());
+    let inherited = [(labels::ENVIRONMENT, environment.id().as_str())]
+        .into_iter()
+        .collect();
+    let stranger = CreateContainer {
+        name: Some("stranger".into()),
+        image: IMAGE.into(),
+        labels: inherited,
+        ..CreateContainer::default()
+    };
+    docker.containers().create(stranger).await.unwrap();
+    let (listed, _) = manager.registry().list().await;
+    assert_eq!(listed.len(), 1);
+    let other = self::manager(&fake);
+    let opened = other.open(environment.id().as_str()).await.unwrap();
+    opened.destroy().await.unwrap();
+    let left: Vec<String> = fake.snapshot().containers.into_iter().collect();
+    assert_eq!(left, ["stranger"]);
+    let gone = other.open(environment.id().as_str()).await;
+    assert!(gone.unwrap_err().is_not_found());
+}
+
+#[tokio::test(start_paused = true)]
+async fn label_that_is_damaged_is_corrupt() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let id = isolation::EnvironmentId::random();
+    let docker = Docker::with_connector(fake.clone());
+    let damaged = [
+        (labels::ENVIRONMENT, id.as_str()),
+        (labels::SPEC, "{\"imgae\": 1}"),
+    ];
+    let container = CreateContainer {
+        name: Some(format!("ptest_{id}")),
+        image: IMAGE.into(),
+        labels: damaged.into_iter().collect(),
+        ..CreateContainer::default()
+    };
+    docker.containers().create(container).await.unwrap();
+    let error = manager(&fake).open(id.as_str()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{}", chain(&error));
+    assert!(error.to_string().contains("imgae"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn missing_volume_is_an_error_and_is_not_created() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let mounts = vec![Mount::volume("no-such-volume", "/data")];
+    let manager = manager(&fake);
+    let created = manager.create(&EngineChoice::Auto, EnvironmentSpec { mounts, ..spec() });
+    let error = created.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
+    assert!(
+        error.to_string().contains("docker volume create no-such-volume"),
+        "{error}"
+    );
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn main_process_is_waited_for_and_has_events() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake);
+    let mut events = manager.subscribe();
+    let main = Main::Command(Command::shell("sleep 30; exit 5"));
+    let environment = active(&manager, EnvironmentSpec { main, ..spec() }).await;
+    assert_eq!(
+        environment.run(Command::shell("exit 2")).await.unwrap().exit.code,
+        2
+    );
+    assert_eq!(environment.wait().await.unwrap().code, 5);
+    environment.destroy().await.unwrap();
+    drop(environment);
+    drop(manager);
+    let mut kinds = Vec::new();
+    while let Some(event) = events.next().await {
+        kinds.push(event.unwrap().kind);
+    }
+    let exited = |kind: &EventKind| matches!(kind, EventKind::Exited { exit } if exit.code == 5);
+    assert_eq!(kinds.iter().filter(|kind| exited(kind)).count(), 1, "{kinds:#?}");
+    assert_eq!(kinds.last(), Some(&EventKind::Destroyed));
+}
+
+/// `MODEL_SEED=7` repeats the walk with this seed. On the real clock, see the conformance suite.
+#[tokio::test]
+async fn random_walk_agrees_with_the_model() {
+    let given = std::env::var("MODEL_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let time = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+    let fake = FakeEngine::new().with_image(IMAGE);
+    for seed in [1, given.unwrap_or_else(|| time.into())] {
+        let walked = conformance::walk(Arc::new(engine(&fake)), &spec, seed, 200).await;
+        walked.unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert_eq!(fake.resources(), [""; 0]);
+    }
+}

@@ -1,0 +1,138 @@
+//! Stop, start, main processes, and environments of other processes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine_api::volumes::{CreateVolume, RemoveVolume};
+use isolation::{
+    Command, EnvironmentSpec, ErrorKind, Main, Mount, NetworkMode, NetworkSpec, SecuritySpec, Status,
+    conformance,
+};
+
+use super::{active, create, engine, manager, sh, spec};
+use crate::support::{engines, one_line};
+
+#[tokio::test]
+async fn random_walk_agrees_with_the_model() {
+    let given = std::env::var("MODEL_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let time = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+    let seed = given.unwrap_or_else(|| time.into());
+    for subject in engines() {
+        let (engine, prefix) = engine(&subject);
+        let walked = conformance::walk(Arc::new(engine), &spec, seed, 200).await;
+        walked.unwrap_or_else(|wrong| panic!("{}: {wrong}", subject.name));
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+#[tokio::test]
+async fn paused_environment_can_be_stopped() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let environment = active(&manager, spec()).await;
+        let container = subject.containers(&prefix).await.remove(0);
+        subject.docker.containers().pause(&container).await.unwrap();
+        assert!(environment.inspect().await.unwrap().paused, "{}", subject.name);
+        let error = environment.run(Command::new(["true"])).await.unwrap_err();
+        assert!(
+            one_line(&error).contains("docker unpause"),
+            "{}: {}",
+            subject.name,
+            one_line(&error)
+        );
+        let began = Instant::now();
+        let stopped = environment.stop(Duration::from_secs(5)).await;
+        stopped.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        assert!(began.elapsed() < Duration::from_secs(5), "{}", subject.name);
+        assert_eq!(
+            environment.inspect().await.unwrap().status,
+            Status::Stopped,
+            "{}",
+            subject.name
+        );
+        environment.destroy().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn program_of_the_image_is_the_main_process() {
+    for subject in engines() {
+        let (manager, _) = manager(&subject);
+        // The program of busybox is a shell, which reads the end of its input.
+        let main = Main::Image;
+        let environment = active(&manager, EnvironmentSpec { main, ..spec() }).await;
+        assert_eq!(environment.wait().await.unwrap().code, 0, "{}", subject.name);
+        assert_eq!(environment.status(), Status::Stopped, "{}", subject.name);
+        environment.destroy().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn rooms_of_the_specification_hold() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let volume = format!("{prefix}volume");
+        let made = CreateVolume {
+            name: volume.clone(),
+            ..CreateVolume::default()
+        };
+        subject.docker.volumes().create(made).await.unwrap();
+        let spec = EnvironmentSpec {
+            mounts: vec![
+                Mount::tmpfs("/scratch", Some(1 << 20)),
+                Mount::volume(&volume, "/data"),
+            ],
+            network: NetworkSpec {
+                mode: NetworkMode::None,
+            },
+            security: SecuritySpec {
+                read_only_root: true,
+                ..SecuritySpec::default()
+            },
+            user: Some("1000:1000".into()),
+            ..spec()
+        };
+        let environment = active(&manager, spec).await;
+        let script = "id -u; touch /x 2>/dev/null || echo read-only; ls /sys/class/net | tr '\\n' ' '; \
+                      dd if=/dev/zero of=/scratch/big bs=65536 count=64 2>/dev/null || echo full; ls -d /data";
+        let seen = sh(&environment, script).await;
+        assert_eq!(seen, "1000\nread-only\nlo full\n/data", "{}", subject.name);
+        environment.destroy().await.unwrap();
+        let volumes = subject.docker.volumes();
+        volumes.inspect(&volume).await.unwrap();
+        volumes.remove(&volume, RemoveVolume::default()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn failed_start_is_an_error_and_leaves_nothing() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        for (program, kind) in [
+            ("no-such-program", ErrorKind::NotFound),
+            ("/etc", ErrorKind::InvalidInput),
+        ] {
+            let main = Main::Command(Command::new([program]));
+            let error = create(&manager, EnvironmentSpec { main, ..spec() })
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind(), kind, "{}: {}", subject.name, one_line(&error));
+            assert!(!one_line(&error).contains("exit code"), "{}", one_line(&error));
+        }
+        let network = NetworkSpec {
+            mode: NetworkMode::Named("no-such-network".into()),
+        };
+        let error = create(&manager, EnvironmentSpec { network, ..spec() })
+            .await
+            .unwrap_err();
+        assert!(
+            one_line(&error).contains("no-such-network"),
+            "{}: {}",
+            subject.name,
+            one_line(&error)
+        );
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
