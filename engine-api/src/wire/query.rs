@@ -90,19 +90,32 @@ impl Filters {
 
     /// Adds a key with its values, if there are any. Each key may be added once.
     pub(crate) fn with<T: AsRef<str>>(mut self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
-        let mut values = values.into_iter().peekable();
-        if values.peek().is_none() {
-            return self;
+        let start = self.0.len();
+        for value in values {
+            self.add(start, key, value.as_ref());
         }
-        let comma = if self.0.is_empty() { "" } else { "," };
-        self.0.push_str(&format!("{comma}{}:[", Value::from(key)));
-        for (n, value) in values.enumerate() {
-            let comma = if n == 0 { "" } else { "," };
-            self.0
-                .push_str(&format!("{comma}{}", Value::from(value.as_ref())));
+        if self.0.len() > start {
+            self.0.push(']');
         }
-        self.0.push(']');
         self
+    }
+
+    /// Adds a value of a key whose list begins at `start`. Not generic, so compiled once.
+    fn add(&mut self, start: usize, key: &str, value: &str) {
+        if self.0.len() > start {
+            self.0.push(',');
+        } else {
+            self.open(key);
+        }
+        self.0.push_str(&Value::from(value).to_string());
+    }
+
+    fn open(&mut self, key: &str) {
+        if !self.0.is_empty() {
+            self.0.push(',');
+        }
+        self.0.push_str(&Value::from(key).to_string());
+        self.0.push_str(":[");
     }
 
     /// Adds a key with its one value, unless that is empty.
@@ -118,8 +131,8 @@ impl Filters {
     /// Adds a key that has no values and filters by being there, if `on`.
     pub(crate) fn bare(mut self, key: &str, on: bool) -> Self {
         if on {
-            let comma = if self.0.is_empty() { "" } else { "," };
-            self.0.push_str(&format!("{comma}{}:[]", Value::from(key)));
+            self.open(key);
+            self.0.push(']');
         }
         self
     }

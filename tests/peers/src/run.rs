@@ -93,8 +93,8 @@ impl Drop for Engine {
 
 /// Runs all contenders in turn, round after round, so that a disturbance affects all of them.
 fn measure(work: Work, rounds: usize, socket: &str) -> Result<Vec<Median>> {
-    let doing = |name: &&str| work == Work::List || *name != contenders::FROM_SLICE;
-    let names: Vec<&'static str> = contenders::NAMES.into_iter().filter(doing).collect();
+    let names = contenders::NAMES.into_iter();
+    let names: Vec<&'static str> = names.filter(|name| contenders::does(name, work)).collect();
     let mut runs = vec![Vec::new(); names.len()];
     for round in 0..rounds {
         for turn in 0..names.len() {

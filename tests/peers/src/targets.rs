@@ -1,14 +1,16 @@
 //! The targets, as ratios within one run.
 
 use crate::Result;
-use crate::contenders::{FROM_SLICE, PEERS};
+use crate::contenders::{FROM_SLICE, HYPER_CONN, PEERS};
 use crate::run::Median;
 use crate::work::Work;
 
 /// The CPU time of engine-api for a work, as the maximal share of another contender's.
-const CPU: [(Work, &str, f64); 4] = [
+const CPU: [(Work, &str, f64); 6] = [
     (Work::Ping, "bollard", 0.35),
     (Work::Ping, "raw", 2.5),
+    (Work::Ping, HYPER_CONN, 1.2),
+    (Work::Events, "bollard", 0.7),
     (Work::List, FROM_SLICE, 1.15),
     (Work::List, "bollard", 0.7),
 ];

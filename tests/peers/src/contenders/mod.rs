@@ -7,6 +7,7 @@ mod engine_api;
 mod frames;
 mod from_slice;
 mod hyper;
+mod hyper_conn;
 mod raw;
 
 use std::io;
@@ -40,11 +41,12 @@ fn pieces(megabytes: u64) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync
 }
 
 /// The names of the contenders, in the order of the table's rows.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 7] = [
     "bollard",
     "docker-api",
     "hyper pooled",
     "engine-api",
+    HYPER_CONN,
     "raw",
     FROM_SLICE,
 ];
@@ -55,6 +57,18 @@ pub const PEERS: [&str; 3] = ["bollard", "docker-api", "hyper pooled"];
 /// Not a client: decodes the bytes of the list from memory into engine-api's type.
 pub const FROM_SLICE: &str = "from_slice";
 
+/// Not a client of the API: the connection that engine-api is built on. It only pings.
+pub const HYPER_CONN: &str = "hyper conn";
+
+/// Whether a contender does a work.
+pub fn does(name: &str, work: Work) -> bool {
+    match name {
+        FROM_SLICE => work == Work::List,
+        HYPER_CONN => work == Work::Ping,
+        _ => true,
+    }
+}
+
 /// Opens the contender's client, warms it up, and does the work between two calls of `mark`.
 pub async fn run(name: &str, socket: &str, work: Work, count: u64, mut mark: impl FnMut()) -> Result<()> {
     match name {
@@ -62,6 +76,7 @@ pub async fn run(name: &str, socket: &str, work: Work, count: u64, mut mark: imp
         "docker-api" => measured::<docker_api::DockerApi>(socket, work, count, &mut mark).await,
         "hyper pooled" => measured::<hyper::Pooled>(socket, work, count, &mut mark).await,
         "engine-api" => measured::<engine_api::EngineApi>(socket, work, count, &mut mark).await,
+        HYPER_CONN => measured::<hyper_conn::HyperConn>(socket, work, count, &mut mark).await,
         "raw" => measured::<raw::Raw>(socket, work, count, &mut mark).await,
         FROM_SLICE => measured::<from_slice::FromSlice>(socket, work, count, &mut mark).await,
         _ => Err(format!("no such contender: {name}").into()),
