@@ -118,7 +118,7 @@ fn every_recording_replays_and_shows_no_secret() {
     for (path, recording) in recordings() {
         let player = Player::new(recording.clone()).unwrap();
         assert_eq!(player.report().unused.len(), recording.exchanges.len());
-        recording.find_secrets(&[], &[]).unwrap();
+        recording.find_secrets(&Default::default()).unwrap();
         let transcript = recording.transcript();
         let last = recording.exchanges.last().unwrap();
         for line in [
