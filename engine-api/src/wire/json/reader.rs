@@ -17,7 +17,7 @@ use super::number::Number;
 use super::string::{plain, unescape};
 
 /// How deep values may be nested.
-const MOST_DEPTH: u8 = 128;
+pub(super) const MOST_DEPTH: u8 = 128;
 
 /// A JSON text, and where the reader is in it. After an error, `at` is where the error is.
 pub(super) struct Reader<'de> {
