@@ -79,8 +79,11 @@ fn every_example_is_listed_and_can_be_run() {
         let readme = fs::read_to_string(directory(name).join("README.md")).unwrap();
         for program in entries(&directory(name).join("examples")) {
             let stem = program.file_stem().unwrap().to_str().unwrap();
-            // A directory is a package of its own.
+            // A directory is a package of its own, or a suite of another language.
             let (source, command) = match program.is_dir() {
+                true if program.join("conftest.py").exists() => {
+                    (program.join("conftest.py"), "isolate fixtures".to_owned())
+                }
                 true => (program.join("src/lib.rs"), format!("cargo test -p {stem}")),
                 false => (program.clone(), format!("--example {stem}")),
             };

@@ -1,17 +1,11 @@
 //! The rules of `CONTRIBUTING.md` that a program can check, on all sources and documents of the
 //! repository.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The most lines of a file, and of a file in [`LONG`].
+/// The most lines of a file.
 const LINES: usize = 400;
-const LINES_OF_LONG: usize = 550;
-
-/// Files with a long list of fields, which may have [`LINES_OF_LONG`] lines.
-/// - `recording/mod.rs`: the fields of the file format, which read best in one place.
-const LONG: [&str; 1] = ["fixtures/src/recording/mod.rs"];
 
 /// The most columns of a line in a comment or a document.
 const COLUMNS: usize = 100;
@@ -118,22 +112,14 @@ fn lines<'a>(path: &'a str, text: &'a str) -> impl Iterator<Item = (String, &'a 
 
 #[test]
 fn file_has_at_most_400_lines() {
-    let mut needed: BTreeSet<&&str> = BTreeSet::new();
     let mut found = Vec::new();
     for (path, text) in files().iter().filter(|(path, _)| path.ends_with(".rs")) {
         let count = text.lines().count();
-        let exception = LONG.iter().find(|long| *long == path);
         if count > LINES {
-            needed.extend(exception);
-        }
-        let most = exception.map_or(LINES, |_| LINES_OF_LONG);
-        if count > most {
-            found.push(format!("{path}: {count} lines, at most {most} are allowed"));
+            found.push(format!("{path}: {count} lines, at most {LINES} are allowed"));
         }
     }
     assert!(found.is_empty(), "split these files:\n{}", found.join("\n"));
-    let stale: Vec<_> = LONG.iter().filter(|long| !needed.contains(*long)).collect();
-    assert!(stale.is_empty(), "these exceptions are not needed: {stale:?}");
 }
 
 /// Whether a line is of a table, a heading, or the target of a link.
