@@ -20,7 +20,7 @@ use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
 use crate::engine::capabilities::{Capabilities, Feature, MissingFeature};
 use crate::engine::instance::{Instance, InstanceState};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, EventSink, Subject};
 use crate::files::CopySource;
 use crate::spec::EnvironmentSpec;
@@ -122,7 +122,7 @@ impl Shared {
             message: error.to_string(),
         });
         match self.owner.upgrade() {
-            Some(owner) if error.is_unsupported() => {
+            Some(owner) if !error.missing().is_empty() => {
                 let features = error.missing().iter().map(|missing| missing.feature).collect();
                 Err(error.with_alternatives(owner.engines_supporting(&features).await))
             }
@@ -130,10 +130,14 @@ impl Shared {
         }
     }
 
-    /// The error of a facet that the environment does not have.
+    /// The error of a facet that the environment does not have. The engine may have it: only some
+    /// environments have a main process.
     fn no_facet(&self, feature: Feature) -> Error {
-        let reason = self.capabilities.reason(feature);
-        let reason = reason.unwrap_or("this environment does not have it").to_owned();
+        let Some(reason) = self.capabilities.reason(feature) else {
+            let text = format!("the environment has no {feature}; create one with it");
+            return Error::new(ErrorKind::Unsupported, text);
+        };
+        let reason = reason.to_owned();
         Error::unsupported(&self.engine, vec![MissingFeature { feature, reason }])
     }
 }
