@@ -9,7 +9,7 @@ use crate::work::Work;
 const CPU: [(Work, &str, f64); 6] = [
     (Work::Ping, "bollard", 0.35),
     (Work::Ping, "raw", 2.5),
-    (Work::Ping, HYPER_CONN, 1.2),
+    (Work::Ping, HYPER_CONN, 1.25),
     (Work::Events, "bollard", 0.7),
     (Work::List, FROM_SLICE, 1.15),
     (Work::List, "bollard", 0.7),
