@@ -82,16 +82,19 @@ fn pack_all(job: Job, send: &mpsc::Sender<io::Result<Bytes>>) {
     }
 }
 
-/// Appends a file, link or directory, and everything in it in the order of names.
+/// Appends a file, link or directory, and everything in it in the order of names. Does not recurse:
+/// a directory may be deeper than the stack of a thread.
 fn append(builder: &mut Builder<Outgoing>, path: &Path, name: &Path) -> io::Result<()> {
-    append_one(builder, path, name, None)?;
-    let failed = |error: io::Error| at(path, &error);
-    if !fs::symlink_metadata(path).map_err(failed)?.is_dir() {
-        return Ok(());
+    let mut open = vec![(path.to_owned(), name.to_owned())];
+    while let Some((path, name)) = open.pop() {
+        append_one(builder, &path, &name, None)?;
+        let metadata = fs::symlink_metadata(&path).map_err(|error| at(&path, &error))?;
+        if metadata.is_dir() {
+            let children = children(&path)?.into_iter().rev();
+            open.extend(children.map(|child| (child.path(), name.join(child.file_name()))));
+        }
     }
-    children(path)?
-        .iter()
-        .try_for_each(|child| append(builder, &child.path(), &name.join(child.file_name())))
+    Ok(())
 }
 
 /// The entries of a directory in the order of names.
@@ -319,6 +322,24 @@ mod tests {
         assert_eq!(*link.path_bytes(), *b"t\xfe/l\xe8");
         assert_eq!(*link.link_name_bytes().unwrap(), *b"./\xff//");
         assert_eq!(entries.next().unwrap().path_bytes()[3..], long[..]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn deep_directory_does_not_overflow_the_stack() {
+        let directory = tempfile::tempdir().unwrap();
+        let deep = directory.path().join("d/".repeat(600));
+        fs::create_dir_all(&deep).unwrap();
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.thread_stack_size(256 << 10).build().unwrap();
+        let packed = runtime.block_on(bytes(pack(directory.path(), "top").unwrap()));
+        assert_eq!(names(&packed.unwrap()).len(), 601);
+        // `TempDir` holds a descriptor for each level.
+        let mut path = deep.as_path();
+        while path != directory.path() {
+            fs::remove_dir(path).unwrap();
+            path = path.parent().unwrap();
+        }
     }
 
     #[cfg(unix)]

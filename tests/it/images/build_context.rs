@@ -160,3 +160,43 @@ async fn early_refusal_stops_reading_the_context() {
     assert_eq!(error.message(), Some("no build today"));
     fake.until(|counts| counts.live == 0).await;
 }
+
+#[tokio::test]
+async fn credentials_for_buildkit_are_rejected() {
+    let Project { directory, .. } = project();
+    let registries = [(
+        "registry.example".to_owned(),
+        engine_api::auth::RegistryAuth::user("a", "b"),
+    )];
+    let options = BuildImage {
+        builder: engine_api::images::Builder::BuildKit,
+        ..Default::default()
+    };
+    for (podman, allowed) in [("", false), ("Libpod-Api-Version: 5.8.6", true)] {
+        let fake = ScriptedEngine::answering(move |request| match request.target.contains("_ping") {
+            true if podman.is_empty() => reply(200, &["Api-Version: 1.51"], ""),
+            true => reply(200, &["Api-Version: 1.51", podman], ""),
+            false => ok(r#"{"stream":"done"}"#),
+        });
+        let docker = fake.docker();
+        let images = docker.images();
+        let context = BuildContext::directory(directory.path());
+        let built = images
+            .build(context, options.clone(), Some(&registries.clone().into()))
+            .await;
+        match built {
+            Ok(progress) => {
+                progress.last().await.unwrap();
+                assert!(allowed);
+            }
+            Err(error) => {
+                let error = fails::<()>(Err(error), ErrorKind::Unsupported);
+                assert!(
+                    !allowed && error.to_string().contains("pull_if_missing"),
+                    "{error}"
+                );
+                assert!(!fake.requests().iter().any(|request| request.contains("/build")));
+            }
+        }
+    }
+}

@@ -20,18 +20,24 @@ pub use trace::{BuildLog, BuildStatus, BuildStep, BuildTrace, BuildWarning};
 
 use super::{Images, Progress};
 use crate::auth::{RegistryAuth, config_header};
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 use crate::wire::decode::Lines;
 use crate::wire::operation::Operation;
 use crate::wire::stream::JsonLines;
 
 pub(super) static BUILD: Operation<Lines<Progress>> = Operation::post("ImageBuild", "/build").slow();
+
+/// Why credentials cannot be used.
+const NO_SESSION: &str = "BuildKit reads credentials only from a session, which this client does not open; \
+                          pull the base images first (`pull_if_missing`) and leave `registries` out, or \
+                          build with Builder::Classic";
+
 impl Images<'_> {
     /// Builds an image from a Dockerfile.
     ///
     /// The build is complete when the stream has ended without an error; dropping the stream stops
     /// it. `registries` holds credentials by the registry's name,
-    /// [`DOCKER_HUB`](crate::auth::DOCKER_HUB) for Docker Hub.
+    /// [`DOCKER_HUB`](crate::auth::DOCKER_HUB) for Docker Hub. BuildKit of Docker cannot use them.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -51,7 +57,8 @@ impl Images<'_> {
     ///
     /// [`crate::ErrorKind::NeedsBuildKit`] when the Dockerfile of a directory or a text requires a
     /// feature that Docker's builder lacks, in a stage that is built;
-    /// [`crate::ErrorKind::UploadSource`] when a file cannot be read.
+    /// [`crate::ErrorKind::UploadSource`] when a file cannot be read;
+    /// [`crate::ErrorKind::Unsupported`] when `registries` has credentials for BuildKit of Docker.
     pub async fn build(
         &self,
         context: BuildContext,
@@ -74,6 +81,12 @@ impl Images<'_> {
         }
         let on = Some(name).filter(|name| !name.is_empty());
         let in_call = |error: Error| error.in_call(BUILD.info.id, on);
+        if options.builder == Builder::BuildKit && registries.is_some_and(|all| !all.is_empty()) {
+            // BuildKit asks for credentials in a session, and ignores the header.
+            if !self.is_podman().await.map_err(in_call)? {
+                return Err(in_call(Error::local(Cause::Unsupported(NO_SESSION.to_owned()))));
+            }
+        }
         let (body, beyond) = context.body(&options).await.map_err(in_call)?;
         if let Some(cause) = beyond {
             if !self.is_podman().await.map_err(in_call)? {
