@@ -158,9 +158,10 @@ impl<'a> Variables<'a> {
             if value.is_empty() {
                 continue;
             }
-            client.secret(&format!("{}={value}", variable.name));
-            if value.chars().count() >= LONG {
-                client.secret(value);
+            // A short value may be part of other words.
+            match value.chars().count() >= LONG {
+                true => client.secret(value),
+                false => client.secret(&format!("{}={value}", variable.name)),
             }
         }
     }
