@@ -35,6 +35,12 @@ pub(crate) fn cpus(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| format!("{text:?} is not a number of CPUs; write 0.5, 1, 2 …"))
 }
 
+/// A number of processes: `100`.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|count| *count > 0);
+    number.ok_or_else(|| format!("{text:?} is not a number of processes; write 1, 100 …"))
+}
+
 /// A duration: `30s`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match isolation::parse_duration(text) {
@@ -142,6 +148,10 @@ mod tests {
         assert_eq!(cpus("0.5").unwrap(), 0.5);
         for invalid in ["0", "-1", "nan", "inf", "two"] {
             assert!(cpus(invalid).unwrap_err().contains("0.5"), "{invalid}");
+        }
+        assert_eq!(count("100"), Ok(100));
+        for invalid in ["0", "-1", "1.5", "many", ""] {
+            assert!(count(invalid).unwrap_err().contains("processes"), "{invalid}");
         }
         assert_eq!(duration("250ms").unwrap().as_millis(), 250);
         assert_eq!(duration("1m30s").unwrap().as_secs(), 90);

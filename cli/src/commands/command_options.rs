@@ -15,6 +15,7 @@ pub(crate) struct CommandOptions {
     /// Timeout: kill the command after this time and exit with 124: seconds, or 250ms, 30s,
     /// 1m30s
     #[arg(long, short, value_name = "TIME", value_parser = parse::duration)]
+    #[arg(allow_negative_numbers = true)]
     timeout: Option<Duration>,
     /// Whether the command reads isolate's standard input; auto: unless that is a terminal, or
     /// --record or --replay is used

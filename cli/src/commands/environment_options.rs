@@ -35,8 +35,8 @@ pub(crate) struct EnvironmentOptions {
     /// Working directory, created if missing
     #[arg(long = "workdir", short, value_name = "DIR")]
     working_dir: Option<String>,
-    /// Bind-mount a file or directory; also type=bind,source=SRC,target=DST[,readonly]; may be
-    /// repeated
+    /// Bind-mount a file or directory; also type=bind,source=SRC,target=DST[,readonly], or the type
+    /// volume or tmpfs; may be repeated
     #[arg(long, value_name = "SRC:DST[:ro]", value_parser = mount::mount)]
     mount: Vec<Mount>,
     /// Copy a file or directory in before the command starts; may be repeated
@@ -44,12 +44,15 @@ pub(crate) struct EnvironmentOptions {
     copy: Vec<CopyIn>,
     /// Memory limit: bytes, or 512m, 2g
     #[arg(long, short, value_name = "SIZE", value_parser = parse::size)]
+    #[arg(allow_negative_numbers = true)]
     memory: Option<u64>,
     /// CPU limit: 0.5 is half of one CPU
     #[arg(long, value_name = "N", value_parser = parse::cpus)]
+    #[arg(allow_negative_numbers = true)]
     cpus: Option<f64>,
     /// Limit of the number of processes
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = parse::count)]
+    #[arg(allow_negative_numbers = true)]
     pids: Option<u64>,
     /// Name of the environment
     #[arg(long, value_name = "NAME")]

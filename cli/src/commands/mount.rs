@@ -1,28 +1,27 @@
 //! The value of `--mount`: `SRC:DST[:ro]`, or `type=bind,source=SRC,target=DST` as the docker
-//! command reads it.
+//! command reads it, where the type can also be `volume` or `tmpfs`.
 
-use isolation::Mount;
+use isolation::{Mount, MountSource};
 
 use crate::parse;
 
 const FORM: &str = "SRC:DST, SRC:DST:ro, or type=bind,source=SRC,target=DST[,readonly]";
 
-/// A bind mount.
+const NAMES: &str = "type, source, target, readonly and tmpfs-size";
+
+/// A mount.
 pub(crate) fn mount(text: &str) -> Result<Mount, String> {
     let mount = match is_named(text) {
         true => named(&fields(text)?)?,
         false => pair(text)?,
     };
-    let target = mount.target;
-    if !target.starts_with('/') {
+    if !mount.target.starts_with('/') {
         return Err(format!(
-            "the target {target:?} must be an absolute path; start it with `/`"
+            "the target {:?} must be an absolute path; start it with `/`",
+            mount.target
         ));
     }
-    Ok(Mount {
-        read_only: mount.read_only,
-        ..Mount::host(parse::existing(&mount.source)?, target)
-    })
+    Ok(mount)
 }
 
 /// Whether the text begins with a name and `=`, or with a name that needs no value. A path that
@@ -38,29 +37,31 @@ fn is_named(text: &str) -> bool {
     }
 }
 
-/// The parts of a mount, unchecked.
-struct Parts {
-    source: String,
-    target: String,
-    read_only: bool,
-}
-
-fn pair(text: &str) -> Result<Parts, String> {
+fn pair(text: &str) -> Result<Mount, String> {
     let (paths, read_only) = match text.rsplit_once(':') {
         Some((paths, "ro")) => (paths, true),
         Some((paths, "rw")) => (paths, false),
         _ => (text, false),
     };
     let (source, target) = parse::pair(paths, FORM)?;
-    Ok(Parts {
-        source: source.into(),
-        target: target.into(),
+    Ok(Mount {
         read_only,
+        ..Mount::host(parse::existing(source)?, target)
     })
 }
 
-fn named(fields: &[String]) -> Result<Parts, String> {
-    let (mut kind, mut source, mut target, mut read_only) = ("volume", "", "", false);
+/// The fields of a mount, as they are written.
+#[derive(Default)]
+struct Named<'a> {
+    kind: Option<&'a str>,
+    source: Option<&'a str>,
+    target: Option<&'a str>,
+    size: Option<u64>,
+    read_only: bool,
+}
+
+fn named(fields: &[String]) -> Result<Mount, String> {
+    let mut mount = Named::default();
     for field in fields {
         let (name, value) = match field.split_once('=') {
             Some((name, value)) => (name, Some(value)),
@@ -68,44 +69,42 @@ fn named(fields: &[String]) -> Result<Parts, String> {
         };
         let lower = name.trim().to_ascii_lowercase();
         match (lower.as_str(), value) {
-            ("readonly" | "ro", None) => read_only = true,
-            ("readonly" | "ro", Some(value)) => read_only = boolean(name, value)?,
+            ("readonly" | "ro", None) => mount.read_only = true,
+            ("readonly" | "ro", Some(value)) => mount.read_only = boolean(name, value)?,
             (_, None | Some("")) => {
                 return Err(format!("the value of {name:?} is missing; write it as {FORM}"));
             }
-            ("type", Some(value)) => kind = value,
-            ("source" | "src", Some(value)) => source = value,
-            ("target" | "dst" | "destination", Some(value)) => target = value,
+            ("type", value) => mount.kind = value,
+            ("source" | "src", value) => mount.source = value,
+            ("target" | "dst" | "destination", value) => mount.target = value,
+            ("tmpfs-size", Some(value)) => mount.size = Some(parse::size(value)?),
             // It had a meaning only for Docker Desktop, and the docker command ignores it.
             ("consistency", Some(_)) => {}
-            _ => {
-                return Err(format!(
-                    "{name:?} is not supported; use type, source, target and readonly"
-                ));
-            }
+            _ => return Err(format!("{name:?} is not supported; use {NAMES}")),
         }
     }
-    match kind.to_ascii_lowercase().as_str() {
-        "bind" => {}
-        "volume" if !fields.iter().any(|field| field.trim_start().starts_with("type")) => {
-            return Err("the type is missing; write type=bind,source=SRC,target=DST".into());
-        }
-        "volume" | "tmpfs" | "npipe" | "cluster" | "image" => {
+    let missing = |name: &str| format!("{name}= is missing; write it as {FORM}");
+    let source = mount.source.ok_or_else(|| missing("source"));
+    let kind = mount.kind.unwrap_or_default().to_ascii_lowercase();
+    if kind != "tmpfs" && mount.size.is_some() {
+        return Err("tmpfs-size needs type=tmpfs".into());
+    }
+    let source = match kind.as_str() {
+        "bind" => MountSource::Host(parse::existing(source?)?),
+        "volume" => MountSource::Volume(source?.to_owned()),
+        "tmpfs" if mount.source.is_some() => return Err("a tmpfs has no source; omit source=".into()),
+        "tmpfs" => MountSource::Tmpfs { size: mount.size },
+        "" => return Err("the type is missing; write type=bind,source=SRC,target=DST".into()),
+        _ => {
             return Err(format!(
-                "mounts of type {kind} are not supported; use type=bind, or --copy for a copy"
+                "the type {kind:?} is not supported; use bind, volume or tmpfs"
             ));
         }
-        _ => return Err(format!("{kind:?} is not a type of mount; use type=bind")),
-    }
-    for (name, value) in [("source", source), ("target", target)] {
-        if value.is_empty() {
-            return Err(format!("{name}= is missing; write it as {FORM}"));
-        }
-    }
-    Ok(Parts {
-        source: source.into(),
-        target: target.into(),
-        read_only,
+    };
+    Ok(Mount {
+        source,
+        target: mount.target.ok_or_else(|| missing("target"))?.to_owned(),
+        read_only: mount.read_only,
     })
 }
 
@@ -143,7 +142,6 @@ fn fields(text: &str) -> Result<Vec<String>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use isolation::MountSource;
     use std::path::Path;
 
     /// The directory of the host.
@@ -191,6 +189,28 @@ mod tests {
     }
 
     #[test]
+    fn mount_may_be_a_volume_or_a_tmpfs() {
+        let read_only = |mount: Mount| Mount {
+            read_only: true,
+            ..mount
+        };
+        for (text, expected) in [
+            ("type=volume,source=data,target=/x", Mount::volume("data", "/x")),
+            (
+                "type=Volume,src=data,dst=/x,ro",
+                read_only(Mount::volume("data", "/x")),
+            ),
+            ("type=tmpfs,target=/x", Mount::tmpfs("/x", None)),
+            (
+                "type=tmpfs,destination=/x,tmpfs-size=64m,readonly=true",
+                read_only(Mount::tmpfs("/x", Some(64 << 20))),
+            ),
+        ] {
+            assert_eq!(mount(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
     fn field_in_quotes_may_contain_a_comma() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a,\"b=c");
@@ -218,9 +238,15 @@ mod tests {
             ),
             ("type=bind,source=/etc,target=/x,sauce=y", "sauce"),
             ("type=bind,source=/etc,target=/x,", "is missing"),
-            ("type=tmpfs,target=/x", "type tmpfs are not supported"),
-            ("type=volume,source=v,target=/x", "type volume are not supported"),
-            ("type=bend,source=/etc,target=/x", "\"bend\" is not a type"),
+            ("type=tmpfs,source=/etc,target=/x", "a tmpfs has no source"),
+            ("type=tmpfs,target=/x,tmpfs-size=lots", "512m"),
+            ("type=tmpfs,target=/x,tmpfs-size=0", "greater than 0"),
+            ("type=tmpfs,tmpfs-size=1k", "target= is missing"),
+            ("type=volume,target=/x", "source= is missing"),
+            ("type=volume,source=v,target=/x,tmpfs-size=1k", "needs type=tmpfs"),
+            ("type=volume,source=v,target=x", "absolute"),
+            ("type=image,source=i,target=/x", "\"image\" is not supported"),
+            ("type=bend,source=/etc,target=/x", "bind, volume or tmpfs"),
             ("type=bind,\"source=/etc,target=/x", "quote"),
         ] {
             let error = mount(text).unwrap_err();

@@ -10,8 +10,8 @@ fn invalid_arguments_are_rejected_before_any_work() {
         (&["run", "-m", "12q", "--", "true"], "512m"),
         (&["run", "-e", "", "--", "true"], "NAME=VALUE"),
         (
-            &["run", "--mount", "type=tmpfs,target=/x", "--", "true"],
-            "type tmpfs",
+            &["run", "--mount", "type=tmpfs", "--", "true"],
+            "target= is missing",
         ),
         (&["run", "--env-file", "/no/such", "--", "true"], "/no/such"),
         (&["run", "--mount", "/:relative", "--", "true"], "absolute"),

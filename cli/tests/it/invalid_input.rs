@@ -4,7 +4,7 @@ use crate::support::{NOWHERE, Workspace};
 
 /// A command line, in words between blanks, and the text after `error: `. `{dir}` is a directory
 /// that has the files of [`files`], and `NOWHERE` an address at which no daemon listens.
-const TABLE: [(&str, &str); 34] = [
+const TABLE: [(&str, &str); 37] = [
     // The command line.
     (
         "nonsense",
@@ -55,6 +55,18 @@ const TABLE: [(&str, &str); 34] = [
     (
         "run --cpus two -- true",
         "invalid value 'two' for '--cpus <N>': \"two\" is not a number of CPUs; write 0.5, 1, 2 …\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run --cpus -1 -- true",
+        "invalid value '-1' for '--cpus <N>': \"-1\" is not a number of CPUs; write 0.5, 1, 2 …\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run --pids -1 -- true",
+        "invalid value '-1' for '--pids <N>': \"-1\" is not a number of processes; write 1, 100 …\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run --mount type=image,source=x,target=/x -- true",
+        "invalid value 'type=image,source=x,target=/x' for '--mount <SRC:DST[:ro]>': the type \"image\" is not supported; use bind, volume or tmpfs\n\nFor more information, try '--help'.\n",
     ),
     (
         "run --timeout 1m30 -- true",
