@@ -51,10 +51,7 @@ fn passed_on_value_is_in_no_recording() {
 
     // The replay matches any value.
     let ended = run(&["--replay", name], "another value");
-    assert_eq!(
-        (ended.code(), ended.stdout().as_str()),
-        (Some(0), "<another value>\n"),
-        "{}",
-        ended.stderr()
-    );
+    let output = ended.stdout();
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
+    assert!(output.starts_with('<') && !output.contains(SECRET), "{output}");
 }
