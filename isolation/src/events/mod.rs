@@ -86,6 +86,8 @@ pub enum EventKind {
     Chosen,
     /// The image is being pulled, or the pull has ended.
     Pull(PullProgress),
+    /// The engine is about to create the environment. Its ID and name are in the subject.
+    Creating,
     /// The environment was created.
     Created,
     /// The environment became ready for commands.

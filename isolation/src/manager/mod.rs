@@ -140,6 +140,12 @@ impl Manager {
         let id = EnvironmentId::random();
         let name = spec.name.clone();
         let name = name.unwrap_or_else(|| format!("{}-{}", engine.name(), id.short()));
+        let subject = Subject::Environment {
+            id: id.clone(),
+            name: name.clone(),
+            engine: engine.name().to_owned(),
+        };
+        self.events.emit(subject, EventKind::Creating);
         let context = Context::new(self.events.clone());
         let new = NewEnvironment {
             id: &id,

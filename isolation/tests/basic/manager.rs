@@ -144,6 +144,7 @@ async fn events_follow_the_life_of_an_environment() {
     for expected in [
         "absent: Rejected",
         "basic: Chosen",
+        "web: Creating",
         "web: Created",
         "web: Started",
         "web: CommandStarted",

@@ -97,13 +97,15 @@ impl Runner<'_> {
         loop {
             tokio::select! {
                 biased;
-                created = &mut creating => {
-                    return created.map_err(|error| self.with_hint(selection, error).into());
-                }
+                // First: the ID of a creation that is refused is known, too.
                 Some(Ok(event)) = events.next() => {
+                    self.mark_generated(&event);
                     if let Some(line) = displayed(&mut display, &event) {
                         sink.event(line).await?;
                     }
+                }
+                created = &mut creating => {
+                    return created.map_err(|error| self.with_hint(selection, error).into());
                 }
                 interrupted = stop.wait(), if display.is_pulling() => return Err(interrupted.into()),
             }
@@ -139,12 +141,18 @@ impl Runner<'_> {
             .await
     }
 
+    /// Marks the ID and a generated name of a new environment, so that a recording gets placeholders.
+    fn mark_generated(&self, event: &Event) {
+        if let (Subject::Environment { id, name, .. }, EventKind::Creating) = (&event.subject, &event.kind) {
+            self.client.generated(id.as_str());
+            if self.spec.name.is_none() {
+                self.client.generated(name);
+            }
+        }
+    }
+
     async fn report_environment(&self, environment: &Environment, sink: &mut Sink) -> Result<(), CliError> {
         let (id, name) = (environment.id(), environment.name());
-        self.client.generated(id.as_str());
-        if self.spec.name.is_none() {
-            self.client.generated(name);
-        }
         if self.keep {
             environment.keep();
             self.console
