@@ -56,6 +56,13 @@ impl Console {
         }
     }
 
+    /// Prints a warning, also if `--quiet` is set. With `--json` it belongs into a result.
+    pub(crate) fn warning(self, text: &str) {
+        if !self.json {
+            self.message(&format!("warning: {text}"));
+        }
+    }
+
     /// Prints a message if `--verbose` is set.
     pub(crate) fn detail(self, text: &str) {
         if self.verbose {

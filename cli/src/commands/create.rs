@@ -67,7 +67,10 @@ impl Create {
         console: Console,
     ) -> Result<u8, CliError> {
         let (manager, spec) = (session.manager(), self.spec()?);
-        let selection = manager.select(&self.environment.choice(global)?, &spec).await?;
+        let selection = self
+            .environment
+            .select(manager, &self.environment.choice(global)?, &spec, console)
+            .await?;
         let environment = match self.start {
             true => manager.create_on(&selection, spec).await?,
             false => manager.create_unstarted(&selection, spec).await?,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use isolation::engines::docker::PullPolicy;
-use isolation::{CopyIn, EngineChoice, EnvironmentSpec, Mount};
+use isolation::{CopyIn, EngineChoice, EnvironmentSpec, IsolationLevel, Manager, Mount, Selection};
 
 use super::mount;
 use super::variables::VariableOptions;
@@ -21,6 +21,9 @@ pub(crate) struct EnvironmentOptions {
     /// Engine: auto, docker or basic; auto uses docker if a Docker daemon answers, otherwise basic
     #[arg(long, default_value = "auto", value_name = "ENGINE")]
     engine: String,
+    /// Fail if only an engine with less isolation is available, instead of running on this host
+    #[arg(long, value_enum, env = "ISOLATE_REQUIRE", value_name = "ISOLATION")]
+    require: Option<Require>,
     /// Read the specification from a JSON file; the options below override it
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
@@ -70,6 +73,17 @@ enum Pull {
     Never,
 }
 
+/// The least isolation of an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Require {
+    /// A container or a virtual machine
+    Container,
+}
+
+/// The warning if `auto` has chosen an engine without isolation.
+const ON_THE_HOST: &str =
+    "no container engine found; the command runs directly on this host, its files are not protected";
+
 impl EnvironmentOptions {
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
@@ -102,6 +116,35 @@ impl EnvironmentOptions {
             }
             _ => Ok(choice),
         }
+    }
+
+    /// Selects an engine. An engine without isolation is an error if `--require` forbids it.
+    /// Otherwise `auto` reports it: running on the host is never silent.
+    pub(crate) async fn select(
+        &self,
+        manager: &Manager,
+        choice: &EngineChoice,
+        spec: &EnvironmentSpec,
+        console: Console,
+    ) -> Result<Selection, CliError> {
+        let selection = manager.select(choice, spec).await?;
+        if selection.capabilities.isolation() >= IsolationLevel::Container {
+            return Ok(selection);
+        }
+        let name = selection.engine.name();
+        if self.require == Some(Require::Container) {
+            let error = CliError::new(format!(
+                "an engine with containers is required, but {name} runs commands directly on this host"
+            ));
+            let skipped = selection.rejected.iter().map(ToString::to_string);
+            return Err(skipped
+                .fold(error, CliError::cause)
+                .hint("start Docker or Podman, or remove --require and ISOLATE_REQUIRE"));
+        }
+        if *choice == EngineChoice::Auto {
+            console.warning(ON_THE_HOST);
+        }
+        Ok(selection)
     }
 
     /// Reports variables that are not set, and keeps hidden values out of a recording.

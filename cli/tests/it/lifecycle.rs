@@ -183,6 +183,7 @@ fn events_are_json_lines_in_order() {
         .collect();
     let expected = [
         "chosen",
+        "creating",
         "created",
         "started",
         "command_started",
@@ -194,7 +195,7 @@ fn events_are_json_lines_in_order() {
         assert_eq!(event["sequence"], number);
         assert!(event["at"].as_str().unwrap().ends_with('Z'));
     }
-    assert_eq!(events[4]["exit"]["code"], 3);
+    assert_eq!(events[5]["exit"]["code"], 3);
     assert_eq!(events[1]["subject"]["environment"]["engine"], "basic");
     let ended = workspace.isolate(&["run", "--events", "/no/such/directory/x", "true"]);
     assert_eq!(ended.code(), Some(125));

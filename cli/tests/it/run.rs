@@ -34,7 +34,25 @@ fn auto_without_a_daemon_uses_basic_and_reports_it() {
         "{}",
         ended.stderr()
     );
-    assert_eq!(workspace.isolate(&["run", "-q", "true"]).stderr(), "");
+}
+
+#[test]
+fn running_on_the_host_is_never_silent() {
+    let workspace = Workspace::new();
+    let warning = "isolate: warning: no container engine found; the command runs directly on this host, \
+                   its files are not protected\n";
+    assert_eq!(workspace.isolate(&["run", "-q", "true"]).stderr(), warning);
+    // An engine that the user has chosen needs no warning.
+    let chosen = workspace.isolate(&["run", "-q", "--engine", "basic", "true"]);
+    assert_eq!(chosen.stderr(), "");
+    let required = workspace.isolate(&["run", "--require", "container", "--", "touch", "here"]);
+    assert_eq!(required.code(), Some(125));
+    let text = required.stderr();
+    assert!(text.contains("an engine with containers is required"), "{text}");
+    assert!(text.contains("caused by: docker: not available"), "{text}");
+    let mut command = workspace.command(&["run", "--engine", "basic", "true"]);
+    let output = command.env("ISOLATE_REQUIRE", "container").output().unwrap();
+    assert_eq!(output.status.code(), Some(125));
 }
 
 #[test]

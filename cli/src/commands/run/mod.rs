@@ -53,6 +53,7 @@ impl Run {
         let runner = runner::Runner {
             client,
             manager: session.manager(),
+            options: &self.environment,
             choice: self.environment.choice(global)?,
             spec: self.environment.spec()?,
             command: self.command.command(global),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::pull_progress::PullDisplay;
 use crate::client::Client;
+use crate::commands::environment_options::EnvironmentOptions;
 use crate::commands::stream::{Sink, Streamed, stream};
 use crate::console::Console;
 use crate::error::{CliError, brief};
@@ -17,6 +18,7 @@ use crate::signals::{Interrupted, Stop};
 pub(super) struct Runner<'a> {
     pub(super) client: &'a Client,
     pub(super) manager: &'a Manager,
+    pub(super) options: &'a EnvironmentOptions,
     pub(super) choice: EngineChoice,
     pub(super) spec: EnvironmentSpec,
     pub(super) command: Command,
@@ -71,7 +73,9 @@ impl Runner<'_> {
         sink: &mut Sink,
         stop: &mut Stop,
     ) -> Result<u8, Aborted> {
-        let select = self.manager.select(&self.choice, &self.spec);
+        let select = self
+            .options
+            .select(self.manager, &self.choice, &self.spec, self.console);
         let selection = stop.or(select).await??;
         self.report_engine(&selection, sink).await?;
         let environment = environment.insert(self.create(&selection, sink, stop).await?);
