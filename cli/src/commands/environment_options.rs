@@ -38,7 +38,7 @@ pub(crate) struct EnvironmentOptions {
     /// Working directory, created if missing
     #[arg(long = "workdir", short, value_name = "DIR")]
     working_dir: Option<String>,
-    /// Bind-mount a file or directory; also type=bind,source=SRC,target=DST[,readonly], or the type
+    /// Bind-mount a file or directory; also type=bind,source=SRC,target=DST,readonly, or the type
     /// volume or tmpfs; may be repeated
     #[arg(long, value_name = "SRC:DST[:ro]", value_parser = mount::mount)]
     mount: Vec<Mount>,

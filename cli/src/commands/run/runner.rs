@@ -145,7 +145,7 @@ impl Runner<'_> {
             .await
     }
 
-    /// Marks the ID and a generated name of a new environment, so that a recording gets placeholders.
+    /// Marks the ID and a generated name of a new environment: a recording gets placeholders.
     fn mark_generated(&self, event: &Event) {
         if let (Subject::Environment { id, name, .. }, EventKind::Creating) = (&event.subject, &event.kind) {
             self.client.generated(id.as_str());
