@@ -26,7 +26,7 @@ fn format(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
 }
 
-/// Reads what [`format`] writes.
+/// Reads what [`format()`] writes.
 fn parse(text: &str) -> Option<SystemTime> {
     let (text, nanos) = text.strip_suffix('Z')?.split_once('.')?;
     let fields = text.split(['-', 'T', ':']).map(|field| field.parse().ok());
