@@ -204,27 +204,6 @@ fn request_that_is_not_recorded_is_an_error() {
 }
 
 #[test]
-fn refused_creation_is_replayed() {
-    use crate::engine::Memory;
-    let (workspace, memory) = (Workspace::new(), Memory::start());
-    let directory = tempfile::tempdir().unwrap();
-    let name = directory.path().join("refused.json").display().to_string();
-    let refusal = fake_engine::Fault::internal_error("no space left on device");
-    memory.engine.fail_next("POST", "/containers/create", refusal);
-    let run = |options: &[&str]| {
-        let ended = workspace.isolate(&[options, &["run", "--image", "busybox", "--", "true"]].concat());
-        assert!(
-            ended.stderr().contains("no space left on device"),
-            "{}",
-            ended.stderr()
-        );
-        ended.code()
-    };
-    let recorded = run(&["--host", &memory.address(), "--record", &name]);
-    assert_eq!(run(&["--replay", &name]), recorded);
-}
-
-#[test]
 fn exchange_that_is_not_requested_is_an_error() {
     if mode("record") {
         return;

@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
+use crate::engine::Memory;
 use crate::support::{Ended, Workspace};
 
 #[test]
@@ -245,4 +246,24 @@ fn closed_pipe_is_success() {
         (Some(0), &b"y\n"[..])
     );
     assert!(workspace.left().is_empty(), "{:?}", workspace.left());
+}
+
+#[test]
+fn refused_creation_is_replayed() {
+    let (workspace, memory) = (Workspace::new(), Memory::start());
+    let directory = tempfile::tempdir().unwrap();
+    let name = directory.path().join("refused.json").display().to_string();
+    let refusal = fake_engine::Fault::internal_error("no space left on device");
+    memory.engine.fail_next("POST", "/containers/create", refusal);
+    let run = |options: &[&str]| {
+        let ended = workspace.isolate(&[options, &["run", "--image", "busybox", "--", "true"]].concat());
+        assert!(
+            ended.stderr().contains("no space left on device"),
+            "{}",
+            ended.stderr()
+        );
+        ended.code()
+    };
+    let recorded = run(&["--host", &memory.address(), "--record", &name]);
+    assert_eq!(run(&["--replay", &name]), recorded);
 }
