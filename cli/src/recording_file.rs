@@ -38,7 +38,7 @@ pub(crate) fn save(file: &Path, recording: &Recording) -> Result<(), CliError> {
     recording.save(file).map_err(|error| not_written(&error))
 }
 
-/// The error if there is no recording.
+/// The error of a missing recording.
 pub(crate) fn not_written(error: &dyn std::error::Error) -> CliError {
     CliError::new("no recording was written").because(error)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Timeouts of a call; `None` is no timeout.
+/// Timeouts of a call; `None` waits without a limit.
 ///
 /// There are four, because one cannot fit both a ping and a log that is followed for a day. Each
 /// has its own [`Phase`](crate::error::Phase) in the error. The time that the engine works is not

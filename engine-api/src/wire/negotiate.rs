@@ -31,7 +31,7 @@ pub(super) struct Negotiation<'a> {
     pub(super) limits: &'a ReplyLimits,
 }
 
-/// The reply to a question: its headers, its body, and the error of a status that is no success.
+/// The reply to a question: its headers, its body, and the error of a status other than a success.
 struct Answer {
     headers: HeaderMap,
     body: bytes::Bytes,

@@ -48,7 +48,7 @@ pub struct Command {
     /// Whether to run it on a terminal. All its output is then standard output.
     #[serde(default, skip_serializing_if = "is_default")]
     pub tty: bool,
-    /// The timeout: the command is killed after this time. `None` is no timeout.
+    /// The timeout: the command is killed after this time. Without one, it may run for ever.
     #[serde(default, with = "units::duration", skip_serializing_if = "is_default")]
     pub timeout: Option<Duration>,
 }

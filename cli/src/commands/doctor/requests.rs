@@ -31,7 +31,7 @@ pub(super) struct Refusal {
     purpose: &'static str,
     /// Whether `isolate run` fails without it.
     pub(super) needed: bool,
-    /// The status and the reason, or why there was no reply.
+    /// The status and the reason, or the error of a request without a reply.
     reason: String,
 }
 

@@ -109,7 +109,7 @@ impl DockerEngine {
     }
 }
 
-/// The daemon would create a volume that does not exist, and nobody would remove it.
+/// The daemon would create a volume that does not exist, and it would stay for ever.
 async fn check_volumes(docker: &Docker, spec: &EnvironmentSpec) -> Result<()> {
     for mount in &spec.mounts {
         let MountSource::Volume(name) = &mount.source else {
