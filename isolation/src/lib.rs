@@ -61,6 +61,7 @@ pub use events::{Event, EventKind, Lagged, PullProgress, Subject, Subscription};
 pub use files::CopySource;
 pub use manager::Manager;
 pub use manager::registry::{EngineChoice, Registry, Selection};
+pub use spec::lifetime::Lifetime;
 pub use spec::limits::ResourceLimits;
 pub use spec::main_process::Main;
 pub use spec::mount::{Mount, MountSource};

@@ -1,7 +1,7 @@
 //! `isolate create`: creates an environment that other commands use.
 
 use clap::Args;
-use isolation::{Command, EnvironmentSpec, Main};
+use isolation::{Command, EnvironmentSpec, Lifetime, Main};
 use serde_json::json;
 
 use super::environment_options::EnvironmentOptions;
@@ -78,7 +78,6 @@ impl Create {
         let (id, name) = (environment.id(), environment.name());
         client.generated(id.as_str());
         client.generated(name);
-        environment.keep();
         if console.json {
             console.value(&json!({ "id": id, "name": name, "engine": environment.engine() }))?;
         } else {
@@ -89,6 +88,7 @@ impl Create {
 
     fn spec(&self) -> Result<EnvironmentSpec, CliError> {
         let mut spec = self.environment.spec()?;
+        spec.lifetime = Lifetime::Kept;
         if self.service {
             spec.main = Main::Image;
         } else if !self.command.is_empty() {

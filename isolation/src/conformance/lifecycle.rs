@@ -304,7 +304,7 @@ pub(super) async fn kept(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
     let id = environment.id().clone();
     sh(&environment, "true").await?;
-    environment.keep();
+    environment.keep().await?;
     drop(environment);
     ensure(subject.lists(&id).await?, "it is gone")?;
     let again = subject.manager.open(id.as_str()).await?;

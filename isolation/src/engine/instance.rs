@@ -24,7 +24,7 @@ use crate::files::CopySource;
 /// The caller has checked the input, the features and the status. An error that shows that the
 /// status is another one says so: [`Error::observed`](crate::Error::observed). Dropping a value
 /// that [`Engine::create`](crate::Engine::create) returned destroys the environment as far as
-/// possible without waiting, unless [`release`](Self::release) was called.
+/// possible without waiting, unless [`keep`](Self::keep) was called.
 pub trait Instance: fmt::Debug + Send + Sync {
     /// The state as the engine sees it now. An environment that does not exist any more is
     /// [`Status::Lost`], not an error.
@@ -50,8 +50,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     /// never panics. Returns whether the environment is gone already.
     fn destroy_blocking(&self) -> bool;
 
-    /// From now on, dropping this value does not destroy the environment.
-    fn release(&self);
+    /// From now on, neither dropping this value nor the end of this process ends the environment.
+    fn keep(&self) -> BoxFuture<'_, Result<()>>;
 
     /// Running commands.
     fn exec(&self) -> Option<&dyn Exec> {

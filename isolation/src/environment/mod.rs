@@ -168,9 +168,10 @@ impl Environment {
         self.shared().destroy_blocking();
     }
 
-    /// From now on, neither dropping the handles nor the manager's shutdown destroys it.
-    pub fn keep(&self) {
-        self.shared().keep();
+    /// From now on, neither dropping the handles, nor the manager's shutdown, nor the end of this
+    /// process destroys it. [`Lifetime::Kept`](crate::Lifetime::Kept) does that from the start.
+    pub async fn keep(&self) -> Result<()> {
+        self.shared().keep().await
     }
 
     /// Whether it outlives its handles.

@@ -251,11 +251,16 @@ impl Shared {
         self.forget();
     }
 
-    pub(super) fn keep(&self) {
+    pub(crate) async fn keep(&self) -> Result<()> {
+        let kept = match checks::exists(self.status()) {
+            Ok(()) => self.instance.keep().await,
+            Err(error) => Err(error),
+        };
+        self.report("keep the environment", &self.name, kept).await?;
         self.kept.store(true, Ordering::Release);
-        self.instance.release();
         // The manager does not own a kept environment: its shutdown does not destroy it.
         self.forget();
+        Ok(())
     }
 
     fn forget(&self) {

@@ -4,7 +4,7 @@ pub(crate) mod registry;
 mod tracked;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
@@ -23,6 +23,7 @@ use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Cause, Error, Result};
 use crate::events::{EventKind, EventSink, Subject, Subscription};
 use crate::spec::EnvironmentSpec;
+use crate::spec::lifetime::Lifetime;
 
 /// How many environments [`Manager::shutdown`] destroys at the same time.
 const AT_ONCE: usize = 16;
@@ -90,24 +91,28 @@ impl Manager {
 
     /// Creates and starts an environment on a chosen engine.
     pub async fn create_on(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
-        let environment = self.create_unstarted(selection, spec).await?;
-        match environment.start().await {
-            Ok(()) => Ok(environment),
-            Err(error) => {
-                // The drop of the guard cannot await; this can, so it also reports errors of the
-                // removal as an event.
-                let _ = environment.destroy().await;
-                Err(error)
-            }
+        let environment = self.create_guarded(selection, spec).await?;
+        if let Err(error) = environment.start().await {
+            // The drop of the guard cannot await; this can, so it also reports errors of the
+            // removal as an event.
+            let _ = environment.destroy().await;
+            return Err(error);
         }
+        kept_if_asked(environment).await
     }
 
     /// Creates an environment on a chosen engine without starting it. Its copies are made.
     pub async fn create_unstarted(
         &self,
         selection: &Selection,
-        mut spec: EnvironmentSpec,
+        spec: EnvironmentSpec,
     ) -> Result<Environment> {
+        kept_if_asked(self.create_guarded(selection, spec).await?).await
+    }
+
+    /// Creates an environment that is removed if the rest of its creation fails, also if it is to
+    /// be kept.
+    async fn create_guarded(&self, selection: &Selection, mut spec: EnvironmentSpec) -> Result<Environment> {
         spec.session.get_or_insert_with(|| self.session.clone());
         let name = spec.name.clone().unwrap_or_default();
         let created = self.begin(selection, spec).await;
@@ -193,9 +198,8 @@ impl Manager {
             opened.instance,
             opened.status,
         );
-        let environment = Environment::new(&shared);
-        environment.keep();
-        Ok(environment)
+        shared.kept.store(true, Ordering::Release);
+        Ok(Environment::new(&shared))
     }
 
     #[expect(
@@ -260,6 +264,14 @@ impl Manager {
             false => Err(Cause::Cleanup(failures).into()),
         }
     }
+}
+
+/// Keeps an environment whose creation is complete, if its specification asks for that.
+async fn kept_if_asked(environment: Environment) -> Result<Environment> {
+    if environment.spec().lifetime == Lifetime::Kept {
+        environment.keep().await?;
+    }
+    Ok(environment)
 }
 
 impl Drop for Manager {

@@ -1,5 +1,6 @@
 //! The specification of an environment: one file for each larger subject.
 
+pub(crate) mod lifetime;
 pub(crate) mod limits;
 pub(crate) mod main_process;
 pub(crate) mod mount;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::lifetime::Lifetime;
 use self::limits::ResourceLimits;
 use self::main_process::Main;
 use self::mount::Mount;
@@ -64,6 +66,9 @@ pub struct EnvironmentSpec {
     /// The main process, which runs from start to stop.
     #[serde(skip_serializing_if = "is_default")]
     pub main: Main,
+    /// How long the environment lives.
+    #[serde(skip_serializing_if = "is_default")]
+    pub lifetime: Lifetime,
     /// Environment variables of every command. None is inherited from the caller's process.
     #[serde(skip_serializing_if = "is_default")]
     pub env: Variables,

@@ -243,6 +243,7 @@ fn json_round_trips_and_is_short() {
             read_only_root: true,
             add_capabilities: vec!["NET_RAW".into()],
         },
+        lifetime: Lifetime::Kept,
         labels: [("k".to_owned(), "v".to_owned())].into(),
         owner: Some("me".into()),
         session: Some("s".into()),
@@ -264,11 +265,13 @@ fn json_accepts_texts_with_units() {
     assert_eq!(read(r#"{"main": "image"}"#).unwrap().main, Main::Image);
     let tmpfs = read(r#"{"mounts": [{"source": {"tmpfs": {}}, "target": "/t"}]}"#).unwrap();
     assert_eq!(tmpfs.mounts[0].source, MountSource::Tmpfs { size: None });
+    assert_eq!(read(r#"{"lifetime": "kept"}"#).unwrap().lifetime, Lifetime::Kept);
     for (text, word) in [
         (r#"{"imgae": "x"}"#, "imgae"),
         (r#"{"limits": {"memory": "lots"}}"#, "lots"),
         (r#"{"limits": {"cpus": "two"}}"#, "two"),
         (r#"{"limits": {"swap": 1}}"#, "swap"),
+        (r#"{"lifetime": "forever"}"#, "forever"),
         ("{", "line 1"),
     ] {
         let error = read(text).unwrap_err();

@@ -3,9 +3,9 @@ use std::path::Path;
 
 use isolation::engines::basic::BasicEngine;
 use isolation::{
-    BoxFuture, Capabilities, Command, Context, Engine, EngineChoice, EnvironmentId, EnvironmentSpec,
-    EnvironmentSummary, Error, ErrorKind, EventKind, Feature, Instance, IsolationLevel, Lagged, Manager,
-    NewEnvironment, Opened, Probe, Registry, ResourceLimits, Result, Status, Subscription,
+    BoxFuture, Capabilities, Command, Context, CopyIn, Engine, EngineChoice, EnvironmentId, EnvironmentSpec,
+    EnvironmentSummary, Error, ErrorKind, EventKind, Feature, Instance, IsolationLevel, Lagged, Lifetime,
+    Manager, NewEnvironment, Opened, Probe, Registry, ResourceLimits, Result, Status, Subscription,
 };
 
 /// An engine with every feature that is never available.
@@ -223,7 +223,7 @@ async fn dropped_guard_destroys_unless_kept() {
     );
     assert_eq!((left(base.path()), manager.environments().len()), (0, 0));
     let kept = manager.create(&EngineChoice::Auto, named("kept")).await.unwrap();
-    kept.keep();
+    kept.keep().await.unwrap();
     drop(kept);
     manager.shutdown().await.unwrap();
     drop(manager);
@@ -234,6 +234,31 @@ async fn dropped_guard_destroys_unless_kept() {
     assert_eq!(opened.status(), Status::Running);
     opened.destroy().await.unwrap();
     assert_eq!(left(base.path()), 0);
+}
+
+#[tokio::test]
+async fn kept_environment_is_kept_from_the_start() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let spec = EnvironmentSpec {
+        lifetime: Lifetime::Kept,
+        ..named("kept")
+    };
+    let kept = manager.create(&EngineChoice::Auto, spec.clone()).await.unwrap();
+    assert!(kept.is_kept());
+    drop(kept);
+    manager.shutdown().await.unwrap();
+    assert_eq!(left(base.path()), 1);
+    // A creation that fails leaves nothing, also if the environment is to be kept.
+    let manager = self::manager(base.path());
+    let copies = vec![CopyIn {
+        source: base.path().to_owned(),
+        target: "../outside".into(),
+    }];
+    let spec = EnvironmentSpec { copies, ..spec };
+    manager.create(&EngineChoice::Auto, spec).await.unwrap_err();
+    assert_eq!(left(base.path()), 1);
+    manager.open("kept").await.unwrap().destroy().await.unwrap();
 }
 
 #[test]
@@ -260,7 +285,7 @@ async fn cancelled_creation_leaves_nothing() {
         std::fs::write(source.path().join(n.to_string()), "x").unwrap();
     }
     let manager = manager(base.path());
-    let copies = vec![isolation::CopyIn {
+    let copies = vec![CopyIn {
         source: source.path().into(),
         target: "tree".into(),
     }];

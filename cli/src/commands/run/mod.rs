@@ -8,6 +8,7 @@ mod pull_progress;
 mod runner;
 
 use clap::Args;
+use isolation::{EnvironmentSpec, Lifetime};
 
 use super::command_options::CommandOptions;
 use super::environment_options::EnvironmentOptions;
@@ -41,6 +42,16 @@ impl Run {
         Ok(self.command.command(global).validate()?)
     }
 
+    /// The specification. A kept environment stays, whatever its specification file says.
+    fn spec(&self) -> Result<EnvironmentSpec, CliError> {
+        let mut spec = self.environment.spec()?;
+        spec.lifetime = match self.keep {
+            true => Lifetime::Kept,
+            false => Lifetime::Owner,
+        };
+        Ok(spec)
+    }
+
     pub(crate) async fn run(
         &self,
         global: &Global,
@@ -55,7 +66,7 @@ impl Run {
             manager: session.manager(),
             options: &self.environment,
             choice: self.environment.choice(global)?,
-            spec: self.environment.spec()?,
+            spec: self.spec()?,
             command: self.command.command(global),
             keep: self.keep,
             console,

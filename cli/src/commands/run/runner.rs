@@ -158,7 +158,6 @@ impl Runner<'_> {
     async fn report_environment(&self, environment: &Environment, sink: &mut Sink) -> Result<(), CliError> {
         let (id, name) = (environment.id(), environment.name());
         if self.keep {
-            environment.keep();
             self.console
                 .note(&format!("keeping the environment {name} ({id})"));
         } else {

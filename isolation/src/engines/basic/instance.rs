@@ -257,8 +257,9 @@ impl Instance for BasicInstance {
         Self::remove(&self.id, &self.groups, &self.directory).is_ok()
     }
 
-    fn release(&self) {
+    fn keep(&self) -> BoxFuture<'_, Result<()>> {
         self.released.store(true, Ordering::Release);
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn exec(&self) -> Option<&dyn Exec> {

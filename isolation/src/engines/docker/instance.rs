@@ -110,8 +110,9 @@ impl Instance for DockerInstance {
         gone
     }
 
-    fn release(&self) {
+    fn keep(&self) -> BoxFuture<'_, Result<()>> {
         self.disarm();
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn exec(&self) -> Option<&dyn Exec> {

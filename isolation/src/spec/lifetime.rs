@@ -1,0 +1,16 @@
+//! How long an environment lives.
+
+use serde::{Deserialize, Serialize};
+
+/// How long an environment lives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Lifetime {
+    /// At most as long as the process that created it: dropping the handles destroys it, and so
+    /// does the manager's shutdown. [`Environment::keep`](crate::Environment::keep) changes that.
+    #[default]
+    Owner,
+    /// Until somebody destroys it. Only an environment whose creation or start fails is removed.
+    Kept,
+}
