@@ -42,7 +42,7 @@ fn time(line: &str) -> Timestamp {
 }
 
 fn after(time: Timestamp, nanos: i64) -> Option<Timestamp> {
-    Some(Timestamp::from_nanos(time.as_nanos() + nanos))
+    Some(Timestamp::from_nanos(time.as_nanos() + i128::from(nanos)))
 }
 
 #[tokio::test]

@@ -49,6 +49,5 @@ pub use string_list::StringList;
 pub use string_map::StringMap;
 pub use terminal::TerminalSize;
 pub(crate) use terminal::is_terminal;
-pub use timestamp::Timestamp;
-pub(crate) use timestamp::rfc3339_nanos;
+pub use timestamp::{ParseTimestampError, Timestamp};
 pub use ulimit::Ulimit;

@@ -1,7 +1,7 @@
 //! The figures that the docker command computes from a sample of [`Stats`].
 
 use super::stats::{BlkioEntry, Stats};
-use crate::common::rfc3339_nanos;
+use crate::common::Timestamp;
 
 impl Stats {
     /// CPU usage since the previous sample, in percent of one CPU.
@@ -31,12 +31,11 @@ impl Stats {
 
     /// CPU usage in percent of all CPUs, as Windows counts it.
     fn cpu_percent_windows(&self) -> f64 {
-        let Some(passed) = rfc3339_nanos(&self.read)
-            .zip(rfc3339_nanos(&self.preread))
-            .map(|(a, b)| a - b)
-        else {
+        let nanos = |text: &str| Timestamp::from_rfc3339(text).map(Timestamp::as_nanos);
+        let (Ok(read), Ok(preread)) = (nanos(&self.read), nanos(&self.preread)) else {
             return 0.0;
         };
+        let passed = read - preread;
         let possible = passed / 100 * i128::from(self.num_procs);
         let (now, before) = (&self.cpu_stats.cpu_usage, &self.precpu_stats.cpu_usage);
         let used = now.total_usage.saturating_sub(before.total_usage);

@@ -276,11 +276,12 @@ impl Memory {
     }
 
     fn newest(&self) -> Timestamp {
-        self.newest.map_or(self.began, Timestamp::from_nanos)
+        self.newest
+            .map_or(self.began, |nanos| Timestamp::from_nanos(nanos.into()))
     }
 
     fn resume_at(&self) -> Timestamp {
-        Timestamp::from_nanos(self.newest().as_nanos().saturating_sub(self.overlap))
+        Timestamp::from_nanos(self.newest().as_nanos() - i128::from(self.overlap))
     }
 }
 
