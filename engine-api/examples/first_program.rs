@@ -1,4 +1,4 @@
-//! The first program: pull, run, publish a port, exec, read logs, remove.
+//! The first program: run, publish a port, exec, read logs, remove.
 //!
 //! ```console
 //! $ cargo run -p engine-api --example first_program
@@ -6,26 +6,19 @@
 #![allow(clippy::print_stdout)] // an example prints its results
 
 use engine_api::Docker;
-use engine_api::containers::{CreateContainer, RemoveContainer};
-use engine_api::exec::CreateExec;
+use engine_api::containers::CreateContainer;
 
 #[tokio::main]
 async fn main() -> engine_api::Result<()> {
     let docker = Docker::from_env().await?;
-    let images = docker.images();
-    images
-        .pull_if_missing("busybox", Default::default(), None)
-        .await?;
-
     let hello = CreateContainer {
-        image: "busybox".into(),
+        image: "busybox".into(), // pulled if it is missing
         cmd: ["echo", "hello"].into(),
         ..Default::default()
     };
     print!("{}", docker.containers().run(hello).await?.text());
 
     let web = CreateContainer {
-        name: Some("first-program".into()),
         image: "busybox".into(),
         cmd: ["sh", "-c", "echo serving; httpd -f -h /etc"].into(),
         env: [("MODE", "test")].into(),
@@ -33,27 +26,19 @@ async fn main() -> engine_api::Result<()> {
         ..Default::default()
     }
     .publish(80, 0); // 0: the engine chooses a free port
-    let web = docker.containers().create(web).await?;
-    docker.containers().start(&web.id, Default::default()).await?;
-
-    let container = docker.containers().inspect(&web.id, Default::default()).await?;
+    let web = docker.containers().create_temporary(web).await?;
+    docker.containers().start(web.id(), Default::default()).await?;
+    let container = docker.containers().inspect(web.id(), Default::default()).await?;
     if let Some(endpoint) = container.endpoint(80) {
         println!("open http://{endpoint}/hostname");
     }
-    let command = CreateExec {
-        cmd: ["sh", "-c", "echo $MODE"].into(),
-        ..Default::default()
-    };
-    let mode = docker.execs().run(&web.id, command).await?;
+    let command = ["sh", "-c", "echo $MODE"].into();
+    let mode = docker.execs().run(web.id(), command).await?;
     println!("exit code {}: {}", mode.exit_code, mode.text());
 
-    let mut logs = docker.containers().logs(&web.id, Default::default()).await?;
+    let mut logs = docker.containers().logs(web.id(), Default::default()).await?;
     while let Some(chunk) = logs.next().await {
         print!("{}", chunk?.text());
     }
-    let by_force = RemoveContainer {
-        force: true,
-        ..Default::default()
-    };
-    docker.containers().remove(&web.id, by_force).await
+    web.remove().await // also when it is dropped earlier
 }

@@ -106,7 +106,7 @@ async fn api_1_43_network_create_checks_duplicate_names() {
         ..Default::default()
     };
     docker.networks().create(create).await.unwrap();
-    let body: Value = serde_json::from_slice(&fake.asked()[0].body).unwrap();
+    let body: Value = serde_json::from_slice(&fake.received()[0].body).unwrap();
     assert_eq!(body, json!({ "Name": "net", "CheckDuplicate": true }));
 }
 
@@ -302,7 +302,7 @@ async fn api_1_55_adds_attestations_and_blkio_update() {
         .await
         .unwrap();
     let bodies: Vec<Vec<u8>> = newer
-        .asked()
+        .received()
         .into_iter()
         .skip(1)
         .map(|request| request.body)

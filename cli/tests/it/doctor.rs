@@ -140,7 +140,7 @@ fn doctor_goes_on_without_ping_version_and_info() {
 fn doctor_changes_nothing() {
     let engine = behind_proxy(|_| false);
     report(&engine);
-    for request in engine.asked() {
+    for request in engine.received() {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         let named = format!("{}{body}", request.target).contains("_isolate_doctor");
         let reads = ["GET", "HEAD"].contains(&request.method.as_str());

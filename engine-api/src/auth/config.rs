@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn path_is_that_of_the_docker_command() {
-        let only = |name: &'static str| move |asked: &str| (asked == name).then(|| "/x".to_owned());
+        let only = |name: &'static str| move |wanted: &str| (wanted == name).then(|| "/x".to_owned());
         assert_eq!(
             path(only("DOCKER_CONFIG")).unwrap(),
             PathBuf::from("/x/config.json")

@@ -152,10 +152,10 @@ impl Credentials {
             ..FoundCredentials::default()
         };
         for config in self.configs.iter() {
-            let asked = config
+            let helper = config
                 .helper(registry)
                 .map(|name| helper::get(name, registry, self.timeout));
-            for outcome in asked.into_iter().chain([config.stored(registry)]) {
+            for outcome in helper.into_iter().chain([config.stored(registry)]) {
                 match outcome {
                     Ok(None) => {}
                     Ok(auth) => {

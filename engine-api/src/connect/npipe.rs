@@ -119,7 +119,7 @@ impl AsyncWrite for PipeStream {
         if !this.messages {
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "this pipe carries bytes, not messages, so the end of the input cannot be told",
+                "this pipe carries bytes, not messages, so it cannot signal the end of the input",
             )));
         }
         ready!(Pin::new(&mut this.pipe).poll_write(cx, &[]))?;

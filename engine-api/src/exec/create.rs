@@ -66,6 +66,26 @@ pub struct CreateExec {
     pub privileged: bool,
 }
 
+impl<T: Into<String>, const N: usize> From<[T; N]> for CreateExec {
+    /// The command and its arguments, without options.
+    fn from(cmd: [T; N]) -> Self {
+        Self {
+            cmd: cmd.into(),
+            ..Default::default()
+        }
+    }
+}
+
+impl<T: Into<String>> From<Vec<T>> for CreateExec {
+    /// The command and its arguments, without options.
+    fn from(cmd: Vec<T>) -> Self {
+        Self {
+            cmd: cmd.into(),
+            ..Default::default()
+        }
+    }
+}
+
 /// The exec that was created. Definition `IDResponse`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

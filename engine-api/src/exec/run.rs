@@ -21,10 +21,7 @@ impl Execs<'_> {
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
-    /// use engine_api::exec::CreateExec;
-    ///
-    /// let command = CreateExec { cmd: ["cat", "/etc/hostname"].into(), ..Default::default() };
-    /// let output = docker.execs().run("web", command).await?;
+    /// let output = docker.execs().run("web", ["cat", "/etc/hostname"].into()).await?;
     /// println!("{} {}", output.exit_code, output.text());
     /// # Ok(())
     /// # }

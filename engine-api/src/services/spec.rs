@@ -141,11 +141,11 @@ mod tests {
 
     #[test]
     fn spec_requires_the_versions_of_its_fields() {
-        let asked = |spec: &ServiceSpec| -> Vec<&str> {
+        let requirements = |spec: &ServiceSpec| -> Vec<&str> {
             spec.requires().map(|requirement| requirement.what).collect()
         };
         let mut spec = service_of_image("a");
-        assert!(asked(&spec).is_empty());
+        assert!(requirements(&spec).is_empty());
         spec.task_template.resources = Some(ResourceRequirements {
             swap_bytes: Some(0),
             ..Default::default()
@@ -158,7 +158,7 @@ mod tests {
             });
         }
         assert_eq!(
-            asked(&spec),
+            requirements(&spec),
             [
                 "ResourceRequirements::swap_bytes",
                 "Privileges::no_new_privileges",

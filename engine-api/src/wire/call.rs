@@ -106,8 +106,8 @@ impl<'a, R: Shape> Call<'a, R> {
     }
 
     /// Requires API `since` for `what`, if it is asked for: older engines ignore it silently.
-    pub(crate) fn needs(mut self, asked: bool, what: &'static str, since: Version) -> Self {
-        if asked {
+    pub(crate) fn needs(mut self, used: bool, what: &'static str, since: Version) -> Self {
+        if used {
             self.prepared.needs(what, since);
         }
         self

@@ -17,7 +17,7 @@ pub(crate) struct Timer {
 }
 
 /// A registration with the runtime's timers, worth keeping from one limit to the next: as long as
-/// it rings early it need not be told of the later end, and limits hardly ever run out.
+/// it rings early it need not be set to the later end, and limits hardly ever run out.
 pub(crate) type Clock = Option<Pin<Box<Sleep>>>;
 
 impl Timer {

@@ -28,7 +28,7 @@ pub(crate) async fn sent() -> Vec<(&'static str, Request)> {
     let fake = engine();
     let docker = fake.client().with_version(Version::new(1, 56));
     all(&docker).await.unwrap();
-    let requests = fake.asked().into_iter();
+    let requests = fake.received().into_iter();
     requests.map(|request| (called(&request), request)).collect()
 }
 

@@ -102,7 +102,7 @@ async fn the_input_is_attached_only_when_there_is_some() {
     for (input, attached) in [("", false), ("hello", true)] {
         let fake = engine(&[EXITED], true);
         run(&fake, input).await.unwrap();
-        let sent: serde_json::Value = serde_json::from_slice(&fake.asked()[0].body).unwrap();
+        let sent: serde_json::Value = serde_json::from_slice(&fake.received()[0].body).unwrap();
         assert_eq!(sent["AttachStdin"].as_bool().unwrap_or(false), attached, "{sent}");
         assert_eq!(sent["AttachStdout"], true);
     }
@@ -164,12 +164,12 @@ async fn a_detached_command_can_be_awaited() {
 
 /// An engine that runs containers, but replies 500 to request number `k`.
 fn failing(k: usize) -> ScriptedEngine {
-    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let requests = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     ScriptedEngine::new(move |mut peer| {
-        let asked = asked.clone();
+        let requests = requests.clone();
         async move {
             while let Some(request) = peer.request().await? {
-                if asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == k {
+                if requests.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == k {
                     peer.write(reply(500, &[], "no")).await?;
                 } else if request.header("upgrade").is_some() {
                     return stream(peer, true).await;

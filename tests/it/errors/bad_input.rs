@@ -235,7 +235,7 @@ async fn complete_archive() -> Vec<u8> {
         .upload("web", "/", upload, Default::default())
         .await
         .unwrap();
-    fake.asked().remove(0).body
+    fake.received().remove(0).body
 }
 
 /// The outcomes of a download with the reply `bytes`, collected and unpacked.

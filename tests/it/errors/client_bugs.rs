@@ -162,7 +162,7 @@ async fn archive_upload_has_one_content_type() {
         .upload("web", "/", "tar", Default::default())
         .await
         .unwrap();
-    let request = fake.asked().remove(0);
+    let request = fake.received().remove(0);
     let types = request
         .headers
         .iter()

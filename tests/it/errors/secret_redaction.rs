@@ -222,6 +222,6 @@ async fn credentials_are_sent_only_if_given() {
         let fake = ScriptedEngine::answering(|_| ok(""));
         let docker = fake.client();
         drop(docker.images().pull("x", Default::default(), auth).await.unwrap());
-        assert_eq!(fake.asked()[0].header("x-registry-auth").is_some(), sent);
+        assert_eq!(fake.received()[0].header("x-registry-auth").is_some(), sent);
     }
 }

@@ -90,7 +90,7 @@ async fn unreadable_file_fails_the_upload_by_name() {
         "{error}"
     );
     fake.until(|counts| counts.live == 0).await;
-    assert!(fake.asked().iter().all(|request| request.body.is_empty()));
+    assert!(fake.received().iter().all(|request| request.body.is_empty()));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ async fn sent(directory: &Path, builder: Builder) -> Result<BTreeSet<String>, Er
     let context = BuildContext::directory(directory);
     let progress = docker.images().build(context, options, None).await?;
     progress.last().await?;
-    let requests = fake.asked();
+    let requests = fake.received();
     let request = requests
         .iter()
         .find(|request| request.target.contains("/build"))

@@ -11,10 +11,10 @@ use crate::support::fails;
 
 /// An engine that replies to the first `times` pulls with `failure`, and has the image after that.
 fn after(times: usize, failure: Vec<u8>) -> ScriptedEngine {
-    let asked = AtomicUsize::new(0);
+    let requests = AtomicUsize::new(0);
     ScriptedEngine::answering(move |request| match request.method.as_str() {
         "GET" => reply(404, &[JSON], r#"{"message":"No such image"}"#),
-        _ if asked.fetch_add(1, Ordering::Relaxed) < times => failure.clone(),
+        _ if requests.fetch_add(1, Ordering::Relaxed) < times => failure.clone(),
         _ => chunked(&[JSON], [r#"{"status":"Pull complete","id":"a"}"#]),
     })
 }

@@ -162,7 +162,7 @@ async fn reply_is_read_even_after_a_failed_write() {
 async fn an_upload_arrives_whole_in_chunks() {
     let fake = healthy();
     upload(&fake.client(), 30, None).await.unwrap();
-    let request = fake.asked().remove(0);
+    let request = fake.received().remove(0);
     assert_eq!(request.target, "/v1.51/containers/web/archive?path=%2Fsrv");
     assert_eq!((request.method.as_str(), request.body.len()), ("PUT", 300_000));
     assert_eq!(request.header("content-type"), Some("application/x-tar"));
@@ -177,7 +177,7 @@ async fn bytes_in_memory_are_sent_with_their_length() {
         .upload("web", "/srv", "archive", Default::default())
         .await
         .unwrap();
-    let request = fake.asked().remove(0);
+    let request = fake.received().remove(0);
     assert_eq!(
         (request.header("content-length"), &request.body[..]),
         (Some("7"), &b"archive"[..])
@@ -196,7 +196,7 @@ async fn unreadable_source_is_the_callers_error() {
     assert_eq!(error.io_kind(), Some(io::ErrorKind::NotFound));
     // The last chunk was never sent, so the engine knows that the archive is incomplete.
     fake.until(|counts| counts.live == 0).await;
-    assert!(fake.asked().iter().all(|request| request.body.is_empty()));
+    assert!(fake.received().iter().all(|request| request.body.is_empty()));
 }
 
 #[tokio::test(start_paused = true)]

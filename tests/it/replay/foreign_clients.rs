@@ -46,11 +46,11 @@ const TRUE: &[&str] = &["1", "true", "True"];
 
 fn is_call(exchange: &Exchange, call: &Call) -> bool {
     let (request, (method, end, pairs)) = (&exchange.request, call);
-    let asked = |wanted: &(&str, &[&str])| {
+    let has_pair = |wanted: &(&str, &[&str])| {
         let mut pairs = request.query.iter();
         pairs.any(|(key, value)| key == wanted.0 && wanted.1.contains(&value.as_str()))
     };
-    request.method == *method && request.path.ends_with(end) && pairs.iter().all(asked)
+    request.method == *method && request.path.ends_with(end) && pairs.iter().all(has_pair)
 }
 
 /// Whether a command in a container got input, and the input ended.

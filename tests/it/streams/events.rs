@@ -68,8 +68,8 @@ async fn restart_is_a_gap_and_repeats_no_event() {
         received.push(next_text(&mut events).await);
     }
     assert_eq!(received, ["1", "2", "3", "gap from 3.000000000", "4", "5"]);
-    let asked = fake.requests();
-    assert_eq!(asked.last().unwrap(), "GET /v1.51/events?since=2.000000000");
+    let requests = fake.requests();
+    assert_eq!(requests.last().unwrap(), "GET /v1.51/events?since=2.000000000");
 }
 
 #[tokio::test(start_paused = true)]

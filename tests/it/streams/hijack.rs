@@ -217,7 +217,7 @@ async fn reply_without_an_upgrade_is_an_error() {
 async fn upgrade_headers_are_sent() {
     let fake = ScriptedEngine::cut(two_frames());
     start(&fake.client()).await.unwrap();
-    let request = fake.asked().remove(0);
+    let request = fake.received().remove(0);
     assert_eq!(
         (&*request.method, &*request.target),
         ("POST", "/v1.51/exec/e1/start")

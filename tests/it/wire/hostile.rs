@@ -95,7 +95,7 @@ async fn no_text_of_a_caller_adds_a_header_or_a_request() {
     ] {
         let fake = ScriptedEngine::answering(|_| ok("{}"));
         let outcomes = calls_with(&fake.client(), text).await;
-        let requests = fake.asked();
+        let requests = fake.received();
         assert!(requests.len() < outcomes.len(), "{text:?}: some are rejected");
         for request in requests {
             let shown = format!("{} {}", request.method, request.target);
@@ -228,7 +228,7 @@ async fn header_of_the_client_cannot_be_replaced() {
         .header("host", "evil")
         .header("user-agent", "evil");
     call.send().await.unwrap();
-    let request = fake.asked().remove(0);
+    let request = fake.received().remove(0);
     assert_eq!(request.header("host"), Some("api.moby.localhost"));
     let named = |name: &str| {
         request

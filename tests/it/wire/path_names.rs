@@ -47,7 +47,7 @@ async fn raw_header_and_method_reject_line_breaks() {
 async fn every_request_has_host_and_user_agent() {
     let fake = healthy();
     fake.client().system().ping().await.unwrap();
-    let head = fake.asked().remove(0);
+    let head = fake.received().remove(0);
     assert_eq!(head.header("host"), Some("api.moby.localhost"));
     assert!(head.header("user-agent").unwrap().starts_with("engine-api/"));
 }
@@ -58,7 +58,7 @@ async fn over_tcp_the_host_is_the_address() {
     let socket = fake.on_tcp().unwrap();
     socket.client().system().ping().await.unwrap();
     let address = socket.client().address();
-    assert_eq!(fake.asked()[0].header("host"), address.strip_prefix("tcp://"));
+    assert_eq!(fake.received()[0].header("host"), address.strip_prefix("tcp://"));
 }
 
 async fn container(docker: &Docker, name: &str) -> Result<()> {

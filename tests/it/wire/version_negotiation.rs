@@ -74,9 +74,9 @@ async fn failed_head_ping_is_followed_by_get() {
 
 /// An engine that replies 503 to its first `failures` requests, and normally after that.
 fn starting(failures: usize) -> ScriptedEngine {
-    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let requests = std::sync::atomic::AtomicUsize::new(0);
     ScriptedEngine::answering(move |_| {
-        if asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < failures {
+        if requests.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < failures {
             return b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n".to_vec();
         }
         reply(200, &["Api-Version: 1.45"], "")

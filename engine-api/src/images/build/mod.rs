@@ -110,7 +110,7 @@ impl Images<'_> {
 impl Progress {
     /// The id of the built image, if this line of a build reports it.
     pub fn image_id(&self) -> Option<&str> {
-        let told = self.aux.as_ref().and_then(|aux| aux.get("ID")?.as_str());
+        let reported = self.aux.as_ref().and_then(|aux| aux.get("ID")?.as_str());
         // A quiet build prints only the id; Podman leaves the algorithm out.
         let alone = || {
             let text = self.stream.trim();
@@ -118,7 +118,7 @@ impl Progress {
             let is_id = digits.len() == 64 && digits.clone().all(|byte| byte.is_ascii_hexdigit());
             is_id.then_some(text)
         };
-        told.or_else(alone)
+        reported.or_else(alone)
     }
 }
 
@@ -147,9 +147,9 @@ mod tests {
     fn image_id_is_read_from_aux_or_from_the_text() {
         let id = format!("sha256:{}", "0".repeat(64));
         let line = |text: String| -> Progress { crate::from_json(text.as_bytes()).unwrap() };
-        let told = line(format!(r#"{{"id":"moby.image.id","aux":{{"ID":"{id}"}}}}"#));
+        let reported = line(format!(r#"{{"id":"moby.image.id","aux":{{"ID":"{id}"}}}}"#));
         let alone = line(format!(r#"{{"stream":"{id}\n"}}"#));
-        assert_eq!((told.image_id(), alone.image_id()), (Some(&*id), Some(&*id)));
+        assert_eq!((reported.image_id(), alone.image_id()), (Some(&*id), Some(&*id)));
         let podman = line(format!(r#"{{"stream":"{}\n"}}"#, &id[7..]));
         assert_eq!(podman.image_id(), Some(&id[7..]));
         for other in [

@@ -106,10 +106,13 @@ mod tests {
         ] {
             let cause = end(pieces).unwrap_err();
             let received = pieces.iter().map(|piece| piece.len()).sum::<usize>() as u64;
-            let Cause::Truncated { received: told, .. } = cause else {
+            let Cause::Truncated {
+                received: reported, ..
+            } = cause
+            else {
                 panic!("{cause:?}")
             };
-            assert_eq!(told, received);
+            assert_eq!(reported, received);
         }
     }
 
