@@ -30,6 +30,7 @@
 mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod creator;
 mod engine;
 pub mod engines;
 mod environment;

@@ -12,6 +12,7 @@ use crate::command::input::Input;
 use crate::command::output::CommandOutput;
 use crate::command::signal::Signal;
 use crate::command::stdin::{Feed, Stdin};
+use crate::creator::Creator;
 use crate::error::Result;
 
 /// A piece of a command's output.
@@ -63,6 +64,7 @@ pub(crate) type OnEnd = Box<dyn FnOnce(Option<ExitStatus>) + Send>;
 /// ```
 pub struct Execution {
     process: Box<dyn RunningProcess>,
+    creator: Creator,
     stdin: Option<Stdin>,
     feed: Feed,
     deadline: Option<Instant>,
@@ -82,6 +84,7 @@ impl Execution {
         };
         Self {
             process,
+            creator: Creator::this_process(),
             stdin,
             feed,
             deadline: command
@@ -211,6 +214,12 @@ impl Execution {
 
 impl Drop for Execution {
     fn drop(&mut self) {
+        if !self.creator.is_this_process() {
+            // This process was forked; the command belongs to its parent.
+            let ended = NotStarted { code: 0, text: None };
+            std::mem::forget(std::mem::replace(&mut self.process, Box::new(ended)));
+            return;
+        }
         if let Some(call) = self.on_end.take() {
             call(None);
         }
@@ -302,6 +311,38 @@ mod tests {
         tokio::time::advance(Duration::from_secs(61)).await;
         let exit = execution.wait().await.unwrap();
         assert!(exit.timed_out && exit.code == 137, "{exit}");
+    }
+
+    /// A forked process that ended killed the commands of its parent.
+    #[tokio::test]
+    async fn execution_of_another_process_is_not_dropped() {
+        struct Told(Arc<Mutex<u32>>);
+        impl Drop for Told {
+            fn drop(&mut self) {
+                *self.0.lock().unwrap() += 1;
+            }
+        }
+        impl RunningProcess for Told {
+            fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
+                Box::pin(std::future::ready(Ok(None)))
+            }
+
+            fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
+                Box::pin(std::future::ready(Ok(ExitStatus::from_code(0))))
+            }
+
+            fn kill(&mut self, _: Signal) -> BoxFuture<'_, Result<()>> {
+                Box::pin(std::future::ready(Ok(())))
+            }
+        }
+        let dropped = Arc::new(Mutex::new(0));
+        for (creator, expected) in [(Creator::another_process(), 0), (Creator::this_process(), 1)] {
+            let process = Box::new(Told(Arc::clone(&dropped)));
+            let mut execution = Execution::new(process, None, &Command::new(["x"]));
+            execution.creator = creator;
+            drop(execution);
+            assert_eq!(*dropped.lock().unwrap(), expected);
+        }
     }
 
     #[tokio::test]

@@ -31,7 +31,7 @@ use crate::spec::EnvironmentSpec;
 /// opens one that any process has created. It is a handle: clones share the environment. Dropping
 /// the last clone destroys the environment as far as possible without waiting
 /// ([`destroy_blocking`](Self::destroy_blocking)), unless [`keep`](Self::keep) was called or the
-/// environment was opened.
+/// environment was opened. A process that was forked destroys no environment of its parent by a drop.
 ///
 /// **Paths** inside an environment are text. A relative path starts at the environment's working
 /// directory, an absolute path at its root. A path outside the environment is rejected.
@@ -44,7 +44,7 @@ struct Guard(Arc<Shared>);
 impl Drop for Guard {
     fn drop(&mut self) {
         if !self.0.is_kept() {
-            self.0.destroy_blocking();
+            self.0.drop_environment();
         }
     }
 }
@@ -177,5 +177,88 @@ impl Environment {
     /// Whether it outlives its handles.
     pub fn is_kept(&self) -> bool {
         self.shared().is_kept()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicBool;
+
+    use super::status::StatusCell;
+    use super::*;
+    use crate::BoxFuture;
+    use crate::creator::Creator;
+    use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
+    use crate::engine::instance::Instance;
+    use crate::events::EventSink;
+
+    /// Records what a drop does.
+    #[derive(Debug, Default)]
+    struct Recorder(Arc<Mutex<Vec<&'static str>>>);
+
+    impl Instance for Recorder {
+        fn inspect(&self) -> BoxFuture<'_, Result<InstanceState>> {
+            Box::pin(std::future::ready(Ok(InstanceState::new(Status::Running))))
+        }
+
+        fn start(&self) -> BoxFuture<'_, Result<()>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn stop(&self, _: Duration) -> BoxFuture<'_, Result<()>> {
+            self.start()
+        }
+
+        fn kill(&self, _: Signal) -> BoxFuture<'_, Result<()>> {
+            self.start()
+        }
+
+        fn destroy(&self) -> BoxFuture<'_, Result<()>> {
+            self.start()
+        }
+
+        fn destroy_blocking(&self) -> bool {
+            self.0.lock().unwrap().push("destroyed");
+            true
+        }
+
+        fn release(&self) {
+            self.0.lock().unwrap().push("released");
+        }
+    }
+
+    struct Nobody;
+
+    impl shared::Owner for Nobody {
+        fn forget(&self, _: &EnvironmentId) {}
+
+        fn engines_supporting<'a>(&'a self, _: &'a BTreeSet<Feature>) -> BoxFuture<'a, Vec<String>> {
+            Box::pin(std::future::ready(Vec::new()))
+        }
+    }
+
+    #[test]
+    fn forked_process_destroys_nothing_of_its_parent() {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        for creator in [Creator::another_process(), Creator::this_process()] {
+            let owner: Arc<dyn shared::Owner> = Arc::new(Nobody);
+            drop(Environment::new(&Arc::new(Shared {
+                id: EnvironmentId::random(),
+                name: String::new(),
+                engine: String::new(),
+                spec: EnvironmentSpec::default(),
+                capabilities: Capabilities::new(IsolationLevel::Process),
+                instance: Box::new(Recorder(Arc::clone(&calls))),
+                cell: StatusCell::new(Status::Running),
+                events: EventSink::default(),
+                owner: Arc::downgrade(&owner),
+                kept: AtomicBool::new(false),
+                destroyed_reported: AtomicBool::new(false),
+                creator,
+            })));
+        }
+        assert_eq!(*calls.lock().unwrap(), ["released", "destroyed"]);
     }
 }

@@ -18,6 +18,7 @@ use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
+use crate::creator::Creator;
 use crate::engine::capabilities::{Capabilities, Feature, MissingFeature};
 use crate::engine::instance::{Instance, InstanceState};
 use crate::error::{Error, ErrorKind, Result};
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) owner: Weak<dyn Owner>,
     pub(crate) kept: AtomicBool,
     pub(crate) destroyed_reported: AtomicBool,
+    pub(crate) creator: Creator,
 }
 
 impl fmt::Debug for Shared {
@@ -232,7 +234,15 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn destroy_blocking(&self) {
+    /// Destroys the environment because its last handle or its manager was dropped.
+    pub(crate) fn drop_environment(&self) {
+        match self.creator.is_this_process() {
+            true => self.destroy_blocking(),
+            false => self.instance.release(),
+        }
+    }
+
+    pub(super) fn destroy_blocking(&self) {
         if self.status() == Status::Destroyed {
             return;
         }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::creator::Creator;
 use crate::engines::docker::NAME;
 use crate::environment::id::random_hex;
 use crate::error::{Error, Result};
@@ -14,23 +15,29 @@ use crate::error::{Error, Result};
 /// last write. A directory created here could be removed before a late write, and then appear
 /// again.
 #[derive(Debug)]
-pub(crate) struct Staging(PathBuf);
+pub(crate) struct Staging {
+    path: PathBuf,
+    creator: Creator,
+}
 
 impl Staging {
     /// Chooses the path of the directory. Nothing is created yet.
     pub(crate) fn beside(target: &Path) -> Self {
         let parent = target.parent().unwrap_or(Path::new(""));
-        Self(parent.join(format!(".isolation-copy-{}", random_hex())))
+        Self {
+            path: parent.join(format!(".isolation-copy-{}", random_hex())),
+            creator: Creator::this_process(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Moves the single entry to the target: a file replaces a file, a directory is merged into a
     /// directory.
     pub(crate) async fn move_to(self, target: PathBuf) -> Result<()> {
-        blocking(move || match only_entry(&self.0)? {
+        blocking(move || match only_entry(&self.path)? {
             // If the target is a link to a directory, that directory is meant.
             Some(entry) => put(
                 &entry,
@@ -48,8 +55,10 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // Its name is unique: a directory that cannot be removed disturbs no later copy.
-        let _ = fs::remove_dir_all(&self.0);
+        if self.creator.is_this_process() {
+            // Its name is unique: a directory that cannot be removed disturbs no later copy.
+            let _ = remove_tree(&self.path);
+        }
     }
 }
 
@@ -87,9 +96,20 @@ fn put(from: &Path, to: &Path) -> Result<()> {
             );
             Err(Error::invalid(why))
         }
+        Ok(there) if !there.is_file() => Err(Error::invalid(format!(
+            "cannot replace {}: it is a socket, a pipe or a device",
+            to.display()
+        ))),
         Ok(_) => rename(from, to),
     }
 }
+
+/// Removes a directory whose contents may be read-only.
+#[cfg(unix)]
+use super::remove_tree::remove_tree;
+
+#[cfg(not(unix))]
+use fs::remove_dir_all as remove_tree;
 
 fn merge(from: &Path, source: &fs::Metadata, to: &Path) -> Result<()> {
     let unreadable = |error| Error::io("list", from, error);
@@ -169,6 +189,36 @@ mod tests {
             staging.move_to(target).await.unwrap_err().kind(),
             ErrorKind::InvalidInput
         );
+    }
+
+    /// An ordinary user cannot empty a read-only directory: the staging directory was left.
+    #[cfg(unix)]
+    #[test]
+    fn dropped_staging_with_a_read_only_directory_is_removed() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let staging = Staging::beside(&directory.path().join("to"));
+        let inner = staging.path().join("read-only");
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(inner.join("file"), "x").unwrap();
+        fs::set_permissions(&inner, fs::Permissions::from_mode(0o555)).unwrap();
+        drop(staging);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn pipe_at_the_target_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &target, mode).unwrap();
+        let staging = Staging::beside(&target);
+        fs::create_dir(staging.path()).unwrap();
+        fs::write(staging.path().join("file"), "x").unwrap();
+        let error = staging.move_to(target.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(!target.symlink_metadata().unwrap().is_file());
     }
 
     #[cfg(unix)]

@@ -2,7 +2,11 @@
 
 #[cfg(unix)]
 pub(crate) mod copy;
+#[cfg(unix)]
+mod dir;
 pub(crate) mod merge;
+#[cfg(unix)]
+pub(crate) mod remove_tree;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use self::registry::{EngineChoice, Registry, Selection};
 use self::tracked::Tracked;
+use crate::creator::Creator;
 use crate::engine::NewEnvironment;
 use crate::engine::capabilities::Capabilities;
 use crate::engine::context::Context;
@@ -229,6 +230,7 @@ impl Manager {
             owner: Arc::downgrade(&owner),
             kept: AtomicBool::new(false),
             destroyed_reported: AtomicBool::new(false),
+            creator: Creator::this_process(),
         })
     }
 
@@ -278,7 +280,7 @@ impl Drop for Manager {
     fn drop(&mut self) {
         self.tracked.shut_down();
         for shared in self.tracked.newest_first() {
-            shared.destroy_blocking();
+            shared.drop_environment();
             self.tracked.forget(&shared.id);
         }
     }

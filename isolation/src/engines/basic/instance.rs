@@ -11,6 +11,7 @@ use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::signal::Signal;
+use crate::creator::Creator;
 use crate::engine::NewEnvironment;
 use crate::engine::instance::{Exec, Files, Instance, InstanceState};
 use crate::engines::host::directory::{Directory, Note};
@@ -21,7 +22,7 @@ use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
 use crate::files::CopySource;
-use crate::files::copy::{self, Stop, StopOnDrop};
+use crate::files::copy::{self, Place, Stop, StopOnDrop, Target};
 use crate::spec::EnvironmentSpec;
 
 /// How often [`Instance::stop`] looks whether everything has ended.
@@ -36,6 +37,7 @@ pub(super) struct BasicInstance {
     working_dir: PathBuf,
     groups: Arc<ProcessGroups>,
     released: AtomicBool,
+    creator: Creator,
 }
 
 impl BasicInstance {
@@ -51,11 +53,11 @@ impl BasicInstance {
             directory,
             groups: Arc::default(),
             released: AtomicBool::new(false),
+            creator: Creator::this_process(),
         };
         made.directory.lay_out()?;
         made.working_dir = made.specified_working_dir()?;
-        copy::make_parents(&made.directory.root(), &made.working_dir)?;
-        copy::create_directory(&made.working_dir)?;
+        Place::made_inside(&made.directory.root(), &made.working_dir)?.make_directory()?;
         for copy in &made.spec.copies {
             made.bring_in(CopySource::Path(copy.source.clone()), &copy.target)
                 .await?;
@@ -74,6 +76,7 @@ impl BasicInstance {
             directory,
             groups: Arc::default(),
             released: AtomicBool::new(true),
+            creator: Creator::this_process(),
         };
         opened.working_dir = opened.specified_working_dir()?;
         Ok(opened)
@@ -153,14 +156,13 @@ impl BasicInstance {
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
         blocking(NAME, move || {
-            copy::make_parents(&root, &to)?;
+            let to = Place::made_inside(&root, &to)?;
             match source {
                 CopySource::Bytes { content, mode } => copy::write_file(&content, mode, &to),
                 CopySource::Path(path) => {
                     // If the source is a link, its target is copied.
                     let from = path.canonicalize().map_err(|e| Error::io("read", &path, e))?;
-                    copy::clear(&from, &to)?;
-                    copy::copy(&from, &to, &stop)
+                    copy::copy(&Place::on_host(&from)?, &to, Target::Environment, &stop)
                 }
             }
         })
@@ -173,14 +175,17 @@ impl BasicInstance {
         if from.symlink_metadata().is_err() {
             return Err(Error::not_found("the path does not exist in the environment"));
         }
-        let to = target.to_owned();
+        let (root, to) = (self.directory.root(), target.to_owned());
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
         blocking(NAME, move || {
             if let Some(parent) = to.parent() {
                 std::fs::create_dir_all(parent).map_err(|e| Error::io("create the directory", parent, e))?;
             }
-            copy::copy(&from, &to, &stop)
+            // If the target is a link to a directory, that directory is meant.
+            let to = to.canonicalize().ok().filter(|real| real.is_dir()).unwrap_or(to);
+            let from = Place::inside(&root, &from)?;
+            copy::copy(&from, &Place::on_host(&to)?, Target::Host, &stop)
         })
         .await
     }
@@ -289,8 +294,36 @@ impl Files for BasicInstance {
 
 impl Drop for BasicInstance {
     fn drop(&mut self) {
-        if !self.released.load(Ordering::Acquire) {
+        if !self.released.load(Ordering::Acquire) && self.creator.is_this_process() {
             self.destroy_blocking();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::context::Context;
+    use crate::events::EventSink;
+
+    /// A forked process that ended removed the environments of its parent.
+    #[tokio::test]
+    async fn instance_of_another_process_is_not_destroyed() {
+        let base = tempfile::tempdir().unwrap();
+        for (creator, left) in [(Creator::another_process(), 1), (Creator::this_process(), 0)] {
+            let (id, spec) = (EnvironmentId::random(), EnvironmentSpec::default());
+            let context = Context::new(EventSink::default());
+            let new = NewEnvironment {
+                id: &id,
+                name: "x",
+                spec: &spec,
+                context: &context,
+            };
+            let mut instance = BasicInstance::create(base.path(), new).await.unwrap();
+            instance.creator = creator;
+            drop(instance);
+            let found = Directory::find(base.path(), &id);
+            assert_eq!(usize::from(found.is_ok()), left);
         }
     }
 }

@@ -9,16 +9,18 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::mounts;
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::remove_tree::remove_tree;
 use crate::spec::EnvironmentSpec;
 
 const PREFIX: &str = "isolation-";
@@ -135,18 +137,19 @@ impl Directory {
         }
     }
 
-    /// Removes the directory with its contents; does nothing if it does not exist.
+    /// Removes the directory with its contents; does nothing if it does not exist. Mounts in it are
+    /// unmounted first.
+    ///
+    /// # Errors
+    ///
+    /// If something is mounted in it that this user cannot unmount.
     pub(crate) fn remove(&self) -> Result<()> {
         let mut tries = 0;
         loop {
-            let error = match fs::remove_dir_all(&self.path) {
-                Ok(()) => return Ok(()),
-                Err(_) if !self.path.exists() => return Ok(()),
-                Err(error) => error,
+            mounts::unmount_below(&self.path)?;
+            let Err(error) = remove_tree(&self.path) else {
+                return Ok(());
             };
-            if error.kind() == io::ErrorKind::PermissionDenied {
-                make_removable(&self.path);
-            }
             tries += 1;
             if tries == TRIES {
                 return Err(Error::io("remove", &self.path, error));
@@ -159,17 +162,6 @@ impl Directory {
 fn private(path: &Path) -> Result<()> {
     let made = DirBuilder::new().mode(0o700).create(path);
     made.map_err(|e| Error::io("create the directory", path, e))
-}
-
-/// Makes read-only directories writable for the owner. Caches of modules contain such directories.
-fn make_removable(directory: &Path) {
-    let _ = fs::set_permissions(directory, fs::Permissions::from_mode(0o700));
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        // The type of the entry itself, so that a link to a directory elsewhere is not followed.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            make_removable(&entry.path());
-        }
-    }
 }
 
 /// Whether the path is a directory of this user. A link or a directory of another user is not one
@@ -198,6 +190,8 @@ fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

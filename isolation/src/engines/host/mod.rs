@@ -3,6 +3,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod marked_processes;
+mod mounts;
 pub(crate) mod paths;
 pub(crate) mod process;
 pub(crate) mod process_group;

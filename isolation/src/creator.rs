@@ -1,0 +1,26 @@
+//! The process that has created a value.
+
+/// The process that has created a value whose drop ends or removes something outside this process.
+///
+/// A process that was forked has a copy of every value. When it ends, its drops must not destroy
+/// the environments of its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Creator(u32);
+
+impl Creator {
+    /// This process.
+    pub(crate) fn this_process() -> Self {
+        Self(std::process::id())
+    }
+
+    /// Whether this is still the process that has created the value.
+    pub(crate) fn is_this_process(self) -> bool {
+        self == Self::this_process()
+    }
+
+    /// Another process, whose values a forked process has copies of.
+    #[cfg(test)]
+    pub(crate) fn another_process() -> Self {
+        Self(std::process::id() + 1)
+    }
+}

@@ -1,0 +1,322 @@
+//! Copies files and directories of this machine: permissions and times are kept, links are copied
+//! as links.
+//!
+//! A file is always replaced, never opened: it could be a hard link to a file elsewhere, a link, or
+//! a pipe. It appears under its name when it is complete. Directories are opened one by one, so
+//! that a link that takes the place of one is not followed.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, FileTimes, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::dir::{Dir, Kind};
+use crate::environment::id::random_hex;
+use crate::error::{Error, Result};
+
+/// How much is copied between two looks whether the copy was cancelled.
+const PIECE: u64 = 4 << 20;
+
+/// How deep a directory may be. Each level holds two file descriptors.
+const DEEPEST: usize = 256;
+
+/// Cancels a copy on another thread.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+/// Cancels the copy when it is dropped.
+#[derive(Debug)]
+pub(crate) struct StopOnDrop(pub(crate) Stop);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Stop {
+    fn check(&self) -> Result<()> {
+        match self.0.load(Ordering::Relaxed) {
+            true => Err(Error::invalid("the copy was cancelled")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The place of a file or directory: a name in an open directory.
+#[derive(Debug)]
+pub(crate) struct Place {
+    directory: Dir,
+    name: OsString,
+}
+
+impl Place {
+    /// A path of this machine; links above its last part are followed.
+    pub(crate) fn on_host(path: &Path) -> Result<Self> {
+        let parent = match path.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+            None => path,
+        };
+        let directory = Dir::open(parent).map_err(|e| Error::io("open the directory", parent, e))?;
+        // A path without a name is the root or ends with `..`.
+        let name = path.file_name().unwrap_or(OsStr::new(".")).to_owned();
+        let directory = match path.file_name() {
+            Some(_) => directory,
+            None => Dir::open(path).map_err(|e| Error::io("open the directory", path, e))?,
+        };
+        Ok(Self { directory, name })
+    }
+
+    /// A path at or below `top` that contains no links. A link that takes the place of a directory
+    /// meanwhile is an error.
+    pub(crate) fn inside(top: &Path, path: &Path) -> Result<Self> {
+        Self::below(top, path, Dir::directory)
+    }
+
+    /// As [`inside`](Self::inside), and creates the directories between `top` and `path`, but never
+    /// `top` itself: if it is missing, the environment was destroyed and must not reappear as an
+    /// empty directory.
+    pub(crate) fn made_inside(top: &Path, path: &Path) -> Result<Self> {
+        Self::below(top, path, Dir::make_directory)
+    }
+
+    fn below(top: &Path, path: &Path, open: impl Fn(&Dir, &OsStr) -> io::Result<Dir>) -> Result<Self> {
+        let Some(between) = path.parent().and_then(|parent| parent.strip_prefix(top).ok()) else {
+            return Self::on_host(path);
+        };
+        let mut directory = Dir::open(top).map_err(|e| Error::io("open the directory", top, e))?;
+        for name in between {
+            let next = open(&directory, name);
+            directory = next.map_err(|e| Error::io("open the directory", &directory.path_of(name), e))?;
+        }
+        let name = path.file_name().unwrap_or(OsStr::new(".")).to_owned();
+        Ok(Self { directory, name })
+    }
+
+    /// Creates a directory here, unless it exists.
+    pub(crate) fn make_directory(&self) -> Result<()> {
+        let made = self.directory.make_directory(&self.name).map(drop);
+        made.map_err(|e| self.failed("create the directory", e))
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            directory: &self.directory,
+            name: &self.name,
+        }
+    }
+
+    fn failed(&self, action: &'static str, error: io::Error) -> Error {
+        self.entry().failed(action, error)
+    }
+}
+
+/// Who owns the files that a copy replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// An environment: pipes, sockets and devices are replaced.
+    Environment,
+    /// The user: they are refused, because nobody means to replace `/dev/null`.
+    Host,
+}
+
+/// Writes one file into an environment.
+pub(crate) fn write_file(content: &[u8], mode: u32, to: &Place) -> Result<()> {
+    let to = to.entry();
+    to.make_way(Target::Environment)?;
+    to.replace(|mut file| {
+        file.write_all(content).map_err(|e| to.failed("write", e))?;
+        let mode = Permissions::from_mode(mode & 0o7777);
+        file.set_permissions(mode)
+            .map_err(|e| to.failed("set the permissions of", e))
+    })
+}
+
+/// Copies a file, a link or a directory with its contents. A directory is merged into a directory.
+pub(crate) fn copy(from: &Place, to: &Place, target: Target, stop: &Stop) -> Result<()> {
+    let copying = Copying {
+        target,
+        stop,
+        top: None,
+    };
+    copying.copy(from.entry(), to.entry(), 0)
+}
+
+/// A name in an open directory.
+#[derive(Debug, Clone, Copy)]
+struct Entry<'a> {
+    directory: &'a Dir,
+    name: &'a OsStr,
+}
+
+impl Entry<'_> {
+    fn failed(&self, action: &'static str, error: io::Error) -> Error {
+        Error::io(action, &self.directory.path_of(self.name), error)
+    }
+
+    fn kind(&self) -> Result<Option<Kind>> {
+        let kind = self.directory.kind(self.name);
+        kind.map_err(|e| self.failed("inspect", e))
+    }
+
+    fn special(&self, operation: &str) -> Error {
+        let path = self.directory.path_of(self.name);
+        Error::invalid(format!(
+            "cannot {operation} {}: it is a socket, a pipe or a device",
+            path.display()
+        ))
+    }
+
+    /// Fails if a file or link must not take the place of what is there.
+    fn make_way(&self, target: Target) -> Result<()> {
+        match self.kind()? {
+            Some(Kind::Directory) => Err(Error::invalid(format!(
+                "cannot replace the directory {} with a file; give the full target path",
+                self.directory.path_of(self.name).display()
+            ))),
+            Some(Kind::Special) if target == Target::Host => Err(self.special("replace")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Creates a file under another name, and renames it when it is complete.
+    fn replace(&self, fill: impl FnOnce(&File) -> Result<()>) -> Result<()> {
+        self.place(|temporary| {
+            let file = self.directory.create_file(temporary);
+            fill(&file.map_err(|e| self.failed("write", e))?)
+        })
+    }
+
+    fn place(&self, make: impl FnOnce(&OsStr) -> Result<()>) -> Result<()> {
+        let temporary = OsString::from(format!(".isolation-copy-{}", random_hex()));
+        let renamed = make(&temporary).and_then(|()| {
+            let renamed = self.directory.rename(&temporary, self.directory, self.name);
+            renamed.map_err(|e| self.failed("write", e))
+        });
+        if renamed.is_err() {
+            // Nothing is there if it could not be created; the first error is reported.
+            let _ = self.directory.remove_file(&temporary);
+        }
+        renamed
+    }
+}
+
+struct Copying<'a> {
+    target: Target,
+    stop: &'a Stop,
+    /// The directory that is written into: device and number.
+    top: Option<(u64, u64)>,
+}
+
+impl Copying<'_> {
+    fn copy(&self, from: Entry<'_>, to: Entry<'_>, depth: usize) -> Result<()> {
+        self.stop.check()?;
+        match from.kind()? {
+            None => {
+                let path = from.directory.path_of(from.name);
+                Err(Error::not_found(format!("{} does not exist", path.display())))
+            }
+            Some(Kind::Directory) => self.copy_directory(from, to, depth),
+            Some(Kind::File) => self.copy_file(from, to),
+            Some(Kind::Link) => self.copy_link(from, to),
+            // Reading a pipe could wait for ever; skipping it silently would lose it.
+            Some(Kind::Special) => Err(from.special("copy")),
+        }
+    }
+
+    fn copy_directory(&self, from: Entry<'_>, to: Entry<'_>, depth: usize) -> Result<()> {
+        let source = from.directory.directory(from.name);
+        let source = source.map_err(|e| from.failed("open the directory", e))?;
+        let metadata = source.metadata().map_err(|e| from.failed("inspect", e))?;
+        if self.top == Some((metadata.dev(), metadata.ino())) {
+            // The directory is copied into itself: without this check, for ever.
+            return Ok(());
+        }
+        if depth > DEEPEST {
+            let path = source.path().display();
+            return Err(Error::invalid(format!(
+                "{path} is more than {DEEPEST} directories deep; copy an archive of it"
+            )));
+        }
+        let made = self.open_target(to)?;
+        let inside = made.metadata().map_err(|e| to.failed("inspect", e))?;
+        let top = self.top.or(Some((inside.dev(), inside.ino())));
+        let below = Copying { top, ..*self };
+        for name in source.names().map_err(|e| from.failed("list", e))? {
+            let entry = |directory| Entry {
+                directory,
+                name: &name,
+            };
+            below.copy(entry(&source), entry(&made), depth + 1)?;
+        }
+        // Last: no file can be created in a read-only directory, and each one changes its time.
+        set_attributes(made.as_file(), &metadata).map_err(|e| to.failed("set the permissions of", e))
+    }
+
+    /// Creates or opens a directory to write into. A link is replaced: it could lead anywhere.
+    fn open_target(&self, to: Entry<'_>) -> Result<Dir> {
+        match to.kind()? {
+            None | Some(Kind::Directory) => {}
+            Some(Kind::Link) => {
+                let removed = to.directory.remove_file(to.name);
+                removed.map_err(|e| to.failed("replace", e))?;
+            }
+            Some(Kind::File | Kind::Special) => {
+                return Err(Error::invalid(format!(
+                    "cannot replace the file {} with a directory; give the full target path",
+                    to.directory.path_of(to.name).display()
+                )));
+            }
+        }
+        let made = to.directory.make_directory(to.name);
+        let made = made.map_err(|e| to.failed("create the directory", e))?;
+        let mode = made.metadata().map_err(|e| to.failed("inspect", e))?.mode();
+        if mode & 0o300 != 0o300 {
+            // If it belongs to somebody else, creating the first file reports that.
+            let _ = made.set_mode(mode & 0o7777 | 0o700);
+        }
+        Ok(made)
+    }
+
+    fn copy_file(&self, from: Entry<'_>, to: Entry<'_>) -> Result<()> {
+        to.make_way(self.target)?;
+        let unreadable = |e| from.failed("read", e);
+        let source = from.directory.file(from.name).map_err(unreadable)?;
+        let metadata = source.metadata().map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(from.special("copy"));
+        }
+        to.replace(|mut file| {
+            loop {
+                self.stop.check()?;
+                let copied = io::copy(&mut (&source).take(PIECE), &mut file);
+                if copied.map_err(|e| to.failed("copy to", e))? < PIECE {
+                    break;
+                }
+            }
+            set_attributes(file, &metadata).map_err(|e| to.failed("set the permissions of", e))
+        })
+    }
+
+    fn copy_link(&self, from: Entry<'_>, to: Entry<'_>) -> Result<()> {
+        to.make_way(self.target)?;
+        let target = from.directory.link_target(from.name);
+        let target = target.map_err(|e| from.failed("read", e))?;
+        to.place(|temporary| {
+            let made = to.directory.make_link(temporary, &target);
+            made.map_err(|e| to.failed("create the link", e))
+        })
+    }
+}
+
+fn set_attributes(file: &File, metadata: &fs::Metadata) -> io::Result<()> {
+    file.set_permissions(metadata.permissions())?;
+    file.set_times(FileTimes::new().set_modified(metadata.modified()?))
+}
+
+#[cfg(test)]
+mod tests;

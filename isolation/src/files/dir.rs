@@ -1,0 +1,156 @@
+//! An open directory.
+//!
+//! Names are looked up in it without following symbolic links. A process that replaces a directory
+//! by a link cannot lead an operation elsewhere.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata, Permissions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+
+/// An open directory.
+#[derive(Debug)]
+pub(crate) struct Dir {
+    file: File,
+    path: PathBuf,
+}
+
+/// The type of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Directory,
+    File,
+    Link,
+    /// A pipe, a socket or a device.
+    Special,
+}
+
+impl Dir {
+    /// Opens a directory; links in the path are followed.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let file = rustix::fs::open(path, flags, Mode::empty())?.into();
+        let path = path.to_owned();
+        Ok(Self { file, path })
+    }
+
+    /// Opens a directory in this one.
+    pub(crate) fn directory(&self, name: &OsStr) -> io::Result<Self> {
+        let file = self.open_entry(name, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let path = self.path_of(name);
+        Ok(Self { file, path })
+    }
+
+    /// Opens a directory in this one, and creates it if nothing has this name.
+    pub(crate) fn make_directory(&self, name: &OsStr) -> io::Result<Self> {
+        match rustix::fs::mkdirat(&self.file, name, Mode::from_raw_mode(0o777)) {
+            Err(error) if error != rustix::io::Errno::EXIST => Err(error.into()),
+            _ => self.directory(name),
+        }
+    }
+
+    /// Opens a file for reading. A pipe does not block.
+    pub(crate) fn file(&self, name: &OsStr) -> io::Result<File> {
+        self.open_entry(name, OFlags::RDONLY | OFlags::NONBLOCK)
+    }
+
+    /// Creates a private file for writing; fails if something has this name.
+    pub(crate) fn create_file(&self, name: &OsStr) -> io::Result<File> {
+        self.open_entry(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
+    }
+
+    fn open_entry(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&self.file, name, flags, Mode::from_raw_mode(0o600))?;
+        Ok(opened.into())
+    }
+
+    /// The type of an entry; `None` if it does not exist.
+    pub(crate) fn kind(&self, name: &OsStr) -> io::Result<Option<Kind>> {
+        let stat = match rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Kind::Directory,
+            FileType::RegularFile => Kind::File,
+            FileType::Symlink => Kind::Link,
+            _ => Kind::Special,
+        }))
+    }
+
+    /// The names of all entries.
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.file)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != "." && name != ".." {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Renames an entry; a file or link in the way is replaced.
+    pub(crate) fn rename(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.file, name, &to.file, new)?)
+    }
+
+    /// Removes a file, link, pipe, socket or device.
+    pub(crate) fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.file, name, AtFlags::empty())?)
+    }
+
+    /// Removes an empty directory.
+    pub(crate) fn remove_directory(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.file, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// The target of a link.
+    pub(crate) fn link_target(&self, name: &OsStr) -> io::Result<OsString> {
+        let target = rustix::fs::readlinkat(&self.file, name, Vec::new())?;
+        Ok(OsStr::from_bytes(target.to_bytes()).to_owned())
+    }
+
+    /// Creates a link.
+    pub(crate) fn make_link(&self, name: &OsStr, target: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::symlinkat(target, &self.file, name)?)
+    }
+
+    /// Makes a directory in this one accessible for its owner.
+    pub(crate) fn make_accessible(&self, name: &OsStr) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(0o700);
+        Ok(rustix::fs::chmodat(&self.file, name, mode, AtFlags::empty())?)
+    }
+
+    /// The metadata of this directory.
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
+    }
+
+    /// Sets the permissions of this directory.
+    pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {
+        self.file.set_permissions(Permissions::from_mode(mode))
+    }
+
+    /// This directory as a file.
+    pub(crate) fn as_file(&self) -> &File {
+        &self.file
+    }
+
+    /// The path of an entry, for messages.
+    pub(crate) fn path_of(&self, name: &OsStr) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The path of this directory, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
