@@ -31,7 +31,7 @@ use crate::spec::EnvironmentSpec;
 /// opens one that any process has created. It is a handle: clones share the environment. Dropping
 /// the last clone destroys the environment as far as possible without waiting
 /// ([`destroy_blocking`](Self::destroy_blocking)), unless [`keep`](Self::keep) was called or the
-/// environment was opened. A process that was forked destroys no environment of its parent by a drop.
+/// environment was opened. Dropping it in a forked process does not destroy it.
 ///
 /// **Paths** inside an environment are text. A relative path starts at the environment's working
 /// directory, an absolute path at its root. A path outside the environment is rejected.
@@ -224,14 +224,14 @@ mod tests {
             true
         }
 
-        fn release(&self) {
-            self.0.lock().unwrap().push("released");
+        fn keep(&self) -> BoxFuture<'_, Result<()>> {
+            self.start()
         }
     }
 
-    struct Nobody;
+    struct NoManager;
 
-    impl shared::Owner for Nobody {
+    impl shared::Owner for NoManager {
         fn forget(&self, _: &EnvironmentId) {}
 
         fn engines_supporting<'a>(&'a self, _: &'a BTreeSet<Feature>) -> BoxFuture<'a, Vec<String>> {
@@ -243,7 +243,7 @@ mod tests {
     fn forked_process_destroys_nothing_of_its_parent() {
         let calls = Arc::new(Mutex::new(Vec::new()));
         for creator in [Creator::another_process(), Creator::this_process()] {
-            let owner: Arc<dyn shared::Owner> = Arc::new(Nobody);
+            let owner: Arc<dyn shared::Owner> = Arc::new(NoManager);
             drop(Environment::new(&Arc::new(Shared {
                 id: EnvironmentId::random(),
                 name: String::new(),
@@ -259,6 +259,6 @@ mod tests {
                 creator,
             })));
         }
-        assert_eq!(*calls.lock().unwrap(), ["released", "destroyed"]);
+        assert_eq!(*calls.lock().unwrap(), ["destroyed"]);
     }
 }

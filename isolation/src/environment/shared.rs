@@ -236,9 +236,8 @@ impl Shared {
 
     /// Destroys the environment because its last handle or its manager was dropped.
     pub(crate) fn drop_environment(&self) {
-        match self.creator.is_this_process() {
-            true => self.destroy_blocking(),
-            false => self.instance.release(),
+        if self.creator.is_this_process() {
+            self.destroy_blocking();
         }
     }
 

@@ -194,7 +194,7 @@ mod tests {
     /// An ordinary user cannot empty a read-only directory: the staging directory was left.
     #[cfg(unix)]
     #[test]
-    fn dropped_staging_with_a_read_only_directory_is_removed() {
+    fn dropped_staging_that_is_read_only_is_removed() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let staging = Staging::beside(&directory.path().join("to"));

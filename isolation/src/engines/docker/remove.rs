@@ -9,6 +9,7 @@ use engine_api::{Docker, Timeouts};
 use tokio::time::{Instant, sleep};
 
 use super::cleanup::{self, Job};
+use crate::creator::Creator;
 
 /// How long a removal is retried.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -81,6 +82,7 @@ pub(super) struct Guard {
     /// The container may still appear after the first look.
     may_appear: bool,
     armed: bool,
+    creator: Creator,
 }
 
 impl Guard {
@@ -91,6 +93,7 @@ impl Guard {
             container: name.to_owned(),
             may_appear: true,
             armed: true,
+            creator: Creator::this_process(),
         }
     }
 
@@ -101,6 +104,7 @@ impl Guard {
             container: container.to_owned(),
             may_appear: false,
             armed: false,
+            creator: Creator::this_process(),
         }
     }
 
@@ -130,7 +134,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if self.armed {
+        if self.armed && self.creator.is_this_process() {
             let may_appear = if self.may_appear {
                 MAY_APPEAR
             } else {

@@ -120,7 +120,7 @@ impl Place {
 pub(crate) enum Target {
     /// An environment: pipes, sockets and devices are replaced.
     Environment,
-    /// The user: they are refused, because nobody means to replace `/dev/null`.
+    /// The user: they are refused: no copy is meant to replace `/dev/null`.
     Host,
 }
 
