@@ -99,7 +99,7 @@ impl Error {
         if self.is_html() {
             return None;
         }
-        let text = self.message()?.to_lowercase();
+        let text = self.message()?.to_ascii_lowercase();
         let by_message = || {
             let found = MESSAGES.iter().find(|(words, _)| text.contains(words));
             found.map(|(_, failure)| *failure)
@@ -128,7 +128,9 @@ impl Error {
         }
         let required = match self.registry_failure()? {
             RegistryFailure::Unauthorized => "requires",
-            RegistryFailure::NotFound if message.to_lowercase().contains(MAYBE_PRIVATE) => "may require",
+            RegistryFailure::NotFound if message.to_ascii_lowercase().contains(MAYBE_PRIVATE) => {
+                "may require"
+            }
             _ => return None,
         };
         // This call has no other purpose than to check credentials.

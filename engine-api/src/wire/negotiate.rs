@@ -2,14 +2,13 @@
 
 use http::header::HeaderMap;
 use http::{Method, StatusCode};
-use serde::Deserialize;
 
 use super::body::Body;
 use super::reply::CallContext;
 use super::send::{PreparedRequest, Wire};
 use super::timer::Timer;
 use super::{json, status};
-use crate::error::{Cause, Error, Phase, Result};
+use crate::error::{Cause, Error, JsonError, Phase, Result};
 use crate::reply_limits::ReplyLimits;
 use crate::timeouts::Timeouts;
 use crate::version::Version;
@@ -36,20 +35,6 @@ struct Answer {
     headers: HeaderMap,
     body: bytes::Bytes,
     error: Option<Error>,
-}
-
-/// The parts of `GET /version` that count here.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-struct EngineVersion {
-    api_version: String,
-    components: Vec<Component>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-struct Component {
-    name: String,
 }
 
 impl Negotiation<'_> {
@@ -90,11 +75,10 @@ impl Negotiation<'_> {
             Some(error) => Err(error),
             None => {
                 let context = CallContext::new("SystemVersion");
-                let version: EngineVersion = json::decode(&answer.body).map_err(|error| {
+                let (version, podman) = read_version(&answer.body).map_err(|error| {
                     context.error(status::unreadable(StatusCode::OK, &answer.body, error))
                 })?;
-                let podman = version.components.iter().any(|part| part.name.contains("Podman"));
-                engine(&version.api_version, podman)
+                engine(&version, podman)
             }
         }
     }
@@ -126,6 +110,25 @@ impl Negotiation<'_> {
             error: None,
         })
     }
+}
+
+/// Reads `GET /version`: the API version, and whether the engine is Podman.
+fn read_version(bytes: &[u8]) -> Result<(String, bool), JsonError> {
+    let (mut version, mut podman) = (String::new(), false);
+    let mut component = |key: &str, reader: &mut json::Reader<'_>| match key {
+        "Name" => reader
+            .string_or_null()
+            .map(|name| podman |= name.contains("Podman")),
+        _ => reader.skip(),
+    };
+    json::read_with(bytes, &mut |reader| {
+        reader.members(&mut |key, reader| match key {
+            "ApiVersion" => reader.string_or_null().map(|text| version = text.into()),
+            "Components" => reader.elements(&mut |reader| reader.members(&mut component)),
+            _ => reader.skip(),
+        })
+    })?;
+    Ok((version, podman))
 }
 
 /// Whether a proxy, or a plugin of the engine, refuses the request.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::response::Parts;
-use serde::Deserialize;
 
 use super::html;
 use super::json;
@@ -77,7 +76,7 @@ pub(super) async fn error(head: &Parts, body: &mut ReplyBody) -> Error {
 
 /// Whether a server rejects a request because it came without TLS: Go (all engines), nginx, Apache.
 fn expects_tls(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body).to_lowercase();
+    let text = String::from_utf8_lossy(body).to_ascii_lowercase();
     [
         "sent an http request to an https server",
         "plain http request was sent to https port",
@@ -133,19 +132,18 @@ fn without_secrets(address: &str) -> String {
     plain.chars().take(LONGEST_ADDRESS).collect()
 }
 
-#[derive(Deserialize)]
-struct Message {
-    /// Podman answers a refused push with a line of progress, which has `error` instead.
-    #[serde(alias = "error")]
-    message: String,
-}
-
 /// The engine's message. Engines send it as JSON or plain text, and it may be missing.
 fn message(bytes: &[u8], status: StatusCode) -> String {
-    if let Ok(Message { message }) = json::decode(bytes) {
-        if !message.trim().is_empty() {
-            return message.trim().to_owned();
-        }
+    let mut message = String::new();
+    let read = json::read_with(bytes, &mut |reader| {
+        reader.members(&mut |key, reader| match key {
+            // Podman answers a refused push with a line of progress, which has `error` instead.
+            "message" | "error" => reader.string_or_null().map(|text| message = text.trim().into()),
+            _ => reader.skip(),
+        })
+    });
+    if read.is_ok() && !message.is_empty() {
+        return message;
     }
     match String::from_utf8_lossy(bytes).trim() {
         // More than the bare reason: Podman sends "Not Found" alone when it has no such route.

@@ -4,7 +4,6 @@
 
 use serde::de::value::StrDeserializer;
 use serde::de::{Deserializer, Visitor};
-use serde::forward_to_deserialize_any;
 
 use super::access::Variant;
 use super::reader::{Read, ReadError, Reader};
@@ -43,7 +42,10 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         deserialize_f64 => number_or_null;
     }
 
-    forward_to_deserialize_any! { ignored_any }
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        self.skip()?;
+        visitor.visit_unit()
+    }
 
     // A type that accepts any value (a `serde_json::Value`) can hold a `null`.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {

@@ -13,6 +13,7 @@
 mod access;
 mod deserializer;
 mod duplicate_id;
+mod members;
 mod number;
 mod open_enum;
 mod path;
@@ -30,7 +31,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::JsonError;
-use reader::{ReadError, Reader};
+pub(crate) use reader::Reader;
+
+use reader::{Read, ReadError};
 use writer::Writer;
 
 /// Reads one JSON value that fills `bytes`, taking `null` for "empty".
@@ -45,6 +48,18 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> 
         let text = failure.mend(&text)?;
         read(&text).map_err(|failure| failure.explain(&text))
     })
+}
+
+/// Reads one JSON value that fills `bytes`, with `value`, which needs no type for it.
+pub(crate) fn read_with(
+    bytes: &[u8],
+    value: &mut dyn FnMut(&mut Reader<'_>) -> Read<()>,
+) -> Result<(), JsonError> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut reader = Reader::new(&text);
+    value(&mut reader)
+        .and_then(|()| reader.end())
+        .map_err(|error| path::explain(text.as_bytes(), &error.to_string(), reader.at))
 }
 
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {

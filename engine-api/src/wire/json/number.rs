@@ -13,8 +13,13 @@ pub(super) enum Number {
 }
 
 impl Number {
-    /// The number at the start of `text`, and its length.
-    pub(super) fn parse(text: &str) -> Read<(Self, usize)> {
+    /// The length of the number at the start of `text`.
+    pub(super) fn length(text: &str) -> Read<usize> {
+        Self::scan(text).map(|(_whole, end)| end)
+    }
+
+    /// Where the first digits of the number at the start of `text` end, and where the number ends.
+    fn scan(text: &str) -> Read<(usize, usize)> {
         let bytes = text.as_bytes();
         let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
         let start = usize::from(bytes.first() == Some(&b'-'));
@@ -38,10 +43,15 @@ impl Number {
         if !valid {
             return Err(ReadError::new("invalid number"));
         }
-        let integer = if end == start + whole {
-            integer(&bytes[..end])
-        } else {
-            None
+        Ok((start + whole, end))
+    }
+
+    /// The number at the start of `text`, and its length.
+    pub(super) fn parse(text: &str) -> Read<(Self, usize)> {
+        let (whole, end) = Self::scan(text)?;
+        let integer = match end == whole {
+            true => integer(&text.as_bytes()[..end]),
+            false => None,
         };
         let number = match integer {
             Some(integer) => integer,

@@ -1,5 +1,6 @@
 //! The place of an error in a JSON text. Only errors cost this work.
 
+use super::string::unescape;
 use crate::error::JsonError;
 
 /// Longest piece of the offending value that an error shows, in bytes.
@@ -167,7 +168,11 @@ impl<'a> Walk<'a> {
         let Some(colon) = after.map(|n| close + 1 + n).filter(|n| self.bytes[*n] == b':') else {
             return;
         };
-        let key = serde_json::from_slice(&self.bytes[open..=close]).unwrap_or_default();
+        let mut key = String::new();
+        if let Ok(text) = std::str::from_utf8(&self.bytes[open + 1..=close]) {
+            // The reader has passed this key, so that it has no invalid escape.
+            let _ = unescape(text, &mut key);
+        }
         self.steps.push(Step::Key(key, colon + 1));
     }
 

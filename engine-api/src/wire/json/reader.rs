@@ -20,7 +20,7 @@ use super::string::{plain, unescape};
 pub(super) const MOST_DEPTH: u8 = 128;
 
 /// A JSON text, and where the reader is in it. After an error, `at` is where the error is.
-pub(super) struct Reader<'de> {
+pub(crate) struct Reader<'de> {
     text: &'de str,
     pub(super) at: usize,
     /// How many more levels may be opened.
@@ -32,7 +32,7 @@ pub(super) struct Reader<'de> {
 /// Why a text cannot be read; the reader knows where.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct ReadError(Box<str>);
+pub(crate) struct ReadError(Box<str>);
 
 impl ReadError {
     pub(super) fn new(reason: impl Into<Box<str>>) -> Self {
@@ -46,7 +46,7 @@ impl Error for ReadError {
     }
 }
 
-pub(super) type Read<T> = Result<T, ReadError>;
+pub(crate) type Read<T> = Result<T, ReadError>;
 
 impl<'de> Reader<'de> {
     pub(super) fn new(text: &'de str) -> Self {
@@ -123,15 +123,21 @@ impl<'de> Reader<'de> {
         if self.value()? != bracket {
             return Err(self.unexpected(expected));
         }
+        self.enter()?;
+        Ok(Access::new(self))
+    }
+
+    /// Passes the bracket that opens a list or an object.
+    pub(super) fn enter(&mut self) -> Read<()> {
         self.room = match self.room.checked_sub(1) {
             Some(room) => room,
             None => return Err(ReadError::new("recursion limit exceeded")),
         };
         self.at += 1;
-        Ok(Access::new(self))
+        Ok(())
     }
 
-    /// Takes back the level that [`Reader::open`] has taken.
+    /// Takes back the level that [`Reader::enter`] has taken.
     pub(super) fn leave(&mut self) {
         self.room += 1;
     }
@@ -209,6 +215,12 @@ impl<'de> Reader<'de> {
         let (number, length) = Number::parse(&self.text[self.at..])?;
         self.at += length;
         Ok(number)
+    }
+
+    /// Passes what `length` finds at the place of the reader.
+    pub(super) fn pass(&mut self, length: fn(&str) -> Read<usize>) -> Read<()> {
+        self.at += length(&self.text[self.at..])?;
+        Ok(())
     }
 
     /// A number, or zero for `null`.
