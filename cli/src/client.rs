@@ -93,6 +93,11 @@ impl Client {
         Ok(Self { docker, fixture })
     }
 
+    /// Whether the conversation is recorded, or is a replay.
+    pub(crate) fn is_recorded(&self) -> bool {
+        !matches!(self.fixture, Fixture::None)
+    }
+
     /// The client of the daemon that the options name.
     pub(crate) fn named(&self) -> Option<&Docker> {
         self.docker.as_ref()

@@ -15,8 +15,10 @@ pub(crate) use isolation::engines::docker::NAME as DOCKER;
 /// first use.
 pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliError> {
     let docker = match client.named() {
-        // A recording must be the same each time, but the marks of command shells are random.
-        Some(docker) => DockerEngine::new(docker.clone()).without_command_shells(),
+        // A recording must be the same each time, but a command shell needs marks that no command
+        // can guess. For the one command of a call, a shell would save nothing.
+        Some(docker) if client.is_recorded() => DockerEngine::new(docker.clone()).without_command_shells(),
+        Some(docker) => DockerEngine::new(docker.clone()),
         None => DockerEngine::default(),
     };
     let mut registry = Registry::new();

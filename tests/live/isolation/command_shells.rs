@@ -1,129 +1,13 @@
-//! Commands in command shells: the same results as with an exec.
+//! Commands in command shells: how they start and how they end.
 
 use std::time::Duration;
 
-use engine_api::containers::{ContainerFilters, ListContainers};
-use engine_api::exec::{CreateExec, StartExec};
-use engine_api::{Docker, Hijacked};
-use isolation::{Command, Environment, ErrorKind, Input, Signal};
+use isolation::{Command, ErrorKind, Signal};
 
-use super::command_table::{commands, shell, within};
+use super::command_table::{shell, within};
+use super::shell_or_exec::FILES;
 use super::{active, manager, sh, spec};
 use crate::support::engines;
-
-/// Files for the commands: programs that cannot be run, directories, a link.
-const FILES: &str = r#"mkdir -p "/x/d 'q" /x/t/u /x/bin; cd /x; ln -s /x/t/u link
-printf '#!/no/such/interpreter\n' >badint; printf 'echo no first line\n' >nobang; : >empty; : >plain
-printf '#!/bin/sh\necho p "$0" "$@"\n' >p; cp p a=b; cp p bin/echo; cp p bin/cat
-chmod 755 badint nobang empty p a=b bin/*; chmod 644 plain"#;
-
-/// Exit code, standard output, standard error.
-type Outcome = (i64, Vec<u8>, Vec<u8>);
-
-/// The ID of an environment's container.
-async fn container(docker: &Docker, environment: &Environment) -> String {
-    let filters = ContainerFilters {
-        name: [environment.id().as_str()].into(),
-        ..ContainerFilters::default()
-    };
-    let options = ListContainers {
-        filters,
-        ..ListContainers::default()
-    };
-    docker.containers().list(options).await.unwrap()[0].id.clone()
-}
-
-/// Runs a command with an exec of the daemon.
-async fn by_exec(docker: &Docker, container: &str, command: &Command) -> Outcome {
-    let input = match &command.input {
-        Input::Bytes(bytes) => Some(bytes),
-        _ => None,
-    };
-    let options = CreateExec {
-        cmd: command.argv.clone().into(),
-        env: command
-            .env
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect(),
-        working_dir: command.working_dir.clone().unwrap_or_default(),
-        attach_stdin: input.is_some(),
-        attach_stdout: true,
-        attach_stderr: true,
-        ..CreateExec::default()
-    };
-    let execs = docker.execs();
-    let exec = execs.create(container, options).await.unwrap().id;
-    let Hijacked {
-        input: mut stdin,
-        output,
-        ..
-    } = execs.start(&exec, StartExec::default()).await.unwrap();
-    let write = async {
-        if let Some(bytes) = input {
-            // A command may end without reading all its input.
-            let _ = stdin.write(bytes).await;
-            let _ = stdin.close().await;
-        }
-    };
-    let (output, ()) = tokio::join!(output.collect(), write);
-    let (stdout, stderr) = output.unwrap();
-    (execs.wait(&exec).await.unwrap(), stdout.to_vec(), stderr.to_vec())
-}
-
-async fn by_shell(environment: &Environment, command: &Command) -> Outcome {
-    let output = environment.run(command.clone()).await.unwrap();
-    (output.exit.code.into(), output.stdout, output.stderr)
-}
-
-/// The lines in order, because `env` prints variables in any order.
-fn sorted(command: &Command, (code, stdout, stderr): Outcome) -> Outcome {
-    if command.argv != ["env"] {
-        return (code, stdout, stderr);
-    }
-    let mut lines: Vec<_> = stdout.split(|byte| *byte == b'\n').collect();
-    lines.sort_unstable();
-    (code, lines.join(&b'\n'), stderr)
-}
-
-#[tokio::test]
-async fn shells_and_execs_have_the_same_results() {
-    for subject in engines() {
-        let (manager, prefix) = manager(&subject);
-        let environment = active(&manager, spec()).await;
-        let container = container(&subject.docker, &environment).await;
-        assert_eq!(by_exec(&subject.docker, &container, &shell(FILES)).await.0, 0);
-        // A command in a shell has a parent in the container; one of an exec has not.
-        assert_ne!(sh(&environment, "echo $PPID").await, "0", "{}", subject.name);
-        let podman = subject.docker.system().ping().await.unwrap().is_podman();
-        for command in commands() {
-            // Podman passes another `argv[0]`, and reports input that is not read on stderr.
-            if podman && (command.argv[0] == "./p" || command.argv[0] == "true" || command.argv[0] == "head")
-            {
-                continue;
-            }
-            let shell = sorted(&command, by_shell(&environment, &command).await);
-            let exec = sorted(&command, by_exec(&subject.docker, &container, &command).await);
-            let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned();
-            assert!(
-                shell == exec,
-                "{}: {:.300?} {:?}\nshell: {} {:?} {:?}\nexec:  {} {:?} {:?}",
-                subject.name,
-                command.argv,
-                command.env,
-                shell.0,
-                text(&shell.1),
-                text(&shell.2),
-                exec.0,
-                text(&exec.1),
-                text(&exec.2),
-            );
-        }
-        assert_ne!(sh(&environment, "echo $PPID").await, "0", "{}", subject.name);
-        environment.destroy().await.unwrap();
-        subject.until_nothing_is_left(&prefix).await;
-    }
-}
 
 #[tokio::test]
 async fn command_that_cannot_be_run_is_reported() {

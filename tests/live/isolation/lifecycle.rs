@@ -28,6 +28,24 @@ async fn random_walk_agrees_with_the_model() {
 }
 
 #[tokio::test]
+async fn stopped_environment_is_listed_as_stopped() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let environment = active(&manager, spec()).await;
+        for round in 0..20 {
+            environment.stop(Duration::from_secs(1)).await.unwrap();
+            let (listed, _) = manager.registry().list().await;
+            let ours = listed.iter().find(|summary| summary.id == *environment.id());
+            let status = ours.unwrap().status;
+            assert_eq!(status, Status::Stopped, "{}: round {round}", subject.name);
+            environment.start().await.unwrap();
+        }
+        environment.destroy().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+#[tokio::test]
 async fn paused_environment_can_be_stopped() {
     for subject in engines() {
         let (manager, prefix) = manager(&subject);

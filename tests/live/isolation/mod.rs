@@ -1,12 +1,15 @@
 //! The docker engine of `isolation`.
 
 mod cleanup; // dropped and destroyed environments leave nothing behind
-mod command_shells; // commands in shells have the same results as with an exec
+mod command_shells; // commands in command shells: how they start and end
 mod command_table; // commands whose result does not depend on how they are run
 mod commands; // commands, and how they end
 mod create; // created containers, and specifications that are rejected
 mod files; // copies and mounts
 mod lifecycle; // stop, start, main processes, environments of other processes
+mod odd_images; // an unusual PATH, no shell, other shells
+mod random_command; // random commands whose result does not depend on how they are run
+mod shell_or_exec; // commands in shells have the same results as with an exec
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@ use engine_api::exec::CreateExec;
 use engine_api::system::{EventFilters, ListenEvents};
 use tokio::time::timeout;
 
+use super::shell_program::ShellProgram;
 use crate::BoxFuture;
 use crate::command::signal::Signal;
 
@@ -26,6 +27,7 @@ pub(super) struct ContainerRef {
     /// Its name, for messages.
     pub(super) name: String,
     pub(super) podman: bool,
+    pub(super) shell: ShellProgram,
 }
 
 impl ContainerRef {
@@ -107,9 +109,12 @@ impl ContainerRef {
     /// the other: the end of `kill` would wait for the end of the killed command, and that for a
     /// reader of its output.
     pub(super) async fn signal(&self, group: u32, signal: Signal) -> engine_api::Result<()> {
+        let Some(shell) = self.shell.get() else {
+            return Ok(());
+        };
         let script = format!("kill -{} -{group}", signal.name());
         let kill = CreateExec {
-            cmd: ["sh", "-c", &script].into(),
+            cmd: [shell, "-c", &script].into(),
             ..CreateExec::default()
         };
         let execs = self.docker.execs();

@@ -13,7 +13,8 @@ use super::diagnostics::to_error;
 use super::images::{self, PullPolicy};
 use super::instance::DockerInstance;
 use super::remove::Guard;
-use super::{DockerEngine, NAME, container_config, exec, labels, limits};
+use super::shell_program::ShellProgram;
+use super::{DockerEngine, NAME, container_config, labels, limits, shell_program};
 use crate::engine::instance::{Files, Instance};
 use crate::engine::{NewEnvironment, Opened};
 use crate::environment::id::EnvironmentId;
@@ -149,6 +150,7 @@ fn instance(
         id: made.id.clone(),
         name: made.plain_name().to_owned(),
         podman,
+        shell: ShellProgram::new(made.config.env.iter().map(String::as_str)),
     };
     DockerInstance {
         shells: shells.then(|| CommandShells::new(container.clone())),
@@ -207,7 +209,7 @@ fn lost(container: &Container) -> BTreeMap<String, String> {
         .iter()
         .filter_map(|entry| entry.split_once('='));
     pairs
-        .filter(|(name, _)| exec::is_lost(name))
+        .filter(|(name, _)| shell_program::is_lost(name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }

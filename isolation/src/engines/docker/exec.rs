@@ -11,6 +11,7 @@ use super::container::ContainerRef;
 use super::diagnostics::{ContainerDiagnostics, to_error};
 use super::exec_process::ExecProcess;
 use super::exec_stdin::CommandInput;
+use super::shell_program::{is_lost, names_missing};
 use crate::command::Command;
 use crate::command::execution::{Chunk, Execution};
 use crate::command::input::Input;
@@ -32,37 +33,14 @@ const LONGEST: usize = 4096;
 /// The directories in which programs are searched.
 const PATH: &str = "PATH";
 
-/// Environment variables that a shell changes or does not pass on.
-const OF_SHELLS: [&str; 15] = [
-    "BASHOPTS",
-    "BASHPID",
-    "EUID",
-    "GROUPS",
-    "IFS",
-    "LINENO",
-    "OLDPWD",
-    "OPTIND",
-    "PPID",
-    "PWD",
-    "RANDOM",
-    "SECONDS",
-    "SHELLOPTS",
-    "SHLVL",
-    "UID",
-];
-
-/// Whether a shell loses an environment variable on the way to a command. Names with dots are
-/// common (`discovery.type`) but not valid in a shell.
-pub(super) fn is_lost(name: &str) -> bool {
-    let mut chars = name.chars();
-    let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-    let rest = chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
-    !(first && rest) || OF_SHELLS.contains(&name)
-}
-
-/// The command line and the other options of the exec.
-fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, String>) -> CreateExec {
-    let mut cmd = ["sh", "-c", SCRIPT, "sh", working_dir]
+/// The command line and the other options of an exec of this shell, which becomes the command.
+fn exec(
+    command: &Command,
+    working_dir: &str,
+    container_env: &BTreeMap<String, String>,
+    (shell, env): (&str, &str),
+) -> CreateExec {
+    let mut cmd = [shell, "-c", SCRIPT, "sh", working_dir]
         .map(str::to_owned)
         .to_vec();
     let mut lost: BTreeMap<_, _> = container_env
@@ -73,7 +51,7 @@ fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, S
     // The daemon would look for the shell, and the shell for `env`, in the command's `PATH`.
     lost.extend(command.env.get_key_value(PATH));
     if !lost.is_empty() {
-        cmd.push("env".to_owned());
+        cmd.push(env.to_owned());
         cmd.extend(lost.iter().map(|(name, value)| format!("{name}={value}")));
     }
     cmd.extend(command.argv.iter().cloned());
@@ -87,7 +65,26 @@ fn exec(command: &Command, working_dir: &str, container_env: &BTreeMap<String, S
         env: command
             .env
             .iter()
-            .filter(|(name, _)| *name != PATH)
+            // Neither do they confuse the shell: `SHELLOPTS` could stop it.
+            .filter(|(name, _)| *name != PATH && !is_lost(name))
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect(),
+        ..CreateExec::default()
+    }
+}
+
+/// An exec of the command itself, for an image without a shell.
+fn plain_exec(command: &Command, working_dir: &str) -> CreateExec {
+    CreateExec {
+        cmd: command.argv.clone().into(),
+        attach_stdin: command.tty || command.input != Input::Empty,
+        attach_stdout: true,
+        attach_stderr: true,
+        tty: command.tty,
+        working_dir: working_dir.to_owned(),
+        env: command
+            .env
+            .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect(),
         ..CreateExec::default()
@@ -104,51 +101,94 @@ pub(super) async fn start(
     working_dir: &str,
     container_env: &BTreeMap<String, String>,
 ) -> Result<Execution> {
-    let exec = exec(command, working_dir, container_env);
-    let starting = tokio::spawn(begin(container.clone(), exec, working_dir.to_owned()));
-    let (process, input) = match starting.await {
+    let (container, given) = (container.clone(), command.clone());
+    let (working_dir, container_env) = (working_dir.to_owned(), container_env.clone());
+    let starting = tokio::spawn(async move { begin(container, &given, &working_dir, &container_env).await });
+    let started = match starting.await {
         Ok(started) => started?,
         Err(ended) => return Err(Error::engine(NAME, ended)),
     };
-    Ok(Execution::new(
-        Box::new(process),
-        Some(Stdin::new(input)),
-        command,
-    ))
+    Ok(match started {
+        Some((process, input)) => Execution::new(Box::new(process), Some(Stdin::new(input)), command),
+        None => Execution::not_started(command, 127, "not found"),
+    })
 }
 
+/// The started command; `None` if its program does not exist.
 async fn begin(
     container: ContainerRef,
-    exec: CreateExec,
-    working_dir: String,
-) -> Result<(ExecProcess, CommandInput)> {
+    command: &Command,
+    working_dir: &str,
+    container_env: &BTreeMap<String, String>,
+) -> Result<Option<(ExecProcess, CommandInput)>> {
+    while let Some(shell) = container.shell.get() {
+        let exec = exec(
+            command,
+            working_dir,
+            container_env,
+            (shell, container.shell.env()),
+        );
+        match through_shell(&container, exec, shell, working_dir).await? {
+            Some(started) => return Ok(Some(started)),
+            None => container.shell.is_missing(shell),
+        }
+    }
+    let exec = plain_exec(command, working_dir);
     let tty = exec.tty;
-    let execs = container.docker.execs();
-    let created = match execs.create(&container.id, exec).await {
-        Ok(created) => created,
+    let (id, hijacked) = match create_and_start(&container, exec).await {
+        Ok(started) => started,
+        Err(error) if names_missing(error.message().unwrap_or_default(), command.program()) => {
+            return Ok(None);
+        }
         Err(error) => return Err(start_error(&container, error).await),
     };
+    let input = CommandInput::new(hijacked.input, tty);
+    let process = ExecProcess::new(container, id, None, hijacked.output, VecDeque::new());
+    Ok(Some((process, input)))
+}
+
+async fn create_and_start(
+    container: &ContainerRef,
+    exec: CreateExec,
+) -> engine_api::Result<(String, Hijacked)> {
     let options = StartExec {
-        tty,
+        tty: exec.tty,
         ..StartExec::default()
+    };
+    let execs = container.docker.execs();
+    let created = execs.create(&container.id, exec).await?;
+    let hijacked = execs.start(&created.id, options).await?;
+    Ok((created.id, hijacked))
+}
+
+/// Starts a command through this shell; `None` if the image does not have it.
+async fn through_shell(
+    container: &ContainerRef,
+    exec: CreateExec,
+    shell: &str,
+    working_dir: &str,
+) -> Result<Option<(ExecProcess, CommandInput)>> {
+    let tty = exec.tty;
+    let (id, hijacked) = match create_and_start(container, exec).await {
+        Ok(started) => started,
+        Err(error) if names_missing(error.message().unwrap_or_default(), shell) => return Ok(None),
+        Err(error) => return Err(start_error(container, error).await),
     };
     let Hijacked {
         input, mut output, ..
-    } = match execs.start(&created.id, options).await {
-        Ok(hijacked) => hijacked,
-        Err(error) => return Err(start_error(&container, error).await),
-    };
+    } = hijacked;
     let mut first = FirstLine::default();
     first.read(&mut output).await.map_err(to_error)?;
     let line = first.line();
     match line.parse() {
         Ok(group) if group > 1 => {
-            let process = ExecProcess::new(container, created.id, group, output, first.rest());
-            Ok((process, CommandInput::new(input, tty)))
+            let process = ExecProcess::new(container.clone(), id, Some(group), output, first.rest());
+            Ok(Some((process, CommandInput::new(input, tty))))
         }
         _ if line == MISSING_DIRECTORY => Err(Error::not_found(format!(
             "the working directory {working_dir} does not exist"
         ))),
+        _ if names_missing(&first.everything(), shell) => Ok(None),
         _ => {
             let what = format!("the shell could not be started: {line}");
             Err(
@@ -213,6 +253,14 @@ impl FirstLine {
         String::from_utf8_lossy(&self.text[..end]).trim_end().to_owned()
     }
 
+    /// The text of both streams.
+    fn everything(&self) -> String {
+        let aside = self.aside.iter().map(|chunk| match chunk {
+            Chunk::Stdout(bytes) | Chunk::Stderr(bytes) => String::from_utf8_lossy(bytes),
+        });
+        self.line() + &aside.collect::<String>()
+    }
+
     fn rest(mut self) -> VecDeque<Chunk> {
         let rest = self.text.split_off(self.end).freeze();
         if !rest.is_empty() {
@@ -226,11 +274,13 @@ impl FirstLine {
 mod tests {
     use super::*;
 
+    const USUAL: (&str, &str) = ("sh", "env");
+
     #[test]
     fn arguments_reach_the_shell_unchanged() {
         let mut command = Command::new(["printf", "a b", "$HOME"]);
         command.env.insert("PLAIN".into(), "secret".into());
-        let exec = exec(&command, "/work", &BTreeMap::new());
+        let exec = exec(&command, "/work", &BTreeMap::new(), USUAL);
         assert_eq!(exec.cmd[3..], ["sh", "/work", "printf", "a b", "$HOME"]);
         assert_eq!(exec.env.to_vec(), ["PLAIN=secret"]);
         assert!(!exec.attach_stdin && exec.attach_stdout && exec.attach_stderr);
@@ -247,7 +297,7 @@ mod tests {
             ("PATH".to_owned(), "/bin".to_owned()),
         ]
         .into();
-        let exec = exec(&command, "", &ours);
+        let exec = exec(&command, "", &ours, USUAL);
         assert_eq!(
             exec.cmd[3..],
             [
@@ -260,10 +310,15 @@ mod tests {
                 "java"
             ]
         );
-        assert_eq!(exec.env.to_vec(), ["discovery.type=single-node"]);
+        assert!(exec.env.is_empty());
         for (name, lost) in [
             ("A_1", false),
-            ("_", false),
+            ("_", true),
+            ("_A", false),
+            ("BASH_ENV", true),
+            ("EPOCHREALTIME", true),
+            ("PS4", true),
+            ("POSIXLY_CORRECT", true),
             ("1A", true),
             ("a-b", true),
             ("", true),
@@ -275,7 +330,7 @@ mod tests {
 
     #[test]
     fn input_is_attached_only_if_there_is_some() {
-        let attached = |command: &Command| exec(command, "", &BTreeMap::new()).attach_stdin;
+        let attached = |command: &Command| exec(command, "", &BTreeMap::new(), USUAL).attach_stdin;
         assert!(!attached(&Command::new(["cat"])));
         assert!(attached(&Command {
             input: Input::Piped,

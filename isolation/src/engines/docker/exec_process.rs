@@ -2,7 +2,8 @@
 //!
 //! The daemon can start a command and report its end, but it cannot kill it. So a shell starts the
 //! command: it prints its PID on the first line, then becomes the command. A second command sends a
-//! signal to the process group with that PID, which every command leads.
+//! signal to the process group with that PID, which every command leads. In an image without a
+//! shell the daemon starts the command itself, and nothing can signal it.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -19,7 +20,7 @@ use crate::BoxFuture;
 use crate::command::execution::{Chunk, RunningProcess};
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// How often the daemon is asked whether a command with open output has ended.
 const LOOK: Duration = Duration::from_millis(400);
@@ -40,12 +41,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Output that ends sooner has ended by itself.
 const DOCKER_WAITS: Duration = Duration::from_millis(1900);
 
+/// Why a command cannot be signalled.
+const UNSIGNALLED: &str = "the command still runs: the image has no shell, which is needed to signal a \
+                           command; stop or destroy the environment to end it";
+
 /// A started command.
 pub(super) struct ExecProcess {
     container: ContainerRef,
     exec: String,
-    /// Its PID inside the container, which is also the ID of its process group.
-    group: u32,
+    /// Its PID inside the container, which is also the ID of its process group. `None` in an image
+    /// without a shell.
+    group: Option<u32>,
     started: Instant,
     /// The output that came together with the PID.
     first: VecDeque<Chunk>,
@@ -71,7 +77,7 @@ impl ExecProcess {
     pub(super) fn new(
         container: ContainerRef,
         exec: String,
-        group: u32,
+        group: Option<u32>,
         output: Output,
         first: VecDeque<Chunk>,
     ) -> Self {
@@ -173,7 +179,10 @@ impl ExecProcess {
     async fn was_cut(&mut self) -> engine_api::Result<bool> {
         // Podman lists processes with the PIDs of the container, Docker with those of the host.
         let group = match self.container.podman {
-            true => i64::from(self.group),
+            true => match self.group {
+                Some(group) => i64::from(group),
+                None => return Ok(false),
+            },
             false if self.started.elapsed() < DOCKER_WAITS => return Ok(false),
             false => self.container.docker.execs().inspect(&self.exec).await?.pid,
         };
@@ -246,14 +255,14 @@ impl RunningProcess for ExecProcess {
 
     fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            if self.exit.is_none() {
-                self.sent = Some(signal);
-                self.container
-                    .signal(self.group, signal)
-                    .await
-                    .map_err(to_error)?;
+            if self.exit.is_some() {
+                return Ok(());
             }
-            Ok(())
+            let Some(group) = self.group else {
+                return Err(Error::new(ErrorKind::Unsupported, UNSIGNALLED));
+            };
+            self.sent = Some(signal);
+            self.container.signal(group, signal).await.map_err(to_error)
         })
     }
 }
@@ -261,10 +270,10 @@ impl RunningProcess for ExecProcess {
 impl Drop for ExecProcess {
     fn drop(&mut self) {
         // After an end that was read, background processes belong to the environment.
-        if self.exit.is_some() {
+        let Some(group) = self.group.filter(|_| self.exit.is_none()) else {
             return;
-        }
-        let (container, group) = (self.container.clone(), self.group);
+        };
+        let container = self.container.clone();
         cleanup::run(Arc::new(move || {
             let container = container.clone();
             Box::pin(async move {

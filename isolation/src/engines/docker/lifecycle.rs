@@ -49,6 +49,9 @@ impl DockerInstance {
             .with_detail("container_id", container.id.as_str())
             .with_detail("image", self.image.as_str())
             .with_detail("daemon", self.container.docker.address());
+        if self.container.shell.get().is_none() {
+            seen = seen.with_detail("shell", "none: commands run, but nothing can signal them");
+        }
         seen.paused = state.paused;
         seen.exit = (self.has_main && seen.status == Status::Stopped).then(|| exit(state));
         Ok(seen)
@@ -136,7 +139,9 @@ impl DockerInstance {
         match timeout(limit, containers.stop(&self.container.id, options)).await {
             Ok(Ok(_)) => {
                 self.close_shells();
-                Ok(())
+                // Docker 26 replies before it has noted the end: for some milliseconds its list
+                // shows the container as running. An inspection waits for the note.
+                self.container().await.map(drop)
             }
             Ok(Err(error)) if error.is_not_found() => Err(Error::lost()),
             Ok(Err(error)) => self.unless_ended(error).await,

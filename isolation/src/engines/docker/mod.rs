@@ -57,6 +57,7 @@ mod options;
 mod paths;
 mod pull_tally;
 mod remove;
+mod shell_program;
 
 use std::any::Any;
 

@@ -15,8 +15,9 @@
 //!
 //! An exec runs what a shell cannot: see [`script::can_serve`]. Differences that remain: `$PPID` is
 //! the shell's PID instead of 0, and the shells are in the list of processes and count towards its
-//! limit. A program that is replaced by a script without `#!` is run by `sh`. A set-user-ID program
-//! that a command of an ordinary user leaves behind may keep the output open unnoticed.
+//! limit. A program that is found in a relative directory of `PATH` runs, which newer daemons
+//! refuse. A program that is replaced by a script without `#!` is run by `sh`. A set-user-ID
+//! program that a command of an ordinary user leaves behind may keep the output open unnoticed.
 
 mod control;
 mod marks;
@@ -184,7 +185,7 @@ impl Inner {
                 self.pool().environment = Some(Arc::clone(&environment));
                 Ok(Some((shell, environment)))
             }
-            Err(NoShell::Unsuitable) => {
+            Err(NoShell::Unsuitable | NoShell::Missing) => {
                 self.pool().unsuitable = true;
                 Ok(None)
             }

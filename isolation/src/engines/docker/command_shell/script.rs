@@ -34,7 +34,10 @@ pub(super) fn can_serve(command: &Command) -> bool {
     };
     let variables = command.env.iter().map(|(name, value)| name.len() + value.len());
     let words = command.argv.iter().map(String::len).chain(variables);
+    // A runtime replaces an empty `HOME` by the user's directory.
+    let replaced = command.env.get("HOME").is_some_and(String::is_empty);
     !command.tty
+        && !replaced
         && input <= LONGEST_INPUT
         && words.clone().all(|length| length < LONGEST_WORD)
         && words.sum::<usize>() < LONGEST_TEXT
@@ -305,6 +308,10 @@ mod tests {
             Command::new(many),
             Command {
                 env: [("A".to_owned(), long)].into(),
+                ..Command::new(["env"])
+            },
+            Command {
+                env: [("HOME".to_owned(), String::new())].into(),
                 ..Command::new(["env"])
             },
             input(Input::Piped),

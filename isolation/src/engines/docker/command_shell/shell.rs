@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::marks::{Mark, Piece, Scanner};
 use super::script::{self, Environment};
 use crate::engines::docker::container::ContainerRef;
+use crate::engines::docker::shell_program::names_missing;
 
 /// How long a new shell may take until it is ready.
 const READY: Duration = Duration::from_secs(5);
@@ -20,14 +21,13 @@ const READY: Duration = Duration::from_secs(5);
 /// The most output of a new shell: its environment.
 const LONGEST_ENVIRONMENT: usize = 4 << 20;
 
-/// The files that may be the shell: the first does not depend on the image's `PATH`.
-const SHELLS: [&str; 2] = ["/bin/sh", "sh"];
-
 /// Why there is no shell.
 #[derive(Debug)]
 pub(super) enum NoShell {
     /// This image has no shell that can run commands.
     Unsuitable,
+    /// This file is not in the image.
+    Missing,
     /// The shell did not get ready in time.
     Slow,
     /// This time it did not work: the daemon or the container reported an error.
@@ -48,9 +48,9 @@ pub(super) struct Shell {
 impl Shell {
     /// Starts a shell as this user; empty is the container's user.
     pub(super) async fn open(container: &ContainerRef, user: &str) -> Result<(Self, Environment), NoShell> {
-        for program in SHELLS {
+        while let Some(program) = container.shell.get() {
             match Self::open_program(container, user, program).await {
-                Err(NoShell::Unsuitable) => {}
+                Err(NoShell::Missing) => container.shell.is_missing(program),
                 outcome => return outcome,
             }
         }
@@ -78,6 +78,7 @@ impl Shell {
         let started = execs.start(&created.id, StartExec::default()).await;
         // A daemon reports a missing program with 400, 404 or 500 here, or in the output.
         let Hijacked { input, output, .. } = started.map_err(|error| match error.status() {
+            _ if names_missing(error.message().unwrap_or_default(), program) => NoShell::Missing,
             Some(400 | 404 | 500 | 501) => NoShell::Unsuitable,
             _ => NoShell::Failed(error),
         })?;
@@ -88,45 +89,59 @@ impl Shell {
             pid: 0,
         };
         match timeout(READY, shell.get_ready()).await {
-            Ok(Some((pid, environment))) => {
+            Ok(Ok((pid, environment))) => {
                 shell.pid = pid;
                 Ok((shell, environment))
             }
-            Ok(None) => Err(NoShell::Unsuitable),
+            Ok(Err(printed)) if names_missing(&printed, program) => Err(NoShell::Missing),
+            Ok(Err(_)) => Err(NoShell::Unsuitable),
             Err(_) => Err(NoShell::Slow),
         }
     }
 
-    /// Defines the functions. Returns the PID and the environment; `None` if a tool is missing or
-    /// the shell has ended.
-    async fn get_ready(&mut self) -> Option<(u32, Environment)> {
+    /// Defines the functions. Returns the PID and the environment; if a tool is missing or the
+    /// shell has ended, what was printed instead.
+    async fn get_ready(&mut self) -> Result<(u32, Environment), String> {
         let mark = Mark::random();
         let text = format!(
             "{}echo \"{} $$:$missing\" >&8\n",
             script::prelude(),
             mark.as_str()
         );
-        self.write(text.as_bytes()).await.ok()?;
+        // If the shell has ended, the reason may be in the output.
+        let written = self.write(text.as_bytes()).await;
         let (mut scanner, mut pieces) = (Scanner::new(&mark), VecDeque::new());
-        let mut environment = BytesMut::new();
-        loop {
-            while let Some(piece) = pieces.pop_front() {
-                match piece {
-                    Piece::Output(bytes) => environment.extend_from_slice(&bytes),
-                    Piece::Invalid => return None,
-                    Piece::Mark(line) => {
-                        let pid = line.strip_suffix(':')?.parse().ok()?;
-                        return Some((pid, Environment::parse(&environment)));
-                    }
+        let mut printed = BytesMut::new();
+        let found = loop {
+            if printed.len() > LONGEST_ENVIRONMENT {
+                break None;
+            }
+            match self.output.next().await {
+                Some(Ok(engine_api::Chunk::Stdout(bytes))) => scanner.push(bytes, &mut pieces),
+                Some(Ok(chunk)) => {
+                    printed.extend_from_slice(chunk.bytes());
+                    break None;
+                }
+                Some(Err(_)) | None => {
+                    printed.extend_from_slice(&scanner.rest());
+                    break None;
                 }
             }
-            if environment.len() > LONGEST_ENVIRONMENT {
-                return None;
+            let mut line = None;
+            while let Some(piece) = pieces.pop_front() {
+                match piece {
+                    Piece::Output(bytes) => printed.extend_from_slice(&bytes),
+                    Piece::Invalid => line = Some(String::new()),
+                    Piece::Mark(text) => line = Some(text),
+                }
             }
-            match self.output.next().await?.ok()? {
-                engine_api::Chunk::Stdout(bytes) => scanner.push(bytes, &mut pieces),
-                _ => return None,
+            if let Some(line) = line {
+                break line.strip_suffix(':').and_then(|pid| pid.parse().ok());
             }
+        };
+        match found.filter(|_| written.is_ok()) {
+            Some(pid) => Ok((pid, Environment::parse(&printed))),
+            None => Err(String::from_utf8_lossy(&printed).into_owned()),
         }
     }
 
