@@ -82,28 +82,9 @@ fn similar(unknown: &str, words: &[OsString]) -> Option<String> {
         }
     }
     let names = command.get_subcommands().map(clap::Command::get_name);
-    let near = names.map(|name| (edits(unknown, name), name));
+    let near = names.map(|name| (strsim::damerau_levenshtein(unknown, name), name));
     let near = near.filter(|(edits, name)| edits * 3 <= name.len());
     near.min().map(|(_, name)| name.to_owned())
-}
-
-/// How many letters must be added, removed, replaced, or swapped with the next one.
-fn edits(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
-    for (i, a) in one.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in other.iter().enumerate() {
-            let replaced = rows[i][j] + usize::from(a != b);
-            let mut least = replaced.min(rows[i][j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
-                least = least.min(rows[i - 1][j - 1] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[one.len()][other.len()]
 }
 
 #[cfg(test)]
@@ -125,13 +106,14 @@ mod tests {
         let check = |line: &str| parse(line).unwrap().global.check();
         assert!(check("isolate --replay x doctor --host unix:///y").is_err());
         assert!(check("isolate doctor --replay x --record y").is_err());
-        assert!(check("isolate -q doctor -v").is_err());
+        assert!(check("isolate -q doctor --verbose").is_err());
         assert!(check("isolate --host unix:///y doctor --record x").is_ok());
     }
 
     #[test]
     fn options_may_be_repeated_and_the_last_one_counts() {
-        let cli = parse("isolate -vv --json doctor -v --json --host unix:///a --host unix:///b").unwrap();
+        let cli = parse("isolate --verbose --json doctor --verbose --json --host unix:///a --host unix:///b")
+            .unwrap();
         assert!(cli.global.verbose && cli.global.json);
         assert_eq!(cli.global.host.as_deref(), Some("unix:///b"));
     }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use engine_api::Docker;
 use engine_fixtures::{Player, Recorder, Report};
+use isolation::config::Config;
 
 use crate::console::Console;
 use crate::error::CliError;
@@ -18,6 +19,7 @@ use crate::recording_file::{self, Written};
 pub(crate) struct Client {
     docker: Option<Docker>,
     fixture: Fixture,
+    config: Config,
 }
 
 /// The recorder or player between the client and the daemon.
@@ -54,9 +56,10 @@ impl fmt::Debug for Values {
 }
 
 impl Client {
-    /// Creates the client. Only `--record` without `--host` looks for a daemon now; otherwise
+    /// Creates the client. Only `--record` without a named one looks for a daemon now; otherwise
     /// nothing is sent yet.
     pub(crate) async fn open(global: &Global) -> Result<Self, CliError> {
+        let config = global.settings.config();
         if let Some(file) = &global.replay {
             let player = Player::open(file).map_err(|error| CliError::from_error(&error))?;
             let docker = Some(Docker::with_connector(player.clone()));
@@ -64,25 +67,30 @@ impl Client {
                 player,
                 file: file.clone(),
             };
-            return Ok(Self { docker, fixture });
+            return Ok(Self {
+                docker,
+                fixture,
+                config,
+            });
         }
-        let named = global.host.as_deref().map(Docker::from_address).transpose()?;
+        let named = global.daemon().as_deref().map(Docker::from_address).transpose()?;
         match &global.record {
             None => Ok(Self {
                 docker: named,
                 fixture: Fixture::None,
+                config,
             }),
             Some(file) => {
                 let docker = match named {
                     Some(docker) => docker,
                     None => Docker::from_env().await?,
                 };
-                Self::recording(&docker, file)
+                Self::recording(&docker, file, config)
             }
         }
     }
 
-    fn recording(docker: &Docker, file: &Path) -> Result<Self, CliError> {
+    fn recording(docker: &Docker, file: &Path, config: Config) -> Result<Self, CliError> {
         let recorder = Recorder::new(docker.connector());
         let docker = Some(with_env_version(Docker::with_connector(recorder.clone()))?);
         let fixture = Fixture::Recording {
@@ -90,7 +98,16 @@ impl Client {
             file: file.to_owned(),
             values: Mutex::default(),
         };
-        Ok(Self { docker, fixture })
+        Ok(Self {
+            docker,
+            fixture,
+            config,
+        })
+    }
+
+    /// The configuration in effect.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Whether the conversation is recorded, or is a replay.

@@ -59,12 +59,6 @@ impl CliError {
         self
     }
 
-    /// Adds a text as a cause.
-    pub(crate) fn cause(mut self, text: String) -> Self {
-        self.causes.push(text);
-        self
-    }
-
     /// Adds a hint: what the user can do.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use isolation::config::{Config, DockerConfig, Settings, Source};
 
 use crate::error::CliError;
 
@@ -17,6 +18,10 @@ pub(crate) struct Global {
     /// https://host:port, ssh://user@host
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub(crate) host: Option<String>,
+    /// Read the configuration from this file only, instead of ISOLATE_CONFIG, isolate.json and the
+    /// user's file; see `isolate config --help`
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Replay the Docker daemon's replies from a recording; no daemon is needed
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) replay: Option<PathBuf>,
@@ -30,8 +35,11 @@ pub(crate) struct Global {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// Print more details; may be repeated
-    #[arg(short, long, global = true)]
+    #[arg(long, global = true)]
     pub(crate) verbose: bool,
+    /// The configuration in effect: files, environment variables, and `--host`.
+    #[arg(skip)]
+    pub(crate) settings: Settings,
 }
 
 impl Global {
@@ -57,7 +65,31 @@ impl Global {
         }
     }
 
-    /// Whether the user named a Docker daemon, so that only the engine `docker` may be used.
+    /// Reads the configuration.
+    pub(crate) fn load(&mut self) -> Result<(), CliError> {
+        self.settings = Settings::load(self.config.as_deref())?;
+        if let Some(host) = &self.host {
+            let docker = DockerConfig {
+                docker_host: Some(host.clone()),
+                ..DockerConfig::default()
+            };
+            let config = Config {
+                docker,
+                ..Config::default()
+            };
+            config.validate()?;
+            let settings = std::mem::take(&mut self.settings);
+            self.settings = settings.with(Source::Option("--host".into()), config);
+        }
+        Ok(())
+    }
+
+    /// The address of the Docker daemon that an option or a configuration file names.
+    pub(crate) fn daemon(&self) -> Option<String> {
+        self.settings.config().docker.docker_host
+    }
+
+    /// Whether an option names a Docker daemon, so that only the engine `docker` may be used.
     pub(crate) fn names_a_daemon(&self) -> bool {
         self.host.is_some() || self.replay.is_some() || self.record.is_some()
     }

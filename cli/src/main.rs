@@ -44,12 +44,12 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::parse_words(&words) {
+    let mut cli = match Cli::parse_words(&words) {
         Ok(cli) => cli,
         Err(error) => return print_clap_message(&error, &words),
     };
     let console = Console::new(&cli.global);
-    let code = match run(&cli, console) {
+    let code = match run(&mut cli, console) {
         Ok(code) => code,
         // The reader of our output closed the pipe: that is not an error.
         Err(error) if error.is_broken_pipe() => exit_code::SUCCESS,
@@ -61,8 +61,11 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-fn run(cli: &Cli, console: Console) -> Result<u8, CliError> {
+fn run(cli: &mut Cli, console: Console) -> Result<u8, CliError> {
     cli.global.check()?;
+    if cli.command.is_configured() {
+        cli.global.load()?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

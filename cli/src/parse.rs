@@ -49,6 +49,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The time before processes are killed: `10s`, or `0`.
+pub(crate) fn grace(text: &str) -> Result<Duration, String> {
+    isolation::parse_duration(text).map_err(|error| error.to_string())
+}
+
 /// A duration in whole seconds: `1s`.
 pub(crate) fn whole_seconds(text: &str) -> Result<Duration, String> {
     match duration(text)? {
@@ -155,6 +160,8 @@ mod tests {
         }
         assert_eq!(duration("250ms").unwrap().as_millis(), 250);
         assert_eq!(duration("1m30s").unwrap().as_secs(), 90);
+        assert_eq!(grace("0"), Ok(Duration::ZERO));
+        assert!(grace("-1").is_err());
         assert!(duration("0").is_err() && duration("soon").unwrap_err().contains("30s"));
     }
 

@@ -1,6 +1,7 @@
 //! The isolation engines of this command, in order of preference.
 
 use isolation::Registry;
+use isolation::config::DockerConfig;
 use isolation::engines::docker::{DockerEngine, PullPolicy};
 
 use crate::client::Client;
@@ -11,8 +12,8 @@ pub(crate) use isolation::engines::docker::NAME as DOCKER;
 
 /// The engines, with containers first because they isolate most.
 ///
-/// The engine `docker` uses the daemon that the options name. Without one it looks for a daemon on
-/// first use.
+/// The engine `docker` uses the daemon that an option or a configuration file names. Without one it
+/// looks for a daemon on first use.
 pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliError> {
     let docker = match client.named() {
         // A recording must be the same each time, but a command shell needs marks that no command
@@ -22,7 +23,11 @@ pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliE
         None => DockerEngine::default(),
     };
     let mut registry = Registry::new();
-    registry.register(docker.with_pull(policy))?;
+    let config = DockerConfig {
+        pull: Some(policy),
+        ..client.config().docker.clone()
+    };
+    registry.register(config.configure(docker)?)?;
     #[cfg(unix)]
     registry.register(isolation::engines::basic::BasicEngine::new())?;
     Ok(registry)

@@ -22,12 +22,14 @@
 //!   opens those of other processes, sends [`Event`]s, and destroys its own at the end.
 //! - [`Environment`] is a handle of one: commands, copies, start, stop, destroy.
 //! - [`Probe`] says whether an engine can be used here, and its [`Capabilities`] before any work.
-//! - [`engines`] contains the engines of this crate.
+//! - [`engines`] contains the engines of this crate, [`config`] their configuration by files and
+//!   environment variables.
 //!
 //! **Authors of engines** implement two traits: [`Engine`] creates, opens and lists environments,
 //! [`Instance`] is one. What not every engine has is a facet: [`Exec`], [`Files`], [`MainProcess`].
 
 mod command;
+pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod creator;

@@ -14,7 +14,7 @@ use crate::parse;
 pub(crate) struct CommandOptions {
     /// Timeout: kill the command after this time and exit with 124: seconds, or 250ms, 30s,
     /// 1m30s
-    #[arg(long, short, value_name = "TIME", value_parser = parse::duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     #[arg(allow_negative_numbers = true)]
     timeout: Option<Duration>,
     /// Whether the command reads isolate's standard input; auto: unless that is a terminal, or
@@ -59,7 +59,7 @@ impl CommandOptions {
         };
         isolation::Command {
             input: if forward { Input::Piped } else { Input::Empty },
-            timeout: self.timeout,
+            timeout: self.timeout.or(global.settings.config().timeout),
             ..isolation::Command::new(self.command.clone())
         }
     }

@@ -36,7 +36,7 @@ impl Create {
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
         self.environment.check(global)?;
-        Ok(self.spec()?.validate()?)
+        Ok(self.spec(global)?.validate()?)
     }
 
     pub(crate) async fn run(
@@ -46,7 +46,7 @@ impl Create {
         console: Console,
     ) -> Result<u8, CliError> {
         let (mut stop, _) = signals::listen()?;
-        let session = Session::open(global, client, self.environment.pull()).await?;
+        let session = Session::open(global, client, self.environment.pull(global)).await?;
         self.environment.report(console, client);
         // A signal drops the creation, which removes what is there.
         let outcome = match stop
@@ -66,7 +66,7 @@ impl Create {
         client: &Client,
         console: Console,
     ) -> Result<u8, CliError> {
-        let (manager, spec) = (session.manager(), self.spec()?);
+        let (manager, spec) = (session.manager(), self.spec(global)?);
         let selection = self
             .environment
             .select(manager, &self.environment.choice(global)?, &spec, console)
@@ -86,8 +86,8 @@ impl Create {
         Ok(exit_code::SUCCESS)
     }
 
-    fn spec(&self) -> Result<EnvironmentSpec, CliError> {
-        let mut spec = self.environment.spec()?;
+    fn spec(&self, global: &Global) -> Result<EnvironmentSpec, CliError> {
+        let mut spec = self.environment.spec(global)?;
         spec.lifetime = Lifetime::Kept;
         if self.service {
             spec.main = Main::Image;

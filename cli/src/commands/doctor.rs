@@ -121,9 +121,10 @@ async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, Cl
         };
         return Ok(Docker::probe_all().await?.into_iter().map(endpoint).collect());
     };
-    let source = match (&global.host, &global.replay) {
-        (Some(_), _) => "--host",
-        (_, Some(_)) => "--replay",
+    let source = match (&global.host, &global.replay, global.daemon()) {
+        (Some(_), ..) => "--host",
+        (_, Some(_), _) => "--replay",
+        (.., Some(_)) => "the configuration",
         _ => "found for --record",
     };
     let pinged = unless_refused(docker.system().ping().await);

@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 use isolation::engines::docker::PullPolicy;
 use isolation::{CopyIn, EngineChoice, EnvironmentSpec, IsolationLevel, Manager, Mount, Selection};
 
-use super::mount;
 use super::variables::VariableOptions;
+use super::{mount, volume};
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
@@ -18,29 +18,38 @@ use crate::registry;
 /// Options that describe a new environment.
 #[derive(Debug, Args)]
 pub(crate) struct EnvironmentOptions {
-    /// Engine: auto, docker or basic; auto uses docker if a Docker daemon answers, otherwise basic
-    #[arg(long, default_value = "auto", value_name = "ENGINE")]
-    engine: String,
-    /// Fail if only an engine with less isolation is available, instead of running on this host
-    #[arg(long, value_enum, env = "ISOLATE_REQUIRE", value_name = "ISOLATION")]
+    /// Engine: auto, docker or basic; auto uses docker if a Docker daemon answers, otherwise basic,
+    /// but never basic instead of a daemon that DOCKER_HOST, a context or the configuration names.
+    /// Also ISOLATE_ENGINE [default: auto]
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<String>,
+    /// Fail if only an engine with less isolation is available, instead of running on this host.
+    /// Also ISOLATE_REQUIRE
+    #[arg(long, value_enum, value_name = "ISOLATION")]
     require: Option<Require>,
     /// Read the specification from a JSON file; the options below override it
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// Image of the environment (engine docker only; it has a default)
+    /// Image of the environment (engine docker only). ISOLATE_IMAGE names the default one
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
-    /// When to pull the image
-    #[arg(long, value_enum, default_value_t = Pull::Missing, value_name = "WHEN")]
-    pull: Pull,
+    /// When to pull the image [default: missing]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pull: Option<Pull>,
     #[command(flatten)]
     variables: VariableOptions,
     /// Working directory, created if missing
     #[arg(long = "workdir", short, value_name = "DIR")]
     working_dir: Option<String>,
-    /// Bind-mount a file or directory; also type=bind,source=SRC,target=DST,readonly, or the type
-    /// volume or tmpfs; may be repeated
-    #[arg(long, value_name = "SRC:DST[:ro]", value_parser = mount::mount)]
+    /// User of the commands: a name or a number, also USER:GROUP
+    #[arg(long, short, value_name = "USER")]
+    user: Option<String>,
+    /// Mount a file or directory of this machine, or a volume by its name; may be repeated
+    #[arg(long, short, value_name = "SRC:DST[:ro]", value_parser = volume::volume)]
+    volume: Vec<Mount>,
+    /// Mount type=bind,source=SRC,target=DST[,readonly], or the type volume or tmpfs; may be
+    /// repeated
+    #[arg(long, value_name = "type=TYPE,…", value_parser = mount::mount)]
     mount: Vec<Mount>,
     /// Copy a file or directory in before the command starts; may be repeated
     #[arg(long, value_name = "SRC:DST", value_parser = parse::copy)]
@@ -76,6 +85,8 @@ enum Pull {
 /// The least isolation of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Require {
+    /// Any engine, also one that runs commands on this host
+    Process,
     /// A container or a virtual machine
     Container,
 }
@@ -88,38 +99,37 @@ impl EnvironmentOptions {
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
         self.choice(global)?;
-        Ok(self.spec()?.validate()?)
+        Ok(self.spec(global)?.validate()?)
     }
 
     /// When to pull the image.
-    pub(crate) fn pull(&self) -> PullPolicy {
+    pub(crate) fn pull(&self, global: &Global) -> PullPolicy {
         match self.pull {
-            Pull::Missing => PullPolicy::IfMissing,
-            Pull::Always => PullPolicy::Always,
-            Pull::Never => PullPolicy::Never,
+            None => global.settings.config().docker.pull.unwrap_or_default(),
+            Some(Pull::Missing) => PullPolicy::IfMissing,
+            Some(Pull::Always) => PullPolicy::Always,
+            Some(Pull::Never) => PullPolicy::Never,
         }
     }
 
     /// The engine to use. An option that names a Docker daemon selects the engine `docker`.
     pub(crate) fn choice(&self, global: &Global) -> Result<EngineChoice, CliError> {
-        let choice = match self.engine.as_str() {
-            "auto" if global.names_a_daemon() => EngineChoice::Named(registry::DOCKER.into()),
-            "auto" => EngineChoice::Auto,
-            name => EngineChoice::Named(name.into()),
-        };
-        match &choice {
-            EngineChoice::Named(name) if name != registry::DOCKER && global.names_a_daemon() => {
-                Err(CliError::new(format!(
-                    "--host, --replay and --record need a Docker daemon; they cannot be combined with \
-                     --engine {name}"
-                )))
+        match self.engine.as_deref() {
+            None | Some("auto") if global.names_a_daemon() => {
+                Ok(EngineChoice::Named(registry::DOCKER.into()))
             }
-            _ => Ok(choice),
+            Some(name) if name != registry::DOCKER && global.names_a_daemon() => Err(CliError::new(format!(
+                "--host, --replay and --record need a Docker daemon; they cannot be combined with \
+                     --engine {name}"
+            ))),
+            Some("auto") => Ok(EngineChoice::Auto),
+            Some(name) => Ok(EngineChoice::Named(name.into())),
+            None => Ok(global.settings.config().choice()),
         }
     }
 
-    /// Selects an engine. An engine without isolation is an error if `--require` forbids it.
-    /// Otherwise `auto` reports it: running on the host is never silent.
+    /// Selects an engine. If `auto` selects one without isolation, that is reported: running on the
+    /// host is never silent.
     pub(crate) async fn select(
         &self,
         manager: &Manager,
@@ -128,20 +138,8 @@ impl EnvironmentOptions {
         console: Console,
     ) -> Result<Selection, CliError> {
         let selection = manager.select(choice, spec).await?;
-        if selection.capabilities.isolation() >= IsolationLevel::Container {
-            return Ok(selection);
-        }
-        let name = selection.engine.name();
-        if self.require == Some(Require::Container) {
-            let error = CliError::new(format!(
-                "an engine with containers is required, but {name} runs commands directly on this host"
-            ));
-            let skipped = selection.rejected.iter().map(ToString::to_string);
-            return Err(skipped
-                .fold(error, CliError::cause)
-                .hint("start Docker or Podman, or remove --require and ISOLATE_REQUIRE"));
-        }
-        if *choice == EngineChoice::Auto {
+        let isolation = selection.capabilities.isolation();
+        if *choice == EngineChoice::Auto && isolation < IsolationLevel::Container {
             console.warning(ON_THE_HOST);
         }
         Ok(selection)
@@ -155,7 +153,7 @@ impl EnvironmentOptions {
     }
 
     /// The specification of the file, with the options on top.
-    pub(crate) fn spec(&self) -> Result<EnvironmentSpec, CliError> {
+    pub(crate) fn spec(&self, global: &Global) -> Result<EnvironmentSpec, CliError> {
         let mut spec = match &self.spec {
             Some(file) => read(file)?,
             None => EnvironmentSpec::default(),
@@ -164,17 +162,24 @@ impl EnvironmentOptions {
             (&self.name, &mut spec.name),
             (&self.image, &mut spec.image),
             (&self.working_dir, &mut spec.working_dir),
+            (&self.user, &mut spec.user),
         ] {
             if option.is_some() {
                 field.clone_from(option);
             }
         }
         spec.env.extend(self.variables.given().values());
-        spec.mounts.extend(self.mount.iter().cloned());
+        spec.mounts.extend(self.volume.iter().chain(&self.mount).cloned());
         spec.copies.extend(self.copy.iter().cloned());
         spec.limits.memory = self.memory.or(spec.limits.memory);
         spec.limits.cpus = self.cpus.or(spec.limits.cpus);
         spec.limits.pids = self.pids.or(spec.limits.pids);
+        spec.isolation = match self.require {
+            None => spec.isolation,
+            Some(Require::Process) => Some(IsolationLevel::Process),
+            Some(Require::Container) => Some(IsolationLevel::Container),
+        };
+        global.settings.config().fill_spec(&mut spec);
         Ok(spec)
     }
 }

@@ -3,6 +3,7 @@
 mod api;
 mod command_options;
 mod completions;
+mod config;
 mod create;
 mod doctor;
 mod engines;
@@ -21,6 +22,7 @@ mod start;
 mod stop;
 mod stream;
 mod variables;
+mod volume;
 
 use clap::Subcommand;
 
@@ -42,12 +44,20 @@ pub(crate) enum Command {
     Rm(rm::Rm),
     Ls(ls::Ls),
     Inspect(inspect::Inspect),
+    Config(config::Config),
     Doctor(doctor::Doctor),
     Engines(engines::Engines),
     Api(api::Api),
     Fixtures(fixtures::Fixtures),
     Completions(completions::Completions),
     Man(man::Man),
+}
+
+impl Command {
+    /// Whether the configuration has an effect on this command.
+    pub(crate) fn is_configured(&self) -> bool {
+        !matches!(self, Self::Completions(_) | Self::Man(_))
+    }
 }
 
 /// Runs a command; returns the exit code, or the error. `cli` is the definition of the whole
@@ -115,6 +125,7 @@ pub(crate) async fn run(
             with_client(global, console, work).await
         }
         Command::Fixtures(fixtures) => Box::pin(fixtures.run(global, console)).await,
+        Command::Config(config) => config.run(global, console),
         Command::Completions(completions) => completions.run(cli, console),
         Command::Man(man) => man.run(cli, console),
     }

@@ -15,9 +15,10 @@ use crate::session::Session;
 /// Stop and start environments
 #[derive(Debug, Args)]
 pub(crate) struct Restart {
-    /// Time to end before the processes are killed: seconds, or 250ms, 30s
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse::duration)]
-    grace: Duration,
+    /// Time to end before the processes are killed: seconds, or 250ms, 30s; 0 kills at once
+    #[arg(long, short = 't', visible_alias = "timeout", value_name = "TIME")]
+    #[arg(default_value = "10s", value_parser = parse::grace, allow_negative_numbers = true)]
+    time: Duration,
     /// Names or IDs of environments; a unique beginning of an ID is enough
     #[arg(required = true, value_name = "ENVIRONMENT")]
     environments: Vec<String>,
@@ -31,7 +32,7 @@ impl Restart {
         console: Console,
     ) -> Result<u8, CliError> {
         let session = Session::open(global, client, PullPolicy::default()).await?;
-        let restart = async |environment: &isolation::Environment| environment.restart(self.grace).await;
+        let restart = async |environment: &isolation::Environment| environment.restart(self.time).await;
         let outcome = session.each(&self.environments, console, restart).await;
         session.close(outcome).await
     }

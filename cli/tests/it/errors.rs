@@ -1,6 +1,6 @@
 //! Rejected arguments, and how errors are printed.
 
-use crate::support::{NOWHERE, Workspace};
+use crate::support::{Ended, NOWHERE, Workspace};
 
 #[test]
 fn invalid_arguments_are_rejected_before_any_work() {
@@ -14,7 +14,8 @@ fn invalid_arguments_are_rejected_before_any_work() {
             "target= is missing",
         ),
         (&["run", "--env-file", "/no/such", "--", "true"], "/no/such"),
-        (&["run", "--mount", "/:relative", "--", "true"], "absolute"),
+        (&["run", "-v", "/:relative", "--", "true"], "absolute"),
+        (&["run", "--mount", "/:/x", "--", "true"], "that of -v"),
         (&["run", "--copy", "/no/such:x", "--", "true"], "/no/such"),
         (&["run", "--cpus", "0", "--", "true"], "CPUs"),
         (&["run", "--engine", "nope", "--", "true"], "basic"),
@@ -41,10 +42,15 @@ fn invalid_arguments_are_rejected_before_any_work() {
     assert!(workspace.left().is_empty(), "{:?}", workspace.left());
 }
 
+#[cfg(unix)]
 #[test]
 fn image_without_a_daemon_lists_every_engine() {
+    if Workspace::daemon_may_exist() {
+        return;
+    }
     let workspace = Workspace::new();
-    let ended = workspace.isolate(&["run", "--image", "busybox", "--", "true"]);
+    let mut command = workspace.command(&["run", "--image", "busybox", "--", "true"]);
+    let ended = Ended(command.env_remove("DOCKER_HOST").output().unwrap());
     assert_eq!(ended.code(), Some(125));
     let stderr = ended.stderr();
     assert!(
@@ -53,6 +59,40 @@ fn image_without_a_daemon_lists_every_engine() {
     );
     assert!(stderr.contains("\n  caused by: basic: "), "{stderr}");
     assert!(stderr.contains("\nhint: "), "{stderr}");
+}
+
+#[test]
+fn daemon_that_is_named_is_never_replaced_by_the_host() {
+    let workspace = Workspace::new();
+    let directory = workspace.home().join(".docker/contexts/meta/0a");
+    std::fs::create_dir_all(&directory).unwrap();
+    let meta = format!(r#"{{"Name":"remote","Endpoints":{{"docker":{{"Host":"{NOWHERE}"}}}}}}"#);
+    std::fs::write(directory.join("meta.json"), meta).unwrap();
+    let named = workspace.home().join("named.json");
+    std::fs::write(&named, format!(r#"{{"docker": {{"docker_host": "{NOWHERE}"}}}}"#)).unwrap();
+    let config = workspace.home().join(".docker/config.json");
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = workspace.command(&["run", "--", "touch", "here"]);
+        command.env_remove("DOCKER_HOST").envs(variables.iter().copied());
+        let ended = Ended(command.output().unwrap());
+        assert_eq!(ended.code(), Some(125), "{variables:?}: {}", ended.stderr());
+        assert!(
+            ended.stderr().contains("auto uses no other engine"),
+            "{}",
+            ended.stderr()
+        );
+        ended.stderr()
+    };
+    assert!(run(&[("DOCKER_HOST", NOWHERE)]).contains("because DOCKER_HOST names it"));
+    let context = run(&[("DOCKER_CONTEXT", "remote")]);
+    assert!(
+        context.contains("because DOCKER_CONTEXT \"remote\" names it"),
+        "{context}"
+    );
+    assert!(run(&[("DOCKER_CONTEXT", "gone")]).contains("there is no such context"));
+    assert!(run(&[("ISOLATE_CONFIG", named.to_str().unwrap())]).contains(NOWHERE));
+    std::fs::write(config, r#"{"currentContext": "remote"}"#).unwrap();
+    assert!(run(&[]).contains("because the current context \"remote\" names it"));
 }
 
 #[test]
@@ -92,7 +132,7 @@ fn error_of_arguments_is_json_if_wanted() {
         (&["run", "--json", "-m", "12q", "--", "true"], "512m"),
         (&["run", "--json", "--nope", "--", "true"], "--nope"),
         (&["fixtures", "--json"], "the command is missing"),
-        (&["-q", "-v", "--json", "doctor"], "exclude each other"),
+        (&["-q", "--verbose", "--json", "doctor"], "exclude each other"),
         (
             &["run", "--json", "--engine", "nope", "--", "true"],
             "unknown engine",

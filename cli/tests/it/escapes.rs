@@ -93,7 +93,16 @@ fn text_of_a_daemon_is_escaped_by_every_command() {
             (&["engines"], 0),
             (&["run", "--image", "x", "--", "true"], 125),
             (
-                &["-v", "run", "--pull", "always", "--image", "x", "--", "true"],
+                &[
+                    "--verbose",
+                    "run",
+                    "--pull",
+                    "always",
+                    "--image",
+                    "x",
+                    "--",
+                    "true",
+                ],
                 125,
             ),
             (&[&recorded[..], &call].concat(), 0),

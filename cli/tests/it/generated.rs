@@ -2,7 +2,7 @@
 
 use crate::support::Workspace;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "run",
     "create",
     "start",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 16] = [
     "rm",
     "ls",
     "inspect",
+    "config",
     "doctor",
     "engines",
     "api",
@@ -98,7 +99,7 @@ fn man_writes_a_page_for_every_command() {
     written.sort();
     assert_eq!(written, expected);
     let run = std::fs::read_to_string(pages.join("isolate-run.1")).unwrap();
-    assert!(run.contains("Bind\\-mount a file or directory"), "{run}");
+    assert!(run.contains("Mount a file or directory of this machine"), "{run}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ const TABLE: [(&str, &str); 37] = [
         "invalid value 'tcsh' for '<SHELL>'\n  [possible values: bash, elvish, fish, powershell, zsh]\n\n  tip: a similar value exists: 'zsh'\n\nFor more information, try '--help'.\n",
     ),
     (
-        "-q -v doctor",
+        "-q --verbose doctor",
         "these options exclude each other: --quiet and --verbose\n",
     ),
     (
@@ -66,7 +66,7 @@ const TABLE: [(&str, &str); 37] = [
     ),
     (
         "run --mount type=image,source=x,target=/x -- true",
-        "invalid value 'type=image,source=x,target=/x' for '--mount <SRC:DST[:ro]>': the type \"image\" is not supported; use bind, volume or tmpfs\n\nFor more information, try '--help'.\n",
+        "invalid value 'type=image,source=x,target=/x' for '--mount <type=TYPE,…>': the type \"image\" is not supported; use bind, volume or tmpfs\n\nFor more information, try '--help'.\n",
     ),
     (
         "run --timeout 1m30 -- true",

@@ -52,7 +52,7 @@ fn environment_lives_through_many_processes() {
         "input"
     );
 
-    ok(&workspace, &["stop", "--grace", "5s", &id]);
+    ok(&workspace, &["stop", "-t", "5", &id]);
     let state = ok(&workspace, &["inspect", "--json", &id]);
     let state: serde_json::Value = serde_json::from_str(&state).unwrap();
     assert_eq!(

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
 
 mod api; // `isolate api`
+mod config; // `isolate config`, and the sources of the configuration
 mod doctor; // `isolate doctor`
 #[cfg(unix)]
 mod engine; // Docker daemons: one of a few lines, one in memory

@@ -31,7 +31,10 @@ fn passed_on_value_is_in_no_recording() {
         Ended(workspace.command(&line).env("OURS", ours).output().unwrap())
     };
     let name = file.to_str().unwrap();
-    let ended = run(&["-v", "--host", &memory.address(), "--record", name], SECRET);
+    let ended = run(
+        &["--verbose", "--host", &memory.address(), "--record", name],
+        SECRET,
+    );
     let text = ended.stderr();
     assert_eq!(
         (ended.code(), ended.stdout()),

@@ -143,7 +143,7 @@ fn ignored_signal_stays_ignored() {
 
 #[test]
 fn timeout_kills_the_command_and_leaves_nothing() {
-    let workspace = Workspace::new();
+    let workspace = Workspace::basic();
     let ended = workspace.isolate(&["run", "--timeout", "300ms", "--", "sh", "-c", "sleep 1000"]);
     assert_eq!(ended.code(), Some(124));
     assert!(

@@ -1,34 +1,76 @@
 //! A workspace for each test, and the command started in it.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 /// A socket at which no Docker daemon listens.
 pub(crate) const NOWHERE: &str = "unix:///no/such/docker.sock";
 
-/// A directory for temporary files that no other test uses: the command wrote every file in it.
+/// A directory for temporary files that no other test uses: the command wrote every file in it. And
+/// a home without configuration.
 pub(crate) struct Workspace {
     directory: tempfile::TempDir,
+    home: tempfile::TempDir,
+    engine: Option<&'static str>,
 }
 
 impl Workspace {
+    /// Commands use `auto`, and `DOCKER_HOST` names a daemon that does not answer.
     pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        Self { directory }
+        let (directory, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(home.path().join("config.json"), "{}").unwrap();
+        Self {
+            directory,
+            home,
+            engine: None,
+        }
     }
 
-    /// The command, with environment variables that name no daemon.
+    /// Commands use the engine `basic`, unless an option names another one.
+    pub(crate) fn basic() -> Self {
+        Self {
+            engine: Some("basic"),
+            ..Self::new()
+        }
+    }
+
+    /// The home of the user, and the working directory.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Whether a Docker daemon may listen where one is looked for without `DOCKER_HOST`. Then
+    /// `auto` cannot be tested without one.
+    #[cfg(unix)]
+    pub(crate) fn daemon_may_exist() -> bool {
+        let usual = ["/var/run/docker.sock", "/run/podman/podman.sock"];
+        let exists = usual.iter().any(|path| Path::new(path).exists());
+        if exists {
+            // The test harness captures this, and shows it with --nocapture.
+            let text = format!("not run: a Docker daemon may listen at one of {usual:?}\n");
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+        exists
+    }
+
+    /// The command, in a home that is empty, with environment variables that name no daemon.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_isolate"));
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("DOCKER_") {
+            let text = name.to_string_lossy();
+            if text.starts_with("DOCKER_") || text.starts_with("ISOLATE_") {
                 command.env_remove(name);
             }
         }
         command
             .args(arguments)
             .env("TMPDIR", self.directory.path())
+            .env("HOME", self.home())
+            .env("XDG_RUNTIME_DIR", self.home())
+            .env_remove("XDG_CONFIG_HOME")
+            .env("ISOLATE_CONFIG", self.home().join("config.json"))
+            .envs(self.engine.map(|engine| ("ISOLATE_ENGINE", engine)))
             .env("DOCKER_HOST", NOWHERE)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

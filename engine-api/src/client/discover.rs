@@ -25,6 +25,16 @@ impl Docker {
         first_of(connect::endpoints(&variable)?).await
     }
 
+    /// The name of what names the only engine that [`Docker::from_env`] tries: `DOCKER_HOST`, or a
+    /// context. `None` if it tries the usual sockets. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Docker::probe_all`].
+    pub fn named_by_env() -> Result<Option<String>> {
+        Ok(connect::named(&variable)?.map(|endpoint| endpoint.source))
+    }
+
     /// A client of the engine at an address, as in `DOCKER_HOST`, with the TLS settings and the
     /// version of the environment. Nothing is sent.
     ///

@@ -113,7 +113,7 @@ impl FromStr for Address {
 }
 
 /// An address as errors show it: without a password and a query, which no address should have.
-pub(crate) fn without_secrets(text: &str) -> String {
+pub fn without_secrets(text: &str) -> String {
     let (address, query) = text
         .split_once('?')
         .map_or((text, ""), |(address, _)| (address, "?***"));

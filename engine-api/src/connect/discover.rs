@@ -24,19 +24,26 @@ const BELOW: [(&str, &str, &str); 8] = [
 /// The endpoints to try, in order. If the environment or a chosen context names one, it is the only
 /// one.
 pub(crate) fn endpoints(env: Lookup<'_>) -> Result<Vec<Endpoint>> {
+    Ok(match named(env)? {
+        Some(endpoint) => vec![endpoint],
+        None => usual_endpoints(env),
+    })
+}
+
+/// The endpoint that the environment or a chosen context names.
+pub(crate) fn named(env: Lookup<'_>) -> Result<Option<Endpoint>> {
     let set = |name: &str| env(name).filter(|value| !value.is_empty());
     if let Some(address) = set("DOCKER_HOST") {
         let security = Security::from_env(env);
-        return Ok(vec![Endpoint::new("DOCKER_HOST".into(), address, security, env)]);
+        let endpoint = Endpoint::new("DOCKER_HOST".into(), address, security, env);
+        return Ok(Some(endpoint));
     }
     let (name, source) = match set("DOCKER_CONTEXT") {
         Some(name) => (Some(name).filter(|name| name != "default"), "DOCKER_CONTEXT"),
         None => (context::current(env)?, "the current context"),
     };
-    match name {
-        Some(name) => Ok(vec![context::endpoint(&name, format!("{source} {name:?}"), env)?]),
-        None => Ok(usual_endpoints(env)),
-    }
+    let endpoint = |name: String| context::endpoint(&name, format!("{source} {name:?}"), env);
+    name.map(endpoint).transpose()
 }
 
 /// The places where engines usually listen.

@@ -36,9 +36,9 @@ mod tls;
 mod unix;
 
 pub use address::Address;
-pub(crate) use address::without_secrets;
+pub use address::without_secrets;
 pub use connector::{BoxStream, ByteStream, Connecting, Connector};
-pub(crate) use discover::{at, endpoints, in_context};
+pub(crate) use discover::{at, endpoints, in_context, named};
 pub(crate) use endpoint::Endpoint;
 #[cfg(windows)]
 pub use npipe::NamedPipeConnector;

@@ -83,6 +83,11 @@ pub struct Probe {
     pub availability: Availability,
     /// The features of the engine. If it is not available: those that it has where it is.
     pub capabilities: Capabilities,
+    /// The name of the setting that names the daemon of the engine, such as `DOCKER_HOST`. If it is
+    /// not available, [`EngineChoice::Auto`](crate::EngineChoice::Auto) uses no other engine
+    /// instead: the user has chosen this one.
+    #[serde(default)]
+    pub named_by: Option<String>,
 }
 
 impl Probe {
@@ -92,6 +97,7 @@ impl Probe {
         Self {
             availability: Availability::Available { detail },
             capabilities,
+            named_by: None,
         }
     }
 
@@ -105,7 +111,15 @@ impl Probe {
         Self {
             availability: Availability::Unavailable { reason, hint },
             capabilities,
+            named_by: None,
         }
+    }
+
+    /// Adds what names the daemon or machine that the engine uses.
+    #[must_use]
+    pub fn named_by(mut self, what: Option<String>) -> Self {
+        self.named_by = what;
+        self
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::status::Status;
-use crate::engine::capabilities::{Capabilities, Feature};
-use crate::error::{Error, Result};
+use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Fails unless the engine supports all these features; the error lists every missing one.
 pub(crate) fn features(engine: &str, has: &Capabilities, required: &BTreeSet<Feature>) -> Result<()> {
@@ -12,6 +12,19 @@ pub(crate) fn features(engine: &str, has: &Capabilities, required: &BTreeSet<Fea
         missing if missing.is_empty() => Ok(()),
         missing => Err(Error::unsupported(engine, missing)),
     }
+}
+
+/// Fails if the engine isolates less than the specification requires.
+pub(crate) fn isolation(engine: &str, has: IsolationLevel, required: Option<IsolationLevel>) -> Result<()> {
+    let Some(required) = required.filter(|required| *required > has) else {
+        return Ok(());
+    };
+    let runs = match has {
+        IsolationLevel::Process => "runs commands directly on this host",
+        _ => "isolates less",
+    };
+    let text = format!("an engine with the isolation of a {required} is required, but {engine} {runs}");
+    Err(Error::new(ErrorKind::NoEngine, text))
 }
 
 /// Fails unless the environment is running; the error names the call that is missing.
@@ -36,8 +49,6 @@ pub(super) fn exists(status: Status) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
-    use crate::engine::capabilities::IsolationLevel;
 
     #[test]
     fn check_lists_every_missing_feature() {
@@ -45,6 +56,31 @@ mod tests {
         let error = features("bare", &none, &[Feature::Images, Feature::Stdin].into()).unwrap_err();
         let missing: Vec<_> = error.missing().iter().map(|one| one.feature).collect();
         assert_eq!(missing, [Feature::Images, Feature::Stdin]);
+    }
+
+    #[test]
+    fn weaker_isolation_than_required_is_an_error() {
+        use IsolationLevel::{Container, Process, VirtualMachine};
+        for (has, required, able) in [
+            (Process, None, true),
+            (Process, Some(Process), true),
+            (Process, Some(Container), false),
+            (Container, Some(Container), true),
+            (VirtualMachine, Some(Container), true),
+            (Container, Some(VirtualMachine), false),
+        ] {
+            assert_eq!(
+                isolation("bare", has, required).is_ok(),
+                able,
+                "{has} {required:?}"
+            );
+        }
+        let error = isolation("bare", Process, Some(Container)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoEngine);
+        assert!(
+            error.to_string().contains("bare runs commands directly"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::engine::capabilities::{Capabilities, Difference, Feature, RejectedEngine};
-use crate::engine::{Availability, Engine};
+use crate::engine::{Availability, Engine, Probe};
 use crate::environment::checks;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Cause, Error, ErrorKind, Result};
@@ -23,7 +23,8 @@ const ALTERNATIVE_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum EngineChoice {
     /// The first engine, in the order of registration, that is available and supports the
-    /// environment.
+    /// environment. An engine that is not available is skipped, unless the user has named what it
+    /// uses, for example with `DOCKER_HOST`: that is an error.
     #[default]
     Auto,
     /// The engine with this name, and no other.
@@ -147,8 +148,7 @@ impl Registry {
             return self.first_suitable(spec).await;
         };
         let engine = self.get(name)?;
-        let checked = self.check(engine.as_ref(), spec).await;
-        let error = match checked {
+        let error = match check(engine.name(), engine.probe().await, spec) {
             Ok(capabilities) => {
                 return Ok(Selection {
                     engine,
@@ -158,19 +158,22 @@ impl Registry {
             }
             Err(error) => error,
         };
-        match error.is_unsupported() {
-            true => {
+        match error.missing().is_empty() {
+            false => {
                 let features = spec.required_features();
                 Err(error.with_alternatives(self.engines_supporting(&features).await))
             }
-            false => Err(error),
+            true => Err(error),
         }
     }
 
     async fn first_suitable(&self, spec: &EnvironmentSpec) -> Result<Selection> {
         let mut rejected = Vec::new();
         for engine in &self.engines {
-            match self.check(engine.as_ref(), spec).await {
+            let probe = engine.probe().await;
+            // Another engine instead of the one that the user has named would be a surprise.
+            let only_this = probe.named_by.is_some() && !probe.availability.is_available();
+            match check(engine.name(), probe, spec) {
                 Ok(capabilities) => {
                     let engine = Arc::clone(engine);
                     return Ok(Selection {
@@ -179,20 +182,11 @@ impl Registry {
                         rejected,
                     });
                 }
+                Err(error) if only_this => return Err(error),
                 Err(error) => rejected.push(error.into_rejected(engine.name())),
             }
         }
         Err(Cause::NoEngine(rejected).into())
-    }
-
-    async fn check(&self, engine: &dyn Engine, spec: &EnvironmentSpec) -> Result<Capabilities> {
-        let probe = engine.probe().await;
-        if let Availability::Unavailable { reason, hint } = probe.availability {
-            return Err(Error::unavailable(engine.name(), reason, hint));
-        }
-        let features = spec.required_features();
-        checks::features(engine.name(), &probe.capabilities, &features)?;
-        Ok(probe.capabilities)
     }
 
     /// Rejects options of engines that are not registered.
@@ -243,6 +237,16 @@ impl Registry {
             _ => Err(ambiguous(&found)),
         }
     }
+}
+
+/// Fails unless the engine is available and has everything that the specification needs.
+fn check(engine: &str, probe: Probe, spec: &EnvironmentSpec) -> Result<Capabilities> {
+    if let Availability::Unavailable { reason, hint } = probe.availability {
+        return Err(Error::unavailable(engine, reason, hint));
+    }
+    checks::isolation(engine, probe.capabilities.isolation(), spec.isolation)?;
+    checks::features(engine, &probe.capabilities, &spec.required_features())?;
+    Ok(probe.capabilities)
 }
 
 fn missing(rejected: &[RejectedEngine]) -> Error {

@@ -23,7 +23,16 @@ pub struct ResourceLimits {
 }
 
 impl ResourceLimits {
-    pub(super) fn check(&self, faults: &mut Faults) {
+    /// These limits, and those of `weaker` where one is missing.
+    pub(crate) fn or(&self, weaker: &Self) -> Self {
+        Self {
+            memory: self.memory.or(weaker.memory),
+            cpus: self.cpus.or(weaker.cpus),
+            pids: self.pids.or(weaker.pids),
+        }
+    }
+
+    pub(crate) fn check(&self, faults: &mut Faults) {
         for limit in [self.memory, self.pids] {
             faults.add(validate::positive(limit));
         }

@@ -23,7 +23,7 @@ use self::network::NetworkSpec;
 use self::security::SecuritySpec;
 use self::validate::Faults;
 use self::variables::Variables;
-use crate::engine::capabilities::Feature;
+use crate::engine::capabilities::{Feature, IsolationLevel};
 use crate::error::{Error, Result};
 
 /// The specification of an environment. Every engine can create the default one.
@@ -63,6 +63,10 @@ pub struct EnvironmentSpec {
     /// The image, for engines that support images.
     #[serde(skip_serializing_if = "is_default")]
     pub image: Option<String>,
+    /// The weakest isolation that the engine may have. With [`IsolationLevel::Container`], nothing
+    /// runs directly on this host.
+    #[serde(skip_serializing_if = "is_default")]
+    pub isolation: Option<IsolationLevel>,
     /// The main process, which runs from start to stop.
     #[serde(skip_serializing_if = "is_default")]
     pub main: Main,

@@ -216,6 +216,7 @@ fn required_features_follow_the_specification() {
 fn json_round_trips_and_is_short() {
     assert_eq!(serde_json::to_string(&spec()).unwrap(), "{}");
     let full = EnvironmentSpec {
+        isolation: Some(IsolationLevel::Container),
         name: Some("größe 7".into()),
         image: Some("busybox".into()),
         main: Main::Command(Command::new(["httpd", "-f"])),

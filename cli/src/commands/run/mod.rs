@@ -43,8 +43,8 @@ impl Run {
     }
 
     /// The specification. A kept environment stays, whatever its specification file says.
-    fn spec(&self) -> Result<EnvironmentSpec, CliError> {
-        let mut spec = self.environment.spec()?;
+    fn spec(&self, global: &Global) -> Result<EnvironmentSpec, CliError> {
+        let mut spec = self.environment.spec(global)?;
         spec.lifetime = match self.keep {
             true => Lifetime::Kept,
             false => Lifetime::Owner,
@@ -59,14 +59,14 @@ impl Run {
         console: Console,
     ) -> Result<u8, CliError> {
         let (stop, second_signal) = signals::listen()?;
-        let session = Session::open(global, client, self.environment.pull()).await?;
+        let session = Session::open(global, client, self.environment.pull(global)).await?;
         self.environment.report(console, client);
         let runner = runner::Runner {
             client,
             manager: session.manager(),
             options: &self.environment,
             choice: self.environment.choice(global)?,
-            spec: self.spec()?,
+            spec: self.spec(global)?,
             command: self.command.command(global),
             keep: self.keep,
             console,
@@ -105,8 +105,9 @@ mod tests {
     #[test]
     fn options_fill_the_specification() {
         let line =
-            "isolate run -e A=1 --env A=2 -m 1k --cpus 0.5 --pids 9 --mount /:/h:ro -w /w --name n -- x";
-        let spec = parse(line).unwrap().0.environment.spec().unwrap();
+            "isolate run -e A=1 --env A=2 -m 1k --cpus 0.5 --pids 9 -v /:/h:ro -w /w -u me --name n -- x";
+        let (run, global) = parse(line).unwrap();
+        let spec = run.environment.spec(&global).unwrap();
         assert_eq!(spec.env["A"], "2");
         assert_eq!(
             (spec.limits.memory, spec.limits.cpus, spec.limits.pids),
@@ -117,6 +118,7 @@ mod tests {
             (Some("/w"), Some("n"))
         );
         assert!(spec.mounts[0].read_only);
+        assert_eq!(spec.user.as_deref(), Some("me"));
     }
 
     #[test]
@@ -134,7 +136,7 @@ mod tests {
             ("isolate run -m 12q -- x", ["--memory", "512m"]),
             ("isolate run -e =A -- x", ["--env", "name"]),
             ("isolate run --env-file /no/such -- x", ["--env-file", "/no/such"]),
-            ("isolate run --mount /:rel -- x", ["--mount", "absolute"]),
+            ("isolate run -v /:rel -- x", ["--volume", "absolute"]),
             ("isolate run --copy /no/such:x -- x", ["--copy", "/no/such"]),
             ("isolate run --pids 0 -- x", ["--pids", "0"]),
             ("isolate run --timeout soon -- x", ["--timeout", "30s"]),

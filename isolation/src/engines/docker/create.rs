@@ -27,7 +27,10 @@ use crate::spec::mount::MountSource;
 impl DockerEngine {
     pub(super) async fn make(&self, new: NewEnvironment<'_>) -> Result<DockerInstance> {
         let (docker, daemon) = (self.docker().await?, self.daemon().await?);
-        let spec = new.spec;
+        let spec = &EnvironmentSpec {
+            limits: new.spec.limits.or(&self.settings.limits),
+            ..new.spec.clone()
+        };
         let image = spec.image.as_ref().unwrap_or(&self.settings.image);
         let parts = Parts {
             id: new.id,

@@ -4,6 +4,8 @@ use engine_api::Docker;
 use engine_api::auth::{Credentials, RegistryAuth};
 use engine_api::images::{Progress, PullImage};
 
+use serde::{Deserialize, Serialize};
+
 use super::NAME;
 use super::diagnostics::to_error;
 use super::pull_tally::Tally;
@@ -12,10 +14,12 @@ use crate::error::{Error, Result};
 use crate::events::{EventKind, PullProgress, Subject};
 
 /// When an image is pulled from its registry.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PullPolicy {
-    /// If the daemon does not have it.
+    /// If the daemon does not have it. In JSON: `"missing"`.
     #[default]
+    #[serde(rename = "missing")]
     IfMissing,
     /// Before every environment, so that a tag that has moved is updated.
     Always,

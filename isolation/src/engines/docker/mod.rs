@@ -72,6 +72,7 @@ use crate::engine::{Engine, NewEnvironment, Opened, Probe};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
+use crate::spec::limits::ResourceLimits;
 use crate::spec::validate;
 
 pub use diagnostics::ContainerDiagnostics;
@@ -97,6 +98,8 @@ const HINT: &str = "start Docker or Podman, or set DOCKER_HOST to its address";
 pub struct DockerEngine {
     client: OnceCell<Docker>,
     daemon: OnceCell<DaemonInfo>,
+    /// The address of the daemon, if the caller has named one.
+    address: Option<String>,
     settings: Settings,
 }
 
@@ -106,6 +109,7 @@ struct Settings {
     prefix: String,
     image: String,
     policy: PullPolicy,
+    limits: ResourceLimits,
     command_shells: bool,
 }
 
@@ -116,10 +120,12 @@ impl Default for DockerEngine {
         Self {
             client: OnceCell::new(),
             daemon: OnceCell::new(),
+            address: None,
             settings: Settings {
                 prefix: DEFAULT_PREFIX.to_owned(),
                 image: DEFAULT_IMAGE.to_owned(),
                 policy: PullPolicy::default(),
+                limits: ResourceLimits::default(),
                 command_shells: true,
             },
         }
@@ -130,6 +136,7 @@ impl DockerEngine {
     /// Creates an engine for the daemon of this client.
     pub fn new(docker: Docker) -> Self {
         Self {
+            address: Some(docker.address()),
             client: OnceCell::new_with(Some(docker)),
             ..Self::default()
         }
@@ -163,6 +170,15 @@ impl DockerEngine {
     #[must_use]
     pub fn with_default_image(mut self, image: impl Into<String>) -> Self {
         self.settings.image = image.into();
+        self
+    }
+
+    /// Sets the limits of environments without their own. They are not among
+    /// [`EnvironmentSpec::limits`](crate::EnvironmentSpec::limits), so another engine does not need
+    /// them.
+    #[must_use]
+    pub fn with_default_limits(mut self, limits: ResourceLimits) -> Self {
+        self.settings.limits = limits;
         self
     }
 
@@ -204,12 +220,28 @@ impl DockerEngine {
         }
     }
 
+    /// The caller or the variable that names the daemon. An unusable context names one, too.
+    fn named_by(&self) -> Option<String> {
+        let broken = |_| Some("the docker command's configuration".to_owned());
+        let by_env = || Docker::named_by_env().unwrap_or_else(broken);
+        self.address.clone().or_else(by_env)
+    }
+
     async fn ask(&self) -> Probe {
+        let named_by = self.named_by();
+        let hint = named_by
+            .as_ref()
+            .map(|name| format!("start this daemon; auto uses no other engine, because {name} names it"));
+        let hint = hint.as_deref().unwrap_or(HINT);
+        self.probe_with(hint).await.named_by(named_by)
+    }
+
+    async fn probe_with(&self, hint: &str) -> Probe {
         let known = self
             .daemon
             .get()
             .map_or_else(daemon::everything, DaemonInfo::capabilities);
-        let unavailable = |reason: String| Probe::unavailable(reason, HINT, known.clone());
+        let unavailable = |reason: String| Probe::unavailable(reason, hint, known.clone());
         let docker = match self.client.get_or_try_init(Docker::from_env).await {
             Ok(docker) => docker,
             Err(error) => return unavailable(diagnostics::reason(&error)),

@@ -1,0 +1,147 @@
+//! The keys of a configuration, and the errors of other keys.
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// Every key, in the order of lists. A key within a section has the names of both.
+pub(super) const KEYS: [&str; 11] = [
+    "version",
+    "engine",
+    "require",
+    "timeout",
+    "docker.docker_host",
+    "docker.default_image",
+    "docker.pull",
+    "docker.container_prefix",
+    "docker.resource_limits.memory",
+    "docker.resource_limits.cpus",
+    "docker.resource_limits.pids",
+];
+
+/// The sections.
+const SECTIONS: [&str; 2] = ["docker", "docker.resource_limits"];
+
+/// Keys that have no effect yet, and what to do instead.
+const PLANNED: [(&str, &str); 9] = [
+    (
+        "docker.default_registry",
+        "write the registry in the name of the image",
+    ),
+    (
+        "docker.network_subnet",
+        "environments use the daemon's default network",
+    ),
+    ("docker.network_prefix", "environments create no networks"),
+    ("docker.volume_prefix", "environments create no volumes"),
+    (
+        "docker.volume_base_path",
+        "mount a directory of the host: -v /host:/inside",
+    ),
+    ("docker.container_timeout", "use `timeout`, which limits commands"),
+    ("docker.pull_timeout", "pull the image before: docker pull IMAGE"),
+    ("docker.build_timeout", "environments build no images"),
+    ("docker.resource_limits.disk", "mount a tmpfs with a size"),
+];
+
+/// Rejects unknown keys.
+pub(super) fn check(config: &Value) -> Result<()> {
+    check_section(config, "")
+}
+
+fn check_section(section: &Value, path: &str) -> Result<()> {
+    let Value::Object(entries) = section else {
+        let what = match path {
+            "" => "the configuration".to_owned(),
+            path => format!("the value of {path:?}"),
+        };
+        return Err(Error::invalid(format!("{what} must be a JSON object")));
+    };
+    for (name, value) in entries {
+        let key = match path {
+            "" => name.clone(),
+            path => format!("{path}.{name}"),
+        };
+        if SECTIONS.contains(&key.as_str()) {
+            check_section(value, &key)?;
+        } else if !KEYS.contains(&key.as_str()) {
+            return Err(unknown(&key));
+        }
+    }
+    Ok(())
+}
+
+fn unknown(key: &str) -> Error {
+    if let Some((_, instead)) = PLANNED.iter().find(|(planned, _)| *planned == key) {
+        return Error::invalid(format!("the key {key:?} is not supported yet; {instead}"));
+    }
+    let hint = match nearest(key) {
+        Some(known) => format!("did you mean {known:?}?"),
+        None => format!("the keys are {}", KEYS.join(", ")),
+    };
+    Error::invalid(format!("unknown key {key:?}; {hint}"))
+}
+
+/// The known key that is meant: its last word differs least, or contains the other.
+fn nearest(key: &str) -> Option<&'static str> {
+    fn last(key: &str) -> &str {
+        key.rsplit('.').next().unwrap_or(key)
+    }
+    let word = last(key);
+    let distance = |known: &&'static str| strsim::damerau_levenshtein(last(known), word);
+    let similar = KEYS.into_iter().map(|known| (distance(&known), known));
+    let similar = similar
+        .filter(|(edits, known)| edits * 3 <= last(known).len())
+        .min();
+    let contains = |known: &&str| word.len() > 3 && last(known).split('_').any(|part| part == word);
+    similar
+        .map(|(_, known)| known)
+        .or_else(|| KEYS.into_iter().find(contains))
+}
+
+/// The value of a key.
+pub(super) fn value<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
+    config.pointer(&format!("/{}", key.replace('.', "/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn unknown_key_is_rejected_with_the_nearest_one() {
+        let text = |value: Value| check(&value).unwrap_err().to_string();
+        for (value, known) in [
+            (json!({"engin": 1}), "engine"),
+            (json!({"Engine": 1}), "engine"),
+            (json!({"image": 1}), "docker.default_image"),
+            (json!({"host": 1}), "docker.docker_host"),
+            (json!({"pull": 1}), "docker.pull"),
+            (json!({"docker": {"default_imgae": 1}}), "docker.default_image"),
+            (json!({"docker": {"prefix": 1}}), "docker.container_prefix"),
+            (json!({"memory": 1}), "docker.resource_limits.memory"),
+            (
+                json!({"docker": {"resource_limits": {"cpu": 1}}}),
+                "docker.resource_limits.cpus",
+            ),
+        ] {
+            let text = text(value);
+            assert!(text.ends_with(&format!("did you mean {known:?}?")), "{text}");
+        }
+        assert!(text(json!({"colour": 1})).contains("the keys are version, engine"));
+        assert!(text(json!([])).contains("the configuration must be a JSON object"));
+        assert!(text(json!({"docker": 1})).contains("\"docker\" must be a JSON object"));
+    }
+
+    #[test]
+    fn planned_key_is_rejected_with_what_to_do_instead() {
+        for (key, instead) in PLANNED {
+            let value = key
+                .rsplit('.')
+                .fold(json!(1), |value, name| json!({ name: value }));
+            let text = check(&value).unwrap_err().to_string();
+            assert!(text.contains(key) && text.ends_with(instead), "{text}");
+        }
+    }
+}

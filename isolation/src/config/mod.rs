@@ -1,0 +1,235 @@
+//! The configuration of a program that makes environments: which engine, which image, which limits.
+//!
+//! [`Config`] is the content of one JSON file. [`Settings`] combines the files and the environment
+//! variables, and knows where each value comes from.
+//!
+//! ```
+//! use isolation::config::Config;
+//!
+//! let config = Config::from_json(r#"{
+//!     "version": 1,
+//!     "engine": "docker",
+//!     "timeout": "10m",
+//!     "docker": {"default_image": "busybox", "resource_limits": {"memory": "512m"}}
+//! }"#)?;
+//! let registry = config.registry()?; // the engines, configured
+//! assert!(registry.get("docker").is_ok());
+//! # isolation::Result::Ok(())
+//! ```
+
+mod docker_config;
+mod files;
+mod keys;
+mod settings;
+mod source;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use docker_config::DockerConfig;
+pub use settings::Settings;
+pub use source::{Setting, Source};
+
+use crate::command::Command;
+use crate::engine::capabilities::IsolationLevel;
+use crate::engines::docker;
+use crate::error::{Error, Result};
+use crate::manager::registry::{EngineChoice, Registry};
+use crate::spec::validate::{self, Faults};
+use crate::spec::{EnvironmentSpec, units};
+
+/// The version of the format.
+pub const VERSION: u32 = 1;
+
+/// The content of a configuration file. A missing value has a default, or no effect.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The version of the format: [`VERSION`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// The engine, or `auto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// The weakest isolation that an engine may have; see [`EnvironmentSpec::isolation`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require: Option<IsolationLevel>,
+    /// The timeout of commands without their own. In JSON, seconds or a text such as `"1m30s"`.
+    #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// The engine `docker`.
+    pub docker: DockerConfig,
+}
+
+impl Config {
+    /// Reads a configuration from JSON, and checks it.
+    ///
+    /// # Errors
+    ///
+    /// The error names the line, or the unknown key and the most similar known one.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let invalid = |error: serde_json::Error| Error::invalid(error.to_string());
+        keys::check(&serde_json::from_str(text).map_err(invalid)?)?;
+        let config: Self = serde_json::from_str(text).map_err(invalid)?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Rejects values that can have no effect. The error lists every fault.
+    pub fn validate(&self) -> Result<()> {
+        let mut faults = Faults::default();
+        if let Some(version) = self.version.filter(|version| *version != VERSION) {
+            let why = format!("the version {version} is not known; this program reads version {VERSION}");
+            faults.add(Err(Error::invalid(why)));
+        }
+        if let Some(engine) = &self.engine {
+            faults.add(validate::text("the engine", engine));
+        }
+        if self.timeout == Some(Duration::ZERO) {
+            let why = "a timeout must be greater than 0; omit it for no timeout";
+            faults.add(Err(Error::invalid(why)));
+        }
+        self.docker.check(&mut faults);
+        faults.into_result()
+    }
+
+    /// The engines of this crate with this configuration, in order of preference.
+    ///
+    /// # Errors
+    ///
+    /// When the address of the Docker daemon is invalid.
+    pub fn registry(&self) -> Result<Registry> {
+        let mut registry = Registry::new();
+        registry.register(self.docker.engine()?)?;
+        #[cfg(unix)]
+        registry.register(crate::engines::basic::BasicEngine::new())?;
+        Ok(registry)
+    }
+
+    /// Which engine to use.
+    pub fn choice(&self) -> EngineChoice {
+        match self.engine.as_deref() {
+            None | Some("auto") => EngineChoice::Auto,
+            Some(name) => EngineChoice::Named(name.to_owned()),
+        }
+    }
+
+    /// Fills what a specification leaves open: [`EnvironmentSpec::isolation`].
+    pub fn fill_spec(&self, spec: &mut EnvironmentSpec) {
+        spec.isolation = spec.isolation.or(self.require);
+    }
+
+    /// Fills what a command leaves open: [`Command::timeout`].
+    pub fn fill_command(&self, command: &mut Command) {
+        command.timeout = command.timeout.or(self.timeout);
+    }
+
+    /// The default of each value that has one.
+    pub fn defaults() -> Self {
+        Self {
+            version: Some(VERSION),
+            engine: Some("auto".to_owned()),
+            docker: DockerConfig {
+                default_image: Some(docker::DEFAULT_IMAGE.to_owned()),
+                pull: Some(docker::PullPolicy::default()),
+                container_prefix: Some(docker::DEFAULT_PREFIX.to_owned()),
+                ..DockerConfig::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// These values, and those of `weaker` where one is missing.
+    #[must_use]
+    pub fn over(self, weaker: Self) -> Self {
+        Self {
+            version: self.version.or(weaker.version),
+            engine: self.engine.or(weaker.engine),
+            require: self.require.or(weaker.require),
+            timeout: self.timeout.or(weaker.timeout),
+            docker: self.docker.over(weaker.docker),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    fn rejected(text: &str) -> String {
+        let error = Config::from_json(text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn every_key_is_read_and_written() {
+        let text = r#"{
+            "version": 1, "engine": "docker", "require": "container", "timeout": "1m30s",
+            "docker": {
+                "docker_host": "tcp://127.0.0.1:1", "default_image": "busybox", "pull": "never",
+                "container_prefix": "ci-", "resource_limits": {"memory": "64m", "cpus": 0.5, "pids": 9}
+            }
+        }"#;
+        let config = Config::from_json(text).unwrap();
+        assert_eq!(config.timeout, Some(Duration::from_secs(90)));
+        assert_eq!(config.docker.resource_limits.memory, Some(64 << 20));
+        assert_eq!(config.choice(), EngineChoice::Named("docker".into()));
+        let written = serde_json::to_string(&config).unwrap();
+        assert_eq!(Config::from_json(&written).unwrap(), config);
+        // A key that this test does not set would have no value here.
+        let value = serde_json::to_value(&config).unwrap();
+        assert!(
+            keys::KEYS.iter().all(|key| keys::value(&value, key).is_some()),
+            "{value}"
+        );
+        assert_eq!(config.clone().over(Config::defaults()), config);
+    }
+
+    #[test]
+    fn invalid_value_is_rejected_with_its_line_or_a_hint() {
+        for (text, words) in [
+            ("{\n\"engine\": 5}", "line 2"),
+            ("{\n\n", "line 3"),
+            (r#"{"version": 2}"#, "reads version 1"),
+            (r#"{"engine": " "}"#, "the engine is blank"),
+            (r#"{"require": "jail"}"#, "container"),
+            (r#"{"timeout": 0}"#, "greater than 0"),
+            (r#"{"timeout": "soon"}"#, "30s"),
+            (r#"{"docker": {"pull": "often"}}"#, "missing"),
+            (r#"{"docker": {"docker_host": "carrier://x"}}"#, "unix:///"),
+            (r#"{"docker": {"default_image": ""}}"#, "the image is blank"),
+            (r#"{"docker": {"container_prefix": "-"}}"#, "letter or digit"),
+            (
+                r#"{"docker": {"resource_limits": {"memory": 0}}}"#,
+                "greater than 0",
+            ),
+        ] {
+            assert!(rejected(text).contains(words), "{text}: {}", rejected(text));
+        }
+        let both = rejected(r#"{"engine": "", "docker": {"default_image": ""}}"#);
+        assert!(
+            both.contains("the engine") && both.contains("the image"),
+            "{both}"
+        );
+    }
+
+    #[test]
+    fn specification_and_command_keep_their_own_values() {
+        let config = Config::from_json(r#"{"require": "container", "timeout": 5}"#).unwrap();
+        let mut spec = EnvironmentSpec::default();
+        config.fill_spec(&mut spec);
+        assert_eq!(spec.isolation, Some(IsolationLevel::Container));
+        spec.isolation = Some(IsolationLevel::Process);
+        config.fill_spec(&mut spec);
+        assert_eq!(spec.isolation, Some(IsolationLevel::Process));
+        let mut command = Command::new(["true"]);
+        config.fill_command(&mut command);
+        assert_eq!(command.timeout, Some(Duration::from_secs(5)));
+        command.timeout = Some(Duration::from_secs(1));
+        config.fill_command(&mut command);
+        assert_eq!(command.timeout, Some(Duration::from_secs(1)));
+    }
+}
