@@ -26,7 +26,8 @@
 //!   environment variables.
 //!
 //! **Authors of engines** implement two traits: [`Engine`] creates, opens and lists environments,
-//! [`Instance`] is one. What not every engine has is a facet: [`Exec`], [`Files`], [`MainProcess`].
+//! [`Instance`] is one. What not every engine has is a facet: [`Exec`], [`Files`], [`MainProcess`],
+//! [`Ports`], [`Logs`], [`Metrics`].
 
 mod command;
 pub mod config;
@@ -39,7 +40,9 @@ mod environment;
 mod error;
 mod events;
 mod files;
+mod logs;
 mod manager;
+mod metrics;
 mod spec;
 
 pub use command::Command;
@@ -53,25 +56,31 @@ pub use engine::capabilities::{
     Capabilities, Difference, Feature, IsolationLevel, MissingFeature, RejectedEngine,
 };
 pub use engine::context::Context;
-pub use engine::instance::{Exec, Files, Instance, InstanceState, MainProcess};
+pub use engine::instance::{Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Ports};
 pub use engine::{Availability, Engine, NewEnvironment, Opened, Probe};
 pub use environment::Environment;
+pub use environment::endpoint::Endpoint;
 pub use environment::id::EnvironmentId;
 pub use environment::status::{IllegalTransition, Status};
 pub use environment::summary::EnvironmentSummary;
+pub use environment::wait_until::NotReady;
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, EventKind, Lagged, PullProgress, Subject, Subscription};
 pub use files::CopySource;
+pub use logs::{LogEntry, LogLine, LogOptions, LogSource, LogStream, OutputStream};
 pub use manager::Manager;
 pub use manager::registry::{EngineChoice, Registry, Selection};
+pub use metrics::MetricsSample;
 pub use spec::lifetime::Lifetime;
 pub use spec::limits::ResourceLimits;
 pub use spec::main_process::Main;
 pub use spec::mount::{Mount, MountSource};
 pub use spec::network::{NetworkMode, NetworkSpec};
+pub use spec::published_port::{Protocol, PublishedPort};
 pub use spec::security::SecuritySpec;
 pub use spec::units::{parse_duration, parse_size};
 pub use spec::variables::Variables;
+pub use spec::wait_for::{HttpProbe, LogProbe, Readiness, WaitFor};
 pub use spec::{CopyIn, EnvironmentSpec};
 
 /// The examples of the README, compiled and run as documentation tests.

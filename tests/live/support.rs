@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,16 @@ impl Subject {
     /// A connector to the engine, for recording.
     pub(crate) fn connector(&self) -> Arc<dyn Connector> {
         Arc::from(self.address.connector().unwrap())
+    }
+
+    /// The address of the engine's host at which its published ports are reached.
+    pub(crate) fn host(&self) -> IpAddr {
+        let hosts = variable("ENGINE_HOSTS").unwrap_or_default();
+        let mut entries = hosts.split(',').filter_map(|entry| entry.split_once('='));
+        match entries.find(|(name, _)| *name == self.name) {
+            Some((_, address)) => address.parse().unwrap(),
+            None => Ipv4Addr::LOCALHOST.into(),
+        }
     }
 
     /// The names of the containers that begin with `prefix`.

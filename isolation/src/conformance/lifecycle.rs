@@ -82,7 +82,10 @@ fn needing(feature: Feature, spec: EnvironmentSpec) -> Option<EnvironmentSpec> {
     };
     let limits = ResourceLimits::default;
     let security = SecuritySpec::default;
-    let network = |mode| NetworkSpec { mode };
+    let network = |mode| NetworkSpec {
+        mode,
+        ..NetworkSpec::default()
+    };
     let named = NetworkMode::Named("conformance".into());
     let capabilities = vec!["NET_RAW".to_owned()];
     let mut spec = spec;

@@ -30,6 +30,8 @@ pub enum Feature {
     NetworkIsolation,
     /// Use an existing network of the engine.
     Networks,
+    /// Publish ports of the environment, so that they can be reached from outside.
+    Ports,
     /// Run as another user.
     Users,
     /// A root file system that is read-only.
@@ -38,6 +40,10 @@ pub enum Feature {
     KernelCapabilities,
     /// Run a main process from start to stop.
     MainProcess,
+    /// Read what the main process has written.
+    Logs,
+    /// Measure the use of CPU, memory and other resources.
+    Metrics,
     /// Run commands.
     Commands,
     /// Copy files and directories into the environment.
@@ -54,7 +60,7 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature, in the order of tables.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Images,
         Self::MemoryLimit,
         Self::CpuLimit,
@@ -65,10 +71,13 @@ impl Feature {
         Self::ReadOnlyMounts,
         Self::NetworkIsolation,
         Self::Networks,
+        Self::Ports,
         Self::Users,
         Self::ReadOnlyRoot,
         Self::KernelCapabilities,
         Self::MainProcess,
+        Self::Logs,
+        Self::Metrics,
         Self::Commands,
         Self::CopyIn,
         Self::CopyOut,
@@ -91,10 +100,13 @@ impl fmt::Display for Feature {
             Self::ReadOnlyMounts => "read-only mounts",
             Self::NetworkIsolation => "network isolation",
             Self::Networks => "named networks",
+            Self::Ports => "published ports",
             Self::Users => "users",
             Self::ReadOnlyRoot => "read-only root",
             Self::KernelCapabilities => "kernel capabilities",
             Self::MainProcess => "main process",
+            Self::Logs => "logs",
+            Self::Metrics => "metrics",
             Self::Commands => "commands",
             Self::CopyIn => "copying in",
             Self::CopyOut => "copying out",

@@ -15,9 +15,12 @@ use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
+use crate::environment::endpoint::Endpoint;
 use crate::environment::status::Status;
 use crate::error::Result;
 use crate::files::CopySource;
+use crate::logs::{LogOptions, LogStream};
+use crate::metrics::MetricsSample;
 
 /// One environment, as its engine runs it.
 ///
@@ -67,6 +70,21 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn main(&self) -> Option<&dyn MainProcess> {
         None
     }
+
+    /// Published ports.
+    fn ports(&self) -> Option<&dyn Ports> {
+        None
+    }
+
+    /// The log of the main process.
+    fn logs(&self) -> Option<&dyn Logs> {
+        None
+    }
+
+    /// The use of resources.
+    fn metrics(&self) -> Option<&dyn Metrics> {
+        None
+    }
 }
 
 /// The facet of environments that run commands.
@@ -94,6 +112,25 @@ pub trait Files: Send + Sync {
 pub trait MainProcess: Send + Sync {
     /// Waits for its end; returns at once if it has ended. Dropping the future loses nothing.
     fn wait(&self) -> BoxFuture<'_, Result<ExitStatus>>;
+}
+
+/// The facet of environments that publish ports.
+pub trait Ports: Send + Sync {
+    /// The published ports, as they are now: an engine may choose other ports of the host at each
+    /// start. Empty if the environment does not run.
+    fn endpoints(&self) -> BoxFuture<'_, Result<Vec<Endpoint>>>;
+}
+
+/// The facet of environments that keep what the main process writes.
+pub trait Logs: Send + Sync {
+    /// Reads the log.
+    fn read<'a>(&'a self, options: &'a LogOptions) -> BoxFuture<'a, Result<LogStream>>;
+}
+
+/// The facet of environments whose use of resources can be measured.
+pub trait Metrics: Send + Sync {
+    /// Measures now. The environment runs.
+    fn sample(&self) -> BoxFuture<'_, Result<MetricsSample>>;
 }
 
 /// The state of an environment, as its engine sees it.

@@ -1,16 +1,20 @@
 //! An environment, as users hold it.
 
 pub(crate) mod checks;
+pub(crate) mod endpoint;
 pub(crate) mod id;
+mod observe;
 pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod summary;
+pub(crate) mod wait_until;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::endpoint::Endpoint;
 use self::id::EnvironmentId;
 use self::shared::Shared;
 use self::status::Status;
@@ -23,7 +27,11 @@ use crate::command::signal::Signal;
 use crate::engine::instance::InstanceState;
 use crate::error::Result;
 use crate::files::CopySource;
+use crate::logs::{LogOptions, LogStream};
+use crate::metrics::MetricsSample;
 use crate::spec::EnvironmentSpec;
+use crate::spec::published_port::Protocol;
+use crate::spec::wait_for::WaitFor;
 
 /// An isolated place for commands.
 ///
@@ -101,7 +109,8 @@ impl Environment {
         self.shared().inspect().await
     }
 
-    /// Makes it ready for commands, and starts its main process; does nothing if it is ready.
+    /// Makes it ready for commands, and starts its main process; does nothing if it is ready. It
+    /// then waits for the [readiness](EnvironmentSpec::ready) of its specification.
     pub async fn start(&self) -> Result<()> {
         self.shared().start().await
     }
@@ -128,6 +137,50 @@ impl Environment {
     /// [`Unsupported`](crate::ErrorKind::Unsupported).
     pub async fn wait(&self) -> Result<ExitStatus> {
         self.shared().wait().await
+    }
+
+    /// Waits until the condition is true, at most for `timeout`. It is looked at once immediately,
+    /// and again after short pauses.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady`](crate::NotReady) is the source of the error if the condition does not come
+    /// true: after the timeout, or at once if the main process ends.
+    pub async fn wait_until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {
+        self.shared().wait_until(condition, timeout).await
+    }
+
+    /// Where a published TCP port can be reached from this machine. An engine may choose another
+    /// port of the host at each start.
+    ///
+    /// ```no_run
+    /// # async fn demo(environment: isolation::Environment) -> isolation::Result<()> {
+    /// let web = environment.endpoint(80).await?;
+    /// println!("http://{web}/");
+    /// # Ok(()) }
+    /// ```
+    pub async fn endpoint(&self, port: u16) -> Result<Endpoint> {
+        self.shared().endpoint(port, Protocol::Tcp).await
+    }
+
+    /// As [`endpoint`](Self::endpoint), for a port of any protocol.
+    pub async fn endpoint_of(&self, port: u16, protocol: Protocol) -> Result<Endpoint> {
+        self.shared().endpoint(port, protocol).await
+    }
+
+    /// The published ports. Empty if the environment does not run.
+    pub async fn endpoints(&self) -> Result<Vec<Endpoint>> {
+        self.shared().endpoints().await
+    }
+
+    /// Reads what the main process has written, also after it has ended.
+    pub async fn logs(&self, options: LogOptions) -> Result<LogStream> {
+        self.shared().logs(options).await
+    }
+
+    /// Measures the resources in use now.
+    pub async fn metrics(&self) -> Result<MetricsSample> {
+        self.shared().metrics().await
     }
 
     /// Starts a command and returns its output as a stream. A program that cannot be run ends with

@@ -26,6 +26,7 @@ use crate::events::{EventKind, EventSink, Subject};
 use crate::files::CopySource;
 use crate::spec::EnvironmentSpec;
 use crate::spec::validate;
+use crate::spec::wait_for::DEFAULT_TIMEOUT;
 
 /// The manager, as an environment sees it.
 pub(crate) trait Owner: Send + Sync {
@@ -110,7 +111,12 @@ impl Shared {
 
     /// Handles the error of an operation: adds the operation and its subject, takes over the status
     /// that it shows, sends an event, and adds the engines that support missing features.
-    async fn report<T>(&self, operation: &'static str, subject: &str, result: Result<T>) -> Result<T> {
+    pub(super) async fn report<T>(
+        &self,
+        operation: &'static str,
+        subject: &str,
+        result: Result<T>,
+    ) -> Result<T> {
         let error = match result {
             Ok(value) => return Ok(value),
             Err(error) => error.during(operation, subject),
@@ -134,7 +140,7 @@ impl Shared {
 
     /// The error of a facet that the environment does not have. The engine may have it: only some
     /// environments have a main process.
-    fn no_facet(&self, feature: Feature) -> Error {
+    pub(super) fn no_facet(&self, feature: Feature) -> Error {
         let Some(reason) = self.capabilities.reason(feature) else {
             let text = format!("the environment has no {feature}; create one with it");
             return Error::new(ErrorKind::Unsupported, text);
@@ -174,7 +180,13 @@ impl Shared {
             Err(step) if step.from == Status::Running => {}
             Err(step) => return Err(step.into()),
         }
-        Ok(())
+        match &self.spec.ready {
+            Some(ready) => {
+                let timeout = ready.timeout.unwrap_or(DEFAULT_TIMEOUT);
+                self.until(&ready.wait_for, timeout).await
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn stop(&self, grace: Duration) -> Result<()> {
@@ -297,7 +309,7 @@ impl Shared {
         Ok(execution)
     }
 
-    async fn begin_command(&self, command: &Command) -> Result<Execution> {
+    pub(super) async fn begin_command(&self, command: &Command) -> Result<Execution> {
         command.validate()?;
         checks::running(self.status())?;
         checks::features(&self.engine, &self.capabilities, &command.required_features())?;

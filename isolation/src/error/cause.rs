@@ -8,6 +8,7 @@ use super::wire::WireError;
 use super::{Error, ErrorKind};
 use crate::engine::capabilities::{MissingFeature, RejectedEngine};
 use crate::environment::status::{IllegalTransition, Status};
+use crate::environment::wait_until::NotReady;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
@@ -54,6 +55,8 @@ pub(crate) enum Cause {
         kind: ErrorKind,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("the environment is not ready")]
+    NotReady { kind: ErrorKind, source: NotReady },
     #[error("the manager is shut down; create a new one")]
     ShutDown,
     #[error("{} of the environments could not be destroyed; the first error follows", .0.len())]
@@ -65,7 +68,7 @@ pub(crate) enum Cause {
 impl Cause {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
-            Self::Text { kind, .. } | Self::Engine { kind, .. } => *kind,
+            Self::Text { kind, .. } | Self::Engine { kind, .. } | Self::NotReady { kind, .. } => *kind,
             Self::Faults(faults) => {
                 let invalid = faults.iter().any(|fault| fault.kind() == ErrorKind::InvalidInput);
                 match faults.first() {
@@ -89,6 +92,7 @@ impl Cause {
         match self {
             Self::Io { source, .. } => Some(source),
             Self::Engine { source, .. } => Some(source.as_ref()),
+            Self::NotReady { source, .. } => Some(source),
             Self::Cleanup(failures) => failures.first().map(|first| first as _),
             Self::Remote(remote) => remote.source(),
             _ => None,

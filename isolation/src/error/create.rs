@@ -7,6 +7,7 @@ use std::path::Path;
 use super::{Cause, Error, ErrorKind, Report};
 use crate::engine::capabilities::MissingFeature;
 use crate::environment::status::{IllegalTransition, Status};
+use crate::environment::wait_until::NotReady;
 
 impl From<Cause> for Error {
     fn from(cause: Cause) -> Self {
@@ -99,5 +100,10 @@ impl Error {
     ) -> Self {
         let (engine, source) = (engine.to_owned(), source.into());
         Cause::Engine { engine, kind, source }.into()
+    }
+
+    /// An environment did not become ready.
+    pub(crate) fn not_ready(kind: ErrorKind, source: NotReady) -> Self {
+        Cause::NotReady { kind, source }.into()
     }
 }

@@ -5,10 +5,12 @@ pub(crate) mod limits;
 pub(crate) mod main_process;
 pub(crate) mod mount;
 pub(crate) mod network;
+pub(crate) mod published_port;
 pub(crate) mod security;
 pub(crate) mod units;
 pub(crate) mod validate;
 pub(crate) mod variables;
+pub(crate) mod wait_for;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -23,6 +25,7 @@ use self::network::NetworkSpec;
 use self::security::SecuritySpec;
 use self::validate::Faults;
 use self::variables::Variables;
+use self::wait_for::Readiness;
 use crate::engine::capabilities::{Feature, IsolationLevel};
 use crate::error::{Error, Result};
 
@@ -98,6 +101,9 @@ pub struct EnvironmentSpec {
     /// Restrictions beyond those that every environment of the engine has, and exceptions to them.
     #[serde(skip_serializing_if = "is_default")]
     pub security: SecuritySpec,
+    /// When it counts as ready, after its start; at once without a condition.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ready: Option<Readiness>,
     /// Labels on everything that the engine creates for the environment.
     #[serde(skip_serializing_if = "is_default")]
     pub labels: BTreeMap<String, String>,
@@ -179,6 +185,9 @@ impl EnvironmentSpec {
         self.limits.check(faults);
         self.network.check(faults);
         self.security.check(faults);
+        if let Some(ready) = &self.ready {
+            ready.check(&self.main, faults);
+        }
         for (key, value) in &self.labels {
             faults.add(validate::text("the key of a label", key));
             faults.add(validate::no_nul("the value of a label", value));

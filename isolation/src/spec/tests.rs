@@ -2,6 +2,7 @@
 
 use super::mount::MountSource;
 use super::network::NetworkMode;
+use super::wait_for::WaitFor;
 use super::*;
 use crate::ErrorKind;
 use crate::command::Command;
@@ -207,6 +208,7 @@ fn required_features_follow_the_specification() {
     );
     let network = NetworkSpec {
         mode: NetworkMode::None,
+        ..NetworkSpec::default()
     };
     let expected = [Feature::NetworkIsolation].into();
     assert_eq!(features(EnvironmentSpec { network, ..spec() }), expected);
@@ -239,12 +241,15 @@ fn json_round_trips_and_is_short() {
         },
         network: NetworkSpec {
             mode: NetworkMode::Named("n".into()),
+            ports: vec![80.into(), "127.0.0.1:5353:53/udp".parse().unwrap()],
+            aliases: vec!["www".into()],
         },
         security: SecuritySpec {
             read_only_root: true,
             add_capabilities: vec!["NET_RAW".into()],
         },
         lifetime: Lifetime::Kept,
+        ready: Some(WaitFor::Port(80).into()),
         labels: [("k".to_owned(), "v".to_owned())].into(),
         owner: Some("me".into()),
         session: Some("s".into()),

@@ -104,6 +104,7 @@ async fn rooms_of_the_specification_hold() {
             ],
             network: NetworkSpec {
                 mode: NetworkMode::None,
+                ..NetworkSpec::default()
             },
             security: SecuritySpec {
                 read_only_root: true,
@@ -141,6 +142,7 @@ async fn failed_start_is_an_error_and_leaves_nothing() {
         }
         let network = NetworkSpec {
             mode: NetworkMode::Named("no-such-network".into()),
+            ..NetworkSpec::default()
         };
         let error = create(&manager, EnvironmentSpec { network, ..spec() })
             .await

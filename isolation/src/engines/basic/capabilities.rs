@@ -4,8 +4,10 @@ use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 
 /// The same on every machine.
 pub(super) fn capabilities() -> Capabilities {
-    use Feature::{Commands, CopyIn, CopyOut, CpuLimit, Images, KernelCapabilities, MainProcess};
-    use Feature::{MemoryLimit, Mounts, NetworkIsolation, Networks, PidsLimit, ReadOnlyMounts};
+    use Feature::{Commands, CopyIn, CopyOut, CpuLimit, Images, KernelCapabilities, Logs, MainProcess};
+    use Feature::{
+        MemoryLimit, Metrics, Mounts, NetworkIsolation, Networks, PidsLimit, Ports, ReadOnlyMounts,
+    };
     use Feature::{ReadOnlyRoot, Snapshots, Stdin, Tmpfs, Tty, Users, Volumes};
     // The limits of a process (`ulimit`) count address space per process and processes per
     // user. They are not limits of an environment.
@@ -25,6 +27,7 @@ pub(super) fn capabilities() -> Capabilities {
         .without(Tmpfs, mount)
         .without(NetworkIsolation, network)
         .without(Networks, network)
+        .without(Ports, "programs listen on the ports of this machine itself")
         .without(Users, privileges)
         .without(ReadOnlyRoot, privileges)
         .without(KernelCapabilities, privileges)
@@ -32,6 +35,11 @@ pub(super) fn capabilities() -> Capabilities {
             MainProcess,
             "no process outlives its creator; run a command in the background",
         )
+        .without(
+            Logs,
+            "there is no main process; the output of a command is read from the command",
+        )
+        .without(Metrics, limit)
         .without(Tty, "commands run on pipes")
         .without(Snapshots, "not implemented")
 }

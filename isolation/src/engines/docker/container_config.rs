@@ -1,12 +1,13 @@
 //! The configuration of an environment's container: its process and its restrictions.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use engine_api::common::TmpfsOptions;
-use engine_api::containers::{CreateContainer, HostConfig, Mount, MountType};
+use engine_api::containers::{CreateContainer, EndpointSettings, HostConfig, LogConfig, Mount, MountType};
 
 use super::options::DockerOptions;
-use super::{labels, limits};
+use super::{labels, limits, ports};
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::main_process::Main;
@@ -47,6 +48,14 @@ const CAPABILITIES: [&str; 8] = [
     "SETUID",
 ];
 
+/// The kernel capability to listen on ports below 1024. Docker allows that to every process of a
+/// container.
+const LOW_PORTS: &str = "NET_BIND_SERVICE";
+
+/// The log of a main process: the driver is named, because a daemon may have a default that cannot
+/// be read. At most the last 100 MB are kept.
+const LOG_DRIVER: (&str, [(&str, &str); 2]) = ("json-file", [("max-size", "20m"), ("max-file", "5")]);
+
 /// The settings of a container that do not come from its specification.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parts<'a> {
@@ -56,6 +65,10 @@ pub(super) struct Parts<'a> {
     pub(super) image: &'a str,
     /// Whether the daemon has an init program.
     pub(super) has_init: bool,
+    /// The address of the host on which ports are published by default.
+    pub(super) address: IpAddr,
+    /// Whether the daemon is Podman.
+    pub(super) podman: bool,
 }
 
 /// The container for an environment.
@@ -73,7 +86,7 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
         working_dir: spec.working_dir.as_deref().map(absolute).unwrap_or_default(),
         labels: labels::of(parts.id, parts.name, spec)?.into(),
         stop_timeout: Some(STOP_TIMEOUT),
-        host_config: host(spec, &options)?,
+        host_config: host(parts, spec, &options)?,
         ..CreateContainer::default()
     };
     let mut env = spec.env.clone();
@@ -100,7 +113,15 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
     }
     let variables = env.iter().map(|(name, value)| format!("{name}={value}"));
     made.env = variables.chain([format!("{MARK}={}", parts.id)]).collect();
-    Ok(made)
+    if !spec.network.aliases.is_empty() {
+        let endpoint = EndpointSettings {
+            aliases: spec.network.aliases.iter().cloned().collect(),
+            ..EndpointSettings::default()
+        };
+        let network = made.host_config.network_mode.clone();
+        made.networking_config.endpoints_config.insert(network, endpoint);
+    }
+    Ok(ports::publish(&spec.network, parts.address, made))
 }
 
 /// A name that is valid, unique and, if the environment has a name, readable. It ends with the ID,
@@ -117,9 +138,10 @@ fn container_name(parts: Parts<'_>, spec: &EnvironmentSpec) -> String {
 }
 
 /// The standard profile: see [`CAPABILITIES`]. The daemon's default seccomp filter and masked paths
-/// stay. No port is published, so the container cannot be reached from outside the machine.
-fn host(spec: &EnvironmentSpec, options: &DockerOptions) -> Result<HostConfig> {
-    let kept = CAPABILITIES.iter().map(|name| (*name).to_owned());
+/// stay. Only the ports of the specification are published.
+fn host(parts: Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> Result<HostConfig> {
+    let low_ports = parts.podman.then_some(LOW_PORTS);
+    let kept = CAPABILITIES.iter().copied().chain(low_ports).map(str::to_owned);
     let mut host = HostConfig {
         mounts: spec.mounts.iter().map(mount).collect::<Result<_>>()?,
         readonly_rootfs: spec.security.read_only_root,
@@ -138,6 +160,13 @@ fn host(spec: &EnvironmentSpec, options: &DockerOptions) -> Result<HostConfig> {
         shm_size: whole("shm_size", options.shm_size)?,
         ..HostConfig::default()
     };
+    if spec.main != Main::Idle {
+        let (driver, options) = LOG_DRIVER;
+        host.log_config = LogConfig {
+            driver: driver.to_owned(),
+            config: options.into(),
+        };
+    }
     limits::write(&spec.limits, &mut host)?;
     Ok(host)
 }
@@ -198,6 +227,8 @@ mod tests {
             prefix: "ptest_",
             image: "busybox",
             has_init: false,
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
+            podman: false,
         };
         container(parts, spec).unwrap()
     }
@@ -217,6 +248,8 @@ mod tests {
                 prefix: "ptest_",
                 image: "busybox",
                 has_init,
+                address: std::net::Ipv4Addr::LOCALHOST.into(),
+                podman: false,
             };
             container(parts, &spec).map(|made| made.host_config.init)
         };

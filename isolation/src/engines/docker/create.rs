@@ -14,7 +14,7 @@ use super::images::{self, PullPolicy};
 use super::instance::DockerInstance;
 use super::remove::Guard;
 use super::shell_program::ShellProgram;
-use super::{DockerEngine, NAME, container_config, labels, limits, shell_program};
+use super::{DockerEngine, NAME, container_config, labels, limits, ports, shell_program};
 use crate::engine::instance::{Files, Instance};
 use crate::engine::{NewEnvironment, Opened};
 use crate::environment::id::EnvironmentId;
@@ -23,6 +23,7 @@ use crate::files::CopySource;
 use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
 use crate::spec::mount::MountSource;
+use crate::spec::network::NetworkMode;
 
 impl DockerEngine {
     pub(super) async fn make(&self, new: NewEnvironment<'_>) -> Result<DockerInstance> {
@@ -38,9 +39,14 @@ impl DockerEngine {
             prefix: &self.settings.prefix,
             image,
             has_init: daemon.has_init(),
+            address: ports::default_address(docker),
+            podman: daemon.podman,
         };
         let body = container_config::container(parts, spec)?;
         check_volumes(docker, spec).await?;
+        if let (NetworkMode::Named(network), false) = (&spec.network.mode, spec.network.ports.is_empty()) {
+            ports::check_network(docker, network).await?;
+        }
         let guard = self.create_container(docker, body, new).await?;
         let made = match verified(docker, guard.container(), spec).await {
             Ok(made) => made,
@@ -160,6 +166,8 @@ fn instance(
         container,
         image: made.config.image.clone(),
         has_main: spec.main != Main::Idle,
+        memory_limit: spec.limits.memory,
+        published: spec.network.ports.clone(),
         working_dir: format!("/{}", made.config.working_dir.trim_matches('/')),
         lost_env: lost(made),
         guard: Mutex::new(guard),

@@ -14,9 +14,10 @@ use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::signal::Signal;
-use crate::engine::instance::{Exec, Files, Instance, InstanceState, MainProcess};
+use crate::engine::instance::{Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Ports};
 use crate::error::Result;
 use crate::files::CopySource;
+use crate::spec::published_port::PublishedPort;
 
 #[derive(Debug)]
 pub(super) struct DockerInstance {
@@ -26,6 +27,10 @@ pub(super) struct DockerInstance {
     pub(super) image: String,
     /// Whether the first process is a program of the user.
     pub(super) has_main: bool,
+    /// The memory limit of the specification.
+    pub(super) memory_limit: Option<u64>,
+    /// The ports that the specification publishes.
+    pub(super) published: Vec<PublishedPort>,
     /// The working directory of commands; absolute.
     pub(super) working_dir: String,
     /// Environment variables of the container that a shell would lose.
@@ -125,6 +130,18 @@ impl Instance for DockerInstance {
 
     fn main(&self) -> Option<&dyn MainProcess> {
         self.has_main.then_some(self)
+    }
+
+    fn ports(&self) -> Option<&dyn Ports> {
+        Some(self)
+    }
+
+    fn logs(&self) -> Option<&dyn Logs> {
+        self.has_main.then_some(self)
+    }
+
+    fn metrics(&self) -> Option<&dyn Metrics> {
+        Some(self)
     }
 }
 

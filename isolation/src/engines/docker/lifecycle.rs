@@ -87,7 +87,7 @@ impl DockerInstance {
         let kind = match start_failure(message) {
             Some(StartFailure::NoProgram) => ErrorKind::NotFound,
             Some(StartFailure::NotExecutable) => ErrorKind::InvalidInput,
-            Some(StartFailure::PortTaken) => ErrorKind::Conflict,
+            Some(StartFailure::PortTaken) => return self.port_taken(error).await,
             None => {
                 return self
                     .diagnose("the container could not be started", error)

@@ -1,0 +1,84 @@
+//! What an environment shows of itself: ports, log, metrics.
+
+use super::checks;
+use super::endpoint::Endpoint;
+use super::shared::Shared;
+use crate::engine::capabilities::Feature;
+use crate::error::{Error, ErrorKind, Result};
+use crate::logs::{LogOptions, LogStream};
+use crate::metrics::MetricsSample;
+use crate::spec::published_port::Protocol;
+
+impl Shared {
+    pub(super) async fn endpoints(&self) -> Result<Vec<Endpoint>> {
+        let found = self.published().await;
+        self.report("list the ports of", &self.name, found).await
+    }
+
+    async fn published(&self) -> Result<Vec<Endpoint>> {
+        checks::exists(self.status())?;
+        match self.instance.ports() {
+            Some(ports) => ports.endpoints().await,
+            None => Err(self.no_facet(Feature::Ports)),
+        }
+    }
+
+    pub(super) async fn endpoint(&self, port: u16, protocol: Protocol) -> Result<Endpoint> {
+        let found = self.find_endpoint(port, protocol).await;
+        let subject = format!("{port}/{protocol}");
+        self.report("find the published port", &subject, found).await
+    }
+
+    async fn find_endpoint(&self, port: u16, protocol: Protocol) -> Result<Endpoint> {
+        let published = self.published().await?;
+        let mut of_it = published
+            .into_iter()
+            .filter(|at| at.port == port && at.protocol == protocol);
+        match of_it.next() {
+            Some(at) if at.reachable => Ok(at),
+            Some(at) => Err(Error::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "it is published at {at} of another machine, which cannot be reached from here; publish it \
+                     on another address, such as 0.0.0.0::{port}"
+                ),
+            )),
+            None => {
+                checks::running(self.status())?;
+                let of_spec = |one: &&crate::spec::published_port::PublishedPort| {
+                    one.port == port && one.protocol == protocol
+                };
+                Err(match self.spec.network.ports.iter().find(of_spec) {
+                    Some(_) => Error::wrong_status(crate::Status::Stopped, "start it first"),
+                    None => Error::not_found("it is not published; add it to `network.ports`"),
+                })
+            }
+        }
+    }
+
+    pub(super) async fn logs(&self, options: LogOptions) -> Result<LogStream> {
+        let log = self.open_log(&options).await;
+        self.report("read the log of", &self.name, log).await
+    }
+
+    async fn open_log(&self, options: &LogOptions) -> Result<LogStream> {
+        checks::exists(self.status())?;
+        match self.instance.logs() {
+            Some(logs) => logs.read(options).await,
+            None => Err(self.no_facet(Feature::Logs)),
+        }
+    }
+
+    pub(super) async fn metrics(&self) -> Result<MetricsSample> {
+        let sample = self.measure().await;
+        self.report("measure", &self.name, sample).await
+    }
+
+    async fn measure(&self) -> Result<MetricsSample> {
+        checks::running(self.status())?;
+        match self.instance.metrics() {
+            Some(metrics) => metrics.sample().await,
+            None => Err(self.no_facet(Feature::Metrics)),
+        }
+    }
+}

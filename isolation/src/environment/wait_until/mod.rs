@@ -1,0 +1,266 @@
+//! Waits until an environment is ready.
+//!
+//! Each condition is looked at once immediately, and then again and again after a growing pause. It
+//! races with the end of the main process: a program that has ended becomes ready no more.
+
+mod http;
+mod join;
+mod not_ready;
+mod port;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+pub use self::not_ready::NotReady;
+use super::shared::Shared;
+use crate::BoxFuture;
+use crate::command::Command;
+use crate::command::exit_status::ExitStatus;
+use crate::error::{Error, ErrorKind, Result};
+use crate::logs::{LogEntry, LogOptions};
+use crate::spec::validate::Faults;
+use crate::spec::wait_for::{LogProbe, WaitFor};
+
+/// The pause after the first look.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest pause between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a failed look waits for the end of the main process, which would explain it.
+const EXPLANATION_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many lines of the log an error contains.
+const LAST_LINES: u64 = 20;
+
+/// How long the lines of an error may take to read.
+const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a condition cannot come true any more.
+enum Failed {
+    /// The main process has ended.
+    Exited(ExitStatus),
+    /// The engine failed.
+    Error(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+type Outcome = std::result::Result<(), Failed>;
+
+/// The last observation of a condition.
+#[derive(Debug, Clone, Default)]
+struct Note(Arc<Mutex<Option<String>>>);
+
+impl Note {
+    fn set(&self, text: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
+    fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Shared {
+    /// Waits until the condition is true.
+    pub(crate) async fn wait_until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {
+        let ready = self.until(condition, timeout).await;
+        self.report("wait until ready:", &self.name, ready).await
+    }
+
+    pub(super) async fn until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {
+        let mut faults = Faults::default();
+        condition.check(self.instance.main().is_some(), &mut faults);
+        faults.into_result()?;
+        super::checks::exists(self.status())?;
+        let began = Instant::now();
+        let deadline = began.checked_add(timeout);
+        let mut notes = Vec::new();
+        let look = self.look_at(condition, &mut notes);
+        let outcome = match deadline {
+            Some(at) => timeout_at(at, look).await,
+            None => Ok(look.await),
+        };
+        let exit = match outcome {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(Failed::Error(error))) => return Err(error),
+            Ok(Err(Failed::Exited(exit))) => Some(exit),
+            Err(_) => None,
+        };
+        let kind = match exit {
+            Some(exit) if exit.oom => ErrorKind::OutOfMemory,
+            Some(_) => ErrorKind::Unhealthy,
+            None => ErrorKind::Timeout,
+        };
+        let not_ready = NotReady {
+            condition: condition.to_string(),
+            elapsed: began.elapsed(),
+            observed: notes.iter().filter_map(Note::get).collect(),
+            exit,
+            last_lines: self.last_lines().await,
+        };
+        Err(Error::not_ready(kind, not_ready))
+    }
+
+    /// The last lines of the log, for an error. The error is reported in any case.
+    async fn last_lines(&self) -> Vec<String> {
+        let Some(logs) = self.instance.logs() else {
+            return Vec::new();
+        };
+        let options = LogOptions {
+            tail: Some(LAST_LINES),
+            ..LogOptions::default()
+        };
+        let read = async { logs.read(&options).await?.lines().await };
+        match tokio::time::timeout(LAST_LINES_TIMEOUT, read).await {
+            Ok(Ok(lines)) => lines.iter().map(|line| line.text_lossy().into_owned()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn look_at<'a>(&'a self, condition: &'a WaitFor, notes: &mut Vec<Note>) -> BoxFuture<'a, Outcome> {
+        let mut note = || {
+            let note = Note::default();
+            notes.push(note.clone());
+            note
+        };
+        match condition {
+            WaitFor::Port(port) => {
+                let note = note();
+                Box::pin(self.or_exit(async move { self.listens(*port, &note).await }))
+            }
+            WaitFor::Http(probe) => {
+                let note = note();
+                Box::pin(self.or_exit(async move { self.replies(probe, &note).await }))
+            }
+            WaitFor::Command(command) => {
+                let note = note();
+                Box::pin(self.or_exit(async move { self.succeeds(command, &note).await }))
+            }
+            WaitFor::File(path) => {
+                let (note, test) = (note(), Command::new(["test", "-e", path]));
+                Box::pin(self.or_exit(async move {
+                    note.set(Some(format!("the file {path} does not exist")));
+                    self.succeeds(&test, &Note::default()).await
+                }))
+            }
+            WaitFor::Log(probe) => Box::pin(self.is_logged(probe, note())),
+            WaitFor::Exit(code) => Box::pin(self.exits(*code)),
+            WaitFor::All(conditions) => {
+                let looks = conditions.iter().map(|one| self.look_at(one, notes)).collect();
+                Box::pin(join::all(looks))
+            }
+            WaitFor::Any(conditions) => {
+                let looks = conditions.iter().map(|one| self.look_at(one, notes)).collect();
+                Box::pin(join::any(looks))
+            }
+        }
+    }
+
+    /// Ends the look when the main process ends.
+    async fn or_exit(&self, look: impl Future<Output = Result<()>> + Send) -> Outcome {
+        let Some(main) = self.instance.main() else {
+            return Ok(look.await?);
+        };
+        let mut exit = main.wait();
+        let error = tokio::select! {
+            biased;
+            ready = look => match ready {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            },
+            exit = &mut exit => return Err(Failed::Exited(exit?)),
+        };
+        // A look fails, too, if the main process ends meanwhile, and that explains more.
+        match tokio::time::timeout(EXPLANATION_TIMEOUT, exit).await {
+            Ok(Ok(exit)) => Err(Failed::Exited(exit)),
+            _ => Err(Failed::Error(error)),
+        }
+    }
+
+    /// Waits until the command ends with code 0.
+    async fn succeeds(&self, command: &Command, note: &Note) -> Result<()> {
+        let mut pause = Pause::default();
+        loop {
+            // Without an event for each attempt.
+            let output = self.begin_command(command).await?.output().await?;
+            if output.exit.success() {
+                note.set(None);
+                return Ok(());
+            }
+            let text = String::from_utf8_lossy(&output.stderr);
+            let last = text.trim_end().lines().last().unwrap_or_default();
+            let program = command.program();
+            note.set(Some(format!(
+                "the command {program} ended with {}: {last}",
+                output.exit
+            )));
+            pause.sleep().await;
+        }
+    }
+
+    async fn is_logged(&self, probe: &LogProbe, note: Note) -> Outcome {
+        let (Some(logs), Some(main)) = (self.instance.logs(), self.instance.main()) else {
+            let feature = crate::engine::capabilities::Feature::Logs;
+            return Err(Failed::Error(self.no_facet(feature)));
+        };
+        let regex = probe.regex()?;
+        let options = LogOptions {
+            follow: true,
+            stream: probe.stream,
+            ..LogOptions::default()
+        };
+        let mut log = logs.read(&options).await?;
+        let mut found = 0;
+        loop {
+            note.set(Some(format!(
+                "{found} of {} lines like {:?}",
+                probe.count, probe.pattern
+            )));
+            match log.next().await? {
+                Some(LogEntry::Line(line)) if regex.is_match(&line.text) => found += 1,
+                Some(_) => continue,
+                None => return Err(Failed::Exited(main.wait().await?)),
+            }
+            if found == probe.count {
+                note.set(None);
+                return Ok(());
+            }
+        }
+    }
+
+    async fn exits(&self, code: i32) -> Outcome {
+        let Some(main) = self.instance.main() else {
+            let feature = crate::engine::capabilities::Feature::MainProcess;
+            return Err(Failed::Error(self.no_facet(feature)));
+        };
+        let exit = main.wait().await?;
+        match exit.code == code {
+            true => Ok(()),
+            false => Err(Failed::Exited(exit)),
+        }
+    }
+}
+
+/// The pauses between looks.
+struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(FIRST_PAUSE)
+    }
+}
+
+impl Pause {
+    async fn sleep(&mut self) {
+        sleep(self.0).await;
+        self.0 = (self.0 * 3 / 2).min(LONGEST_PAUSE);
+    }
+}

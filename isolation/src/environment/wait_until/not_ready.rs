@@ -1,0 +1,58 @@
+//! The error of a wait.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::command::exit_status::ExitStatus;
+
+/// Why an environment did not become ready: the source of an [`Error`](crate::Error) of the kind
+/// [`Timeout`](crate::ErrorKind::Timeout), [`Unhealthy`](crate::ErrorKind::Unhealthy) (its main
+/// process has ended) or [`OutOfMemory`](crate::ErrorKind::OutOfMemory).
+///
+/// ```
+/// # fn demo(error: &isolation::Error) {
+/// use std::error::Error as _;
+///
+/// let source = error.source();
+/// if let Some(not_ready) = source.and_then(|source| source.downcast_ref::<isolation::NotReady>()) {
+///     not_ready.last_lines.iter().for_each(|line| eprintln!("{line}"));
+/// }
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotReady {
+    /// The condition, in words.
+    pub condition: String,
+    /// How long it was waited for.
+    pub elapsed: Duration,
+    /// The last observation of each part of the condition that was not true.
+    pub observed: Vec<String>,
+    /// How the main process ended, if that ended the wait.
+    pub exit: Option<ExitStatus>,
+    /// The last lines of the main process.
+    pub last_lines: Vec<String>,
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.exit {
+            Some(exit) => write!(
+                f,
+                "the main process ended after {:.1} s: {exit}",
+                self.elapsed.as_secs_f64()
+            )?,
+            None => write!(f, "not ready after {:.1} s", self.elapsed.as_secs_f64())?,
+        }
+        match self.observed.as_slice() {
+            [] => write!(f, "; waited for {}", self.condition)?,
+            observed => write!(f, "; {}", observed.join("; "))?,
+        }
+        match self.last_lines.last() {
+            Some(line) => write!(f, "; last output: {line}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for NotReady {}

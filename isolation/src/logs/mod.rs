@@ -1,0 +1,134 @@
+//! The log of a main process: its lines, with their times.
+
+pub(crate) mod assemble;
+pub(crate) mod buffer;
+
+use std::fmt;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::BoxFuture;
+use crate::error::Result;
+
+/// Which part of a log to read.
+///
+/// ```
+/// use isolation::LogOptions;
+///
+/// let last = LogOptions { tail: Some(20), ..LogOptions::default() };
+/// assert!(!last.follow);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// Whether to continue with new lines until the main process ends.
+    pub follow: bool,
+    /// Only lines since this time.
+    pub since: Option<SystemTime>,
+    /// Only lines until this time.
+    pub until: Option<SystemTime>,
+    /// Only this many lines from the end; `None` is all.
+    pub tail: Option<u64>,
+    /// Only lines of one stream; `None` is both.
+    pub stream: Option<OutputStream>,
+}
+
+/// One of the two output streams of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// A line of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogLine {
+    /// When the engine received the line; `None` if the engine does not record it.
+    pub at: Option<SystemTime>,
+    /// The stream to which it was written.
+    pub stream: OutputStream,
+    /// The line without its end.
+    pub text: Bytes,
+    /// Whether it ended with a newline. The last line of a process may not, and a line of more than
+    /// 1 MiB is cut into several.
+    pub complete: bool,
+}
+
+impl LogLine {
+    /// The line as text; invalid UTF-8 becomes U+FFFD.
+    pub fn text_lossy(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.text)
+    }
+}
+
+/// A line of a log, or a gap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogEntry {
+    /// A line.
+    Line(LogLine),
+    /// Lines that are missing here: they came faster than they were read.
+    Gap {
+        /// The number of lines.
+        lines: u64,
+    },
+}
+
+/// For authors of engines: the source of a [`LogStream`].
+pub trait LogSource: Send {
+    /// The next entry; `None` at the end. Dropping the future loses nothing.
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<LogEntry>>>;
+}
+
+/// A log as a stream of lines. Dropping it ends the reading.
+///
+/// A reader that follows a log and stops for a while misses lines beyond 16 MiB, and gets their
+/// number: [`LogEntry::Gap`].
+///
+/// ```no_run
+/// # async fn demo(environment: &isolation::Environment) -> isolation::Result<()> {
+/// use isolation::{LogEntry, LogOptions};
+///
+/// let mut log = environment.logs(LogOptions { follow: true, ..LogOptions::default() }).await?;
+/// while let Some(entry) = log.next().await? {
+///     if let LogEntry::Line(line) = entry {
+///         println!("{}", line.text_lossy());
+///     }
+/// }
+/// # Ok(()) }
+/// ```
+pub struct LogStream(Box<dyn LogSource>);
+
+impl LogStream {
+    /// For authors of engines: a log with this source.
+    pub fn new(source: impl LogSource + 'static) -> Self {
+        Self(Box::new(source))
+    }
+
+    /// The next entry; `None` at the end. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Result<Option<LogEntry>> {
+        self.0.next().await
+    }
+
+    /// Reads to the end. The memory is bounded by what the engine keeps of a log; use
+    /// [`LogOptions::tail`] for a part of it.
+    pub async fn lines(mut self) -> Result<Vec<LogLine>> {
+        let mut lines = Vec::new();
+        while let Some(entry) = self.next().await? {
+            if let LogEntry::Line(line) = entry {
+                lines.push(line);
+            }
+        }
+        Ok(lines)
+    }
+}
+
+impl fmt::Debug for LogStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogStream").finish_non_exhaustive()
+    }
+}

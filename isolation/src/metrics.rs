@@ -1,0 +1,76 @@
+//! The resources that an environment uses.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// The resources that an environment uses at one moment. Counters count since its start; a value
+/// that the engine does not measure is 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MetricsSample {
+    /// The time of the sample.
+    pub at: SystemTime,
+    /// The CPU time of all its processes.
+    pub cpu_time: Duration,
+    /// The memory in use, in bytes, without the page cache that can be dropped.
+    pub memory: u64,
+    /// The memory limit in bytes; `None` without one.
+    pub memory_limit: Option<u64>,
+    /// The number of processes and threads.
+    pub processes: u64,
+    /// The limit of their number; `None` without one.
+    pub processes_limit: Option<u64>,
+    /// Bytes received from networks.
+    pub network_received: u64,
+    /// Bytes sent to networks.
+    pub network_sent: u64,
+    /// Bytes read from disks.
+    pub disk_read: u64,
+    /// Bytes written to disks.
+    pub disk_written: u64,
+}
+
+impl MetricsSample {
+    /// A sample of this moment, with every value 0.
+    pub fn new(at: SystemTime) -> Self {
+        Self {
+            at,
+            cpu_time: Duration::ZERO,
+            memory: 0,
+            memory_limit: None,
+            processes: 0,
+            processes_limit: None,
+            network_received: 0,
+            network_sent: 0,
+            disk_read: 0,
+            disk_written: 0,
+        }
+    }
+
+    /// The CPUs that were in use since an earlier sample: 1.5 is one and a half. `None` if no time
+    /// passed between the two, or if the environment was started again.
+    pub fn cpus_since(&self, earlier: &Self) -> Option<f64> {
+        let passed = self.at.duration_since(earlier.at).ok()?;
+        let used = self.cpu_time.checked_sub(earlier.cpu_time)?;
+        (!passed.is_zero()).then(|| used.as_secs_f64() / passed.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpus_are_computed_from_two_samples() {
+        let start = SystemTime::UNIX_EPOCH;
+        let first = MetricsSample::new(start);
+        let second = MetricsSample {
+            cpu_time: Duration::from_secs(3),
+            ..MetricsSample::new(start + Duration::from_secs(2))
+        };
+        assert_eq!(second.cpus_since(&first), Some(1.5));
+        assert_eq!(first.cpus_since(&second), None);
+        assert_eq!(first.cpus_since(&first), None);
+    }
+}
