@@ -9,8 +9,8 @@ mod files; // copies and mounts
 mod lifecycle; // stop, start, main processes, environments of other processes
 mod odd_images; // an unusual PATH, no shell, other shells
 mod random_command; // random commands whose result does not depend on how they are run
-mod shell_or_exec; // commands in shells have the same results as with an exec
-mod services; // ports, logs, metrics, readiness
+mod services;
+mod shell_or_exec; // commands in shells have the same results as with an exec // ports, logs, metrics, readiness
 
 use std::sync::Arc;
 
