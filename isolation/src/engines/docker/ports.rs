@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_of_another_machine_are_published_on_all_addresses() {
+    fn another_machine_publishes_on_all_addresses() {
         for (address, here) in [
             ("unix:///var/run/docker.sock", true),
             ("tcp://localhost:2375", true),

@@ -14,7 +14,8 @@ use crate::command::exit_status::ExitStatus;
 /// use std::error::Error as _;
 ///
 /// let source = error.source();
-/// if let Some(not_ready) = source.and_then(|source| source.downcast_ref::<isolation::NotReady>()) {
+/// let found = source.and_then(|source| source.downcast_ref::<isolation::NotReady>());
+/// if let Some(not_ready) = found {
 ///     not_ready.last_lines.iter().for_each(|line| eprintln!("{line}"));
 /// }
 /// # }
