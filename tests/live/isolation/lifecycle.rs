@@ -50,6 +50,7 @@ async fn paused_environment_can_be_stopped() {
     for subject in engines() {
         let (manager, prefix) = manager(&subject);
         let environment = active(&manager, spec()).await;
+        sh(&environment, "true").await; // a command shell is open now
         let container = subject.containers(&prefix).await.remove(0);
         subject.docker.containers().pause(&container).await.unwrap();
         assert!(environment.inspect().await.unwrap().paused, "{}", subject.name);
@@ -60,6 +61,22 @@ async fn paused_environment_can_be_stopped() {
             subject.name,
             one_line(&error)
         );
+        for touched in ["/one", "/two"] {
+            let error = environment
+                .run(Command::new(["touch", touched]))
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{}", subject.name);
+        }
+        subject.docker.containers().unpause(&container).await.unwrap();
+        // A rejected command does not run when the container is resumed.
+        assert_eq!(
+            sh(&environment, "sleep 0.5; ls / | grep -c -e one -e two || :").await,
+            "0",
+            "{}",
+            subject.name
+        );
+        subject.docker.containers().pause(&container).await.unwrap();
         let began = Instant::now();
         let stopped = environment.stop(Duration::from_secs(5)).await;
         stopped.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));

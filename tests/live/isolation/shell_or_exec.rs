@@ -135,7 +135,7 @@ impl<'a> Pair<'a> {
         )
         .await;
         // The manager destroys its environments when it is dropped; the test does that itself.
-        environment.keep();
+        environment.keep().await.unwrap();
         let pair = Self {
             container: container(&subject.docker, &environment).await,
             podman: subject.docker.system().ping().await.unwrap().is_podman(),

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::shell_program::ShellProgram;
 use crate::BoxFuture;
 use crate::command::signal::Signal;
+use crate::error::{Error, ErrorKind};
 
 /// A pending check whether a command has ended.
 pub(super) type EndCheck = BoxFuture<'static, engine_api::Result<Option<i64>>>;
@@ -85,6 +86,14 @@ impl ContainerRef {
             }
         }
         known
+    }
+
+    /// The error of a command for a paused container.
+    pub(super) fn is_paused(&self) -> Error {
+        let name = &self.name;
+        let text =
+            format!("the container is paused, so no command can start; resume it: docker unpause {name}");
+        Error::new(ErrorKind::Conflict, text)
     }
 
     /// Whether the container does not exist any more.

@@ -9,6 +9,7 @@ use engine_api::containers::{Container, ContainerCreated, CreateContainer, Inspe
 use super::command_shell::CommandShells;
 use super::container::ContainerRef;
 use super::container_config::Parts;
+use super::daemon::DaemonInfo;
 use super::diagnostics::to_error;
 use super::images::{self, PullPolicy};
 use super::instance::DockerInstance;
@@ -56,7 +57,7 @@ impl DockerEngine {
             }
         };
         let shells = self.settings.command_shells;
-        let instance = instance(docker, daemon.podman, shells, &made, spec, guard);
+        let instance = instance(docker, daemon, shells, &made, spec, guard);
         if let Err(error) = copy_in(&instance, spec).await {
             // The drop cannot await; this can, so it also reports errors of the removal.
             let _ = instance.destroy().await;
@@ -91,7 +92,7 @@ impl DockerEngine {
         Ok(Opened {
             name,
             status: labels::status(&found.state.status),
-            instance: Box::new(instance(docker, daemon.podman, shells, &found, &spec, guard)),
+            instance: Box::new(instance(docker, daemon, shells, &found, &spec, guard)),
             spec,
         })
     }
@@ -148,7 +149,7 @@ async fn copy_in(instance: &DockerInstance, spec: &EnvironmentSpec) -> Result<()
 
 fn instance(
     docker: &Docker,
-    podman: bool,
+    daemon: &DaemonInfo,
     shells: bool,
     made: &Container,
     spec: &EnvironmentSpec,
@@ -158,11 +159,11 @@ fn instance(
         docker: docker.clone(),
         id: made.id.clone(),
         name: made.plain_name().to_owned(),
-        podman,
+        podman: daemon.podman,
         shell: ShellProgram::new(made.config.env.iter().map(String::as_str)),
     };
     DockerInstance {
-        shells: shells.then(|| CommandShells::new(container.clone())),
+        shells: shells.then(|| CommandShells::new(container.clone(), daemon.idle_shells())),
         container,
         image: made.config.image.clone(),
         has_main: spec.main != Main::Idle,

@@ -47,6 +47,11 @@ impl DaemonInfo {
         !self.info.init_binary.is_empty()
     }
 
+    /// How many command shells of a container are kept open: about one for each processor.
+    pub(super) fn idle_shells(&self) -> usize {
+        usize::try_from(self.info.n_cpu).unwrap_or(0).clamp(4, 16)
+    }
+
     /// The features that it supports on its machine.
     pub(super) fn capabilities(&self) -> Capabilities {
         let info = &self.info;

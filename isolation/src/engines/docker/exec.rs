@@ -16,7 +16,7 @@ use crate::command::Command;
 use crate::command::execution::{Chunk, Execution};
 use crate::command::input::Input;
 use crate::command::stdin::Stdin;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// Prints its PID, then becomes the command. `$1` is the working directory, the rest is the
 /// command. A shell runs it, so a program that cannot be run has the exit code of a shell; daemons
@@ -211,10 +211,7 @@ async fn start_error(container: &ContainerRef, error: engine_api::Error) -> Erro
     let conflict = error.is_conflict();
     let found = ContainerDiagnostics::look(&container.docker, &container.id, what, Some(error)).await;
     if conflict && found.is_paused() {
-        let name = &container.name;
-        let text =
-            format!("the container is paused, so no command can start; resume it: docker unpause {name}");
-        return Error::new(ErrorKind::Conflict, text);
+        return container.is_paused();
     }
     found.into()
 }

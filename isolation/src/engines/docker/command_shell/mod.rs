@@ -33,7 +33,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use self::control::ControlShell;
 use self::marks::Mark;
-use self::process::ShellProcess;
+use self::process::{SILENCE, ShellProcess};
 use self::report::{Beginning, Refusal};
 use self::script::{Environment, KnownPrograms};
 use self::shell::{NoShell, Shell};
@@ -43,9 +43,6 @@ use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::stdin::Stdin;
 use crate::error::{Error, Result};
-
-/// The most shells that wait for commands.
-const MOST_IDLE: usize = 8;
 
 /// After so many shells that did not get ready in time, no other one is tried.
 const MOST_SLOW: u32 = 3;
@@ -57,6 +54,8 @@ pub(super) struct CommandShells(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     container: ContainerRef,
+    /// The most shells that wait for commands.
+    most_idle: usize,
     control: ControlShell,
     pool: Mutex<Pool>,
     known: Mutex<KnownPrograms>,
@@ -76,9 +75,11 @@ struct Pool {
 }
 
 impl CommandShells {
-    pub(super) fn new(container: ContainerRef) -> Self {
+    /// No shells yet; at most `most_idle` of them wait for commands later.
+    pub(super) fn new(container: ContainerRef, most_idle: usize) -> Self {
         Self(Arc::new(Inner {
             container,
+            most_idle,
             control: ControlShell::default(),
             pool: Mutex::default(),
             known: Mutex::default(),
@@ -108,7 +109,7 @@ impl CommandShells {
                 Some(Execution::new(Box::new(process), Some(stdin), command))
             }
             Some((_, Beginning::Refused(refusal))) => match refusal {
-                Refusal::Exec => None,
+                Refusal::Exec | Refusal::Late => None,
                 Refusal::NotFound => Some(Execution::not_started(command, 127, "not found")),
                 Refusal::NotExecutable => Some(Execution::not_started(command, 126, "permission denied")),
                 Refusal::WorkingDirectory => {
@@ -147,7 +148,9 @@ impl Inner {
             return Ok(None);
         };
         let mark = Mark::random();
-        let (text, program) = script::render(command, working_dir, &environment, &self.known(), &mark);
+        let latest = shell.latest_start(SILENCE);
+        let (text, program) =
+            script::render(command, working_dir, &environment, &self.known(), &mark, latest);
         if shell.write(&text).await.is_err() {
             // The end of the text did not arrive, so nothing was run.
             return Ok(None);
@@ -213,7 +216,7 @@ impl Inner {
 
     fn give_back(&self, shell: Shell) {
         let mut pool = self.pool();
-        if pool.idle.len() < MOST_IDLE {
+        if pool.idle.len() < self.most_idle {
             pool.idle.push(shell);
         }
     }

@@ -115,6 +115,19 @@ IFS='
 '
 }
 
+# Sets now: hundredths of a second since the machine started.
+isolate_now() {
+now=
+IFS=' ' read -r now rest </proc/uptime
+now=${now%.*}${now#*.}
+}
+
+# time: whether it has passed. A paused container would run a command when it is resumed.
+isolate_late() {
+isolate_now
+[ "${now:-0}" -gt $1 ]
+}
+
 isolate_find sleep
 nap=${tool:-:}
 for name in env setsid cat; do
@@ -135,5 +148,6 @@ done
 isolate_find cat
 isolate_held
 held=0
+isolate_now
 # The environment as an exec would get it; a shell changes some variables.
 "$tool" /proc/$$/environ >&8

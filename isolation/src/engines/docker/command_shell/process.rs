@@ -23,8 +23,12 @@ use crate::engines::docker::diagnostics::{ContainerDiagnostics, to_error};
 use crate::engines::docker::exec_process::{GRACE, PIPES};
 use crate::error::{Error, Result};
 
-/// How long the shell may stay silent before the container is inspected.
-const SILENCE: Duration = Duration::from_secs(1);
+/// How long the shell may stay silent before the container is inspected: it may be paused. After
+/// this time the shell does not start the command any more.
+pub(super) const SILENCE: Duration = Duration::from_secs(1);
+
+/// The longest time between two inspections.
+const LONGEST_SILENCE: Duration = Duration::from_secs(8);
 
 /// How long a killed command may take to end.
 const KILL: Duration = Duration::from_secs(10);
@@ -81,7 +85,8 @@ impl ShellProcess {
 
     /// Waits until the command runs, or is refused.
     pub(super) async fn begin(&mut self) -> Result<Beginning> {
-        let mut silence = Some(Instant::now() + SILENCE);
+        let mut silence = SILENCE;
+        let mut until = Instant::now() + silence;
         while self.leader.is_none() {
             if self.refusal.is_some() && self.has_ended() {
                 break;
@@ -93,9 +98,10 @@ impl ShellProcess {
             tokio::select! {
                 biased;
                 read = shell.read() => self.take(read).await?,
-                () = pause(silence) => {
-                    silence = None;
+                () = sleep_until(until) => {
                     Self::reject_paused(&self.inner.container).await?;
+                    silence = (silence * 2).min(LONGEST_SILENCE);
+                    until = Instant::now() + silence;
                 }
             }
         }
@@ -106,13 +112,13 @@ impl ShellProcess {
         })
     }
 
-    /// Rejects a command for a paused container, which would run it when it is unpaused.
+    /// Rejects a command for a paused container. It does not run later: see [`SILENCE`].
     async fn reject_paused(container: &ContainerRef) -> Result<()> {
         let what = "the command could not be started";
-        let failure = ContainerDiagnostics::look(&container.docker, &container.id, what, None).await;
-        match failure.state() {
-            Some(state) if state.paused => Err(failure.into()),
-            _ => Ok(()),
+        let found = ContainerDiagnostics::look(&container.docker, &container.id, what, None).await;
+        match found.is_paused() {
+            true => Err(container.is_paused()),
+            false => Ok(()),
         }
     }
 
@@ -202,7 +208,9 @@ impl ShellProcess {
 
     /// Gives the shell back after the end of the command.
     fn settle(&mut self) {
-        let reusable = self.end.is_some_and(|end| !end.held) && self.stderr_ended;
+        // A shell that was late may have another idea of the time.
+        let reusable =
+            self.end.is_some_and(|end| !end.held) && self.stderr_ended && self.refusal != Some(Refusal::Late);
         if let Some(shell) = self.shell.take_if(|_| reusable) {
             self.inner.give_back(shell);
         }

@@ -20,6 +20,8 @@ pub(super) enum Refusal {
     NotExecutable,
     /// An exec must try: a script without an interpreter, or a tool that was removed.
     Exec,
+    /// The time to start it has passed.
+    Late,
 }
 
 /// How the command ended, as the shell reports it.
@@ -54,6 +56,7 @@ impl Report {
                 "not-found" => Refusal::NotFound,
                 "not-executable" => Refusal::NotExecutable,
                 "format" | "helper" => Refusal::Exec,
+                "late" => Refusal::Late,
                 _ => return None,
             })),
             (["E", code, held], true) => Some(Self::End(End {
@@ -81,6 +84,7 @@ mod tests {
             ("B 17", true, Some(Report::Begin(17))),
             ("F cwd", true, Some(Report::Refused(Refusal::WorkingDirectory))),
             ("F format", true, Some(Report::Refused(Refusal::Exec))),
+            ("F late", true, Some(Report::Refused(Refusal::Late))),
             ("E 137 0", true, end(137, false)),
             ("E 0 1", true, end(0, true)),
             ("E", false, Some(Report::StderrEnd)),

@@ -91,13 +91,15 @@ impl KnownPrograms {
     }
 }
 
-/// The text for a command, and its program.
+/// The text for a command, and its program. It is not run after the time `latest`, see
+/// [`Clock`](super::shell::Clock).
 pub(super) fn render(
     command: &Command,
     working_dir: &str,
     environment: &Environment,
     known: &KnownPrograms,
     mark: &Mark,
+    latest: u64,
 ) -> (Vec<u8>, Program) {
     let variables = environment.with(&command.env);
     let path = variables.get(&b"PATH"[..]).copied().unwrap_or_default();
@@ -115,7 +117,10 @@ pub(super) fn render(
     if let Some(bytes) = input {
         text.push("printf ").format(bytes).push(" | ");
     }
-    text.push("( cd -P -- ").word(working_dir.as_bytes());
+    text.push(&format!(
+        "( isolate_late {latest} && {{ echo $M F late >&8; exit; }}\n"
+    ));
+    text.push("cd -P -- ").word(working_dir.as_bytes());
     text.push(" || { echo $M F cwd >&8; exit; }\nisolate_check ");
     text.word(name.as_bytes()).push(" ").word(path);
     text.push(if known.0.contains(&program) { "" } else { " y" });
@@ -177,6 +182,9 @@ impl Text {
 mod tests {
     use super::*;
 
+    /// A time that does not pass.
+    const NEVER: u64 = i64::MAX as u64;
+
     fn text(command: &Command, environment: &str) -> String {
         let environment = Environment::parse(environment.as_bytes());
         let (text, _) = render(
@@ -185,6 +193,7 @@ mod tests {
             &environment,
             &KnownPrograms::default(),
             &Mark::random(),
+            NEVER,
         );
         String::from_utf8(text).unwrap()
     }
@@ -216,7 +225,7 @@ mod tests {
         command.input = Input::Bytes(Bytes::from_static(b"a%'\\\n\0\xff"));
         let text = text(&command, "");
         assert!(
-            text.contains(r"printf 'a%%\047\134\012\000\377' | ( cd"),
+            text.contains(r"printf 'a%%\047\134\012\000\377' | ( isolate_late"),
             "{text}"
         );
         assert!(text.contains("exec 7<&-"), "{text}");
@@ -228,10 +237,10 @@ mod tests {
         let mut known = KnownPrograms::default();
         let mark = Mark::random();
         let command = Command::new(["./p"]);
-        let (_, program) = render(&command, "/a", &environment, &known, &mark);
+        let (_, program) = render(&command, "/a", &environment, &known, &mark, NEVER);
         known.add(program);
         let looked = |directory: &str| {
-            let (text, _) = render(&command, directory, &environment, &known, &mark);
+            let (text, _) = render(&command, directory, &environment, &known, &mark, NEVER);
             String::from_utf8(text).unwrap().contains("'/bin' y")
         };
         assert!(!looked("/a"));
@@ -243,11 +252,18 @@ mod tests {
 
     /// What a shell of this machine prints on standard output for the prelude and a command.
     #[cfg(target_os = "linux")]
-    fn printed(command: &Command, mark: &Mark) -> String {
+    fn printed(command: &Command, mark: &Mark, latest: u64) -> String {
         use std::io::Write;
         use std::process::{Command as Program, Stdio};
         let environment = Environment::parse(b"PATH=/usr/bin:/bin\0");
-        let (text, _) = render(command, "/", &environment, &KnownPrograms::default(), mark);
+        let (text, _) = render(
+            command,
+            "/",
+            &environment,
+            &KnownPrograms::default(),
+            mark,
+            latest,
+        );
         let mut shell = Program::new("/bin/sh")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -271,7 +287,7 @@ mod tests {
         let mut command = Command::shell("cat; printf \"$V\"; exit 7");
         command.input = Input::Bytes("in%put\n".into());
         command.env.insert("V".into(), "it's \"quoted\"".into());
-        let text = printed(&command, &mark);
+        let text = printed(&command, &mark, NEVER);
         let name = mark.as_str();
         assert!(
             text.contains(&format!("{name} .\n{name} B ")),
@@ -280,13 +296,15 @@ mod tests {
         // On a busy machine the list of processes may not settle, so the last number may be 1.
         let end = format!("\nin%put\nit's \"quoted\"{name} E 7 ");
         assert!(text.contains(&end), "{text}");
-        let text = printed(&Command::new(["/no/such/program"]), &mark);
+        let text = printed(&Command::new(["/no/such/program"]), &mark, NEVER);
         assert!(text.contains(&format!("{name} F not-found\n")), "{text}");
-        let directory = printed(&Command::new(["/etc"]), &mark);
+        let directory = printed(&Command::new(["/etc"]), &mark, NEVER);
         assert!(
             directory.contains(&format!("{name} F not-executable\n")),
             "{directory}"
         );
+        let late = printed(&command, &mark, 1);
+        assert!(late.contains(&format!("{name} F late\n{name} E ")), "{late}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use engine_api::exec::{CreateExec, StartExec};
 use engine_api::{Hijacked, Input, Output};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::marks::{Mark, Piece, Scanner};
 use super::script::{self, Environment};
@@ -43,6 +43,24 @@ pub(super) struct Shell {
     pub(super) exec: String,
     /// Its PID in the container.
     pub(super) pid: u32,
+    clock: Clock,
+}
+
+/// The time as a shell sees it, which no change of the wall clock affects.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    /// Hundredths of a second since the machine started.
+    shown: u64,
+    /// When that was read, or a little later.
+    read: Instant,
+}
+
+impl Clock {
+    /// The time of the shell, or a little less, after this pause.
+    fn after(self, pause: Duration) -> u64 {
+        let hundredths = (self.read.elapsed() + pause).as_millis() / 10;
+        self.shown + u64::try_from(hundredths).unwrap_or(0)
+    }
 }
 
 impl Shell {
@@ -87,10 +105,18 @@ impl Shell {
             output,
             exec: created.id,
             pid: 0,
+            clock: Clock {
+                shown: 0,
+                read: Instant::now(),
+            },
         };
         match timeout(READY, shell.get_ready()).await {
-            Ok(Ok((pid, environment))) => {
+            Ok(Ok((pid, shown, environment))) => {
                 shell.pid = pid;
+                shell.clock = Clock {
+                    shown,
+                    read: Instant::now(),
+                };
                 Ok((shell, environment))
             }
             Ok(Err(printed)) if names_missing(&printed, program) => Err(NoShell::Missing),
@@ -99,12 +125,12 @@ impl Shell {
         }
     }
 
-    /// Defines the functions. Returns the PID and the environment; if a tool is missing or the
-    /// shell has ended, what was printed instead.
-    async fn get_ready(&mut self) -> Result<(u32, Environment), String> {
+    /// Defines the functions. Returns the PID, the time and the environment; if a tool is missing
+    /// or the shell has ended, what was printed instead.
+    async fn get_ready(&mut self) -> Result<(u32, u64, Environment), String> {
         let mark = Mark::random();
         let text = format!(
-            "{}echo \"{} $$:$missing\" >&8\n",
+            "{}echo \"{} $$ $now:$missing\" >&8\n",
             script::prelude(),
             mark.as_str()
         );
@@ -136,13 +162,18 @@ impl Shell {
                 }
             }
             if let Some(line) = line {
-                break line.strip_suffix(':').and_then(|pid| pid.parse().ok());
+                break numbers(&line);
             }
         };
         match found.filter(|_| written.is_ok()) {
-            Some(pid) => Ok((pid, Environment::parse(&printed))),
+            Some((pid, time)) => Ok((pid, time, Environment::parse(&printed))),
             None => Err(String::from_utf8_lossy(&printed).into_owned()),
         }
+    }
+
+    /// The latest time for a command that is written now to start.
+    pub(super) fn latest_start(&self, pause: Duration) -> u64 {
+        self.clock.after(pause)
     }
 
     /// Whether nothing came while the shell was idle: neither its end nor stray output.
@@ -159,5 +190,35 @@ impl Shell {
     /// The next piece of output; `None` if the shell has ended.
     pub(super) async fn read(&mut self) -> engine_api::Result<Option<engine_api::Chunk>> {
         self.output.next().await.transpose()
+    }
+}
+
+/// The PID and the time in the line of a shell that is ready. After the colon it names missing
+/// tools.
+fn numbers(line: &str) -> Option<(u32, u64)> {
+    let (pid, time) = line.strip_suffix(':')?.split_once(' ')?;
+    Some((pid.parse().ok()?, time.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shell_that_lacks_a_tool_is_not_ready() {
+        assert_eq!(numbers("17 123456:"), Some((17, 123_456)));
+        for line in ["17 123456: setsid", "17 :", "17", "", ":"] {
+            assert_eq!(numbers(line), None, "{line}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clock_goes_on_with_the_time() {
+        let clock = Clock {
+            shown: 500,
+            read: Instant::now(),
+        };
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(clock.after(Duration::from_secs(1)), 900);
     }
 }
