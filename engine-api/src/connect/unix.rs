@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tower_service::Service;
+use tokio::net::UnixStream;
 
 use super::connector::{BoxStream, Connecting, Connector, in_runtime};
 
@@ -10,18 +10,13 @@ use super::connector::{BoxStream, Connecting, Connector, in_runtime};
 #[derive(Debug, Clone)]
 pub struct UnixConnector {
     path: PathBuf,
-    /// The path in the form that hyperlocal reads it, made once.
-    uri: hyper::Uri,
 }
 
 impl UnixConnector {
     /// A connector to the socket at `path`.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        let path = path.as_ref();
-        Self {
-            path: path.to_owned(),
-            uri: hyperlocal::Uri::new(path, "/").into(),
-        }
+        let path = path.as_ref().to_owned();
+        Self { path }
     }
 }
 
@@ -29,7 +24,7 @@ impl Connector for UnixConnector {
     fn connect(&self) -> Connecting<'_> {
         Box::pin(async {
             in_runtime()?;
-            let stream = hyperlocal::UnixConnector.call(self.uri.clone()).await?;
+            let stream = UnixStream::connect(&self.path).await?;
             Ok(Box::new(stream) as BoxStream)
         })
     }
