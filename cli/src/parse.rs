@@ -3,11 +3,12 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
-use isolation::CopyIn;
+use engine_api::common::Timestamp;
+use isolation::{CopyIn, PublishedPort, WaitFor};
 
 /// A file or directory to copy in: `SRC:DST`.
 pub(crate) fn copy(text: &str) -> Result<CopyIn, String> {
@@ -60,6 +61,32 @@ pub(crate) fn whole_seconds(text: &str) -> Result<Duration, String> {
         time if time.subsec_nanos() > 0 => Err("write whole seconds: 1s, 2s, 1m …".into()),
         time => Ok(time),
     }
+}
+
+/// A condition to wait for: `port:5432`.
+pub(crate) fn wait_for(text: &str) -> Result<WaitFor, String> {
+    text.parse().map_err(|error: isolation::Error| error.to_string())
+}
+
+/// A port to publish: `8080:80`.
+pub(crate) fn publish(text: &str) -> Result<PublishedPort, String> {
+    text.parse().map_err(|error: isolation::Error| error.to_string())
+}
+
+/// A point in time: `2026-11-28T18:00:00Z`, or `10m` ago.
+pub(crate) fn time(text: &str) -> Result<SystemTime, String> {
+    let invalid =
+        || format!("{text:?} is not a time; write 2026-11-28T18:00:00Z, or 10m for ten minutes ago");
+    if let Ok(ago) = isolation::parse_duration(text) {
+        return SystemTime::now().checked_sub(ago).ok_or_else(invalid);
+    }
+    let time = Timestamp::from_rfc3339(text).map_err(|_| invalid())?;
+    time.to_system_time().ok_or_else(invalid)
+}
+
+/// A point in time as text: `2026-11-28T18:00:00.000000000Z`.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    Timestamp::from(time).to_rfc3339()
 }
 
 /// A request header.
@@ -136,6 +163,15 @@ mod tests {
         for text in ["100ms", "1500ms", "0s"] {
             assert!(whole_seconds(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn time_is_absolute_or_a_duration_ago() {
+        let at = time("2026-11-28T18:00:00Z").unwrap();
+        assert_eq!(rfc3339(at), "2026-11-28T18:00:00.000000000Z");
+        let ago = SystemTime::now().duration_since(time("10m").unwrap()).unwrap();
+        assert!((599..700).contains(&ago.as_secs()), "{ago:?}");
+        assert!(time("yesterday").unwrap_err().contains("10m"));
     }
 
     #[test]

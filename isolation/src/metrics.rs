@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub struct MetricsSample {
     /// The time of the sample.
+    #[serde(with = "crate::events::rfc3339")]
     pub at: SystemTime,
-    /// The CPU time of all its processes.
+    /// The CPU time of all its processes. In JSON a number of seconds.
+    #[serde(with = "crate::spec::units::seconds")]
     pub cpu_time: Duration,
     /// The memory in use, in bytes, without the page cache that can be dropped.
     pub memory: u64,
@@ -70,6 +72,12 @@ mod tests {
             ..MetricsSample::new(start + Duration::from_secs(2))
         };
         assert_eq!(second.cpus_since(&first), Some(1.5));
+        let json = serde_json::to_string(&second).unwrap();
+        assert_eq!(
+            serde_json::from_str::<MetricsSample>(&json).unwrap(),
+            second,
+            "{json}"
+        );
         assert_eq!(first.cpus_since(&second), None);
         assert_eq!(first.cpus_since(&first), None);
     }

@@ -35,7 +35,7 @@ pub(crate) struct Create {
 impl Create {
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
-        self.environment.check(global)?;
+        self.environment.choice(global)?;
         Ok(self.spec(global)?.validate()?)
     }
 

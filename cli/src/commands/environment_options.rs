@@ -1,10 +1,14 @@
 //! The options that describe a new environment: of `run` and `create`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use isolation::engines::docker::PullPolicy;
-use isolation::{CopyIn, EngineChoice, EnvironmentSpec, IsolationLevel, Manager, Mount, Selection};
+use isolation::{
+    CopyIn, EngineChoice, EnvironmentSpec, IsolationLevel, Manager, Mount, NetworkMode, PublishedPort,
+    Selection, WaitFor,
+};
 
 use super::variables::VariableOptions;
 use super::{mount, volume};
@@ -54,6 +58,23 @@ pub(crate) struct EnvironmentOptions {
     /// Copy a file or directory in before the command starts; may be repeated
     #[arg(long, value_name = "SRC:DST", value_parser = parse::copy)]
     copy: Vec<CopyIn>,
+    /// Publish a port of the environment; the address is 127.0.0.1 unless the daemon runs on another
+    /// machine; may be repeated
+    #[arg(long, short, value_name = "[[ADDRESS:]HOST_PORT:]PORT[/PROTOCOL]", value_parser = parse::publish)]
+    publish: Vec<PublishedPort>,
+    /// Network of the environment: an existing one by its name, or none
+    #[arg(long, value_name = "NETWORK")]
+    network: Option<String>,
+    /// Name of the environment on its network; may be repeated
+    #[arg(long, value_name = "NAME")]
+    network_alias: Vec<String>,
+    /// Condition for the environment to be ready after its start: port:5432, http:8080/path,
+    /// log:PATTERN, file:/path, exec:SCRIPT or exit:CODE; may be repeated, then all must be true
+    #[arg(long, value_name = "CONDITION", value_parser = parse::wait_for)]
+    wait_for: Vec<WaitFor>,
+    /// How long the environment may take to be ready [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration, requires = "wait_for")]
+    wait_timeout: Option<Duration>,
     /// Memory limit: bytes, or 512m, 2g
     #[arg(long, short, value_name = "SIZE", value_parser = parse::size)]
     #[arg(allow_negative_numbers = true)]
@@ -174,6 +195,21 @@ impl EnvironmentOptions {
         spec.limits.memory = self.memory.or(spec.limits.memory);
         spec.limits.cpus = self.cpus.or(spec.limits.cpus);
         spec.limits.pids = self.pids.or(spec.limits.pids);
+        spec.network.ports.extend(&self.publish);
+        spec.network.aliases.extend(self.network_alias.iter().cloned());
+        match self.network.as_deref() {
+            None => {}
+            Some("none") => spec.network.mode = NetworkMode::None,
+            Some(name) => spec.network.mode = NetworkMode::Named(name.to_owned()),
+        }
+        match self.wait_for.as_slice() {
+            [] => {}
+            [one] => spec.ready = Some(one.clone().into()),
+            all => spec.ready = Some(WaitFor::All(all.to_vec()).into()),
+        }
+        if let Some(ready) = &mut spec.ready {
+            ready.timeout = self.wait_timeout.or(ready.timeout);
+        }
         spec.isolation = match self.require {
             None => spec.isolation,
             Some(Require::Process) => Some(IsolationLevel::Process),

@@ -12,17 +12,21 @@ mod exec;
 mod fixtures;
 mod inspect;
 mod kill;
+mod logs;
 mod ls;
 mod man;
 mod mount;
+mod port;
 mod restart;
 mod rm;
 mod run;
 mod start;
+mod stats;
 mod stop;
 mod stream;
 mod variables;
 mod volume;
+mod wait;
 
 use clap::Subcommand;
 
@@ -41,6 +45,10 @@ pub(crate) enum Command {
     Stop(stop::Stop),
     Restart(restart::Restart),
     Kill(kill::Kill),
+    Wait(wait::Wait),
+    Logs(logs::Logs),
+    Port(port::Port),
+    Stats(stats::Stats),
     Rm(rm::Rm),
     Ls(ls::Ls),
     Inspect(inspect::Inspect),
@@ -98,6 +106,22 @@ pub(crate) async fn run(
         }
         Command::Kill(kill) => {
             let work = async |client: &Client| Box::pin(kill.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Wait(wait) => {
+            let work = async |client: &Client| Box::pin(wait.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Logs(logs) => {
+            let work = async |client: &Client| Box::pin(logs.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Port(port) => {
+            let work = async |client: &Client| Box::pin(port.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Stats(stats) => {
+            let work = async |client: &Client| Box::pin(stats.run(global, client, console)).await;
             with_client(global, console, work).await
         }
         Command::Rm(rm) => {

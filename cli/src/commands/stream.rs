@@ -79,6 +79,11 @@ impl Sink {
         }
     }
 
+    /// Whether events are printed instead of the output itself.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Prints an event if `--json` is set. For people, see [`Console::note`].
     pub(crate) async fn event(&mut self, event: Value) -> Result<(), CliError> {
         if !self.json {
@@ -90,7 +95,7 @@ impl Sink {
             .map_err(|error| CliError::output(&error))
     }
 
-    async fn chunk(&mut self, chunk: Chunk) -> Result<(), CliError> {
+    pub(super) async fn chunk(&mut self, chunk: Chunk) -> Result<(), CliError> {
         let (name, bytes) = match &chunk {
             Chunk::Stdout(bytes) => ("stdout", bytes),
             Chunk::Stderr(bytes) => ("stderr", bytes),
@@ -114,7 +119,7 @@ impl Sink {
 }
 
 /// Output as a JSON event: as text, or in base64 if it is not UTF-8.
-fn piece(name: &str, bytes: &[u8]) -> Value {
+pub(super) fn piece(name: &str, bytes: &[u8]) -> Value {
     match std::str::from_utf8(bytes) {
         Ok(text) => json!({ "type": name, "text": text }),
         Err(_) => json!({ "type": name, "base64": STANDARD.encode(bytes) }),

@@ -21,5 +21,7 @@ mod replay; // the command on recordings of real daemons
 mod run; // `isolate run` on the engine `basic`
 #[cfg(unix)]
 mod secrets; // values of environment variables that are passed on
+#[cfg(unix)]
+mod service; // `isolate port, logs, wait, stats`, on an engine in memory
 mod signals; // a run that ends early: timeout, signals
 mod support; // a workspace for each test, and the command started in it

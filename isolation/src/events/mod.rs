@@ -1,6 +1,6 @@
 //! Events, sent to subscribers.
 
-mod rfc3339;
+pub(crate) mod rfc3339;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;

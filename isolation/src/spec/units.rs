@@ -138,6 +138,22 @@ pub(crate) fn number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<
     }
 }
 
+/// A duration as a number of seconds.
+pub(crate) mod seconds {
+    use std::time::Duration;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        time.as_secs_f64().serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
 /// An optional duration: a number of seconds, or a text such as `"30s"`. It is written as a number.
 pub(crate) mod duration {
     use std::time::Duration;

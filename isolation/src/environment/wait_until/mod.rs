@@ -72,7 +72,7 @@ impl Shared {
     /// Waits until the condition is true.
     pub(crate) async fn wait_until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {
         let ready = self.until(condition, timeout).await;
-        self.report("wait until ready:", &self.name, ready).await
+        self.report("wait for", &self.name, ready).await
     }
 
     pub(super) async fn until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {
