@@ -58,8 +58,8 @@ pub(crate) struct EnvironmentOptions {
     /// Copy a file or directory in before the command starts; may be repeated
     #[arg(long, value_name = "SRC:DST", value_parser = parse::copy)]
     copy: Vec<CopyIn>,
-    /// Publish a port of the environment; the address is 127.0.0.1 unless the daemon runs on another
-    /// machine; may be repeated
+    /// Publish a port of the environment; the address is 127.0.0.1 unless the daemon runs on
+    /// another machine; may be repeated
     #[arg(long, short, value_name = "[[ADDRESS:]HOST_PORT:]PORT[/PROTOCOL]", value_parser = parse::publish)]
     publish: Vec<PublishedPort>,
     /// Network of the environment: an existing one by its name, or none
