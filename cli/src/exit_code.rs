@@ -27,7 +27,8 @@ Exit codes:
                 126 if it cannot be run, 127 if it does not exist
   0             success; also if the reader of the output has closed it:
                 isolate run -- yes | head -n 1
-  1             doctor: no Docker daemon answers and can enforce limits
+  1             gc: something could not be removed
+                doctor: no Docker daemon answers and can enforce limits
                 api: the Docker daemon replied with an error status
                 fixtures check: a recording cannot be used
                 fixtures diff: the recordings differ

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use isolation::engines::docker::PullPolicy;
-use isolation::{Environment, Manager, Subscription};
+use isolation::{Environment, Manager, ManagerOptions, Subscription};
 use serde_json::json;
 use tokio::fs::File;
 use tokio::io::{AsyncWriteExt, BufWriter};
@@ -27,7 +27,12 @@ pub(crate) struct Session {
 impl Session {
     /// Opens the engines, and the file that `--events` names.
     pub(crate) async fn open(global: &Global, client: &Client, policy: PullPolicy) -> Result<Self, CliError> {
-        let manager = Manager::new(registry::open(client, policy)?);
+        let options = ManagerOptions {
+            // A replay creates nothing.
+            journal: global.replay.is_none(),
+            ..ManagerOptions::default()
+        };
+        let manager = Manager::with_options(registry::open(client, policy)?, options);
         client.generated(manager.session());
         let events = match &global.events {
             Some(file) => Some(EventFile::create(file, manager.subscribe()).await?),

@@ -1,70 +1,76 @@
-//! `isolate ls`: the environments of every engine.
+//! `isolate ls`: the environments of every engine, joined with the journal.
 
 use clap::Args;
-use isolation::EnvironmentSummary;
 use isolation::engines::docker::PullPolicy;
+use isolation::{Listed, Standing};
 
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::{CliError, brief};
 use crate::exit_code;
-use crate::registry;
+use crate::global::Global;
+use crate::session::Session;
 use crate::table::table;
 
 /// List environments, created by any process
+///
+/// The column LIFETIME shows who removes an environment: its owner (a process), nobody but `isolate
+/// rm` (kept), or `isolate gc` (orphan: its owner was killed). The status `lost` means that somebody
+/// else removed it, `unreachable` that its daemon does not answer.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {}
 
 impl Ls {
-    pub(crate) async fn run(&self, client: &Client, console: Console) -> Result<u8, CliError> {
-        let registry = registry::open(client, PullPolicy::default())?;
-        let (environments, rejected) = registry.list().await;
-        for engine in rejected {
+    pub(crate) async fn run(
+        &self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let session = Session::open(global, client, PullPolicy::default()).await?;
+        let outcome = self.list(&session, console).await;
+        session.close(outcome).await
+    }
+
+    async fn list(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        let listing = session.manager().list().await?;
+        for engine in &listing.rejected {
             console.detail(&format!("not listed: {}", brief(&engine.to_string())));
         }
         if console.json {
-            console.value(&environments)?;
+            console.value(&listing.environments)?;
         } else {
-            console.text(&text(&environments))?;
+            console.text(&text(&listing.environments))?;
         }
         Ok(exit_code::SUCCESS)
     }
 }
 
-fn text(environments: &[EnvironmentSummary]) -> String {
-    let row = |one: &EnvironmentSummary| {
+fn text(environments: &[Listed]) -> String {
+    let row = |one: &Listed| {
         let optional = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         [
             one.id.to_string(),
             one.name.clone(),
             one.engine.clone(),
-            one.status.to_string(),
+            one.status
+                .map_or_else(|| "unreachable".to_owned(), |status| status.to_string()),
+            lifetime(one.standing),
             optional(&one.image),
             optional(&one.owner),
         ]
     };
     let rows: Vec<_> = environments.iter().map(row).collect();
-    table(["ID", "NAME", "ENGINE", "STATUS", "IMAGE", "OWNER"], &rows)
+    let head = ["ID", "NAME", "ENGINE", "STATUS", "LIFETIME", "IMAGE", "OWNER"];
+    table(head, &rows)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use isolation::Status;
-
-    #[test]
-    fn row_has_a_dash_for_what_is_missing() {
-        let one = EnvironmentSummary {
-            id: "0123456789abcdef".parse().unwrap(),
-            name: "web".into(),
-            engine: "basic".into(),
-            status: Status::Stopped,
-            image: None,
-            owner: None,
-            session: None,
-        };
-        let text = text(&[one]);
-        let last = text.lines().last().unwrap();
-        assert_eq!(last, "0123456789abcdef  web   basic   stopped  -      -");
+fn lifetime(standing: Standing) -> String {
+    match standing {
+        Standing::Owner { pid } => format!("process {pid}"),
+        Standing::Orphan { .. } => "orphan".to_owned(),
+        Standing::Kept => "kept".to_owned(),
+        Standing::Damaged => "damaged".to_owned(),
+        _ => "-".to_owned(),
     }
 }

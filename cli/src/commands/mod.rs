@@ -10,6 +10,7 @@ mod engines;
 mod environment_options;
 mod exec;
 mod fixtures;
+mod gc;
 mod inspect;
 mod kill;
 mod logs;
@@ -17,6 +18,8 @@ mod ls;
 mod man;
 mod mount;
 mod port;
+#[cfg(unix)]
+mod reaper;
 mod restart;
 mod rm;
 mod run;
@@ -51,6 +54,7 @@ pub(crate) enum Command {
     Stats(stats::Stats),
     Rm(rm::Rm),
     Ls(ls::Ls),
+    Gc(gc::Gc),
     Inspect(inspect::Inspect),
     Config(config::Config),
     Doctor(doctor::Doctor),
@@ -59,12 +63,21 @@ pub(crate) enum Command {
     Fixtures(fixtures::Fixtures),
     Completions(completions::Completions),
     Man(man::Man),
+    #[cfg(unix)]
+    #[command(hide = true)]
+    Reaper(reaper::Reaper),
 }
 
 impl Command {
     /// Whether the configuration has an effect on this command.
     pub(crate) fn is_configured(&self) -> bool {
-        !matches!(self, Self::Completions(_) | Self::Man(_))
+        match self {
+            Self::Completions(_) | Self::Man(_) => false,
+            // Its owner may have been in another directory, and the journal has the addresses.
+            #[cfg(unix)]
+            Self::Reaper(_) => false,
+            _ => true,
+        }
     }
 }
 
@@ -133,7 +146,16 @@ pub(crate) async fn run(
             with_client(global, console, work).await
         }
         Command::Ls(ls) => {
-            let work = async |client: &Client| Box::pin(ls.run(client, console)).await;
+            let work = async |client: &Client| Box::pin(ls.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Gc(gc) => {
+            let work = async |client: &Client| Box::pin(gc.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        #[cfg(unix)]
+        Command::Reaper(reaper) => {
+            let work = async |client: &Client| Box::pin(reaper.run(global, client)).await;
             with_client(global, console, work).await
         }
         Command::Doctor(doctor) => {

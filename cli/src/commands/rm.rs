@@ -1,18 +1,24 @@
 //! `isolate rm`: destroys environments.
 
 use clap::Args;
+use isolation::Remove;
 use isolation::engines::docker::PullPolicy;
+use serde_json::json;
 
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
+use crate::exit_code;
 use crate::global::Global;
 use crate::session::Session;
 
 /// Destroy environments with their files
+///
+/// Every environment that `isolate ls` shows can be destroyed: also one that is lost or whose owner
+/// was killed.
 #[derive(Debug, Args)]
 pub(crate) struct Rm {
-    /// Destroy environments that run, too
+    /// Destroy environments that run or are in use, too; forget those whose daemon does not answer
     #[arg(long, short)]
     force: bool,
     /// Names or IDs of environments; a unique beginning of an ID is enough
@@ -28,17 +34,25 @@ impl Rm {
         console: Console,
     ) -> Result<u8, CliError> {
         let session = Session::open(global, client, PullPolicy::default()).await?;
-        let destroy = async |environment: &isolation::Environment| {
-            if environment.status().is_running() && !self.force {
-                let why = format!(
-                    "the environment {} runs; stop it, or use --force",
-                    environment.name()
-                );
-                return Err(isolation::Error::invalid(why));
-            }
-            environment.destroy().await
-        };
-        let outcome = session.each(&self.environments, console, destroy).await;
+        let outcome = self.remove(&session, console).await;
         session.close(outcome).await
+    }
+
+    async fn remove(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        let mut code = exit_code::SUCCESS;
+        let options = Remove { force: self.force };
+        for reference in &self.environments {
+            match session.manager().remove(reference, options).await {
+                Ok(removed) if console.json => {
+                    console.value(&json!({ "id": removed.id, "name": removed.name }))?;
+                }
+                Ok(_) => console.text(&format!("{reference}\n"))?,
+                Err(error) => {
+                    code = exit_code::FAILED;
+                    console.error(&error.into());
+                }
+            }
+        }
+        Ok(code)
     }
 }

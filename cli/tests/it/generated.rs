@@ -12,6 +12,7 @@ const COMMANDS: [&str; 17] = [
     "kill",
     "rm",
     "ls",
+    "gc",
     "inspect",
     "config",
     "doctor",

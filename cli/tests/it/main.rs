@@ -16,6 +16,8 @@ mod fixtures; // `isolate fixtures`
 mod generated; // `isolate completions`, `isolate man`
 mod invalid_input; // the whole text of each error of a table
 #[cfg(unix)]
+mod leftovers; // what a killed process leaves, and who removes it
+#[cfg(unix)]
 mod lifecycle; // an environment through its life: create, start, exec, stop, rm …
 mod replay; // the command on recordings of real daemons
 mod run; // `isolate run` on the engine `basic`

@@ -13,6 +13,8 @@ pub(crate) struct Workspace {
     directory: tempfile::TempDir,
     home: tempfile::TempDir,
     engine: Option<&'static str>,
+    /// The directory of the journal.
+    state: tempfile::TempDir,
 }
 
 impl Workspace {
@@ -24,6 +26,7 @@ impl Workspace {
             directory,
             home,
             engine: None,
+            state: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -72,6 +75,7 @@ impl Workspace {
             .env("ISOLATE_CONFIG", self.home().join("config.json"))
             .envs(self.engine.map(|engine| ("ISOLATE_ENGINE", engine)))
             .env("DOCKER_HOST", NOWHERE)
+            .env("ISOLATE_STATE_DIR", self.state.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -105,6 +109,13 @@ impl Workspace {
             stdout: Some(stdout),
             first: first.trim_end().to_owned(),
         }
+    }
+
+    /// The entries of the journal.
+    pub(crate) fn journal(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.state.path().join("journal"));
+        let entries = entries.into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
     }
 
     /// The files left in the directory for temporary files.

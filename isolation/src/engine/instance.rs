@@ -50,7 +50,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn destroy(&self) -> BoxFuture<'_, Result<()>>;
 
     /// Destroys it as far as possible without awaiting: for guards, also outside a runtime. It
-    /// never panics. Returns whether the environment is gone already.
+    /// never panics. Returns whether the environment is gone already; if not, the engine
+    /// [holds](crate::Journal::hold) its journal entry until it is gone.
     fn destroy_blocking(&self) -> bool;
 
     /// From now on, neither dropping this value nor the end of this process ends the environment.

@@ -6,6 +6,7 @@ pub(crate) mod instance;
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,8 @@ use crate::BoxFuture;
 use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
 use crate::environment::summary::EnvironmentSummary;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::journal::entry::Resource;
 use crate::spec::EnvironmentSpec;
 
 /// An isolation engine: creates environments from directories and processes, from containers …
@@ -45,6 +47,32 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The environments of this project on the engine, created by any process.
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>>;
 
+    /// Removes an environment, created by any process, and the resources that are noted for it in
+    /// the [journal](crate::Journal). Its creation may have been interrupted at any point, and it
+    /// may be paused. Returns whether there was something to remove.
+    fn remove<'a>(&'a self, leftover: Leftover<'a>) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            match self.open(leftover.id, leftover.context).await {
+                Ok(opened) => opened.instance.destroy().await.map(|()| true),
+                Err(error) if error.is_not_found() => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    /// Where it creates environments, as a text without secrets: the address of a daemon, a
+    /// directory. [`at`](Self::at) reaches it from another process. By default, and if other
+    /// processes cannot reach it, this is `None`; its environments are then not in the journal.
+    fn address(&self) -> Option<String> {
+        None
+    }
+
+    /// The same engine at an [`address`](Self::address) that another process has noted.
+    fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
+        let text = format!("the engine {} cannot be reached at {address}", self.name());
+        Err(Error::new(ErrorKind::Unsupported, text))
+    }
+
     /// This value, for [`Registry::get_as`](crate::Registry::get_as).
     fn as_any(&self) -> &dyn Any;
 }
@@ -59,6 +87,18 @@ pub struct NewEnvironment<'a> {
     pub name: &'a str,
     /// The specification.
     pub spec: &'a EnvironmentSpec,
+    /// Where the engine reports events.
+    pub context: &'a Context,
+}
+
+/// An environment that was left behind, perhaps only a part of it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Leftover<'a> {
+    /// The ID.
+    pub id: &'a EnvironmentId,
+    /// What its engine noted beside the environment itself.
+    pub resources: &'a [Resource],
     /// Where the engine reports events.
     pub context: &'a Context,
 }

@@ -24,7 +24,9 @@ use crate::engine::instance::{Instance, InstanceState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, EventSink, Subject};
 use crate::files::CopySource;
+use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
+use crate::spec::lifetime::Lifetime;
 use crate::spec::validate;
 use crate::spec::wait_for::DEFAULT_TIMEOUT;
 
@@ -48,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) cell: StatusCell,
     pub(crate) events: EventSink,
     pub(crate) owner: Weak<dyn Owner>,
+    pub(crate) journal: Journal,
     pub(crate) kept: AtomicBool,
     pub(crate) destroyed_reported: AtomicBool,
     pub(crate) creator: Creator,
@@ -261,6 +264,9 @@ impl Shared {
         if self.instance.destroy_blocking() {
             let _ = self.cell.advance(Status::Destroyed);
             self.finish();
+        } else {
+            // The engine holds the entry until the removal is complete.
+            self.journal.finish();
         }
     }
 
@@ -269,12 +275,13 @@ impl Shared {
         if !self.destroyed_reported.swap(true, Ordering::AcqRel) {
             self.emit(EventKind::Destroyed);
         }
+        self.journal.finish();
         self.forget();
     }
 
     pub(crate) async fn keep(&self) -> Result<()> {
         let kept = match checks::exists(self.status()) {
-            Ok(()) => self.instance.keep().await,
+            Ok(()) => self.keep_in_journal_and_engine().await,
             Err(error) => Err(error),
         };
         self.report("keep the environment", &self.name, kept).await?;
@@ -282,6 +289,17 @@ impl Shared {
         // The manager does not own a kept environment: its shutdown does not destroy it.
         self.forget();
         Ok(())
+    }
+
+    /// The journal first: a kept environment must not be collected when this process ends.
+    async fn keep_in_journal_and_engine(&self) -> Result<()> {
+        self.journal.set_lifetime(Lifetime::Kept)?;
+        let kept = self.instance.keep().await;
+        if kept.is_err() {
+            // The first error is reported. The entry can only stay kept, which removes nothing.
+            let _ = self.journal.set_lifetime(Lifetime::Owner);
+        }
+        kept
     }
 
     fn forget(&self) {

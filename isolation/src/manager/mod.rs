@@ -1,14 +1,22 @@
 //! Creates environments, tracks them, and destroys them at the end.
 
+pub(crate) mod gc;
+pub(crate) mod list;
+pub(crate) mod options;
 pub(crate) mod registry;
+pub(crate) mod remove;
+mod state;
 mod tracked;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use self::options::ManagerOptions;
 use self::registry::{EngineChoice, Registry, Selection};
+use self::state::State;
 use self::tracked::Tracked;
 use crate::creator::Creator;
 use crate::engine::NewEnvironment;
@@ -23,6 +31,9 @@ use crate::environment::status::{Status, StatusCell};
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Cause, Error, Result};
 use crate::events::{EventKind, EventSink, Subject, Subscription};
+use crate::journal::Journal;
+use crate::journal::entry::{Entry, VERSION};
+use crate::journal::process::Process;
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 
@@ -37,15 +48,23 @@ pub struct Manager {
     tracked: Arc<Tracked>,
     events: EventSink,
     session: String,
+    state: State,
 }
 
 impl Manager {
     /// Creates a manager with a new session.
     pub fn new(registry: Registry) -> Self {
+        Self::with_options(registry, ManagerOptions::default())
+    }
+
+    /// Creates a manager with a new session and these options. The directory of the journal is
+    /// opened with the first environment.
+    pub fn with_options(registry: Registry, options: ManagerOptions) -> Self {
         Self {
             tracked: Arc::new(Tracked::new(registry)),
             events: EventSink::default(),
             session: random_hex(),
+            state: State::new(options),
         }
     }
 
@@ -152,7 +171,25 @@ impl Manager {
             engine: engine.name().to_owned(),
         };
         self.events.emit(subject, EventKind::Creating);
-        let context = Context::new(self.events.clone());
+        let journal = self.state.journal(&id);
+        let entry = engine.address().map(|address| Entry {
+            version: VERSION,
+            id: id.clone(),
+            name: name.clone(),
+            engine: engine.name().to_owned(),
+            address,
+            image: spec.image.clone(),
+            session: spec.session.clone(),
+            // Until its creation is complete, also one that is to be kept.
+            lifetime: Lifetime::Owner,
+            owner: Process::current(),
+            resources: Vec::new(),
+        });
+        let entered = self
+            .state
+            .enter(self.registry(), &self.events, entry, &journal)
+            .await?;
+        let context = Context::new(self.events.clone(), journal.clone());
         let new = NewEnvironment {
             id: &id,
             name: &name,
@@ -160,6 +197,7 @@ impl Manager {
             context: &context,
         };
         let instance = engine.create(new).await?;
+        entered.complete();
         let capabilities = selection.capabilities.clone();
         let shared = self.shared(
             engine.name(),
@@ -169,6 +207,7 @@ impl Manager {
             spec,
             instance,
             Status::Created,
+            journal,
         );
         // The guard exists before anything else can fail and before this future can be dropped.
         let environment = Environment::new(&shared);
@@ -186,18 +225,24 @@ impl Manager {
     }
 
     async fn find_and_open(&self, reference: &str) -> Result<Environment> {
-        let (engine, summary) = self.registry().find(reference).await?;
+        let listed = self.find(reference).await?;
+        if listed.status == Some(Status::Lost) {
+            return Err(Error::lost());
+        }
+        let engine = self.engine_of(&listed)?;
         let capabilities = engine.probe().await.capabilities;
-        let context = Context::new(self.events.clone());
-        let opened = engine.open(&summary.id, &context).await?;
+        let journal = self.state.journal(&listed.id);
+        let context = Context::new(self.events.clone(), journal.clone());
+        let opened = engine.open(&listed.id, &context).await?;
         let shared = self.shared(
             engine.name(),
             capabilities,
-            summary.id,
+            listed.id,
             opened.name,
             opened.spec,
             opened.instance,
             opened.status,
+            journal,
         );
         shared.kept.store(true, Ordering::Release);
         Ok(Environment::new(&shared))
@@ -216,6 +261,7 @@ impl Manager {
         spec: EnvironmentSpec,
         instance: Box<dyn Instance>,
         status: Status,
+        journal: Journal,
     ) -> Arc<Shared> {
         let owner: Arc<dyn Owner> = Arc::clone(&self.tracked) as _;
         Arc::new(Shared {
@@ -228,6 +274,7 @@ impl Manager {
             cell: StatusCell::new(status),
             events: self.events.clone(),
             owner: Arc::downgrade(&owner),
+            journal,
             kept: AtomicBool::new(false),
             destroyed_reported: AtomicBool::new(false),
             creator: Creator::this_process(),
@@ -261,6 +308,7 @@ impl Manager {
                 Some(Err(ended)) => failures.push(Error::engine("manager", ended)),
             }
         }
+        self.state.finish_sweep().await;
         match failures.is_empty() {
             true => Ok(()),
             false => Err(Cause::Cleanup(failures).into()),
@@ -279,9 +327,28 @@ async fn kept_if_asked(environment: Environment) -> Result<Environment> {
 impl Drop for Manager {
     fn drop(&mut self) {
         self.tracked.shut_down();
-        for shared in self.tracked.newest_first() {
+        let left = self.tracked.newest_first();
+        let destroy = |shared: &Arc<Shared>| {
             shared.drop_environment();
             self.tracked.forget(&shared.id);
+        };
+        // In a runtime, each one only starts a task. Outside, each one waits for its end.
+        if Handle::try_current().is_ok() || left.len() < 2 {
+            left.iter().for_each(destroy);
+            return;
         }
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(shared) = left.get(next.fetch_add(1, Ordering::Relaxed)) {
+                destroy(shared);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..AT_ONCE.min(left.len()) {
+                // If no thread can be started, this one does everything.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
+        });
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::engine::capabilities::{Capabilities, Difference, Feature, RejectedEngine};
 use crate::engine::{Availability, Engine, Probe};
 use crate::environment::checks;
+use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Cause, Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
@@ -221,20 +222,17 @@ impl Registry {
     pub async fn find(&self, reference: &str) -> Result<(Arc<dyn Engine>, EnvironmentSummary)> {
         validate::text("the name or ID of the environment", reference)?;
         let (environments, rejected) = self.list().await;
-        let by = |is: fn(&EnvironmentSummary, &str) -> bool| -> Vec<&EnvironmentSummary> {
-            environments.iter().filter(|one| is(one, reference)).collect()
-        };
-        let mut found = by(|one, text| one.id.as_str() == text);
-        if found.is_empty() {
-            found = by(|one, text| one.name == text);
-        }
-        if found.is_empty() {
-            found = by(|one, text| one.id.as_str().starts_with(text));
-        }
-        match found[..] {
-            [one] => Ok((self.get(&one.engine)?, one.clone())),
-            [] => Err(missing(&rejected)),
-            _ => Err(ambiguous(&found)),
+        let found = meant(environments, reference, |one| (&one.id, &one.name));
+        let found = found.map_err(|error| with_rejected(error, &rejected))?;
+        Ok((self.get(&found.engine)?, found))
+    }
+
+    /// The engine with this name at this address, as another process has noted it.
+    pub(crate) fn reach(&self, name: &str, address: &str) -> Result<Arc<dyn Engine>> {
+        let engine = self.get(name)?;
+        match engine.address() {
+            Some(here) if here == address => Ok(engine),
+            _ => engine.at(address),
         }
     }
 }
@@ -249,20 +247,47 @@ fn check(engine: &str, probe: Probe, spec: &EnvironmentSpec) -> Result<Capabilit
     Ok(probe.capabilities)
 }
 
-fn missing(rejected: &[RejectedEngine]) -> Error {
-    let mut text = "no environment has this name or ID; list them to see which exist".to_owned();
+/// The one that is meant by its ID, by its name, or by a unique beginning of its ID.
+pub(super) fn meant<T>(
+    all: Vec<T>,
+    reference: &str,
+    names: impl Fn(&T) -> (&EnvironmentId, &str),
+) -> Result<T> {
+    let is: [fn(&EnvironmentId, &str, &str) -> bool; 3] = [
+        |id, _, text| id.as_str() == text,
+        |_, name, text| name == text,
+        |id, _, text| id.as_str().starts_with(text),
+    ];
+    let matches = |is: &fn(&EnvironmentId, &str, &str) -> bool, one: &T| {
+        let (id, name) = names(one);
+        is(id, name, reference)
+    };
+    let is = is.iter().find(|is| all.iter().any(|one| matches(is, one)));
+    let Some(is) = is else {
+        let text = "no environment has this name or ID; list them to see which exist";
+        return Err(Error::not_found(text));
+    };
+    let mut found: Vec<T> = all.into_iter().filter(|one| matches(is, one)).collect();
+    if found.len() > 1 {
+        let one = |one: &T| format!("{} ({})", names(one).0, names(one).1);
+        let list: Vec<String> = found.iter().map(one).collect();
+        let text = format!(
+            "several environments are meant: {}; give the whole ID",
+            list.join(", ")
+        );
+        return Err(Error::new(ErrorKind::Conflict, text));
+    }
+    Ok(found.remove(0))
+}
+
+/// Adds the engines that could not be asked to the error that nothing was found.
+pub(super) fn with_rejected(error: Error, rejected: &[RejectedEngine]) -> Error {
+    if !error.is_not_found() || rejected.is_empty() {
+        return error;
+    }
+    let mut text = error.to_string();
     for engine in rejected {
         text.push_str(&format!("; {engine}"));
     }
     Error::not_found(text)
-}
-
-fn ambiguous(found: &[&EnvironmentSummary]) -> Error {
-    let one = |summary: &&EnvironmentSummary| format!("{} ({})", summary.id, summary.name);
-    let list: Vec<String> = found.iter().map(one).collect();
-    let text = format!(
-        "several environments are meant: {}; give the whole ID",
-        list.join(", ")
-    );
-    Error::new(ErrorKind::Conflict, text)
 }

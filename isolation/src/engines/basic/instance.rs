@@ -13,6 +13,7 @@ use crate::command::execution::Execution;
 use crate::command::signal::Signal;
 use crate::creator::Creator;
 use crate::engine::NewEnvironment;
+use crate::engine::context::Context;
 use crate::engine::instance::{Exec, Files, Instance, InstanceState};
 use crate::engines::host::directory::{Directory, Note};
 use crate::engines::host::marked_processes::{self, MARK};
@@ -23,6 +24,7 @@ use crate::environment::status::Status;
 use crate::error::{Error, Result};
 use crate::files::CopySource;
 use crate::files::copy::{self, Place, Stop, StopOnDrop, Target};
+use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
 
 /// How often [`Instance::stop`] looks whether everything has ended.
@@ -38,6 +40,7 @@ pub(super) struct BasicInstance {
     groups: Arc<ProcessGroups>,
     released: AtomicBool,
     creator: Creator,
+    journal: Journal,
 }
 
 impl BasicInstance {
@@ -54,6 +57,7 @@ impl BasicInstance {
             groups: Arc::default(),
             released: AtomicBool::new(false),
             creator: Creator::this_process(),
+            journal: new.context.journal().clone(),
         };
         made.directory.lay_out()?;
         made.working_dir = made.specified_working_dir()?;
@@ -67,7 +71,7 @@ impl BasicInstance {
     }
 
     /// Opens the environment in this directory.
-    pub(super) fn open(directory: Directory, note: Note) -> Result<Self> {
+    pub(super) fn open(directory: Directory, note: Note, context: &Context) -> Result<Self> {
         let mut opened = Self {
             id: note.id,
             name: note.name,
@@ -77,6 +81,7 @@ impl BasicInstance {
             groups: Arc::default(),
             released: AtomicBool::new(true),
             creator: Creator::this_process(),
+            journal: context.journal().clone(),
         };
         opened.working_dir = opened.specified_working_dir()?;
         Ok(opened)
@@ -216,8 +221,13 @@ impl BasicInstance {
     }
 
     /// Removes the environment. After an error, it can be called again.
-    fn remove(id: &EnvironmentId, groups: &ProcessGroups, directory: &Directory) -> Result<()> {
+    fn end(id: &EnvironmentId, groups: &ProcessGroups, directory: &Directory) -> Result<()> {
         groups.close();
+        Self::remove(id, directory)
+    }
+
+    /// Removes an environment of any process.
+    pub(super) fn remove(id: &EnvironmentId, directory: &Directory) -> Result<()> {
         marked_processes::kill_all(id);
         directory.remove()
     }
@@ -255,11 +265,17 @@ impl Instance for BasicInstance {
 
     fn destroy(&self) -> BoxFuture<'_, Result<()>> {
         let (id, groups, directory) = (self.id.clone(), Arc::clone(&self.groups), self.directory.clone());
-        Box::pin(async move { blocking(NAME, move || Self::remove(&id, &groups, &directory)).await })
+        Box::pin(async move { blocking(NAME, move || Self::end(&id, &groups, &directory)).await })
     }
 
     fn destroy_blocking(&self) -> bool {
-        Self::remove(&self.id, &self.groups, &self.directory).is_ok()
+        // If this fails, the entry stays.
+        let hold = self.journal.hold();
+        let ended = Self::end(&self.id, &self.groups, &self.directory);
+        if ended.is_ok() {
+            hold.gone();
+        }
+        ended.is_ok()
     }
 
     fn keep(&self) -> BoxFuture<'_, Result<()>> {

@@ -26,11 +26,13 @@ mod instance;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::BoxFuture;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
-use crate::engine::{Engine, NewEnvironment, Opened, Probe};
+use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
+use crate::engines::host::blocking;
 use crate::engines::host::directory::{Directory, Note};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
@@ -98,7 +100,7 @@ impl Engine for BasicEngine {
         })
     }
 
-    fn open<'a>(&'a self, id: &'a EnvironmentId, _: &'a Context) -> BoxFuture<'a, Result<Opened>> {
+    fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(async move {
             let directory = Directory::find(&self.base, id)?;
             let note = directory.read_note()?;
@@ -106,7 +108,7 @@ impl Engine for BasicEngine {
                 name: note.name.clone(),
                 spec: note.spec.clone(),
                 status: note.status,
-                instance: Box::new(BasicInstance::open(directory, note)?),
+                instance: Box::new(BasicInstance::open(directory, note, context)?),
             })
         })
     }
@@ -115,6 +117,29 @@ impl Engine for BasicEngine {
         let notes = Directory::list(&self.base);
         let summaries = notes.map(|notes| notes.into_iter().map(summary).collect());
         Box::pin(std::future::ready(summaries))
+    }
+
+    /// Also a directory without a specification, whose creation was interrupted.
+    fn remove<'a>(&'a self, leftover: Leftover<'a>) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            let directory = match Directory::find(&self.base, leftover.id) {
+                Ok(directory) => directory,
+                Err(error) if error.is_not_found() => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            let id = leftover.id.clone();
+            blocking(NAME, move || BasicInstance::remove(&id, &directory)).await?;
+            Ok(true)
+        })
+    }
+
+    fn address(&self) -> Option<String> {
+        let base = std::path::absolute(&self.base).ok()?;
+        base.to_str().map(str::to_owned)
+    }
+
+    fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
+        Ok(Arc::new(Self::below(address)))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -16,6 +16,7 @@ use super::instance::DockerInstance;
 use super::remove::Guard;
 use super::shell_program::ShellProgram;
 use super::{DockerEngine, NAME, container_config, labels, limits, ports, shell_program};
+use crate::engine::context::Context;
 use crate::engine::instance::{Files, Instance};
 use crate::engine::{NewEnvironment, Opened};
 use crate::environment::id::EnvironmentId;
@@ -67,7 +68,7 @@ impl DockerEngine {
     }
 
     /// Opens the environment with this ID, created by any process.
-    pub(super) async fn find(&self, id: &EnvironmentId) -> Result<Opened> {
+    pub(super) async fn find(&self, id: &EnvironmentId, context: &Context) -> Result<Opened> {
         let (docker, daemon) = (self.docker().await?, self.daemon().await?);
         let listed = self.containers(format!("{}={id}", labels::ENVIRONMENT)).await?;
         let ours = listed
@@ -87,7 +88,7 @@ impl DockerEngine {
             }
         })?;
         let (name, spec) = labels::read_spec(&found.config)?;
-        let guard = Guard::disarmed(docker, &found.id);
+        let guard = Guard::disarmed(docker, &found.id, context.journal());
         let shells = self.settings.command_shells;
         Ok(Opened {
             name,
@@ -110,13 +111,13 @@ impl DockerEngine {
         if policy == PullPolicy::Always {
             pull().await?;
         }
-        match create_guarded(docker, body.clone()).await? {
+        match create_guarded(docker, body.clone(), new.context).await? {
             Ok(guard) => return Ok(guard),
             Err(error) if !images::is_missing(&error) => return Err(to_error(error)),
             Err(_) if policy == PullPolicy::Never => return Err(images::missing(&image)),
             Err(_) => pull().await?,
         }
-        create_guarded(docker, body).await?.map_err(to_error)
+        create_guarded(docker, body, new.context).await?.map_err(to_error)
     }
 }
 
@@ -180,10 +181,14 @@ fn instance(
 /// A task completes the call, so that a container is known and removed even if the caller is
 /// dropped and the reply comes late. If the task is dropped too, the guard looks for the container
 /// by name.
-async fn create_guarded(docker: &Docker, body: CreateContainer) -> Result<engine_api::Result<Guard>> {
-    let docker = docker.clone();
+async fn create_guarded(
+    docker: &Docker,
+    body: CreateContainer,
+    context: &Context,
+) -> Result<engine_api::Result<Guard>> {
+    let (docker, journal) = (docker.clone(), context.journal().clone());
     let creating = tokio::spawn(async move {
-        let mut guard = Guard::expecting(&docker, body.name.as_deref().unwrap_or_default());
+        let mut guard = Guard::expecting(&docker, body.name.as_deref().unwrap_or_default(), &journal);
         let created: engine_api::Result<ContainerCreated> = docker.containers().create(body).await;
         match created {
             Ok(created) => {

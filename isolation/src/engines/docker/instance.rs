@@ -110,9 +110,8 @@ impl Instance for DockerInstance {
 
     fn destroy_blocking(&self) -> bool {
         self.close_shells();
-        let gone = remove::in_background(&self.container.docker, &self.container.id);
-        self.disarm();
-        gone
+        let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.remove_in_background()
     }
 
     fn keep(&self) -> BoxFuture<'_, Result<()>> {

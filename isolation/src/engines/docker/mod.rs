@@ -51,6 +51,7 @@ mod files;
 mod images;
 mod instance;
 pub mod labels;
+mod leftover;
 mod lifecycle;
 mod limits;
 mod logs;
@@ -63,15 +64,17 @@ mod remove;
 mod shell_program;
 
 use std::any::Any;
+use std::sync::Arc;
 
 use engine_api::Docker;
+use engine_api::connect::Address;
 use engine_api::containers::{ContainerFilters, ContainerSummary, ListContainers};
 use tokio::sync::OnceCell;
 
 use crate::BoxFuture;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
-use crate::engine::{Engine, NewEnvironment, Opened, Probe};
+use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
@@ -292,8 +295,8 @@ impl Engine for DockerEngine {
         })
     }
 
-    fn open<'a>(&'a self, id: &'a EnvironmentId, _: &'a Context) -> BoxFuture<'a, Result<Opened>> {
-        Box::pin(self.find(id))
+    fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(self.find(id, context))
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
@@ -302,6 +305,25 @@ impl Engine for DockerEngine {
             let containers = containers.map_err(|error| error.during("list the environments of", NAME))?;
             Ok(containers.iter().filter_map(labels::read).collect())
         })
+    }
+
+    fn remove<'a>(&'a self, leftover: Leftover<'a>) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.remove_leftover(leftover))
+    }
+
+    /// The address of the daemon; `None` if the client has a connector of its own.
+    fn address(&self) -> Option<String> {
+        let address = self.client.get()?.address();
+        address.parse::<Address>().is_ok().then_some(address)
+    }
+
+    fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
+        let docker = Docker::from_address(address).map_err(to_error)?;
+        Ok(Arc::new(Self {
+            client: OnceCell::new_with(Some(docker)),
+            daemon: OnceCell::new(),
+            settings: self.settings.clone(),
+        }))
     }
 
     fn as_any(&self) -> &dyn Any {

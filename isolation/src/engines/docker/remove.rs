@@ -1,7 +1,7 @@
 //! Removes containers, and waits until they are gone.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine_api::containers::RemoveContainer;
@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::cleanup::{self, Job};
 use crate::creator::Creator;
+use crate::journal::{Hold, Journal};
 
 /// How long a removal is retried.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -83,12 +84,17 @@ pub(super) struct Guard {
     may_appear: bool,
     armed: bool,
     creator: Creator,
+    journal: Journal,
+    /// Keeps the journal entry while the container may exist.
+    hold: Option<Hold>,
 }
 
 impl Guard {
     /// Guards a container that is about to be created with this name.
-    pub(super) fn expecting(docker: &Docker, name: &str) -> Self {
+    pub(super) fn expecting(docker: &Docker, name: &str, journal: &Journal) -> Self {
         Self {
+            hold: Some(journal.hold()),
+            journal: journal.clone(),
             docker: docker.clone(),
             container: name.to_owned(),
             may_appear: true,
@@ -98,8 +104,10 @@ impl Guard {
     }
 
     /// For a container that outlives this value.
-    pub(super) fn disarmed(docker: &Docker, container: &str) -> Self {
+    pub(super) fn disarmed(docker: &Docker, container: &str, journal: &Journal) -> Self {
         Self {
+            hold: None,
+            journal: journal.clone(),
             docker: docker.clone(),
             container: container.to_owned(),
             may_appear: false,
@@ -129,6 +137,23 @@ impl Guard {
     /// From now on, dropping this does not remove the container.
     pub(super) fn disarm(&mut self) {
         self.armed = false;
+        if let Some(hold) = self.hold.take() {
+            hold.gone();
+        }
+    }
+
+    /// Removes the container without awaiting it, see [`cleanup::run`], and returns whether it is
+    /// gone already. From now on, dropping this does not remove it.
+    pub(super) fn remove_in_background(&mut self) -> bool {
+        let gone = Arc::new(AtomicBool::new(false));
+        self.run_cleanup(Duration::ZERO, Arc::clone(&gone));
+        self.armed = false;
+        gone.load(Ordering::Acquire)
+    }
+
+    fn run_cleanup(&mut self, may_appear: Duration, gone: Arc<AtomicBool>) {
+        let hold = self.hold.take().unwrap_or_else(|| self.journal.hold());
+        cleanup::run(job(&self.docker, &self.container, may_appear, gone, hold));
     }
 }
 
@@ -140,23 +165,17 @@ impl Drop for Guard {
             } else {
                 Duration::ZERO
             };
-            cleanup::run(job(&self.docker, &self.container, may_appear, Arc::default()));
+            self.run_cleanup(may_appear, Arc::default());
         }
     }
 }
 
-/// Removes a container without awaiting it, see [`cleanup::run`]; returns whether it is gone
-/// already.
-pub(super) fn in_background(docker: &Docker, container: &str) -> bool {
-    let gone = Arc::new(AtomicBool::new(false));
-    cleanup::run(job(docker, container, Duration::ZERO, Arc::clone(&gone)));
-    gone.load(Ordering::Acquire)
-}
-
-fn job(docker: &Docker, container: &str, may_appear: Duration, gone: Arc<AtomicBool>) -> Job {
+fn job(docker: &Docker, container: &str, may_appear: Duration, gone: Arc<AtomicBool>, hold: Hold) -> Job {
     let (docker, container) = (docker.clone(), container.to_owned());
+    let hold = Arc::new(Mutex::new(Some(hold)));
     Arc::new(move || {
-        let (docker, container, gone) = (docker.clone(), container.clone(), Arc::clone(&gone));
+        let (docker, container) = (docker.clone(), container.clone());
+        let (gone, hold) = (Arc::clone(&gone), Arc::clone(&hold));
         Box::pin(async move {
             // There is no caller to report an error to; a container that is left is still listed.
             let absence = Absence {
@@ -165,6 +184,10 @@ fn job(docker: &Docker, container: &str, may_appear: Duration, gone: Arc<AtomicB
             };
             let removed = attempt(&docker, &container, absence).await;
             gone.store(removed.is_ok(), Ordering::Release);
+            let hold = hold.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let (Ok(()), Some(hold)) = (removed, hold) {
+                hold.gone();
+            }
         })
     })
 }

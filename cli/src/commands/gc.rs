@@ -1,0 +1,74 @@
+//! `isolate gc`: removes what processes have left that are gone.
+
+use clap::Args;
+use isolation::engines::docker::PullPolicy;
+use isolation::{Gc as Options, GcEntry, GcReport};
+
+use crate::client::Client;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::global::Global;
+use crate::session::Session;
+
+/// Remove environments whose owner was killed
+///
+/// It reads the journal of this user. Environments of live processes, kept environments and
+/// containers of other programs are not touched. What belongs to a daemon that does not answer
+/// stays for the next time, and the exit code is then 1.
+#[derive(Debug, Args)]
+pub(crate) struct Gc {
+    /// Only print what would be removed
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Gc {
+    pub(crate) async fn run(
+        &self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let session = Session::open(global, client, PullPolicy::default()).await?;
+        let options = Options {
+            dry_run: self.dry_run,
+        };
+        let outcome = match session.manager().gc(options).await {
+            Ok(report) => self.print(&report, console),
+            Err(error) => Err(error.into()),
+        };
+        session.close(outcome).await
+    }
+
+    fn print(&self, report: &GcReport, console: Console) -> Result<u8, CliError> {
+        if console.json {
+            console.value(report)?;
+        } else {
+            console.text(&text(report, self.dry_run))?;
+            for left in &report.left {
+                let what = if left.name.is_empty() {
+                    left.id.as_str()
+                } else {
+                    &left.name
+                };
+                console.error(&CliError::new(format!("{what} is left")).because(&left.error));
+            }
+        }
+        Ok(match report.left.is_empty() {
+            true => exit_code::SUCCESS,
+            false => exit_code::NO,
+        })
+    }
+}
+
+fn text(report: &GcReport, dry_run: bool) -> String {
+    let removed = if dry_run { "would remove" } else { "removed" };
+    let line = |verb: &str, one: &GcEntry| {
+        let GcEntry { id, name, engine, .. } = one;
+        format!("{verb} {id} {name} ({engine}, process {})\n", one.pid)
+    };
+    let gone = report.gone.iter().map(|one| line("already gone", one));
+    let lines = report.removed.iter().map(|one| line(removed, one)).chain(gone);
+    lines.collect()
+}

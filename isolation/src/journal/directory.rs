@@ -1,0 +1,240 @@
+//! The directory of the journal: one file per environment, readable by this user alone.
+//!
+//! ```text
+//! STATE/journal/ID.json     one entry
+//! STATE/shared/ID/lock      held while the environment is created, claimed or removed
+//! STATE/shared/ID/LEASE     one user of a shared environment
+//! ```
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::entry::{Entry, VERSION};
+use crate::environment::id::{EnvironmentId, random_hex};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The environment variable that names another directory.
+pub(crate) const VARIABLE: &str = "ISOLATE_STATE_DIR";
+
+/// The largest entry that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// A half-written file of this age belongs to a process that has ended.
+const STALE: Duration = Duration::from_secs(3600);
+
+/// The state directory of this user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StateDirectory(PathBuf);
+
+/// The entry of a file, or why it cannot be read.
+pub(crate) type Found = std::result::Result<Entry, (EnvironmentId, Error)>;
+
+impl StateDirectory {
+    /// The directory that is named, or that `ISOLATE_STATE_DIR` names, or the first usable one of:
+    /// `$XDG_STATE_HOME/isolate`, `~/.local/state/isolate`, a directory for temporary files.
+    pub(crate) fn open(named: Option<&Path>) -> Result<Option<Self>> {
+        Self::choose(named).map(Some)
+    }
+
+    fn choose(named: Option<&Path>) -> Result<Self> {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        if let Some(named) = named
+            .map(Path::to_owned)
+            .or_else(|| variable(VARIABLE).map(PathBuf::from))
+        {
+            return Self::at(&named);
+        }
+        let state_home = variable("XDG_STATE_HOME").map(PathBuf::from);
+        let home = variable("HOME").map(|home| Path::new(&home).join(".local/state"));
+        let user = rustix::process::geteuid().as_raw();
+        let temporary = std::env::temp_dir().join(format!("isolate-{user}"));
+        let in_home = state_home.or(home).filter(|path| path.is_absolute());
+        match in_home.map(|path| Self::at(&path.join("isolate"))) {
+            Some(Ok(opened)) => Ok(opened),
+            // A home directory that cannot be written to, as in some containers.
+            Some(Err(error)) if !is_unusable(&error) => Err(error),
+            _ => Self::at(&temporary),
+        }
+    }
+
+    /// The directory at a path, which is created if it does not exist.
+    pub(crate) fn at(path: &Path) -> Result<Self> {
+        let path = std::path::absolute(path).map_err(|e| Error::io("resolve the directory", path, e))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        made.map_err(|e| failed("create the directory", &path, e))?;
+        let opened = Self(path);
+        private(&opened.journal())?;
+        private(&opened.shared())?;
+        Ok(opened)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.0.join("journal")
+    }
+
+    /// The directory with the leases of shared environments.
+    pub(crate) fn shared(&self) -> PathBuf {
+        self.0.join("shared")
+    }
+
+    fn file(&self, id: &EnvironmentId) -> PathBuf {
+        self.journal().join(format!("{id}.json"))
+    }
+
+    /// Writes an entry, in place of an earlier one of the environment.
+    pub(crate) fn write(&self, entry: &Entry) -> Result<()> {
+        write(&self.file(&entry.id), entry)
+    }
+
+    /// The entry of an environment, if there is one.
+    pub(crate) fn read(&self, id: &EnvironmentId) -> Result<Option<Entry>> {
+        match read::<Entry>(&self.file(id))? {
+            Some(entry) if entry.version != VERSION => {
+                let why = format!(
+                    "the journal entry {} has the format {}; use the version of isolate that wrote it",
+                    self.file(id).display(),
+                    entry.version
+                );
+                Err(Error::new(ErrorKind::Corrupt, why))
+            }
+            entry => Ok(entry),
+        }
+    }
+
+    /// Removes the entry of an environment, if there is one. This needs no space on the disk.
+    pub(crate) fn remove(&self, id: &EnvironmentId) -> Result<()> {
+        let path = self.file(id);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How long ago the entry was written; `None` if that is unknown.
+    pub(crate) fn age(&self, id: &EnvironmentId) -> Option<Duration> {
+        let written = fs::metadata(self.file(id)).and_then(|meta| meta.modified());
+        SystemTime::now().duration_since(written.ok()?).ok()
+    }
+
+    /// Every entry, ordered by ID.
+    pub(crate) fn entries(&self) -> Result<Vec<Found>> {
+        let directory = self.journal();
+        let files = fs::read_dir(&directory).map_err(|e| failed("list", &directory, e))?;
+        let mut ids = Vec::new();
+        for file in files.flatten() {
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            match name.strip_suffix(".json").map(str::parse::<EnvironmentId>) {
+                Some(Ok(id)) => ids.push(id),
+                _ if name.starts_with('.') => drop_stale(&file.path()),
+                _ => {}
+            }
+        }
+        ids.sort();
+        // An entry may be removed meanwhile.
+        let entries = ids.into_iter().filter_map(|id| match self.read(&id) {
+            Ok(entry) => entry.map(Ok),
+            Err(error) => Some(Err((id, error))),
+        });
+        Ok(entries.collect())
+    }
+}
+
+/// Whether another directory may be usable: this one cannot be written to. A full disk is an error.
+fn is_unusable(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::PermissionDenied
+                | io::ErrorKind::ReadOnlyFilesystem
+                | io::ErrorKind::NotADirectory
+        )
+    })
+}
+
+fn failed(action: &'static str, path: &Path, error: io::Error) -> Error {
+    Error::io(action, path, error)
+}
+
+/// Creates a directory that only this user can read, or checks that it is one.
+pub(super) fn private(path: &Path) -> Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed("create the directory", path, error)),
+    }
+    // Of the entry itself: a link may lead to a directory of this user from anywhere.
+    let meta = fs::symlink_metadata(path).map_err(|e| failed("read", path, e))?;
+    if !meta.is_dir() || meta.uid() != rustix::process::geteuid().as_raw() {
+        let why = format!(
+            "{} is not a directory of this user; remove it, or set {VARIABLE} to another directory",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::Conflict, why));
+    }
+    if meta.mode() & 0o077 != 0 {
+        let closed = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+        closed.map_err(|e| failed("change the permissions of", path, e))?;
+    }
+    Ok(())
+}
+
+/// Writes a file so that a reader gets all of it or the earlier one, also after a power failure.
+pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_vec(value);
+    let text = text.map_err(|error| Error::new(ErrorKind::Corrupt, error.to_string()))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!(".{name}.{}", random_hex()));
+    let written = write_new(&new, &text).and_then(|()| fs::rename(&new, path));
+    written.map_err(|error| {
+        // A full disk has left a part of it.
+        let _ = fs::remove_file(&new);
+        failed("write the journal entry", path, error)
+    })
+}
+
+fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+/// Reads what [`write`] has written; `None` if the file does not exist.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("read", path, error)),
+    };
+    let mut text = Vec::new();
+    let taken = file.take(LARGEST).read_to_end(&mut text);
+    taken.map_err(|error| failed("read", path, error))?;
+    serde_json::from_slice(&text).map(Some).map_err(|error| {
+        let why = format!("{} is damaged: {error}; remove the file", path.display());
+        Error::new(ErrorKind::Corrupt, why)
+    })
+}
+
+/// Removes a file that a process has not finished.
+fn drop_stale(path: &Path) {
+    let modified = fs::symlink_metadata(path).and_then(|meta| meta.modified());
+    let age = modified.map(|time| SystemTime::now().duration_since(time).unwrap_or_default());
+    if age.is_ok_and(|age| age > STALE) {
+        let _ = fs::remove_file(path);
+    }
+}

@@ -1,0 +1,57 @@
+//! An entry of the journal: one environment, and what its engine makes for it.
+
+use serde::{Deserialize, Serialize};
+
+use super::process::{Liveness, Process};
+use crate::environment::id::EnvironmentId;
+use crate::spec::lifetime::Lifetime;
+
+/// The version of the format. An entry of another version is left as it is.
+pub(crate) const VERSION: u32 = 1;
+
+/// An environment that exists, or that is about to be created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) version: u32,
+    pub(crate) id: EnvironmentId,
+    pub(crate) name: String,
+    pub(crate) engine: String,
+    /// How another process reaches the engine: see [`Engine::address`](crate::Engine::address).
+    pub(crate) address: String,
+    #[serde(default)]
+    pub(crate) image: Option<String>,
+    #[serde(default)]
+    pub(crate) session: Option<String>,
+    pub(crate) lifetime: Lifetime,
+    /// The process that creates the environment.
+    pub(crate) owner: Process,
+    #[serde(default)]
+    pub(crate) resources: Vec<Resource>,
+}
+
+/// Something that an engine makes for an environment beside the environment itself: a volume, a
+/// network, a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Resource {
+    /// The kind, as the engine calls it: `volume`.
+    pub kind: String,
+    /// The name by which another process finds it.
+    pub name: String,
+}
+
+impl Resource {
+    /// A resource of this kind.
+    pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl Entry {
+    /// Whether its owner has ended without removing it. A kept environment needs no owner.
+    pub(crate) fn is_orphan(&self) -> bool {
+        self.lifetime == Lifetime::Owner && self.owner.liveness() == Liveness::Dead
+    }
+}

@@ -1,0 +1,100 @@
+//! Starts the reaper: a process that waits for the end of this one, and then removes what it left.
+//!
+//! It holds the reading end of a pipe. Whatever ends this process closes the writing end.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::directory::{StateDirectory, VARIABLE};
+
+/// The name of the program with the reaper.
+const PROGRAM: &str = "isolate";
+
+/// How often a reaper is started for one directory: a program of another version may have none.
+const ATTEMPTS: u32 = 3;
+
+/// The reapers of this process, one for each state directory.
+static RUNNING: Mutex<BTreeMap<PathBuf, Running>> = Mutex::new(BTreeMap::new());
+
+#[derive(Debug)]
+struct Running {
+    /// The process that started it. A fork of it needs one of its own.
+    owner: u32,
+    attempts: u32,
+    pipe: Option<ChildStdin>,
+}
+
+/// Starts the reaper of this process for a directory, unless it runs already. A reaper that cannot
+/// be started is not an error: the next start of a manager removes what is left.
+pub(crate) fn ensure(directory: &StateDirectory, program: &Path) {
+    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let owner = std::process::id();
+    let entry = running.entry(directory.path().to_owned());
+    let entry = entry.or_insert(Running {
+        owner,
+        attempts: 0,
+        pipe: None,
+    });
+    if entry.owner != owner {
+        (entry.owner, entry.attempts, entry.pipe) = (owner, 0, None);
+    }
+    if entry.attempts < ATTEMPTS && !entry.pipe.as_ref().is_some_and(is_read) {
+        entry.attempts += 1;
+        entry.pipe = start(directory, program);
+    }
+}
+
+/// Whether somebody holds the other end.
+fn is_read(pipe: &ChildStdin) -> bool {
+    let mut polled = [PollFd::new(pipe, PollFlags::OUT)];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let broken = PollFlags::ERR | PollFlags::HUP;
+    poll(&mut polled, Some(&now)).is_ok() && !polled[0].revents().intersects(broken)
+}
+
+fn start(directory: &StateDirectory, program: &Path) -> Option<ChildStdin> {
+    let mut child = Command::new(program)
+        .arg("reaper")
+        .arg(std::process::id().to_string())
+        .env(VARIABLE, directory.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .current_dir("/")
+        // No signal of the terminal reaches it before it has a session of its own.
+        .process_group(0)
+        .spawn()
+        .ok()?;
+    let pipe = child.stdin.take();
+    // It starts the reaper and ends at once.
+    let waiting = std::thread::Builder::new().name("isolation-reaper".into());
+    let _ = waiting.spawn(move || child.wait());
+    pipe
+}
+
+/// The program with the reaper: beside this executable, or on `PATH`.
+pub(crate) fn program() -> Option<PathBuf> {
+    let executable = std::env::current_exe().ok();
+    let beside = executable.and_then(|path| Some(path.parent()?.to_owned()));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = beside.into_iter().chain(std::env::split_paths(&path));
+    // The reaper starts in another directory.
+    let absolute = directories.filter(|directory| directory.is_absolute());
+    absolute
+        .map(|directory| directory.join(PROGRAM))
+        .find(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}

@@ -1,0 +1,323 @@
+//! Removes what processes have left that are gone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::registry::Registry;
+use super::{AT_ONCE, Manager};
+use crate::engine::context::Context;
+use crate::engine::{Engine, Leftover};
+use crate::environment::id::EnvironmentId;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::{EventKind, EventSink, Subject};
+use crate::journal::Journal;
+use crate::journal::directory::StateDirectory;
+use crate::journal::entry::Entry;
+use crate::spec::lifetime::Lifetime;
+
+/// How long something may still appear that a process was creating when it ended: the engine goes
+/// on with a request whose sender is gone.
+const MAY_APPEAR: Duration = Duration::from_secs(5);
+
+/// After this time nothing appears any more.
+const CREATED_LONG_AGO: Duration = Duration::from_secs(600);
+
+/// How long the removal of one environment may take.
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(90);
+
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How to collect: see [`Manager::gc`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gc {
+    /// Only report what would be removed.
+    pub dry_run: bool,
+}
+
+/// What [`Manager::gc`] did.
+#[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct GcReport {
+    /// Environments that were removed.
+    pub removed: Vec<GcEntry>,
+    /// Environments that did not exist any more; their journal entries were removed.
+    pub gone: Vec<GcEntry>,
+    /// Environments that could not be removed; their journal entries stay.
+    pub left: Vec<GcLeft>,
+}
+
+/// An environment of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct GcEntry {
+    /// The ID.
+    pub id: EnvironmentId,
+    /// The name.
+    pub name: String,
+    /// The name of the engine.
+    pub engine: String,
+    /// The address of the engine.
+    pub address: String,
+    /// The PID of the process that created it.
+    pub pid: u32,
+}
+
+/// An environment that could not be removed.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct GcLeft {
+    /// The ID.
+    pub id: EnvironmentId,
+    /// The name; empty if the journal entry is damaged.
+    pub name: String,
+    /// The reason.
+    pub error: Error,
+}
+
+/// Which entries are examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Environments without an owner.
+    Orphans,
+    /// Also kept environments, which somebody else may have removed.
+    Everything,
+}
+
+/// Collects what is in one journal.
+#[derive(Debug, Clone)]
+pub(super) struct Collector {
+    registry: Registry,
+    events: EventSink,
+    directory: StateDirectory,
+    scope: Scope,
+    dry_run: bool,
+}
+
+/// What happened to one entry.
+enum Outcome {
+    Removed,
+    Gone,
+    Left(Error),
+}
+
+impl Manager {
+    /// Removes the environments of the [journal](ManagerOptions::journal) whose owner has ended and
+    /// which are neither kept nor shared, whatever their state is, and the entries of environments
+    /// that do not exist any more. Environments of live processes and of other programs are not
+    /// touched.
+    ///
+    /// An environment that cannot be removed, such as one of a daemon that does not answer, is in
+    /// [`GcReport::left`], and its entry stays for the next time.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    ///
+    /// [ManagerOptions::journal]: crate::ManagerOptions::journal
+    pub async fn gc(&self, gc: Gc) -> Result<GcReport> {
+        match self.state.directory()? {
+            None => Ok(GcReport::default()),
+            Some(directory) => {
+                let mut collector =
+                    Collector::new(self.registry(), &self.events, directory, Scope::Everything);
+                collector.dry_run = gc.dry_run;
+                collector.collect().await
+            }
+        }
+    }
+}
+
+impl Collector {
+    pub(super) fn new(
+        registry: &Registry,
+        events: &EventSink,
+        directory: &StateDirectory,
+        scope: Scope,
+    ) -> Self {
+        Self {
+            registry: registry.clone(),
+            events: events.clone(),
+            directory: directory.clone(),
+            scope,
+            dry_run: false,
+        }
+    }
+
+    /// Whether a process has left something.
+    pub(super) fn has_work(&self) -> bool {
+        let entries = self.directory.entries().unwrap_or_default();
+        entries.iter().flatten().any(Entry::is_orphan)
+    }
+
+    pub(super) async fn collect(&self) -> Result<GcReport> {
+        let mut report = GcReport::default();
+        let (mut orphans, mut kept) = (Vec::new(), Vec::new());
+        for found in self.directory.entries()? {
+            match found {
+                Ok(entry) if entry.is_orphan() => orphans.push(entry),
+                Ok(entry) if entry.lifetime == Lifetime::Kept => kept.push(entry),
+                Ok(_) => {}
+                Err((id, error)) => report.left.push(GcLeft {
+                    id,
+                    name: String::new(),
+                    error,
+                }),
+            }
+        }
+        if self.scope == Scope::Everything {
+            self.drop_missing(kept, &mut report).await;
+        }
+        match self.dry_run {
+            true => self.look(orphans, &mut report).await,
+            false => self.remove_all(orphans, &mut report).await,
+        }
+        Ok(report)
+    }
+
+    /// Removes the entries of kept environments that somebody else has removed.
+    async fn drop_missing(&self, kept: Vec<Entry>, report: &mut GcReport) {
+        for (entry, exists) in self.examine(kept).await {
+            // An engine that does not answer hides nothing that could be removed.
+            if exists.is_ok_and(|exists| !exists) {
+                self.report(&entry, self.drop_entry(&entry), report);
+            }
+        }
+    }
+
+    fn drop_entry(&self, entry: &Entry) -> Outcome {
+        match self.dry_run {
+            true => Outcome::Gone,
+            false => match self.directory.remove(&entry.id) {
+                Ok(()) => Outcome::Gone,
+                Err(error) => Outcome::Left(error),
+            },
+        }
+    }
+
+    /// Reports what would be removed.
+    async fn look(&self, orphans: Vec<Entry>, report: &mut GcReport) {
+        for (entry, exists) in self.examine(orphans).await {
+            let outcome = match exists {
+                Ok(true) => Outcome::Removed,
+                Ok(false) => Outcome::Gone,
+                Err(error) => Outcome::Left(error),
+            };
+            self.report(&entry, outcome, report);
+        }
+    }
+
+    /// Whether each environment exists; each engine is asked once.
+    async fn examine(&self, entries: Vec<Entry>) -> Vec<(Entry, Result<bool>)> {
+        let mut listed: BTreeMap<(String, String), std::result::Result<Vec<EnvironmentId>, String>> =
+            BTreeMap::new();
+        let mut examined = Vec::new();
+        for entry in entries {
+            let place = (entry.engine.clone(), entry.address.clone());
+            if !listed.contains_key(&place) {
+                let ids = self.ids(&entry).await.map_err(|error| error.to_string());
+                listed.insert(place.clone(), ids);
+            }
+            let exists = match &listed[&place] {
+                Ok(ids) => Ok(ids.contains(&entry.id)),
+                Err(text) => Err(Error::new(ErrorKind::Unavailable, text.clone())),
+            };
+            examined.push((entry, exists));
+        }
+        examined
+    }
+
+    async fn ids(&self, entry: &Entry) -> Result<Vec<EnvironmentId>> {
+        let engine = self.registry.reach(&entry.engine, &entry.address)?;
+        let listed = engine.list().await?;
+        Ok(listed.into_iter().map(|summary| summary.id).collect())
+    }
+
+    async fn remove_all(&self, orphans: Vec<Entry>, report: &mut GcReport) {
+        let mut left = orphans.into_iter();
+        let mut removing = JoinSet::new();
+        loop {
+            while removing.len() < AT_ONCE {
+                let Some(entry) = left.next() else { break };
+                let collector = self.clone();
+                removing.spawn(async move {
+                    let outcome = collector.remove(&entry).await;
+                    (entry, outcome)
+                });
+            }
+            match removing.join_next().await {
+                None => break,
+                Some(Ok((entry, outcome))) => self.report(&entry, outcome, report),
+                // The runtime is ending; the entries stay.
+                Some(Err(_)) => {}
+            }
+        }
+    }
+
+    async fn remove(&self, entry: &Entry) -> Outcome {
+        let removed = match self.registry.reach(&entry.engine, &entry.address) {
+            Ok(engine) => self.remove_from(&engine, entry).await,
+            Err(error) => Err(error),
+        };
+        match removed {
+            Err(error) => Outcome::Left(error.during("remove the environment", &entry.name)),
+            Ok(found) => match self.directory.remove(&entry.id) {
+                Ok(()) if found => Outcome::Removed,
+                Ok(()) => Outcome::Gone,
+                Err(error) => Outcome::Left(error),
+            },
+        }
+    }
+
+    /// Removes an environment; looks again for a while if it does not exist.
+    async fn remove_from(&self, engine: &Arc<dyn Engine>, entry: &Entry) -> Result<bool> {
+        let journal = Journal::of(Some(&self.directory), &entry.id);
+        let context = Context::new(self.events.clone(), journal);
+        let leftover = Leftover {
+            id: &entry.id,
+            resources: &entry.resources,
+            context: &context,
+        };
+        let age = self.directory.age(&entry.id);
+        let appears = age.is_some_and(|age| age < CREATED_LONG_AGO);
+        let began = Instant::now();
+        loop {
+            let removed = timeout(REMOVE_TIMEOUT, engine.remove(leftover)).await;
+            let text = || format!("the removal did not end within {} s", REMOVE_TIMEOUT.as_secs());
+            if removed.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, text())))? {
+                return Ok(true);
+            }
+            if !appears || began.elapsed() >= MAY_APPEAR {
+                return Ok(false);
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn report(&self, entry: &Entry, outcome: Outcome, report: &mut GcReport) {
+        let (id, name) = (entry.id.clone(), entry.name.clone());
+        let reported = GcEntry {
+            id: id.clone(),
+            name: name.clone(),
+            engine: entry.engine.clone(),
+            address: entry.address.clone(),
+            pid: entry.owner.pid,
+        };
+        match outcome {
+            Outcome::Gone => report.gone.push(reported),
+            Outcome::Left(error) => report.left.push(GcLeft { id, name, error }),
+            Outcome::Removed => {
+                if !self.dry_run {
+                    let engine = entry.engine.clone();
+                    self.events
+                        .emit(Subject::Environment { id, name, engine }, EventKind::Destroyed);
+                }
+                report.removed.push(reported);
+            }
+        }
+    }
+}

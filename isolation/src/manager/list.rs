@@ -1,0 +1,228 @@
+//! The environments of every engine, joined with the journal.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Manager, registry};
+use crate::engine::Engine;
+use crate::engine::capabilities::RejectedEngine;
+use crate::environment::id::EnvironmentId;
+use crate::environment::status::Status;
+use crate::environment::summary::EnvironmentSummary;
+use crate::error::{Error, Result};
+use crate::journal::entry::Entry;
+use crate::spec::lifetime::Lifetime;
+
+/// What [`Manager::list`] found.
+#[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Listing {
+    /// The environments.
+    pub environments: Vec<Listed>,
+    /// Engines that could not list theirs.
+    pub rejected: Vec<RejectedEngine>,
+}
+
+/// An environment, as its engine and the journal see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Listed {
+    /// The ID.
+    pub id: EnvironmentId,
+    /// The name for people.
+    pub name: String,
+    /// The name of the engine.
+    pub engine: String,
+    /// The address of the engine, if it is not the one that the engine of this manager uses.
+    pub address: Option<String>,
+    /// The status; [`Status::Lost`] if it is only in the journal, `None` if its engine does not
+    /// answer.
+    pub status: Option<Status>,
+    /// The image, on engines that use images.
+    pub image: Option<String>,
+    /// The owner, if one was named.
+    pub owner: Option<String>,
+    /// The session to which it belongs.
+    pub session: Option<String>,
+    /// Who removes it.
+    #[serde(flatten)]
+    pub standing: Standing,
+}
+
+/// Who removes an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "lifetime", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Standing {
+    /// The journal of this user does not have it.
+    Unknown,
+    /// The process that created it.
+    Owner {
+        /// Its PID.
+        pid: u32,
+    },
+    /// Its owner has ended: `isolate gc` or the reaper.
+    Orphan {
+        /// The PID of the owner.
+        pid: u32,
+    },
+    /// Somebody who asks for that.
+    Kept,
+    /// Its last user.
+    Shared,
+    /// Its journal entry cannot be read.
+    Damaged,
+}
+
+impl Standing {
+    fn of(entry: &Entry) -> Self {
+        let pid = entry.owner.pid;
+        match entry.lifetime {
+            Lifetime::Kept => Self::Kept,
+            Lifetime::Owner if entry.is_orphan() => Self::Orphan { pid },
+            Lifetime::Owner => Self::Owner { pid },
+        }
+    }
+}
+
+impl Listed {
+    fn found(summary: EnvironmentSummary, entry: Option<&Entry>, address: Option<String>) -> Self {
+        Self {
+            id: summary.id,
+            name: summary.name,
+            engine: summary.engine,
+            address,
+            status: Some(summary.status),
+            image: summary.image,
+            owner: summary.owner,
+            session: summary.session,
+            standing: entry.map_or(Standing::Unknown, Standing::of),
+        }
+    }
+
+    fn damaged(id: EnvironmentId) -> Self {
+        Self {
+            id,
+            name: String::new(),
+            engine: String::new(),
+            address: None,
+            status: None,
+            image: None,
+            owner: None,
+            session: None,
+            standing: Standing::Damaged,
+        }
+    }
+
+    fn noted(entry: &Entry, status: Option<Status>) -> Self {
+        Self {
+            id: entry.id.clone(),
+            name: entry.name.clone(),
+            engine: entry.engine.clone(),
+            address: Some(entry.address.clone()),
+            status,
+            image: entry.image.clone(),
+            owner: None,
+            session: entry.session.clone(),
+            standing: Standing::of(entry),
+        }
+    }
+}
+
+impl Manager {
+    /// The environments of every engine, created by any process, joined with the journal: also
+    /// those on daemons that the engines of this manager do not use, those that somebody else has
+    /// removed ([`Status::Lost`]), and those whose owner has ended ([`Standing::Orphan`]).
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    pub async fn list(&self) -> Result<Listing> {
+        let mut listing = Listing::default();
+        let mut noted = BTreeMap::new();
+        if let Some(directory) = self.state.directory()? {
+            for found in directory.entries()? {
+                match found {
+                    Ok(entry) => drop(noted.insert(entry.id.clone(), entry)),
+                    Err((id, _)) => listing.environments.push(Listed::damaged(id)),
+                }
+            }
+        }
+        let (found, rejected) = self.registry().list().await;
+        listing.rejected = rejected;
+        for summary in found {
+            let entry = noted.remove(&summary.id);
+            listing.environments.retain(|damaged| damaged.id != summary.id);
+            listing
+                .environments
+                .push(Listed::found(summary, entry.as_ref(), None));
+        }
+        let mut places: BTreeMap<(String, String), Vec<Entry>> = BTreeMap::new();
+        for (_, entry) in noted {
+            let place = (entry.engine.clone(), entry.address.clone());
+            places.entry(place).or_default().push(entry);
+        }
+        for ((engine, address), entries) in places {
+            self.list_at(&engine, &address, entries, &mut listing).await;
+        }
+        Ok(listing)
+    }
+
+    /// Lists environments that only the journal has so far.
+    async fn list_at(&self, engine: &str, address: &str, entries: Vec<Entry>, listing: &mut Listing) {
+        let reached = self.registry().reach(engine, address);
+        let listed = match &reached {
+            Ok(engine) => engine.list().await,
+            Err(error) => Err(Error::new(error.kind(), error.to_string())),
+        };
+        let Ok(found) = listed else {
+            let unreachable = entries.iter().map(|entry| Listed::noted(entry, None));
+            listing.environments.extend(unreachable);
+            return;
+        };
+        let mut found: BTreeMap<_, _> = found.into_iter().map(|one| (one.id.clone(), one)).collect();
+        for entry in entries {
+            match found.remove(&entry.id) {
+                Some(summary) => {
+                    let address = Some(entry.address.clone());
+                    listing
+                        .environments
+                        .push(Listed::found(summary, Some(&entry), address));
+                }
+                // It is being created or removed.
+                None if matches!(Standing::of(&entry), Standing::Owner { .. }) => {}
+                None => listing
+                    .environments
+                    .push(Listed::noted(&entry, Some(Status::Lost))),
+            }
+        }
+    }
+
+    /// The environment that is meant by its ID, by a unique beginning of the ID, or by its name.
+    /// Daemons that only the journal names are asked only if the engines of this manager do not
+    /// have it: they may not answer.
+    pub(super) async fn find(&self, reference: &str) -> Result<Listed> {
+        match self.registry().find(reference).await {
+            Ok((_, summary)) => {
+                let directory = self.state.directory()?;
+                let noted = directory.and_then(|directory| directory.read(&summary.id).ok().flatten());
+                return Ok(Listed::found(summary, noted.as_ref(), None));
+            }
+            Err(error) if !error.is_not_found() => return Err(error),
+            Err(_) => {}
+        }
+        let listing = self.list().await?;
+        let found = registry::meant(listing.environments, reference, |one| (&one.id, &one.name));
+        found.map_err(|error| registry::with_rejected(error, &listing.rejected))
+    }
+
+    /// The engine of an environment.
+    pub(super) fn engine_of(&self, listed: &Listed) -> Result<Arc<dyn Engine>> {
+        match &listed.address {
+            Some(address) => self.registry().reach(&listed.engine, address),
+            None => self.registry().get(&listed.engine),
+        }
+    }
+}

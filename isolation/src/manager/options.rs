@@ -1,0 +1,57 @@
+//! The options of a manager.
+
+use std::path::PathBuf;
+
+/// What a manager writes down about its environments, and who removes them if this process cannot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagerOptions {
+    /// Whether environments are in the journal. Without it, nothing that a killed process has left
+    /// is found by [`Manager::gc`](crate::Manager::gc).
+    pub journal: bool,
+    /// The directory of the journal. By default the environment variable `ISOLATE_STATE_DIR`, then
+    /// `$XDG_STATE_HOME/isolate`, then `~/.local/state/isolate`.
+    pub state_directory: Option<PathBuf>,
+    /// The process that removes what this process leaves.
+    pub reaper: Reaper,
+}
+
+impl Default for ManagerOptions {
+    fn default() -> Self {
+        Self {
+            journal: true,
+            state_directory: None,
+            reaper: Reaper::default(),
+        }
+    }
+}
+
+/// The process that waits for the end of this one, and removes what it has left. It is started with
+/// the first environment, once for each process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Reaper {
+    /// The program that the environment variable `ISOLATE_REAPER` names; `off` switches it off.
+    /// Otherwise `isolate` beside this executable or on `PATH`. If there is none, the next start
+    /// of a manager removes what is left.
+    #[default]
+    Auto,
+    /// This program, which is `isolate` under any name.
+    Program(PathBuf),
+    /// None.
+    Off,
+}
+
+impl Reaper {
+    /// The program, if there is one.
+    #[cfg(unix)]
+    pub(crate) fn program(&self) -> Option<PathBuf> {
+        match self {
+            Self::Program(program) => Some(program.clone()),
+            Self::Off => None,
+            Self::Auto => match std::env::var_os("ISOLATE_REAPER") {
+                Some(value) if value == "off" => None,
+                Some(value) if !value.is_empty() => Some(value.into()),
+                _ => crate::journal::reaper::program(),
+            },
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Removes an environment of any process, whatever is left of it.
+
+use super::Manager;
+use super::list::{Listed, Standing};
+use crate::engine::Leftover;
+use crate::engine::context::Context;
+use crate::environment::status::Status;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::{EventKind, Subject};
+
+/// How to remove: see [`Manager::remove`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Remove {
+    /// Also an environment that runs, and the entry of one whose engine does not answer.
+    pub force: bool,
+}
+
+impl Manager {
+    /// Removes an environment that any process has created, by its ID, by a unique beginning of
+    /// the ID, or by its name. It may be lost, without owner, or only half created.
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`InvalidInput`](ErrorKind::InvalidInput) if it runs and `force` is not set.
+    pub async fn remove(&self, reference: &str, remove: Remove) -> Result<Listed> {
+        let removed = self.find_and_remove(reference, remove).await;
+        removed.map_err(|error| error.during("remove the environment", reference))
+    }
+
+    async fn find_and_remove(&self, reference: &str, remove: Remove) -> Result<Listed> {
+        let listed = self.find(reference).await?;
+        if listed.status.is_some_and(Status::is_running) && !remove.force {
+            return Err(Error::invalid("the environment runs; stop it, or use --force"));
+        }
+        let removed = match listed.standing {
+            // No engine has it, or it would be known by its labels.
+            Standing::Damaged => Ok(()),
+            _ => self.remove_listed(&listed).await,
+        };
+        match removed {
+            Err(error) if error.kind() == ErrorKind::Unavailable && !remove.force => {
+                let why = format!("{error}; --force removes the environment from the journal only");
+                return Err(Error::new(ErrorKind::Unavailable, why));
+            }
+            Err(error) if error.kind() != ErrorKind::Unavailable => return Err(error),
+            _ => {}
+        }
+        if let Some(directory) = self.state.directory()? {
+            directory.remove(&listed.id)?;
+        }
+        let subject = Subject::Environment {
+            id: listed.id.clone(),
+            name: listed.name.clone(),
+            engine: listed.engine.clone(),
+        };
+        self.events.emit(subject, EventKind::Destroyed);
+        Ok(listed)
+    }
+
+    async fn remove_listed(&self, listed: &Listed) -> Result<()> {
+        let engine = self.engine_of(listed)?;
+        let directory = self.state.directory()?;
+        // A damaged entry notes nothing, and is removed.
+        let noted = directory.and_then(|directory| directory.read(&listed.id).ok().flatten());
+        let resources = noted.map(|entry| entry.resources).unwrap_or_default();
+        let context = Context::new(self.events.clone(), self.state.journal(&listed.id));
+        let leftover = Leftover {
+            id: &listed.id,
+            resources: &resources,
+            context: &context,
+        };
+        engine.remove(leftover).await.map(drop)
+    }
+}
