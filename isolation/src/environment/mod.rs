@@ -246,6 +246,7 @@ mod tests {
     use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
     use crate::engine::instance::Instance;
     use crate::events::EventSink;
+    use crate::journal::Journal;
 
     /// Records what a drop does.
     #[derive(Debug, Default)]
@@ -297,8 +298,10 @@ mod tests {
         let calls = Arc::new(Mutex::new(Vec::new()));
         for creator in [Creator::another_process(), Creator::this_process()] {
             let owner: Arc<dyn shared::Owner> = Arc::new(NoManager);
+            let id = EnvironmentId::random();
             drop(Environment::new(&Arc::new(Shared {
-                id: EnvironmentId::random(),
+                journal: Journal::of(None, &id),
+                id,
                 name: String::new(),
                 engine: String::new(),
                 spec: EnvironmentSpec::default(),

@@ -319,7 +319,6 @@ impl Drop for BasicInstance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::context::Context;
     use crate::events::EventSink;
 
     /// A forked process that ended removed the environments of its parent.
@@ -328,7 +327,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         for (creator, left) in [(Creator::another_process(), 1), (Creator::this_process(), 0)] {
             let (id, spec) = (EnvironmentId::random(), EnvironmentSpec::default());
-            let context = Context::new(EventSink::default());
+            let context = Context::new(EventSink::default(), Journal::of(None, &id));
             let new = NewEnvironment {
                 id: &id,
                 name: "x",
