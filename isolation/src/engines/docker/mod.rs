@@ -320,9 +320,8 @@ impl Engine for DockerEngine {
     fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
         let docker = Docker::from_address(address).map_err(to_error)?;
         Ok(Arc::new(Self {
-            client: OnceCell::new_with(Some(docker)),
-            daemon: OnceCell::new(),
             settings: self.settings.clone(),
+            ..Self::new(docker)
         }))
     }
 
