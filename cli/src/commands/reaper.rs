@@ -1,9 +1,9 @@
 //! `isolate reaper`: waits for the end of the process that started it, then removes what that
 //! process has left. Programs start it, not people.
 //!
-//! It holds the reading end of a pipe as standard input. The writing end closes when its owner ends,
-//! whatever ends it. A fork of the owner may hold the writing end, too, so the process is watched as
-//! well where the system allows it.
+//! It holds the reading end of a pipe as standard input. The writing end closes when its owner
+//! ends, whatever ends it. A fork of the owner may hold the writing end, too, so the process is
+//! watched as well where the system allows it.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
