@@ -115,6 +115,7 @@ fn needing(feature: Feature, spec: EnvironmentSpec) -> Option<EnvironmentSpec> {
         Feature::ReadOnlyMounts => spec.mounts = mount(read_only),
         Feature::NetworkIsolation => spec.network = network(NetworkMode::None),
         Feature::Networks => spec.network = network(named),
+        Feature::Ports => spec.network.ports = vec![80.into()],
         Feature::Users => spec.user = text(),
         Feature::ReadOnlyRoot => {
             spec.security = SecuritySpec {

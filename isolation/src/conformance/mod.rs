@@ -22,6 +22,7 @@ mod lifecycle;
 mod main_process;
 mod model;
 mod open;
+mod services;
 mod subject;
 
 use std::fmt;
@@ -134,6 +135,12 @@ const CHECKS: &[Check] = &[
     ("ends of a main process race with stop and kill", |s| {
         Box::pin(main_process::races(s))
     }),
+    ("ports are published from start to stop", |s| {
+        Box::pin(services::ports(s))
+    }),
+    ("a log has every line", |s| Box::pin(services::logs(s))),
+    ("metrics are measured", |s| Box::pin(services::metrics(s))),
+    ("conditions are waited for", |s| Box::pin(services::conditions(s))),
     ("destroying is idempotent", |s| {
         Box::pin(lifecycle::destroyed_twice(s))
     }),
