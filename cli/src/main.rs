@@ -8,6 +8,7 @@
 //!   engines; [`session`] holds the manager of a command and the file of its events.
 //! - [`recording_file`] writes recordings, and keeps a good one.
 //! - [`signals`] turns Ctrl-C and its kind into an orderly end.
+//! - [`terminal`] is the raw mode and the size of this process's terminal.
 //! - [`console`] is the only place that writes to this process's own output; [`escape`] makes text
 //!   of others safe for a terminal, and [`table`] aligns columns.
 
@@ -25,6 +26,7 @@ mod registry;
 mod session;
 mod signals;
 mod table;
+mod terminal;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

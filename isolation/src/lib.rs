@@ -53,6 +53,7 @@ pub use command::input::Input;
 pub use command::output::CommandOutput;
 pub use command::signal::Signal;
 pub use command::stdin::Stdin;
+pub use command::terminal::TerminalSize;
 pub use engine::capabilities::{
     Capabilities, Difference, Feature, IsolationLevel, MissingFeature, RejectedEngine,
 };

@@ -1,13 +1,14 @@
 //! The options of a command in an environment: of `run` and `exec`.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use isolation::Input;
 
+use crate::console::Console;
+use crate::error::CliError;
 use crate::global::Global;
-use crate::parse;
+use crate::{parse, terminal};
 
 /// Options of a command in an environment.
 #[derive(Debug, Args)]
@@ -22,8 +23,11 @@ pub(crate) struct CommandOptions {
     #[arg(long, value_enum, default_value_t = Stdin::Auto, value_name = "WHEN")]
     stdin: Stdin,
     /// The same as --stdin always
-    #[arg(short, conflicts_with = "stdin")]
+    #[arg(short, long, conflicts_with = "stdin")]
     interactive: bool,
+    /// Run the command on a terminal; -it connects it with this one
+    #[arg(short, long)]
+    tty: bool,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -46,21 +50,112 @@ impl CommandOptions {
         &self.command
     }
 
+    /// Rejects an invalid command and options that exclude each other, before anything is sent.
+    pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
+        if self.tty && self.forwards(global) {
+            check_terminal(global)?;
+        }
+        Ok(self.command(global).validate()?)
+    }
+
+    /// Rejects an image in the place of the program, where the docker command has it.
+    pub(crate) fn check_no_image(&self) -> Result<(), CliError> {
+        let [program, arguments @ ..] = self.command.as_slice() else {
+            return Ok(());
+        };
+        if !is_tagged_image(program) {
+            return Ok(());
+        }
+        let rest = match arguments {
+            [] => "COMMAND".to_owned(),
+            arguments => arguments.join(" "),
+        };
+        let error = CliError::new(format!("{program} looks like an image, not like a program"));
+        Err(error.hint(format!("isolate run --image {program} -- {rest}")))
+    }
+
+    /// Reports that the command does not read the terminal on standard input, if it may want to.
+    pub(crate) fn report_unused_input(&self, global: &Global, console: Console) {
+        let unused = self.stdin == Stdin::Auto && !self.forwards(global) && terminal::is_input();
+        // A program without arguments, such as a shell, reads its standard input.
+        if unused && self.command.len() == 1 {
+            let option = if self.tty { "-i" } else { "-it" };
+            console.note(&format!(
+                "the command does not read this terminal; {option} connects it"
+            ));
+        }
+    }
+
     /// The command.
     pub(crate) fn command(&self, global: &Global) -> isolation::Command {
-        let forward = match self.stdin {
+        let piped = self.forwards(global);
+        isolation::Command {
+            input: if piped { Input::Piped } else { Input::Empty },
+            terminal: self.tty.then(|| terminal::size().unwrap_or_default()),
+            timeout: self.timeout.or(global.settings.config().timeout),
+            ..isolation::Command::new(self.command.clone())
+        }
+    }
+
+    /// Whether the command reads this process's standard input.
+    fn forwards(&self, global: &Global) -> bool {
+        match self.stdin {
             _ if self.interactive => true,
             Stdin::Always => true,
             Stdin::Never => false,
+            // As with the docker command: only -i connects a terminal with an input.
+            Stdin::Auto if self.tty => false,
             // A recording must not depend on the terminal in which it was recorded.
-            Stdin::Auto => {
-                global.record.is_none() && global.replay.is_none() && !std::io::stdin().is_terminal()
-            }
-        };
-        isolation::Command {
-            input: if forward { Input::Piped } else { Input::Empty },
-            timeout: self.timeout.or(global.settings.config().timeout),
-            ..isolation::Command::new(self.command.clone())
+            Stdin::Auto => global.record.is_none() && global.replay.is_none() && !terminal::is_input(),
+        }
+    }
+}
+
+/// Fails unless this process has a terminal that can be connected with a command.
+pub(super) fn check_terminal(global: &Global) -> Result<(), CliError> {
+    if global.json {
+        let error = CliError::new("these options exclude each other: --json and a terminal with an input");
+        return Err(error.hint("omit -i or -t"));
+    }
+    match terminal::is_input() {
+        true => Ok(()),
+        false => Err(CliError::new(
+            "standard input is not a terminal, so the command cannot be connected with one",
+        )
+        .hint("omit -t: the command then reads standard input; or omit -i: it reads nothing")),
+    }
+}
+
+/// Whether the word is the name of an image with a tag or a digest: `python:3.9-slim`. Programs
+/// have no colon in their names.
+fn is_tagged_image(word: &str) -> bool {
+    let Some((name, tag)) = word.rsplit_once(':') else {
+        return false;
+    };
+    let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let of_name = |c: char| lower(c) || matches!(c, '.' | '_' | '-' | '/' | ':' | '@');
+    let of_tag = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    name.starts_with(lower) && name.chars().all(of_name) && !tag.is_empty() && tag.chars().all(of_tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn image_with_a_tag_is_no_program() {
+        for word in [
+            "python:3.9-slim",
+            "docker.io/library/busybox:latest",
+            "localhost:5000/a/b:1",
+            "busybox@sha256:0123456789abcdef",
+        ] {
+            assert!(is_tagged_image(word), "{word}");
+        }
+        for word in [
+            "sh", "./a:b", "/opt/a:1", "busybox", "a:", ":a", "C:\\x", "a:b/c", "",
+        ] {
+            assert!(!is_tagged_image(word), "{word}");
         }
     }
 }

@@ -10,7 +10,7 @@ use isolation::{
     Selection, WaitFor,
 };
 
-use super::variables::VariableOptions;
+use super::variables::{VariableOptions, Variables};
 use super::{mount, volume};
 use crate::client::Client;
 use crate::console::Console;
@@ -117,6 +117,17 @@ const ON_THE_HOST: &str =
     "no container engine found; the command runs directly on this host, its files are not protected";
 
 impl EnvironmentOptions {
+    /// The options that have a meaning only for a new environment.
+    pub(super) const OF_CREATION: [&str; 13] = [
+        "engine", "require", "spec", "image", "pull", "user", "volume", "mount", "copy", "memory", "cpus",
+        "pids", "name",
+    ];
+
+    /// The variables and the working directory, for a command in an environment that exists.
+    pub(super) fn of_command(&self) -> (Variables<'_>, Option<String>) {
+        (self.variables.given(), self.working_dir.clone())
+    }
+
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
         self.choice(global)?;

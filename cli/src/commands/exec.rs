@@ -12,7 +12,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::global::Global;
 use crate::session::Session;
-use crate::signals::{self, Stop};
+use crate::signals;
 
 /// Run a command in a running environment
 ///
@@ -34,6 +34,7 @@ pub(crate) struct Exec {
 impl Exec {
     /// Rejects invalid options before anything is sent.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
+        self.command.check(global)?;
         Ok(self.command(global).validate()?)
     }
 
@@ -43,37 +44,11 @@ impl Exec {
         client: &Client,
         console: Console,
     ) -> Result<u8, CliError> {
-        let (stop, _) = signals::listen()?;
-        let session = Session::open(global, client, PullPolicy::default()).await?;
         let variables = self.variables.given();
         variables.report_missing(console);
         variables.hide_from(client);
-        let outcome = self.execute(&session, global, console, stop).await;
-        session.close(outcome).await
-    }
-
-    async fn execute(
-        &self,
-        session: &Session,
-        global: &Global,
-        console: Console,
-        mut stop: Stop,
-    ) -> Result<u8, CliError> {
-        let mut sink = Sink::new(console);
-        let command = self.command(global);
-        let timeout = command.timeout;
-        let running = async {
-            let environment = session.manager().open(&self.environment).await?;
-            let execution = environment.execute(command).await?;
-            let streamed = stream(execution, &mut sink, timeout).await?;
-            streamed.report(&mut sink, console).await?;
-            Ok(streamed.code())
-        };
-        // A signal drops the execution, which kills the command.
-        match stop.or(Box::pin(running)).await {
-            Ok(outcome) => outcome,
-            Err(interrupted) => Ok(interrupted.0),
-        }
+        self.command.report_unused_input(global, console);
+        execute(&self.environment, self.command(global), global, client, console).await
     }
 
     fn command(&self, global: &Global) -> Command {
@@ -83,4 +58,31 @@ impl Exec {
             ..self.command.command(global)
         }
     }
+}
+
+/// Runs a command in the environment with this name or ID.
+pub(super) async fn execute(
+    reference: &str,
+    command: Command,
+    global: &Global,
+    client: &Client,
+    console: Console,
+) -> Result<u8, CliError> {
+    let (mut stop, _) = signals::listen()?;
+    let session = Session::open(global, client, PullPolicy::default()).await?;
+    let mut sink = Sink::new(console);
+    let timeout = command.timeout;
+    let running = async {
+        let environment = session.manager().open(reference).await?;
+        let execution = environment.execute(command).await?;
+        let streamed = stream(execution, &mut sink, timeout).await?;
+        streamed.report(&mut sink, console).await?;
+        Ok(streamed.code())
+    };
+    // A signal drops the execution, which kills the command.
+    let outcome = match stop.or(Box::pin(running)).await {
+        Ok(outcome) => outcome,
+        Err(interrupted) => Ok(interrupted.0),
+    };
+    session.close(outcome).await
 }

@@ -23,6 +23,7 @@ mod reaper;
 mod restart;
 mod rm;
 mod run;
+mod shell;
 mod start;
 mod stats;
 mod stop;
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Create(Box<create::Create>),
     Start(start::Start),
     Exec(exec::Exec),
+    Shell(Box<shell::Shell>),
     Stop(stop::Stop),
     Restart(restart::Restart),
     Kill(kill::Kill),
@@ -107,6 +109,11 @@ pub(crate) async fn run(
         Command::Exec(exec) => {
             exec.check(global)?;
             let work = async |client: &Client| Box::pin(exec.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Shell(shell) => {
+            shell.check(global)?;
+            let work = async |client: &Client| Box::pin(shell.run(global, client, console)).await;
             with_client(global, console, work).await
         }
         Command::Stop(stop) => {

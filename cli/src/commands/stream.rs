@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::console::{Console, line};
 use crate::error::CliError;
 use crate::exit_code;
+use crate::terminal::{self, RawMode, Resizes};
 
 /// How long after the command's timeout its output is still written.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -138,11 +139,18 @@ pub(crate) async fn stream(
     sink: &mut Sink,
     timeout: Option<Duration>,
 ) -> Result<Streamed, CliError> {
+    let stdin = execution.take_stdin();
+    // Until the end of this function: an error is printed on a terminal in its former mode.
+    let _raw_mode = match stdin.is_some() && execution.has_terminal() && terminal::is_input() {
+        true => Some(RawMode::enter()?),
+        false => None,
+    };
+    let mut resizes = execution.has_terminal().then(Resizes::listen).transpose()?;
     // The execution kills the command at its timeout, but only while its methods are awaited. This
     // deadline also ends a write that waits for a reader.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout + WRITE_TIMEOUT));
-    let _forwarding = execution.take_stdin().map(Forwarding::start);
-    while let Some(chunk) = execution.next().await? {
+    let _forwarding = stdin.map(Forwarding::start);
+    while let Some(chunk) = next(&mut execution, &mut resizes).await? {
         let written = sink.chunk(chunk);
         match deadline {
             None => written.await?,
@@ -156,6 +164,20 @@ pub(crate) async fn stream(
         }
     }
     Ok(Streamed::Ended(execution.wait().await?))
+}
+
+/// The next piece of output; meanwhile, the command's terminal gets each new size of this one.
+async fn next(execution: &mut Execution, resizes: &mut Option<Resizes>) -> isolation::Result<Option<Chunk>> {
+    let Some(resizes) = resizes else {
+        return execution.next().await;
+    };
+    loop {
+        tokio::select! {
+            biased;
+            size = resizes.next() => execution.resize(size).await?,
+            chunk = execution.next() => return chunk,
+        }
+    }
 }
 
 /// A task that copies standard input to the command, until either ends or this is dropped.

@@ -2,14 +2,19 @@
 
 use crate::support::Workspace;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 23] = [
     "run",
     "create",
     "start",
     "exec",
+    "shell",
     "stop",
     "restart",
     "kill",
+    "wait",
+    "logs",
+    "port",
+    "stats",
     "rm",
     "ls",
     "gc",

@@ -27,3 +27,5 @@ mod secrets; // values of environment variables that are passed on
 mod service; // `isolate port, logs, wait, stats`, on an engine in memory
 mod signals; // a run that ends early: timeout, signals
 mod support; // a workspace for each test, and the command started in it
+#[cfg(unix)]
+mod terminal; // commands on a terminal: run -it, exec -it, shell

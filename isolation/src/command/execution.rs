@@ -12,8 +12,9 @@ use crate::command::input::Input;
 use crate::command::output::CommandOutput;
 use crate::command::signal::Signal;
 use crate::command::stdin::{Feed, Stdin};
+use crate::command::terminal::TerminalSize;
 use crate::creator::Creator;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A piece of a command's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,16 @@ pub trait RunningProcess: Send {
     /// Sends a signal to the command and its child processes; does nothing if the command has
     /// ended.
     fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>>;
+
+    /// Changes the size of its terminal; does nothing if the command has ended. Only called if the
+    /// command has a terminal.
+    fn resize(&mut self, size: TerminalSize) -> BoxFuture<'_, Result<()>> {
+        let text = format!(
+            "the engine cannot change the size of a terminal to {} rows of {} columns",
+            size.rows, size.columns
+        );
+        Box::pin(std::future::ready(Err(Error::new(ErrorKind::Unsupported, text))))
+    }
 }
 
 /// A callback, called once: with the exit status, or with `None` if the execution was dropped
@@ -67,6 +78,7 @@ pub struct Execution {
     creator: Creator,
     stdin: Option<Stdin>,
     feed: Feed,
+    terminal: bool,
     deadline: Option<Instant>,
     timed_out: bool,
     exit: Option<ExitStatus>,
@@ -87,6 +99,7 @@ impl Execution {
             creator: Creator::this_process(),
             stdin,
             feed,
+            terminal: command.terminal.is_some(),
             deadline: command
                 .timeout
                 .and_then(|limit| Instant::now().checked_add(limit)),
@@ -158,6 +171,26 @@ impl Execution {
     /// ended.
     pub async fn kill(&mut self, signal: Signal) -> Result<()> {
         self.process.kill(signal).await
+    }
+
+    /// Whether the command runs on a terminal.
+    pub fn has_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Changes the size of the command's terminal; does nothing if the command has ended.
+    ///
+    /// # Errors
+    ///
+    /// When the command has no terminal, or the engine cannot change its size.
+    pub async fn resize(&mut self, size: TerminalSize) -> Result<()> {
+        size.check()?;
+        match self.terminal {
+            true => self.process.resize(size).await,
+            false => Err(Error::invalid(
+                "the command has no terminal; start it with Command::terminal",
+            )),
+        }
     }
 
     /// The exit status; `None` before [`wait`](Self::wait) returned.
@@ -257,109 +290,4 @@ impl RunningProcess for NotStarted {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::{Arc, Mutex};
-    use std::time::Duration;
-
-    /// A process with endless output until it is killed; it gives up at some point, so that no test
-    /// runs for ever.
-    struct Chatty {
-        left: u32,
-        killed: bool,
-    }
-
-    impl RunningProcess for Chatty {
-        fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
-            self.left = self.left.saturating_sub(1);
-            let goes_on = !self.killed && self.left > 0;
-            let chunk = goes_on.then(|| Chunk::Stdout(Bytes::from_static(b"y\n")));
-            Box::pin(std::future::ready(Ok(chunk)))
-        }
-
-        fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
-            let code = if self.killed { 137 } else { 0 };
-            Box::pin(std::future::ready(Ok(ExitStatus::from_code(code))))
-        }
-
-        fn kill(&mut self, _: Signal) -> BoxFuture<'_, Result<()>> {
-            self.killed = true;
-            Box::pin(std::future::ready(Ok(())))
-        }
-    }
-
-    fn chatty() -> Execution {
-        let process = Chatty {
-            left: 1000,
-            killed: false,
-        };
-        let timeout = Some(Duration::from_secs(60));
-        Execution::new(
-            Box::new(process),
-            None,
-            &Command {
-                timeout,
-                ..Command::new(["yes"])
-            },
-        )
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn timeout_does_not_wait_for_a_pause_in_output() {
-        let mut execution = chatty();
-        assert!(execution.next().await.unwrap().is_some());
-        tokio::time::advance(Duration::from_secs(61)).await;
-        let exit = execution.wait().await.unwrap();
-        assert!(exit.timed_out && exit.code == 137, "{exit}");
-    }
-
-    /// A forked process that ended killed the commands of its parent.
-    #[tokio::test]
-    async fn execution_of_another_process_is_not_dropped() {
-        struct Told(Arc<Mutex<u32>>);
-        impl Drop for Told {
-            fn drop(&mut self) {
-                *self.0.lock().unwrap() += 1;
-            }
-        }
-        impl RunningProcess for Told {
-            fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
-                Box::pin(std::future::ready(Ok(None)))
-            }
-
-            fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
-                Box::pin(std::future::ready(Ok(ExitStatus::from_code(0))))
-            }
-
-            fn kill(&mut self, _: Signal) -> BoxFuture<'_, Result<()>> {
-                Box::pin(std::future::ready(Ok(())))
-            }
-        }
-        let dropped = Arc::new(Mutex::new(0));
-        for (creator, expected) in [(Creator::another_process(), 0), (Creator::this_process(), 1)] {
-            let process = Box::new(Told(Arc::clone(&dropped)));
-            let mut execution = Execution::new(process, None, &Command::new(["x"]));
-            execution.creator = creator;
-            drop(execution);
-            assert_eq!(*dropped.lock().unwrap(), expected);
-        }
-    }
-
-    #[tokio::test]
-    async fn end_is_reported_once() {
-        let reported = Arc::new(Mutex::new(Vec::new()));
-        let tell = || {
-            let reported = Arc::clone(&reported);
-            Box::new(move |exit: Option<ExitStatus>| reported.lock().unwrap().push(exit.map(|e| e.code)))
-        };
-        let mut execution = chatty();
-        execution.on_end(tell());
-        execution.wait().await.unwrap();
-        execution.wait().await.unwrap();
-        drop(execution);
-        let mut execution = chatty();
-        execution.on_end(tell());
-        drop(execution);
-        assert_eq!(*reported.lock().unwrap(), [Some(0), None]);
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ pub(crate) mod input;
 pub(crate) mod output;
 pub(crate) mod signal;
 pub(crate) mod stdin;
+pub(crate) mod terminal;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::input::Input;
+use self::terminal::TerminalSize;
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
 use crate::spec::units;
@@ -45,9 +47,11 @@ pub struct Command {
     /// The standard input of the command.
     #[serde(default, skip_serializing_if = "is_default")]
     pub input: Input,
-    /// Whether to run it on a terminal. All its output is then standard output.
+    /// Runs it on a terminal of this size. All its output is then standard output, keys such as
+    /// Ctrl-C in its input are signals, and [`Execution::resize`](crate::Execution::resize) changes
+    /// the size.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub tty: bool,
+    pub terminal: Option<TerminalSize>,
     /// The timeout: the command is killed after this time. Without one, it may run for ever.
     #[serde(default, with = "units::duration", skip_serializing_if = "is_default")]
     pub timeout: Option<Duration>,
@@ -94,6 +98,7 @@ impl Command {
         if let Some(working_dir) = &self.working_dir {
             faults.add(validate::text("the working directory", working_dir));
         }
+        faults.add(self.terminal.map_or(Ok(()), TerminalSize::check));
         if self.timeout == Some(Duration::ZERO) {
             let why = "a timeout must be greater than 0; omit it for no timeout";
             faults.add(Err(Error::invalid(why)));
@@ -102,7 +107,7 @@ impl Command {
 
     /// The features that an engine needs to run this command.
     pub fn required_features(&self) -> BTreeSet<Feature> {
-        let tty = self.tty.then_some(Feature::Tty);
+        let tty = self.terminal.map(|_| Feature::Tty);
         let stdin = (self.input != Input::Empty).then_some(Feature::Stdin);
         tty.into_iter().chain(stdin).collect()
     }
@@ -126,6 +131,8 @@ mod tests {
         assert!(rejected(Command::new(["ls", "a\0b"])).contains("NUL"));
         let env = [("A=".to_owned(), String::new())].into();
         assert!(rejected(Command { env, ..ls() }).contains("variable"));
+        let terminal = Some(TerminalSize { rows: 0, columns: 80 });
+        assert!(rejected(Command { terminal, ..ls() }).contains("one row"));
         let timeout = Some(Duration::ZERO);
         assert!(rejected(Command { timeout, ..ls() }).contains("timeout"));
         assert!(
@@ -151,7 +158,10 @@ mod tests {
                 env: [("A", "1")].into(),
                 working_dir: Some("/w".into()),
                 input,
-                tty: true,
+                terminal: Some(TerminalSize {
+                    rows: 50,
+                    columns: 132,
+                }),
                 timeout: Some(Duration::from_millis(1500)),
                 ..Command::new(["a", "b c"])
             };

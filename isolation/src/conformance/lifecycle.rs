@@ -155,7 +155,7 @@ pub(super) async fn missing_are_named(subject: &Subject<'_>) -> Outcome {
     if missing(&Feature::Tty) {
         let environment = subject.environment().await?;
         let command = Command {
-            tty: true,
+            terminal: Some(crate::TerminalSize::default()),
             ..Command::shell("true")
         };
         let started = environment.execute(command).await;

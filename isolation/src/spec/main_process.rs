@@ -28,7 +28,7 @@ impl Main {
         };
         faults.add(command.validate());
         for (given, what) in [
-            (command.tty, "a terminal"),
+            (command.terminal.is_some(), "a terminal"),
             (command.input != Input::Empty, "input"),
             (command.timeout.is_some(), "a timeout"),
         ] {

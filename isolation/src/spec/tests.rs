@@ -129,7 +129,7 @@ fn invalid_specification_is_rejected() {
         (main(Command::default()), "empty"),
         (
             main(Command {
-                tty: true,
+                terminal: Some(crate::TerminalSize::default()),
                 ..Command::new(["x"])
             }),
             "terminal",

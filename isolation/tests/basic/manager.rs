@@ -133,7 +133,7 @@ async fn events_follow_the_life_of_an_environment() {
             .unwrap(),
     );
     let terminal = Command {
-        tty: true,
+        terminal: Some(isolation::TerminalSize::default()),
         ..Command::shell("true")
     };
     let error = environment.execute(terminal).await.unwrap_err();

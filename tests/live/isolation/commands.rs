@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use isolation::{Command, Environment, EnvironmentSpec, Input, ResourceLimits};
+use isolation::{Command, Environment, EnvironmentSpec, Input, ResourceLimits, TerminalSize};
 
 use super::{active, manager, sh, spec};
 use crate::support::{engines, one_line};
@@ -58,7 +58,7 @@ async fn every_variable_arrives_whatever_its_name() {
 
 async fn ends_on_a_terminal(environment: &Environment, input: Input, name: &str) {
     let cat = Command {
-        tty: true,
+        terminal: Some(TerminalSize::default()),
         input,
         ..Command::new(["cat"])
     };
@@ -74,7 +74,7 @@ async fn a_terminal_is_one_stream_and_reads_to_an_end() {
         let environment = active(&manager, spec()).await;
         let script = "[ -t 0 ] && [ -t 1 ] && echo out && echo err >&2; exit 3";
         let command = Command {
-            tty: true,
+            terminal: Some(TerminalSize::default()),
             ..Command::shell(script)
         };
         let output = environment.run(command).await.unwrap();

@@ -8,7 +8,7 @@ mod pull_progress;
 mod runner;
 
 use clap::Args;
-use isolation::{EnvironmentSpec, Lifetime};
+use isolation::{Command, EnvironmentSpec, Lifetime};
 
 use super::command_options::CommandOptions;
 use super::environment_options::EnvironmentOptions;
@@ -39,17 +39,8 @@ impl Run {
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
         self.environment.check(global)?;
-        Ok(self.command.command(global).validate()?)
-    }
-
-    /// The specification. A kept environment stays, whatever its specification file says.
-    fn spec(&self, global: &Global) -> Result<EnvironmentSpec, CliError> {
-        let mut spec = self.environment.spec(global)?;
-        spec.lifetime = match self.keep {
-            true => Lifetime::Kept,
-            false => Lifetime::Owner,
-        };
-        Ok(spec)
+        self.command.check_no_image()?;
+        self.command.check(global)
     }
 
     pub(crate) async fn run(
@@ -58,46 +49,70 @@ impl Run {
         client: &Client,
         console: Console,
     ) -> Result<u8, CliError> {
-        let (stop, second_signal) = signals::listen()?;
-        let session = Session::open(global, client, self.environment.pull(global)).await?;
-        self.environment.report(console, client);
-        let runner = runner::Runner {
-            client,
-            manager: session.manager(),
-            options: &self.environment,
-            choice: self.environment.choice(global)?,
-            spec: self.spec(global)?,
-            command: self.command.command(global),
-            keep: self.keep,
-            console,
-        };
-        let running = Box::pin(runner.run(stop));
-        // At the second signal the run and then the manager are dropped. Their drop destroys what
-        // can be destroyed without waiting.
-        let outcome = tokio::select! {
-            biased;
-            code = second_signal.wait() => {
-                console.note("exiting without waiting for cleanup");
-                Ok(code)
-            }
-            outcome = running => outcome,
-        };
-        session.close(outcome).await
+        self.command.report_unused_input(global, console);
+        let command = self.command.command(global);
+        once(&self.environment, command, self.keep, global, client, console).await
     }
+}
+
+/// The specification. A kept environment stays, whatever its specification file says.
+fn spec(options: &EnvironmentOptions, keep: bool, global: &Global) -> Result<EnvironmentSpec, CliError> {
+    let mut spec = options.spec(global)?;
+    spec.lifetime = match keep {
+        true => Lifetime::Kept,
+        false => Lifetime::Owner,
+    };
+    Ok(spec)
+}
+
+/// Runs a command in a new environment, which is destroyed afterwards unless it is kept.
+pub(super) async fn once(
+    options: &EnvironmentOptions,
+    command: Command,
+    keep: bool,
+    global: &Global,
+    client: &Client,
+    console: Console,
+) -> Result<u8, CliError> {
+    let (stop, second_signal) = signals::listen()?;
+    let session = Session::open(global, client, options.pull(global)).await?;
+    options.report(console, client);
+    let runner = runner::Runner {
+        client,
+        manager: session.manager(),
+        options,
+        choice: options.choice(global)?,
+        spec: spec(options, keep, global)?,
+        command,
+        keep,
+        console,
+    };
+    let running = Box::pin(runner.run(stop));
+    // At the second signal the run and then the manager are dropped. Their drop destroys what can
+    // be destroyed without waiting.
+    let outcome = tokio::select! {
+        biased;
+        code = second_signal.wait() => {
+            console.note("exiting without waiting for cleanup");
+            Ok(code)
+        }
+        outcome = running => outcome,
+    };
+    session.close(outcome).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::args::Cli;
-    use crate::commands::Command;
+    use crate::commands;
     use clap::Parser;
     use isolation::{EngineChoice, Input};
 
     fn parse(line: &str) -> Result<(Box<Run>, Global), String> {
         let cli = Cli::try_parse_from(line.split(' ')).map_err(|error| error.to_string())?;
         match cli.command {
-            Command::Run(run) => Ok((run, cli.global)),
+            commands::Command::Run(run) => Ok((run, cli.global)),
             other => panic!("{other:?}"),
         }
     }

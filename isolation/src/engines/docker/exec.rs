@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::BytesMut;
 use engine_api::exec::{CreateExec, StartExec};
-use engine_api::{Hijacked, Output};
+use engine_api::{Hijacked, Output, Version};
 
 use super::NAME;
 use super::container::ContainerRef;
 use super::diagnostics::{ContainerDiagnostics, to_error};
-use super::exec_process::ExecProcess;
+use super::exec_process::{self, ExecProcess};
 use super::exec_stdin::CommandInput;
 use super::shell_program::{is_lost, names_missing};
 use crate::command::Command;
@@ -26,6 +26,9 @@ const SCRIPT: &str = "[ -z \"$1\" ] || cd \"$1\" >/dev/null 2>&1 || { echo nowhe
 
 /// The output of the script if the working directory does not exist.
 const MISSING_DIRECTORY: &str = "nowhere";
+
+/// From this version on, a terminal has its size when the command starts.
+const SIZED_AT_START: Version = Version::new(1, 42);
 
 /// The maximum length of the first line.
 const LONGEST: usize = 4096;
@@ -58,10 +61,11 @@ fn exec(
     CreateExec {
         cmd: cmd.into(),
         // A terminal without input would wait for keys, so its end has to be sent.
-        attach_stdin: command.tty || command.input != Input::Empty,
+        attach_stdin: command.terminal.is_some() || command.input != Input::Empty,
         attach_stdout: true,
         attach_stderr: true,
-        tty: command.tty,
+        tty: command.terminal.is_some(),
+        console_size: command.terminal.map(exec_process::console_size),
         env: command
             .env
             .iter()
@@ -77,10 +81,11 @@ fn exec(
 fn plain_exec(command: &Command, working_dir: &str) -> CreateExec {
     CreateExec {
         cmd: command.argv.clone().into(),
-        attach_stdin: command.tty || command.input != Input::Empty,
+        attach_stdin: command.terminal.is_some() || command.input != Input::Empty,
         attach_stdout: true,
         attach_stderr: true,
-        tty: command.tty,
+        tty: command.terminal.is_some(),
+        console_size: command.terminal.map(exec_process::console_size),
         working_dir: working_dir.to_owned(),
         env: command
             .env
@@ -149,15 +154,24 @@ async fn begin(
 
 async fn create_and_start(
     container: &ContainerRef,
-    exec: CreateExec,
+    mut exec: CreateExec,
 ) -> engine_api::Result<(String, Hijacked)> {
+    let (docker, size) = (&container.docker, exec.console_size);
+    if size.is_some() && docker.version().await? < SIZED_AT_START {
+        exec.console_size = None;
+    }
     let options = StartExec {
         tty: exec.tty,
+        console_size: exec.console_size,
         ..StartExec::default()
     };
-    let execs = container.docker.execs();
-    let created = execs.create(&container.id, exec).await?;
-    let hijacked = execs.start(&created.id, options).await?;
+    // Podman has the newer version, but ignores the size.
+    let later = size.filter(|_| container.podman || exec.console_size.is_none());
+    let created = docker.execs().create(&container.id, exec).await?;
+    let hijacked = docker.execs().start(&created.id, options).await?;
+    if let Some(size) = later {
+        exec_process::resize(container, &created.id, size).await?;
+    }
     Ok((created.id, hijacked))
 }
 
@@ -270,6 +284,7 @@ impl FirstLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::terminal::TerminalSize;
 
     const USUAL: (&str, &str) = ("sh", "env");
 
@@ -334,7 +349,7 @@ mod tests {
             ..Command::new(["cat"])
         }));
         assert!(attached(&Command {
-            tty: true,
+            terminal: Some(TerminalSize::default()),
             ..Command::new(["cat"])
         }));
     }

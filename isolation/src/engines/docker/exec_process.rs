@@ -20,6 +20,7 @@ use crate::BoxFuture;
 use crate::command::execution::{Chunk, RunningProcess};
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
+use crate::command::terminal::TerminalSize;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often the daemon is asked whether a command with open output has ended.
@@ -265,6 +266,36 @@ impl RunningProcess for ExecProcess {
             self.container.signal(group, signal).await.map_err(to_error)
         })
     }
+
+    fn resize(&mut self, size: TerminalSize) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            if self.exit.is_none() {
+                let resized = resize(&self.container, &self.exec, console_size(size)).await;
+                resized.map_err(to_error)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Changes the size of the terminal of an exec, unless it has ended.
+pub(super) async fn resize(
+    container: &ContainerRef,
+    id: &str,
+    size: engine_api::common::TerminalSize,
+) -> engine_api::Result<()> {
+    let execs = container.docker.execs();
+    match execs.resize(id, size).await {
+        Err(error) if error.is_unreachable() => Err(error),
+        // Daemons report the end in different ways.
+        Err(error) if execs.inspect(id).await?.running => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The size of a terminal, as the daemon reads it.
+pub(super) fn console_size(size: TerminalSize) -> engine_api::common::TerminalSize {
+    [u32::from(size.rows), u32::from(size.columns)].into()
 }
 
 impl Drop for ExecProcess {

@@ -36,7 +36,7 @@ pub(super) fn can_serve(command: &Command) -> bool {
     let words = command.argv.iter().map(String::len).chain(variables);
     // A runtime replaces an empty `HOME` by the user's directory.
     let replaced = command.env.get("HOME").is_some_and(String::is_empty);
-    !command.tty
+    command.terminal.is_none()
         && !replaced
         && input <= LONGEST_INPUT
         && words.clone().all(|length| length < LONGEST_WORD)
@@ -318,7 +318,7 @@ mod tests {
         };
         for command in [
             Command {
-                tty: true,
+                terminal: Some(crate::TerminalSize::default()),
                 ..Command::new(["sh"])
             },
             Command::new(["a=b"]),

@@ -1,0 +1,63 @@
+//! `isolate shell`: a shell on this terminal.
+
+use clap::Args;
+use isolation::{Command, Input};
+
+use super::command_options::check_terminal;
+use super::environment_options::EnvironmentOptions;
+use super::{exec, run};
+use crate::client::Client;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::global::Global;
+use crate::terminal;
+
+/// Open a login shell on this terminal, in an environment or in a new one
+///
+/// The shell is bash, or sh if the environment has no bash. Without ENVIRONMENT, the options
+/// describe a new environment, which is destroyed when the shell ends.
+#[derive(Debug, Args)]
+pub(crate) struct Shell {
+    #[command(flatten)]
+    options: EnvironmentOptions,
+    /// Name or ID of the environment; a unique beginning of an ID is enough
+    #[arg(value_name = "ENVIRONMENT", conflicts_with_all = EnvironmentOptions::OF_CREATION)]
+    environment: Option<String>,
+}
+
+/// Becomes bash, or else sh.
+const SCRIPT: &str = "if command -v bash >/dev/null 2>&1; then exec bash -l; fi; exec sh -l";
+
+impl Shell {
+    /// Rejects invalid options before anything is sent or created.
+    pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
+        self.options.check(global)?;
+        check_terminal(global)
+    }
+
+    pub(crate) async fn run(
+        &self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let command = Command {
+            input: Input::Piped,
+            terminal: Some(terminal::size().unwrap_or_default()),
+            ..Command::shell(SCRIPT)
+        };
+        match &self.environment {
+            Some(environment) => {
+                let (variables, working_dir) = self.options.of_command();
+                let command = Command {
+                    env: variables.values().into(),
+                    working_dir,
+                    ..command
+                };
+                self.options.report(console, client);
+                exec::execute(environment, command, global, client, console).await
+            }
+            None => run::once(&self.options, command, false, global, client, console).await,
+        }
+    }
+}
