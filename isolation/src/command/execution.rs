@@ -83,7 +83,18 @@ pub struct Execution {
     timed_out: bool,
     exit: Option<ExitStatus>,
     on_end: Option<OnEnd>,
+    kill_limit: Option<KillLimit>,
 }
+
+/// Awaits a kill, but only as long as the engine answers.
+pub(crate) trait LimitKill: Send + Sync {
+    /// Drops a process; a silent engine is tried for what is left of the limit.
+    fn drop_within(&self, process: Box<dyn RunningProcess>);
+
+    fn limited<'a>(&'a self, kill: BoxFuture<'a, Result<()>>) -> BoxFuture<'a, Result<()>>;
+}
+
+type KillLimit = std::sync::Arc<dyn LimitKill>;
 
 impl Execution {
     /// For authors of engines: a command that was just started, and its standard input, which must
@@ -106,6 +117,7 @@ impl Execution {
             timed_out: false,
             exit: None,
             on_end: None,
+            kill_limit: None,
         }
     }
 
@@ -170,7 +182,11 @@ impl Execution {
     /// Sends a signal to the command and its child processes; does nothing if the command has
     /// ended.
     pub async fn kill(&mut self, signal: Signal) -> Result<()> {
-        self.process.kill(signal).await
+        let kill = self.process.kill(signal);
+        match &self.kill_limit {
+            Some(limit) => limit.limited(kill).await,
+            None => kill.await,
+        }
     }
 
     /// Whether the command runs on a terminal.
@@ -196,6 +212,10 @@ impl Execution {
     /// The exit status; `None` before [`wait`](Self::wait) returned.
     pub fn exit(&self) -> Option<ExitStatus> {
         self.exit
+    }
+
+    pub(crate) fn limit_kill(&mut self, limit: KillLimit) {
+        self.kill_limit = Some(limit);
     }
 
     pub(crate) fn on_end(&mut self, call: OnEnd) {
@@ -232,7 +252,8 @@ impl Execution {
 
     async fn time_out(&mut self) -> Result<()> {
         // The deadline is removed last: if this future is dropped, the next call kills again.
-        self.process.kill(Signal::Kill).await?;
+        let killed = self.kill(Signal::Kill).await;
+        killed.map_err(|error| error.during("kill the command at its timeout", ""))?;
         self.timed_out = true;
         self.deadline = None;
         Ok(())
@@ -247,11 +268,15 @@ impl Execution {
 
 impl Drop for Execution {
     fn drop(&mut self) {
+        let ended = NotStarted { code: 0, text: None };
+        let process = std::mem::replace(&mut self.process, Box::new(ended));
         if !self.creator.is_this_process() {
             // This process was forked; the command belongs to its parent.
-            let ended = NotStarted { code: 0, text: None };
-            std::mem::forget(std::mem::replace(&mut self.process, Box::new(ended)));
-            return;
+            return std::mem::forget(process);
+        }
+        match &self.kill_limit {
+            Some(limit) => limit.drop_within(process),
+            None => drop(process),
         }
         if let Some(call) = self.on_end.take() {
             call(None);

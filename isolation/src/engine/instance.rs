@@ -52,7 +52,10 @@ pub trait Instance: fmt::Debug + Send + Sync {
     /// Destroys it as far as possible without awaiting: for guards, also outside a runtime. It
     /// never panics. Returns whether the environment is gone already; if not, the engine
     /// [holds](crate::Journal::hold) its journal entry until it is gone.
-    fn destroy_blocking(&self) -> bool;
+    ///
+    /// An engine that does not answer is tried for `limit`, in the background where there is a
+    /// runtime. Zero means that it was tried before: it is given up.
+    fn destroy_blocking(&self, limit: Duration) -> bool;
 
     /// From now on, neither dropping this value nor the end of this process ends the environment.
     fn keep(&self) -> BoxFuture<'_, Result<()>>;

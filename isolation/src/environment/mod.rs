@@ -1,6 +1,7 @@
 //! An environment, as users hold it.
 
 pub(crate) mod checks;
+pub(crate) mod ending;
 pub(crate) mod endpoint;
 pub(crate) mod id;
 mod observe;
@@ -211,6 +212,11 @@ impl Environment {
 
     /// Ends every process in it and removes everything that the engine created for it. A second
     /// call succeeds; after an error, it can be called again.
+    ///
+    /// # Errors
+    ///
+    /// One of the kind [`Timeout`](crate::ErrorKind::Timeout) if the engine hangs: see
+    /// [`ManagerOptions::cleanup_timeout`](crate::ManagerOptions::cleanup_timeout).
     pub async fn destroy(&self) -> Result<()> {
         self.shared().destroy().await
     }
@@ -239,6 +245,7 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::AtomicBool;
 
+    use super::ending::Ending;
     use super::status::StatusCell;
     use super::*;
     use crate::BoxFuture;
@@ -273,7 +280,7 @@ mod tests {
             self.start()
         }
 
-        fn destroy_blocking(&self) -> bool {
+        fn destroy_blocking(&self, _: Duration) -> bool {
             self.0.lock().unwrap().push("destroyed");
             true
         }
@@ -313,6 +320,7 @@ mod tests {
                 kept: AtomicBool::new(false),
                 destroyed_reported: AtomicBool::new(false),
                 creator,
+                ending: Arc::new(Ending::new(Duration::ZERO)),
             })));
         }
         assert_eq!(*calls.lock().unwrap(), ["destroyed"]);

@@ -5,11 +5,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
-use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::checks;
+use super::ending::{ANSWER_TIMEOUT, Ending, answered};
 use super::id::EnvironmentId;
 use super::status::{Status, StatusCell};
 use super::summary::EnvironmentSummary;
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) kept: AtomicBool,
     pub(crate) destroyed_reported: AtomicBool,
     pub(crate) creator: Creator,
+    /// The limit of ending, which all environments of a manager share.
+    pub(crate) ending: Arc<Ending>,
 }
 
 impl fmt::Debug for Shared {
@@ -90,6 +93,21 @@ impl Shared {
 
     pub(crate) fn emit(&self, kind: EventKind) {
         self.events.emit(self.subject(), kind);
+    }
+
+    /// Awaits a call for as long as the engine answers.
+    async fn answered<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        answered(ANSWER_TIMEOUT, work, self.asking()).await
+    }
+
+    /// Awaits a step of the end; the engine may take `grace` before it has to answer.
+    async fn ended<T>(&self, grace: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.ending.step(grace, work, self.asking()).await
+    }
+
+    /// Asks the engine for the state, and returns whether it answers.
+    fn asking<'a>(&'a self) -> impl Fn() -> BoxFuture<'a, bool> {
+        || Box::pin(async { self.instance.inspect().await.is_ok() })
     }
 
     fn subject(&self) -> Subject {
@@ -159,7 +177,7 @@ impl Shared {
         if self.status() == Status::Destroyed {
             return Ok(InstanceState::new(Status::Destroyed));
         }
-        let state = self.instance.inspect().await;
+        let state = self.answered(self.instance.inspect()).await;
         let state = self.report("inspect the environment", &self.name, state).await?;
         self.observe(state.status);
         Ok(state)
@@ -176,7 +194,7 @@ impl Shared {
             return Ok(());
         }
         checks::exists(status)?;
-        self.instance.start().await?;
+        self.answered(self.instance.start()).await?;
         match self.cell.advance(Status::Running) {
             Ok(_) => self.emit(EventKind::Started),
             // Another task may have started it at the same time.
@@ -195,7 +213,7 @@ impl Shared {
     pub(super) async fn stop(&self, grace: Duration) -> Result<()> {
         let stopped = match checks::exists(self.status()) {
             // Also if it seems to be stopped: another process may have started it.
-            Ok(()) => self.instance.stop(grace).await,
+            Ok(()) => self.ended(grace, self.instance.stop(grace)).await,
             Err(error) => Err(error),
         };
         self.report("stop the environment", &self.name, stopped).await?;
@@ -211,7 +229,7 @@ impl Shared {
             Ok(()) if signal != Signal::Kill && self.instance.main().is_none() => {
                 Err(self.no_facet(Feature::MainProcess))
             }
-            Ok(()) => self.instance.kill(signal).await,
+            Ok(()) => self.ended(Duration::ZERO, self.instance.kill(signal)).await,
             Err(error) => Err(error),
         };
         self.report("kill the environment", &self.name, killed).await?;
@@ -238,7 +256,7 @@ impl Shared {
         }
         // Another task may be destroying it too; both may succeed.
         let _ = self.cell.advance(Status::Destroying);
-        let destroyed = self.instance.destroy().await;
+        let destroyed = self.ended(Duration::ZERO, self.instance.destroy()).await;
         let _ = self.cell.advance(match destroyed.is_ok() {
             true => Status::Destroyed,
             false => Status::Failed,
@@ -261,7 +279,7 @@ impl Shared {
             return;
         }
         let _ = self.cell.advance(Status::Destroying);
-        if self.instance.destroy_blocking() {
+        if self.instance.destroy_blocking(self.ending.left()) {
             let _ = self.cell.advance(Status::Destroyed);
             self.finish();
         } else {
@@ -316,6 +334,7 @@ impl Shared {
         let mut execution = self.report("execute", command.program(), started).await?;
         let argv = command.argv;
         self.emit(EventKind::CommandStarted { argv: argv.clone() });
+        execution.limit_kill(Arc::clone(&self.ending) as _);
         let (events, subject) = (self.events.clone(), self.subject());
         execution.on_end(Box::new(move |exit| {
             let kind = match exit {
@@ -332,7 +351,7 @@ impl Shared {
         checks::running(self.status())?;
         checks::features(&self.engine, &self.capabilities, &command.required_features())?;
         match self.instance.exec() {
-            Some(exec) => exec.execute(command).await,
+            Some(exec) => self.answered(exec.execute(command)).await,
             None => Err(self.no_facet(Feature::Commands)),
         }
     }
@@ -349,7 +368,7 @@ impl Shared {
         }
         checks::exists(self.status())?;
         match self.instance.files() {
-            Some(files) => files.copy_in(source, target).await,
+            Some(files) => self.answered(files.copy_in(source, target)).await,
             None => Err(self.no_facet(Feature::CopyIn)),
         }
     }
@@ -363,7 +382,7 @@ impl Shared {
         validate::text("the source of the copy", source)?;
         checks::exists(self.status())?;
         match self.instance.files() {
-            Some(files) => files.copy_out(source, target).await,
+            Some(files) => self.answered(files.copy_out(source, target)).await,
             None => Err(self.no_facet(Feature::CopyOut)),
         }
     }

@@ -25,6 +25,7 @@ use crate::engine::context::Context;
 use crate::engine::instance::Instance;
 use crate::environment::Environment;
 use crate::environment::checks;
+use crate::environment::ending::{ANSWER_TIMEOUT, Ending, answered};
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::shared::{Owner, Shared};
 use crate::environment::status::{Status, StatusCell};
@@ -49,6 +50,7 @@ pub struct Manager {
     events: EventSink,
     session: String,
     state: State,
+    ending: Arc<Ending>,
 }
 
 impl Manager {
@@ -64,6 +66,7 @@ impl Manager {
             tracked: Arc::new(Tracked::new(registry)),
             events: EventSink::default(),
             session: random_hex(),
+            ending: Arc::new(Ending::new(options.cleanup_timeout)),
             state: State::new(options),
         }
     }
@@ -196,7 +199,8 @@ impl Manager {
             spec: &spec,
             context: &context,
         };
-        let instance = engine.create(new).await?;
+        let answers = || async { engine.probe().await.availability.is_available() };
+        let instance = answered(ANSWER_TIMEOUT, engine.create(new), answers).await?;
         entered.complete();
         let capabilities = selection.capabilities.clone();
         let shared = self.shared(
@@ -233,7 +237,8 @@ impl Manager {
         let capabilities = engine.probe().await.capabilities;
         let journal = self.state.journal(&listed.id);
         let context = Context::new(self.events.clone(), journal.clone());
-        let opened = engine.open(&listed.id, &context).await?;
+        let answers = || async { engine.probe().await.availability.is_available() };
+        let opened = answered(ANSWER_TIMEOUT, engine.open(&listed.id, &context), answers).await?;
         let shared = self.shared(
             engine.name(),
             capabilities,
@@ -278,6 +283,7 @@ impl Manager {
             kept: AtomicBool::new(false),
             destroyed_reported: AtomicBool::new(false),
             creator: Creator::this_process(),
+            ending: Arc::clone(&self.ending),
         })
     }
 
@@ -308,7 +314,10 @@ impl Manager {
                 Some(Err(ended)) => failures.push(Error::engine("manager", ended)),
             }
         }
-        self.state.finish_sweep().await;
+        // A daemon that hangs does not answer the removal of older ones either.
+        if !self.ending.left().is_zero() {
+            self.state.finish_sweep().await;
+        }
         match failures.is_empty() {
             true => Ok(()),
             false => Err(Cause::Cleanup(failures).into()),

@@ -1,6 +1,9 @@
 //! The options of a manager.
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::environment::ending::CLEANUP_TIMEOUT;
 
 /// What a manager writes down about its environments, and who removes them if this process cannot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +16,11 @@ pub struct ManagerOptions {
     pub state_directory: Option<PathBuf>,
     /// The process that removes what this process leaves.
     pub reaper: Reaper,
+    /// How long the end of environments waits for an engine that does not answer; the default is 5
+    /// seconds. It is one limit for killing, stopping and destroying all environments of the
+    /// manager, also by [`shutdown`](crate::Manager::shutdown) and by a drop. Each answer begins it
+    /// anew. An engine that is slow but answers is waited for.
+    pub cleanup_timeout: Duration,
 }
 
 impl Default for ManagerOptions {
@@ -21,6 +29,7 @@ impl Default for ManagerOptions {
             journal: true,
             state_directory: None,
             reaper: Reaper::default(),
+            cleanup_timeout: CLEANUP_TIMEOUT,
         }
     }
 }

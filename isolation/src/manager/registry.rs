@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::engine::capabilities::{Capabilities, Difference, Feature, RejectedEngine};
 use crate::engine::{Availability, Engine, Probe};
 use crate::environment::checks;
+use crate::environment::ending::{ANSWER_TIMEOUT, silent};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Cause, Error, ErrorKind, Result};
@@ -204,7 +205,8 @@ impl Registry {
     pub async fn list(&self) -> (Vec<EnvironmentSummary>, Vec<RejectedEngine>) {
         let (mut found, mut rejected) = (Vec::new(), Vec::new());
         for engine in &self.engines {
-            match engine.list().await {
+            let listed = timeout(ANSWER_TIMEOUT, engine.list()).await;
+            match listed.unwrap_or_else(|_| Err(silent(ANSWER_TIMEOUT))) {
                 Ok(environments) => found.extend(environments),
                 Err(error) => rejected.push(error.into_rejected(engine.name())),
             }

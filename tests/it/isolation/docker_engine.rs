@@ -247,7 +247,7 @@ async fn lost_daemon_is_reported_and_cleaned_up_later() {
 /// A removal in the background used to give up at once while the daemon restarted.
 #[tokio::test(start_paused = true)]
 async fn drop_during_a_restart_is_cleaned_up_after_it() {
-    for (seconds, left) in [(8, 0), (20, 1)] {
+    for (seconds, left) in [(4, 0), (6, 1)] {
         let (fake, _manager, environment) = active().await;
         fake.disconnect();
         drop(environment);

@@ -1,9 +1,12 @@
 //! One run: chooses an engine, creates the environment, runs the command, destroys the environment.
 
+use std::time::Duration;
+
 use isolation::{
     Command, EngineChoice, Environment, EnvironmentSpec, Event, EventKind, Manager, Selection, Subject,
 };
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::pull_progress::PullDisplay;
 use crate::client::Client;
@@ -13,6 +16,9 @@ use crate::console::Console;
 use crate::error::{CliError, brief};
 use crate::registry::DOCKER;
 use crate::signals::{Interrupted, Stop};
+
+/// How long a creation may go on after a signal.
+const CREATION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The parts of a run.
 pub(super) struct Runner<'a> {
@@ -57,8 +63,17 @@ impl Runner<'_> {
                 .note("interrupted; cleaning up (a second signal exits at once)");
         }
         let cleaned = self.manager.shutdown().await;
-        let left =
-            |error: isolation::Error| CliError::new("the environment could not be destroyed").because(&error);
+        let left = |error: isolation::Error| {
+            let ids = self
+                .manager
+                .environments()
+                .into_iter()
+                .map(|left| left.id.to_string());
+            let ids = ids.collect::<Vec<_>>().join(" ");
+            CliError::new("the environment could not be destroyed")
+                .because(&error)
+                .hint(format!("remove what is left with `isolate rm --force {ids}`"))
+        };
         match (outcome, cleaned) {
             (Err(Aborted::Failed(failure)), Err(error)) => Err(failure.followed_by(left(error))),
             (_, Err(error)) => Err(left(error)),
@@ -87,7 +102,7 @@ impl Runner<'_> {
     }
 
     /// Creates the environment and displays the pull of its image. A signal cancels a pull at once;
-    /// otherwise the creation is completed first, so that cleanup can await the destruction.
+    /// otherwise the creation gets time to be completed, so that cleanup can await the destruction.
     async fn create(
         &self,
         selection: &Selection,
@@ -97,6 +112,12 @@ impl Runner<'_> {
         let mut events = self.manager.subscribe();
         let mut creating = Box::pin(self.manager.create_on(selection, self.spec.clone()));
         let mut stop = stop.clone();
+        let mut late = stop.clone();
+        let mut late = Box::pin(async move {
+            let interrupted = late.wait().await;
+            sleep(CREATION_TIMEOUT).await;
+            interrupted
+        });
         let mut display = PullDisplay::new(self.console);
         loop {
             tokio::select! {
@@ -111,6 +132,7 @@ impl Runner<'_> {
                 created = &mut creating => {
                     return created.map_err(|error| self.with_hint(selection, error).into());
                 }
+                interrupted = &mut late => return Err(interrupted.into()),
                 interrupted = stop.wait(), if display.is_pulling() => return Err(interrupted.into()),
             }
         }

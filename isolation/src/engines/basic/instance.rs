@@ -268,7 +268,7 @@ impl Instance for BasicInstance {
         Box::pin(async move { blocking(NAME, move || Self::end(&id, &groups, &directory)).await })
     }
 
-    fn destroy_blocking(&self) -> bool {
+    fn destroy_blocking(&self, _: Duration) -> bool {
         // If this fails, the entry stays.
         let hold = self.journal.hold();
         let ended = Self::end(&self.id, &self.groups, &self.directory);
@@ -311,7 +311,7 @@ impl Files for BasicInstance {
 impl Drop for BasicInstance {
     fn drop(&mut self) {
         if !self.released.load(Ordering::Acquire) && self.creator.is_this_process() {
-            self.destroy_blocking();
+            self.destroy_blocking(Duration::ZERO);
         }
     }
 }

@@ -1,36 +1,75 @@
 //! Cleanup that no caller awaits, after a drop.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
 
 use crate::BoxFuture;
+use crate::environment::ending::drop_limit;
 
 /// A job that can be started again if its runtime ends before it is done.
 pub(super) type Job = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
-
-/// How long a thread without a runtime is blocked at most.
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs the job: inside a runtime as a task, outside a runtime before this returns.
 ///
 /// A runtime that ends, as at the end of `main`, drops its tasks. A thread then runs the job, and
 /// the runtime waits for it.
 pub(super) fn run(job: Job) {
+    run_within(drop_limit(), job);
+}
+
+/// As [`run`], with another limit.
+pub(super) fn run_within(limit: Duration, job: Job) {
+    if limit.is_zero() {
+        return;
+    }
+    let job = Limited {
+        job,
+        until: Instant::now() + limit,
+    };
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(Unfinished(Some(job)).finish())),
-        Err(_) => on_a_thread(job),
+        Err(_) => job.on_a_thread(),
     }
 }
 
-struct Unfinished(Option<Job>);
+struct Limited {
+    job: Job,
+    until: Instant,
+}
+
+impl Limited {
+    async fn run(&self) {
+        let left = self.until.saturating_duration_since(Instant::now());
+        // There is no caller to report an error to.
+        let _ = timeout(left, (self.job)()).await;
+    }
+
+    /// Uses a new thread, because a runtime cannot be started in a thread that already has one.
+    fn on_a_thread(self) {
+        let work = move || {
+            // Without a runtime there is no cleanup, and a drop cannot report that.
+            if let Ok(runtime) = Builder::new_current_thread().enable_all().build() {
+                runtime.block_on(self.run());
+            }
+        };
+        if let Ok(thread) = std::thread::Builder::new()
+            .name("isolation-cleanup".into())
+            .spawn(work)
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Unfinished(Option<Limited>);
 
 impl Unfinished {
     async fn finish(mut self) {
         if let Some(job) = &self.0 {
-            job().await;
+            job.run().await;
         }
         self.0 = None;
     }
@@ -39,24 +78,8 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if let Some(job) = self.0.take() {
-            on_a_thread(job);
+            job.on_a_thread();
         }
-    }
-}
-
-/// Uses a new thread, because a runtime cannot be started in a thread that already has one.
-fn on_a_thread(job: Job) {
-    let work = move || {
-        // Without a runtime there is no cleanup, and a drop cannot report that.
-        if let Ok(runtime) = Builder::new_current_thread().enable_all().build() {
-            let _ = runtime.block_on(async { timeout(TIMEOUT, job()).await });
-        }
-    };
-    if let Ok(thread) = std::thread::Builder::new()
-        .name("isolation-cleanup".into())
-        .spawn(work)
-    {
-        let _ = thread.join();
     }
 }
 
@@ -92,6 +115,19 @@ mod tests {
             drop(runtime);
             assert_eq!(done.load(Ordering::SeqCst), 1);
         }
+    }
+
+    #[test]
+    fn hanging_job_delays_the_end_of_a_runtime_once() {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let began = Instant::now();
+        let limit = Duration::from_millis(300);
+        runtime.block_on(async {
+            run_within(limit, Arc::new(|| Box::pin(std::future::pending())));
+            tokio::time::sleep(limit * 2 / 3).await;
+        });
+        drop(runtime);
+        assert!(began.elapsed() >= limit && began.elapsed() < limit * 20);
     }
 
     #[tokio::test]

@@ -108,10 +108,10 @@ impl Instance for DockerInstance {
         })
     }
 
-    fn destroy_blocking(&self) -> bool {
+    fn destroy_blocking(&self, limit: Duration) -> bool {
         self.close_shells();
         let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
-        guard.remove_in_background()
+        guard.remove_in_background(limit)
     }
 
     fn keep(&self) -> BoxFuture<'_, Result<()>> {

@@ -17,9 +17,10 @@
 //! still runs.
 //!
 //! **Cleanup.** The guard of a container knows its name before the daemon creates it, so nothing is
-//! left behind. If the daemon does not answer during a drop, the removal is retried for ten
-//! seconds; a program that ends meanwhile waits for it. A container that is left then is still
-//! listed. Everything has [labels], by which any process can list and destroy it.
+//! left behind. If the daemon does not answer during a drop, the removal is retried for five
+//! seconds, or for the [cleanup timeout](crate::ManagerOptions::cleanup_timeout); a program that
+//! ends meanwhile waits for it. A container that is left then is still listed. Everything has
+//! [labels], by which any process can list and destroy it.
 //!
 //! ```no_run
 //! use isolation::engines::docker::DockerEngine;
@@ -66,15 +67,16 @@ mod shell_program;
 use std::any::Any;
 use std::sync::Arc;
 
-use engine_api::Docker;
 use engine_api::connect::Address;
 use engine_api::containers::{ContainerFilters, ContainerSummary, ListContainers};
+use engine_api::{Docker, Timeouts};
 use tokio::sync::OnceCell;
 
 use crate::BoxFuture;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
 use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
+use crate::environment::ending::ANSWER_TIMEOUT;
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
@@ -253,6 +255,10 @@ impl DockerEngine {
             Err(error) => return unavailable(diagnostics::reason(&error)),
         };
         // Every time: the daemon may have stopped since its description was read.
+        let docker = &docker.clone().with_timeouts(Timeouts {
+            total: Some(ANSWER_TIMEOUT),
+            ..*docker.timeouts()
+        });
         if let Err(error) = daemon::unless_refused(docker.system().ping().await) {
             return unavailable(diagnostics::reason(&error));
         }

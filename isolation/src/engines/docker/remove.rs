@@ -9,7 +9,9 @@ use engine_api::{Docker, Timeouts};
 use tokio::time::{Instant, sleep};
 
 use super::cleanup::{self, Job};
+use super::diagnostics::to_error;
 use crate::creator::Creator;
+use crate::environment::ending::{answered, drop_limit};
 use crate::journal::{Hold, Journal};
 
 /// How long a removal is retried.
@@ -17,9 +19,6 @@ const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a container that may still appear is looked for.
 const MAY_APPEAR: Duration = Duration::from_secs(5);
-
-/// How long a missing daemon is tried when no caller awaits the removal: it may be restarting.
-const MAY_RETURN: Duration = Duration::from_secs(10);
 
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -143,17 +142,21 @@ impl Guard {
     }
 
     /// Removes the container without awaiting it, see [`cleanup::run`], and returns whether it is
-    /// gone already. From now on, dropping this does not remove it.
-    pub(super) fn remove_in_background(&mut self) -> bool {
+    /// gone already. A daemon that does not answer is tried for `limit`: it may be restarting. From
+    /// now on, dropping this does not remove it.
+    pub(super) fn remove_in_background(&mut self, limit: Duration) -> bool {
         let gone = Arc::new(AtomicBool::new(false));
-        self.run_cleanup(Duration::ZERO, Arc::clone(&gone));
+        self.run_cleanup(Duration::ZERO, limit, Arc::clone(&gone));
         self.armed = false;
         gone.load(Ordering::Acquire)
     }
 
-    fn run_cleanup(&mut self, may_appear: Duration, gone: Arc<AtomicBool>) {
+    fn run_cleanup(&mut self, may_appear: Duration, limit: Duration, gone: Arc<AtomicBool>) {
         let hold = self.hold.take().unwrap_or_else(|| self.journal.hold());
-        cleanup::run(job(&self.docker, &self.container, may_appear, gone, hold));
+        if !limit.is_zero() {
+            let job = job(&self.docker, &self.container, may_appear, limit, gone, hold);
+            cleanup::run_within(RETRY_TIMEOUT, job);
+        }
     }
 }
 
@@ -165,24 +168,36 @@ impl Drop for Guard {
             } else {
                 Duration::ZERO
             };
-            self.run_cleanup(may_appear, Arc::default());
+            self.run_cleanup(may_appear, drop_limit(), Arc::default());
         }
     }
 }
 
-fn job(docker: &Docker, container: &str, may_appear: Duration, gone: Arc<AtomicBool>, hold: Hold) -> Job {
+fn job(
+    docker: &Docker,
+    container: &str,
+    may_appear: Duration,
+    limit: Duration,
+    gone: Arc<AtomicBool>,
+    hold: Hold,
+) -> Job {
     let (docker, container) = (docker.clone(), container.to_owned());
     let hold = Arc::new(Mutex::new(Some(hold)));
+    let began = Instant::now();
     Arc::new(move || {
         let (docker, container) = (docker.clone(), container.clone());
         let (gone, hold) = (Arc::clone(&gone), Arc::clone(&hold));
+        // A job that goes on in a thread does not begin its limit anew.
+        let limit = limit.saturating_sub(began.elapsed());
         Box::pin(async move {
-            // There is no caller to report an error to; a container that is left is still listed.
             let absence = Absence {
                 container: may_appear,
-                engine: MAY_RETURN,
+                engine: limit,
             };
-            let removed = attempt(&docker, &container, absence).await;
+            let removal = async { attempt(&docker, &container, absence).await.map_err(to_error) };
+            let answers = || async { docker.system().ping().await.is_ok() };
+            // There is no caller to report an error to; a container that is left is still listed.
+            let removed = answered(limit, removal, answers).await;
             gone.store(removed.is_ok(), Ordering::Release);
             let hold = hold.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let (Ok(()), Some(hold)) = (removed, hold) {

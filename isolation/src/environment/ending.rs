@@ -1,0 +1,194 @@
+//! Limits of waiting for an engine: one that hangs delays nobody for long.
+//!
+//! An engine that works is waited for, however long that takes. So a limit is one of silence: while
+//! a call is under way, the engine is asked for the state of the environment.
+
+use std::cell::Cell;
+use std::future::ready;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::BoxFuture;
+use crate::command::execution::{LimitKill, RunningProcess};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long an engine may be silent at the end of environments, in all, unless the manager has
+/// another limit.
+pub(crate) const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an engine may be silent during another call.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long each step is tried after the limit is used up.
+const LEAST: Duration = Duration::from_millis(200);
+
+thread_local! {
+    static DROP_LIMIT: Cell<Duration> = const { Cell::new(CLEANUP_TIMEOUT) };
+}
+
+/// How long the cleanup of a drop tries a silent engine.
+pub(crate) fn drop_limit() -> Duration {
+    DROP_LIMIT.get()
+}
+
+/// The end of the environments of a manager. One limit holds for all steps: kill, stop and destroy
+/// of each environment.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    limit: Duration,
+    /// Since when no step got an answer.
+    silent_since: Mutex<Option<Instant>>,
+}
+
+impl Ending {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            silent_since: Mutex::new(None),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.silent_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the engine may still be silent; zero if it was given up.
+    pub(crate) fn left(&self) -> Duration {
+        match *self.lock() {
+            Some(since) => self.limit.saturating_sub(since.elapsed()),
+            None => self.limit,
+        }
+    }
+
+    /// Awaits a step that an engine may take `grace` for before it has to answer. `ask` asks it for
+    /// an answer, and returns whether it gave one.
+    ///
+    /// # Errors
+    ///
+    /// Those of the work, and [`ErrorKind::Timeout`] after too long a silence.
+    pub(crate) async fn step<T, A: Future<Output = bool>>(
+        &self,
+        grace: Duration,
+        work: impl Future<Output = Result<T>>,
+        ask: impl Fn() -> A,
+    ) -> Result<T> {
+        let begin = Instant::now() + grace;
+        let since = *self.lock().get_or_insert(begin);
+        let deadline = (since + self.limit).max(begin + LEAST);
+        let asking = || {
+            let asked = ask();
+            async move {
+                let answers = asked.await;
+                if answers {
+                    *self.lock() = Some(Instant::now());
+                }
+                answers
+            }
+        };
+        let done = while_answering(deadline, self.limit, work, asking).await;
+        let is_silent = |error: &Error| matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable);
+        if !done.as_ref().is_err_and(is_silent) {
+            *self.lock() = None;
+        }
+        done
+    }
+}
+
+impl LimitKill for Ending {
+    fn drop_within(&self, process: Box<dyn RunningProcess>) {
+        let usual = DROP_LIMIT.replace(self.left());
+        drop(process);
+        DROP_LIMIT.set(usual);
+    }
+
+    fn limited<'a>(&'a self, kill: BoxFuture<'a, Result<()>>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.step(Duration::ZERO, kill, || ready(false)))
+    }
+}
+
+pub(crate) fn silent(limit: Duration) -> Error {
+    let text = format!("the engine has not answered for {:.1} s", limit.as_secs_f64());
+    Error::new(ErrorKind::Timeout, text)
+}
+
+/// Awaits the work for as long as the engine answers at least once in `limit`.
+pub(crate) async fn answered<T, A: Future<Output = bool>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T>>,
+    ask: impl Fn() -> A,
+) -> Result<T> {
+    while_answering(Instant::now() + limit, limit, work, ask).await
+}
+
+async fn while_answering<T, A: Future<Output = bool>>(
+    mut deadline: Instant,
+    limit: Duration,
+    work: impl Future<Output = Result<T>>,
+    ask: impl Fn() -> A,
+) -> Result<T> {
+    let silence = async {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            sleep_until(deadline - left / 2).await;
+            if timeout_at(deadline, ask()).await != Ok(true) {
+                sleep_until(deadline).await;
+                break;
+            }
+            deadline = Instant::now() + limit;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = silence => Err(silent(limit)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    async fn hangs() -> bool {
+        pending().await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silent_engine_is_given_up_once_for_all_steps() {
+        let ending = Ending::new(Duration::from_secs(5));
+        let began = Instant::now();
+        for _ in 0..10 {
+            let step = ending.step(Duration::ZERO, pending::<Result<()>>(), hangs);
+            assert_eq!(step.await.unwrap_err().kind(), ErrorKind::Timeout);
+        }
+        assert_eq!(
+            began.elapsed().as_secs(),
+            6,
+            "5 s for the first, 0.2 s for each other"
+        );
+        assert_eq!(ending.left(), Duration::ZERO);
+        // An answer begins a new limit.
+        ending.step(Duration::ZERO, ready(Ok(())), hangs).await.unwrap();
+        assert_eq!(ending.left(), Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_engine_that_answers_is_waited_for() {
+        let ending = Ending::new(Duration::from_secs(5));
+        let slow = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(())
+        };
+        ending.step(Duration::ZERO, slow, || ready(true)).await.unwrap();
+        let asked = AtomicU32::new(0);
+        let answers_twice = || ready(asked.fetch_add(1, Ordering::Relaxed) < 2);
+        let began = Instant::now();
+        let step = ending.step(Duration::from_secs(7), pending::<Result<()>>(), answers_twice);
+        step.await.unwrap_err();
+        // Asked after 6 s, 8.5 s and 11 s; silent for 5 s since the last answer.
+        assert_eq!(began.elapsed().as_secs(), 13);
+    }
+}
