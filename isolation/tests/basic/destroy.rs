@@ -64,6 +64,105 @@ async fn mounts_inside_are_unmounted_and_keep_their_files() {
     assert_eq!(kept, b"precious");
 }
 
+/// Such a process survived: it was found by a variable only.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn processes_with_an_empty_environment_end() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let environment = active(&manager).await;
+    let script = "start() { setsid env -i sh -c \"$1\" >/dev/null 2>&1 & }
+        start 'echo $$ > a; exec sleep 1000'
+        start 'echo $$ > b; exec 3<b; cd /; exec sleep 1000'
+        setsid sh -c 'cd /; env -i sh -c \"echo \\$\\$ > $PWD/c; exec sleep 1000\"; true' >/dev/null 2>&1 &
+        for f in a b; do while [ ! -s $f ]; do sleep 0.01; done; cat $f; done";
+    let script = script.replace("$PWD/c", &format!("{}/c", root(&environment).await));
+    let mut pids: Vec<String> = sh(&environment, &script).await.lines().map(Into::into).collect();
+    let third = "while [ ! -s c ]; do sleep 0.01; done; cat c";
+    pids.push(sh(&environment, third).await.trim().to_owned());
+    assert!(pids.iter().all(|pid| runs(pid)), "{pids:?}");
+    environment.destroy().await.unwrap();
+    for pid in &pids {
+        assert!(!runs(pid), "{pids:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+async fn root(environment: &Environment) -> String {
+    sh(environment, "echo $ISOLATION_ROOT").await.trim().to_owned()
+}
+
+#[cfg(target_os = "linux")]
+fn runs(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ")
+        .next()
+        .is_some_and(|rest| rest.starts_with(['R', 'S', 'D']))
+}
+
+/// The processes of a killed owner ran on.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn processes_end_with_their_owner_unless_kept() {
+    let base = tempfile::tempdir().unwrap();
+    for keep in ["", "keep"] {
+        // This test program again, as the owner.
+        let mut owner = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "destroy::owner_in_another_process", "--nocapture"])
+            .env("OWNER_BASE", base.path())
+            .env("OWNER_KEEP", keep)
+            .spawn()
+            .unwrap();
+        let pids = base.path().join(format!("pids-{keep}"));
+        while !pids.exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let pids: Vec<String> = fs::read_to_string(pids)
+            .unwrap()
+            .lines()
+            .map(Into::into)
+            .collect();
+        assert!(pids.len() == 2 && pids.iter().all(|pid| runs(pid)), "{pids:?}");
+        owner.kill().unwrap();
+        owner.wait().unwrap();
+        if keep.is_empty() {
+            while pids.iter().any(|pid| runs(pid)) {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        } else {
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            assert!(pids.iter().all(|pid| runs(pid)));
+        }
+    }
+    let manager = manager(base.path());
+    for left in manager.registry().list().await.0 {
+        let left = manager.open(left.id.as_str()).await.unwrap();
+        left.destroy().await.unwrap();
+    }
+}
+
+/// Not a test by itself: [`processes_end_with_their_owner_unless_kept`] runs it in a process that
+/// it kills.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn owner_in_another_process() {
+    let Some(base) = std::env::var_os("OWNER_BASE") else {
+        return;
+    };
+    let base = Path::new(&base);
+    let manager = manager(base);
+    let environment = active(&manager).await;
+    let keep = std::env::var("OWNER_KEEP").unwrap();
+    if !keep.is_empty() {
+        environment.keep().await.unwrap();
+    }
+    let script = "setsid sleep 1000 >/dev/null 2>&1 & echo $!; sleep 1000 >/dev/null 2>&1 & echo $!";
+    let pids = sh(&environment, script).await;
+    fs::write(base.join("new"), pids).unwrap();
+    fs::rename(base.join("new"), base.join(format!("pids-{keep}"))).unwrap();
+    std::future::pending::<()>().await;
+}
+
 /// `copy_in` wrote through a hard link that a command had made.
 #[tokio::test]
 async fn bytes_replace_a_hard_link_and_a_pipe() {

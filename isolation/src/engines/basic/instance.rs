@@ -1,9 +1,10 @@
 //! An environment of the engine `basic`.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::NAME;
@@ -16,8 +17,9 @@ use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
 use crate::engine::instance::{Exec, Files, Instance, InstanceState};
 use crate::engines::host::directory::{Directory, Note};
-use crate::engines::host::marked_processes::{self, MARK};
+use crate::engines::host::environment_processes::{EnvironmentProcesses, MARK};
 use crate::engines::host::process_group::ProcessGroups;
+use crate::engines::host::watcher::Watcher;
 use crate::engines::host::{blocking, paths, process};
 use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
@@ -41,6 +43,8 @@ pub(super) struct BasicInstance {
     released: AtomicBool,
     creator: Creator,
     journal: Journal,
+    /// Ends all processes when this process ends, unless the environment is kept.
+    watcher: Mutex<Option<Watcher>>,
 }
 
 impl BasicInstance {
@@ -58,6 +62,7 @@ impl BasicInstance {
             released: AtomicBool::new(false),
             creator: Creator::this_process(),
             journal: new.context.journal().clone(),
+            watcher: Mutex::new(None),
         };
         made.directory.lay_out()?;
         made.working_dir = made.specified_working_dir()?;
@@ -82,6 +87,7 @@ impl BasicInstance {
             released: AtomicBool::new(true),
             creator: Creator::this_process(),
             journal: context.journal().clone(),
+            watcher: Mutex::new(None),
         };
         opened.working_dir = opened.specified_working_dir()?;
         Ok(opened)
@@ -195,23 +201,46 @@ impl BasicInstance {
         .await
     }
 
+    fn processes(&self) -> EnvironmentProcesses {
+        EnvironmentProcesses::of(&self.id, self.directory.path())
+    }
+
+    fn watcher(&self) -> MutexGuard<'_, Option<Watcher>> {
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the process that ends all others with this process. An environment that is kept or
+    /// was opened has none, and neither has one on a system without a shell.
+    fn watch(&self) -> Result<()> {
+        let mut watcher = self.watcher();
+        if watcher.is_some() || self.released.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        match Watcher::start(&self.id) {
+            Ok(started) => *watcher = Some(started),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::engine(NAME, error)),
+        }
+        Ok(())
+    }
+
     /// Asks all processes to end, and kills them after `grace`.
     async fn end_processes(&self, grace: Duration) -> Result<()> {
         self.check_exists()?;
-        let (id, groups) = (self.id.clone(), Arc::clone(&self.groups));
+        let (processes, groups) = (self.processes(), Arc::clone(&self.groups));
         blocking(NAME, move || {
             if !grace.is_zero() {
                 // Once each: those of process groups, and those that left theirs or that another
                 // process has started.
-                marked_processes::signal_all(&id, Signal::Terminate, |group| groups.contains(group));
+                processes.signal_all(Signal::Terminate, |group| groups.contains(group));
                 groups.signal_all(Signal::Terminate);
             }
             let began = Instant::now();
-            while began.elapsed() < grace && marked_processes::any(&id) {
+            while began.elapsed() < grace && processes.any() {
                 std::thread::sleep(LOOK);
             }
             groups.close();
-            marked_processes::kill_all(&id);
+            processes.kill_all();
             // Whether commands may start is decided by the status from now on.
             groups.reopen();
             Ok(())
@@ -228,7 +257,7 @@ impl BasicInstance {
 
     /// Removes an environment of any process.
     pub(super) fn remove(id: &EnvironmentId, directory: &Directory) -> Result<()> {
-        marked_processes::kill_all(id);
+        EnvironmentProcesses::of(id, directory.path()).kill_all();
         directory.remove()
     }
 }
@@ -246,7 +275,8 @@ impl Instance for BasicInstance {
     }
 
     fn start(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(std::future::ready(self.note(Status::Running)))
+        let started = self.watch().and_then(|()| self.note(Status::Running));
+        Box::pin(std::future::ready(started))
     }
 
     fn stop(&self, grace: Duration) -> BoxFuture<'_, Result<()>> {
@@ -280,6 +310,7 @@ impl Instance for BasicInstance {
 
     fn keep(&self) -> BoxFuture<'_, Result<()>> {
         self.released.store(true, Ordering::Release);
+        self.watcher().take();
         Box::pin(std::future::ready(Ok(())))
     }
 

@@ -7,6 +7,9 @@
 //! `ISOLATION_ROOT` the directory. It has its own process group, by which it is killed with all its
 //! child processes.
 //!
+//! When this process ends, also by `kill -9`, a shell that waits for that kills all processes of
+//! its environments, unless they are kept.
+//!
 //! ```no_run
 //! use isolation::engines::basic::BasicEngine;
 //! use isolation::{Command, EngineChoice, EnvironmentSpec, Manager, Registry};

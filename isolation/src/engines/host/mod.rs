@@ -2,11 +2,12 @@
 //! paths below a root.
 
 pub(crate) mod directory;
-pub(crate) mod marked_processes;
+pub(crate) mod environment_processes;
 mod mounts;
 pub(crate) mod paths;
 pub(crate) mod process;
 pub(crate) mod process_group;
+pub(crate) mod watcher;
 
 use crate::error::{Error, Result};
 

@@ -1,0 +1,209 @@
+//! Finds the processes of an environment, also those that left their process group, as daemons do,
+//! and those that another process has started.
+//!
+//! A process belongs to an environment if it has an environment variable with the ID, or if its
+//! parent belongs to it. A command can empty its environment and leave its session. It is still
+//! found while its working directory, its root, its program or an open file is in the directory of
+//! the environment, unless it has a terminal: that is a person who looks around.
+//!
+//! On a system without `/proc` nothing is found. Processes of this process that stay in their group
+//! are always found.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::Pid;
+
+use crate::command::signal::Signal;
+use crate::environment::id::EnvironmentId;
+
+/// The environment variable by which the processes of an environment are found.
+pub(crate) const MARK: &str = "ISOLATION_ENVIRONMENT";
+
+const ROUNDS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// The processes of an environment.
+#[derive(Debug, Clone)]
+pub(crate) struct EnvironmentProcesses {
+    mark: String,
+    directory: PathBuf,
+}
+
+impl EnvironmentProcesses {
+    pub(crate) fn of(id: &EnvironmentId, directory: &Path) -> Self {
+        Self {
+            mark: format!("{MARK}={id}"),
+            directory: directory.to_owned(),
+        }
+    }
+
+    /// Kills every process.
+    pub(crate) fn kill_all(&self) {
+        // Several rounds: a process may fork after it was found and before it is killed.
+        for _ in 0..ROUNDS {
+            if self.signal_all(Signal::Kill, |_: Pid| false) == 0 {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Sends a signal to every process, unless `skip` is true for its process group; returns their
+    /// number.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn signal_all(&self, _: Signal, _: impl Fn(Pid) -> bool) -> usize {
+        0
+    }
+
+    /// Whether a process runs.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn any(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::HashSet;
+    use std::fs;
+    use std::path::Path;
+    use std::time::UNIX_EPOCH;
+
+    use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+
+    use super::EnvironmentProcesses;
+    use crate::command::signal::Signal;
+    use crate::engines::host::process_group;
+
+    /// The unit of times in `/proc`, in each second. It is the same on every Linux.
+    const TICKS: u64 = 100;
+
+    /// A process, as `/proc` describes it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    struct Process {
+        pid: i32,
+        parent: i32,
+        group: i32,
+        terminal: i32,
+        /// In ticks since the system started.
+        start: u64,
+    }
+
+    impl EnvironmentProcesses {
+        /// Sends a signal to every process, unless `skip` is true for its process group; returns
+        /// their number.
+        pub(crate) fn signal_all(&self, signal: Signal, skip: impl Fn(Pid) -> bool) -> usize {
+            let found = self.find().into_iter();
+            let skipped = |process: &Process| Pid::from_raw(process.group).is_some_and(&skip);
+            let chosen = found.filter(|process| !skipped(process));
+            chosen.filter(|process| process.signal(signal)).count()
+        }
+
+        /// Whether a process runs.
+        pub(crate) fn any(&self) -> bool {
+            !self.find().is_empty()
+        }
+
+        /// Every process but this one: a command in the environment may destroy the environment.
+        fn find(&self) -> Vec<Process> {
+            let all: Vec<Process> = processes().collect();
+            let since = self.created();
+            let belongs = |process: &&Process| self.is_marked(process.pid) || self.is_inside(process, since);
+            let mut found: HashSet<i32> = all.iter().filter(belongs).map(|process| process.pid).collect();
+            loop {
+                let is_child =
+                    |process: &&Process| found.contains(&process.parent) && !found.contains(&process.pid);
+                let children: Vec<i32> = all.iter().filter(is_child).map(|process| process.pid).collect();
+                if children.is_empty() {
+                    break;
+                }
+                found.extend(children);
+            }
+            all.into_iter()
+                .filter(|process| found.contains(&process.pid))
+                .collect()
+        }
+
+        /// A process that has ended and was not waited for has no variables.
+        fn is_marked(&self, pid: i32) -> bool {
+            let variables = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            variables
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == self.mark.as_bytes())
+        }
+
+        /// Whether a process without a terminal, started after the directory was created, uses it.
+        fn is_inside(&self, process: &Process, since: u64) -> bool {
+            if process.terminal != 0 || process.start < since {
+                return false;
+            }
+            let links = ["cwd", "root", "exe"].map(|name| format!("/proc/{}/{name}", process.pid));
+            let files = fs::read_dir(format!("/proc/{}/fd", process.pid));
+            let files = files.into_iter().flatten().flatten().map(|entry| entry.path());
+            let mut links = links.into_iter().map(Into::into).chain(files);
+            links.any(|link: std::path::PathBuf| {
+                fs::read_link(link).is_ok_and(|target| target.starts_with(&self.directory))
+            })
+        }
+
+        /// When the directory was created, in ticks since the system started; 0 if unknown.
+        fn created(&self) -> u64 {
+            let seconds = seconds_of_creation(&self.directory).zip(start_of_system());
+            // One second less: the times are rounded.
+            let seconds = seconds.map(|(created, start)| created.saturating_sub(start + 1));
+            seconds.unwrap_or(0) * TICKS
+        }
+    }
+
+    fn seconds_of_creation(directory: &Path) -> Option<u64> {
+        let created = fs::symlink_metadata(directory).ok()?.created().ok()?;
+        Some(created.duration_since(UNIX_EPOCH).ok()?.as_secs())
+    }
+
+    fn start_of_system() -> Option<u64> {
+        let stat = fs::read_to_string("/proc/stat").ok()?;
+        let line = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+        line.trim().parse().ok()
+    }
+
+    fn processes() -> impl Iterator<Item = Process> {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let others = pids.filter(|pid| i64::from(*pid) != i64::from(std::process::id()));
+        others.filter_map(Process::read)
+    }
+
+    impl Process {
+        /// `None` if it has ended.
+        fn read(pid: i32) -> Option<Self> {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // The name is in parentheses, and may contain blanks and parentheses.
+            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+            let number = |at: usize| fields.get(at)?.parse().ok();
+            if matches!(*fields.first()?, "Z" | "X") {
+                return None;
+            }
+            Some(Self {
+                pid,
+                parent: number(1)?,
+                group: number(2)?,
+                terminal: number(4)?,
+                start: fields.get(19)?.parse().ok()?,
+            })
+        }
+
+        fn signal(&self, signal: Signal) -> bool {
+            let Some(pid) = Pid::from_raw(self.pid) else {
+                return false;
+            };
+            let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
+                return false;
+            };
+            // Read again: the descriptor refers to one process for ever, while the PID may have
+            // been reused before it was opened.
+            Self::read(self.pid).is_some_and(|now| now.start == self.start)
+                && pidfd_send_signal(&process, process_group::number(signal)).is_ok()
+        }
+    }
+}
