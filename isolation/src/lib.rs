@@ -59,6 +59,7 @@ pub use engine::capabilities::{
 };
 pub use engine::context::Context;
 pub use engine::instance::{Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Ports};
+pub use engine::watch::{Health, Observed, Report, Reports, Watching};
 pub use engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
 pub use environment::Environment;
 pub use environment::endpoint::Endpoint;

@@ -8,6 +8,7 @@ mod create;
 mod doctor;
 mod engines;
 mod environment_options;
+mod events;
 mod exec;
 mod fixtures;
 mod gc;
@@ -58,6 +59,7 @@ pub(crate) enum Command {
     Ls(ls::Ls),
     Gc(gc::Gc),
     Inspect(inspect::Inspect),
+    Events(events::Events),
     Config(config::Config),
     Doctor(doctor::Doctor),
     Engines(engines::Engines),
@@ -150,6 +152,10 @@ pub(crate) async fn run(
         }
         Command::Inspect(inspect) => {
             let work = async |client: &Client| Box::pin(inspect.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Events(events) => {
+            let work = async |client: &Client| Box::pin(events.run(global, client, console)).await;
             with_client(global, console, work).await
         }
         Command::Ls(ls) => {

@@ -2,7 +2,7 @@
 
 use crate::support::Workspace;
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "run",
     "create",
     "start",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 23] = [
     "ls",
     "gc",
     "inspect",
+    "events",
     "config",
     "doctor",
     "engines",

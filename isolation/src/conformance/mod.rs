@@ -24,6 +24,7 @@ mod model;
 mod open;
 mod services;
 mod subject;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -141,6 +142,12 @@ const CHECKS: &[Check] = &[
     ("a log has every line", |s| Box::pin(services::logs(s))),
     ("metrics are measured", |s| Box::pin(services::metrics(s))),
     ("conditions are waited for", |s| Box::pin(services::conditions(s))),
+    ("what others do is reported", |s| {
+        Box::pin(watch::others_are_seen(s))
+    }),
+    ("what this process does is reported once", |s| {
+        Box::pin(watch::ours_are_reported_once(s))
+    }),
     ("destroying is idempotent", |s| {
         Box::pin(lifecycle::destroyed_twice(s))
     }),

@@ -3,6 +3,7 @@
 pub(crate) mod capabilities;
 pub(crate) mod context;
 pub(crate) mod instance;
+pub(crate) mod watch;
 
 use std::any::Any;
 use std::fmt;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use self::capabilities::Capabilities;
 use self::context::Context;
 use self::instance::Instance;
+use self::watch::{Reports, Watching};
 use crate::BoxFuture;
 use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
@@ -71,6 +73,15 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
         let text = format!("the engine {} cannot be reached at {address}", self.name());
         Err(Error::new(ErrorKind::Unsupported, text))
+    }
+
+    /// Reports what happens in the environments of this project, whoever created them, from now on
+    /// until the returned value is dropped. The engine reads its source in a task of its own, which
+    /// waits for nobody else.
+    fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
+        drop(reports);
+        let text = "the engine does not report what happens in its environments";
+        Box::pin(std::future::ready(Err(Error::new(ErrorKind::Unsupported, text))))
     }
 
     /// This value, for [`Registry::get_as`](crate::Registry::get_as).

@@ -319,6 +319,7 @@ mod tests {
                 owner: Arc::downgrade(&owner),
                 kept: AtomicBool::new(false),
                 destroyed_reported: AtomicBool::new(false),
+                exit_reported: AtomicBool::new(false),
                 creator,
                 ending: Arc::new(Ending::new(Duration::ZERO)),
             })));

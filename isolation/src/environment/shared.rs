@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) journal: Journal,
     pub(crate) kept: AtomicBool,
     pub(crate) destroyed_reported: AtomicBool,
+    /// Whether the end of the main process since the last start was reported.
+    pub(crate) exit_reported: AtomicBool,
     pub(crate) creator: Creator,
     /// The limit of ending, which all environments of a manager share.
     pub(crate) ending: Arc<Ending>,
@@ -118,11 +120,23 @@ impl Shared {
         }
     }
 
+    fn has_started(&self) {
+        self.exit_reported.store(false, Ordering::Release);
+        self.emit(EventKind::Started);
+    }
+
+    /// Sends the event [`EventKind::Exited`] once for each run of a main process.
+    pub(crate) fn has_exited(&self, exit: ExitStatus) {
+        if self.instance.main().is_some() && !self.exit_reported.swap(true, Ordering::AcqRel) {
+            self.emit(EventKind::Exited { exit });
+        }
+    }
+
     /// Takes over a status that the engine has seen.
     fn observe(&self, seen: Status) {
         if self.cell.observe(seen) {
             match seen {
-                Status::Running => self.emit(EventKind::Started),
+                Status::Running => self.has_started(),
                 Status::Stopped => self.emit(EventKind::Stopped),
                 Status::Lost => self.emit(EventKind::Lost),
                 _ => {}
@@ -196,7 +210,7 @@ impl Shared {
         checks::exists(status)?;
         self.answered(self.instance.start()).await?;
         match self.cell.advance(Status::Running) {
-            Ok(_) => self.emit(EventKind::Started),
+            Ok(_) => self.has_started(),
             // Another task may have started it at the same time.
             Err(step) if step.from == Status::Running => {}
             Err(step) => return Err(step.into()),
@@ -244,7 +258,7 @@ impl Shared {
         };
         let exit = self.report("wait for the environment", &self.name, ended).await?;
         if self.status().is_running() {
-            self.emit(EventKind::Exited { exit });
+            self.has_exited(exit);
             self.observe(Status::Stopped);
         }
         Ok(exit)

@@ -2,6 +2,7 @@
 
 pub(crate) mod rfc3339;
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -9,11 +10,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::command::exit_status::ExitStatus;
+use crate::engine::watch::Health;
 use crate::environment::id::EnvironmentId;
 use crate::error::ErrorKind;
 
 /// How many events a subscriber may lag behind before it misses the oldest ones.
 const BACKLOG: usize = 1024;
+
+/// How many environments whose end was sent are remembered.
+const REMEMBERED: usize = 256;
 
 /// An event. As JSON it is one object: `sequence`, `at`, `subject`, `type`, and the fields of its
 /// kind.
@@ -116,6 +121,23 @@ pub enum EventKind {
         /// The program and its arguments.
         argv: Vec<String>,
     },
+    /// A process was killed at the memory limit.
+    OutOfMemory,
+    /// The health check has another result.
+    Health {
+        /// The result.
+        health: Health,
+    },
+    /// Somebody sent a signal to the main process.
+    Killed {
+        /// The name or the number of the signal.
+        signal: String,
+    },
+    /// The environment was stopped and started again.
+    Restarted,
+    /// The engine may have missed events, because the connection to it was lost. The state of the
+    /// environments was looked at again: the events of changes follow.
+    Gap,
     /// An operation failed.
     Failed {
         /// The operation.
@@ -183,6 +205,8 @@ pub(crate) struct EventSink(Arc<Mutex<Channel>>);
 struct Channel {
     sender: broadcast::Sender<Event>,
     next: u64,
+    /// The environments whose end was sent, newest last.
+    ended: VecDeque<EnvironmentId>,
 }
 
 impl Default for EventSink {
@@ -190,6 +214,7 @@ impl Default for EventSink {
         Self(Arc::new(Mutex::new(Channel {
             sender: broadcast::Sender::new(BACKLOG),
             next: 0,
+            ended: VecDeque::new(),
         })))
     }
 }
@@ -200,9 +225,22 @@ impl EventSink {
         Subscription(channel.sender.subscribe())
     }
 
+    /// Whether the end of an environment was sent, as far as remembered: what its engine reports
+    /// later is about its past.
+    pub(crate) fn has_ended(&self, id: &EnvironmentId) -> bool {
+        let channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        channel.ended.contains(id)
+    }
+
     /// Sends an event. Numbering and sending are one step, so that the numbers arrive in order.
     pub(crate) fn emit(&self, subject: Subject, kind: EventKind) {
         let mut channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Subject::Environment { id, .. }, EventKind::Destroyed | EventKind::Lost) = (&subject, &kind) {
+            if channel.ended.len() == REMEMBERED {
+                channel.ended.pop_front();
+            }
+            channel.ended.push_back(id.clone());
+        }
         let event = Event {
             sequence: channel.next,
             at: SystemTime::now(),

@@ -7,6 +7,7 @@ pub(crate) mod registry;
 pub(crate) mod remove;
 mod state;
 mod tracked;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -282,6 +283,7 @@ impl Manager {
             journal,
             kept: AtomicBool::new(false),
             destroyed_reported: AtomicBool::new(false),
+            exit_reported: AtomicBool::new(false),
             creator: Creator::this_process(),
             ending: Arc::clone(&self.ending),
         })

@@ -63,6 +63,7 @@ mod ports;
 mod pull_tally;
 mod remove;
 mod shell_program;
+mod watch;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -75,6 +76,7 @@ use tokio::sync::OnceCell;
 use crate::BoxFuture;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
+use crate::engine::watch::{Reports, Watching};
 use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::environment::ending::ANSWER_TIMEOUT;
 use crate::environment::id::EnvironmentId;
@@ -329,6 +331,10 @@ impl Engine for DockerEngine {
             settings: self.settings.clone(),
             ..Self::new(docker)
         }))
+    }
+
+    fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
+        Box::pin(async move { watch::watch(self.docker().await?, reports).await })
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -1,0 +1,101 @@
+//! `isolate events`: prints what happens in environments, as it happens.
+
+use clap::Args;
+use isolation::engines::docker::PullPolicy;
+use isolation::{Event, Subject};
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::global::Global;
+use crate::registry;
+use crate::session::Session;
+
+/// Print what happens in environments, as it happens
+///
+/// Starts, ends, signals, kills at the memory limit, health, removals: whoever causes them, and
+/// whoever created the environment. It does not end by itself; press Ctrl-C.
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Names or IDs of environments; a beginning of an ID is enough [default: all]
+    #[arg(value_name = "ENVIRONMENT")]
+    environments: Vec<String>,
+    /// The engine to watch
+    #[arg(long, value_name = "NAME", default_value = registry::DOCKER)]
+    engine: String,
+}
+
+impl Events {
+    pub(crate) async fn run(
+        &self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let session = Session::open(global, client, PullPolicy::default()).await?;
+        let outcome = self.follow(&session, console).await;
+        session.close(outcome).await
+    }
+
+    async fn follow(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        let mut events = session.manager().subscribe();
+        let _watching = session.manager().watch(&self.engine).await?;
+        console.detail(&format!("watching the engine {}", self.engine));
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) if !self.is_wanted(&event.subject) => {}
+                Ok(event) if console.json => console.value(&event)?,
+                Ok(event) => console.text(&text(&event)?)?,
+                Err(lagged) => console.warning(&lagged.to_string()),
+            }
+        }
+        Err(CliError::new("the engine reports nothing more"))
+    }
+
+    /// Whether it is about one of the given environments. What concerns the engine concerns all.
+    fn is_wanted(&self, subject: &Subject) -> bool {
+        let Subject::Environment { id, name, .. } = subject else {
+            return true;
+        };
+        let is_it = |given: &String| id.as_str().starts_with(given.as_str()) || name == given;
+        self.environments.is_empty() || self.environments.iter().any(is_it)
+    }
+}
+
+/// A line: time, name, event, and the fields of its kind.
+fn text(event: &Event) -> Result<String, CliError> {
+    let value = serde_json::to_value(event).map_err(|error| CliError::output(&error.into()))?;
+    let field = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
+    let mut line = format!("{}  {}  {}", field("at"), event.subject.name(), field("type"));
+    for (name, value) in value.as_object().into_iter().flatten() {
+        if !["at", "type", "subject", "sequence"].contains(&name.as_str()) {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            line.push_str(&format!("  {name}={text}"));
+        }
+    }
+    Ok(line + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_is_one_line() {
+        let json = r#"{"sequence": 3, "at": "2025-11-28T18:29:37.250000000Z", "type": "killed", "signal": "TERM",
+            "subject": {"environment": {"id": "0123456789abcdef", "name": "web", "engine": "docker"}}}"#;
+        let event: Event = serde_json::from_str(json).unwrap();
+        let line = text(&event).unwrap();
+        assert_eq!(line, "2025-11-28T18:29:37.250000000Z  web  killed  signal=TERM\n");
+        let wanted = |given: &[&str]| {
+            let events = Events {
+                environments: given.iter().map(|given| (*given).to_owned()).collect(),
+                engine: "docker".into(),
+            };
+            events.is_wanted(&event.subject)
+        };
+        assert!(wanted(&[]) && wanted(&["web"]) && wanted(&["other", "0123"]));
+        assert!(!wanted(&["other"]));
+    }
+}

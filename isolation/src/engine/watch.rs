@@ -1,0 +1,180 @@
+//! For authors of engines: reports of what happens in environments, whoever causes it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::command::exit_status::ExitStatus;
+use crate::environment::id::EnvironmentId;
+
+/// How many reports may wait to be handled.
+const BACKLOG: usize = 4096;
+
+/// What an engine has seen of an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The ID of the environment.
+    pub id: EnvironmentId,
+    /// Its name.
+    pub name: String,
+    /// What happened.
+    pub observed: Observed,
+}
+
+/// What happened in an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Observed {
+    /// It was started.
+    Started,
+    /// Its main process ended, or it was stopped.
+    Exited(ExitStatus),
+    /// A process was killed at the memory limit.
+    OutOfMemory,
+    /// The health check has another result.
+    Health(Health),
+    /// A signal was sent to the main process: its name or number.
+    Killed(String),
+    /// It was stopped and started in one step.
+    Restarted,
+    /// It was removed.
+    Removed,
+}
+
+/// The result of a health check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Health {
+    /// It has not succeeded yet, and not failed often enough.
+    Starting,
+    /// It succeeds.
+    Healthy,
+    /// It failed several times in a row.
+    Unhealthy,
+}
+
+/// An item of the reports.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Report(Report),
+    /// Reports may be missing.
+    Gap,
+    /// Nothing more is reported.
+    Ended(String),
+}
+
+/// Takes the reports of an engine. It never waits: if too many reports wait to be handled, some are
+/// left out, and that is reported.
+#[derive(Debug, Clone)]
+pub struct Reports {
+    sender: mpsc::Sender<Item>,
+    missed: Arc<AtomicBool>,
+}
+
+/// The receiving side.
+#[derive(Debug)]
+pub(crate) struct Received {
+    receiver: mpsc::Receiver<Item>,
+    missed: Arc<AtomicBool>,
+}
+
+/// A new channel for reports.
+pub(crate) fn reports() -> (Reports, Received) {
+    let (sender, receiver) = mpsc::channel(BACKLOG);
+    let missed = Arc::new(AtomicBool::new(false));
+    let received = Received {
+        receiver,
+        missed: Arc::clone(&missed),
+    };
+    (Reports { sender, missed }, received)
+}
+
+impl Reports {
+    /// Reports what happened.
+    pub fn send(&self, report: Report) {
+        self.put(Item::Report(report));
+    }
+
+    /// Reports that something may have happened unseen: the state of all environments is looked at
+    /// again.
+    pub fn gap(&self) {
+        self.put(Item::Gap);
+    }
+
+    /// Reports why the engine sees nothing more.
+    pub fn ended(&self, why: impl Into<String>) {
+        self.put(Item::Ended(why.into()));
+    }
+
+    fn put(&self, item: Item) {
+        if self.sender.try_send(item).is_err() {
+            self.missed.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl Received {
+    /// The next item; `None` after the engine has dropped its side.
+    pub(crate) async fn next(&mut self) -> Option<Item> {
+        // After the items that wait: the state that is looked at then includes all of them.
+        if self.receiver.is_empty() && self.missed.swap(false, Ordering::AcqRel) {
+            return Some(Item::Gap);
+        }
+        self.receiver.recv().await
+    }
+}
+
+/// Tasks that watch an engine; dropping this ends them.
+#[derive(Debug, Default)]
+#[must_use = "dropping this ends the watch"]
+pub struct Watching(Vec<JoinHandle<()>>);
+
+impl Watching {
+    /// A task that reports until it is aborted.
+    pub fn new(task: JoinHandle<()>) -> Self {
+        Self(vec![task])
+    }
+
+    pub(crate) fn add(&mut self, task: JoinHandle<()>) {
+        self.0.push(task);
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        Report {
+            id: EnvironmentId::random(),
+            name: "web".into(),
+            observed: Observed::OutOfMemory,
+        }
+    }
+
+    #[tokio::test]
+    async fn reports_that_nobody_reads_become_a_gap() {
+        let (reports, mut received) = reports();
+        for _ in 0..BACKLOG + 10 {
+            reports.send(report());
+        }
+        for _ in 0..BACKLOG {
+            assert!(matches!(received.next().await, Some(Item::Report(_))));
+        }
+        assert!(matches!(received.next().await, Some(Item::Gap)));
+        reports.ended("gone");
+        assert!(matches!(received.next().await, Some(Item::Ended(_))));
+        drop(reports);
+        assert!(received.next().await.is_none());
+    }
+}

@@ -1,0 +1,116 @@
+//! Reports what the daemon's events say about environments.
+
+use engine_api::Docker;
+use engine_api::system::{
+    Event, EventFilters, EventKind, EventOrGap, ListenEvents, ReconnectOptions, ResilientEvents,
+};
+
+use super::diagnostics::to_error;
+use super::labels;
+use crate::command::exit_status::ExitStatus;
+use crate::command::signal::Signal;
+use crate::engine::watch::{Health, Observed, Report, Reports, Watching};
+use crate::environment::id::EnvironmentId;
+use crate::error::Result;
+
+/// Starts to read the events, in a task of its own: a daemon drops events for a slow reader.
+pub(super) async fn watch(docker: &Docker, reports: Reports) -> Result<Watching> {
+    let filters = EventFilters {
+        kind: vec![EventKind::Container],
+        label: [labels::ENVIRONMENT].into(),
+        ..EventFilters::default()
+    };
+    let options = ListenEvents {
+        filters,
+        ..ListenEvents::default()
+    };
+    let forever = ReconnectOptions {
+        timeout: None,
+        ..ReconnectOptions::default()
+    };
+    let events = docker.system().resilient_events(options, forever).await;
+    let events = events.map_err(to_error)?;
+    Ok(Watching::new(tokio::spawn(read(events, reports))))
+}
+
+async fn read(mut events: ResilientEvents, reports: Reports) {
+    while let Some(item) = events.next().await {
+        match item {
+            Ok(EventOrGap::Event(event)) => {
+                if let Some(report) = report(&event) {
+                    reports.send(report);
+                }
+            }
+            Ok(_) => reports.gap(),
+            Err(error) => return reports.ended(format!("{error:#}")),
+        }
+    }
+}
+
+/// What an event says about an environment; `None` if it is about something else.
+fn report(event: &Event) -> Option<Report> {
+    let attribute = |name: &str| event.actor.attributes.get(name).map(String::as_str);
+    let id: EnvironmentId = attribute(labels::ENVIRONMENT)?.parse().ok()?;
+    // A container of an image that was made from ours has our labels, but another name.
+    if !attribute("name")?.ends_with(id.as_str()) {
+        return None;
+    }
+    let observed = match event.verb() {
+        "start" => Observed::Started,
+        // Podman has other names.
+        "die" | "died" => {
+            let code = attribute("exitCode").or(attribute("containerExitCode"));
+            let code = code.and_then(|code| code.parse().ok()).unwrap_or(-1);
+            Observed::Exited(ExitStatus::from_code(code))
+        }
+        "oom" => Observed::OutOfMemory,
+        "health_status" => Observed::Health(match event.detail().or(attribute("health_status"))? {
+            "healthy" => Health::Healthy,
+            "unhealthy" => Health::Unhealthy,
+            "starting" => Health::Starting,
+            _ => return None,
+        }),
+        "kill" => {
+            let signal = attribute("signal").unwrap_or_default();
+            let known = signal.parse::<Signal>();
+            Observed::Killed(known.map_or_else(|_| signal.to_owned(), |signal| signal.name().to_owned()))
+        }
+        "restart" => Observed::Restarted,
+        "destroy" | "remove" => Observed::Removed,
+        _ => return None,
+    };
+    Some(Report {
+        id,
+        name: attribute(labels::NAME).unwrap_or_default().to_owned(),
+        observed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(action: &str, name: &str) -> Event {
+        let json = format!(
+            r#"{{"Type":"container","Action":"{action}","Actor":{{"ID":"c","Attributes":{{
+                "name":"{name}","exitCode":"7","signal":"15",
+                "org.isolation.environment":"0123456789abcdef","org.isolation.name":"web"}}}}}}"#
+        );
+        engine_api::from_json(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn events_of_environments_are_reported() {
+        let observed = |action: &str| report(&event(action, "ptest_0123456789abcdef")).map(|r| r.observed);
+        assert_eq!(observed("die"), Some(Observed::Exited(ExitStatus::from_code(7))));
+        assert_eq!(observed("kill"), Some(Observed::Killed("TERM".into())));
+        assert_eq!(
+            observed("health_status: unhealthy"),
+            Some(Observed::Health(Health::Unhealthy))
+        );
+        assert_eq!(observed("oom"), Some(Observed::OutOfMemory));
+        assert_eq!(observed("exec_start: sh -c die"), None);
+        let strange = report(&event("die", "made_from_our_image"));
+        assert_eq!(strange, None, "a container of an image with our labels");
+    }
+}

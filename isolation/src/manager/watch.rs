@@ -1,0 +1,114 @@
+//! Sends events about what an engine sees in its environments.
+
+use std::sync::{Arc, Weak};
+
+use super::Manager;
+use super::tracked::Tracked;
+use crate::engine::watch::{self, Item, Observed, Received, Report, Watching};
+use crate::environment::shared::Shared;
+use crate::error::{ErrorKind, Result};
+use crate::events::{EventKind, EventSink, Subject};
+
+impl Manager {
+    /// Sends events about everything that the engine sees in its environments, whoever causes it
+    /// and whoever created them: OOM kills, health, signals, starts, ends, removals. It also keeps
+    /// [`Environment::status`](crate::Environment::status) of this manager's environments up to
+    /// date. It ends when the returned value is dropped.
+    ///
+    /// If the connection to the engine was lost, [`EventKind::Gap`] is sent, and the state of this
+    /// manager's environments is looked at again.
+    ///
+    /// # Errors
+    ///
+    /// An error of the kind [`Unsupported`](crate::ErrorKind::Unsupported) if the engine reports
+    /// nothing.
+    pub async fn watch(&self, engine: &str) -> Result<Watching> {
+        let (reports, received) = watch::reports();
+        let watched = match self.registry().get(engine) {
+            Ok(engine) => engine.watch(reports).await,
+            Err(error) => Err(error),
+        };
+        let mut watching = watched.map_err(|error| error.during("watch the engine", engine))?;
+        let handler = Handler {
+            engine: engine.to_owned(),
+            tracked: Arc::downgrade(&self.tracked),
+            events: self.events.clone(),
+        };
+        watching.add(tokio::spawn(handler.run(received)));
+        Ok(watching)
+    }
+}
+
+/// Handles the reports of one engine.
+struct Handler {
+    engine: String,
+    /// The manager may be dropped meanwhile.
+    tracked: Weak<Tracked>,
+    events: EventSink,
+}
+
+impl Handler {
+    async fn run(self, mut received: Received) {
+        while let Some(item) = received.next().await {
+            match item {
+                Item::Report(report) => self.handle(report).await,
+                Item::Gap => {
+                    self.emit_for_engine(EventKind::Gap);
+                    for shared in self.ours() {
+                        // A failed look has sent an event.
+                        let _ = shared.inspect().await;
+                    }
+                }
+                Item::Ended(message) => self.emit_for_engine(EventKind::Failed {
+                    operation: "watch the engine".to_owned(),
+                    kind: ErrorKind::Engine,
+                    message,
+                }),
+            }
+        }
+    }
+
+    fn emit_for_engine(&self, kind: EventKind) {
+        let engine = self.engine.clone();
+        self.events.emit(Subject::Engine { engine }, kind);
+    }
+
+    /// The environments of this engine that the manager has created.
+    fn ours(&self) -> Vec<Arc<Shared>> {
+        let Some(tracked) = self.tracked.upgrade() else {
+            return Vec::new();
+        };
+        let mut all = tracked.oldest_first();
+        all.retain(|shared| shared.engine == self.engine);
+        all
+    }
+
+    async fn handle(&self, report: Report) {
+        let Report { id, name, observed } = report;
+        if self.events.has_ended(&id) {
+            return;
+        }
+        let ours = self.ours().into_iter().find(|shared| shared.id == id);
+        let kind = match (observed, ours) {
+            // An event may be older than a call that has returned since, so the engine is asked.
+            (Observed::Started | Observed::Removed, Some(shared)) => {
+                let _ = shared.inspect().await;
+                return;
+            }
+            (Observed::Exited(exit), Some(shared)) => {
+                shared.has_exited(exit);
+                let _ = shared.inspect().await;
+                return;
+            }
+            (Observed::Started, None) => EventKind::Started,
+            (Observed::Exited(exit), None) => EventKind::Exited { exit },
+            (Observed::Removed, None) => EventKind::Destroyed,
+            (Observed::OutOfMemory, _) => EventKind::OutOfMemory,
+            (Observed::Health(health), _) => EventKind::Health { health },
+            (Observed::Killed(signal), _) => EventKind::Killed { signal },
+            (Observed::Restarted, _) => EventKind::Restarted,
+        };
+        let engine = self.engine.clone();
+        self.events.emit(Subject::Environment { id, name, engine }, kind);
+    }
+}
