@@ -36,8 +36,8 @@ pub enum Observed {
     OutOfMemory,
     /// The health check has another result.
     Health(Health),
-    /// A signal was sent to the main process: its name or number.
-    Killed(String),
+    /// A signal was sent to the main process: its name or number, if the engine reports it.
+    Killed(Option<String>),
     /// It was stopped and started in one step.
     Restarted,
     /// It was removed.

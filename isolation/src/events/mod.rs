@@ -130,8 +130,8 @@ pub enum EventKind {
     },
     /// Somebody sent a signal to the main process.
     Killed {
-        /// The name or the number of the signal.
-        signal: String,
+        /// The name or the number of the signal, if the engine reports it.
+        signal: Option<String>,
     },
     /// The environment was stopped and started again.
     Restarted,

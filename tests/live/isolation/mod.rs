@@ -11,6 +11,7 @@ mod odd_images; // an unusual PATH, no shell, other shells
 mod random_command; // random commands whose result does not depend on how they are run
 mod services;
 mod shell_or_exec; // commands in shells have the same results as with an exec // ports, logs, metrics, readiness
+mod watch; // events about what the daemon sees
 
 use std::sync::Arc;
 

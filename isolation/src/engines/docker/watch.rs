@@ -70,11 +70,10 @@ fn report(event: &Event) -> Option<Report> {
             "starting" => Health::Starting,
             _ => return None,
         }),
-        "kill" => {
-            let signal = attribute("signal").unwrap_or_default();
+        "kill" => Observed::Killed(attribute("signal").map(|signal| {
             let known = signal.parse::<Signal>();
-            Observed::Killed(known.map_or_else(|_| signal.to_owned(), |signal| signal.name().to_owned()))
-        }
+            known.map_or_else(|_| signal.to_owned(), |signal| signal.name().to_owned())
+        })),
         "restart" => Observed::Restarted,
         "destroy" | "remove" => Observed::Removed,
         _ => return None,
@@ -103,7 +102,7 @@ mod tests {
     fn events_of_environments_are_reported() {
         let observed = |action: &str| report(&event(action, "ptest_0123456789abcdef")).map(|r| r.observed);
         assert_eq!(observed("die"), Some(Observed::Exited(ExitStatus::from_code(7))));
-        assert_eq!(observed("kill"), Some(Observed::Killed("TERM".into())));
+        assert_eq!(observed("kill"), Some(Observed::Killed(Some("TERM".into()))));
         assert_eq!(
             observed("health_status: unhealthy"),
             Some(Observed::Health(Health::Unhealthy))
