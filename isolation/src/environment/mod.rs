@@ -5,6 +5,7 @@ pub(crate) mod ending;
 pub(crate) mod endpoint;
 pub(crate) mod id;
 mod observe;
+mod runs;
 pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod summary;

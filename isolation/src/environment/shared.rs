@@ -120,18 +120,6 @@ impl Shared {
         }
     }
 
-    fn has_started(&self) {
-        self.exit_reported.store(false, Ordering::Release);
-        self.emit(EventKind::Started);
-    }
-
-    /// Sends the event [`EventKind::Exited`] once for each run of a main process.
-    pub(crate) fn has_exited(&self, exit: ExitStatus) {
-        if self.instance.main().is_some() && !self.exit_reported.swap(true, Ordering::AcqRel) {
-            self.emit(EventKind::Exited { exit });
-        }
-    }
-
     /// Takes over a status that the engine has seen.
     fn observe(&self, seen: Status) {
         if self.cell.observe(seen) {

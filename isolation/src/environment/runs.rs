@@ -1,0 +1,21 @@
+//! The events of the start and the end of a run of the main process.
+
+use std::sync::atomic::Ordering;
+
+use super::shared::Shared;
+use crate::command::exit_status::ExitStatus;
+use crate::events::EventKind;
+
+impl Shared {
+    pub(super) fn has_started(&self) {
+        self.exit_reported.store(false, Ordering::Release);
+        self.emit(EventKind::Started);
+    }
+
+    /// Sends the event [`EventKind::Exited`] once for each run of a main process.
+    pub(crate) fn has_exited(&self, exit: ExitStatus) {
+        if self.instance.main().is_some() && !self.exit_reported.swap(true, Ordering::AcqRel) {
+            self.emit(EventKind::Exited { exit });
+        }
+    }
+}
