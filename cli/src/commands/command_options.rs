@@ -18,8 +18,8 @@ pub(crate) struct CommandOptions {
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     #[arg(allow_negative_numbers = true)]
     timeout: Option<Duration>,
-    /// Whether the command reads isolate's standard input; auto: unless that is a terminal, or
-    /// --record or --replay is used
+    /// Whether the command reads isolate's standard input; auto: unless that is a terminal or
+    /// /dev/null, or --record or --replay is used
     #[arg(long, value_enum, default_value_t = Stdin::Auto, value_name = "WHEN")]
     stdin: Stdin,
     /// The same as --stdin always
@@ -42,6 +42,23 @@ enum Stdin {
     Always,
     /// Never
     Never,
+}
+
+/// Whether standard input is the null device: there is nothing to forward.
+#[cfg(unix)]
+fn is_null() -> bool {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let device = |path: &str| {
+        let found = std::fs::metadata(path).ok()?;
+        found.file_type().is_char_device().then(|| found.rdev())
+    };
+    let null = device("/dev/null");
+    null.is_some() && device("/dev/stdin") == null
+}
+
+#[cfg(not(unix))]
+fn is_null() -> bool {
+    false
 }
 
 impl CommandOptions {
@@ -106,7 +123,9 @@ impl CommandOptions {
             // As with the docker command: only -i connects a terminal with an input.
             Stdin::Auto if self.tty => false,
             // A recording must not depend on the terminal in which it was recorded.
-            Stdin::Auto => global.record.is_none() && global.replay.is_none() && !terminal::is_input(),
+            Stdin::Auto => {
+                global.record.is_none() && global.replay.is_none() && !terminal::is_input() && !is_null()
+            }
         }
     }
 }

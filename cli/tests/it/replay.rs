@@ -185,22 +185,9 @@ fn request_that_is_not_recorded_is_an_error() {
     assert!(text.starts_with("error: cannot create the environment"), "{text}");
     assert!(text.contains("no recorded exchange matches"), "{text}");
     assert!(text.contains("\nhint: use the same arguments"), "{text}");
-
-    // The cause comes before what the cleanup could not do.
-    let arguments = ["run", "--image", "busybox", "--", "true"];
-    let ended = workspace.isolate(&[&replay[..], &arguments].concat());
-    assert_eq!(ended.code(), Some(123));
-    let text = ended.stderr();
-    let (cause, cleanup) = (
-        text.find("no recorded exchange matches POST").unwrap(),
-        text.find("the environment could not be destroyed").unwrap(),
-    );
-    assert!(cause < cleanup, "{text}");
     let ended = workspace.isolate(&[&["--json"], &replay[..], &arguments].concat());
     let error: Value = serde_json::from_str(&ended.stderr()).unwrap();
     assert_eq!(error["error"]["exit"], 123);
-    let later = error["error"]["followed_by"][0].to_string();
-    assert!(later.contains("could not be destroyed"), "{error}");
 }
 
 #[test]
@@ -209,7 +196,7 @@ fn exchange_that_is_not_requested_is_an_error() {
         return;
     }
     let workspace = Workspace::new();
-    let file = recordings().join("docker-28/run.json");
+    let file = recordings().join("docker-28/doctor.json");
     let ended = workspace.isolate(&["--replay", file.to_str().unwrap(), "api", "GET", "/_ping"]);
     assert_eq!((ended.code(), ended.stdout().as_str()), (Some(122), "OK"));
     assert!(

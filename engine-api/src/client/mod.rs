@@ -143,9 +143,15 @@ impl Docker {
         address.remote_host().map(str::to_owned)
     }
 
-    /// Whether the engine is Podman; see [`Session::is_podman`].
-    pub(crate) fn is_podman(&self) -> Option<bool> {
-        self.session.is_podman()
+    /// Whether the engine is Podman; `None` before [`version`](Self::version), and if the version
+    /// was set, because the engine has not been asked then.
+    pub fn is_podman(&self) -> Option<bool> {
+        self.session.negotiated().map(|engine| engine.podman)
+    }
+
+    /// Whether the engine runs Windows containers; `None` as for [`is_podman`](Self::is_podman).
+    pub fn is_windows(&self) -> Option<bool> {
+        self.session.negotiated().map(|engine| engine.windows)
     }
 }
 

@@ -14,7 +14,7 @@ mod conn;
 pub(crate) mod decode;
 mod html;
 pub(crate) mod json;
-mod negotiate;
+pub(crate) mod negotiate;
 pub(crate) mod operation;
 mod path;
 mod pool;

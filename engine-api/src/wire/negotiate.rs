@@ -15,10 +15,12 @@ use crate::version::Version;
 
 /// The facts that an engine has reported about itself.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Engine {
+pub(crate) struct Engine {
     /// The version in use: the engine's, or ours if that is older.
     pub(super) version: Version,
-    pub(super) podman: bool,
+    pub(crate) podman: bool,
+    /// Whether it runs Windows containers.
+    pub(crate) windows: bool,
     /// Whether the version is the oldest one because a proxy refuses every question for it.
     pub(super) assumed: bool,
 }
@@ -55,7 +57,11 @@ impl Negotiation<'_> {
         match (reported, pinged.error) {
             (_, Some(error)) if !is_refusal(&error) => Err(error),
             // Also of a refusal: that of the engine itself.
-            (Some(text), _) => engine(text, pinged.headers.contains_key("libpod-api-version")),
+            (Some(text), _) => {
+                let podman = pinged.headers.contains_key("libpod-api-version");
+                let os = pinged.headers.get("ostype");
+                engine(text, podman, os.is_some_and(|os| os == "windows"))
+            }
             (None, Some(_refused)) => self.without_ping().await,
             (None, None) => Err(Error::protocol(
                 "the engine did not report its API version; \
@@ -70,15 +76,16 @@ impl Negotiation<'_> {
             Some(error) if is_refusal(&error) => Ok(Engine {
                 version: Version::OLDEST,
                 podman: false,
+                windows: false,
                 assumed: true,
             }),
             Some(error) => Err(error),
             None => {
                 let context = CallContext::new("SystemVersion");
-                let (version, podman) = read_version(&answer.body).map_err(|error| {
+                let (version, podman, windows) = read_version(&answer.body).map_err(|error| {
                     context.error(status::unreadable(StatusCode::OK, &answer.body, error))
                 })?;
-                engine(&version, podman)
+                engine(&version, podman, windows)
             }
         }
     }
@@ -112,9 +119,10 @@ impl Negotiation<'_> {
     }
 }
 
-/// Reads `GET /version`: the API version, and whether the engine is Podman.
-fn read_version(bytes: &[u8]) -> Result<(String, bool), JsonError> {
-    let (mut version, mut podman) = (String::new(), false);
+/// Reads `GET /version`: the API version, and whether the engine is Podman or runs Windows
+/// containers.
+fn read_version(bytes: &[u8]) -> Result<(String, bool, bool), JsonError> {
+    let (mut version, mut podman, mut windows) = (String::new(), false, false);
     let mut component = |key: &str, reader: &mut json::Reader<'_>| match key {
         "Name" => reader
             .string_or_null()
@@ -124,11 +132,12 @@ fn read_version(bytes: &[u8]) -> Result<(String, bool), JsonError> {
     json::read_with(bytes, &mut |reader| {
         reader.members(&mut |key, reader| match key {
             "ApiVersion" => reader.string_or_null().map(|text| version = text.into()),
+            "Os" => reader.string_or_null().map(|os| windows = os == "windows"),
             "Components" => reader.elements(&mut |reader| reader.members(&mut component)),
             _ => reader.skip(),
         })
     })?;
-    Ok((version, podman))
+    Ok((version, podman, windows))
 }
 
 /// Whether a proxy, or a plugin of the engine, refuses the request.
@@ -140,7 +149,7 @@ fn is_refusal(error: &Error) -> bool {
     })
 }
 
-fn engine(reported: &str, podman: bool) -> Result<Engine> {
+fn engine(reported: &str, podman: bool, windows: bool) -> Result<Engine> {
     let version: Version = reported.parse().map_err(|_invalid| invalid(reported))?;
     if version < Version::OLDEST {
         return Err(Error::local(Cause::NeedsApi {
@@ -153,6 +162,7 @@ fn engine(reported: &str, podman: bool) -> Result<Engine> {
     Ok(Engine {
         version: version.min(Version::NEWEST),
         podman,
+        windows,
         assumed: false,
     })
 }

@@ -59,10 +59,10 @@ impl Session {
             .or_else(|| self.shared.engine.get().map(|engine| engine.version))
     }
 
-    /// Whether the engine is Podman; `None` if it has not been asked, because its version was set
-    /// by the user.
-    pub(crate) fn is_podman(&self) -> Option<bool> {
-        self.shared.engine.get().map(|engine| engine.podman)
+    /// What the engine has reported about itself; `None` if it has not been asked, for example
+    /// because its version was set by the user.
+    pub(crate) fn negotiated(&self) -> Option<&Engine> {
+        self.shared.engine.get()
     }
 
     /// Whether the version in use is the oldest one because a proxy refuses every question for it.

@@ -116,6 +116,11 @@ pub trait Files: Send + Sync {
 pub trait MainProcess: Send + Sync {
     /// Waits for its end; returns at once if it has ended. Dropping the future loses nothing.
     fn wait(&self) -> BoxFuture<'_, Result<ExitStatus>>;
+
+    /// Connects to its input and output, and starts it. A program that cannot be run ends with code
+    /// 127 or 126: [`Execution::not_started`]. If this future or the execution is dropped before
+    /// the end, the main process is killed.
+    fn start_attached(&self) -> BoxFuture<'_, Result<Execution>>;
 }
 
 /// The facet of environments that publish ports.

@@ -6,12 +6,13 @@ pub(crate) mod instance;
 pub(crate) mod watch;
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::capabilities::Capabilities;
+use self::capabilities::{Capabilities, Feature};
 use self::context::Context;
 use self::instance::Instance;
 use self::watch::{Reports, Watching};
@@ -35,6 +36,13 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Whether the engine can be used here and now, and what it can do. Each call asks again: a
     /// daemon may have stopped.
     fn probe(&self) -> BoxFuture<'_, Probe>;
+
+    /// As [`probe`](Self::probe), for an environment that needs these features: the engine may
+    /// leave out questions on which none of them depends.
+    fn probe_for<'a>(&'a self, needed: &'a BTreeSet<Feature>) -> BoxFuture<'a, Probe> {
+        let _ = needed;
+        self.probe()
+    }
 
     /// Creates an environment, with its copies, that is not started yet. The specification is valid
     /// and needs only features of [`probe`](Self::probe). Nothing is left behind if this fails or

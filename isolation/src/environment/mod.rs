@@ -7,6 +7,7 @@ pub(crate) mod id;
 mod observe;
 mod runs;
 pub(crate) mod shared;
+mod start_attached;
 pub(crate) mod status;
 pub(crate) mod summary;
 pub(crate) mod wait_until;
@@ -115,6 +116,17 @@ impl Environment {
     /// then waits for the [readiness](EnvironmentSpec::ready) of its specification.
     pub async fn start(&self) -> Result<()> {
         self.shared().start().await
+    }
+
+    /// Starts it, and returns the output of its main process as a stream, from the first byte on.
+    /// Signals of the [`Execution`] go to the main process, [`Signal::Kill`] to every process;
+    /// dropping it before the end kills them. The environment stops when the main process ends.
+    ///
+    /// A program that cannot be run ends with code 127 or 126, as in a shell. Without a main
+    /// process this is an error of the kind [`Unsupported`](crate::ErrorKind::Unsupported), and if
+    /// the environment runs already, of the kind [`Conflict`](crate::ErrorKind::Conflict).
+    pub async fn start_attached(&self) -> Result<Execution> {
+        self.shared().start_attached().await
     }
 
     /// Ends every process: asks them to end, and kills those that still run after `grace`. Files

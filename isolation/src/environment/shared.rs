@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::checks;
 use super::ending::{ANSWER_TIMEOUT, Ending, answered};
 use super::id::EnvironmentId;
+use super::start_attached::ended;
 use super::status::{Status, StatusCell};
 use super::summary::EnvironmentSummary;
 use crate::BoxFuture;
@@ -112,7 +113,7 @@ impl Shared {
         || Box::pin(async { self.instance.inspect().await.is_ok() })
     }
 
-    fn subject(&self) -> Subject {
+    pub(super) fn subject(&self) -> Subject {
         Subject::Environment {
             id: self.id.clone(),
             name: self.name.clone(),
@@ -121,7 +122,7 @@ impl Shared {
     }
 
     /// Takes over a status that the engine has seen.
-    fn observe(&self, seen: Status) {
+    pub(super) fn observe(&self, seen: Status) {
         if self.cell.observe(seen) {
             match seen {
                 Status::Running => self.has_started(),
@@ -339,11 +340,7 @@ impl Shared {
         execution.limit_kill(Arc::clone(&self.ending) as _);
         let (events, subject) = (self.events.clone(), self.subject());
         execution.on_end(Box::new(move |exit| {
-            let kind = match exit {
-                Some(exit) => EventKind::CommandEnded { argv, exit },
-                None => EventKind::CommandAbandoned { argv },
-            };
-            events.emit(subject, kind);
+            events.emit(subject, ended(argv, exit));
         }));
         Ok(execution)
     }

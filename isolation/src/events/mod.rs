@@ -147,6 +147,10 @@ pub enum EventKind {
         /// The error message.
         message: String,
     },
+    /// The daemon has closed the connection by which the environment ends with this process,
+    /// although it runs: a restart of the daemon does that. From now on, it is left behind if this
+    /// process ends without destroying it.
+    OwnerConnectionLost,
     /// Somebody else removed the environment.
     Lost,
     /// The environment was destroyed.

@@ -150,7 +150,9 @@ impl Registry {
             return self.first_suitable(spec).await;
         };
         let engine = self.get(name)?;
-        let error = match check(engine.name(), engine.probe().await, spec) {
+        let features = spec.required_features();
+        let probe = engine.probe_for(&features).await;
+        let error = match check(engine.name(), probe, spec) {
             Ok(capabilities) => {
                 return Ok(Selection {
                     engine,
@@ -161,18 +163,16 @@ impl Registry {
             Err(error) => error,
         };
         match error.missing().is_empty() {
-            false => {
-                let features = spec.required_features();
-                Err(error.with_alternatives(self.engines_supporting(&features).await))
-            }
+            false => Err(error.with_alternatives(self.engines_supporting(&features).await)),
             true => Err(error),
         }
     }
 
     async fn first_suitable(&self, spec: &EnvironmentSpec) -> Result<Selection> {
         let mut rejected = Vec::new();
+        let features = spec.required_features();
         for engine in &self.engines {
-            let probe = engine.probe().await;
+            let probe = engine.probe_for(&features).await;
             // Another engine instead of the one that the user has named would be a surprise.
             let only_this = probe.named_by.is_some() && !probe.availability.is_available();
             match check(engine.name(), probe, spec) {

@@ -1,12 +1,12 @@
 //! The main process of an environment.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::validate::Faults;
 use crate::command::Command;
-use crate::command::input::Input;
 use crate::engine::capabilities::Feature;
-use crate::error::Error;
 
 /// The main process: it starts with the environment, and the environment stops when it ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,29 +17,28 @@ pub enum Main {
     Idle,
     /// The image's own program, such as a database server.
     Image,
-    /// This command. It has no input, no terminal and no timeout.
+    /// This command. Its input and its timeout need
+    /// [`Environment::start_attached`](crate::Environment::start_attached): a plain start writes no
+    /// input and has no timeout.
     Command(Command),
 }
 
 impl Main {
     pub(super) fn check(&self, faults: &mut Faults) {
-        let Self::Command(command) = self else {
-            return;
-        };
-        faults.add(command.validate());
-        for (given, what) in [
-            (command.terminal.is_some(), "a terminal"),
-            (command.input != Input::Empty, "input"),
-            (command.timeout.is_some(), "a timeout"),
-        ] {
-            if given {
-                let why = format!("the main process cannot have {what}; use it for a command instead");
-                faults.add(Err(Error::invalid(why)));
-            }
+        if let Self::Command(command) = self {
+            faults.add(command.validate());
         }
     }
 
-    pub(super) fn required_features(&self) -> Option<Feature> {
-        (*self != Self::Idle).then_some(Feature::MainProcess)
+    pub(super) fn required_features(&self) -> BTreeSet<Feature> {
+        match self {
+            Self::Idle => BTreeSet::new(),
+            Self::Image => [Feature::MainProcess].into(),
+            Self::Command(command) => {
+                let mut features = command.required_features();
+                features.insert(Feature::MainProcess);
+                features
+            }
+        }
     }
 }

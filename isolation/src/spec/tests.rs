@@ -129,10 +129,10 @@ fn invalid_specification_is_rejected() {
         (main(Command::default()), "empty"),
         (
             main(Command {
-                terminal: Some(crate::TerminalSize::default()),
+                timeout: Some(std::time::Duration::ZERO),
                 ..Command::new(["x"])
             }),
-            "terminal",
+            "timeout",
         ),
     ] {
         assert!(rejected(&spec).contains(word), "{word}: {}", rejected(&spec));

@@ -7,10 +7,12 @@ mod commands; // commands, and how they end
 mod create; // created containers, and specifications that are rejected
 mod files; // copies and mounts
 mod lifecycle; // stop, start, main processes, environments of other processes
+mod main_process; // main processes with their streams, and images without a shell
 mod odd_images; // an unusual PATH, no shell, other shells
+mod owner; // containers end with the process that owns them
 mod random_command; // random commands whose result does not depend on how they are run
-mod services;
-mod shell_or_exec; // commands in shells have the same results as with an exec // ports, logs, metrics, readiness
+mod services; // ports, logs, metrics, readiness
+mod shell_or_exec; // commands in shells have the same results as with an exec
 mod watch; // events about what the daemon sees
 
 use std::sync::Arc;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use isolation::{
-    Command, EngineChoice, Environment, EnvironmentSpec, Event, EventKind, Manager, Selection, Subject,
+    Command, EngineChoice, Environment, EnvironmentSpec, Event, EventKind, Feature, Main, Manager, Selection,
+    Subject,
 };
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -93,24 +94,47 @@ impl Runner<'_> {
             .select(self.manager, &self.choice, &self.spec, self.console);
         let selection = stop.or(select).await??;
         self.report_engine(&selection, sink).await?;
-        let environment = environment.insert(self.create(&selection, sink, stop).await?);
+        let is_main = self.is_main(&selection);
+        let environment = environment.insert(self.create(&selection, is_main, sink, stop).await?);
         self.report_environment(environment, sink).await?;
         stop.check()?;
-        let streamed = stop.or(self.stream(environment, sink)).await??;
+        let streamed = stop.or(self.stream(environment, is_main, sink)).await??;
         streamed.report(sink, self.console).await?;
         Ok(streamed.code())
     }
 
-    /// Creates the environment and displays the pull of its image. A signal cancels a pull at once;
+    /// Whether the command becomes the main process, which costs less than a command in an
+    /// environment that does nothing else. A kept environment must outlive the command, and one
+    /// with a condition is ready before it. A terminal has its size from the start only in an exec.
+    fn is_main(&self, selection: &Selection) -> bool {
+        !self.keep
+            && self.spec.main == Main::Idle
+            && self.spec.ready.is_none()
+            && self.command.terminal.is_none()
+            && selection.capabilities.has(Feature::MainProcess)
+    }
+
+    /// Creates the environment and displays the pull of its image. It is not started yet if the
+    /// command is its main process. A signal cancels a pull at once;
     /// otherwise the creation gets time to be completed, so that cleanup can await the destruction.
     async fn create(
         &self,
         selection: &Selection,
+        is_main: bool,
         sink: &mut Sink,
         stop: &Stop,
     ) -> Result<Environment, Aborted> {
         let mut events = self.manager.subscribe();
-        let mut creating = Box::pin(self.manager.create_on(selection, self.spec.clone()));
+        let mut spec = self.spec.clone();
+        if is_main {
+            spec.main = Main::Command(self.command.clone());
+        }
+        let mut creating = Box::pin(async {
+            match is_main {
+                true => self.manager.create_unstarted(selection, spec).await,
+                false => self.manager.create_on(selection, spec).await,
+            }
+        });
         let mut stop = stop.clone();
         let mut late = stop.clone();
         let mut late = Box::pin(async move {
@@ -147,8 +171,16 @@ impl Runner<'_> {
         }
     }
 
-    async fn stream(&self, environment: &Environment, sink: &mut Sink) -> Result<Streamed, CliError> {
-        let execution = environment.execute(self.command.clone()).await?;
+    async fn stream(
+        &self,
+        environment: &Environment,
+        is_main: bool,
+        sink: &mut Sink,
+    ) -> Result<Streamed, CliError> {
+        let execution = match is_main {
+            true => environment.start_attached().await?,
+            false => environment.execute(self.command.clone()).await?,
+        };
         stream(execution, sink, self.command.timeout).await
     }
 

@@ -24,6 +24,7 @@ const SILENCE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone)]
 pub(super) struct ContainerRef {
     pub(super) docker: Docker,
+    /// By what requests name it: its name, which it keeps if it has to be made anew.
     pub(super) id: String,
     /// Its name, for messages.
     pub(super) name: String,

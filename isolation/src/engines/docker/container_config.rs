@@ -7,9 +7,11 @@ use engine_api::common::TmpfsOptions;
 use engine_api::containers::{CreateContainer, EndpointSettings, HostConfig, LogConfig, Mount, MountType};
 
 use super::options::DockerOptions;
+use super::owner::{Entry, OwnerLink, SHELLS, Start};
 use super::{labels, limits, ports};
+use crate::command::input::Input;
 use crate::environment::id::EnvironmentId;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::spec::main_process::Main;
 use crate::spec::mount::MountSource;
 use crate::spec::network::NetworkMode;
@@ -20,13 +22,6 @@ const MARK: &str = "ISOLATION_ENVIRONMENT";
 
 /// The longest part of a container's name that comes from the name of the environment.
 const LONGEST_PART: usize = 40;
-
-/// The first process. It keeps the container running and does nothing.
-///
-/// The shell waits for its children, and so reaps orphaned processes: no init process is needed,
-/// which some daemons do not have. As process 1 it would ignore signals without a `trap`. In an
-/// image without `sleep` it ends instead of using the CPU.
-const KEEP: &str = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $! || exit 1; done";
 
 /// Seconds between the stop signal and the kill.
 const STOP_TIMEOUT: i64 = 2;
@@ -57,14 +52,18 @@ const LOW_PORTS: &str = "NET_BIND_SERVICE";
 const LOG_DRIVER: (&str, [(&str, &str); 2]) = ("json-file", [("max-size", "20m"), ("max-file", "5")]);
 
 /// The settings of a container that do not come from its specification.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Parts<'a> {
     pub(super) id: &'a EnvironmentId,
     pub(super) name: &'a str,
     pub(super) prefix: &'a str,
     pub(super) image: &'a str,
-    /// Whether the daemon has an init program.
-    pub(super) has_init: bool,
+    /// How the first process is started.
+    pub(super) start: Start,
+    /// How the end of the owner ends it.
+    pub(super) link: OwnerLink,
+    /// The arguments of `env` that undo what a shell does to variables.
+    pub(super) adjustments: Vec<String>,
     /// The address of the host on which ports are published by default.
     pub(super) address: IpAddr,
     /// Whether the daemon is Podman.
@@ -74,32 +73,38 @@ pub(super) struct Parts<'a> {
 /// The container for an environment.
 pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<CreateContainer> {
     let options = DockerOptions::of(spec)?;
-    if options.init == Some(true) && !parts.has_init {
-        let text = "the daemon has no init program; remove the option init";
-        return Err(Error::new(ErrorKind::Unsupported, text));
-    }
+    let linked = parts.link.uses_stdin();
     let mut made = CreateContainer {
-        name: Some(container_name(parts, spec)),
+        name: Some(container_name(&parts, spec)),
         image: parts.image.to_owned(),
         platform: options.platform.clone(),
         user: spec.user.clone().unwrap_or_default(),
         working_dir: spec.working_dir.as_deref().map(absolute).unwrap_or_default(),
         labels: labels::of(parts.id, parts.name, spec)?.into(),
         stop_timeout: Some(STOP_TIMEOUT),
-        host_config: host(parts, spec, &options)?,
+        host_config: host(&parts, spec, &options)?,
+        // Attached once: the end of that connection is the end of the input.
+        open_stdin: linked,
+        stdin_once: linked,
+        attach_stdin: linked,
         ..CreateContainer::default()
     };
     let mut env = spec.env.clone();
     match &spec.main {
         Main::Idle => {
-            made.entrypoint = Some(["sh", "-c"].into());
-            made.cmd = [KEEP].into();
+            let entry = Entry::idle(parts.link, parts.start.shell.unwrap_or(SHELLS[0]));
+            (made.entrypoint, made.cmd) = (Some(entry.entrypoint.into()), entry.cmd.into());
+            // The image may have one that the shell does not handle.
+            made.stop_signal = "SIGTERM".to_owned();
         }
         Main::Image => {}
         Main::Command(command) => {
-            // Without the image's own entrypoint: it may be a script that changes the command.
-            made.entrypoint = Some(command.argv[..1].iter().cloned().collect());
-            made.cmd = command.argv[1..].iter().cloned().collect();
+            let entry = Entry::command(command, parts.link, parts.start, parts.adjustments);
+            (made.entrypoint, made.cmd) = (Some(entry.entrypoint.into()), entry.cmd.into());
+            if command.terminal.is_some() || command.input != Input::Empty {
+                (made.open_stdin, made.stdin_once, made.attach_stdin) = (true, true, true);
+            }
+            made.tty = command.terminal.is_some();
             env.extend(
                 command
                     .env
@@ -126,7 +131,7 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
 
 /// A name that is valid, unique and, if the environment has a name, readable. It ends with the ID,
 /// by which the container is recognised.
-fn container_name(parts: Parts<'_>, spec: &EnvironmentSpec) -> String {
+fn container_name(parts: &Parts<'_>, spec: &EnvironmentSpec) -> String {
     let (prefix, id) = (parts.prefix, parts.id);
     let Some(name) = &spec.name else {
         return format!("{prefix}{id}");
@@ -139,7 +144,7 @@ fn container_name(parts: Parts<'_>, spec: &EnvironmentSpec) -> String {
 
 /// The standard profile: see [`CAPABILITIES`]. The daemon's default seccomp filter and masked paths
 /// stay. Only the ports of the specification are published.
-fn host(parts: Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> Result<HostConfig> {
+fn host(parts: &Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> Result<HostConfig> {
     let low_ports = parts.podman.then_some(LOW_PORTS);
     let kept = CAPABILITIES.iter().copied().chain(low_ports).map(str::to_owned);
     let mut host = HostConfig {
@@ -156,7 +161,11 @@ fn host(parts: Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> Re
             .collect(),
         security_opt: ["no-new-privileges"].into(),
         extra_hosts: options.extra_hosts.iter().cloned().collect(),
-        init: options.init,
+        init: if parts.start.init {
+            Some(true)
+        } else {
+            options.init
+        },
         shm_size: whole("shm_size", options.shm_size)?,
         ..HostConfig::default()
     };
@@ -226,35 +235,13 @@ mod tests {
             name: "web",
             prefix: "ptest_",
             image: "busybox",
-            has_init: false,
+            start: Start::first(OwnerLink::None, None),
+            link: OwnerLink::None,
+            adjustments: Vec::new(),
             address: std::net::Ipv4Addr::LOCALHOST.into(),
             podman: false,
         };
         container(parts, spec).unwrap()
-    }
-
-    #[test]
-    fn init_needs_a_daemon_that_has_it() {
-        let engine_options = [("docker".to_owned(), serde_json::json!({"init": true}))].into();
-        let spec = EnvironmentSpec {
-            engine_options,
-            ..EnvironmentSpec::default()
-        };
-        let id = "0123456789abcdef".parse().unwrap();
-        let init = |has_init| {
-            let parts = Parts {
-                id: &id,
-                name: "web",
-                prefix: "ptest_",
-                image: "busybox",
-                has_init,
-                address: std::net::Ipv4Addr::LOCALHOST.into(),
-                podman: false,
-            };
-            container(parts, &spec).map(|made| made.host_config.init)
-        };
-        assert_eq!(init(true).unwrap(), Some(true));
-        assert_eq!(init(false).unwrap_err().kind(), ErrorKind::Unsupported);
     }
 
     #[test]
@@ -318,7 +305,7 @@ mod tests {
         let tmpfs = made.host_config.mounts[2].tmpfs_options.as_ref().unwrap();
         assert_eq!(tmpfs.size_bytes, 1 << 20);
         // The image's own program does not run.
-        assert_eq!(made.entrypoint.unwrap(), ["sh", "-c"]);
+        assert_eq!(made.entrypoint.unwrap(), ["/bin/sh", "-c"]);
     }
 
     #[test]

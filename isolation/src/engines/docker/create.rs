@@ -1,65 +1,92 @@
 //! Creates environments, so that nothing is left behind if that fails at any point, and opens them.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use engine_api::Docker;
-use engine_api::containers::{Container, ContainerCreated, CreateContainer, InspectContainer};
+use engine_api::common::EnvList;
+use engine_api::containers::{ContainerCreated, CreateContainer, InspectContainer};
 
+use super::blueprint::{Blueprint, Failed};
 use super::command_shell::CommandShells;
 use super::container::ContainerRef;
-use super::container_config::Parts;
 use super::daemon::DaemonInfo;
 use super::diagnostics::to_error;
 use super::images::{self, PullPolicy};
 use super::instance::DockerInstance;
+use super::launch::{Launcher, Made};
+use super::options::DockerOptions;
+use super::owner::OwnerConnection;
 use super::remove::Guard;
 use super::shell_program::ShellProgram;
-use super::{DockerEngine, NAME, container_config, labels, limits, ports, shell_program};
+use super::start_failure::is_init_missing;
+use super::{DockerEngine, NAME, labels, limits, ports, shell_program};
 use crate::engine::context::Context;
-use crate::engine::instance::{Files, Instance};
+use crate::engine::instance::Instance;
 use crate::engine::{NewEnvironment, Opened};
 use crate::environment::id::EnvironmentId;
-use crate::error::{Error, Result};
-use crate::files::CopySource;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::Subject;
 use crate::spec::EnvironmentSpec;
+use crate::spec::lifetime::Lifetime;
+use crate::spec::limits::ResourceLimits;
 use crate::spec::main_process::Main;
 use crate::spec::mount::MountSource;
 use crate::spec::network::NetworkMode;
 
 impl DockerEngine {
     pub(super) async fn make(&self, new: NewEnvironment<'_>) -> Result<DockerInstance> {
-        let (docker, daemon) = (self.docker().await?, self.daemon().await?);
-        let spec = &EnvironmentSpec {
+        let docker = self.docker().await?;
+        let podman = self.podman(docker).await?;
+        let spec = EnvironmentSpec {
             limits: new.spec.limits.or(&self.settings.limits),
             ..new.spec.clone()
         };
-        let image = spec.image.as_ref().unwrap_or(&self.settings.image);
-        let parts = Parts {
-            id: new.id,
-            name: new.name,
-            prefix: &self.settings.prefix,
-            image,
-            has_init: daemon.has_init(),
-            address: ports::default_address(docker),
-            podman: daemon.podman,
-        };
-        let body = container_config::container(parts, spec)?;
+        let blueprint = Blueprint::new(docker, new, spec, podman, &self.settings)?;
+        let spec = &blueprint.spec;
+        if DockerOptions::of(spec)?.init == Some(true) && !self.daemon().await?.has_init() {
+            let text = "the daemon has no init program; remove the option init";
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
         check_volumes(docker, spec).await?;
         if let (NetworkMode::Named(network), false) = (&spec.network.mode, spec.network.ports.is_empty()) {
             ports::check_network(docker, network).await?;
         }
-        let guard = self.create_container(docker, body, new).await?;
-        let made = match verified(docker, guard.container(), spec).await {
-            Ok(made) => made,
+        let guard = self.create_container(docker, &blueprint, new.context).await?;
+        let found = match look(docker, guard.container(), &blueprint).await {
+            Ok(found) => found,
             Err(error) => {
                 guard.remove().await;
                 return Err(error);
             }
         };
-        let shells = self.settings.command_shells;
-        let instance = instance(docker, daemon, shells, &made, spec, guard);
-        if let Err(error) = copy_in(&instance, spec).await {
+        let container = ContainerRef {
+            docker: docker.clone(),
+            id: guard.container().to_owned(),
+            name: guard.container().to_owned(),
+            podman,
+            shell: ShellProgram::new(found.env.iter().map(String::as_str)),
+        };
+        let subject = Subject::Environment {
+            id: new.id.clone(),
+            name: new.name.to_owned(),
+            engine: NAME.to_owned(),
+        };
+        let owner = OwnerConnection::new(container.clone(), new.context.clone(), subject);
+        let launcher = Launcher {
+            container,
+            image: blueprint.image.clone(),
+            main: spec.main.clone(),
+            published: spec.network.ports.clone(),
+            working_dir: found.working_dir,
+            made: Some(Made {
+                blueprint: Arc::new(blueprint),
+                owner: Arc::new(owner),
+            }),
+        };
+        let instance = self.instance(launcher, &found.env, new.spec, guard);
+        if let Err(error) = copy_in(&instance).await {
             // The drop cannot await; this can, so it also reports errors of the removal.
             let _ = instance.destroy().await;
             return Err(error);
@@ -69,7 +96,8 @@ impl DockerEngine {
 
     /// Opens the environment with this ID, created by any process.
     pub(super) async fn find(&self, id: &EnvironmentId, context: &Context) -> Result<Opened> {
-        let (docker, daemon) = (self.docker().await?, self.daemon().await?);
+        let docker = self.docker().await?;
+        let podman = self.podman(docker).await?;
         let listed = self.containers(format!("{}={id}", labels::ENVIRONMENT)).await?;
         let ours = listed
             .iter()
@@ -88,38 +116,95 @@ impl DockerEngine {
             }
         })?;
         let (name, spec) = labels::read_spec(&found.config)?;
-        let guard = Guard::disarmed(docker, &found.id, context.journal());
-        let shells = self.settings.command_shells;
+        let container = found.plain_name();
+        let guard = Guard::disarmed(docker, container, context.journal());
+        let launcher = Launcher {
+            container: ContainerRef {
+                docker: docker.clone(),
+                id: container.to_owned(),
+                name: container.to_owned(),
+                podman,
+                shell: ShellProgram::new(found.config.env.iter().map(String::as_str)),
+            },
+            image: found.config.image.clone(),
+            main: spec.main.clone(),
+            published: spec.network.ports.clone(),
+            working_dir: absolute(&found.config.working_dir),
+            made: None,
+        };
         Ok(Opened {
             name,
             status: labels::status(&found.state.status),
-            instance: Box::new(instance(docker, daemon, shells, &found, &spec, guard)),
+            instance: Box::new(self.instance(launcher, &found.config.env, &spec, guard)),
             spec,
         })
+    }
+
+    fn instance(
+        &self,
+        launcher: Launcher,
+        env: &EnvList,
+        spec: &EnvironmentSpec,
+        guard: Guard,
+    ) -> DockerInstance {
+        let container = launcher.container.clone();
+        let idle = self.daemon.get().map_or(IDLE_SHELLS, DaemonInfo::idle_shells);
+        let shells = self.settings.command_shells;
+        DockerInstance {
+            shells: shells.then(|| CommandShells::new(container.clone(), idle)),
+            container,
+            image: launcher.image.clone(),
+            has_main: launcher.main != Main::Idle,
+            memory_limit: spec.limits.memory,
+            working_dir: launcher.working_dir.clone(),
+            launcher,
+            lost_env: lost(env),
+            guard: Mutex::new(guard),
+            kept: AtomicBool::new(spec.lifetime == Lifetime::Kept),
+        }
     }
 
     /// Creates the container, and pulls the image first if that is needed and allowed.
     async fn create_container(
         &self,
         docker: &Docker,
-        body: CreateContainer,
-        new: NewEnvironment<'_>,
+        blueprint: &Blueprint,
+        context: &Context,
     ) -> Result<Guard> {
-        let (image, policy) = (body.image.clone(), self.settings.policy);
-        let platform = body.platform.clone();
-        let pull = || images::pull(docker, &image, platform.as_deref(), new.context);
-        if policy == PullPolicy::Always {
+        let (image, policy) = (&blueprint.image, self.settings.policy);
+        let platform = DockerOptions::of(&blueprint.spec)?.platform;
+        let pull = || images::pull(docker, image, platform.as_deref(), context);
+        let mut pulled = policy == PullPolicy::Always;
+        if pulled {
             pull().await?;
         }
-        match create_guarded(docker, body.clone(), new.context).await? {
-            Ok(guard) => return Ok(guard),
-            Err(error) if !images::is_missing(&error) => return Err(to_error(error)),
-            Err(_) if policy == PullPolicy::Never => return Err(images::missing(&image)),
-            Err(_) => pull().await?,
+        loop {
+            let created = match blueprint.container(docker).await {
+                Ok(body) => create_guarded(docker, body?, context).await?,
+                Err(error) => Err(error),
+            };
+            let error = match created {
+                Ok(guard) => return Ok(guard),
+                Err(error) => error,
+            };
+            let message = error.message().unwrap_or_default();
+            if is_init_missing(message) && blueprint.next(Failed::Init) {
+                continue;
+            }
+            if pulled || !images::is_missing(&error) {
+                return Err(to_error(error));
+            }
+            if policy == PullPolicy::Never {
+                return Err(images::missing(image));
+            }
+            pull().await?;
+            pulled = true;
         }
-        create_guarded(docker, body, new.context).await?.map_err(to_error)
     }
 }
+
+/// How many command shells are kept open if the daemon's number of CPUs is not known.
+const IDLE_SHELLS: usize = 4;
 
 /// The daemon would create a volume that does not exist, and it would stay for ever.
 async fn check_volumes(docker: &Docker, spec: &EnvironmentSpec) -> Result<()> {
@@ -139,40 +224,16 @@ async fn check_volumes(docker: &Docker, spec: &EnvironmentSpec) -> Result<()> {
     Ok(())
 }
 
-/// Makes the copies of the specification. The container need not run for that.
-async fn copy_in(instance: &DockerInstance, spec: &EnvironmentSpec) -> Result<()> {
-    for copy in &spec.copies {
-        let source = CopySource::Path(copy.source.clone());
-        Files::copy_in(instance, source, &copy.target).await?;
-    }
-    Ok(())
-}
-
-fn instance(
-    docker: &Docker,
-    daemon: &DaemonInfo,
-    shells: bool,
-    made: &Container,
-    spec: &EnvironmentSpec,
-    guard: Guard,
-) -> DockerInstance {
-    let container = ContainerRef {
-        docker: docker.clone(),
-        id: made.id.clone(),
-        name: made.plain_name().to_owned(),
-        podman: daemon.podman,
-        shell: ShellProgram::new(made.config.env.iter().map(String::as_str)),
-    };
-    DockerInstance {
-        shells: shells.then(|| CommandShells::new(container.clone(), daemon.idle_shells())),
-        container,
-        image: made.config.image.clone(),
-        has_main: spec.main != Main::Idle,
-        memory_limit: spec.limits.memory,
-        published: spec.network.ports.clone(),
-        working_dir: format!("/{}", made.config.working_dir.trim_matches('/')),
-        lost_env: lost(made),
-        guard: Mutex::new(guard),
+/// Makes the copies of the specification.
+async fn copy_in(instance: &DockerInstance) -> Result<()> {
+    let launcher = &instance.launcher;
+    match &launcher.made {
+        Some(made) => {
+            made.blueprint
+                .copy_in(&launcher.container, &launcher.working_dir)
+                .await
+        }
+        None => Ok(()),
     }
 }
 
@@ -191,8 +252,8 @@ async fn create_guarded(
         let mut guard = Guard::expecting(&docker, body.name.as_deref().unwrap_or_default(), &journal);
         let created: engine_api::Result<ContainerCreated> = docker.containers().create(body).await;
         match created {
-            Ok(created) => {
-                guard.made(created.id);
+            Ok(_) => {
+                guard.made();
                 Ok(guard)
             }
             Err(error) => {
@@ -207,24 +268,50 @@ async fn create_guarded(
     creating.await.map_err(|ended| Error::engine(NAME, ended))
 }
 
-/// The new container, after a check that it has all requested limits.
-async fn verified(docker: &Docker, container: &str, spec: &EnvironmentSpec) -> Result<Container> {
+/// What has to be known of a new container.
+struct Found {
+    /// The working directory of commands; absolute.
+    working_dir: String,
+    env: EnvList,
+}
+
+/// Looks at the new container, and checks that it has all requested limits. Without limits, the
+/// image may have told everything already.
+async fn look(docker: &Docker, container: &str, blueprint: &Blueprint) -> Result<Found> {
+    let spec = &blueprint.spec;
+    if let (Some(image), true) = (blueprint.image_facts(), spec.limits == ResourceLimits::default()) {
+        let body = blueprint.body()?;
+        let own = Some(&body.working_dir).filter(|own| !own.is_empty());
+        let variables = image
+            .env
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        return Ok(Found {
+            working_dir: absolute(own.unwrap_or(&image.working_dir)),
+            // The first one counts.
+            env: body.env.iter().cloned().chain(variables).collect(),
+        });
+    }
     let containers = docker.containers();
     let inspected = containers.inspect(container, InspectContainer::default()).await;
     let made = inspected.map_err(to_error)?;
     match limits::dropped(&spec.limits, &made) {
-        dropped if dropped.is_empty() => Ok(made),
+        dropped if dropped.is_empty() => Ok(Found {
+            working_dir: absolute(&made.config.working_dir),
+            env: made.config.env,
+        }),
         dropped => Err(Error::unsupported(NAME, dropped)),
     }
 }
 
+/// The working directory of a container, which may have none.
+fn absolute(working_dir: &str) -> String {
+    format!("/{}", working_dir.trim_matches('/'))
+}
+
 /// The environment variables of a container and its image that a shell would lose.
-fn lost(container: &Container) -> BTreeMap<String, String> {
-    let pairs = container
-        .config
-        .env
-        .iter()
-        .filter_map(|entry| entry.split_once('='));
+fn lost(env: &EnvList) -> BTreeMap<String, String> {
+    let pairs = env.iter().rev().filter_map(|entry| entry.split_once('='));
     pairs
         .filter(|(name, _)| shell_program::is_lost(name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

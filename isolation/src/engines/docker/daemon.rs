@@ -1,17 +1,18 @@
 //! The Docker daemon's product and version, and the limits that its machine can enforce.
 
 use engine_api::Docker;
-use engine_api::system::{EngineVersion, Info};
+use engine_api::system::{Info, Ping};
 
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
+
+/// Why a daemon of Windows containers cannot be used.
+pub(super) const WINDOWS: &str = "it runs Windows containers";
 
 /// The daemon's description of itself.
 #[derive(Debug, Clone)]
 pub(super) struct DaemonInfo {
     /// Its product and version, the API version in use, its address.
     pub(super) detail: String,
-    /// Whether it is Podman, which ends a command's output with the command.
-    pub(super) podman: bool,
     info: Info,
 }
 
@@ -19,27 +20,19 @@ impl DaemonInfo {
     /// Reads the description from the daemon.
     pub(super) async fn read(docker: &Docker) -> engine_api::Result<Self> {
         let system = docker.system();
-        let ping = unless_refused(system.ping().await)?;
         let version = unless_refused(system.version().await)?;
         let info = system.info().await?;
-        let is_podman = |version: &EngineVersion| {
-            let mut components = version.components.iter();
-            components.any(|component| component.name.contains("Podman"))
-        };
-        let podman = match &ping {
-            Some(ping) => ping.is_podman(),
-            None => version.as_ref().is_some_and(is_podman),
-        };
+        let podman = answers(docker).await?.podman;
         let product = if podman { "Podman" } else { "Docker" };
         let number = version.map_or_else(|| "of unknown version".to_owned(), |version| version.version);
         let (negotiated, address) = (docker.version().await?, docker.address());
         let detail = format!("{product} {number}, API {negotiated}, at {address}");
-        Ok(Self { detail, podman, info })
+        Ok(Self { detail, info })
     }
 
     /// Why the daemon cannot be used at all, although it answers.
     pub(super) fn unusable(&self) -> Option<String> {
-        (self.info.os_type == "windows").then(|| "it runs Windows containers".to_owned())
+        (self.info.os_type == "windows").then(|| WINDOWS.to_owned())
     }
 
     /// Whether it has a program that reaps processes and passes on signals as process 1.
@@ -81,6 +74,33 @@ impl DaemonInfo {
     }
 }
 
+/// What the daemon reports with every answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Product {
+    /// Whether it is Podman, which ends a command's output with the command.
+    pub(super) podman: bool,
+    pub(super) windows: bool,
+}
+
+/// Asks whether the daemon answers. The negotiation of the API version asks that, too.
+pub(super) async fn answers(docker: &Docker) -> engine_api::Result<Product> {
+    let known = |docker: &Docker| {
+        let (podman, windows) = docker.is_podman().zip(docker.is_windows())?;
+        Some(Product { podman, windows })
+    };
+    if known(docker).is_none() {
+        docker.version().await?;
+        if let Some(product) = known(docker) {
+            return Ok(product);
+        }
+    }
+    let ping = unless_refused(docker.system().ping().await)?;
+    Ok(known(docker).unwrap_or_else(|| Product {
+        podman: ping.as_ref().is_some_and(Ping::is_podman),
+        windows: ping.is_some_and(|ping| ping.os_type == "windows"),
+    }))
+}
+
 /// The reply of the daemon; `None` if a proxy in front of it refuses the request.
 pub(super) fn unless_refused<T>(reply: engine_api::Result<T>) -> engine_api::Result<Option<T>> {
     match reply {
@@ -88,6 +108,9 @@ pub(super) fn unless_refused<T>(reply: engine_api::Result<T>) -> engine_api::Res
         other => other.map(Some),
     }
 }
+
+/// The features that depend on the daemon.
+pub(super) const VARYING: [Feature; 3] = [Feature::MemoryLimit, Feature::CpuLimit, Feature::PidsLimit];
 
 /// The features of a daemon on a machine without restrictions.
 pub(super) fn everything() -> Capabilities {
@@ -106,7 +129,6 @@ mod tests {
     fn daemon(info: &str) -> DaemonInfo {
         DaemonInfo {
             detail: String::new(),
-            podman: false,
             info: engine_api::from_json(info.as_bytes()).unwrap(),
         }
     }

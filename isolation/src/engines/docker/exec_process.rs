@@ -238,7 +238,7 @@ async fn pause(until: Option<Instant>) {
     }
 }
 
-fn chunk(piece: engine_api::Chunk) -> Chunk {
+pub(super) fn chunk(piece: engine_api::Chunk) -> Chunk {
     match piece {
         engine_api::Chunk::Stderr(bytes) => Chunk::Stderr(bytes),
         engine_api::Chunk::Stdout(bytes) | engine_api::Chunk::Terminal(bytes) => Chunk::Stdout(bytes),

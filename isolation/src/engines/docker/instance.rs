@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::command_shell::CommandShells;
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
+use super::launch::Launcher;
 use super::remove::{self, Guard};
 use super::{exec, files, paths};
 use crate::BoxFuture;
@@ -17,11 +19,12 @@ use crate::command::signal::Signal;
 use crate::engine::instance::{Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Ports};
 use crate::error::Result;
 use crate::files::CopySource;
-use crate::spec::published_port::PublishedPort;
 
 #[derive(Debug)]
 pub(super) struct DockerInstance {
     pub(super) container: ContainerRef,
+    /// Starts the container.
+    pub(super) launcher: Launcher,
     /// Shells for commands; `None` if each command gets an exec.
     pub(super) shells: Option<CommandShells>,
     pub(super) image: String,
@@ -29,14 +32,14 @@ pub(super) struct DockerInstance {
     pub(super) has_main: bool,
     /// The memory limit of the specification.
     pub(super) memory_limit: Option<u64>,
-    /// The ports that the specification publishes.
-    pub(super) published: Vec<PublishedPort>,
     /// The working directory of commands; absolute.
     pub(super) working_dir: String,
     /// Environment variables of the container that a shell would lose.
     pub(super) lost_env: BTreeMap<String, String>,
     /// Removes the container when dropped; disarmed when the container is removed in another way.
     pub(super) guard: Mutex<Guard>,
+    /// Whether the environment outlives its owner.
+    pub(super) kept: AtomicBool,
 }
 
 impl DockerInstance {
@@ -74,6 +77,10 @@ impl DockerInstance {
         }
     }
 
+    pub(super) fn is_kept(&self) -> bool {
+        self.kept.load(Ordering::Acquire)
+    }
+
     /// From now on, dropping this does not remove the container.
     fn disarm(&self) {
         self.guard.lock().unwrap_or_else(PoisonError::into_inner).disarm();
@@ -86,7 +93,7 @@ impl Instance for DockerInstance {
     }
 
     fn start(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.start_container())
+        Box::pin(self.launcher.start())
     }
 
     fn stop(&self, grace: Duration) -> BoxFuture<'_, Result<()>> {
@@ -100,6 +107,7 @@ impl Instance for DockerInstance {
     fn destroy(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             self.close_shells();
+            self.launcher.release_owner();
             let removed = remove::remove(&self.container.docker, &self.container.id).await;
             if removed.is_ok() {
                 self.disarm();
@@ -110,13 +118,20 @@ impl Instance for DockerInstance {
 
     fn destroy_blocking(&self, limit: Duration) -> bool {
         self.close_shells();
+        self.launcher.release_owner();
         let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
         guard.remove_in_background(limit)
     }
 
     fn keep(&self) -> BoxFuture<'_, Result<()>> {
-        self.disarm();
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(async move {
+            if !self.is_kept() {
+                self.keep_container().await?;
+                self.kept.store(true, Ordering::Release);
+            }
+            self.disarm();
+            Ok(())
+        })
     }
 
     fn exec(&self) -> Option<&dyn Exec> {

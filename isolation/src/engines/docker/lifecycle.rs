@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use engine_api::containers::{
-    Container, ContainerState, InspectContainer, KillContainer, StartContainer, StopContainer, WaitCondition,
+    Container, ContainerState, InspectContainer, KillContainer, StopContainer, WaitCondition,
 };
 use tokio::time::timeout;
 
-use super::NAME;
-use super::diagnostics::{ContainerDiagnostics, to_error};
+use super::diagnostics::to_error;
 use super::instance::DockerInstance;
 use super::labels;
+use super::owner::OwnerLink;
 use crate::BoxFuture;
+use crate::command::execution::Execution;
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
 use crate::engine::instance::{InstanceState, MainProcess};
@@ -26,6 +27,19 @@ const STOP_MARGIN: Duration = Duration::from_secs(15);
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl DockerInstance {
+    /// Until when the environment lives, and what ends it then.
+    fn lifetime(&self, container: &Container) -> &'static str {
+        if self.is_kept() {
+            return "kept";
+        }
+        match &self.launcher.made {
+            Some(made) => made.blueprint.link().describe(),
+            // Another process is the owner.
+            None if container.config.stdin_once => OwnerLink::Idle.describe(),
+            None => OwnerLink::None.describe(),
+        }
+    }
+
     /// The container as the daemon sees it; `None` if it does not exist.
     async fn container(&self) -> Result<Option<Container>> {
         let containers = self.container.docker.containers();
@@ -48,61 +62,14 @@ impl DockerInstance {
             .with_detail("container", self.container.name.as_str())
             .with_detail("container_id", container.id.as_str())
             .with_detail("image", self.image.as_str())
-            .with_detail("daemon", self.container.docker.address());
+            .with_detail("daemon", self.container.docker.address())
+            .with_detail("lifetime", self.lifetime(&container));
         if self.container.shell.get().is_none() {
             seen = seen.with_detail("shell", "none: commands run, but nothing can signal them");
         }
         seen.paused = state.paused;
         seen.exit = (self.has_main && seen.status == Status::Stopped).then(|| exit(state));
         Ok(seen)
-    }
-
-    pub(super) async fn start_container(&self) -> Result<()> {
-        let containers = self.container.docker.containers();
-        let started = containers
-            .start(&self.container.id, StartContainer::default())
-            .await;
-        match started {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.start_error(error).await),
-        }
-    }
-
-    /// The error of a failed start. The daemon reports it with an exit code of the container, too,
-    /// but no program has run.
-    async fn start_error(&self, error: engine_api::Error) -> Error {
-        if error.is_unreachable() {
-            return to_error(error);
-        }
-        if error.is_not_found() && self.container.is_gone().await {
-            return Error::lost();
-        }
-        let message = error.message().unwrap_or_default();
-        if !self.has_main && start_failure(message) == Some(StartFailure::NoProgram) {
-            return Error::invalid(format!(
-                "the image {} contains no `sh`, which is needed to run commands; use an image with a shell",
-                self.image
-            ));
-        }
-        let kind = match start_failure(message) {
-            Some(StartFailure::NoProgram) => ErrorKind::NotFound,
-            Some(StartFailure::NotExecutable) => ErrorKind::InvalidInput,
-            Some(StartFailure::PortTaken) => return self.port_taken(error).await,
-            None => {
-                return self
-                    .diagnose("the container could not be started", error)
-                    .await
-                    .into();
-            }
-        };
-        let found = self
-            .diagnose("the main process could not be started", error)
-            .await;
-        Error::engine_with_kind(NAME, kind, found)
-    }
-
-    async fn diagnose(&self, what: &str, error: engine_api::Error) -> ContainerDiagnostics {
-        ContainerDiagnostics::look(&self.container.docker, &self.container.id, what, Some(error)).await
     }
 
     /// Resumes a paused container: Podman stops no paused one, and kills it only after seconds. A
@@ -178,6 +145,32 @@ impl DockerInstance {
         }
     }
 
+    /// Ends the link to the owner. Another process than the owner can do that only for a container
+    /// that does nothing, by a signal.
+    pub(super) async fn keep_container(&self) -> Result<()> {
+        if let Some(made) = &self.launcher.made {
+            made.owner.keep().await.map_err(to_error)?;
+            return Ok(());
+        }
+        let Some(container) = self.container().await? else {
+            return Err(Error::lost());
+        };
+        if !container.state.running {
+            // Nobody is connected to its next run.
+            return Ok(());
+        }
+        if self.has_main {
+            let text = "only the process that created the environment can keep it while it runs";
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
+        let options = KillContainer {
+            signal: "SIGUSR1".to_owned(),
+        };
+        let containers = self.container.docker.containers();
+        let sent = containers.kill(&self.container.id, options).await;
+        sent.map_err(to_error)
+    }
+
     /// Success if the container has ended meanwhile: a signal to an ended process is an error of
     /// the daemon, with several statuses.
     async fn unless_ended(&self, error: engine_api::Error) -> Result<()> {
@@ -220,73 +213,12 @@ fn exit(state: &ContainerState) -> ExitStatus {
     }
 }
 
-/// Why a container could not be started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum StartFailure {
-    NoProgram,
-    NotExecutable,
-    PortTaken,
-}
-
-/// The texts of runc, crun and the daemons.
-const START_FAILURES: [(&str, StartFailure); 9] = [
-    ("executable file not found", StartFailure::NoProgram),
-    ("executable file `", StartFailure::NoProgram),
-    ("no such file or directory", StartFailure::NoProgram),
-    ("No such file or directory", StartFailure::NoProgram),
-    ("permission denied", StartFailure::NotExecutable),
-    ("Permission denied", StartFailure::NotExecutable),
-    ("exec format error", StartFailure::NotExecutable),
-    ("port is already allocated", StartFailure::PortTaken),
-    ("address already in use", StartFailure::PortTaken),
-];
-
-fn start_failure(message: &str) -> Option<StartFailure> {
-    let found = START_FAILURES.iter().find(|(text, _)| message.contains(text));
-    found.map(|(_, failure)| *failure)
-}
-
 impl MainProcess for DockerInstance {
     fn wait(&self) -> BoxFuture<'_, Result<ExitStatus>> {
         Box::pin(self.exit_of_main())
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn start_failures_of_every_runtime_are_recognised() {
-        use StartFailure::{NoProgram, NotExecutable, PortTaken};
-        for (message, expected) in [
-            (
-                "failed to create task for container: failed to create shim task: OCI runtime create failed: \
-                 runc create failed: unable to start container process: exec: \"sh\": executable file not found \
-                 in $PATH: unknown",
-                Some(NoProgram),
-            ),
-            (
-                "crun: executable file `no-such` not found in $PATH: No such file or directory: OCI runtime \
-                 attempted to invoke a command that was not found",
-                Some(NoProgram),
-            ),
-            (
-                "runc create failed: unable to start container process: exec: \"/etc\": permission denied: unknown",
-                Some(NotExecutable),
-            ),
-            (
-                "driver failed programming external connectivity: Bind for 127.0.0.1:80 failed: port is already \
-                 allocated",
-                Some(PortTaken),
-            ),
-            (
-                "listen tcp4 127.0.0.1:80: bind: address already in use",
-                Some(PortTaken),
-            ),
-            ("no space left on device", None),
-        ] {
-            assert_eq!(start_failure(message), expected, "{message}");
-        }
+    fn start_attached(&self) -> BoxFuture<'_, Result<Execution>> {
+        Box::pin(self.launcher.start_attached())
     }
 }

@@ -38,6 +38,8 @@
 //! # }
 //! ```
 
+mod attached;
+mod blueprint;
 mod cleanup;
 mod command_shell;
 mod container;
@@ -52,20 +54,25 @@ mod files;
 mod images;
 mod instance;
 pub mod labels;
+mod launch;
 mod leftover;
 mod lifecycle;
 mod limits;
 mod logs;
+mod main_program;
 mod metrics;
 mod options;
+mod owner;
 mod paths;
 mod ports;
 mod pull_tally;
 mod remove;
 mod shell_program;
+mod start_failure;
 mod watch;
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use engine_api::connect::Address;
@@ -74,6 +81,7 @@ use engine_api::{Docker, Timeouts};
 use tokio::sync::OnceCell;
 
 use crate::BoxFuture;
+use crate::engine::capabilities::Feature;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
 use crate::engine::watch::{Reports, Watching};
@@ -237,16 +245,26 @@ impl DockerEngine {
         self.address.clone().or_else(by_env)
     }
 
-    async fn ask(&self) -> Probe {
+    /// Whether the daemon is Podman; asks only if nothing has been asked yet.
+    async fn podman(&self, docker: &Docker) -> Result<bool> {
+        if let Some(podman) = docker.is_podman() {
+            return Ok(podman);
+        }
+        let product = daemon::answers(docker).await.map_err(to_error)?;
+        Ok(product.podman)
+    }
+
+    /// Asks whether the daemon can be used, and its description only if `needed` depends on it.
+    async fn ask(&self, needed: Option<&BTreeSet<Feature>>) -> Probe {
         let named_by = self.named_by();
         let hint = named_by
             .as_ref()
             .map(|name| format!("start this daemon; auto uses no other engine, because {name} names it"));
         let hint = hint.as_deref().unwrap_or(HINT);
-        self.probe_with(hint).await.named_by(named_by)
+        self.probe_with(hint, needed).await.named_by(named_by)
     }
 
-    async fn probe_with(&self, hint: &str) -> Probe {
+    async fn probe_with(&self, hint: &str, needed: Option<&BTreeSet<Feature>>) -> Probe {
         let known = self
             .daemon
             .get()
@@ -261,8 +279,15 @@ impl DockerEngine {
             total: Some(ANSWER_TIMEOUT),
             ..*docker.timeouts()
         });
-        if let Err(error) = daemon::unless_refused(docker.system().ping().await) {
-            return unavailable(diagnostics::reason(&error));
+        let product = match daemon::answers(docker).await {
+            Ok(product) => product,
+            Err(error) => return unavailable(diagnostics::reason(&error)),
+        };
+        if needed.is_some_and(|needed| needed.is_disjoint(&daemon::VARYING.into())) {
+            return match product.windows {
+                true => unavailable(daemon::WINDOWS.to_owned()),
+                false => Probe::available(docker.address(), known),
+            };
         }
         let asked = self.daemon.get_or_try_init(|| DaemonInfo::read(docker)).await;
         match asked.map(|daemon| (daemon, daemon.unusable())) {
@@ -293,7 +318,11 @@ impl Engine for DockerEngine {
     }
 
     fn probe(&self) -> BoxFuture<'_, Probe> {
-        Box::pin(self.ask())
+        Box::pin(self.ask(None))
+    }
+
+    fn probe_for<'a>(&'a self, needed: &'a BTreeSet<Feature>) -> BoxFuture<'a, Probe> {
+        Box::pin(self.ask(Some(needed)))
     }
 
     fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {

@@ -9,6 +9,7 @@ use engine_api::containers::{Container, CreateContainer, InspectContainer, ListC
 use super::NAME;
 use super::diagnostics::to_error;
 use super::instance::DockerInstance;
+use super::launch::Launcher;
 use crate::BoxFuture;
 use crate::engine::instance::Ports;
 use crate::environment::endpoint::Endpoint;
@@ -100,7 +101,7 @@ pub(super) async fn check_network(docker: &Docker, name: &str) -> Result<()> {
     }
 }
 
-impl DockerInstance {
+impl Launcher {
     /// The error of a start whose ports of the host are taken. It names the container that holds
     /// one of them, if a container does.
     pub(super) async fn port_taken(&self, error: engine_api::Error) -> Error {

@@ -77,7 +77,7 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
 #[derive(Debug)]
 pub(super) struct Guard {
     docker: Docker,
-    /// The name, or the ID once it is known.
+    /// The name.
     container: String,
     /// The container may still appear after the first look.
     may_appear: bool,
@@ -115,13 +115,12 @@ impl Guard {
         }
     }
 
-    /// Records the ID of the created container.
-    pub(super) fn made(&mut self, id: String) {
-        self.container = id;
+    /// Records that the container was created.
+    pub(super) fn made(&mut self) {
         self.may_appear = false;
     }
 
-    /// The name or ID.
+    /// The name of the container.
     pub(super) fn container(&self) -> &str {
         &self.container
     }

@@ -1,0 +1,208 @@
+//! The main process of a container, with its output.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use engine_api::Output;
+use engine_api::containers::{InspectContainer, KillContainer, WaitCondition};
+
+use super::blueprint::Failed;
+use super::cleanup;
+use super::container::ContainerRef;
+use super::diagnostics::to_error;
+use super::exec_process::{chunk, console_size};
+use super::launch::Launcher;
+use super::owner::OwnerLink;
+use crate::BoxFuture;
+use crate::command::execution::{Chunk, RunningProcess};
+use crate::command::exit_status::ExitStatus;
+use crate::command::signal::Signal;
+use crate::command::terminal::TerminalSize;
+use crate::error::Result;
+
+/// The exit code of an init program that cannot start its child.
+const NOT_FOUND: i64 = 127;
+
+/// The main process, started with its output.
+pub(super) struct Attached {
+    launcher: Launcher,
+    /// `None` after the end of the output.
+    output: Option<Output>,
+    /// The error that ended the output.
+    broken: Option<engine_api::Error>,
+    /// Output that was read and not returned yet.
+    queue: VecDeque<Chunk>,
+    /// The init program may report that the image lacks the shell that starts the main process.
+    may_lack_shell: bool,
+    sent: Option<Signal>,
+    exit: Option<ExitStatus>,
+}
+
+impl Attached {
+    pub(super) fn new(launcher: Launcher, output: Output) -> Self {
+        let by_init = launcher
+            .made
+            .as_ref()
+            .is_some_and(|made| made.blueprint.start().init);
+        Self {
+            may_lack_shell: by_init && launcher.link() == OwnerLink::Watcher,
+            launcher,
+            output: Some(output),
+            broken: None,
+            queue: VecDeque::new(),
+            sent: None,
+            exit: None,
+        }
+    }
+
+    async fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        loop {
+            // The first output is held back if it can be the message of an init program.
+            if !self.may_lack_shell {
+                if let Some(chunk) = self.queue.pop_front() {
+                    return Ok(Some(chunk));
+                }
+            }
+            let Some(output) = &mut self.output else {
+                if !self.may_lack_shell {
+                    return Ok(None);
+                }
+                self.may_lack_shell = false;
+                self.start_without_shell().await?;
+                continue;
+            };
+            match output.next().await {
+                Some(Ok(piece)) => {
+                    let chunk = chunk(piece);
+                    self.may_lack_shell &= self.queue.is_empty() && is_init_message(&chunk);
+                    self.queue.push_back(chunk);
+                }
+                Some(Err(error)) => (self.output, self.broken) = (None, Some(error)),
+                None => self.output = None,
+            }
+        }
+    }
+
+    /// Starts the main process without a shell, if the image has none. Nothing has run then.
+    async fn start_without_shell(&mut self) -> Result<()> {
+        if self.queue.is_empty() || code(&self.launcher.container).await? != NOT_FOUND {
+            return Ok(());
+        }
+        if self.launcher.has_no_shell().await.map_err(to_error)?
+            && self.launcher.make_anew(Failed::Shell).await?
+        {
+            self.queue.clear();
+            self.output = Some(self.launcher.start_again().await?);
+        }
+        Ok(())
+    }
+
+    async fn ending(&mut self) -> Result<ExitStatus> {
+        if let Some(exit) = self.exit {
+            return Ok(exit);
+        }
+        if let Some(error) = self.broken.take() {
+            // Podman breaks the connection of a process that has not read all its input.
+            if !error.is_disconnected() || runs(&self.launcher.container).await? {
+                return Err(to_error(error));
+            }
+        }
+        let code = code(&self.launcher.container).await?;
+        let number = i32::try_from(code).unwrap_or(-1);
+        let exit = match self.sent {
+            Some(signal) if number == 128 + signal.number() => ExitStatus::from_signal(signal.number()),
+            _ => ExitStatus::from_code(number),
+        };
+        let oom = number == 137
+            && self.sent != Some(Signal::Kill)
+            && self.launcher.container.oom_state().await.map_err(to_error)?;
+        let exit = ExitStatus { oom, ..exit };
+        self.exit = Some(exit);
+        Ok(exit)
+    }
+}
+
+/// The exit code of the main process; waits for its end.
+async fn code(container: &ContainerRef) -> Result<i64> {
+    let containers = container.docker.containers();
+    let end = containers.wait(&container.id, WaitCondition::NotRunning).await;
+    end.map(|end| end.status_code).map_err(to_error)
+}
+
+/// Whether the container runs.
+async fn runs(container: &ContainerRef) -> Result<bool> {
+    let containers = container.docker.containers();
+    let found = containers
+        .inspect(&container.id, InspectContainer::default())
+        .await;
+    found.map(|found| found.state.running).map_err(to_error)
+}
+
+/// Whether this can be the message of an init program that cannot start its child.
+fn is_init_message(chunk: &Chunk) -> bool {
+    let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
+    let text = String::from_utf8_lossy(bytes);
+    text.contains("exec") && text.contains("No such file or directory")
+}
+
+async fn kill(container: &ContainerRef, signal: Signal) -> engine_api::Result<()> {
+    let options = KillContainer {
+        signal: signal.name().to_owned(),
+    };
+    let containers = container.docker.containers();
+    match containers.kill(&container.id, options).await {
+        // It has ended: the daemons report that with several statuses.
+        Err(error) if error.is_not_found() || error.is_conflict() || error.status() == Some(500) => Ok(()),
+        sent => sent,
+    }
+}
+
+/// Changes the size of the terminal, unless the main process has ended.
+pub(super) async fn resize(container: &ContainerRef, size: TerminalSize) -> engine_api::Result<()> {
+    let containers = container.docker.containers();
+    match containers.resize(&container.id, console_size(size)).await {
+        Err(error) if error.is_not_found() || error.is_conflict() || error.status() == Some(500) => Ok(()),
+        resized => resized,
+    }
+}
+
+impl RunningProcess for Attached {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
+        Box::pin(self.next_chunk())
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
+        Box::pin(self.ending())
+    }
+
+    fn resize(&mut self, size: TerminalSize) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move { resize(&self.launcher.container, size).await.map_err(to_error) })
+    }
+
+    fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            if self.exit.is_none() {
+                self.sent = Some(signal);
+                kill(&self.launcher.container, signal).await.map_err(to_error)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        if self.exit.is_some() {
+            return;
+        }
+        let container = self.launcher.container.clone();
+        cleanup::run(Arc::new(move || {
+            let container = container.clone();
+            Box::pin(async move {
+                // There is no caller to report an error to; destroying the environment ends the
+                // process too.
+                let _ = kill(&container, Signal::Kill).await;
+            })
+        }));
+    }
+}

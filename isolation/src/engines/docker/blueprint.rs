@@ -1,0 +1,206 @@
+//! How the container of an environment is made, and made anew if its first process cannot be
+//! started as intended.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use engine_api::Docker;
+use engine_api::containers::CreateContainer;
+use engine_api::images::InspectImage;
+
+use super::container::ContainerRef;
+use super::container_config::{self, Parts};
+use super::diagnostics::to_error;
+use super::options::DockerOptions;
+use super::owner::{OwnerLink, SHELLS, Start, adjustments};
+use super::{Settings, files, paths, ports, remove};
+use crate::engine::NewEnvironment;
+use crate::environment::id::EnvironmentId;
+use crate::error::Result;
+use crate::files::CopySource;
+use crate::spec::EnvironmentSpec;
+use crate::spec::main_process::Main;
+
+/// Everything from which the container of an environment is made.
+#[derive(Debug)]
+pub(super) struct Blueprint {
+    id: EnvironmentId,
+    name: String,
+    prefix: String,
+    pub(super) image: String,
+    pub(super) spec: EnvironmentSpec,
+    /// The address of the host on which ports are published by default.
+    address: IpAddr,
+    podman: bool,
+    /// The link that the environment asks for.
+    wanted: OwnerLink,
+    /// The variables and the working directory of the image, once they are known.
+    image_facts: Mutex<Option<ImageFacts>>,
+    start: Mutex<Start>,
+}
+
+/// What a container takes over from its image.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ImageFacts {
+    pub(super) env: BTreeMap<String, String>,
+    pub(super) working_dir: String,
+}
+
+impl Blueprint {
+    pub(super) fn new(
+        docker: &Docker,
+        new: NewEnvironment<'_>,
+        spec: EnvironmentSpec,
+        podman: bool,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let wanted = OwnerLink::of(docker, &spec);
+        let options = DockerOptions::of(&spec)?;
+        Ok(Self {
+            id: new.id.clone(),
+            name: new.name.to_owned(),
+            prefix: settings.prefix.clone(),
+            image: spec.image.clone().unwrap_or_else(|| settings.image.clone()),
+            spec,
+            address: ports::default_address(docker),
+            podman,
+            wanted,
+            image_facts: Mutex::default(),
+            start: Mutex::new(Start::first(wanted, options.init)),
+        })
+    }
+
+    pub(super) fn start(&self) -> Start {
+        *self.start.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The link to the owner that the container has.
+    pub(super) fn link(&self) -> OwnerLink {
+        self.wanted.with(self.start(), &self.spec.main)
+    }
+
+    pub(super) fn image_facts(&self) -> Option<ImageFacts> {
+        self.image_facts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The container. A command that a shell starts needs the variables of the image, which are
+    /// read first.
+    pub(super) async fn container(&self, docker: &Docker) -> engine_api::Result<Result<CreateContainer>> {
+        if self.link() == OwnerLink::Watcher && self.image_facts().is_none() {
+            let inspected = docker
+                .images()
+                .inspect(&self.image, InspectImage::default())
+                .await?;
+            let config = inspected.config.unwrap_or_default();
+            let pairs = config.env.iter().filter_map(|entry| entry.split_once('='));
+            let facts = ImageFacts {
+                env: pairs
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect(),
+                working_dir: config.working_dir.clone(),
+            };
+            *self.image_facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
+        }
+        Ok(self.body())
+    }
+
+    /// The variables of the main process, as far as they are known.
+    pub(super) fn variables(&self) -> BTreeMap<String, String> {
+        let mut known = self.image_facts().unwrap_or_default().env;
+        let of_command = match &self.spec.main {
+            Main::Command(command) => Some(&command.env),
+            Main::Idle | Main::Image => None,
+        };
+        for (name, value) in [Some(&self.spec.env), of_command].into_iter().flatten().flatten() {
+            known.insert(name.clone(), value.clone());
+        }
+        known
+    }
+
+    /// The container, with what is known.
+    pub(super) fn body(&self) -> Result<CreateContainer> {
+        let parts = Parts {
+            id: &self.id,
+            name: &self.name,
+            prefix: &self.prefix,
+            image: &self.image,
+            start: self.start(),
+            link: self.link(),
+            address: self.address,
+            podman: self.podman,
+            adjustments: adjustments(&self.variables()),
+        };
+        container_config::container(parts, &self.spec)
+    }
+
+    /// Chooses the next way to start the first process; `false` if there is none.
+    pub(super) fn next(&self, failed: Failed) -> bool {
+        let mut start = self.start.lock().unwrap_or_else(PoisonError::into_inner);
+        match failed {
+            Failed::Init if start.init => start.init = false,
+            Failed::Init => return false,
+            Failed::Shell => {
+                start.shell = match (start.shell, &self.spec.main) {
+                    (None, _) => return false,
+                    (Some(tried), Main::Idle) => {
+                        let at = SHELLS.iter().position(|shell| *shell == tried);
+                        let Some(next) = at.and_then(|at| SHELLS.get(at + 1)) else {
+                            return false;
+                        };
+                        Some(next)
+                    }
+                    // A command runs without a shell, too.
+                    (Some(_), _) => None,
+                };
+            }
+        }
+        true
+    }
+
+    /// Makes the container anew under the same name, so that its first process is started in the
+    /// next way; `false` if there is none.
+    pub(super) async fn make_anew(
+        &self,
+        container: &ContainerRef,
+        working_dir: &str,
+        failed: Failed,
+    ) -> Result<bool> {
+        if !self.next(failed) {
+            return Ok(false);
+        }
+        let docker = &container.docker;
+        remove::remove(docker, &container.id).await.map_err(to_error)?;
+        let body = self.container(docker).await.map_err(to_error)??;
+        docker.containers().create(body).await.map_err(to_error)?;
+        self.copy_in(container, working_dir).await?;
+        Ok(true)
+    }
+
+    /// The link cannot be established: the image has no shell.
+    pub(super) fn give_up_link(&self) {
+        self.start.lock().unwrap_or_else(PoisonError::into_inner).shell = None;
+    }
+
+    /// Makes the copies of the specification. The container need not run for that.
+    pub(super) async fn copy_in(&self, container: &ContainerRef, working_dir: &str) -> Result<()> {
+        for copy in &self.spec.copies {
+            let source = CopySource::Path(copy.source.clone());
+            let target = paths::resolve(working_dir, &copy.target)?;
+            files::copy_in(container, source, &target).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a container needs for its first process, and does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// The init program of the daemon.
+    Init,
+    /// The shell of the image.
+    Shell,
+}

@@ -1,0 +1,332 @@
+//! Starts the first process of a container, with the connection of its owner.
+
+use std::sync::Arc;
+
+use engine_api::containers::{AttachContainer, StartContainer};
+use engine_api::{Hijacked, Input, Output};
+
+use super::NAME;
+use super::attached::{self, Attached};
+use super::blueprint::{Blueprint, Failed};
+use super::container::ContainerRef;
+use super::diagnostics::{ContainerDiagnostics, to_error};
+use super::exec_stdin::CommandInput;
+use super::main_program;
+use super::owner::{OwnerConnection, OwnerLink};
+use super::shell_program::names_missing;
+use super::start_failure::{StartFailure, is_init_missing, start_failure};
+use crate::command::Command;
+use crate::command::execution::Execution;
+use crate::command::input::Input as CommandStdin;
+use crate::command::stdin::Stdin;
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec::main_process::Main;
+use crate::spec::published_port::PublishedPort;
+
+/// How the container of an environment is started.
+#[derive(Debug, Clone)]
+pub(super) struct Launcher {
+    pub(super) container: ContainerRef,
+    pub(super) image: String,
+    pub(super) main: Main,
+    /// The ports that the specification publishes.
+    pub(super) published: Vec<PublishedPort>,
+    /// The working directory of commands; absolute.
+    pub(super) working_dir: String,
+    /// `None` if another process has created the container: that one is the owner.
+    pub(super) made: Option<Made>,
+}
+
+/// What the process that created the container has.
+#[derive(Debug, Clone)]
+pub(super) struct Made {
+    pub(super) blueprint: Arc<Blueprint>,
+    pub(super) owner: Arc<OwnerConnection>,
+}
+
+/// The streams of a started main process.
+pub(super) struct Streams {
+    pub(super) output: Output,
+    /// Its input, if it has one.
+    input: Option<Input>,
+}
+
+/// Why a container did not start.
+enum NotStarted {
+    Daemon(engine_api::Error),
+    Other(Error),
+}
+
+impl From<engine_api::Error> for NotStarted {
+    fn from(error: engine_api::Error) -> Self {
+        Self::Daemon(error)
+    }
+}
+
+impl From<Error> for NotStarted {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl Launcher {
+    /// The link of the next start to this process.
+    pub(super) fn link(&self) -> OwnerLink {
+        match &self.made {
+            Some(made) if !made.owner.is_kept() => made.blueprint.link(),
+            _ => OwnerLink::None,
+        }
+    }
+
+    /// The end of the owner connection is intended from now on.
+    pub(super) fn release_owner(&self) {
+        if let Some(made) = &self.made {
+            made.owner.release();
+        }
+    }
+
+    /// Starts the container.
+    pub(super) async fn start(&self) -> Result<()> {
+        if let Some(made) = self.made.as_ref().filter(|_| self.is_started_by_init()) {
+            self.check_main_program(made).await?;
+        }
+        let lease = match self.begin(None).await {
+            Ok(_) => self.lease(),
+            Err(NotStarted::Daemon(error)) => return Err(self.error(error).await),
+            Err(NotStarted::Other(error)) => return Err(error),
+        };
+        lease.await;
+        Ok(())
+    }
+
+    /// Whether an init program starts the main process: it reports a missing program only as an
+    /// exit code.
+    fn is_started_by_init(&self) -> bool {
+        let init = self.made.as_ref().is_some_and(|made| made.blueprint.start().init);
+        init && self.link() != OwnerLink::None
+    }
+
+    async fn check_main_program(&self, made: &Made) -> Result<()> {
+        let Main::Command(command) = &self.main else {
+            return Ok(());
+        };
+        if self.link() == OwnerLink::Watcher && self.has_no_shell().await.map_err(to_error)? {
+            self.make_anew(Failed::Shell).await?;
+            return Ok(());
+        }
+        // A mount may bring the program, and an unknown image its `PATH`.
+        if !made.blueprint.spec.mounts.is_empty() || made.blueprint.image_facts().is_none() {
+            return Ok(());
+        }
+        let path = made.blueprint.variables().remove("PATH");
+        let program = command.argv.first().map_or("", String::as_str);
+        let working_dir = command.working_dir.as_deref().unwrap_or(&self.working_dir);
+        main_program::check(&self.container, program, path.as_deref(), working_dir).await
+    }
+
+    /// Whether the image lacks the shell that starts the main process.
+    pub(super) async fn has_no_shell(&self) -> engine_api::Result<bool> {
+        let Some(shell) = self.made.as_ref().and_then(|made| made.blueprint.start().shell) else {
+            return Ok(false);
+        };
+        let containers = self.container.docker.containers();
+        match containers.stat(&self.container.id, shell).await {
+            Ok(_) => Ok(false),
+            Err(error) if error.is_not_found() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the container anew, because its first process could not be started in this way.
+    pub(super) async fn make_anew(&self, failed: Failed) -> Result<bool> {
+        match &self.made {
+            Some(made) => {
+                let blueprint = &made.blueprint;
+                blueprint
+                    .make_anew(&self.container, &self.working_dir, failed)
+                    .await
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Starts the container and returns its streams, if `command` asks for them.
+    async fn begin(&self, command: Option<&Command>) -> std::result::Result<Option<Streams>, NotStarted> {
+        loop {
+            let error = match self.attempt(command).await {
+                Ok(streams) => return Ok(streams),
+                Err(error) => error,
+            };
+            let Some(failed) = self.failed(&error) else {
+                return Err(error.into());
+            };
+            if !self.make_anew(failed).await? {
+                return Err(error.into());
+            }
+        }
+    }
+
+    async fn attempt(&self, command: Option<&Command>) -> engine_api::Result<Option<Streams>> {
+        self.release_owner();
+        let containers = self.container.docker.containers();
+        let (link, owner) = (self.link(), self.made.as_ref().map(|made| &made.owner));
+        let streams = match (command, owner) {
+            (Some(command), owner) => {
+                let own = command.terminal.is_some() || command.input != CommandStdin::Empty;
+                let options = AttachContainer {
+                    stdin: own || link.uses_stdin(),
+                    ..AttachContainer::default()
+                };
+                let Hijacked { input, output } = containers.attach(&self.container.id, options).await?;
+                let input = match owner {
+                    Some(owner) if link.uses_stdin() => {
+                        owner.hold(input);
+                        None
+                    }
+                    _ => own.then_some(input),
+                };
+                Some(Streams { output, input })
+            }
+            (None, Some(owner)) if link.uses_stdin() => {
+                owner.attach().await?;
+                None
+            }
+            (None, _) => None,
+        };
+        containers
+            .start(&self.container.id, StartContainer::default())
+            .await?;
+        if let Some(size) = command.and_then(|command| command.terminal) {
+            attached::resize(&self.container, size).await?;
+        }
+        Ok(streams)
+    }
+
+    /// What the container lacks for its first process, if the error shows that.
+    fn failed(&self, error: &engine_api::Error) -> Option<Failed> {
+        let start = self.made.as_ref()?.blueprint.start();
+        let message = error.message().unwrap_or_default();
+        if start.init && is_init_missing(message) {
+            return Some(Failed::Init);
+        }
+        let by_shell = match self.link() {
+            _ if self.main == Main::Idle => true,
+            OwnerLink::Watcher => true,
+            OwnerLink::Lease => !start.init,
+            OwnerLink::None | OwnerLink::Idle => false,
+        };
+        let missing = start.shell.is_some_and(|shell| names_missing(message, shell));
+        (by_shell && missing).then_some(Failed::Shell)
+    }
+
+    /// Establishes the link of a main process that has its own input.
+    fn lease(&self) -> impl Future<Output = ()> + Send + 'static {
+        let made = self.made.clone().filter(|_| self.link() == OwnerLink::Lease);
+        async move {
+            let Some(Made { blueprint, owner }) = made else {
+                return;
+            };
+            let Some(shell) = blueprint.start().shell else {
+                return;
+            };
+            // The main process may have ended already. Otherwise the image has no shell, and
+            // cleanup remains.
+            if owner.lease(shell).await.is_err() {
+                blueprint.give_up_link();
+            }
+        }
+    }
+
+    /// Starts the container with its streams. A task completes the start: if the caller is dropped,
+    /// the main process is dropped too, and so killed.
+    pub(super) async fn start_attached(&self) -> Result<Execution> {
+        let command = match &self.main {
+            Main::Command(command) => command.clone(),
+            Main::Idle | Main::Image => Command::default(),
+        };
+        let (launcher, given) = (self.clone(), command.clone());
+        let starting = tokio::spawn(async move {
+            let (input, process) = launcher.open(&given).await?;
+            Ok((input, process))
+        });
+        let started = starting.await.map_err(|ended| Error::engine(NAME, ended))?;
+        let error = match started {
+            Ok((input, process)) => {
+                let input =
+                    input.map(|input| Stdin::new(CommandInput::new(input, command.terminal.is_some())));
+                return Ok(Execution::new(Box::new(process), input, &command));
+            }
+            Err(NotStarted::Other(error)) => return Err(error),
+            Err(NotStarted::Daemon(error)) => error,
+        };
+        match (start_failure(error.message().unwrap_or_default()), &self.main) {
+            (Some(StartFailure::NoProgram), Main::Command(_)) => {
+                Ok(Execution::not_started(&command, 127, "not found"))
+            }
+            (Some(StartFailure::NotExecutable), Main::Command(_)) => {
+                Ok(Execution::not_started(&command, 126, "permission denied"))
+            }
+            _ => Err(self.error(error).await),
+        }
+    }
+
+    async fn open(self, command: &Command) -> std::result::Result<(Option<Input>, Attached), NotStarted> {
+        let Some(Streams { output, input }) = self.begin(Some(command)).await? else {
+            let why = "the daemon has returned no streams";
+            return Err(Error::new(ErrorKind::Engine, why).into());
+        };
+        tokio::spawn(self.lease());
+        Ok((input, Attached::new(self, output)))
+    }
+
+    /// Starts the main process anew, after [`make_anew`](Self::make_anew). It has no input.
+    pub(super) async fn start_again(&self) -> Result<Output> {
+        let command = Command::default();
+        match self.begin(Some(&command)).await {
+            Ok(Some(streams)) => Ok(streams.output),
+            Ok(None) => Err(Error::new(
+                ErrorKind::Engine,
+                "the daemon has returned no streams",
+            )),
+            Err(NotStarted::Other(error)) => Err(error),
+            Err(NotStarted::Daemon(error)) => Err(self.error(error).await),
+        }
+    }
+
+    /// The error of a failed start. The daemon reports it with an exit code of the container, too,
+    /// but no program has run.
+    async fn error(&self, error: engine_api::Error) -> Error {
+        if error.is_unreachable() {
+            return to_error(error);
+        }
+        if error.is_not_found() && self.container.is_gone().await {
+            return Error::lost();
+        }
+        let message = error.message().unwrap_or_default();
+        if self.main == Main::Idle && start_failure(message) == Some(StartFailure::NoProgram) {
+            return Error::invalid(format!(
+                "the image {} contains no `sh`, which is needed to run commands; use an image with a shell",
+                self.image
+            ));
+        }
+        let kind = match start_failure(message) {
+            Some(StartFailure::NoProgram) => ErrorKind::NotFound,
+            Some(StartFailure::NotExecutable) => ErrorKind::InvalidInput,
+            Some(StartFailure::PortTaken) => return self.port_taken(error).await,
+            None => {
+                return self
+                    .diagnose("the container could not be started", error)
+                    .await
+                    .into();
+            }
+        };
+        let found = self
+            .diagnose("the main process could not be started", error)
+            .await;
+        Error::engine_with_kind(NAME, kind, found)
+    }
+
+    async fn diagnose(&self, what: &str, error: engine_api::Error) -> ContainerDiagnostics {
+        ContainerDiagnostics::look(&self.container.docker, &self.container.id, what, Some(error)).await
+    }
+}

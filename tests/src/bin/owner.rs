@@ -1,0 +1,84 @@
+//! A process that owns environments of the docker engine, for tests that end it.
+//!
+//! ```text
+//! owner ADDRESS PREFIX idle COUNT                creates environments, and waits
+//! owner ADDRESS PREFIX main INPUT COMMAND…       runs a main process; INPUT is none, stdin or tty
+//! ```
+//!
+//! It prints `ready`, and after the end of a main process `exit CODE`.
+
+#![allow(clippy::print_stdout)] // tests read it
+
+use std::future::pending;
+
+use engine_api::Docker;
+use isolation::engines::docker::DockerEngine;
+use isolation::{Command, EngineChoice, EnvironmentSpec, Input, Main, Manager, Registry, TerminalSize};
+use tests::chain;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn spec() -> EnvironmentSpec {
+    EnvironmentSpec {
+        image: Some("busybox:latest".to_owned()),
+        ..EnvironmentSpec::default()
+    }
+}
+
+async fn idle(manager: &Manager, count: usize) -> Outcome<()> {
+    let mut held = Vec::new();
+    for _ in 0..count {
+        held.push(manager.create(&EngineChoice::Auto, spec()).await?);
+    }
+    println!("ready");
+    pending().await
+}
+
+async fn main_process(manager: &Manager, input: &str, argv: &[String]) -> Outcome<()> {
+    let command = Command {
+        input: match input {
+            "stdin" => Input::Piped,
+            _ => Input::Empty,
+        },
+        terminal: (input == "tty").then(TerminalSize::default),
+        ..Command::new(argv.to_vec())
+    };
+    let spec = EnvironmentSpec {
+        main: Main::Command(command),
+        ..spec()
+    };
+    let selection = manager.select(&EngineChoice::Auto, &spec).await?;
+    let environment = manager.create_unstarted(&selection, spec).await?;
+    let mut execution = environment.start_attached().await?;
+    println!("ready");
+    // Held, so that the command reads no end of its input.
+    let _stdin = execution.take_stdin();
+    while execution.next().await?.is_some() {}
+    println!("exit {}", execution.wait().await?.code);
+    environment.destroy().await?;
+    Ok(())
+}
+
+async fn run(arguments: &[String]) -> Outcome<()> {
+    let [address, prefix, mode, rest @ ..] = arguments else {
+        return Err("usage: owner ADDRESS PREFIX idle COUNT | main INPUT COMMAND…".into());
+    };
+    let docker = Docker::with_address(&address.parse()?)?;
+    let mut registry = Registry::new();
+    registry.register(DockerEngine::new(docker).with_prefix(prefix.as_str())?)?;
+    let manager = Manager::new(registry);
+    match (mode.as_str(), rest) {
+        ("idle", [count]) => idle(&manager, count.parse()?).await,
+        ("main", [input, argv @ ..]) => main_process(&manager, input, argv).await,
+        _ => Err(format!("unknown mode {mode}").into()),
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Err(error) = run(&arguments).await {
+        println!("failed {}", chain(error.as_ref()).replace('\n', " "));
+        std::process::exit(1);
+    }
+}
