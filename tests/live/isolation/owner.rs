@@ -5,13 +5,11 @@ use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
-use engine_api::containers::{
-    InspectContainer, KillContainer, ListContainers, RemoveContainer, StartContainer,
-};
-use isolation::{Command, EnvironmentId, EnvironmentSpec, ErrorKind, Lifetime, Main, Status};
+use engine_api::containers::{KillContainer, ListContainers, RemoveContainer};
+use isolation::{EnvironmentId, EnvironmentSpec, Lifetime, Status};
 
 use super::{active, manager, sh, spec};
-use crate::support::{Subject, engines, one_line};
+use crate::support::{Subject, engines};
 
 /// The bound of a test on a loaded machine; the figure itself comes from the example
 /// `owner_killed`.

@@ -22,6 +22,10 @@
 //! ends meanwhile waits for it. A container that is left then is still listed. Everything has
 //! [labels], by which any process can list and destroy it.
 //!
+//! **Owner.** An environment that is not kept ends with the process that created it, also if that
+//! is killed: this process holds a connection to the container. That needs a daemon on this
+//! machine.
+//!
 //! ```no_run
 //! use isolation::engines::docker::DockerEngine;
 //! use isolation::{Command, EngineChoice, EnvironmentSpec, Manager, Registry, ResourceLimits};

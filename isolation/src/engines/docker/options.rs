@@ -26,7 +26,7 @@ pub(super) struct DockerOptions {
     #[serde(deserialize_with = "units::size")]
     pub(super) shm_size: Option<u64>,
     /// Whether an init program is process 1: it passes on signals to the main process and reaps
-    /// orphaned processes. A main process that cannot be started then ends with code 127.
+    /// orphaned processes. By default a main process has one if its container ends with its owner.
     pub(super) init: Option<bool>,
     /// Additional entries of `/etc/hosts`: `name:address`.
     pub(super) extra_hosts: Vec<String>,
