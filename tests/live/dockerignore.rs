@@ -93,6 +93,35 @@ async fn image_has_the_files_that_the_docker_command_sends() {
     }
 }
 
+#[tokio::test]
+async fn ignore_file_of_the_dockerfile_comes_first() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("Dockerfile", "FROM busybox:latest\nCOPY . /ctx/\n"),
+        ("Dockerfile.dockerignore", "own\n"),
+        (".dockerignore", "general\n"),
+        ("own", ""),
+        ("general", ""),
+    ] {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    for subject in engines() {
+        for (builder, excluded) in [(Builder::Classic, "general"), (Builder::BuildKit, "own")] {
+            let context = BuildContext::directory(directory.path());
+            let names = built(&subject.docker, context, builder, "ptest/dockerignore:3").await;
+            let left = ["own", "general"]
+                .into_iter()
+                .filter(|name| !names.contains(*name));
+            assert_eq!(
+                left.collect::<Vec<_>>(),
+                [excluded],
+                "{}, {builder:?}: {names:?}",
+                subject.name
+            );
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn image_has_names_that_are_not_utf8() {

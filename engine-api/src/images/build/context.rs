@@ -101,8 +101,12 @@ impl BuildContext {
     }
 
     /// Finds the files to send. Returns the body that sends them, and what the Dockerfile requires
-    /// that Docker's builder cannot do.
-    pub(super) async fn body(self, options: &BuildImage) -> Result<(Body, Option<Cause>)> {
+    /// that Docker's builder cannot do. `is_podman` is only awaited if it makes a difference.
+    pub(super) async fn body(
+        self,
+        options: &BuildImage,
+        is_podman: impl Future<Output = Result<bool>>,
+    ) -> Result<(Body, Option<Cause>)> {
         let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let modified = self.modified.map(seconds);
         match self.source {
@@ -126,6 +130,9 @@ impl BuildContext {
                     .await
                     .map_err(|error| Error::local(Cause::UploadSource(io::Error::other(error))))??;
                 let beyond = found.beyond.take();
+                if found.has_own_ignore && is_podman.await? {
+                    found.leave_out_dockerignore();
+                }
                 Ok((pack(found, modified).0, beyond))
             }
         }
@@ -141,16 +148,21 @@ mod tests {
     use crate::images::Builder;
 
     async fn bytes(context: BuildContext, options: &BuildImage) -> Result<Vec<u8>> {
-        match context.body(options).await?.0 {
+        let (body, _beyond) = context.body(options, async { Ok(false) }).await?;
+        Ok(collected(body).await)
+    }
+
+    async fn collected(body: Body) -> Vec<u8> {
+        match body {
             Body::Upload(mut pieces) => {
                 let mut all = Vec::new();
                 while let Some(piece) = std::future::poll_fn(|cx| pieces.as_mut().poll_next(cx)).await {
                     all.extend_from_slice(&piece.unwrap());
                 }
-                Ok(all)
+                all
             }
-            Body::Full(bytes) => Ok(bytes.to_vec()),
-            Body::Empty => Ok(Vec::new()),
+            Body::Full(bytes) => bytes.to_vec(),
+            Body::Empty => Vec::new(),
         }
     }
 
@@ -242,6 +254,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn podman_gets_no_dockerignore_that_does_not_count() {
+        let directory = project("docs\n");
+        let own = directory.path().join("Dockerfile.dockerignore");
+        let options = BuildImage {
+            builder: Builder::BuildKit,
+            ..Default::default()
+        };
+        for (is_own, is_podman, is_sent) in [(false, true, true), (true, true, false), (true, false, true)] {
+            if is_own {
+                fs::write(&own, "src\n").unwrap();
+            }
+            let context = BuildContext::directory(directory.path());
+            let (body, _) = context.body(&options, async { Ok(is_podman) }).await.unwrap();
+            let sent = names(&collected(body).await).contains(&".dockerignore".to_owned());
+            assert_eq!(sent, is_sent, "{is_own} {is_podman}");
+        }
+    }
+
+    #[tokio::test]
     async fn errors_name_the_file_that_cannot_be_sent() {
         let directory = project("[");
         let options = BuildImage::default();
@@ -293,7 +324,10 @@ mod tests {
             ]
         };
         for context in both() {
-            let (_, beyond) = context.body(&BuildImage::default()).await.unwrap();
+            let (_, beyond) = context
+                .body(&BuildImage::default(), async { Ok(false) })
+                .await
+                .unwrap();
             assert!(matches!(beyond, Some(Cause::NeedsBuildKit { line: 2, .. })));
         }
         let options = BuildImage {
@@ -301,7 +335,14 @@ mod tests {
             ..Default::default()
         };
         for context in both() {
-            assert!(context.body(&options).await.unwrap().1.is_none());
+            assert!(
+                context
+                    .body(&options, async { Ok(false) })
+                    .await
+                    .unwrap()
+                    .1
+                    .is_none()
+            );
         }
     }
 }

@@ -87,7 +87,7 @@ impl Images<'_> {
                 return Err(in_call(Error::local(Cause::Unsupported(NO_SESSION.to_owned()))));
             }
         }
-        let (body, beyond) = context.body(&options).await.map_err(in_call)?;
+        let (body, beyond) = context.body(&options, self.is_podman()).await.map_err(in_call)?;
         if let Some(cause) = beyond {
             if !self.is_podman().await.map_err(in_call)? {
                 return Err(in_call(Error::local(cause)));

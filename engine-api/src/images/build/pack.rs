@@ -24,6 +24,15 @@ pub(super) struct Found {
     paths: Vec<PathBuf>,
     /// What the Dockerfile requires, and Docker's builder cannot do.
     pub(super) beyond: Option<Cause>,
+    /// Whether the ignore file is that of the Dockerfile, not `.dockerignore`.
+    pub(super) has_own_ignore: bool,
+}
+
+impl Found {
+    /// Does not send `.dockerignore`: Podman would apply it, too.
+    pub(super) fn leave_out_dockerignore(&mut self) {
+        self.paths.retain(|path| path != Path::new(".dockerignore"));
+    }
 }
 
 /// Reads the Dockerfile and finds the files to send.
@@ -41,7 +50,7 @@ pub(super) fn find_files(root: PathBuf, options: &BuildImage) -> Result<Found> {
     archive::check(&name)?;
     let text = read(&root.join(&name)).map_err(input)?;
     let beyond = dockerfile::beyond(&String::from_utf8_lossy(&text), builder, &options.target);
-    let mut ignore = ignore(&root, &name, builder)?;
+    let (mut ignore, has_own_ignore) = ignore(&root, &name, builder)?;
     ignore.keep(name.as_bytes());
     if builder == Builder::Classic {
         // The classic builder reads the file, and removes both from the context if it excludes
@@ -57,23 +66,32 @@ pub(super) fn find_files(root: PathBuf, options: &BuildImage) -> Result<Found> {
     walk.enter(&root, Path::new(""), b"", &Fitting::new())
         .map_err(input)?;
     let paths = walk.found;
-    Ok(Found { root, paths, beyond })
+    Ok(Found {
+        root,
+        paths,
+        beyond,
+        has_own_ignore,
+    })
 }
 
-/// The patterns that hold for a Dockerfile.
-fn ignore(root: &Path, dockerfile: &str, builder: Builder) -> Result<Ignore> {
+/// The patterns that hold for a Dockerfile, and whether they are from a file that is named after
+/// it.
+fn ignore(root: &Path, dockerfile: &str, builder: Builder) -> Result<(Ignore, bool)> {
     let own = match builder {
         Builder::BuildKit => Some(format!("{dockerfile}.dockerignore")),
         Builder::Classic => None,
     };
     for name in own.iter().map(String::as_str).chain([".dockerignore"]) {
         match read(&root.join(name)) {
-            Ok(text) => return Ignore::parse(&text, name, builder).map_err(Error::invalid),
+            Ok(text) => {
+                let ignore = Ignore::parse(&text, name, builder).map_err(Error::invalid)?;
+                return Ok((ignore, own.as_deref() == Some(name)));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::local(Cause::UploadSource(error))),
         }
     }
-    Ok(Ignore::default())
+    Ok((Ignore::default(), false))
 }
 
 /// Reads a small file. A pipe or device could have no end.
