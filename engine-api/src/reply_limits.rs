@@ -6,8 +6,9 @@
 /// Streams that are read piece by piece have no limit: output, events, progress and archives.
 ///
 /// The values that are decoded from JSON can take more memory than their text. A usual reply takes
-/// about as much; a hostile list of empty objects takes up to some 130 times as much. Lower `json`
-/// for an engine that you do not trust.
+/// about as much. A reply whose lists and maps take more than 16 times the memory of the text, and
+/// more than 1 MiB, is an error ([`crate::ErrorKind::Decode`]): a hostile list of empty objects.
+/// Lists double while they grow. Lower `json` for an engine that you do not trust.
 ///
 /// A clone of a client can have other limits, for one call as well:
 ///

@@ -10,6 +10,7 @@ use super::reader::{Read, ReadError, Reader};
 pub(super) struct Access<'a, 'de> {
     reader: &'a mut Reader<'de>,
     next: Next,
+    is_struct: bool,
 }
 
 /// What precedes the next element.
@@ -23,10 +24,11 @@ enum Next {
 }
 
 impl<'a, 'de> Access<'a, 'de> {
-    pub(super) fn new(reader: &'a mut Reader<'de>) -> Self {
+    pub(super) fn new(reader: &'a mut Reader<'de>, is_struct: bool) -> Self {
         Self {
             reader,
             next: Next::First,
+            is_struct,
         }
     }
 
@@ -34,6 +36,7 @@ impl<'a, 'de> Access<'a, 'de> {
         Self {
             reader,
             next: Next::Null,
+            is_struct: false,
         }
     }
 
@@ -73,10 +76,11 @@ impl<'de> SeqAccess<'de> for &mut Access<'_, 'de> {
     type Error = ReadError;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Read<Option<S::Value>> {
-        match self.advance(b']')? {
-            true => seed.deserialize(&mut *self.reader).map(Some),
-            false => Ok(None),
+        if !self.advance(b']')? {
+            return Ok(None);
         }
+        self.reader.count(size_of::<S::Value>())?;
+        seed.deserialize(&mut *self.reader).map(Some)
     }
 }
 
@@ -92,6 +96,9 @@ impl<'de> MapAccess<'de> for &mut Access<'_, 'de> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Read<S::Value> {
         self.reader.expect(b':')?;
+        if !self.is_struct {
+            self.reader.count(size_of::<S::Value>())?;
+        }
         seed.deserialize(&mut *self.reader)
     }
 }

@@ -150,6 +150,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Read<V::Value> {
+        self.opens_struct = true;
         self.deserialize_map(visitor)
     }
 

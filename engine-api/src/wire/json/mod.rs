@@ -249,6 +249,38 @@ mod tests {
     }
 
     #[test]
+    fn memory_of_values_has_a_limit() {
+        let list =
+            |element: &str, count: usize| format!("[{element}{}]", format!(",{element}").repeat(count));
+        // Below a mebibyte, anything is accepted.
+        assert_eq!(
+            decode::<Vec<Outer>>(list("{}", 1000).as_bytes()).unwrap().len(),
+            1001
+        );
+        fn is_refused<T: DeserializeOwned>(text: &str) -> bool {
+            let error = decode::<T>(text.as_bytes()).err();
+            error.is_some_and(|error| error.to_string().contains("times the memory of the text"))
+        }
+        for element in ["{}", "null", "{\"Count\":1}"] {
+            let hostile = list(element, 200_000);
+            assert!(is_refused::<Vec<Outer>>(&hostile), "{element}");
+            assert!(is_refused::<BTreeMap<String, Vec<Outer>>>(&format!(
+                "{{\"a\":{hostile}}}"
+            )));
+        }
+        let entries: Vec<_> = (0..100_000).map(|key| format!("\"{key}\":{{}}")).collect();
+        assert!(is_refused::<BTreeMap<String, Outer>>(&format!(
+            "{{{}}}",
+            entries.join(",")
+        )));
+        // Short values of small types, and the fields of a struct, are no reason.
+        assert!(decode::<Vec<serde_json::Value>>(list("0", 1_000_000).as_bytes()).is_ok());
+        assert!(decode::<Vec<String>>(list("\"\"", 1_000_000).as_bytes()).is_ok());
+        let full = r#"{"Text":"some text that has a usual length","Map":{"a":[]},"Inner":{"Name":"b"}}"#;
+        assert!(decode::<Vec<Outer>>(list(full, 100_000).as_bytes()).is_ok());
+    }
+
+    #[test]
     fn text_after_the_value_is_an_error() {
         assert!(decode::<Outer>(b"{} x").is_err());
         assert!(decode::<Outer>(b"{\"Text\":\"cut").is_err());

@@ -19,12 +19,24 @@ use super::string::{plain, unescape};
 /// How deep values may be nested.
 pub(super) const MOST_DEPTH: u8 = 128;
 
+/// The most bytes of memory that the elements of all lists and maps take, per byte of the text:
+/// those of a usual reply take less than its text. An element as short as `{}` can stand for a
+/// struct of hundreds of bytes, so a hostile text could fill the memory.
+const MOST_MEMORY: usize = 16;
+
+/// The memory that a short text may take in any case.
+const FREE_MEMORY: usize = 1 << 20;
+
 /// A JSON text, and where the reader is in it. After an error, `at` is where the error is.
 pub(crate) struct Reader<'de> {
     text: &'de str,
     pub(super) at: usize,
     /// How many more levels may be opened.
     room: u8,
+    /// How many more bytes the elements of lists and maps may take.
+    memory: usize,
+    /// Whether the object that is opened next is a struct, whose fields are part of its own memory.
+    pub(super) opens_struct: bool,
     /// The latest string that has escapes, without them.
     pub(super) unescaped: String,
 }
@@ -54,6 +66,8 @@ impl<'de> Reader<'de> {
             text,
             at: 0,
             room: MOST_DEPTH,
+            memory: text.len().saturating_mul(MOST_MEMORY).saturating_add(FREE_MEMORY),
+            opens_struct: false,
             unescaped: String::new(),
         }
     }
@@ -117,6 +131,7 @@ impl<'de> Reader<'de> {
 
     /// Goes into a list or an object; `null` is one without elements.
     pub(super) fn open(&mut self, bracket: u8, expected: &dyn Expected) -> Read<Access<'_, 'de>> {
+        let is_struct = std::mem::take(&mut self.opens_struct);
         if self.null()? {
             return Ok(Access::nothing(self));
         }
@@ -124,7 +139,20 @@ impl<'de> Reader<'de> {
             return Err(self.unexpected(expected));
         }
         self.enter()?;
-        Ok(Access::new(self))
+        Ok(Access::new(self, is_struct))
+    }
+
+    /// Counts an element of a list or a map that takes this much memory.
+    pub(super) fn count(&mut self, size: usize) -> Read<()> {
+        match self.memory.checked_sub(size) {
+            Some(left) => {
+                self.memory = left;
+                Ok(())
+            }
+            None => Err(ReadError::new(format!(
+                "the values take more than {MOST_MEMORY} times the memory of the text"
+            ))),
+        }
     }
 
     /// Passes the bracket that opens a list or an object.
