@@ -69,7 +69,7 @@ pub use environment::summary::EnvironmentSummary;
 pub use environment::wait_until::NotReady;
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, EventKind, Lagged, PullProgress, Subject, Subscription};
-pub use files::CopySource;
+pub use files::{CopySource, FileKind};
 pub use journal::entry::Resource;
 pub use journal::{Hold, Journal};
 pub use logs::{LogEntry, LogLine, LogOptions, LogSource, LogStream, OutputStream};

@@ -118,9 +118,25 @@ const ON_THE_HOST: &str =
 
 impl EnvironmentOptions {
     /// The options that have a meaning only for a new environment.
-    pub(super) const OF_CREATION: [&str; 13] = [
-        "engine", "require", "spec", "image", "pull", "user", "volume", "mount", "copy", "memory", "cpus",
-        "pids", "name",
+    pub(super) const OF_CREATION: [&str; 18] = [
+        "engine",
+        "require",
+        "spec",
+        "image",
+        "pull",
+        "user",
+        "volume",
+        "mount",
+        "copy",
+        "publish",
+        "network",
+        "network_alias",
+        "wait_for",
+        "wait_timeout",
+        "memory",
+        "cpus",
+        "pids",
+        "name",
     ];
 
     /// The variables and the working directory, for a command in an environment that exists.

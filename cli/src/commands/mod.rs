@@ -4,6 +4,7 @@ mod api;
 mod command_options;
 mod completions;
 mod config;
+mod cp;
 mod create;
 mod doctor;
 mod engines;
@@ -48,6 +49,7 @@ pub(crate) enum Command {
     Start(start::Start),
     Exec(exec::Exec),
     Shell(Box<shell::Shell>),
+    Cp(cp::Cp),
     Stop(stop::Stop),
     Restart(restart::Restart),
     Kill(kill::Kill),
@@ -116,6 +118,11 @@ pub(crate) async fn run(
         Command::Shell(shell) => {
             shell.check(global)?;
             let work = async |client: &Client| Box::pin(shell.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Cp(cp) => {
+            cp.check()?;
+            let work = async |client: &Client| Box::pin(cp.run(global, client, console)).await;
             with_client(global, console, work).await
         }
         Command::Stop(stop) => {

@@ -61,3 +61,20 @@ impl Shell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new option would have no effect on an environment that exists.
+    #[test]
+    fn option_is_for_commands_or_conflicts_with_environment() {
+        let command = Shell::augment_args(clap::Command::new("shell"));
+        let of_commands = ["env", "env_file", "working_dir", "environment"];
+        for argument in command.get_arguments() {
+            let id = argument.get_id().as_str();
+            let of_creation = EnvironmentOptions::OF_CREATION.contains(&id);
+            assert!(of_creation != of_commands.contains(&id), "{id}");
+        }
+    }
+}

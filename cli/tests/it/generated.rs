@@ -8,6 +8,7 @@ const COMMANDS: [&str; 24] = [
     "start",
     "exec",
     "shell",
+    "cp",
     "stop",
     "restart",
     "kill",

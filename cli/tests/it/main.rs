@@ -4,6 +4,8 @@
 
 mod api; // `isolate api`
 mod config; // `isolate config`, and the sources of the configuration
+#[cfg(unix)]
+mod cp; // `isolate cp`
 mod doctor; // `isolate doctor`
 #[cfg(unix)]
 mod engine; // Docker daemons: one of a few lines, one in memory

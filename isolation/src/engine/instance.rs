@@ -18,7 +18,7 @@ use crate::command::signal::Signal;
 use crate::environment::endpoint::Endpoint;
 use crate::environment::status::Status;
 use crate::error::Result;
-use crate::files::CopySource;
+use crate::files::{CopySource, FileKind};
 use crate::logs::{LogOptions, LogStream};
 use crate::metrics::MetricsSample;
 
@@ -110,6 +110,9 @@ pub trait Files: Send + Sync {
 
     /// Copies out, by the same rules.
     fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>>;
+
+    /// What is at a path; `None` if nothing is. Links are followed.
+    fn kind<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<FileKind>>>;
 }
 
 /// The facet of environments with a main process.

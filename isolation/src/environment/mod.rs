@@ -29,7 +29,7 @@ use crate::command::output::CommandOutput;
 use crate::command::signal::Signal;
 use crate::engine::instance::InstanceState;
 use crate::error::Result;
-use crate::files::CopySource;
+use crate::files::{CopySource, FileKind};
 use crate::logs::{LogOptions, LogStream};
 use crate::metrics::MetricsSample;
 use crate::spec::EnvironmentSpec;
@@ -221,6 +221,11 @@ impl Environment {
     /// Copies a file or directory out, by the same rules; `target` is the path of the copy.
     pub async fn copy_out(&self, source: &str, target: impl AsRef<Path>) -> Result<()> {
         self.shared().copy_out(source, target.as_ref()).await
+    }
+
+    /// What is at a path in it; `None` if nothing is. Links are followed.
+    pub async fn file_kind(&self, path: &str) -> Result<Option<FileKind>> {
+        self.shared().file_kind(path).await
     }
 
     /// Ends every process in it and removes everything that the engine created for it. A second

@@ -13,6 +13,17 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
+/// What is at a path of an environment. A link counts as what it leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// A file.
+    File,
+    /// A directory.
+    Directory,
+    /// A socket, a pipe or a device.
+    Other,
+}
+
 /// The source of a copy into an environment.
 #[derive(Clone, PartialEq, Eq)]
 pub enum CopySource {

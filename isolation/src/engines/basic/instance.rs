@@ -24,8 +24,8 @@ use crate::engines::host::{blocking, paths, process};
 use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
-use crate::files::CopySource;
 use crate::files::copy::{self, Place, Stop, StopOnDrop, Target};
+use crate::files::{CopySource, FileKind};
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
 
@@ -224,6 +224,18 @@ impl BasicInstance {
         Ok(())
     }
 
+    fn look_at(&self, path: &str) -> Result<Option<FileKind>> {
+        self.check_exists()?;
+        let path = self.resolve(path)?;
+        match path.metadata() {
+            Ok(meta) if meta.is_dir() => Ok(Some(FileKind::Directory)),
+            Ok(meta) if meta.is_file() => Ok(Some(FileKind::File)),
+            Ok(_) => Ok(Some(FileKind::Other)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("inspect", &path, error)),
+        }
+    }
+
     /// Asks all processes to end, and kills them after `grace`.
     async fn end_processes(&self, grace: Duration) -> Result<()> {
         self.check_exists()?;
@@ -336,6 +348,10 @@ impl Files for BasicInstance {
 
     fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.bring_out(source, target))
+    }
+
+    fn kind<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<FileKind>>> {
+        Box::pin(std::future::ready(self.look_at(path)))
     }
 }
 

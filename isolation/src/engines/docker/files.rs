@@ -8,8 +8,8 @@ use engine_api::{ErrorKind, Upload, archive};
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
 use crate::error::{Error, Result};
-use crate::files::CopySource;
 use crate::files::merge;
+use crate::files::{CopySource, FileKind};
 use crate::spec::validate;
 
 /// How many links are followed before they count as a circle.
@@ -97,6 +97,17 @@ pub(super) async fn copy_out(container: &ContainerRef, source: &str, target: &Pa
         .await
         .map_err(unreadable)?;
     staging.move_to(target.to_owned()).await
+}
+
+/// What is at a path; `path` is absolute, without `.` and `..`.
+pub(super) async fn kind(container: &ContainerRef, path: &str) -> Result<Option<FileKind>> {
+    match find(container, path).await {
+        Ok((_, stat)) if stat.is_dir() => Ok(Some(FileKind::Directory)),
+        Ok((_, stat)) if stat.is_file() => Ok(Some(FileKind::File)),
+        Ok(_) => Ok(Some(FileKind::Other)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Follows links at the end of the path, and returns the path and its metadata.

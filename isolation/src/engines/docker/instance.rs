@@ -18,7 +18,7 @@ use crate::command::execution::Execution;
 use crate::command::signal::Signal;
 use crate::engine::instance::{Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Ports};
 use crate::error::Result;
-use crate::files::CopySource;
+use crate::files::{CopySource, FileKind};
 
 #[derive(Debug)]
 pub(super) struct DockerInstance {
@@ -172,5 +172,12 @@ impl Files for DockerInstance {
 
     fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.bring_out(source, target))
+    }
+
+    fn kind<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<FileKind>>> {
+        Box::pin(async move {
+            let path = paths::resolve(&self.working_dir, path)?;
+            files::kind(&self.container, &path).await
+        })
     }
 }
