@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
@@ -58,8 +59,37 @@ pub(crate) fn error(error: &clap::Error) -> CliError {
     }
 }
 
-/// Adds the most similar command: clap finds none for a short word such as `rn`.
+/// Options of the docker command that isolate does not have, and what to use instead.
+const OF_DOCKER: [(&str, &str); 5] = [
+    (
+        "--rm",
+        "isolate run always destroys the environment; --keep keeps it",
+    ),
+    ("-d", "isolate create --start starts an environment that stays"),
+    (
+        "--detach",
+        "isolate create --start starts an environment that stays",
+    ),
+    (
+        "--entrypoint",
+        "the command after -- replaces the image's own program",
+    ),
+    (
+        "--privileged",
+        "environments never have all privileges; see \"security\" in --spec",
+    ),
+];
+
+/// Adds what to use instead of an option of docker, and the most similar command: clap finds none
+/// for a short word such as `rn`.
 fn suggest(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) {
+        if let Some((_, tip)) = OF_DOCKER.iter().find(|(known, _)| known == option) {
+            let tip = ContextValue::StyledStrs(vec![StyledStr::from(*tip)]);
+            error.insert(ContextKind::Suggested, tip);
+            return error;
+        }
+    }
     let unknown = match error.get(ContextKind::InvalidSubcommand) {
         Some(ContextValue::String(word)) => word.clone(),
         _ => return error,

@@ -184,7 +184,13 @@ impl From<isolation::Error> for CliError {
                 ..Self::new("no available engine supports this environment").hint(NO_ENGINE)
             };
         }
-        let cli = Self::from_error(&error);
+        let mut cli = Self::from_error(&error);
+        if let Some(hint) = error.hint() {
+            if let Some(message) = cli.message.strip_suffix(&format!("; {hint}")) {
+                cli.message = message.to_owned();
+                return cli.hint(hint);
+            }
+        }
         match error.kind() {
             isolation::ErrorKind::NoEngine | isolation::ErrorKind::Unavailable => cli.hint(NO_ENGINE),
             isolation::ErrorKind::Unsupported => cli.hint(match error.alternatives() {

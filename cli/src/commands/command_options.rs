@@ -70,7 +70,8 @@ impl CommandOptions {
     /// Rejects an invalid command and options that exclude each other, before anything is sent.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
         if self.tty && self.forwards(global) {
-            check_terminal(global)?;
+            let hint = "omit -t: the command then reads standard input; or omit -i: it reads nothing";
+            check_terminal(global, hint)?;
         }
         Ok(self.command(global).validate()?)
     }
@@ -131,17 +132,17 @@ impl CommandOptions {
 }
 
 /// Fails unless this process has a terminal that can be connected with a command.
-pub(super) fn check_terminal(global: &Global) -> Result<(), CliError> {
+pub(super) fn check_terminal(global: &Global, hint: &str) -> Result<(), CliError> {
     if global.json {
         let error = CliError::new("these options exclude each other: --json and a terminal with an input");
-        return Err(error.hint("omit -i or -t"));
+        return Err(error.hint("omit --json: a terminal shows what the command writes"));
     }
     match terminal::is_input() {
         true => Ok(()),
         false => Err(CliError::new(
             "standard input is not a terminal, so the command cannot be connected with one",
         )
-        .hint("omit -t: the command then reads standard input; or omit -i: it reads nothing")),
+        .hint(hint)),
     }
 }
 

@@ -32,7 +32,10 @@ impl Shell {
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
         self.options.check(global)?;
-        check_terminal(global)
+        check_terminal(
+            global,
+            "start it on a terminal; isolate exec runs commands without one",
+        )
     }
 
     pub(crate) async fn run(

@@ -1,15 +1,30 @@
-//! What an environment shows of itself: ports, log, metrics.
+//! What an environment shows of itself: files, ports, log, metrics.
 
 use super::checks;
 use super::endpoint::Endpoint;
 use super::shared::Shared;
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::FileKind;
 use crate::logs::{LogOptions, LogStream};
 use crate::metrics::MetricsSample;
 use crate::spec::published_port::Protocol;
+use crate::spec::validate;
 
 impl Shared {
+    pub(super) async fn file_kind(&self, path: &str) -> Result<Option<FileKind>> {
+        let kind = async {
+            validate::text("the path", path)?;
+            checks::exists(self.status())?;
+            match self.instance.files() {
+                Some(files) => files.kind(path).await,
+                None => Err(self.no_facet(Feature::CopyOut)),
+            }
+        }
+        .await;
+        self.report("inspect", path, kind).await
+    }
+
     pub(super) async fn endpoints(&self) -> Result<Vec<Endpoint>> {
         let found = self.published().await;
         self.report("list the ports of", &self.name, found).await

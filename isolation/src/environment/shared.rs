@@ -25,7 +25,7 @@ use crate::engine::capabilities::{Capabilities, Feature, MissingFeature};
 use crate::engine::instance::{Instance, InstanceState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, EventSink, Subject};
-use crate::files::{CopySource, FileKind};
+use crate::files::CopySource;
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
@@ -375,20 +375,6 @@ impl Shared {
     pub(super) async fn copy_out(&self, source: &str, target: &Path) -> Result<()> {
         let copied = self.bring_out(source, target).await;
         self.report("copy out", source, copied).await
-    }
-
-    pub(super) async fn file_kind(&self, path: &str) -> Result<Option<FileKind>> {
-        let kind = self.look_at_path(path).await;
-        self.report("inspect", path, kind).await
-    }
-
-    async fn look_at_path(&self, path: &str) -> Result<Option<FileKind>> {
-        validate::text("the path", path)?;
-        checks::exists(self.status())?;
-        match self.instance.files() {
-            Some(files) => files.kind(path).await,
-            None => Err(self.no_facet(Feature::CopyOut)),
-        }
     }
 
     async fn bring_out(&self, source: &str, target: &Path) -> Result<()> {

@@ -92,6 +92,16 @@ impl Error {
         self.0.subject.as_deref()
     }
 
+    /// What a person can do, if that is a part of its own at the end of the message, after a
+    /// semicolon: the engine is not available, or the status does not allow the call.
+    pub fn hint(&self) -> Option<&str> {
+        match &self.0.cause {
+            Cause::Unavailable { hint, .. } => Some(hint),
+            Cause::WrongStatus { hint, .. } => Some(hint),
+            _ => None,
+        }
+    }
+
     /// The status of the environment that the failed call has seen, if it has seen one.
     pub fn observed_status(&self) -> Option<Status> {
         self.0.observed
