@@ -214,3 +214,42 @@ fn help_lists_exit_codes() {
         assert!(help.stdout().contains(code), "{code}");
     }
 }
+
+#[test]
+fn unknown_environment_is_named_by_every_command() {
+    let workspace = Workspace::new();
+    for line in [
+        &["start", "nobody"][..],
+        &["stop", "nobody"],
+        &["restart", "nobody"],
+        &["kill", "nobody"],
+        &["rm", "nobody"],
+        &["inspect", "nobody"],
+        &["logs", "nobody"],
+        &["wait", "nobody"],
+        &["port", "nobody"],
+        &["stats", "nobody"],
+        &["exec", "nobody", "true"],
+        &["cp", "nobody:/x", "."],
+        &["cp", ".", "nobody:/x"],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let ended = workspace.isolate(&[json, line].concat());
+            assert_eq!(
+                (ended.code(), ended.stdout().as_str()),
+                (Some(125), ""),
+                "{line:?}"
+            );
+            let text = ended.stderr();
+            assert!(
+                text.contains("environment nobody: no environment has this name or ID; list them"),
+                "{line:?}: {text}"
+            );
+            assert_eq!(
+                text.starts_with("{\"error\":"),
+                !json.is_empty(),
+                "{line:?}: {text}"
+            );
+        }
+    }
+}

@@ -1,10 +1,11 @@
 //! Invalid input as a user sees it: the whole text on standard error.
 
-use crate::support::{NOWHERE, Workspace};
+use crate::support::{Ended, NOWHERE, Workspace};
 
-/// A command line, in words between blanks, and the text after `error: `. `{dir}` is a directory
-/// that has the files of [`files`], and `NOWHERE` an address at which no daemon listens.
-const TABLE: [(&str, &str); 37] = [
+/// A command line, in words between blanks after environment variables, and the text after `error: `
+/// or the whole text if it is JSON. `{dir}` is a directory that has the files of [`files`], and
+/// `NOWHERE` an address at which no daemon listens.
+const TABLE: [(&str, &str); 80] = [
     // The command line.
     (
         "nonsense",
@@ -158,12 +159,201 @@ const TABLE: [(&str, &str); 37] = [
         "man --dir {dir}/empty",
         "cannot write the manual pages to {dir}/empty\n  caused by: File exists (os error 17)\n",
     ),
+    // Words of the docker command.
+    (
+        "run --rm busybox true",
+        "unexpected argument '--rm' found\n\n  tip: isolate run always destroys the environment; --keep keeps it\n\nUsage: isolate run [OPTIONS] <COMMAND>...\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run -d busybox",
+        "unexpected argument '-d' found\n\n  tip: isolate create --start starts an environment that stays\n\nUsage: isolate run [OPTIONS] <COMMAND>...\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run python:3.9-slim python -c x",
+        "python:3.9-slim looks like an image, not like a program\nhint: isolate run --image python:3.9-slim -- python -c x\n",
+    ),
+    // Mounts, users and terminals.
+    (
+        "run -v /:relative -- true",
+        "invalid value '/:relative' for '--volume <SRC:DST[:ro]>': the target \"relative\" must be an absolute path; start it with `/`\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run -v /x -- true",
+        "invalid value '/x' for '--volume <SRC:DST[:ro]>': the source is missing; write it as SRC:DST or SRC:DST:ro, or use --mount type=tmpfs,target=/x\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run -v /no/such:/x -- true",
+        "invalid value '/no/such:/x' for '--volume <SRC:DST[:ro]>': cannot read the source /no/such: No such file or directory (os error 2)\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run -v /:/x:z -- true",
+        "invalid value '/:/x:z' for '--volume <SRC:DST[:ro]>': the mode \"z\" is not supported; use ro or rw\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run -v data:/x --engine basic -- true",
+        "engine `basic` does not support: volumes (a bind mount needs privileges; copy the directory in); supported by: docker\nhint: use an engine that supports it (--engine docker), or remove the option\n",
+    ),
+    (
+        "run --mount /etc:/x -- true",
+        "invalid value '/etc:/x' for '--mount <type=TYPE,…>': the value of \"/etc:/x\" is missing; write it as type=bind,source=SRC,target=DST[,readonly]; the form SRC:DST is that of -v\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run -u  --engine basic -- true",
+        "cannot create the environment: the user is blank; omit it or give a value\n",
+    ),
+    (
+        "run -it -- sh",
+        "standard input is not a terminal, so the command cannot be connected with one\nhint: omit -t: the command then reads standard input; or omit -i: it reads nothing\n",
+    ),
+    (
+        "run --json -it -- sh",
+        "{\"error\":{\"causes\":[],\"exit\":125,\"hint\":\"omit --json: a terminal shows what the command writes\",\"message\":\"these options exclude each other: --json and a terminal with an input\"}}\n",
+    ),
+    (
+        "exec -it web -- sh",
+        "standard input is not a terminal, so the command cannot be connected with one\nhint: omit -t: the command then reads standard input; or omit -i: it reads nothing\n",
+    ),
+    (
+        "shell",
+        "standard input is not a terminal, so the command cannot be connected with one\nhint: start it on a terminal; isolate exec runs commands without one\n",
+    ),
+    (
+        "shell web --image x",
+        "the argument '[ENVIRONMENT]' cannot be used with '--image <IMAGE>'\n\nUsage: isolate shell <ENVIRONMENT>\n\nFor more information, try '--help'.\n",
+    ),
+    // Engines.
+    (
+        "run --require jail -- true",
+        "invalid value 'jail' for '--require <ISOLATION>'\n  [possible values: process, container]\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run --engine nope -- true",
+        "unknown engine \"nope\"; registered engines: docker, basic\nhint: `isolate engines` lists the features of each engine, `isolate doctor` reports why no Docker daemon answers\n",
+    ),
+    (
+        "run --engine basic --image busybox -- true",
+        "engine `basic` does not support: images (commands use the programs of this machine); supported by: docker\nhint: use an engine that supports it (--engine docker), or remove the option\n",
+    ),
+    (
+        "run --engine basic -w ../.. -- true",
+        "cannot create the environment: the path \"../..\" is outside the environment; use a path inside it\n",
+    ),
+    (
+        "run -- true",
+        "engine `docker` is not available: no Docker daemon answers; NOWHERE (DOCKER_HOST): SystemPing: cannot reach the engine at NOWHERE; is the engine installed and running?: No such file or directory (os error 2)\nhint: start this daemon; auto uses no other engine, because DOCKER_HOST names it\n",
+    ),
+    (
+        "ISOLATE_ENGINE=nope run -- true",
+        "unknown engine \"nope\"; registered engines: docker, basic\nhint: `isolate engines` lists the features of each engine, `isolate doctor` reports why no Docker daemon answers\n",
+    ),
+    (
+        "ISOLATE_REQUIRE=jail run -- true",
+        "cannot use the environment variable ISOLATE_REQUIRE: \"jail\" is not an isolation level; write container\n",
+    ),
+    (
+        "ISOLATE_ENGINE=basic ISOLATE_REQUIRE=container run -- true",
+        "an engine with the isolation of a container is required, but basic runs commands directly on this host\nhint: `isolate engines` lists the features of each engine, `isolate doctor` reports why no Docker daemon answers\n",
+    ),
+    // The configuration.
+    (
+        "run --config /no/such.json -- true",
+        "cannot use the configuration /no/such.json: the file does not exist\n",
+    ),
+    (
+        "ISOLATE_CONFIG=/no/such config",
+        "cannot use the configuration /no/such: the file does not exist\n",
+    ),
+    (
+        "config --config {dir}/broken.json",
+        "cannot use the configuration {dir}/broken.json: trailing comma at line 2 column 9\n",
+    ),
+    (
+        "config --config {dir}/unknown.json",
+        "cannot use the configuration {dir}/unknown.json: unknown key \"docker.default_imgae\"; did you mean \"docker.default_image\"?\n",
+    ),
+    (
+        "config --config {dir}/planned.json",
+        "cannot use the configuration {dir}/planned.json: the key \"docker.network_subnet\" is not supported yet; environments use the daemon's default network\n",
+    ),
+    (
+        "config --config {dir}/pull.json",
+        "cannot use the configuration {dir}/pull.json: unknown variant `often`, expected one of `missing`, `always`, `never` at line 2 column 26\n",
+    ),
+    (
+        "config --config {dir}/version.json",
+        "cannot use the configuration {dir}/version.json: the version 2 is not known; this program reads version 1\n",
+    ),
+    // Specifications.
+    (
+        "create --spec /no/such",
+        "cannot read /no/such\n  caused by: No such file or directory (os error 2)\n",
+    ),
+    (
+        "create --service -- x",
+        "the argument '--service' cannot be used with '[COMMAND]...'\n\nUsage: isolate create --service [COMMAND]...\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "run --env-file {dir}/env -- true",
+        "invalid value '{dir}/env' for '--env-file <FILE>': {dir}/env, line 2: the name contains a blank; write NAME=VALUE\n\nFor more information, try '--help'.\n",
+    ),
+    // Names, IDs, signals and times.
+    (
+        "exec nobody true",
+        "cannot open the environment nobody: no environment has this name or ID; list them to see which exist; docker: not available: no Docker daemon answers; NOWHERE (DOCKER_HOST): SystemPing: cannot reach the engine at NOWHERE; is the engine installed and running?: No such file or directory (os error 2); start Docker or Podman, or set DOCKER_HOST to its address\n",
+    ),
+    (
+        "exec  true",
+        "cannot open the environment: the name or ID of the environment is blank; omit it or give a value\n",
+    ),
+    (
+        "exec nobody",
+        "the following required arguments were not provided:\n  <COMMAND>...\n\nUsage: isolate exec <ENVIRONMENT> <COMMAND>...\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "rm",
+        "the following required arguments were not provided:\n  <ENVIRONMENT>...\n\nUsage: isolate rm <ENVIRONMENT>...\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "stop -t -1 nobody",
+        "invalid value '-1' for '--time <TIME>': \"-1\" is not a duration; write seconds, or 250ms, 30s, 1m30s, 2h\n\nFor more information, try '--help'.\n",
+    ),
+    (
+        "kill -s FOO nobody",
+        "invalid value 'FOO' for '--signal <SIGNAL>': \"FOO\" is not a signal that can be sent; use one of HUP, INT, QUIT, TERM, KILL, USR1, USR2\n\nFor more information, try '--help'.\n",
+    ),
+    // Copies.
+    (
+        "cp a b",
+        "neither SRC nor DST names an environment\nhint: write isolate cp PATH ENVIRONMENT:PATH, or isolate cp ENVIRONMENT:PATH PATH; a path of this machine with a colon begins with ./\n",
+    ),
+    (
+        "cp web: x",
+        "the path after ENVIRONMENT: is missing\nhint: write isolate cp PATH ENVIRONMENT:PATH, or isolate cp ENVIRONMENT:PATH PATH; a path of this machine with a colon begins with ./\n",
+    ),
+    (
+        "cp a:/x b:/y",
+        "cp does not copy between two environments\nhint: copy to this machine first\n",
+    ),
+    (
+        "cp -a a b:/y",
+        "cp --archive is not supported: the owners of files are not copied\nhint: omit -a; permissions and times are kept without it\n",
+    ),
 ];
 
 fn files() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("empty"), "").unwrap();
-    std::fs::write(directory.path().join("object"), "{}").unwrap();
+    for (name, text) in [
+        ("empty", ""),
+        ("object", "{}"),
+        ("broken.json", "{\"engine\": \n\"basic\",}"),
+        ("unknown.json", r#"{"docker": {"default_imgae": "x"}}"#),
+        ("planned.json", r#"{"docker": {"network_subnet": "10.0.0.0/8"}}"#),
+        ("pull.json", "{\n\"docker\": {\"pull\": \"often\"}}"),
+        ("version.json", r#"{"version": 2}"#),
+        ("env", "A=1\nB C=2\n"),
+    ] {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
     directory
 }
 
@@ -175,9 +365,19 @@ fn invalid_input_is_reported_with_what_to_write() {
     let filled = |text: &str| text.replace("{dir}", directory).replace("NOWHERE", NOWHERE);
     let mut different = Vec::new();
     for (line, text) in TABLE {
-        let line = filled(line);
-        let ended = workspace.isolate(&line.split(' ').collect::<Vec<_>>());
-        let expected = (Some(125), String::new(), format!("error: {}", filled(text)));
+        let (line, text) = (filled(line), filled(text));
+        let mut words: Vec<&str> = line.split(' ').collect();
+        let is_variable = |word: &&str| word.starts_with("ISOLATE_");
+        let variables = words.iter().take_while(|word| is_variable(word)).count();
+        let variables: Vec<&str> = words.drain(..variables).collect();
+        let mut command = workspace.command(&words);
+        command.envs(variables.iter().filter_map(|word| word.split_once('=')));
+        let ended = Ended(command.output().unwrap());
+        let expected = match text.starts_with('{') {
+            true if line.contains("--json") => text,
+            _ => format!("error: {text}"),
+        };
+        let expected = (Some(125), String::new(), expected);
         let got = (ended.code(), ended.stdout(), ended.stderr());
         if got != expected {
             different.push(format!("{line}: {got:#?}"));
