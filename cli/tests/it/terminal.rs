@@ -244,10 +244,23 @@ fn terminal_needs_one_on_standard_input() {
         "{}",
         ended.stderr()
     );
-    let basic = Workspace::basic().isolate(&["run", "-t", "sh"]);
-    assert!(
-        basic.stderr().contains("does not support: terminals"),
-        "{}",
-        basic.stderr()
-    );
+}
+
+#[test]
+fn shell_on_basic_has_a_terminal_of_its_own() {
+    let (workspace, mut terminal) = (Workspace::basic(), Terminal::open(41, 123));
+    let mut started = terminal.start(&mut workspace.command(&["shell", "-e", "PS1=ready>"]));
+    terminal.wait_until_raw();
+    // What it shows is not what was typed.
+    terminal.press("echo size: $(stty size); sleep 1000 & wait; echo interrupted\r");
+    terminal.wait_for("size: 41 123");
+    terminal.resize(50, 132);
+    started.signal("WINCH");
+    terminal.press("\u{3}");
+    terminal.press("echo again: $(stty size)\r");
+    terminal.wait_for("again: 50 132");
+    terminal.press("exit 7\r");
+    assert_eq!(started.code(), Some(7), "{:?}", terminal.screen());
+    assert!(!terminal.is_raw());
+    assert!(workspace.left().is_empty(), "{:?}", workspace.left());
 }

@@ -24,6 +24,7 @@ mod model;
 mod open;
 mod services;
 mod subject;
+mod terminal;
 mod watch;
 
 use std::fmt;
@@ -188,6 +189,13 @@ const CHECKS: &[Check] = &[
         Box::pin(commands::much_output(s))
     }),
     ("commands run in parallel", |s| Box::pin(commands::parallel(s))),
+    ("a terminal is one stream", |s| Box::pin(terminal::one_stream(s))),
+    ("the input of a terminal ends", |s| {
+        Box::pin(terminal::input_ends(s))
+    }),
+    ("keys are signals, and a terminal can be resized", |s| {
+        Box::pin(terminal::keys_and_size(s))
+    }),
     ("a timeout kills", |s| Box::pin(endings::timeout(s))),
     ("a timeout kills what never stops printing", |s| {
         Box::pin(endings::timeout_while_printing(s))

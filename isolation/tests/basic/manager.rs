@@ -132,11 +132,7 @@ async fn events_follow_the_life_of_an_environment() {
             .await
             .unwrap(),
     );
-    let terminal = Command {
-        terminal: Some(isolation::TerminalSize::default()),
-        ..Command::shell("true")
-    };
-    let error = environment.execute(terminal).await.unwrap_err();
+    let error = environment.wait().await.unwrap_err();
     assert_eq!(error.alternatives(), ["absent"]);
     environment.destroy().await.unwrap();
     drop(environment);

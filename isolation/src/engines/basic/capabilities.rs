@@ -16,7 +16,7 @@ pub(super) fn capabilities() -> Capabilities {
     let network = "commands use the network of this machine";
     let privileges = "commands have the rights of the caller";
     Capabilities::new(IsolationLevel::Process)
-        .with([Commands, CopyIn, CopyOut, Stdin])
+        .with([Commands, CopyIn, CopyOut, Stdin, Tty])
         .without(Images, "commands use the programs of this machine")
         .without(MemoryLimit, limit)
         .without(CpuLimit, limit)
@@ -40,6 +40,5 @@ pub(super) fn capabilities() -> Capabilities {
             "there is no main process; the output of a command is read from the command",
         )
         .without(Metrics, limit)
-        .without(Tty, "commands run on pipes")
         .without(Snapshots, "not implemented")
 }

@@ -153,11 +153,14 @@ impl BasicInstance {
             ("ISOLATION_ROOT", directory(self.directory.root())),
         ]
         .map(|(name, value)| (name.to_owned(), value));
+        // The terminal is shown on that of the caller, if on any.
+        let kind = || std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned());
+        let kind = command.terminal.map(|_| ("TERM".to_owned(), kind()));
         let given = self.spec.env.iter().chain(command.env.iter());
         let given = given.map(|(name, value)| (name.clone(), value.clone()));
         // Last: a command could override its mark and would not be found again.
         let mark = [(MARK.to_owned(), self.id.to_string())];
-        own.into_iter().chain(given).chain(mark).collect()
+        own.into_iter().chain(kind).chain(given).chain(mark).collect()
     }
 
     async fn bring_in(&self, source: CopySource, target: &str) -> Result<()> {

@@ -7,6 +7,7 @@ mod mounts;
 pub(crate) mod paths;
 pub(crate) mod process;
 pub(crate) mod process_group;
+mod terminal;
 pub(crate) mod watcher;
 
 use crate::error::{Error, Result};

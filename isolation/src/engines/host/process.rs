@@ -12,10 +12,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use rustix::process::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, ChildStderr, ChildStdout};
+use tokio::process::{Child, ChildStderr};
 use tokio::time::{Instant, sleep_until};
 
 use super::process_group::ProcessGroups;
+use super::terminal::{self, TerminalHandle};
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::{Chunk, Execution, RunningProcess};
@@ -23,6 +24,7 @@ use crate::command::exit_status::ExitStatus;
 use crate::command::input::Input;
 use crate::command::signal::Signal;
 use crate::command::stdin::Stdin;
+use crate::command::terminal::TerminalSize;
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
 
@@ -54,12 +56,13 @@ pub(crate) fn start(
         .env_clear()
         .envs(variables)
         .current_dir(working_dir);
-    let stdin = match command.input {
-        Input::Empty => Stdio::null(),
-        Input::Bytes(_) | Input::Piped => Stdio::piped(),
-    };
-    child.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let (mut child, group) = match groups.spawn(&mut child) {
+    let opened = command.terminal.map(terminal::open).transpose();
+    let (terminal, inner) = opened.map_err(|error| Error::engine(engine, error))?.unzip();
+    let started = groups.spawn(|| match inner {
+        Some(inner) => terminal::spawn(child, inner),
+        None => on_pipes(&mut child, &command.input),
+    });
+    let (mut child, group) = match started {
         None => return Err(Error::wrong_status(Status::Destroying, "create another")),
         Some(Ok(started)) => started,
         Some(Err(error)) => {
@@ -69,11 +72,25 @@ pub(crate) fn start(
             return Ok(Execution::not_started(command, code, why));
         }
     };
-    let stdin = child.stdin.take().map(Stdin::new);
+    let (stdin, stdout, size) = match terminal {
+        Some(terminal) => {
+            let output: Output = Box::new(terminal.output);
+            (
+                Some(Stdin::new(terminal.input)),
+                Some(output),
+                Some(terminal.size),
+            )
+        }
+        None => {
+            let output = child.stdout.take().map(|output| Box::new(output) as Output);
+            (child.stdin.take().map(Stdin::new), output, None)
+        }
+    };
     let process = Group {
         engine,
-        stdout: Pipe::new(child.stdout.take()),
+        stdout: Pipe::new(stdout),
         stderr: Pipe::new(child.stderr.take()),
+        size,
         child,
         group,
         groups: Arc::clone(groups),
@@ -82,6 +99,16 @@ pub(crate) fn start(
         complete: true,
     };
     Ok(Execution::new(Box::new(process), stdin, command))
+}
+
+/// Starts a command in a process group of its own, with pipes.
+fn on_pipes(child: &mut tokio::process::Command, input: &Input) -> io::Result<Child> {
+    let stdin = match input {
+        Input::Empty => Stdio::null(),
+        Input::Bytes(_) | Input::Piped => Stdio::piped(),
+    };
+    child.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    child.process_group(0).spawn()
 }
 
 /// The exit code and the message of a shell for a program that cannot be started; `None` if the
@@ -152,14 +179,19 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
     }
 }
 
+/// Standard output, or all output of a terminal.
+type Output = Box<dyn AsyncRead + Send + Unpin>;
+
 /// A child process, and the group that it leads.
 struct Group {
     engine: &'static str,
     child: Child,
     group: Pid,
     groups: Arc<ProcessGroups>,
-    stdout: Pipe<ChildStdout>,
+    stdout: Pipe<Output>,
     stderr: Pipe<ChildStderr>,
+    /// The size of its terminal, if it has one.
+    size: Option<TerminalHandle>,
     exit: Option<std::process::ExitStatus>,
     /// The end of the grace period; `None` while the command runs.
     grace: Option<Instant>,
@@ -229,7 +261,7 @@ impl Group {
 }
 
 /// A piece of either output, whichever is ready first.
-async fn either(stdout: &mut Pipe<ChildStdout>, stderr: &mut Pipe<ChildStderr>) -> io::Result<Option<Chunk>> {
+async fn either(stdout: &mut Pipe<Output>, stderr: &mut Pipe<ChildStderr>) -> io::Result<Option<Chunk>> {
     tokio::select! {
         piece = stdout.read() => Ok(piece?.map(Chunk::Stdout)),
         piece = stderr.read() => Ok(piece?.map(Chunk::Stderr)),
@@ -256,6 +288,13 @@ impl RunningProcess for Group {
         let sent = self.groups.signal(self.group, signal);
         Box::pin(std::future::ready(
             sent.map_err(|e| Error::engine(self.engine, e)),
+        ))
+    }
+
+    fn resize(&mut self, size: TerminalSize) -> BoxFuture<'_, Result<()>> {
+        let resized = self.size.as_ref().map_or(Ok(()), |handle| handle.resize(size));
+        Box::pin(std::future::ready(
+            resized.map_err(|e| Error::engine(self.engine, e)),
         ))
     }
 }

@@ -11,7 +11,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, kill_process_group, test_kill_process, test_kill_process_group};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use crate::command::signal::Signal;
 
@@ -30,14 +30,17 @@ impl ProcessGroups {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a command in a new group; `None` if the environment is closed. It holds the lock, so
+    /// Starts a command with `start`, which makes it the leader of a new group; `None` if the environment is closed. It holds the lock, so
     /// that no process starts between the end of an environment and the removal of its directory.
-    pub(crate) fn spawn(&self, command: &mut Command) -> Option<io::Result<(Child, Pid)>> {
+    pub(crate) fn spawn(
+        &self,
+        start: impl FnOnce() -> io::Result<Child>,
+    ) -> Option<io::Result<(Child, Pid)>> {
         let mut state = self.lock();
         if state.closed {
             return None;
         }
-        let child = match command.process_group(0).spawn() {
+        let child = match start() {
             Ok(child) => child,
             Err(error) => return Some(Err(error)),
         };
