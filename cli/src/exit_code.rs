@@ -22,7 +22,7 @@ pub(crate) const NOT_FOUND: u8 = 127;
 /// The list for `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  run, fixtures record and replay
+  run, exec, shell, fixtures record and replay
                 the command's own; 128+n if signal n ended it,
                 126 if it cannot be run, 127 if it does not exist
   0             success; also if the reader of the output has closed it:
@@ -35,6 +35,6 @@ Exit codes:
   2             fixtures verify: the Docker daemon's replies have changed
   122           fixtures replay, --replay: recorded exchanges were not requested
   123           fixtures replay, --replay: a request is not recorded
-  124           run: timeout
+  124           run, exec: timeout
   125           error of isolate itself: invalid arguments, no engine, no image …
-  129 130 143   run: ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM, after cleanup";
+  129 130 143   run, exec, cp …: ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM, after cleanup";
