@@ -2,7 +2,7 @@
 
 use crate::support::Workspace;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "run",
     "create",
     "start",
