@@ -71,7 +71,7 @@ mod tests {
 
     /// A new option would have no effect on an environment that exists.
     #[test]
-    fn option_is_for_commands_or_conflicts_with_environment() {
+    fn option_is_of_commands_or_excludes_an_environment() {
         let command = Shell::augment_args(clap::Command::new("shell"));
         let of_commands = ["env", "env_file", "working_dir", "environment"];
         for argument in command.get_arguments() {

@@ -30,8 +30,9 @@ impl ProcessGroups {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a command with `start`, which makes it the leader of a new group; `None` if the environment is closed. It holds the lock, so
-    /// that no process starts between the end of an environment and the removal of its directory.
+    /// Starts a command with `start`, which makes it the leader of a new group; `None` if the
+    /// environment is closed. It holds the lock, so that no process starts between the end of an
+    /// environment and the removal of its directory.
     pub(crate) fn spawn(
         &self,
         start: impl FnOnce() -> io::Result<Child>,
