@@ -29,6 +29,7 @@
 //! [`Instance`] is one. What not every engine has is a facet: [`Exec`], [`Files`], [`MainProcess`],
 //! [`Ports`], [`Logs`], [`Metrics`].
 
+mod cleanup;
 mod command;
 pub mod config;
 #[cfg(feature = "conformance")]

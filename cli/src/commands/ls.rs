@@ -70,6 +70,7 @@ fn lifetime(standing: Standing) -> String {
         Standing::Owner { pid } => format!("process {pid}"),
         Standing::Orphan { .. } => "orphan".to_owned(),
         Standing::Kept => "kept".to_owned(),
+        Standing::Shared { users } => format!("shared by {users}"),
         Standing::Damaged => "damaged".to_owned(),
         _ => "-".to_owned(),
     }

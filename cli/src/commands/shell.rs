@@ -1,7 +1,7 @@
 //! `isolate shell`: a shell on this terminal.
 
 use clap::Args;
-use isolation::{Command, Input};
+use isolation::{Command, Input, Lifetime};
 
 use super::command_options::check_terminal;
 use super::environment_options::EnvironmentOptions;
@@ -60,7 +60,10 @@ impl Shell {
                 self.options.report(console, client);
                 exec::execute(environment, command, global, client, console).await
             }
-            None => run::once(&self.options, command, false, global, client, console).await,
+            None => {
+                let lifetime = Lifetime::Owner;
+                run::once(&self.options, command, lifetime, global, client, console).await
+            }
         }
     }
 }

@@ -27,6 +27,8 @@ mod run; // `isolate run` on the engine `basic`
 mod secrets; // values of environment variables that are passed on
 #[cfg(unix)]
 mod service; // `isolate port, logs, wait, stats`, on an engine in memory
+#[cfg(unix)]
+mod shared; // `isolate run --shared`
 mod signals; // a run that ends early: timeout, signals
 mod support; // a workspace for each test, and the command started in it
 #[cfg(unix)]

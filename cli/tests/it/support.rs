@@ -111,6 +111,13 @@ impl Workspace {
         }
     }
 
+    /// The leases and locks of shared environments.
+    pub(crate) fn leases(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.state.path().join("shared"));
+        let entries = entries.into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
     /// The entries of the journal.
     pub(crate) fn journal(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.state.path().join("journal"));

@@ -77,6 +77,11 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// Fills in what the engine uses where the specification names nothing, such as its default
+    /// image: two specifications with the same meaning are then equal, and can be
+    /// [shared](crate::Manager::shared).
+    fn fill_in(&self, _: &mut EnvironmentSpec) {}
+
     /// The same engine at an [`address`](Self::address) that another process has noted.
     fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
         let text = format!("the engine {} cannot be reached at {address}", self.name());

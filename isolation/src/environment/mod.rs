@@ -4,12 +4,14 @@ pub(crate) mod checks;
 pub(crate) mod ending;
 pub(crate) mod endpoint;
 pub(crate) mod id;
+mod keep;
 mod observe;
 mod runs;
 pub(crate) mod shared;
 mod start_attached;
 pub(crate) mod status;
 pub(crate) mod summary;
+pub(crate) mod usage;
 pub(crate) mod wait_until;
 
 use std::fmt;
@@ -162,6 +164,11 @@ impl Environment {
     /// true: after the timeout, or at once if the main process ends.
     pub async fn wait_until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {
         self.shared().wait_until(condition, timeout).await
+    }
+
+    /// Waits until it is ready, if its specification has a condition.
+    pub(crate) async fn ready(&self) -> Result<()> {
+        self.shared().ready().await
     }
 
     /// Where a published TCP port can be reached from this machine. An engine may choose another
@@ -326,6 +333,7 @@ mod tests {
             let id = EnvironmentId::random();
             drop(Environment::new(&Arc::new(Shared {
                 journal: Journal::of(None, &id),
+                usage: None,
                 id,
                 name: String::new(),
                 engine: String::new(),

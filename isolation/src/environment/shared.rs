@@ -15,6 +15,7 @@ use super::id::EnvironmentId;
 use super::start_attached::ended;
 use super::status::{Status, StatusCell};
 use super::summary::EnvironmentSummary;
+use super::usage::Usage;
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
@@ -28,7 +29,6 @@ use crate::events::{EventKind, EventSink, Subject};
 use crate::files::CopySource;
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
-use crate::spec::lifetime::Lifetime;
 use crate::spec::validate;
 use crate::spec::wait_for::DEFAULT_TIMEOUT;
 
@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) events: EventSink,
     pub(crate) owner: Weak<dyn Owner>,
     pub(crate) journal: Journal,
+    /// The use of an environment that other processes may use, too.
+    pub(crate) usage: Option<Usage>,
     pub(crate) kept: AtomicBool,
     pub(crate) destroyed_reported: AtomicBool,
     /// Whether the end of the main process since the last start was reported.
@@ -204,6 +206,11 @@ impl Shared {
             Err(step) if step.from == Status::Running => {}
             Err(step) => return Err(step.into()),
         }
+        self.ready().await
+    }
+
+    /// Waits until the environment is ready, if its specification has a condition.
+    pub(crate) async fn ready(&self) -> Result<()> {
         match &self.spec.ready {
             Some(ready) => {
                 let timeout = ready.timeout.unwrap_or(DEFAULT_TIMEOUT);
@@ -259,14 +266,21 @@ impl Shared {
         }
         // Another task may be destroying it too; both may succeed.
         let _ = self.cell.advance(Status::Destroying);
-        let destroyed = self.ended(Duration::ZERO, self.instance.destroy()).await;
+        let work = async {
+            match &self.usage {
+                None => self.instance.destroy().await.map(|()| true),
+                Some(usage) => usage.end().await,
+            }
+        };
+        let destroyed = self.ended(Duration::ZERO, work).await;
         let _ = self.cell.advance(match destroyed.is_ok() {
             true => Status::Destroyed,
             false => Status::Failed,
         });
-        self.report("destroy the environment", &self.name, destroyed)
+        let gone = self
+            .report("destroy the environment", &self.name, destroyed)
             .await?;
-        self.finish();
+        self.finish(gone);
         Ok(())
     }
 
@@ -282,48 +296,31 @@ impl Shared {
             return;
         }
         let _ = self.cell.advance(Status::Destroying);
-        if self.instance.destroy_blocking(self.ending.left()) {
+        let limit = self.ending.left();
+        let ended = match &self.usage {
+            None => self.instance.destroy_blocking(limit).then_some(true),
+            Some(usage) => usage.end_in_background(limit),
+        };
+        if let Some(gone) = ended {
             let _ = self.cell.advance(Status::Destroyed);
-            self.finish();
+            self.finish(gone);
         } else {
             // The engine holds the entry until the removal is complete.
             self.journal.finish();
         }
     }
 
-    /// Sends the event [`EventKind::Destroyed`] once, for each way to destroy it.
-    fn finish(&self) {
-        if !self.destroyed_reported.swap(true, Ordering::AcqRel) {
+    /// Sends the event [`EventKind::Destroyed`] once, for each way to destroy it. A shared
+    /// environment may not be gone.
+    fn finish(&self, gone: bool) {
+        if gone && !self.destroyed_reported.swap(true, Ordering::AcqRel) {
             self.emit(EventKind::Destroyed);
         }
         self.journal.finish();
         self.forget();
     }
 
-    pub(crate) async fn keep(&self) -> Result<()> {
-        let kept = match checks::exists(self.status()) {
-            Ok(()) => self.keep_in_journal_and_engine().await,
-            Err(error) => Err(error),
-        };
-        self.report("keep the environment", &self.name, kept).await?;
-        self.kept.store(true, Ordering::Release);
-        // The manager does not own a kept environment: its shutdown does not destroy it.
-        self.forget();
-        Ok(())
-    }
-
-    /// The journal first: a kept environment must not be collected when this process ends.
-    async fn keep_in_journal_and_engine(&self) -> Result<()> {
-        self.journal.set_lifetime(Lifetime::Kept)?;
-        let kept = self.instance.keep().await;
-        if kept.is_err() {
-            // The first error is reported. The entry can only stay kept, which removes nothing.
-            let _ = self.journal.set_lifetime(Lifetime::Owner);
-        }
-        kept
-    }
-
-    fn forget(&self) {
+    pub(super) fn forget(&self) {
         if let Some(owner) = self.owner.upgrade() {
             owner.forget(&self.id);
         }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! STATE/journal/ID.json     one entry
-//! STATE/shared/ID/lock      held while the environment is created, claimed or removed
-//! STATE/shared/ID/LEASE     one user of a shared environment
+//! STATE/shared/ID.lock      held while the shared environment is created, claimed or removed
+//! STATE/shared/ID/LEASE     one user of it
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -16,6 +16,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::entry::{Entry, VERSION};
+use super::leases::Leases;
+use super::process::Process;
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -78,13 +80,23 @@ impl StateDirectory {
         &self.0
     }
 
+    /// What two users or machines have not in common.
+    pub(crate) fn scope(&self) -> (Option<String>, u32, &Path) {
+        let user = rustix::process::geteuid().as_raw();
+        (Process::current().machine, user, &self.0)
+    }
+
     fn journal(&self) -> PathBuf {
         self.0.join("journal")
     }
 
-    /// The directory with the leases of shared environments.
-    pub(crate) fn shared(&self) -> PathBuf {
+    fn shared(&self) -> PathBuf {
         self.0.join("shared")
+    }
+
+    /// The leases of a shared environment.
+    pub(crate) fn leases(&self, id: &EnvironmentId) -> Leases {
+        Leases::at(self.shared().join(id.as_str()))
     }
 
     fn file(&self, id: &EnvironmentId) -> PathBuf {

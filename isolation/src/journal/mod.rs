@@ -9,6 +9,10 @@ pub(crate) mod directory;
 #[path = "elsewhere.rs"]
 pub(crate) mod directory;
 pub(crate) mod entry;
+#[cfg(unix)]
+pub(crate) mod leases;
+#[cfg(not(unix))]
+pub(crate) use directory as leases;
 pub(crate) mod process;
 #[cfg(unix)]
 pub(crate) mod reaper;

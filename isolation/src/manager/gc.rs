@@ -30,6 +30,9 @@ const CREATED_LONG_AGO: Duration = Duration::from_secs(600);
 /// How long the removal of one environment may take.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// How long the leases of one environment may be locked by somebody else.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// How to collect: see [`Manager::gc`].
@@ -100,6 +103,8 @@ pub(super) struct Collector {
 
 /// What happened to one entry.
 enum Outcome {
+    /// Somebody uses it again.
+    Used,
     Removed,
     Gone,
     Left(Error),
@@ -107,7 +112,7 @@ enum Outcome {
 
 impl Manager {
     /// Removes the environments of the [journal](ManagerOptions::journal) whose owner has ended and
-    /// which are neither kept nor shared, whatever their state is, and the entries of environments
+    /// which are neither kept nor shared by others, whatever their state is, and the entries of environments
     /// that do not exist any more. Environments of live processes and of other programs are not
     /// touched.
     ///
@@ -151,7 +156,17 @@ impl Collector {
     /// Whether a process has left something.
     pub(super) fn has_work(&self) -> bool {
         let entries = self.directory.entries().unwrap_or_default();
-        entries.iter().flatten().any(Entry::is_orphan)
+        entries.iter().flatten().any(|entry| self.is_left(entry))
+    }
+
+    /// Whether nobody uses the environment any more.
+    fn is_left(&self, entry: &Entry) -> bool {
+        match entry.lifetime {
+            Lifetime::Owner => entry.is_orphan(),
+            Lifetime::Kept => false,
+            // Leases that cannot be read are not removed.
+            Lifetime::Shared => matches!(self.directory.leases(&entry.id).users(), Ok(0)),
+        }
     }
 
     pub(super) async fn collect(&self) -> Result<GcReport> {
@@ -159,7 +174,7 @@ impl Collector {
         let (mut orphans, mut kept) = (Vec::new(), Vec::new());
         for found in self.directory.entries()? {
             match found {
-                Ok(entry) if entry.is_orphan() => orphans.push(entry),
+                Ok(entry) if self.is_left(&entry) => orphans.push(entry),
                 Ok(entry) if entry.lifetime == Lifetime::Kept => kept.push(entry),
                 Ok(_) => {}
                 Err((id, error)) => report.left.push(GcLeft {
@@ -259,6 +274,30 @@ impl Collector {
     }
 
     async fn remove(&self, entry: &Entry) -> Outcome {
+        if entry.lifetime != Lifetime::Shared {
+            return self.remove_unused(entry).await;
+        }
+        // Nobody can begin to use it meanwhile.
+        let leases = self.directory.leases(&entry.id);
+        let lock = match timeout(LOCK_TIMEOUT, leases.lock()).await {
+            Ok(Ok(lock)) => lock,
+            Ok(Err(error)) => return Outcome::Left(error),
+            // It is being created, so it is used.
+            Err(_) => return Outcome::Left(Error::new(ErrorKind::Timeout, "it is being created")),
+        };
+        match lock.users() {
+            Ok(0) => {}
+            Ok(_) => return Outcome::Used,
+            Err(error) => return Outcome::Left(error),
+        }
+        let outcome = self.remove_unused(entry).await;
+        if !matches!(outcome, Outcome::Left(_)) {
+            lock.forget();
+        }
+        outcome
+    }
+
+    async fn remove_unused(&self, entry: &Entry) -> Outcome {
         let removed = match self.registry.reach(&entry.engine, &entry.address) {
             Ok(engine) => self.remove_from(&engine, entry).await,
             Err(error) => Err(error),
@@ -308,6 +347,7 @@ impl Collector {
             pid: entry.owner.pid,
         };
         match outcome {
+            Outcome::Used => {}
             Outcome::Gone => report.gone.push(reported),
             Outcome::Left(error) => report.left.push(GcLeft { id, name, error }),
             Outcome::Removed => {

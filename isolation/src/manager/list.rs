@@ -12,6 +12,7 @@ use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
+use crate::journal::directory::StateDirectory;
 use crate::journal::entry::Entry;
 use crate::spec::lifetime::Lifetime;
 
@@ -71,16 +72,24 @@ pub enum Standing {
     /// Somebody who asks for that.
     Kept,
     /// Its last user.
-    Shared,
+    Shared {
+        /// How many use it now. Without users: `isolate gc` or the reaper.
+        users: usize,
+    },
     /// Its journal entry cannot be read.
     Damaged,
 }
 
 impl Standing {
-    fn of(entry: &Entry) -> Self {
+    fn of(entry: &Entry, directory: Option<&StateDirectory>) -> Self {
         let pid = entry.owner.pid;
         match entry.lifetime {
             Lifetime::Kept => Self::Kept,
+            Lifetime::Shared => {
+                let users = directory.map(|directory| directory.leases(&entry.id).users());
+                let users = users.and_then(Result::ok).unwrap_or_default();
+                Self::Shared { users }
+            }
             Lifetime::Owner if entry.is_orphan() => Self::Orphan { pid },
             Lifetime::Owner => Self::Owner { pid },
         }
@@ -88,7 +97,7 @@ impl Standing {
 }
 
 impl Listed {
-    fn found(summary: EnvironmentSummary, entry: Option<&Entry>, address: Option<String>) -> Self {
+    fn found(summary: EnvironmentSummary, standing: Standing, address: Option<String>) -> Self {
         Self {
             id: summary.id,
             name: summary.name,
@@ -98,7 +107,7 @@ impl Listed {
             image: summary.image,
             owner: summary.owner,
             session: summary.session,
-            standing: entry.map_or(Standing::Unknown, Standing::of),
+            standing,
         }
     }
 
@@ -116,7 +125,7 @@ impl Listed {
         }
     }
 
-    fn noted(entry: &Entry, status: Option<Status>) -> Self {
+    fn noted(entry: &Entry, standing: Standing, status: Option<Status>) -> Self {
         Self {
             id: entry.id.clone(),
             name: entry.name.clone(),
@@ -126,7 +135,7 @@ impl Listed {
             image: entry.image.clone(),
             owner: None,
             session: entry.session.clone(),
-            standing: Standing::of(entry),
+            standing,
         }
     }
 }
@@ -157,7 +166,7 @@ impl Manager {
             listing.environments.retain(|damaged| damaged.id != summary.id);
             listing
                 .environments
-                .push(Listed::found(summary, entry.as_ref(), None));
+                .push(Listed::found(summary, self.standing(entry.as_ref()), None));
         }
         let mut places: BTreeMap<(String, String), Vec<Entry>> = BTreeMap::new();
         for (_, entry) in noted {
@@ -178,24 +187,27 @@ impl Manager {
             Err(error) => Err(Error::new(error.kind(), error.to_string())),
         };
         let Ok(found) = listed else {
-            let unreachable = entries.iter().map(|entry| Listed::noted(entry, None));
+            let unreachable = entries
+                .iter()
+                .map(|entry| Listed::noted(entry, self.standing(Some(entry)), None));
             listing.environments.extend(unreachable);
             return;
         };
         let mut found: BTreeMap<_, _> = found.into_iter().map(|one| (one.id.clone(), one)).collect();
         for entry in entries {
+            let standing = self.standing(Some(&entry));
             match found.remove(&entry.id) {
                 Some(summary) => {
                     let address = Some(entry.address.clone());
                     listing
                         .environments
-                        .push(Listed::found(summary, Some(&entry), address));
+                        .push(Listed::found(summary, standing, address));
                 }
                 // It is being created or removed.
-                None if matches!(Standing::of(&entry), Standing::Owner { .. }) => {}
+                None if matches!(standing, Standing::Owner { .. } | Standing::Shared { .. }) => {}
                 None => listing
                     .environments
-                    .push(Listed::noted(&entry, Some(Status::Lost))),
+                    .push(Listed::noted(&entry, standing, Some(Status::Lost))),
             }
         }
     }
@@ -208,7 +220,7 @@ impl Manager {
             Ok((_, summary)) => {
                 let directory = self.state.directory()?;
                 let noted = directory.and_then(|directory| directory.read(&summary.id).ok().flatten());
-                return Ok(Listed::found(summary, noted.as_ref(), None));
+                return Ok(Listed::found(summary, self.standing(noted.as_ref()), None));
             }
             Err(error) if !error.is_not_found() => return Err(error),
             Err(_) => {}
@@ -216,6 +228,11 @@ impl Manager {
         let listing = self.list().await?;
         let found = registry::meant(listing.environments, reference, |one| (&one.id, &one.name));
         found.map_err(|error| registry::with_rejected(error, &listing.rejected))
+    }
+
+    fn standing(&self, entry: Option<&Entry>) -> Standing {
+        let directory = self.state.directory().ok().flatten();
+        entry.map_or(Standing::Unknown, |entry| Standing::of(entry, directory))
     }
 
     /// The engine of an environment.

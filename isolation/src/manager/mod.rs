@@ -5,6 +5,7 @@ pub(crate) mod list;
 pub(crate) mod options;
 pub(crate) mod registry;
 pub(crate) mod remove;
+mod shared;
 mod state;
 mod tracked;
 mod watch;
@@ -113,8 +114,12 @@ impl Manager {
         self.create_on(&selection, spec).await
     }
 
-    /// Creates and starts an environment on a chosen engine.
+    /// Creates and starts an environment on a chosen engine; one of the lifetime
+    /// [`Shared`](Lifetime::Shared) as [`shared`](Self::shared) does.
     pub async fn create_on(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
+        if spec.lifetime == Lifetime::Shared {
+            return Box::pin(self.shared_on(selection, spec)).await;
+        }
         let environment = self.create_guarded(selection, spec).await?;
         if let Err(error) = environment.start().await {
             // The drop of the guard cannot await; this can, so it also reports errors of the
@@ -131,6 +136,11 @@ impl Manager {
         selection: &Selection,
         spec: EnvironmentSpec,
     ) -> Result<Environment> {
+        if spec.lifetime == Lifetime::Shared {
+            return Err(Error::invalid(
+                "a shared environment is started when it is created; start it",
+            ));
+        }
         kept_if_asked(self.create_guarded(selection, spec).await?).await
     }
 
@@ -204,7 +214,7 @@ impl Manager {
         let instance = answered(ANSWER_TIMEOUT, engine.create(new), answers).await?;
         entered.complete();
         let capabilities = selection.capabilities.clone();
-        let shared = self.shared(
+        let shared = self.shared_state(
             engine.name(),
             capabilities,
             id,
@@ -214,6 +224,7 @@ impl Manager {
             Status::Created,
             journal,
         );
+        let shared = Arc::new(shared);
         // The guard exists before anything else can fail and before this future can be dropped.
         let environment = Environment::new(&shared);
         self.tracked.add(&shared)?;
@@ -240,7 +251,7 @@ impl Manager {
         let context = Context::new(self.events.clone(), journal.clone());
         let answers = || async { engine.probe().await.availability.is_available() };
         let opened = answered(ANSWER_TIMEOUT, engine.open(&listed.id, &context), answers).await?;
-        let shared = self.shared(
+        let shared = self.shared_state(
             engine.name(),
             capabilities,
             listed.id,
@@ -250,6 +261,7 @@ impl Manager {
             opened.status,
             journal,
         );
+        let shared = Arc::new(shared);
         shared.kept.store(true, Ordering::Release);
         Ok(Environment::new(&shared))
     }
@@ -258,7 +270,7 @@ impl Manager {
         clippy::too_many_arguments,
         reason = "every part of an environment, at its two origins"
     )]
-    fn shared(
+    fn shared_state(
         &self,
         engine: &str,
         capabilities: Capabilities,
@@ -268,9 +280,9 @@ impl Manager {
         instance: Box<dyn Instance>,
         status: Status,
         journal: Journal,
-    ) -> Arc<Shared> {
+    ) -> Shared {
         let owner: Arc<dyn Owner> = Arc::clone(&self.tracked) as _;
-        Arc::new(Shared {
+        Shared {
             id,
             name,
             engine: engine.to_owned(),
@@ -281,12 +293,13 @@ impl Manager {
             events: self.events.clone(),
             owner: Arc::downgrade(&owner),
             journal,
+            usage: None,
             kept: AtomicBool::new(false),
             destroyed_reported: AtomicBool::new(false),
             exit_reported: AtomicBool::new(false),
             creator: Creator::this_process(),
             ending: Arc::clone(&self.ending),
-        })
+        }
     }
 
     /// The environments that this manager created and that exist, oldest first.

@@ -32,6 +32,9 @@ impl Manager {
         if listed.status.is_some_and(Status::is_running) && !remove.force {
             return Err(Error::invalid("the environment runs; stop it, or use --force"));
         }
+        if let (Standing::Shared { users: 1.. }, false) = (listed.standing, remove.force) {
+            return Err(Error::invalid("other processes use the environment; use --force"));
+        }
         let removed = match listed.standing {
             // No engine has it, or it would be known by its labels.
             Standing::Damaged => Ok(()),
@@ -47,6 +50,9 @@ impl Manager {
         }
         if let Some(directory) = self.state.directory()? {
             directory.remove(&listed.id)?;
+            if let Standing::Shared { .. } = listed.standing {
+                directory.leases(&listed.id).lock().await?.forget();
+            }
         }
         let subject = Subject::Environment {
             id: listed.id.clone(),

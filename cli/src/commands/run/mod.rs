@@ -31,6 +31,9 @@ pub(crate) struct Run {
     /// Do not destroy the environment, and print its ID
     #[arg(long)]
     keep: bool,
+    /// Use the environment of other runs with the same options, and destroy it after the last one
+    #[arg(long, conflicts_with = "keep")]
+    shared: bool,
     #[command(flatten)]
     command: CommandOptions,
 }
@@ -51,25 +54,20 @@ impl Run {
     ) -> Result<u8, CliError> {
         self.command.report_unused_input(global, console);
         let command = self.command.command(global);
-        once(&self.environment, command, self.keep, global, client, console).await
+        let lifetime = match (self.keep, self.shared) {
+            (true, _) => Lifetime::Kept,
+            (_, true) => Lifetime::Shared,
+            _ => Lifetime::Owner,
+        };
+        once(&self.environment, command, lifetime, global, client, console).await
     }
 }
 
-/// The specification. A kept environment stays, whatever its specification file says.
-fn spec(options: &EnvironmentOptions, keep: bool, global: &Global) -> Result<EnvironmentSpec, CliError> {
-    let mut spec = options.spec(global)?;
-    spec.lifetime = match keep {
-        true => Lifetime::Kept,
-        false => Lifetime::Owner,
-    };
-    Ok(spec)
-}
-
-/// Runs a command in a new environment, which is destroyed afterwards unless it is kept.
+/// Runs a command in a new environment, which is destroyed at the end of its lifetime.
 pub(super) async fn once(
     options: &EnvironmentOptions,
     command: Command,
-    keep: bool,
+    lifetime: Lifetime,
     global: &Global,
     client: &Client,
     console: Console,
@@ -77,14 +75,19 @@ pub(super) async fn once(
     let (stop, second_signal) = signals::listen()?;
     let session = Session::open(global, client, options.pull(global)).await?;
     options.report(console, client);
+    let spec = EnvironmentSpec {
+        // Whatever the specification file says.
+        lifetime,
+        ..options.spec(global)?
+    };
     let runner = runner::Runner {
         client,
         manager: session.manager(),
         options,
         choice: options.choice(global)?,
-        spec: spec(options, keep, global)?,
+        spec,
         command,
-        keep,
+        keep: lifetime == Lifetime::Kept,
         console,
     };
     let running = Box::pin(runner.run(stop));

@@ -44,7 +44,6 @@
 
 mod attached;
 mod blueprint;
-mod cleanup;
 mod command_shell;
 mod container;
 mod container_config;
@@ -85,6 +84,7 @@ use engine_api::{Docker, Timeouts};
 use tokio::sync::OnceCell;
 
 use crate::BoxFuture;
+use crate::cleanup;
 use crate::engine::capabilities::Feature;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
@@ -95,7 +95,7 @@ use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
 use crate::spec::limits::ResourceLimits;
-use crate::spec::validate;
+use crate::spec::{EnvironmentSpec, validate};
 
 pub use diagnostics::ContainerDiagnostics;
 pub use images::PullPolicy;
@@ -356,6 +356,11 @@ impl Engine for DockerEngine {
     fn address(&self) -> Option<String> {
         let address = self.client.get()?.address();
         address.parse::<Address>().is_ok().then_some(address)
+    }
+
+    fn fill_in(&self, spec: &mut EnvironmentSpec) {
+        spec.image.get_or_insert_with(|| self.settings.image.clone());
+        spec.limits = spec.limits.clone().or(&self.settings.limits);
     }
 
     fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
