@@ -113,30 +113,30 @@ fn reaper_holds_no_descriptor_of_its_owner() {
     assert_eq!(owner.first, "started");
     let journal = std::fs::read_to_string(&workspace.journal()[0]).unwrap();
     let entry: serde_json::Value = serde_json::from_str(&journal).unwrap();
-    let held = |fd: &str| {
-        let reapers = std::fs::read_dir("/proc").unwrap().flatten().filter(|process| {
-            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+    let pid = entry["owner"]["pid"].to_string();
+    let reaper = || {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let mut processes = processes.map(|process| process.path());
+        processes.find(|process| {
+            let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            line.contains("reaper --detached") && line.contains(&entry["owner"]["pid"].to_string())
-        });
-        let paths: Vec<_> = reapers.map(|reaper| reaper.path().join("fd").join(fd)).collect();
-        assert_eq!(paths.len(), 1, "one reaper");
-        std::fs::read_link(&paths[0]).map(|link| link.to_string_lossy().into_owned())
+            line.contains(&format!("reaper --detached {pid} "))
+        })
     };
     if std::path::Path::new("/proc/self").exists() {
+        until("the reaper runs", || reaper().is_some());
+        let descriptors = reaper().unwrap().join("fd");
+        let held = |fd: &str| {
+            let link = std::fs::read_link(descriptors.join(fd));
+            link.map(|link| link.to_string_lossy().into_owned())
+        };
         assert_eq!(held("1").unwrap(), "/dev/null");
         assert_eq!(held("2").unwrap(), "/dev/null");
         let inherited = held("9").unwrap_or_default();
         assert!(!inherited.starts_with("pipe:"), "{inherited}");
     }
-    let group = format!("kill -KILL -{}", owner.child.id());
-    assert!(
-        Command::new("sh")
-            .args(["-c", &group])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let kill = format!("kill -KILL {}", entry["owner"]["pid"]);
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     owner.child.wait().unwrap();
     until("the directory is removed", || nothing_is_left(&workspace));
 }
