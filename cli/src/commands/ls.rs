@@ -14,7 +14,7 @@ use crate::table::table;
 
 /// List environments, created by any process
 ///
-/// The column LIFETIME shows who removes an environment: its owner (a process), nobody but `isolate
+/// The column LIFETIME shows who removes an environment: its owner (a process), only `isolate
 /// rm` (kept), or `isolate gc` (orphan: its owner was killed). The status `lost` means that
 /// somebody else removed it, `unreachable` that its daemon does not answer.
 #[derive(Debug, Args)]
