@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use isolation::{
-    Command, EngineChoice, Environment, EnvironmentSpec, Event, EventKind, Feature, Main, Manager, Selection,
-    Subject,
+    Command, EngineChoice, Environment, EnvironmentSpec, Event, EventKind, Feature, Lifetime, Main, Manager,
+    Selection, Subject,
 };
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -104,10 +104,10 @@ impl Runner<'_> {
     }
 
     /// Whether the command becomes the main process, which costs less than a command in an
-    /// environment that does nothing else. A kept environment must outlive the command, and one
+    /// environment that does nothing else. A kept or shared environment outlives the command, and one
     /// with a condition is ready before it. A terminal has its size from the start only in an exec.
     fn is_main(&self, selection: &Selection) -> bool {
-        !self.keep
+        self.spec.lifetime == Lifetime::Owner
             && self.spec.main == Main::Idle
             && self.spec.ready.is_none()
             && self.command.terminal.is_none()

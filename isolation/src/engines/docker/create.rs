@@ -160,7 +160,7 @@ impl DockerEngine {
             launcher,
             lost_env: lost(env),
             guard: Mutex::new(guard),
-            kept: AtomicBool::new(spec.lifetime == Lifetime::Kept),
+            kept: AtomicBool::new(spec.lifetime != Lifetime::Owner),
         }
     }
 
