@@ -1,5 +1,5 @@
-//! How long the end of a manager with 50 environments takes, against one removal after the other and
-//! against bare removals, 16 at a time.
+//! How long the end of a manager with 50 environments takes, against one removal after the other
+//! and against bare removals, 16 at a time.
 //!
 //! ```console
 //! $ DOCKER_HOST=unix:///var/run/docker.sock cargo run -p tests --example shutdown_cost

@@ -84,8 +84,8 @@ impl Usage {
         Ok(true)
     }
 
-    /// Ends the use without awaiting it, see [`cleanup::run_within`]; returns whether the environment was
-    /// removed, if that is known already.
+    /// Ends the use without awaiting it, see [`cleanup::run_within`]; returns whether the
+    /// environment was removed, if that is known already.
     pub(crate) fn end_in_background(&self, limit: Duration) -> Option<bool> {
         let ended = Arc::new(Mutex::new(None));
         let (usage, result) = (self.clone(), Arc::clone(&ended));

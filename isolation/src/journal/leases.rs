@@ -100,7 +100,8 @@ impl Leases {
     }
 }
 
-/// Whether the process of a lease may run. A lease that cannot be read may be one of a live process.
+/// Whether the process of a lease may run. A lease that cannot be read may be one of a live
+/// process.
 fn is_used(file: &Path) -> bool {
     match read::<Process>(file) {
         Ok(Some(process)) => process.liveness() != Liveness::Dead,

@@ -112,9 +112,9 @@ enum Outcome {
 
 impl Manager {
     /// Removes the environments of the [journal](ManagerOptions::journal) whose owner has ended and
-    /// which are neither kept nor shared by others, whatever their state is, and the entries of environments
-    /// that do not exist any more. Environments of live processes and of other programs are not
-    /// touched.
+    /// which are neither kept nor shared by others, whatever their state is, and the entries of
+    /// environments that do not exist any more. Environments of live processes and of other
+    /// programs are not touched.
     ///
     /// An environment that cannot be removed, such as one of a daemon that does not answer, is in
     /// [`GcReport::left`], and its entry stays for the next time.
