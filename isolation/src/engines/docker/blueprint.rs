@@ -12,6 +12,7 @@ use engine_api::images::InspectImage;
 use super::container::ContainerRef;
 use super::container_config::{self, Parts};
 use super::diagnostics::to_error;
+use super::mount_table::{MountTable, Way};
 use super::options::DockerOptions;
 use super::owner::{OwnerLink, SHELLS, Start, adjustments};
 use super::{Settings, files, paths, ports, remove};
@@ -19,8 +20,8 @@ use crate::engine::NewEnvironment;
 use crate::environment::id::EnvironmentId;
 use crate::error::Result;
 use crate::files::CopySource;
-use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
+use crate::spec::{CopyIn, EnvironmentSpec};
 
 /// Everything from which the container of an environment is made.
 #[derive(Debug)]
@@ -185,12 +186,28 @@ impl Blueprint {
         self.start.lock().unwrap_or_else(PoisonError::into_inner).shell = None;
     }
 
-    /// Makes the copies of the specification. The container need not run for that.
+    /// The copies of the specification to places that only the running container has.
+    pub(super) fn late_copies(&self, working_dir: &str) -> Result<Vec<CopyIn>> {
+        let mounts = MountTable::new(&self.spec.mounts);
+        let mut late = Vec::new();
+        for copy in &self.spec.copies {
+            let target = paths::resolve(working_dir, &copy.target)?;
+            if mounts.way_in(&target, &CopySource::Path(copy.source.clone()))? == Way::Command {
+                late.push(copy.clone());
+            }
+        }
+        Ok(late)
+    }
+
+    /// Makes the other copies of the specification. The container need not run for that.
     pub(super) async fn copy_in(&self, container: &ContainerRef, working_dir: &str) -> Result<()> {
+        let mounts = MountTable::new(&self.spec.mounts);
         for copy in &self.spec.copies {
             let source = CopySource::Path(copy.source.clone());
             let target = paths::resolve(working_dir, &copy.target)?;
-            files::copy_in(container, source, &target).await?;
+            if mounts.way_in(&target, &source)? == Way::Daemon {
+                files::copy_in(container, &mounts, source, &target).await?;
+            }
         }
         Ok(())
     }

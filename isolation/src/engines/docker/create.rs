@@ -16,6 +16,7 @@ use super::diagnostics::to_error;
 use super::images::{self, PullPolicy};
 use super::instance::DockerInstance;
 use super::launch::{Launcher, Made};
+use super::mount_table::MountTable;
 use super::options::DockerOptions;
 use super::owner::OwnerConnection;
 use super::remove::Guard;
@@ -156,6 +157,8 @@ impl DockerEngine {
             image: launcher.image.clone(),
             has_main: launcher.main != Main::Idle,
             memory_limit: spec.limits.memory,
+            mounts: MountTable::new(&spec.mounts),
+            late_copies: Mutex::default(),
             working_dir: launcher.working_dir.clone(),
             launcher,
             lost_env: lost(env),
@@ -229,6 +232,8 @@ async fn copy_in(instance: &DockerInstance) -> Result<()> {
     let launcher = &instance.launcher;
     match &launcher.made {
         Some(made) => {
+            let late = made.blueprint.late_copies(&launcher.working_dir)?;
+            *instance.late_copies() = late;
             made.blueprint
                 .copy_in(&launcher.container, &launcher.working_dir)
                 .await

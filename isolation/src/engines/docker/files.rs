@@ -1,5 +1,6 @@
 //! Copies files and directories into and out of a container, as archives.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use engine_api::containers::{PathStat, UploadArchive};
@@ -7,6 +8,8 @@ use engine_api::{ErrorKind, Upload, archive};
 
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
+use super::mount_table::{MountTable, Way};
+use super::staged_copy::StagedCopy;
 use crate::error::{Error, Result};
 use crate::files::merge;
 use crate::files::{CopySource, FileKind};
@@ -15,11 +18,30 @@ use crate::spec::validate;
 /// How many links are followed before they count as a circle.
 const LINKS: usize = 40;
 
-/// Copies in; `target` is absolute, without `.` and `..`.
+/// Copies in; `target` is absolute, without `.` and `..`. Where the daemon does not see the target,
+/// a command in the container makes the copy.
+pub(super) async fn copy_in(
+    container: &ContainerRef,
+    mounts: &MountTable,
+    source: CopySource,
+    target: &str,
+) -> Result<()> {
+    let target = &real_parent(container, mounts, target).await?;
+    match mounts.way_in(target, &source)? {
+        Way::Daemon => upload(container, source, target).await,
+        Way::Command => {
+            let staged = StagedCopy::new(container);
+            upload(container, source, &staged.path()).await?;
+            staged.put(target).await
+        }
+    }
+}
+
+/// Uploads an archive.
 ///
-/// The archive is extracted at the root and contains the whole path. So the daemon creates missing
-/// parent directories, and follows a link among them inside the container.
-pub(super) async fn copy_in(container: &ContainerRef, source: CopySource, target: &str) -> Result<()> {
+/// It is extracted at the root and contains the whole path. So the daemon creates missing parent
+/// directories, and follows a link among them inside the container.
+async fn upload(container: &ContainerRef, source: CopySource, target: &str) -> Result<()> {
     let name = target.trim_start_matches('/');
     let whole = name.is_empty();
     let archive: Upload = match source {
@@ -55,7 +77,7 @@ fn is_type_conflict(message: &str) -> bool {
     message.contains("cannot overwrite") || podman.iter().any(|end| message.ends_with(end))
 }
 
-fn wrong_type(target: &str) -> Error {
+pub(super) fn wrong_type(target: &str) -> Error {
     Error::invalid(format!(
         "cannot replace the directory {target} with a file (or a file with a directory); give the full target path"
     ))
@@ -83,16 +105,71 @@ async fn followed(path: PathBuf) -> Result<PathBuf> {
 
 /// Copies out; `source` is absolute, without `.` and `..`. `target` appears only when everything
 /// has arrived.
-pub(super) async fn copy_out(container: &ContainerRef, source: &str, target: &Path) -> Result<()> {
-    let (source, stat) = find(container, source).await?;
-    if !stat.is_dir() && !stat.is_file() {
-        let why = format!("cannot copy {source}: it is a socket, a pipe or a device");
-        return Err(Error::invalid(why));
+pub(super) async fn copy_out(
+    container: &ContainerRef,
+    mounts: &MountTable,
+    source: &str,
+    target: &Path,
+) -> Result<()> {
+    let mut source = real_parent(container, mounts, source).await?;
+    if mounts.way_out(&source) == Way::Daemon {
+        let (found, stat) = find(container, &source).await?;
+        if mounts.way_out(&found) == Way::Daemon {
+            if !stat.is_dir() && !stat.is_file() {
+                let why = format!("cannot copy {found}: it is a socket, a pipe or a device");
+                return Err(Error::invalid(why));
+            }
+            return download(container, &found, target).await;
+        }
+        source = found;
     }
+    let staged = StagedCopy::new(container);
+    staged.get(&source).await?;
+    download(container, &staged.path(), target).await
+}
+
+/// The path without links above its last part, if a link could lead to a mount.
+async fn real_parent(container: &ContainerRef, mounts: &MountTable, path: &str) -> Result<String> {
+    if !mounts.has_own() {
+        return Ok(path.to_owned());
+    }
+    let mut left: VecDeque<String> = path.split('/').skip(1).map(str::to_owned).collect();
+    let (mut found, mut links) = (String::new(), 0);
+    while let Some(name) = left.pop_front() {
+        let next = format!("{found}/{name}");
+        let is_last = left.is_empty();
+        let stat = match is_last {
+            true => None,
+            false => container
+                .docker
+                .containers()
+                .stat(&container.id, &next)
+                .await
+                .ok(),
+        };
+        match stat.filter(|stat| stat.is_symlink() && !stat.link_target.is_empty()) {
+            None => found = next,
+            Some(_) if links == LINKS => {
+                return Err(Error::invalid(format!("the links at {path} form a circle")));
+            }
+            Some(stat) => {
+                links += 1;
+                let parent = if found.is_empty() { "/" } else { &found };
+                let target = super::paths::resolve(parent, &stat.link_target)?;
+                let parts = target.split('/').skip(1).map(str::to_owned);
+                left = parts.chain(left).collect();
+                found.clear();
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn download(container: &ContainerRef, source: &str, target: &Path) -> Result<()> {
     let staging = merge::Staging::beside(target);
     let containers = container.docker.containers();
-    let archive = containers.download(&container.id, &source).await;
-    let archive = archive.map_err(|error| absent(error, &source))?;
+    let archive = containers.download(&container.id, source).await;
+    let archive = archive.map_err(|error| absent(error, source))?;
     archive::unpack(archive, staging.path())
         .await
         .map_err(unreadable)?;

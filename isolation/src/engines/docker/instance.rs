@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::command_shell::CommandShells;
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
 use super::launch::Launcher;
+use super::mount_table::MountTable;
 use super::remove::{self, Guard};
 use super::{exec, files, paths};
 use crate::BoxFuture;
@@ -17,8 +18,10 @@ use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::signal::Signal;
 use crate::engine::instance::{Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Ports};
-use crate::error::Result;
+use crate::environment::status::Status;
+use crate::error::{Error, Result};
 use crate::files::{CopySource, FileKind};
+use crate::spec::CopyIn;
 
 #[derive(Debug)]
 pub(super) struct DockerInstance {
@@ -32,6 +35,10 @@ pub(super) struct DockerInstance {
     pub(super) has_main: bool,
     /// The memory limit of the specification.
     pub(super) memory_limit: Option<u64>,
+    /// The mounts, for copies.
+    pub(super) mounts: MountTable,
+    /// Copies of the specification that are made after the start.
+    pub(super) late_copies: Mutex<Vec<CopyIn>>,
     /// The working directory of commands; absolute.
     pub(super) working_dir: String,
     /// Environment variables of the container that a shell would lose.
@@ -63,12 +70,41 @@ impl DockerInstance {
 
     async fn bring_in(&self, source: CopySource, target: &str) -> Result<()> {
         let target = paths::resolve(&self.working_dir, target)?;
-        files::copy_in(&self.container, source, &target).await
+        files::copy_in(&self.container, &self.mounts, source, &target).await
+    }
+
+    /// Fails if copies of the specification are not made yet: what is in memory is empty until the
+    /// start.
+    pub(super) fn check_late_copies(&self) -> Result<()> {
+        match self.late_copies().first() {
+            None => Ok(()),
+            Some(late) => {
+                let hint = format!(
+                    "{} is in memory, so it is copied after the start; start it first, or copy then",
+                    late.target
+                );
+                Err(Error::wrong_status(Status::Created, hint))
+            }
+        }
+    }
+
+    async fn make_late_copies(&self) -> Result<()> {
+        let late = std::mem::take(&mut *self.late_copies());
+        for copy in late {
+            let source = CopySource::Path(copy.source);
+            let copied = self.bring_in(source, &copy.target).await;
+            copied.map_err(|error| error.during("copy in", &copy.target))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn late_copies(&self) -> MutexGuard<'_, Vec<CopyIn>> {
+        self.late_copies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn bring_out(&self, source: &str, target: &Path) -> Result<()> {
         let source = paths::resolve(&self.working_dir, source)?;
-        files::copy_out(&self.container, &source, target).await
+        files::copy_out(&self.container, &self.mounts, &source, target).await
     }
 
     pub(super) fn close_shells(&self) {
@@ -93,7 +129,10 @@ impl Instance for DockerInstance {
     }
 
     fn start(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.launcher.start())
+        Box::pin(async {
+            self.launcher.start().await?;
+            self.make_late_copies().await
+        })
     }
 
     fn stop(&self, grace: Duration) -> BoxFuture<'_, Result<()>> {
@@ -125,6 +164,7 @@ impl Instance for DockerInstance {
 
     fn keep(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
+            self.check_late_copies()?;
             if !self.is_kept() {
                 self.keep_container().await?;
                 self.kept.store(true, Ordering::Release);

@@ -219,6 +219,10 @@ impl MainProcess for DockerInstance {
     }
 
     fn start_attached(&self) -> BoxFuture<'_, Result<Execution>> {
-        Box::pin(self.launcher.start_attached())
+        Box::pin(async {
+            // The main process would not wait for them.
+            self.check_late_copies()?;
+            self.launcher.start_attached().await
+        })
     }
 }

@@ -64,6 +64,7 @@ mod limits;
 mod logs;
 mod main_program;
 mod metrics;
+mod mount_table;
 mod options;
 mod owner;
 mod paths;
@@ -71,6 +72,7 @@ mod ports;
 mod pull_tally;
 mod remove;
 mod shell_program;
+mod staged_copy;
 mod start_failure;
 mod watch;
 
