@@ -8,7 +8,7 @@ use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::BoxFuture;
 use crate::command::execution::{LimitKill, RunningProcess};
@@ -21,8 +21,11 @@ pub(crate) const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an engine may be silent during another call.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long each step is tried after the limit is used up.
-const LEAST: Duration = Duration::from_millis(200);
+/// How long a step looks whether an engine that was given up is back.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// For how long such a look holds for the steps that come next.
+const LOOKED: Duration = Duration::from_millis(100);
 
 thread_local! {
     static DROP_LIMIT: Cell<Duration> = const { Cell::new(CLEANUP_TIMEOUT) };
@@ -40,6 +43,8 @@ pub(crate) struct Ending {
     limit: Duration,
     /// Since when no step got an answer.
     silent_since: Mutex<Option<Instant>>,
+    /// When the last look whether it is back ended.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl Ending {
@@ -47,6 +52,7 @@ impl Ending {
         Self {
             limit,
             silent_since: Mutex::new(None),
+            looked: Mutex::new(None),
         }
     }
 
@@ -62,6 +68,20 @@ impl Ending {
         }
     }
 
+    /// Asks an engine that was given up. Steps that follow one another ask once.
+    async fn is_back<A: Future<Output = bool>>(&self, ask: impl Fn() -> A) -> bool {
+        let looked = || self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked().is_some_and(|looked| looked.elapsed() < LOOKED) {
+            return false;
+        }
+        let is_back = timeout(AGAIN, ask()).await == Ok(true);
+        match is_back {
+            true => *self.lock() = None,
+            false => *looked() = Some(Instant::now()),
+        }
+        is_back
+    }
+
     /// Awaits a step that an engine may take `grace` for before it has to answer. `ask` asks it for
     /// an answer, and returns whether it gave one.
     ///
@@ -74,9 +94,21 @@ impl Ending {
         work: impl Future<Output = Result<T>>,
         ask: impl Fn() -> A,
     ) -> Result<T> {
+        if self.left().is_zero() && !self.is_back(&ask).await {
+            return Err(silent(self.limit));
+        }
+        self.try_step(grace, work, ask).await
+    }
+
+    async fn try_step<T, A: Future<Output = bool>>(
+        &self,
+        grace: Duration,
+        work: impl Future<Output = Result<T>>,
+        ask: impl Fn() -> A,
+    ) -> Result<T> {
         let begin = Instant::now() + grace;
         let since = *self.lock().get_or_insert(begin);
-        let deadline = (since + self.limit).max(begin + LEAST);
+        let deadline = (since + self.limit).max(begin + AGAIN);
         let asking = || {
             let asked = ask();
             async move {
@@ -104,7 +136,8 @@ impl LimitKill for Ending {
     }
 
     fn limited<'a>(&'a self, kill: BoxFuture<'a, Result<()>>) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.step(Duration::ZERO, kill, || ready(false)))
+        // The kill itself shows whether the engine is back.
+        Box::pin(self.try_step(Duration::ZERO, kill, || ready(false)))
     }
 }
 
@@ -164,14 +197,16 @@ mod tests {
             let step = ending.step(Duration::ZERO, pending::<Result<()>>(), hangs);
             assert_eq!(step.await.unwrap_err().kind(), ErrorKind::Timeout);
         }
-        assert_eq!(
-            began.elapsed().as_secs(),
-            6,
-            "5 s for the first, 0.2 s for each other"
-        );
+        let took = began.elapsed().as_secs();
+        assert_eq!(took, 6, "5 s for the first, 1 s for all others");
         assert_eq!(ending.left(), Duration::ZERO);
         // An answer begins a new limit.
-        ending.step(Duration::ZERO, ready(Ok(())), hangs).await.unwrap();
+        tokio::time::sleep(LOOKED).await;
+        let slow = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            Ok(())
+        };
+        ending.step(Duration::ZERO, slow, || ready(true)).await.unwrap();
         assert_eq!(ending.left(), Duration::from_secs(5));
     }
 

@@ -6,6 +6,7 @@ mod command_table; // commands whose result does not depend on how they are run
 mod commands; // commands, and how they end
 mod copies_to_mounts; // copies to places that the daemon does not see, or that are the host's
 mod create; // created containers, and specifications that are rejected
+mod disruption; // a daemon that hangs, or is restarted, during each kind of call
 mod files; // copies and mounts
 mod lifecycle; // stop, start, main processes, environments of other processes
 mod main_process; // main processes with their streams, and images without a shell
