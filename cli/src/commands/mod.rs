@@ -7,6 +7,7 @@ mod config;
 mod cp;
 mod create;
 mod doctor;
+mod down;
 mod engines;
 mod environment_options;
 mod events;
@@ -30,6 +31,7 @@ mod start;
 mod stats;
 mod stop;
 mod stream;
+mod up;
 mod variables;
 mod volume;
 mod wait;
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Run(Box<run::Run>),
     Create(Box<create::Create>),
     Start(start::Start),
+    Up(up::Up),
+    Down(down::Down),
     Exec(exec::Exec),
     Shell(Box<shell::Shell>),
     Cp(cp::Cp),
@@ -135,6 +139,14 @@ pub(crate) async fn run(
         }
         Command::Kill(kill) => {
             let work = async |client: &Client| Box::pin(kill.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Up(up) => {
+            let work = async |client: &Client| Box::pin(up.run(global, client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Down(down) => {
+            let work = async |client: &Client| Box::pin(down.run(global, client, console)).await;
             with_client(global, console, work).await
         }
         Command::Wait(wait) => {

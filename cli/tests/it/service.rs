@@ -163,7 +163,7 @@ fn options_that_contradict_each_other_are_refused() {
         (&["-p", "80", "--network", "none"][..], "cannot publish ports"),
         (&["-p", "80:80", "-p", "80:81"], "the same port of the host"),
         (&["-p", "http"], "from 1 to 65535"),
-        (&["--network-alias", "db"], "need a named network"),
+        (&["--network-alias", "db"], "need a named or private network"),
         (&["--wait-for", "exit:0"], "needs a main process"),
         (&["--wait-timeout", "5s"], "--wait-for"),
     ] {
@@ -178,5 +178,47 @@ fn options_that_contradict_each_other_are_refused() {
             .requests()
             .iter()
             .any(|request| request.contains("create"))
+    );
+}
+
+#[test]
+fn group_goes_up_and_down() {
+    let service = Service::new();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("shop.json");
+    let text = r#"{"name": "shop", "services": {
+        "db": {"image": "busybox", "main": {"command": {"argv": ["sh", "-c", "echo up; sleep 100"]}},
+               "ready": {"wait_for": {"log": {"pattern": "up"}}}, "network": {"ports": [5432]}},
+        "job": {"image": "busybox", "main": {"command": {"argv": ["true"]}}, "depends_on": {"db": "ready"}},
+        "web": {"image": "busybox", "main": {"command": {"argv": ["sleep", "100"]}}, "depends_on": {"job": "completed"}}
+    }}"#;
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let table = service.ok(&["up", file]);
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        (rows[1][0], rows[1][2], rows[1][3]),
+        ("db", "running", "5432/tcp"),
+        "{table}"
+    );
+    assert_eq!((rows[2][0], rows[2][2]), ("job", "stopped"), "{table}");
+    assert_eq!(service.ok(&["logs", "shop/db"]), "up\n");
+    let again = service.fails(&["up", file]);
+    assert!(
+        again.contains("cannot start the group shop") && again.contains("isolate down"),
+        "{again}"
+    );
+    assert_eq!(service.ok(&["down", "-t", "0", "shop"]), "shop\n");
+    assert_eq!(service.ok(&["ls"]).lines().count(), 1);
+    let gone = service.fails(&["down", "shop"]);
+    assert!(gone.contains("no group has this name"), "{gone}");
+    std::fs::write(file, text.replace("\"ready\"}}", "\"ready\", \"x\": 1}}")).unwrap();
+    let invalid = service.fails(&["up", file]);
+    assert!(
+        invalid.contains("cannot use") && invalid.contains('x'),
+        "{invalid}"
     );
 }

@@ -131,6 +131,11 @@ impl Environment {
         self.shared().start_attached().await
     }
 
+    /// Starts it without waiting until it is ready.
+    pub(crate) async fn start_only(&self) -> Result<()> {
+        self.shared().start_only().await
+    }
+
     /// Ends every process: asks them to end, and kills those that still run after `grace`. Files
     /// stay, and the environment can be started again. Does nothing if it is stopped.
     pub async fn stop(&self, grace: Duration) -> Result<()> {
@@ -168,7 +173,7 @@ impl Environment {
 
     /// Waits until it is ready, if its specification has a condition.
     pub(crate) async fn ready(&self) -> Result<()> {
-        self.shared().ready().await
+        self.shared().wait_ready().await
     }
 
     /// Where a published TCP port can be reached from this machine. An engine may choose another

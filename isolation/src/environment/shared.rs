@@ -189,8 +189,25 @@ impl Shared {
     }
 
     pub(crate) async fn start(&self) -> Result<()> {
+        if self.status().is_running() {
+            return Ok(());
+        }
+        self.start_only().await?;
+        self.wait_ready().await
+    }
+
+    pub(super) async fn start_only(&self) -> Result<()> {
         let started = self.begin().await;
         self.report("start the environment", &self.name, started).await
+    }
+
+    pub(super) async fn wait_ready(&self) -> Result<()> {
+        let Some(ready) = &self.spec.ready else {
+            return Ok(());
+        };
+        let timeout = ready.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let ready = self.until(&ready.wait_for, timeout).await;
+        self.report("start the environment", &self.name, ready).await
     }
 
     async fn begin(&self) -> Result<()> {
@@ -206,18 +223,7 @@ impl Shared {
             Err(step) if step.from == Status::Running => {}
             Err(step) => return Err(step.into()),
         }
-        self.ready().await
-    }
-
-    /// Waits until the environment is ready, if its specification has a condition.
-    pub(crate) async fn ready(&self) -> Result<()> {
-        match &self.spec.ready {
-            Some(ready) => {
-                let timeout = ready.timeout.unwrap_or(DEFAULT_TIMEOUT);
-                self.until(&ready.wait_for, timeout).await
-            }
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     pub(super) async fn stop(&self, grace: Duration) -> Result<()> {

@@ -61,7 +61,11 @@ impl StateDirectory {
             Some(Ok(opened)) => Ok(opened),
             // A home directory that cannot be written to, as in some containers.
             Some(Err(error)) if !is_unusable(&error) => Err(error),
-            _ => Self::at(&temporary),
+            _ => {
+                // Every user can create directories there, and replace what is in their own.
+                private(&temporary)?;
+                Self::at(&temporary)
+            }
         }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod remove;
 mod shared;
 mod state;
 mod tracked;
+mod up;
 mod watch;
 
 use std::sync::Arc;

@@ -28,6 +28,7 @@ use self::variables::Variables;
 use self::wait_for::Readiness;
 use crate::engine::capabilities::{Feature, IsolationLevel};
 use crate::error::{Error, Result};
+use crate::group::Membership;
 
 /// The specification of an environment. Every engine can create the default one.
 ///
@@ -104,6 +105,9 @@ pub struct EnvironmentSpec {
     /// When it counts as ready, after its start; at once without a condition.
     #[serde(skip_serializing_if = "is_default")]
     pub ready: Option<Readiness>,
+    /// The group to which it belongs; [`Manager::up`](crate::Manager::up) sets it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub group: Option<Membership>,
     /// Labels on everything that the engine creates for the environment.
     #[serde(skip_serializing_if = "is_default")]
     pub labels: BTreeMap<String, String>,

@@ -32,6 +32,9 @@ pub enum NetworkMode {
     Default,
     /// None: only the environment's own loopback interface.
     None,
+    /// A new network that is removed with the environment. Others can join it by its name, which is
+    /// the detail `network` of [`Environment::inspect`](crate::Environment::inspect).
+    Private,
     /// An existing network of the engine.
     Named(String),
 }
@@ -40,8 +43,8 @@ impl NetworkSpec {
     pub(super) fn check(&self, faults: &mut Faults) {
         if let NetworkMode::Named(name) = &self.mode {
             faults.add(validate::text("the name of the network", name));
-        } else if !self.aliases.is_empty() {
-            let why = "aliases need a named network; name one, or remove the aliases";
+        } else if !self.aliases.is_empty() && self.mode != NetworkMode::Private {
+            let why = "aliases need a named or private network; choose one, or remove the aliases";
             faults.add(Err(Error::invalid(why)));
         }
         for alias in &self.aliases {
@@ -74,7 +77,7 @@ impl NetworkSpec {
         let mode = match self.mode {
             NetworkMode::Default => None,
             NetworkMode::None => Some(Feature::NetworkIsolation),
-            NetworkMode::Named(_) => Some(Feature::Networks),
+            NetworkMode::Private | NetworkMode::Named(_) => Some(Feature::Networks),
         };
         let ports = (!self.ports.is_empty()).then_some(Feature::Ports);
         mode.into_iter().chain(ports)

@@ -6,6 +6,7 @@ use super::wait_for::WaitFor;
 use super::*;
 use crate::ErrorKind;
 use crate::command::Command;
+use crate::group::Membership;
 
 fn rejected(spec: &EnvironmentSpec) -> String {
     spec.validate().unwrap_err().to_string()
@@ -250,6 +251,11 @@ fn json_round_trips_and_is_short() {
         },
         lifetime: Lifetime::Kept,
         ready: Some(WaitFor::Port(80).into()),
+        group: Some(Membership {
+            group: "g".into(),
+            service: "s".into(),
+            rank: 1,
+        }),
         labels: [("k".to_owned(), "v".to_owned())].into(),
         owner: Some("me".into()),
         session: Some("s".into()),

@@ -8,6 +8,7 @@ mod copies_to_mounts; // copies to places that the daemon does not see, or that 
 mod create; // created containers, and specifications that are rejected
 mod disruption; // a daemon that hangs, or is restarted, during each kind of call
 mod files; // copies and mounts
+mod groups; // services that start in order, on a network of their own
 mod lifecycle; // stop, start, main processes, environments of other processes
 mod main_process; // main processes with their streams, and images without a shell
 mod odd_images; // an unusual PATH, no shell, other shells

@@ -75,7 +75,7 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
     let options = DockerOptions::of(spec)?;
     let linked = parts.link.uses_stdin();
     let mut made = CreateContainer {
-        name: Some(container_name(&parts, spec)),
+        name: Some(container_name(parts.prefix, parts.id, spec)),
         image: parts.image.to_owned(),
         platform: options.platform.clone(),
         user: spec.user.clone().unwrap_or_default(),
@@ -131,8 +131,7 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
 
 /// A name that is valid, unique and, if the environment has a name, readable. It ends with the ID,
 /// by which the container is recognised.
-fn container_name(parts: &Parts<'_>, spec: &EnvironmentSpec) -> String {
-    let (prefix, id) = (parts.prefix, parts.id);
+pub(super) fn container_name(prefix: &str, id: &EnvironmentId, spec: &EnvironmentSpec) -> String {
     let Some(name) = &spec.name else {
         return format!("{prefix}{id}");
     };
@@ -153,6 +152,7 @@ fn host(parts: &Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> R
         network_mode: match &spec.network.mode {
             NetworkMode::Default => String::new(),
             NetworkMode::None => "none".to_owned(),
+            NetworkMode::Private => container_name(parts.prefix, parts.id, spec),
             NetworkMode::Named(name) => name.clone(),
         },
         cap_drop: ["ALL"].into(),

@@ -11,6 +11,7 @@ use engine_api::containers::{ContainerCreated, CreateContainer, InspectContainer
 use super::blueprint::{Blueprint, Failed};
 use super::command_shell::CommandShells;
 use super::container::ContainerRef;
+use super::container_config::container_name;
 use super::daemon::DaemonInfo;
 use super::diagnostics::to_error;
 use super::images::{self, PullPolicy};
@@ -19,6 +20,7 @@ use super::launch::{Launcher, Made};
 use super::mount_table::MountTable;
 use super::options::DockerOptions;
 use super::owner::OwnerConnection;
+use super::private_network::PrivateNetwork;
 use super::remove::Guard;
 use super::shell_program::ShellProgram;
 use super::start_failure::is_init_missing;
@@ -54,6 +56,13 @@ impl DockerEngine {
         if let (NetworkMode::Named(network), false) = (&spec.network.mode, spec.network.ports.is_empty()) {
             ports::check_network(docker, network).await?;
         }
+        let network = match spec.network.mode {
+            NetworkMode::Private => {
+                let name = container_name(&self.settings.prefix, new.id, spec);
+                Some(PrivateNetwork::create(docker, &name, new).await?)
+            }
+            _ => None,
+        };
         let guard = self.create_container(docker, &blueprint, new.context).await?;
         let found = match look(docker, guard.container(), &blueprint).await {
             Ok(found) => found,
@@ -86,7 +95,7 @@ impl DockerEngine {
                 owner: Arc::new(owner),
             }),
         };
-        let instance = self.instance(launcher, &found.env, new.spec, guard);
+        let instance = self.instance(launcher, &found.env, new.spec, guard, network);
         if let Err(error) = copy_in(&instance).await {
             // The drop cannot await; this can, so it also reports errors of the removal.
             let _ = instance.destroy().await;
@@ -118,6 +127,8 @@ impl DockerEngine {
         })?;
         let (name, spec) = labels::read_spec(&found.config)?;
         let container = found.plain_name();
+        let is_private = spec.network.mode == NetworkMode::Private;
+        let network = is_private.then(|| PrivateNetwork::opened(docker, container, id.as_str()));
         let guard = Guard::disarmed(docker, container, context.journal());
         let launcher = Launcher {
             container: ContainerRef {
@@ -136,7 +147,7 @@ impl DockerEngine {
         Ok(Opened {
             name,
             status: labels::status(&found.state.status),
-            instance: Box::new(self.instance(launcher, &found.config.env, &spec, guard)),
+            instance: Box::new(self.instance(launcher, &found.config.env, &spec, guard, network)),
             spec,
         })
     }
@@ -147,6 +158,7 @@ impl DockerEngine {
         env: &EnvList,
         spec: &EnvironmentSpec,
         guard: Guard,
+        network: Option<PrivateNetwork>,
     ) -> DockerInstance {
         let container = launcher.container.clone();
         let idle = self.daemon.get().map_or(IDLE_SHELLS, DaemonInfo::idle_shells);
@@ -163,6 +175,7 @@ impl DockerEngine {
             launcher,
             lost_env: lost(env),
             guard: Mutex::new(guard),
+            network,
             kept: AtomicBool::new(spec.lifetime != Lifetime::Owner),
         }
     }

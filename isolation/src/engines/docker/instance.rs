@@ -11,6 +11,7 @@ use super::container::ContainerRef;
 use super::diagnostics::to_error;
 use super::launch::Launcher;
 use super::mount_table::MountTable;
+use super::private_network::PrivateNetwork;
 use super::remove::{self, Guard};
 use super::{exec, files, paths};
 use crate::BoxFuture;
@@ -39,6 +40,8 @@ pub(super) struct DockerInstance {
     pub(super) mounts: MountTable,
     /// Copies of the specification that are made after the start.
     pub(super) late_copies: Mutex<Vec<CopyIn>>,
+    /// The network that belongs to the environment.
+    pub(super) network: Option<PrivateNetwork>,
     /// The working directory of commands; absolute.
     pub(super) working_dir: String,
     /// Environment variables of the container that a shell would lose.
@@ -120,6 +123,9 @@ impl DockerInstance {
     /// From now on, dropping this does not remove the container.
     fn disarm(&self) {
         self.guard.lock().unwrap_or_else(PoisonError::into_inner).disarm();
+        if let Some(network) = &self.network {
+            network.disarm();
+        }
     }
 }
 
@@ -148,10 +154,12 @@ impl Instance for DockerInstance {
             self.close_shells();
             self.launcher.release_owner();
             let removed = remove::remove(&self.container.docker, &self.container.id).await;
-            if removed.is_ok() {
-                self.disarm();
+            removed.map_err(to_error)?;
+            if let Some(network) = &self.network {
+                network.remove().await?;
             }
-            removed.map_err(to_error)
+            self.disarm();
+            Ok(())
         })
     }
 
@@ -159,7 +167,11 @@ impl Instance for DockerInstance {
         self.close_shells();
         self.launcher.release_owner();
         let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
-        guard.remove_in_background(limit)
+        let gone = guard.remove_in_background(limit);
+        match &self.network {
+            Some(network) => network.remove_in_background() && gone,
+            None => gone,
+        }
     }
 
     fn keep(&self) -> BoxFuture<'_, Result<()>> {

@@ -1,11 +1,10 @@
 //! Removes what a process has left on the daemon.
 
 use engine_api::containers::RunState;
-use engine_api::networks::InspectNetwork;
 use engine_api::volumes::RemoveVolume;
 
 use super::diagnostics::to_error;
-use super::{DockerEngine, labels, remove};
+use super::{DockerEngine, labels, private_network, remove};
 use crate::engine::Leftover;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, ErrorKind, Result};
@@ -13,7 +12,7 @@ use crate::journal::entry::Resource;
 
 /// The kinds of resources that are noted in the journal.
 const VOLUME: &str = "volume";
-const NETWORK: &str = "network";
+pub(super) const NETWORK: &str = "network";
 
 impl DockerEngine {
     /// Removes the containers of an environment, then its networks and volumes. The name *and* the
@@ -48,10 +47,7 @@ impl DockerEngine {
         let (name, id) = (&resource.name, leftover.id.as_str());
         let labels = match resource.kind.as_str() {
             VOLUME => docker.volumes().inspect(name).await.map(|found| found.labels),
-            NETWORK => {
-                let found = docker.networks().inspect(name, InspectNetwork::default()).await;
-                found.map(|found| found.labels)
-            }
+            NETWORK => return private_network::remove(docker, name, id).await,
             // Of a later version of this engine, which will remove it.
             other => {
                 let text = format!("the {other} {name} is noted, which this version cannot remove");
@@ -66,11 +62,7 @@ impl DockerEngine {
         if labels.get(labels::ENVIRONMENT).is_none_or(|value| value != id) {
             return Ok(false);
         }
-        let removed = match resource.kind.as_str() {
-            VOLUME => docker.volumes().remove(name, RemoveVolume::default()).await,
-            _ => docker.networks().remove(name).await,
-        };
-        match removed {
+        match docker.volumes().remove(name, RemoveVolume::default()).await {
             Err(error) if !error.is_not_found() => Err(to_error(error)),
             _ => Ok(true),
         }

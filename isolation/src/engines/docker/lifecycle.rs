@@ -67,6 +67,9 @@ impl DockerInstance {
         if self.container.shell.get().is_none() {
             seen = seen.with_detail("shell", "none: commands run, but nothing can signal them");
         }
+        if let Some(network) = &self.network {
+            seen = seen.with_detail("network", network.name());
+        }
         seen.paused = state.paused;
         seen.exit = (self.has_main && seen.status == Status::Stopped).then(|| exit(state));
         Ok(seen)

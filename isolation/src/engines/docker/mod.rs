@@ -69,6 +69,7 @@ mod options;
 mod owner;
 mod paths;
 mod ports;
+mod private_network;
 mod pull_tally;
 mod remove;
 mod shell_program;

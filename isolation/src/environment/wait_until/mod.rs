@@ -4,7 +4,6 @@
 //! races with the end of the main process: a program that has ended becomes ready no more.
 
 mod http;
-mod join;
 mod not_ready;
 mod port;
 
@@ -19,6 +18,7 @@ use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::exit_status::ExitStatus;
 use crate::error::{Error, ErrorKind, Result};
+use crate::join;
 use crate::logs::{LogEntry, LogOptions};
 use crate::spec::validate::Faults;
 use crate::spec::wait_for::{LogProbe, WaitFor};
@@ -155,7 +155,7 @@ impl Shared {
             WaitFor::Exit(code) => Box::pin(self.exits(*code)),
             WaitFor::All(conditions) => {
                 let looks = conditions.iter().map(|one| self.look_at(one, notes)).collect();
-                Box::pin(join::all(looks))
+                Box::pin(async { join::all(looks).await.map(drop) })
             }
             WaitFor::Any(conditions) => {
                 let looks = conditions.iter().map(|one| self.look_at(one, notes)).collect();

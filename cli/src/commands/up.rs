@@ -1,0 +1,117 @@
+//! `isolate up`: starts a group of environments.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use isolation::engines::docker::PullPolicy;
+use isolation::{EngineChoice, Group, GroupSpec, Lifetime};
+use serde_json::json;
+
+use crate::client::Client;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::global::Global;
+use crate::session::Session;
+use crate::signals::{self, Stop};
+use crate::table::table;
+
+/// Start a group of environments from a JSON file, and wait until all are ready
+///
+/// Services start in the order of their dependencies, at the same time where that is possible. If
+/// one fails, all are removed, and the error has the last lines of its log. The group stays until
+/// `isolate down`. Its environments are called GROUP/SERVICE.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Engine: auto, docker or basic [default: auto]
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<String>,
+    /// Name of the group; by default the file has it
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// JSON file with the group: name, services
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl Up {
+    pub(crate) async fn run(
+        &self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let (mut stop, _) = signals::listen()?;
+        let mut group = read(&self.file)?;
+        if let Some(name) = &self.name {
+            group.name.clone_from(name);
+        }
+        group.validate()?;
+        for service in group.services.values_mut() {
+            service.environment.lifetime = Lifetime::Kept;
+        }
+        let session = Session::open(global, client, PullPolicy::default()).await?;
+        let outcome = self.up(&session, global, group, console, &mut stop).await;
+        session.close(outcome).await
+    }
+
+    async fn up(
+        &self,
+        session: &Session,
+        global: &Global,
+        group: GroupSpec,
+        console: Console,
+        stop: &mut Stop,
+    ) -> Result<u8, CliError> {
+        let choice = match self.engine.as_deref() {
+            Some("auto") => EngineChoice::Auto,
+            Some(name) => EngineChoice::Named(name.to_owned()),
+            None if global.names_a_daemon() => EngineChoice::Named(crate::registry::DOCKER.into()),
+            None => global.settings.config().choice(),
+        };
+        // A signal drops the start, which removes what is there.
+        let group = match stop.or(Box::pin(session.manager().up(&choice, group))).await {
+            Ok(started) => started?,
+            Err(interrupted) => return Ok(interrupted.0),
+        };
+        report(&group, console).await?;
+        Ok(exit_code::SUCCESS)
+    }
+}
+
+async fn report(group: &Group, console: Console) -> Result<(), CliError> {
+    let mut rows = Vec::new();
+    for (service, environment) in group.services() {
+        // A service that has ended, or an engine without ports, has no endpoint.
+        let endpoints = environment.endpoints().await.unwrap_or_default();
+        if console.json {
+            console.value(&json!({
+                "service": service,
+                "id": environment.id(),
+                "name": environment.name(),
+                "status": environment.status(),
+                "endpoints": endpoints,
+            }))?;
+        }
+        let ports = endpoints
+            .iter()
+            .map(|at| format!("{}/{} -> {at}", at.port, at.protocol));
+        rows.push([
+            service.to_owned(),
+            environment.id().to_string(),
+            environment.status().to_string(),
+            ports.collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    match console.json {
+        true => Ok(()),
+        false => console.text(&table(["SERVICE", "ID", "STATUS", "PORTS"], &rows)),
+    }
+}
+
+fn read(file: &Path) -> Result<GroupSpec, CliError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| CliError::new(format!("cannot read {}", file.display())).because(&error))?;
+    GroupSpec::from_json(&text)
+        .map_err(|error| CliError::new(format!("cannot use {}", file.display())).because(&error))
+}

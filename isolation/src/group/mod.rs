@@ -1,0 +1,112 @@
+//! Groups: environments that start and stop together.
+
+pub(crate) mod spec;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::environment::Environment;
+use crate::error::{Cause, Result};
+use crate::join;
+
+/// The group to which an environment belongs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Membership {
+    /// The name of the group.
+    pub group: String,
+    /// The name of the service.
+    pub service: String,
+    /// How many services come before it, one after the other: the group stops in reverse order.
+    #[serde(default)]
+    pub rank: u32,
+}
+
+/// A group of running environments: see [`Manager::up`](crate::Manager::up).
+///
+/// Dropping the last handle of each environment destroys it, unless it is kept.
+pub struct Group {
+    name: String,
+    /// In the order in which they start.
+    members: Vec<Member>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) membership: Membership,
+    pub(crate) environment: Environment,
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services: Vec<&str> = self.services().map(|(name, _)| name).collect();
+        let mut shown = f.debug_struct("Group");
+        shown.field("name", &self.name).field("services", &services);
+        shown.finish()
+    }
+}
+
+impl Group {
+    pub(crate) fn new(name: String, mut members: Vec<Member>) -> Self {
+        members.sort_by(|a, b| {
+            let key = |one: &Member| (one.membership.rank, one.membership.service.clone());
+            key(a).cmp(&key(b))
+        });
+        Self { name, members }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The environment of a service.
+    pub fn get(&self, service: &str) -> Option<&Environment> {
+        self.services()
+            .find(|(name, _)| *name == service)
+            .map(|(_, found)| found)
+    }
+
+    /// The services and their environments, in the order in which they start.
+    pub fn services(&self) -> impl Iterator<Item = (&str, &Environment)> {
+        self.members
+            .iter()
+            .map(|one| (one.membership.service.as_str(), &one.environment))
+    }
+
+    /// Stops and destroys the services, those that depend on others first. It goes on after an
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`Cleanup`](crate::ErrorKind::Cleanup), with every error.
+    pub async fn down(&self, grace: Duration) -> Result<()> {
+        let mut failures = Vec::new();
+        let mut left = self.members.as_slice();
+        while let Some(last) = left.last() {
+            let rank = last.membership.rank;
+            let first = left.partition_point(|one| one.membership.rank < rank);
+            let (before, together) = left.split_at(first);
+            let ends = together.iter().map(|one| {
+                let environment = &one.environment;
+                let end: crate::BoxFuture<'_, Result<_>> = Box::pin(async move {
+                    // A member that cannot be stopped is destroyed in any case.
+                    let stopped = environment.stop(grace).await;
+                    let destroyed = environment.destroy().await;
+                    Ok(destroyed.err().or(stopped
+                        .err()
+                        .filter(|_| environment.status() != crate::Status::Destroyed)))
+                });
+                end
+            });
+            failures.extend(join::all(ends.collect()).await?.into_iter().flatten());
+            left = before;
+        }
+        match failures.is_empty() {
+            true => Ok(()),
+            false => Err(crate::Error::from(Cause::Cleanup(failures)).during("end the group", &self.name)),
+        }
+    }
+}

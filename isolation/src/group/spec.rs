@@ -1,0 +1,230 @@
+//! The specification of a group.
+
+use std::collections::BTreeMap;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::{Error, Result};
+use crate::spec::EnvironmentSpec;
+use crate::spec::main_process::Main;
+use crate::spec::validate::{self, Faults};
+
+/// Several environments that belong together: services, and the order in which they start.
+///
+/// ```
+/// let shop = isolation::GroupSpec::from_json(r#"{
+///     "name": "shop",
+///     "services": {
+///         "db": {"image": "postgres:16", "ready": {"wait_for": {"port": 5432}}},
+///         "migrate": {"image": "shop", "main": {"command": {"argv": ["./migrate"]}},
+///                     "depends_on": {"db": "ready"}},
+///         "web": {"image": "shop", "depends_on": {"migrate": "completed"},
+///                 "network": {"ports": [80]}}
+///     }
+/// }"#)?;
+/// assert_eq!(shop.services["web"].depends_on.len(), 1);
+/// # isolation::Result::Ok(())
+/// ```
+///
+/// In JSON, a service is a specification with the field `depends_on`. Its main process is the
+/// image's own program unless `main` is given.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroupSpec {
+    /// The name of the group, by which other processes find it.
+    pub name: String,
+    /// The services by name. On the network of the group, that name is the host name.
+    pub services: BTreeMap<String, Service>,
+}
+
+/// A service of a group.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Service {
+    /// The environment. Its name is made from those of the group and the service.
+    #[serde(flatten)]
+    pub environment: EnvironmentSpec,
+    /// The services that come before it, and how far they must be.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub depends_on: BTreeMap<String, Dependency>,
+}
+
+/// How far a service must be before one that depends on it starts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dependency {
+    /// It has started.
+    Started,
+    /// It is ready: [`EnvironmentSpec::ready`].
+    #[default]
+    Ready,
+    /// Its main process has ended with code 0.
+    Completed,
+}
+
+impl<'de> Deserialize<'de> for Service {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        // A flattened struct could not refuse unknown fields.
+        let mut fields = serde_json::Map::deserialize(from)?;
+        let depends_on = match fields.remove("depends_on") {
+            Some(value) => serde_json::from_value(value).map_err(D::Error::custom)?,
+            None => BTreeMap::new(),
+        };
+        let has_main = fields.contains_key("main");
+        let mut environment: EnvironmentSpec =
+            serde_json::from_value(fields.into()).map_err(D::Error::custom)?;
+        if !has_main {
+            environment.main = Main::Image;
+        }
+        Ok(Self {
+            environment,
+            depends_on,
+        })
+    }
+}
+
+impl GroupSpec {
+    /// Reads a specification from JSON. The error names the unknown or invalid field.
+    pub fn from_json(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|error| Error::invalid(format!("the group is invalid: {error}")))
+    }
+
+    /// Rejects a group that cannot start: invalid names and specifications, unknown services,
+    /// services that depend on each other. The error lists every fault.
+    pub fn validate(&self) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.add(validate::name(&self.name).map_err(|error| error.during("use the name of the group", "")));
+        if self.services.is_empty() {
+            faults.add(Err(Error::invalid("the group has no services; name one")));
+        }
+        for (name, service) in &self.services {
+            faults.add(service.check(name, self));
+        }
+        if let Err(cycle) = self.ranks() {
+            faults.add(Err(cycle));
+        }
+        faults
+            .into_result()
+            .map_err(|error| error.during("start the group", &self.name))
+    }
+
+    /// For each service the number of services that must come before it, one after the other.
+    pub(crate) fn ranks(&self) -> Result<BTreeMap<&str, u32>> {
+        let mut ranks = BTreeMap::<&str, u32>::new();
+        let known = |name: &&String| self.services.contains_key(*name);
+        while ranks.len() < self.services.len() {
+            let before = ranks.len();
+            for (name, service) in &self.services {
+                let needed = service.depends_on.keys().filter(known);
+                let ranked: Option<Vec<u32>> = needed.map(|one| ranks.get(one.as_str()).copied()).collect();
+                if let (Some(ranked), false) = (ranked, ranks.contains_key(name.as_str())) {
+                    ranks.insert(name, ranked.into_iter().max().map_or(0, |rank| rank + 1));
+                }
+            }
+            if ranks.len() == before {
+                let left = self
+                    .services
+                    .keys()
+                    .filter(|name| !ranks.contains_key(name.as_str()));
+                let names: Vec<&str> = left.map(String::as_str).collect();
+                let why = format!(
+                    "services depend on each other: {}; remove one dependency",
+                    names.join(", ")
+                );
+                return Err(Error::invalid(why));
+            }
+        }
+        Ok(ranks)
+    }
+}
+
+impl Service {
+    fn check(&self, name: &str, group: &GroupSpec) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.add(validate::name(name));
+        faults.add(self.environment.validate());
+        if let Some(given) = &self.environment.name {
+            let why = format!("the name {given:?} of a service comes from the group; remove it");
+            faults.add(Err(Error::invalid(why)));
+        }
+        for (needed, dependency) in &self.depends_on {
+            let Some(service) = group.services.get(needed) else {
+                let known: Vec<&str> = group.services.keys().map(String::as_str).collect();
+                let why = format!(
+                    "it depends on the unknown service {needed:?}; services: {}",
+                    known.join(", ")
+                );
+                faults.add(Err(Error::invalid(why)));
+                continue;
+            };
+            if *dependency == Dependency::Completed && service.environment.main == Main::Idle {
+                let why = format!("it waits for the end of {needed}, which has no main process; set `main`");
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
+        faults
+            .into_result()
+            .map_err(|error| Error::invalid(format!("service {name}: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(services: &str) -> Result<GroupSpec> {
+        let group = GroupSpec::from_json(&format!(r#"{{"name":"g","services":{services}}}"#))?;
+        group.validate().map(|()| group)
+    }
+
+    #[test]
+    fn rank_is_the_longest_way_to_a_service() {
+        let group = group(
+            r#"{"a":{},"b":{"depends_on":{"a":"started"}},"c":{"depends_on":{"b":"ready","a":"ready"}},"d":{}}"#,
+        )
+        .unwrap();
+        let ranks = group.ranks().unwrap();
+        assert_eq!(ranks, [("a", 0), ("b", 1), ("c", 2), ("d", 0)].into());
+        assert_eq!(group.services["a"].environment.main, Main::Image);
+    }
+
+    #[test]
+    fn every_fault_of_a_group_is_reported() {
+        for (services, parts) in [
+            ("{}", &["no services"][..]),
+            (
+                r#"{"a":{"depends_on":{"b":"ready"}},"b":{"depends_on":{"a":"ready"}}}"#,
+                &["each other: a, b"],
+            ),
+            (r#"{"a":{"depends_on":{"a":"ready"}}}"#, &["each other: a"]),
+            (
+                r#"{"a":{"depends_on":{"x":"ready"}}}"#,
+                &["service a: ", "\"x\"", "services: a"],
+            ),
+            (r#"{"a":{"imgae":"x"}}"#, &["imgae"]),
+            (r#"{"a":{"depends_on":{"b":"done"}},"b":{}}"#, &["done"]),
+            (r#"{"a b":{}}"#, &["a b"]),
+            (r#"{"a":{"name":"x"}}"#, &["comes from the group"]),
+            (
+                r#"{"a":{"limits":{"memory":0}},"b":{"depends_on":{"c":"completed"}},"c":{"main":"idle"}}"#,
+                &["service a: ", "service b: ", "no main process"],
+            ),
+        ] {
+            let error = group(services).unwrap_err().to_string();
+            for part in parts {
+                assert!(error.contains(part), "{services}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn group_round_trips_as_json() {
+        let group = group(r#"{"a":{"image":"x","main":"idle"},"b":{"depends_on":{"a":"completed"}}}"#);
+        let mut group = group.unwrap_err().to_string();
+        assert!(group.contains("no main process"), "{group}");
+        let text = r#"{"name":"g","services":{"a":{"image":"x"},"b":{"depends_on":{"a":"completed"},"ready":{"wait_for":{"port":80}}}}}"#;
+        let read = GroupSpec::from_json(text).unwrap();
+        group = serde_json::to_string(&read).unwrap();
+        assert_eq!(GroupSpec::from_json(&group).unwrap(), read, "{group}");
+    }
+}

@@ -1,0 +1,254 @@
+//! Starts groups of environments, and finds them again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::registry::{EngineChoice, Selection};
+use super::{Manager, kept_if_asked};
+use crate::BoxFuture;
+use crate::engine::capabilities::Feature;
+use crate::environment::Environment;
+use crate::error::{Error, ErrorKind, Result};
+use crate::group::spec::{Dependency, GroupSpec, Service};
+use crate::group::{Group, Member, Membership};
+use crate::join;
+use crate::spec::EnvironmentSpec;
+use crate::spec::network::NetworkMode;
+use crate::spec::wait_for::WaitFor;
+
+/// How long a member of a group that has failed may take to end.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How far a service is.
+type Progress = Option<Dependency>;
+
+impl Manager {
+    /// Creates and starts a group. All its environments are created first; then each one starts as
+    /// soon as those on which it depends are far enough, at the same time where that is possible.
+    ///
+    /// On engines with networks, the group gets a network of its own, on which each service has its
+    /// name. Services that name a network keep theirs.
+    ///
+    /// # Errors
+    ///
+    /// If one service fails, all are destroyed, and the error is the one of that service, with the
+    /// last lines of its log.
+    pub async fn up(&self, choice: &EngineChoice, spec: GroupSpec) -> Result<Group> {
+        let name = spec.name.clone();
+        let started = self.start_group(choice, spec).await;
+        started.map_err(|error| error.during("start the group", &name))
+    }
+
+    async fn start_group(&self, choice: &EngineChoice, spec: GroupSpec) -> Result<Group> {
+        spec.validate()?;
+        if !self.members(&spec.name).await?.is_empty() {
+            let text = "a group with this name exists; choose another name, or end it: isolate down NAME";
+            return Err(Error::new(ErrorKind::Conflict, text));
+        }
+        let selection = self.select_for_all(choice, &spec).await?;
+        let mut group = Group::new(spec.name.clone(), self.create_all(&selection, &spec).await?);
+        let outcome = match start_all(&group, &spec).await {
+            Ok(()) => keep_all(&mut group).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => Ok(group),
+            Err(error) => {
+                // The error of the start explains more than one of the end, which is an event.
+                let _ = group.down(GRACE).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens a group that any process has started.
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`NotFound`](ErrorKind::NotFound) if no environment belongs to it.
+    pub async fn group(&self, name: &str) -> Result<Group> {
+        let found = async {
+            match self.members(name).await? {
+                members if members.is_empty() => Err(Error::not_found(
+                    "no group has this name; list environments: isolate ls",
+                )),
+                members => Ok(Group::new(name.to_owned(), members)),
+            }
+        };
+        found.await.map_err(|error| error.during("open the group", name))
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<Member>> {
+        let prefix = format!("{group}/");
+        let listing = self.list().await?;
+        let mut members = Vec::new();
+        for listed in listing.environments {
+            if !listed.name.starts_with(&prefix) {
+                continue;
+            }
+            let environment = match self.open(listed.id.as_str()).await {
+                Ok(environment) => environment,
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Lost) => continue,
+                Err(error) => return Err(error),
+            };
+            // Anybody may choose a name like that.
+            let membership = environment.spec().group.clone();
+            if let Some(membership) = membership.filter(|one| one.group == group) {
+                members.push(Member {
+                    membership,
+                    environment,
+                });
+            }
+        }
+        Ok(members)
+    }
+
+    /// The engine that supports every service.
+    async fn select_for_all(&self, choice: &EngineChoice, spec: &GroupSpec) -> Result<Selection> {
+        let mut selected: Option<Selection> = None;
+        for service in spec.services.values() {
+            let selection = self.select(choice, &service.environment).await?;
+            match &selected {
+                Some(first) if first.engine.name() != selection.engine.name() => {
+                    let text = format!(
+                        "no engine supports every service: some need {}, others {}; name one engine",
+                        first.engine.name(),
+                        selection.engine.name()
+                    );
+                    return Err(Error::new(ErrorKind::NoEngine, text));
+                }
+                _ => selected = Some(selection),
+            }
+        }
+        selected.ok_or_else(|| Error::invalid("the group has no services; name one"))
+    }
+
+    /// Creates every environment. The first one creates the network of the group.
+    async fn create_all(&self, selection: &Selection, spec: &GroupSpec) -> Result<Vec<Member>> {
+        let ranks = spec.ranks()?;
+        let mut services: Vec<(&String, &Service)> = spec.services.iter().collect();
+        services.sort_by_key(|(name, _)| ranks[name.as_str()]);
+        let has_networks = selection.capabilities.has(Feature::Networks);
+        let on_network = |(_, service): &(&String, &Service)| {
+            has_networks && service.environment.network.mode == NetworkMode::Default
+        };
+        let first = services.iter().position(on_network).unwrap_or(0);
+        let owner = services.remove(first);
+        let (mode, joins) = match on_network(&owner) {
+            true => (NetworkMode::Private, true),
+            false => (owner.1.environment.network.mode.clone(), false),
+        };
+        let rank = |name: &str| ranks[name];
+        let owner = self
+            .create_member(selection, &spec.name, owner, rank(owner.0), mode)
+            .await?;
+        let network = match joins {
+            true => owner.environment.inspect().await?.details.get("network").cloned(),
+            false => None,
+        };
+        let created = services.into_iter().map(|service| {
+            let mode = match (&network, on_network(&service)) {
+                (Some(network), true) => NetworkMode::Named(network.clone()),
+                _ => service.1.environment.network.mode.clone(),
+            };
+            let created = self.create_member(selection, &spec.name, service, rank(service.0), mode);
+            Box::pin(created) as BoxFuture<'_, Result<Member>>
+        });
+        let mut members = join::all(created.collect()).await?;
+        members.push(owner);
+        Ok(members)
+    }
+
+    async fn create_member(
+        &self,
+        selection: &Selection,
+        group: &str,
+        (name, service): (&String, &Service),
+        rank: u32,
+        mode: NetworkMode,
+    ) -> Result<Member> {
+        let membership = Membership {
+            group: group.to_owned(),
+            service: name.clone(),
+            rank,
+        };
+        let mut spec = EnvironmentSpec {
+            name: Some(format!("{group}/{name}")),
+            group: Some(membership.clone()),
+            ..service.environment.clone()
+        };
+        if matches!(mode, NetworkMode::Private | NetworkMode::Named(_))
+            && !spec.network.aliases.contains(name)
+        {
+            spec.network.aliases.push(name.clone());
+        }
+        spec.network.mode = mode;
+        let created = self.create_guarded(selection, spec).await;
+        created.map(|environment| Member {
+            membership,
+            environment,
+        })
+    }
+}
+
+/// Starts every service as soon as those on which it depends are far enough.
+async fn start_all(group: &Group, spec: &GroupSpec) -> Result<()> {
+    let progress: BTreeMap<&str, watch::Sender<Progress>> = group
+        .services()
+        .map(|(name, _)| (name, watch::Sender::new(None)))
+        .collect();
+    let starts = group.services().map(|(name, environment)| {
+        let start = start_one(name, environment, spec, &progress);
+        Box::pin(start) as BoxFuture<'_, Result<()>>
+    });
+    join::all(starts.collect()).await.map(drop)
+}
+
+async fn start_one(
+    name: &str,
+    environment: &Environment,
+    spec: &GroupSpec,
+    progress: &BTreeMap<&str, watch::Sender<Progress>>,
+) -> Result<()> {
+    let service = &spec.services[name];
+    for (needed, dependency) in &service.depends_on {
+        let mut seen = progress[needed.as_str()].subscribe();
+        // The sender lives as long as this future.
+        let _ = seen
+            .wait_for(|progress| is_far_enough(*progress, *dependency))
+            .await;
+    }
+    let reached = |step| {
+        progress[name].send_replace(Some(step));
+    };
+    environment.start_only().await?;
+    reached(Dependency::Started);
+    environment.ready().await?;
+    reached(Dependency::Ready);
+    let is_awaited = |other: &Service| other.depends_on.get(name) == Some(&Dependency::Completed);
+    if spec.services.values().any(is_awaited) {
+        environment.wait_until(&WaitFor::Exit(0), Duration::MAX).await?;
+        // Its status is that of a stopped environment from now on.
+        environment.inspect().await?;
+        reached(Dependency::Completed);
+    }
+    Ok(())
+}
+
+fn is_far_enough(progress: Progress, needed: Dependency) -> bool {
+    let step = |dependency| match dependency {
+        Dependency::Started => 1,
+        Dependency::Ready => 2,
+        Dependency::Completed => 3,
+    };
+    progress.is_some_and(|progress| step(progress) >= step(needed))
+}
+
+async fn keep_all(group: &mut Group) -> Result<()> {
+    for (_, environment) in group.services() {
+        kept_if_asked(environment.clone()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Groups of environments, with a network of their own.
+
+use std::time::Duration;
+
+use engine_api::networks::ListNetworks;
+use isolation::{EngineChoice, ErrorKind, GroupSpec, Status};
+
+use super::{manager, sh};
+use crate::support::{IMAGE, Subject, engines, one_line};
+
+/// A web server, a one-shot service that needs it, and one that needs both.
+fn shop(name: &str, migrate: &str) -> GroupSpec {
+    let text = serde_json::json!({
+        "name": name,
+        "services": {
+            "db": {
+                "image": IMAGE,
+                "main": {"command": {"argv": ["sh", "-c", "mkdir /w; echo rows >/w/index.html; sleep 0.3; httpd -f -p 8000 -h /w"]}},
+                "ready": {"wait_for": {"port": 8000}, "timeout": "30s"}
+            },
+            "migrate": {
+                "image": IMAGE,
+                "main": {"command": {"argv": ["sh", "-c", migrate]}},
+                "depends_on": {"db": "ready"}
+            },
+            "web": {
+                "image": IMAGE,
+                "main": {"command": {"argv": ["sleep", "1000"]}},
+                "depends_on": {"migrate": "completed", "db": "started"}
+            }
+        }
+    });
+    GroupSpec::from_json(&text.to_string()).unwrap()
+}
+
+async fn networks(subject: &Subject, prefix: &str) -> Vec<String> {
+    let options = ListNetworks {
+        name: [prefix.to_owned()].into(),
+        ..ListNetworks::default()
+    };
+    let listed = subject.docker.networks().list(options).await.unwrap();
+    listed
+        .into_iter()
+        .map(|network| network.name)
+        .filter(|name| name.starts_with(prefix))
+        .collect()
+}
+
+#[tokio::test]
+async fn services_start_in_order_and_reach_each_other() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let spec = shop("shop", "wget -q -O - http://db:8000/ | grep rows");
+        let group = manager.up(&EngineChoice::Auto, spec.clone()).await;
+        let group = group.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        let order: Vec<&str> = group.services().map(|(name, _)| name).collect();
+        assert_eq!(order, ["db", "migrate", "web"], "{}", subject.name);
+        let web = group.get("web").unwrap();
+        assert_eq!(
+            sh(web, "wget -q -O - http://db:8000/").await,
+            "rows",
+            "{}",
+            subject.name
+        );
+        assert_eq!(
+            group.get("migrate").unwrap().inspect().await.unwrap().status,
+            Status::Stopped
+        );
+        assert_eq!(networks(&subject, &prefix).await.len(), 1, "{}", subject.name);
+        let second = manager.up(&EngineChoice::Auto, spec).await.unwrap_err();
+        assert_eq!(second.kind(), ErrorKind::Conflict, "{}", one_line(&second));
+        // By name, as another process does it.
+        let again = manager.group("shop").await.unwrap();
+        assert_eq!(again.services().count(), 3);
+        again
+            .down(Duration::from_secs(1))
+            .await
+            .unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        assert_eq!(networks(&subject, &prefix).await, [""; 0], "{}", subject.name);
+        drop(group);
+        let gone = manager.group("shop").await.unwrap_err();
+        assert_eq!(gone.kind(), ErrorKind::NotFound);
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+#[tokio::test]
+async fn failed_service_ends_the_group_with_its_log() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let spec = shop("bad", "echo relation does not exist; exit 5");
+        let error = manager.up(&EngineChoice::Auto, spec).await.unwrap_err();
+        let text = format!("{}: {}", subject.name, one_line(&error));
+        assert_eq!(error.kind(), ErrorKind::Unhealthy, "{text}");
+        for part in ["bad/migrate", "exit code 5", "relation does not exist"] {
+            assert!(text.contains(part), "{text}");
+        }
+        subject.until_nothing_is_left(&prefix).await;
+        assert_eq!(networks(&subject, &prefix).await, [""; 0], "{}", subject.name);
+    }
+}
+
+#[tokio::test]
+async fn dropped_group_leaves_no_network() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let group = manager
+            .up(&EngineChoice::Auto, shop("dropped", "true"))
+            .await
+            .unwrap();
+        drop(group);
+        drop(manager);
+        subject.until_nothing_is_left(&prefix).await;
+        for _ in 0..200 {
+            if networks(&subject, &prefix).await.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(networks(&subject, &prefix).await, [""; 0], "{}", subject.name);
+    }
+}
