@@ -22,6 +22,9 @@ use tokio::time::sleep;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
+/// How long a container that runs on is watched.
+const GIVE_UP: Duration = Duration::from_secs(10);
+
 /// The longest time until an owner is killed.
 const LATEST_MILLIS: u64 = 1500;
 
@@ -62,7 +65,6 @@ fn owner(address: &str, prefix: &str, arguments: &str) -> Outcome<Command> {
     if arguments.is_empty() {
         command = Command::new(program("isolate")?);
         command
-            .env("ISOLATE_REAPER", "off")
             .args(["--host", address, "run", "--image", "busybox:latest", "--name"])
             .args([prefix, "--", "sleep", "1000"]);
     } else {
@@ -70,6 +72,7 @@ fn owner(address: &str, prefix: &str, arguments: &str) -> Outcome<Command> {
         command.args([address, prefix]).args(arguments.split(' '));
     }
     command
+        .env("ISOLATE_REAPER", "off")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
@@ -125,6 +128,13 @@ async fn main() -> Outcome<()> {
             running(&later)
         );
         failed += running(&later);
+        if running(&later) > 0 {
+            while running(&containers(&docker, &prefix).await?) > 0 && killed.elapsed() < GIVE_UP {
+                sleep(Duration::from_millis(20)).await;
+            }
+            let time = killed.elapsed().as_millis();
+            println!("{:24} ended after {time} ms", "");
+        }
         // A request that was under way may still create one.
         sleep(ended).await;
         for left in containers(&docker, &prefix).await? {

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
-use engine_api::containers::{KillContainer, ListContainers, RemoveContainer};
+use engine_api::containers::{InspectContainer, KillContainer, ListContainers, RemoveContainer};
 use isolation::{EnvironmentId, EnvironmentSpec, Lifetime, Status};
 
 use super::{active, manager, sh, spec};
@@ -20,12 +20,17 @@ struct Owner {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     prefix: String,
+    /// A journal that no other process reads.
+    _state: tempfile::TempDir,
 }
 
 impl Owner {
     fn new(subject: &Subject, arguments: &[&str]) -> Self {
         let prefix = format!("live_{}_", EnvironmentId::random().short());
+        let state = tempfile::tempdir().unwrap();
         let mut child = Process::new(env!("CARGO_BIN_EXE_owner"))
+            .env("ISOLATE_REAPER", "off")
+            .env("ISOLATE_STATE_DIR", state.path())
             .args([&subject.docker.address(), &prefix])
             .args(arguments)
             .stdin(Stdio::null())
@@ -33,7 +38,12 @@ impl Owner {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines, prefix }
+        Self {
+            child,
+            lines,
+            prefix,
+            _state: state,
+        }
     }
 
     fn line(&mut self) -> String {
@@ -171,7 +181,9 @@ async fn paused_container_ends_when_it_is_resumed() {
         subject.docker.containers().pause(&name).await.unwrap();
         owner.kill();
         tokio::time::sleep(Duration::from_millis(500)).await;
-        assert_eq!(running(&subject, &owner.prefix).await, 1, "{}", subject.name);
+        let containers = subject.docker.containers();
+        let found = containers.inspect(&name, InspectContainer::default()).await;
+        assert!(found.unwrap().state.paused, "{}", subject.name);
         subject.docker.containers().unpause(&name).await.unwrap();
         until_none_runs(&subject, &owner.prefix, "a resumed container").await;
         remove(&subject, &owner.prefix).await;

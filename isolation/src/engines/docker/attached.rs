@@ -20,8 +20,17 @@ use crate::command::signal::Signal;
 use crate::command::terminal::TerminalSize;
 use crate::error::Result;
 
-/// The exit code of an init program that cannot start its child.
-const NOT_FOUND: i64 = 127;
+/// The exit codes of the init programs of Docker and of Podman if their child does not exist.
+const NOT_FOUND: [i64; 2] = [127, 1];
+
+/// How the messages of the daemons' init programs begin.
+const INIT_MESSAGES: [&str; 2] = ["[FATAL tini (", "ERROR (catatonit:"];
+
+/// The longest message of an init program.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// The exit code of Podman's init program if it cannot start the main process.
+const CATATONIT: i32 = 1;
 
 /// The main process, started with its output.
 pub(super) struct Attached {
@@ -34,6 +43,10 @@ pub(super) struct Attached {
     queue: VecDeque<Chunk>,
     /// The init program may report that the image lacks the shell that starts the main process.
     may_lack_shell: bool,
+    /// Whether nothing was read yet.
+    first: bool,
+    /// The output, as long as it can be the message of an init program.
+    said: Option<String>,
     sent: Option<Signal>,
     exit: Option<ExitStatus>,
 }
@@ -50,9 +63,23 @@ impl Attached {
             output: Some(output),
             broken: None,
             queue: VecDeque::new(),
+            first: true,
+            said: None,
             sent: None,
             exit: None,
         }
+    }
+
+    /// Collects what can be the message of an init program. It comes in one piece or in several.
+    fn listen(&mut self, chunk: &Chunk) {
+        let text = String::from_utf8_lossy(bytes(chunk));
+        if std::mem::take(&mut self.first) {
+            let begins = INIT_MESSAGES.iter().any(|begin| text.starts_with(begin));
+            self.said = begins.then(|| text.into_owned());
+        } else if let Some(said) = &mut self.said {
+            said.push_str(&text);
+        }
+        self.said.take_if(|said| said.len() > LONGEST_MESSAGE);
     }
 
     async fn next_chunk(&mut self) -> Result<Option<Chunk>> {
@@ -74,7 +101,8 @@ impl Attached {
             match output.next().await {
                 Some(Ok(piece)) => {
                     let chunk = chunk(piece);
-                    self.may_lack_shell &= self.queue.is_empty() && is_init_message(&chunk);
+                    self.listen(&chunk);
+                    self.may_lack_shell &= self.said.is_some();
                     self.queue.push_back(chunk);
                 }
                 Some(Err(error)) => (self.output, self.broken) = (None, Some(error)),
@@ -85,13 +113,18 @@ impl Attached {
 
     /// Starts the main process without a shell, if the image has none. Nothing has run then.
     async fn start_without_shell(&mut self) -> Result<()> {
-        if self.queue.is_empty() || code(&self.launcher.container).await? != NOT_FOUND {
+        let lacks = self
+            .said
+            .as_ref()
+            .is_some_and(|said| said.contains("No such file"));
+        if !lacks || !NOT_FOUND.contains(&code(&self.launcher.container).await?) {
             return Ok(());
         }
         if self.launcher.has_no_shell().await.map_err(to_error)?
             && self.launcher.make_anew(Failed::Shell).await?
         {
             self.queue.clear();
+            (self.first, self.said) = (true, None);
             self.output = Some(self.launcher.start_again().await?);
         }
         Ok(())
@@ -108,7 +141,11 @@ impl Attached {
             }
         }
         let code = code(&self.launcher.container).await?;
-        let number = i32::try_from(code).unwrap_or(-1);
+        let unstarted = self.said.as_deref().and_then(unstarted);
+        let number = match (i32::try_from(code).unwrap_or(-1), unstarted) {
+            (CATATONIT, Some(code)) => code,
+            (number, _) => number,
+        };
         let exit = match self.sent {
             Some(signal) if number == 128 + signal.number() => ExitStatus::from_signal(signal.number()),
             _ => ExitStatus::from_code(number),
@@ -138,11 +175,18 @@ async fn runs(container: &ContainerRef) -> Result<bool> {
     found.map(|found| found.state.running).map_err(to_error)
 }
 
-/// Whether this can be the message of an init program that cannot start its child.
-fn is_init_message(chunk: &Chunk) -> bool {
+fn bytes(chunk: &Chunk) -> &[u8] {
     let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
-    let text = String::from_utf8_lossy(bytes);
-    text.contains("exec") && text.contains("No such file or directory")
+    bytes
+}
+
+/// The exit code of a shell for a message of Podman's init program that it could not start the main
+/// process.
+fn unstarted(said: &str) -> Option<i32> {
+    if !said.contains("failed to exec pid1") {
+        return None;
+    }
+    Some(if said.contains("No such file") { 127 } else { 126 })
 }
 
 async fn kill(container: &ContainerRef, signal: Signal) -> engine_api::Result<()> {
@@ -204,5 +248,25 @@ impl Drop for Attached {
                 let _ = kill(&container, Signal::Kill).await;
             })
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_init_programs_are_those_of_a_shell() {
+        let of_podman = |why: &str| format!("ERROR (catatonit:2): failed to exec pid1: {why}\n");
+        assert_eq!(unstarted(&of_podman("No such file or directory")), Some(127));
+        assert_eq!(unstarted(&of_podman("Permission denied")), Some(126));
+        let of_docker = "[FATAL tini (7)] exec x failed: No such file or directory\n";
+        assert_eq!(unstarted(of_docker), None);
+        for message in [&of_podman("x")[..], of_docker] {
+            assert!(
+                INIT_MESSAGES.iter().any(|begin| message.starts_with(begin)),
+                "{message}"
+            );
+        }
     }
 }
