@@ -2,9 +2,9 @@
 
 use crate::support::{Ended, NOWHERE, Workspace};
 
-/// A command line, in words between blanks after environment variables, and the text after `error:
-/// ` or the whole text if it is JSON. `{dir}` is a directory that has the files of [`files`], and
-/// `NOWHERE` an address at which no daemon listens.
+/// A command line, in words between blanks after environment variables, and its error: the whole
+/// text if it is JSON, otherwise the text after the first word and its colon. `{dir}` is a
+/// directory that has the files of [`files`], and `NOWHERE` an address at which no daemon listens.
 const TABLE: [(&str, &str); 80] = [
     // The command line.
     (
