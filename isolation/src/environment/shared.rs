@@ -101,7 +101,7 @@ impl Shared {
     }
 
     /// Awaits a call for as long as the engine answers.
-    async fn answered<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) async fn answered<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         answered(ANSWER_TIMEOUT, work, self.asking()).await
     }
 

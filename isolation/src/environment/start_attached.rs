@@ -21,6 +21,7 @@ impl Shared {
             Main::Idle | Main::Image => Vec::new(),
         };
         self.emit(EventKind::CommandStarted { argv: argv.clone() });
+        execution.limit_kill(Arc::clone(&self.ending) as _);
         let shared = Arc::downgrade(self);
         execution.on_end(Box::new(move |exit| {
             if let Some(shared) = shared.upgrade() {
@@ -43,7 +44,7 @@ impl Shared {
         let Some(main) = self.instance.main() else {
             return Err(self.no_facet(Feature::MainProcess));
         };
-        let execution = main.start_attached().await?;
+        let execution = self.answered(main.start_attached()).await?;
         self.observe(Status::Running);
         Ok(execution)
     }
