@@ -2,7 +2,7 @@
 
 use crate::support::Workspace;
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 27] = [
     "run",
     "create",
     "start",
@@ -16,6 +16,8 @@ const COMMANDS: [&str; 25] = [
     "logs",
     "port",
     "stats",
+    "up",
+    "down",
     "rm",
     "ls",
     "gc",
