@@ -103,7 +103,7 @@ pub(super) struct Collector {
 
 /// What happened to one entry.
 enum Outcome {
-    /// Somebody uses it again.
+    /// Somebody uses it again, or has removed it.
     Used,
     Removed,
     Gone,
@@ -286,6 +286,11 @@ impl Collector {
             Err(_) => return Outcome::Left(Error::new(ErrorKind::Timeout, "it is being created")),
         };
         match lock.users() {
+            // Its last user has removed it meanwhile.
+            Ok(0) if matches!(self.directory.read(&entry.id), Ok(None)) => {
+                lock.forget();
+                return Outcome::Used;
+            }
             Ok(0) => {}
             Ok(_) => return Outcome::Used,
             Err(error) => return Outcome::Left(error),
