@@ -24,6 +24,7 @@ mod model;
 mod open;
 mod services;
 mod subject;
+mod supervision;
 mod terminal;
 mod watch;
 
@@ -143,6 +144,15 @@ const CHECKS: &[Check] = &[
     ("a log has every line", |s| Box::pin(services::logs(s))),
     ("metrics are measured", |s| Box::pin(services::metrics(s))),
     ("conditions are waited for", |s| Box::pin(services::conditions(s))),
+    ("health follows the check", |s| {
+        Box::pin(supervision::health_is_reported(s))
+    }),
+    ("a main process that ends is restarted", |s| {
+        Box::pin(supervision::restarted_after_an_end(s))
+    }),
+    ("an unhealthy environment is restarted", |s| {
+        Box::pin(supervision::restarted_when_unhealthy(s))
+    }),
     ("what others do is reported", |s| {
         Box::pin(watch::others_are_seen(s))
     }),

@@ -75,6 +75,11 @@ pub trait Instance: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The health check of the image, if it has one.
+    fn image_check(&self) -> BoxFuture<'_, Result<Option<Command>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Published ports.
     fn ports(&self) -> Option<&dyn Ports> {
         None

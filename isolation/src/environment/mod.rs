@@ -11,6 +11,7 @@ pub(crate) mod shared;
 mod start_attached;
 pub(crate) mod status;
 pub(crate) mod summary;
+pub(crate) mod supervise;
 pub(crate) mod usage;
 pub(crate) mod wait_until;
 
@@ -30,6 +31,7 @@ use crate::command::exit_status::ExitStatus;
 use crate::command::output::CommandOutput;
 use crate::command::signal::Signal;
 use crate::engine::instance::InstanceState;
+use crate::engine::watch::Health;
 use crate::error::Result;
 use crate::files::{CopySource, FileKind};
 use crate::logs::{LogOptions, LogStream};
@@ -115,9 +117,24 @@ impl Environment {
     }
 
     /// Makes it ready for commands, and starts its main process; does nothing if it is ready. It
-    /// then waits for the [readiness](EnvironmentSpec::ready) of its specification.
+    /// then waits for the [readiness](EnvironmentSpec::ready) of its specification. From then on
+    /// this process runs the [health check](EnvironmentSpec::health), and
+    /// [restarts](EnvironmentSpec::restart) it.
     pub async fn start(&self) -> Result<()> {
-        self.shared().start().await
+        let check = supervise::check(self.shared()).await;
+        let check = check.map_err(|error| error.during("start the environment", self.name()))?;
+        let runs = self.status().is_running();
+        self.shared().start().await?;
+        if !runs {
+            supervise::begin(self.shared(), check);
+        }
+        Ok(())
+    }
+
+    /// The last result of the [health check](EnvironmentSpec::health) that this process runs;
+    /// `None` before the first start, and without one.
+    pub fn health(&self) -> Option<Health> {
+        self.shared().supervision.health()
     }
 
     /// Starts it, and returns the output of its main process as a stream, from the first byte on.
@@ -139,6 +156,7 @@ impl Environment {
     /// Ends every process: asks them to end, and kills those that still run after `grace`. Files
     /// stay, and the environment can be started again. Does nothing if it is stopped.
     pub async fn stop(&self, grace: Duration) -> Result<()> {
+        self.shared().supervision.end().await;
         self.shared().stop(grace).await
     }
 
@@ -151,6 +169,9 @@ impl Environment {
     /// Sends a signal to the main process. [`Signal::Kill`] ends every process, and the environment
     /// is stopped afterwards; without a main process it is the only signal.
     pub async fn kill(&self, signal: Signal) -> Result<()> {
+        if matches!(signal, Signal::Kill | Signal::Terminate) {
+            self.shared().supervision.end().await;
+        }
         self.shared().kill(signal).await
     }
 
@@ -351,6 +372,7 @@ mod tests {
                 kept: AtomicBool::new(false),
                 destroyed_reported: AtomicBool::new(false),
                 exit_reported: AtomicBool::new(false),
+                supervision: supervise::Supervision::default(),
                 creator,
                 ending: Arc::new(Ending::new(Duration::ZERO)),
             })));

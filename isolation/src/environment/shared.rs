@@ -15,6 +15,7 @@ use super::id::EnvironmentId;
 use super::start_attached::ended;
 use super::status::{Status, StatusCell};
 use super::summary::EnvironmentSummary;
+use super::supervise::Supervision;
 use super::usage::Usage;
 use crate::BoxFuture;
 use crate::command::Command;
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) destroyed_reported: AtomicBool,
     /// Whether the end of the main process since the last start was reported.
     pub(crate) exit_reported: AtomicBool,
+    pub(crate) supervision: Supervision,
     pub(crate) creator: Creator,
     /// The limit of ending, which all environments of a manager share.
     pub(crate) ending: Arc<Ending>,

@@ -33,6 +33,7 @@ use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::shared::{Owner, Shared};
 use crate::environment::status::{Status, StatusCell};
 use crate::environment::summary::EnvironmentSummary;
+use crate::environment::supervise::Supervision;
 use crate::error::{Cause, Error, Result};
 use crate::events::{EventKind, EventSink, Subject, Subscription};
 use crate::journal::Journal;
@@ -298,6 +299,7 @@ impl Manager {
             kept: AtomicBool::new(false),
             destroyed_reported: AtomicBool::new(false),
             exit_reported: AtomicBool::new(false),
+            supervision: Supervision::default(),
             creator: Creator::this_process(),
             ending: Arc::clone(&self.ending),
         }

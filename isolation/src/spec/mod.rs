@@ -1,11 +1,13 @@
 //! The specification of an environment: one file for each larger subject.
 
+pub(crate) mod health;
 pub(crate) mod lifetime;
 pub(crate) mod limits;
 pub(crate) mod main_process;
 pub(crate) mod mount;
 pub(crate) mod network;
 pub(crate) mod published_port;
+pub(crate) mod restart;
 pub(crate) mod security;
 pub(crate) mod units;
 pub(crate) mod validate;
@@ -17,11 +19,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::health::HealthSpec;
 use self::lifetime::Lifetime;
 use self::limits::ResourceLimits;
 use self::main_process::Main;
 use self::mount::Mount;
 use self::network::NetworkSpec;
+use self::restart::RestartSpec;
 use self::security::SecuritySpec;
 use self::validate::Faults;
 use self::variables::Variables;
@@ -108,6 +112,12 @@ pub struct EnvironmentSpec {
     /// The group to which it belongs; [`Manager::up`](crate::Manager::up) sets it.
     #[serde(skip_serializing_if = "is_default")]
     pub group: Option<Membership>,
+    /// The health check; by default none that this process runs.
+    #[serde(skip_serializing_if = "is_default")]
+    pub health: Option<HealthSpec>,
+    /// When it is started again by itself; by default never.
+    #[serde(skip_serializing_if = "is_default")]
+    pub restart: Option<RestartSpec>,
     /// Labels on everything that the engine creates for the environment.
     #[serde(skip_serializing_if = "is_default")]
     pub labels: BTreeMap<String, String>,
@@ -192,6 +202,12 @@ impl EnvironmentSpec {
         if let Some(ready) = &self.ready {
             ready.check(&self.main, faults);
         }
+        if let Some(health) = &self.health {
+            health.check(faults);
+        }
+        if let Some(restart) = &self.restart {
+            restart.check(self, faults);
+        }
         for (key, value) in &self.labels {
             faults.add(validate::text("the key of a label", key));
             faults.add(validate::no_nul("the value of a label", value));
@@ -213,6 +229,7 @@ impl EnvironmentSpec {
             .chain(self.limits.required_features())
             .chain(self.network.required_features())
             .chain(self.security.required_features())
+            .chain(self.health.as_ref().map(|_| HealthSpec::required_feature()))
             .collect()
     }
 }

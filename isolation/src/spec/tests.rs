@@ -216,6 +216,33 @@ fn required_features_follow_the_specification() {
 }
 
 #[test]
+fn health_and_restart_without_sense_are_rejected() {
+    let rejected = |text: &str| {
+        let spec = EnvironmentSpec::from_json(text).unwrap();
+        spec.validate().unwrap_err().to_string()
+    };
+    for (text, why) in [
+        (r#"{"restart": {}}"#, "main process"),
+        (
+            r#"{"restart": {"on_exit": "never", "on_unhealthy": true}}"#,
+            "health",
+        ),
+        (r#"{"main": "image", "lifetime": "kept", "restart": {}}"#, "kept"),
+        (r#"{"health": {"retries": 0}}"#, "greater than 0"),
+        (r#"{"health": {"interval": 0}}"#, "greater than 0"),
+    ] {
+        let error = rejected(text);
+        assert!(error.contains(why), "{text}: {error}");
+    }
+    for text in [
+        r#"{"health": {"every": 3}}"#,
+        r#"{"restart": {"on_exit": "sometimes"}}"#,
+    ] {
+        assert!(EnvironmentSpec::from_json(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn json_round_trips_and_is_short() {
     assert_eq!(serde_json::to_string(&spec()).unwrap(), "{}");
     let full = EnvironmentSpec {
@@ -256,6 +283,12 @@ fn json_round_trips_and_is_short() {
             service: "s".into(),
             rank: 1,
         }),
+        health: Some(HealthSpec {
+            check: Some(Command::new(["true"])),
+            interval: Some(std::time::Duration::from_secs(2)),
+            ..HealthSpec::default()
+        }),
+        restart: Some(RestartSpec::default()),
         labels: [("k".to_owned(), "v".to_owned())].into(),
         owner: Some("me".into()),
         session: Some("s".into()),

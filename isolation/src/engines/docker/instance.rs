@@ -13,7 +13,7 @@ use super::launch::Launcher;
 use super::mount_table::MountTable;
 use super::private_network::PrivateNetwork;
 use super::remove::{self, Guard};
-use super::{exec, files, paths};
+use super::{exec, files, image_check, paths};
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
@@ -192,6 +192,10 @@ impl Instance for DockerInstance {
 
     fn files(&self) -> Option<&dyn Files> {
         Some(self)
+    }
+
+    fn image_check(&self) -> BoxFuture<'_, Result<Option<Command>>> {
+        Box::pin(image_check::of(&self.container))
     }
 
     fn main(&self) -> Option<&dyn MainProcess> {

@@ -78,7 +78,7 @@ pub(super) fn of(id: &EnvironmentId, name: &str, spec: &EnvironmentSpec) -> Resu
 }
 
 /// The maps of variables in a specification.
-const VARIABLES: [&str; 2] = ["/env", "/main/command/env"];
+const VARIABLES: [&str; 3] = ["/env", "/main/command/env", "/health/check/env"];
 
 /// The specification as JSON, with empty texts as values of variables: their values are in the
 /// container's configuration, which is not listed.

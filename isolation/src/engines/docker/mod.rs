@@ -54,6 +54,7 @@ mod exec;
 mod exec_process;
 mod exec_stdin;
 mod files;
+mod image_check;
 mod images;
 mod instance;
 pub mod labels;

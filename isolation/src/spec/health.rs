@@ -1,0 +1,82 @@
+//! The health check of an environment.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::units;
+use super::validate::Faults;
+use crate::command::Command;
+use crate::command::input::Input;
+use crate::engine::capabilities::Feature;
+use crate::error::Error;
+
+/// A command that is run again and again while the environment runs: it is healthy if the command
+/// ends with code 0. Changes are sent as events; see [`Environment::health`].
+///
+/// The process that started the environment runs it, not the engine: it works in the same way on
+/// every engine, and ends with that process.
+///
+/// ```
+/// let spec = isolation::EnvironmentSpec::from_json(r#"{
+///     "image": "redis",
+///     "main": "image",
+///     "health": {"check": {"argv": ["redis-cli", "ping"]}, "interval": "2s", "retries": 5}
+/// }"#)?;
+/// assert_eq!(spec.health.unwrap().retries, Some(5));
+/// # isolation::Result::Ok(())
+/// ```
+///
+/// [`Environment::health`]: crate::Environment::health
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HealthSpec {
+    /// The command; `None` is the health check of the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<Command>,
+    /// The pause between two checks; `None` is 5 seconds. Until the first success the pauses are
+    /// shorter.
+    #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Duration>,
+    /// How long a check may take; `None` is 30 seconds.
+    #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// How many failures in a row make the environment unhealthy; `None` is 3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
+    /// How long after a start failures do not count; `None` is 0.
+    #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
+    pub start_period: Option<Duration>,
+}
+
+impl HealthSpec {
+    pub(super) fn check(&self, faults: &mut Faults) {
+        if let Some(check) = &self.check {
+            faults.add(check.validate());
+            if check.input == Input::Piped || check.terminal.is_some() {
+                let why = "a health check has neither piped input nor a terminal; use bytes as input";
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
+        if self.retries == Some(0) || [self.interval, self.timeout].contains(&Some(Duration::ZERO)) {
+            let why = "retries, interval and timeout of a health check must be greater than 0";
+            faults.add(Err(Error::invalid(why)));
+        }
+    }
+
+    pub(super) fn required_feature() -> Feature {
+        Feature::Commands
+    }
+
+    pub(crate) fn pause(&self) -> Duration {
+        self.interval.unwrap_or(Duration::from_secs(5))
+    }
+
+    pub(crate) fn limit(&self) -> Duration {
+        self.timeout.unwrap_or(Duration::from_secs(30))
+    }
+
+    pub(crate) fn most_failures(&self) -> u32 {
+        self.retries.unwrap_or(3)
+    }
+}

@@ -1,0 +1,66 @@
+//! When an environment is started again.
+
+use serde::{Deserialize, Serialize};
+
+use super::EnvironmentSpec;
+use super::lifetime::Lifetime;
+use super::main_process::Main;
+use super::validate::Faults;
+use crate::error::Error;
+
+/// When the environment is started again by itself.
+///
+/// The process that started the environment does that, not the engine: nothing comes back after
+/// that process has ended. Pauses grow from 100 milliseconds to a minute, and are short again after
+/// ten seconds of running. A stop or a kill by this process ends it.
+///
+/// ```
+/// let spec = isolation::EnvironmentSpec::from_json(r#"{
+///     "main": {"command": {"argv": ["server"]}},
+///     "restart": {"on_exit": "failure", "max_attempts": 5}
+/// }"#)?;
+/// assert_eq!(spec.restart.unwrap().max_attempts, Some(5));
+/// # isolation::Result::Ok(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RestartSpec {
+    /// After which end of the main process.
+    pub on_exit: RestartOnExit,
+    /// Whether also when it has become unhealthy. It is stopped before.
+    pub on_unhealthy: bool,
+    /// How many times in a row; `None` for no limit. Ten seconds of running end a row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+}
+
+/// After which end of the main process an environment is started again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestartOnExit {
+    /// After none.
+    Never,
+    /// After a code other than 0.
+    #[default]
+    Failure,
+    /// After each.
+    Always,
+}
+
+impl RestartSpec {
+    pub(super) fn check(&self, spec: &EnvironmentSpec, faults: &mut Faults) {
+        if spec.lifetime == Lifetime::Kept {
+            let why = "an environment that is kept cannot be restarted by itself: the process that created it \
+                       does that, and ends before; omit restart";
+            faults.add(Err(Error::invalid(why)));
+        }
+        if self.on_exit != RestartOnExit::Never && spec.main == Main::Idle {
+            let why = "restart needs a main process, whose end it waits for; set main, or on_exit to never";
+            faults.add(Err(Error::invalid(why)));
+        }
+        if self.on_unhealthy && spec.health.is_none() {
+            let why = "on_unhealthy needs a health check; set health";
+            faults.add(Err(Error::invalid(why)));
+        }
+    }
+}
