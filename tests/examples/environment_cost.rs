@@ -150,7 +150,8 @@ async fn on_daemon(docker: Docker, image: &str) -> Outcome<()> {
     let manager = manager(docker.clone())?;
     let ours = || environment(Arc::clone(&manager), image.to_owned());
     let theirs = || bare(docker.clone(), image.to_owned());
-    (all(IN_FLIGHT, ours).await?, all(IN_FLIGHT, theirs).await?);
+    all(IN_FLIGHT, ours).await?;
+    all(IN_FLIGHT, theirs).await?;
     let before = kept();
     let (mut of_ours, mut of_theirs) = (Duration::ZERO, Duration::ZERO);
     for _ in 0..ROUNDS {
