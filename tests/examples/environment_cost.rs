@@ -6,8 +6,8 @@
 //! ```
 //!
 //! With a daemon: 100 environments, 8 at the same time, are created, used and destroyed, in turns
-//! With a daemon: 100 environments, 8 at the same time, are created, used and destroyed, in turns
-//! memory. Both fail if file descriptors or memory remain (known on Linux).
+//! with the bare calls. It fails below 0.95 of their throughput. With `fake`: 2,000 environments on
+//! the engine in memory. Both fail if file descriptors or memory remain (known on Linux).
 
 #![allow(clippy::print_stdout)] // it prints figures
 
