@@ -51,7 +51,7 @@ pub(crate) struct EnvironmentOptions {
     /// Mount a file or directory of this machine, or a volume by its name; may be repeated
     #[arg(long, short, value_name = "SRC:DST[:ro]", value_parser = volume::volume)]
     volume: Vec<Mount>,
-    /// Mount type=bind,source=SRC,target=DST[,readonly], or the type volume or tmpfs; may be
+    /// Mount `type=bind,source=SRC,target=DST[,readonly]`, or the type volume or tmpfs; may be
     /// repeated
     #[arg(long, value_name = "type=TYPE,…", value_parser = mount::mount)]
     mount: Vec<Mount>,

@@ -111,8 +111,19 @@ impl Runner<'_> {
         self.spec.lifetime == Lifetime::Owner
             && self.spec.main == Main::Idle
             && self.spec.ready.is_none()
+            && !self.copies_after_the_start()
             && self.command.terminal.is_none()
             && selection.capabilities.has(Feature::MainProcess)
+    }
+
+    /// Whether a copy may go to a place that exists only while the environment runs: a mount, or a
+    /// directory that an engine mounts itself.
+    fn copies_after_the_start(&self) -> bool {
+        let own = ["/dev", "/proc", "/sys", "/etc"];
+        self.spec.copies.iter().any(|copy| {
+            let target = copy.target.as_str();
+            !self.spec.mounts.is_empty() || own.iter().any(|directory| target.starts_with(directory))
+        })
     }
 
     /// Creates the environment and displays the pull of its image. It is not started yet if the

@@ -112,9 +112,9 @@ pub(super) async fn copy_out(
     target: &Path,
 ) -> Result<()> {
     let mut source = real_parent(container, mounts, source).await?;
-    if mounts.way_out(&source) == Way::Daemon {
+    if mounts.way_of_copy_out(&source) == Way::Daemon {
         let (found, stat) = find(container, &source).await?;
-        if mounts.way_out(&found) == Way::Daemon {
+        if mounts.way_of_copy_out(&found) == Way::Daemon {
             if !stat.is_dir() && !stat.is_file() {
                 let why = format!("cannot copy {found}: it is a socket, a pipe or a device");
                 return Err(Error::invalid(why));

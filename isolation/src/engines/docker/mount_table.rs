@@ -108,7 +108,7 @@ impl MountTable {
     }
 
     /// How to copy from a path.
-    pub(super) fn way_out(&self, source: &str) -> Way {
+    pub(super) fn way_of_copy_out(&self, source: &str) -> Way {
         let around = self.around(source).map(|(_, source)| source);
         // Of everything, the daemon copies what is on disk, as `docker cp` does.
         let below = self
@@ -178,13 +178,13 @@ mod tests {
             ("/run/mem/volume/x", Way::Daemon),
         ] {
             assert_eq!(table.way_in(target, &bytes).unwrap(), expected, "{target}");
-            assert_eq!(table.way_out(target), expected, "{target}");
+            assert_eq!(table.way_of_copy_out(target), expected, "{target}");
         }
         let error = table.way_in("/src/a/b", &bytes).unwrap_err().to_string();
         assert!(error.contains("/home/me"), "{error}");
-        assert_eq!(table.way_out("/src/a"), Way::Daemon);
-        assert_eq!(table.way_out("/etc"), Way::Command);
-        assert_eq!(table.way_out("/"), Way::Daemon);
+        assert_eq!(table.way_of_copy_out("/src/a"), Way::Daemon);
+        assert_eq!(table.way_of_copy_out("/etc"), Way::Command);
+        assert_eq!(table.way_of_copy_out("/"), Way::Daemon);
     }
 
     #[test]
