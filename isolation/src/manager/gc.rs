@@ -111,10 +111,10 @@ enum Outcome {
 }
 
 impl Manager {
-    /// Removes the environments of the [journal](ManagerOptions::journal) whose owner has ended and
-    /// which are neither kept nor shared by others, whatever their state is, and the entries of
-    /// environments that do not exist any more. Environments of live processes and of other
-    /// programs are not touched.
+    /// Removes the environments of the [journal](crate::ManagerOptions::journal) whose owner has
+    /// ended and which are neither kept nor shared by others, whatever their state is, and the
+    /// entries of environments that do not exist any more. Environments of live processes and of
+    /// other programs are not touched.
     ///
     /// An environment that cannot be removed, such as one of a daemon that does not answer, is in
     /// [`GcReport::left`], and its entry stays for the next time.
@@ -122,8 +122,6 @@ impl Manager {
     /// # Errors
     ///
     /// If the journal cannot be read.
-    ///
-    /// [ManagerOptions::journal]: crate::ManagerOptions::journal
     pub async fn gc(&self, gc: Gc) -> Result<GcReport> {
         match self.state.directory()? {
             None => Ok(GcReport::default()),
