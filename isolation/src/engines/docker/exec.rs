@@ -27,6 +27,9 @@ const SCRIPT: &str = "[ -z \"$1\" ] || cd \"$1\" >/dev/null 2>&1 || { echo nowhe
 /// The output of the script if the working directory does not exist.
 const MISSING_DIRECTORY: &str = "nowhere";
 
+/// Variables that a shell adds when it changes the directory; `env` takes them out again.
+const ADDED: [&str; 6] = ["-u", "OLDPWD", "-u", "PWD", "-u", "SHLVL"];
+
 /// From this version on, a terminal has its size when the command starts.
 const SIZED_AT_START: Version = Version::new(1, 42);
 
@@ -53,8 +56,11 @@ fn exec(
         .collect();
     // The daemon would look for the shell, and the shell for `env`, in the command's `PATH`.
     lost.extend(command.env.get_key_value(PATH));
-    if !lost.is_empty() {
+    // A command that does not run in a command shell only because of this variable.
+    let empty_home = command.env.get("HOME").is_some_and(String::is_empty);
+    if empty_home || !lost.is_empty() {
         cmd.push(env.to_owned());
+        cmd.extend(ADDED.map(str::to_owned));
         cmd.extend(lost.iter().map(|(name, value)| format!("{name}={value}")));
     }
     cmd.extend(command.argv.iter().cloned());
@@ -316,6 +322,12 @@ mod tests {
                 "sh",
                 "",
                 "env",
+                "-u",
+                "OLDPWD",
+                "-u",
+                "PWD",
+                "-u",
+                "SHLVL",
                 "PATH=/opt",
                 "UID=7",
                 "discovery.type=single-node",
