@@ -5,24 +5,10 @@ pub(crate) mod spec;
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::environment::Environment;
 use crate::error::{Cause, Result};
 use crate::join;
-
-/// The group to which an environment belongs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Membership {
-    /// The name of the group.
-    pub group: String,
-    /// The name of the service.
-    pub service: String,
-    /// How many services come before it, one after the other: the group stops in reverse order.
-    #[serde(default)]
-    pub rank: u32,
-}
+use crate::spec::membership::Membership;
 
 /// A group of running environments: see [`Manager::up`](crate::Manager::up).
 ///

@@ -12,9 +12,10 @@ use crate::engine::capabilities::Feature;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::group::spec::{Dependency, GroupSpec, Service};
-use crate::group::{Group, Member, Membership};
+use crate::group::{Group, Member};
 use crate::join;
 use crate::spec::EnvironmentSpec;
+use crate::spec::membership::Membership;
 use crate::spec::network::NetworkMode;
 use crate::spec::wait_for::WaitFor;
 

@@ -4,6 +4,7 @@ pub(crate) mod health;
 pub(crate) mod lifetime;
 pub(crate) mod limits;
 pub(crate) mod main_process;
+pub(crate) mod membership;
 pub(crate) mod mount;
 pub(crate) mod network;
 pub(crate) mod published_port;
@@ -23,6 +24,7 @@ use self::health::HealthSpec;
 use self::lifetime::Lifetime;
 use self::limits::ResourceLimits;
 use self::main_process::Main;
+use self::membership::Membership;
 use self::mount::Mount;
 use self::network::NetworkSpec;
 use self::restart::RestartSpec;
@@ -32,7 +34,6 @@ use self::variables::Variables;
 use self::wait_for::Readiness;
 use crate::engine::capabilities::{Feature, IsolationLevel};
 use crate::error::{Error, Result};
-use crate::group::Membership;
 
 /// The specification of an environment. Every engine can create the default one.
 ///

@@ -6,7 +6,6 @@ use super::wait_for::WaitFor;
 use super::*;
 use crate::ErrorKind;
 use crate::command::Command;
-use crate::group::Membership;
 
 fn rejected(spec: &EnvironmentSpec) -> String {
     spec.validate().unwrap_err().to_string()

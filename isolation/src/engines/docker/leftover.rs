@@ -10,9 +10,8 @@ use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::entry::Resource;
 
-/// The kinds of resources that are noted in the journal.
+/// The kind of a volume that is noted in the journal.
 const VOLUME: &str = "volume";
-pub(super) const NETWORK: &str = "network";
 
 impl DockerEngine {
     /// Removes the containers of an environment, then its networks and volumes. The name *and* the
@@ -47,7 +46,7 @@ impl DockerEngine {
         let (name, id) = (&resource.name, leftover.id.as_str());
         let labels = match resource.kind.as_str() {
             VOLUME => docker.volumes().inspect(name).await.map(|found| found.labels),
-            NETWORK => return private_network::remove(docker, name, id).await,
+            private_network::NETWORK => return private_network::remove(docker, name, id).await,
             // Of a later version of this engine, which will remove it.
             other => {
                 let text = format!("the {other} {name} is noted, which this version cannot remove");

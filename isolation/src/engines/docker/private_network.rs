@@ -11,12 +11,14 @@ use tokio::time::{Instant, sleep};
 use super::cleanup;
 use super::diagnostics::to_error;
 use super::labels;
-use super::leftover::NETWORK;
 use crate::creator::Creator;
 use crate::engine::NewEnvironment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Hold;
 use crate::journal::entry::Resource;
+
+/// The kind of the network among the resources that are noted in the journal.
+pub(super) const NETWORK: &str = "network";
 
 /// How long a removal waits for containers that are being removed, too.
 const STILL_USED: Duration = Duration::from_secs(10);
