@@ -4,8 +4,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::Config;
-use super::settings::Lookup;
 use crate::error::{Error, Result};
+
+/// Looks up an environment variable.
+pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The name of the file in a project's directory.
 const FILE: &str = "isolate.json";

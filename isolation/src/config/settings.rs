@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::files::{self, Lookup};
 use super::source::{Setting, Source};
-use super::{Config, DockerConfig, files, keys};
+use super::{Config, DockerConfig, keys};
 use crate::engine::capabilities::IsolationLevel;
 use crate::error::{Error, Result};
-
-/// Looks up an environment variable.
-pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The configuration in effect.
 ///

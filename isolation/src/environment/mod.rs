@@ -12,6 +12,7 @@ mod start_attached;
 pub(crate) mod status;
 pub(crate) mod summary;
 pub(crate) mod supervise;
+pub(crate) mod supervision;
 pub(crate) mod usage;
 pub(crate) mod wait_until;
 
@@ -372,7 +373,7 @@ mod tests {
                 kept: AtomicBool::new(false),
                 destroyed_reported: AtomicBool::new(false),
                 exit_reported: AtomicBool::new(false),
-                supervision: supervise::Supervision::default(),
+                supervision: supervision::Supervision::default(),
                 creator,
                 ending: Arc::new(Ending::new(Duration::ZERO)),
             })));

@@ -12,10 +12,9 @@ use std::time::Duration;
 use super::checks;
 use super::ending::{ANSWER_TIMEOUT, Ending, answered};
 use super::id::EnvironmentId;
-use super::start_attached::ended;
 use super::status::{Status, StatusCell};
 use super::summary::EnvironmentSummary;
-use super::supervise::Supervision;
+use super::supervision::Supervision;
 use super::usage::Usage;
 use crate::BoxFuture;
 use crate::command::Command;
@@ -389,5 +388,13 @@ impl Shared {
             Some(files) => self.answered(files.copy_out(source, target)).await,
             None => Err(self.no_facet(Feature::CopyOut)),
         }
+    }
+}
+
+/// The event of the end of a command.
+pub(super) fn ended(argv: Vec<String>, exit: Option<ExitStatus>) -> EventKind {
+    match exit {
+        Some(exit) => EventKind::CommandEnded { argv, exit },
+        None => EventKind::CommandAbandoned { argv },
     }
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::shared::Shared;
+use super::shared::{Shared, ended};
 use super::status::Status;
 use crate::command::execution::Execution;
-use crate::command::exit_status::ExitStatus;
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
@@ -47,13 +46,5 @@ impl Shared {
         let execution = self.answered(main.start_attached()).await?;
         self.observe(Status::Running);
         Ok(execution)
-    }
-}
-
-/// The event of the end of a command.
-pub(super) fn ended(argv: Vec<String>, exit: Option<ExitStatus>) -> EventKind {
-    match exit {
-        Some(exit) => EventKind::CommandEnded { argv, exit },
-        None => EventKind::CommandAbandoned { argv },
     }
 }

@@ -1,7 +1,7 @@
 //! Supervision of a running environment by this process: its health check and its restarts.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -28,32 +28,6 @@ const FIRST_CHECK: Duration = Duration::from_millis(10);
 
 /// How long processes may take to end before a restart of an unhealthy environment.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// The supervision of one environment.
-#[derive(Debug, Default)]
-pub(crate) struct Supervision {
-    /// Grows with each start and stop by this process; a task of an older one ends.
-    generation: AtomicU64,
-    /// Held during a restart, so that a stop does not overtake it.
-    restarting: tokio::sync::Mutex<()>,
-    health: Mutex<Option<Health>>,
-}
-
-impl Supervision {
-    pub(super) fn health(&self) -> Option<Health> {
-        *self.health.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the supervision, after a restart that is in progress.
-    pub(super) async fn end(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        drop(self.restarting.lock().await);
-    }
-
-    fn is(&self, generation: u64) -> bool {
-        self.generation.load(Ordering::Acquire) == generation
-    }
-}
 
 /// Why an environment needs attention.
 enum Trouble {

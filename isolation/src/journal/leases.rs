@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use tokio::time::sleep;
 
-use super::directory::{private, read, write};
+use super::file::{private, read, write};
 use super::process::{Liveness, Process};
 use crate::environment::id::random_hex;
 use crate::error::{Error, Result};

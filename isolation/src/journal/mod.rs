@@ -10,6 +10,8 @@ pub(crate) mod directory;
 pub(crate) mod directory;
 pub(crate) mod entry;
 #[cfg(unix)]
+mod file;
+#[cfg(unix)]
 pub(crate) mod leases;
 #[cfg(not(unix))]
 pub(crate) use directory as leases;

@@ -12,7 +12,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::directory::{StateDirectory, VARIABLE};
+use super::directory::StateDirectory;
+use super::file::VARIABLE;
 
 /// The name of the program with the reaper.
 const PROGRAM: &str = "isolate";

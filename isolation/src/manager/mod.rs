@@ -33,7 +33,7 @@ use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::shared::{Owner, Shared};
 use crate::environment::status::{Status, StatusCell};
 use crate::environment::summary::EnvironmentSummary;
-use crate::environment::supervise::Supervision;
+use crate::environment::supervision::Supervision;
 use crate::error::{Cause, Error, Result};
 use crate::events::{EventKind, EventSink, Subject, Subscription};
 use crate::journal::Journal;

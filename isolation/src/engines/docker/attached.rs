@@ -3,22 +3,28 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use engine_api::Output;
 use engine_api::containers::{InspectContainer, KillContainer, WaitCondition};
+use engine_api::{Input, Output};
 
+use super::NAME;
 use super::blueprint::Failed;
 use super::cleanup;
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
-use super::exec_process::{chunk, console_size};
-use super::launch::Launcher;
+use super::exec_process::chunk;
+use super::exec_stdin::CommandInput;
+use super::launch::{Launcher, NotStarted, Streams, resize};
 use super::owner::OwnerLink;
+use super::start_failure::{StartFailure, start_failure};
 use crate::BoxFuture;
-use crate::command::execution::{Chunk, RunningProcess};
+use crate::command::Command;
+use crate::command::execution::{Chunk, Execution, RunningProcess};
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
+use crate::command::stdin::Stdin;
 use crate::command::terminal::TerminalSize;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec::main_process::Main;
 
 /// The exit codes of the init programs of Docker and of Podman if their child does not exist.
 const NOT_FOUND: [i64; 2] = [127, 1];
@@ -49,6 +55,51 @@ pub(super) struct Attached {
     said: Option<String>,
     sent: Option<Signal>,
     exit: Option<ExitStatus>,
+}
+
+/// Starting with streams.
+impl Launcher {
+    /// Starts the container with its streams. A task completes the start: if the caller is dropped,
+    /// the main process is dropped too, and so killed.
+    pub(super) async fn start_attached(&self) -> Result<Execution> {
+        let command = match &self.main {
+            Main::Command(command) => command.clone(),
+            Main::Idle | Main::Image => Command::default(),
+        };
+        let (launcher, given) = (self.clone(), command.clone());
+        let starting = tokio::spawn(async move {
+            let (input, process) = launcher.open(&given).await?;
+            Ok((input, process))
+        });
+        let started = starting.await.map_err(|ended| Error::engine(NAME, ended))?;
+        let error = match started {
+            Ok((input, process)) => {
+                let input =
+                    input.map(|input| Stdin::new(CommandInput::new(input, command.terminal.is_some())));
+                return Ok(Execution::new(Box::new(process), input, &command));
+            }
+            Err(NotStarted::Other(error)) => return Err(error),
+            Err(NotStarted::Daemon(error)) => error,
+        };
+        match (start_failure(error.message().unwrap_or_default()), &self.main) {
+            (Some(StartFailure::NoProgram), Main::Command(_)) => {
+                Ok(Execution::not_started(&command, 127, "not found"))
+            }
+            (Some(StartFailure::NotExecutable), Main::Command(_)) => {
+                Ok(Execution::not_started(&command, 126, "permission denied"))
+            }
+            _ => Err(self.error(error).await),
+        }
+    }
+
+    async fn open(self, command: &Command) -> std::result::Result<(Option<Input>, Attached), NotStarted> {
+        let Some(Streams { output, input }) = self.begin(Some(command)).await? else {
+            let why = "the daemon has returned no streams";
+            return Err(Error::new(ErrorKind::Engine, why).into());
+        };
+        tokio::spawn(self.lease());
+        Ok((input, Attached::new(self, output)))
+    }
 }
 
 impl Attached {
@@ -198,15 +249,6 @@ async fn kill(container: &ContainerRef, signal: Signal) -> engine_api::Result<()
         // It has ended: the daemons report that with several statuses.
         Err(error) if error.is_not_found() || error.is_conflict() || error.status() == Some(500) => Ok(()),
         sent => sent,
-    }
-}
-
-/// Changes the size of the terminal, unless the main process has ended.
-pub(super) async fn resize(container: &ContainerRef, size: TerminalSize) -> engine_api::Result<()> {
-    let containers = container.docker.containers();
-    match containers.resize(&container.id, console_size(size)).await {
-        Err(error) if error.is_not_found() || error.is_conflict() || error.status() == Some(500) => Ok(()),
-        resized => resized,
     }
 }
 

@@ -15,7 +15,7 @@ use super::diagnostics::to_error;
 use super::mount_table::{MountTable, Way};
 use super::options::DockerOptions;
 use super::owner::{OwnerLink, SHELLS, Start, adjustments};
-use super::{Settings, files, paths, ports, remove};
+use super::{Settings, files, paths, publish, remove};
 use crate::engine::NewEnvironment;
 use crate::environment::id::EnvironmentId;
 use crate::error::Result;
@@ -64,7 +64,7 @@ impl Blueprint {
             prefix: settings.prefix.clone(),
             image: spec.image.clone().unwrap_or_else(|| settings.image.clone()),
             spec,
-            address: ports::default_address(docker),
+            address: publish::default_address(docker),
             podman,
             wanted,
             image_facts: Mutex::default(),

@@ -8,7 +8,7 @@ use engine_api::containers::{CreateContainer, EndpointSettings, HostConfig, LogC
 
 use super::options::DockerOptions;
 use super::owner::{Entry, OwnerLink, SHELLS, Start};
-use super::{labels, limits, ports};
+use super::{labels, limits, publish};
 use crate::command::input::Input;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
@@ -126,7 +126,7 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
         let network = made.host_config.network_mode.clone();
         made.networking_config.endpoints_config.insert(network, endpoint);
     }
-    Ok(ports::publish(&spec.network, parts.address, made))
+    Ok(publish::publish(&spec.network, parts.address, made))
 }
 
 /// A name that is valid, unique and, if the environment has a name, readable. It ends with the ID,

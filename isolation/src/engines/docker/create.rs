@@ -24,7 +24,7 @@ use super::private_network::PrivateNetwork;
 use super::remove::Guard;
 use super::shell_program::ShellProgram;
 use super::start_failure::is_init_missing;
-use super::{DockerEngine, NAME, labels, limits, ports, shell_program};
+use super::{DockerEngine, NAME, labels, limits, publish, shell_program};
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
 use crate::engine::{NewEnvironment, Opened};
@@ -54,7 +54,7 @@ impl DockerEngine {
         }
         check_volumes(docker, spec).await?;
         if let (NetworkMode::Named(network), false) = (&spec.network.mode, spec.network.ports.is_empty()) {
-            ports::check_network(docker, network).await?;
+            publish::check_network(docker, network).await?;
         }
         let network = match spec.network.mode {
             NetworkMode::Private => {

@@ -6,19 +6,17 @@ use engine_api::containers::{AttachContainer, StartContainer};
 use engine_api::{Hijacked, Input, Output};
 
 use super::NAME;
-use super::attached::{self, Attached};
 use super::blueprint::{Blueprint, Failed};
 use super::container::ContainerRef;
 use super::diagnostics::{ContainerDiagnostics, to_error};
-use super::exec_stdin::CommandInput;
+use super::exec_process::console_size;
 use super::main_program;
 use super::owner::{OwnerConnection, OwnerLink};
 use super::shell_program::names_missing;
 use super::start_failure::{StartFailure, is_init_missing, start_failure};
 use crate::command::Command;
-use crate::command::execution::Execution;
 use crate::command::input::Input as CommandStdin;
-use crate::command::stdin::Stdin;
+use crate::command::terminal::TerminalSize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::main_process::Main;
 use crate::spec::published_port::PublishedPort;
@@ -48,11 +46,11 @@ pub(super) struct Made {
 pub(super) struct Streams {
     pub(super) output: Output,
     /// Its input, if it has one.
-    input: Option<Input>,
+    pub(super) input: Option<Input>,
 }
 
 /// Why a container did not start.
-enum NotStarted {
+pub(super) enum NotStarted {
     Daemon(engine_api::Error),
     Other(Error),
 }
@@ -151,7 +149,10 @@ impl Launcher {
     }
 
     /// Starts the container and returns its streams, if `command` asks for them.
-    async fn begin(&self, command: Option<&Command>) -> std::result::Result<Option<Streams>, NotStarted> {
+    pub(super) async fn begin(
+        &self,
+        command: Option<&Command>,
+    ) -> std::result::Result<Option<Streams>, NotStarted> {
         loop {
             let error = match self.attempt(command).await {
                 Ok(streams) => return Ok(streams),
@@ -197,7 +198,7 @@ impl Launcher {
             .start(&self.container.id, StartContainer::default())
             .await?;
         if let Some(size) = command.and_then(|command| command.terminal) {
-            attached::resize(&self.container, size).await?;
+            resize(&self.container, size).await?;
         }
         Ok(streams)
     }
@@ -220,7 +221,7 @@ impl Launcher {
     }
 
     /// Establishes the link of a main process that has its own input.
-    fn lease(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub(super) fn lease(&self) -> impl Future<Output = ()> + Send + 'static {
         let made = self.made.clone().filter(|_| self.link() == OwnerLink::Lease);
         async move {
             let Some(Made { blueprint, owner }) = made else {
@@ -235,48 +236,6 @@ impl Launcher {
                 blueprint.give_up_link();
             }
         }
-    }
-
-    /// Starts the container with its streams. A task completes the start: if the caller is dropped,
-    /// the main process is dropped too, and so killed.
-    pub(super) async fn start_attached(&self) -> Result<Execution> {
-        let command = match &self.main {
-            Main::Command(command) => command.clone(),
-            Main::Idle | Main::Image => Command::default(),
-        };
-        let (launcher, given) = (self.clone(), command.clone());
-        let starting = tokio::spawn(async move {
-            let (input, process) = launcher.open(&given).await?;
-            Ok((input, process))
-        });
-        let started = starting.await.map_err(|ended| Error::engine(NAME, ended))?;
-        let error = match started {
-            Ok((input, process)) => {
-                let input =
-                    input.map(|input| Stdin::new(CommandInput::new(input, command.terminal.is_some())));
-                return Ok(Execution::new(Box::new(process), input, &command));
-            }
-            Err(NotStarted::Other(error)) => return Err(error),
-            Err(NotStarted::Daemon(error)) => error,
-        };
-        match (start_failure(error.message().unwrap_or_default()), &self.main) {
-            (Some(StartFailure::NoProgram), Main::Command(_)) => {
-                Ok(Execution::not_started(&command, 127, "not found"))
-            }
-            (Some(StartFailure::NotExecutable), Main::Command(_)) => {
-                Ok(Execution::not_started(&command, 126, "permission denied"))
-            }
-            _ => Err(self.error(error).await),
-        }
-    }
-
-    async fn open(self, command: &Command) -> std::result::Result<(Option<Input>, Attached), NotStarted> {
-        let Some(Streams { output, input }) = self.begin(Some(command)).await? else {
-            let why = "the daemon has returned no streams";
-            return Err(Error::new(ErrorKind::Engine, why).into());
-        };
-        tokio::spawn(self.lease());
-        Ok((input, Attached::new(self, output)))
     }
 
     /// Starts the main process anew, after [`make_anew`](Self::make_anew). It has no input.
@@ -295,7 +254,7 @@ impl Launcher {
 
     /// The error of a failed start. The daemon reports it with an exit code of the container, too,
     /// but no program has run.
-    async fn error(&self, error: engine_api::Error) -> Error {
+    pub(super) async fn error(&self, error: engine_api::Error) -> Error {
         if error.is_unreachable() {
             return to_error(error);
         }
@@ -328,5 +287,14 @@ impl Launcher {
 
     async fn diagnose(&self, what: &str, error: engine_api::Error) -> ContainerDiagnostics {
         ContainerDiagnostics::look(&self.container.docker, &self.container.id, what, Some(error)).await
+    }
+}
+
+/// Changes the size of the terminal, unless the main process has ended.
+pub(super) async fn resize(container: &ContainerRef, size: TerminalSize) -> engine_api::Result<()> {
+    let containers = container.docker.containers();
+    match containers.resize(&container.id, console_size(size)).await {
+        Err(error) if error.is_not_found() || error.is_conflict() || error.status() == Some(500) => Ok(()),
+        resized => resized,
     }
 }

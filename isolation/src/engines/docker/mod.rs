@@ -71,6 +71,7 @@ mod owner;
 mod paths;
 mod ports;
 mod private_network;
+mod publish;
 mod pull_tally;
 mod remove;
 mod shell_program;

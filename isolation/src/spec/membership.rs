@@ -1,0 +1,16 @@
+//! The group to which an environment belongs.
+
+use serde::{Deserialize, Serialize};
+
+/// The group to which an environment belongs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Membership {
+    /// The name of the group.
+    pub group: String,
+    /// The name of the service.
+    pub service: String,
+    /// How many services come before it, one after the other: the group stops in reverse order.
+    #[serde(default)]
+    pub rank: u32,
+}
