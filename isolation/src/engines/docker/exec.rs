@@ -28,7 +28,8 @@ const SCRIPT: &str = "[ -z \"$1\" ] || cd \"$1\" >/dev/null 2>&1 || { echo nowhe
 const MISSING_DIRECTORY: &str = "nowhere";
 
 /// Variables that a shell adds when it changes the directory; `env` takes them out again.
-const ADDED: [&str; 6] = ["-u", "OLDPWD", "-u", "PWD", "-u", "SHLVL"];
+/// A name may begin with `-`.
+const ADDED: [&str; 7] = ["-u", "OLDPWD", "-u", "PWD", "-u", "SHLVL", "--"];
 
 /// From this version on, a terminal has its size when the command starts.
 const SIZED_AT_START: Version = Version::new(1, 42);
@@ -328,6 +329,7 @@ mod tests {
                 "PWD",
                 "-u",
                 "SHLVL",
+                "--",
                 "PATH=/opt",
                 "UID=7",
                 "discovery.type=single-node",

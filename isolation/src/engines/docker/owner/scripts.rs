@@ -139,7 +139,13 @@ pub(in crate::engines::docker) fn adjustments(known: &BTreeMap<String, String>) 
     let added = ADDED.iter().filter(|name| !known.contains_key(**name));
     let removed = added.flat_map(|name| ["-u".to_owned(), (*name).to_owned()]);
     let lost = known.iter().filter(|(name, _)| shell_program::is_lost(name));
+    // Otherwise `env` would take such a name for an option.
+    let end = known
+        .keys()
+        .any(|name| name.starts_with('-'))
+        .then(|| "--".to_owned());
     removed
+        .chain(end)
         .chain(lost.map(|(name, value)| format!("{name}={value}")))
         .collect()
 }
@@ -168,6 +174,8 @@ mod tests {
                 "-u", "OLDPWD", "-u", "SHLVL", "-u", "_", "PS1=$ ", "PWD=/x", "a.b=2"
             ]
         );
+        let dash = [("-u".to_owned(), "3".to_owned())].into();
+        assert!(adjustments(&dash).ends_with(&["--".to_owned(), "-u=3".to_owned()]));
     }
 
     #[test]
