@@ -28,7 +28,10 @@ async fn copy_in(environment: &Environment, content: &'static str, target: &str)
 
 async fn until_clean(environment: &Environment) {
     // The temporary directory is removed in the background.
-    while sh(environment, "ls -A / | grep isolation-copy; true").await != "" {
+    while !sh(environment, "ls -A / | grep isolation-copy; true")
+        .await
+        .is_empty()
+    {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -172,10 +172,6 @@ impl<'a> Pair<'a> {
             if shell == exec {
                 return;
             }
-            eprintln!(
-                "{}: a difference that may be chance: {:?}",
-                self.what, command.argv
-            );
             (shell, exec) = self.both(command).await;
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned();
