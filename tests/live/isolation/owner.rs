@@ -57,6 +57,12 @@ impl Owner {
         owner
     }
 
+    /// Waits for the end of an owner that destroys its environment itself.
+    async fn ended(&mut self, subject: &Subject) {
+        subject.until_nothing_is_left(&self.prefix).await;
+        self.child.wait().unwrap();
+    }
+
     fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -152,6 +158,7 @@ async fn main_process_keeps_its_exit_code() {
             ] {
                 let mut owner = Owner::ready(&subject, &[&["main", input], argv].concat());
                 assert_eq!(owner.line(), code, "{}: {input}: {argv:?}", subject.name);
+                owner.ended(&subject).await;
             }
         }
     }
@@ -169,6 +176,7 @@ async fn signal_reaches_the_main_process() {
             let containers = subject.docker.containers();
             containers.kill(&name, KillContainer { signal }).await.unwrap();
             assert_eq!(owner.line(), "exit 41", "{}: {input}", subject.name);
+            owner.ended(&subject).await;
         }
     }
 }
