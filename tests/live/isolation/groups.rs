@@ -69,6 +69,28 @@ async fn services_start_in_order_and_reach_each_other() {
         assert_eq!(networks(&subject, &prefix).await.len(), 1, "{}", subject.name);
         let second = manager.up(&EngineChoice::Auto, spec).await.unwrap_err();
         assert_eq!(second.kind(), ErrorKind::Conflict, "{}", one_line(&second));
+        // The network belongs to this one, and others use it.
+        let db = group.get("db").unwrap();
+        let used = db.destroy().await.unwrap_err();
+        assert_eq!(
+            used.kind(),
+            ErrorKind::Conflict,
+            "{}: {}",
+            subject.name,
+            one_line(&used)
+        );
+        assert!(
+            one_line(&used).contains("shop-web"),
+            "{}: {}",
+            subject.name,
+            one_line(&used)
+        );
+        assert_eq!(
+            sh(web, "wget -q -O - http://db:8000/").await,
+            "rows",
+            "{}",
+            subject.name
+        );
         // By name, as another process does it.
         let again = manager.group("shop").await.unwrap();
         assert_eq!(again.services().count(), 3);

@@ -151,6 +151,9 @@ impl Instance for DockerInstance {
 
     fn destroy(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
+            if let Some(network) = &self.network {
+                network.until_unused().await?;
+            }
             self.close_shells();
             self.launcher.release_owner();
             let removed = remove::remove(&self.container.docker, &self.container.id).await;

@@ -68,6 +68,31 @@ impl PrivateNetwork {
         &self.name
     }
 
+    /// Waits for a while until no other container is on the network: without it, another environment
+    /// could not reach its neighbours, nor start again.
+    pub(super) async fn until_unused(&self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let networks = self.docker.networks();
+            let network = match networks.inspect(&self.name, InspectNetwork::default()).await {
+                Ok(network) => network,
+                Err(error) if error.is_not_found() => return Ok(()),
+                Err(error) => return Err(to_error(error)),
+            };
+            // Its own container has the name of the network.
+            let mut others = users(&network);
+            others.retain(|name| *name != self.name);
+            if others.is_empty() {
+                return Ok(());
+            }
+            if began.elapsed() >= STILL_USED {
+                return Err(used(&self.name, &others));
+            }
+            disconnect_missing(&self.docker, &network).await;
+            sleep(PAUSE).await;
+        }
+    }
+
     /// Removes the network. It waits for a while for other containers on it that are being removed.
     pub(super) async fn remove(&self) -> Result<()> {
         remove(&self.docker, &self.name, &self.environment).await?;
@@ -142,13 +167,7 @@ pub(super) async fn remove(docker: &Docker, name: &str, environment: &str) -> Re
                 let used_by = users(&network);
                 return Err(match used_by.is_empty() {
                     true => to_error(error),
-                    false => Error::new(
-                        ErrorKind::Conflict,
-                        format!(
-                            "its network {name} is used by {}; remove those first",
-                            used_by.join(", ")
-                        ),
-                    ),
+                    false => used(name, &used_by),
                 });
             }
             Err(_) => {}
@@ -156,6 +175,14 @@ pub(super) async fn remove(docker: &Docker, name: &str, environment: &str) -> Re
         disconnect_missing(docker, &network).await;
         sleep(PAUSE).await;
     }
+}
+
+fn used(name: &str, by: &[&str]) -> Error {
+    let text = format!(
+        "its network {name} is used by {}; remove those first",
+        by.join(", ")
+    );
+    Error::new(ErrorKind::Conflict, text)
 }
 
 /// The names of the containers on a network.
