@@ -82,8 +82,11 @@ impl Up {
 async fn report(group: &Group, console: Console) -> Result<(), CliError> {
     let mut rows = Vec::new();
     for (service, environment) in group.services() {
-        // A service that has ended, or an engine without ports, has no endpoint.
-        let endpoints = environment.endpoints().await.unwrap_or_default();
+        let endpoints = match environment.endpoints().await {
+            Ok(endpoints) => endpoints,
+            Err(error) if error.is_unsupported() => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
         if console.json {
             console.value(&json!({
                 "service": service,
