@@ -14,8 +14,8 @@ use crate::session::Session;
 
 /// Print what happens in environments, as it happens
 ///
-/// Starts, ends, signals, kills at the memory limit, health, removals: whoever causes them, and
-/// whoever created the environment. It does not end by itself; press Ctrl-C.
+/// The events are starts, ends, signals, kills at the memory limit, changes of health, and removals.
+/// They include those of environments that other processes have created. Press Ctrl-C to end it.
 #[derive(Debug, Args)]
 pub(crate) struct Events {
     /// Names or IDs of environments; a beginning of an ID is enough [default: all]

@@ -176,7 +176,7 @@ fn invalid_copies_name_the_path_and_what_to_write() {
         assert!(place.refused("web:file", &missing).contains("does not exist"));
         assert!(
             place
-                .refused(&file, "nobody:/x")
+                .refused(&file, "missing:/x")
                 .contains("no environment has this name or ID")
         );
         assert!(

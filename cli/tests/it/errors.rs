@@ -219,19 +219,19 @@ fn help_lists_exit_codes() {
 fn unknown_environment_is_named_by_every_command() {
     let workspace = Workspace::new();
     for line in [
-        &["start", "nobody"][..],
-        &["stop", "nobody"],
-        &["restart", "nobody"],
-        &["kill", "nobody"],
-        &["rm", "nobody"],
-        &["inspect", "nobody"],
-        &["logs", "nobody"],
-        &["wait", "nobody"],
-        &["port", "nobody"],
-        &["stats", "nobody"],
-        &["exec", "nobody", "true"],
-        &["cp", "nobody:/x", "."],
-        &["cp", ".", "nobody:/x"],
+        &["start", "missing"][..],
+        &["stop", "missing"],
+        &["restart", "missing"],
+        &["kill", "missing"],
+        &["rm", "missing"],
+        &["inspect", "missing"],
+        &["logs", "missing"],
+        &["wait", "missing"],
+        &["port", "missing"],
+        &["stats", "missing"],
+        &["exec", "missing", "true"],
+        &["cp", "missing:/x", "."],
+        &["cp", ".", "missing:/x"],
     ] {
         for json in [&[][..], &["--json"]] {
             let ended = workspace.isolate(&[json, line].concat());
@@ -242,7 +242,7 @@ fn unknown_environment_is_named_by_every_command() {
             );
             let text = ended.stderr();
             assert!(
-                text.contains("environment nobody: no environment has this name or ID; list them"),
+                text.contains("environment missing: no environment has this name or ID; list them"),
                 "{line:?}: {text}"
             );
             assert_eq!(
