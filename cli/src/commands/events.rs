@@ -14,8 +14,9 @@ use crate::session::Session;
 
 /// Print what happens in environments, as it happens
 ///
-/// The events are starts, ends, signals, kills at the memory limit, changes of health, and removals.
-/// They include those of environments that other processes have created. Press Ctrl-C to end it.
+/// The events are starts, ends, signals, kills at the memory limit, changes of health, and
+/// removals. They include those of environments that other processes have created. Press Ctrl-C to
+/// end it.
 #[derive(Debug, Args)]
 pub(crate) struct Events {
     /// Names or IDs of environments; a beginning of an ID is enough [default: all]

@@ -68,8 +68,8 @@ impl PrivateNetwork {
         &self.name
     }
 
-    /// Waits for a while until no other container is on the network: without it, another environment
-    /// could not reach its neighbours, nor start again.
+    /// Waits for a while until no other container is on the network: without it, another
+    /// environment could not reach its neighbours, nor start again.
     pub(super) async fn until_unused(&self) -> Result<()> {
         let began = Instant::now();
         loop {
