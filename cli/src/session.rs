@@ -41,6 +41,18 @@ impl Session {
         Ok(Self { manager, events })
     }
 
+    /// Opens it, does `work` with it, and closes it, also after an error.
+    pub(crate) async fn with(
+        global: &Global,
+        client: &Client,
+        policy: PullPolicy,
+        work: impl AsyncFnOnce(&Self) -> Result<u8, CliError>,
+    ) -> Result<u8, CliError> {
+        let session = Self::open(global, client, policy).await?;
+        let outcome = work(&session).await;
+        session.close(outcome).await
+    }
+
     pub(crate) fn manager(&self) -> &Manager {
         &self.manager
     }

@@ -30,6 +30,15 @@ pub(crate) fn listen() -> Result<(Stop, SecondSignal), CliError> {
     Ok((Stop(receiver.clone()), SecondSignal(receiver)))
 }
 
+/// Does `work` until it ends; a signal drops it, and its exit code is then that of the command.
+pub(crate) async fn interruptible(work: impl Future<Output = Result<u8, CliError>>) -> Result<u8, CliError> {
+    let (mut stop, _) = listen()?;
+    match stop.or(Box::pin(work)).await {
+        Ok(outcome) => outcome,
+        Err(Interrupted(code)) => Ok(code),
+    }
+}
+
 impl Stop {
     /// Waits for the first signal.
     pub(crate) async fn wait(&mut self) -> Interrupted {

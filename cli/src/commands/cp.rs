@@ -4,15 +4,12 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use isolation::engines::docker::PullPolicy;
 use isolation::{CopySource, Environment, FileKind};
 use serde_json::json;
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::global::Global;
 use crate::session::Session;
 use crate::signals;
 
@@ -121,23 +118,12 @@ impl Cp {
         }
     }
 
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let (mut stop, _) = signals::listen()?;
-        let session = Session::open(global, client, PullPolicy::default()).await?;
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         // A signal drops the copy, which leaves nothing of its own behind.
-        let outcome = match stop.or(Box::pin(self.copy(&session, console))).await {
-            Ok(copied) => copied.map(|()| exit_code::SUCCESS),
-            Err(interrupted) => Ok(interrupted.0),
-        };
-        session.close(outcome).await
+        signals::interruptible(self.copy(session, console)).await
     }
 
-    async fn copy(&self, session: &Session, console: Console) -> Result<(), CliError> {
+    async fn copy(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let (environment, stream) = match self.direction()? {
             Direction::In {
                 environment,
@@ -163,7 +149,7 @@ impl Cp {
             console
                 .value(&json!({ "id": id, "name": name, "source": self.source, "target": self.target }))?;
         }
-        Ok(())
+        Ok(exit_code::SUCCESS)
     }
 }
 

@@ -45,18 +45,17 @@ impl Create {
         client: &Client,
         console: Console,
     ) -> Result<u8, CliError> {
-        let (mut stop, _) = signals::listen()?;
-        let session = Session::open(global, client, self.environment.pull(global)).await?;
-        self.environment.report(console, client);
-        // A signal drops the creation, which removes what is there.
-        let outcome = match stop
-            .or(Box::pin(self.create(&session, global, client, console)))
-            .await
-        {
-            Ok(outcome) => outcome,
-            Err(interrupted) => Ok(interrupted.0),
-        };
-        session.close(outcome).await
+        Session::with(
+            global,
+            client,
+            self.environment.pull(global),
+            async |session: &Session| {
+                self.environment.report(console, client);
+                // A signal drops the creation, which removes what is there.
+                signals::interruptible(self.create(session, global, client, console)).await
+            },
+        )
+        .await
     }
 
     async fn create(

@@ -3,13 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use isolation::engines::docker::PullPolicy;
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::global::Global;
 use crate::parse;
 use crate::session::Session;
 
@@ -25,13 +22,7 @@ pub(crate) struct Down {
 }
 
 impl Down {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let session = Session::open(global, client, PullPolicy::default()).await?;
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let mut code = exit_code::SUCCESS;
         for name in &self.groups {
             let ended = match session.manager().group(name).await {
@@ -46,6 +37,6 @@ impl Down {
                 }
             }
         }
-        session.close(Ok(code)).await
+        Ok(code)
     }
 }

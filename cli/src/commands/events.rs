@@ -1,14 +1,11 @@
 //! `isolate events`: prints what happens in environments, as it happens.
 
 use clap::Args;
-use isolation::engines::docker::PullPolicy;
 use isolation::{Event, Subject};
 use serde_json::Value;
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
-use crate::global::Global;
 use crate::registry;
 use crate::session::Session;
 
@@ -28,18 +25,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let session = Session::open(global, client, PullPolicy::default()).await?;
-        let outcome = self.follow(&session, console).await;
-        session.close(outcome).await
-    }
-
-    async fn follow(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let mut events = session.manager().subscribe();
         let _watching = session.manager().watch(&self.engine).await?;
         console.detail(&format!("watching the engine {}", self.engine));

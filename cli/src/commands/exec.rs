@@ -48,7 +48,15 @@ impl Exec {
         variables.report_missing(console);
         variables.hide_from(client);
         self.command.report_unused_input(global, console);
-        execute(&self.environment, self.command(global), global, client, console).await
+        Session::with(
+            global,
+            client,
+            PullPolicy::default(),
+            async |session: &Session| {
+                execute(&self.environment, self.command(global), session, console).await
+            },
+        )
+        .await
     }
 
     fn command(&self, global: &Global) -> Command {
@@ -64,12 +72,9 @@ impl Exec {
 pub(super) async fn execute(
     reference: &str,
     command: Command,
-    global: &Global,
-    client: &Client,
+    session: &Session,
     console: Console,
 ) -> Result<u8, CliError> {
-    let (mut stop, _) = signals::listen()?;
-    let session = Session::open(global, client, PullPolicy::default()).await?;
     let mut sink = Sink::new(console);
     let timeout = command.timeout;
     let running = async {
@@ -80,9 +85,5 @@ pub(super) async fn execute(
         Ok(streamed.code())
     };
     // A signal drops the execution, which kills the command.
-    let outcome = match stop.or(Box::pin(running)).await {
-        Ok(outcome) => outcome,
-        Err(interrupted) => Ok(interrupted.0),
-    };
-    session.close(outcome).await
+    signals::interruptible(running).await
 }

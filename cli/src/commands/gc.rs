@@ -1,14 +1,11 @@
 //! `isolate gc`: removes what processes have left that are gone.
 
 use clap::Args;
-use isolation::engines::docker::PullPolicy;
 use isolation::{Gc as Options, GcEntry, GcReport};
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::global::Global;
 use crate::session::Session;
 
 /// Remove environments whose owner was killed
@@ -24,21 +21,11 @@ pub(crate) struct Gc {
 }
 
 impl Gc {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let session = Session::open(global, client, PullPolicy::default()).await?;
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let options = Options {
             dry_run: self.dry_run,
         };
-        let outcome = match session.manager().gc(options).await {
-            Ok(report) => self.print(&report, console),
-            Err(error) => Err(error.into()),
-        };
-        session.close(outcome).await
+        self.print(&session.manager().gc(options).await?, console)
     }
 
     fn print(&self, report: &GcReport, console: Console) -> Result<u8, CliError> {

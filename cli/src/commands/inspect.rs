@@ -1,15 +1,12 @@
 //! `isolate inspect`: everything that is known of an environment, as JSON.
 
 use clap::Args;
-use isolation::engines::docker::PullPolicy;
 use isolation::{Environment, EnvironmentSpec, Main};
 use serde_json::{Value, json};
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::global::Global;
 use crate::session::Session;
 
 /// Show the state and the specification of environments, as JSON
@@ -23,18 +20,7 @@ pub(crate) struct Inspect {
 }
 
 impl Inspect {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let session = Session::open(global, client, PullPolicy::default()).await?;
-        let outcome = self.print(&session, console).await;
-        session.close(outcome).await
-    }
-
-    async fn print(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         for reference in &self.environments {
             let environment = session.manager().open(reference).await?;
             let value = describe(&environment).await?;

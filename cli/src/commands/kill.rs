@@ -2,12 +2,9 @@
 
 use clap::Args;
 use isolation::Signal;
-use isolation::engines::docker::PullPolicy;
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
-use crate::global::Global;
 use crate::session::Session;
 
 /// Send a signal to the main process of environments
@@ -24,15 +21,8 @@ pub(crate) struct Kill {
 }
 
 impl Kill {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let session = Session::open(global, client, PullPolicy::default()).await?;
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let kill = async |environment: &isolation::Environment| environment.kill(self.signal).await;
-        let outcome = session.each(&self.environments, console, kill).await;
-        session.close(outcome).await
+        session.each(&self.environments, console, kill).await
     }
 }

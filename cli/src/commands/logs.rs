@@ -3,19 +3,16 @@
 use std::time::SystemTime;
 
 use clap::Args;
-use isolation::engines::docker::PullPolicy;
 use isolation::{LogEntry, LogLine, LogOptions, OutputStream};
 use serde_json::json;
 
 use super::stream::Sink;
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::global::Global;
 use crate::parse;
 use crate::session::Session;
-use crate::signals::{self, Stop};
+use crate::signals;
 
 /// Show what the main process of an environment has written
 ///
@@ -43,19 +40,7 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let (mut stop, _) = signals::listen()?;
-        let session = Session::open(global, client, PullPolicy::default()).await?;
-        let outcome = self.print(&session, console, &mut stop).await;
-        session.close(outcome).await
-    }
-
-    async fn print(&self, session: &Session, console: Console, stop: &mut Stop) -> Result<u8, CliError> {
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let environment = session.manager().open(&self.environment).await?;
         let options = LogOptions {
             follow: self.follow,
@@ -80,10 +65,7 @@ impl Logs {
             }
             Ok(exit_code::SUCCESS)
         };
-        match stop.or(Box::pin(printing)).await {
-            Ok(outcome) => outcome,
-            Err(interrupted) => Ok(interrupted.0),
-        }
+        signals::interruptible(printing).await
     }
 
     async fn line(&self, sink: &mut Sink, line: &LogLine) -> Result<(), CliError> {

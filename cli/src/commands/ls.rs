@@ -1,14 +1,11 @@
 //! `isolate ls`: the environments of every engine, joined with the journal.
 
 use clap::Args;
-use isolation::engines::docker::PullPolicy;
 use isolation::{Listed, Standing};
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::{CliError, brief};
 use crate::exit_code;
-use crate::global::Global;
 use crate::session::Session;
 use crate::table::table;
 
@@ -21,18 +18,7 @@ use crate::table::table;
 pub(crate) struct Ls {}
 
 impl Ls {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let session = Session::open(global, client, PullPolicy::default()).await?;
-        let outcome = self.list(&session, console).await;
-        session.close(outcome).await
-    }
-
-    async fn list(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let listing = session.manager().list().await?;
         for engine in &listing.rejected {
             console.detail(&format!("not listed: {}", brief(&engine.to_string())));

@@ -37,11 +37,13 @@ mod volume;
 mod wait;
 
 use clap::Subcommand;
+use isolation::engines::docker::PullPolicy;
 
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::global::Global;
+use crate::session::Session;
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -111,8 +113,8 @@ pub(crate) async fn run(
             with_client(global, console, work).await
         }
         Command::Start(start) => {
-            let work = async |client: &Client| Box::pin(start.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(start.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Exec(exec) => {
             exec.check(global)?;
@@ -126,64 +128,64 @@ pub(crate) async fn run(
         }
         Command::Cp(cp) => {
             cp.check()?;
-            let work = async |client: &Client| Box::pin(cp.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(cp.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Stop(stop) => {
-            let work = async |client: &Client| Box::pin(stop.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(stop.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Restart(restart) => {
-            let work = async |client: &Client| Box::pin(restart.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(restart.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Kill(kill) => {
-            let work = async |client: &Client| Box::pin(kill.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(kill.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Up(up) => {
             let work = async |client: &Client| Box::pin(up.run(global, client, console)).await;
             with_client(global, console, work).await
         }
         Command::Down(down) => {
-            let work = async |client: &Client| Box::pin(down.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(down.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Wait(wait) => {
-            let work = async |client: &Client| Box::pin(wait.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(wait.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Logs(logs) => {
-            let work = async |client: &Client| Box::pin(logs.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(logs.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Port(port) => {
-            let work = async |client: &Client| Box::pin(port.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(port.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Stats(stats) => {
-            let work = async |client: &Client| Box::pin(stats.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(stats.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Rm(rm) => {
-            let work = async |client: &Client| Box::pin(rm.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(rm.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Inspect(inspect) => {
-            let work = async |client: &Client| Box::pin(inspect.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(inspect.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Events(events) => {
-            let work = async |client: &Client| Box::pin(events.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(events.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Ls(ls) => {
-            let work = async |client: &Client| Box::pin(ls.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(ls.run(session, console)).await;
+            with_session(global, console, work).await
         }
         Command::Gc(gc) => {
-            let work = async |client: &Client| Box::pin(gc.run(global, client, console)).await;
-            with_client(global, console, work).await
+            let work = async |session: &Session| Box::pin(gc.run(session, console)).await;
+            with_session(global, console, work).await
         }
         #[cfg(unix)]
         Command::Reaper(reaper) => {
@@ -218,4 +220,15 @@ async fn with_client(
     let client = Client::open(global).await?;
     let outcome = work(&client).await;
     client.close(outcome, console).await
+}
+
+/// Runs `work` with the manager of one command.
+async fn with_session(
+    global: &Global,
+    console: Console,
+    work: impl AsyncFnOnce(&Session) -> Result<u8, CliError>,
+) -> Result<u8, CliError> {
+    let with_manager =
+        async |client: &Client| Session::with(global, client, PullPolicy::default(), work).await;
+    with_client(global, console, with_manager).await
 }

@@ -1,14 +1,11 @@
 //! `isolate port`: where the published ports of an environment are reached.
 
 use clap::Args;
-use isolation::engines::docker::PullPolicy;
 use isolation::{Endpoint, Protocol};
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::global::Global;
 use crate::session::Session;
 
 /// Show where the published ports of an environment are reached
@@ -25,18 +22,7 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let session = Session::open(global, client, PullPolicy::default()).await?;
-        let outcome = self.print(&session, console).await;
-        session.close(outcome).await
-    }
-
-    async fn print(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let environment = session.manager().open(&self.environment).await?;
         let Some((port, protocol)) = self.port else {
             let endpoints = environment.endpoints().await?;

@@ -53,9 +53,7 @@ impl Reaper {
         // No signal of the owner's terminal reaches another session.
         setsid().map_err(failed)?;
         self.wait().map_err(failed)?;
-        let session = Session::open(global, client, PullPolicy::default()).await?;
-        let outcome = collect(&session).await;
-        session.close(outcome).await
+        Session::with(global, client, PullPolicy::default(), collect).await
     }
 
     /// Starts the reaper as a process that has no part of its owner, and ends. The leader of a

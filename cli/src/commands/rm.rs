@@ -2,14 +2,11 @@
 
 use clap::Args;
 use isolation::Remove;
-use isolation::engines::docker::PullPolicy;
 use serde_json::json;
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::global::Global;
 use crate::session::Session;
 
 /// Destroy environments with their files
@@ -27,18 +24,7 @@ pub(crate) struct Rm {
 }
 
 impl Rm {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let session = Session::open(global, client, PullPolicy::default()).await?;
-        let outcome = self.remove(&session, console).await;
-        session.close(outcome).await
-    }
-
-    async fn remove(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let mut code = exit_code::SUCCESS;
         let options = Remove { force: self.force };
         for reference in &self.environments {

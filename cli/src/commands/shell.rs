@@ -1,6 +1,7 @@
 //! `isolate shell`: a shell on this terminal.
 
 use clap::Args;
+use isolation::engines::docker::PullPolicy;
 use isolation::{Command, Input, Lifetime};
 
 use super::command_options::check_terminal;
@@ -10,6 +11,7 @@ use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::global::Global;
+use crate::session::Session;
 use crate::terminal;
 
 /// Open a login shell on this terminal, in an environment or in a new one
@@ -58,7 +60,13 @@ impl Shell {
                     ..command
                 };
                 self.options.report(console, client);
-                exec::execute(environment, command, global, client, console).await
+                Session::with(
+                    global,
+                    client,
+                    PullPolicy::default(),
+                    async |session: &Session| exec::execute(environment, command, session, console).await,
+                )
+                .await
             }
             None => {
                 let lifetime = Lifetime::Owner;

@@ -1,12 +1,9 @@
 //! `isolate start`: starts environments.
 
 use clap::Args;
-use isolation::engines::docker::PullPolicy;
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
-use crate::global::Global;
 use crate::session::Session;
 
 /// Start environments, so that commands can run in them
@@ -18,15 +15,8 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let session = Session::open(global, client, PullPolicy::default()).await?;
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let start = async |environment: &isolation::Environment| environment.start().await;
-        let outcome = session.each(&self.environments, console, start).await;
-        session.close(outcome).await
+        session.each(&self.environments, console, start).await
     }
 }

@@ -3,18 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
-use isolation::engines::docker::PullPolicy;
 use isolation::{Environment, MetricsSample, Status};
 use serde_json::json;
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::global::Global;
 use crate::parse;
 use crate::session::Session;
-use crate::signals::{self, Stop};
+use crate::signals;
 use crate::table::table;
 
 /// Show the resources that running environments use
@@ -40,19 +37,8 @@ struct Watched {
 }
 
 impl Stats {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let (mut stop, _) = signals::listen()?;
-        let session = Session::open(global, client, PullPolicy::default()).await?;
-        let outcome = self.print(&session, console, &mut stop).await;
-        session.close(outcome).await
-    }
-
-    async fn print(&self, session: &Session, console: Console, stop: &mut Stop) -> Result<u8, CliError> {
         let watching = async {
             let mut watched = self.watched(session).await?;
             // The first sample has nothing to compare with.

@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use isolation::engines::docker::PullPolicy;
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
-use crate::global::Global;
 use crate::parse;
 use crate::session::Session;
 
@@ -25,15 +22,8 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let session = Session::open(global, client, PullPolicy::default()).await?;
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let stop = async |environment: &isolation::Environment| environment.stop(self.time).await;
-        let outcome = session.each(&self.environments, console, stop).await;
-        session.close(outcome).await
+        session.each(&self.environments, console, stop).await
     }
 }

@@ -13,7 +13,7 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::global::Global;
 use crate::session::Session;
-use crate::signals::{self, Stop};
+use crate::signals;
 use crate::table::table;
 
 /// Start a group of environments from a JSON file, and wait until all are ready
@@ -41,7 +41,6 @@ impl Up {
         client: &Client,
         console: Console,
     ) -> Result<u8, CliError> {
-        let (mut stop, _) = signals::listen()?;
         let mut group = read(&self.file)?;
         if let Some(name) = &self.name {
             group.name.clone_from(name);
@@ -50,9 +49,16 @@ impl Up {
         for service in group.services.values_mut() {
             service.environment.lifetime = Lifetime::Kept;
         }
-        let session = Session::open(global, client, PullPolicy::default()).await?;
-        let outcome = self.up(&session, global, group, console, &mut stop).await;
-        session.close(outcome).await
+        Session::with(
+            global,
+            client,
+            PullPolicy::default(),
+            async |session: &Session| {
+                // A signal drops the start, which removes what is there.
+                signals::interruptible(self.up(session, global, group, console)).await
+            },
+        )
+        .await
     }
 
     async fn up(
@@ -61,7 +67,6 @@ impl Up {
         global: &Global,
         group: GroupSpec,
         console: Console,
-        stop: &mut Stop,
     ) -> Result<u8, CliError> {
         let choice = match self.engine.as_deref() {
             Some("auto") => EngineChoice::Auto,
@@ -69,11 +74,7 @@ impl Up {
             None if global.names_a_daemon() => EngineChoice::Named(crate::registry::DOCKER.into()),
             None => global.settings.config().choice(),
         };
-        // A signal drops the start, which removes what is there.
-        let group = match stop.or(Box::pin(session.manager().up(&choice, group))).await {
-            Ok(started) => started?,
-            Err(interrupted) => return Ok(interrupted.0),
-        };
+        let group = session.manager().up(&choice, group).await?;
         report(&group, console).await?;
         Ok(exit_code::SUCCESS)
     }

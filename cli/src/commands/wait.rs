@@ -4,17 +4,14 @@ use std::time::Duration;
 
 use clap::Args;
 use isolation::WaitFor;
-use isolation::engines::docker::PullPolicy;
 use serde_json::json;
 
-use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::global::Global;
 use crate::parse;
 use crate::session::Session;
-use crate::signals::{self, Stop};
+use crate::signals;
 
 /// Wait until an environment is ready, or until its main process ends
 ///
@@ -39,19 +36,7 @@ pub(crate) struct Wait {
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Wait {
-    pub(crate) async fn run(
-        &self,
-        global: &Global,
-        client: &Client,
-        console: Console,
-    ) -> Result<u8, CliError> {
-        let (mut stop, _) = signals::listen()?;
-        let session = Session::open(global, client, PullPolicy::default()).await?;
-        let outcome = self.wait(&session, console, &mut stop).await;
-        session.close(outcome).await
-    }
-
-    async fn wait(&self, session: &Session, console: Console, stop: &mut Stop) -> Result<u8, CliError> {
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let environment = session.manager().open(&self.environment).await?;
         let waiting = async {
             if !self.conditions.is_empty() {
@@ -59,7 +44,7 @@ impl Wait {
                 environment
                     .wait_until(&all, self.timeout.unwrap_or(TIMEOUT))
                     .await?;
-                return Ok(());
+                return Ok(exit_code::SUCCESS);
             }
             let ended = environment.wait();
             let exit = match self.timeout {
@@ -71,13 +56,11 @@ impl Wait {
                 None => ended.await,
             }?;
             match console.json {
-                true => console.value(&json!({ "id": environment.id(), "exit": exit })),
-                false => console.text(&format!("{}\n", exit.code)),
+                true => console.value(&json!({ "id": environment.id(), "exit": exit }))?,
+                false => console.text(&format!("{}\n", exit.code))?,
             }
+            Ok(exit_code::SUCCESS)
         };
-        match stop.or(Box::pin(waiting)).await {
-            Ok(outcome) => outcome.map(|()| exit_code::SUCCESS),
-            Err(interrupted) => Ok(interrupted.0),
-        }
+        signals::interruptible(waiting).await
     }
 }
