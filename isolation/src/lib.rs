@@ -95,6 +95,7 @@ pub use spec::network::{NetworkMode, NetworkSpec};
 pub use spec::published_port::{Protocol, PublishedPort};
 pub use spec::restart::{RestartOnExit, RestartSpec};
 pub use spec::security::SecuritySpec;
+pub use spec::subnet::Subnet;
 pub use spec::units::{parse_duration, parse_size};
 pub use spec::variables::Variables;
 pub use spec::wait_for::{HttpProbe, LogProbe, Readiness, WaitFor};

@@ -75,6 +75,7 @@ mod fake_engine {
 }
 
 mod isolation {
+    mod configuration; // what the keys of a configuration do, on the fake engine
     mod docker_engine; // the docker engine on the fake engine: an error at any point leaves nothing behind
     mod hanging; // a daemon that accepts connections and does not answer
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others

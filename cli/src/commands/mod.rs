@@ -85,6 +85,7 @@ impl Command {
     pub(crate) fn is_configured(&self) -> bool {
         match self {
             Self::Completions(_) | Self::Man(_) => false,
+            Self::Config(config) => config.is_configured(),
             // Its owner may have been in another directory, and the journal has the addresses.
             #[cfg(unix)]
             Self::Reaper(_) => false,

@@ -160,6 +160,54 @@ fn configured_container_has_image_prefix_and_limits() {
     }
 }
 
+/// The dictionary of an older program, as it is.
+const OLD: &str = r#"{
+    "docker_host": "unix:///var/run/docker.sock", "default_image": "python:3.9-slim",
+    "default_registry": "docker.io", "network_subnet": "172.20.0.0/16",
+    "volume_base_path": "/var/lib/ptest/volumes", "container_timeout": 300, "pull_timeout": 600,
+    "build_timeout": 1800, "resource_limits": {"memory": "512m", "cpus": "1.0", "disk": "10g"},
+    "network_prefix": "ptest_", "volume_prefix": "ptest_vol_"
+}"#;
+
+#[test]
+fn old_file_is_checked_and_converted() {
+    let workspace = Workspace::new();
+    let (old, new) = (
+        workspace.home().join("old.json"),
+        workspace.home().join("new.json"),
+    );
+    write(&old, OLD);
+    // The configuration in effect may be broken.
+    write(&workspace.home().join("config.json"), "broken");
+    let on = |subcommand, file: &Path| workspace.isolate(&["config", subcommand, file.to_str().unwrap()]);
+    let ended = on("check", &old);
+    assert_eq!((ended.code(), ended.stdout().as_str()), (Some(0), ""));
+    assert!(ended.stderr().contains("version 0"), "{}", ended.stderr());
+    let converted = on("convert", &old);
+    write(&new, &converted.stdout());
+    let ended = on("check", &new);
+    assert_eq!((ended.code(), ended.stderr().as_str()), (Some(0), ""));
+    assert_eq!(on("convert", &new).stdout(), converted.stdout());
+    let value: Value = serde_json::from_str(&converted.stdout()).unwrap();
+    assert_eq!(
+        (&value["version"], &value["docker"]["pull_timeout"]),
+        (&json!(1), &json!(600.0))
+    );
+    // Both mean the defaults.
+    let effective = |file: &Path| {
+        workspace
+            .isolate(&["config", "--config", file.to_str().unwrap()])
+            .stdout()
+    };
+    assert_eq!(effective(&old), effective(&new));
+    write(&old, &OLD.replace("network_prefix", "network_prefx"));
+    let ended = on("check", &old);
+    assert_eq!(ended.code(), Some(125));
+    for words in ["old.json", "did you mean \"docker.network_prefix\"?"] {
+        assert!(ended.stderr().contains(words), "{}", ended.stderr());
+    }
+}
+
 #[test]
 fn broken_file_is_no_obstacle_to_completions() {
     let workspace = Workspace::new();

@@ -1,15 +1,20 @@
 //! The configuration of the engine `docker`.
 
+use std::time::Duration;
+
 use engine_api::Docker;
 use engine_api::connect::Address;
 use serde::{Deserialize, Serialize};
 
-use crate::engines::docker::{DockerEngine, NAME, PullPolicy};
+use crate::engines::docker::{DockerEngine, DockerSettings, NAME, PullPolicy};
 use crate::error::{Error, Result};
 use crate::spec::limits::ResourceLimits;
-use crate::spec::validate::{self, Faults};
+use crate::spec::subnet::Subnet;
+use crate::spec::units;
+use crate::spec::validate::Faults;
 
-/// The section `docker` of a configuration.
+/// The section `docker` of a configuration. A missing value has the default of
+/// [`Config::defaults`](super::Config::defaults).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DockerConfig {
@@ -20,13 +25,38 @@ pub struct DockerConfig {
     /// The image of environments that name none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_image: Option<String>,
+    /// The registry of images whose name has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_registry: Option<String>,
     /// When images are pulled: `missing`, `always` or `never`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pull: Option<PullPolicy>,
+    /// How long a pull may take. In JSON, seconds or a text such as `"10m"`.
+    #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
+    pub pull_timeout: Option<Duration>,
+    /// How long a build may take.
+    #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
+    pub build_timeout: Option<Duration>,
+    /// How long the daemon may take to create a container, and to start it; pulls not included.
+    #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
+    pub container_timeout: Option<Duration>,
     /// The prefix of the names of containers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_prefix: Option<String>,
-    /// The limits of environments without their own.
+    /// The addresses that networks get, as long as nobody else has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_subnet: Option<Subnet>,
+    /// The prefix of the names of networks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_prefix: Option<String>,
+    /// The directory for volumes on the machine of the daemon. It is used only where it can be
+    /// written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_base_path: Option<String>,
+    /// The prefix of the names of volumes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_prefix: Option<String>,
+    /// The limits of environments without their own; 0 is no limit.
     pub resource_limits: ResourceLimits,
 }
 
@@ -45,18 +75,60 @@ impl DockerConfig {
         self.configure(engine)
     }
 
-    /// The same engine with this image, these limits …; its daemon stays.
+    /// The same engine with the settings of this configuration; its daemon stays, and whether it
+    /// uses command shells.
     pub fn configure(&self, engine: DockerEngine) -> Result<DockerEngine> {
-        let mut engine = engine.with_default_limits(self.resource_limits.clone());
-        if let Some(image) = &self.default_image {
-            engine = engine.with_default_image(image);
+        let settings = DockerSettings {
+            command_shells: engine.settings().command_shells,
+            ..self.settings()
+        };
+        engine.with_settings(settings)
+    }
+
+    /// The settings of the engine.
+    fn settings(&self) -> DockerSettings {
+        let base = DockerSettings::default();
+        let set = self.clone().over(Self::defaults());
+        let or = |value: Option<String>, default: String| value.unwrap_or(default);
+        DockerSettings {
+            default_image: or(set.default_image, base.default_image),
+            default_registry: or(set.default_registry, base.default_registry),
+            pull: set.pull.unwrap_or(base.pull),
+            pull_timeout: set.pull_timeout.unwrap_or(base.pull_timeout),
+            build_timeout: set.build_timeout.unwrap_or(base.build_timeout),
+            container_timeout: set.container_timeout.unwrap_or(base.container_timeout),
+            container_prefix: or(set.container_prefix, base.container_prefix),
+            network_subnet: set.network_subnet,
+            network_prefix: or(set.network_prefix, base.network_prefix),
+            volume_base_path: set.volume_base_path,
+            volume_prefix: or(set.volume_prefix, base.volume_prefix),
+            limits: without_zeros(&set.resource_limits),
+            command_shells: base.command_shells,
         }
-        if let Some(policy) = self.pull {
-            engine = engine.with_pull(policy);
-        }
-        match &self.container_prefix {
-            Some(prefix) => engine.with_prefix(prefix),
-            None => Ok(engine),
+    }
+
+    /// The default of each value that has one.
+    pub(super) fn defaults() -> Self {
+        let settings = DockerSettings::default();
+        Self {
+            docker_host: None,
+            default_image: Some(settings.default_image),
+            default_registry: Some(settings.default_registry),
+            pull: Some(settings.pull),
+            pull_timeout: Some(settings.pull_timeout),
+            build_timeout: Some(settings.build_timeout),
+            container_timeout: Some(settings.container_timeout),
+            container_prefix: Some(settings.container_prefix),
+            network_subnet: "172.20.0.0/16".parse().ok(),
+            network_prefix: Some(settings.network_prefix),
+            volume_base_path: Some("/var/lib/ptest/volumes".to_owned()),
+            volume_prefix: Some(settings.volume_prefix),
+            resource_limits: ResourceLimits {
+                memory: Some(512 << 20),
+                cpus: Some(1.0),
+                disk: Some(10 << 30),
+                ..ResourceLimits::default()
+            },
         }
     }
 
@@ -65,22 +137,34 @@ impl DockerConfig {
             let parsed = host.parse::<Address>().map(drop);
             faults.add(parsed.map_err(|error| Error::invalid(error.to_string())));
         }
-        if let Some(image) = &self.default_image {
-            faults.add(validate::text("the image", image));
-        }
-        if let Some(prefix) = &self.container_prefix {
-            faults.add(validate::name(prefix));
-        }
-        self.resource_limits.check(faults);
+        self.settings().check(faults);
     }
 
     pub(super) fn over(self, weaker: Self) -> Self {
         Self {
             docker_host: self.docker_host.or(weaker.docker_host),
             default_image: self.default_image.or(weaker.default_image),
+            default_registry: self.default_registry.or(weaker.default_registry),
             pull: self.pull.or(weaker.pull),
+            pull_timeout: self.pull_timeout.or(weaker.pull_timeout),
+            build_timeout: self.build_timeout.or(weaker.build_timeout),
+            container_timeout: self.container_timeout.or(weaker.container_timeout),
             container_prefix: self.container_prefix.or(weaker.container_prefix),
+            network_subnet: self.network_subnet.or(weaker.network_subnet),
+            network_prefix: self.network_prefix.or(weaker.network_prefix),
+            volume_base_path: self.volume_base_path.or(weaker.volume_base_path),
+            volume_prefix: self.volume_prefix.or(weaker.volume_prefix),
             resource_limits: self.resource_limits.or(&weaker.resource_limits),
         }
+    }
+}
+
+/// The limits without those of 0: a configuration removes a default limit with that.
+fn without_zeros(limits: &ResourceLimits) -> ResourceLimits {
+    ResourceLimits {
+        memory: limits.memory.filter(|limit| *limit > 0),
+        cpus: limits.cpus.filter(|limit| *limit != 0.0),
+        pids: limits.pids.filter(|limit| *limit > 0),
+        disk: limits.disk.filter(|limit| *limit > 0),
     }
 }

@@ -39,8 +39,8 @@ pub(super) fn missing(file: &Path) -> Error {
     Error::not_found("the file does not exist").during("use the configuration", &file.display().to_string())
 }
 
-/// Reads a file; `None` if it does not exist.
-pub(super) fn read(file: &Path) -> Result<Option<Config>> {
+/// Reads a file, and the version of its format; `None` if it does not exist.
+pub(super) fn read(file: &Path) -> Result<Option<(Config, u32)>> {
     let unreadable = |error| Error::io("read", file, error);
     let mut text = String::new();
     match std::fs::File::open(file) {
@@ -52,7 +52,7 @@ pub(super) fn read(file: &Path) -> Result<Option<Config>> {
     }
     let config = match text.len() as u64 > MAX_FILE {
         true => Err(Error::invalid("it is larger than 1 MiB; is it a configuration?")),
-        false => Config::from_json(text.strip_prefix('\u{feff}').unwrap_or(&text)),
+        false => Config::with_version(text.strip_prefix('\u{feff}').unwrap_or(&text)),
     };
     let config = config.map_err(|error| error.during("use the configuration", &file.display().to_string()));
     config.map(Some)

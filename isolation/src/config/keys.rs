@@ -5,44 +5,45 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 
 /// Every key, in the order of lists. A key within a section has the names of both.
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 20] = [
     "version",
     "engine",
     "require",
     "timeout",
     "docker.docker_host",
     "docker.default_image",
+    "docker.default_registry",
     "docker.pull",
+    "docker.pull_timeout",
+    "docker.build_timeout",
+    "docker.container_timeout",
     "docker.container_prefix",
+    "docker.network_subnet",
+    "docker.network_prefix",
+    "docker.volume_base_path",
+    "docker.volume_prefix",
     "docker.resource_limits.memory",
     "docker.resource_limits.cpus",
     "docker.resource_limits.pids",
+    "docker.resource_limits.disk",
 ];
 
 /// The sections.
 const SECTIONS: [&str; 2] = ["docker", "docker.resource_limits"];
 
-/// Keys that have no effect yet, and what to do instead.
-const PLANNED: [(&str, &str); 9] = [
-    (
-        "docker.default_registry",
-        "write the registry in the name of the image",
-    ),
-    (
-        "docker.network_subnet",
-        "environments use the daemon's default network",
-    ),
-    ("docker.network_prefix", "environments create no networks"),
-    ("docker.volume_prefix", "environments create no volumes"),
-    (
-        "docker.volume_base_path",
-        "mount a directory of the host: -v /host:/inside",
-    ),
-    ("docker.container_timeout", "use `timeout`, which limits commands"),
-    ("docker.pull_timeout", "pull the image before: docker pull IMAGE"),
-    ("docker.build_timeout", "environments build no images"),
-    ("docker.resource_limits.disk", "mount a tmpfs with a size"),
-];
+/// Whether a key is one of the section `docker`.
+pub(super) fn is_of_docker(key: &str) -> bool {
+    let in_section = |known: &&str| {
+        known
+            .strip_prefix("docker.")
+            .is_some_and(|rest| first(rest) == key)
+    };
+    KEYS.iter().any(in_section)
+}
+
+fn first(key: &str) -> &str {
+    key.split('.').next().unwrap_or(key)
+}
 
 /// Rejects unknown keys.
 pub(super) fn check(config: &Value) -> Result<()> {
@@ -72,9 +73,6 @@ fn check_section(section: &Value, path: &str) -> Result<()> {
 }
 
 fn unknown(key: &str) -> Error {
-    if let Some((_, instead)) = PLANNED.iter().find(|(planned, _)| *planned == key) {
-        return Error::invalid(format!("the key {key:?} is not supported yet; {instead}"));
-    }
     let hint = match nearest(key) {
         Some(known) => format!("did you mean {known:?}?"),
         None => format!("the keys are {}", KEYS.join(", ")),
@@ -132,16 +130,5 @@ mod tests {
         assert!(text(json!({"colour": 1})).contains("the keys are version, engine"));
         assert!(text(json!([])).contains("the configuration must be a JSON object"));
         assert!(text(json!({"docker": 1})).contains("\"docker\" must be a JSON object"));
-    }
-
-    #[test]
-    fn planned_key_is_rejected_with_what_to_do_instead() {
-        for (key, instead) in PLANNED {
-            let value = key
-                .rsplit('.')
-                .fold(json!(1), |value, name| json!({ name: value }));
-            let text = check(&value).unwrap_err().to_string();
-            assert!(text.contains(key) && text.ends_with(instead), "{text}");
-        }
     }
 }

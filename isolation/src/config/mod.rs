@@ -22,7 +22,9 @@ mod files;
 mod keys;
 mod settings;
 mod source;
+mod upgrade;
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -33,7 +35,6 @@ pub use source::{Setting, Source};
 
 use crate::command::Command;
 use crate::engine::capabilities::IsolationLevel;
-use crate::engines::docker;
 use crate::error::{Error, Result};
 use crate::manager::registry::{EngineChoice, Registry};
 use crate::spec::validate::{self, Faults};
@@ -69,18 +70,43 @@ impl Config {
     ///
     /// The error names the line, or the unknown key and the most similar known one.
     pub fn from_json(text: &str) -> Result<Self> {
+        Self::with_version(text).map(|(config, _)| config)
+    }
+
+    /// As [`from_json`](Self::from_json); returns also the version of the format in which the text
+    /// was written. Version 0 has no sections: the keys of the engine `docker` are at the top.
+    pub fn with_version(text: &str) -> Result<(Self, u32)> {
         let invalid = |error: serde_json::Error| Error::invalid(error.to_string());
-        keys::check(&serde_json::from_str(text).map_err(invalid)?)?;
-        let config: Self = serde_json::from_str(text).map_err(invalid)?;
+        let mut value = serde_json::from_str(text).map_err(invalid)?;
+        let version = upgrade::upgrade(&mut value)?;
+        keys::check(&value)?;
+        // The text, if it is in the current form: its errors have a line.
+        let config: Self = match version {
+            0 => serde_json::from_value(value),
+            _ => serde_json::from_str(text),
+        }
+        .map_err(invalid)?;
         config.validate()?;
-        Ok(config)
+        Ok((config, version))
+    }
+
+    /// Reads a configuration from a file; returns also the version of its format, as
+    /// [`with_version`](Self::with_version) does.
+    ///
+    /// # Errors
+    ///
+    /// The file does not exist, or is invalid. The error names it.
+    pub fn from_file(file: &Path) -> Result<(Self, u32)> {
+        files::read(file)?.ok_or_else(|| files::missing(file))
     }
 
     /// Rejects values that can have no effect. The error lists every fault.
     pub fn validate(&self) -> Result<()> {
         let mut faults = Faults::default();
         if let Some(version) = self.version.filter(|version| *version != VERSION) {
-            let why = format!("the version {version} is not known; this program reads version {VERSION}");
+            let why = format!(
+                "the version {version} is not known; this program reads the versions up to {VERSION}"
+            );
             faults.add(Err(Error::invalid(why)));
         }
         if let Some(engine) = &self.engine {
@@ -130,12 +156,7 @@ impl Config {
         Self {
             version: Some(VERSION),
             engine: Some("auto".to_owned()),
-            docker: DockerConfig {
-                default_image: Some(docker::DEFAULT_IMAGE.to_owned()),
-                pull: Some(docker::PullPolicy::default()),
-                container_prefix: Some(docker::DEFAULT_PREFIX.to_owned()),
-                ..DockerConfig::default()
-            },
+            docker: DockerConfig::defaults(),
             ..Self::default()
         }
     }
@@ -170,7 +191,10 @@ mod tests {
             "version": 1, "engine": "docker", "require": "container", "timeout": "1m30s",
             "docker": {
                 "docker_host": "tcp://127.0.0.1:1", "default_image": "busybox", "pull": "never",
-                "container_prefix": "ci-", "resource_limits": {"memory": "64m", "cpus": 0.5, "pids": 9}
+                "default_registry": "registry.test", "pull_timeout": "1m", "build_timeout": 7,
+                "container_timeout": 9.5, "container_prefix": "ci-", "network_subnet": "10.0.0.0/8",
+                "network_prefix": "net-", "volume_base_path": "/v", "volume_prefix": "vol-",
+                "resource_limits": {"memory": "64m", "cpus": 0.5, "pids": 9, "disk": "1g"}
             }
         }"#;
         let config = Config::from_json(text).unwrap();
@@ -189,11 +213,26 @@ mod tests {
     }
 
     #[test]
+    fn limit_of_0_removes_the_default() {
+        let limits = |text: &str| {
+            let config = Config::from_json(text).unwrap();
+            config.docker.engine().unwrap().settings().limits.clone()
+        };
+        let default = limits("{}");
+        assert_eq!(
+            (default.memory, default.cpus, default.disk),
+            (Some(512 << 20), Some(1.0), Some(10 << 30))
+        );
+        let none = r#"{"docker": {"resource_limits": {"memory": 0, "cpus": 0, "disk": 0, "pids": 0}}}"#;
+        assert_eq!(limits(none), crate::ResourceLimits::default());
+    }
+
+    #[test]
     fn invalid_value_is_rejected_with_its_line_or_a_hint() {
         for (text, words) in [
             ("{\n\"engine\": 5}", "line 2"),
             ("{\n\n", "line 3"),
-            (r#"{"version": 2}"#, "reads version 1"),
+            (r#"{"version": 2}"#, "reads the versions up to 1"),
             (r#"{"engine": " "}"#, "the engine is blank"),
             (r#"{"require": "jail"}"#, "container"),
             (r#"{"timeout": 0}"#, "greater than 0"),
@@ -203,9 +242,20 @@ mod tests {
             (r#"{"docker": {"default_image": ""}}"#, "the image is blank"),
             (r#"{"docker": {"container_prefix": "-"}}"#, "letter or digit"),
             (
-                r#"{"docker": {"resource_limits": {"memory": 0}}}"#,
-                "greater than 0",
+                r#"{"docker": {"resource_limits": {"cpus": -1}}}"#,
+                "not a number of CPUs",
             ),
+            (r#"{"docker": {"pull_timeout": 0}}"#, "pull_timeout must be"),
+            (
+                r#"{"docker": {"network_subnet": "172.20.0.1/16"}}"#,
+                "write 172.20.0.0/16",
+            ),
+            (
+                r#"{"docker": {"default_registry": "https://x"}}"#,
+                "is not a registry",
+            ),
+            (r#"{"docker": {"volume_base_path": "x"}}"#, "absolute path"),
+            (r#"{"docker": {"volume_prefix": "_"}}"#, "letter or digit"),
         ] {
             assert!(rejected(text).contains(words), "{text}: {}", rejected(text));
         }

@@ -53,7 +53,7 @@ impl Settings {
         let mut layers = Vec::new();
         match named {
             Some(file) => {
-                let config = files::read(&file)?.ok_or_else(|| files::missing(&file))?;
+                let (config, _) = Config::from_file(&file)?;
                 layers.push((Source::File(file), config));
             }
             None => {
@@ -61,7 +61,7 @@ impl Settings {
                     .into_iter()
                     .flatten()
                 {
-                    if let Some(config) = files::read(&file)? {
+                    if let Some((config, _)) = files::read(&file)? {
                         layers.push((Source::File(file), config));
                     }
                 }

@@ -109,6 +109,12 @@ fn needing(feature: Feature, spec: EnvironmentSpec) -> Option<EnvironmentSpec> {
                 ..limits()
             }
         }
+        Feature::DiskLimit => {
+            spec.limits = ResourceLimits {
+                disk: Some(1 << 30),
+                ..limits()
+            }
+        }
         Feature::Mounts => spec.mounts = mount(Mount::host(std::env::temp_dir(), "/conformance")),
         Feature::Volumes => spec.mounts = mount(Mount::volume("conformance", "/conformance")),
         Feature::Tmpfs => spec.mounts = mount(Mount::tmpfs("/conformance", None)),

@@ -18,6 +18,8 @@ pub enum Feature {
     CpuLimit,
     /// Limit its number of processes.
     PidsLimit,
+    /// Limit the size of the files that it writes.
+    DiskLimit,
     /// Bind-mount files and directories of the host.
     Mounts,
     /// Mount volumes of the engine.
@@ -60,11 +62,12 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature, in the order of tables.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Images,
         Self::MemoryLimit,
         Self::CpuLimit,
         Self::PidsLimit,
+        Self::DiskLimit,
         Self::Mounts,
         Self::Volumes,
         Self::Tmpfs,
@@ -94,6 +97,7 @@ impl fmt::Display for Feature {
             Self::MemoryLimit => "memory limit",
             Self::CpuLimit => "CPU limit",
             Self::PidsLimit => "process limit",
+            Self::DiskLimit => "disk limit",
             Self::Mounts => "mounts",
             Self::Volumes => "volumes",
             Self::Tmpfs => "tmpfs mounts",

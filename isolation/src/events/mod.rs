@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::command::exit_status::ExitStatus;
+use crate::engine::capabilities::Feature;
 use crate::engine::watch::Health;
 use crate::environment::id::EnvironmentId;
 use crate::error::ErrorKind;
@@ -151,6 +152,14 @@ pub enum EventKind {
     /// although it runs: a restart of the daemon does that. From now on, it is left behind if this
     /// process ends without destroying it.
     OwnerConnectionLost,
+    /// The engine cannot enforce one of its default limits: the environment runs without it. A
+    /// limit of the specification is an error instead.
+    DefaultLimitIgnored {
+        /// The limit.
+        limit: Feature,
+        /// Why the engine cannot enforce it.
+        reason: String,
+    },
     /// Somebody else removed the environment.
     Lost,
     /// The environment was destroyed.

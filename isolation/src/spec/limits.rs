@@ -20,6 +20,9 @@ pub struct ResourceLimits {
     /// Processes and threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pids: Option<u64>,
+    /// The size of the files that it writes, in bytes. In JSON also a text such as `"10g"`.
+    #[serde(deserialize_with = "units::size", skip_serializing_if = "Option::is_none")]
+    pub disk: Option<u64>,
 }
 
 impl ResourceLimits {
@@ -29,11 +32,12 @@ impl ResourceLimits {
             memory: self.memory.or(weaker.memory),
             cpus: self.cpus.or(weaker.cpus),
             pids: self.pids.or(weaker.pids),
+            disk: self.disk.or(weaker.disk),
         }
     }
 
     pub(crate) fn check(&self, faults: &mut Faults) {
-        for limit in [self.memory, self.pids] {
+        for limit in [self.memory, self.pids, self.disk] {
             faults.add(validate::positive(limit));
         }
         if let Some(cpus) = self.cpus {
@@ -44,11 +48,36 @@ impl ResourceLimits {
         }
     }
 
-    pub(super) fn required_features(&self) -> impl Iterator<Item = Feature> {
+    /// These limits without those that are the same in `others`.
+    pub(crate) fn other_than(&self, others: &Self) -> Self {
+        fn other<T: PartialEq>(own: Option<T>, other: &Option<T>) -> Option<T> {
+            own.filter(|own| other.as_ref() != Some(own))
+        }
+        Self {
+            memory: other(self.memory, &others.memory),
+            cpus: other(self.cpus, &others.cpus),
+            pids: other(self.pids, &others.pids),
+            disk: other(self.disk, &others.disk),
+        }
+    }
+
+    /// Removes the limit that needs this feature.
+    pub(crate) fn remove(&mut self, feature: Feature) {
+        match feature {
+            Feature::MemoryLimit => self.memory = None,
+            Feature::CpuLimit => self.cpus = None,
+            Feature::PidsLimit => self.pids = None,
+            Feature::DiskLimit => self.disk = None,
+            _ => {}
+        }
+    }
+
+    pub(crate) fn required_features(&self) -> impl Iterator<Item = Feature> {
         [
             (self.memory.is_some(), Feature::MemoryLimit),
             (self.cpus.is_some(), Feature::CpuLimit),
             (self.pids.is_some(), Feature::PidsLimit),
+            (self.disk.is_some(), Feature::DiskLimit),
         ]
         .into_iter()
         .filter_map(|(needed, feature)| needed.then_some(feature))

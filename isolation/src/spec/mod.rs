@@ -10,6 +10,7 @@ pub(crate) mod network;
 pub(crate) mod published_port;
 pub(crate) mod restart;
 pub(crate) mod security;
+pub(crate) mod subnet;
 pub(crate) mod units;
 pub(crate) mod validate;
 pub(crate) mod variables;

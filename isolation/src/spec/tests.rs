@@ -265,6 +265,7 @@ fn json_round_trips_and_is_short() {
             memory: Some(1 << 28),
             cpus: Some(0.5),
             pids: Some(9),
+            disk: Some(1 << 30),
         },
         network: NetworkSpec {
             mode: NetworkMode::Named("n".into()),

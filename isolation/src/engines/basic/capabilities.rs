@@ -4,7 +4,9 @@ use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 
 /// The same on every machine.
 pub(super) fn capabilities() -> Capabilities {
-    use Feature::{Commands, CopyIn, CopyOut, CpuLimit, Images, KernelCapabilities, Logs, MainProcess};
+    use Feature::{
+        Commands, CopyIn, CopyOut, CpuLimit, DiskLimit, Images, KernelCapabilities, Logs, MainProcess,
+    };
     use Feature::{
         MemoryLimit, Metrics, Mounts, NetworkIsolation, Networks, PidsLimit, Ports, ReadOnlyMounts,
     };
@@ -21,6 +23,7 @@ pub(super) fn capabilities() -> Capabilities {
         .without(MemoryLimit, limit)
         .without(CpuLimit, limit)
         .without(PidsLimit, limit)
+        .without(DiskLimit, limit)
         .without(Mounts, mount)
         .without(ReadOnlyMounts, mount)
         .without(Volumes, mount)

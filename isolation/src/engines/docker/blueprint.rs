@@ -15,7 +15,7 @@ use super::diagnostics::to_error;
 use super::mount_table::{MountTable, Way};
 use super::options::DockerOptions;
 use super::owner::{OwnerLink, SHELLS, Start, adjustments};
-use super::{Settings, files, paths, publish, remove};
+use super::{DockerSettings, files, paths, publish, remove};
 use crate::engine::NewEnvironment;
 use crate::environment::id::EnvironmentId;
 use crate::error::Result;
@@ -54,15 +54,15 @@ impl Blueprint {
         new: NewEnvironment<'_>,
         spec: EnvironmentSpec,
         podman: bool,
-        settings: &Settings,
+        settings: &DockerSettings,
     ) -> Result<Self> {
         let wanted = OwnerLink::of(docker, &spec);
         let options = DockerOptions::of(&spec)?;
         Ok(Self {
             id: new.id.clone(),
             name: new.name.to_owned(),
-            prefix: settings.prefix.clone(),
-            image: spec.image.clone().unwrap_or_else(|| settings.image.clone()),
+            prefix: settings.container_prefix.clone(),
+            image: settings.image_of(&spec),
             spec,
             address: publish::default_address(docker),
             podman,

@@ -1,6 +1,6 @@
 //! Creates environments, so that nothing is left behind if that fails at any point, and opens them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -25,12 +25,13 @@ use super::remove::Guard;
 use super::shell_program::ShellProgram;
 use super::start_failure::is_init_missing;
 use super::{DockerEngine, NAME, labels, limits, publish, shell_program};
+use crate::engine::capabilities::MissingFeature;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
 use crate::engine::{NewEnvironment, Opened};
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::Subject;
+use crate::events::{EventKind, Subject};
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 use crate::spec::limits::ResourceLimits;
@@ -43,7 +44,7 @@ impl DockerEngine {
         let docker = self.docker().await?;
         let podman = self.podman(docker).await?;
         let spec = EnvironmentSpec {
-            limits: new.spec.limits.or(&self.settings.limits),
+            limits: self.limits(new).await?,
             ..new.spec.clone()
         };
         let blueprint = Blueprint::new(docker, new, spec, podman, &self.settings)?;
@@ -58,13 +59,16 @@ impl DockerEngine {
         }
         let network = match spec.network.mode {
             NetworkMode::Private => {
-                let name = container_name(&self.settings.prefix, new.id, spec);
+                let name = container_name(&self.settings.container_prefix, new.id, spec);
                 Some(PrivateNetwork::create(docker, &name, new).await?)
             }
             _ => None,
         };
         let guard = self.create_container(docker, &blueprint, new.context).await?;
-        let found = match look(docker, guard.container(), &blueprint).await {
+        let looked = look(docker, guard.container(), &blueprint, |dropped| {
+            self.accept(dropped, new)
+        });
+        let found = match looked.await {
             Ok(found) => found,
             Err(error) => {
                 guard.remove().await;
@@ -89,6 +93,7 @@ impl DockerEngine {
             image: blueprint.image.clone(),
             main: spec.main.clone(),
             published: spec.network.ports.clone(),
+            settings: self.settings.clone(),
             working_dir: found.working_dir,
             made: Some(Made {
                 blueprint: Arc::new(blueprint),
@@ -102,6 +107,36 @@ impl DockerEngine {
             return Err(error);
         }
         Ok(instance)
+    }
+
+    /// The limits of the environment. The default ones need a daemon that can enforce them.
+    async fn limits(&self, new: NewEnvironment<'_>) -> Result<ResourceLimits> {
+        let own = &new.spec.limits;
+        let mut limits = own.or(&self.settings.limits);
+        let defaults = limits.other_than(own);
+        let mut needed = defaults.required_features().peekable();
+        if needed.peek().is_none() {
+            return Ok(limits);
+        }
+        let able = self.daemon().await?.capabilities();
+        for lack in able.missing(&needed.collect()) {
+            limits.remove(lack.feature);
+            ignore(lack, new);
+        }
+        Ok(limits)
+    }
+
+    /// Accepts that the daemon has dropped default limits; those of the specification are an error.
+    fn accept(&self, dropped: Vec<MissingFeature>, new: NewEnvironment<'_>) -> Result<()> {
+        let own = new.spec.limits.other_than(&self.settings.limits);
+        let own: BTreeSet<_> = own.required_features().collect();
+        let (own, defaults): (Vec<_>, Vec<_>) =
+            dropped.into_iter().partition(|lack| own.contains(&lack.feature));
+        if !own.is_empty() {
+            return Err(Error::unsupported(NAME, own));
+        }
+        defaults.into_iter().for_each(|lack| ignore(lack, new));
+        Ok(())
     }
 
     /// Opens the environment with this ID, created by any process.
@@ -141,6 +176,7 @@ impl DockerEngine {
             image: found.config.image.clone(),
             main: spec.main.clone(),
             published: spec.network.ports.clone(),
+            settings: self.settings.clone(),
             working_dir: absolute(&found.config.working_dir),
             made: None,
         };
@@ -187,16 +223,22 @@ impl DockerEngine {
         blueprint: &Blueprint,
         context: &Context,
     ) -> Result<Guard> {
-        let (image, policy) = (&blueprint.image, self.settings.policy);
+        let (image, policy) = (&blueprint.image, self.settings.pull);
         let platform = DockerOptions::of(&blueprint.spec)?.platform;
-        let pull = || images::pull(docker, image, platform.as_deref(), context);
+        let pull = || {
+            let pulled = images::pull(docker, image, platform.as_deref(), context);
+            self.settings.pull_call(pulled)
+        };
         let mut pulled = policy == PullPolicy::Always;
         if pulled {
             pull().await?;
         }
         loop {
             let created = match blueprint.container(docker).await {
-                Ok(body) => create_guarded(docker, body?, context).await?,
+                Ok(body) => {
+                    let created = create_guarded(docker, body?, context);
+                    self.settings.container_call(created).await?
+                }
                 Err(error) => Err(error),
             };
             let error = match created {
@@ -295,7 +337,12 @@ struct Found {
 
 /// Looks at the new container, and checks that it has all requested limits. Without limits, the
 /// image may have told everything already.
-async fn look(docker: &Docker, container: &str, blueprint: &Blueprint) -> Result<Found> {
+async fn look(
+    docker: &Docker,
+    container: &str,
+    blueprint: &Blueprint,
+    accept: impl FnOnce(Vec<MissingFeature>) -> Result<()>,
+) -> Result<Found> {
     let spec = &blueprint.spec;
     if let (Some(image), true) = (blueprint.image_facts(), spec.limits == ResourceLimits::default()) {
         let body = blueprint.body()?;
@@ -313,13 +360,28 @@ async fn look(docker: &Docker, container: &str, blueprint: &Blueprint) -> Result
     let containers = docker.containers();
     let inspected = containers.inspect(container, InspectContainer::default()).await;
     let made = inspected.map_err(to_error)?;
-    match limits::dropped(&spec.limits, &made) {
-        dropped if dropped.is_empty() => Ok(Found {
-            working_dir: absolute(&made.config.working_dir),
-            env: made.config.env,
-        }),
-        dropped => Err(Error::unsupported(NAME, dropped)),
-    }
+    accept(limits::dropped(&spec.limits, &made))?;
+    Ok(Found {
+        working_dir: absolute(&made.config.working_dir),
+        env: made.config.env,
+    })
+}
+
+/// Reports that an environment has not one of the default limits.
+fn ignore(lack: MissingFeature, new: NewEnvironment<'_>) {
+    let subject = Subject::Environment {
+        id: new.id.clone(),
+        name: new.name.to_owned(),
+        engine: NAME.to_owned(),
+    };
+    let MissingFeature { feature, reason } = lack;
+    new.context.emit(
+        subject,
+        EventKind::DefaultLimitIgnored {
+            limit: feature,
+            reason,
+        },
+    );
 }
 
 /// The working directory of a container, which may have none.

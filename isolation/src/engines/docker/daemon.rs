@@ -114,12 +114,17 @@ pub(super) const VARYING: [Feature; 3] = [Feature::MemoryLimit, Feature::CpuLimi
 
 /// The features of a daemon on a machine without restrictions.
 pub(super) fn everything() -> Capabilities {
+    let lacking = [Feature::Snapshots, Feature::DiskLimit];
     let can = Feature::ALL
         .into_iter()
-        .filter(|feature| *feature != Feature::Snapshots);
+        .filter(|feature| !lacking.contains(feature));
     Capabilities::new(IsolationLevel::Container)
         .with(can)
         .without(Feature::Snapshots, "not implemented")
+        .without(
+            Feature::DiskLimit,
+            "few storage drivers can limit the size of a container",
+        )
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use engine_api::containers::{AttachContainer, StartContainer};
 use engine_api::{Hijacked, Input, Output};
 
-use super::NAME;
 use super::blueprint::{Blueprint, Failed};
 use super::container::ContainerRef;
 use super::diagnostics::{ContainerDiagnostics, to_error};
@@ -14,6 +13,7 @@ use super::main_program;
 use super::owner::{OwnerConnection, OwnerLink};
 use super::shell_program::names_missing;
 use super::start_failure::{StartFailure, is_init_missing, start_failure};
+use super::{DockerSettings, NAME};
 use crate::command::Command;
 use crate::command::input::Input as CommandStdin;
 use crate::command::terminal::TerminalSize;
@@ -29,6 +29,7 @@ pub(super) struct Launcher {
     pub(super) main: Main,
     /// The ports that the specification publishes.
     pub(super) published: Vec<PublishedPort>,
+    pub(super) settings: DockerSettings,
     /// The working directory of commands; absolute.
     pub(super) working_dir: String,
     /// `None` if another process has created the container: that one is the owner.
@@ -150,6 +151,15 @@ impl Launcher {
 
     /// Starts the container and returns its streams, if `command` asks for them.
     pub(super) async fn begin(
+        &self,
+        command: Option<&Command>,
+    ) -> std::result::Result<Option<Streams>, NotStarted> {
+        let began = async { Ok(self.begin_as_far_as_possible(command).await) };
+        self.settings.container_call(began).await?
+    }
+
+    /// Starts it anew as long as something is lacking that can be left out.
+    async fn begin_as_far_as_possible(
         &self,
         command: Option<&Command>,
     ) -> std::result::Result<Option<Streams>, NotStarted> {

@@ -82,6 +82,7 @@ mod tests {
         memory: Some(256 << 20),
         cpus: Some(1.5),
         pids: Some(64),
+        disk: None,
     };
 
     #[test]

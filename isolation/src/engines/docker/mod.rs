@@ -74,6 +74,7 @@ mod private_network;
 mod publish;
 mod pull_tally;
 mod remove;
+mod settings;
 mod shell_program;
 mod staged_copy;
 mod start_failure;
@@ -104,6 +105,7 @@ use crate::spec::{EnvironmentSpec, validate};
 
 pub use diagnostics::ContainerDiagnostics;
 pub use images::PullPolicy;
+pub use settings::DockerSettings;
 
 use daemon::DaemonInfo;
 use diagnostics::to_error;
@@ -127,17 +129,7 @@ pub struct DockerEngine {
     daemon: OnceCell<DaemonInfo>,
     /// The address of the daemon, if the caller has named one.
     address: Option<String>,
-    settings: Settings,
-}
-
-/// The settings for all environments.
-#[derive(Debug, Clone)]
-struct Settings {
-    prefix: String,
-    image: String,
-    policy: PullPolicy,
-    limits: ResourceLimits,
-    command_shells: bool,
+    settings: DockerSettings,
 }
 
 impl Default for DockerEngine {
@@ -148,13 +140,7 @@ impl Default for DockerEngine {
             client: OnceCell::new(),
             daemon: OnceCell::new(),
             address: None,
-            settings: Settings {
-                prefix: DEFAULT_PREFIX.to_owned(),
-                image: DEFAULT_IMAGE.to_owned(),
-                policy: PullPolicy::default(),
-                limits: ResourceLimits::default(),
-                command_shells: true,
-            },
+            settings: DockerSettings::default(),
         }
     }
 }
@@ -182,21 +168,37 @@ impl DockerEngine {
         Ok(engine)
     }
 
+    /// Replaces all settings.
+    ///
+    /// # Errors
+    ///
+    /// If a value is invalid. The error lists every fault.
+    pub fn with_settings(mut self, settings: DockerSettings) -> Result<Self> {
+        settings.validate()?;
+        self.settings = settings;
+        Ok(self)
+    }
+
+    /// The settings of its environments.
+    pub fn settings(&self) -> &DockerSettings {
+        &self.settings
+    }
+
     /// Sets the prefix of container names.
     ///
     /// # Errors
     ///
     /// If no container name can start with this prefix.
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Result<Self> {
-        self.settings.prefix = prefix.into();
-        validate::name(&self.settings.prefix)?;
+        self.settings.container_prefix = prefix.into();
+        validate::name(&self.settings.container_prefix)?;
         Ok(self)
     }
 
     /// Sets the image of environments that name none.
     #[must_use]
     pub fn with_default_image(mut self, image: impl Into<String>) -> Self {
-        self.settings.image = image.into();
+        self.settings.default_image = image.into();
         self
     }
 
@@ -212,7 +214,7 @@ impl DockerEngine {
     /// Sets when images are pulled.
     #[must_use]
     pub fn with_pull(mut self, policy: PullPolicy) -> Self {
-        self.settings.policy = policy;
+        self.settings.pull = policy;
         self
     }
 
@@ -364,7 +366,8 @@ impl Engine for DockerEngine {
     }
 
     fn fill_in(&self, spec: &mut EnvironmentSpec) {
-        spec.image.get_or_insert_with(|| self.settings.image.clone());
+        spec.image
+            .get_or_insert_with(|| self.settings.default_image.clone());
         spec.limits = spec.limits.clone().or(&self.settings.limits);
     }
 

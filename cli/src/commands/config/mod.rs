@@ -1,6 +1,9 @@
 //! `isolate config`: the configuration in effect.
 
-use clap::Args;
+mod check;
+mod convert;
+
+use clap::{Args, Subcommand};
 use isolation::config::Setting;
 use serde_json::Value;
 
@@ -17,14 +20,34 @@ use crate::table::table;
 /// (isolate/config.json in $XDG_CONFIG_HOME or ~/.config), the default. --config FILE or
 /// ISOLATE_CONFIG replaces both files.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Config {
     /// Print every key with its value and the source of the value
     #[arg(long)]
     explain: bool,
+    #[command(subcommand)]
+    command: Option<ConfigCommand>,
+}
+
+/// What to do with a file.
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    Check(check::Check),
+    Convert(convert::Convert),
 }
 
 impl Config {
+    /// Whether it prints the configuration in effect, not that of a file.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.command.is_none()
+    }
+
     pub(crate) fn run(&self, global: &Global, console: Console) -> Result<u8, CliError> {
+        match &self.command {
+            Some(ConfigCommand::Check(check)) => return check.run(console),
+            Some(ConfigCommand::Convert(convert)) => return convert.run(console),
+            None => {}
+        }
         match (self.explain, console.json) {
             (true, true) => console.value(&global.settings.explain())?,
             (true, false) => console.text(&explained(&global.settings.explain()))?,
