@@ -10,6 +10,9 @@ use crate::error::CliError;
 /// The name of the engine that uses containers.
 pub(crate) use isolation::engines::docker::NAME as DOCKER;
 
+/// The name of the engine that uses virtual environments of Python.
+pub(crate) const VIRTUALENV: &str = "virtualenv";
+
 /// The engines, with containers first because they isolate most.
 ///
 /// The engine `docker` uses the daemon that an option or a configuration file names. Without one it
@@ -30,5 +33,7 @@ pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliE
     registry.register(config.configure(docker)?)?;
     #[cfg(unix)]
     registry.register(isolation::engines::basic::BasicEngine::new())?;
+    #[cfg(unix)]
+    registry.register(isolation::engines::virtualenv::VirtualenvEngine::new())?;
     Ok(registry)
 }

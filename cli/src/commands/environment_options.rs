@@ -22,9 +22,9 @@ use crate::registry;
 /// Options that describe a new environment.
 #[derive(Debug, Args)]
 pub(crate) struct EnvironmentOptions {
-    /// Engine: auto, docker or basic; auto uses docker if a Docker daemon answers, otherwise basic,
-    /// but never basic instead of a daemon that DOCKER_HOST, a context or the configuration names.
-    /// Also ISOLATE_ENGINE [default: auto]
+    /// Engine: auto, docker, basic or virtualenv; auto uses docker if a Docker daemon answers,
+    /// otherwise basic, but never basic instead of a daemon that DOCKER_HOST, a context or the
+    /// configuration names. Also ISOLATE_ENGINE [default: auto]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
     /// Fail if only an engine with less isolation is available, instead of running on this host.
@@ -37,6 +37,10 @@ pub(crate) struct EnvironmentOptions {
     /// Image of the environment (engine docker only). ISOLATE_IMAGE names the default one
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
+    /// Python of a virtual environment: 3.11, >=3.11,<3.13, 3.13t, pypy3.10 or a path (engine
+    /// virtualenv, which it selects)
+    #[arg(long, value_name = "VERSION")]
+    python: Option<String>,
     /// When to pull the image [default: missing]
     #[arg(long, value_enum, value_name = "WHEN")]
     pull: Option<Pull>,
@@ -118,11 +122,12 @@ const ON_THE_HOST: &str =
 
 impl EnvironmentOptions {
     /// The options that have a meaning only for a new environment.
-    pub(super) const OF_CREATION: [&str; 18] = [
+    pub(super) const OF_CREATION: [&str; 19] = [
         "engine",
         "require",
         "spec",
         "image",
+        "python",
         "pull",
         "user",
         "volume",
@@ -162,7 +167,16 @@ impl EnvironmentOptions {
 
     /// The engine to use. An option that names a Docker daemon selects the engine `docker`.
     pub(crate) fn choice(&self, global: &Global) -> Result<EngineChoice, CliError> {
-        match self.engine.as_deref() {
+        let engine = match (&self.python, self.engine.as_deref()) {
+            (Some(_), None | Some("auto")) => Some(registry::VIRTUALENV),
+            (Some(_), Some(name)) if name != registry::VIRTUALENV => {
+                let why = format!("--python is an option of the engine virtualenv, not of {name}");
+                let hint = "for a container, name an image with that Python: --image python:3.12-slim";
+                return Err(CliError::new(why).hint(hint));
+            }
+            (_, engine) => engine,
+        };
+        match engine {
             None | Some("auto") if global.names_a_daemon() => {
                 Ok(EngineChoice::Named(registry::DOCKER.into()))
             }
@@ -214,6 +228,14 @@ impl EnvironmentOptions {
         ] {
             if option.is_some() {
                 field.clone_from(option);
+            }
+        }
+        if let Some(python) = &self.python {
+            let options = spec.engine_options.entry(registry::VIRTUALENV.to_owned());
+            let options = options.or_insert_with(|| serde_json::json!({}));
+            // Anything but an object is rejected by the engine.
+            if let Some(options) = options.as_object_mut() {
+                options.insert("python".to_owned(), python.as_str().into());
             }
         }
         spec.env.extend(self.variables.given().values());

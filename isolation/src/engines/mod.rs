@@ -20,11 +20,15 @@ pub mod basic;
 pub mod docker;
 #[cfg(unix)]
 mod host;
+#[cfg(unix)]
+pub mod virtualenv;
 
 /// Adds the engines of this crate in order of preference: a container isolates more than a
-/// directory.
+/// directory. A virtual environment is for those who ask for one.
 pub(crate) fn builtin(engines: &mut Vec<Arc<dyn Engine>>) {
     engines.push(Arc::new(docker::DockerEngine::default()));
     #[cfg(unix)]
     engines.push(Arc::new(basic::BasicEngine::new()));
+    #[cfg(unix)]
+    engines.push(Arc::new(virtualenv::VirtualenvEngine::new()));
 }

@@ -110,7 +110,7 @@ async fn command_gets_a_private_home_and_few_variables() {
         .path()
         .canonicalize()
         .unwrap()
-        .join(format!("isolation-{}", environment.id()));
+        .join(format!("isolation-basic-{}", environment.id()));
     assert_eq!(Path::new(rest[2]), directory.join("root"));
     assert_eq!(directory.metadata().unwrap().mode() & 0o777, 0o700);
 }
@@ -125,7 +125,7 @@ async fn variables_are_only_in_a_private_file() {
     };
     let manager = manager(base.path());
     let environment = manager.create(&EngineChoice::Auto, spec).await.unwrap();
-    let directory = base.path().join(format!("isolation-{}", environment.id()));
+    let directory = base.path().join(format!("isolation-basic-{}", environment.id()));
     let note = directory.join("environment.json");
     assert_eq!(note.metadata().unwrap().mode() & 0o777, 0o600);
     assert!(fs::read_to_string(&note).unwrap().contains("canary"));
@@ -140,7 +140,7 @@ async fn damaged_note_is_reported_and_not_listed() {
     let environment = active(&manager).await;
     let note = base
         .path()
-        .join(format!("isolation-{}/environment.json", environment.id()));
+        .join(format!("isolation-basic-{}/environment.json", environment.id()));
     fs::write(note, "{\"id\": ").unwrap();
     let error = environment.inspect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
@@ -239,7 +239,7 @@ async fn symlink_named_like_an_environment_is_not_removed() {
     let precious = tempfile::tempdir().unwrap();
     fs::write(precious.path().join("file"), "x").unwrap();
     let id = isolation::EnvironmentId::random();
-    std::os::unix::fs::symlink(precious.path(), base.path().join(format!("isolation-{id}"))).unwrap();
+    std::os::unix::fs::symlink(precious.path(), base.path().join(format!("isolation-basic-{id}"))).unwrap();
     assert!(manager.open(id.as_str()).await.unwrap_err().is_not_found());
     assert!(manager.registry().list().await.0.is_empty());
     assert_eq!(entries(precious.path()), 1);

@@ -24,9 +24,6 @@
 //! # }
 //! ```
 
-mod capabilities;
-mod instance;
-
 use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,15 +32,11 @@ use crate::BoxFuture;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
 use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
-use crate::engines::host::blocking;
-use crate::engines::host::directory::{Directory, Note};
+use crate::engines::host::base::Base;
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
 use crate::spec::EnvironmentSpec;
-
-use capabilities::capabilities;
-use instance::BasicInstance;
 
 /// The name under which the engine is registered.
 pub const NAME: &str = "basic";
@@ -51,7 +44,7 @@ pub const NAME: &str = "basic";
 /// The engine without requirements: see [the module](self).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BasicEngine {
-    base: PathBuf,
+    base: Base,
 }
 
 impl Default for BasicEngine {
@@ -68,12 +61,14 @@ impl BasicEngine {
 
     /// Creates an engine that uses this directory, which must exist.
     pub fn below(base: impl Into<PathBuf>) -> Self {
-        Self { base: base.into() }
+        Self {
+            base: Base::new(NAME, base.into()),
+        }
     }
 
     /// The directory in which it creates its directories.
     pub fn base(&self) -> &Path {
-        &self.base
+        self.base.path()
     }
 }
 
@@ -83,62 +78,37 @@ impl Engine for BasicEngine {
     }
 
     fn probe(&self) -> BoxFuture<'_, Probe> {
-        let base = self.base.display();
-        let probe = match Directory::probe(&self.base) {
-            Ok(()) => Probe::available(format!("directories in {base}"), capabilities()),
-            Err(error) => Probe::unavailable(
-                format!("cannot create a directory in {base}: {error}"),
-                "set TMPDIR to a writable directory",
-                capabilities(),
-            ),
-        };
-        Box::pin(std::future::ready(probe))
+        Box::pin(std::future::ready(self.base.probe("")))
     }
 
     fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
         Box::pin(async move {
             reject_options(new.spec)?;
-            let made = BasicInstance::create(&self.base, new).await?;
+            let made = self.base.begin(new)?.complete().await?;
             Ok(Box::new(made) as Box<dyn Instance>)
         })
     }
 
     fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>> {
-        Box::pin(async move {
-            let directory = Directory::find(&self.base, id)?;
-            let note = directory.read_note()?;
-            Ok(Opened {
-                name: note.name.clone(),
-                spec: note.spec.clone(),
-                status: note.status,
-                instance: Box::new(BasicInstance::open(directory, note, context)?),
-            })
-        })
+        let opened = self.base.open(id, context).map(|found| Opened {
+            name: found.name,
+            spec: found.spec,
+            status: found.status,
+            instance: Box::new(found.instance),
+        });
+        Box::pin(std::future::ready(opened))
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
-        let notes = Directory::list(&self.base);
-        let summaries = notes.map(|notes| notes.into_iter().map(summary).collect());
-        Box::pin(std::future::ready(summaries))
+        Box::pin(std::future::ready(self.base.list()))
     }
 
-    /// Also a directory without a specification, whose creation was interrupted.
     fn remove<'a>(&'a self, leftover: Leftover<'a>) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async move {
-            let directory = match Directory::find(&self.base, leftover.id) {
-                Ok(directory) => directory,
-                Err(error) if error.is_not_found() => return Ok(false),
-                Err(error) => return Err(error),
-            };
-            let id = leftover.id.clone();
-            blocking(NAME, move || BasicInstance::remove(&id, &directory)).await?;
-            Ok(true)
-        })
+        Box::pin(self.base.remove(leftover))
     }
 
     fn address(&self) -> Option<String> {
-        let base = std::path::absolute(&self.base).ok()?;
-        base.to_str().map(str::to_owned)
+        self.base.address()
     }
 
     fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
@@ -147,18 +117,6 @@ impl Engine for BasicEngine {
 
     fn as_any(&self) -> &dyn Any {
         self
-    }
-}
-
-fn summary(note: Note) -> EnvironmentSummary {
-    EnvironmentSummary {
-        id: note.id,
-        name: note.name,
-        engine: NAME.to_owned(),
-        status: note.status,
-        image: None,
-        owner: note.spec.owner,
-        session: note.spec.session,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The directory of an environment, and the note in it that other processes read.
 //!
 //! ```text
-//! isolation-ID/            0700
+//! isolation-ENGINE-ID/     0700
 //!   environment.json       0600: ID, name, status, the whole specification
 //!   root/                  the root of the environment's paths
 //!     home/  tmp/
@@ -53,12 +53,12 @@ impl Directory {
     }
 
     /// Creates the directory of an environment. The caller owns it and removes it.
-    pub(crate) fn create(base: &Path, id: &EnvironmentId) -> Result<Self> {
+    pub(crate) fn create(engine: &str, base: &Path, id: &EnvironmentId) -> Result<Self> {
         // Resolved once, so that a link above it does not make paths inside look like paths
         // outside.
         let base = fs::canonicalize(base).map_err(|e| Error::io("resolve the directory", base, e))?;
         let directory = Self {
-            path: base.join(format!("{PREFIX}{id}")),
+            path: base.join(name(engine, id)),
         };
         private(&directory.path)?;
         Ok(directory)
@@ -112,22 +112,22 @@ impl Directory {
         })
     }
 
-    /// The notes of the environments in `base` that belong to this user.
-    pub(crate) fn list(base: &Path) -> Result<Vec<Note>> {
+    /// The notes of the environments of an engine in `base` that belong to this user.
+    pub(crate) fn list(engine: &str, base: &Path) -> Result<Vec<Note>> {
         let entries = fs::read_dir(base).map_err(|e| Error::io("list", base, e))?;
         let mut found: Vec<_> = entries
             .flatten()
-            .filter_map(|entry| note(&entry.path()))
+            .filter_map(|entry| note(engine, &entry.path()))
             .collect();
         found.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(found)
     }
 
     /// The directory of an environment in `base`.
-    pub(crate) fn find(base: &Path, id: &EnvironmentId) -> Result<Self> {
+    pub(crate) fn find(engine: &str, base: &Path, id: &EnvironmentId) -> Result<Self> {
         let path = fs::canonicalize(base)
             .unwrap_or_else(|_| base.to_owned())
-            .join(format!("{PREFIX}{id}"));
+            .join(name(engine, id));
         match is_ours(&path) {
             true => Ok(Self { path }),
             false => Err(Error::not_found(format!(
@@ -171,14 +171,18 @@ fn is_ours(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(ours)
 }
 
-/// The note of the environment in this directory; `None` if it is not one.
-fn note(path: &Path) -> Option<Note> {
-    let id = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
+/// The name of the directory of an environment. Several engines may use the same base.
+fn name(engine: &str, id: &EnvironmentId) -> String {
+    format!("{PREFIX}{engine}-{id}")
+}
+
+/// The note of the environment of an engine in this directory; `None` if it is not one.
+fn note(engine: &str, path: &Path) -> Option<Note> {
     let directory = Directory {
         path: path.to_owned(),
     };
     let note = directory.exists().then(|| directory.read_note().ok()).flatten()?;
-    (note.id.as_str() == id).then_some(note)
+    (path.file_name()? == name(engine, &note.id).as_str()).then_some(note)
 }
 
 fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
@@ -198,10 +202,13 @@ mod tests {
     fn directory_is_private_listed_and_removed() {
         let base = tempfile::tempdir().unwrap();
         let id = EnvironmentId::random();
-        let directory = Directory::create(base.path(), &id).unwrap();
+        let directory = Directory::create("basic", base.path(), &id).unwrap();
         directory.lay_out().unwrap();
         assert_eq!(directory.path.metadata().unwrap().mode() & 0o777, 0o700);
-        assert!(Directory::list(base.path()).unwrap().is_empty(), "not noted yet");
+        assert!(
+            Directory::list("basic", base.path()).unwrap().is_empty(),
+            "not noted yet"
+        );
         let spec = EnvironmentSpec {
             owner: Some("me".into()),
             ..EnvironmentSpec::default()
@@ -213,7 +220,7 @@ mod tests {
             spec,
         };
         directory.write_note(&note).unwrap();
-        assert_eq!(Directory::list(base.path()).unwrap(), [note]);
+        assert_eq!(Directory::list("basic", base.path()).unwrap(), [note]);
         let file = directory.path.join(NOTE);
         assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
         fs::write(&file, "{").unwrap();
@@ -224,10 +231,17 @@ mod tests {
         fs::write(locked.join("file"), "x").unwrap();
         fs::set_permissions(&locked, fs::Permissions::from_mode(0o500)).unwrap();
         fs::set_permissions(directory.root().join("a"), fs::Permissions::from_mode(0o000)).unwrap();
-        Directory::find(base.path(), &id).unwrap().remove().unwrap();
+        Directory::find("basic", base.path(), &id)
+            .unwrap()
+            .remove()
+            .unwrap();
         directory.remove().unwrap();
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
-        assert!(Directory::find(base.path(), &id).unwrap_err().is_not_found());
+        assert!(
+            Directory::find("basic", base.path(), &id)
+                .unwrap_err()
+                .is_not_found()
+        );
     }
 
     #[test]
@@ -235,9 +249,9 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         let id = EnvironmentId::random();
-        let link = base.path().join(format!("{PREFIX}{id}"));
+        let link = base.path().join(name("basic", &id));
         std::os::unix::fs::symlink(elsewhere.path(), link).unwrap();
-        assert!(Directory::find(base.path(), &id).is_err());
+        assert!(Directory::find("basic", base.path(), &id).is_err());
         assert!(elsewhere.path().exists());
     }
 }

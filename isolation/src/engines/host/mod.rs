@@ -1,12 +1,17 @@
 //! What engines share that run processes of this machine: process groups, private directories,
 //! paths below a root.
 
+pub(crate) mod base;
+mod capabilities;
 pub(crate) mod directory;
 pub(crate) mod environment_processes;
+mod files;
+pub(crate) mod instance;
 mod mounts;
 pub(crate) mod paths;
 pub(crate) mod process;
 pub(crate) mod process_group;
+pub(crate) mod setup;
 mod terminal;
 pub(crate) mod watcher;
 

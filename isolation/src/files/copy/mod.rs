@@ -38,7 +38,8 @@ impl Drop for StopOnDrop {
 }
 
 impl Stop {
-    fn check(&self) -> Result<()> {
+    /// Fails if it was cancelled.
+    pub(crate) fn check(&self) -> Result<()> {
         match self.0.load(Ordering::Relaxed) {
             true => Err(Error::invalid("the copy was cancelled")),
             false => Ok(()),

@@ -1,4 +1,4 @@
-//! An environment of the engine `basic`.
+//! An environment that is a directory and processes of this machine.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,7 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::NAME;
+use super::directory::{Directory, Note};
+use super::environment_processes::{EnvironmentProcesses, MARK};
+use super::process_group::ProcessGroups;
+use super::setup::{Plain, Setup};
+use super::watcher::Watcher;
+use super::{blocking, paths, process};
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
@@ -16,16 +21,11 @@ use crate::creator::Creator;
 use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
 use crate::engine::instance::{Exec, Files, Instance, InstanceState};
-use crate::engines::host::directory::{Directory, Note};
-use crate::engines::host::environment_processes::{EnvironmentProcesses, MARK};
-use crate::engines::host::process_group::ProcessGroups;
-use crate::engines::host::watcher::Watcher;
-use crate::engines::host::{blocking, paths, process};
 use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
-use crate::files::copy::{self, Place, Stop, StopOnDrop, Target};
-use crate::files::{CopySource, FileKind};
+use crate::files::CopySource;
+use crate::files::copy::Place;
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
 
@@ -33,12 +33,15 @@ use crate::spec::EnvironmentSpec;
 const LOOK: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
-pub(super) struct BasicInstance {
+pub(crate) struct HostInstance {
+    /// The name of the engine.
+    pub(super) engine: &'static str,
     id: EnvironmentId,
     name: String,
     spec: EnvironmentSpec,
-    directory: Directory,
+    pub(super) directory: Directory,
     working_dir: PathBuf,
+    setup: Arc<dyn Setup>,
     groups: Arc<ProcessGroups>,
     released: AtomicBool,
     creator: Creator,
@@ -47,17 +50,19 @@ pub(super) struct BasicInstance {
     watcher: Mutex<Option<Watcher>>,
 }
 
-impl BasicInstance {
-    /// Creates the directory and its contents. The value owns the directory as soon as it exists:
-    /// an error or a dropped future removes it.
-    pub(super) async fn create(base: &Path, new: NewEnvironment<'_>) -> Result<Self> {
-        let directory = Directory::create(base, new.id)?;
-        let mut made = Self {
+impl HostInstance {
+    /// Creates the directory. The value owns it: an error of what follows, or a dropped future,
+    /// removes it. [`complete`](Self::complete) comes next.
+    pub(crate) fn begin(engine: &'static str, base: &Path, new: NewEnvironment<'_>) -> Result<Self> {
+        let directory = Directory::create(engine, base, new.id)?;
+        let made = Self {
+            engine,
             id: new.id.clone(),
             name: new.name.to_owned(),
             spec: new.spec.clone(),
             working_dir: directory.root(),
             directory,
+            setup: Arc::new(Plain),
             groups: Arc::default(),
             released: AtomicBool::new(false),
             creator: Creator::this_process(),
@@ -65,24 +70,37 @@ impl BasicInstance {
             watcher: Mutex::new(None),
         };
         made.directory.lay_out()?;
-        made.working_dir = made.specified_working_dir()?;
-        Place::made_inside(&made.directory.root(), &made.working_dir)?.make_directory()?;
-        for copy in &made.spec.copies {
-            made.bring_in(CopySource::Path(copy.source.clone()), &copy.target)
-                .await?;
-        }
-        made.note(Status::Created)?;
         Ok(made)
     }
 
-    /// Opens the environment in this directory.
-    pub(super) fn open(directory: Directory, note: Note, context: &Context) -> Result<Self> {
+    /// Creates the working directory and the copies; other processes see the environment from now
+    /// on.
+    pub(crate) async fn complete(mut self) -> Result<Self> {
+        self.working_dir = self.specified_working_dir()?;
+        Place::made_inside(&self.directory.root(), &self.working_dir)?.make_directory()?;
+        for copy in &self.spec.copies {
+            self.bring_in(CopySource::Path(copy.source.clone()), &copy.target)
+                .await?;
+        }
+        self.note(Status::Created)?;
+        Ok(self)
+    }
+
+    /// Opens the environment in this directory; it belongs to its creator.
+    pub(crate) fn open(
+        engine: &'static str,
+        directory: Directory,
+        note: Note,
+        context: &Context,
+    ) -> Result<Self> {
         let mut opened = Self {
+            engine,
             id: note.id,
             name: note.name,
             spec: note.spec,
             working_dir: directory.root(),
             directory,
+            setup: Arc::new(Plain),
             groups: Arc::default(),
             released: AtomicBool::new(true),
             creator: Creator::this_process(),
@@ -91,6 +109,18 @@ impl BasicInstance {
         };
         opened.working_dir = opened.specified_working_dir()?;
         Ok(opened)
+    }
+
+    /// Sets what the engine adds to the environment.
+    #[must_use]
+    pub(crate) fn with_setup(mut self, setup: Arc<dyn Setup>) -> Self {
+        self.setup = setup;
+        self
+    }
+
+    /// The directory of the environment.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     fn specified_working_dir(&self) -> Result<PathBuf> {
@@ -111,18 +141,18 @@ impl BasicInstance {
         })
     }
 
-    fn check_exists(&self) -> Result<()> {
+    pub(super) fn check_exists(&self) -> Result<()> {
         match self.directory.exists() {
             true => Ok(()),
             false => Err(Error::lost()),
         }
     }
 
-    fn resolve(&self, path: &str) -> Result<PathBuf> {
+    pub(super) fn resolve(&self, path: &str) -> Result<PathBuf> {
         paths::resolve(&self.directory.root(), &self.working_dir, path)
     }
 
-    fn begin(&self, command: &Command) -> Result<Execution> {
+    fn start_command(&self, command: &Command) -> Result<Execution> {
         self.check_exists()?;
         let working_dir = match &command.working_dir {
             Some(working_dir) => self.resolve(working_dir)?,
@@ -132,13 +162,11 @@ impl BasicInstance {
             let why = format!("the working directory {} does not exist", working_dir.display());
             return Err(Error::not_found(why));
         }
-        process::start(
-            NAME,
-            &self.groups,
-            command,
-            &self.variables(command),
-            &working_dir,
-        )
+        let variables = self.variables(command);
+        if let Some(why) = self.setup.missing_program(command.program(), &variables) {
+            return Ok(Execution::not_started(command, 127, &why));
+        }
+        process::start(self.engine, &self.groups, command, &variables, &working_dir)
     }
 
     /// All environment variables of a command.
@@ -158,50 +186,10 @@ impl BasicInstance {
         let kind = command.terminal.map(|_| ("TERM".to_owned(), kind()));
         let given = self.spec.env.iter().chain(command.env.iter());
         let given = given.map(|(name, value)| (name.clone(), value.clone()));
+        let given = self.setup.variables().into_iter().chain(given);
         // Last: a command could override its mark and would not be found again.
         let mark = [(MARK.to_owned(), self.id.to_string())];
         own.into_iter().chain(kind).chain(given).chain(mark).collect()
-    }
-
-    async fn bring_in(&self, source: CopySource, target: &str) -> Result<()> {
-        self.check_exists()?;
-        let root = self.directory.root();
-        let to = self.resolve(target)?;
-        let stop = Stop::default();
-        let _guard = StopOnDrop(stop.clone());
-        blocking(NAME, move || {
-            let to = Place::made_inside(&root, &to)?;
-            match source {
-                CopySource::Bytes { content, mode } => copy::write_file(&content, mode, &to),
-                CopySource::Path(path) => {
-                    // If the source is a link, its target is copied.
-                    let from = path.canonicalize().map_err(|e| Error::io("read", &path, e))?;
-                    copy::copy(&Place::on_host(&from)?, &to, Target::Environment, &stop)
-                }
-            }
-        })
-        .await
-    }
-
-    async fn bring_out(&self, source: &str, target: &Path) -> Result<()> {
-        self.check_exists()?;
-        let from = self.resolve(source)?;
-        if from.symlink_metadata().is_err() {
-            return Err(Error::not_found("the path does not exist in the environment"));
-        }
-        let (root, to) = (self.directory.root(), target.to_owned());
-        let stop = Stop::default();
-        let _guard = StopOnDrop(stop.clone());
-        blocking(NAME, move || {
-            if let Some(parent) = to.parent() {
-                std::fs::create_dir_all(parent).map_err(|e| Error::io("create the directory", parent, e))?;
-            }
-            // If the target is a link to a directory, that directory is meant.
-            let to = to.canonicalize().ok().filter(|real| real.is_dir()).unwrap_or(to);
-            let from = Place::inside(&root, &from)?;
-            copy::copy(&from, &Place::on_host(&to)?, Target::Host, &stop)
-        })
-        .await
     }
 
     fn processes(&self) -> EnvironmentProcesses {
@@ -222,28 +210,16 @@ impl BasicInstance {
         match Watcher::start(&self.id) {
             Ok(started) => *watcher = Some(started),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::engine(NAME, error)),
+            Err(error) => return Err(Error::engine(self.engine, error)),
         }
         Ok(())
-    }
-
-    fn look_at(&self, path: &str) -> Result<Option<FileKind>> {
-        self.check_exists()?;
-        let path = self.resolve(path)?;
-        match path.metadata() {
-            Ok(meta) if meta.is_dir() => Ok(Some(FileKind::Directory)),
-            Ok(meta) if meta.is_file() => Ok(Some(FileKind::File)),
-            Ok(_) => Ok(Some(FileKind::Other)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("inspect", &path, error)),
-        }
     }
 
     /// Asks all processes to end, and kills them after `grace`.
     async fn end_processes(&self, grace: Duration) -> Result<()> {
         self.check_exists()?;
         let (processes, groups) = (self.processes(), Arc::clone(&self.groups));
-        blocking(NAME, move || {
+        blocking(self.engine, move || {
             if !grace.is_zero() {
                 // Once each: those of process groups, and those that left theirs or that another
                 // process has started.
@@ -271,13 +247,13 @@ impl BasicInstance {
     }
 
     /// Removes an environment of any process.
-    pub(super) fn remove(id: &EnvironmentId, directory: &Directory) -> Result<()> {
+    pub(crate) fn remove(id: &EnvironmentId, directory: &Directory) -> Result<()> {
         EnvironmentProcesses::of(id, directory.path()).kill_all();
         directory.remove()
     }
 }
 
-impl Instance for BasicInstance {
+impl Instance for HostInstance {
     fn inspect(&self) -> BoxFuture<'_, Result<InstanceState>> {
         Box::pin(async move {
             if !self.directory.exists() {
@@ -290,7 +266,8 @@ impl Instance for BasicInstance {
     }
 
     fn start(&self) -> BoxFuture<'_, Result<()>> {
-        let started = self.watch().and_then(|()| self.note(Status::Running));
+        let started = self.setup.before_start().and_then(|()| self.watch());
+        let started = started.and_then(|()| self.note(Status::Running));
         Box::pin(std::future::ready(started))
     }
 
@@ -310,7 +287,7 @@ impl Instance for BasicInstance {
 
     fn destroy(&self) -> BoxFuture<'_, Result<()>> {
         let (id, groups, directory) = (self.id.clone(), Arc::clone(&self.groups), self.directory.clone());
-        Box::pin(async move { blocking(NAME, move || Self::end(&id, &groups, &directory)).await })
+        Box::pin(async move { blocking(self.engine, move || Self::end(&id, &groups, &directory)).await })
     }
 
     fn destroy_blocking(&self, _: Duration) -> bool {
@@ -338,27 +315,13 @@ impl Instance for BasicInstance {
     }
 }
 
-impl Exec for BasicInstance {
+impl Exec for HostInstance {
     fn execute<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>> {
-        Box::pin(std::future::ready(self.begin(command)))
+        Box::pin(std::future::ready(self.start_command(command)))
     }
 }
 
-impl Files for BasicInstance {
-    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.bring_in(source, target))
-    }
-
-    fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.bring_out(source, target))
-    }
-
-    fn kind<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<FileKind>>> {
-        Box::pin(std::future::ready(self.look_at(path)))
-    }
-}
-
-impl Drop for BasicInstance {
+impl Drop for HostInstance {
     fn drop(&mut self) {
         if !self.released.load(Ordering::Acquire) && self.creator.is_this_process() {
             self.destroy_blocking(Duration::ZERO);
@@ -372,8 +335,8 @@ mod tests {
     use crate::events::EventSink;
 
     /// A forked process that ended removed the environments of its parent.
-    #[tokio::test]
-    async fn instance_of_another_process_is_not_destroyed() {
+    #[test]
+    fn instance_of_another_process_is_not_destroyed() {
         let base = tempfile::tempdir().unwrap();
         for (creator, left) in [(Creator::another_process(), 1), (Creator::this_process(), 0)] {
             let (id, spec) = (EnvironmentId::random(), EnvironmentSpec::default());
@@ -384,10 +347,10 @@ mod tests {
                 spec: &spec,
                 context: &context,
             };
-            let mut instance = BasicInstance::create(base.path(), new).await.unwrap();
+            let mut instance = HostInstance::begin("basic", base.path(), new).unwrap();
             instance.creator = creator;
             drop(instance);
-            let found = Directory::find(base.path(), &id);
+            let found = Directory::find("basic", base.path(), &id);
             assert_eq!(usize::from(found.is_ok()), left);
         }
     }

@@ -1,9 +1,9 @@
-//! The features of the engine `basic`.
+//! The features of engines that run commands on this machine.
 
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 
 /// The same on every machine.
-pub(super) fn capabilities() -> Capabilities {
+pub(crate) fn capabilities() -> Capabilities {
     use Feature::{
         Commands, CopyIn, CopyOut, CpuLimit, DiskLimit, Images, KernelCapabilities, Logs, MainProcess,
     };

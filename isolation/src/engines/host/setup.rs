@@ -1,0 +1,30 @@
+//! What an engine of this machine adds to an environment.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use crate::error::Result;
+
+/// What an engine of this machine adds to an environment.
+pub(crate) trait Setup: Debug + Send + Sync {
+    /// Environment variables of every command, before those of the specification.
+    fn variables(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    /// Checks what a start needs.
+    fn before_start(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Why a program counts as missing although this machine may have it, if it does.
+    fn missing_program(&self, _program: &str, _variables: &BTreeMap<String, String>) -> Option<String> {
+        None
+    }
+}
+
+/// Adds nothing.
+#[derive(Debug)]
+pub(super) struct Plain;
+
+impl Setup for Plain {}

@@ -1,0 +1,283 @@
+//! The engine for Python tests: a virtual environment in a directory of this machine.
+//!
+//! Commands, files and isolation are those of the engine [`basic`](super::basic). Each environment
+//! has a virtual environment of its own in `.venv`, with pip if the interpreter brings it. Its
+//! programs come first on the `PATH` of each command, `VIRTUAL_ENV` names it, and no variable of
+//! the caller reaches Python or pip. Nothing is installed outside of it.
+//!
+//! The first environment of an interpreter is created with `venv`, else uv or virtualenv, and kept
+//! as a template in `$XDG_CACHE_HOME/isolate/virtualenv`; the next ones are copies of it.
+//!
+//! ```no_run
+//! use isolation::engines::virtualenv::{VirtualenvEngine, VirtualenvOptions};
+//! use isolation::{Command, EngineChoice, EnvironmentSpec, Manager, Registry};
+//!
+//! # async fn demo() -> isolation::Result<()> {
+//! let mut registry = Registry::new();
+//! registry.register(VirtualenvEngine::new())?;
+//! let manager = Manager::new(registry);
+//! let mut spec = EnvironmentSpec::default();
+//! VirtualenvOptions { python: Some(">=3.11".into()), ..Default::default() }.add_to(&mut spec);
+//! let environment = manager.create(&EngineChoice::Auto, spec).await?;
+//! environment.run(Command::new(["pip", "install", "--no-index", "./wheels/mine.whl"])).await?;
+//! environment.destroy().await
+//! # }
+//! ```
+
+mod activation;
+mod interpreter;
+mod options;
+mod pyvenv_cfg;
+mod record;
+mod request;
+mod run;
+mod scripts;
+mod template;
+mod tool;
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use crate::BoxFuture;
+use crate::engine::context::Context;
+use crate::engine::instance::Instance;
+use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
+use crate::engines::host::base::Base;
+use crate::engines::host::blocking;
+use crate::environment::id::EnvironmentId;
+use crate::environment::summary::EnvironmentSummary;
+use crate::error::{Error, Result};
+use crate::files::copy::{Stop, StopOnDrop};
+
+use activation::Activation;
+use interpreter::Interpreter;
+pub use options::VirtualenvOptions;
+use pyvenv_cfg::PyvenvCfg;
+pub use request::PythonRequest;
+use template::Template;
+
+/// The name under which the engine is registered.
+pub const NAME: &str = "virtualenv";
+
+/// The directory of the virtual environment, in that of the environment.
+const DIRECTORY: &str = ".venv";
+
+/// The engine for Python tests: see [the module](self).
+#[derive(Debug, Clone)]
+pub struct VirtualenvEngine {
+    base: Base,
+    cache: Option<PathBuf>,
+    interpreters: Arc<Interpreters>,
+}
+
+/// The interpreters that were found, by request, with the time of the program's last change.
+#[derive(Debug, Default)]
+struct Interpreters(Mutex<BTreeMap<String, (Interpreter, SystemTime)>>);
+
+impl Default for VirtualenvEngine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl VirtualenvEngine {
+    /// Creates an engine that uses the system's directory for temporary files, and the user's
+    /// directory for caches.
+    pub fn new() -> Self {
+        Self::below(std::env::temp_dir())
+    }
+
+    /// Creates an engine that creates its environments in this directory, which must exist.
+    pub fn below(base: impl Into<PathBuf>) -> Self {
+        Self {
+            base: Base::new(NAME, base.into()),
+            cache: None,
+            interpreters: Arc::default(),
+        }
+    }
+
+    /// Keeps the templates in this directory, which only this user may write to.
+    #[must_use]
+    pub fn with_cache(mut self, cache: impl Into<PathBuf>) -> Self {
+        self.cache = Some(cache.into());
+        self
+    }
+
+    /// The directory in which it creates its directories.
+    pub fn base(&self) -> &Path {
+        self.base.path()
+    }
+
+    fn cache(&self) -> Result<PathBuf> {
+        if let Some(cache) = &self.cache {
+            return Ok(cache.clone());
+        }
+        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let cache = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+        let cache = cache.or_else(|| Some(variable("HOME")?.join(".cache")));
+        let cache = cache.filter(|path| path.is_absolute()).ok_or_else(|| {
+            let why = "neither XDG_CACHE_HOME nor HOME names a directory for the template; set one of them";
+            Error::invalid(why)
+        })?;
+        Ok(cache.join("isolate/virtualenv"))
+    }
+
+    /// The interpreter that a request means, and the environment's directory of packages.
+    async fn interpreter(&self, request: PythonRequest) -> Result<Interpreter> {
+        let interpreters = Arc::clone(&self.interpreters);
+        blocking(NAME, move || interpreters.find(&request)).await
+    }
+}
+
+impl Interpreters {
+    fn find(&self, request: &PythonRequest) -> Result<Interpreter> {
+        let changed = |one: &Interpreter| one.executable.metadata().and_then(|meta| meta.modified()).ok();
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = request.to_string();
+        if let Some((found, at)) = known().get(&text) {
+            if changed(found) == Some(*at) {
+                return Ok(found.clone());
+            }
+        }
+        let found = Interpreter::find(request)?;
+        if let Some(at) = changed(&found) {
+            known().insert(text, (found.clone(), at));
+        }
+        Ok(found)
+    }
+}
+
+/// Creates the virtual environment at a path where nothing is. This blocks.
+fn create(
+    environment: &Path,
+    interpreter: &Interpreter,
+    cache: &Path,
+    options: &VirtualenvOptions,
+    stop: &Stop,
+) -> Result<()> {
+    if is_plain(environment) {
+        Template::of(interpreter, !options.without_pip, cache, stop)?.copy(
+            environment,
+            &interpreter.packages,
+            stop,
+        )?;
+    } else {
+        // Only the tool itself knows how to quote such a path in each of its scripts.
+        tool::create(environment, interpreter, !options.without_pip, stop)?;
+    }
+    if options.system_site_packages {
+        let mut file = PyvenvCfg::read(environment)?;
+        file.set("include-system-site-packages", "true");
+        file.write(environment)?;
+    }
+    Ok(())
+}
+
+/// Rejects a path that pip cannot quote in the scripts that it writes.
+fn check_path(base: &Path) -> Result<()> {
+    let real = std::fs::canonicalize(base).map_err(|e| Error::io("resolve the directory", base, e))?;
+    let text = real.to_string_lossy();
+    match text.contains(['"', '$', '`', '\\', '\n']) {
+        true => Err(Error::invalid(format!(
+            "no script of a Python package runs in {}: pip cannot quote \", $, ` or \\; set TMPDIR to a \
+             directory without them",
+            real.display()
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Whether a path needs no quoting in any shell.
+fn is_plain(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@%,:=".contains(&byte))
+}
+
+impl Engine for VirtualenvEngine {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Probe> {
+        Box::pin(async move {
+            let request = PythonRequest::default();
+            match self.interpreter(request).await {
+                Ok(found) => {
+                    let program = found.executable.display();
+                    let (name, version) = (&found.implementation, &found.version);
+                    self.base.probe(&format!("{name} {version} at {program}, "))
+                }
+                Err(error) => Probe::unavailable(
+                    error.to_string(),
+                    "install Python 3",
+                    self.base.probe("").capabilities,
+                ),
+            }
+        })
+    }
+
+    fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        Box::pin(async move {
+            let options = VirtualenvOptions::of(new.spec)?;
+            let interpreter = self.interpreter(options.request()?).await?;
+            let cache = self.cache()?;
+            check_path(self.base.path())?;
+            let begun = self.base.begin(new)?;
+            let environment = begun.directory().root().join(DIRECTORY);
+            let activation = Activation {
+                environment: environment.clone(),
+                host_path: options.host_path,
+            };
+            let stop = Stop::default();
+            let _guard = StopOnDrop(stop.clone());
+            let work = move || create(&environment, &interpreter, &cache, &options, &stop);
+            blocking(NAME, work).await?;
+            let made = begun.with_setup(Arc::new(activation)).complete().await?;
+            Ok(Box::new(made) as Box<dyn Instance>)
+        })
+    }
+
+    fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>> {
+        let open = || {
+            let found = self.base.open(id, context)?;
+            let activation = Activation {
+                environment: found.instance.directory().root().join(DIRECTORY),
+                host_path: VirtualenvOptions::of(&found.spec)?.host_path,
+            };
+            Ok(Opened {
+                name: found.name,
+                spec: found.spec,
+                status: found.status,
+                instance: Box::new(found.instance.with_setup(Arc::new(activation))),
+            })
+        };
+        Box::pin(std::future::ready(open()))
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
+        Box::pin(std::future::ready(self.base.list()))
+    }
+
+    fn remove<'a>(&'a self, leftover: Leftover<'a>) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.base.remove(leftover))
+    }
+
+    fn address(&self) -> Option<String> {
+        self.base.address()
+    }
+
+    fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
+        Ok(Arc::new(Self {
+            base: Base::new(NAME, address.into()),
+            ..self.clone()
+        }))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

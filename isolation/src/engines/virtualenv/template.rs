@@ -1,0 +1,239 @@
+//! A virtual environment with pip that is kept for each interpreter, and copied for each
+//! environment: ensurepip takes nearly all the time of a creation.
+//!
+//! ```text
+//! CACHE/isolate/virtualenv/      0700
+//!   KEY.lock                     held while the template is created
+//!   KEY/template.json            its own path, and the files that name it
+//!   KEY/environment/             the virtual environment
+//! ```
+
+use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::NAME;
+use super::interpreter::Interpreter;
+use super::record;
+use super::scripts;
+use super::tool;
+use crate::environment::id::random_hex;
+use crate::error::{Error, Result};
+use crate::files::copy::Stop;
+use crate::files::remove_tree::remove_tree;
+
+const NOTE: &str = "template.json";
+const ENVIRONMENT: &str = "environment";
+
+/// Changes with the layout, so that no template of another version is used.
+const LAYOUT: &str = "1";
+
+/// A kept virtual environment.
+#[derive(Debug)]
+pub(super) struct Template {
+    environment: PathBuf,
+    note: Note,
+}
+
+/// The facts that a copy needs.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    /// The path under which it was created, which its files name.
+    origin: PathBuf,
+    /// The files that name it, relative to it.
+    naming: Vec<PathBuf>,
+}
+
+impl Template {
+    /// The template of this interpreter below `cache`, created if there is none. This blocks.
+    pub(super) fn of(interpreter: &Interpreter, pip: bool, cache: &Path, stop: &Stop) -> Result<Self> {
+        let cache = private(cache)?;
+        let kept = cache.join(key(interpreter, pip)?);
+        if let Some(template) = Self::read(&kept)? {
+            return Ok(template);
+        }
+        let _lock = lock(&kept.with_extension("lock"))?;
+        // Another process may have created it meanwhile.
+        if let Some(template) = Self::read(&kept)? {
+            return Ok(template);
+        }
+        let new = cache.join(format!("new-{}", random_hex()));
+        let created = create(&new, interpreter, pip, stop)
+            .and_then(|()| fs::rename(&new, &kept).map_err(|e| Error::io("rename the directory", &new, e)));
+        if let Err(error) = created {
+            // The first error counts.
+            let _ = remove_tree(&new);
+            return Err(error);
+        }
+        Self::read(&kept)?.ok_or_else(|| {
+            let why = format!("{} was removed while it was created", kept.display());
+            Error::engine(NAME, why)
+        })
+    }
+
+    /// The template in this directory; `None` if there is none.
+    fn read(kept: &Path) -> Result<Option<Self>> {
+        let path = kept.join(NOTE);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|e| Error::io("read", &path, e))?,
+        };
+        let note = serde_json::from_slice(&text).map_err(|error| {
+            let why = format!(
+                "{} is damaged: {error}; remove {}",
+                path.display(),
+                kept.display()
+            );
+            Error::engine(NAME, why)
+        })?;
+        let environment = kept.join(ENVIRONMENT);
+        Ok(Some(Self { environment, note }))
+    }
+
+    /// Copies it to a path where nothing is. Nothing is shared with the template: a test may edit
+    /// the files of a package in place. This blocks.
+    pub(super) fn copy(&self, target: &Path, packages: &Path, stop: &Stop) -> Result<()> {
+        copy_tree(&self.environment, target, stop)?;
+        let mut changed = Vec::new();
+        for relative in &self.note.naming {
+            let path = target.join(relative);
+            let content = fs::read(&path).map_err(|e| Error::io("read", &path, e))?;
+            if let Some(text) = scripts::rewritten(&content, &self.note.origin, target) {
+                // Its mode stays.
+                fs::write(&path, &text).map_err(|e| Error::io("write", &path, e))?;
+                changed.push(relative.clone());
+            }
+        }
+        record::update(target, packages, &changed)
+    }
+}
+
+/// Changes with the interpreter.
+fn key(interpreter: &Interpreter, pip: bool) -> Result<String> {
+    let path = &interpreter.executable;
+    let meta = path.metadata().map_err(|e| Error::io("inspect", path, e))?;
+    let mut hash = Sha256::new();
+    for part in [
+        LAYOUT.to_owned(),
+        path.to_string_lossy().into_owned(),
+        interpreter.version.to_string(),
+        interpreter.implementation.clone(),
+        format!("pip {pip}"),
+        format!("{} {} {}", meta.len(), meta.mtime(), meta.mtime_nsec()),
+    ] {
+        hash.update(part);
+        hash.update([0]);
+    }
+    let digest = hash.finalize();
+    Ok(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Creates the directory of templates. One that another user may write to is an error: commands
+/// would run what that user put there.
+fn private(cache: &Path) -> Result<PathBuf> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(cache);
+    made.map_err(|e| Error::io("create the directory", cache, e))?;
+    let real = fs::canonicalize(cache).map_err(|e| Error::io("resolve the directory", cache, e))?;
+    let meta = real.metadata().map_err(|e| Error::io("inspect", &real, e))?;
+    let me = rustix::process::geteuid().as_raw();
+    match meta.uid() == me && meta.mode() & 0o022 == 0 {
+        true => Ok(real),
+        false => Err(Error::invalid(format!(
+            "other users may write to {}, the directory of kept virtual environments; change its \
+             owner and mode, or name another with XDG_CACHE_HOME",
+            real.display()
+        ))),
+    }
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path);
+    let file = file.map_err(|e| Error::io("open", path, e))?;
+    rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|e| Error::io("lock", path, e.into()))?;
+    Ok(file)
+}
+
+fn create(new: &Path, interpreter: &Interpreter, pip: bool, stop: &Stop) -> Result<()> {
+    let made = DirBuilder::new().mode(0o700).create(new);
+    made.map_err(|e| Error::io("create the directory", new, e))?;
+    let environment = new.join(ENVIRONMENT);
+    tool::create(&environment, interpreter, pip, stop)?;
+    let mut naming = Vec::new();
+    find_naming(&environment, Path::new(""), &mut naming)?;
+    let note = Note {
+        origin: environment,
+        naming,
+    };
+    let text = serde_json::to_vec(&note).map_err(|error| Error::engine(NAME, error))?;
+    let path = new.join(NOTE);
+    fs::write(&path, text).map_err(|e| Error::io("write", &path, e))
+}
+
+/// Finds the files that name the environment. Compiled code names it too, but the interpreter
+/// corrects that when it loads it.
+fn find_naming(environment: &Path, below: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    let directory = environment.join(below);
+    let origin = std::os::unix::ffi::OsStrExt::as_bytes(environment.as_os_str());
+    for entry in fs::read_dir(&directory).map_err(|e| Error::io("list", &directory, e))? {
+        let entry = entry.map_err(|e| Error::io("list", &directory, e))?;
+        let kind = entry
+            .file_type()
+            .map_err(|e| Error::io("inspect", &entry.path(), e))?;
+        let relative = below.join(entry.file_name());
+        if kind.is_dir() && entry.file_name() != "__pycache__" {
+            find_naming(environment, &relative, found)?;
+        } else if kind.is_file() {
+            let content = fs::read(entry.path()).map_err(|e| Error::io("read", &entry.path(), e))?;
+            if scripts::contains(&content, origin) {
+                found.push(relative);
+            }
+        }
+    }
+    found.sort();
+    Ok(())
+}
+
+/// Copies directories, files with their modes and times, and links as links.
+fn copy_tree(source: &Path, target: &Path, stop: &Stop) -> Result<()> {
+    fs::create_dir(target).map_err(|e| Error::io("create the directory", target, e))?;
+    for entry in fs::read_dir(source).map_err(|e| Error::io("list", source, e))? {
+        let entry = entry.map_err(|e| Error::io("list", source, e))?;
+        stop.check()?;
+        let (from, to) = (entry.path(), target.join(entry.file_name()));
+        let kind = entry.file_type().map_err(|e| Error::io("inspect", &from, e))?;
+        if kind.is_dir() {
+            copy_tree(&from, &to, stop)?;
+        } else if kind.is_symlink() {
+            let link = fs::read_link(&from).map_err(|e| Error::io("read the link", &from, e))?;
+            std::os::unix::fs::symlink(link, &to).map_err(|e| Error::io("create the link", &to, e))?;
+        } else {
+            copy_file(&from, &to).map_err(|e| Error::io("copy", &from, e))?;
+        }
+    }
+    Ok(())
+}
+
+/// The time must stay: compiled code is valid for the time of its source.
+fn copy_file(source: &Path, target: &Path) -> io::Result<()> {
+    let mut from = File::open(source)?;
+    let meta = from.metadata()?;
+    let mut options = OpenOptions::new();
+    let mut to = options
+        .write(true)
+        .create_new(true)
+        .mode(meta.mode() & 0o777)
+        .open(target)?;
+    io::copy(&mut from, &mut to)?;
+    to.set_times(FileTimes::new().set_modified(meta.modified()?))
+}

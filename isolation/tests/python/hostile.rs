@@ -1,0 +1,133 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command as Process;
+
+use isolation::engines::virtualenv::{VirtualenvEngine, VirtualenvOptions};
+use isolation::{EngineChoice, EnvironmentSpec};
+
+use crate::engine::{Fixture, cache, manager, printed, run};
+
+/// The variables of the caller change what Python, pip and uv do. This test calls itself with them:
+/// variables of a process cannot be set while it has threads.
+#[test]
+fn variables_of_the_caller_change_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("pip.conf");
+    fs::write(
+        &config,
+        "[global]\nrequire-virtualenv = nonsense\ntarget = /nonexistent\n",
+    )
+    .unwrap();
+    let mut inner = Process::new(std::env::current_exe().unwrap());
+    inner.args(["--exact", "hostile::inner", "--ignored"]);
+    for name in [
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "PYTHONUSERBASE",
+        "VIRTUAL_ENV",
+        "CONDA_PREFIX",
+        "PIP_TARGET",
+        "PIP_USER",
+        "PIP_REQUIRE_VIRTUALENV",
+        "PIP_INDEX_URL",
+        "PIP_PREFIX",
+        "UV_PYTHON",
+        "UV_SYSTEM_PYTHON",
+        "UV_PROJECT_ENVIRONMENT",
+        "__PYVENV_LAUNCHER__",
+        "PYTHONEXECUTABLE",
+    ] {
+        inner.env(name, "/nonsense");
+    }
+    inner.env("PIP_CONFIG_FILE", &config);
+    let output = inner.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "variables_of_the_caller_change_nothing runs it"]
+async fn inner() {
+    let base = tempfile::tempdir().unwrap();
+    // A template of its own: the creation must not read them either.
+    let kept = tempfile::tempdir().unwrap();
+    let manager = manager(VirtualenvEngine::below(base.path()).with_cache(kept.path()));
+    let created = manager
+        .create(&EngineChoice::Auto, EnvironmentSpec::default())
+        .await;
+    let environment = created.unwrap();
+    let prefix = printed(&environment, &["python", "-c", "import sys; print(sys.prefix)"]).await;
+    assert!(prefix.ends_with("/root/.venv"), "{prefix}");
+    let listed = printed(&environment, &["pip", "list", "--format=freeze"]).await;
+    assert!(listed.contains("pip=="), "{listed}");
+}
+
+#[tokio::test]
+async fn program_of_another_python_is_missing() {
+    let fixture = Fixture::new();
+    let environment = fixture.environment().await;
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("pytest");
+    fs::write(&script, "#!/usr/bin/python3\nprint('of the host')\n").unwrap();
+    fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", directory.path().display());
+    let mut command = isolation::Command::new(["pytest"]);
+    command.env = [("PATH", path.as_str())].into();
+    let output = environment.run(command.clone()).await.unwrap();
+    assert_eq!(output.exit.code, 127);
+    assert!(
+        output.stderr_text().contains("belongs to another Python"),
+        "{output:?}"
+    );
+    let options = VirtualenvOptions {
+        host_path: true,
+        ..VirtualenvOptions::default()
+    };
+    let allowed = fixture.create(options).await.unwrap();
+    command.argv = vec!["sh".into(), "-c".into(), "command -v pytest".into()];
+    let output = allowed.run(command).await.unwrap();
+    assert_eq!(output.stdout_text().trim(), script.to_str().unwrap());
+}
+
+#[tokio::test]
+async fn cache_of_other_users_is_refused() {
+    let base = tempfile::tempdir().unwrap();
+    let kept = tempfile::tempdir().unwrap();
+    fs::set_permissions(kept.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    let manager = manager(VirtualenvEngine::below(base.path()).with_cache(kept.path()));
+    let created = manager
+        .create(&EngineChoice::Auto, EnvironmentSpec::default())
+        .await;
+    let error = created.unwrap_err();
+    assert!(error.to_string().contains("other users may write to"), "{error}");
+    assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0, "something is left");
+}
+
+/// The tool creates missing directories above its target, so a stop must end it.
+#[tokio::test]
+async fn dropped_creation_leaves_nothing() {
+    let base = tempfile::tempdir().unwrap();
+    let kept = tempfile::tempdir().unwrap();
+    for milliseconds in [1, 50, 400] {
+        let manager = manager(VirtualenvEngine::below(base.path()).with_cache(kept.path()));
+        let creating = manager.create(&EngineChoice::Auto, EnvironmentSpec::default());
+        let limit = std::time::Duration::from_millis(milliseconds);
+        let outcome = tokio::time::timeout(limit, creating).await;
+        drop(outcome);
+        manager.shutdown().await.unwrap();
+    }
+    // The thread that creates sees the stop within a step of it.
+    let left = || {
+        let of = |path: &std::path::Path| fs::read_dir(path).unwrap().flatten().map(|e| e.file_name());
+        let new = of(kept.path()).filter(|name| name.to_string_lossy().starts_with("new-"));
+        of(base.path()).chain(new).count()
+    };
+    while left() > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let fixture = Fixture::new();
+    let environment = fixture.environment().await;
+    assert!(run(&environment, &["true"]).await.exit.success());
+    assert!(cache().is_dir());
+}

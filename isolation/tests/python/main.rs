@@ -1,0 +1,7 @@
+//! The engine `virtualenv`, on the Python interpreters of this machine.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
+
+mod engine; // environments, copies, paths, interpreters
+mod hostile; // variables of the caller, programs of other interpreters, interrupted creations
