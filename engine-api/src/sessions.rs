@@ -1,7 +1,8 @@
 //! Sessions: connections on which an engine calls services of its client, as BuildKit does.
 //!
-//! The engine speaks HTTP/2 as the client on such a connection, gRPC above it; this crate hands
-//! over the bytes and knows neither. Deprecated since API 1.53, where engines take gRPC directly.
+//! The engine speaks HTTP/2 as the client on such a connection, gRPC above it; these calls hand
+//! over the bytes and know neither. With the feature `buildkit`, `Images::build_with_session`
+//! serves a session. Deprecated since API 1.53, where engines take gRPC directly.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -26,8 +27,13 @@ use std::fmt;
 use http::HeaderValue;
 
 use crate::client::Docker;
+#[cfg(feature = "buildkit")]
+use crate::connect::BoxStream;
 use crate::error::Result;
-use crate::wire::decode::Duplex;
+use crate::wire::call::Call;
+#[cfg(feature = "buildkit")]
+use crate::wire::decode::Bare;
+use crate::wire::decode::{Duplex, Shape};
 use crate::wire::operation::{Operation, OperationInfo};
 use crate::wire::stream::Hijacked;
 
@@ -56,16 +62,27 @@ impl Sessions<'_> {
     ///
     /// Podman has no such route ([`crate::Error::is_unknown_route`]).
     pub async fn open(&self, session: OpenSession) -> Result<Hijacked> {
+        Ok(self.call(&OPEN, &session).send().await?.terminal(true))
+    }
+
+    /// [`Sessions::open`], with the connection as it is.
+    #[cfg(feature = "buildkit")]
+    pub(crate) async fn open_stream(&self, session: &OpenSession) -> Result<BoxStream> {
+        static OPEN_BARE: Operation<Bare> = OPEN.with_reply();
+        self.call(&OPEN_BARE, session).send().await
+    }
+
+    fn call<R: Shape>(&self, operation: &'static Operation<R>, session: &OpenSession) -> Call<'_, R> {
         let mut call = self
             .docker
-            .call(&OPEN)
+            .call(operation)
             .about(&session.id)
             .reject_if(session.wrong())
             .header("upgrade", HeaderValue::from_static("h2c"));
         for (name, value) in session.headers() {
             call = call.header(name, value);
         }
-        Ok(call.send().await?.terminal(true))
+        call
     }
 }
 
@@ -100,7 +117,8 @@ impl OpenSession {
             .filter(|(_, text)| !text.is_empty())
     }
 
-    fn headers(&self) -> impl Iterator<Item = (&'static str, HeaderValue)> {
+    /// The headers, which the gRPC call has as its metadata.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, HeaderValue)> {
         self.texts().filter_map(|(name, text)| {
             let mut value = HeaderValue::from_str(text).ok()?;
             value.set_sensitive(name.ends_with("sharedkey"));

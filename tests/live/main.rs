@@ -13,6 +13,7 @@
 // Helpers of tests are tests too; clippy exempts only the functions that are marked as tests.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod build_session; // builds by BuildKit that ask the client for secrets, agents, credentials and files
 mod cluster; // swarms of more than one engine, and engines that restart
 mod dockerignore; // the files of a build context that are in the image
 mod isolation; // the docker engine of `isolation`
@@ -23,4 +24,5 @@ mod recorder; // HTTP written by hand, recorded twice and replayed
 mod removal; // concurrent removals, and the search by name
 mod scenarios; // the scenarios that are also recorded
 mod support; // the engines to test with
-mod tls; // an engine that requires client certificates
+mod tls;
+mod token_registry; // a registry that demands bearer tokens // an engine that requires client certificates

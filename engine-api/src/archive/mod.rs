@@ -27,9 +27,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tar::{Builder, EntryType, Header};
 
+#[cfg(feature = "buildkit")]
+pub(crate) use pack::open;
 pub use pack::pack;
 pub(crate) use pack::{append_one, children, no_file, packing};
 pub use unpack::unpack;
+#[cfg(feature = "buildkit")]
+pub(crate) use unpack::{END, unpack_all};
 
 use crate::error::{Cause, Error, Result};
 use crate::wire::body::Upload;

@@ -160,7 +160,7 @@ pub(crate) fn append_one(
 
 /// Opens the file that `metadata` describes. Who can write into its directory could replace it by a
 /// link to a file that only this process can read.
-fn open(path: &Path, metadata: &fs::Metadata) -> io::Result<fs::File> {
+pub(crate) fn open(path: &Path, metadata: &fs::Metadata) -> io::Result<fs::File> {
     let file = fs::File::open(path)?;
     match same_file(&file.metadata()?, metadata) {
         true => Ok(file),

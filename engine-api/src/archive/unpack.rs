@@ -69,9 +69,9 @@ pub async fn unpack(mut archive: RawBytes, directory: impl Into<PathBuf>) -> Res
 }
 
 /// The piece that marks the end of a complete stream. Without it, the stream was given up.
-pub(super) const END: Bytes = Bytes::new();
+pub(crate) const END: Bytes = Bytes::new();
 
-pub(super) fn unpack_all(pieces: mpsc::Receiver<Bytes>, directory: &Path) -> io::Result<()> {
+pub(crate) fn unpack_all(pieces: mpsc::Receiver<Bytes>, directory: &Path) -> io::Result<()> {
     let mut writer = EntryWriter::create(directory)?;
     let outcome = write_all(pieces, &mut writer).and_then(|()| writer.finish());
     let Err(error) = outcome else { return Ok(()) };

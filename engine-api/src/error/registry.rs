@@ -122,7 +122,7 @@ impl Error {
         if self.operation() == Some("ImageBuild") && message.contains(NO_SESSION) {
             return Some(
                 "BuildKit asks the client for the credentials of a registry, and gets none without a session; \
-                 use the classic builder"
+                 build with `Images::build_with_session` (feature `buildkit`), or with the classic builder"
                     .to_owned(),
             );
         }

@@ -44,6 +44,8 @@ pub use build::{
     BuildArgs, BuildCacheFilters, BuildCachePruned, BuildContext, BuildImage, BuildLog, BuildOutput,
     BuildStatus, BuildStep, BuildTrace, BuildWarning, Builder, PruneBuildCache,
 };
+#[cfg(feature = "buildkit")]
+pub use build::{BuildSecret, BuildSession, LocalOutput, SshAgent};
 pub use commit::{CommitImage, ImageCommitted};
 pub use history::{HistoryEntry, ListHistory};
 pub use identity::{

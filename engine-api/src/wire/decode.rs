@@ -135,6 +135,21 @@ impl Shape for Duplex {
     }
 }
 
+/// An upgraded connection on which another protocol follows.
+#[cfg(feature = "buildkit")]
+pub(crate) struct Bare;
+
+#[cfg(feature = "buildkit")]
+impl Shape for Bare {
+    type Value = crate::connect::BoxStream;
+    const NAME: &'static str = "duplex";
+    const HIJACKS: bool = true;
+
+    async fn decode(reply: Reply) -> Result<crate::connect::BoxStream> {
+        Hijacked::bare(reply).await
+    }
+}
+
 /// The whole body.
 async fn whole(reply: &mut Reply) -> Result<Bytes> {
     let announced = reply

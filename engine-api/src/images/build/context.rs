@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::io;
+#[cfg(feature = "buildkit")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -98,6 +100,21 @@ impl BuildContext {
             Source::Remote(url) => Some(url),
             _ => None,
         }
+    }
+
+    /// The path, if the context is a directory.
+    #[cfg(feature = "buildkit")]
+    pub(super) fn directory_path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Directory(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The modification time of each file, if it was set.
+    #[cfg(feature = "buildkit")]
+    pub(super) fn modified_time(&self) -> Option<SystemTime> {
+        self.modified
     }
 
     /// Finds the files to send. Returns the body that sends them, and what the Dockerfile requires

@@ -7,7 +7,7 @@ use super::stages;
 use crate::error::Cause;
 
 const BUILDKIT: &str = "BuildKit; build with Builder::BuildKit";
-const SESSION: &str = "a session with BuildKit, which this client does not open; use `docker buildx build`";
+const SESSION: &str = "a session with BuildKit; build with `Images::build_with_session` (feature `buildkit`)";
 
 /// Flags that the classic builder rejects, or ignores although the image depends on them:
 /// instruction, flag, both.

@@ -39,14 +39,16 @@ impl Returns {
         let texts = exceptions.map(|pattern| pattern.text.as_slice());
         match builder {
             Builder::Classic => Self::Below(texts.map(<[u8]>::to_vec).collect()),
-            Builder::BuildKit => {
-                let texts: Vec<_> = texts.map(without_last_wildcard).collect();
-                let wild = |text: &&[u8]| text.iter().any(|byte| br"*[]?^\".contains(byte));
-                match texts.iter().any(wild) {
-                    true => Self::Everywhere,
-                    false => Self::Below(texts.into_iter().map(<[u8]>::to_vec).collect()),
-                }
-            }
+            Builder::BuildKit => Self::below(texts),
+        }
+    }
+
+    fn below<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Self {
+        let texts: Vec<_> = texts.map(without_last_wildcard).collect();
+        let wild = |text: &&[u8]| text.iter().any(|byte| br"*[]?^\".contains(byte));
+        match texts.iter().any(wild) {
+            true => Self::Everywhere,
+            false => Self::Below(texts.into_iter().map(<[u8]>::to_vec).collect()),
         }
     }
 }
@@ -72,27 +74,34 @@ impl Ignore {
                 let shown = String::from_utf8_lossy(trimmed);
                 format!("line {} of {name}, {shown:?}, is {what}", number + 1)
             };
-            let (exception, rest) = match trimmed.strip_prefix(b"!") {
-                Some(rest) => (true, trim(rest)),
-                None => (false, trimmed),
-            };
-            let cleaned = clean(rest);
-            let pattern = match cleaned.strip_prefix(b"/") {
-                Some(relative) if !relative.is_empty() => relative,
-                _ => &cleaned,
-            };
-            // Docker looks for the mark of an exception after it has removed the slash.
-            let (exception, pattern) = match pattern.strip_prefix(b"!") {
-                Some(rest) if !exception => (true, rest),
-                _ => (exception, pattern),
-            };
-            if exception && (rest.is_empty() || matches!(pattern, b"" | b"/")) {
-                return Err(wrong("an exception of nothing"));
-            }
-            patterns.push(Pattern::parse(pattern, exception).map_err(wrong)?);
+            patterns.push(pattern(trimmed).map_err(wrong)?);
         }
         Ok(Self {
             returns: Returns::of(&patterns, builder),
+            patterns,
+            kept: Vec::new(),
+        })
+    }
+
+    /// Patterns that BuildKit sends: those of an ignore file that it has read.
+    #[cfg(feature = "buildkit")]
+    pub(super) fn excluding(lines: &[Vec<u8>]) -> Result<Self, String> {
+        let patterns = patterns(lines)?;
+        Ok(Self {
+            returns: Returns::of(&patterns, Builder::BuildKit),
+            patterns,
+            kept: Vec::new(),
+        })
+    }
+
+    /// Patterns that BuildKit sends, of which a path must match one: `excludes` is whether it does,
+    /// and `may_return` whether a path below it may.
+    #[cfg(feature = "buildkit")]
+    pub(super) fn selecting(lines: &[Vec<u8>]) -> Result<Self, String> {
+        let patterns = patterns(lines)?;
+        let selecting = patterns.iter().filter(|pattern| !pattern.exception);
+        Ok(Self {
+            returns: Returns::below(selecting.map(|pattern| pattern.text.as_slice())),
             patterns,
             kept: Vec::new(),
         })
@@ -132,6 +141,41 @@ impl Ignore {
     }
 }
 
+/// The patterns of lines that are neither comments nor blank.
+#[cfg(feature = "buildkit")]
+fn patterns(lines: &[Vec<u8>]) -> Result<Vec<Pattern>, String> {
+    let lines = lines.iter().map(|line| trim(line));
+    lines
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let shown = || String::from_utf8_lossy(line);
+            pattern(line).map_err(|what| format!("the pattern {:?} is {what}", shown()))
+        })
+        .collect()
+}
+
+/// The pattern of a line without spaces at its ends; `Err` is why it is invalid.
+fn pattern(line: &[u8]) -> Result<Pattern, &'static str> {
+    let (exception, rest) = match line.strip_prefix(b"!") {
+        Some(rest) => (true, trim(rest)),
+        None => (false, line),
+    };
+    let cleaned = clean(rest);
+    let pattern = match cleaned.strip_prefix(b"/") {
+        Some(relative) if !relative.is_empty() => relative,
+        _ => &cleaned,
+    };
+    // Docker looks for the mark of an exception after it has removed the slash.
+    let (exception, pattern) = match pattern.strip_prefix(b"!") {
+        Some(rest) if !exception => (true, rest),
+        _ => (exception, pattern),
+    };
+    if exception && (rest.is_empty() || matches!(pattern, b"" | b"/")) {
+        return Err("an exception of nothing");
+    }
+    Pattern::parse(pattern, exception)
+}
+
 /// Without the spaces at both ends; those of Unicode count where the line is UTF-8.
 fn trim(line: &[u8]) -> &[u8] {
     match std::str::from_utf8(line) {
@@ -141,7 +185,7 @@ fn trim(line: &[u8]) -> &[u8] {
 }
 
 /// The shortest equivalent path: without `.`, `..`, empty parts and a slash at the end.
-fn clean(path: &[u8]) -> Vec<u8> {
+pub(super) fn clean(path: &[u8]) -> Vec<u8> {
     let rooted = path.starts_with(b"/");
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|byte| *byte == b'/') {

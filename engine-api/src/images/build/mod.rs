@@ -8,6 +8,8 @@ mod pack;
 mod pattern;
 mod protobuf;
 pub(super) mod prune_cache;
+#[cfg(feature = "buildkit")]
+mod session;
 mod stages;
 mod trace;
 
@@ -16,6 +18,8 @@ use std::collections::BTreeMap;
 pub use build_image::{BuildArgs, BuildImage, BuildOutput, Builder};
 pub use context::BuildContext;
 pub use prune_cache::{BuildCacheFilters, BuildCachePruned, PruneBuildCache};
+#[cfg(feature = "buildkit")]
+pub use session::{BuildSecret, BuildSession, LocalOutput, SshAgent};
 pub use trace::{BuildLog, BuildStatus, BuildStep, BuildTrace, BuildWarning};
 
 use super::{Images, Progress};

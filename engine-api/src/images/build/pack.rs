@@ -39,6 +39,26 @@ impl Found {
 pub(super) fn find_files(root: PathBuf, options: &BuildImage) -> Result<Found> {
     let builder = options.builder;
     let input = |error: io::Error| Error::local(Cause::UploadSource(error));
+    let (name, text) = dockerfile_of(&root, options)?;
+    let beyond = dockerfile::beyond(&String::from_utf8_lossy(&text), builder, &options.target);
+    let (mut ignore, has_own_ignore) = ignore(&root, &name, builder)?;
+    ignore.keep(name.as_bytes());
+    if builder == Builder::Classic {
+        // The classic builder reads the file, and removes both from the context if it excludes
+        // them. BuildKit copies whatever it gets.
+        ignore.keep(b".dockerignore");
+    }
+    let paths = walk(&root, &ignore, None, builder).map_err(input)?;
+    Ok(Found {
+        root,
+        paths,
+        beyond,
+        has_own_ignore,
+    })
+}
+
+/// The name and the text of the Dockerfile.
+fn dockerfile_of(root: &Path, options: &BuildImage) -> Result<(String, Vec<u8>)> {
     let name = match options.dockerfile.as_str() {
         "" => NAMES
             .into_iter()
@@ -48,30 +68,16 @@ pub(super) fn find_files(root: PathBuf, options: &BuildImage) -> Result<Found> {
         name => name.trim_start_matches("./").to_owned(),
     };
     archive::check(&name)?;
-    let text = read(&root.join(&name)).map_err(input)?;
-    let beyond = dockerfile::beyond(&String::from_utf8_lossy(&text), builder, &options.target);
-    let (mut ignore, has_own_ignore) = ignore(&root, &name, builder)?;
-    ignore.keep(name.as_bytes());
-    if builder == Builder::Classic {
-        // The classic builder reads the file, and removes both from the context if it excludes
-        // them. BuildKit copies whatever it gets.
-        ignore.keep(b".dockerignore");
-    }
-    let mut walk = Walk {
-        ignore: &ignore,
-        parents: builder == Builder::BuildKit,
-        pending: Vec::new(),
-        found: Vec::new(),
-    };
-    walk.enter(&root, Path::new(""), b"", &Fitting::new())
-        .map_err(input)?;
-    let paths = walk.found;
-    Ok(Found {
-        root,
-        paths,
-        beyond,
-        has_own_ignore,
-    })
+    let text = read(&root.join(&name)).map_err(|error| Error::local(Cause::UploadSource(error)))?;
+    Ok((name, text))
+}
+
+/// Fails if the Dockerfile or the ignore file of a directory cannot be read: BuildKit asks for them
+/// only during the build.
+#[cfg(feature = "buildkit")]
+pub(super) fn check(root: &Path, options: &BuildImage) -> Result<()> {
+    let (name, _text) = dockerfile_of(root, options)?;
+    ignore(root, &name, Builder::BuildKit).map(drop)
 }
 
 /// The patterns that hold for a Dockerfile, and whether they are from a file that is named after
@@ -110,9 +116,30 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
+/// The paths in a directory that `ignore` does not exclude and `only` selects, relative to it; a
+/// directory is before its files.
+pub(super) fn walk(
+    root: &Path,
+    ignore: &Ignore,
+    only: Option<&Ignore>,
+    builder: Builder,
+) -> io::Result<Vec<PathBuf>> {
+    let mut walk = Walk {
+        ignore,
+        only,
+        parents: builder == Builder::BuildKit,
+        pending: Vec::new(),
+        found: Vec::new(),
+    };
+    walk.enter(root, Path::new(""), b"", &Parent::default())?;
+    Ok(walk.found)
+}
+
 /// The walk through a directory.
 struct Walk<'a> {
     ignore: &'a Ignore,
+    /// If there are any, patterns of which a path must match one.
+    only: Option<&'a Ignore>,
     /// Whether excluded directories are sent, without the rest of their files, if a file in them
     /// is. The classic builder creates them itself, with other permissions.
     parents: bool,
@@ -121,9 +148,28 @@ struct Walk<'a> {
     found: Vec<PathBuf>,
 }
 
+/// Which patterns a directory matches.
+#[derive(Default)]
+struct Parent {
+    ignore: Fitting,
+    only: Fitting,
+}
+
 impl Walk<'_> {
+    /// Whether a path is left out, whether it is entered if it is a directory, and what it matches.
+    fn judge(&self, name: &[u8], parent: &Parent) -> (bool, bool, Parent) {
+        let (excluded, ignore) = self.ignore.excludes(name, &parent.ignore);
+        let (selected, only) = match self.only {
+            Some(only) => only.excludes(name, &parent.only),
+            None => (true, Fitting::new()),
+        };
+        let enter = (!excluded || self.ignore.may_return(name))
+            && (selected || self.only.is_some_and(|only| only.may_return(name)));
+        (excluded || !selected, enter, Parent { ignore, only })
+    }
+
     /// Adds the files of a directory. `name` is its path as bytes with slashes.
-    fn enter(&mut self, directory: &Path, relative: &Path, name: &[u8], parent: &Fitting) -> io::Result<()> {
+    fn enter(&mut self, directory: &Path, relative: &Path, name: &[u8], parent: &Parent) -> io::Result<()> {
         for child in archive::children(directory)? {
             let path = child.path();
             let kind = child.file_type().map_err(|error| archive::at(&path, &error))?;
@@ -134,7 +180,7 @@ impl Walk<'_> {
                 b"" => own.to_vec(),
                 name => [name, b"/", own].concat(),
             };
-            let (excluded, fitting) = self.ignore.excludes(&name, parent);
+            let (excluded, enter, matches) = self.judge(&name, parent);
             let plain = kind.is_dir() || kind.is_file() || kind.is_symlink();
             if !excluded && !plain {
                 return Err(archive::no_file(&path));
@@ -143,12 +189,12 @@ impl Walk<'_> {
                 self.found.append(&mut self.pending);
                 self.found.push(relative.clone());
             }
-            if kind.is_dir() && (!excluded || self.ignore.may_return(&name)) {
+            if kind.is_dir() && enter {
                 let before = self.pending.len();
                 if excluded && self.parents {
                     self.pending.push(relative.clone());
                 }
-                self.enter(&path, &relative, &name, &fitting)?;
+                self.enter(&path, &relative, &name, &matches)?;
                 self.pending.truncate(before);
             }
         }

@@ -1,4 +1,4 @@
-//! Protocol buffers, as much of them as reading needs.
+//! Protocol buffers: taking messages apart, and the few kinds of fields that this client writes.
 
 /// A field of a message: its number, and its value.
 pub(super) type Field<'a> = (u64, Value<'a>);
@@ -70,6 +70,51 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// A message being written. Empty values are left out, as proto3 does.
+#[cfg(feature = "buildkit")]
+#[derive(Debug, Default)]
+pub(super) struct Message(Vec<u8>);
+
+#[cfg(feature = "buildkit")]
+impl Message {
+    /// Adds a number.
+    pub(super) fn number(mut self, field: u64, value: u64) -> Self {
+        if value != 0 {
+            self.varint(field << 3);
+            self.varint(value);
+        }
+        self
+    }
+
+    /// Adds bytes: a text, or another message.
+    pub(super) fn bytes(self, field: u64, value: &[u8]) -> Self {
+        match value.is_empty() {
+            true => self,
+            false => self.present(field, value),
+        }
+    }
+
+    /// Adds bytes, also empty ones: an item of a list, or a message without values.
+    pub(super) fn present(mut self, field: u64, value: &[u8]) -> Self {
+        self.varint(field << 3 | 2);
+        self.varint(value.len() as u64);
+        self.0.extend_from_slice(value);
+        self
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    fn varint(&mut self, mut value: u64) {
+        while value > 0x7f {
+            self.0.push((value & 0x7f) as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+}
+
 /// The bytes are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Malformed;
@@ -107,6 +152,26 @@ mod tests {
             let mut fields = Fields::of(message);
             assert_eq!(fields.next(), Some(Err(Malformed)), "{message:?}");
             assert_eq!(fields.next(), None);
+        }
+    }
+
+    #[cfg(feature = "buildkit")]
+    #[test]
+    fn empty_values_are_written_only_where_they_count() {
+        let message = Message::default().number(1, 0).bytes(2, b"").present(3, b"");
+        assert_eq!(message.into_bytes(), b"\x1a\0");
+    }
+
+    #[cfg(feature = "buildkit")]
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(field in 1_u64..1 << 29, number in 1_u64.., bytes in proptest::collection::vec(0_u8.., 1..300)) {
+            let message = Message::default().number(field, number).bytes(field, &bytes).into_bytes();
+            let read: Result<Vec<_>, _> = Fields::of(&message).collect();
+            prop_assert_eq!(read, Ok(vec![(field, Value::Number(number)), (field, Value::Bytes(&bytes))]));
+            for end in 1..message.len() {
+                prop_assert!(Fields::of(&message[..end]).count() <= 2);
+            }
         }
     }
 

@@ -5,6 +5,10 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+#[cfg(feature = "buildkit")]
+use bytes::Bytes;
+#[cfg(feature = "buildkit")]
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::io::{AsyncWrite, AsyncWriteExt, WriteHalf};
 
 use super::output::{Output, announced};
@@ -30,11 +34,7 @@ impl Hijacked {
         let announced = announced(reply.header("content-type"));
         let (context, limits) = (reply.context, reply.limits);
         let (conn, idle, total) = reply.body.into_conn();
-        let conn = conn.ok_or_else(|| {
-            context.error(Cause::Protocol(
-                "the engine answered 101 and ended the connection".into(),
-            ))
-        })?;
+        let conn = conn.ok_or_else(|| context.error(Cause::Protocol(ENDED.into())))?;
         let (stream, first) = conn.into_stream().await.map_err(|cause| context.error(cause))?;
         let (read, write) = tokio::io::split(stream);
         let source = Source::connection(read, first, idle, total);
@@ -48,10 +48,61 @@ impl Hijacked {
         })
     }
 
+    /// The connection as it is, without the limits of a call.
+    #[cfg(feature = "buildkit")]
+    pub(crate) async fn bare(reply: Reply) -> Result<BoxStream> {
+        let context = reply.context;
+        let (conn, _idle, _total) = reply.body.into_conn();
+        let conn = conn.ok_or_else(|| context.error(Cause::Protocol(ENDED.into())))?;
+        let (stream, first) = conn.into_stream().await.map_err(|cause| context.error(cause))?;
+        Ok(Box::new(Preceded { first, stream }))
+    }
+
     /// Settles whether the process has a terminal.
     pub(crate) fn terminal(mut self, terminal: bool) -> Self {
         self.output = self.output.terminal(terminal);
         self
+    }
+}
+
+/// Why there is no connection to take over.
+const ENDED: &str = "the engine answered 101 and ended the connection";
+
+/// A connection of which the first bytes have been read.
+#[cfg(feature = "buildkit")]
+struct Preceded {
+    first: Bytes,
+    stream: BoxStream,
+}
+
+#[cfg(feature = "buildkit")]
+impl AsyncRead for Preceded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let n = buf.remaining().min(self.first.len());
+        buf.put_slice(&self.first.split_to(n));
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(feature = "buildkit")]
+impl AsyncWrite for Preceded {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

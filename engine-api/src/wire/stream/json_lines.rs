@@ -32,6 +32,8 @@ pub struct JsonLines<T> {
     source: Source,
     values: Values,
     context: CallContext,
+    /// What is dropped when the stream has ended.
+    held: Option<Box<dyn Send + Sync>>,
     item: PhantomData<fn() -> T>,
 }
 
@@ -41,8 +43,16 @@ impl<T: StreamItem> JsonLines<T> {
             source: Source::Body(Box::new(reply.body)),
             values: Values::up_to(reply.limits.json),
             context: reply.context,
+            held: None,
             item: PhantomData,
         }
+    }
+
+    /// Keeps a value until the stream has ended or is dropped.
+    #[cfg(feature = "buildkit")]
+    pub(crate) fn hold(mut self, value: impl Send + Sync + 'static) -> Self {
+        self.held = Some(Box::new(value));
+        self
     }
 
     /// The next value; `None` at the end. Cancel-safe: a dropped `next` loses nothing.
@@ -74,6 +84,7 @@ impl<T: StreamItem> JsonLines<T> {
                 Some(Ok(piece)) => self.values.push(piece),
                 Some(Err(cause)) => return Poll::Ready(Some(Err(self.fail(cause)))),
                 None => {
+                    self.held = None;
                     return Poll::Ready(match self.values.end() {
                         Some(Ok(bytes)) => Some(self.read(&bytes)),
                         Some(Err(cause)) => Some(Err(self.fail(cause))),
@@ -96,6 +107,7 @@ impl<T: StreamItem> JsonLines<T> {
     fn fail(&mut self, cause: Cause) -> Error {
         self.source = Source::Done;
         self.values = Values::up_to(0);
+        self.held = None;
         self.context.error(cause)
     }
 }

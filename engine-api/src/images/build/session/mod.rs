@@ -1,0 +1,302 @@
+//! Builds in a session, in which BuildKit asks this client for what it needs.
+
+mod auth;
+mod control;
+mod export;
+mod file_stat;
+mod file_sync;
+mod follow_links;
+mod grpc;
+mod secret;
+mod server;
+mod ssh;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use export::LocalOutput;
+pub use secret::BuildSecret;
+pub use ssh::SshAgent;
+
+use self::auth::Auth;
+use self::export::Export;
+use self::file_sync::FileSync;
+use self::secret::Secrets;
+use self::server::{Services, Serving};
+use self::ssh::Ssh;
+use super::{BUILD, BuildContext, BuildImage, Builder};
+use crate::auth::RegistryAuth;
+use crate::client::Docker;
+use crate::connect::BoxStream;
+use crate::error::{Cause, Error, Result};
+use crate::images::{Images, Progress};
+use crate::sessions::OpenSession;
+use crate::version::Version;
+use crate::wire::body::Body;
+use crate::wire::stream::JsonLines;
+
+/// The first version whose engines take gRPC on their own address.
+const DIRECT: Version = Version::new(1, 53);
+
+/// What a build by BuildKit may ask of this client.
+///
+/// Engines ask for what they need, and only for that. `Debug` shows no secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildSession {
+    /// Credentials by the registry's name, [`DOCKER_HUB`](crate::auth::DOCKER_HUB) for Docker Hub.
+    /// Without any, public images can be pulled.
+    pub registries: BTreeMap<String, RegistryAuth>,
+    /// Secrets for `RUN --mount=type=secret,id=…`, by their ids.
+    pub secrets: BTreeMap<String, BuildSecret>,
+    /// Agents for `RUN --mount=type=ssh,id=…`, by their ids; `default` is for a mount without id.
+    pub ssh: BTreeMap<String, SshAgent>,
+    /// Where the result is written on this machine; `None` for an image in the engine.
+    pub output: Option<LocalOutput>,
+}
+
+impl Images<'_> {
+    /// Builds an image with BuildKit, which can ask this client for credentials, secrets and ssh
+    /// agents meanwhile, and writes files on this machine.
+    ///
+    /// The files of a directory are sent as the engine asks for them: in a later build, only those
+    /// that have changed. A `.dockerignore` has the same meaning as in [`Images::build`], and an
+    /// excluded Dockerfile is not copied either. `options.builder` is not read.
+    ///
+    /// The session ends with the stream. Dropping this future or the stream stops the build.
+    ///
+    /// ```no_run
+    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+    /// use engine_api::images::{BuildContext, BuildImage, BuildSecret, BuildSession};
+    ///
+    /// let session = BuildSession {
+    ///     secrets: [("token".into(), BuildSecret::File("token.txt".into()))].into(),
+    ///     ..Default::default()
+    /// };
+    /// let options = BuildImage { tags: vec!["web:1".into()], ..Default::default() };
+    /// let context = BuildContext::directory("web");
+    /// let build = docker.images().build_with_session(context, options, session).await?;
+    /// println!("{}", build.built().await?); // with an output, there is no image: call `last`
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Before anything is sent: [`crate::ErrorKind::InvalidInput`] and
+    /// [`crate::ErrorKind::UploadSource`] when a secret, an agent, the Dockerfile or a pattern of
+    /// `.dockerignore` cannot be read; [`crate::ErrorKind::Unsupported`] when the engine has no
+    /// sessions, as Podman, or cannot write the output.
+    pub async fn build_with_session(
+        &self,
+        context: BuildContext,
+        options: BuildImage,
+        session: BuildSession,
+    ) -> Result<JsonLines<Progress>> {
+        let name = options.tags.first().cloned().unwrap_or_default();
+        let on = Some(name.as_str()).filter(|name| !name.is_empty());
+        // Boxed, because it is large and callers move the future.
+        let building = Box::pin(self.build_in(context, options, session));
+        building.await.map_err(|error| match error.operation() {
+            None => error.in_call(BUILD.info.id, on),
+            Some(_) => error,
+        })
+    }
+
+    async fn build_in(
+        &self,
+        context: BuildContext,
+        mut options: BuildImage,
+        session: BuildSession,
+    ) -> Result<JsonLines<Progress>> {
+        options.builder = Builder::BuildKit;
+        if let Some(reason) = options.wrong().or_else(|| session.wrong(&options)) {
+            return Err(Error::invalid(reason));
+        }
+        if self.is_podman().await? {
+            return self.build_on_podman(context, options, session).await;
+        }
+        if matches!(session.output, Some(LocalOutput::Oci(_))) {
+            self.require_containerd_store().await?;
+        }
+        let id = session_id();
+        let (tree, modified) = (context.directory_path(), context.modified_time());
+        let has_registries = !session.registries.is_empty();
+        let (remote, shared_key, directories) = match tree {
+            None => (context.url().map(str::to_owned), String::new(), BTreeMap::new()),
+            Some(root) => {
+                let root = std::path::absolute(root).map_err(source)?;
+                let key = shared_key(&root).map_err(source)?;
+                super::pack::check(&root, &options)?;
+                let names = ["context", "dockerfile"].map(|name| (name.to_owned(), root.clone()));
+                (Some("client-session".to_owned()), key, names.into())
+            }
+        };
+        if let Some(output) = &session.output {
+            options.outputs = vec![output.exporter()];
+        }
+        let services = Services {
+            auth: Auth::new(session.registries),
+            secrets: Secrets::read(session.secrets)?,
+            ssh: Ssh::connect(session.ssh).await?,
+            files: FileSync::new(directories, modified),
+            export: session.output.map(|output| Export::new(output, id.clone())),
+        };
+        let body = match remote {
+            Some(_) => Body::Empty,
+            None => context.body(&options, async { Ok(false) }).await?.0,
+        };
+        let open = OpenSession {
+            id: id.clone(),
+            name: "engine-api".into(),
+            shared_key,
+            methods: services.methods(),
+        };
+        let serving = Serving::start(open_session(self.docker, &open).await?, services);
+        let query = options.query(remote.as_deref()).set("session", &id);
+        let subject = options.tags.first().map(String::as_str).unwrap_or_default();
+        let call = self.docker.call(&BUILD).about(subject).query(query);
+        let progress = call.credentials(has_registries).tar(body).send().await?;
+        Ok(progress.hold(serving))
+    }
+
+    /// Podman has no sessions. It takes credentials in a header.
+    async fn build_on_podman(
+        &self,
+        context: BuildContext,
+        options: BuildImage,
+        session: BuildSession,
+    ) -> Result<JsonLines<Progress>> {
+        let BuildSession {
+            registries,
+            secrets,
+            ssh,
+            output,
+        } = session;
+        if !secrets.is_empty() || !ssh.is_empty() || output.is_some() {
+            return Err(unsupported(
+                "Podman has no sessions, so that it cannot ask for secrets, ssh agents or files; \
+                 build with Docker, or leave them out",
+            ));
+        }
+        Box::pin(self.build(context, options, Some(&registries))).await
+    }
+
+    async fn require_containerd_store(&self) -> Result<()> {
+        let info = self.docker.system().info().await?;
+        let mut status = info.driver_status.iter();
+        match status.any(|(_, value)| value == "io.containerd.snapshotter.v1") {
+            true => Ok(()),
+            false => Err(unsupported(
+                "an output in OCI layout needs the containerd image store, which this engine does not use; \
+                 build an image, and save it",
+            )),
+        }
+    }
+}
+
+impl BuildSession {
+    fn wrong(&self, options: &BuildImage) -> Option<String> {
+        let unnamed = self.secrets.keys().chain(self.ssh.keys()).any(String::is_empty);
+        if unnamed {
+            return Some(
+                "a secret or an ssh agent has an empty id; the usual id of an agent is `default`".into(),
+            );
+        }
+        if self.output.is_some() && !options.outputs.is_empty() {
+            return Some("both the session and the options have an output; set one of them".into());
+        }
+        if self.output.is_some() && !options.tags.is_empty() {
+            return Some("an output on this machine has no name; leave `tags` out, or the output".into());
+        }
+        auth::wrong(&self.registries)
+    }
+}
+
+fn unsupported(text: &str) -> Error {
+    Error::local(Cause::Unsupported(text.to_owned()))
+}
+
+fn source(error: std::io::Error) -> Error {
+    Error::local(Cause::UploadSource(error))
+}
+
+/// Opens the session's connection: by gRPC on the engine's own address where engines do that, else
+/// by `POST /session`, which newer engines drop.
+async fn open_session(docker: &Docker, session: &OpenSession) -> Result<BoxStream> {
+    let direct = match docker.version().await? >= DIRECT {
+        true => open_direct(docker, session).await.map(Some),
+        false => Ok(None),
+    };
+    let reason = match direct {
+        Ok(Some(stream)) => return Ok(stream),
+        Ok(None) => None,
+        Err(reason) => Some(reason),
+    };
+    docker.sessions().open_stream(session).await.map_err(|error| {
+        let unknown = error.is_unknown_route();
+        let reason = reason
+            .map(|reason| format!(" (gRPC: {reason})"))
+            .unwrap_or_default();
+        match unknown {
+            true => unsupported(&format!(
+                "this engine has no sessions for builds{reason}; use `Images::build`"
+            )),
+            false => error,
+        }
+    })
+}
+
+async fn open_direct(docker: &Docker, session: &OpenSession) -> std::result::Result<BoxStream, String> {
+    let connector = docker.connector();
+    let opening = async {
+        let stream = connector.connect().await.map_err(|error| error.to_string())?;
+        control::open(stream, session).await
+    };
+    match docker.timeouts().head {
+        None => opening.await,
+        Some(limit) => match tokio::time::timeout(limit, opening).await {
+            Ok(opened) => opened,
+            Err(_) => Err("the engine does not answer".into()),
+        },
+    }
+}
+
+/// An id that no other session has: engines keep that of a session for a while after its end.
+fn session_id() -> String {
+    let random = || RandomState::new().hash_one(std::process::id());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:016x}{:016x}{:x}", random(), random(), now.as_nanos())
+}
+
+/// The key by which an engine finds the files that it got of the same directory before. The time of
+/// creation and the number distinguish it from a directory with this path on another machine.
+fn shared_key(root: &Path) -> std::io::Result<String> {
+    let metadata = root
+        .metadata()
+        .map_err(|error| crate::archive::at(root, &error))?;
+    let path = root.as_os_str().as_encoded_bytes();
+    let path = percent_encoding::percent_encode(path, percent_encoding::NON_ALPHANUMERIC);
+    let created = metadata.created().ok();
+    let created = created.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Ok(format!(
+        "{path}-{}{}",
+        created.unwrap_or_default().as_nanos(),
+        number(&metadata)
+    ))
+}
+
+#[cfg(unix)]
+fn number(metadata: &std::fs::Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    format!("-{}-{}", metadata.dev(), metadata.ino())
+}
+
+/// Windows has no numbers of files in the standard library.
+#[cfg(not(unix))]
+fn number(_metadata: &std::fs::Metadata) -> String {
+    String::new()
+}
