@@ -79,4 +79,5 @@ mod isolation {
     mod docker_engine; // the docker engine on the fake engine: an error at any point leaves nothing behind
     mod hanging; // a daemon that accepts connections and does not answer
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others
+    mod pool; // environments that are prepared ahead
 }

@@ -15,11 +15,19 @@ use crate::table::table;
 /// rm` (kept), or `isolate gc` (orphan: its owner was killed). The status `lost` means that
 /// somebody else removed it, `unreachable` that its daemon does not answer.
 #[derive(Debug, Args)]
-pub(crate) struct Ls {}
+pub(crate) struct Ls {
+    /// List only the services of this group
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+}
 
 impl Ls {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        let listing = session.manager().list().await?;
+        let mut listing = session.manager().list().await?;
+        if let Some(group) = &self.group {
+            let prefix = format!("{group}/");
+            listing.environments.retain(|one| one.name.starts_with(&prefix));
+        }
         for engine in &listing.rejected {
             console.detail(&format!("not listed: {}", brief(&engine.to_string())));
         }

@@ -14,6 +14,8 @@ mod events;
 mod exec;
 mod fixtures;
 mod gc;
+mod group_file;
+mod group_logs;
 mod inspect;
 mod kill;
 mod logs;

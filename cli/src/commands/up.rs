@@ -1,12 +1,11 @@
 //! `isolate up`: starts a group of environments.
 
-use std::path::{Path, PathBuf};
-
 use clap::Args;
 use isolation::engines::docker::PullPolicy;
 use isolation::{EngineChoice, Group, GroupSpec, Lifetime};
 use serde_json::json;
 
+use super::group_file::GroupFile;
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
@@ -16,22 +15,19 @@ use crate::session::Session;
 use crate::signals;
 use crate::table::table;
 
-/// Start a group of environments from a JSON file, and wait until all are ready
+/// Start a group of environments from a file, and wait until all are ready
 ///
-/// Services start in the order of their dependencies, at the same time where that is possible. If
-/// one fails, all are removed, and the error has the last lines of its log. The group stays until
-/// `isolate down`. Its environments are called GROUP/SERVICE.
+/// The file is one of docker compose, or a JSON file with a name and services. Services start in the
+/// order of their dependencies, at the same time where that is possible. If one fails, all are
+/// removed, and the error has the last lines of its log. The group stays until `isolate down`. Its
+/// environments are called GROUP/SERVICE.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
     /// Engine: auto, docker or basic [default: auto]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
-    /// Name of the group; by default the file has it
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-    /// JSON file with the group: name, services
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    file: GroupFile,
 }
 
 impl Up {
@@ -41,14 +37,11 @@ impl Up {
         client: &Client,
         console: Console,
     ) -> Result<u8, CliError> {
-        let mut group = read(&self.file)?;
-        if let Some(name) = &self.name {
-            group.name.clone_from(name);
-        }
-        group.validate()?;
+        let mut group = self.file.read(console)?;
         for service in group.services.values_mut() {
             service.environment.lifetime = Lifetime::Kept;
         }
+        group.validate()?;
         Session::with(
             global,
             client,
@@ -111,11 +104,4 @@ async fn report(group: &Group, console: Console) -> Result<(), CliError> {
         true => Ok(()),
         false => console.text(&table(["SERVICE", "ID", "STATUS", "PORTS"], &rows)),
     }
-}
-
-fn read(file: &Path) -> Result<GroupSpec, CliError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| CliError::new(format!("cannot read {}", file.display())).because(&error))?;
-    GroupSpec::from_json(&text)
-        .map_err(|error| CliError::new(format!("cannot use {}", file.display())).because(&error))
 }

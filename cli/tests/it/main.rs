@@ -16,6 +16,8 @@ mod escapes; // control characters in what a daemon answers
 #[cfg(unix)]
 mod fixtures; // `isolate fixtures`
 mod generated; // `isolate completions`, `isolate man`
+#[cfg(unix)]
+mod group; // `isolate up, down` of a compose file, on an engine in memory
 mod invalid_input; // the whole text of each error of a table
 #[cfg(unix)]
 mod leftovers; // what a killed process leaves, and who removes it

@@ -84,7 +84,7 @@ impl Workspace {
 
     /// Runs the command to its end.
     pub(crate) fn isolate(&self, arguments: &[&str]) -> Ended {
-        Ended(self.command(arguments).output().unwrap())
+        Ended::of(&mut self.command(arguments))
     }
 
     /// Runs the command to its end with this standard input.
@@ -136,6 +136,11 @@ impl Workspace {
 pub(crate) struct Ended(pub(crate) Output);
 
 impl Ended {
+    /// Runs the command to its end.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        Self(command.output().unwrap())
+    }
+
     pub(crate) fn code(&self) -> Option<i32> {
         self.0.status.code()
     }

@@ -82,6 +82,15 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// [shared](crate::Manager::shared).
     fn fill_in(&self, _: &mut EnvironmentSpec) {}
 
+    /// The identity of the image that a specification names now, after [`fill_in`](Self::fill_in);
+    /// an empty text if the engine does not have it yet. A manager with a
+    /// [pool](crate::ManagerOptions::pool) then takes no environment of another image. By default
+    /// this is `None`: no environment of the engine is prepared ahead.
+    fn image_id<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Result<Option<String>>> {
+        let _ = spec;
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// The same engine at an [`address`](Self::address) that another process has noted.
     fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
         let text = format!("the engine {} cannot be reached at {address}", self.name());

@@ -154,6 +154,15 @@ impl Environment {
         self.shared().start_only().await
     }
 
+    /// Begins the health check and the restarts of its specification, after
+    /// [`start_only`](Self::start_only).
+    pub(crate) async fn supervise(&self) -> Result<()> {
+        let check = supervise::check(self.shared()).await;
+        let check = check.map_err(|error| error.during("start the environment", self.name()))?;
+        supervise::begin(self.shared(), check);
+        Ok(())
+    }
+
     /// Ends every process: asks them to end, and kills those that still run after `grace`. Files
     /// stay, and the environment can be started again. Does nothing if it is stopped.
     pub async fn stop(&self, grace: Duration) -> Result<()> {
@@ -191,6 +200,12 @@ impl Environment {
     /// true: after the timeout, or at once if the main process ends.
     pub async fn wait_until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {
         self.shared().wait_until(condition, timeout).await
+    }
+
+    /// Runs a command that no event reports, so that the engine has everything open for the next.
+    pub(crate) async fn warm(&self, command: &Command) -> Result<()> {
+        let output = self.shared().begin_command(command).await?.output().await;
+        output.map(drop)
     }
 
     /// Waits until it is ready, if its specification has a condition.

@@ -30,7 +30,6 @@ use crate::files::CopySource;
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
 use crate::spec::validate;
-use crate::spec::wait_for::DEFAULT_TIMEOUT;
 
 /// The manager, as an environment sees it.
 pub(crate) trait Owner: Send + Sync {
@@ -200,15 +199,6 @@ impl Shared {
     pub(super) async fn start_only(&self) -> Result<()> {
         let started = self.begin().await;
         self.report("start the environment", &self.name, started).await
-    }
-
-    pub(super) async fn wait_ready(&self) -> Result<()> {
-        let Some(ready) = &self.spec.ready else {
-            return Ok(());
-        };
-        let timeout = ready.timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let ready = self.until(&ready.wait_for, timeout).await;
-        self.report("start the environment", &self.name, ready).await
     }
 
     async fn begin(&self) -> Result<()> {

@@ -17,7 +17,7 @@ impl Shared {
         let mut execution = self.report("start the environment", &self.name, began).await?;
         let argv = match &self.spec.main {
             Main::Command(command) => command.argv.clone(),
-            Main::Idle | Main::Image => Vec::new(),
+            Main::Idle | Main::Image | Main::Arguments(_) => Vec::new(),
         };
         self.emit(EventKind::CommandStarted { argv: argv.clone() });
         execution.limit_kill(Arc::clone(&self.ending) as _);

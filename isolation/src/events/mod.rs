@@ -1,14 +1,16 @@
 //! Events, sent to subscribers.
 
+pub(crate) mod pool_miss;
 pub(crate) mod rfc3339;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use self::pool_miss::PoolMiss;
 use crate::command::exit_status::ExitStatus;
 use crate::engine::capabilities::Feature;
 use crate::engine::watch::Health;
@@ -94,6 +96,17 @@ pub enum EventKind {
     Pull(PullProgress),
     /// The engine is about to create the environment. Its ID and name are in the subject.
     Creating,
+    /// A step of a creation or a start was done, also one that failed.
+    Step {
+        /// The step.
+        step: Step,
+        /// How long it waited for other work on the engine. In JSON a number of seconds.
+        #[serde(with = "crate::spec::units::seconds")]
+        waited: Duration,
+        /// How long the engine took for it. In JSON a number of seconds.
+        #[serde(with = "crate::spec::units::seconds")]
+        took: Duration,
+    },
     /// The environment was created.
     Created,
     /// The environment became ready for commands.
@@ -139,6 +152,13 @@ pub enum EventKind {
     /// The engine may have missed events, because the connection to it was lost. The state of the
     /// environments was looked at again: the events of changes follow.
     Gap,
+    /// The environment was prepared ahead, and was taken from the pool.
+    PoolHit,
+    /// An environment is created, because the pool has none for it.
+    PoolMiss {
+        /// The reason.
+        reason: PoolMiss,
+    },
     /// An operation failed.
     Failed {
         /// The operation.
@@ -164,6 +184,23 @@ pub enum EventKind {
     Lost,
     /// The environment was destroyed.
     Destroyed,
+}
+
+/// A step that takes an engine some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Step {
+    /// The creation of the environment's network.
+    Network,
+    /// The creation of the container.
+    Create,
+    /// The copies of the specification.
+    Copy,
+    /// The start of the container.
+    Start,
+    /// The wait until the environment is ready.
+    Ready,
 }
 
 /// The progress of the pull of an image.
@@ -313,7 +350,7 @@ mod tests {
     fn event_is_one_json_object() {
         let event = Event {
             sequence: 7,
-            at: SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_764_354_577_250),
+            at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_764_354_577_250),
             subject: Subject::Image {
                 engine: "docker".into(),
                 image: "busybox".into(),

@@ -1,5 +1,6 @@
 //! Groups: environments that start and stop together.
 
+pub(crate) mod compose;
 pub(crate) mod spec;
 
 use std::fmt;

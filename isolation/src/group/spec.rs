@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::error::{Error, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
+use crate::spec::network::NetworkMode;
 use crate::spec::validate::{self, Faults};
 
 /// Several environments that belong together: services, and the order in which they start.
@@ -122,14 +123,9 @@ impl GroupSpec {
                 }
             }
             if ranks.len() == before {
-                let left = self
-                    .services
-                    .keys()
-                    .filter(|name| !ranks.contains_key(name.as_str()));
-                let names: Vec<&str> = left.map(String::as_str).collect();
                 let why = format!(
                     "services depend on each other: {}; remove one dependency",
-                    names.join(", ")
+                    self.cycle(&ranks).join(" -> ")
                 );
                 return Err(Error::invalid(why));
             }
@@ -138,11 +134,44 @@ impl GroupSpec {
     }
 }
 
+impl GroupSpec {
+    /// One of the cycles, among the services that have no rank: each depends on the next.
+    fn cycle(&self, ranks: &BTreeMap<&str, u32>) -> Vec<&str> {
+        let is_left = |name: &str| self.services.contains_key(name) && !ranks.contains_key(name);
+        let mut path: Vec<&str> = Vec::new();
+        let mut next = self
+            .services
+            .keys()
+            .map(String::as_str)
+            .find(|name| is_left(name));
+        while let Some(name) = next {
+            let met = path.iter().position(|known| *known == name);
+            path.push(name);
+            if let Some(first) = met {
+                return path.split_off(first);
+            }
+            // Every one that is left depends on one that is left.
+            let mut needed = self.services[name].depends_on.keys().map(String::as_str);
+            next = needed.find(|needed| is_left(needed));
+        }
+        path
+    }
+}
+
 impl Service {
+    /// The environment as a member of a group has it: aliases are names on the group's network.
+    pub(crate) fn on_own_network(&self) -> EnvironmentSpec {
+        let mut environment = self.environment.clone();
+        if environment.network.mode == NetworkMode::Default && !environment.network.aliases.is_empty() {
+            environment.network.mode = NetworkMode::Private;
+        }
+        environment
+    }
+
     fn check(&self, name: &str, group: &GroupSpec) -> Result<()> {
         let mut faults = Faults::default();
         faults.add(validate::name(name));
-        faults.add(self.environment.validate());
+        faults.add(self.on_own_network().validate());
         if let Some(given) = &self.environment.name {
             let why = format!("the name {given:?} of a service comes from the group; remove it");
             faults.add(Err(Error::invalid(why)));
@@ -194,12 +223,16 @@ mod tests {
             ("{}", &["no services"][..]),
             (
                 r#"{"a":{"depends_on":{"b":"ready"}},"b":{"depends_on":{"a":"ready"}}}"#,
-                &["each other: a, b"],
+                &["each other: a -> b -> a;"],
             ),
-            (r#"{"a":{"depends_on":{"a":"ready"}}}"#, &["each other: a"]),
+            (r#"{"a":{"depends_on":{"a":"ready"}}}"#, &["each other: a -> a;"]),
             (
                 r#"{"a":{"depends_on":{"x":"ready"}}}"#,
                 &["service a: ", "\"x\"", "services: a"],
+            ),
+            (
+                r#"{"a":{"depends_on":{"c":"ready"}},"b":{"depends_on":{"c":"ready"}},"c":{"depends_on":{"d":"ready"}},"d":{"depends_on":{"c":"ready"}}}"#,
+                &["each other: c -> d -> c;"],
             ),
             (r#"{"a":{"imgae":"x"}}"#, &["imgae"]),
             (r#"{"a":{"depends_on":{"b":"done"}},"b":{}}"#, &["done"]),
@@ -215,6 +248,13 @@ mod tests {
                 assert!(error.contains(part), "{services}: {error}");
             }
         }
+    }
+
+    #[test]
+    fn service_on_the_network_of_the_group_may_have_aliases() {
+        group(r#"{"a":{"network":{"aliases":["www"]}}}"#).unwrap();
+        let error = group(r#"{"a":{"network":{"mode":"none","aliases":["www"]}}}"#).unwrap_err();
+        assert!(error.to_string().contains("aliases"), "{error}");
     }
 
     #[test]

@@ -8,8 +8,9 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::Manager;
 use super::registry::Registry;
-use super::{AT_ONCE, Manager};
+use super::shutdown::AT_ONCE;
 use crate::engine::context::Context;
 use crate::engine::{Engine, Leftover};
 use crate::environment::id::EnvironmentId;

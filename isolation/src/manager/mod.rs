@@ -3,21 +3,21 @@
 pub(crate) mod gc;
 pub(crate) mod list;
 pub(crate) mod options;
+pub(crate) mod pool;
 pub(crate) mod registry;
 pub(crate) mod remove;
 mod shared;
+mod shutdown;
 mod state;
 mod tracked;
 mod up;
 mod watch;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-use tokio::runtime::Handle;
-use tokio::task::JoinSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::options::ManagerOptions;
+use self::pool::Pool;
 use self::registry::{EngineChoice, Registry, Selection};
 use self::state::State;
 use self::tracked::Tracked;
@@ -34,16 +34,13 @@ use crate::environment::shared::{Owner, Shared};
 use crate::environment::status::{Status, StatusCell};
 use crate::environment::summary::EnvironmentSummary;
 use crate::environment::supervision::Supervision;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result};
 use crate::events::{EventKind, EventSink, Subject, Subscription};
 use crate::journal::Journal;
 use crate::journal::entry::{Entry, VERSION};
 use crate::journal::process::Process;
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
-
-/// How many environments [`Manager::shutdown`] destroys at the same time.
-const AT_ONCE: usize = 16;
 
 /// Creates environments through a [`Registry`], tracks them, and sends [`Event`](crate::Event)s.
 /// [`shutdown`](Self::shutdown) destroys the remaining environments; dropping the manager does the
@@ -53,8 +50,11 @@ pub struct Manager {
     tracked: Arc<Tracked>,
     events: EventSink,
     session: String,
-    state: State,
+    state: Arc<State>,
     ending: Arc<Ending>,
+    pool: Option<Arc<Pool>>,
+    /// Whether its drop ends everything: not the drop of one that a task uses.
+    is_owner: bool,
 }
 
 impl Manager {
@@ -71,7 +71,22 @@ impl Manager {
             events: EventSink::default(),
             session: random_hex(),
             ending: Arc::new(Ending::new(options.cleanup_timeout)),
-            state: State::new(options),
+            pool: Pool::new(options.pool).map(Arc::new),
+            state: Arc::new(State::new(options)),
+            is_owner: true,
+        }
+    }
+
+    /// The same manager for a task, which does not keep it alive.
+    fn for_task(&self) -> Self {
+        Self {
+            tracked: Arc::clone(&self.tracked),
+            events: self.events.clone(),
+            session: self.session.clone(),
+            state: Arc::clone(&self.state),
+            ending: Arc::clone(&self.ending),
+            pool: self.pool.clone(),
+            is_owner: false,
         }
     }
 
@@ -122,12 +137,19 @@ impl Manager {
         if spec.lifetime == Lifetime::Shared {
             return Box::pin(self.shared_on(selection, spec)).await;
         }
+        if let Some(prepared) = self.take_prepared(selection, &spec).await {
+            return Ok(prepared);
+        }
+        let wanted = self.pool.is_some().then(|| spec.clone());
         let environment = self.create_guarded(selection, spec).await?;
         if let Err(error) = environment.start().await {
             // The drop of the guard cannot await; this can, so it also reports errors of the
             // removal as an event.
             let _ = environment.destroy().await;
             return Err(error);
+        }
+        if let Some(wanted) = wanted {
+            self.fill_in_background(selection, &wanted);
         }
         kept_if_asked(environment).await
     }
@@ -310,37 +332,6 @@ impl Manager {
         let alive = self.tracked.oldest_first();
         alive.iter().map(|shared| shared.summary()).collect()
     }
-
-    /// Destroys every environment, newest first and up to 16 at the same time, and creates no more.
-    /// It continues after an error and can be called again: it then retries the environments that
-    /// are left.
-    pub async fn shutdown(&self) -> Result<()> {
-        self.tracked.shut_down();
-        let mut failures: Vec<Error> = Vec::new();
-        let mut destroying = JoinSet::new();
-        let mut left = self.tracked.newest_first().into_iter();
-        loop {
-            while destroying.len() < AT_ONCE {
-                let Some(shared) = left.next() else { break };
-                destroying.spawn(async move { shared.destroy().await });
-            }
-            match destroying.join_next().await {
-                None => break,
-                Some(Ok(Ok(()))) => {}
-                Some(Ok(Err(error))) => failures.push(error),
-                // The runtime is ending; the drop of the manager goes on.
-                Some(Err(ended)) => failures.push(Error::engine("manager", ended)),
-            }
-        }
-        // A daemon that hangs does not answer the removal of older ones either.
-        if !self.ending.left().is_zero() {
-            self.state.finish_sweep().await;
-        }
-        match failures.is_empty() {
-            true => Ok(()),
-            false => Err(Cause::Cleanup(failures).into()),
-        }
-    }
 }
 
 /// Keeps an environment whose creation is complete, if its specification asks for that.
@@ -349,33 +340,4 @@ async fn kept_if_asked(environment: Environment) -> Result<Environment> {
         environment.keep().await?;
     }
     Ok(environment)
-}
-
-impl Drop for Manager {
-    fn drop(&mut self) {
-        self.tracked.shut_down();
-        let left = self.tracked.newest_first();
-        let destroy = |shared: &Arc<Shared>| {
-            shared.drop_environment();
-            self.tracked.forget(&shared.id);
-        };
-        // In a runtime, each one only starts a task. Outside, each one waits for its end.
-        if Handle::try_current().is_ok() || left.len() < 2 {
-            left.iter().for_each(destroy);
-            return;
-        }
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(shared) = left.get(next.fetch_add(1, Ordering::Relaxed)) {
-                destroy(shared);
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..AT_ONCE.min(left.len()) {
-                // If no thread can be started, this one does everything.
-                let _ = std::thread::Builder::new().spawn_scoped(scope, work);
-            }
-            work();
-        });
-    }
 }

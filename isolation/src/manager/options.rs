@@ -21,6 +21,10 @@ pub struct ManagerOptions {
     /// manager, also by [`shutdown`](crate::Manager::shutdown) and by a drop. Each answer begins it
     /// anew. An engine that is slow but answers is waited for.
     pub cleanup_timeout: Duration,
+    /// How many environments of each specification are prepared ahead; 0, the default, is none.
+    /// [`Manager::create`](crate::Manager::create) then takes one that is ready and tested, and the
+    /// next one is prepared in the background. Each is used once. All of them end with the manager.
+    pub pool: usize,
 }
 
 impl Default for ManagerOptions {
@@ -30,6 +34,7 @@ impl Default for ManagerOptions {
             state_directory: None,
             reaper: Reaper::default(),
             cleanup_timeout: CLEANUP_TIMEOUT,
+            pool: 0,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::registry::{EngineChoice, Selection};
@@ -14,13 +15,27 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::group::spec::{Dependency, GroupSpec, Service};
 use crate::group::{Group, Member};
 use crate::join;
+use crate::journal::leases::Lock;
 use crate::spec::EnvironmentSpec;
+use crate::spec::main_process::Main;
 use crate::spec::membership::Membership;
 use crate::spec::network::NetworkMode;
 use crate::spec::wait_for::WaitFor;
 
 /// How long a member of a group that has failed may take to end.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// The lock of the name of a group; its file goes with it.
+struct NameLock(Lock);
+
+impl Drop for NameLock {
+    fn drop(&mut self) {
+        self.0.forget();
+    }
+}
+
+/// How long the end of a service that has ended may take to read.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How far a service is.
 type Progress = Option<Dependency>;
@@ -44,12 +59,15 @@ impl Manager {
 
     async fn start_group(&self, choice: &EngineChoice, spec: GroupSpec) -> Result<Group> {
         spec.validate()?;
+        let lock = self.lock_name(&spec.name).await?;
         if !self.members(&spec.name).await?.is_empty() {
             let text = "a group with this name exists; choose another name, or end it: isolate down NAME";
             return Err(Error::new(ErrorKind::Conflict, text));
         }
         let selection = self.select_for_all(choice, &spec).await?;
         let mut group = Group::new(spec.name.clone(), self.create_all(&selection, &spec).await?);
+        // From now on, others see the group.
+        drop(lock);
         let outcome = match start_all(&group, &spec).await {
             Ok(()) => keep_all(&mut group).await,
             Err(error) => Err(error),
@@ -81,6 +99,18 @@ impl Manager {
         found.await.map_err(|error| error.during("open the group", name))
     }
 
+    /// Excludes that somebody else creates a group of the same name at the same time. Without a
+    /// journal nothing does.
+    async fn lock_name(&self, name: &str) -> Result<Option<NameLock>> {
+        let Some(directory) = self.state.directory()? else {
+            return Ok(None);
+        };
+        let digest = Sha256::digest(format!("group {name}"));
+        let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let lock = directory.leases(&hex.parse()?).lock().await?;
+        Ok(Some(NameLock(lock)))
+    }
+
     async fn members(&self, group: &str) -> Result<Vec<Member>> {
         let prefix = format!("{group}/");
         let listing = self.list().await?;
@@ -110,7 +140,7 @@ impl Manager {
     async fn select_for_all(&self, choice: &EngineChoice, spec: &GroupSpec) -> Result<Selection> {
         let mut selected: Option<Selection> = None;
         for service in spec.services.values() {
-            let selection = self.select(choice, &service.environment).await?;
+            let selection = self.select(choice, &service.on_own_network()).await?;
             match &selected {
                 Some(first) if first.engine.name() != selection.engine.name() => {
                     let text = format!(
@@ -204,7 +234,24 @@ async fn start_all(group: &Group, spec: &GroupSpec) -> Result<()> {
         let start = start_one(name, environment, spec, &progress);
         Box::pin(start) as BoxFuture<'_, Result<()>>
     });
-    join::all(starts.collect()).await.map(drop)
+    join::all(starts.collect()).await?;
+    let checks = group
+        .services()
+        .map(|(_, environment)| Box::pin(check_end(environment)) as BoxFuture<'_, Result<()>>);
+    join::all(checks.collect()).await.map(drop)
+}
+
+/// Fails if a service has ended with another code than 0, which nobody waited for.
+async fn check_end(environment: &Environment) -> Result<()> {
+    if environment.spec().main == Main::Idle {
+        return Ok(());
+    }
+    let exit = environment.inspect().await?.exit;
+    match exit.is_some_and(|exit| !exit.success()) && environment.spec().restart.is_none() {
+        // The error has the last lines of its log.
+        true => environment.wait_until(&WaitFor::Exit(0), EXIT_TIMEOUT).await,
+        false => Ok(()),
+    }
 }
 
 async fn start_one(
@@ -227,6 +274,7 @@ async fn start_one(
     environment.start_only().await?;
     reached(Dependency::Started);
     environment.ready().await?;
+    environment.supervise().await?;
     reached(Dependency::Ready);
     let is_awaited = |other: &Service| other.depends_on.get(name) == Some(&Dependency::Completed);
     if spec.services.values().any(is_awaited) {

@@ -64,7 +64,7 @@ impl Launcher {
     pub(super) async fn start_attached(&self) -> Result<Execution> {
         let command = match &self.main {
             Main::Command(command) => command.clone(),
-            Main::Idle | Main::Image => Command::default(),
+            Main::Idle | Main::Image | Main::Arguments(_) => Command::default(),
         };
         let (launcher, given) = (self.clone(), command.clone());
         let starting = tokio::spawn(async move {

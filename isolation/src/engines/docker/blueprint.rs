@@ -114,7 +114,7 @@ impl Blueprint {
         let mut known = self.image_facts().unwrap_or_default().env;
         let of_command = match &self.spec.main {
             Main::Command(command) => Some(&command.env),
-            Main::Idle | Main::Image => None,
+            Main::Idle | Main::Image | Main::Arguments(_) => None,
         };
         for (name, value) in [Some(&self.spec.env), of_command].into_iter().flatten().flatten() {
             known.insert(name.clone(), value.clone());

@@ -98,6 +98,7 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
             made.stop_signal = "SIGTERM".to_owned();
         }
         Main::Image => {}
+        Main::Arguments(arguments) => made.cmd = arguments.clone().into(),
         Main::Command(command) => {
             let entry = Entry::command(command, parts.link, parts.start, parts.adjustments);
             (made.entrypoint, made.cmd) = (Some(entry.entrypoint.into()), entry.cmd.into());
@@ -316,6 +317,12 @@ mod tests {
             ..EnvironmentSpec::default()
         });
         assert!(image.entrypoint.is_none() && image.cmd.is_empty());
+        let arguments = made(&EnvironmentSpec {
+            main: Main::Arguments(vec!["-c".into()]),
+            ..EnvironmentSpec::default()
+        });
+        assert!(arguments.entrypoint.is_none());
+        assert_eq!(arguments.cmd, ["-c"]);
         let command = crate::Command {
             env: [("B", "command"), ("C", "3")].into(),
             ..crate::Command::new(["httpd", "-f"])

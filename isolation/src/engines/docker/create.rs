@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use engine_api::Docker;
 use engine_api::common::EnvList;
-use engine_api::containers::{ContainerCreated, CreateContainer, InspectContainer};
+use engine_api::containers::InspectContainer;
 
-use super::blueprint::{Blueprint, Failed};
+use super::blueprint::Blueprint;
 use super::command_shell::CommandShells;
 use super::container::ContainerRef;
 use super::container_config::container_name;
 use super::daemon::DaemonInfo;
 use super::diagnostics::to_error;
-use super::images::{self, PullPolicy};
 use super::instance::DockerInstance;
 use super::launch::{Launcher, Made};
 use super::mount_table::MountTable;
@@ -23,7 +22,7 @@ use super::owner::OwnerConnection;
 use super::private_network::PrivateNetwork;
 use super::remove::Guard;
 use super::shell_program::ShellProgram;
-use super::start_failure::is_init_missing;
+use super::work::Steps;
 use super::{DockerEngine, NAME, labels, limits, publish, shell_program};
 use crate::engine::capabilities::MissingFeature;
 use crate::engine::context::Context;
@@ -31,7 +30,7 @@ use crate::engine::instance::Instance;
 use crate::engine::{NewEnvironment, Opened};
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::{EventKind, Subject};
+use crate::events::{EventKind, Step, Subject};
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 use crate::spec::limits::ResourceLimits;
@@ -57,14 +56,23 @@ impl DockerEngine {
         if let (NetworkMode::Named(network), false) = (&spec.network.mode, spec.network.ports.is_empty()) {
             publish::check_network(docker, network).await?;
         }
+        let subject = Subject::Environment {
+            id: new.id.clone(),
+            name: new.name.to_owned(),
+            engine: NAME.to_owned(),
+        };
+        let steps = Steps::new(self.work(docker), new.context, subject.clone());
         let network = match spec.network.mode {
             NetworkMode::Private => {
                 let name = container_name(&self.settings.container_prefix, new.id, spec);
-                Some(PrivateNetwork::create(docker, &name, new).await?)
+                let creating = Box::pin(PrivateNetwork::create(docker, &name, new));
+                Some(steps.run(Step::Network, creating).await?)
             }
             _ => None,
         };
-        let guard = self.create_container(docker, &blueprint, new.context).await?;
+        let guard = self
+            .create_container(docker, &blueprint, new.context, &steps)
+            .await?;
         let looked = look(docker, guard.container(), &blueprint, |dropped| {
             self.accept(dropped, new)
         });
@@ -82,11 +90,6 @@ impl DockerEngine {
             podman,
             shell: ShellProgram::new(found.env.iter().map(String::as_str)),
         };
-        let subject = Subject::Environment {
-            id: new.id.clone(),
-            name: new.name.to_owned(),
-            engine: NAME.to_owned(),
-        };
         let owner = OwnerConnection::new(container.clone(), new.context.clone(), subject);
         let launcher = Launcher {
             container,
@@ -95,13 +98,19 @@ impl DockerEngine {
             published: spec.network.ports.clone(),
             settings: self.settings.clone(),
             working_dir: found.working_dir,
+            steps,
             made: Some(Made {
                 blueprint: Arc::new(blueprint),
                 owner: Arc::new(owner),
             }),
         };
         let instance = self.instance(launcher, &found.env, new.spec, guard, network);
-        if let Err(error) = copy_in(&instance).await {
+        let copies = Box::pin(copy_in(&instance));
+        let copied = match new.spec.copies.is_empty() {
+            true => copies.await,
+            false => instance.launcher.steps.time(Step::Copy, copies).await,
+        };
+        if let Err(error) = copied {
             // The drop cannot await; this can, so it also reports errors of the removal.
             let _ = instance.destroy().await;
             return Err(error);
@@ -161,6 +170,11 @@ impl DockerEngine {
             }
         })?;
         let (name, spec) = labels::read_spec(&found.config)?;
+        let subject = Subject::Environment {
+            id: id.clone(),
+            name: name.clone(),
+            engine: NAME.to_owned(),
+        };
         let container = found.plain_name();
         let is_private = spec.network.mode == NetworkMode::Private;
         let network = is_private.then(|| PrivateNetwork::opened(docker, container, id.as_str()));
@@ -178,6 +192,7 @@ impl DockerEngine {
             published: spec.network.ports.clone(),
             settings: self.settings.clone(),
             working_dir: absolute(&found.config.working_dir),
+            steps: Steps::new(self.work(docker), context, subject),
             made: None,
         };
         Ok(Opened {
@@ -213,50 +228,6 @@ impl DockerEngine {
             guard: Mutex::new(guard),
             network,
             kept: AtomicBool::new(spec.lifetime != Lifetime::Owner),
-        }
-    }
-
-    /// Creates the container, and pulls the image first if that is needed and allowed.
-    async fn create_container(
-        &self,
-        docker: &Docker,
-        blueprint: &Blueprint,
-        context: &Context,
-    ) -> Result<Guard> {
-        let (image, policy) = (&blueprint.image, self.settings.pull);
-        let platform = DockerOptions::of(&blueprint.spec)?.platform;
-        let pull = || {
-            let pulled = images::pull(docker, image, platform.as_deref(), context);
-            self.settings.pull_call(pulled)
-        };
-        let mut pulled = policy == PullPolicy::Always;
-        if pulled {
-            pull().await?;
-        }
-        loop {
-            let created = match blueprint.container(docker).await {
-                Ok(body) => {
-                    let created = create_guarded(docker, body?, context);
-                    self.settings.container_call(created).await?
-                }
-                Err(error) => Err(error),
-            };
-            let error = match created {
-                Ok(guard) => return Ok(guard),
-                Err(error) => error,
-            };
-            let message = error.message().unwrap_or_default();
-            if is_init_missing(message) && blueprint.next(Failed::Init) {
-                continue;
-            }
-            if pulled || !images::is_missing(&error) {
-                return Err(to_error(error));
-            }
-            if policy == PullPolicy::Never {
-                return Err(images::missing(image));
-            }
-            pull().await?;
-            pulled = true;
         }
     }
 }
@@ -295,37 +266,6 @@ async fn copy_in(instance: &DockerInstance) -> Result<()> {
         }
         None => Ok(()),
     }
-}
-
-/// Creates a container, with a guard that exists before the request is sent.
-///
-/// A task completes the call, so that a container is known and removed even if the caller is
-/// dropped and the reply comes late. If the task is dropped too, the guard looks for the container
-/// by name.
-async fn create_guarded(
-    docker: &Docker,
-    body: CreateContainer,
-    context: &Context,
-) -> Result<engine_api::Result<Guard>> {
-    let (docker, journal) = (docker.clone(), context.journal().clone());
-    let creating = tokio::spawn(async move {
-        let mut guard = Guard::expecting(&docker, body.name.as_deref().unwrap_or_default(), &journal);
-        let created: engine_api::Result<ContainerCreated> = docker.containers().create(body).await;
-        match created {
-            Ok(_) => {
-                guard.made();
-                Ok(guard)
-            }
-            Err(error) => {
-                // A daemon that replied with an error has created nothing.
-                if error.status().is_some() {
-                    guard.disarm();
-                }
-                Err(error)
-            }
-        }
-    });
-    creating.await.map_err(|ended| Error::engine(NAME, ended))
 }
 
 /// What has to be known of a new container.

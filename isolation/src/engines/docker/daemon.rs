@@ -40,9 +40,14 @@ impl DaemonInfo {
         !self.info.init_binary.is_empty()
     }
 
+    /// The number of its CPUs, if it reports one.
+    pub(super) fn cpus(&self) -> Option<usize> {
+        usize::try_from(self.info.n_cpu).ok().filter(|cpus| *cpus > 0)
+    }
+
     /// How many command shells of a container are kept open: about one for each processor.
     pub(super) fn idle_shells(&self) -> usize {
-        usize::try_from(self.info.n_cpu).unwrap_or(0).clamp(4, 16)
+        self.cpus().unwrap_or(0).clamp(4, 16)
     }
 
     /// The features that it supports on its machine.

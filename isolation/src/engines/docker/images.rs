@@ -2,16 +2,17 @@
 
 use engine_api::Docker;
 use engine_api::auth::{Credentials, RegistryAuth};
-use engine_api::images::{Progress, PullImage};
+use engine_api::images::{InspectImage, Progress, PullImage};
 
 use serde::{Deserialize, Serialize};
 
-use super::NAME;
 use super::diagnostics::to_error;
 use super::pull_tally::Tally;
+use super::{DockerEngine, NAME};
 use crate::engine::context::Context;
 use crate::error::{Error, Result};
 use crate::events::{EventKind, PullProgress, Subject};
+use crate::spec::EnvironmentSpec;
 
 /// When an image is pulled from its registry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,6 +59,22 @@ fn failed(error: engine_api::Error, why: String, image: &str) -> Error {
         false => to_error(error),
     };
     error.during("pull the image", image)
+}
+
+impl DockerEngine {
+    /// The ID of the image of a specification; `None` if it is pulled for every environment.
+    pub(super) async fn identify_image(&self, spec: &EnvironmentSpec) -> Result<Option<String>> {
+        if self.settings.pull == PullPolicy::Always {
+            return Ok(None);
+        }
+        let image = self.settings.image_of(spec);
+        let images = self.docker().await?.images();
+        match images.inspect(&image, InspectImage::default()).await {
+            Ok(found) => Ok(Some(found.id)),
+            Err(error) if error.is_not_found() => Ok(Some(String::new())),
+            Err(error) => Err(to_error(error)),
+        }
+    }
 }
 
 /// Pulls an image with the credentials that the docker command would use. Dropping the future stops

@@ -13,11 +13,13 @@ use super::main_program;
 use super::owner::{OwnerConnection, OwnerLink};
 use super::shell_program::names_missing;
 use super::start_failure::{StartFailure, is_init_missing, start_failure};
+use super::work::Steps;
 use super::{DockerSettings, NAME};
 use crate::command::Command;
 use crate::command::input::Input as CommandStdin;
 use crate::command::terminal::TerminalSize;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::Step;
 use crate::spec::main_process::Main;
 use crate::spec::published_port::PublishedPort;
 
@@ -32,6 +34,8 @@ pub(super) struct Launcher {
     pub(super) settings: DockerSettings,
     /// The working directory of commands; absolute.
     pub(super) working_dir: String,
+    /// Limits the starts.
+    pub(super) steps: Steps,
     /// `None` if another process has created the container: that one is the owner.
     pub(super) made: Option<Made>,
 }
@@ -204,9 +208,8 @@ impl Launcher {
             }
             (None, _) => None,
         };
-        containers
-            .start(&self.container.id, StartContainer::default())
-            .await?;
+        let starting = containers.start(&self.container.id, StartContainer::default());
+        self.steps.run(Step::Start, starting).await?;
         if let Some(size) = command.and_then(|command| command.terminal) {
             resize(&self.container, size).await?;
         }

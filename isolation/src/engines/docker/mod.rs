@@ -48,6 +48,7 @@ mod command_shell;
 mod container;
 mod container_config;
 mod create;
+mod create_container;
 mod daemon;
 mod diagnostics;
 mod exec;
@@ -79,10 +80,11 @@ mod shell_program;
 mod staged_copy;
 mod start_failure;
 mod watch;
+mod work;
 
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use engine_api::connect::Address;
 use engine_api::containers::{ContainerFilters, ContainerSummary, ListContainers};
@@ -109,6 +111,7 @@ pub use settings::DockerSettings;
 
 use daemon::DaemonInfo;
 use diagnostics::to_error;
+use work::WorkLimit;
 
 /// The name under which the engine is registered.
 pub const NAME: &str = "docker";
@@ -127,6 +130,7 @@ const HINT: &str = "start Docker or Podman, or set DOCKER_HOST to its address";
 pub struct DockerEngine {
     client: OnceCell<Docker>,
     daemon: OnceCell<DaemonInfo>,
+    work: OnceLock<Arc<WorkLimit>>,
     /// The address of the daemon, if the caller has named one.
     address: Option<String>,
     settings: DockerSettings,
@@ -139,6 +143,7 @@ impl Default for DockerEngine {
         Self {
             client: OnceCell::new(),
             daemon: OnceCell::new(),
+            work: OnceLock::new(),
             address: None,
             settings: DockerSettings::default(),
         }
@@ -369,6 +374,10 @@ impl Engine for DockerEngine {
         spec.image
             .get_or_insert_with(|| self.settings.default_image.clone());
         spec.limits = spec.limits.clone().or(&self.settings.limits);
+    }
+
+    fn image_id<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Result<Option<String>>> {
+        Box::pin(self.identify_image(spec))
     }
 
     fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {

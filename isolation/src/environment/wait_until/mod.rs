@@ -18,15 +18,23 @@ use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::exit_status::ExitStatus;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::{EventKind, Step};
 use crate::join;
 use crate::logs::{LogEntry, LogOptions};
 use crate::spec::validate::Faults;
-use crate::spec::wait_for::{LogProbe, WaitFor};
+use crate::spec::wait_for::{DEFAULT_TIMEOUT, LogProbe, WaitFor};
 
 /// The pause after the first look.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
-/// The longest pause between two looks.
+/// The longest pause between two looks at first: most services are ready by then, and their tests
+/// go on at once.
+const LONGEST_EARLY_PAUSE: Duration = Duration::from_millis(30);
+
+/// Until when pauses are that short.
+const EARLY: Duration = Duration::from_secs(10);
+
+/// The longest pause between two looks later.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long a failed look waits for the end of the main process, which would explain it.
@@ -69,6 +77,22 @@ impl Note {
 }
 
 impl Shared {
+    /// Waits for the readiness of the specification.
+    pub(in crate::environment) async fn wait_ready(&self) -> Result<()> {
+        let Some(ready) = &self.spec.ready else {
+            return Ok(());
+        };
+        let timeout = ready.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let began = Instant::now();
+        let ready = self.until(&ready.wait_for, timeout).await;
+        self.emit(EventKind::Step {
+            step: Step::Ready,
+            waited: Duration::ZERO,
+            took: began.elapsed(),
+        });
+        self.report("start the environment", &self.name, ready).await
+    }
+
     /// Waits until the condition is true.
     pub(crate) async fn wait_until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {
         let ready = self.until(condition, timeout).await;
@@ -250,17 +274,27 @@ impl Shared {
 }
 
 /// The pauses between looks.
-struct Pause(Duration);
+struct Pause {
+    next: Duration,
+    began: Instant,
+}
 
 impl Default for Pause {
     fn default() -> Self {
-        Self(FIRST_PAUSE)
+        Self {
+            next: FIRST_PAUSE,
+            began: Instant::now(),
+        }
     }
 }
 
 impl Pause {
     async fn sleep(&mut self) {
-        sleep(self.0).await;
-        self.0 = (self.0 * 3 / 2).min(LONGEST_PAUSE);
+        sleep(self.next).await;
+        let longest = match self.began.elapsed() < EARLY {
+            true => LONGEST_EARLY_PAUSE,
+            false => LONGEST_PAUSE,
+        };
+        self.next = (self.next * 3 / 2).min(longest);
     }
 }

@@ -45,7 +45,7 @@ impl OwnerLink {
             Main::Command(command) if command.input == Input::Empty && command.terminal.is_none() => {
                 Self::Watcher
             }
-            Main::Command(_) | Main::Image => Self::Lease,
+            Main::Command(_) | Main::Image | Main::Arguments(_) => Self::Lease,
         }
     }
 
@@ -54,7 +54,7 @@ impl OwnerLink {
         match (self, start.shell, main) {
             (_, None, _) => Self::None,
             // Process 1 cannot be killed from inside the container.
-            (Self::Lease, Some(_), Main::Image) if !start.init => Self::None,
+            (Self::Lease, Some(_), Main::Image | Main::Arguments(_)) if !start.init => Self::None,
             (link, ..) => link,
         }
     }
@@ -100,7 +100,7 @@ impl Start {
 
 /// Whether the connection to the daemon ends only with one of the two. A connector of one's own,
 /// such as a player, counts as local.
-fn is_local(docker: &Docker) -> bool {
+pub(super) fn is_local(docker: &Docker) -> bool {
     let address = docker.address();
     let remote = ["tcp://", "http://", "https://", "ssh://"];
     !remote.iter().any(|scheme| address.starts_with(scheme))

@@ -1,0 +1,116 @@
+//! The file of a group: of docker compose, or JSON.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use isolation::{ComposeFile, ComposeOptions, GroupSpec};
+
+use crate::console::Console;
+use crate::error::CliError;
+
+/// The file that is looked for before those of docker compose.
+const JSON_FILE: &str = "group.json";
+
+/// The file of a group, and how it is read.
+#[derive(Debug, Args)]
+pub(crate) struct GroupFile {
+    /// Name of the group; by default the one of the file or of its directory
+    #[arg(long, value_name = "NAME", visible_alias = "project-name")]
+    name: Option<String>,
+    /// Start also the services with this profile; can be given several times
+    #[arg(long = "profile", value_name = "NAME")]
+    profiles: Vec<String>,
+    /// Leave out what is not supported in a compose file, with a warning
+    #[arg(long)]
+    ignore_unsupported: bool,
+    /// File with the group; by default group.json, compose.yaml, compose.yml, docker-compose.yml or
+    /// docker-compose.yaml in this directory
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+/// The name of the group of this directory.
+pub(crate) fn name_here() -> Result<String, CliError> {
+    let file = GroupFile {
+        name: None,
+        profiles: vec!["*".to_owned()],
+        ignore_unsupported: true,
+        file: None,
+    };
+    Ok(file.read_with(|_| ())?.name)
+}
+
+impl GroupFile {
+    /// Reads the group, and prints what is left out.
+    pub(crate) fn read(&self, console: Console) -> Result<GroupSpec, CliError> {
+        self.read_with(|text| console.warning(text))
+    }
+
+    fn read_with(&self, warn: impl Fn(&str)) -> Result<GroupSpec, CliError> {
+        let file = match &self.file {
+            Some(file) => file.clone(),
+            None => find(Path::new("."))?,
+        };
+        let is_json = file.extension().is_some_and(|extension| extension == "json");
+        let mut group = match is_json {
+            true => read_json(&file)?,
+            false => self.read_compose(&file, warn)?,
+        };
+        if let Some(name) = &self.name {
+            group.name.clone_from(name);
+        }
+        Ok(group)
+    }
+
+    fn read_compose(&self, file: &Path, warn: impl Fn(&str)) -> Result<GroupSpec, CliError> {
+        // A variable whose name or value is no text cannot be meant by the file.
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let options = ComposeOptions {
+            name: self.name.clone(),
+            profiles: self.profiles.clone(),
+            variables: std::env::vars_os().filter_map(text).collect(),
+            ignore_unsupported: self.ignore_unsupported,
+        };
+        let compose = ComposeFile::read(file, &options)?;
+        let mut group = compose.group;
+        for ignored in &compose.ignored {
+            warn(&format!("{}: {ignored}", file.display()));
+        }
+        for (name, service) in &mut group.services {
+            // The process that started an environment restarts it, and this one ends.
+            if service.environment.restart.is_some() {
+                let what = format!("services.{name}.restart is not supported: nothing restarts a service");
+                if !self.ignore_unsupported {
+                    let hint = "remove it, or use --ignore-unsupported";
+                    let message = format!("cannot use {}: {what}", file.display());
+                    return Err(CliError::new(message).hint(hint));
+                }
+                warn(&format!("{}: {what}", file.display()));
+                service.environment.restart = None;
+            }
+        }
+        Ok(group)
+    }
+}
+
+/// The file of a directory.
+pub(crate) fn find(directory: &Path) -> Result<PathBuf, CliError> {
+    let json = directory.join(JSON_FILE);
+    let found = json
+        .is_file()
+        .then_some(json)
+        .or_else(|| ComposeFile::find(directory));
+    found.ok_or_else(|| {
+        CliError::new("this directory has no file of a group")
+            .hint("name one, or create group.json, compose.yaml or docker-compose.yml")
+    })
+}
+
+fn read_json(file: &Path) -> Result<GroupSpec, CliError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| CliError::new(format!("cannot read {}", file.display())).because(&error))?;
+    GroupSpec::from_json(&text)
+        .map_err(|error| CliError::new(format!("cannot use {}", file.display())).because(&error))
+}

@@ -1,0 +1,137 @@
+//! `isolate up, down, ls, logs` of a group from a compose file, on an engine in memory.
+
+use crate::engine::Memory;
+use crate::support::{Ended, Workspace};
+
+const COMPOSE: &str = r#"
+x-job: &job {image: busybox, entrypoint: [sh, -c]}
+services:
+  db:
+    <<: *job
+    command: ["echo listening; sleep 100"]
+    healthcheck: {test: ["CMD", "true"], interval: 1s}
+    expose: [5432]
+  job:
+    <<: *job
+    command: ["echo ${GREETING:-hello}; exit ${CODE:-0}"]
+    depends_on: {db: {condition: service_healthy}}
+  web:
+    <<: *job
+    command: ["echo ready; sleep 100"]
+    depends_on: {job: {condition: service_completed_successfully}}
+    networks: {default: {aliases: [www]}}
+"#;
+
+struct Project {
+    workspace: Workspace,
+    memory: Memory,
+}
+
+impl Project {
+    fn new(compose: &str) -> Self {
+        let (workspace, memory) = (Workspace::new(), Memory::start());
+        std::fs::write(workspace.home().join("compose.yaml"), compose).unwrap();
+        Self { workspace, memory }
+    }
+
+    fn isolate(&self, arguments: &[&str]) -> Ended {
+        let address = self.memory.address();
+        let arguments = [&["--host", &address], arguments].concat();
+        let mut command = self.workspace.command(&arguments);
+        Ended::of(command.current_dir(self.workspace.home()))
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        let ended = self.isolate(arguments);
+        assert_eq!(ended.code(), Some(0), "{arguments:?}: {}", ended.stderr());
+        ended.stdout()
+    }
+
+    fn fails(&self, arguments: &[&str]) -> String {
+        let ended = self.isolate(arguments);
+        assert_eq!(ended.code(), Some(125), "{arguments:?}: {}", ended.stdout());
+        ended.stderr()
+    }
+}
+
+#[test]
+fn compose_file_of_the_directory_is_used() {
+    let project = Project::new(COMPOSE);
+    let table = project.ok(&["up", "--name", "shop"]);
+    assert_eq!(table.lines().count(), 4, "{table}");
+    let logs = project.ok(&["logs", "shop"]);
+    let mut lines: Vec<&str> = logs.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["db  | listening", "job | hello", "web | ready"], "{logs}");
+    let json = project.isolate(&["--json", "logs", "shop"]).lines();
+    assert!(json.iter().any(|line| line["service"] == "db"), "{json:?}");
+    assert_eq!(project.ok(&["ls", "--group", "shop"]).lines().count(), 4);
+    assert_eq!(project.ok(&["ls", "--group", "other"]).lines().count(), 1);
+    let again = project.fails(&["up", "--name", "shop"]);
+    assert!(again.contains("a group with this name exists"), "{again}");
+    assert_eq!(project.ok(&["down", "-t", "0", "shop"]), "shop\n");
+    assert_eq!(project.ok(&["ls"]).lines().count(), 1);
+}
+
+#[test]
+fn name_of_the_directory_is_that_of_the_group() {
+    let project = Project::new(COMPOSE);
+    std::fs::write(
+        project.workspace.home().join(".env"),
+        "COMPOSE_PROJECT_NAME=by-env\n",
+    )
+    .unwrap();
+    project.ok(&["up"]);
+    assert!(project.ok(&["ls"]).contains("by-env/web"));
+    assert_eq!(project.ok(&["down", "-t", "0"]), "by-env\n");
+}
+
+#[test]
+fn failed_one_shot_service_removes_the_group() {
+    let project = Project::new(&COMPOSE.replace("${CODE:-0}", "3"));
+    let error = project.fails(&["up", "--name", "shop"]);
+    for part in ["shop/job", "exit code 3", "hello"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert_eq!(project.ok(&["ls"]).lines().count(), 1);
+}
+
+#[test]
+fn service_that_ends_at_once_fails_the_group() {
+    let project =
+        Project::new("services: {a: {image: busybox, entrypoint: [sh, -c, \"echo bad option; exit 7\"]}}");
+    let error = project.fails(&["up", "--name", "shop"]);
+    for part in ["shop/a", "exit code 7", "bad option"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert_eq!(project.ok(&["ls"]).lines().count(), 1);
+}
+
+#[test]
+fn unsupported_key_is_an_error_or_a_warning() {
+    let project = Project::new(
+        "services:\n  a:\n    image: busybox\n    entrypoint: [sleep, '9']\n    privileged: true\n    restart: always\n",
+    );
+    let error = project.fails(&["up"]);
+    assert!(
+        error.contains("line 5: services.a.privileged is not supported"),
+        "{error}"
+    );
+    let ended = project.isolate(&["up", "--ignore-unsupported", "--name", "g"]);
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
+    assert!(
+        ended.stderr().contains("warning: ./compose.yaml: line 5"),
+        "{}",
+        ended.stderr()
+    );
+    assert!(
+        ended.stderr().contains("services.a.restart"),
+        "{}",
+        ended.stderr()
+    );
+    project.ok(&["down", "-t", "0", "g"]);
+    let without = std::fs::remove_file(project.workspace.home().join("compose.yaml"));
+    without.unwrap();
+    let error = project.fails(&["up"]);
+    assert!(error.contains("compose.yaml"), "{error}");
+}

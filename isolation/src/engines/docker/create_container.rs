@@ -1,0 +1,95 @@
+//! Creates the container of an environment, guarded from the first moment.
+
+use engine_api::Docker;
+use engine_api::containers::{ContainerCreated, CreateContainer};
+
+use super::blueprint::{Blueprint, Failed};
+use super::diagnostics::to_error;
+use super::images::{self, PullPolicy};
+use super::options::DockerOptions;
+use super::remove::Guard;
+use super::start_failure::is_init_missing;
+use super::work::Steps;
+use super::{DockerEngine, NAME};
+use crate::engine::context::Context;
+use crate::error::{Error, Result};
+use crate::events::Step;
+
+impl DockerEngine {
+    /// Creates the container, and pulls the image first if that is needed and allowed.
+    pub(super) async fn create_container(
+        &self,
+        docker: &Docker,
+        blueprint: &Blueprint,
+        context: &Context,
+        steps: &Steps,
+    ) -> Result<Guard> {
+        let (image, policy) = (&blueprint.image, self.settings.pull);
+        let platform = DockerOptions::of(&blueprint.spec)?.platform;
+        let pull = || {
+            let pulled = images::pull(docker, image, platform.as_deref(), context);
+            self.settings.pull_call(pulled)
+        };
+        let mut pulled = policy == PullPolicy::Always;
+        if pulled {
+            pull().await?;
+        }
+        loop {
+            let created = match blueprint.container(docker).await {
+                Ok(body) => {
+                    let creating = Box::pin(create_guarded(docker, body?, context));
+                    let creating = self.settings.container_call(steps.run(Step::Create, creating));
+                    creating.await?
+                }
+                Err(error) => Err(error),
+            };
+            let error = match created {
+                Ok(guard) => return Ok(guard),
+                Err(error) => error,
+            };
+            let message = error.message().unwrap_or_default();
+            if is_init_missing(message) && blueprint.next(Failed::Init) {
+                continue;
+            }
+            if pulled || !images::is_missing(&error) {
+                return Err(to_error(error));
+            }
+            if policy == PullPolicy::Never {
+                return Err(images::missing(image));
+            }
+            pull().await?;
+            pulled = true;
+        }
+    }
+}
+
+/// Creates a container, with a guard that exists before the request is sent.
+///
+/// A task completes the call, so that a container is known and removed even if the caller is
+/// dropped and the reply comes late. If the task is dropped too, the guard looks for the container
+/// by name.
+async fn create_guarded(
+    docker: &Docker,
+    body: CreateContainer,
+    context: &Context,
+) -> Result<engine_api::Result<Guard>> {
+    let (docker, journal) = (docker.clone(), context.journal().clone());
+    let creating = tokio::spawn(async move {
+        let mut guard = Guard::expecting(&docker, body.name.as_deref().unwrap_or_default(), &journal);
+        let created: engine_api::Result<ContainerCreated> = docker.containers().create(body).await;
+        match created {
+            Ok(_) => {
+                guard.made();
+                Ok(guard)
+            }
+            Err(error) => {
+                // A daemon that replied with an error has created nothing.
+                if error.status().is_some() {
+                    guard.disarm();
+                }
+                Err(error)
+            }
+        }
+    });
+    creating.await.map_err(|ended| Error::engine(NAME, ended))
+}

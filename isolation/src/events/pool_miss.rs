@@ -1,0 +1,45 @@
+//! Why an environment did not come from the pool.
+
+use serde::{Deserialize, Serialize};
+
+/// Why an environment was created instead of being taken from the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PoolMiss {
+    /// Nothing was prepared for this specification and this version of its image.
+    FirstUse,
+    /// All prepared environments were taken, and the next one was not ready.
+    Empty,
+    /// The prepared environments had ended, or were not ready any more.
+    Unusable,
+    /// The engine does not prepare environments, or pulls the image before each one.
+    Engine,
+    /// It is kept, or shared with other processes.
+    Lifetime,
+    /// Its files are copied from this host, where they may change.
+    Copies,
+    /// It publishes a fixed port of the host, which only one environment can have.
+    FixedPort,
+    /// It has names on a network, which others would reach before the environment is in use.
+    Aliases,
+    /// Its main process could write to files that other environments use.
+    SharedFiles,
+}
+
+impl PoolMiss {
+    /// Why such an environment is not prepared, and what to do.
+    pub(crate) fn explain(self) -> &'static str {
+        match self {
+            Self::FirstUse => "nothing was prepared yet",
+            Self::Empty => "all were taken",
+            Self::Unusable => "they have ended",
+            Self::Engine => "the engine does not prepare environments, or always pulls the image",
+            Self::Lifetime => "it is kept or shared; use the lifetime of its owner",
+            Self::Copies => "its files are copied from this host; copy them after the creation",
+            Self::FixedPort => "it has a fixed port of the host; let the engine choose one",
+            Self::Aliases => "it has aliases on a network; remove them",
+            Self::SharedFiles => "its main process can write to a mount; mount it read-only",
+        }
+    }
+}

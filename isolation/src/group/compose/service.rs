@@ -1,0 +1,303 @@
+//! A service of a compose file.
+
+use serde_json::json;
+
+use super::mounts::Volumes;
+use super::reading::Reading;
+use super::yaml::{Node, Value};
+use super::{empty_service, env_file, health, limits, mounts, ports, words};
+use crate::command::Command;
+use crate::group::spec::{Dependency, Service};
+use crate::spec::EnvironmentSpec;
+use crate::spec::main_process::Main;
+use crate::spec::network::NetworkMode;
+use crate::spec::restart::{RestartOnExit, RestartSpec};
+
+/// Keys that have no effect on a group, and change nothing that a test could see.
+const WITHOUT_EFFECT: [&str; 3] = ["profiles", "networks", "expose"];
+
+/// Keys that are not supported, and what to do instead.
+const INSTEAD: [(&str, &str); 12] = [
+    (
+        "container_name",
+        "containers are named after the group and the service",
+    ),
+    ("hostname", "use the name of the service"),
+    ("links", "services reach each other by their names"),
+    ("privileged", "add single capabilities: cap_add"),
+    ("scale", "write a service for each copy"),
+    ("extends", "write the keys, or use a YAML anchor"),
+    ("secrets", "mount a file: volumes"),
+    ("configs", "mount a file: volumes"),
+    ("logging", "logs are read with `isolate logs`"),
+    ("stdin_open", "open a shell: isolate shell"),
+    ("tty", "open a shell: isolate shell"),
+    ("pull_policy", "the policy is that of the engine"),
+];
+
+/// Reads a service. Networks are assigned later, when all services are known.
+pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: &Volumes) -> Service {
+    let mut service = empty_service();
+    let (mut entrypoint, mut command) = (None, None);
+    for entry in reading.map(node, path) {
+        let (value, path) = (&entry.value, format!("{path}.{}", entry.key));
+        let spec = &mut service.environment;
+        match entry.key.as_str() {
+            "image" => spec.image = reading.text(value, &path),
+            "entrypoint" => entrypoint = words_of(reading, value, &path),
+            "command" => command = words_of(reading, value, &path),
+            "environment" => environment(reading, value, &path, spec),
+            // The keys of `environment` win, wherever they are.
+            "env_file" => {}
+            "ports" => spec.network.ports = ports::read(reading, value, &path),
+            "volumes" => mounts::read(reading, value, &path, volumes, spec),
+            "tmpfs" => mounts::tmpfs(reading, value, &path, spec),
+            "depends_on" => service.depends_on = depends_on(reading, value, &path),
+            "healthcheck" => health::read(reading, value, &path, spec),
+            "network_mode" => network_mode(reading, value, &path, spec),
+            "working_dir" => spec.working_dir = reading.text(value, &path),
+            "user" => spec.user = reading.text(value, &path),
+            "labels" => spec.labels = pairs(reading, value, &path).into_iter().collect(),
+            "read_only" => spec.security.read_only_root = reading.bool(value, &path).unwrap_or_default(),
+            "cap_add" => spec.security.add_capabilities = capabilities(reading, value, &path),
+            "restart" => restart(reading, value, &path, spec),
+            "init" | "platform" | "shm_size" | "extra_hosts" => {
+                engine_option(reading, value, &path, &entry.key, spec);
+            }
+            key if limits::KEYS.contains(&key) => limits::read(reading, value, &path, key, spec),
+            key if WITHOUT_EFFECT.contains(&key) || key.starts_with("x-") => {}
+            key => {
+                let instead = INSTEAD.iter().find(|(known, _)| *known == key);
+                reading.unsupported(entry.line, &path, instead.map_or("", |(_, hint)| hint));
+            }
+        }
+    }
+    service.environment.main = main(entrypoint, command);
+    if let Some(files) = reading.get(node, path, "env_file") {
+        env_files(
+            reading,
+            files,
+            &format!("{path}.env_file"),
+            &mut service.environment,
+        );
+    }
+    if service.environment.image.is_none() {
+        reading.fault(node.line, path, "it has no image; name one");
+    }
+    service
+}
+
+/// The entrypoint of the image stays if only the arguments are given.
+fn main(entrypoint: Option<Vec<String>>, command: Option<Vec<String>>) -> Main {
+    match (entrypoint, command) {
+        (None, None) => Main::Image,
+        (None, Some(arguments)) if arguments.is_empty() => Main::Image,
+        (None, Some(arguments)) => Main::Arguments(arguments),
+        (Some(mut argv), command) => {
+            argv.extend(command.unwrap_or_default());
+            match argv.is_empty() {
+                true => Main::Image,
+                false => Main::Command(Command::new(argv)),
+            }
+        }
+    }
+}
+
+fn words_of(reading: &mut Reading<'_>, node: &Node, path: &str) -> Option<Vec<String>> {
+    match &node.value {
+        Value::Null => None,
+        Value::Text(text) => {
+            let words = words::split(text);
+            if let Err(why) = &words {
+                reading.fault(node.line, path, why);
+            }
+            words.ok()
+        }
+        _ => Some(reading.texts(node, path)),
+    }
+}
+
+/// Pairs of a mapping, or of a list of `KEY=value`. A key without a value has none.
+fn optional_pairs(reading: &mut Reading<'_>, node: &Node, path: &str) -> Vec<(String, Option<String>)> {
+    if let Value::Map(entries) = &node.value {
+        let mut pairs = Vec::new();
+        for entry in entries {
+            let value = reading.text(&entry.value, &format!("{path}.{}", entry.key));
+            pairs.push((entry.key.clone(), value));
+        }
+        return pairs;
+    }
+    let texts = reading.texts(node, path).into_iter();
+    let pair = |text: String| match text.split_once('=') {
+        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+        None => (text, None),
+    };
+    texts.map(pair).collect()
+}
+
+fn pairs(reading: &mut Reading<'_>, node: &Node, path: &str) -> Vec<(String, String)> {
+    let pairs = optional_pairs(reading, node, path).into_iter();
+    pairs
+        .map(|(key, value)| (key, value.unwrap_or_default()))
+        .collect()
+}
+
+fn environment(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut EnvironmentSpec) {
+    for (name, value) in optional_pairs(reading, node, path) {
+        // A name alone is passed on, if it is set.
+        if let Some(value) = value.or_else(|| reading.known().get(&name).cloned()) {
+            spec.env.insert(name, value);
+        }
+    }
+}
+
+fn env_files(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut EnvironmentSpec) {
+    let single = std::slice::from_ref(node);
+    let files = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => single,
+    };
+    let mut variables = std::collections::BTreeMap::new();
+    for node in files {
+        let (named, mut required) = match &node.value {
+            Value::Map(_) => {
+                let required = reading.get(node, path, "required");
+                let required = required.and_then(|value| reading.bool(value, path));
+                (reading.get(node, path, "path"), required.unwrap_or(true))
+            }
+            _ => (Some(node), true),
+        };
+        let Some(name) = named.and_then(|named| reading.text(named, path)) else {
+            reading.fault(node.line, path, "the path of a file is expected");
+            continue;
+        };
+        let file = reading.path(&name);
+        required |= file.exists();
+        if !required {
+            continue;
+        }
+        match env_file::read(&file, reading.known()) {
+            Ok(read) => variables.extend(read),
+            Err(error) => reading.fault(node.line, path, &error.to_string()),
+        }
+    }
+    for (name, value) in variables {
+        spec.env.entry(name).or_insert(value);
+    }
+}
+
+fn depends_on(
+    reading: &mut Reading<'_>,
+    node: &Node,
+    path: &str,
+) -> std::collections::BTreeMap<String, Dependency> {
+    let Value::Map(entries) = &node.value else {
+        let names = reading.texts(node, path).into_iter();
+        return names.map(|name| (name, Dependency::Started)).collect();
+    };
+    let mut needed = std::collections::BTreeMap::new();
+    for entry in entries {
+        let path = format!("{path}.{}", entry.key);
+        let mut dependency = Dependency::Started;
+        for option in reading.map(&entry.value, &path) {
+            let path = format!("{path}.{}", option.key);
+            let text = reading.text(&option.value, &path);
+            match (option.key.as_str(), text.as_deref()) {
+                ("condition", Some("service_started")) => dependency = Dependency::Started,
+                ("condition", Some("service_healthy")) => dependency = Dependency::Ready,
+                ("condition", Some("service_completed_successfully")) => dependency = Dependency::Completed,
+                ("condition", _) => {
+                    let why =
+                        "service_started, service_healthy or service_completed_successfully is expected";
+                    reading.fault(option.line, &path, why);
+                }
+                ("required", _) | ("restart", Some("false")) => {}
+                _ => reading.unsupported(option.line, &path, ""),
+            }
+        }
+        needed.insert(entry.key.clone(), dependency);
+    }
+    needed
+}
+
+/// Whether a dependency may be missing.
+pub(super) fn is_optional(service: &Node, needed: &str) -> bool {
+    let get = |node: &Node, key: &str| match &node.value {
+        Value::Map(entries) => entries
+            .iter()
+            .find(|entry| entry.key == key)
+            .map(|one| one.value.clone()),
+        _ => None,
+    };
+    let dependency = get(service, "depends_on").and_then(|all| get(&all, needed));
+    let required = dependency.and_then(|one| get(&one, "required"));
+    required.is_some_and(|required| required.value == Value::Text("false".to_owned()))
+}
+
+fn network_mode(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut EnvironmentSpec) {
+    match reading.text(node, path).as_deref() {
+        Some("none") => spec.network.mode = NetworkMode::None,
+        None => {}
+        Some(_) => reading.unsupported(
+            node.line,
+            path,
+            "only none is; services have the network of the group",
+        ),
+    }
+}
+
+fn capabilities(reading: &mut Reading<'_>, node: &Node, path: &str) -> Vec<String> {
+    let names = reading.texts(node, path).into_iter();
+    let plain = |name: String| name.strip_prefix("CAP_").map(str::to_owned).unwrap_or(name);
+    names.map(plain).collect()
+}
+
+fn restart(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut EnvironmentSpec) {
+    let Some(text) = reading.text(node, path) else {
+        return;
+    };
+    let (policy, most) = match text.split_once(':') {
+        Some((policy, most)) => (policy, most.parse().ok()),
+        None => (text.as_str(), None),
+    };
+    let on_exit = match policy {
+        "no" | "false" => return,
+        "always" | "unless-stopped" => RestartOnExit::Always,
+        "on-failure" => RestartOnExit::Failure,
+        _ => {
+            let why = "no, always, unless-stopped or on-failure is expected";
+            return reading.fault(node.line, path, why);
+        }
+    };
+    spec.restart = Some(RestartSpec {
+        on_exit,
+        max_attempts: most,
+        ..RestartSpec::default()
+    });
+}
+
+/// Options that only the engine `docker` has.
+fn engine_option(reading: &mut Reading<'_>, node: &Node, path: &str, key: &str, spec: &mut EnvironmentSpec) {
+    let value = match key {
+        "init" => reading.bool(node, path).map(|init| json!(init)),
+        "shm_size" => reading.size(node, path).map(|size| json!(size)),
+        "extra_hosts" => {
+            let host = |(name, address): (String, String)| match address.is_empty() {
+                // In a list, a colon may separate the two.
+                true => name,
+                false => format!("{name}:{address}"),
+            };
+            let hosts = pairs(reading, node, path).into_iter().map(host);
+            Some(json!(hosts.collect::<Vec<_>>()))
+        }
+        _ => reading.text(node, path).map(|text| json!(text)),
+    };
+    let Some(value) = value else { return };
+    let options = spec
+        .engine_options
+        .entry("docker".to_owned())
+        .or_insert_with(|| json!({}));
+    if let Some(options) = options.as_object_mut() {
+        options.insert(key.to_owned(), value);
+    }
+}

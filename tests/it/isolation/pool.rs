@@ -1,0 +1,213 @@
+//! Environments that are prepared ahead, on the fake engine.
+
+use std::time::Duration;
+
+use engine_api::Docker;
+use engine_api::containers::RemoveContainer;
+use fake_engine::{FakeEngine, Fault};
+use isolation::engines::docker::{DockerEngine, PullPolicy};
+use isolation::{
+    Command, CopyIn, EngineChoice, EnvironmentSpec, ErrorKind, EventKind, Manager, ManagerOptions, PoolMiss,
+    PoolStats, Registry,
+};
+use tests::chain;
+
+const IMAGE: &str = "busybox:latest";
+const AUTO: EngineChoice = EngineChoice::Auto;
+
+fn manager_with(fake: &FakeEngine, policy: PullPolicy, pool: usize) -> Manager {
+    let engine = DockerEngine::new(Docker::with_connector(fake.clone())).with_pull(policy);
+    let mut registry = Registry::new();
+    registry.register(engine).unwrap();
+    let options = ManagerOptions {
+        pool,
+        ..ManagerOptions::default()
+    };
+    Manager::with_options(registry, options)
+}
+
+fn manager(fake: &FakeEngine, pool: usize) -> Manager {
+    manager_with(fake, PullPolicy::default(), pool)
+}
+
+fn spec() -> EnvironmentSpec {
+    EnvironmentSpec {
+        image: Some(IMAGE.to_owned()),
+        ..EnvironmentSpec::default()
+    }
+}
+
+fn misses(manager: &Manager) -> Vec<PoolMiss> {
+    manager.pool_stats().misses.into_keys().collect()
+}
+
+async fn until_ready(manager: &Manager, count: usize) -> PoolStats {
+    for _ in 0..1000 {
+        let stats = manager.pool_stats();
+        if stats.ready == count {
+            return stats;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{:?}", manager.pool_stats());
+}
+
+#[tokio::test(start_paused = true)]
+async fn prepared_environment_is_taken_once_and_replaced() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake, 2);
+    let mut events = manager.subscribe();
+    manager.prepare(&AUTO, spec()).await.unwrap();
+    assert_eq!(manager.pool_stats().ready, 2);
+    let before = fake.snapshot().containers;
+    let first = manager.create(&AUTO, spec()).await.unwrap();
+    let second = manager.create(&AUTO, spec()).await.unwrap();
+    assert_ne!(first.id(), second.id());
+    for one in [&first, &second] {
+        assert!(
+            before.iter().any(|name| name.ends_with(one.id().as_str())),
+            "{before:?}"
+        );
+        assert!(one.run(Command::new(["true"])).await.unwrap().exit.success());
+    }
+    let stats = until_ready(&manager, 2).await;
+    assert_eq!((stats.hits, stats.prepared), (2, 4));
+    assert!(stats.misses.is_empty(), "{stats:?}");
+    // Another specification is another shelf.
+    let other = EnvironmentSpec {
+        user: Some("1000".to_owned()),
+        ..spec()
+    };
+    manager.create(&AUTO, other).await.unwrap();
+    assert_eq!(misses(&manager), [PoolMiss::FirstUse]);
+    manager.shutdown().await.unwrap();
+    assert_eq!(fake.resources(), [""; 0]);
+    assert_eq!(manager.pool_stats().ready, 0);
+    drop((first, second, manager));
+    let (mut hits, mut reasons) = (0, Vec::new());
+    while let Some(event) = events.next().await {
+        match event.unwrap().kind {
+            EventKind::PoolHit => hits += 1,
+            EventKind::PoolMiss { reason } => reasons.push(reason),
+            _ => {}
+        }
+    }
+    assert_eq!((hits, reasons), (2, vec![PoolMiss::FirstUse]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_use_prepares_the_next_one() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake, 1);
+    let first = manager.create(&AUTO, spec()).await.unwrap();
+    until_ready(&manager, 1).await;
+    let second = manager.create(&AUTO, spec()).await.unwrap();
+    assert_eq!(manager.pool_stats().hits, 1);
+    until_ready(&manager, 1).await;
+    drop((first, second, manager));
+    until_gone(&fake).await;
+}
+
+async fn until_gone(fake: &FakeEngine) {
+    for _ in 0..1000 {
+        if fake.resources().is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn environment_that_has_ended_is_not_taken() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake, 1);
+    manager.prepare(&AUTO, spec()).await.unwrap();
+    let docker = Docker::with_connector(fake.clone());
+    let name = fake.snapshot().containers.pop_first().unwrap();
+    let force = RemoveContainer {
+        force: true,
+        ..RemoveContainer::default()
+    };
+    docker.containers().remove(&name, force).await.unwrap();
+    let taken = manager.create(&AUTO, spec()).await.unwrap();
+    assert!(taken.run(Command::new(["true"])).await.unwrap().exit.success());
+    let stats = manager.pool_stats();
+    assert_eq!((stats.hits, stats.discarded), (0, 1));
+    assert_eq!(misses(&manager), [PoolMiss::Unusable]);
+    manager.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn environment_that_cannot_be_prepared_has_a_reason() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake, 1);
+    let copies = vec![CopyIn {
+        source: std::env::temp_dir(),
+        target: "t".to_owned(),
+    }];
+    let copied = EnvironmentSpec { copies, ..spec() };
+    let error = manager.prepare(&AUTO, copied).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(
+        chain(&error).contains("copy them after the creation"),
+        "{}",
+        chain(&error)
+    );
+    let off = manager_with(&fake, PullPolicy::default(), 0);
+    let error = off.prepare(&AUTO, spec()).await.unwrap_err();
+    assert!(
+        chain(&error).contains("ManagerOptions::pool"),
+        "{}",
+        chain(&error)
+    );
+    off.create(&AUTO, spec()).await.unwrap().destroy().await.unwrap();
+    assert_eq!(off.pool_stats(), PoolStats::default());
+    manager.shutdown().await.unwrap();
+    let error = manager.prepare(&AUTO, spec()).await.unwrap_err();
+    assert!(chain(&error).contains("shut down"), "{}", chain(&error));
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn image_that_is_pulled_each_time_is_not_prepared() {
+    let fake = FakeEngine::new().with_registry_image(IMAGE);
+    let manager = manager_with(&fake, PullPolicy::Always, 1);
+    manager.create(&AUTO, spec()).await.unwrap();
+    manager.create(&AUTO, spec()).await.unwrap();
+    assert_eq!(misses(&manager), [PoolMiss::Engine]);
+    manager.shutdown().await.unwrap();
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_preparation_is_an_error_and_leaves_nothing() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake, 1);
+    fake.fail_next("POST", "/start", Fault::internal_error("no more"));
+    let error = manager.prepare(&AUTO, spec()).await.unwrap_err();
+    assert!(chain(&error).contains("no more"), "{}", chain(&error));
+    assert_eq!(fake.resources(), [""; 0]);
+    assert_eq!(manager.pool_stats().ready, 0);
+    manager.prepare(&AUTO, spec()).await.unwrap();
+    manager.shutdown().await.unwrap();
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_specifications_share_the_places() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake, 4);
+    for user in 0..6 {
+        let user = Some((1000 + user).to_string());
+        manager
+            .prepare(&AUTO, EnvironmentSpec { user, ..spec() })
+            .await
+            .unwrap();
+    }
+    let stats = manager.pool_stats();
+    assert_eq!((stats.ready, stats.discarded), (16, 8));
+    assert_eq!(fake.snapshot().containers.len(), 16);
+    manager.shutdown().await.unwrap();
+    assert_eq!(fake.resources(), [""; 0]);
+}
