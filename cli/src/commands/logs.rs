@@ -17,8 +17,8 @@ use crate::signals;
 
 /// Show what the main process of an environment has written, or those of a group
 ///
-/// Its standard output goes to standard output, its standard error to standard error. Each line of a
-/// group begins with the name of its service.
+/// Its standard output goes to standard output, its standard error to standard error. Each line of
+/// a group begins with the name of its service.
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// Continue with new lines until the main process ends

@@ -17,8 +17,8 @@ use crate::table::table;
 
 /// Start a group of environments from a file, and wait until all are ready
 ///
-/// The file is one of docker compose, or a JSON file with a name and services. Services start in the
-/// order of their dependencies, at the same time where that is possible. If one fails, all are
+/// The file is one of docker compose, or a JSON file with a name and services. Services start in
+/// the order of their dependencies, at the same time where that is possible. If one fails, all are
 /// removed, and the error has the last lines of its log. The group stays until `isolate down`. Its
 /// environments are called GROUP/SERVICE.
 #[derive(Debug, Args)]

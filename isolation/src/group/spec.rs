@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn service_on_the_network_of_the_group_may_have_aliases() {
+    fn service_may_have_aliases_on_the_own_network() {
         group(r#"{"a":{"network":{"aliases":["www"]}}}"#).unwrap();
         let error = group(r#"{"a":{"network":{"mode":"none","aliases":["www"]}}}"#).unwrap_err();
         assert!(error.to_string().contains("aliases"), "{error}");

@@ -78,8 +78,8 @@ impl DockerEngine {
         self
     }
 
-    /// The limit of the work in flight on the daemon. One that other engines cannot reach has a limit
-    /// of its own.
+    /// The limit of the work in flight on the daemon. One that other engines cannot reach has a
+    /// limit of its own.
     pub(super) fn work(&self, docker: &Docker) -> &Arc<WorkLimit> {
         self.work.get_or_init(|| {
             let here = || std::thread::available_parallelism().ok().map(NonZeroUsize::get);
