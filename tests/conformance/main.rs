@@ -28,6 +28,7 @@ mod unsupported_versions; // a field that a version does not know is rejected be
 mod repository {
     mod coverage; // the tables of which operations were recorded on which engines
     mod examples_listed; // each module opens with an example, and each program in `examples` is listed
+    mod import_circles; // modules do not import each other in a circle
     mod links; // relative links in documents lead to files, inside the published package
     mod style; // the rules of CONTRIBUTING.md that a program can check
 }

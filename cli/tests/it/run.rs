@@ -20,21 +20,11 @@ fn run_keeps_streams_apart_and_returns_the_exit_code() {
     assert!(workspace.left().is_empty(), "{:?}", workspace.left());
 }
 
-/// A command that finds no Docker daemon, because nothing names one.
-#[cfg(unix)]
-fn without_a_daemon(workspace: &Workspace, arguments: &[&str]) -> Ended {
-    let mut command = workspace.command(arguments);
-    Ended(command.env_remove("DOCKER_HOST").output().unwrap())
-}
-
 #[cfg(unix)]
 #[test]
 fn auto_without_a_daemon_uses_basic_and_reports_it() {
-    if Workspace::daemon_may_exist() {
-        return;
-    }
     let workspace = Workspace::new();
-    let ended = without_a_daemon(&workspace, &["run", "--", "sh", "-c", "echo hello"]);
+    let ended = workspace.isolate_without_a_daemon(&["run", "--", "sh", "-c", "echo hello"]);
     assert_eq!((ended.stdout().as_str(), ended.code()), ("hello\n", Some(0)));
     assert!(
         ended.stderr().contains("using engine basic"),
@@ -46,7 +36,9 @@ fn auto_without_a_daemon_uses_basic_and_reports_it() {
         "{}",
         ended.stderr()
     );
-    let lines = without_a_daemon(&workspace, &["--json", "run", "true"]).lines();
+    let lines = workspace
+        .isolate_without_a_daemon(&["--json", "run", "true"])
+        .lines();
     assert_eq!(
         (&lines[0]["engine"], &lines[0]["skipped"][0]["engine"]),
         (&json!("basic"), &json!("docker"))
@@ -56,17 +48,16 @@ fn auto_without_a_daemon_uses_basic_and_reports_it() {
 #[cfg(unix)]
 #[test]
 fn running_on_the_host_is_never_silent() {
-    if Workspace::daemon_may_exist() {
-        return;
-    }
     let workspace = Workspace::new();
     let warning = "isolate: warning: no container engine found; the command runs directly on this host, \
                    its files are not protected\n";
     assert_eq!(
-        without_a_daemon(&workspace, &["run", "-q", "true"]).stderr(),
+        workspace
+            .isolate_without_a_daemon(&["run", "-q", "true"])
+            .stderr(),
         warning
     );
-    let required = without_a_daemon(&workspace, &["run", "--require", "container", "touch", "here"]);
+    let required = workspace.isolate_without_a_daemon(&["run", "--require", "container", "touch", "here"]);
     assert_eq!(required.code(), Some(125));
     let text = required.stderr();
     assert!(

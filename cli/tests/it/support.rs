@@ -7,6 +7,30 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 /// A socket at which no Docker daemon listens.
 pub(crate) const NOWHERE: &str = "unix:///no/such/docker.sock";
 
+/// The same command in a mount namespace in which these files are empty.
+#[cfg(unix)]
+fn hiding(files: &[&str], command: &Command) -> Command {
+    let why = format!("stop the Docker daemon for this test: it listens at one of {files:?}");
+    assert_eq!(std::env::consts::OS, "linux", "{why}");
+    let script =
+        r#"while [ "$1" != -- ]; do mount --bind /dev/null "$1" || exit 99; shift; done; shift; exec "$@""#;
+    let mut hidden = Command::new("unshare");
+    hidden
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
+        .args(files)
+        .arg("--")
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => hidden.env(name, value),
+            None => hidden.env_remove(name),
+        };
+    }
+    hidden
+}
+
 /// A directory for temporary files that no other test uses: the command wrote every file in it. And
 /// a home without configuration.
 pub(crate) struct Workspace {
@@ -43,18 +67,27 @@ impl Workspace {
         self.home.path()
     }
 
-    /// Whether a Docker daemon may listen where one is looked for without `DOCKER_HOST`. Then
-    /// `auto` cannot be tested without one.
+    /// The command where `auto` finds no Docker daemon: no variable names one, and the usual
+    /// sockets of this machine are hidden from the command.
     #[cfg(unix)]
-    pub(crate) fn daemon_may_exist() -> bool {
-        let usual = ["/var/run/docker.sock", "/run/podman/podman.sock"];
-        let exists = usual.iter().any(|path| Path::new(path).exists());
-        if exists {
-            // The test harness captures this, and shows it with --nocapture.
-            let text = format!("not run: a Docker daemon may listen at one of {usual:?}\n");
-            let _ = std::io::stderr().write_all(text.as_bytes());
-        }
-        exists
+    pub(crate) fn command_without_a_daemon(&self, arguments: &[&str]) -> Command {
+        let sockets = ["/var/run/docker.sock", "/run/podman/podman.sock"];
+        let sockets: Vec<&str> = sockets
+            .into_iter()
+            .filter(|path| Path::new(path).exists())
+            .collect();
+        let mut command = match sockets.as_slice() {
+            [] => self.command(arguments),
+            _ => hiding(&sockets, &self.command(arguments)),
+        };
+        command.env_remove("DOCKER_HOST");
+        command
+    }
+
+    /// Runs the command without a daemon to its end.
+    #[cfg(unix)]
+    pub(crate) fn isolate_without_a_daemon(&self, arguments: &[&str]) -> Ended {
+        Ended(self.command_without_a_daemon(arguments).output().unwrap())
     }
 
     /// The command, in a home that is empty, with environment variables that name no daemon.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
-use super::wire::WireError;
+use super::wire_error::WireError;
 use super::{Error, ErrorKind};
 use crate::engine::capabilities::{MissingFeature, RejectedEngine};
 use crate::environment::status::{IllegalTransition, Status};

@@ -9,6 +9,7 @@ mod cause;
 mod create;
 mod kind;
 mod wire;
+mod wire_error;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -2,6 +2,65 @@
 
 use isolation::{Command, Input};
 
+/// Names of variables that some shell sets, changes, drops or obeys, and names that are odd.
+pub(super) const SHELL_NAMES: [&str; 45] = [
+    "PS1",
+    "PS4",
+    "_",
+    "HISTCMD",
+    "COMP_WORDBREAKS",
+    "SRANDOM",
+    "OPTERR",
+    "OPTIND",
+    "POSIXLY_CORRECT",
+    "BASH",
+    "BASHPID",
+    "BASHOPTS",
+    "BASH_ENV",
+    "BASH_FUNC_echo%%",
+    "BASH_VERSION",
+    "EPOCHSECONDS",
+    "EPOCHREALTIME",
+    "IFS",
+    "PWD",
+    "OLDPWD",
+    "UID",
+    "SHLVL",
+    "PPID",
+    "LINENO",
+    "SHELLOPTS",
+    "CDPATH",
+    "RANDOM",
+    "FUNCNAME",
+    "GROUPS",
+    "DIRSTACK",
+    "HOME",
+    "ENV",
+    "a.b",
+    "a-b",
+    "9x",
+    "sp ace",
+    "é",
+    "-u",
+    "M",
+    "env",
+    "program",
+    "held",
+    "known",
+    "LANGUAGE",
+    "TMPDIR",
+];
+
+/// The names whose values differ between two processes of the same shell.
+const CHANGING: [&str; 6] = [
+    "PPID",
+    "RANDOM",
+    "SRANDOM",
+    "EPOCHSECONDS",
+    "EPOCHREALTIME",
+    "BASHPID",
+];
+
 pub(super) fn shell(script: &str) -> Command {
     Command::new(["/bin/sh", "-c", script])
 }
@@ -49,6 +108,8 @@ pub(super) fn commands() -> Vec<Command> {
             "ls /proc/$$/fd",
             "read -r p c s pp g i r </proc/$$/stat; [ $p = $g ] && echo group; [ $p = $i ] && echo session",
             "sleep 1 >/dev/null 2>&1 & echo go",
+            // No mark of a shell is in them.
+            "tr '\\0' '\\n' </proc/$$/environ | sort; tr '\\0' '\\n' </proc/$$/cmdline",
         ]
         .map(shell),
     );
@@ -73,46 +134,16 @@ pub(super) fn commands() -> Vec<Command> {
     commands.push(Command::new(
         std::iter::once("echo".to_owned()).chain((0..10_000).map(|n| n.to_string())),
     ));
-    for name in [
-        "PWD",
-        "OLDPWD",
-        "UID",
-        "PS1",
-        "PS4",
-        "IFS",
-        "_",
-        "SHLVL",
-        "PPID",
-        "LINENO",
-        "OPTIND",
-        "RANDOM",
-        "ENV",
-        "BASH_ENV",
-        "SHELLOPTS",
-        "CDPATH",
-        "HOME",
-        "LC_ALL",
-        "a.b",
-        "a-b",
-        "9x",
-        "sp ace",
-        "é",
-        "-u",
-        "M",
-        "env",
-        "POSIXLY_CORRECT",
-        "HISTCMD",
-        "COMP_WORDBREAKS",
-        "EPOCHSECONDS",
-    ] {
-        let value = if name == "LC_ALL" { "C" } else { "/x 'q' \"d\"\n$v" };
-        // A shell sets these itself.
-        if !["PPID", "RANDOM", "EPOCHSECONDS"].contains(&name) {
+    for name in SHELL_NAMES {
+        let value = "/x 'q' \"d\"\n$v";
+        // A shell sets these itself, differently in each process.
+        if !CHANGING.contains(&name) {
             commands.push(with_env(shell("env | sort"), &[(name, value)]));
         }
         commands.push(with_env(Command::new(["env"]), &[(name, value)]));
     }
     let echo = || Command::new(["/bin/echo", "hi"]);
+    commands.push(with_env(shell("env | sort"), &[("LC_ALL", "C")]));
     commands.push(with_env(echo(), &[("PATH", "/nowhere")]));
     commands.push(with_env(echo(), &[("PATH", "")]));
     commands.push(with_env(Command::new(["p", "1"]), &[("PATH", "/nowhere:/x")]));

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use engine_api::containers::{InspectContainer, RemoveContainer, StartContainer};
-use isolation::{Command, EnvironmentId, EnvironmentSpec, ErrorKind, Lifetime, Main, Status};
+use engine_api::containers::InspectContainer;
+use isolation::{Command, EnvironmentSpec, ErrorKind, Lifetime, Main, Status};
 
-use super::{active, manager, spec};
-use crate::support::{Subject, engines, one_line};
+use super::{active, ended, image_without_a_shell, manager, remove_image, spec};
+use crate::support::{engines, one_line};
 
 #[tokio::test]
 async fn shell_is_found_without_the_path_of_the_image() {
@@ -50,18 +50,7 @@ async fn variables_of_the_main_process_are_exact() {
             env: env.into(),
             ..spec()
         };
-        let selection = manager
-            .select(&isolation::EngineChoice::Auto, &spec)
-            .await
-            .unwrap();
-        let environment = manager.create_unstarted(&selection, spec).await.unwrap();
-        let output = environment
-            .start_attached()
-            .await
-            .unwrap()
-            .output()
-            .await
-            .unwrap();
+        let (environment, output) = ended(&manager, spec).await;
         let text = output.stdout_text();
         let found: Vec<(&str, &str)> = text
             .split('\0')
@@ -96,18 +85,7 @@ async fn main_process_has_no_descriptor_of_the_connection() {
             main: Main::Command(Command::new(["ls", "/proc/self/fd"])),
             ..spec()
         };
-        let selection = manager
-            .select(&isolation::EngineChoice::Auto, &spec)
-            .await
-            .unwrap();
-        let environment = manager.create_unstarted(&selection, spec).await.unwrap();
-        let output = environment
-            .start_attached()
-            .await
-            .unwrap()
-            .output()
-            .await
-            .unwrap();
+        let (environment, output) = ended(&manager, spec).await;
         // The last one is the directory that `ls` reads.
         assert_eq!(output.stdout_text(), "0\n1\n2\n3\n", "{}", subject.name);
         environment.destroy().await.unwrap();
@@ -148,25 +126,14 @@ async fn terminal_has_a_connection_of_its_own() {
 #[tokio::test]
 async fn image_without_a_shell_runs_its_main_process() {
     for subject in engines() {
-        let image = without_shell(&subject).await;
+        let image = image_without_a_shell(&subject).await;
         let (manager, prefix) = manager(&subject);
         let spec = EnvironmentSpec {
             image: Some(image.clone()),
-            main: Main::Command(Command::new(["/busybox", "echo", "no shell"])),
+            main: Main::Command(Command::new(["echo", "no shell"])),
             ..EnvironmentSpec::default()
         };
-        let selection = manager
-            .select(&isolation::EngineChoice::Auto, &spec)
-            .await
-            .unwrap();
-        let environment = manager.create_unstarted(&selection, spec.clone()).await.unwrap();
-        let output = environment
-            .start_attached()
-            .await
-            .unwrap()
-            .output()
-            .await
-            .unwrap();
+        let (environment, output) = ended(&manager, spec.clone()).await;
         assert_eq!(
             output.stdout_text(),
             "no shell\n",
@@ -186,49 +153,6 @@ async fn image_without_a_shell_runs_its_main_process() {
         assert_eq!(environment.wait().await.unwrap().code, 0, "{}", subject.name);
         environment.destroy().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;
-        let images = subject.docker.images();
-        images
-            .remove(&image, engine_api::images::RemoveImage::default())
-            .await
-            .unwrap();
+        remove_image(&subject, &image).await;
     }
-}
-
-/// An image with one program and no shell: the program is busybox under another name.
-async fn without_shell(subject: &Subject) -> String {
-    let name = format!("live-{}", EnvironmentId::random().short());
-    let containers = subject.docker.containers();
-    let body = engine_api::containers::CreateContainer {
-        name: Some(format!("{name}_source")),
-        image: crate::support::IMAGE.to_owned(),
-        cmd: ["sh", "-c", "mkdir /out; cp /bin/busybox /out/busybox"].into(),
-        ..Default::default()
-    };
-    let made = containers.create(body).await.unwrap();
-    containers
-        .start(&made.id, StartContainer::default())
-        .await
-        .unwrap();
-    let ended = engine_api::containers::WaitCondition::NotRunning;
-    containers.wait(&made.id, ended).await.unwrap();
-    let mut archive = containers.download(&made.id, "/out/.").await.unwrap();
-    let mut tar = Vec::new();
-    while let Some(piece) = archive.next().await {
-        tar.extend_from_slice(&piece.unwrap());
-    }
-    let options = RemoveContainer {
-        force: true,
-        ..RemoveContainer::default()
-    };
-    containers.remove(&made.id, options).await.unwrap();
-    let import = engine_api::images::ImportImage {
-        repo: name.clone(),
-        tag: "latest".to_owned(),
-        ..Default::default()
-    };
-    let mut imported = subject.docker.images().import(tar, import).await.unwrap();
-    while let Some(progress) = imported.next().await {
-        progress.unwrap();
-    }
-    format!("{name}:latest")
 }

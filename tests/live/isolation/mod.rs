@@ -12,6 +12,7 @@ mod groups; // services that start in order, on a network of their own
 mod lifecycle; // stop, start, main processes, environments of other processes
 mod main_process; // main processes with their streams, and images without a shell
 mod odd_images; // an unusual PATH, no shell, other shells
+mod odd_shells; // variables, files and processes that could disturb a command shell
 mod owner; // containers end with the process that owns them
 mod random_command; // random commands whose result does not depend on how they are run
 mod services; // ports, logs, metrics, readiness
@@ -20,10 +21,11 @@ mod watch; // events about what the daemon sees
 
 use std::sync::Arc;
 
+use engine_api::images::{ImportImage, RemoveImage};
 use isolation::engines::docker::DockerEngine;
 use isolation::{
-    Command, EngineChoice, Environment, EnvironmentId, EnvironmentSpec, Manager, Registry, Result,
-    conformance,
+    Command, CommandOutput, EngineChoice, Environment, EnvironmentId, EnvironmentSpec, Manager, Registry,
+    Result, conformance,
 };
 
 use crate::support::{IMAGE, Subject, engines, one_line};
@@ -56,6 +58,20 @@ fn spec() -> EnvironmentSpec {
     }
 }
 
+/// A specification with another image.
+fn of_image(image: &str) -> EnvironmentSpec {
+    EnvironmentSpec {
+        image: Some(image.to_owned()),
+        ..EnvironmentSpec::default()
+    }
+}
+
+/// Each Docker daemon with each image: the `sh` of each image is another shell.
+fn shells() -> impl Iterator<Item = (Subject, &'static str)> {
+    let of = |image| engines().into_iter().map(move |subject| (subject, image));
+    shell_or_exec::IMAGES.into_iter().flat_map(of)
+}
+
 async fn create(manager: &Manager, spec: EnvironmentSpec) -> Result<Environment> {
     manager.create(&EngineChoice::Auto, spec).await
 }
@@ -63,6 +79,47 @@ async fn create(manager: &Manager, spec: EnvironmentSpec) -> Result<Environment>
 async fn active(manager: &Manager, spec: EnvironmentSpec) -> Environment {
     let made = create(manager, spec).await;
     made.unwrap_or_else(|error| panic!("{}", one_line(&error)))
+}
+
+/// An environment whose main process has run to its end, and the output of that process.
+async fn ended(manager: &Manager, spec: EnvironmentSpec) -> (Environment, CommandOutput) {
+    let selection = manager.select(&EngineChoice::Auto, &spec).await.unwrap();
+    let environment = manager.create_unstarted(&selection, spec).await.unwrap();
+    let output = environment.start_attached().await.unwrap().output().await;
+    (environment, output.unwrap())
+}
+
+/// Imports an image without a shell, whose only programs are `echo`, `cat`, `sleep` and `env` in
+/// `/only`. Returns its name.
+async fn image_without_a_shell(subject: &Subject) -> String {
+    let (manager, prefix) = manager(subject);
+    let busybox = active(&manager, spec()).await;
+    let script = "mkdir -p /r/only /r/proc /r/dev /r/etc && cd /r && \
+                  for p in echo cat sleep env; do cp /bin/busybox only/$p; done && tar -cf /r.tar . ";
+    sh(&busybox, script).await;
+    let directory = tempfile::tempdir().unwrap();
+    let tar = directory.path().join("r.tar");
+    busybox.copy_out("/r.tar", &tar).await.unwrap();
+    busybox.destroy().await.unwrap();
+    let image = format!("{prefix}noshell").to_lowercase();
+    let import = ImportImage {
+        repo: image.clone(),
+        changes: vec!["ENV PATH=/only".to_owned()],
+        ..ImportImage::default()
+    };
+    let tar = std::fs::read(tar).unwrap();
+    let imported = subject.docker.images().import(tar, import).await.unwrap();
+    imported.last().await.unwrap();
+    image
+}
+
+async fn remove_image(subject: &Subject, image: &str) {
+    let removed = subject
+        .docker
+        .images()
+        .remove(image, RemoveImage::default())
+        .await;
+    removed.unwrap();
 }
 
 /// Runs a script that must succeed, and returns its output.

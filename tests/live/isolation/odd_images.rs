@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use engine_api::images::{ImportImage, RemoveImage};
 use isolation::{Command, EnvironmentSpec, ErrorKind, Input, Main};
 
+use super::command_table::SHELL_NAMES;
 use super::shell_or_exec::IMAGES;
-use super::{active, manager, sh, spec};
+use super::{active, image_without_a_shell, manager, remove_image, spec};
 use crate::support::{engines, one_line};
 
 /// The same command with piped input, which only an exec can give it.
@@ -49,37 +49,6 @@ async fn path_of_the_image_does_not_matter() {
 
 #[tokio::test]
 async fn exec_loses_no_variable_whatever_the_shell_is() {
-    let names = [
-        "PS1",
-        "PS4",
-        "_",
-        "HISTCMD",
-        "COMP_WORDBREAKS",
-        "SRANDOM",
-        "OPTERR",
-        "OPTIND",
-        "POSIXLY_CORRECT",
-        "BASH",
-        "BASHPID",
-        "BASH_ENV",
-        "BASH_VERSION",
-        "EPOCHSECONDS",
-        "IFS",
-        "PWD",
-        "OLDPWD",
-        "UID",
-        "SHLVL",
-        "SHELLOPTS",
-        "CDPATH",
-        "RANDOM",
-        "a.b",
-        "FUNCNAME",
-        "GROUPS",
-        "HOME",
-        "PATH",
-        "ENV",
-        "DIRSTACK",
-    ];
     for subject in engines() {
         for image in IMAGES {
             let (manager, _) = manager(&subject);
@@ -90,7 +59,7 @@ async fn exec_loses_no_variable_whatever_the_shell_is() {
             };
             // The idle main process is a shell, too: it ends if `OPTIND` is no number.
             let ours = || {
-                names
+                SHELL_NAMES
                     .into_iter()
                     .filter(|name| !["PATH", "OPTIND"].contains(name))
             };
@@ -98,7 +67,7 @@ async fn exec_loses_no_variable_whatever_the_shell_is() {
             let environment = active(&manager, image_of(variables)).await;
             let plain = active(&manager, image_of(isolation::Variables::default())).await;
             let env = || piped(Command::new(["/usr/bin/env"]));
-            for name in names {
+            for name in SHELL_NAMES {
                 let mut command = env();
                 command.env.insert(name.to_owned(), "/x \"y\"".to_owned());
                 let output = plain.run(command).await.unwrap().stdout_text();
@@ -117,32 +86,11 @@ async fn exec_loses_no_variable_whatever_the_shell_is() {
     }
 }
 
-/// The tar of a root file system whose only programs are in `/only`: no shell.
-async fn without_a_shell(busybox: &isolation::Environment) -> Vec<u8> {
-    let script = "mkdir -p /r/only /r/proc /r/dev /r/etc && cd /r && \
-                  for p in echo cat sleep env; do cp /bin/busybox only/$p; done && tar -cf /r.tar . ";
-    sh(busybox, script).await;
-    let directory = tempfile::tempdir().unwrap();
-    let tar = directory.path().join("r.tar");
-    busybox.copy_out("/r.tar", &tar).await.unwrap();
-    std::fs::read(tar).unwrap()
-}
-
 #[tokio::test]
 async fn image_without_a_shell_runs_commands() {
     for subject in engines() {
-        let (manager, prefix) = manager(&subject);
-        let busybox = active(&manager, spec()).await;
-        let tar = without_a_shell(&busybox).await;
-        busybox.destroy().await.unwrap();
-        let image = format!("{prefix}noshell").to_lowercase();
-        let import = ImportImage {
-            repo: image.clone(),
-            changes: vec!["ENV PATH=/only".to_owned()],
-            ..ImportImage::default()
-        };
-        let imported = subject.docker.images().import(tar, import).await.unwrap();
-        imported.last().await.unwrap();
+        let image = image_without_a_shell(&subject).await;
+        let (manager, _) = manager(&subject);
         let environment = active(
             &manager,
             EnvironmentSpec {
@@ -199,7 +147,6 @@ async fn image_without_a_shell_runs_commands() {
         let details = environment.inspect().await.unwrap().details;
         assert!(details["shell"].contains("none"), "{}: {details:?}", subject.name);
         environment.destroy().await.unwrap();
-        let remove = RemoveImage::default();
-        subject.docker.images().remove(&image, remove).await.unwrap();
+        remove_image(&subject, &image).await;
     }
 }

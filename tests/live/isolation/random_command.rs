@@ -2,38 +2,7 @@
 
 use isolation::{Command, Input};
 
-use super::command_table::shell;
-
-/// Names that some shell sets, changes, drops or obeys.
-const NAMES: [&str; 27] = [
-    "PS1",
-    "PS4",
-    "_",
-    "HISTCMD",
-    "COMP_WORDBREAKS",
-    "SRANDOM",
-    "OPTERR",
-    "OPTIND",
-    "POSIXLY_CORRECT",
-    "BASH",
-    "BASHPID",
-    "BASHOPTS",
-    "BASH_VERSION",
-    "BASH_ENV",
-    "BASH_FUNC_echo%%",
-    "EPOCHSECONDS",
-    "EPOCHREALTIME",
-    "IFS",
-    "PWD",
-    "OLDPWD",
-    "UID",
-    "SHLVL",
-    "SHELLOPTS",
-    "CDPATH",
-    "HOME",
-    "a.b",
-    "DIRSTACK",
-];
+use super::command_table::{SHELL_NAMES, shell};
 
 /// Parts of words that a shell could read as its own.
 const PARTS: [&str; 24] = [
@@ -69,7 +38,7 @@ impl Random {
 
     fn name(&mut self) -> String {
         let name = match self.below(2) {
-            0 => NAMES[self.below(NAMES.len())].to_owned(),
+            0 => SHELL_NAMES[self.below(SHELL_NAMES.len())].to_owned(),
             _ => self.word().replace('=', "_"),
         };
         if name.is_empty() { "x".to_owned() } else { name }

@@ -4,6 +4,7 @@ mod build_image;
 mod context;
 mod dockerfile;
 mod ignore;
+mod instructions;
 mod pack;
 mod pattern;
 mod protobuf;

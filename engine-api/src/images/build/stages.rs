@@ -1,7 +1,7 @@
 //! Which stages of a Dockerfile a builder builds.
 
 use super::Builder;
-use super::dockerfile::Instruction;
+use super::instructions::Instruction;
 
 /// A stage: one `FROM`, and the instructions up to the next.
 #[derive(Default)]
@@ -79,7 +79,7 @@ fn reach(stages: &[Stage<'_>], stage: usize, built: &mut [bool]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::images::build::dockerfile::instructions;
+    use crate::images::build::instructions::instructions;
 
     /// The first letters of the `RUN` instructions that are built.
     fn runs(text: &str, builder: Builder, target: &str) -> String {

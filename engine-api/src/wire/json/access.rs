@@ -1,10 +1,13 @@
 //! The inside of a list or an object, and the keys of an object.
 
 use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 use serde::{Deserialize, forward_to_deserialize_any};
 
-use super::reader::{Read, ReadError, Reader};
+use super::read_error::{Read, ReadError};
+use super::reader::Reader;
 
 /// The elements of a list, or the entries of an object.
 pub(super) struct Access<'a, 'de> {
@@ -21,6 +24,21 @@ enum Next {
     Comma,
     /// It stands for `null`, which has no elements and no closing bracket.
     Null,
+}
+
+impl<'de> Reader<'de> {
+    /// Goes into a list or an object; `null` is one without elements.
+    pub(super) fn open(&mut self, bracket: u8, expected: &dyn Expected) -> Read<Access<'_, 'de>> {
+        let is_struct = std::mem::take(&mut self.opens_struct);
+        if self.null()? {
+            return Ok(Access::nothing(self));
+        }
+        if self.value()? != bracket {
+            return Err(self.unexpected(expected));
+        }
+        self.enter()?;
+        Ok(Access::new(self, is_struct))
+    }
 }
 
 impl<'a, 'de> Access<'a, 'de> {

@@ -6,7 +6,8 @@ use serde::de::value::StrDeserializer;
 use serde::de::{Deserializer, Visitor};
 
 use super::access::Variant;
-use super::reader::{Read, ReadError, Reader};
+use super::read_error::{Read, ReadError};
+use super::reader::Reader;
 
 impl<'de> Reader<'de> {
     pub(super) fn visit_string<V: Visitor<'de>>(&mut self, visitor: V) -> Read<V::Value> {

@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use super::reader::{MOST_DEPTH, ReadError};
+use super::read_error::ReadError;
+use super::reader::MOST_DEPTH;
 use super::string::plain;
 
 /// Whether an error of serde is about the two spellings in one object.

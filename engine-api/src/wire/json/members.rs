@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 
 use super::number::Number;
-use super::reader::{Read, ReadError, Reader};
+use super::read_error::{Read, ReadError};
+use super::reader::Reader;
 
 impl<'de> Reader<'de> {
     /// Passes the value that is next.

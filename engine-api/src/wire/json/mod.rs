@@ -17,6 +17,7 @@ mod members;
 mod number;
 mod open_enum;
 mod path;
+mod read_error;
 mod reader;
 pub(crate) mod set;
 mod string;
@@ -33,7 +34,7 @@ use serde::de::DeserializeOwned;
 use crate::error::JsonError;
 pub(crate) use reader::Reader;
 
-use reader::{Read, ReadError};
+use read_error::{Read, ReadError};
 use writer::Writer;
 
 /// Reads one JSON value that fills `bytes`, taking `null` for "empty".

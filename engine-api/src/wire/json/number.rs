@@ -2,7 +2,7 @@
 
 use serde::de::Visitor;
 
-use super::reader::{Read, ReadError};
+use super::read_error::{Read, ReadError};
 
 /// A number: an integer if it is written as one and fits.
 #[derive(Debug, Clone, Copy, PartialEq)]

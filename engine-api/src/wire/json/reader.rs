@@ -12,8 +12,8 @@
 
 use serde::de::{Error, Expected, Unexpected};
 
-use super::access::Access;
 use super::number::Number;
+use super::read_error::{Read, ReadError};
 use super::string::{plain, unescape};
 
 /// How deep values may be nested.
@@ -40,25 +40,6 @@ pub(crate) struct Reader<'de> {
     /// The latest string that has escapes, without them.
     pub(super) unescaped: String,
 }
-
-/// Why a text cannot be read; the reader knows where.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct ReadError(Box<str>);
-
-impl ReadError {
-    pub(super) fn new(reason: impl Into<Box<str>>) -> Self {
-        Self(reason.into())
-    }
-}
-
-impl Error for ReadError {
-    fn custom<T: std::fmt::Display>(reason: T) -> Self {
-        Self::new(reason.to_string())
-    }
-}
-
-pub(crate) type Read<T> = Result<T, ReadError>;
 
 impl<'de> Reader<'de> {
     pub(super) fn new(text: &'de str) -> Self {
@@ -127,19 +108,6 @@ impl<'de> Reader<'de> {
             self.word("null")?;
         }
         Ok(null)
-    }
-
-    /// Goes into a list or an object; `null` is one without elements.
-    pub(super) fn open(&mut self, bracket: u8, expected: &dyn Expected) -> Read<Access<'_, 'de>> {
-        let is_struct = std::mem::take(&mut self.opens_struct);
-        if self.null()? {
-            return Ok(Access::nothing(self));
-        }
-        if self.value()? != bracket {
-            return Err(self.unexpected(expected));
-        }
-        self.enter()?;
-        Ok(Access::new(self, is_struct))
     }
 
     /// Counts an element of a list or a map that takes this much memory.

@@ -1,6 +1,6 @@
 //! Strings as JSON writes them.
 
-use super::reader::{Read, ReadError};
+use super::read_error::{Read, ReadError};
 
 /// How many bytes come before the first quote, backslash or control character.
 #[inline]

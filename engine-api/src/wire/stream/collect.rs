@@ -1,13 +1,10 @@
-//! Collecting the output of a process while its input is written.
+//! Collecting the output of a process.
 
 use std::borrow::Cow;
-use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
 
 use super::framing::Chunk;
-use super::hijacked::Input;
-use super::output::Output;
 use crate::error::{Cause, Result};
 use crate::wire::reply::CallContext;
 
@@ -83,47 +80,5 @@ impl Collected {
             stderr,
             output_complete,
         }
-    }
-}
-
-/// Writes input while the output is read, so that neither blocks the other.
-///
-/// A process may end, or close its input, before it has read everything. This is not an error, as
-/// in a pipe of a shell.
-pub(crate) struct Writing<'a> {
-    /// `None` once all is written, or the other side has stopped reading.
-    rest: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
-}
-
-impl<'a> Writing<'a> {
-    pub(crate) fn new(stdin: &'a mut Input, input: &'a [u8]) -> Self {
-        let feed = async {
-            if stdin.write(input).await.is_ok() {
-                // Fails only when the process has ended, which the output reports better.
-                drop(stdin.close().await);
-            }
-        };
-        Self {
-            rest: if input.is_empty() {
-                None
-            } else {
-                Some(Box::pin(feed))
-            },
-        }
-    }
-
-    /// Returns the next chunk of `output` and writes meanwhile. Cancel-safe.
-    pub(crate) async fn beside(&mut self, output: &mut Output) -> Option<Result<Chunk>> {
-        std::future::poll_fn(|cx| {
-            if self
-                .rest
-                .as_mut()
-                .is_some_and(|rest| rest.as_mut().poll(cx).is_ready())
-            {
-                self.rest = None;
-            }
-            output.poll_chunk(cx)
-        })
-        .await
     }
 }

@@ -8,12 +8,14 @@ mod output;
 mod raw;
 mod source;
 mod tail;
+mod writing;
 
+pub(crate) use collect::Collected;
 pub use collect::RunOutput;
-pub(crate) use collect::{Collected, Writing};
 pub use framing::Chunk;
 pub use hijacked::{Hijacked, Input};
 pub use json_lines::{JsonLines, StreamItem};
 pub(crate) use output::Announced;
 pub use output::Output;
 pub use raw::RawBytes;
+pub(crate) use writing::Writing;

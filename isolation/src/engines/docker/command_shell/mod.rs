@@ -17,7 +17,9 @@
 //! the shell's PID instead of 0, and the shells are in the list of processes and count towards its
 //! limit. A program that is found in a relative directory of `PATH` runs, which newer daemons
 //! refuse. A program that is replaced by a script without `#!` is run by `sh`. A set-user-ID
-//! program that a command of an ordinary user leaves behind may keep the output open unnoticed.
+//! program that a command of an ordinary user leaves behind may keep the output open unnoticed. The
+//! groups of a user are those of the time when the shell was opened, unless a line was added to
+//! `/etc/passwd` or `/etc/group`, or the file was replaced: then the shell is not used any more.
 
 mod control;
 mod marks;
@@ -109,7 +111,7 @@ impl CommandShells {
                 Some(Execution::new(Box::new(process), Some(stdin), command))
             }
             Some((_, Beginning::Refused(refusal))) => match refusal {
-                Refusal::Exec | Refusal::Late => None,
+                Refusal::Exec | Refusal::Late | Refusal::Users => None,
                 Refusal::NotFound => Some(Execution::not_started(command, 127, "not found")),
                 Refusal::NotExecutable => Some(Execution::not_started(command, 126, "permission denied")),
                 Refusal::WorkingDirectory => {

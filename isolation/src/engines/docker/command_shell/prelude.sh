@@ -4,7 +4,10 @@
 # "Killed", go nowhere.
 exec 7</dev/null 8>&1 9>&2 >/dev/null 2>&1
 set +e +u +x +v
-unset CDPATH
+# Functions that bash takes from environment variables.
+unset -f read echo printf kill cd command
+# What the loader does for `setsid` and `env` would be in the output of the command.
+unset CDPATH LD_PRELOAD LD_AUDIT LD_DEBUG LD_LIBRARY_PATH
 IFS=' 	
 '
 # The processes at the last look, the marks of missing tools.
@@ -128,6 +131,17 @@ isolate_now
 [ "${now:-0}" -gt $1 ]
 }
 
+# Whether the users and groups are those of the time when this shell was opened: a process keeps its
+# groups. 5 and 6 are at the end of the files, so text that is added to them can be read.
+isolate_users() {
+line=
+for f in $users; do
+[ ${f#?:} -ef /proc/$$/fd/${f%%:*} ] || return 1
+done
+read -r line <&5 || read -r line <&6 || [ "$line" ] || return 0
+return 1
+}
+
 isolate_find sleep
 nap=${tool:-:}
 for name in env setsid cat; do
@@ -146,6 +160,12 @@ case $(command -V $name) in *builtin*) ;; *) missing="$missing $name";; esac
 done
 [ -r /proc/$$/stat ] && [ /proc/$$/fd/8 -ef /proc/$$/fd/8 ] || missing="$missing /proc"
 isolate_find cat
+users=
+exec 5<&7 6<&7
+[ -r /etc/passwd ] && exec 5</etc/passwd && users=5:/etc/passwd
+[ -r /etc/group ] && exec 6</etc/group && users="$users 6:/etc/group"
+while read -r line; do :; done <&5
+while read -r line; do :; done <&6
 isolate_held
 held=0
 isolate_now

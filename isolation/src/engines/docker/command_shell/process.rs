@@ -209,8 +209,9 @@ impl ShellProcess {
     /// Gives the shell back after the end of the command.
     fn settle(&mut self) {
         // A shell that was late may have another idea of the time.
-        let reusable =
-            self.end.is_some_and(|end| !end.held) && self.stderr_ended && self.refusal != Some(Refusal::Late);
+        let reusable = self.end.is_some_and(|end| !end.held)
+            && self.stderr_ended
+            && !matches!(self.refusal, Some(Refusal::Late | Refusal::Users));
         if let Some(shell) = self.shell.take_if(|_| reusable) {
             self.inner.give_back(shell);
         }

@@ -22,6 +22,8 @@ pub(super) enum Refusal {
     Exec,
     /// The time to start it has passed.
     Late,
+    /// The users or groups of the container have changed: a process keeps those of its start.
+    Users,
 }
 
 /// How the command ended, as the shell reports it.
@@ -57,6 +59,7 @@ impl Report {
                 "not-executable" => Refusal::NotExecutable,
                 "format" | "helper" => Refusal::Exec,
                 "late" => Refusal::Late,
+                "users" => Refusal::Users,
                 _ => return None,
             })),
             (["E", code, held], true) => Some(Self::End(End {
@@ -85,6 +88,7 @@ mod tests {
             ("F cwd", true, Some(Report::Refused(Refusal::WorkingDirectory))),
             ("F format", true, Some(Report::Refused(Refusal::Exec))),
             ("F late", true, Some(Report::Refused(Refusal::Late))),
+            ("F users", true, Some(Report::Refused(Refusal::Users))),
             ("E 137 0", true, end(137, false)),
             ("E 0 1", true, end(0, true)),
             ("E", false, Some(Report::StderrEnd)),

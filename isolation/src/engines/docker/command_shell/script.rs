@@ -118,7 +118,8 @@ pub(super) fn render(
         text.push("printf ").format(bytes).push(" | ");
     }
     text.push(&format!(
-        "( isolate_late {latest} && {{ echo $M F late >&8; exit; }}\n"
+        "( isolate_late {latest} && {{ echo $M F late >&8; exit; }}\n\
+         isolate_users || {{ echo $M F users >&8; exit; }}\n"
     ));
     text.push("cd -P -- ").word(working_dir.as_bytes());
     text.push(" || { echo $M F cwd >&8; exit; }\nisolate_check ");
@@ -127,7 +128,7 @@ pub(super) fn render(
     text.push(" || { echo $M F $why >&8; exit; }\n");
     text.push("IFS=' '; read -r p rest </proc/self/stat; echo $M B $p >&8; exec ");
     text.push(if input.is_none() { "<&7 " } else { "" });
-    text.push("7<&- >&8 2>&9 8>&- 9>&-\nexec \"$setsid\" \"$env\" -i");
+    text.push("5<&- 6<&- 7<&- >&8 2>&9 8>&- 9>&-\nexec \"$setsid\" \"$env\" -i");
     // `env` would read a first word with a hyphen as an option.
     let (plain, hyphens): (Vec<_>, Vec<_>) = variables.iter().partition(|(name, _)| !name.starts_with(b"-"));
     for (name, value) in plain.into_iter().chain(hyphens) {
@@ -221,14 +222,14 @@ mod tests {
     #[test]
     fn input_is_a_format_of_printf() {
         let mut command = Command::new(["cat"]);
-        assert!(text(&command, "").contains("exec <&7 7<&-"));
+        assert!(text(&command, "").contains("exec <&7 5<&- 6<&- 7<&-"));
         command.input = Input::Bytes(Bytes::from_static(b"a%'\\\n\0\xff"));
         let text = text(&command, "");
         assert!(
             text.contains(r"printf 'a%%\047\134\012\000\377' | ( isolate_late"),
             "{text}"
         );
-        assert!(text.contains("exec 7<&-"), "{text}");
+        assert!(text.contains("exec 5<&- 6<&- 7<&-"), "{text}");
     }
 
     #[test]

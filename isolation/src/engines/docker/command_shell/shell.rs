@@ -130,42 +130,49 @@ impl Shell {
     async fn get_ready(&mut self) -> Result<(u32, u64, Environment), String> {
         let mark = Mark::random();
         let text = format!(
-            "{}echo \"{} $$ $now:$missing\" >&8\n",
+            "{}echo \"{mark} $$ $now:$missing\" >&8; echo \"{mark} \" >&9\n",
             script::prelude(),
-            mark.as_str()
+            mark = mark.as_str()
         );
         // If the shell has ended, the reason may be in the output.
         let written = self.write(text.as_bytes()).await;
-        let (mut scanner, mut pieces) = (Scanner::new(&mark), VecDeque::new());
-        let mut printed = BytesMut::new();
-        let found = loop {
-            if printed.len() > LONGEST_ENVIRONMENT {
-                break None;
+        let (mut stdout, mut stderr) = (Scanner::new(&mark), Scanner::new(&mark));
+        let mut pieces = VecDeque::new();
+        let (mut printed, mut complaints) = (BytesMut::new(), BytesMut::new());
+        let (mut line, mut stderr_ready) = (None, false);
+        // What the shell has printed on standard error until it is ready, for example about
+        // `LD_PRELOAD`, is not the output of the first command.
+        while line.is_none() || !stderr_ready {
+            if printed.len() + complaints.len() > LONGEST_ENVIRONMENT {
+                break;
             }
-            match self.output.next().await {
-                Some(Ok(engine_api::Chunk::Stdout(bytes))) => scanner.push(bytes, &mut pieces),
-                Some(Ok(chunk)) => {
-                    printed.extend_from_slice(chunk.bytes());
-                    break None;
-                }
+            let (is_stdout, bytes) = match self.output.next().await {
+                Some(Ok(engine_api::Chunk::Stderr(bytes))) => (false, bytes),
+                Some(Ok(chunk)) => (true, chunk.into_bytes()),
                 Some(Err(_)) | None => {
-                    printed.extend_from_slice(&scanner.rest());
-                    break None;
+                    printed.extend_from_slice(&stdout.rest());
+                    printed.extend_from_slice(&complaints);
+                    printed.extend_from_slice(&stderr.rest());
+                    line = None;
+                    break;
                 }
-            }
-            let mut line = None;
+            };
+            let (scanner, collected) = match is_stdout {
+                true => (&mut stdout, &mut printed),
+                false => (&mut stderr, &mut complaints),
+            };
+            scanner.push(bytes, &mut pieces);
             while let Some(piece) = pieces.pop_front() {
                 match piece {
-                    Piece::Output(bytes) => printed.extend_from_slice(&bytes),
+                    Piece::Output(bytes) => collected.extend_from_slice(&bytes),
                     Piece::Invalid => line = Some(String::new()),
-                    Piece::Mark(text) => line = Some(text),
+                    Piece::Mark(text) if is_stdout => line = Some(text),
+                    Piece::Mark(_) => stderr_ready = true,
                 }
             }
-            if let Some(line) = line {
-                break numbers(&line);
-            }
-        };
-        match found.filter(|_| written.is_ok()) {
+        }
+        let found = line.filter(|_| written.is_ok() && stderr_ready);
+        match found.and_then(|line| numbers(&line)) {
             Some((pid, time)) => Ok((pid, time, Environment::parse(&printed))),
             None => Err(String::from_utf8_lossy(&printed).into_owned()),
         }
