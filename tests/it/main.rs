@@ -47,6 +47,7 @@ mod containers {
 
 mod images {
     pub(crate) mod build_context; // build contexts from files that change or cannot be read
+    pub(crate) mod build_session; // builds in a session that fail before the engine builds
     mod dockerignore; // which files of a directory are sent to a build
     mod progress; // failures inside a stream of progress
     mod pull; // which failed pulls are retried

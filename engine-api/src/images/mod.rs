@@ -45,7 +45,7 @@ pub use build::{
     BuildStatus, BuildStep, BuildTrace, BuildWarning, Builder, PruneBuildCache,
 };
 #[cfg(feature = "buildkit")]
-pub use build::{BuildSecret, BuildSession, LocalOutput, SshAgent};
+pub use build::{BuildSecret, BuildSession, LocalOutput, NamedContext, SshAgent};
 pub use commit::{CommitImage, ImageCommitted};
 pub use history::{HistoryEntry, ListHistory};
 pub use identity::{

@@ -92,6 +92,7 @@ async fn limits_hold() {
             memory: Some(64 << 20),
             cpus: Some(0.5),
             pids: Some(50),
+            ..Default::default()
         };
         let environment = active(&manager, EnvironmentSpec { limits, ..spec() }).await;
         let host = only_container(&subject, &prefix).await.host_config;

@@ -20,7 +20,7 @@ pub use build_image::{BuildArgs, BuildImage, BuildOutput, Builder};
 pub use context::BuildContext;
 pub use prune_cache::{BuildCacheFilters, BuildCachePruned, PruneBuildCache};
 #[cfg(feature = "buildkit")]
-pub use session::{BuildSecret, BuildSession, LocalOutput, SshAgent};
+pub use session::{BuildSecret, BuildSession, LocalOutput, NamedContext, SshAgent};
 pub use trace::{BuildLog, BuildStatus, BuildStep, BuildTrace, BuildWarning};
 
 use super::{Images, Progress};

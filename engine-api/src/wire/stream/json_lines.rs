@@ -10,9 +10,15 @@ use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
 use super::source::Source;
+#[cfg(feature = "buildkit")]
+use crate::connect::BoxStream;
 use crate::error::{Cause, Error, Result};
+#[cfg(feature = "buildkit")]
+use crate::reply_limits::ReplyLimits;
 use crate::wire::json;
 use crate::wire::reply::{CallContext, Reply};
+#[cfg(feature = "buildkit")]
+use crate::wire::timer::Timer;
 
 /// A value of a [`JsonLines`] stream.
 pub trait StreamItem: DeserializeOwned + Send + 'static {
@@ -43,6 +49,20 @@ impl<T: StreamItem> JsonLines<T> {
             source: Source::Body(Box::new(reply.body)),
             values: Values::up_to(reply.limits.json),
             context: reply.context,
+            held: None,
+            item: PhantomData,
+        }
+    }
+
+    /// Values that come on a stream in this process.
+    #[cfg(feature = "buildkit")]
+    pub(crate) fn over(stream: BoxStream, context: CallContext, limits: ReplyLimits) -> Self {
+        let (read, _write) = tokio::io::split(stream);
+        let never = Timer::default;
+        Self {
+            source: Source::connection(read, Bytes::new(), never(), never()),
+            values: Values::up_to(limits.json),
+            context,
             held: None,
             item: PhantomData,
         }

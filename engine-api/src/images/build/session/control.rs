@@ -1,129 +1,139 @@
-//! A session through gRPC on the engine's own address: `moby.buildkit.v1.Control/Session`.
-//!
-//! The bytes of the session's connection travel in the messages of one call.
+//! Calls of BuildKit's own interface, `moby.buildkit.v1.Control`, over gRPC.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use h2::SendStream;
-use http::header::{CONTENT_TYPE, TE};
+use h2::client::SendRequest;
+use http::header::{CONTENT_TYPE, HeaderName, TE};
 use http::{HeaderValue, Request, StatusCode};
-use tokio::io::{
-    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, ReadHalf, WriteHalf,
-};
 use tokio::task::JoinSet;
 
-use super::super::protobuf::Message;
-use super::grpc::{Incoming, MEDIA_TYPE, bytes, put, send, status_of};
+use super::grpc::{Incoming, MEDIA_TYPE, put, send, status_of};
+use super::tunnel::tunnel;
+use crate::client::Docker;
 use crate::connect::BoxStream;
+use crate::error::Error;
 use crate::sessions::OpenSession;
+use crate::version::Version;
+use crate::wire::decode::Bare;
+use crate::wire::operation::Operation;
 
-const URI: &str = "http://localhost/moby.buildkit.v1.Control/Session";
+/// The first version whose engines take gRPC on their own address.
+const DIRECT: Version = Version::new(1, 53);
 
-/// The bytes that wait between the session and the call.
-const BUFFER: usize = 64 << 10;
+/// An address for gRPC behind HTTP/1.1, which newer engines drop. The API description does not have
+/// it.
+static UPGRADE: Operation<Bare> = Operation::post("Grpc", "/grpc").success(&[101]);
 
-/// Begins the call on a connection to the engine. Returns the session's connection; with it ends
-/// the call. An error is why the engine does not serve it.
-pub(super) async fn open(stream: BoxStream, session: &OpenSession) -> Result<BoxStream, String> {
-    let text = |error: h2::Error| error.to_string();
-    let (client, connection) = h2::client::handshake(stream).await.map_err(text)?;
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async {
-        // The call has its errors, too.
-        drop(connection.await);
-    });
-    let mut client = client.ready().await.map_err(text)?;
-    let (response, outgoing) = client.send_request(request(session)?, false).map_err(text)?;
-    // The engine answers when it has begun to use the session.
-    let response = response.await.map_err(text)?;
-    if response.status() != StatusCode::OK {
-        return Err(format!("status {}", response.status().as_u16()));
-    }
-    if response.headers().contains_key("grpc-status") {
-        status_of(response.headers())?;
-    }
-    Ok(tunnel(tasks, Incoming::new(response.into_body()), outgoing))
+/// Whether the engine takes gRPC on its own address.
+pub(super) async fn is_direct(docker: &Docker) -> Result<bool, Error> {
+    Ok(docker.version().await? >= DIRECT)
 }
 
-fn request(session: &OpenSession) -> Result<Request<()>, String> {
-    let mut request = Request::post(URI)
-        .header(CONTENT_TYPE, MEDIA_TYPE)
-        .header(TE, HeaderValue::from_static("trailers"));
-    for (name, value) in session.headers() {
-        request = request.header(name, value);
+/// A connection to BuildKit; it ends when this is dropped, and all calls with it.
+pub(super) struct Control {
+    client: SendRequest<Bytes>,
+    tasks: JoinSet<()>,
+}
+
+impl Control {
+    /// Connects to BuildKit where engines take gRPC on their own address.
+    pub(super) async fn direct(docker: &Docker) -> Result<Self, String> {
+        let stream = docker
+            .connector()
+            .connect()
+            .await
+            .map_err(|error| error.to_string())?;
+        Self::over(stream).await
     }
-    request.body(()).map_err(|error| error.to_string())
-}
 
-/// The connection whose bytes are in the messages of a call. `tasks` end with it.
-pub(super) fn tunnel(mut tasks: JoinSet<()>, incoming: Incoming, outgoing: SendStream<Bytes>) -> BoxStream {
-    let (stream, other) = tokio::io::duplex(BUFFER);
-    let (read, write) = tokio::io::split(other);
-    tasks.spawn(write_messages(read, outgoing));
-    tasks.spawn(read_messages(incoming, write));
-    Box::new(Tunnel {
-        stream,
-        _tasks: tasks,
-    })
-}
+    /// Connects to BuildKit behind HTTP/1.1.
+    pub(super) async fn upgraded(docker: &Docker) -> Result<Self, Error> {
+        let upgrade = HeaderValue::from_static("h2c");
+        let stream = docker.call(&UPGRADE).header("upgrade", upgrade).send().await?;
+        Self::over(stream).await.map_err(Error::protocol)
+    }
 
-/// Sends what the session writes, and ends the call after it.
-async fn write_messages(mut read: ReadHalf<DuplexStream>, mut outgoing: SendStream<Bytes>) {
-    let mut buffer = BytesMut::with_capacity(BUFFER);
-    while let Ok(1..) = read.read_buf(&mut buffer).await {
-        let mut frame = BytesMut::new();
-        put(&mut frame, &Message::default().bytes(1, &buffer).into_bytes());
-        buffer.clear();
-        if send(&mut outgoing, frame.freeze()).await.is_err() {
-            return;
+    pub(super) async fn over(stream: BoxStream) -> Result<Self, String> {
+        let text = |error: h2::Error| error.to_string();
+        let handshake = h2::client::Builder::new()
+            .initial_window_size(1 << 20)
+            .initial_connection_window_size(1 << 20)
+            .handshake(stream);
+        let (client, connection) = handshake.await.map_err(text)?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async {
+            // The calls have its errors, too.
+            drop(connection.await);
+        });
+        let client = client.ready().await.map_err(text)?;
+        Ok(Self { client, tasks })
+    }
+
+    /// Begins a call. Returns when the engine has begun to answer.
+    async fn begin(
+        &mut self,
+        method: &str,
+        headers: impl Iterator<Item = (&'static str, HeaderValue)>,
+        message: Option<&[u8]>,
+    ) -> Result<(Incoming, SendStream<Bytes>), String> {
+        let text = |error: h2::Error| error.to_string();
+        let mut request = Request::post(format!("http://localhost/moby.buildkit.v1.Control/{method}"))
+            .header(CONTENT_TYPE, MEDIA_TYPE)
+            .header(TE, HeaderValue::from_static("trailers"));
+        for (name, value) in headers {
+            request = request.header(HeaderName::from_static(name), value);
+        }
+        let request = request.body(()).map_err(|error| error.to_string())?;
+        let (response, mut outgoing) = self.client.send_request(request, false).map_err(text)?;
+        if let Some(message) = message {
+            let mut frame = BytesMut::new();
+            put(&mut frame, message);
+            send(&mut outgoing, frame.freeze())
+                .await
+                .map_err(|status| status.message)?;
+            outgoing.send_data(Bytes::new(), true).map_err(text)?;
+        }
+        let response = response.await.map_err(text)?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("status {}", response.status().as_u16()));
+        }
+        if response.headers().contains_key("grpc-status") {
+            status_of(response.headers())?;
+        }
+        Ok((Incoming::new(response.into_body()), outgoing))
+    }
+
+    /// Makes a call with one message; its answers follow.
+    pub(super) async fn call(&mut self, method: &str, message: &[u8]) -> Result<Incoming, String> {
+        let (incoming, _ended) = self.begin(method, std::iter::empty(), Some(message)).await?;
+        Ok(incoming)
+    }
+
+    /// A second user of the connection, which ends with this one.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            client: self.client.clone(),
+            tasks: JoinSet::new(),
         }
     }
-    // The engine may have ended the call before.
-    drop(outgoing.send_data(Bytes::new(), true));
-}
 
-/// Hands what the engine sends to the session.
-async fn read_messages(mut incoming: Incoming, mut write: WriteHalf<DuplexStream>) {
-    while let Ok(Some(message)) = incoming.message().await {
-        let Ok(piece) = bytes(&message, 1) else {
-            break;
+    /// Opens a session: its connection is the messages of a call. `limit` is on the answer.
+    pub(super) async fn session(
+        mut self,
+        session: &OpenSession,
+        limit: Option<Duration>,
+    ) -> Result<BoxStream, String> {
+        // The engine answers when it has begun to use the session.
+        let begun = self.begin("Session", session.headers(), None);
+        let (incoming, outgoing) = match limit {
+            None => begun.await?,
+            Some(limit) => match tokio::time::timeout(limit, begun).await {
+                Ok(begun) => begun?,
+                Err(_) => return Err("the engine does not answer".into()),
+            },
         };
-        if write.write_all(piece).await.is_err() {
-            return;
-        }
-    }
-    // The session has ended if it does not take the end.
-    drop(write.shutdown().await);
-}
-
-struct Tunnel {
-    stream: DuplexStream,
-    _tasks: JoinSet<()>,
-}
-
-impl AsyncRead for Tunnel {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Tunnel {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, data)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Ok(tunnel(self.tasks, incoming, outgoing))
     }
 }

@@ -141,6 +141,18 @@ impl Incoming {
     }
 }
 
+/// The only answer to a call of this client, after its status.
+pub(super) async fn answer(mut incoming: Incoming) -> Result<Bytes, String> {
+    let message = incoming.message().await.map_err(|status| status.message)?;
+    let trailers = incoming
+        .body
+        .trailers()
+        .await
+        .map_err(|error| error.to_string())?;
+    status_of(&trailers.unwrap_or_default())?;
+    message.ok_or_else(|| "the answer has no message".into())
+}
+
 /// The status in headers or trailers.
 pub(super) fn status_of(headers: &HeaderMap) -> Result<(), String> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -149,7 +161,10 @@ pub(super) fn status_of(headers: &HeaderMap) -> Result<(), String> {
         code => {
             let message = text("grpc-message").unwrap_or_default();
             let message = percent_encoding::percent_decode_str(message).decode_utf8_lossy();
-            Err(format!("status {}: {message}", code.unwrap_or("missing")))
+            Err(match message.as_ref() {
+                "" => format!("gRPC status {}", code.unwrap_or("missing")),
+                message => message.to_owned(),
+            })
         }
     }
 }
@@ -246,9 +261,9 @@ mod tests {
         let headers = Status::headers(&failed);
         assert_eq!(headers["grpc-status"], "5");
         assert_eq!(headers["grpc-message"], "no%0Asuch %C3%A9 100%25");
-        assert_eq!(status_of(&headers).unwrap_err(), "status 5: no\nsuch é 100%");
+        assert_eq!(status_of(&headers).unwrap_err(), "no\nsuch é 100%");
         assert_eq!(status_of(&Status::headers(&Ok(()))), Ok(()));
-        assert!(status_of(&HeaderMap::new()).is_err());
+        assert_eq!(status_of(&HeaderMap::new()).unwrap_err(), "gRPC status missing");
     }
 
     #[test]

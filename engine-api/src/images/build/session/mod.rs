@@ -7,26 +7,34 @@ mod file_stat;
 mod file_sync;
 mod follow_links;
 mod grpc;
+mod named_context;
 mod secret;
 mod server;
+mod solve;
 mod ssh;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use export::LocalOutput;
+pub use named_context::NamedContext;
 pub use secret::BuildSecret;
 pub use ssh::SshAgent;
+use tokio::task::JoinSet;
 
 use self::auth::Auth;
+use self::control::Control;
 use self::export::Export;
 use self::file_sync::FileSync;
+use self::named_context::Named;
 use self::secret::Secrets;
 use self::server::{Services, Serving};
+use self::solve::Solve;
 use self::ssh::Ssh;
 use super::{BUILD, BuildContext, BuildImage, Builder};
 use crate::auth::RegistryAuth;
@@ -37,10 +45,11 @@ use crate::images::{Images, Progress};
 use crate::sessions::OpenSession;
 use crate::version::Version;
 use crate::wire::body::Body;
+use crate::wire::reply::CallContext;
 use crate::wire::stream::JsonLines;
 
-/// The first version whose engines take gRPC on their own address.
-const DIRECT: Version = Version::new(1, 53);
+/// The first version whose engines know named contexts; older ones ignore them.
+const NAMED_CONTEXTS: Version = Version::new(1, 42);
 
 /// What a build by BuildKit may ask of this client.
 ///
@@ -54,6 +63,9 @@ pub struct BuildSession {
     pub secrets: BTreeMap<String, BuildSecret>,
     /// Agents for `RUN --mount=type=ssh,id=…`, by their ids; `default` is for a mount without id.
     pub ssh: BTreeMap<String, SshAgent>,
+    /// Contexts beside the main one, by the names that the Dockerfile uses. Needs API 1.42, and a
+    /// directory or a URL as the main context.
+    pub contexts: BTreeMap<String, NamedContext>,
     /// Where the result is written on this machine; `None` for an image in the engine.
     pub output: Option<LocalOutput>,
 }
@@ -122,19 +134,23 @@ impl Images<'_> {
         if matches!(session.output, Some(LocalOutput::Oci(_))) {
             self.require_containerd_store().await?;
         }
+        if !session.contexts.is_empty() {
+            self.require_named_contexts(&context).await?;
+        }
+        let named = Named::new(session.contexts)?;
         let id = session_id();
         let (tree, modified) = (context.directory_path(), context.modified_time());
         let has_registries = !session.registries.is_empty();
-        let (remote, shared_key, directories) = match tree {
-            None => (context.url().map(str::to_owned), String::new(), BTreeMap::new()),
-            Some(root) => {
-                let root = std::path::absolute(root).map_err(source)?;
-                let key = shared_key(&root).map_err(source)?;
-                super::pack::check(&root, &options)?;
-                let names = ["context", "dockerfile"].map(|name| (name.to_owned(), root.clone()));
-                (Some("client-session".to_owned()), key, names.into())
+        let mut directories = named.directories;
+        let mut remote = context.url().map(str::to_owned);
+        let is_local = tree.is_some();
+        if let Some(root) = tree {
+            super::pack::check(root, &options)?;
+            for name in ["context", "dockerfile"] {
+                directories.insert(name.into(), root.to_owned());
             }
-        };
+        }
+        let shared_key = shared_keys(directories.values()).map_err(source)?;
         if let Some(output) = &session.output {
             options.outputs = vec![output.exporter()];
         }
@@ -145,9 +161,9 @@ impl Images<'_> {
             files: FileSync::new(directories, modified),
             export: session.output.map(|output| Export::new(output, id.clone())),
         };
-        let body = match remote {
-            Some(_) => Body::Empty,
-            None => context.body(&options, async { Ok(false) }).await?.0,
+        let body = match is_local {
+            true => Body::Empty,
+            false => context.body(&options, async { Ok(false) }).await?.0,
         };
         let open = OpenSession {
             id: id.clone(),
@@ -156,11 +172,61 @@ impl Images<'_> {
             methods: services.methods(),
         };
         let serving = Serving::start(open_session(self.docker, &open).await?, services);
+        if !named.attributes.is_empty() {
+            let solve = Solve::new(&options, &id, remote.as_deref(), named.attributes)?;
+            return self.solve(solve, &options, serving).await;
+        }
+        if is_local {
+            remote = Some("client-session".into());
+        }
         let query = options.query(remote.as_deref()).set("session", &id);
         let subject = options.tags.first().map(String::as_str).unwrap_or_default();
         let call = self.docker.call(&BUILD).about(subject).query(query);
         let progress = call.credentials(has_registries).tar(body).send().await?;
         Ok(progress.hold(serving))
+    }
+
+    /// Runs a build that `/build` cannot express.
+    async fn solve(
+        &self,
+        solve: Solve,
+        options: &BuildImage,
+        serving: Serving,
+    ) -> Result<JsonLines<Progress>> {
+        let direct = match control::is_direct(self.docker).await? {
+            true => Control::direct(self.docker).await.ok(),
+            false => None,
+        };
+        let control = match direct {
+            Some(control) => control,
+            None => Control::upgraded(self.docker).await?,
+        };
+        let mut tasks = JoinSet::new();
+        let progress = solve.start(control, &mut tasks);
+        let context = CallContext {
+            operation: BUILD.info.id,
+            subject: options.tags.first().map(|name| name.as_str().into()),
+            credentials: None,
+        };
+        let lines = JsonLines::over(Box::new(progress), context, *self.docker.reply_limits());
+        Ok(lines.hold((serving, tasks)))
+    }
+
+    async fn require_named_contexts(&self, context: &BuildContext) -> Result<()> {
+        let used = self.docker.version().await?;
+        if used < NAMED_CONTEXTS {
+            return Err(unsupported(&format!(
+                "named contexts need API {NAMED_CONTEXTS} or later, but the version in use is {used}; \
+                 leave them out"
+            )));
+        }
+        match context.directory_path().is_some() || context.url().is_some() {
+            true => Ok(()),
+            false => Err(Error::invalid(
+                "named contexts need a directory or a URL as the main context; \
+                 write the Dockerfile into a directory",
+            )),
+        }
     }
 
     /// Podman has no sessions. It takes credentials in a header.
@@ -174,9 +240,10 @@ impl Images<'_> {
             registries,
             secrets,
             ssh,
+            contexts,
             output,
         } = session;
-        if !secrets.is_empty() || !ssh.is_empty() || output.is_some() {
+        if !secrets.is_empty() || !ssh.is_empty() || !contexts.is_empty() || output.is_some() {
             return Err(unsupported(
                 "Podman has no sessions, so that it cannot ask for secrets, ssh agents or files; \
                  build with Docker, or leave them out",
@@ -227,7 +294,7 @@ fn source(error: std::io::Error) -> Error {
 /// Opens the session's connection: by gRPC on the engine's own address where engines do that, else
 /// by `POST /session`, which newer engines drop.
 async fn open_session(docker: &Docker, session: &OpenSession) -> Result<BoxStream> {
-    let direct = match docker.version().await? >= DIRECT {
+    let direct = match control::is_direct(docker).await? {
         true => open_direct(docker, session).await.map(Some),
         false => Ok(None),
     };
@@ -251,18 +318,8 @@ async fn open_session(docker: &Docker, session: &OpenSession) -> Result<BoxStrea
 }
 
 async fn open_direct(docker: &Docker, session: &OpenSession) -> std::result::Result<BoxStream, String> {
-    let connector = docker.connector();
-    let opening = async {
-        let stream = connector.connect().await.map_err(|error| error.to_string())?;
-        control::open(stream, session).await
-    };
-    match docker.timeouts().head {
-        None => opening.await,
-        Some(limit) => match tokio::time::timeout(limit, opening).await {
-            Ok(opened) => opened,
-            Err(_) => Err("the engine does not answer".into()),
-        },
-    }
+    let control = Control::direct(docker).await?;
+    control.session(session, docker.timeouts().head).await
 }
 
 /// An id that no other session has: engines keep that of a session for a while after its end.
@@ -270,6 +327,14 @@ fn session_id() -> String {
     let random = || RandomState::new().hash_one(std::process::id());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{:016x}{:016x}{:x}", random(), random(), now.as_nanos())
+}
+
+/// The key of all directories of a build.
+fn shared_keys<'a>(roots: impl Iterator<Item = &'a PathBuf>) -> std::io::Result<String> {
+    let keys = roots.map(|root| shared_key(&std::path::absolute(root)?));
+    let mut keys = keys.collect::<std::io::Result<Vec<_>>>()?;
+    keys.dedup();
+    Ok(keys.join("+"))
 }
 
 /// The key by which an engine finds the files that it got of the same directory before. The time of

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::super::control;
+use super::super::control::Control;
 use super::super::grpc::Incoming;
 use super::super::server::Serving;
+use super::super::tunnel::tunnel;
 use super::{Engine, Offer};
 use crate::connect::BoxStream;
 use crate::sessions::OpenSession;
@@ -19,7 +20,7 @@ async fn direct_engine(stream: BoxStream) -> Bytes {
     assert_eq!(request.uri().path(), "/moby.buildkit.v1.Control/Session");
     assert_eq!(request.headers()["x-docker-expose-session-uuid"], "1");
     let outgoing = respond.send_response(http::Response::new(()), false).unwrap();
-    let tunnel = control::tunnel(JoinSet::new(), Incoming::new(request.into_body()), outgoing);
+    let tunnel = tunnel(JoinSet::new(), Incoming::new(request.into_body()), outgoing);
     let mut engine = Engine::over(tunnel, None).await;
     engine.call("/grpc.health.v1.Health/Check", b"").await.unwrap()
 }
@@ -32,9 +33,22 @@ async fn session_is_opened_by_a_call_of_grpc() {
         id: "1".into(),
         ..Default::default()
     };
-    let stream = control::open(Box::new(ours), &open).await.unwrap();
+    let stream = Control::over(Box::new(ours))
+        .await
+        .unwrap()
+        .session(&open, None)
+        .await
+        .unwrap();
     let _serving = Serving::start(stream, Offer::default().services().await);
     assert_eq!(engine.await.unwrap(), &b"\x08\x01"[..]);
+}
+
+async fn refused(stream: BoxStream) -> String {
+    let session = match Control::over(stream).await {
+        Ok(control) => control.session(&OpenSession::default(), None).await,
+        Err(error) => Err(error),
+    };
+    session.err().unwrap()
 }
 
 #[tokio::test]
@@ -46,11 +60,7 @@ async fn engine_without_grpc_is_an_error() {
         .await
         .unwrap();
     drop(theirs);
-    assert!(
-        control::open(Box::new(ours), &OpenSession::default())
-            .await
-            .is_err()
-    );
+    assert!(!refused(Box::new(ours)).await.is_empty());
 
     let (ours, theirs) = tokio::io::duplex(16 << 10);
     tokio::spawn(async move {
@@ -60,10 +70,6 @@ async fn engine_without_grpc_is_an_error() {
             respond.send_response(refusal.body(()).unwrap(), true).unwrap();
         }
     });
-    let stream: BoxStream = Box::new(ours) as BoxStream;
-    let error = control::open(stream, &OpenSession::default())
-        .await
-        .err()
-        .unwrap();
-    assert!(error.starts_with("status 12"), "{error}");
+    let error = refused(Box::new(ours)).await;
+    assert_eq!(error, "gRPC status 12");
 }

@@ -81,14 +81,14 @@ impl Engine {
         Call { response, outgoing }
     }
 
-    /// Makes a call with one message, which has one as its answer.
+    /// Makes a call with one message, which has one as its answer, or a status as its error.
     async fn call(&mut self, method: &str, message: &[u8]) -> Result<Bytes, String> {
         let mut call = self.begin(method, &[]).await;
         call.send(message);
         call.end();
         let (headers, body) = call.answer().await;
-        if headers.contains_key("grpc-status") {
-            return Err(status_of(&headers).unwrap_err());
+        if let Some(status) = headers.get("grpc-status") {
+            return Err(status.to_str().unwrap().to_owned());
         }
         let mut incoming = Incoming::new(body);
         let answer = incoming.message().await.unwrap();
@@ -141,16 +141,16 @@ async fn calls_are_answered_and_unknown_ones_are_refused() {
         &b"\x0a\x01s"[..]
     );
     for (method, message, status) in [
-        (secret, &b"\x0a\x01x"[..], "status 5"),
-        (secret, b"\x0a\xff", "status 13"),
+        (secret, &b"\x0a\x01x"[..], "5"),
+        (secret, b"\x0a\xff", "13"),
         // The engine fetches tokens itself then.
-        ("/moby.filesync.v1.Auth/GetTokenAuthority", b"", "status 12"),
-        ("/moby.filesync.v1.FileSend/DiffCopy", b"", "status 12"),
-        ("/moby.sshforward.v1.SSH/CheckAgent", b"", "status 5"),
-        ("/x", b"", "status 12"),
+        ("/moby.filesync.v1.Auth/GetTokenAuthority", b"", "12"),
+        ("/moby.filesync.v1.FileSend/DiffCopy", b"", "12"),
+        ("/moby.sshforward.v1.SSH/CheckAgent", b"", "5"),
+        ("/x", b"", "12"),
     ] {
         let error = engine.call(method, message).await.unwrap_err();
-        assert!(error.starts_with(status), "{method}: {error}");
+        assert_eq!(error, status, "{method}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! Builds by BuildKit in a session, on every engine: secrets, ssh agents, credentials for a
 //! registry with bearer tokens, the files of a directory, outputs on this machine.
 
+mod named_contexts; // contexts beside the main one
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -179,7 +181,7 @@ async fn session_serves_all_that_a_build_asks_for() {
             ]
             .into(),
             ssh: [("default".to_owned(), SshAgent::Socket(socket.clone()))].into(),
-            output: None,
+            ..Default::default()
         };
         let out = tempfile::tempdir().unwrap();
         let local = BuildSession {
