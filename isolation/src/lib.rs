@@ -47,6 +47,7 @@ mod journal;
 mod logs;
 mod manager;
 mod metrics;
+pub mod packages;
 mod spec;
 
 pub use command::Command;

@@ -22,6 +22,7 @@ mod logs;
 mod ls;
 mod man;
 mod mount;
+mod packages;
 mod port;
 #[cfg(unix)]
 mod reaper;
@@ -64,6 +65,7 @@ pub(crate) enum Command {
     Wait(wait::Wait),
     Logs(logs::Logs),
     Port(port::Port),
+    Packages(Box<packages::Packages>),
     Stats(stats::Stats),
     Rm(rm::Rm),
     Ls(ls::Ls),
@@ -164,6 +166,10 @@ pub(crate) async fn run(
         }
         Command::Port(port) => {
             let work = async |session: &Session| Box::pin(port.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Packages(packages) => {
+            let work = async |session: &Session| Box::pin(packages.run(session, console)).await;
             with_session(global, console, work).await
         }
         Command::Stats(stats) => {

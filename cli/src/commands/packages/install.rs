@@ -1,0 +1,110 @@
+//! `isolate packages install`: installs packages.
+
+use std::time::Duration;
+
+use clap::Args;
+use isolation::packages::{InstallPackages, PackageIndex};
+
+use super::Of;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::parse;
+use crate::session::Session;
+use crate::signals;
+
+/// The environment variable that names an index with credentials.
+const INDEX: &str = "ISOLATE_PACKAGE_INDEX";
+
+/// Install packages
+///
+/// A path is one of the environment, and begins with / or ./; copy files in before: isolate cp.
+/// The caller's configuration of the package manager has no effect. An index that needs
+/// credentials is named by the environment variable ISOLATE_PACKAGE_INDEX.
+#[derive(Debug, Args)]
+pub(super) struct Install {
+    #[command(flatten)]
+    of: Of,
+    /// Packages, such as 'flask>=3', curl=8.5.0-2, ./wheels/mine.whl
+    #[arg(value_name = "PACKAGE", required_unless_present = "requirement")]
+    names: Vec<String>,
+    /// Requirement file in the environment; may be repeated (pip)
+    #[arg(long, short, value_name = "FILE")]
+    requirement: Vec<String>,
+    /// Constraint file in the environment; may be repeated (pip)
+    #[arg(long, short, value_name = "FILE")]
+    constraint: Vec<String>,
+    /// Address of the index (pip, npm)
+    #[arg(long, value_name = "URL", conflicts_with = "no_index")]
+    index: Option<String>,
+    /// Use no index, only paths and --find-links (pip, npm)
+    #[arg(long)]
+    no_index: bool,
+    /// Directory in the environment, or address, with archives of packages; may be repeated (pip)
+    #[arg(long, short, value_name = "PLACE")]
+    find_links: Vec<String>,
+    /// Replace installed packages by newer ones
+    #[arg(long, short = 'U')]
+    upgrade: bool,
+    /// Require a digest for every package (pip)
+    #[arg(long)]
+    require_hashes: bool,
+    /// How long it may take [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
+    timeout: Option<Duration>,
+}
+
+impl Install {
+    pub(super) async fn run(&self, session: &Session) -> Result<u8, CliError> {
+        let options = self.options()?;
+        let installing = async {
+            let environment = session.manager().open(&self.of.environment).await?;
+            environment.packages(self.of.manager).install(options).await?;
+            Ok(exit_code::SUCCESS)
+        };
+        signals::interruptible(installing).await
+    }
+
+    fn options(&self) -> Result<InstallPackages, CliError> {
+        let index = match (&self.index, self.no_index) {
+            (Some(index), _) if has_credentials(index) => {
+                let why = "an address with credentials stands in the list of processes";
+                return Err(CliError::new(why).hint(format!("set the environment variable {INDEX} instead")));
+            }
+            (Some(index), _) => PackageIndex::Address(index.clone()),
+            (None, true) => PackageIndex::None,
+            (None, false) => match std::env::var(INDEX) {
+                Ok(index) if !index.is_empty() => PackageIndex::Address(index),
+                _ => PackageIndex::Public,
+            },
+        };
+        Ok(InstallPackages {
+            names: self.names.clone(),
+            requirements: self.requirement.clone(),
+            constraints: self.constraint.clone(),
+            index,
+            find_links: self.find_links.clone(),
+            upgrade: self.upgrade,
+            require_hashes: self.require_hashes,
+            timeout: self.timeout,
+        })
+    }
+}
+
+fn has_credentials(address: &str) -> bool {
+    let authority = address.split_once("://").map_or(address, |(_, rest)| rest);
+    authority
+        .split('/')
+        .next()
+        .is_some_and(|authority| authority.contains('@'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_found_before_the_path() {
+        assert!(has_credentials("https://me:secret@pypi.example/simple"));
+        assert!(!has_credentials("https://pypi.example/simple/@scope"));
+    }
+}

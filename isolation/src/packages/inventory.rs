@@ -1,0 +1,129 @@
+//! Installed packages, and what differs between two lists of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An installed package.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Package {
+    /// The name, as the package itself writes it.
+    pub name: String,
+    /// The version.
+    pub version: String,
+    /// The program that installed it, if that is known: `pip`, `uv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installer: Option<String>,
+    /// Whether it was asked for, and not installed for another one; `false` if that is not known.
+    #[serde(default)]
+    pub requested: bool,
+    /// Whether its files are those of a source directory.
+    #[serde(default)]
+    pub editable: bool,
+    /// Where it came from, if not from an index; without credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Whether it belongs to the interpreter below the virtual environment.
+    #[serde(default)]
+    pub inherited: bool,
+}
+
+impl Package {
+    /// Whether this is its name, in any spelling: `Flask_Login` is `flask-login`.
+    pub fn is_named(&self, name: &str) -> bool {
+        normal(&self.name) == normal(name)
+    }
+}
+
+/// The form of a name in which all spellings are equal.
+fn normal(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '-' | '_' | '.' if text.ends_with('-') => {}
+            '-' | '_' | '.' => text.push('-'),
+            other => text.extend(other.to_lowercase()),
+        }
+    }
+    text
+}
+
+/// A package that differs between two lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PackageChange {
+    /// The name.
+    pub name: String,
+    /// The version in the first list; `None` if it is not in it.
+    pub before: Option<String>,
+    /// The version in the second list; `None` if it is not in it.
+    pub after: Option<String>,
+}
+
+impl fmt::Display for PackageChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => write!(f, "{}: {before} -> {after}", self.name),
+            (None, Some(after)) => write!(f, "{}: added {after}", self.name),
+            (Some(before), None) => write!(f, "{}: removed {before}", self.name),
+            (None, None) => f.write_str(&self.name),
+        }
+    }
+}
+
+/// The packages that differ between two lists, sorted by name.
+pub fn differences(before: &[Package], after: &[Package]) -> Vec<PackageChange> {
+    let mut all: BTreeMap<String, PackageChange> = BTreeMap::new();
+    for (packages, is_after) in [(before, false), (after, true)] {
+        for package in packages {
+            let change = all.entry(normal(&package.name)).or_insert_with(|| PackageChange {
+                name: package.name.clone(),
+                before: None,
+                after: None,
+            });
+            let version = Some(package.version.clone());
+            match is_after {
+                true => change.after = version,
+                false => change.before = version,
+            }
+        }
+    }
+    all.into_values()
+        .filter(|change| change.before != change.after)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(name: &str, version: &str) -> Package {
+        Package {
+            name: name.into(),
+            version: version.into(),
+            ..Package::default()
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_name_is_the_same_package() {
+        let package = package("Flask_Login", "1");
+        for name in ["flask-login", "FLASK.login", "flask__login", "Flask-._Login"] {
+            assert!(package.is_named(name), "{name}");
+        }
+        assert!(!package.is_named("flasklogin"));
+    }
+
+    #[test]
+    fn differences_are_added_removed_and_changed() {
+        let before = [package("a", "1"), package("B_x", "1"), package("c", "1")];
+        let after = [package("b-x", "2"), package("c", "1"), package("d", "1")];
+        let shown: Vec<_> = differences(&before, &after)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(shown, ["a: removed 1", "B_x: 1 -> 2", "d: added 1"]);
+    }
+}

@@ -1,0 +1,70 @@
+//! The last lines of a failed package manager, without credentials.
+
+use crate::command::output::CommandOutput;
+
+/// How many lines are shown, and how long each may be.
+const LINES: usize = 5;
+const WIDTH: usize = 300;
+
+/// The last lines of the errors, else of the output, as one line.
+pub(super) fn last_lines(output: &CommandOutput) -> String {
+    let (stdout, stderr) = (output.stdout_text(), output.stderr_text());
+    let text = if stderr.trim().is_empty() { stdout } else { stderr };
+    let lines: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let shown = lines[lines.len().saturating_sub(LINES)..].iter();
+    let shown = shown.map(|line| without_credentials(&line.chars().take(WIDTH).collect::<String>()));
+    shown.collect::<Vec<_>>().join("; ")
+}
+
+/// The text with `***` for the user and password of each address.
+pub(super) fn without_credentials(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        shown.push_str(before);
+        let authority = after.find(|c: char| c == '/' || c.is_whitespace() || "'\"<>".contains(c));
+        let authority = &after[..authority.unwrap_or(after.len())];
+        match authority.rfind('@') {
+            Some(at) => {
+                shown.push_str("***");
+                rest = &after[at..];
+            }
+            None => rest = after,
+        }
+    }
+    shown.push_str(rest);
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_addresses_are_hidden() {
+        for (text, shown) in [
+            ("no address", "no address"),
+            (
+                "see https://pypi.example/simple/",
+                "see https://pypi.example/simple/",
+            ),
+            (
+                "https://me:hunter2@pypi.example/x and http://t@h",
+                "https://***@pypi.example/x and http://***@h",
+            ),
+            ("'https://a:b@c@h/x'", "'https://***@h/x'"),
+            ("git+ssh://git@h/r", "git+ssh://***@h/r"),
+            (
+                "mail me@example.com at https://h/",
+                "mail me@example.com at https://h/",
+            ),
+        ] {
+            assert_eq!(without_credentials(text), shown);
+        }
+    }
+}
