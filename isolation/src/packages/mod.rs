@@ -10,7 +10,8 @@
 //! # async fn demo(environment: &Environment) -> isolation::Result<()> {
 //! let python = environment.packages(PackageManager::Pip);
 //! let before = python.list().await?;
-//! python.install(InstallPackages { names: ["flask>=3".into()].into(), ..Default::default() }).await?;
+//! let names = vec!["flask>=3".to_owned()];
+//! python.install(InstallPackages { names, ..InstallPackages::default() }).await?;
 //! for change in isolation::packages::differences(&before, &python.list().await?) {
 //!     println!("{change}");
 //! }
