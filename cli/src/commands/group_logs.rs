@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use isolation::{Group, LogEntry, LogOptions, LogStream};
 use tokio::sync::mpsc;
 
-use super::logs::Printer;
+use super::log_printer::Printer;
 use crate::error::CliError;
 
 /// How many lines that came are not printed yet.

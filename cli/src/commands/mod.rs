@@ -18,6 +18,7 @@ mod group_file;
 mod group_logs;
 mod inspect;
 mod kill;
+mod log_printer;
 mod logs;
 mod ls;
 mod man;

@@ -1,6 +1,5 @@
 //! Python interpreters of this machine: each candidate is run, because a name says little.
 
-use std::cmp::Reverse;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +8,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::request::PythonRequest;
 use super::run::run;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::Stop;
@@ -133,37 +131,6 @@ impl Interpreter {
         }
     }
 
-    /// Finds the interpreter that a request means: the first one on the PATH for the default
-    /// request, else CPython before others, and the newest version first.
-    pub(super) fn find(request: &PythonRequest) -> Result<Self> {
-        let candidates = match request.path() {
-            Some(path) => vec![path.clone()],
-            None => candidates(),
-        };
-        let mut found: Vec<Self> = Vec::new();
-        let mut rejected = Vec::new();
-        for candidate in candidates {
-            let named = claimed(&candidate).filter(|_| request.path().is_none());
-            if let Some((major, minor)) = named.filter(|named| !request.may_fit(*named)) {
-                rejected.push(format!("{}: it is named {major}.{minor}", candidate.display()));
-                continue;
-            }
-            match Self::ask(&candidate) {
-                Err(why) => rejected.push(format!("{}: {why}", candidate.display())),
-                Ok(one) => match request.misfit(&one) {
-                    Some(why) => rejected.push(format!("{}: {why}", candidate.display())),
-                    None if request.is_default() => return Ok(one),
-                    None => found.push(one),
-                },
-            }
-        }
-        found.sort_by_key(|one| (one.implementation != "CPython", Reverse(one.version.clone())));
-        found
-            .into_iter()
-            .next()
-            .ok_or_else(|| not_found(request, &rejected))
-    }
-
     /// An interpreter for tests.
     #[cfg(test)]
     pub(super) fn sample() -> Self {
@@ -180,18 +147,8 @@ impl Interpreter {
     }
 }
 
-fn not_found(request: &PythonRequest, rejected: &[String]) -> Error {
-    let tried = match rejected {
-        [] => "no candidate is on the PATH".to_owned(),
-        some => format!("tried {}", some.join("; ")),
-    };
-    Error::not_found(format!(
-        "no Python interpreter fits {request}: {tried}; install one, or name its path"
-    ))
-}
-
 /// The programs that may be interpreters, without repetitions: on the PATH, of uv, of pyenv.
-fn candidates() -> Vec<PathBuf> {
+pub(super) fn candidates() -> Vec<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let home = variable("HOME").map(PathBuf::from).unwrap_or_default();
     let below_home = |name: &str, path: &str| variable(name).map_or_else(|| home.join(path), PathBuf::from);
@@ -233,7 +190,7 @@ fn candidates() -> Vec<PathBuf> {
 
 /// The version that the name of a program or of its installation claims. To run each of twenty
 /// interpreters takes a second.
-fn claimed(candidate: &Path) -> Option<(u32, u32)> {
+pub(super) fn claimed(candidate: &Path) -> Option<(u32, u32)> {
     let program = candidate.file_name()?.to_str()?;
     let installation = || candidate.parent()?.parent()?.file_name()?.to_str();
     [Some(program), installation()]
@@ -319,20 +276,6 @@ mod tests {
             Interpreter::ask(Path::new("/etc/passwd"))
                 .unwrap_err()
                 .contains("cannot be run")
-        );
-    }
-
-    #[test]
-    fn error_of_no_interpreter_lists_the_candidates() {
-        let directory = script("#!/bin/sh\nexit 3\n");
-        let path = directory.path().join("python3");
-        let request = path.to_str().unwrap().parse().unwrap();
-        let error = Interpreter::find(&request).unwrap_err();
-        assert!(error.is_not_found());
-        let text = error.to_string();
-        assert!(
-            text.contains(path.to_str().unwrap()) && text.contains("exit status: 3"),
-            "{text}"
         );
     }
 

@@ -25,6 +25,7 @@
 //! ```
 
 mod activation;
+mod find;
 mod interpreter;
 mod options;
 mod pyvenv_cfg;
