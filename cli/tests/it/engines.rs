@@ -8,7 +8,7 @@ fn basic_is_always_available() {
     let ended = workspace.isolate(&["engines"]);
     assert_eq!(ended.code(), Some(0));
     assert!(
-        ended.stdout().contains("basic     available: "),
+        ended.stdout().contains("basic       available: "),
         "{}",
         ended.stdout()
     );
