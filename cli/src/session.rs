@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use isolation::engines::docker::PullPolicy;
+use isolation::engines::docker::{DockerEngine, PullPolicy};
 use isolation::{Environment, Manager, ManagerOptions, Subscription};
 use serde_json::json;
 use tokio::fs::File;
@@ -55,6 +55,12 @@ impl Session {
 
     pub(crate) fn manager(&self) -> &Manager {
         &self.manager
+    }
+
+    /// The engine that uses containers.
+    pub(crate) fn docker(&self) -> Result<&DockerEngine, CliError> {
+        let engine = self.manager.registry().get_as::<DockerEngine>(registry::DOCKER);
+        engine.ok_or_else(|| CliError::new("the engine docker is not registered"))
     }
 
     /// Does the same with each environment, and prints what the user called it. It goes on after an

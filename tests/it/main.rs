@@ -79,6 +79,7 @@ mod isolation {
     mod configuration; // what the keys of a configuration do, on the fake engine
     mod docker_engine; // the docker engine on the fake engine: an error at any point leaves nothing behind
     mod hanging; // a daemon that accepts connections and does not answer
+    mod images; // the images of the docker engine: names, pulls, platforms, removal
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others
     mod pool; // environments that are prepared ahead
 }

@@ -44,6 +44,9 @@ pub(crate) struct EnvironmentOptions {
     /// When to pull the image [default: missing]
     #[arg(long, value_enum, value_name = "WHEN")]
     pull: Option<Pull>,
+    /// Platform of the image, instead of the daemon's: linux/arm64 (engine docker only)
+    #[arg(long, value_name = "OS/ARCH")]
+    platform: Option<String>,
     #[command(flatten)]
     variables: VariableOptions,
     /// Working directory, created if missing
@@ -122,13 +125,14 @@ const ON_THE_HOST: &str =
 
 impl EnvironmentOptions {
     /// The options that have a meaning only for a new environment.
-    pub(super) const OF_CREATION: [&str; 19] = [
+    pub(super) const OF_CREATION: [&str; 20] = [
         "engine",
         "require",
         "spec",
         "image",
         "python",
         "pull",
+        "platform",
         "user",
         "volume",
         "mount",
@@ -236,6 +240,13 @@ impl EnvironmentOptions {
             // Anything but an object is rejected by the engine.
             if let Some(options) = options.as_object_mut() {
                 options.insert("python".to_owned(), python.as_str().into());
+            }
+        }
+        if let Some(platform) = &self.platform {
+            let options = spec.engine_options.entry(registry::DOCKER.to_owned());
+            let options = options.or_insert_with(|| serde_json::json!({}));
+            if let Some(options) = options.as_object_mut() {
+                options.insert("platform".to_owned(), platform.as_str().into());
             }
         }
         spec.env.extend(self.variables.given().values());

@@ -16,6 +16,7 @@ mod fixtures;
 mod gc;
 mod group_file;
 mod group_logs;
+mod image;
 mod inspect;
 mod kill;
 mod log_printer;
@@ -25,6 +26,7 @@ mod man;
 mod mount;
 mod packages;
 mod port;
+mod pull_progress;
 #[cfg(unix)]
 mod reaper;
 mod restart;
@@ -70,6 +72,7 @@ pub(crate) enum Command {
     Stats(stats::Stats),
     Rm(rm::Rm),
     Ls(ls::Ls),
+    Image(image::Image),
     Gc(gc::Gc),
     Inspect(inspect::Inspect),
     Events(events::Events),
@@ -191,6 +194,11 @@ pub(crate) async fn run(
         }
         Command::Ls(ls) => {
             let work = async |session: &Session| Box::pin(ls.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Image(image) => {
+            image.check()?;
+            let work = async |session: &Session| Box::pin(image.run(session, console)).await;
             with_session(global, console, work).await
         }
         Command::Gc(gc) => {

@@ -18,6 +18,8 @@ mod fixtures; // `isolate fixtures`
 mod generated; // `isolate completions`, `isolate man`
 #[cfg(unix)]
 mod group; // `isolate up, down` of a compose file, on an engine in memory
+#[cfg(unix)]
+mod image; // `isolate image`, on an engine in memory
 mod invalid_input; // the whole text of each error of a table
 #[cfg(unix)]
 mod leftovers; // what a killed process leaves, and who removes it

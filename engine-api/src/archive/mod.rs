@@ -61,21 +61,30 @@ pub(crate) fn file_of(
     contents: impl AsRef<[u8]>,
     modified: Option<u64>,
 ) -> Result<Upload> {
-    check(name)?;
-    let contents = contents.as_ref();
-    let mut header = Header::new_gnu();
-    header.set_mode(mode);
-    header.set_size(contents.len() as u64);
-    header.set_entry_type(EntryType::Regular);
-    // Without a time, the file would be from 1970. Zip files cannot store that year.
+    files_of([(name, contents.as_ref())], mode, modified)
+}
+
+/// Packs files from memory, each with its path in the archive and its contents.
+pub(crate) fn files_of<'a>(
+    files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    mode: u32,
+    modified: Option<u64>,
+) -> Result<Upload> {
+    // Without a time, the files would be from 1970. Zip files cannot store that year.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    header.set_mtime(modified.unwrap_or(now.as_secs()));
-    let mut builder = Builder::new(Vec::with_capacity(contents.len() + 2048));
-    let written = entry_names::append(&mut builder, &mut header, Path::new(name), None, contents)
-        .and_then(|()| builder.into_inner());
-    written
-        .map(Upload::from)
-        .map_err(|error| Error::local(Cause::UploadSource(error)))
+    let mut builder = Builder::new(Vec::new());
+    for (name, contents) in files {
+        check(name)?;
+        let mut header = Header::new_gnu();
+        header.set_mode(mode);
+        header.set_size(contents.len() as u64);
+        header.set_entry_type(EntryType::Regular);
+        header.set_mtime(modified.unwrap_or(now.as_secs()));
+        entry_names::append(&mut builder, &mut header, Path::new(name), None, contents)
+            .map_err(|error| Error::local(Cause::UploadSource(error)))?;
+    }
+    let packed = builder.into_inner().map(Upload::from);
+    packed.map_err(|error| Error::local(Cause::UploadSource(error)))
 }
 
 /// Rejects names that lead out of the directory that an archive is unpacked in.

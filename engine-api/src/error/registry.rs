@@ -55,8 +55,8 @@ const NO_SESSION: &str = "no active sessions";
 
 /// Messages of engines in lower case, and what they mean. Engines send most of them with status
 /// 500, or in a stream that began with 200. Recordings of real engines hold all but that of the
-/// rate limit.
-const MESSAGES: [(&str, RegistryFailure); 11] = [
+/// rate limit and those of networks that are down.
+const MESSAGES: [(&str, RegistryFailure); 18] = [
     // Docker, for a repository that is missing or private: Docker Hub does not distinguish them.
     (MAYBE_PRIVATE, RegistryFailure::NotFound),
     // Docker, both stores. The containerd store answers 404 to it, so the message is read before
@@ -83,6 +83,13 @@ const MESSAGES: [(&str, RegistryFailure); 11] = [
     ("manifest unknown", RegistryFailure::NotFound),
     // The engine's network.
     ("connection refused", RegistryFailure::Unreachable),
+    ("connection reset", RegistryFailure::Unreachable),
+    ("no such host", RegistryFailure::Unreachable),
+    ("server misbehaving", RegistryFailure::Unreachable),
+    ("no route to host", RegistryFailure::Unreachable),
+    ("network is unreachable", RegistryFailure::Unreachable),
+    ("i/o timeout", RegistryFailure::Unreachable),
+    ("handshake timeout", RegistryFailure::Unreachable),
 ];
 
 impl Error {
@@ -216,6 +223,14 @@ mod tests {
         );
         assert_eq!(pull(200, "toomanyrequests: slow down"), Some(RateLimited));
         assert_eq!(pull(429, ""), Some(RateLimited));
+        for down in [
+            "dial tcp: lookup reg.test: no such host",
+            "dial tcp 10.0.0.1:443: i/o timeout",
+            "net/http: TLS handshake timeout",
+            "connect: network is unreachable",
+        ] {
+            assert_eq!(pull(500, down), Some(RegistryFailure::Unreachable), "{down}");
+        }
         assert_eq!(pull(500, "no space left on device"), None);
         assert_eq!(pull(404, "page not found"), None);
         assert_eq!(

@@ -42,7 +42,7 @@ mod tag;
 pub use attestations::{Attestation, ListAttestations};
 pub use build::{
     BuildArgs, BuildCacheFilters, BuildCachePruned, BuildContext, BuildImage, BuildLog, BuildOutput,
-    BuildStatus, BuildStep, BuildTrace, BuildWarning, Builder, PruneBuildCache,
+    BuildStatus, BuildStep, BuildTrace, BuildWarning, Builder, PreparedContext, PruneBuildCache,
 };
 #[cfg(feature = "buildkit")]
 pub use build::{BuildSecret, BuildSession, LocalOutput, NamedContext, SshAgent};

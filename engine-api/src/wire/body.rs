@@ -3,11 +3,12 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use hyper::body::{Frame, SizeHint};
+use tokio::io::{AsyncRead, ReadBuf};
 
 /// Data to upload: an archive, a build context.
 ///
@@ -21,11 +22,59 @@ impl Upload {
     pub fn stream(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
         Self(Body::Upload(Box::pin(pieces)))
     }
+
+    /// Sends what a reader returns: an open file, standard input.
+    pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {
+        Self::stream(Reading {
+            reader: Box::pin(reader),
+            buffer: BytesMut::new(),
+        })
+    }
+
+    /// Reads the next piece, which is then not sent; `None` at the end. An archive that is read so
+    /// can be hashed or stored.
+    pub async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        match &mut self.0 {
+            Body::Empty => None,
+            Body::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.0 = Body::Empty;
+                (!bytes.is_empty()).then_some(Ok(bytes))
+            }
+            Body::Upload(pieces) => std::future::poll_fn(|cx| pieces.as_mut().poll_next(cx)).await,
+        }
+    }
 }
 
 impl<T: Into<Bytes>> From<T> for Upload {
     fn from(bytes: T) -> Self {
         Self(Body::Full(bytes.into()))
+    }
+}
+
+/// The size of the pieces of a reader, in bytes.
+const PIECE: usize = 64 * 1024;
+
+/// The pieces of a reader.
+struct Reading {
+    reader: Pin<Box<dyn AsyncRead + Send>>,
+    buffer: BytesMut,
+}
+
+impl Stream for Reading {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        this.buffer.resize(PIECE, 0);
+        let mut piece = ReadBuf::new(&mut this.buffer);
+        let read = ready!(this.reader.as_mut().poll_read(cx, &mut piece));
+        let length = piece.filled().len();
+        Poll::Ready(match read {
+            Err(error) => Some(Err(error)),
+            Ok(()) if length == 0 => None,
+            Ok(()) => Some(Ok(this.buffer.split_to(length).freeze())),
+        })
     }
 }
 
@@ -97,5 +146,26 @@ impl hyper::body::Body for Body {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Upload(_) => SizeHint::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn reader_is_sent_in_pieces() {
+        let content = vec![7; PIECE + 1];
+        let mut upload = Upload::reader(io::Cursor::new(content.clone()));
+        let mut sent = Vec::new();
+        while let Some(piece) = upload.next().await {
+            let piece = piece.unwrap();
+            assert!(!piece.is_empty() && piece.len() <= PIECE);
+            sent.extend_from_slice(&piece);
+        }
+        assert_eq!(sent, content);
+        let mut bytes = Upload::from("text");
+        assert_eq!(bytes.next().await.unwrap().unwrap(), "text");
+        assert!(bytes.next().await.is_none());
     }
 }

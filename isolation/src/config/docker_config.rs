@@ -6,7 +6,7 @@ use engine_api::Docker;
 use engine_api::connect::Address;
 use serde::{Deserialize, Serialize};
 
-use crate::engines::docker::{DockerEngine, DockerSettings, NAME, PullPolicy};
+use crate::engines::docker::{DockerEngine, DockerSettings, ImageNames, NAME, PullPolicy};
 use crate::error::{Error, Result};
 use crate::spec::limits::ResourceLimits;
 use crate::spec::subnet::Subnet;
@@ -40,6 +40,14 @@ pub struct DockerConfig {
     /// How long the daemon may take to create a container, and to start it; pulls not included.
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub container_timeout: Option<Duration>,
+    /// The registry from which images are pulled whose name has none, in place of Docker Hub:
+    /// `host[:port]`. See [`ImageNames`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry_mirror: Option<String>,
+    /// A text before the names of images without a registry that are pulled, such as
+    /// `registry.test/hub`. See [`ImageNames`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_prefix: Option<String>,
     /// The prefix of the names of containers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_prefix: Option<String>,
@@ -103,6 +111,10 @@ impl DockerConfig {
             volume_base_path: set.volume_base_path,
             volume_prefix: or(set.volume_prefix, base.volume_prefix),
             limits: without_zeros(&set.resource_limits),
+            image_names: ImageNames {
+                registry_mirror: set.registry_mirror,
+                image_prefix: set.image_prefix,
+            },
             command_shells: base.command_shells,
         }
     }
@@ -115,6 +127,8 @@ impl DockerConfig {
             default_image: Some(settings.default_image),
             default_registry: Some(settings.default_registry),
             pull: Some(settings.pull),
+            registry_mirror: None,
+            image_prefix: None,
             pull_timeout: Some(settings.pull_timeout),
             build_timeout: Some(settings.build_timeout),
             container_timeout: Some(settings.container_timeout),
@@ -149,6 +163,8 @@ impl DockerConfig {
             pull_timeout: self.pull_timeout.or(weaker.pull_timeout),
             build_timeout: self.build_timeout.or(weaker.build_timeout),
             container_timeout: self.container_timeout.or(weaker.container_timeout),
+            registry_mirror: self.registry_mirror.or(weaker.registry_mirror),
+            image_prefix: self.image_prefix.or(weaker.image_prefix),
             container_prefix: self.container_prefix.or(weaker.container_prefix),
             network_subnet: self.network_subnet.or(weaker.network_subnet),
             network_prefix: self.network_prefix.or(weaker.network_prefix),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 
 /// Every key, in the order of lists. A key within a section has the names of both.
-pub(super) const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 22] = [
     "version",
     "engine",
     "require",
@@ -18,6 +18,8 @@ pub(super) const KEYS: [&str; 20] = [
     "docker.build_timeout",
     "docker.container_timeout",
     "docker.container_prefix",
+    "docker.registry_mirror",
+    "docker.image_prefix",
     "docker.network_subnet",
     "docker.network_prefix",
     "docker.volume_base_path",
@@ -118,6 +120,7 @@ mod tests {
             (json!({"pull": 1}), "docker.pull"),
             (json!({"docker": {"default_imgae": 1}}), "docker.default_image"),
             (json!({"docker": {"prefix": 1}}), "docker.container_prefix"),
+            (json!({"docker": {"mirror": 1}}), "docker.registry_mirror"),
             (json!({"memory": 1}), "docker.resource_limits.memory"),
             (
                 json!({"docker": {"resource_limits": {"cpu": 1}}}),

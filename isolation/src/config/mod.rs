@@ -192,7 +192,8 @@ mod tests {
             "docker": {
                 "docker_host": "tcp://127.0.0.1:1", "default_image": "busybox", "pull": "never",
                 "default_registry": "registry.test", "pull_timeout": "1m", "build_timeout": 7,
-                "container_timeout": 9.5, "container_prefix": "ci-", "network_subnet": "10.0.0.0/8",
+                "container_timeout": 9.5, "registry_mirror": "mirror.test:5000", "image_prefix": "hub",
+                "container_prefix": "ci-", "network_subnet": "10.0.0.0/8",
                 "network_prefix": "net-", "volume_base_path": "/v", "volume_prefix": "vol-",
                 "resource_limits": {"memory": "64m", "cpus": 0.5, "pids": 9, "disk": "1g"}
             }
@@ -241,6 +242,11 @@ mod tests {
             (r#"{"docker": {"docker_host": "carrier://x"}}"#, "unix:///"),
             (r#"{"docker": {"default_image": ""}}"#, "the image is blank"),
             (r#"{"docker": {"container_prefix": "-"}}"#, "letter or digit"),
+            (
+                r#"{"docker": {"registry_mirror": "https://x"}}"#,
+                "is not a registry",
+            ),
+            (r#"{"docker": {"image_prefix": "a b"}}"#, "cannot stand before"),
             (
                 r#"{"docker": {"resource_limits": {"cpus": -1}}}"#,
                 "not a number of CPUs",

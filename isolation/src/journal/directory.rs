@@ -4,6 +4,7 @@
 //! STATE/journal/ID.json     one entry
 //! STATE/shared/ID.lock      held while the shared environment is created, claimed or removed
 //! STATE/shared/ID/LEASE     one user of it
+//! STATE/pulls/KEY.lock      held while an image is pulled
 //! ```
 
 use std::fs::{self, DirBuilder};
@@ -16,6 +17,7 @@ use super::entry::{Entry, VERSION};
 use super::file::{VARIABLE, failed, private, read, write};
 use super::leases::Leases;
 use super::process::Process;
+use super::pulls::{self, Turn};
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -93,6 +95,11 @@ impl StateDirectory {
     /// The leases of a shared environment.
     pub(crate) fn leases(&self, id: &EnvironmentId) -> Leases {
         Leases::at(self.shared().join(id.as_str()))
+    }
+
+    /// Waits for the turn to pull the image that `key` stands for.
+    pub(crate) async fn pull_turn(&self, key: &str) -> Result<Turn> {
+        pulls::turn(&self.0.join("pulls"), key).await
     }
 
     fn file(&self, id: &EnvironmentId) -> PathBuf {

@@ -46,6 +46,29 @@ impl StateDirectory {
     pub(crate) fn leases(&self, _: &EnvironmentId) -> Leases {
         match *self {}
     }
+
+    pub(crate) async fn pull_turn(&self, _: &str) -> Result<Turn> {
+        match *self {}
+    }
+}
+
+/// The outcome of waiting for a turn to pull an image.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// It is this caller's turn to pull.
+    Ours(PullTurn),
+    /// Another process has pulled the image meanwhile.
+    Done,
+}
+
+/// The turn to pull an image, which does not exist here.
+#[derive(Debug)]
+pub(crate) enum PullTurn {}
+
+impl PullTurn {
+    pub(crate) fn succeed(self) -> Result<()> {
+        match self {}
+    }
 }
 
 /// The leases of a shared environment, which do not exist here.

@@ -17,6 +17,10 @@ pub(crate) mod leases;
 pub(crate) use directory as leases;
 pub(crate) mod process;
 #[cfg(unix)]
+pub(crate) mod pulls;
+#[cfg(not(unix))]
+pub(crate) use directory as pulls;
+#[cfg(unix)]
 pub(crate) mod reaper;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,6 +67,11 @@ impl Journal {
             id: id.clone(),
             state: Mutex::default(),
         }))
+    }
+
+    /// The state directory, if there is a journal.
+    pub(crate) fn directory(&self) -> Option<&StateDirectory> {
+        self.0.directory.as_ref()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -2,9 +2,7 @@
 //!
 //! - This file has the options.
 //! - [`runner`] chooses the engine, creates the environment, runs the command, cleans up.
-//! - [`pull_progress`] shows the progress of an image pull.
 
-mod pull_progress;
 mod runner;
 
 use clap::Args;

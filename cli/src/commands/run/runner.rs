@@ -9,9 +9,9 @@ use isolation::{
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::pull_progress::PullDisplay;
 use crate::client::Client;
 use crate::commands::environment_options::EnvironmentOptions;
+use crate::commands::pull_progress::{PullDisplay, Transfer};
 use crate::commands::stream::{Sink, Streamed, stream};
 use crate::console::Console;
 use crate::error::{CliError, brief};
@@ -154,7 +154,7 @@ impl Runner<'_> {
             sleep(CREATION_TIMEOUT).await;
             interrupted
         });
-        let mut display = PullDisplay::new(self.console);
+        let mut display = PullDisplay::new(self.console, Transfer::Pull);
         loop {
             tokio::select! {
                 biased;

@@ -1,5 +1,6 @@
 //! The context of a build: its Dockerfile, and the files that it copies.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 #[cfg(feature = "buildkit")]
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::pack::{NAMES, find_files, pack};
+use super::prepare::{ContextBody, dockerfile_among};
 use super::{BuildImage, dockerfile};
 use crate::archive;
 use crate::error::{Cause, Error, Result};
@@ -32,6 +34,7 @@ enum Source {
     Directory(PathBuf),
     Tar(Upload),
     Dockerfile(String),
+    Files(BTreeMap<String, Vec<u8>>),
     Remote(String),
 }
 
@@ -41,6 +44,7 @@ impl fmt::Debug for Source {
             Self::Directory(path) => f.debug_tuple("Directory").field(path).finish(),
             Self::Tar(archive) => f.debug_tuple("Tar").field(archive).finish(),
             Self::Dockerfile(text) => f.debug_tuple("Dockerfile").field(text).finish(),
+            Self::Files(files) => f.debug_tuple("Files").field(&files.keys()).finish(),
             Self::Remote(url) => f.debug_tuple("Remote").field(&Shown(url)).finish(),
         }
     }
@@ -73,6 +77,16 @@ impl BuildContext {
     /// The text of a Dockerfile, without files to copy.
     pub fn dockerfile(text: impl Into<String>) -> Self {
         Self::new(Source::Dockerfile(text.into()))
+    }
+
+    /// Files in memory: the path in the context and the contents of each. Their mode is `0644`.
+    pub fn files<N: Into<String>, C: Into<Vec<u8>>>(files: impl IntoIterator<Item = (N, C)>) -> Self {
+        let files = files.into_iter();
+        Self::new(Source::Files(
+            files
+                .map(|(name, contents)| (name.into(), contents.into()))
+                .collect(),
+        ))
     }
 
     /// The contents of a URL: a git repository, a tar archive, a Dockerfile.
@@ -117,28 +131,39 @@ impl BuildContext {
         self.modified
     }
 
-    /// Finds the files to send. Returns the body that sends them, and what the Dockerfile requires
-    /// that Docker's builder cannot do. `is_podman` is only awaited if it makes a difference.
+    /// Finds the files to send. `is_podman` is only awaited if it makes a difference.
     pub(super) async fn body(
         self,
         options: &BuildImage,
         is_podman: impl Future<Output = Result<bool>>,
-    ) -> Result<(Body, Option<Cause>)> {
+    ) -> Result<ContextBody> {
         let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let modified = self.modified.map(seconds);
+        let of_text = |body: Upload, text: &str| ContextBody {
+            body: body.0,
+            beyond: dockerfile::beyond(text, options.builder, &options.target),
+            base_images: dockerfile::base_images(text, options),
+        };
         match self.source {
-            Source::Tar(archive) => Ok((archive.0, None)),
+            Source::Tar(archive) => Ok(ContextBody::unread(archive.0)),
             Source::Remote(url) if url.trim().is_empty() => {
                 Err(Error::invalid("the URL of the build's context is empty"))
             }
-            Source::Remote(_) => Ok((Body::Empty, None)),
+            Source::Remote(_) => Ok(ContextBody::unread(Body::Empty)),
             Source::Dockerfile(text) => {
-                let beyond = dockerfile::beyond(&text, options.builder, &options.target);
                 let name = match options.dockerfile.as_str() {
                     "" => NAMES[0],
                     name => name,
                 };
-                Ok((archive::file_of(name, 0o644, text, modified)?.0, beyond))
+                let body = archive::file_of(name, 0o644, &text, modified)?;
+                Ok(of_text(body, &text))
+            }
+            Source::Files(files) => {
+                let text = dockerfile_among(&files, &options.dockerfile)?;
+                let all = files
+                    .iter()
+                    .map(|(name, contents)| (name.as_str(), contents.as_slice()));
+                Ok(of_text(archive::files_of(all, 0o644, modified)?, &text))
             }
             Source::Directory(root) => {
                 let options = options.clone();
@@ -146,11 +171,15 @@ impl BuildContext {
                 let mut found = looked
                     .await
                     .map_err(|error| Error::local(Cause::UploadSource(io::Error::other(error))))??;
-                let beyond = found.beyond.take();
+                let (beyond, base_images) = (found.beyond.take(), std::mem::take(&mut found.base_images));
                 if found.has_own_ignore && is_podman.await? {
                     found.leave_out_dockerignore();
                 }
-                Ok((pack(found, modified).0, beyond))
+                Ok(ContextBody {
+                    body: pack(found, modified).0,
+                    beyond,
+                    base_images,
+                })
             }
         }
     }
@@ -165,22 +194,17 @@ mod tests {
     use crate::images::Builder;
 
     async fn bytes(context: BuildContext, options: &BuildImage) -> Result<Vec<u8>> {
-        let (body, _beyond) = context.body(options, async { Ok(false) }).await?;
-        Ok(collected(body).await)
+        let packed = context.body(options, async { Ok(false) }).await?;
+        Ok(collected(packed.body).await)
     }
 
     async fn collected(body: Body) -> Vec<u8> {
-        match body {
-            Body::Upload(mut pieces) => {
-                let mut all = Vec::new();
-                while let Some(piece) = std::future::poll_fn(|cx| pieces.as_mut().poll_next(cx)).await {
-                    all.extend_from_slice(&piece.unwrap());
-                }
-                all
-            }
-            Body::Full(bytes) => bytes.to_vec(),
-            Body::Empty => Vec::new(),
+        let mut archive = Upload(body);
+        let mut all = Vec::new();
+        while let Some(piece) = archive.next().await {
+            all.extend_from_slice(&piece.unwrap());
         }
+        all
     }
 
     fn names(archive: &[u8]) -> Vec<String> {
@@ -283,8 +307,8 @@ mod tests {
                 fs::write(&own, "src\n").unwrap();
             }
             let context = BuildContext::directory(directory.path());
-            let (body, _) = context.body(&options, async { Ok(is_podman) }).await.unwrap();
-            let sent = names(&collected(body).await).contains(&".dockerignore".to_owned());
+            let packed = context.body(&options, async { Ok(is_podman) }).await.unwrap();
+            let sent = names(&collected(packed.body).await).contains(&".dockerignore".to_owned());
             assert_eq!(sent, is_sent, "{is_own} {is_podman}");
         }
     }
@@ -341,10 +365,9 @@ mod tests {
             ]
         };
         for context in both() {
-            let (_, beyond) = context
-                .body(&BuildImage::default(), async { Ok(false) })
-                .await
-                .unwrap();
+            let options = BuildImage::default();
+            let packed = context.body(&options, async { Ok(false) }).await.unwrap();
+            let beyond = packed.beyond;
             assert!(matches!(beyond, Some(Cause::NeedsBuildKit { line: 2, .. })));
         }
         let options = BuildImage {
@@ -352,14 +375,8 @@ mod tests {
             ..Default::default()
         };
         for context in both() {
-            assert!(
-                context
-                    .body(&options, async { Ok(false) })
-                    .await
-                    .unwrap()
-                    .1
-                    .is_none()
-            );
+            let packed = context.body(&options, async { Ok(false) }).await.unwrap();
+            assert!(packed.beyond.is_none());
         }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Podman builds with all of them, or reports what it lacks.
 
-use super::Builder;
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::instructions::{Instruction, heredocs, instructions};
 use super::stages;
+use super::{BuildImage, Builder};
 use crate::error::Cause;
 
 const BUILDKIT: &str = "BuildKit; build with Builder::BuildKit";
@@ -44,6 +46,64 @@ pub(super) fn beyond(text: &str, builder: Builder, target: &str) -> Option<Cause
             needed: if session { SESSION } else { BUILDKIT },
         })
     })
+}
+
+/// The images that the stages that are built begin with or copy from. A name that holds a variable
+/// without a value is left out: the builder rejects it.
+pub(super) fn base_images(text: &str, options: &BuildImage) -> Vec<String> {
+    let instructions = instructions(text);
+    let mut variables = BTreeMap::new();
+    let before_first = instructions.iter().take_while(|one| one.word != "FROM");
+    for instruction in before_first.filter(|one| one.word == "ARG") {
+        for word in instruction.rest.split_whitespace() {
+            let (name, default) = match word.split_once('=') {
+                Some((name, value)) => (name, Some(value.trim_matches(['"', '\'']).to_owned())),
+                None => (word, None),
+            };
+            let given = options.build_args.get(name).cloned().flatten();
+            if let Some(value) = given.or(default) {
+                variables.insert(name.to_owned(), value);
+            }
+        }
+    }
+    let sources = stages::images(&instructions, options.builder, &options.target);
+    let named: BTreeSet<String> = sources
+        .into_iter()
+        .filter_map(|source| expand(source, &variables))
+        .filter(|source| source != "scratch" && !source.is_empty())
+        .collect();
+    named.into_iter().collect()
+}
+
+/// A text with the values of its variables: `$X`, `${X}` and `${X:-default}`.
+fn expand(text: &str, variables: &BTreeMap<String, String>) -> Option<String> {
+    let mut expanded = String::new();
+    let mut rest = text.trim_matches(['"', '\'']);
+    while let Some((before, after)) = rest.split_once('$') {
+        expanded.push_str(before);
+        let (name, default, behind) = match after.strip_prefix('{') {
+            Some(braced) => {
+                let (inside, behind) = braced.split_once('}')?;
+                match inside.split_once(":-") {
+                    Some((name, default)) => (name, Some(default), behind),
+                    None => (inside, None, behind),
+                }
+            }
+            None => {
+                let end = after.find(|c: char| !c.is_alphanumeric() && c != '_');
+                let (name, behind) = after.split_at(end.unwrap_or(after.len()));
+                (name, None, behind)
+            }
+        };
+        let value = variables
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty());
+        expanded.push_str(value.or(default)?);
+        rest = behind;
+    }
+    expanded.push_str(rest);
+    Some(expanded)
 }
 
 /// The feature of an instruction that the builder lacks, and whether it is a session.

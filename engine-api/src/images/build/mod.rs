@@ -7,6 +7,7 @@ mod ignore;
 mod instructions;
 mod pack;
 mod pattern;
+mod prepare;
 mod protobuf;
 pub(super) mod prune_cache;
 #[cfg(feature = "buildkit")]
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 
 pub use build_image::{BuildArgs, BuildImage, BuildOutput, Builder};
 pub use context::BuildContext;
+pub use prepare::PreparedContext;
 pub use prune_cache::{BuildCacheFilters, BuildCachePruned, PruneBuildCache};
 #[cfg(feature = "buildkit")]
 pub use session::{BuildSecret, BuildSession, LocalOutput, NamedContext, SshAgent};
@@ -92,13 +94,13 @@ impl Images<'_> {
                 return Err(in_call(Error::local(Cause::Unsupported(NO_SESSION.to_owned()))));
             }
         }
-        let (body, beyond) = context.body(&options, self.is_podman()).await.map_err(in_call)?;
-        if let Some(cause) = beyond {
+        let packed = context.body(&options, self.is_podman()).await.map_err(in_call)?;
+        if let Some(cause) = packed.beyond {
             if !self.is_podman().await.map_err(in_call)? {
                 return Err(in_call(Error::local(cause)));
             }
         }
-        call.tar(body).send().await
+        call.tar(packed.body).send().await
     }
 
     /// Whether the engine is Podman, whose builder is neither of Docker's.

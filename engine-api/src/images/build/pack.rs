@@ -24,6 +24,7 @@ pub(super) struct Found {
     paths: Vec<PathBuf>,
     /// What the Dockerfile requires, and Docker's builder cannot do.
     pub(super) beyond: Option<Cause>,
+    pub(super) base_images: Vec<String>,
     /// Whether the ignore file is that of the Dockerfile, not `.dockerignore`.
     pub(super) has_own_ignore: bool,
 }
@@ -40,7 +41,9 @@ pub(super) fn find_files(root: PathBuf, options: &BuildImage) -> Result<Found> {
     let builder = options.builder;
     let input = |error: io::Error| Error::local(Cause::UploadSource(error));
     let (name, text) = dockerfile_of(&root, options)?;
-    let beyond = dockerfile::beyond(&String::from_utf8_lossy(&text), builder, &options.target);
+    let text = String::from_utf8_lossy(&text);
+    let beyond = dockerfile::beyond(&text, builder, &options.target);
+    let base_images = dockerfile::base_images(&text, options);
     let (mut ignore, has_own_ignore) = ignore(&root, &name, builder)?;
     ignore.keep(name.as_bytes());
     if builder == Builder::Classic {
@@ -53,6 +56,7 @@ pub(super) fn find_files(root: PathBuf, options: &BuildImage) -> Result<Found> {
         root,
         paths,
         beyond,
+        base_images,
         has_own_ignore,
     })
 }

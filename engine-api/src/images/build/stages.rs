@@ -15,8 +15,29 @@ struct Stage<'a> {
 /// For each instruction, whether it is in a stage that is built for the target, a name or number;
 /// empty is the last stage.
 pub(super) fn built(instructions: &[Instruction], builder: Builder, target: &str) -> Vec<bool> {
+    let (stages, stage_of) = stages(instructions);
+    let built = built_stages(&stages, builder, target);
+    stage_of
+        .into_iter()
+        .map(|stage| stage.is_some_and(|stage| built[stage]))
+        .collect()
+}
+
+/// The sources of the stages that are built, without other stages.
+pub(super) fn images<'a>(instructions: &'a [Instruction], builder: Builder, target: &str) -> Vec<&'a str> {
+    let (stages, _) = stages(instructions);
+    let built = built_stages(&stages, builder, target);
+    let mut images = Vec::new();
+    for (at, stage) in stages.iter().enumerate().filter(|(at, _)| built[*at]) {
+        let sources = stage.sources.iter().copied();
+        images.extend(sources.filter(|source| find(&stages[..at], source).is_none()));
+    }
+    images
+}
+
+/// The stages, and for each instruction the number of its stage; `None` before the first.
+fn stages(instructions: &[Instruction]) -> (Vec<Stage<'_>>, Vec<Option<usize>>) {
     let mut stages: Vec<Stage<'_>> = Vec::new();
-    // The number of the stage that each instruction is in; `None` before the first.
     let mut stage_of = Vec::with_capacity(instructions.len());
     for instruction in instructions {
         if instruction.word == "FROM" {
@@ -31,18 +52,20 @@ pub(super) fn built(instructions: &[Instruction], builder: Builder, target: &str
         }
         stage_of.push(stages.len().checked_sub(1));
     }
-    let last = find(&stages, target).or(stages.len().checked_sub(1));
+    (stages, stage_of)
+}
+
+/// Which stages are built.
+fn built_stages(stages: &[Stage<'_>], builder: Builder, target: &str) -> Vec<bool> {
+    let last = find(stages, target).or(stages.len().checked_sub(1));
     let mut built = vec![builder == Builder::Classic; stages.len()];
     match (builder, last) {
         // It builds one stage after the other, needed or not.
         (Builder::Classic, Some(last)) => built[last + 1..].fill(false),
-        (Builder::BuildKit, Some(last)) => reach(&stages, last, &mut built),
+        (Builder::BuildKit, Some(last)) => reach(stages, last, &mut built),
         (_, None) => {}
     }
-    stage_of
-        .into_iter()
-        .map(|stage| stage.is_some_and(|stage| built[stage]))
-        .collect()
+    built
 }
 
 fn begin(from: &Instruction) -> Stage<'_> {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use engine_api::Docker;
 use engine_api::containers::CreateContainer;
-use engine_api::images::InspectImage;
+use engine_api::images::{Image, InspectImage};
 
 use super::container::ContainerRef;
 use super::container_config::{self, Parts};
@@ -48,6 +48,19 @@ pub(super) struct ImageFacts {
     pub(super) working_dir: String,
 }
 
+impl ImageFacts {
+    fn of(image: &Image) -> Self {
+        let config = image.config.clone().unwrap_or_default();
+        let pairs = config.env.iter().filter_map(|entry| entry.split_once('='));
+        Self {
+            env: pairs
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            working_dir: config.working_dir,
+        }
+    }
+}
+
 impl Blueprint {
     pub(super) fn new(
         docker: &Docker,
@@ -81,6 +94,17 @@ impl Blueprint {
         self.wanted.with(self.start(), &self.spec.main)
     }
 
+    /// Uses an image that the daemon has, by this name.
+    pub(super) fn use_image(&mut self, name: &str, image: Option<&Image>) {
+        name.clone_into(&mut self.image);
+        *self.image_facts.get_mut().unwrap_or_else(PoisonError::into_inner) = image.map(ImageFacts::of);
+    }
+
+    /// The name of a container beside that of the environment. It ends with the ID, too.
+    pub(super) fn probe_name(&self) -> String {
+        format!("{}probe-{}", self.prefix, self.id)
+    }
+
     pub(super) fn image_facts(&self) -> Option<ImageFacts> {
         self.image_facts
             .lock()
@@ -96,14 +120,7 @@ impl Blueprint {
                 .images()
                 .inspect(&self.image, InspectImage::default())
                 .await?;
-            let config = inspected.config.unwrap_or_default();
-            let pairs = config.env.iter().filter_map(|entry| entry.split_once('='));
-            let facts = ImageFacts {
-                env: pairs
-                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                    .collect(),
-                working_dir: config.working_dir.clone(),
-            };
+            let facts = ImageFacts::of(&inspected);
             *self.image_facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
         }
         Ok(self.body())

@@ -46,7 +46,7 @@ impl DockerEngine {
             limits: self.limits(new).await?,
             ..new.spec.clone()
         };
-        let blueprint = Blueprint::new(docker, new, spec, podman, &self.settings)?;
+        let mut blueprint = Blueprint::new(docker, new, spec, podman, &self.settings)?;
         let spec = &blueprint.spec;
         if DockerOptions::of(spec)?.init == Some(true) && !self.daemon().await?.has_init() {
             let text = "the daemon has no init program; remove the option init";
@@ -62,6 +62,9 @@ impl DockerEngine {
             engine: NAME.to_owned(),
         };
         let steps = Steps::new(self.work(docker), new.context, subject.clone());
+        self.provide_image(docker, &mut blueprint, self.settings.pull, new.context)
+            .await?;
+        let spec = &blueprint.spec;
         let network = match spec.network.mode {
             NetworkMode::Private => {
                 let name = container_name(&self.settings.container_prefix, new.id, spec);
@@ -71,8 +74,9 @@ impl DockerEngine {
             _ => None,
         };
         let guard = self
-            .create_container(docker, &blueprint, new.context, &steps)
+            .create_container(docker, &mut blueprint, new.context, &steps)
             .await?;
+        let spec = &blueprint.spec;
         let looked = look(docker, guard.container(), &blueprint, |dropped| {
             self.accept(dropped, new)
         });

@@ -6,7 +6,6 @@ use engine_api::containers::{ContainerCreated, CreateContainer};
 use super::blueprint::{Blueprint, Failed};
 use super::diagnostics::to_error;
 use super::images::{self, PullPolicy};
-use super::options::DockerOptions;
 use super::remove::Guard;
 use super::start_failure::is_init_missing;
 use super::work::Steps;
@@ -16,24 +15,15 @@ use crate::error::{Error, Result};
 use crate::events::Step;
 
 impl DockerEngine {
-    /// Creates the container, and pulls the image first if that is needed and allowed.
+    /// Creates the container. An image that somebody has removed meanwhile is pulled again.
     pub(super) async fn create_container(
         &self,
         docker: &Docker,
-        blueprint: &Blueprint,
+        blueprint: &mut Blueprint,
         context: &Context,
         steps: &Steps,
     ) -> Result<Guard> {
-        let (image, policy) = (&blueprint.image, self.settings.pull);
-        let platform = DockerOptions::of(&blueprint.spec)?.platform;
-        let pull = || {
-            let pulled = images::pull(docker, image, platform.as_deref(), context);
-            self.settings.pull_call(pulled)
-        };
-        let mut pulled = policy == PullPolicy::Always;
-        if pulled {
-            pull().await?;
-        }
+        let mut may_pull = self.settings.pull != PullPolicy::Never;
         loop {
             let created = match blueprint.container(docker).await {
                 Ok(body) => {
@@ -51,14 +41,16 @@ impl DockerEngine {
             if is_init_missing(message) && blueprint.next(Failed::Init) {
                 continue;
             }
-            if pulled || !images::is_missing(&error) {
+            if !images::is_missing(&error) {
                 return Err(to_error(error));
             }
-            if policy == PullPolicy::Never {
-                return Err(images::missing(image));
+            match (may_pull, self.settings.pull) {
+                (true, _) => may_pull = false,
+                (false, PullPolicy::Never) => return Err(images::missing(&blueprint.image)),
+                (false, _) => return Err(to_error(error)),
             }
-            pull().await?;
-            pulled = true;
+            self.provide_image(docker, blueprint, PullPolicy::Always, context)
+                .await?;
         }
     }
 }
@@ -68,7 +60,7 @@ impl DockerEngine {
 /// A task completes the call, so that a container is known and removed even if the caller is
 /// dropped and the reply comes late. If the task is dropped too, the guard looks for the container
 /// by name.
-async fn create_guarded(
+pub(super) async fn create_guarded(
     docker: &Docker,
     body: CreateContainer,
     context: &Context,

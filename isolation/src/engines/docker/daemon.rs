@@ -3,6 +3,7 @@
 use engine_api::Docker;
 use engine_api::system::{Info, Ping};
 
+use super::platform::Platform;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 
 /// Why a daemon of Windows containers cannot be used.
@@ -13,6 +14,8 @@ pub(super) const WINDOWS: &str = "it runs Windows containers";
 pub(super) struct DaemonInfo {
     /// Its product and version, the API version in use, its address.
     pub(super) detail: String,
+    /// Its platform; not complete if a proxy in front of it hides it.
+    pub(super) platform: Platform,
     info: Info,
 }
 
@@ -24,10 +27,17 @@ impl DaemonInfo {
         let info = system.info().await?;
         let podman = answers(docker).await?.podman;
         let product = if podman { "Podman" } else { "Docker" };
+        let platform = version.as_ref().map_or_else(Platform::default, |version| {
+            Platform::new(&version.os, &version.arch, "")
+        });
         let number = version.map_or_else(|| "of unknown version".to_owned(), |version| version.version);
         let (negotiated, address) = (docker.version().await?, docker.address());
         let detail = format!("{product} {number}, API {negotiated}, at {address}");
-        Ok(Self { detail, info })
+        Ok(Self {
+            detail,
+            platform,
+            info,
+        })
     }
 
     /// Why the daemon cannot be used at all, although it answers.
@@ -139,6 +149,7 @@ mod tests {
     fn daemon(info: &str) -> DaemonInfo {
         DaemonInfo {
             detail: String::new(),
+            platform: Platform::default(),
             info: engine_api::from_json(info.as_bytes()).unwrap(),
         }
     }

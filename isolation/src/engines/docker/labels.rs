@@ -7,6 +7,7 @@
 //! | [`OWNER`] | the owner, if one was named |
 //! | [`SESSION`] | the session, if there is one |
 //! | [`SPEC`] | the specification as JSON, without values of variables: labels are listed |
+//! | [`BUILD`] | on an image that this crate has built: the digest of what it was built from |
 //! | [`VERSION`] | the version of this crate that created it |
 //!
 //! `docker ps -a --filter label=org.isolation.environment` lists everything that this engine
@@ -53,6 +54,8 @@ pub const OWNER: &str = "org.isolation.owner";
 pub const SESSION: &str = "org.isolation.session";
 /// The specification of the environment, without the values of variables.
 pub const SPEC: &str = "org.isolation.spec";
+/// On an image that this crate has built: the digest of everything from which it was built.
+pub const BUILD: &str = "org.isolation.build";
 /// The version of this crate that created it.
 pub const VERSION: &str = "org.isolation.engine-crate-version";
 

@@ -70,10 +70,11 @@ mod mount_table;
 mod options;
 mod owner;
 mod paths;
+mod platform;
 mod ports;
 mod private_network;
+mod provision;
 mod publish;
-mod pull_tally;
 mod remove;
 mod settings;
 mod shell_program;
@@ -106,11 +107,15 @@ use crate::spec::limits::ResourceLimits;
 use crate::spec::{EnvironmentSpec, validate};
 
 pub use diagnostics::ContainerDiagnostics;
-pub use images::PullPolicy;
+pub use images::{
+    ImageEntry, ImageNames, Images, ImagesPruned, PullImage, PullPolicy, PulledImage, RegistryError,
+};
+pub use platform::WrongPlatform;
 pub use settings::DockerSettings;
 
 use daemon::DaemonInfo;
 use diagnostics::to_error;
+use platform::Emulated;
 use work::WorkLimit;
 
 /// The name under which the engine is registered.
@@ -131,6 +136,7 @@ pub struct DockerEngine {
     client: OnceCell<Docker>,
     daemon: OnceCell<DaemonInfo>,
     work: OnceLock<Arc<WorkLimit>>,
+    emulated: Emulated,
     /// The address of the daemon, if the caller has named one.
     address: Option<String>,
     settings: DockerSettings,
@@ -144,6 +150,7 @@ impl Default for DockerEngine {
             client: OnceCell::new(),
             daemon: OnceCell::new(),
             work: OnceLock::new(),
+            emulated: Emulated::default(),
             address: None,
             settings: DockerSettings::default(),
         }
@@ -200,26 +207,12 @@ impl DockerEngine {
         Ok(self)
     }
 
-    /// Sets the image of environments that name none.
-    #[must_use]
-    pub fn with_default_image(mut self, image: impl Into<String>) -> Self {
-        self.settings.default_image = image.into();
-        self
-    }
-
     /// Sets the limits of environments without their own. They are not among
     /// [`EnvironmentSpec::limits`](crate::EnvironmentSpec::limits), so another engine does not need
     /// them.
     #[must_use]
     pub fn with_default_limits(mut self, limits: ResourceLimits) -> Self {
         self.settings.limits = limits;
-        self
-    }
-
-    /// Sets when images are pulled.
-    #[must_use]
-    pub fn with_pull(mut self, policy: PullPolicy) -> Self {
-        self.settings.pull = policy;
         self
     }
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::NAME;
+use super::platform::Platform;
 use crate::error::{Error, Result};
 use crate::spec::{EnvironmentSpec, units};
 
@@ -41,8 +42,10 @@ impl DockerOptions {
         if !value.is_object() {
             return Err(Error::invalid("the options of an engine must be a JSON object"));
         }
-        Self::deserialize(value)
-            .map_err(|error| Error::invalid(format!("an option of the engine {NAME} is invalid: {error}")))
+        let options = Self::deserialize(value)
+            .map_err(|error| Error::invalid(format!("an option of the engine {NAME} is invalid: {error}")))?;
+        options.platform.as_deref().map(Platform::parse).transpose()?;
+        Ok(options)
     }
 }
 

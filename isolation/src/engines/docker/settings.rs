@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine_api::images::ImageReference;
 
-use super::images::PullPolicy;
+use super::images::{ImageNames, PullPolicy};
 use super::{DEFAULT_IMAGE, DEFAULT_PREFIX};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
@@ -39,6 +39,8 @@ pub struct DockerSettings {
     pub default_registry: String,
     /// When images are pulled.
     pub pull: PullPolicy,
+    /// From where images are pulled whose name has no registry.
+    pub image_names: ImageNames,
     /// How long a pull may take.
     pub pull_timeout: Duration,
     /// How long a build may take.
@@ -71,6 +73,7 @@ impl Default for DockerSettings {
             default_image: DEFAULT_IMAGE.to_owned(),
             default_registry: HUB.to_owned(),
             pull: PullPolicy::default(),
+            image_names: ImageNames::default(),
             pull_timeout: Duration::from_secs(600),
             build_timeout: Duration::from_secs(1800),
             container_timeout: Duration::from_secs(300),
@@ -95,9 +98,13 @@ impl DockerSettings {
 
     /// The image of an environment, with the default registry if its name has none.
     pub(super) fn image_of(&self, spec: &EnvironmentSpec) -> String {
-        let image = spec.image.as_ref().unwrap_or(&self.default_image);
+        self.with_registry(spec.image.as_ref().unwrap_or(&self.default_image))
+    }
+
+    /// The name of an image, with the default registry if it has none.
+    pub(super) fn with_registry(&self, image: &str) -> String {
         match names_a_registry(image) || self.default_registry == HUB {
-            true => image.clone(),
+            true => image.to_owned(),
             false => format!("{}/{image}", self.default_registry),
         }
     }
@@ -121,6 +128,7 @@ impl DockerSettings {
     pub(crate) fn check(&self, faults: &mut Faults) {
         faults.add(validate::text("the image", &self.default_image));
         faults.add(check_registry(&self.default_registry));
+        self.image_names.check(faults);
         for prefix in [&self.container_prefix, &self.network_prefix, &self.volume_prefix] {
             faults.add(validate::name(prefix));
         }
@@ -160,7 +168,7 @@ async fn within<T>(limit: Duration, key: &str, work: impl Future<Output = Result
 }
 
 /// Whether the daemon does not add a registry to the name. It adds none to an ID.
-fn names_a_registry(image: &str) -> bool {
+pub(super) fn names_a_registry(image: &str) -> bool {
     let Ok(reference) = image.parse::<ImageReference>() else {
         // The daemon rejects the name, or it is an ID.
         return true;

@@ -163,7 +163,7 @@ impl Images<'_> {
         };
         let body = match is_local {
             true => Body::Empty,
-            false => context.body(&options, async { Ok(false) }).await?.0,
+            false => context.body(&options, async { Ok(false) }).await?.body,
         };
         let open = OpenSession {
             id: id.clone(),

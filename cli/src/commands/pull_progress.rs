@@ -1,26 +1,49 @@
-//! Shows the progress of an image pull.
+//! Shows the progress of a pull or push of an image.
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use isolation::PullProgress;
 use serde_json::{Value, json};
 
 use crate::console::Console;
+use crate::error::CliError;
 use crate::escape;
 
-/// Displays a pull: a progress bar on a terminal, otherwise a line for each finished layer.
+/// What happens to an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transfer {
+    Pull,
+    Push,
+}
+
+impl Transfer {
+    /// The name of its events.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+        }
+    }
+}
+
+/// Displays a pull or push: a progress bar on a terminal, otherwise a line for each finished layer.
 pub(super) struct PullDisplay {
     console: Console,
+    transfer: Transfer,
     bar: Option<ProgressBar>,
     /// The progress at the last update; `None` before the first one.
     last: Option<PullProgress>,
+    /// Why an event could not be printed.
+    failed: Option<CliError>,
 }
 
 impl PullDisplay {
-    pub(super) fn new(console: Console) -> Self {
+    pub(super) fn new(console: Console, transfer: Transfer) -> Self {
         Self {
             console,
+            transfer,
             bar: None,
             last: None,
+            failed: None,
         }
     }
 
@@ -28,11 +51,24 @@ impl PullDisplay {
     pub(super) fn update(&mut self, image: &str, progress: &PullProgress) -> Value {
         if self.console.shows_progress() {
             self.draw(image, progress);
-        } else if let Some(text) = message(image, self.last.as_ref(), progress) {
+        } else if let Some(text) = message(self.transfer, image, self.last.as_ref(), progress) {
             self.console.note(&text);
         }
         self.last = Some(progress.clone());
-        event(image, progress)
+        event(self.transfer, image, progress)
+    }
+
+    /// Displays the progress, and prints the event if results are JSON.
+    pub(super) fn show(&mut self, image: &str, progress: &PullProgress) {
+        let event = self.update(image, progress);
+        if self.console.json && self.failed.is_none() {
+            self.failed = self.console.value(&event).err();
+        }
+    }
+
+    /// Ends the display; the error is that of an event that could not be printed.
+    pub(super) fn end(mut self) -> Result<(), CliError> {
+        self.failed.take().map_or(Ok(()), Err)
     }
 
     /// Whether an image is being pulled.
@@ -48,8 +84,8 @@ impl PullDisplay {
             }
             return;
         }
-        let bar = self.bar.get_or_insert_with(|| bar(image));
-        bar.set_prefix(detail(progress));
+        let bar = self.bar.get_or_insert_with(|| bar(self.transfer, image));
+        bar.set_prefix(detail(self.transfer, progress));
         bar.set_position(progress.percent.into());
     }
 }
@@ -64,11 +100,17 @@ impl Drop for PullDisplay {
 }
 
 /// A message for a change that is worth one.
-fn message(image: &str, last: Option<&PullProgress>, now: &PullProgress) -> Option<String> {
+fn message(
+    transfer: Transfer,
+    image: &str,
+    last: Option<&PullProgress>,
+    now: &PullProgress,
+) -> Option<String> {
+    let name = transfer.name();
     match last {
-        _ if now.done => Some(format!("pulled the image {image}")),
-        None => Some(format!("pulling the image {image}")),
-        Some(last) if last.done => Some(format!("pulling the image {image}")),
+        _ if now.done => Some(format!("{name}ed the image {image}")),
+        None => Some(format!("{name}ing the image {image}")),
+        Some(last) if last.done => Some(format!("{name}ing the image {image}")),
         Some(last) if now.layers_done > last.layers_done => {
             Some(format!("{image}: {} of {} layers", now.layers_done, now.layers))
         }
@@ -77,26 +119,28 @@ fn message(image: &str, last: Option<&PullProgress>, now: &PullProgress) -> Opti
 }
 
 /// What the bar does not show: bytes, or layers if the daemon reports no bytes.
-fn detail(progress: &PullProgress) -> String {
-    match progress.downloaded {
-        0 => format!("{} of {} layers", progress.layers_done, progress.layers),
-        bytes => format!("{} downloaded", HumanBytes(bytes)),
+fn detail(transfer: Transfer, progress: &PullProgress) -> String {
+    match (progress.downloaded, transfer) {
+        (0, _) => format!("{} of {} layers", progress.layers_done, progress.layers),
+        (bytes, Transfer::Pull) => format!("{} downloaded", HumanBytes(bytes)),
+        (bytes, Transfer::Push) => format!("{} sent", HumanBytes(bytes)),
     }
 }
 
-fn event(image: &str, progress: &PullProgress) -> Value {
+fn event(transfer: Transfer, image: &str, progress: &PullProgress) -> Value {
     json!({
-        "type": "pull", "image": image, "status": progress.status, "done": progress.done,
+        "type": transfer.name(), "image": image, "status": progress.status, "done": progress.done,
         "percent": progress.percent, "downloaded": progress.downloaded, "total": progress.total,
         "layers_done": progress.layers_done, "layers": progress.layers,
     })
 }
 
 /// The template of the bar.
-const TEMPLATE: &str = "pulling {msg} [{bar:40}] {percent}% {prefix}";
+const TEMPLATE: &str = "{msg} [{bar:40}] {percent}% {prefix}";
 
-fn bar(image: &str) -> ProgressBar {
-    let bar = ProgressBar::new(100).with_message(escape::line(image).into_owned());
+fn bar(transfer: Transfer, image: &str) -> ProgressBar {
+    let text = format!("{}ing {}", transfer.name(), escape::line(image));
+    let bar = ProgressBar::new(100).with_message(text);
     // A test checks that the template is valid; this avoids a panic all the same.
     match ProgressStyle::with_template(TEMPLATE) {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),
@@ -117,7 +161,7 @@ mod tests {
     #[test]
     fn message_is_printed_per_layer_not_per_byte() {
         let begun = progress(0, false);
-        let message = |last, now: &PullProgress| message("app", last, now);
+        let message = |last, now: &PullProgress| message(Transfer::Pull, "app", last, now);
         assert_eq!(message(None, &begun).unwrap(), "pulling the image app");
         assert_eq!(message(Some(&begun), &begun), None);
         assert_eq!(
@@ -137,9 +181,10 @@ mod tests {
     #[test]
     fn bar_shows_bytes_or_layers() {
         let mut now = progress(1, false);
-        assert_eq!(detail(&now), "1 of 3 layers");
+        assert_eq!(detail(Transfer::Pull, &now), "1 of 3 layers");
         now.downloaded = 3 << 19;
-        assert_eq!(detail(&now), "1.50 MiB downloaded");
+        assert_eq!(detail(Transfer::Pull, &now), "1.50 MiB downloaded");
+        assert_eq!(detail(Transfer::Push, &now), "1.50 MiB sent");
     }
 
     #[test]

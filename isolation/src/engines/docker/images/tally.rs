@@ -1,4 +1,4 @@
-//! The progress of a pull, summed up over the layers of an image.
+//! The progress of a pull or push, summed up over the layers of an image.
 
 use std::collections::BTreeMap;
 
@@ -102,10 +102,16 @@ impl Layer {
                 // Some daemons report seconds in place of bytes, without a total.
                 self.share = DOWNLOADED + part(current, total);
             }
-            "Pull complete" => {
+            // A push has no second half.
+            "Pushing" => {
+                self.downloaded = self.downloaded.max(current);
+                self.total = self.total.max(total).max(self.downloaded);
+                self.share = part(self.downloaded, self.total) * 2;
+            }
+            "Pull complete" | "Pushed" => {
                 (self.downloaded, self.share, self.done) = (self.total, COMPLETE, true);
             }
-            "Already exists" => {
+            "Already exists" | "Layer already exists" => {
                 self.existed = self.share == 0;
                 (self.downloaded, self.share, self.done) = (self.total, COMPLETE, true);
             }
@@ -238,6 +244,22 @@ mod tests {
         );
         assert_eq!(percentages, [0, 0, 25, 25, 33, 50]);
         never_back(&percentages);
+    }
+
+    #[test]
+    fn layer_of_a_push_is_complete_when_it_is_sent() {
+        let mut tally = Tally::default();
+        let percentages = percentages(
+            &mut tally,
+            "Preparing | a
+             Preparing | b
+             Layer already exists | b
+             Pushing | a | 50 | 100
+             Pushing | a | 100 | 100
+             Pushed | a",
+        );
+        assert_eq!(percentages, [0, 0, 0, 50, 99, 99]);
+        assert_eq!((tally.progress().layers_done, tally.progress().total), (2, 100));
     }
 
     #[test]

@@ -1,0 +1,107 @@
+//! `isolate image ls`: the images of the daemon, and what uses them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use indicatif::{HumanBytes, HumanDuration};
+use isolation::engines::docker::{ImageEntry, Images};
+
+use crate::console::Console;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::table::table;
+
+/// List images with their sizes and the environments that use them
+///
+/// SIZE includes layers that images share. BUILT marks the images that `isolate` has built, which
+/// `isolate image prune` removes once they are not used.
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// Print IDs only
+    #[arg(long)]
+    ids: bool,
+}
+
+impl Ls {
+    pub(super) async fn run(&self, images: Images<'_>, console: Console) -> Result<u8, CliError> {
+        let listed = images.list().await?;
+        if console.json {
+            console.value(&listed)?;
+        } else if self.ids {
+            let ids: String = listed.iter().map(|image| format!("{}\n", image.id)).collect();
+            console.text(&ids)?;
+        } else {
+            console.text(&text(&listed))?;
+        }
+        Ok(exit_code::SUCCESS)
+    }
+}
+
+fn text(images: &[ImageEntry]) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let rows: Vec<_> = images.iter().map(|image| row(image, now)).collect();
+    table(["NAME", "ID", "CREATED", "SIZE", "BUILT", "USED BY"], &rows)
+}
+
+fn row(image: &ImageEntry, now: Duration) -> [String; 6] {
+    let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+    let others = image.containers.saturating_sub(image.environments.len());
+    let mut users: Vec<String> = image.environments.iter().cloned().collect();
+    if others > 0 {
+        users.push(format!("{others} other containers"));
+    }
+    [
+        or_dash(image.names.join(" ")),
+        short(&image.id).to_owned(),
+        age(image.created, now),
+        HumanBytes(image.size).to_string(),
+        if image.built { "yes" } else { "-" }.to_owned(),
+        or_dash(users.join(" ")),
+    ]
+}
+
+/// The beginning of an ID, as the docker command shows it.
+fn short(id: &str) -> &str {
+    let digits = id.strip_prefix("sha256:").unwrap_or(id);
+    digits.get(..12).unwrap_or(digits)
+}
+
+fn age(created: i64, now: Duration) -> String {
+    match u64::try_from(created) {
+        Ok(seconds) if seconds > 0 => {
+            let age = now.saturating_sub(Duration::from_secs(seconds));
+            format!("{} ago", HumanDuration(age))
+        }
+        _ => "-".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_names_what_uses_the_image() {
+        let mut image = ImageEntry::default();
+        image.id = format!("sha256:{}", "a".repeat(64));
+        let now = Duration::from_secs(1_000_000);
+        assert_eq!(row(&image, now), ["-", "aaaaaaaaaaaa", "-", "0 B", "-", "-"]);
+        image.names = vec!["a:1".into(), "b:2".into()];
+        image.size = 1 << 20;
+        image.created = 1_000_000 - 3600;
+        image.built = true;
+        image.containers = 3;
+        image.environments = ["e1".to_owned()].into();
+        assert_eq!(
+            row(&image, now),
+            [
+                "a:1 b:2",
+                "aaaaaaaaaaaa",
+                "60 minutes ago",
+                "1.00 MiB",
+                "yes",
+                "e1 2 other containers"
+            ]
+        );
+    }
+}

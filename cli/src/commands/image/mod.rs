@@ -1,0 +1,66 @@
+//! `isolate image`: the images of the Docker daemon.
+
+mod load;
+mod ls;
+mod prune;
+mod pull;
+mod push;
+mod rm;
+mod save;
+mod tag;
+
+use clap::{Args, Subcommand};
+
+use crate::console::Console;
+use crate::error::CliError;
+use crate::session::Session;
+use crate::signals;
+
+/// Pull, push, name, list, remove and store images of the Docker daemon
+#[derive(Debug, Args)]
+pub(crate) struct Image {
+    #[command(subcommand)]
+    command: ImageCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ImageCommand {
+    Pull(pull::Pull),
+    Push(push::Push),
+    Tag(tag::Tag),
+    Ls(ls::Ls),
+    Rm(rm::Rm),
+    Prune(prune::Prune),
+    Save(save::Save),
+    Load(load::Load),
+}
+
+impl Image {
+    /// Rejects invalid options before anything is sent.
+    pub(crate) fn check(&self) -> Result<(), CliError> {
+        match &self.command {
+            ImageCommand::Save(save) => save.check(),
+            ImageCommand::Load(load) => load.check(),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        // A signal drops the call, which the daemon then gives up.
+        signals::interruptible(self.call(session, console)).await
+    }
+
+    async fn call(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        let images = session.docker()?.images();
+        match &self.command {
+            ImageCommand::Pull(pull) => pull.run(images, console).await,
+            ImageCommand::Push(push) => push.run(images, console).await,
+            ImageCommand::Tag(tag) => tag.run(images, console).await,
+            ImageCommand::Ls(ls) => ls.run(images, console).await,
+            ImageCommand::Rm(rm) => rm.run(images, console).await,
+            ImageCommand::Prune(prune) => prune.run(images, console).await,
+            ImageCommand::Save(save) => save.run(images, console).await,
+            ImageCommand::Load(load) => load.run(images, console).await,
+        }
+    }
+}

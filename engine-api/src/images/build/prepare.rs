@@ -1,0 +1,144 @@
+//! What a build sends and needs, found without an engine.
+
+use std::collections::BTreeMap;
+
+use super::pack::NAMES;
+use super::{BuildContext, BuildImage};
+use crate::error::{Cause, Error, Result};
+use crate::wire::body::{Body, Upload};
+
+/// What a build sends, and what its Dockerfile needs. See [`BuildContext::prepare`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct PreparedContext {
+    /// The archive that is sent; empty for a URL.
+    pub archive: Upload,
+    /// The images of registries on which the stages that are built stand, or from which they copy.
+    /// Build arguments are replaced by their values. Empty for an archive and a URL, which only the
+    /// engine reads.
+    pub base_images: Vec<String>,
+    /// What the Dockerfile requires that the builder lacks; see
+    /// [`ErrorKind::NeedsBuildKit`](crate::ErrorKind::NeedsBuildKit).
+    pub unsupported: Option<Error>,
+}
+
+impl BuildContext {
+    /// Reads the Dockerfile and finds the files to send, without an engine: for a cache that is
+    /// keyed by the content of a build. The same files make the same archive if the context has a
+    /// [time](Self::modified).
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::UploadSource`] when the Dockerfile or a directory cannot be read.
+    pub async fn prepare(self, options: &BuildImage) -> Result<PreparedContext> {
+        let packed = self.body(options, async { Ok(false) }).await?;
+        Ok(PreparedContext {
+            archive: Upload(packed.body),
+            base_images: packed.base_images,
+            unsupported: packed.beyond.map(Error::local),
+        })
+    }
+}
+
+/// What is sent to a builder, and what its Dockerfile needs.
+pub(super) struct ContextBody {
+    pub(super) body: Body,
+    /// What the Dockerfile requires that Docker's builder cannot do.
+    pub(super) beyond: Option<Cause>,
+    pub(super) base_images: Vec<String>,
+}
+
+impl ContextBody {
+    /// For a context whose Dockerfile only the engine reads.
+    pub(super) fn unread(body: Body) -> Self {
+        Self {
+            body,
+            beyond: None,
+            base_images: Vec::new(),
+        }
+    }
+}
+
+/// The text of the Dockerfile among files in memory.
+pub(super) fn dockerfile_among(files: &BTreeMap<String, Vec<u8>>, named: &str) -> Result<String> {
+    let text = match named {
+        "" => NAMES.iter().find_map(|name| files.get(*name)),
+        named => files.get(named.trim_start_matches("./")),
+    };
+    let name = if named.is_empty() { NAMES[0] } else { named };
+    let missing = || Error::invalid(format!("the files of the build's context do not contain {name}"));
+    Ok(String::from_utf8_lossy(text.ok_or_else(missing)?).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn bases(text: &str, options: &BuildImage) -> Vec<String> {
+        let context = BuildContext::dockerfile(text);
+        context.prepare(options).await.unwrap().base_images
+    }
+
+    #[tokio::test]
+    async fn base_images_are_those_of_the_stages_that_are_built() {
+        let text = "ARG TAG=1\nARG NAME\nFROM base:$TAG AS one\nCOPY --from=tools:2 /x /x\n\
+                    FROM ${NAME:-other} AS two\nCOPY --from=one /x /x\nFROM scratch\nCOPY --from=0 /x /x\n\
+                    FROM one AS last\nRUN true\n";
+        let options = |target: &str, args: &[(&str, &str)]| BuildImage {
+            target: target.into(),
+            builder: crate::images::Builder::BuildKit,
+            build_args: args
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned())))
+                .collect::<BTreeMap<_, _>>()
+                .into(),
+            ..BuildImage::default()
+        };
+        assert_eq!(bases(text, &options("one", &[])).await, ["base:1", "tools:2"]);
+        assert_eq!(
+            bases(text, &options("two", &[("TAG", "9"), ("NAME", "mine")])).await,
+            ["base:9", "mine", "tools:2"]
+        );
+        assert_eq!(
+            bases(text, &options("two", &[])).await,
+            ["base:1", "other", "tools:2"]
+        );
+        assert_eq!(bases(text, &options("2", &[])).await, ["base:1", "tools:2"]);
+        assert_eq!(
+            bases("FROM $UNKNOWN\n", &options("", &[])).await,
+            Vec::<String>::new()
+        );
+    }
+
+    #[tokio::test]
+    async fn files_in_memory_are_a_context() {
+        let context = || BuildContext::files([("Dockerfile", "FROM x\nCOPY a /a\n"), ("a", "text")]);
+        let mut prepared = context().prepare(&BuildImage::default()).await.unwrap();
+        assert_eq!(prepared.base_images, ["x"]);
+        let archive = prepared.archive.next().await.unwrap().unwrap();
+        assert!(prepared.archive.next().await.is_none());
+        let mut archive = tar::Archive::new(&archive[..]);
+        let names = archive
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().into_owned());
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            [std::path::Path::new("Dockerfile"), "a".as_ref()]
+        );
+        let other = BuildImage {
+            dockerfile: "other".into(),
+            ..BuildImage::default()
+        };
+        let error = context().prepare(&other).await.unwrap_err().to_string();
+        assert!(error.contains("do not contain other"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn feature_that_the_builder_lacks_is_found() {
+        let context = BuildContext::dockerfile("FROM x\nRUN --mount=type=cache,target=/x true\n");
+        let prepared = context.prepare(&BuildImage::default()).await.unwrap();
+        let error = prepared.unsupported.unwrap();
+        assert_eq!(error.kind(), crate::ErrorKind::NeedsBuildKit);
+    }
+}

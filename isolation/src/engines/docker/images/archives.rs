@@ -1,0 +1,53 @@
+//! Stores images in archives, and loads them from there.
+
+use engine_api::images::{LoadImages, SaveImages};
+use engine_api::{RawBytes, Upload};
+
+use super::super::diagnostics::to_error;
+use super::Images;
+use crate::error::{Error, Result};
+
+/// What a daemon reports about each image of an archive.
+const LOADED: [&str; 2] = ["Loaded image: ", "Loaded image ID: "];
+
+impl Images<'_> {
+    /// Reads images as a tar archive, piece by piece, which [`load`](Self::load) and `docker load`
+    /// take.
+    pub async fn save(&self, images: &[&str]) -> Result<RawBytes> {
+        let docker = self.engine.docker().await?;
+        let saved = docker.images().save_all(images, SaveImages::default()).await;
+        saved.map_err(|error| {
+            let error = match error.is_not_found() {
+                true => {
+                    Error::not_found("the daemon does not have them all; `isolate image ls` lists the images")
+                }
+                false => to_error(error),
+            };
+            error.during("save the images", &images.join(" "))
+        })
+    }
+
+    /// Loads the images of an archive; returns their names, and the IDs of images without a name.
+    pub async fn load(&self, archive: impl Into<Upload>) -> Result<Vec<String>> {
+        let docker = self.engine.docker().await?;
+        let loaded = async {
+            let mut names = Vec::new();
+            let mut lines = docker.images().load(archive, LoadImages::default()).await?;
+            while let Some(line) = lines.next().await {
+                let line = line?;
+                let named = line
+                    .stream
+                    .lines()
+                    .filter_map(|text| LOADED.iter().find_map(|begin| text.strip_prefix(begin)));
+                names.extend(
+                    named
+                        .flat_map(|names| names.split(','))
+                        .map(|name| name.trim().to_owned()),
+                );
+            }
+            Ok(names)
+        };
+        let loaded: engine_api::Result<Vec<String>> = loaded.await;
+        loaded.map_err(|error| to_error(error).during("load the images of an archive", ""))
+    }
+}

@@ -1,0 +1,19 @@
+//! The credentials that the docker command would use.
+
+use engine_api::auth::{Credentials, RegistryAuth};
+
+/// The credentials for an image, or the reason why they are missing. Most images need no
+/// credentials, so that is not an error yet.
+pub(super) async fn credentials(image: &str) -> (Option<RegistryAuth>, String) {
+    let Ok(reference) = image.parse() else {
+        // The call reports the invalid name.
+        return (None, String::new());
+    };
+    match Credentials::from_env().await {
+        Ok(credentials) => {
+            let found = credentials.find(&reference).await;
+            (found.auth, found.warnings.join("; "))
+        }
+        Err(error) => (None, error.to_string()),
+    }
+}

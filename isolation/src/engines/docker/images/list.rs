@@ -1,0 +1,93 @@
+//! Lists images, with what uses them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine_api::containers::ListContainers;
+use engine_api::images::{ImageSummary, ListImages};
+use serde::Serialize;
+
+use super::super::diagnostics::to_error;
+use super::super::labels;
+use super::{BUILT, Images};
+use crate::error::Result;
+
+/// An image of the daemon.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ImageEntry {
+    /// The ID.
+    pub id: String,
+    /// Its names, `busybox:1.36`; an image may have none.
+    pub names: Vec<String>,
+    /// Its size in bytes, with the layers that it shares with other images.
+    pub size: u64,
+    /// When it was made, in seconds since 1970.
+    pub created: i64,
+    /// Whether this crate has built it.
+    pub built: bool,
+    /// The IDs of the environments that use it, whoever created them.
+    pub environments: BTreeSet<String>,
+    /// The number of containers that use it, environments included.
+    pub containers: usize,
+}
+
+impl ImageEntry {
+    /// Whether a container uses it.
+    pub fn is_used(&self) -> bool {
+        self.containers > 0
+    }
+}
+
+impl Images<'_> {
+    /// Lists the images of the daemon, the newest first, with what uses them.
+    pub async fn list(&self) -> Result<Vec<ImageEntry>> {
+        self.entries(ListImages::default()).await
+    }
+
+    pub(super) async fn entries(&self, options: ListImages) -> Result<Vec<ImageEntry>> {
+        let docker = self.engine.docker().await?;
+        let listed = docker.images().list(options).await;
+        let listed = listed.map_err(|error| to_error(error).during("list the images", ""))?;
+        let all = ListContainers {
+            all: true,
+            ..ListContainers::default()
+        };
+        let containers = docker.containers().list(all).await;
+        let containers =
+            containers.map_err(|error| to_error(error).during("list the users of the images", ""))?;
+        let mut users: BTreeMap<&str, (usize, BTreeSet<String>)> = BTreeMap::new();
+        for container in &containers {
+            let (count, environments) = users.entry(&container.image_id).or_default();
+            *count += 1;
+            environments.extend(labels::read(container).map(|environment| environment.id.to_string()));
+        }
+        let entry = |image: ImageSummary| {
+            let (containers, environments) = users.get(image.id.as_str()).cloned().unwrap_or_default();
+            entry(image, containers, environments)
+        };
+        let mut entries: Vec<ImageEntry> = listed.into_iter().map(entry).collect();
+        entries.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.names.cmp(&b.names)));
+        Ok(entries)
+    }
+}
+
+fn entry(image: ImageSummary, containers: usize, environments: BTreeSet<String>) -> ImageEntry {
+    let named = |name: &String| name != "<none>:<none>";
+    let names: Vec<String> = image.repo_tags.into_iter().filter(named).collect();
+    let label = image.labels.get(labels::BUILD);
+    ImageEntry {
+        built: label.is_some_and(|key| is_built(&names, key)),
+        id: image.id,
+        names,
+        size: u64::try_from(image.size).unwrap_or_default(),
+        created: image.created,
+        environments,
+        containers,
+    }
+}
+
+/// Whether an image with the label of a build has the name of that build. An image that somebody
+/// has made from it inherits the label, but not the name.
+fn is_built(names: &[String], key: &str) -> bool {
+    names.is_empty() || names.iter().any(|name| *name == format!("{BUILT}:{key}"))
+}

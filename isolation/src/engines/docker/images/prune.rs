@@ -1,0 +1,50 @@
+//! Removes images that this crate has built and nobody uses.
+
+use engine_api::images::{ImageFilters, ListImages, RemoveImage};
+
+use super::super::diagnostics::to_error;
+use super::super::labels;
+use super::{BUILT, Images};
+use crate::error::Result;
+
+/// What a removal of built images has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct ImagesPruned {
+    /// The names of the removed images; the ID of an image without a name.
+    pub removed: Vec<String>,
+    /// The images that stay, because a container uses them.
+    pub used: Vec<String>,
+}
+
+impl Images<'_> {
+    /// Removes the images that this crate has built, by whichever process, unless a container uses
+    /// them. Images that were pulled, and those with a name that somebody else gave them, stay.
+    pub async fn prune(&self) -> Result<ImagesPruned> {
+        let docker = self.engine.docker().await?;
+        let ours = ListImages {
+            filters: ImageFilters {
+                label: [labels::BUILD].into(),
+                ..ImageFilters::default()
+            },
+            ..ListImages::default()
+        };
+        let mut pruned = ImagesPruned::default();
+        for image in self.entries(ours).await?.into_iter().filter(|image| image.built) {
+            let own = |name: &&String| name.starts_with(&format!("{BUILT}:"));
+            let name = image.names.iter().find(own).unwrap_or(&image.id).clone();
+            if image.is_used() {
+                pruned.used.push(name);
+                continue;
+            }
+            match docker.images().remove(&name, RemoveImage::default()).await {
+                Ok(_) => pruned.removed.push(name),
+                // Somebody has begun to use it meanwhile.
+                Err(error) if error.is_conflict() => pruned.used.push(name),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(to_error(error).during("remove the image", &name)),
+            }
+        }
+        Ok(pruned)
+    }
+}

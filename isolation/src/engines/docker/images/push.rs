@@ -1,0 +1,45 @@
+//! Pushes an image to its registry.
+
+use engine_api::images::PushImage;
+
+use super::super::diagnostics::to_error;
+use super::Images;
+use super::credentials::credentials;
+use super::registry_error::RegistryError;
+use super::tally::Tally;
+use crate::error::Result;
+use crate::events::PullProgress;
+
+impl Images<'_> {
+    /// Pushes an image to the registry in its name, with the credentials that the docker command
+    /// would use. `on_progress` gets each step; its `downloaded` is the number of bytes sent.
+    ///
+    /// # Errors
+    ///
+    /// The source is a [`RegistryError`] if the registry is the reason.
+    pub async fn push(&self, image: &str, mut on_progress: impl FnMut(&PullProgress)) -> Result<()> {
+        let docker = self.engine.docker().await?;
+        let (auth, why) = credentials(image).await;
+        let mut tally = Tally::default();
+        on_progress(tally.progress());
+        let pushed = async {
+            let mut lines = docker
+                .images()
+                .push(image, PushImage::default(), auth.as_ref())
+                .await?;
+            while let Some(line) = lines.next().await {
+                tally.count(&line?);
+                on_progress(tally.progress());
+            }
+            Ok(())
+        };
+        let pushed: engine_api::Result<()> = pushed.await;
+        let failed = |error: engine_api::Error| match error.is_not_found() {
+            true => to_error(error),
+            false => RegistryError::of(error, image, why),
+        };
+        pushed.map_err(|error| failed(error).during("push the image", image))?;
+        on_progress(tally.complete());
+        Ok(())
+    }
+}
