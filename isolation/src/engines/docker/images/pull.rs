@@ -68,7 +68,8 @@ impl Images<'_> {
             platform: options.platform.as_deref().map(Platform::parse).transpose()?,
         };
         let name = supply.settings.image_names.pulled(image);
-        let found = supply.provide(&wanted, &mut on_progress).await?;
+        let found = supply.provide(&wanted, &mut on_progress).await;
+        let found = found.map_err(|error| error.during("pull the image", image))?;
         match found.image {
             Some(image) => Ok(PulledImage {
                 platform: Platform::of_image(&image).to_string(),
@@ -191,7 +192,7 @@ impl<'a> Supply<'a> {
             Err(error) if error.is_not_found() => Ok(Inspected::Absent),
             // The creation of a container reports whether the image is there.
             Err(error) if error.is_forbidden() => Ok(Inspected::Present(None)),
-            Err(error) => Err(to_error(error).during("inspect the image", name)),
+            Err(error) => Err(to_error(error)),
         }
     }
 
