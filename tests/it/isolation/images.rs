@@ -111,7 +111,7 @@ async fn failed_pull_names_the_registry_and_the_cause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn policy_never_is_an_error_without_a_request_to_the_registry() {
+async fn policy_never_sends_no_pull() {
     let fake = FakeEngine::new().with_registry_image(IMAGE);
     let never = engine(&fake).with_pull(PullPolicy::Never);
     let error = create(never, IMAGE).await.map(drop).unwrap_err();
@@ -237,7 +237,7 @@ async fn platform_without_proof_is_left_to_the_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn invalid_platform_is_an_error_before_anything_is_sent() {
+async fn invalid_platform_is_an_error_without_a_pull() {
     let fake = FakeEngine::new().with_image(IMAGE);
     let options = PullImage {
         platform: Some("linux/".into()),

@@ -19,7 +19,8 @@ use crate::spec::validate::Faults;
 /// | `mirror.test` | `hub` | `mirror.test/hub/busybox:1` |
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageNames {
-    /// A registry with the images of Docker Hub, `host[:port][/path]`, such as a pull-through cache.
+    /// A registry with the images of Docker Hub, `host[:port][/path]`, such as a pull-through
+    /// cache.
     pub registry_mirror: Option<String>,
     /// A text before the names of images, such as `registry.test/hub`. A slash follows it.
     pub image_prefix: Option<String>,

@@ -30,8 +30,8 @@ pub struct PullImage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PulledImage {
-    /// The name by which it is used. With a [mirror](super::ImageNames), another one than that which
-    /// was asked for.
+    /// The name by which it is used. With a [mirror](super::ImageNames), another one than that
+    /// which was asked for.
     pub name: String,
     /// Its ID.
     pub id: String,
