@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine_api::networks::ListNetworks;
-use isolation::{EngineChoice, ErrorKind, GroupSpec, Status};
+use isolation::{ComposeFile, ComposeOptions, EngineChoice, ErrorKind, GroupSpec, Status};
 
 use super::{manager, sh};
 use crate::support::{IMAGE, Subject, engines, one_line};
@@ -140,5 +140,112 @@ async fn dropped_group_leaves_no_network() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert_eq!(networks(&subject, &prefix).await, [""; 0], "{}", subject.name);
+    }
+}
+
+/// The same services from a file of docker compose.
+#[tokio::test]
+async fn compose_file_becomes_a_running_group() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("compose.yaml");
+    let text = r#"
+x-shell: &shell {image: "${IMAGE}", entrypoint: [sh, -c]}
+services:
+  db:
+    <<: *shell
+    command: ["mkdir /w; echo rows >/w/index.html; sleep 0.3; httpd -f -p 8000 -h /w"]
+    healthcheck: {test: wget -q -O - http://127.0.0.1:8000/, interval: 1s, timeout: 5s, retries: 30}
+    networks: {default: {aliases: [store]}}
+  migrate:
+    <<: *shell
+    command: ["wget -q -O - http://store:8000/ | grep rows"]
+    depends_on: {db: {condition: service_healthy}}
+  web:
+    image: ${IMAGE}
+    command: [sleep, "1000"]
+    working_dir: /tmp
+    user: "1000"
+    tmpfs: /scratch
+    environment: {PRICE: 5$$, MODE: "${MODE:-test}"}
+    depends_on: {migrate: {condition: service_completed_successfully}}
+"#;
+    std::fs::write(&file, text).unwrap();
+    let options = ComposeOptions {
+        name: Some("composed".to_owned()),
+        variables: [("IMAGE", IMAGE)].into(),
+        ..ComposeOptions::default()
+    };
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let group = ComposeFile::read(&file, &options).unwrap().group;
+        let group = manager.up(&EngineChoice::Auto, group).await;
+        let group = group.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        let web = group.get("web").unwrap();
+        let seen = sh(
+            web,
+            "pwd; id -u; echo $PRICE $MODE; wget -q -O - http://store:8000/",
+        )
+        .await;
+        assert_eq!(seen, "/tmp\n1000\n5$ test\nrows", "{}", subject.name);
+        assert_eq!(
+            sh(web, "touch /scratch/x && ls /scratch").await,
+            "x",
+            "{}",
+            subject.name
+        );
+        group.down(Duration::ZERO).await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+        assert_eq!(networks(&subject, &prefix).await, [""; 0], "{}", subject.name);
+    }
+}
+
+#[tokio::test]
+async fn group_that_is_interrupted_leaves_nothing() {
+    for subject in engines() {
+        for after in [20, 200, 700, 1500] {
+            let (manager, prefix) = manager(&subject);
+            let starting = manager.up(&EngineChoice::Auto, shop("cut", "sleep 1000"));
+            let limit = Duration::from_millis(after);
+            assert!(tokio::time::timeout(limit, Box::pin(starting)).await.is_err());
+            manager.shutdown().await.unwrap();
+            subject.until_nothing_is_left(&prefix).await;
+            for _ in 0..200 {
+                if networks(&subject, &prefix).await.is_empty() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            assert_eq!(
+                networks(&subject, &prefix).await,
+                [""; 0],
+                "{} {after}",
+                subject.name
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn groups_of_one_name_are_not_started_twice() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let up = || Box::pin(manager.up(&EngineChoice::Auto, shop("once", "true")));
+        let (one, other) = tokio::join!(up(), up());
+        let (mut groups, mut errors) = (Vec::new(), Vec::new());
+        for outcome in [one, other] {
+            match outcome {
+                Ok(group) => groups.push(group),
+                Err(error) => errors.push(error),
+            }
+        }
+        assert_eq!(
+            (groups.len(), errors.len()),
+            (1, 1),
+            "{}: {errors:?}",
+            subject.name
+        );
+        assert_eq!(errors[0].kind(), ErrorKind::Conflict, "{}", one_line(&errors[0]));
+        groups[0].down(Duration::ZERO).await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
     }
 }

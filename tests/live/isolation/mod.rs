@@ -14,6 +14,7 @@ mod main_process; // main processes with their streams, and images without a she
 mod odd_images; // an unusual PATH, no shell, other shells
 mod odd_shells; // variables, files and processes that could disturb a command shell
 mod owner; // containers end with the process that owns them
+mod pool; // environments that are prepared ahead, and many at once
 mod random_command; // random commands whose result does not depend on how they are run
 mod services; // ports, logs, metrics, readiness
 mod shell_or_exec; // commands in shells have the same results as with an exec
