@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use isolation::{Command, EngineChoice, EventKind, Manager, ManagerOptions, Registry};
 use tokio::task::JoinSet;
 
-use super::{engine, manager, sh, spec};
+use super::{engine, sh, spec};
 use crate::support::{Subject, engines, one_line};
 
 /// How long a container may take to start.
@@ -18,6 +18,8 @@ fn manager_with_pool(subject: &Subject, pool: usize) -> (Manager, String) {
     registry.register(engine).unwrap();
     let options = ManagerOptions {
         pool,
+        // A daemon with many containers on a busy machine answers late.
+        cleanup_timeout: Duration::from_secs(60),
         ..ManagerOptions::default()
     };
     (Manager::with_options(registry, options), prefix)
@@ -62,7 +64,7 @@ async fn dropped_manager_leaves_no_prepared_environment() {
 #[tokio::test]
 async fn many_environments_start_at_the_same_time() {
     for subject in engines() {
-        let (manager, prefix) = manager(&subject);
+        let (manager, prefix) = manager_with_pool(&subject, 0);
         let mut events = manager.subscribe();
         let manager = Arc::new(manager);
         let mut tasks = JoinSet::new();
