@@ -200,7 +200,14 @@ impl From<isolation::Error> for CliError {
                     names.join("|")
                 ),
             }),
-            _ => cli,
+            isolation::ErrorKind::InvalidInput => cli,
+            _ => match error.diagnosis() {
+                Some(found) => {
+                    let cause = found.cause;
+                    cli.hint(format!("the likely cause: {cause}; {}", cause.hint()))
+                }
+                None => cli,
+            },
         }
     }
 }

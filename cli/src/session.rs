@@ -1,6 +1,6 @@
 //! The manager of one command of this program, and the file of its events.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use isolation::engines::docker::{DockerEngine, PullPolicy};
 use isolation::{Environment, Manager, ManagerOptions, Subscription};
@@ -27,9 +27,20 @@ pub(crate) struct Session {
 impl Session {
     /// Opens the engines, and the file that `--events` names.
     pub(crate) async fn open(global: &Global, client: &Client, policy: PullPolicy) -> Result<Self, CliError> {
+        Self::with_bundles(global, client, policy, None).await
+    }
+
+    /// As [`open`](Self::open); failures are described in a directory.
+    pub(crate) async fn with_bundles(
+        global: &Global,
+        client: &Client,
+        policy: PullPolicy,
+        bundle_directory: Option<PathBuf>,
+    ) -> Result<Self, CliError> {
         let options = ManagerOptions {
             // A replay creates nothing.
             journal: global.replay.is_none(),
+            bundle_directory,
             ..ManagerOptions::default()
         };
         let manager = Manager::with_options(registry::open(client, policy)?, options);

@@ -29,12 +29,14 @@
 //! [`Instance`] is one. What not every engine has is a facet: [`Exec`], [`Files`], [`MainProcess`],
 //! [`Ports`], [`Logs`], [`Metrics`].
 
+mod bundle;
 mod cleanup;
 mod command;
 pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod creator;
+mod diagnose;
 mod engine;
 pub mod engines;
 mod environment;
@@ -42,6 +44,7 @@ mod error;
 mod events;
 mod files;
 mod group;
+mod history;
 mod join;
 mod journal;
 mod logs;
@@ -58,11 +61,14 @@ pub use command::output::CommandOutput;
 pub use command::signal::Signal;
 pub use command::stdin::Stdin;
 pub use command::terminal::TerminalSize;
+pub use diagnose::{Diagnosis, Evidence, FailedCommand, LikelyCause, Platforms, ProgramFile, diagnose};
 pub use engine::capabilities::{
     Capabilities, Difference, Feature, IsolationLevel, MissingFeature, RejectedEngine,
 };
 pub use engine::context::Context;
-pub use engine::instance::{Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Ports};
+pub use engine::instance::{
+    Exec, Files, Findings, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Ports,
+};
 pub use engine::watch::{Health, Observed, Report, Reports, Watching};
 pub use engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
 pub use environment::Environment;
@@ -78,9 +84,10 @@ pub use files::{CopySource, FileKind};
 pub use group::Group;
 pub use group::compose::{ComposeFile, ComposeOptions};
 pub use group::spec::{Dependency, GroupSpec, Service};
+pub use history::{CheckResult, CommandRecord};
 pub use journal::entry::Resource;
 pub use journal::{Hold, Journal};
-pub use logs::{LogEntry, LogLine, LogOptions, LogSource, LogStream, OutputStream};
+pub use logs::{LogEntry, LogLine, LogOptions, LogOrigin, LogSource, LogStream, OutputStream};
 pub use manager::Manager;
 pub use manager::gc::{Gc, GcEntry, GcLeft, GcReport};
 pub use manager::list::{Listed, Listing, Standing};

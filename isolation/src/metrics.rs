@@ -17,6 +17,10 @@ pub struct MetricsSample {
     pub cpu_time: Duration,
     /// The memory in use, in bytes, without the page cache that can be dropped.
     pub memory: u64,
+    /// The most memory in use, in bytes: since the start of the environment if the engine reports
+    /// that, else in the samples that this process has taken.
+    #[serde(default)]
+    pub memory_peak: u64,
     /// The memory limit in bytes; `None` without one.
     pub memory_limit: Option<u64>,
     /// The number of processes and threads.
@@ -40,6 +44,7 @@ impl MetricsSample {
             at,
             cpu_time: Duration::ZERO,
             memory: 0,
+            memory_peak: 0,
             memory_limit: None,
             processes: 0,
             processes_limit: None,

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use clap::Args;
-use isolation::{Environment, LogOptions};
+use isolation::{Environment, LogOptions, LogOrigin};
 
 use super::group_logs;
 use super::log_printer::Printer;
@@ -15,12 +15,16 @@ use crate::parse;
 use crate::session::Session;
 use crate::signals;
 
-/// Show what the main process of an environment has written, or those of a group
+/// Show what the main process of an environment has written, or its commands, or those of a group
 ///
-/// Its standard output goes to standard output, its standard error to standard error. Each line of
-/// a group begins with the name of its service.
+/// Without a main process, it shows the commands that have ended. Standard output goes to standard
+/// output, standard error to standard error. Each line of a group begins with the name of its
+/// service.
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
+    /// Show what commands have written, not the main process
+    #[arg(long)]
+    commands: bool,
     /// Continue with new lines until the main process ends
     #[arg(long, short)]
     follow: bool,
@@ -80,6 +84,7 @@ impl Logs {
 
     fn options(&self) -> LogOptions {
         LogOptions {
+            origin: self.commands.then_some(LogOrigin::Commands),
             follow: self.follow,
             since: self.since,
             until: self.until,

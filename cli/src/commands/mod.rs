@@ -1,6 +1,7 @@
 //! The commands, one file or directory each.
 
 mod api;
+mod bundle;
 mod command_options;
 mod completions;
 mod config;
@@ -70,6 +71,7 @@ pub(crate) enum Command {
     Port(port::Port),
     Packages(Box<packages::Packages>),
     Stats(stats::Stats),
+    Bundle(bundle::Bundle),
     Rm(rm::Rm),
     Ls(ls::Ls),
     Image(image::Image),
@@ -178,6 +180,10 @@ pub(crate) async fn run(
         }
         Command::Stats(stats) => {
             let work = async |session: &Session| Box::pin(stats.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Bundle(bundle) => {
+            let work = async |session: &Session| Box::pin(bundle.run(session, console)).await;
             with_session(global, console, work).await
         }
         Command::Rm(rm) => {

@@ -70,7 +70,13 @@ impl Shell {
             }
             None => {
                 let lifetime = Lifetime::Owner;
-                run::once(&self.options, command, lifetime, global, client, console).await
+                let run = run::Once {
+                    options: &self.options,
+                    command,
+                    lifetime,
+                    bundle: None,
+                };
+                run.run(global, client, console).await
             }
         }
     }

@@ -55,6 +55,9 @@ pub trait RunningProcess: Send {
 /// before the end.
 pub(crate) type OnEnd = Box<dyn FnOnce(Option<ExitStatus>) + Send>;
 
+/// A callback for each piece of output.
+pub(crate) type OnOutput = Box<dyn Fn(&Chunk) + Send + Sync>;
+
 /// A running command.
 ///
 /// Dropping it kills the command and its child processes, unless the end was read. The timeout and
@@ -83,6 +86,7 @@ pub struct Execution {
     timed_out: bool,
     exit: Option<ExitStatus>,
     on_end: Option<OnEnd>,
+    on_output: Option<OnOutput>,
     kill_limit: Option<KillLimit>,
 }
 
@@ -117,6 +121,7 @@ impl Execution {
             timed_out: false,
             exit: None,
             on_end: None,
+            on_output: None,
             kill_limit: None,
         }
     }
@@ -141,6 +146,14 @@ impl Execution {
     /// The next piece of output; `None` at the end of the output. Dropping the future loses
     /// nothing.
     pub async fn next(&mut self) -> Result<Option<Chunk>> {
+        let next = self.next_chunk().await?;
+        if let (Some(chunk), Some(call)) = (&next, &self.on_output) {
+            call(chunk);
+        }
+        Ok(next)
+    }
+
+    async fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         loop {
             // Checked first: a command that never stops printing always has output ready.
             if self.deadline.is_some_and(|at| at <= Instant::now()) {
@@ -220,6 +233,10 @@ impl Execution {
 
     pub(crate) fn on_end(&mut self, call: OnEnd) {
         self.on_end = Some(call);
+    }
+
+    pub(crate) fn on_output(&mut self, call: OnOutput) {
+        self.on_output = Some(call);
     }
 
     async fn end(&mut self) -> Result<ExitStatus> {

@@ -9,12 +9,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
+use crate::diagnose::{Platforms, ProgramFile};
 use crate::environment::endpoint::Endpoint;
 use crate::environment::status::Status;
 use crate::error::Result;
@@ -94,6 +96,11 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn metrics(&self) -> Option<&dyn Metrics> {
         None
     }
+
+    /// What explains failures.
+    fn inspection(&self) -> Option<&dyn Inspection> {
+        None
+    }
 }
 
 /// The facet of environments that run commands.
@@ -148,6 +155,27 @@ pub trait Logs: Send + Sync {
 pub trait Metrics: Send + Sync {
     /// Measures now. The environment runs.
     fn sample(&self) -> BoxFuture<'_, Result<MetricsSample>>;
+}
+
+/// The facet of environments about which the engine knows more than their state, for reports of
+/// failures.
+pub trait Inspection: Send + Sync {
+    /// What explains failures. `program` could not be run.
+    fn findings<'a>(&'a self, program: Option<&'a str>) -> BoxFuture<'a, Result<Findings>>;
+
+    /// Descriptions for people, by their names, without values of variables and other secrets.
+    fn documents(&self) -> BoxFuture<'_, Result<BTreeMap<String, Value>>>;
+}
+
+/// What an engine knows about a failure.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// The platforms of the image and of the machine.
+    pub platforms: Option<Platforms>,
+    /// The file of the program that could not be run, if it exists.
+    pub program: Option<ProgramFile>,
+    /// What the engine itself reports as the reason.
+    pub error: Option<String>,
 }
 
 /// The state of an environment, as its engine sees it.

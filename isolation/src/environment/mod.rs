@@ -3,10 +3,13 @@
 pub(crate) mod checks;
 pub(crate) mod ending;
 pub(crate) mod endpoint;
+pub(crate) mod evidence;
 pub(crate) mod id;
 mod keep;
 mod observe;
+mod past;
 mod runs;
+mod sampling;
 pub(crate) mod shared;
 mod start_attached;
 pub(crate) mod status;
@@ -125,9 +128,10 @@ impl Environment {
         let check = supervise::check(self.shared()).await;
         let check = check.map_err(|error| error.during("start the environment", self.name()))?;
         let runs = self.status().is_running();
-        self.shared().start().await?;
+        self.explained(self.shared().start().await).await?;
         if !runs {
             supervise::begin(self.shared(), check);
+            sampling::begin(self.shared());
         }
         Ok(())
     }
@@ -146,12 +150,12 @@ impl Environment {
     /// process this is an error of the kind [`Unsupported`](crate::ErrorKind::Unsupported), and if
     /// the environment runs already, of the kind [`Conflict`](crate::ErrorKind::Conflict).
     pub async fn start_attached(&self) -> Result<Execution> {
-        self.shared().start_attached().await
+        self.explained(self.shared().start_attached().await).await
     }
 
     /// Starts it without waiting until it is ready.
     pub(crate) async fn start_only(&self) -> Result<()> {
-        self.shared().start_only().await
+        self.explained(self.shared().start_only().await).await
     }
 
     /// Begins the health check and the restarts of its specification, after
@@ -199,7 +203,8 @@ impl Environment {
     /// [`NotReady`](crate::NotReady) is the source of the error if the condition does not come
     /// true: after the timeout, or at once if the main process ends.
     pub async fn wait_until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {
-        self.shared().wait_until(condition, timeout).await
+        self.explained(self.shared().wait_until(condition, timeout).await)
+            .await
     }
 
     /// Runs a command that no event reports, so that the engine has everything open for the next.
@@ -210,7 +215,7 @@ impl Environment {
 
     /// Waits until it is ready, if its specification has a condition.
     pub(crate) async fn ready(&self) -> Result<()> {
-        self.shared().wait_ready().await
+        self.explained(self.shared().wait_ready().await).await
     }
 
     /// Where a published TCP port can be reached from this machine. An engine may choose another
@@ -236,7 +241,8 @@ impl Environment {
         self.shared().endpoints().await
     }
 
-    /// Reads what the main process has written, also after it has ended.
+    /// Reads what the main process has written, also after it has ended, or what commands have
+    /// written: see [`LogOrigin`](crate::LogOrigin).
     pub async fn logs(&self, options: LogOptions) -> Result<LogStream> {
         self.shared().logs(options).await
     }
@@ -251,7 +257,7 @@ impl Environment {
     ///
     /// Background processes of the command run until the environment is stopped or destroyed.
     pub async fn execute(&self, command: Command) -> Result<Execution> {
-        self.shared().execute(command).await
+        self.explained(self.shared().execute(command).await).await
     }
 
     /// Runs a command to its end and collects its output.
@@ -389,6 +395,8 @@ mod tests {
                 destroyed_reported: AtomicBool::new(false),
                 exit_reported: AtomicBool::new(false),
                 supervision: supervision::Supervision::default(),
+                history: crate::history::History::default(),
+                bundles: None,
                 creator,
                 ending: Arc::new(Ending::new(Duration::ZERO)),
             })));

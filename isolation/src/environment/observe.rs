@@ -6,7 +6,8 @@ use super::shared::Shared;
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::FileKind;
-use crate::logs::{LogOptions, LogStream};
+use crate::logs::commands::CommandLog;
+use crate::logs::{LogOptions, LogOrigin, LogStream};
 use crate::metrics::MetricsSample;
 use crate::spec::published_port::Protocol;
 use crate::spec::validate;
@@ -78,10 +79,24 @@ impl Shared {
 
     async fn open_log(&self, options: &LogOptions) -> Result<LogStream> {
         checks::exists(self.status())?;
-        match self.instance.logs() {
-            Some(logs) => logs.read(options).await,
-            None => Err(self.no_facet(Feature::Logs)),
+        let of_main = self.instance.logs();
+        match (options.origin, of_main) {
+            (Some(LogOrigin::Commands), _) => self.command_log(options),
+            // Without a main process, only commands write anything.
+            (None, None) if self.instance.exec().is_some() => self.command_log(options),
+            (_, Some(logs)) => logs.read(options).await,
+            (_, None) => Err(self.no_facet(Feature::Logs)),
         }
+    }
+
+    /// Commands of an environment that outlives this process, or that another one has created, are
+    /// stored.
+    fn command_log(&self, options: &LogOptions) -> Result<LogStream> {
+        let log = match self.journal.output().filter(|_| self.is_kept()) {
+            Some(store) => CommandLog::stored(store, options),
+            None => CommandLog::in_memory(&self.history, options),
+        };
+        Ok(LogStream::new(log.begin()?))
     }
 
     pub(super) async fn metrics(&self) -> Result<MetricsSample> {
@@ -92,7 +107,11 @@ impl Shared {
     async fn measure(&self) -> Result<MetricsSample> {
         checks::running(self.status())?;
         match self.instance.metrics() {
-            Some(metrics) => metrics.sample().await,
+            Some(metrics) => {
+                let mut sample = metrics.sample().await?;
+                self.history.measured(&mut sample);
+                Ok(sample)
+            }
             None => Err(self.no_facet(Feature::Metrics)),
         }
     }

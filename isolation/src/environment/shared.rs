@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -27,6 +27,7 @@ use crate::engine::instance::{Instance, InstanceState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, EventSink, Subject};
 use crate::files::CopySource;
+use crate::history::History;
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
 use crate::spec::validate;
@@ -59,6 +60,9 @@ pub(crate) struct Shared {
     /// Whether the end of the main process since the last start was reported.
     pub(crate) exit_reported: AtomicBool,
     pub(crate) supervision: Supervision,
+    pub(crate) history: History,
+    /// The directory for bundles of failures.
+    pub(crate) bundles: Option<PathBuf>,
     pub(crate) creator: Creator,
     /// The limit of ending, which all environments of a manager share.
     pub(crate) ending: Arc<Ending>,
@@ -314,6 +318,7 @@ impl Shared {
             self.emit(EventKind::Destroyed);
         }
         self.journal.finish();
+        self.history.end();
         self.forget();
     }
 
@@ -329,13 +334,7 @@ impl Shared {
     pub(super) async fn execute(&self, command: Command) -> Result<Execution> {
         let started = self.begin_command(&command).await;
         let mut execution = self.report("execute", command.program(), started).await?;
-        let argv = command.argv;
-        self.emit(EventKind::CommandStarted { argv: argv.clone() });
-        execution.limit_kill(Arc::clone(&self.ending) as _);
-        let (events, subject) = (self.events.clone(), self.subject());
-        execution.on_end(Box::new(move |exit| {
-            events.emit(subject, ended(argv, exit));
-        }));
+        self.track(&mut execution, command.argv);
         Ok(execution)
     }
 

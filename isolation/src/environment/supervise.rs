@@ -13,6 +13,7 @@ use crate::command::exit_status::ExitStatus;
 use crate::engine::watch::Health;
 use crate::error::{Error, Result};
 use crate::events::EventKind;
+use crate::history::CheckResult;
 use crate::spec::health::HealthSpec;
 use crate::spec::restart::{RestartOnExit, RestartSpec};
 
@@ -231,9 +232,15 @@ impl Supervisor {
         let Some(exec) = self.shared.instance.exec() else {
             return false;
         };
-        match exec.execute(check).await {
-            Ok(execution) => execution.output().await.is_ok_and(|output| output.exit.success()),
-            Err(_) => false,
-        }
+        let output = match exec.execute(check).await {
+            Ok(execution) => execution.output().await,
+            Err(error) => Err(error),
+        };
+        let result = match &output {
+            Ok(output) => CheckResult::new(output.exit, &[&output.stdout[..], &output.stderr[..]].concat()),
+            Err(error) => CheckResult::not_run(error.to_string()),
+        };
+        self.shared.history.checked(result);
+        output.is_ok_and(|output| output.exit.success())
     }
 }

@@ -15,6 +15,7 @@ impl From<Cause> for Error {
             operation: None,
             subject: None,
             observed: None,
+            evidence: None,
             cause,
         }))
     }

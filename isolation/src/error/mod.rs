@@ -14,6 +14,7 @@ mod wire_error;
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::diagnose::{Diagnosis, Evidence, LikelyCause, diagnose};
 use crate::engine::capabilities::{MissingFeature, RejectedEngine};
 use crate::environment::status::Status;
 
@@ -41,6 +42,7 @@ struct Report {
     operation: Option<Cow<'static, str>>,
     subject: Option<String>,
     observed: Option<Status>,
+    evidence: Option<Evidence>,
     cause: Cause,
 }
 
@@ -59,6 +61,12 @@ impl Error {
     /// such as [`Status::Stopped`].
     pub fn observed(mut self, status: Status) -> Self {
         self.0.observed = Some(status);
+        self
+    }
+
+    /// Adds what was collected about the failure.
+    pub(crate) fn with_evidence(mut self, evidence: Evidence) -> Self {
+        self.0.evidence = Some(evidence);
         self
     }
 
@@ -106,6 +114,44 @@ impl Error {
     /// The status of the environment that the failed call has seen, if it has seen one.
     pub fn observed_status(&self) -> Option<Status> {
         self.0.observed
+    }
+
+    /// What was collected about the failure before anything was removed: the last lines of the main
+    /// process, how it ended, results of the health check. `None` for errors that explain
+    /// themselves, and after the error has crossed a process.
+    ///
+    /// ```
+    /// # fn demo(error: &isolation::Error) {
+    /// if let Some(evidence) = error.evidence() {
+    ///     evidence.stderr.iter().for_each(|line| eprintln!("{line}"));
+    /// }
+    /// # }
+    /// ```
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.0.evidence.as_ref()
+    }
+
+    /// What the error itself shows.
+    pub(crate) fn as_evidence(&self) -> Evidence {
+        let mut evidence = Evidence {
+            kind: Some(self.kind()),
+            ..Evidence::default()
+        };
+        let mut next: Option<&dyn std::error::Error> = Some(self);
+        while let Some(level) = next {
+            evidence.error.push(level.to_string());
+            next = level.source();
+        }
+        evidence
+    }
+
+    /// The likely cause of the failure, if anything names one.
+    pub fn diagnosis(&self) -> Option<Diagnosis> {
+        let diagnosis = match self.evidence() {
+            Some(evidence) => diagnose(evidence),
+            None => diagnose(&self.as_evidence()),
+        };
+        (diagnosis.cause != LikelyCause::Unknown).then_some(diagnosis)
     }
 
     /// The features that the engine does not support, with the reasons.

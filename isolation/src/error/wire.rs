@@ -31,6 +31,7 @@ impl<'de> Deserialize<'de> for Error {
             operation: wire.operation.take().map(Cow::Owned),
             subject: wire.subject.take(),
             observed: wire.status.take(),
+            evidence: None,
             cause: Cause::Remote(Box::new(wire)),
         })))
     }

@@ -20,6 +20,9 @@ use crate::error::ErrorKind;
 /// How many events a subscriber may lag behind before it misses the oldest ones.
 const BACKLOG: usize = 1024;
 
+/// How many events are remembered for reports of failures.
+const HISTORY: usize = 2048;
+
 /// How many environments whose end was sent are remembered.
 const REMEMBERED: usize = 256;
 
@@ -180,6 +183,11 @@ pub enum EventKind {
         /// Why the engine cannot enforce it.
         reason: String,
     },
+    /// A bundle of files about a failure was written.
+    BundleWritten {
+        /// The directory.
+        directory: String,
+    },
     /// Somebody else removed the environment.
     Lost,
     /// The environment was destroyed.
@@ -257,6 +265,8 @@ struct Channel {
     next: u64,
     /// The environments whose end was sent, newest last.
     ended: VecDeque<EnvironmentId>,
+    /// The last events, newest last.
+    history: VecDeque<Event>,
 }
 
 impl Default for EventSink {
@@ -265,6 +275,7 @@ impl Default for EventSink {
             sender: broadcast::Sender::new(BACKLOG),
             next: 0,
             ended: VecDeque::new(),
+            history: VecDeque::new(),
         })))
     }
 }
@@ -280,6 +291,16 @@ impl EventSink {
     pub(crate) fn has_ended(&self, id: &EnvironmentId) -> bool {
         let channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         channel.ended.contains(id)
+    }
+
+    /// The last events of an environment, of engines and of images, oldest first.
+    pub(crate) fn of(&self, id: &EnvironmentId) -> Vec<Event> {
+        let channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_of = |event: &&Event| match &event.subject {
+            Subject::Environment { id: other, .. } => other == id,
+            _ => true,
+        };
+        channel.history.iter().filter(is_of).cloned().collect()
     }
 
     /// Sends an event. Numbering and sending are one step, so that the numbers arrive in order.
@@ -298,6 +319,13 @@ impl EventSink {
             kind,
         };
         channel.next += 1;
+        // A pull has hundreds of steps.
+        if !matches!(&event.kind, EventKind::Pull(progress) if !progress.done) {
+            if channel.history.len() == HISTORY {
+                channel.history.pop_front();
+            }
+            channel.history.push_back(event.clone());
+        }
         // An error only means that there are no subscribers.
         let _ = channel.sender.send(event);
     }

@@ -17,6 +17,24 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTi
         .ok_or_else(|| D::Error::custom(format!("this platform cannot represent the time {text:?}")))
 }
 
+/// An optional time.
+pub(crate) mod option {
+    use super::{Deserialize, Deserializer, Serializer, SystemTime};
+
+    pub(crate) fn serialize<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => super::serialize(time, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SystemTime>, D::Error> {
+        #[derive(Deserialize)]
+        struct Time(#[serde(with = "super")] SystemTime);
+        Ok(Option::<Time>::deserialize(from)?.map(|time| time.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! STATE/journal/ID.json     one entry
+//! STATE/journal/ID.output   what commands have written, and ID.older with what was before
 //! STATE/shared/ID.lock      held while the shared environment is created, claimed or removed
 //! STATE/shared/ID/LEASE     one user of it
 //! STATE/pulls/KEY.lock      held while an image is pulled
@@ -20,6 +21,7 @@ use super::process::Process;
 use super::pulls::{self, Turn};
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
+use crate::logs::stored::StoredOutput;
 
 /// A half-written file of this age belongs to a process that has ended.
 const STALE: Duration = Duration::from_secs(3600);
@@ -126,9 +128,28 @@ impl StateDirectory {
         }
     }
 
-    /// Removes the entry of an environment, if there is one. This needs no space on the disk.
+    /// What commands in an environment have written.
+    pub(crate) fn output(&self, id: &EnvironmentId) -> StoredOutput {
+        StoredOutput::at(self.output_file(id), self.file(id))
+    }
+
+    fn output_file(&self, id: &EnvironmentId) -> PathBuf {
+        self.journal().join(format!("{id}.output"))
+    }
+
+    /// Removes the entry of an environment, if there is one, and the output of its commands. This
+    /// needs no space on the disk.
     pub(crate) fn remove(&self, id: &EnvironmentId) -> Result<()> {
         let path = self.file(id);
+        let output = self.output_file(id);
+        for file in [&StoredOutput::older(&output), &output] {
+            match fs::remove_file(file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed("remove", file, error));
+                }
+                _ => {}
+            }
+        }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path, error)),
             _ => Ok(()),

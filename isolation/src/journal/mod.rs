@@ -29,6 +29,7 @@ use self::directory::StateDirectory;
 use self::entry::{Entry, Resource};
 use crate::environment::id::EnvironmentId;
 use crate::error::Result;
+use crate::logs::stored::StoredOutput;
 use crate::spec::lifetime::Lifetime;
 
 /// For authors of engines: the journal entry of one environment.
@@ -125,6 +126,12 @@ impl Journal {
             true => Ok(()),
             false => directory.write(&entry),
         }
+    }
+
+    /// What commands in the environment have written; `None` without a journal.
+    pub(crate) fn output(&self) -> Option<StoredOutput> {
+        let directory = self.0.directory.as_ref()?;
+        Some(directory.output(&self.0.id))
     }
 
     /// For a removal that no caller awaits: keeps the entry until the removal is complete.

@@ -18,6 +18,7 @@ pub(crate) struct Lines {
     /// Reads the time at the beginning of a piece.
     time: fn(&str) -> Option<SystemTime>,
     at: Option<SystemTime>,
+    piece_at: Option<SystemTime>,
     open: BytesMut,
     has_open: bool,
 }
@@ -28,6 +29,7 @@ impl Lines {
             stream,
             time,
             at: None,
+            piece_at: None,
             open: BytesMut::new(),
             has_open: false,
         }
@@ -59,6 +61,7 @@ impl Lines {
                 let text = self.open.split().freeze();
                 self.has_open = false;
                 line(self.line(text, true));
+                self.at = self.piece_at.or(self.at);
             }
         }
     }
@@ -75,6 +78,15 @@ impl Lines {
             stream: self.stream,
             text,
             complete,
+            command: None,
+        }
+    }
+
+    /// Sets the time of a piece that has none itself. It is that of a line that the piece begins.
+    pub(crate) fn begin_piece(&mut self, at: SystemTime) {
+        self.piece_at = Some(at);
+        if !self.has_open {
+            self.at = Some(at);
         }
     }
 

@@ -129,6 +129,7 @@ mod tests {
             stream: OutputStream::Stdout,
             text: text.into(),
             complete: true,
+            command: None,
         }
     }
 

@@ -1,7 +1,9 @@
-//! The log of a main process: its lines, with their times.
+//! The log of an environment: the lines of its main process or of its commands, with their times.
 
 pub(crate) mod assemble;
 pub(crate) mod buffer;
+pub(crate) mod commands;
+pub(crate) mod stored;
 
 use std::fmt;
 use std::time::SystemTime;
@@ -22,7 +24,11 @@ use crate::error::Result;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogOptions {
-    /// Whether to continue with new lines until the main process ends.
+    /// Whose lines; `None` is the main process, or the commands of an environment without one. The
+    /// two are never mixed.
+    pub origin: Option<LogOrigin>,
+    /// Whether to continue with new lines until the main process ends, or for commands until the
+    /// environment is gone.
     pub follow: bool,
     /// Only lines since this time.
     pub since: Option<SystemTime>,
@@ -32,6 +38,19 @@ pub struct LogOptions {
     pub tail: Option<u64>,
     /// Only lines of one stream; `None` is both.
     pub stream: Option<OutputStream>,
+}
+
+/// Who has written a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogOrigin {
+    /// The main process. Its engine keeps the log.
+    Main,
+    /// The commands. An engine keeps no log of them: this process keeps the last 4 MiB that its own
+    /// commands have written. Of an environment that outlives its process, or that was opened, the
+    /// output of each command that has ended is stored beside the journal, for this user alone, 4
+    /// to 8 MiB; there, the commands of all processes are found.
+    Commands,
 }
 
 /// One of the two output streams of a process.
@@ -57,6 +76,8 @@ pub struct LogLine {
     /// Whether it ended with a newline. The last line of a process may not, and a line of more than
     /// 1 MiB is cut into several.
     pub complete: bool,
+    /// The number of the command that wrote it, if the line is one of a command of this process.
+    pub command: Option<u64>,
 }
 
 impl LogLine {

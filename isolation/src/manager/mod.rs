@@ -1,5 +1,6 @@
 //! Creates environments, tracks them, and destroys them at the end.
 
+mod bundles;
 pub(crate) mod gc;
 pub(crate) mod list;
 pub(crate) mod options;
@@ -36,6 +37,7 @@ use crate::environment::summary::EnvironmentSummary;
 use crate::environment::supervision::Supervision;
 use crate::error::{Error, Result};
 use crate::events::{EventKind, EventSink, Subject, Subscription};
+use crate::history::History;
 use crate::journal::Journal;
 use crate::journal::entry::{Entry, VERSION};
 use crate::journal::process::Process;
@@ -173,11 +175,12 @@ impl Manager {
     async fn create_guarded(&self, selection: &Selection, mut spec: EnvironmentSpec) -> Result<Environment> {
         spec.session.get_or_insert_with(|| self.session.clone());
         let name = spec.name.clone().unwrap_or_default();
-        let created = self.begin(selection, spec).await;
+        let created = self.begin(selection, spec.clone()).await;
         let error = match created {
             Ok(environment) => return Ok(environment),
             Err(error) => error.during("create the environment", &name),
         };
+        self.bundle_creation(selection.engine.name(), &spec, &error);
         let engine = selection.engine.name().to_owned();
         self.events.emit(
             Subject::Engine { engine },
@@ -322,6 +325,8 @@ impl Manager {
             destroyed_reported: AtomicBool::new(false),
             exit_reported: AtomicBool::new(false),
             supervision: Supervision::default(),
+            history: History::default(),
+            bundles: self.state.bundles(),
             creator: Creator::this_process(),
             ending: Arc::clone(&self.ending),
         }

@@ -25,6 +25,22 @@ pub struct ManagerOptions {
     /// [`Manager::create`](crate::Manager::create) then takes one that is ready and tested, and the
     /// next one is prepared in the background. Each is used once. All of them end with the manager.
     pub pool: usize,
+    /// The directory in which failures are described: each creation, start, wait and command that
+    /// fails with an error gets a directory of its own in it, as
+    /// [`Environment::bundle`](crate::Environment::bundle) writes it, before anything is removed.
+    /// By default the environment variable `ISOLATE_BUNDLE_DIR`, and no directory without it.
+    pub bundle_directory: Option<PathBuf>,
+}
+
+impl ManagerOptions {
+    /// The directory for bundles of failures.
+    pub(super) fn bundles(&self) -> Option<PathBuf> {
+        let by_env = || {
+            let value = std::env::var_os("ISOLATE_BUNDLE_DIR");
+            value.filter(|value| !value.is_empty()).map(PathBuf::from)
+        };
+        self.bundle_directory.clone().or_else(by_env)
+    }
 }
 
 impl Default for ManagerOptions {
@@ -35,6 +51,7 @@ impl Default for ManagerOptions {
             reaper: Reaper::default(),
             cleanup_timeout: CLEANUP_TIMEOUT,
             pool: 0,
+            bundle_directory: None,
         }
     }
 }

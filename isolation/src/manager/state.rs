@@ -1,5 +1,6 @@
 //! The journal of a manager: opened, and swept, with its first environment.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -53,6 +54,11 @@ impl State {
             options,
             ..Self::default()
         }
+    }
+
+    /// The directory for bundles of failures.
+    pub(super) fn bundles(&self) -> Option<PathBuf> {
+        self.options.bundles()
     }
 
     /// The state directory; `None` without a journal.

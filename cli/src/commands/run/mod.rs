@@ -5,6 +5,8 @@
 
 mod runner;
 
+use std::path::PathBuf;
+
 use clap::Args;
 use isolation::{Command, EnvironmentSpec, Lifetime};
 
@@ -32,6 +34,10 @@ pub(crate) struct Run {
     /// Use the environment of other runs with the same options, and destroy it after the last one
     #[arg(long, conflicts_with = "keep")]
     shared: bool,
+    /// Describe a failure, also a command that ends with another code than 0, in a new directory in
+    /// this one; by default in the one that ISOLATE_BUNDLE_DIR names
+    #[arg(long, value_name = "DIRECTORY")]
+    bundle: Option<PathBuf>,
     #[command(flatten)]
     command: CommandOptions,
 }
@@ -57,49 +63,70 @@ impl Run {
             (_, true) => Lifetime::Shared,
             _ => Lifetime::Owner,
         };
-        once(&self.environment, command, lifetime, global, client, console).await
+        let by_env = || {
+            let value = std::env::var_os("ISOLATE_BUNDLE_DIR");
+            value.filter(|value| !value.is_empty()).map(PathBuf::from)
+        };
+        let run = Once {
+            options: &self.environment,
+            command,
+            lifetime,
+            bundle: self.bundle.clone().or_else(by_env),
+        };
+        run.run(global, client, console).await
     }
 }
 
-/// Runs a command in a new environment, which is destroyed at the end of its lifetime.
-pub(super) async fn once(
-    options: &EnvironmentOptions,
-    command: Command,
-    lifetime: Lifetime,
-    global: &Global,
-    client: &Client,
-    console: Console,
-) -> Result<u8, CliError> {
-    let (stop, second_signal) = signals::listen()?;
-    let session = Session::open(global, client, options.pull(global)).await?;
-    options.report(console, client);
-    let spec = EnvironmentSpec {
-        // Whatever the specification file says.
-        lifetime,
-        ..options.spec(global)?
-    };
-    let runner = runner::Runner {
-        client,
-        manager: session.manager(),
-        options,
-        choice: options.choice(global)?,
-        spec,
-        command,
-        keep: lifetime == Lifetime::Kept,
-        console,
-    };
-    let running = Box::pin(runner.run(stop));
-    // At the second signal the run and then the manager are dropped. Their drop destroys what can
-    // be destroyed without waiting.
-    let outcome = tokio::select! {
-        biased;
-        code = second_signal.wait() => {
-            console.note("exiting without waiting for cleanup");
-            Ok(code)
-        }
-        outcome = running => outcome,
-    };
-    session.close(outcome).await
+/// A command in a new environment, which is destroyed at the end of its lifetime.
+pub(super) struct Once<'a> {
+    pub(super) options: &'a EnvironmentOptions,
+    pub(super) command: Command,
+    pub(super) lifetime: Lifetime,
+    /// The directory in which failures are described.
+    pub(super) bundle: Option<PathBuf>,
+}
+
+impl Once<'_> {
+    pub(super) async fn run(
+        self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let (stop, second_signal) = signals::listen()?;
+        let options = self.options;
+        let session =
+            Session::with_bundles(global, client, options.pull(global), self.bundle.clone()).await?;
+        options.report(console, client);
+        let spec = EnvironmentSpec {
+            // Whatever the specification file says.
+            lifetime: self.lifetime,
+            ..options.spec(global)?
+        };
+        let runner = runner::Runner {
+            client,
+            manager: session.manager(),
+            options,
+            choice: options.choice(global)?,
+            spec,
+            command: self.command,
+            keep: self.lifetime == Lifetime::Kept,
+            bundle: self.bundle,
+            console,
+        };
+        let running = Box::pin(runner.run(stop));
+        // At the second signal the run and then the manager are dropped. Their drop destroys what
+        // can be destroyed without waiting.
+        let outcome = tokio::select! {
+            biased;
+            code = second_signal.wait() => {
+                console.note("exiting without waiting for cleanup");
+                Ok(code)
+            }
+            outcome = running => outcome,
+        };
+        session.close(outcome).await
+    }
 }
 
 #[cfg(test)]

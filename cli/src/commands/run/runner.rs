@@ -1,5 +1,6 @@
 //! One run: chooses an engine, creates the environment, runs the command, destroys the environment.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use isolation::{
@@ -15,6 +16,7 @@ use crate::commands::pull_progress::{PullDisplay, Transfer};
 use crate::commands::stream::{Sink, Streamed, stream};
 use crate::console::Console;
 use crate::error::{CliError, brief};
+use crate::exit_code;
 use crate::registry::DOCKER;
 use crate::signals::{Interrupted, Stop};
 
@@ -30,6 +32,8 @@ pub(super) struct Runner<'a> {
     pub(super) spec: EnvironmentSpec,
     pub(super) command: Command,
     pub(super) keep: bool,
+    /// The directory in which a failed command is described.
+    pub(super) bundle: Option<PathBuf>,
     pub(super) console: Console,
 }
 
@@ -100,7 +104,15 @@ impl Runner<'_> {
         stop.check()?;
         let streamed = stop.or(self.stream(environment, is_main, sink)).await??;
         streamed.report(sink, self.console).await?;
-        Ok(streamed.code())
+        let code = streamed.code();
+        if let Some(parent) = self.bundle.as_ref().filter(|_| code != exit_code::SUCCESS) {
+            let directory = stop.or(environment.bundle_in(parent)).await??;
+            self.console
+                .note(&format!("the failure is described in {}", directory.display()));
+            sink.event(json!({ "type": "bundle", "directory": directory }))
+                .await?;
+        }
+        Ok(code)
     }
 
     /// Whether the command becomes the main process, which costs less than a command in an
@@ -161,6 +173,9 @@ impl Runner<'_> {
                 // First: the ID of a creation that is refused is known, too.
                 Some(Ok(event)) = events.next() => {
                     self.mark_generated(&event);
+                    if let EventKind::BundleWritten { directory } = &event.kind {
+                        self.console.note(&format!("the failure is described in {directory}"));
+                    }
                     if let Some(line) = displayed(&mut display, &event) {
                         sink.event(line).await?;
                     }

@@ -18,7 +18,9 @@ use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::signal::Signal;
-use crate::engine::instance::{Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Ports};
+use crate::engine::instance::{
+    Exec, Files, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Ports,
+};
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
 use crate::files::{CopySource, FileKind};
@@ -214,6 +216,10 @@ impl Instance for DockerInstance {
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {
+        Some(self)
+    }
+
+    fn inspection(&self) -> Option<&dyn Inspection> {
         Some(self)
     }
 }

@@ -59,6 +59,11 @@ pub const BUILD: &str = "org.isolation.build";
 /// The version of this crate that created it.
 pub const VERSION: &str = "org.isolation.engine-crate-version";
 
+/// Whether the label has a value of ours without content of the user.
+pub(super) fn is_harmless(key: &str) -> bool {
+    [ENVIRONMENT, NAME, OWNER, SESSION, VERSION].contains(&key)
+}
+
 /// The labels of everything that is created for an environment.
 pub(super) fn of(id: &EnvironmentId, name: &str, spec: &EnvironmentSpec) -> Result<BTreeMap<String, String>> {
     if let Some(key) = spec.labels.keys().find(|key| key.starts_with(PREFIX)) {

@@ -54,6 +54,8 @@ fn sample(stats: &Stats, memory_limit: Option<u64>) -> MetricsSample {
     MetricsSample {
         cpu_time: Duration::from_nanos(stats.cpu_stats.cpu_usage.total_usage),
         memory: stats.memory_usage(),
+        // Only version 1 of the control groups counts it.
+        memory_peak: stats.memory_stats.max_usage.max(stats.memory_usage()),
         memory_limit,
         processes: stats.pids_stats.current,
         processes_limit: (1..NO_LIMIT)
@@ -84,6 +86,7 @@ mod tests {
         let expected = MetricsSample {
             cpu_time: Duration::from_nanos(2500),
             memory: 600,
+            memory_peak: 600,
             memory_limit: Some(2000),
             processes: 3,
             network_received: 6,

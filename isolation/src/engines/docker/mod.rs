@@ -57,6 +57,7 @@ mod exec_stdin;
 mod files;
 mod image_check;
 mod images;
+mod inspection;
 mod instance;
 pub mod labels;
 mod launch;

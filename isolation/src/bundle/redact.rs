@@ -1,0 +1,161 @@
+//! Removes secrets from what a bundle contains.
+
+use serde_json::Value;
+
+use crate::spec::EnvironmentSpec;
+use crate::spec::main_process::Main;
+
+/// A shorter value occurs by chance in other texts.
+const SHORTEST: usize = 6;
+
+/// What stands for a value.
+const HIDDEN: &str = "***";
+
+/// The keys whose values may be secret, in a specification.
+const SECTIONS: [&str; 3] = ["env", "labels", "args"];
+
+/// Replaces the values of environment variables and labels wherever they occur.
+#[derive(Debug, Default)]
+pub(super) struct Redactor {
+    /// Longest first: one may contain another.
+    secrets: Vec<String>,
+}
+
+impl Redactor {
+    pub(super) fn of(spec: &EnvironmentSpec) -> Self {
+        let of_main = match &spec.main {
+            Main::Command(command) => Some(&command.env),
+            Main::Idle | Main::Image => None,
+        };
+        let variables = [Some(&spec.env), of_main].into_iter().flatten().flatten();
+        let values = variables.map(|(_, value)| value).chain(spec.labels.values());
+        let mut redactor = Self::default();
+        values.for_each(|value| redactor.add(value));
+        for options in spec.engine_options.values() {
+            redactor.add_all(options, false);
+        }
+        redactor
+            .secrets
+            .sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        redactor.secrets.dedup();
+        redactor
+    }
+
+    fn add(&mut self, value: &str) {
+        // A value of several lines is printed line by line.
+        for line in std::iter::once(value).chain(value.lines()) {
+            if line.trim().len() >= SHORTEST {
+                self.secrets.push(line.trim().to_owned());
+            }
+        }
+    }
+
+    /// Adds the texts below keys whose values may be secret.
+    fn add_all(&mut self, value: &Value, secret: bool) {
+        match value {
+            Value::String(text) if secret => self.add(text),
+            Value::Array(items) => items.iter().for_each(|item| self.add_all(item, secret)),
+            Value::Object(entries) => {
+                for (key, value) in entries {
+                    self.add_all(
+                        value,
+                        secret || SECTIONS.iter().any(|section| key.contains(section)),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.secrets {
+            if text.contains(secret) {
+                text = text.replace(secret, HIDDEN);
+            }
+        }
+        text
+    }
+
+    /// Replaces them in every text of a document.
+    pub(super) fn json(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.text(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
+            Value::Object(entries) => entries.values_mut().for_each(|value| self.json(value)),
+            _ => {}
+        }
+    }
+}
+
+/// Replaces all texts below keys of a specification whose values may be secret.
+pub(super) fn hide_values(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(hide_values),
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                match SECTIONS.contains(&key.as_str()) {
+                    true => hide_all(value),
+                    false => hide_values(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn hide_all(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = HIDDEN.to_owned(),
+        Value::Array(items) => items.iter_mut().for_each(hide_all),
+        Value::Object(entries) => entries.values_mut().for_each(hide_all),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_are_replaced_wherever_they_occur() {
+        let spec = EnvironmentSpec {
+            env: [
+                ("TOKEN", "hunter2-token"),
+                ("LONG", "first line\nhunter3-line"),
+                ("DEBUG", "1"),
+            ]
+            .into(),
+            labels: [("l".to_owned(), "label \"hunter4\"".to_owned())].into(),
+            engine_options: [(
+                "docker".to_owned(),
+                json!({ "build": { "build_args": { "A": "hunter5-arg" } }, "platform": "linux/amd64" }),
+            )]
+            .into(),
+            ..EnvironmentSpec::default()
+        };
+        let redactor = Redactor::of(&spec);
+        let text = redactor.text("TOKEN=hunter2-token 1 first line hunter3-line hunter5-arg linux/amd64");
+        assert_eq!(text, "TOKEN=*** 1 *** *** *** linux/amd64");
+        let mut document = json!({ "a": ["label \"hunter4\"", 1], "hunter2-token": "hunter2-tokens" });
+        redactor.json(&mut document);
+        assert_eq!(document, json!({ "a": ["***", 1], "hunter2-token": "***s" }));
+    }
+
+    #[test]
+    fn values_of_a_specification_are_hidden() {
+        let mut spec = json!({
+            "env": { "A": "x" }, "main": { "command": { "argv": ["sh"], "env": { "B": "y" } } },
+            "labels": { "c": "z" }, "image": "app",
+        });
+        hide_values(&mut spec);
+        assert_eq!(
+            spec,
+            json!({
+                "env": { "A": "***" }, "main": { "command": { "argv": ["sh"], "env": { "B": "***" } } },
+                "labels": { "c": "***" }, "image": "app",
+            })
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! Writes the files of a bundle.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::redact::Redactor;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The size that a file may have: a dozen files have less than 1 MB together.
+const MOST: usize = 128 << 10;
+
+/// The size of the output of commands.
+const MOST_OUTPUT: usize = 256 << 10;
+
+/// The directory of a bundle.
+pub(super) struct Files<'a> {
+    directory: PathBuf,
+    redactor: &'a Redactor,
+    written: Vec<String>,
+}
+
+impl<'a> Files<'a> {
+    /// Creates the directory, which must not exist or must be empty. Nobody else can read it.
+    pub(super) fn create(directory: &Path, redactor: &'a Redactor) -> Result<Self> {
+        let failed = |error| Error::io("create the directory", directory, error);
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(directory).map_err(failed)?;
+        if fs::read_dir(directory).map_err(failed)?.next().is_some() {
+            let text = "the directory is not empty; choose another one";
+            return Err(Error::new(ErrorKind::Conflict, text));
+        }
+        Ok(Self {
+            directory: directory.to_owned(),
+            redactor,
+            written: Vec::new(),
+        })
+    }
+
+    /// The names of the files.
+    pub(super) fn written(&self) -> &[String] {
+        &self.written
+    }
+
+    /// Writes a text; of a long one, only the end.
+    pub(super) fn text(&mut self, name: &str, text: &str) -> Result<()> {
+        let text = self.redactor.text(text);
+        let most = if name == "commands.txt" { MOST_OUTPUT } else { MOST };
+        self.write(name, tail(&text, most))
+    }
+
+    /// Writes lines; of many, only the last ones. Without a line, there is no file.
+    pub(super) fn lines<'l>(&mut self, name: &str, lines: impl Iterator<Item = &'l str>) -> Result<()> {
+        let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+        match text.is_empty() {
+            true => Ok(()),
+            false => self.text(name, &text),
+        }
+    }
+
+    /// Writes a document. A very large one is replaced by its size.
+    pub(super) fn json(&mut self, name: &str, mut document: Value) -> Result<()> {
+        self.redactor.json(&mut document);
+        let mut text = format!("{document:#}\n");
+        if text.len() > MOST {
+            text = format!("{document}\n");
+        }
+        if text.len() > MOST {
+            text = format!("{:#}\n", json!({ "omitted": true, "bytes": text.len() }));
+        }
+        self.write(name, &text)
+    }
+
+    /// Writes one document per line; of many, only the last ones.
+    pub(super) fn json_lines(&mut self, name: &str, items: &[impl Serialize]) -> Result<()> {
+        let mut lines = Vec::new();
+        for item in items {
+            let mut value = json!(item);
+            self.redactor.json(&mut value);
+            lines.push(value.to_string());
+        }
+        self.lines(name, lines.iter().map(String::as_str))
+    }
+
+    fn write(&mut self, name: &str, text: &str) -> Result<()> {
+        let path = self.directory.join(name);
+        let written = fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|error| Error::io("write", &path, error))?;
+        self.written.push(name.to_owned());
+        Ok(())
+    }
+}
+
+/// The end of a text, from the beginning of a line.
+fn tail(text: &str, most: usize) -> &str {
+    if text.len() <= most {
+        return text;
+    }
+    let begin = (text.len() - most..=text.len()).find(|at| text.is_char_boundary(*at));
+    let begin = begin.unwrap_or(text.len());
+    match text[begin..].find('\n') {
+        Some(end) => &text[begin + end + 1..],
+        None => &text[begin..],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn end_of_a_long_text_is_written() {
+        let text = format!("{}\nlast\n", "é".repeat(MOST));
+        assert_eq!(tail(&text, MOST), "last\n");
+        assert_eq!(tail("short", MOST), "short");
+        let one_line = "é".repeat(MOST);
+        assert!(tail(&one_line, 101).len() <= 101);
+    }
+
+    #[test]
+    fn bundle_needs_an_empty_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let redactor = Redactor::default();
+        let target = directory.path().join("new/bundle");
+        let mut files = Files::create(&target, &redactor).unwrap();
+        files.json("large.json", json!("x".repeat(MOST))).unwrap();
+        let large = fs::read_to_string(target.join("large.json")).unwrap();
+        assert!(large.contains("\"omitted\": true"), "{large}");
+        files.json_lines("none.jsonl", &[0; 0]).unwrap();
+        assert_eq!(files.written(), ["large.json"]);
+        let error = Files::create(&target, &redactor).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+    }
+}

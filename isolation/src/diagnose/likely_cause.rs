@@ -1,0 +1,142 @@
+//! The causes that are recognised.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a failure probably comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LikelyCause {
+    /// A process was killed at the memory limit, or got no memory.
+    OutOfMemory,
+    /// A command was killed at its timeout.
+    TimedOut,
+    /// The daemon does not answer.
+    DaemonUnreachable,
+    /// The daemon answered too late.
+    DaemonSlow,
+    /// The image does not exist, or only for those who log in.
+    ImageMissing,
+    /// The registry does not answer, or not as a registry.
+    RegistryUnreachable,
+    /// The registry rejects the credentials.
+    Unauthorized,
+    /// The image, or a program in it, is for another platform.
+    WrongPlatform,
+    /// Another process or container has the port.
+    PortTaken,
+    /// The daemon has no addresses for another network.
+    AddressPoolExhausted,
+    /// A network does not exist.
+    NetworkMissing,
+    /// A volume does not exist.
+    VolumeMissing,
+    /// The source of a mount does not exist.
+    MountSourceMissing,
+    /// The user does not exist in the image.
+    UserMissing,
+    /// The working directory does not exist or is none.
+    WorkingDirectoryMissing,
+    /// The program does not exist.
+    ProgramMissing,
+    /// The file of the program may not be executed.
+    ProgramNotExecutable,
+    /// The interpreter of a script does not exist, or a script names none.
+    InterpreterMissing,
+    /// The first line of a script ends with a carriage return.
+    CarriageReturn,
+    /// The loader or a library of a program does not exist.
+    LibraryMissing,
+    /// The file system is read-only.
+    ReadOnlyFileSystem,
+    /// No space is left.
+    DiskFull,
+    /// The limit of processes is reached.
+    TooManyProcesses,
+    /// Too many files are open.
+    TooManyFiles,
+    /// The environment has no network.
+    NoNetwork,
+    /// A name is not known to the DNS.
+    NameNotResolved,
+    /// Nothing listens where a program has connected.
+    ConnectionRefused,
+    /// A certificate is not trusted.
+    CertificateRejected,
+    /// A file or directory that a program needs does not exist.
+    FileMissing,
+    /// A program lacks rights.
+    PermissionDenied,
+    /// A process has crashed.
+    Crashed,
+    /// A process was killed by a signal.
+    Killed,
+    /// The health check never succeeded.
+    NeverHealthy,
+    /// The environment runs, but does not become ready.
+    NeverReady,
+    /// The program ended although it should run on.
+    EndedEarly,
+    /// The program has reported an error of its own.
+    ProgramFailed,
+    /// Nothing that was collected names a cause.
+    Unknown,
+}
+
+impl LikelyCause {
+    /// What a person can do.
+    pub fn hint(self) -> &'static str {
+        self.texts().1
+    }
+
+    #[rustfmt::skip]
+    fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::OutOfMemory => ("a process has reached the memory limit", "raise limits.memory, or use less memory"),
+            Self::TimedOut => ("a command was killed at its timeout", "raise its timeout, or look where its output ends"),
+            Self::DaemonUnreachable => ("the daemon does not answer", "start it, or correct DOCKER_HOST"),
+            Self::DaemonSlow => ("the daemon answered too late", "look at the load of its machine, or raise the timeout"),
+            Self::ImageMissing => ("the image does not exist, or needs a login", "correct the name and tag of the image, or run docker login"),
+            Self::RegistryUnreachable => ("the registry cannot be reached", "look at the address, the network and the certificates of the registry"),
+            Self::Unauthorized => ("the registry rejects the credentials", "run docker login for this registry"),
+            Self::WrongPlatform => ("the program is for another platform than the machine", "use an image for this platform, or name one: platform"),
+            Self::PortTaken => ("the port is taken", "let the engine choose the port of the host, or end what has it"),
+            Self::AddressPoolExhausted => ("the daemon has no addresses left for a network", "remove unused networks: docker network prune"),
+            Self::NetworkMissing => ("the network does not exist", "create the network, or correct its name"),
+            Self::VolumeMissing => ("the volume does not exist", "create the volume, or correct its name"),
+            Self::MountSourceMissing => ("the source of a mount does not exist on the daemon's machine", "create it, or correct its path"),
+            Self::UserMissing => ("the user does not exist in the image", "use a user of the image, or a number"),
+            Self::WorkingDirectoryMissing => ("the working directory cannot be used", "create the directory, or correct its path"),
+            Self::ProgramMissing => ("the program does not exist in the environment", "correct its name, or install it in the image"),
+            Self::ProgramNotExecutable => ("the program may not be executed", "make the file executable: chmod +x"),
+            Self::InterpreterMissing => ("the interpreter of the script is missing", "correct the first line of the script, such as #!/bin/sh, or install the interpreter"),
+            Self::CarriageReturn => ("the first line of the script ends with a carriage return", "convert the line ends of the script to those of Unix"),
+            Self::LibraryMissing => ("the loader or a library of the program is missing", "use a program that was built for this image, or a static one"),
+            Self::ReadOnlyFileSystem => ("the file system is read-only", "write to a tmpfs or volume, or remove the option read_only"),
+            Self::DiskFull => ("no space is left on a disk", "remove files, or raise the limit of the disk or tmpfs"),
+            Self::TooManyProcesses => ("the limit of processes is reached", "raise limits.pids, or start fewer processes"),
+            Self::TooManyFiles => ("too many files are open", "raise the ulimit nofile, or close files"),
+            Self::NoNetwork => ("the environment has no network", "give it one: network.mode"),
+            Self::NameNotResolved => ("a host name is not known", "correct the name; names of environments are known on networks of their own only"),
+            Self::ConnectionRefused => ("nothing listens where the program connects", "wait until the other service is ready; inside, localhost is the environment itself"),
+            Self::CertificateRejected => ("a certificate is not trusted", "add the certificate of the authority to the image"),
+            Self::FileMissing => ("a file does not exist in the environment", "copy or mount it, or correct its path"),
+            Self::PermissionDenied => ("the program lacks rights", "look at the owner and mode of the file, the user, and the kernel capabilities"),
+            Self::Crashed => ("a process has crashed", "run it with a debugger, or look for its core file"),
+            Self::Killed => ("a process was killed by a signal", "look for who sent the signal"),
+            Self::NeverHealthy => ("the health check never succeeded", "run its command by hand; its last output is below"),
+            Self::NeverReady => ("the environment runs, but did not become ready in time", "look at its last output, and at the condition; raise the timeout"),
+            Self::EndedEarly => ("the main process has ended", "look at its last output"),
+            Self::ProgramFailed => ("the program has failed", "look at its last output"),
+            Self::Unknown => ("the cause is not known", "look at the error, the log and the events"),
+        }
+    }
+}
+
+impl fmt::Display for LikelyCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.texts().0)
+    }
+}

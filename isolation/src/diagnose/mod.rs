@@ -1,0 +1,104 @@
+//! Names the likely cause of a failure from what was collected about it.
+//!
+//! [`Evidence`] is what an engine, an environment and its commands have shown; [`diagnose`] is a
+//! function of it alone, so that the same evidence always gives the same [`Diagnosis`].
+
+mod evidence;
+mod exits;
+mod likely_cause;
+mod programs;
+mod texts;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::evidence::{Evidence, FailedCommand, Platforms, ProgramFile};
+pub use self::likely_cause::LikelyCause;
+
+/// The likely cause of a failure.
+///
+/// `Display` prints the cause, what a person can do, and what led to it, on several lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Diagnosis {
+    /// The cause.
+    pub cause: LikelyCause,
+    /// What led to it: lines of output, messages of the daemon, an exit code.
+    pub because: Vec<String>,
+}
+
+impl Diagnosis {
+    fn new(cause: LikelyCause, because: impl Into<String>) -> Self {
+        Self {
+            cause,
+            because: vec![because.into()],
+        }
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.cause, self.cause.hint())?;
+        for line in &self.because {
+            write!(f, "\n{line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The likely cause of a failure. What an engine or the kernel reports counts more than the output
+/// of a program, and that more than an exit code.
+///
+/// ```
+/// use isolation::{Evidence, LikelyCause, diagnose};
+///
+/// let evidence = Evidence {
+///     stderr: vec!["wget: bad address 'db'".to_owned()],
+///     ..Evidence::default()
+/// };
+/// assert_eq!(diagnose(&evidence).cause, LikelyCause::NameNotResolved);
+/// ```
+pub fn diagnose(evidence: &Evidence) -> Diagnosis {
+    let rules = [
+        exits::enforced,
+        programs::by_error,
+        texts::of_error,
+        programs::by_output,
+        texts::of_output,
+        exits::by_code,
+        exits::never_ready,
+    ];
+    let found = rules.iter().find_map(|rule| rule(evidence));
+    found.unwrap_or_else(|| Diagnosis {
+        cause: LikelyCause::Unknown,
+        because: evidence.error.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_without_evidence_is_unknown() {
+        let diagnosis = diagnose(&Evidence::default());
+        assert_eq!(diagnosis.cause, LikelyCause::Unknown);
+        let error = vec!["cannot x: y".to_owned()];
+        let diagnosis = diagnose(&Evidence {
+            error: error.clone(),
+            ..Evidence::default()
+        });
+        assert_eq!(diagnosis.because, error);
+    }
+
+    #[test]
+    fn diagnosis_is_printed_with_hint_and_reasons() {
+        let diagnosis = Diagnosis::new(LikelyCause::DiskFull, "sh: write error: No space left on device");
+        let text = diagnosis.to_string();
+        let mut lines = text.lines();
+        let first = lines.next().unwrap();
+        assert!(first.starts_with("no space is left on a disk; "), "{text}");
+        assert_eq!(lines.next(), Some("sh: write error: No space left on device"));
+    }
+}

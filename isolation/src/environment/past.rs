@@ -1,0 +1,82 @@
+//! What this process knows about the past of an environment.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::Environment;
+use super::shared::{Shared, ended};
+use crate::bundle::directory_for;
+use crate::command::execution::Execution;
+use crate::diagnose::Diagnosis;
+use crate::error::Result;
+use crate::events::EventKind;
+use crate::history::{CheckResult, CommandRecord};
+use crate::logs::commands::lines_of;
+use crate::metrics::MetricsSample;
+
+impl Environment {
+    /// The commands that this process has run in it, oldest first: the last 500. What they wrote is
+    /// among the [`logs`](Self::logs).
+    pub fn commands(&self) -> Vec<CommandRecord> {
+        self.shared().history.commands()
+    }
+
+    /// The last 20 results of the [health check](EnvironmentSpec::health) that this process runs,
+    /// oldest first.
+    pub fn health_checks(&self) -> Vec<CheckResult> {
+        self.shared().history.checks()
+    }
+
+    /// The samples that this process has taken, oldest first: those of [`metrics`](Self::metrics),
+    /// and one every ten seconds since the start. They cover the whole life; of older ones, only a
+    /// part is kept.
+    pub fn metrics_history(&self) -> Vec<MetricsSample> {
+        self.shared().history.samples()
+    }
+
+    /// Writes what is known about it into a directory, which must not exist or must be empty:
+    /// specification, state, engine, commands with their output, log, events, metrics, results of
+    /// the health check, changed files, networks, and `README.md` with the likely cause of a
+    /// failure.
+    ///
+    /// Values of environment variables and labels are left out, also where they occur in other
+    /// texts. At most about 1 MB is written.
+    pub async fn bundle(&self, directory: impl AsRef<Path>) -> Result<Diagnosis> {
+        self.shared().bundle(directory.as_ref(), None).await
+    }
+
+    /// As [`bundle`](Self::bundle), into a new directory in `parent`, whose name has the time and
+    /// the name of the environment. Returns that directory.
+    pub async fn bundle_in(&self, parent: impl AsRef<Path>) -> Result<PathBuf> {
+        let directory = directory_for(parent.as_ref(), self.name(), SystemTime::now());
+        self.bundle(&directory).await?;
+        Ok(directory)
+    }
+
+    /// Adds what explains a failure to its error, and writes a bundle if the manager is to.
+    pub(super) async fn explained<T>(&self, result: Result<T>) -> Result<T> {
+        self.shared().explained(result).await
+    }
+}
+
+impl Shared {
+    /// Notes what a command writes and how it ends, and sends the events of its start and end.
+    pub(super) fn track(&self, execution: &mut Execution, argv: Vec<String>) {
+        self.emit(EventKind::CommandStarted { argv: argv.clone() });
+        execution.limit_kill(Arc::clone(&self.ending) as _);
+        let number = self.history.command_began(&argv);
+        let history = self.history.clone();
+        execution.on_output(Box::new(move |chunk| history.wrote(number, chunk)));
+        let (events, subject, history) = (self.events.clone(), self.subject(), self.history.clone());
+        let store = self.journal.output().filter(|_| self.is_kept());
+        execution.on_end(Box::new(move |exit| {
+            history.command_ended(number, exit);
+            if let Some(store) = store {
+                // The command has its own result; a log that cannot be written is not one of it.
+                let _ = store.append(&lines_of(number, history.output(0)));
+            }
+            events.emit(subject, ended(argv, exit));
+        }));
+    }
+}

@@ -1,0 +1,44 @@
+//! Samples the metrics of a running environment now and then, for its history.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::shared::Shared;
+
+/// The time between two samples.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Samples until the environment does not run any more, or is dropped.
+pub(super) fn begin(shared: &Arc<Shared>) {
+    if shared.instance.metrics().is_none() || shared.history.sampled().swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let environment = Arc::downgrade(shared);
+    let history = shared.history.clone();
+    tokio::spawn(async move {
+        run(environment).await;
+        history.sampled().store(false, Ordering::Release);
+    });
+}
+
+async fn run(environment: Weak<Shared>) {
+    loop {
+        sleep(INTERVAL).await;
+        let Some(shared) = environment
+            .upgrade()
+            .filter(|shared| shared.status().is_running())
+        else {
+            return;
+        };
+        let Some(metrics) = shared.instance.metrics() else {
+            return;
+        };
+        // A sample that fails is missing; what ends the environment is reported elsewhere.
+        if let Ok(mut sample) = metrics.sample().await {
+            shared.history.measured(&mut sample);
+        }
+    }
+}

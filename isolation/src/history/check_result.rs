@@ -1,0 +1,59 @@
+//! A result of the health check.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::exit_status::ExitStatus;
+
+/// How much of the output is kept, in bytes.
+const OUTPUT: usize = 4096;
+
+/// A result of the [health check](crate::EnvironmentSpec::health) that this process runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CheckResult {
+    /// When the check ended.
+    #[serde(with = "crate::events::rfc3339")]
+    pub at: SystemTime,
+    /// How it ended; `None` if it could not be run.
+    pub exit: Option<ExitStatus>,
+    /// The last 4096 bytes of its output, both streams, as text.
+    pub output: String,
+}
+
+impl CheckResult {
+    pub(crate) fn new(exit: ExitStatus, output: &[u8]) -> Self {
+        Self {
+            at: SystemTime::now(),
+            exit: Some(exit),
+            output: last_text(output),
+        }
+    }
+
+    /// A check that could not be run, and why.
+    pub(crate) fn not_run(why: String) -> Self {
+        Self {
+            at: SystemTime::now(),
+            exit: None,
+            output: why,
+        }
+    }
+}
+
+fn last_text(output: &[u8]) -> String {
+    let begin = output.len().saturating_sub(OUTPUT);
+    String::from_utf8_lossy(&output[begin..]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn end_of_a_long_output_is_kept() {
+        let output = ["x".repeat(OUTPUT), "end".to_owned()].concat();
+        let result = CheckResult::new(ExitStatus::from_code(1), output.as_bytes());
+        assert!(result.output.len() == OUTPUT && result.output.ends_with("xend"));
+    }
+}

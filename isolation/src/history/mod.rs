@@ -1,0 +1,194 @@
+//! What this process has seen of an environment: the commands that it ran there and their output,
+//! results of the health check, and samples of metrics. The oldest is forgotten first.
+
+mod check_result;
+mod command_record;
+mod output;
+mod samples;
+
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+
+use crate::command::execution::Chunk;
+use crate::command::exit_status::ExitStatus;
+use crate::metrics::MetricsSample;
+
+pub use self::check_result::CheckResult;
+pub use self::command_record::CommandRecord;
+pub(crate) use self::output::Piece;
+
+use self::output::OutputRing;
+use self::samples::Samples;
+
+/// How many commands are remembered.
+const COMMANDS: usize = 500;
+
+/// How many results of the health check are remembered.
+const CHECKS: usize = 20;
+
+/// The history of one environment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct History(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    inner: Mutex<Inner>,
+    /// Counts additions to the output, for readers that follow it.
+    grown: watch::Sender<u64>,
+    /// Whether a task takes samples.
+    sampled: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    commands: VecDeque<CommandRecord>,
+    begun: u64,
+    output: OutputRing,
+    checks: VecDeque<CheckResult>,
+    samples: Samples,
+    ended: bool,
+}
+
+impl History {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the start of a command; returns its number.
+    pub(crate) fn command_began(&self, argv: &[String]) -> u64 {
+        let mut inner = self.lock();
+        inner.begun += 1;
+        let number = inner.begun;
+        if inner.commands.len() == COMMANDS {
+            inner.commands.pop_front();
+        }
+        inner.commands.push_back(CommandRecord {
+            number,
+            argv: argv.to_vec(),
+            began: SystemTime::now(),
+            ended: None,
+            exit: None,
+        });
+        number
+    }
+
+    /// Notes the end of a command; `None` if it was abandoned.
+    pub(crate) fn command_ended(&self, number: u64, exit: Option<ExitStatus>) {
+        let mut inner = self.lock();
+        let found = inner.commands.iter_mut().rfind(|one| one.number == number);
+        if let Some(command) = found {
+            command.ended = Some(SystemTime::now());
+            command.exit = exit;
+        }
+        drop(inner);
+        self.0.grown.send_modify(|count| *count += 1);
+    }
+
+    /// Notes a piece of a command's output.
+    pub(crate) fn wrote(&self, number: u64, chunk: &Chunk) {
+        self.lock().output.add(number, chunk);
+        self.0.grown.send_modify(|count| *count += 1);
+    }
+
+    /// The commands, oldest first.
+    pub(crate) fn commands(&self) -> Vec<CommandRecord> {
+        self.lock().commands.iter().cloned().collect()
+    }
+
+    /// The numbers of the commands that have ended.
+    pub(crate) fn ended_commands(&self) -> Vec<u64> {
+        let inner = self.lock();
+        let ended = inner.commands.iter().filter(|one| one.ended.is_some());
+        ended.map(|one| one.number).collect()
+    }
+
+    /// The pieces of output from this number on that are still there.
+    pub(crate) fn output(&self, from: u64) -> Vec<Piece> {
+        self.lock().output.since(from)
+    }
+
+    /// Whether the environment is gone, so that nothing follows.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
+    /// The environment is gone.
+    pub(crate) fn end(&self) {
+        self.lock().ended = true;
+        self.0.grown.send_modify(|count| *count += 1);
+    }
+
+    /// Tells when output is added.
+    pub(crate) fn grown(&self) -> watch::Receiver<u64> {
+        self.0.grown.subscribe()
+    }
+
+    /// Notes a result of the health check.
+    pub(crate) fn checked(&self, result: CheckResult) {
+        let mut inner = self.lock();
+        if inner.checks.len() == CHECKS {
+            inner.checks.pop_front();
+        }
+        inner.checks.push_back(result);
+    }
+
+    /// The last results of the health check, oldest first.
+    pub(crate) fn checks(&self) -> Vec<CheckResult> {
+        self.lock().checks.iter().cloned().collect()
+    }
+
+    /// Notes a sample. Its peak of the memory becomes at least that of the earlier ones.
+    pub(crate) fn measured(&self, sample: &mut MetricsSample) {
+        self.lock().samples.add(sample);
+    }
+
+    /// Whether a task takes samples.
+    pub(crate) fn sampled(&self) -> &AtomicBool {
+        &self.0.sampled
+    }
+
+    /// The samples, oldest first.
+    pub(crate) fn samples(&self) -> Vec<MetricsSample> {
+        self.lock().samples.all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oldest_commands_are_forgotten() {
+        let history = History::default();
+        for _ in 0..COMMANDS + 3 {
+            let number = history.command_began(&["true".to_owned()]);
+            history.command_ended(number, Some(ExitStatus::from_code(0)));
+        }
+        history.command_ended(1, None);
+        let commands = history.commands();
+        assert_eq!((commands.len(), commands[0].number), (COMMANDS, 4));
+        assert!(
+            commands
+                .iter()
+                .all(|one| one.exit.is_some() && one.ended >= Some(one.began))
+        );
+    }
+
+    #[test]
+    fn last_results_of_the_health_check_are_kept() {
+        let history = History::default();
+        for code in 0..30 {
+            history.checked(CheckResult::new(ExitStatus::from_code(code), b"text"));
+        }
+        let codes: Vec<_> = history
+            .checks()
+            .iter()
+            .map(|one| one.exit.unwrap().code)
+            .collect();
+        assert_eq!(codes, (10..30).collect::<Vec<_>>());
+    }
+}
