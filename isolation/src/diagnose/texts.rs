@@ -3,7 +3,7 @@
 use super::{Diagnosis, Evidence, LikelyCause};
 use crate::error::ErrorKind;
 
-/// A cause, and texts in lower case of which one must be there.
+/// A cause, and texts in lower case of which one must be there; `*` stands for any text.
 type Rule = (LikelyCause, &'static [&'static str]);
 
 /// Messages of daemons and registries.
@@ -30,6 +30,10 @@ const OF_ERROR: &[Rule] = &[
         ],
     ),
     (
+        LikelyCause::Unauthorized,
+        &["no basic auth credentials", "incorrect username or password"],
+    ),
+    (
         LikelyCause::ImageMissing,
         &[
             "manifest unknown",
@@ -46,8 +50,6 @@ const OF_ERROR: &[Rule] = &[
         &[
             "unauthorized",
             "authentication required",
-            "no basic auth credentials",
-            "incorrect username or password",
             "requested access to the resource is denied",
             "no credentials found",
         ],
@@ -72,14 +74,17 @@ const OF_ERROR: &[Rule] = &[
         LikelyCause::MountSourceMissing,
         &[
             "bind source path does not exist",
-            "the source of the mount",
+            "the source of a mount",
             "statfs ",
         ],
     ),
-    (LikelyCause::VolumeMissing, &["no such volume", "the volume "]),
+    (
+        LikelyCause::VolumeMissing,
+        &["no such volume", "the volume * does not exist"],
+    ),
     (
         LikelyCause::NetworkMissing,
-        &["unable to find network", "network not found", "no such network"],
+        &["unable to find network", "network * not found", "no such network"],
     ),
     (
         LikelyCause::WorkingDirectoryMissing,
@@ -235,12 +240,24 @@ const OF_OUTPUT: &[Rule] = &[
     ),
 ];
 
+/// Whether all parts of a text are in a line, one after the other.
+fn is_in(text: &str, line: &str) -> bool {
+    let mut rest = line;
+    text.split('*').all(|part| match rest.split_once(part) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
 fn first<'a>(rules: &[Rule], lines: impl Iterator<Item = &'a String> + Clone) -> Option<Diagnosis> {
     rules.iter().find_map(|(cause, texts)| {
         // The last line is nearest to the failure.
         let is_it = |line: &&String| {
             let line = line.to_lowercase();
-            texts.iter().any(|text| line.contains(text))
+            texts.iter().any(|text| is_in(text, &line))
         };
         let line = lines.clone().filter(is_it).last()?;
         Some(Diagnosis::new(*cause, line.trim()))

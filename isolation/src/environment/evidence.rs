@@ -106,7 +106,10 @@ impl Shared {
             .command
             .as_ref()
             .map_or(&evidence.main, |command| &command.argv);
-        let program = argv.first().filter(|_| not_run).map(String::as_str);
+        let program = argv
+            .first()
+            .filter(|_| not_run && !is_script(argv))
+            .map(String::as_str);
         match timeout(LIMIT, inspection.findings(program)).await {
             Ok(Ok(findings)) => findings,
             // The failure is reported in any case.
@@ -153,6 +156,13 @@ impl Shared {
             _ => Vec::new(),
         }
     }
+}
+
+/// Whether a shell runs a script: the shell itself is not what could not be run.
+fn is_script(argv: &[String]) -> bool {
+    let shells = ["sh", "ash", "bash", "dash", "zsh"];
+    let is_shell = |program: &String| shells.contains(&program.rsplit('/').next().unwrap_or_default());
+    argv.len() > 1 && argv.first().is_some_and(is_shell)
 }
 
 /// Whether more than the error has to be known to explain a failure of this kind.

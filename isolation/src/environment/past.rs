@@ -8,7 +8,7 @@ use super::Environment;
 use super::shared::{Shared, ended};
 use crate::bundle::directory_for;
 use crate::command::execution::Execution;
-use crate::diagnose::Diagnosis;
+use crate::diagnose::{Diagnosis, Evidence};
 use crate::error::Result;
 use crate::events::EventKind;
 use crate::history::{CheckResult, CommandRecord};
@@ -33,6 +33,11 @@ impl Environment {
     /// part is kept.
     pub fn metrics_history(&self) -> Vec<MetricsSample> {
         self.shared().history.samples()
+    }
+
+    /// What explains the last failure of it, of its main process or of its last command.
+    pub async fn evidence(&self) -> Evidence {
+        self.shared().evidence(None).await
     }
 
     /// Writes what is known about it into a directory, which must not exist or must be empty:

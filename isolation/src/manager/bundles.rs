@@ -1,11 +1,12 @@
 //! Bundles of failed creations: there is no environment yet.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::SystemTime;
 
 use super::Manager;
 use crate::bundle::{Content, directory_for};
-use crate::diagnose::diagnose;
+use crate::diagnose::{Evidence, diagnose};
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind};
 use crate::events::{EventKind, Subject};
@@ -13,24 +14,29 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::network::NetworkMode;
 
 impl Manager {
-    /// Writes a bundle of a creation that failed, if this manager is to.
-    pub(super) fn bundle_creation(&self, engine: &str, spec: &EnvironmentSpec, error: &Error) {
-        let Some(parent) = self.state.bundles() else {
-            return;
-        };
-        if matches!(
-            error.kind(),
-            ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::ShutDown
-        ) {
-            // The error says everything.
-            return;
+    /// Adds what is known about a failed creation, and writes a bundle if this manager is to.
+    pub(super) fn explain_creation(&self, engine: &str, spec: &EnvironmentSpec, error: Error) -> Error {
+        if error.evidence().is_some() {
+            return error;
         }
         let mut evidence = error.as_evidence();
         evidence.image.clone_from(&spec.image);
         evidence.without_network = spec.network.mode == NetworkMode::None;
+        // Other errors explain themselves.
+        let needs_more = !matches!(
+            error.kind(),
+            ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::ShutDown
+        );
+        if let Some(parent) = self.state.bundles().filter(|_| needs_more) {
+            self.bundle_creation(&parent, engine, spec, evidence.clone());
+        }
+        error.with_evidence(evidence)
+    }
+
+    fn bundle_creation(&self, parent: &Path, engine: &str, spec: &EnvironmentSpec, evidence: Evidence) {
         let name = spec.name.clone().unwrap_or_else(|| engine.to_owned());
         let at = SystemTime::now();
-        let directory = directory_for(&parent, &name, at);
+        let directory = directory_for(parent, &name, at);
         let content = Content {
             name,
             id: "none: it was not created".to_owned(),

@@ -180,7 +180,7 @@ impl Manager {
             Ok(environment) => return Ok(environment),
             Err(error) => error.during("create the environment", &name),
         };
-        self.bundle_creation(selection.engine.name(), &spec, &error);
+        let error = self.explain_creation(selection.engine.name(), &spec, error);
         let engine = selection.engine.name().to_owned();
         self.events.emit(
             Subject::Engine { engine },

@@ -7,6 +7,7 @@ mod commands; // commands, and how they end
 mod copies_to_mounts; // copies to places that the daemon does not see, or that are the host's
 mod create; // created containers, and specifications that are rejected
 mod disruption; // a daemon that hangs, or is restarted, during each kind of call
+mod failures; // planted failures whose cause is named
 mod files; // copies and mounts
 mod groups; // services that start in order, on a network of their own
 mod lifecycle; // stop, start, main processes, environments of other processes
