@@ -25,7 +25,7 @@ impl Redactor {
     pub(super) fn of(spec: &EnvironmentSpec) -> Self {
         let of_main = match &spec.main {
             Main::Command(command) => Some(&command.env),
-            Main::Idle | Main::Image => None,
+            Main::Idle | Main::Image | Main::Arguments(_) => None,
         };
         let variables = [Some(&spec.env), of_main].into_iter().flatten().flatten();
         let values = variables.map(|(_, value)| value).chain(spec.labels.values());

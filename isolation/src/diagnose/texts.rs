@@ -252,14 +252,14 @@ fn is_in(text: &str, line: &str) -> bool {
     })
 }
 
-fn first<'a>(rules: &[Rule], lines: impl Iterator<Item = &'a String> + Clone) -> Option<Diagnosis> {
+fn first(rules: &[Rule], lines: &[&str]) -> Option<Diagnosis> {
     rules.iter().find_map(|(cause, texts)| {
         // The last line is nearest to the failure.
-        let is_it = |line: &&String| {
+        let is_it = |line: &&&str| {
             let line = line.to_lowercase();
             texts.iter().any(|text| is_in(text, &line))
         };
-        let line = lines.clone().filter(is_it).last()?;
+        let line = lines.iter().rfind(is_it)?;
         Some(Diagnosis::new(*cause, line.trim()))
     })
 }
@@ -279,10 +279,15 @@ pub(super) fn of_error(evidence: &Evidence) -> Option<Diagnosis> {
         return Some(Diagnosis::new(LikelyCause::DaemonUnreachable, line));
     }
     // A wait quotes what programs wrote.
-    let lines = || evidence.error.iter().filter(|line| !is_of_a_wait(line));
+    let lines: Vec<&str> = evidence
+        .error
+        .iter()
+        .map(String::as_str)
+        .filter(|line| !is_of_a_wait(line))
+        .collect();
     let pulls = evidence.error.iter().any(|line| line.contains("pull the image"));
-    let found = first(OF_ERROR, lines());
-    let found = found.or_else(|| if pulls { first(OF_PULL, lines()) } else { None });
+    let found = first(OF_ERROR, &lines);
+    let found = found.or_else(|| if pulls { first(OF_PULL, &lines) } else { None });
     let late = |line: &&String| line.contains("it took longer than");
     found.or_else(|| {
         let late = evidence.error.iter().find(late)?;
@@ -302,13 +307,17 @@ pub(super) fn of_output(evidence: &Evidence) -> Option<Diagnosis> {
     if !failed && !unready {
         return None;
     }
-    let lines: Vec<String> = evidence
+    let waits = evidence
+        .error
+        .iter()
+        .map(String::as_str)
+        .filter(|line| is_of_a_wait(line));
+    let lines: Vec<&str> = evidence
         .output()
         .flat_map(|text| text.lines())
-        .map(str::to_owned)
-        .chain(evidence.error.iter().filter(|line| is_of_a_wait(line)).cloned())
+        .chain(waits)
         .collect();
-    let mut found = first(OF_OUTPUT, lines.iter())?;
+    let mut found = first(OF_OUTPUT, &lines)?;
     if evidence.without_network && found.cause == LikelyCause::NameNotResolved {
         found.cause = LikelyCause::NoNetwork;
     }

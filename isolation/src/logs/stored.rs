@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(read(&mut reader), (Vec::new(), true));
         let lines = [line(b"text"), line(b"\xff\x00")];
         store.append(&lines).unwrap();
-        let entries = lines.clone().map(LogEntry::Line).to_vec();
+        let entries = lines.map(LogEntry::Line).to_vec();
         assert_eq!(read(&mut reader), (entries.clone(), true));
         // A line that a killed process has not completed is not one.
         std::fs::OpenOptions::new()
@@ -208,7 +208,7 @@ mod tests {
             .write_all(b"{\"at")
             .unwrap();
         assert_eq!(read(&mut reader).0, []);
-        assert_eq!(read(&mut store.clone()).0, entries);
+        assert_eq!(read(&mut { store }).0, entries);
         std::fs::remove_file(&entry).unwrap();
         assert!(!read(&mut reader).1);
     }

@@ -264,10 +264,6 @@ fn of_specifications() -> Vec<Case> {
         user: Some(user.to_owned()),
         ..spec()
     };
-    let elsewhere = Command {
-        working_dir: Some("/no/such/directory".into()),
-        ..sh("true")
-    };
     vec![
         case(
             "mount_source_missing",
@@ -284,11 +280,6 @@ fn of_specifications() -> Vec<Case> {
             "permission_denied",
             PermissionDenied,
             Plant::Command(user("65534"), sh("echo x > /etc/file")),
-        ),
-        case(
-            "working_directory_missing",
-            WorkingDirectoryMissing,
-            Plant::Command(spec(), elsewhere),
         ),
         command("file_missing", FileMissing, "cat /no/such/file"),
     ]
