@@ -38,8 +38,6 @@ use crate::engine::instance::InstanceState;
 use crate::engine::watch::Health;
 use crate::error::Result;
 use crate::files::{CopySource, FileKind};
-use crate::logs::{LogOptions, LogStream};
-use crate::metrics::MetricsSample;
 use crate::spec::EnvironmentSpec;
 use crate::spec::published_port::Protocol;
 use crate::spec::wait_for::WaitFor;
@@ -239,17 +237,6 @@ impl Environment {
     /// The published ports. Empty if the environment does not run.
     pub async fn endpoints(&self) -> Result<Vec<Endpoint>> {
         self.shared().endpoints().await
-    }
-
-    /// Reads what the main process has written, also after it has ended, or what commands have
-    /// written: see [`LogOrigin`](crate::LogOrigin).
-    pub async fn logs(&self, options: LogOptions) -> Result<LogStream> {
-        self.shared().logs(options).await
-    }
-
-    /// Measures the resources in use now.
-    pub async fn metrics(&self) -> Result<MetricsSample> {
-        self.shared().metrics().await
     }
 
     /// Starts a command and returns its output as a stream. A program that cannot be run ends with

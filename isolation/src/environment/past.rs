@@ -13,9 +13,21 @@ use crate::error::Result;
 use crate::events::EventKind;
 use crate::history::{CheckResult, CommandRecord};
 use crate::logs::commands::lines_of;
+use crate::logs::{LogOptions, LogStream};
 use crate::metrics::MetricsSample;
 
 impl Environment {
+    /// Reads what the main process has written, also after it has ended, or what commands have
+    /// written: see [`LogOrigin`](crate::LogOrigin).
+    pub async fn logs(&self, options: LogOptions) -> Result<LogStream> {
+        self.shared().logs(options).await
+    }
+
+    /// Measures the resources in use now.
+    pub async fn metrics(&self) -> Result<MetricsSample> {
+        self.shared().metrics().await
+    }
+
     /// The commands that this process has run in it, oldest first: the last 500. What they wrote is
     /// among the [`logs`](Self::logs).
     pub fn commands(&self) -> Vec<CommandRecord> {
