@@ -88,7 +88,7 @@ pub(super) fn key(written: &str) -> String {
 }
 
 /// The key of a registry, `host[:port]`, in files, helpers and headers.
-pub(super) fn registry_key(registry: &str) -> String {
+pub(crate) fn registry_key(registry: &str) -> String {
     match registry {
         "docker.io" | HUB_HOST => DOCKER_HUB.to_owned(),
         other => other.to_owned(),

@@ -36,6 +36,8 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "full")]
+pub(crate) use config::registry_key;
+#[cfg(feature = "full")]
 pub use credentials::{AllCredentials, Credentials, FoundCredentials};
 
 pub use crate::error::RegistryFailure;

@@ -162,8 +162,10 @@ async fn early_refusal_stops_reading_the_context() {
 }
 
 #[tokio::test]
-async fn credentials_for_buildkit_are_rejected() {
-    let Project { directory, .. } = project();
+async fn credentials_for_buildkit_pull_base_images() {
+    let directory = tempfile::tempdir().unwrap();
+    let dockerfile = "FROM registry.example/a AS a\nFROM other.example/b\nCOPY --from=a x y\n";
+    fs::write(directory.path().join("Dockerfile"), dockerfile).unwrap();
     let registries = [(
         "registry.example".to_owned(),
         engine_api::auth::RegistryAuth::user("a", "b"),
@@ -172,31 +174,34 @@ async fn credentials_for_buildkit_are_rejected() {
         builder: engine_api::images::Builder::BuildKit,
         ..Default::default()
     };
-    for (podman, allowed) in [("", false), ("Libpod-Api-Version: 5.8.6", true)] {
-        let fake = ScriptedEngine::answering(move |request| match request.target.contains("_ping") {
-            true if podman.is_empty() => reply(200, &["Api-Version: 1.51"], ""),
-            true => reply(200, &["Api-Version: 1.51", podman], ""),
-            false => ok(r#"{"stream":"done"}"#),
+    for (podman, pulls) in [("", 1), ("Libpod-Api-Version: 5.8.6", 0)] {
+        let fake = ScriptedEngine::answering(move |request| match request.target.as_str() {
+            target if target.contains("_ping") && podman.is_empty() => reply(200, &["Api-Version: 1.51"], ""),
+            target if target.contains("_ping") => reply(200, &["Api-Version: 1.51", podman], ""),
+            target if target.ends_with("/json") => reply(404, &[JSON], r#"{"message":"no such image"}"#),
+            _ => ok(r#"{"stream":"done"}"#),
         });
         let docker = fake.docker();
         let images = docker.images();
         let context = BuildContext::directory(directory.path());
-        let built = images
-            .build(context, options.clone(), Some(&registries.clone().into()))
-            .await;
-        match built {
-            Ok(progress) => {
-                progress.last().await.unwrap();
-                assert!(allowed);
-            }
-            Err(error) => {
-                let error = fails::<()>(Err(error), ErrorKind::Unsupported);
-                assert!(
-                    !allowed && error.to_string().contains("pull_if_missing"),
-                    "{error}"
-                );
-                assert!(!fake.requests().iter().any(|request| request.contains("/build")));
-            }
+        let registries = registries.clone().into();
+        let built = images.build(context, options.clone(), Some(&registries)).await;
+        built.unwrap().last().await.unwrap();
+        let received = fake.received();
+        let pulled = received
+            .iter()
+            .filter(|request| request.target.contains("/images/create"));
+        let pulled: Vec<_> = pulled.collect();
+        assert_eq!(pulled.len(), pulls);
+        for pull in pulled {
+            assert!(pull.target.contains("registry.example%2Fa"), "{}", pull.target);
+            assert!(pull.header("x-registry-auth").is_some());
+        }
+        assert!(received.iter().any(|request| request.target.contains("/build")));
+        if podman.is_empty() {
+            let archive = BuildContext::tar("not read");
+            let refused = images.build(archive, options.clone(), Some(&registries)).await;
+            fails(refused, ErrorKind::Unsupported);
         }
     }
 }

@@ -131,6 +131,11 @@ impl BuildContext {
         self.modified
     }
 
+    /// Whether only the engine reads the Dockerfile.
+    pub(super) fn is_unread(&self) -> bool {
+        matches!(self.source, Source::Tar(_) | Source::Remote(_))
+    }
+
     /// Finds the files to send. `is_podman` is only awaited if it makes a difference.
     pub(super) async fn body(
         self,

@@ -25,8 +25,8 @@ pub use prune_cache::{BuildCacheFilters, BuildCachePruned, PruneBuildCache};
 pub use session::{BuildSecret, BuildSession, LocalOutput, NamedContext, SshAgent};
 pub use trace::{BuildLog, BuildStatus, BuildStep, BuildTrace, BuildWarning};
 
-use super::{Images, Progress};
-use crate::auth::{RegistryAuth, config_header};
+use super::{ImageReference, Images, Progress, PullImage};
+use crate::auth::{RegistryAuth, config_header, registry_key};
 use crate::error::{Cause, Error, Result};
 use crate::wire::decode::Lines;
 use crate::wire::operation::Operation;
@@ -35,16 +35,17 @@ use crate::wire::stream::JsonLines;
 pub(super) static BUILD: Operation<Lines<Progress>> = Operation::post("ImageBuild", "/build").slow();
 
 /// Why credentials cannot be used.
-const NO_SESSION: &str = "BuildKit reads credentials only from a session, which this client does not open; \
-                          pull the base images first (`pull_if_missing`) and leave `registries` out, or \
-                          build with Builder::Classic";
+const NO_SESSION: &str = "BuildKit reads credentials only from a session, and this context does not show which \
+                          base images to pull before; build with `Images::build_with_session` (feature \
+                          `buildkit`), or pull them (`pull_if_missing`) and leave `registries` out";
 
 impl Images<'_> {
     /// Builds an image from a Dockerfile.
     ///
     /// The build is complete when the stream has ended without an error; dropping the stream stops
     /// it. `registries` holds credentials by the registry's name,
-    /// [`DOCKER_HUB`](crate::auth::DOCKER_HUB) for Docker Hub. BuildKit of Docker cannot use them.
+    /// [`DOCKER_HUB`](crate::auth::DOCKER_HUB) for Docker Hub. BuildKit of Docker cannot use them
+    /// here: with it, base images of these registries that the engine lacks are pulled first.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -65,7 +66,8 @@ impl Images<'_> {
     /// [`crate::ErrorKind::NeedsBuildKit`] when the Dockerfile of a directory or a text requires a
     /// feature that Docker's builder lacks, in a stage that is built;
     /// [`crate::ErrorKind::UploadSource`] when a file cannot be read;
-    /// [`crate::ErrorKind::Unsupported`] when `registries` has credentials for BuildKit of Docker.
+    /// [`crate::ErrorKind::Unsupported`] when `registries` has credentials for BuildKit of Docker,
+    /// and the context is an archive or a URL, whose Dockerfile is not known here.
     pub async fn build(
         &self,
         context: BuildContext,
@@ -88,11 +90,13 @@ impl Images<'_> {
         }
         let on = Some(name).filter(|name| !name.is_empty());
         let in_call = |error: Error| error.in_call(BUILD.info.id, on);
-        if options.builder == Builder::BuildKit && registries.is_some_and(|all| !all.is_empty()) {
-            // BuildKit asks for credentials in a session, and ignores the header.
-            if !self.is_podman().await.map_err(in_call)? {
-                return Err(in_call(Error::local(Cause::Unsupported(NO_SESSION.to_owned()))));
-            }
+        let mut credentials =
+            registries.filter(|all| options.builder == Builder::BuildKit && !all.is_empty());
+        if credentials.is_some() && self.is_podman().await.map_err(in_call)? {
+            credentials = None; // it uses the header
+        }
+        if credentials.is_some() && context.is_unread() {
+            return Err(in_call(Error::local(Cause::Unsupported(NO_SESSION.to_owned()))));
         }
         let packed = context.body(&options, self.is_podman()).await.map_err(in_call)?;
         if let Some(cause) = packed.beyond {
@@ -100,7 +104,35 @@ impl Images<'_> {
                 return Err(in_call(Error::local(cause)));
             }
         }
+        if let Some(registries) = credentials {
+            let pulling = Box::pin(self.pull_base_images(&packed.base_images, &options, registries));
+            pulling.await.map_err(in_call)?;
+        }
         call.tar(packed.body).send().await
+    }
+
+    /// Pulls the base images that the engine does not have, where there are credentials for their
+    /// registries: BuildKit asks for credentials in a session, and ignores the header.
+    async fn pull_base_images(
+        &self,
+        images: &[String],
+        options: &BuildImage,
+        registries: &BTreeMap<String, RegistryAuth>,
+    ) -> Result<()> {
+        for image in images {
+            // BuildKit reports a name that is invalid, with its line.
+            let Ok(reference) = image.parse::<ImageReference>() else {
+                continue;
+            };
+            if let Some(auth) = registries.get(&registry_key(reference.registry())) {
+                let pull = PullImage {
+                    platform: options.platform.clone(),
+                    ..PullImage::default()
+                };
+                self.pull_if_missing(image, pull, Some(auth)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the engine is Podman, whose builder is neither of Docker's.
