@@ -34,12 +34,15 @@ pub(crate) const FILES: [&str; 4] = [
 /// A group from a file of docker compose.
 ///
 /// These keys are honoured: `name`, `services`, `networks` and `volumes`; of a service `image`,
-/// `build`, `command`, `entrypoint`, `environment`, `env_file`, `ports`, `expose`, `volumes`,
+/// `command`, `entrypoint`, `environment`, `env_file`, `ports`, `expose`, `volumes`,
 /// `tmpfs`, `depends_on`, `healthcheck`, `networks`, `network_mode: none`, `profiles`,
 /// `working_dir`, `user`, `labels`, `init`, `platform`, `read_only`, `cap_add`, `extra_hosts`,
 /// `shm_size`, and the limits of memory, CPUs and processes. YAML anchors, `<<`, keys that begin
 /// with `x-`, and variables such as `${NAME:-default}` work. Every other key is an error that names
 /// it and its line, unless [`ComposeOptions::ignore_unsupported`] is set.
+///
+/// A group has one network of its own; other networks, and all named volumes, exist already
+/// (`external: true`).
 ///
 /// Some things differ on purpose. Ports are published on the loopback address unless the file names
 /// another address. An anonymous volume is a directory of its container. Containers have our

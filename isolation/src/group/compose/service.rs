@@ -17,7 +17,8 @@ use crate::spec::restart::{RestartOnExit, RestartSpec};
 const WITHOUT_EFFECT: [&str; 3] = ["profiles", "networks", "expose"];
 
 /// Keys that are not supported, and what to do instead.
-const INSTEAD: [(&str, &str); 12] = [
+const INSTEAD: [(&str, &str); 13] = [
+    ("build", "build the image before, and name it: image"),
     (
         "container_name",
         "containers are named after the group and the service",
