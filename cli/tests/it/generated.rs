@@ -17,6 +17,7 @@ const COMMANDS: [&str; 28] = [
     "logs",
     "port",
     "stats",
+    "bundle",
     "up",
     "down",
     "rm",

@@ -2,21 +2,13 @@
 
 use std::time::Duration;
 
-use engine_api::images::ImageReference;
-
-use super::images::{ImageNames, PullPolicy};
+use super::images::{HUB, ImageNames, PullPolicy, names_a_registry};
 use super::{DEFAULT_IMAGE, DEFAULT_PREFIX};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::limits::ResourceLimits;
 use crate::spec::subnet::Subnet;
 use crate::spec::validate::{self, Faults};
-
-/// The registry that a daemon adds to names without one.
-const HUB: &str = "docker.io";
-
-/// The registries with the images of [`HUB`].
-const HUB_NAMES: [&str; 2] = [HUB, "index.docker.io"];
 
 /// The settings of a [`DockerEngine`](super::DockerEngine), for all its environments.
 ///
@@ -165,16 +157,6 @@ async fn within<T>(limit: Duration, key: &str, work: impl Future<Output = Result
         return Err(Error::new(ErrorKind::Timeout, text));
     };
     done
-}
-
-/// Whether the daemon does not add a registry to the name. It adds none to an ID.
-pub(super) fn names_a_registry(image: &str) -> bool {
-    let Ok(reference) = image.parse::<ImageReference>() else {
-        // The daemon rejects the name, or it is an ID.
-        return true;
-    };
-    let first = image.split('/').next().unwrap_or_default();
-    reference.registry() != HUB || HUB_NAMES.contains(&first) || image.starts_with("sha256:")
 }
 
 /// The registry of an image's name: a host with an optional port and path, no address of a page.

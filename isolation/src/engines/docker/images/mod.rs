@@ -29,6 +29,7 @@ mod tally;
 
 pub use list::ImageEntry;
 pub use names::ImageNames;
+pub(super) use names::{HUB, names_a_registry};
 pub use policy::PullPolicy;
 pub use prune::ImagesPruned;
 pub use pull::{PullImage, PulledImage};

@@ -2,9 +2,14 @@
 
 use engine_api::images::ImageReference;
 
-use super::super::settings::names_a_registry;
 use crate::error::{Error, Result};
 use crate::spec::validate::Faults;
+
+/// The registry that a daemon adds to names without one.
+pub(in super::super) const HUB: &str = "docker.io";
+
+/// The registries with the images of [`HUB`].
+const HUB_NAMES: [&str; 2] = [HUB, "index.docker.io"];
 
 /// From where images are pulled whose name has no registry, in place of Docker Hub. A name with a
 /// registry, also `docker.io/…`, is never changed.
@@ -65,6 +70,16 @@ impl ImageNames {
             faults.add(parsed.map(drop).map_err(invalid));
         }
     }
+}
+
+/// Whether the daemon does not add a registry to the name. It adds none to an ID.
+pub(in super::super) fn names_a_registry(image: &str) -> bool {
+    let Ok(reference) = image.parse::<ImageReference>() else {
+        // The daemon rejects the name, or it is an ID.
+        return true;
+    };
+    let first = image.split('/').next().unwrap_or_default();
+    reference.registry() != HUB || HUB_NAMES.contains(&first) || image.starts_with("sha256:")
 }
 
 /// Whether the first part of a name is a registry.
