@@ -73,6 +73,14 @@ pub(crate) fn publish(text: &str) -> Result<PublishedPort, String> {
     text.parse().map_err(|error: isolation::Error| error.to_string())
 }
 
+/// A label: `KEY=VALUE`, or `KEY` with a blank value.
+pub(crate) fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=').unwrap_or((text, "")) {
+        ("", _) => Err("the key of a label is blank; write KEY=VALUE".into()),
+        (key, value) => Ok((key.to_owned(), value.to_owned())),
+    }
+}
+
 /// A point in time: `2026-11-28T18:00:00Z`, or `10m` ago.
 pub(crate) fn time(text: &str) -> Result<SystemTime, String> {
     let invalid =

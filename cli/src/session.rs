@@ -102,6 +102,28 @@ impl Session {
         Ok(code)
     }
 
+    /// Does the same with each name, and prints the name. It goes on after an error; the code is
+    /// then that of an error.
+    pub(crate) async fn each_name(
+        &self,
+        names: &[String],
+        console: Console,
+        work: impl AsyncFn(&str) -> isolation::Result<()>,
+    ) -> Result<u8, CliError> {
+        let mut code = exit_code::SUCCESS;
+        for name in names {
+            match work(name).await {
+                Ok(()) if console.json => console.value(&json!({ "name": name }))?,
+                Ok(()) => console.text(&format!("{name}\n"))?,
+                Err(error) => {
+                    code = exit_code::FAILED;
+                    console.error(&error.into());
+                }
+            }
+        }
+        Ok(code)
+    }
+
     /// Writes the events that are left; returns the outcome of the command.
     pub(crate) async fn close(self, outcome: Result<u8, CliError>) -> Result<u8, CliError> {
         let Self { manager, events } = self;

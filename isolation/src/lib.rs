@@ -27,7 +27,7 @@
 //!
 //! **Authors of engines** implement two traits: [`Engine`] creates, opens and lists environments,
 //! [`Instance`] is one. What not every engine has is a facet: [`Exec`], [`Files`], [`MainProcess`],
-//! [`Ports`], [`Logs`], [`Metrics`].
+//! [`Ports`], [`Networking`], [`Logs`], [`Metrics`].
 
 mod bundle;
 mod cleanup;
@@ -51,6 +51,7 @@ mod logs;
 mod manager;
 mod metrics;
 pub mod packages;
+mod relay;
 mod spec;
 
 pub use command::Command;
@@ -67,13 +68,14 @@ pub use engine::capabilities::{
 };
 pub use engine::context::Context;
 pub use engine::instance::{
-    Exec, Files, Findings, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Ports,
+    Exec, Files, Findings, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Networking, Ports,
 };
 pub use engine::watch::{Health, Observed, Report, Reports, Watching};
 pub use engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
 pub use environment::Environment;
 pub use environment::endpoint::Endpoint;
 pub use environment::id::EnvironmentId;
+pub use environment::joined_network::JoinedNetwork;
 pub use environment::status::{IllegalTransition, Status};
 pub use environment::summary::EnvironmentSummary;
 pub use environment::wait_until::NotReady;

@@ -82,5 +82,6 @@ mod isolation {
     mod hanging; // a daemon that accepts connections and does not answer
     mod images; // the images of the docker engine: names, pulls, platforms, removal
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others
+    mod networks; // networks of the docker engine: their subnets, and who is on them
     mod pool; // environments that are prepared ahead
 }

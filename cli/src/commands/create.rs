@@ -36,7 +36,13 @@ impl Create {
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
         self.environment.choice(global)?;
-        Ok(self.spec(global)?.validate()?)
+        let spec = self.spec(global)?;
+        if !spec.network.expose_host.is_empty() {
+            return Err(CliError::new(
+                "a port of this machine is exposed only while a command of isolate runs; use isolate run",
+            ));
+        }
+        Ok(spec.validate()?)
     }
 
     pub(crate) async fn run(

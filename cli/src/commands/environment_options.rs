@@ -11,7 +11,7 @@ use isolation::{
 };
 
 use super::variables::{VariableOptions, Variables};
-use super::{mount, volume};
+use super::{mount, volume_option};
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
@@ -56,7 +56,7 @@ pub(crate) struct EnvironmentOptions {
     #[arg(long, short, value_name = "USER")]
     user: Option<String>,
     /// Mount a file or directory of this machine, or a volume by its name; may be repeated
-    #[arg(long, short, value_name = "SRC:DST[:ro]", value_parser = volume::volume)]
+    #[arg(long, short, value_name = "SRC:DST[:ro]", value_parser = volume_option::volume)]
     volume: Vec<Mount>,
     /// Mount `type=bind,source=SRC,target=DST[,readonly]`, or the type volume or tmpfs; may be
     /// repeated
@@ -75,6 +75,10 @@ pub(crate) struct EnvironmentOptions {
     /// Name of the environment on its network; may be repeated
     #[arg(long, value_name = "NAME")]
     network_alias: Vec<String>,
+    /// Make a TCP port of this machine reachable inside, at the same port of 127.0.0.1; may be
+    /// repeated
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    expose_host: Vec<u16>,
     /// Condition for the environment to be ready after its start: port:5432, http:8080/path,
     /// log:PATTERN, file:/path, exec:SCRIPT or exit:CODE; may be repeated, then all must be true
     #[arg(long, value_name = "CONDITION", value_parser = parse::wait_for)]
@@ -125,7 +129,7 @@ const ON_THE_HOST: &str =
 
 impl EnvironmentOptions {
     /// The options that have a meaning only for a new environment.
-    pub(super) const OF_CREATION: [&str; 20] = [
+    pub(super) const OF_CREATION: [&str; 21] = [
         "engine",
         "require",
         "spec",
@@ -140,6 +144,7 @@ impl EnvironmentOptions {
         "publish",
         "network",
         "network_alias",
+        "expose_host",
         "wait_for",
         "wait_timeout",
         "memory",
@@ -257,6 +262,7 @@ impl EnvironmentOptions {
         spec.limits.pids = self.pids.or(spec.limits.pids);
         spec.network.ports.extend(&self.publish);
         spec.network.aliases.extend(self.network_alias.iter().cloned());
+        spec.network.expose_host.extend(&self.expose_host);
         match self.network.as_deref() {
             None => {}
             Some("none") => spec.network.mode = NetworkMode::None,

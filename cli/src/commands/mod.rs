@@ -25,6 +25,7 @@ mod logs;
 mod ls;
 mod man;
 mod mount;
+mod network;
 mod packages;
 mod port;
 mod pull_progress;
@@ -41,6 +42,7 @@ mod stream;
 mod up;
 mod variables;
 mod volume;
+mod volume_option;
 mod wait;
 
 use clap::Subcommand;
@@ -78,6 +80,8 @@ pub(crate) enum Command {
     Gc(gc::Gc),
     Inspect(inspect::Inspect),
     Events(events::Events),
+    Network(network::Network),
+    Volume(volume::Volume),
     Config(config::Config),
     Doctor(doctor::Doctor),
     Engines(engines::Engines),
@@ -196,6 +200,14 @@ pub(crate) async fn run(
         }
         Command::Events(events) => {
             let work = async |session: &Session| Box::pin(events.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Network(network) => {
+            let work = async |session: &Session| Box::pin(network.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Volume(volume) => {
+            let work = async |session: &Session| Box::pin(volume.run(session, console)).await;
             with_session(global, console, work).await
         }
         Command::Ls(ls) => {

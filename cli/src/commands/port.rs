@@ -25,7 +25,8 @@ impl Port {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let environment = session.manager().open(&self.environment).await?;
         let Some((port, protocol)) = self.port else {
-            let endpoints = environment.endpoints().await?;
+            let mut endpoints = environment.endpoints().await?;
+            endpoints.iter_mut().for_each(|at| at.reachable &= !at.forwarded);
             if console.json {
                 console.value(&endpoints)?;
             } else {
@@ -34,6 +35,12 @@ impl Port {
             return Ok(exit_code::SUCCESS);
         };
         let endpoint = environment.endpoint_of(port, protocol).await?;
+        if endpoint.forwarded {
+            return Err(CliError::new(
+                "the port is on an internal network, so it is reached only while the program that uses the \
+                 environment forwards it; use another network, or isolate run",
+            ));
+        }
         if console.json {
             console.value(&endpoint)?;
         } else {

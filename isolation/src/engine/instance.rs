@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
 use crate::diagnose::{Platforms, ProgramFile};
 use crate::environment::endpoint::Endpoint;
+use crate::environment::joined_network::JoinedNetwork;
 use crate::environment::status::Status;
 use crate::error::Result;
 use crate::files::{CopySource, FileKind};
@@ -87,6 +89,11 @@ pub trait Instance: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Its networks.
+    fn networking(&self) -> Option<&dyn Networking> {
+        None
+    }
+
     /// The log of the main process.
     fn logs(&self) -> Option<&dyn Logs> {
         None
@@ -143,6 +150,25 @@ pub trait Ports: Send + Sync {
     /// The published ports, as they are now: an engine may choose other ports of the host at each
     /// start. Empty if the environment does not run.
     fn endpoints(&self) -> BoxFuture<'_, Result<Vec<Endpoint>>>;
+
+    /// The address of the environment on its network, if that is an internal one, which publishes
+    /// no ports: connections are then forwarded through commands inside.
+    fn unpublished(&self) -> BoxFuture<'_, Result<Option<IpAddr>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+}
+
+/// The facet of environments that can join and leave networks, also while they run.
+pub trait Networking: Send + Sync {
+    /// Connects it to a network that exists. A network that it has left knows it as before: by the
+    /// same aliases, unless others are given, and at the same address if that is free.
+    fn connect<'a>(&'a self, network: &'a str, aliases: &'a [String]) -> BoxFuture<'a, Result<()>>;
+
+    /// Disconnects it from a network.
+    fn disconnect<'a>(&'a self, network: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// The networks on which it is.
+    fn joined(&self) -> BoxFuture<'_, Result<Vec<JoinedNetwork>>>;
 }
 
 /// The facet of environments that keep what the main process writes.

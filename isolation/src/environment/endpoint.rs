@@ -23,6 +23,10 @@ pub struct Endpoint {
     /// Whether this machine can reach it. A port on the loopback address of another machine can be
     /// reached only there.
     pub reachable: bool,
+    /// Whether this process forwards the port, because the network of the environment publishes
+    /// none. The endpoint ends with this process, or with its handles of the environment.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forwarded: bool,
 }
 
 impl Endpoint {
@@ -34,6 +38,7 @@ impl Endpoint {
             host: host.into(),
             host_port,
             reachable: true,
+            forwarded: false,
         }
     }
 }

@@ -5,9 +5,12 @@ pub(crate) mod ending;
 pub(crate) mod endpoint;
 pub(crate) mod evidence;
 pub(crate) mod id;
+pub(crate) mod joined_network;
 mod keep;
+mod networks;
 mod observe;
 mod past;
+pub(crate) mod relays;
 mod runs;
 mod sampling;
 pub(crate) mod shared;
@@ -74,6 +77,7 @@ impl fmt::Debug for Environment {
 
 impl Environment {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        shared.relays.belong_to(shared);
         Self(Arc::new(Guard(Arc::clone(shared))))
     }
 
@@ -229,16 +233,6 @@ impl Environment {
         self.shared().endpoint(port, Protocol::Tcp).await
     }
 
-    /// As [`endpoint`](Self::endpoint), for a port of any protocol.
-    pub async fn endpoint_of(&self, port: u16, protocol: Protocol) -> Result<Endpoint> {
-        self.shared().endpoint(port, protocol).await
-    }
-
-    /// The published ports. Empty if the environment does not run.
-    pub async fn endpoints(&self) -> Result<Vec<Endpoint>> {
-        self.shared().endpoints().await
-    }
-
     /// Starts a command and returns its output as a stream. A program that cannot be run ends with
     /// code 127 or 126, as in a shell; an error means that the engine failed.
     ///
@@ -384,6 +378,7 @@ mod tests {
                 supervision: supervision::Supervision::default(),
                 history: crate::history::History::default(),
                 bundles: None,
+                relays: relays::Relays::default(),
                 creator,
                 ending: Arc::new(Ending::new(Duration::ZERO)),
             })));

@@ -1,5 +1,7 @@
 //! What an environment shows of itself: files, ports, log, metrics.
 
+use tokio::net::TcpStream;
+
 use super::checks;
 use super::endpoint::Endpoint;
 use super::shared::Shared;
@@ -33,10 +35,28 @@ impl Shared {
 
     async fn published(&self) -> Result<Vec<Endpoint>> {
         checks::exists(self.status())?;
-        match self.instance.ports() {
-            Some(ports) => ports.endpoints().await,
-            None => Err(self.no_facet(Feature::Ports)),
+        self.endpoints_now().await
+    }
+
+    pub(super) async fn connect(&self, endpoint: &Endpoint) -> Result<TcpStream> {
+        let connected = self.connect_to(endpoint).await;
+        let subject = format!("{}/{} at {endpoint}", endpoint.port, endpoint.protocol);
+        self.report("connect to the published port", &subject, connected)
+            .await
+    }
+
+    async fn connect_to(&self, endpoint: &Endpoint) -> Result<TcpStream> {
+        if endpoint.protocol != Protocol::Tcp {
+            return Err(Error::invalid("only TCP has connections"));
         }
+        let now = self.find_endpoint(endpoint.port, endpoint.protocol).await?;
+        if (&now.host, now.host_port) != (&endpoint.host, endpoint.host_port) {
+            let text = format!("the environment was restarted; the port is now at {now}");
+            return Err(Error::new(ErrorKind::Conflict, text));
+        }
+        let connected = TcpStream::connect((now.host.as_str(), now.host_port)).await;
+        connected
+            .map_err(|error| Error::new(ErrorKind::Unavailable, format!("{error}; does a program listen?")))
     }
 
     pub(super) async fn endpoint(&self, port: u16, protocol: Protocol) -> Result<Endpoint> {

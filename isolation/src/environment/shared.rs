@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::checks;
 use super::ending::{ANSWER_TIMEOUT, Ending, answered};
 use super::id::EnvironmentId;
+use super::relays::Relays;
 use super::status::{Status, StatusCell};
 use super::summary::EnvironmentSummary;
 use super::supervision::Supervision;
@@ -22,9 +23,9 @@ use crate::command::execution::Execution;
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
 use crate::creator::Creator;
-use crate::engine::capabilities::{Capabilities, Feature, MissingFeature};
+use crate::engine::capabilities::{Capabilities, Feature};
 use crate::engine::instance::{Instance, InstanceState};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::events::{EventKind, EventSink, Subject};
 use crate::files::CopySource;
 use crate::history::History;
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) history: History,
     /// The directory for bundles of failures.
     pub(crate) bundles: Option<PathBuf>,
+    pub(crate) relays: Relays,
     pub(crate) creator: Creator,
     /// The limit of ending, which all environments of a manager share.
     pub(crate) ending: Arc<Ending>,
@@ -130,6 +132,9 @@ impl Shared {
     /// Takes over a status that the engine has seen.
     pub(super) fn observe(&self, seen: Status) {
         if self.cell.observe(seen) {
+            if !seen.is_running() {
+                self.relays.end();
+            }
             match seen {
                 Status::Running => self.has_started(),
                 Status::Stopped => self.emit(EventKind::Stopped),
@@ -167,17 +172,6 @@ impl Shared {
             _ => Err(error),
         }
     }
-
-    /// The error of a facet that the environment does not have. The engine may have it: only some
-    /// environments have a main process.
-    pub(super) fn no_facet(&self, feature: Feature) -> Error {
-        let Some(reason) = self.capabilities.reason(feature) else {
-            let text = format!("the environment has no {feature}; create one with it");
-            return Error::new(ErrorKind::Unsupported, text);
-        };
-        let reason = reason.to_owned();
-        Error::unsupported(&self.engine, vec![MissingFeature { feature, reason }])
-    }
 }
 
 /// The life.
@@ -213,7 +207,10 @@ impl Shared {
         checks::exists(status)?;
         self.answered(self.instance.start()).await?;
         match self.cell.advance(Status::Running) {
-            Ok(_) => self.has_started(),
+            Ok(_) => {
+                self.has_started();
+                self.begin_relays().await?;
+            }
             // Another task may have started it at the same time.
             Err(step) if step.from == Status::Running => {}
             Err(step) => return Err(step.into()),
@@ -265,6 +262,7 @@ impl Shared {
         if self.status() == Status::Destroyed {
             return Ok(());
         }
+        self.relays.end();
         // Another task may be destroying it too; both may succeed.
         let _ = self.cell.advance(Status::Destroying);
         let work = async {
@@ -297,6 +295,7 @@ impl Shared {
             return;
         }
         let _ = self.cell.advance(Status::Destroying);
+        self.relays.end();
         let limit = self.ending.left();
         let ended = match &self.usage {
             None => self.instance.destroy_blocking(limit).then_some(true),

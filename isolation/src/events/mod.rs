@@ -110,6 +110,11 @@ pub enum EventKind {
         #[serde(with = "crate::spec::units::seconds")]
         took: Duration,
     },
+    /// The network of the environment has no addresses of the preferred subnet.
+    SubnetUnavailable {
+        /// Why.
+        reason: String,
+    },
     /// The environment was created.
     Created,
     /// The environment became ready for commands.
@@ -152,8 +157,7 @@ pub enum EventKind {
     },
     /// The environment was stopped and started again.
     Restarted,
-    /// The engine may have missed events, because the connection to it was lost. The state of the
-    /// environments was looked at again: the events of changes follow.
+    /// The engine may have missed events: the connection was lost. Events of changes follow.
     Gap,
     /// The environment was prepared ahead, and was taken from the pool.
     PoolHit,
@@ -171,9 +175,8 @@ pub enum EventKind {
         /// The error message.
         message: String,
     },
-    /// The daemon has closed the connection by which the environment ends with this process,
-    /// although it runs: a restart of the daemon does that. From now on, it is left behind if this
-    /// process ends without destroying it.
+    /// The daemon has closed the connection by which the environment ends with this process; a
+    /// restart of the daemon does that. From now on, it is left behind unless it is destroyed.
     OwnerConnectionLost,
     /// The engine cannot enforce one of its default limits: the environment runs without it. A
     /// limit of the specification is an error instead.

@@ -31,6 +31,7 @@ use crate::environment::Environment;
 use crate::environment::checks;
 use crate::environment::ending::{ANSWER_TIMEOUT, Ending, answered};
 use crate::environment::id::{EnvironmentId, random_hex};
+use crate::environment::relays::Relays;
 use crate::environment::shared::{Owner, Shared};
 use crate::environment::status::{Status, StatusCell};
 use crate::environment::summary::EnvironmentSummary;
@@ -327,6 +328,7 @@ impl Manager {
             supervision: Supervision::default(),
             history: History::default(),
             bundles: self.state.bundles(),
+            relays: Relays::default(),
             creator: Creator::this_process(),
             ending: Arc::clone(&self.ending),
         }

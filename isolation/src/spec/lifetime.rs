@@ -1,5 +1,7 @@
 //! How long an environment lives.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// How long an environment lives.
@@ -17,4 +19,14 @@ pub enum Lifetime {
     /// environment; the last one that drops its handle, or ends in any way, removes it. See
     /// [`Manager::shared`](crate::Manager::shared).
     Shared,
+}
+
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Owner => "owner",
+            Self::Kept => "kept",
+            Self::Shared => "shared",
+        })
+    }
 }

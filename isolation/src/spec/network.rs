@@ -1,11 +1,14 @@
 //! The network of an environment.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
-use super::published_port::PublishedPort;
+use super::published_port::{Protocol, PublishedPort};
 use super::validate::{self, Faults};
 use crate::engine::capabilities::Feature;
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// The network of an environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,12 +18,38 @@ pub struct NetworkSpec {
     #[serde(skip_serializing_if = "super::is_default")]
     pub mode: NetworkMode,
     /// The ports that can be reached from outside:
-    /// [`Environment::endpoint`](crate::Environment::endpoint).
+    /// [`Environment::endpoint`](crate::Environment::endpoint). On an internal network, this
+    /// process forwards them while it uses the environment.
     #[serde(skip_serializing_if = "super::is_default")]
     pub ports: Vec<PublishedPort>,
     /// More names of the environment on a named network, for other environments on it.
     #[serde(skip_serializing_if = "super::is_default")]
     pub aliases: Vec<String>,
+    /// More existing networks of the engine that it joins, with the same aliases. The default route
+    /// is that of [`mode`](Self::mode).
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub join: Vec<String>,
+    /// The DNS servers that it asks for names outside of its networks; by default those of the
+    /// engine.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub dns: Vec<IpAddr>,
+    /// The domains in which DNS looks for names without a dot.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub dns_search: Vec<String>,
+    /// Names and their addresses, for `/etc/hosts`.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub hosts: BTreeMap<String, IpAddr>,
+    /// Ports of this machine that are reached inside at the same port of 127.0.0.1, while it runs
+    /// and this process uses it: [`Environment::expose_host`](crate::Environment::expose_host). A
+    /// main process may start before they are reached.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub expose_host: Vec<u16>,
+    /// Whether nothing outside of its private network can be reached.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub internal: bool,
+    /// Whether its private network has IPv6 addresses, too.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub ipv6: bool,
 }
 
 /// Which network an environment has.
@@ -43,17 +72,30 @@ impl NetworkSpec {
     pub(super) fn check(&self, faults: &mut Faults) {
         if let NetworkMode::Named(name) = &self.mode {
             faults.add(validate::text("the name of the network", name));
-        } else if !self.aliases.is_empty() && self.mode != NetworkMode::Private {
+        } else if !self.aliases.is_empty() && self.mode != NetworkMode::Private && self.join.is_empty() {
             let why = "aliases need a named or private network; choose one, or remove the aliases";
             faults.add(Err(Error::invalid(why)));
         }
+        for (set, what) in [(self.internal, "internal"), (self.ipv6, "ipv6")] {
+            if set && self.mode != NetworkMode::Private {
+                let why = format!("{what} is for a private network; choose one, or remove {what}");
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
         for alias in &self.aliases {
-            faults.add(validate::name(alias).map_err(|_| {
-                Error::invalid(format!(
-                    "{alias:?} is not an alias on a network; {}",
-                    validate::NAME_RULE
-                ))
-            }));
+            faults.add(check_alias(alias));
+        }
+        self.check_names(faults);
+        if self.internal {
+            self.ports
+                .iter()
+                .for_each(|port| faults.add(check_forwarded(port)));
+        }
+        for (at, port) in self.expose_host.iter().enumerate() {
+            if *port == 0 || self.expose_host[..at].contains(port) {
+                let why = format!("a port to expose is a number from 1 to 65535, once, unlike {port}");
+                faults.add(Err(Error::invalid(why)));
+            }
         }
         if self.mode == NetworkMode::None && !self.ports.is_empty() {
             let why =
@@ -73,6 +115,36 @@ impl NetworkSpec {
         }
     }
 
+    fn check_names(&self, faults: &mut Faults) {
+        for (at, name) in self.join.iter().enumerate() {
+            faults.add(validate::text("the name of a network to join", name));
+            let main = matches!(&self.mode, NetworkMode::Named(main) if main == name);
+            if main || self.join[..at].contains(name) {
+                let why = format!("the network {name} is joined twice; name it once");
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
+        if self.mode == NetworkMode::None && !self.join.is_empty() {
+            let why = "an environment without a network cannot join one; name one as its mode";
+            faults.add(Err(Error::invalid(why)));
+        }
+        let names = self.hosts.keys().map(|name| ("the name of a host", name));
+        let domains = self.dns_search.iter().map(|domain| ("a search domain", domain));
+        for (what, name) in names.chain(domains) {
+            let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            if name.is_empty() || !name.chars().all(valid) {
+                let why = format!("{what} has letters, digits, '-', '_' and '.', unlike {name:?}");
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
+    }
+
+    /// Whether something is set that only networks of an engine have.
+    fn configures_networks(&self) -> bool {
+        let names = self.dns.len() + self.dns_search.len() + self.hosts.len() + self.join.len();
+        names > 0 || self.internal || self.ipv6
+    }
+
     pub(super) fn required_features(&self) -> impl Iterator<Item = Feature> {
         let mode = match self.mode {
             NetworkMode::Default => None,
@@ -80,6 +152,27 @@ impl NetworkSpec {
             NetworkMode::Private | NetworkMode::Named(_) => Some(Feature::Networks),
         };
         let ports = (!self.ports.is_empty()).then_some(Feature::Ports);
-        mode.into_iter().chain(ports)
+        let networks = self.configures_networks().then_some(Feature::Networks);
+        mode.into_iter().chain(ports).chain(networks)
     }
+}
+
+/// Rejects a port that cannot be forwarded through commands inside.
+pub(crate) fn check_forwarded(port: &PublishedPort) -> Result<()> {
+    match port.protocol {
+        Protocol::Tcp => Ok(()),
+        protocol => Err(Error::invalid(format!(
+            "an internal network has reachable ports of TCP only, not of {protocol}; use another network for {port}"
+        ))),
+    }
+}
+
+/// Rejects a text that is not a name on a network.
+pub(crate) fn check_alias(alias: &str) -> Result<()> {
+    validate::name(alias).map_err(|_| {
+        Error::invalid(format!(
+            "{alias:?} is not an alias on a network; {}",
+            validate::NAME_RULE
+        ))
+    })
 }

@@ -271,6 +271,11 @@ fn json_round_trips_and_is_short() {
             mode: NetworkMode::Named("n".into()),
             ports: vec![80.into(), "127.0.0.1:5353:53/udp".parse().unwrap()],
             aliases: vec!["www".into()],
+            join: vec!["m".into()],
+            dns: vec!["10.0.0.53".parse().unwrap()],
+            dns_search: vec!["test.internal".into()],
+            hosts: [("db".to_owned(), "10.0.0.7".parse().unwrap())].into(),
+            ..NetworkSpec::default()
         },
         security: SecuritySpec {
             read_only_root: true,

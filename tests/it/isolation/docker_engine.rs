@@ -17,23 +17,23 @@ use tokio::time::timeout;
 
 use crate::support::abandon_after;
 
-const IMAGE: &str = "busybox:latest";
+pub(super) const IMAGE: &str = "busybox:latest";
 
-fn on(fake: &FakeEngine) -> Manager {
+pub(super) fn on(fake: &FakeEngine) -> Manager {
     let mut registry = Registry::new();
     let engine = DockerEngine::new(Docker::with_connector(fake.clone()));
     registry.register(engine).unwrap();
     Manager::new(registry)
 }
 
-fn spec() -> EnvironmentSpec {
+pub(super) fn spec() -> EnvironmentSpec {
     EnvironmentSpec {
         image: Some(IMAGE.to_owned()),
         ..EnvironmentSpec::default()
     }
 }
 
-async fn create(manager: &Manager, spec: EnvironmentSpec) -> Result<Environment> {
+pub(super) async fn create(manager: &Manager, spec: EnvironmentSpec) -> Result<Environment> {
     manager.create(&EngineChoice::Auto, spec).await
 }
 
@@ -65,7 +65,7 @@ async fn whole_life(manager: &Manager) -> Result<()> {
 }
 
 /// Waits for all background work; on the paused clock that takes no time.
-async fn settle() {
+pub(super) async fn settle() {
     tokio::time::sleep(Duration::from_secs(300)).await;
 }
 

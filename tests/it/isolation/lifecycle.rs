@@ -172,7 +172,7 @@ async fn missing_volume_is_an_error_and_is_not_created() {
     let error = created.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
     assert!(
-        error.to_string().contains("docker volume create no-such-volume"),
+        error.to_string().contains("isolate volume create no-such-volume"),
         "{error}"
     );
     assert_eq!(fake.resources(), [""; 0]);

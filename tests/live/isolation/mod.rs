@@ -7,11 +7,13 @@ mod commands; // commands, and how they end
 mod copies_to_mounts; // copies to places that the daemon does not see, or that are the host's
 mod create; // created containers, and specifications that are rejected
 mod disruption; // a daemon that hangs, or is restarted, during each kind of call
+mod expose_host; // services of this machine inside, ports of internal networks
 mod failures; // planted failures whose cause is named
 mod files; // copies and mounts
 mod groups; // services that start in order, on a network of their own
 mod lifecycle; // stop, start, main processes, environments of other processes
 mod main_process; // main processes with their streams, and images without a shell
+mod networks; // their subnets, who is on them, partitions
 mod odd_images; // an unusual PATH, no shell, other shells
 mod odd_shells; // variables, files and processes that could disturb a command shell
 mod owner; // containers end with the process that owns them
@@ -19,6 +21,7 @@ mod pool; // environments that are prepared ahead, and many at once
 mod random_command; // random commands whose result does not depend on how they are run
 mod services; // ports, logs, metrics, readiness
 mod shell_or_exec; // commands in shells have the same results as with an exec
+mod volumes; // archives of them, copies, mounts
 mod watch; // events about what the daemon sees
 
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use super::diagnostics::to_error;
 use super::mount_table::{MountTable, Way};
 use super::options::DockerOptions;
 use super::owner::{OwnerLink, SHELLS, Start, adjustments};
-use super::{DockerSettings, files, paths, publish, remove};
+use super::{DockerSettings, connect, files, paths, publish, remove};
 use crate::engine::NewEnvironment;
 use crate::environment::id::EnvironmentId;
 use crate::error::Result;
@@ -29,6 +29,7 @@ pub(super) struct Blueprint {
     id: EnvironmentId,
     name: String,
     prefix: String,
+    network_prefix: String,
     pub(super) image: String,
     pub(super) spec: EnvironmentSpec,
     /// The address of the host on which ports are published by default.
@@ -75,6 +76,7 @@ impl Blueprint {
             id: new.id.clone(),
             name: new.name.to_owned(),
             prefix: settings.container_prefix.clone(),
+            network_prefix: settings.network_prefix.clone(),
             image: settings.image_of(&spec),
             spec,
             address: publish::default_address(docker),
@@ -145,6 +147,7 @@ impl Blueprint {
             id: &self.id,
             name: &self.name,
             prefix: &self.prefix,
+            network_prefix: &self.network_prefix,
             image: &self.image,
             start: self.start(),
             link: self.link(),
@@ -194,6 +197,7 @@ impl Blueprint {
         remove::remove(docker, &container.id).await.map_err(to_error)?;
         let body = self.container(docker).await.map_err(to_error)??;
         docker.containers().create(body).await.map_err(to_error)?;
+        connect::join(container, &self.spec.network).await?;
         self.copy_in(container, working_dir).await?;
         Ok(true)
     }

@@ -57,6 +57,7 @@ pub(super) struct Parts<'a> {
     pub(super) id: &'a EnvironmentId,
     pub(super) name: &'a str,
     pub(super) prefix: &'a str,
+    pub(super) network_prefix: &'a str,
     pub(super) image: &'a str,
     /// How the first process is started.
     pub(super) start: Start,
@@ -119,7 +120,8 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
     }
     let variables = env.iter().map(|(name, value)| format!("{name}={value}"));
     made.env = variables.chain([format!("{MARK}={}", parts.id)]).collect();
-    if !spec.network.aliases.is_empty() {
+    let has_names = matches!(spec.network.mode, NetworkMode::Private | NetworkMode::Named(_));
+    if has_names && !spec.network.aliases.is_empty() {
         let endpoint = EndpointSettings {
             aliases: spec.network.aliases.iter().cloned().collect(),
             ..EndpointSettings::default()
@@ -147,13 +149,15 @@ pub(super) fn container_name(prefix: &str, id: &EnvironmentId, spec: &Environmen
 fn host(parts: &Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> Result<HostConfig> {
     let low_ports = parts.podman.then_some(LOW_PORTS);
     let kept = CAPABILITIES.iter().copied().chain(low_ports).map(str::to_owned);
+    let hosts = spec.network.hosts.iter();
+    let hosts = hosts.map(|(name, address)| format!("{name}:{address}"));
     let mut host = HostConfig {
         mounts: spec.mounts.iter().map(mount).collect::<Result<_>>()?,
         readonly_rootfs: spec.security.read_only_root,
         network_mode: match &spec.network.mode {
             NetworkMode::Default => String::new(),
             NetworkMode::None => "none".to_owned(),
-            NetworkMode::Private => container_name(parts.prefix, parts.id, spec),
+            NetworkMode::Private => container_name(parts.network_prefix, parts.id, spec),
             NetworkMode::Named(name) => name.clone(),
         },
         cap_drop: ["ALL"].into(),
@@ -161,7 +165,9 @@ fn host(parts: &Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> R
             .chain(spec.security.add_capabilities.iter().cloned())
             .collect(),
         security_opt: ["no-new-privileges"].into(),
-        extra_hosts: options.extra_hosts.iter().cloned().collect(),
+        extra_hosts: options.extra_hosts.iter().cloned().chain(hosts).collect(),
+        dns: spec.network.dns.iter().map(ToString::to_string).collect(),
+        dns_search: spec.network.dns_search.iter().cloned().collect(),
         init: if parts.start.init {
             Some(true)
         } else {
@@ -235,6 +241,7 @@ mod tests {
             id: &id,
             name: "web",
             prefix: "ptest_",
+            network_prefix: "net_",
             image: "busybox",
             start: Start::first(OwnerLink::None, None),
             link: OwnerLink::None,

@@ -18,12 +18,12 @@ use super::instance::DockerInstance;
 use super::launch::{Launcher, Made};
 use super::mount_table::MountTable;
 use super::options::DockerOptions;
+use super::owned::{Kind, Owned};
 use super::owner::OwnerConnection;
-use super::private_network::PrivateNetwork;
 use super::remove::Guard;
 use super::shell_program::ShellProgram;
 use super::work::Steps;
-use super::{DockerEngine, NAME, labels, limits, publish, shell_program};
+use super::{DockerEngine, NAME, connect, labels, limits, resolve, shell_program};
 use crate::engine::capabilities::MissingFeature;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
@@ -35,26 +35,22 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 use crate::spec::limits::ResourceLimits;
 use crate::spec::main_process::Main;
-use crate::spec::mount::MountSource;
 use crate::spec::network::NetworkMode;
 
 impl DockerEngine {
     pub(super) async fn make(&self, new: NewEnvironment<'_>) -> Result<DockerInstance> {
         let docker = self.docker().await?;
         let podman = self.podman(docker).await?;
-        let spec = EnvironmentSpec {
+        let mut spec = EnvironmentSpec {
             limits: self.limits(new).await?,
             ..new.spec.clone()
         };
+        resolve::names(docker, &mut spec).await?;
         let mut blueprint = Blueprint::new(docker, new, spec, podman, &self.settings)?;
         let spec = &blueprint.spec;
         if DockerOptions::of(spec)?.init == Some(true) && !self.daemon().await?.has_init() {
             let text = "the daemon has no init program; remove the option init";
             return Err(Error::new(ErrorKind::Unsupported, text));
-        }
-        check_volumes(docker, spec).await?;
-        if let (NetworkMode::Named(network), false) = (&spec.network.mode, spec.network.ports.is_empty()) {
-            publish::check_network(docker, network).await?;
         }
         let subject = Subject::Environment {
             id: new.id.clone(),
@@ -67,8 +63,8 @@ impl DockerEngine {
         let spec = &blueprint.spec;
         let network = match spec.network.mode {
             NetworkMode::Private => {
-                let name = container_name(&self.settings.container_prefix, new.id, spec);
-                let creating = Box::pin(PrivateNetwork::create(docker, &name, new));
+                let name = container_name(&self.settings.network_prefix, new.id, spec);
+                let creating = Box::pin(self.create_private_network(docker, &name, new));
                 Some(steps.run(Step::Network, creating).await?)
             }
             _ => None,
@@ -95,6 +91,7 @@ impl DockerEngine {
             shell: ShellProgram::new(found.env.iter().map(String::as_str)),
         };
         let owner = OwnerConnection::new(container.clone(), new.context.clone(), subject);
+        let networks = spec.network.clone();
         let launcher = Launcher {
             container,
             image: blueprint.image.clone(),
@@ -108,13 +105,14 @@ impl DockerEngine {
                 owner: Arc::new(owner),
             }),
         };
-        let instance = self.instance(launcher, &found.env, new.spec, guard, network);
-        let copies = Box::pin(copy_in(&instance));
-        let copied = match new.spec.copies.is_empty() {
-            true => copies.await,
-            false => instance.launcher.steps.time(Step::Copy, copies).await,
+        let mut instance = self.instance(launcher, &found.env, new.spec, guard, network);
+        instance.networks = networks;
+        let prepared = Box::pin(prepare(&instance));
+        let prepared = match new.spec.copies.is_empty() {
+            true => prepared.await,
+            false => instance.launcher.steps.time(Step::Copy, prepared).await,
         };
-        if let Err(error) = copied {
+        if let Err(error) = prepared {
             // The drop cannot await; this can, so it also reports errors of the removal.
             let _ = instance.destroy().await;
             return Err(error);
@@ -181,7 +179,8 @@ impl DockerEngine {
         };
         let container = found.plain_name();
         let is_private = spec.network.mode == NetworkMode::Private;
-        let network = is_private.then(|| PrivateNetwork::opened(docker, container, id.as_str()));
+        let network = &found.host_config.network_mode;
+        let network = is_private.then(|| Owned::opened(docker, Kind::Network, network, id.as_str()));
         let guard = Guard::disarmed(docker, container, context.journal());
         let launcher = Launcher {
             container: ContainerRef {
@@ -213,7 +212,7 @@ impl DockerEngine {
         env: &EnvList,
         spec: &EnvironmentSpec,
         guard: Guard,
-        network: Option<PrivateNetwork>,
+        network: Option<Owned>,
     ) -> DockerInstance {
         let container = launcher.container.clone();
         let idle = self.daemon.get().map_or(IDLE_SHELLS, DaemonInfo::idle_shells);
@@ -231,6 +230,8 @@ impl DockerEngine {
             lost_env: lost(env),
             guard: Mutex::new(guard),
             network,
+            networks: spec.network.clone(),
+            left: Mutex::default(),
             kept: AtomicBool::new(spec.lifetime != Lifetime::Owner),
         }
     }
@@ -239,22 +240,10 @@ impl DockerEngine {
 /// How many command shells are kept open if the daemon's number of CPUs is not known.
 const IDLE_SHELLS: usize = 4;
 
-/// The daemon would create a volume that does not exist, and it would stay for ever.
-async fn check_volumes(docker: &Docker, spec: &EnvironmentSpec) -> Result<()> {
-    for mount in &spec.mounts {
-        let MountSource::Volume(name) = &mount.source else {
-            continue;
-        };
-        match docker.volumes().inspect(name).await {
-            Ok(_) => {}
-            Err(error) if error.is_not_found() => {
-                let why = format!("the volume {name} does not exist; create it: docker volume create {name}");
-                return Err(Error::not_found(why));
-            }
-            Err(error) => return Err(to_error(error)),
-        }
-    }
-    Ok(())
+/// Joins the networks of the specification, and makes its copies.
+async fn prepare(instance: &DockerInstance) -> Result<()> {
+    connect::join(&instance.container, &instance.networks).await?;
+    copy_in(instance).await
 }
 
 /// Makes the copies of the specification.

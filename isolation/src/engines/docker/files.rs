@@ -28,20 +28,25 @@ pub(super) async fn copy_in(
 ) -> Result<()> {
     let target = &real_parent(container, mounts, target).await?;
     match mounts.way_in(target, &source)? {
-        Way::Daemon => upload(container, source, target).await,
+        Way::Daemon => upload(container, "/", source, target).await,
         Way::Command => {
             let staged = StagedCopy::new(container);
-            upload(container, source, &staged.path()).await?;
+            upload(container, "/", source, &staged.path()).await?;
             staged.put(target).await
         }
     }
 }
 
-/// Uploads an archive.
+/// Uploads an archive; `target` starts at the directory `root`.
 ///
-/// It is extracted at the root and contains the whole path. So the daemon creates missing parent
+/// It is extracted there and contains the whole path. So the daemon creates missing parent
 /// directories, and follows a link among them inside the container.
-async fn upload(container: &ContainerRef, source: CopySource, target: &str) -> Result<()> {
+pub(super) async fn upload(
+    container: &ContainerRef,
+    root: &str,
+    source: CopySource,
+    target: &str,
+) -> Result<()> {
     let name = target.trim_start_matches('/');
     let whole = name.is_empty();
     let archive: Upload = match source {
@@ -63,7 +68,7 @@ async fn upload(container: &ContainerRef, source: CopySource, target: &str) -> R
         ..UploadArchive::default()
     };
     let containers = container.docker.containers();
-    let uploaded = containers.upload(&container.id, "/", archive, options).await;
+    let uploaded = containers.upload(&container.id, root, archive, options).await;
     uploaded.map_err(|error| match error.message() {
         Some(message) if is_type_conflict(message) => wrong_type(target),
         _ => unreadable(error),

@@ -7,11 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::command_shell::CommandShells;
+use super::connect::Left;
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
 use super::launch::Launcher;
 use super::mount_table::MountTable;
-use super::private_network::PrivateNetwork;
+use super::owned::Owned;
 use super::remove::{self, Guard};
 use super::{exec, files, image_check, paths};
 use crate::BoxFuture;
@@ -19,12 +20,13 @@ use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::signal::Signal;
 use crate::engine::instance::{
-    Exec, Files, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Ports,
+    Exec, Files, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Networking, Ports,
 };
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
 use crate::files::{CopySource, FileKind};
 use crate::spec::CopyIn;
+use crate::spec::network::{NetworkMode, NetworkSpec};
 
 #[derive(Debug)]
 pub(super) struct DockerInstance {
@@ -42,8 +44,12 @@ pub(super) struct DockerInstance {
     pub(super) mounts: MountTable,
     /// Copies of the specification that are made after the start.
     pub(super) late_copies: Mutex<Vec<CopyIn>>,
+    /// The specification of the networks.
+    pub(super) networks: NetworkSpec,
+    /// What it had on the networks that it has left.
+    pub(super) left: Mutex<Left>,
     /// The network that belongs to the environment.
-    pub(super) network: Option<PrivateNetwork>,
+    pub(super) network: Option<Owned>,
     /// The working directory of commands; absolute.
     pub(super) working_dir: String,
     /// Environment variables of the container that a shell would lose.
@@ -112,6 +118,23 @@ impl DockerInstance {
         files::copy_out(&self.container, &self.mounts, &source, target).await
     }
 
+    pub(super) fn left(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The aliases of the specification on a network.
+    pub(super) fn spec_aliases(&self, network: &str) -> &[String] {
+        let is_main = match &self.networks.mode {
+            NetworkMode::Named(name) => name == network,
+            NetworkMode::Private => self.network.as_ref().is_some_and(|own| own.name() == network),
+            NetworkMode::Default | NetworkMode::None => false,
+        };
+        match is_main || self.networks.join.iter().any(|name| name == network) {
+            true => &self.networks.aliases,
+            false => &[],
+        }
+    }
+
     pub(super) fn close_shells(&self) {
         if let Some(shells) = &self.shells {
             shells.close();
@@ -154,7 +177,7 @@ impl Instance for DockerInstance {
     fn destroy(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             if let Some(network) = &self.network {
-                network.until_unused().await?;
+                network.until_unused(&self.container.name).await?;
             }
             self.close_shells();
             self.launcher.release_owner();
@@ -213,6 +236,10 @@ impl Instance for DockerInstance {
 
     fn logs(&self) -> Option<&dyn Logs> {
         self.has_main.then_some(self)
+    }
+
+    fn networking(&self) -> Option<&dyn Networking> {
+        Some(self)
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {

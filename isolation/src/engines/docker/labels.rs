@@ -3,7 +3,9 @@
 //! | label | value |
 //! |---|---|
 //! | [`ENVIRONMENT`] | the ID of the environment; everything with it belongs to the environment |
-//! | [`NAME`] | the name of the environment |
+//! | [`RESOURCE`] | the ID of a network or volume that belongs to no environment |
+//! | [`LIFETIME`] | `owner` or `kept`: how long such a network or volume lives |
+//! | [`NAME`] | the name of the environment, of the network or of the volume |
 //! | [`OWNER`] | the owner, if one was named |
 //! | [`SESSION`] | the session, if there is one |
 //! | [`SPEC`] | the specification as JSON, without values of variables: labels are listed |
@@ -40,13 +42,18 @@ use crate::environment::status::Status;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
+use crate::spec::lifetime::Lifetime;
 use crate::spec::main_process::Main;
 
 /// The prefix of every key; the labels of a specification must not have it.
 pub const PREFIX: &str = "org.isolation.";
 /// The ID of the environment.
 pub const ENVIRONMENT: &str = "org.isolation.environment";
-/// The name of the environment.
+/// The ID of a network or volume that belongs to no environment.
+pub const RESOURCE: &str = "org.isolation.resource";
+/// How long a network or volume lives that belongs to no environment: `owner` or `kept`.
+pub const LIFETIME: &str = "org.isolation.lifetime";
+/// The name of the environment, of the network or of the volume.
 pub const NAME: &str = "org.isolation.name";
 /// The owner of the environment.
 pub const OWNER: &str = "org.isolation.owner";
@@ -56,6 +63,9 @@ pub const SESSION: &str = "org.isolation.session";
 pub const SPEC: &str = "org.isolation.spec";
 /// On an image that this crate has built: the digest of everything from which it was built.
 pub const BUILD: &str = "org.isolation.build";
+/// The values of [`LIFETIME`].
+const OWNED: &str = "owner";
+const KEPT: &str = "kept";
 /// The version of this crate that created it.
 pub const VERSION: &str = "org.isolation.engine-crate-version";
 
@@ -64,12 +74,61 @@ pub(super) fn is_harmless(key: &str) -> bool {
     [ENVIRONMENT, NAME, OWNER, SESSION, VERSION].contains(&key)
 }
 
+/// Rejects labels that have a meaning here.
+fn check_reserved(labels: &BTreeMap<String, String>) -> Result<()> {
+    match labels.keys().find(|key| key.starts_with(PREFIX)) {
+        None => Ok(()),
+        Some(key) => Err(Error::invalid(format!(
+            "the label {key:?} is reserved; use a key that does not start with {PREFIX}"
+        ))),
+    }
+}
+
+/// The labels of a network or volume that belongs to no environment.
+pub(super) fn of_resource(
+    id: &EnvironmentId,
+    name: &str,
+    lifetime: Lifetime,
+    labels: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>> {
+    check_reserved(labels)?;
+    let lifetime = match lifetime {
+        Lifetime::Kept => KEPT,
+        _ => OWNED,
+    };
+    let ours = [
+        (RESOURCE, id.as_str()),
+        (NAME, name),
+        (LIFETIME, lifetime),
+        (VERSION, env!("CARGO_PKG_VERSION")),
+    ];
+    let ours = ours.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Ok(labels.clone().into_iter().chain(ours).collect())
+}
+
+/// Whether the labels are those of an environment, network or volume with this ID.
+pub(super) fn belongs_to(labels: &BTreeMap<String, String>, id: &str) -> bool {
+    let has = |key| labels.get(key).is_some_and(|value| value == id);
+    has(ENVIRONMENT) || has(RESOURCE)
+}
+
+/// The labels without those that have a meaning here.
+pub(super) fn of_user(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let own = labels.iter().filter(|(key, _)| !key.starts_with(PREFIX));
+    own.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Whether a network or volume is kept that belongs to no environment.
+pub(super) fn lifetime(labels: &BTreeMap<String, String>) -> Lifetime {
+    match labels.get(LIFETIME).map(String::as_str) {
+        Some(KEPT) => Lifetime::Kept,
+        _ => Lifetime::Owner,
+    }
+}
+
 /// The labels of everything that is created for an environment.
 pub(super) fn of(id: &EnvironmentId, name: &str, spec: &EnvironmentSpec) -> Result<BTreeMap<String, String>> {
-    if let Some(key) = spec.labels.keys().find(|key| key.starts_with(PREFIX)) {
-        let why = format!("the label {key:?} is reserved; use a key that does not start with {PREFIX}");
-        return Err(Error::invalid(why));
-    }
+    check_reserved(&spec.labels)?;
     let text = spec_text(spec)?;
     let ours = [
         (ENVIRONMENT, Some(id.as_str())),

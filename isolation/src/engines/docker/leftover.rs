@@ -1,19 +1,31 @@
 //! Removes what a process has left on the daemon.
 
-use engine_api::containers::RunState;
-use engine_api::volumes::RemoveVolume;
+use engine_api::containers::{ContainerFilters, ContainerSummary, ListContainers, RunState};
 
 use super::diagnostics::to_error;
-use super::{DockerEngine, labels, private_network, remove};
+use super::owned::{self, Kind};
+use super::{DockerEngine, labels, remove};
 use crate::engine::Leftover;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::entry::Resource;
 
-/// The kind of a volume that is noted in the journal.
-const VOLUME: &str = "volume";
-
 impl DockerEngine {
+    /// The containers with a label, in any state.
+    pub(super) async fn containers(&self, label: String) -> Result<Vec<ContainerSummary>> {
+        let filters = ContainerFilters {
+            label: [label].into(),
+            ..ContainerFilters::default()
+        };
+        let options = ListContainers {
+            all: true,
+            filters,
+            ..ListContainers::default()
+        };
+        let listed = self.docker().await?.containers().list(options).await;
+        listed.map_err(to_error)
+    }
+
     /// Removes the containers of an environment, then its networks and volumes. The name *and* the
     /// label must match: others may have made a container from an image with our labels.
     pub(super) async fn remove_leftover(&self, leftover: Leftover<'_>) -> Result<bool> {
@@ -42,28 +54,16 @@ impl DockerEngine {
 
     /// Removes a volume or a network with the label of the environment.
     async fn remove_resource(&self, leftover: Leftover<'_>, resource: &Resource) -> Result<bool> {
-        let docker = self.docker().await?;
-        let (name, id) = (&resource.name, leftover.id.as_str());
-        let labels = match resource.kind.as_str() {
-            VOLUME => docker.volumes().inspect(name).await.map(|found| found.labels),
-            private_network::NETWORK => return private_network::remove(docker, name, id).await,
-            // Of a later version of this engine, which will remove it.
-            other => {
-                let text = format!("the {other} {name} is noted, which this version cannot remove");
-                return Err(Error::new(ErrorKind::Unsupported, text));
+        match Kind::of(&resource.kind) {
+            Some(kind) => {
+                owned::remove(self.docker().await?, kind, &resource.name, leftover.id.as_str()).await
             }
-        };
-        let labels = match labels {
-            Ok(labels) => labels,
-            Err(error) if error.is_not_found() => return Ok(false),
-            Err(error) => return Err(to_error(error)),
-        };
-        if labels.get(labels::ENVIRONMENT).is_none_or(|value| value != id) {
-            return Ok(false);
-        }
-        match docker.volumes().remove(name, RemoveVolume::default()).await {
-            Err(error) if !error.is_not_found() => Err(to_error(error)),
-            _ => Ok(true),
+            // Of a later version of this engine, which will remove it.
+            None => {
+                let (kind, name) = (&resource.kind, &resource.name);
+                let text = format!("the {kind} {name} is noted, which this version cannot remove");
+                Err(Error::new(ErrorKind::Unsupported, text))
+            }
         }
     }
 }

@@ -45,6 +45,7 @@
 mod attached;
 mod blueprint;
 mod command_shell;
+mod connect;
 mod container;
 mod container_config;
 mod create;
@@ -68,19 +69,23 @@ mod logs;
 mod main_program;
 mod metrics;
 mod mount_table;
+mod networks;
 mod options;
+mod owned;
 mod owner;
 mod paths;
 mod platform;
 mod ports;
-mod private_network;
 mod provision;
 mod publish;
 mod remove;
+mod resolve;
+mod resources;
 mod settings;
 mod shell_program;
 mod staged_copy;
 mod start_failure;
+mod volumes;
 mod watch;
 mod work;
 
@@ -89,7 +94,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use engine_api::connect::Address;
-use engine_api::containers::{ContainerFilters, ContainerSummary, ListContainers};
 use engine_api::{Docker, Timeouts};
 use tokio::sync::OnceCell;
 
@@ -111,8 +115,10 @@ pub use diagnostics::ContainerDiagnostics;
 pub use images::{
     ImageEntry, ImageNames, Images, ImagesPruned, PullImage, PullPolicy, PulledImage, RegistryError,
 };
+pub use networks::{CreatedNetwork, NetworkInfo, NetworkOptions, Networks};
 pub use platform::WrongPlatform;
 pub use settings::DockerSettings;
+pub use volumes::{CreatedVolume, VolumeInfo, VolumeOptions, VolumeUsage, Volumes};
 
 use daemon::DaemonInfo;
 use diagnostics::to_error;
@@ -197,14 +203,17 @@ impl DockerEngine {
         &self.settings
     }
 
-    /// Sets the prefix of container names.
+    /// Sets the prefix of the names of containers and networks.
     ///
     /// # Errors
     ///
-    /// If no container name can start with this prefix.
+    /// If no name can start with this prefix.
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Result<Self> {
         self.settings.container_prefix = prefix.into();
         validate::name(&self.settings.container_prefix)?;
+        self.settings
+            .network_prefix
+            .clone_from(&self.settings.container_prefix);
         Ok(self)
     }
 
@@ -305,20 +314,6 @@ impl DockerEngine {
             Ok((_, Some(reason))) => unavailable(reason),
             Err(error) => unavailable(diagnostics::reason(&error)),
         }
-    }
-
-    async fn containers(&self, label: String) -> Result<Vec<ContainerSummary>> {
-        let filters = ContainerFilters {
-            label: [label].into(),
-            ..ContainerFilters::default()
-        };
-        let options = ListContainers {
-            all: true,
-            filters,
-            ..ListContainers::default()
-        };
-        let listed = self.docker().await?.containers().list(options).await;
-        listed.map_err(to_error)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The published ports of an environment's container.
 
+use std::net::IpAddr;
+
 use engine_api::Docker;
 use engine_api::containers::{Container, InspectContainer, ListContainers, PortBinding};
 
@@ -73,7 +75,32 @@ async fn holder(docker: &Docker, ports: &[PublishedPort]) -> Option<(u16, String
     })
 }
 
+impl DockerInstance {
+    /// The address on an internal network, if the container is on no other one.
+    async fn internal_address(&self) -> Result<Option<IpAddr>> {
+        let docker = &self.container.docker;
+        let containers = docker.containers();
+        let inspected = containers
+            .inspect(&self.container.id, InspectContainer::default())
+            .await;
+        let mut address = None;
+        for (name, endpoint) in &inspected.map_err(to_error)?.network_settings.networks {
+            match docker.networks().inspect(name, Default::default()).await {
+                Ok(network) if network.internal => address = endpoint.ip_address.parse().ok().or(address),
+                Ok(_) => return Ok(None),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(to_error(error)),
+            }
+        }
+        Ok(address)
+    }
+}
+
 impl Ports for DockerInstance {
+    fn unpublished(&self) -> BoxFuture<'_, Result<Option<IpAddr>>> {
+        Box::pin(self.internal_address())
+    }
+
     fn endpoints(&self) -> BoxFuture<'_, Result<Vec<Endpoint>>> {
         Box::pin(async move {
             let containers = self.container.docker.containers();

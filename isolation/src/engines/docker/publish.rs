@@ -6,8 +6,6 @@ use engine_api::Docker;
 use engine_api::connect::Address;
 use engine_api::containers::{CreateContainer, PortBinding};
 
-use super::diagnostics::to_error;
-use crate::error::{Error, Result};
 use crate::spec::network::NetworkSpec;
 
 /// Publishes the ports of a specification.
@@ -30,14 +28,18 @@ pub(super) fn publish(
 /// The address of the host on which ports are published by default: the loopback address, or all
 /// addresses of a machine from which this one could not reach a loopback address.
 pub(super) fn default_address(docker: &Docker) -> IpAddr {
-    let here = match docker.address().parse::<Address>() {
+    match is_local(docker) {
+        true => Ipv4Addr::LOCALHOST.into(),
+        false => Ipv4Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// Whether the daemon runs on this machine, as far as its address shows that.
+pub(super) fn is_local(docker: &Docker) -> bool {
+    match docker.address().parse::<Address>() {
         Ok(address) => is_here(&address),
         // The address of a connector of the caller's own, such as a recorder.
         Err(_) => true,
-    };
-    match here {
-        true => Ipv4Addr::LOCALHOST.into(),
-        false => Ipv4Addr::UNSPECIFIED.into(),
     }
 }
 
@@ -58,20 +60,6 @@ fn is_here(address: &Address) -> bool {
     };
     let ip = host.parse::<IpAddr>().ok();
     host == "localhost" || ip.is_some_and(|ip| ip.is_loopback() || ip.is_unspecified())
-}
-
-/// Publishing on an internal network is accepted by a daemon, and publishes nothing.
-pub(super) async fn check_network(docker: &Docker, name: &str) -> Result<()> {
-    match docker.networks().inspect(name, Default::default()).await {
-        Ok(network) if network.internal => Err(Error::invalid(format!(
-            "the network {name} is internal, so no port can be published on it; use another network"
-        ))),
-        Ok(_) => Ok(()),
-        Err(error) if error.is_not_found() => Err(Error::not_found(format!(
-            "the network {name} does not exist; create it: docker network create {name}"
-        ))),
-        Err(error) => Err(to_error(error)),
-    }
 }
 
 #[cfg(test)]

@@ -64,11 +64,11 @@ impl Shared {
         if !self.capabilities.has(Feature::NetworkIsolation) {
             return Ok(Some(Endpoint::new(port, Protocol::Tcp, "127.0.0.1", port)));
         }
-        let Some(ports) = self.instance.ports() else {
+        if self.instance.ports().is_none() {
             return Ok(None);
-        };
+        }
         let is_it = |at: &Endpoint| at.port == port && at.protocol == Protocol::Tcp;
-        Ok(ports.endpoints().await?.into_iter().find(is_it))
+        Ok(self.endpoints_now().await?.into_iter().find(is_it))
     }
 
     /// Whether the specification publishes a TCP port.

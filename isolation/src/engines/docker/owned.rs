@@ -1,64 +1,91 @@
-//! A network that belongs to one environment: created before its container, removed after it.
+//! Networks and volumes that are removed when nobody needs them any more: those of one environment,
+//! and those that a test has created for several.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine_api::Docker;
-use engine_api::networks::{CreateNetwork, DisconnectNetwork, InspectNetwork, Network};
+use engine_api::containers::InspectContainer;
+use engine_api::networks::{DisconnectNetwork, InspectNetwork, Network};
+use engine_api::volumes::RemoveVolume;
 use tokio::time::{Instant, sleep};
 
 use super::cleanup;
 use super::diagnostics::to_error;
-use super::labels;
+use super::{labels, remove as containers};
 use crate::creator::Creator;
-use crate::engine::NewEnvironment;
 use crate::error::{Error, ErrorKind, Result};
-use crate::journal::Hold;
 use crate::journal::entry::Resource;
+use crate::journal::{Hold, Journal};
 
-/// The kind of the network among the resources that are noted in the journal.
-pub(super) const NETWORK: &str = "network";
+/// What is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Network,
+    Volume,
+    /// A container by which the files of a volume are reached.
+    Container,
+}
+
+impl Kind {
+    /// The kind among the resources that are noted in the journal, and in messages.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Volume => "volume",
+            Self::Container => "container",
+        }
+    }
+
+    pub(super) fn of(name: &str) -> Option<Self> {
+        [Self::Network, Self::Volume, Self::Container]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+    }
+}
 
 /// How long a removal waits for containers that are being removed, too.
 const STILL_USED: Duration = Duration::from_secs(10);
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A network that is removed when this is dropped.
+/// A network or volume that is removed when this is dropped.
 #[derive(Debug)]
-pub(super) struct PrivateNetwork {
+pub(super) struct Owned {
     docker: Docker,
+    kind: Kind,
     name: String,
-    environment: String,
+    /// The ID of the environment that has it, or its own.
+    id: String,
     creator: Creator,
-    /// Keeps the journal entry until the network is gone; `None` if another one owns the network.
+    /// Keeps the journal entry until it is gone; `None` if another value owns it.
     hold: Mutex<Option<Hold>>,
 }
 
-impl PrivateNetwork {
-    /// Creates the network of an environment.
-    pub(super) async fn create(docker: &Docker, name: &str, new: NewEnvironment<'_>) -> Result<Self> {
-        let journal = new.context.journal();
-        journal.note(Resource::new(NETWORK, name))?;
-        let mut network = Self::opened(docker, name, new.id.as_str());
-        network.hold = Mutex::new(Some(journal.hold()));
-        let created = CreateNetwork {
-            name: name.to_owned(),
-            labels: labels::of(new.id, new.name, new.spec)?.into(),
-            ..CreateNetwork::default()
-        };
-        // A dropped or failed call may have created it: the drop looks.
-        docker.networks().create(created).await.map_err(to_error)?;
-        Ok(network)
+impl Owned {
+    /// What is about to be created: noted, and removed if the rest of the creation fails. A dropped
+    /// or failed request may have created it, so the drop looks.
+    pub(super) fn expecting(
+        docker: &Docker,
+        kind: Kind,
+        name: &str,
+        id: &str,
+        journal: &Journal,
+    ) -> Result<Self> {
+        journal.note(Resource::new(kind.as_str(), name))?;
+        let mut owned = Self::opened(docker, kind, name, id);
+        owned.hold = Mutex::new(Some(journal.hold()));
+        Ok(owned)
     }
 
-    /// The network of an environment that another value owns.
-    pub(super) fn opened(docker: &Docker, name: &str, environment: &str) -> Self {
+    /// What another value owns, or nobody.
+    pub(super) fn opened(docker: &Docker, kind: Kind, name: &str, id: &str) -> Self {
         Self {
             docker: docker.clone(),
+            kind,
             name: name.to_owned(),
-            environment: environment.to_owned(),
+            id: id.to_owned(),
             creator: Creator::this_process(),
             hold: Mutex::new(None),
         }
@@ -68,9 +95,9 @@ impl PrivateNetwork {
         &self.name
     }
 
-    /// Waits for a while until no other container is on the network: without it, another
+    /// Waits for a while until no container but `own` is on the network: without it, another
     /// environment could not reach its neighbours, nor start again.
-    pub(super) async fn until_unused(&self) -> Result<()> {
+    pub(super) async fn until_unused(&self, own: &str) -> Result<()> {
         let began = Instant::now();
         loop {
             let networks = self.docker.networks();
@@ -79,9 +106,8 @@ impl PrivateNetwork {
                 Err(error) if error.is_not_found() => return Ok(()),
                 Err(error) => return Err(to_error(error)),
             };
-            // Its own container has the name of the network.
             let mut others = users(&network);
-            others.retain(|name| *name != self.name);
+            others.retain(|name| *name != own);
             if others.is_empty() {
                 return Ok(());
             }
@@ -93,28 +119,28 @@ impl PrivateNetwork {
         }
     }
 
-    /// Removes the network. It waits for a while for other containers on it that are being removed.
+    /// Removes it. This waits for a while for other containers that use it and are being removed.
     pub(super) async fn remove(&self) -> Result<()> {
-        remove(&self.docker, &self.name, &self.environment).await?;
+        remove(&self.docker, self.kind, &self.name, &self.id).await?;
         self.disarm();
         Ok(())
     }
 
-    /// Removes the network without awaiting it, see [`cleanup::run`], unless another value owns it;
+    /// Removes it without awaiting it, see [`cleanup::run`], unless another value owns it;
     /// returns whether it is gone already.
     pub(super) fn remove_in_background(&self) -> bool {
         let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(hold) = hold.filter(|_| self.creator.is_this_process()) else {
             return false;
         };
-        let (docker, name, environment) = (self.docker.clone(), self.name.clone(), self.environment.clone());
+        let (docker, kind, name, id) = (self.docker.clone(), self.kind, self.name.clone(), self.id.clone());
         let (hold, gone) = (Arc::new(Mutex::new(Some(hold))), Arc::new(AtomicBool::new(false)));
         let is_gone = Arc::clone(&gone);
         cleanup::run(Arc::new(move || {
-            let (docker, name, environment) = (docker.clone(), name.clone(), environment.clone());
+            let (docker, name, id) = (docker.clone(), name.clone(), id.clone());
             let (hold, gone) = (Arc::clone(&hold), Arc::clone(&gone));
             Box::pin(async move {
-                let removed = remove(&docker, &name, &environment).await;
+                let removed = remove(&docker, kind, &name, &id).await;
                 gone.store(removed.is_ok(), Ordering::Release);
                 let hold = hold.lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let (Ok(_), Some(hold)) = (removed, hold) {
@@ -125,7 +151,7 @@ impl PrivateNetwork {
         is_gone.load(Ordering::Acquire)
     }
 
-    /// From now on, dropping this does not remove the network.
+    /// From now on, dropping this does not remove it.
     pub(super) fn disarm(&self) {
         let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(hold) = hold {
@@ -134,14 +160,22 @@ impl PrivateNetwork {
     }
 }
 
-impl Drop for PrivateNetwork {
+impl Drop for Owned {
     fn drop(&mut self) {
         self.remove_in_background();
     }
 }
 
-/// Removes a network with the label of the environment; returns whether there was one.
-pub(super) async fn remove(docker: &Docker, name: &str, environment: &str) -> Result<bool> {
+/// Removes a network or volume with this ID in a label; returns whether there was one.
+pub(super) async fn remove(docker: &Docker, kind: Kind, name: &str, id: &str) -> Result<bool> {
+    match kind {
+        Kind::Network => remove_network(docker, name, id).await,
+        Kind::Volume => remove_volume(docker, name, id).await,
+        Kind::Container => remove_container(docker, name, id).await,
+    }
+}
+
+async fn remove_network(docker: &Docker, name: &str, id: &str) -> Result<bool> {
     let began = Instant::now();
     loop {
         let networks = docker.networks();
@@ -150,11 +184,7 @@ pub(super) async fn remove(docker: &Docker, name: &str, environment: &str) -> Re
             Err(error) if error.is_not_found() => return Ok(false),
             Err(error) => return Err(to_error(error)),
         };
-        if network
-            .labels
-            .get(labels::ENVIRONMENT)
-            .is_none_or(|id| id != environment)
-        {
+        if !labels::belongs_to(&network.labels, id) {
             return Ok(false);
         }
         match networks.remove(&network.id).await {
@@ -174,6 +204,43 @@ pub(super) async fn remove(docker: &Docker, name: &str, environment: &str) -> Re
         }
         disconnect_missing(docker, &network).await;
         sleep(PAUSE).await;
+    }
+}
+
+async fn remove_volume(docker: &Docker, name: &str, id: &str) -> Result<bool> {
+    let began = Instant::now();
+    loop {
+        let volume = match docker.volumes().inspect(name).await {
+            Ok(volume) => volume,
+            Err(error) if error.is_not_found() => return Ok(false),
+            Err(error) => return Err(to_error(error)),
+        };
+        if !labels::belongs_to(&volume.labels, id) {
+            return Ok(false);
+        }
+        match docker.volumes().remove(name, RemoveVolume::default()).await {
+            Ok(()) => return Ok(true),
+            Err(error) if error.is_not_found() => return Ok(true),
+            // Its container is being removed.
+            Err(error) if error.is_conflict() && began.elapsed() < STILL_USED => sleep(PAUSE).await,
+            Err(error) => return Err(to_error(error)),
+        }
+    }
+}
+
+async fn remove_container(docker: &Docker, name: &str, id: &str) -> Result<bool> {
+    match docker
+        .containers()
+        .inspect(name, InspectContainer::default())
+        .await
+    {
+        Ok(container) if labels::belongs_to(&container.config.labels, id) => {
+            containers::remove(docker, name).await.map_err(to_error)?;
+            Ok(true)
+        }
+        Ok(_) => Ok(false),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(to_error(error)),
     }
 }
 

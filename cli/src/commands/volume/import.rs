@@ -1,0 +1,46 @@
+//! `isolate volume import`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::console::Console;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::session::Session;
+use crate::signals;
+
+/// Add the files of a tar archive to a volume, with their owners, modes and links
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// Name or ID of the volume; a unique beginning of an ID is enough
+    #[arg(value_name = "VOLUME")]
+    volume: String,
+    /// The archive, plain or compressed; by default standard input
+    #[arg(value_name = "FILE")]
+    archive: Option<PathBuf>,
+}
+
+impl Import {
+    pub(super) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        signals::interruptible(self.import(session, console)).await
+    }
+
+    async fn import(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        let volumes = session.docker()?.volumes();
+        match &self.archive {
+            None => volumes.import(&self.volume, tokio::io::stdin()).await?,
+            Some(path) => {
+                let failed = |error: std::io::Error| {
+                    CliError::new(format!("cannot read {}", path.display())).because(&error)
+                };
+                let file = tokio::fs::File::open(path).await.map_err(failed)?;
+                volumes.import(&self.volume, file).await?;
+            }
+        }
+        if console.json {
+            console.value(&volumes.inspect(&self.volume).await?)?;
+        }
+        Ok(exit_code::SUCCESS)
+    }
+}

@@ -1,0 +1,175 @@
+//! The networks of a container that exists: connect, disconnect, look.
+
+use std::collections::BTreeMap;
+
+use engine_api::containers::{Container, EndpointIpamConfig, EndpointSettings, InspectContainer};
+use engine_api::networks::{ConnectNetwork, DisconnectNetwork, Network};
+use engine_api::{Docker, Version};
+
+use super::container::ContainerRef;
+use super::diagnostics::to_error;
+use super::instance::DockerInstance;
+use super::networks::{check_aliases, resolve};
+use crate::BoxFuture;
+use crate::engine::instance::Networking;
+use crate::environment::joined_network::JoinedNetwork;
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec::network::NetworkSpec;
+
+/// From this API version on, a network can have a lower priority for the default route.
+const PRIORITY: Version = Version::new(1, 48);
+
+/// How many digits of a container's ID some daemons add to its aliases.
+const SHORT_ID: usize = 12;
+
+/// What the container had on networks that it has left, by the IDs of the networks.
+pub(super) type Left = BTreeMap<String, EndpointSettings>;
+
+/// Connects a new container to the networks that it joins beside its main one. That one keeps the
+/// default route, where the daemon knows priorities.
+pub(super) async fn join(container: &ContainerRef, spec: &NetworkSpec) -> Result<()> {
+    for name in &spec.join {
+        let network = resolve(&container.docker, name).await?;
+        check_aliases(&container.docker, &network, &spec.aliases, &container.name).await?;
+        let endpoint = EndpointSettings {
+            aliases: spec.aliases.iter().cloned().collect(),
+            gw_priority: lower_priority(&container.docker, container.podman).await?,
+            ..EndpointSettings::default()
+        };
+        connect(&container.docker, &network, &container.id, endpoint)
+            .await
+            .map_err(to_error)?;
+    }
+    Ok(())
+}
+
+async fn lower_priority(docker: &Docker, podman: bool) -> Result<i64> {
+    let version = docker.version().await.map_err(to_error)?;
+    Ok(if version >= PRIORITY && !podman { -1 } else { 0 })
+}
+
+async fn connect(
+    docker: &Docker,
+    network: &Network,
+    container: &str,
+    endpoint_config: EndpointSettings,
+) -> engine_api::Result<()> {
+    let options = ConnectNetwork {
+        container: container.to_owned(),
+        endpoint_config,
+    };
+    docker.networks().connect(&network.id, options).await
+}
+
+/// The aliases of an endpoint that somebody has given to it.
+fn aliases<'a>(container: &'a Container, endpoint: &'a EndpointSettings) -> impl Iterator<Item = &'a String> {
+    let by_daemon =
+        move |alias: &str| container.id.get(..SHORT_ID) == Some(alias) || container.plain_name() == alias;
+    endpoint.aliases.iter().filter(move |alias| !by_daemon(alias))
+}
+
+impl DockerInstance {
+    async fn network_facts(&self) -> Result<Container> {
+        let containers = self.container.docker.containers();
+        match containers
+            .inspect(&self.container.id, InspectContainer::default())
+            .await
+        {
+            Ok(container) => Ok(container),
+            Err(error) if error.is_not_found() => Err(Error::lost()),
+            Err(error) => Err(to_error(error)),
+        }
+    }
+
+    async fn connect_network(&self, name: &str, own: &[String]) -> Result<()> {
+        let docker = &self.container.docker;
+        let network = resolve(docker, name).await?;
+        let container = self.network_facts().await?;
+        if container.network_settings.networks.contains_key(&network.name) {
+            let text = "it is on this network already; disconnect it first to change its aliases";
+            return Err(Error::new(ErrorKind::Conflict, text));
+        }
+        let before = self.left().get(&network.id).cloned();
+        let mut endpoint = before.unwrap_or_else(|| EndpointSettings {
+            aliases: self.spec_aliases(&network.name).iter().cloned().collect(),
+            ..EndpointSettings::default()
+        });
+        if !own.is_empty() {
+            endpoint.aliases = own.iter().cloned().collect();
+        }
+        check_aliases(docker, &network, &endpoint.aliases, &self.container.name).await?;
+        let connected = connect(docker, &network, &self.container.id, endpoint.clone()).await;
+        let connected = match (connected, endpoint.ipam_config.take()) {
+            // Somebody else has its address now, or the daemon has chosen the subnet: then nobody
+            // can choose an address.
+            (Err(error), Some(_)) if matches!(error.status(), Some(400 | 403 | 409 | 500)) => {
+                connect(docker, &network, &self.container.id, endpoint).await
+            }
+            (connected, _) => connected,
+        };
+        connected.map_err(to_error)?;
+        self.left().remove(&network.id);
+        Ok(())
+    }
+
+    async fn disconnect_network(&self, name: &str) -> Result<()> {
+        let docker = &self.container.docker;
+        let network = resolve(docker, name).await?;
+        let container = self.network_facts().await?;
+        let Some(endpoint) = container.network_settings.networks.get(&network.name) else {
+            let text = "it is not on this network; its networks are in `isolate inspect`";
+            return Err(Error::new(ErrorKind::Conflict, text));
+        };
+        let address = EndpointIpamConfig {
+            ipv4_address: endpoint.ip_address.clone(),
+            ipv6_address: endpoint.global_ipv6_address.clone(),
+            ..EndpointIpamConfig::default()
+        };
+        let kept = EndpointSettings {
+            aliases: aliases(&container, endpoint).cloned().collect(),
+            ipam_config: (!endpoint.ip_address.is_empty()).then_some(address),
+            gw_priority: endpoint.gw_priority,
+            links: endpoint.links.clone(),
+            driver_opts: endpoint.driver_opts.clone(),
+            ..EndpointSettings::default()
+        };
+        let options = DisconnectNetwork {
+            container: self.container.id.clone(),
+            force: false,
+        };
+        let disconnected = docker.networks().disconnect(&network.id, options).await;
+        disconnected.map_err(to_error)?;
+        self.left().insert(network.id, kept);
+        Ok(())
+    }
+
+    async fn joined_networks(&self) -> Result<Vec<JoinedNetwork>> {
+        let container = self.network_facts().await?;
+        let networks = container.network_settings.networks.iter();
+        Ok(networks
+            .map(|(name, endpoint)| {
+                let addresses = [&endpoint.ip_address, &endpoint.global_ipv6_address];
+                JoinedNetwork {
+                    addresses: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
+                    gateway: endpoint.gateway.parse().ok(),
+                    aliases: aliases(&container, endpoint).cloned().collect(),
+                    ..JoinedNetwork::new(name.as_str())
+                }
+            })
+            .collect())
+    }
+}
+
+impl Networking for DockerInstance {
+    fn connect<'a>(&'a self, network: &'a str, aliases: &'a [String]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.connect_network(network, aliases))
+    }
+
+    fn disconnect<'a>(&'a self, network: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.disconnect_network(network))
+    }
+
+    fn joined(&self) -> BoxFuture<'_, Result<Vec<JoinedNetwork>>> {
+        Box::pin(self.joined_networks())
+    }
+}

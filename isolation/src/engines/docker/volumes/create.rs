@@ -1,0 +1,86 @@
+//! Create a volume.
+
+use std::collections::BTreeMap;
+
+use engine_api::volumes::CreateVolume;
+
+use super::{VolumeInfo, Volumes, info};
+use crate::engines::docker::diagnostics::to_error;
+use crate::engines::docker::owned::Kind;
+use crate::engines::docker::resources::{Entered, Resource};
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec::lifetime::Lifetime;
+
+/// How to create a volume: [`Volumes::create`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VolumeOptions {
+    /// The name for people; any text. The name on the daemon contains it and a random part.
+    pub name: Option<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether its owner removes it, or only [`Volumes::remove`] and [`Volumes::prune`].
+    pub lifetime: Lifetime,
+}
+
+/// A volume that was created. Dropping it removes the volume, unless it is to be
+/// [kept](Lifetime::Kept); if this process is killed, [`Manager::gc`](crate::Manager::gc) removes
+/// it.
+#[derive(Debug)]
+pub struct CreatedVolume {
+    info: VolumeInfo,
+    entered: Entered,
+}
+
+impl Volumes<'_> {
+    /// Creates an empty volume. The first environment that mounts it fills it with the files that
+    /// its image has at the target.
+    pub async fn create(&self, options: VolumeOptions) -> Result<CreatedVolume> {
+        let name = options.name.clone().unwrap_or_default();
+        let created = self.make(options).await;
+        created.map_err(|error| error.during("create the volume", &name))
+    }
+
+    async fn make(&self, options: VolumeOptions) -> Result<CreatedVolume> {
+        let docker = self.engine.docker().await?;
+        let (prefix, lifetime) = (&self.engine.settings().volume_prefix, options.lifetime);
+        let new = Resource::new(
+            Kind::Volume,
+            prefix,
+            options.name.as_deref(),
+            lifetime,
+            &options.labels,
+        )?;
+        let entered = new.enter(self.engine, docker).await?;
+        let body = CreateVolume {
+            name: new.on_daemon.clone(),
+            labels: new.labels.clone().into(),
+            ..CreateVolume::default()
+        };
+        let volume = docker.volumes().create(body).await.map_err(to_error)?;
+        // A daemon returns a volume that exists, whatever labels were asked for.
+        let info = info(&volume).filter(|info| info.id == new.id.as_str());
+        let exists = || Error::new(ErrorKind::Conflict, "a volume with this name exists already");
+        let info = info.ok_or_else(exists)?;
+        new.made(&entered);
+        Ok(CreatedVolume { info, entered })
+    }
+}
+
+impl CreatedVolume {
+    /// What was created.
+    pub fn info(&self) -> &VolumeInfo {
+        &self.info
+    }
+
+    /// The name on the daemon, by which environments mount it:
+    /// [`Mount::volume`](crate::Mount::volume).
+    pub fn on_daemon(&self) -> &str {
+        &self.info.on_daemon
+    }
+
+    /// Removes it, whatever its lifetime is.
+    pub async fn remove(self) -> Result<()> {
+        let removed = self.entered.owned.remove().await;
+        removed.map_err(|error| error.during("remove the volume", &self.info.name))
+    }
+}

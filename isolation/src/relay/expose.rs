@@ -1,0 +1,136 @@
+//! A service of this machine for the inside of an environment.
+//!
+//! A program of the image listens inside. For each connection it makes two named pipes and prints
+//! their name. A command then connects the pipes to a connection to the service.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::pipe::pipe;
+use super::{Relay, Start};
+use crate::command::Command;
+use crate::command::execution::{Chunk, Execution};
+use crate::command::input::Input;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Listens at the port `$1` of the loopback interface: prints `ready`, and then the path of the
+/// pipes of each connection. It tries the programs that can do that, and prints the messages of the
+/// last one to standard error.
+const LISTEN: &str = include_str!("listen.sh");
+
+/// The same in Python, with the directory of the pipes and the port as arguments.
+const LISTEN_IN_PYTHON: &str = include_str!("listen.py");
+
+/// Writes standard input to the pipe `$1`.
+const WRITE: &str = "exec cat >\"$1\"";
+
+/// The longest line of the listening program.
+const LONGEST: usize = 4096;
+
+/// How many connections are open at the same time; more of them wait.
+const MOST: usize = 128;
+
+/// Exposes a service of this machine at a port of the loopback interface inside.
+///
+/// # Errors
+///
+/// The kind is [`Unsupported`](ErrorKind::Unsupported) if no program of the image can listen,
+/// [`Conflict`](ErrorKind::Conflict) if the port is used inside.
+pub(crate) async fn expose(start: Arc<dyn Start>, inside: u16, service: SocketAddr) -> Result<Relay> {
+    let argv = ["sh", "-c", LISTEN, "sh", &inside.to_string(), LISTEN_IN_PYTHON];
+    // The input stays open: the program inside ends with it, and so with this process.
+    let command = Command {
+        input: Input::Piped,
+        ..Command::new(argv)
+    };
+    let mut lines = Lines {
+        execution: start.start(&command).await?,
+        text: Vec::new(),
+        errors: String::new(),
+    };
+    match lines.next().await? {
+        Some(line) if line == "ready" => {}
+        _ => return Err(not_listening(inside, lines.errors.trim())),
+    }
+    Ok(Relay(tokio::spawn(accept(start, lines, service))))
+}
+
+fn not_listening(port: u16, errors: &str) -> Error {
+    // Python, BusyBox and socat have the text of the C library.
+    if errors.to_lowercase().contains("address already in use") {
+        let text = format!("a program inside listens at port {port} already; expose another port");
+        return Error::new(ErrorKind::Conflict, text);
+    }
+    let text = format!(
+        "no program of the image can listen for connections: it needs `sh`, and one of python3, python, socat or \
+         the nc of BusyBox; use an image with one of them{}{errors}",
+        if errors.is_empty() { "" } else { "; " },
+    );
+    Error::new(ErrorKind::Unsupported, text)
+}
+
+/// The lines that a command prints.
+struct Lines {
+    execution: Execution,
+    text: Vec<u8>,
+    /// What it has written to standard error, but not more than the longest line.
+    errors: String,
+}
+
+impl Lines {
+    async fn next(&mut self) -> Result<Option<String>> {
+        loop {
+            if let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.text.drain(..=end).collect();
+                return Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()));
+            }
+            if self.text.len() > LONGEST {
+                let text = "the program that listens inside prints something else than lines";
+                return Err(Error::new(ErrorKind::Engine, text));
+            }
+            match self.execution.next().await? {
+                None => return Ok(None),
+                Some(Chunk::Stdout(bytes)) => self.text.extend_from_slice(&bytes),
+                Some(Chunk::Stderr(bytes)) if self.errors.len() < LONGEST => {
+                    self.errors.push_str(&String::from_utf8_lossy(&bytes));
+                }
+                Some(Chunk::Stderr(_)) => {}
+            }
+        }
+    }
+}
+
+/// Serves the connections until the program inside ends, as it does with the environment.
+async fn accept(start: Arc<dyn Start>, mut lines: Lines, service: SocketAddr) {
+    let mut open = JoinSet::new();
+    while let Ok(Some(pipes)) = lines.next().await {
+        while open.try_join_next().is_some() {}
+        if open.len() >= MOST {
+            open.join_next().await;
+        }
+        let start = Arc::clone(&start);
+        open.spawn(async move {
+            // The client inside sees the end of its connection; there is nobody else to tell.
+            let _ = connect(start.as_ref(), &pipes, service).await;
+        });
+    }
+}
+
+async fn connect(start: &dyn Start, pipes: &str, service: SocketAddr) -> Result<()> {
+    // Two commands: the output of one that does both would end only with the input.
+    let from = Command::new(["cat".to_owned(), format!("{pipes}.o")]);
+    let to = Command {
+        input: Input::Piped,
+        ..Command::new(["sh", "-c", WRITE, "sh", &format!("{pipes}.i")])
+    };
+    let (stream, from, to) = tokio::join!(TcpStream::connect(service), start.start(&from), start.start(&to));
+    let (mut from, mut to) = (from?, to?);
+    if let (Ok(stream), Some(stdin)) = (stream, to.take_stdin()) {
+        pipe(stream, stdin, &mut from).await?;
+    }
+    // Without a service, the end of the pipe closes the connection inside.
+    tokio::try_join!(to.wait(), from.wait()).map(drop)
+}

@@ -1,0 +1,81 @@
+//! A port of an environment for this machine, where its network cannot publish one.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::pipe::pipe;
+use super::{Relay, Start};
+use crate::command::Command;
+use crate::command::input::Input;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Connects standard input and output to the port `$2` at the address `$1`, and ends with the
+/// connection.
+const CONNECT: &str = include_str!("connect.sh");
+
+/// The same in Python, with the address and the port as arguments.
+const CONNECT_IN_PYTHON: &str = include_str!("connect.py");
+
+/// How many connections are open at the same time; more of them wait.
+const MOST: usize = 128;
+
+/// The pause after a connection that could not be accepted, such as for want of file descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Forwards the connections to an address of this machine to a port inside. Returns the address,
+/// with the port that the system has chosen if that of `at` is 0.
+///
+/// # Errors
+///
+/// The kind is [`Conflict`](ErrorKind::Conflict) if the port is used.
+pub(crate) async fn forward(
+    start: Arc<dyn Start>,
+    at: SocketAddr,
+    inside: (IpAddr, u16),
+) -> Result<(Relay, SocketAddr)> {
+    let failed = |error: std::io::Error| {
+        let text = format!("cannot listen at {at}: {error}; choose another port of the host");
+        Error::new(ErrorKind::Conflict, text)
+    };
+    let listener = TcpListener::bind(at).await.map_err(failed)?;
+    let at = listener.local_addr().map_err(failed)?;
+    Ok((Relay(tokio::spawn(accept(start, listener, inside))), at))
+}
+
+async fn accept(start: Arc<dyn Start>, listener: TcpListener, inside: (IpAddr, u16)) {
+    let mut open = JoinSet::new();
+    loop {
+        while open.try_join_next().is_some() {}
+        if open.len() >= MOST {
+            open.join_next().await;
+        }
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let start = Arc::clone(&start);
+                open.spawn(async move {
+                    // The client sees the end of its connection; there is nobody else to tell.
+                    let _ = connect(start.as_ref(), stream, inside).await;
+                });
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+async fn connect(start: &dyn Start, stream: TcpStream, (address, port): (IpAddr, u16)) -> Result<()> {
+    let (address, port) = (address.to_string(), port.to_string());
+    let argv = ["sh", "-c", CONNECT, "sh", &address, &port, CONNECT_IN_PYTHON];
+    let command = Command {
+        input: Input::Piped,
+        ..Command::new(argv)
+    };
+    let mut execution = start.start(&command).await?;
+    match execution.take_stdin() {
+        Some(stdin) => pipe(stream, stdin, &mut execution).await,
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,78 @@
+port=$1
+exec 5<&0
+for base in /dev/shm /tmp /run /var/tmp; do
+	dir=$base/.isolate-$port-$$
+	mkdir -m 700 "$dir" 2>/dev/null && break
+	dir=
+done
+[ "$dir" ] || { echo "no directory can be written" >&2; exit 1; }
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM
+for python in python3 python; do
+	command -v $python >/dev/null 2>&1 || continue
+	$python -c "$2" "$dir" "$port" <&5
+	exit
+done
+mkfifo "$dir/calls" || exit
+exec 3<>"$dir/calls"
+cat >"$dir/call" <<'END'
+# Only programs inside may connect, also if the listener cannot be limited to their interface.
+link=$(readlink /proc/self/fd/0) || link=$(readlink /proc/$$/fd/0)
+node=${link#*\[}
+node=${node%]}
+inside=
+while read -r number local remote state queue timer retransmit user timeout inode rest; do
+	[ "$inode" = "$node" ] || continue
+	case ${remote%:*} in
+	0100007F | *FFFF00000100007F | 00000000000000000000000001000000) inside=yes ;;
+	esac
+done <<TABLE
+$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+TABLE
+[ "$inside" ] || exit
+dir=${0%/*}
+pipes=$dir/$$
+mkfifo "$pipes.i" "$pipes.o" || exit
+exec 4<&0
+echo "$pipes" >"$dir/calls"
+cat <&4 >"$pipes.o" &
+reader=$!
+cat "$pipes.i"
+kill $reader 2>/dev/null
+rm -f "$pipes.i" "$pipes.o"
+END
+hex=$(printf %04X "$port")
+listens() {
+	while read -r number local remote state rest; do
+		[ "${local##*:} $state" = "$hex 0A" ] && return 0
+	done <<-TABLE
+		$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+	TABLE
+	return 1
+}
+if listens; then
+	echo "Address already in use" >&2
+	exit 1
+fi
+for program in socat 'nc -lk -s 127.0.0.1' 'nc -ll'; do
+	command -v ${program%% *} >/dev/null 2>&1 || continue
+	case $program in
+	socat) socat "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr" "EXEC:sh $dir/call" 3>&- 5<&- & ;;
+	*) $program -p "$port" -e sh "$dir/call" 3>&- 5<&- & ;;
+	esac
+	listener=$!
+	while kill -0 $listener 2>/dev/null; do
+		if listens; then
+			echo ready
+			# The end of the input is that of the owner.
+			{
+				cat <&5 >/dev/null
+				kill $listener $$
+				rm -rf "$dir"
+			} 3>&- &
+			exec cat <&3 5<&-
+		fi
+		sleep 0.02
+	done
+done
+exit 1

@@ -1,0 +1,41 @@
+//! TCP connections that go through commands in an environment: their standard input and output are
+//! the two directions of a connection. That needs no network.
+
+mod expose;
+mod forward;
+mod pipe;
+
+use tokio::task::JoinHandle;
+
+pub(crate) use expose::expose;
+pub(crate) use forward::forward;
+
+use crate::BoxFuture;
+use crate::command::Command;
+use crate::command::execution::Execution;
+use crate::error::Result;
+
+/// Starts commands in an environment.
+pub(crate) trait Start: Send + Sync {
+    fn start<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>>;
+}
+
+/// A relay, which ends when this is dropped, with its connections.
+#[derive(Debug)]
+pub(crate) struct Relay(JoinHandle<()>);
+
+impl Relay {
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -1,0 +1,128 @@
+//! Volumes: archives of them, copies, mounts.
+
+use std::io::Cursor;
+
+use isolation::engines::docker::{DockerEngine, DockerSettings, VolumeOptions};
+use isolation::{CopySource, EnvironmentSpec, ErrorKind, Lifetime, Mount};
+
+use super::{active, engine, manager_of, sh, spec};
+use crate::support::{IMAGE, Subject, engines, one_line};
+
+fn with_prefix(subject: &Subject) -> (DockerEngine, String) {
+    let (engine, prefix) = engine(subject);
+    let settings = DockerSettings {
+        volume_prefix: prefix.clone(),
+        default_image: IMAGE.to_owned(),
+        ..engine.settings().clone()
+    };
+    (engine.with_settings(settings).unwrap(), prefix)
+}
+
+fn mounting(volume: &str) -> EnvironmentSpec {
+    EnvironmentSpec {
+        mounts: vec![Mount::volume(volume, "/data")],
+        ..spec()
+    }
+}
+
+async fn left(subject: &Subject, prefix: &str) -> Vec<String> {
+    let listed = subject.docker.volumes().list(Default::default()).await.unwrap();
+    let names = listed.volumes.into_iter().map(|volume| volume.name);
+    names.filter(|name| name.starts_with(prefix)).collect()
+}
+
+const FILES: &str = "cd /data && mkdir -p d && echo one >d/f && chmod 640 d/f && chown 1000:1001 d/f && \
+                     ln d/f hard && ln -s d/f soft && chmod 2750 d && chown 7:8 d";
+
+const LOOK: &str = "cd /data && stat -c '%n %u:%g %a %h' d d/f hard && readlink soft && cat soft";
+
+#[tokio::test]
+async fn archive_keeps_owners_modes_and_links() {
+    for subject in engines() {
+        let (engine, prefix) = with_prefix(&subject);
+        let first = engine.volumes().create(VolumeOptions::default()).await.unwrap();
+        let second = engine.volumes().create(VolumeOptions::default()).await.unwrap();
+        let other = with_prefix(&subject).0;
+        let manager = manager_of(other);
+        let environment = active(&manager, mounting(first.on_daemon())).await;
+        sh(&environment, FILES).await;
+        let before = sh(&environment, LOOK).await;
+        assert!(
+            before.contains("d/f 1000:1001 640 2"),
+            "{}: {before}",
+            subject.name
+        );
+        environment.destroy().await.unwrap();
+        let mut archive = Vec::new();
+        let exported = engine.volumes().export(first.on_daemon(), &mut archive).await;
+        let bytes = exported.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        assert_eq!(usize::try_from(bytes).unwrap(), archive.len());
+        engine
+            .volumes()
+            .import(second.on_daemon(), Cursor::new(archive))
+            .await
+            .unwrap();
+        let environment = active(&manager, mounting(second.on_daemon())).await;
+        assert_eq!(sh(&environment, LOOK).await, before, "{}", subject.name);
+        let used = engine.volumes().remove(second.on_daemon()).await.unwrap_err();
+        assert_eq!(used.kind(), ErrorKind::Conflict, "{}", one_line(&used));
+        let usage = engine.volumes().usage(second.on_daemon()).await.unwrap();
+        assert!(
+            usage.size.unwrap() > 0 && usage.containers == Some(1),
+            "{}: {usage:?}",
+            subject.name
+        );
+        environment.destroy().await.unwrap();
+        first.remove().await.unwrap();
+        drop(second);
+        for _ in 0..100 {
+            if left(&subject, &prefix).await.is_empty() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert_eq!(left(&subject, &prefix).await, [""; 0], "{}", subject.name);
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+#[tokio::test]
+async fn files_are_copied_without_an_environment() {
+    for subject in engines() {
+        let (engine, prefix) = with_prefix(&subject);
+        let kept = VolumeOptions {
+            name: Some("seed".into()),
+            lifetime: Lifetime::Kept,
+            ..VolumeOptions::default()
+        };
+        let volumes = engine.volumes();
+        let seed = volumes.create(kept).await.unwrap().info().clone();
+        volumes
+            .copy_in(&seed.id, CopySource::bytes("content"), "deep/file")
+            .await
+            .unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("back");
+        volumes.copy_out(&seed.id, "/deep/file", &target).await.unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"content");
+        let missing = volumes.copy_out(&seed.id, "no-such", &target).await.unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::NotFound, "{}", one_line(&missing));
+        let outside = volumes
+            .copy_out(&seed.id, "../../etc/passwd", &target)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            outside.kind(),
+            ErrorKind::OutsideEnvironment,
+            "{}",
+            one_line(&outside)
+        );
+        let damaged = volumes
+            .import(&seed.id, Cursor::new(b"no archive".to_vec()))
+            .await;
+        assert!(damaged.is_err(), "{}", subject.name);
+        volumes.remove(&seed.id).await.unwrap();
+        assert_eq!(left(&subject, &prefix).await, [""; 0], "{}", subject.name);
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
