@@ -364,7 +364,9 @@ async fn dropped_build_ends_on_the_engine() {
         let dockerfile = "FROM busybox:latest\nARG SECONDS\n\
             RUN --mount=type=cache,id=ptest_dropped,target=/c,sharing=locked sleep $SECONDS\n";
         write(context.path(), &[("Dockerfile", dockerfile)]);
+        let tag = "ptest/dropped_build:1";
         let options = |seconds: &str| BuildImage {
+            tags: vec![tag.into()],
             build_args: [("SECONDS", seconds)].into(),
             no_cache: true,
             ..Default::default()
@@ -392,5 +394,6 @@ async fn dropped_build_ends_on_the_engine() {
         );
         let ended = tokio::time::timeout(Duration::from_secs(60), next).await;
         assert!(ended.is_ok(), "{}: the dropped build goes on", subject.name);
+        images.remove(tag, RemoveImage::default()).await.unwrap();
     }
 }
