@@ -81,7 +81,7 @@ impl Environment {
         Self(Arc::new(Guard(Arc::clone(shared))))
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.0
     }
 

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::redact::without_credentials;
 use super::{INSTALL_TIMEOUT, PackageManager};
 use crate::error::{Error, Result};
 use crate::spec::validate::no_nul;
 
-/// The packages that are to be installed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The packages that are to be installed. [`Debug`](fmt::Debug) shows no credentials.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct InstallPackages {
     /// The packages, in the form of the package manager: `flask>=3`, `curl=8.5.0-2`, `left-pad@1`.
     /// For pip and npm also an address, or the path of a directory or an archive in the environment
@@ -30,6 +31,27 @@ pub struct InstallPackages {
     pub timeout: Option<Duration>,
 }
 
+impl fmt::Debug for InstallPackages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |words: &[String]| {
+            words
+                .iter()
+                .map(|word| without_credentials(word))
+                .collect::<Vec<_>>()
+        };
+        f.debug_struct("InstallPackages")
+            .field("names", &shown(&self.names))
+            .field("requirements", &self.requirements)
+            .field("constraints", &self.constraints)
+            .field("index", &self.index)
+            .field("find_links", &shown(&self.find_links))
+            .field("upgrade", &self.upgrade)
+            .field("require_hashes", &self.require_hashes)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
 /// The index from which packages come.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum PackageIndex {
@@ -49,7 +71,7 @@ impl fmt::Debug for PackageIndex {
             Self::Public => f.write_str("Public"),
             Self::None => f.write_str("None"),
             Self::Address(address) => {
-                write!(f, "Address({:?})", super::redact::without_credentials(address))
+                write!(f, "Address({:?})", without_credentials(address))
             }
         }
     }
@@ -114,6 +136,12 @@ pub(super) fn check_names(manager: PackageManager, names: &[&str]) -> Result<()>
 /// Rejects a word that would be an option.
 fn check_word(word: &str) -> Result<()> {
     no_nul("the name of a package or file", word)?;
+    let shown = without_credentials(word);
+    if shown != word {
+        return Err(Error::invalid(format!(
+            "{shown:?} holds credentials, which the list of processes would show; name an index with them"
+        )));
+    }
     match word.trim().is_empty() || word.trim_start().starts_with('-') || word.contains('\n') {
         true => Err(Error::invalid(format!(
             "{word:?} is no name of a package or file"
@@ -188,7 +216,8 @@ mod tests {
     fn address_is_shown_without_credentials() {
         let options = InstallPackages {
             index: PackageIndex::Address("https://me:hunter2@pypi.example/simple".into()),
-            ..named("flask")
+            find_links: vec!["https://me:hunter2@h/links".into()],
+            ..named("a @ https://me:hunter2@h/a")
         };
         let shown = format!("{options:?}");
         assert!(

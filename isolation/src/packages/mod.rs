@@ -34,11 +34,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
 use crate::command::output::CommandOutput;
+use crate::engine::capabilities::IsolationLevel;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
 
 pub use install::{InstallPackages, PackageIndex};
 pub use inventory::{Package, PackageChange, differences};
+
+/// The engine whose environments have a Python of their own in the files of this host.
+const VIRTUALENV: &str = "virtualenv";
 
 /// How long a listing may take.
 const LIST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -111,10 +115,12 @@ impl Packages<'_> {
     ///
     /// If the package manager is missing, the kind is [`ErrorKind::NotFound`]. If it fails, the
     /// error has its last lines, without credentials, and the kind is [`ErrorKind::Engine`]. A
-    /// name that the package manager would read as an option is [`ErrorKind::InvalidInput`].
+    /// name that the package manager would read as an option is [`ErrorKind::InvalidInput`]. If the
+    /// packages belong to this host, as on the engine `basic`, it is [`ErrorKind::Unsupported`].
     pub async fn install(&self, options: InstallPackages) -> Result<()> {
         let work = async {
             options.check(self.manager)?;
+            self.check_owner()?;
             match self.manager {
                 PackageManager::Pip => pip::install(self, &options).await,
                 PackageManager::Apt => apt::install(self, &options).await,
@@ -130,8 +136,14 @@ impl Packages<'_> {
     pub async fn uninstall(&self, names: &[&str]) -> Result<()> {
         let work = async {
             install::check_names(self.manager, names)?;
+            self.check_owner()?;
             let installed = self.installed().await?;
-            let missing = |name: &&&str| !installed.iter().any(|one| one.is_named(name));
+            let is_named = |one: &Package, name: &str| match self.manager {
+                PackageManager::Pip => one.is_named(name),
+                // apt would take another spelling as a pattern.
+                _ => one.name == name,
+            };
+            let missing = |name: &&&str| !installed.iter().any(|one| is_named(one, name));
             if let Some(name) = names.iter().find(missing) {
                 return Err(Error::not_found(format!("the package {name} is not installed")));
             }
@@ -161,6 +173,25 @@ impl Packages<'_> {
         Ok(found)
     }
 
+    /// Fails if the packages belong to this host. Without a file system of its own, an environment
+    /// has only those of its virtual environment.
+    fn check_owner(&self) -> Result<()> {
+        let engine = self.environment.engine();
+        let is_own = self.manager == PackageManager::Pip && engine == VIRTUALENV;
+        let level = self.environment.shared().capabilities.isolation();
+        match is_own || level > IsolationLevel::Process {
+            true => Ok(()),
+            false => {
+                let why = format!(
+                    "{} would change the packages of this host, because the engine {engine} uses its files; \
+                     use a container, or pip in an environment of the engine {VIRTUALENV}",
+                    self.manager.name()
+                );
+                Err(Error::new(ErrorKind::Unsupported, why))
+            }
+        }
+    }
+
     fn named<T>(&self, outcome: Result<T>, operation: &'static str) -> Result<T> {
         outcome.map_err(|error| error.during(operation, self.environment.name()))
     }
@@ -180,10 +211,12 @@ impl Packages<'_> {
                 "the environment has no {program}; use an image or an interpreter that has it"
             ))),
             code => {
-                let why = format!(
-                    "{program} ended with exit code {code}: {}",
-                    redact::last_lines(&output)
-                );
+                let reason = redact::last_lines(&output);
+                if self.manager == PackageManager::Pip && reason.ends_with("No module named pip") {
+                    let why = "its Python has no pip; create it with pip, or use an image that has it";
+                    return Err(Error::not_found(why));
+                }
+                let why = format!("{program} ended with exit code {code}: {reason}");
                 Err(Error::new(ErrorKind::Engine, why))
             }
         }

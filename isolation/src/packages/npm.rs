@@ -21,7 +21,7 @@ const SETTINGS: [(&str, &str); 4] = [
 pub(super) async fn install(packages: &Packages<'_>, options: &InstallPackages) -> Result<()> {
     // npm replaces an installed package by the newest one that fits anyway.
     let mut command = npm(
-        &["install", "--global", "--silent", "--"],
+        &["install", "--global", "--loglevel=error", "--"],
         options.names.iter().cloned(),
     );
     match &options.index {
@@ -40,7 +40,7 @@ pub(super) async fn install(packages: &Packages<'_>, options: &InstallPackages) 
 
 pub(super) async fn uninstall(packages: &Packages<'_>, names: &[&str]) -> Result<()> {
     let names = names.iter().map(|name| (*name).to_owned());
-    let command = npm(&["uninstall", "--global", "--silent", "--"], names);
+    let command = npm(&["uninstall", "--global", "--loglevel=error", "--"], names);
     packages.run(command, INSTALL_TIMEOUT).await.map(drop)
 }
 

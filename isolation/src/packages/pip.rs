@@ -13,7 +13,31 @@ const PYTHON: &str = r#"command -v python >/dev/null && exec python "$@"; exec p
 /// Reads the metadata of packages, see the file.
 const INVENTORY: &str = include_str!("inventory.py");
 
-/// Variables and files of the environment do not change what pip does. It asks nothing.
+/// Variables by which pip would install elsewhere, from elsewhere, or something else. pip ignores
+/// empty ones.
+const EMPTIED: [&str; 19] = [
+    "PIP_BREAK_SYSTEM_PACKAGES",
+    "PIP_CONSTRAINT",
+    "PIP_DRY_RUN",
+    "PIP_EDITABLE",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_FORCE_REINSTALL",
+    "PIP_IGNORE_INSTALLED",
+    "PIP_INDEX_URL",
+    "PIP_NO_DEPS",
+    "PIP_NO_INDEX",
+    "PIP_PREFIX",
+    "PIP_PYTHON",
+    "PIP_REQUIREMENT",
+    "PIP_REQUIRE_HASHES",
+    "PIP_ROOT",
+    "PIP_TARGET",
+    "PIP_UPGRADE",
+    "PIP_USER",
+];
+
+/// No file of settings, no questions.
 const SETTINGS: [(&str, &str); 4] = [
     ("PIP_CONFIG_FILE", "/dev/null"),
     ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
@@ -85,9 +109,9 @@ fn pip(arguments: Vec<String>, names: &[String]) -> Command {
     // What follows is no option, whatever it begins with.
     let names = names.iter().cloned();
     let mut command = python(arguments.chain(["--".to_owned()]).chain(names).collect());
-    let settings = SETTINGS
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let emptied = EMPTIED.iter().map(|name| (*name, ""));
+    let settings = emptied.chain(SETTINGS);
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
     command.env.extend(settings);
     command
 }

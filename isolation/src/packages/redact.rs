@@ -16,7 +16,8 @@ pub(super) fn last_lines(output: &CommandOutput) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     let shown = lines[lines.len().saturating_sub(LINES)..].iter();
-    let shown = shown.map(|line| without_credentials(&line.chars().take(WIDTH).collect::<String>()));
+    // Cut afterwards: half of an address does not show where its credentials end.
+    let shown = shown.map(|line| without_credentials(line).chars().take(WIDTH).collect::<String>());
     shown.collect::<Vec<_>>().join("; ")
 }
 
@@ -44,6 +45,17 @@ pub(super) fn without_credentials(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn address_at_the_cut_shows_no_credentials() {
+        let line = format!("{} https://me:hunter2@pypi.example/x", "x".repeat(WIDTH - 15));
+        let shown = last_lines(&CommandOutput {
+            exit: crate::ExitStatus::from_code(1),
+            stdout: Vec::new(),
+            stderr: line.into_bytes(),
+        });
+        assert!(!shown.contains("hun") && !shown.contains("me:"), "{shown}");
+    }
 
     #[test]
     fn credentials_of_addresses_are_hidden() {

@@ -5,7 +5,7 @@ use std::process::Command as Process;
 use isolation::engines::virtualenv::{VirtualenvEngine, VirtualenvOptions};
 use isolation::{EngineChoice, EnvironmentSpec};
 
-use crate::engine::{Fixture, cache, manager, printed, run};
+use crate::engine::{Fixture, manager, printed};
 
 /// The variables of the caller change what Python, pip and uv do. This test calls itself with them:
 /// variables of a process cannot be set while it has threads.
@@ -105,29 +105,29 @@ async fn cache_of_other_users_is_refused() {
 }
 
 /// The tool creates missing directories above its target, so a stop must end it.
-#[tokio::test]
-async fn dropped_creation_leaves_nothing() {
+#[test]
+fn dropped_creation_leaves_nothing() {
     let base = tempfile::tempdir().unwrap();
     let kept = tempfile::tempdir().unwrap();
-    for milliseconds in [1, 50, 400] {
-        let manager = manager(VirtualenvEngine::below(base.path()).with_cache(kept.path()));
-        let creating = manager.create(&EngineChoice::Auto, EnvironmentSpec::default());
-        let limit = std::time::Duration::from_millis(milliseconds);
-        let outcome = tokio::time::timeout(limit, creating).await;
-        drop(outcome);
-        manager.shutdown().await.unwrap();
+    for milliseconds in [0, 1, 50, 400] {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let manager = manager(VirtualenvEngine::below(base.path()).with_cache(kept.path()));
+            let creating = manager.create(&EngineChoice::Auto, EnvironmentSpec::default());
+            let limit = std::time::Duration::from_millis(milliseconds);
+            drop(tokio::time::timeout(limit, creating).await);
+            manager.shutdown().await.unwrap();
+        });
+        // It waits for the thread that creates.
+        drop(runtime);
+        assert_eq!(
+            fs::read_dir(base.path()).unwrap().count(),
+            0,
+            "after {milliseconds} ms"
+        );
+        let kept = fs::read_dir(kept.path()).unwrap().flatten();
+        let new: Vec<_> = kept.map(|entry| entry.file_name()).collect();
+        let unfinished = new.iter().any(|name| name.to_string_lossy().starts_with("new-"));
+        assert!(!unfinished, "after {milliseconds} ms: {new:?}");
     }
-    // The thread that creates sees the stop within a step of it.
-    let left = || {
-        let of = |path: &std::path::Path| fs::read_dir(path).unwrap().flatten().map(|e| e.file_name());
-        let new = of(kept.path()).filter(|name| name.to_string_lossy().starts_with("new-"));
-        of(base.path()).chain(new).count()
-    };
-    while left() > 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    let fixture = Fixture::new();
-    let environment = fixture.environment().await;
-    assert!(run(&environment, &["true"]).await.exit.success());
-    assert!(cache().is_dir());
 }

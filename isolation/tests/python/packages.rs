@@ -163,6 +163,40 @@ async fn package_of_the_interpreter_is_not_removed() {
     assert_eq!(packages.list().await.unwrap(), all);
 }
 
+/// They were installed for all users of this host, if the test ran as root.
+#[tokio::test]
+async fn packages_of_this_host_are_not_changed() {
+    let fixture = Fixture::new();
+    let environment = fixture.environment().await;
+    let base = tempfile::tempdir().unwrap();
+    let mut registry = isolation::Registry::new();
+    let engine = isolation::engines::basic::BasicEngine::below(base.path());
+    registry.register(engine).unwrap();
+    let basic = isolation::Manager::new(registry);
+    let spec = isolation::EnvironmentSpec::default();
+    let on_host = basic.create(&isolation::EngineChoice::Auto, spec).await.unwrap();
+    for (environment, manager) in [
+        (&environment, PackageManager::Apt),
+        (&environment, PackageManager::Apk),
+        (&environment, PackageManager::Npm),
+        (&on_host, PackageManager::Pip),
+        (&on_host, PackageManager::Apt),
+    ] {
+        let packages = environment.packages(manager);
+        let options = InstallPackages {
+            names: vec!["no-such-package".into()],
+            ..InstallPackages::default()
+        };
+        for error in [
+            packages.install(options).await.unwrap_err(),
+            packages.uninstall(&["no-such-package"]).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            assert!(error.to_string().contains("of this host"), "{error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn missing_package_manager_is_not_found() {
     let fixture = Fixture::new();
@@ -185,7 +219,10 @@ async fn missing_package_manager_is_not_found() {
         .install(from_wheels(&["x"]))
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("No module named pip"), "{error}");
+    assert!(
+        error.is_not_found() && error.to_string().contains("no pip"),
+        "{error}"
+    );
     assert!(
         environment
             .run(Command::new(["true"]))

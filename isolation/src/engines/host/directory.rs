@@ -8,7 +8,7 @@
 //! ```
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -25,6 +25,9 @@ use crate::spec::EnvironmentSpec;
 
 const PREFIX: &str = "isolation-";
 const NOTE: &str = "environment.json";
+
+/// The longest note that is read.
+const LONGEST_NOTE: u64 = 16 << 20;
 
 /// How often a removal is tried: a process that was just killed may still finish a system call.
 const TRIES: u32 = 50;
@@ -105,7 +108,13 @@ impl Directory {
     /// Reads the note.
     pub(crate) fn read_note(&self) -> Result<Note> {
         let path = self.path.join(NOTE);
-        let text = fs::read(&path).map_err(|e| Error::io("read", &path, e))?;
+        let read = |path: &Path| {
+            let mut text = Vec::new();
+            // A command of the environment may write to it, too.
+            fs::File::open(path)?.take(LONGEST_NOTE).read_to_end(&mut text)?;
+            io::Result::Ok(text)
+        };
+        let text = read(&path).map_err(|e| Error::io("read", &path, e))?;
         serde_json::from_slice(&text).map_err(|error| {
             let why = format!("{} is damaged: {error}; remove the directory", path.display());
             Error::new(ErrorKind::Corrupt, why)

@@ -266,9 +266,12 @@ impl Instance for HostInstance {
     }
 
     fn start(&self) -> BoxFuture<'_, Result<()>> {
-        let started = self.setup.before_start().and_then(|()| self.watch());
-        let started = started.and_then(|()| self.note(Status::Running));
-        Box::pin(std::future::ready(started))
+        let setup = Arc::clone(&self.setup);
+        Box::pin(async move {
+            blocking(self.engine, move || setup.before_start()).await?;
+            self.watch()?;
+            self.note(Status::Running)
+        })
     }
 
     fn stop(&self, grace: Duration) -> BoxFuture<'_, Result<()>> {

@@ -11,7 +11,10 @@ impl Interpreter {
     /// request, else CPython before others, and the newest version first.
     pub(super) fn find(request: &PythonRequest) -> Result<Self> {
         let candidates = match request.path() {
-            Some(path) => vec![path.clone()],
+            // A candidate is run in another directory.
+            Some(path) => {
+                vec![std::path::absolute(path).map_err(|e| Error::io("find", path, e))?]
+            }
             None => candidates(),
         };
         let mut found: Vec<Self> = Vec::new();

@@ -193,13 +193,16 @@ pub(super) fn candidates() -> Vec<PathBuf> {
 pub(super) fn claimed(candidate: &Path) -> Option<(u32, u32)> {
     let program = candidate.file_name()?.to_str()?;
     let installation = || candidate.parent()?.parent()?.file_name()?.to_str();
+    let prefixes = ["cpython-", "graalpy-", "python", "pypy", ""];
     [Some(program), installation()]
         .into_iter()
         .flatten()
         .find_map(|name| {
-            let digits = name.find(|c: char| c.is_ascii_digit())?;
-            let mut numbers = name[digits..].split(|c: char| !c.is_ascii_digit());
-            Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+            let rest = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix))?;
+            // Other names hold other numbers: `miniconda3-24.5`, `tf2.15`.
+            let mut numbers = rest.split(|c: char| !c.is_ascii_digit());
+            let (major, minor) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+            [2, 3].contains(&major).then_some((major, minor))
         })
 }
 
@@ -297,6 +300,8 @@ mod tests {
             ("/home/me/.pyenv/versions/3.9.18/bin/python3", Some((3, 9))),
             ("/uv/cpython-3.13.1-linux-x86_64-gnu/bin/python3", Some((3, 13))),
             ("/usr/bin/pypy3", None),
+            ("/conda/envs/tf2.15/bin/python3", None),
+            ("/home/me/.pyenv/versions/miniconda3-24.5.0-0/bin/python3", None),
         ] {
             assert_eq!(claimed(Path::new(path)), version, "{path}");
         }

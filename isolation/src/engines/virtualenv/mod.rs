@@ -177,10 +177,18 @@ fn create(
     Ok(())
 }
 
-/// Rejects a path that pip cannot quote in the scripts that it writes.
+/// Rejects a path that pip cannot quote in the scripts that it writes, or that would be two
+/// directories in `PATH`.
 fn check_path(base: &Path) -> Result<()> {
     let real = std::fs::canonicalize(base).map_err(|e| Error::io("resolve the directory", base, e))?;
     let text = real.to_string_lossy();
+    if text.contains(':') {
+        return Err(Error::invalid(format!(
+            "no program runs in {}: a colon separates the directories of PATH; set TMPDIR to a directory \
+             without one",
+            real.display()
+        )));
+    }
     match text.contains(['"', '$', '`', '\\', '\n']) {
         true => Err(Error::invalid(format!(
             "no script of a Python package runs in {}: pip cannot quote \", $, ` or \\; set TMPDIR to a \
@@ -195,7 +203,7 @@ fn check_path(base: &Path) -> Result<()> {
 fn is_plain(path: &Path) -> bool {
     let text = path.to_string_lossy();
     text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@%,:=".contains(&byte))
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@%,=".contains(&byte))
 }
 
 impl Engine for VirtualenvEngine {

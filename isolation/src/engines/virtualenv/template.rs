@@ -12,6 +12,7 @@ use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ use crate::files::remove_tree::remove_tree;
 
 const NOTE: &str = "template.json";
 const ENVIRONMENT: &str = "environment";
+
+/// How often a lock is tried.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Changes with the layout, so that no template of another version is used.
 const LAYOUT: &str = "1";
@@ -57,12 +61,13 @@ impl Template {
         if let Some(template) = Self::read(&kept)? {
             return Ok(template);
         }
-        let _lock = lock(&kept.with_extension("lock"))?;
+        let _lock = lock(&kept.with_extension("lock"), stop)?;
+        remove_unfinished(&cache, &kept)?;
         // Another process may have created it meanwhile.
         if let Some(template) = Self::read(&kept)? {
             return Ok(template);
         }
-        let new = cache.join(format!("new-{}", random_hex()));
+        let new = cache.join(format!("{}{}", unfinished(&kept), random_hex()));
         let created = create(&new, interpreter, pip, stop)
             .and_then(|()| fs::rename(&new, &kept).map_err(|e| Error::io("rename the directory", &new, e)));
         if let Err(error) = created {
@@ -151,7 +156,25 @@ fn private(cache: &Path) -> Result<PathBuf> {
     }
 }
 
-fn lock(path: &Path) -> Result<File> {
+/// The beginning of the name of a template that is being created.
+fn unfinished(kept: &Path) -> String {
+    let key = kept.file_name().unwrap_or_default().to_string_lossy();
+    format!("new-{key}-")
+}
+
+/// Removes what a process has left that was killed during the creation. The caller has the lock.
+fn remove_unfinished(cache: &Path, kept: &Path) -> Result<()> {
+    for entry in fs::read_dir(cache).map_err(|e| Error::io("list", cache, e))? {
+        let entry = entry.map_err(|e| Error::io("list", cache, e))?;
+        if entry.file_name().to_string_lossy().starts_with(&unfinished(kept)) {
+            remove_tree(&entry.path()).map_err(|e| Error::io("remove", &entry.path(), e))?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the lock, also for another process that creates the template.
+fn lock(path: &Path, stop: &Stop) -> Result<File> {
     let mut options = OpenOptions::new();
     let file = options
         .create(true)
@@ -160,8 +183,15 @@ fn lock(path: &Path) -> Result<File> {
         .mode(0o600)
         .open(path);
     let file = file.map_err(|e| Error::io("open", path, e))?;
-    rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|e| Error::io("lock", path, e.into()))?;
-    Ok(file)
+    loop {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Error::io("lock", path, error.into())),
+        }
+        stop.check()?;
+        std::thread::sleep(PAUSE);
+    }
 }
 
 fn create(new: &Path, interpreter: &Interpreter, pip: bool, stop: &Stop) -> Result<()> {

@@ -73,7 +73,7 @@ pub struct ComposeFile {
 /// How a compose file is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ComposeOptions {
-    /// The name of the group. By default the one of the file, the variable `COMPOSE_PROJECT_NAME`,
+    /// The name of the group. By default the variable `COMPOSE_PROJECT_NAME`, the one of the file,
     /// or the name of the directory.
     pub name: Option<String>,
     /// The active profiles; by default those of the variable `COMPOSE_PROFILES`.

@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// How many values a file may have, aliases included: some files would grow without end.
 const MOST_NODES: usize = 50_000;
 
+/// How many bytes of a text count as one value where an alias repeats it.
+const BYTES_OF_A_VALUE: usize = 100;
+
 /// How deep values may be nested.
 const DEEPEST: usize = 64;
 
@@ -174,7 +177,8 @@ fn merge(entries: &mut Vec<Entry>, source: Node) -> Result<()> {
 
 fn size(node: &Node) -> usize {
     match &node.value {
-        Value::Null | Value::Text(_) => 1,
+        Value::Null => 1,
+        Value::Text(text) => 1 + text.len() / BYTES_OF_A_VALUE,
         Value::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Value::Map(entries) => 1 + entries.iter().map(|entry| 1 + size(&entry.value)).sum::<usize>(),
     }
@@ -216,6 +220,7 @@ mod tests {
         let bomb: String = std::iter::once("a0: &a0 [x]\n".to_owned())
             .chain((1..30).map(|n| format!("a{n}: &a{n} [*a{m}, *a{m}]\n", m = n - 1)))
             .collect();
+        let long = format!("a: &a {}\nb: [{}]", "x".repeat(1 << 20), "*a, ".repeat(100));
         let deep = "[".repeat(200);
         for (yaml, part) in [
             ("", "empty"),
@@ -226,6 +231,7 @@ mod tests {
             ("a: *b", "line 1"),
             ("a:\n  <<: 1", "<< takes"),
             (bomb.as_str(), "too many values"),
+            (long.as_str(), "too many values"),
             (deep.as_str(), "nested too deeply"),
         ] {
             let error = read(yaml).unwrap_err().to_string();
