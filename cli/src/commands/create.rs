@@ -71,7 +71,8 @@ impl Create {
         client: &Client,
         console: Console,
     ) -> Result<u8, CliError> {
-        let (manager, spec) = (session.manager(), self.spec(global)?);
+        let (manager, mut spec) = (session.manager(), self.spec(global)?);
+        self.environment.build(session, &mut spec, console).await?;
         let selection = self
             .environment
             .select(manager, &self.environment.choice(global)?, &spec, console)

@@ -4,20 +4,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use isolation::engines::docker::PullPolicy;
+use isolation::engines::docker::{BuildSpec, PullPolicy};
 use isolation::{
     CopyIn, EngineChoice, EnvironmentSpec, IsolationLevel, Manager, Mount, NetworkMode, PublishedPort,
     Selection, WaitFor,
 };
 
 use super::variables::{VariableOptions, Variables};
-use super::{mount, volume_option};
+use super::{image, mount, volume_option};
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::global::Global;
 use crate::parse;
 use crate::registry;
+use crate::session::Session;
 
 /// Options that describe a new environment.
 #[derive(Debug, Args)]
@@ -41,6 +42,10 @@ pub(crate) struct EnvironmentOptions {
     /// virtualenv, which it selects)
     #[arg(long, value_name = "VERSION")]
     python: Option<String>,
+    /// Build the image from this directory, unless an image of the same content exists (engine
+    /// docker only); see `isolate image build`
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "pull"])]
+    build: Option<PathBuf>,
     /// When to pull the image [default: missing]
     #[arg(long, value_enum, value_name = "WHEN")]
     pull: Option<Pull>,
@@ -129,11 +134,12 @@ const ON_THE_HOST: &str =
 
 impl EnvironmentOptions {
     /// The options that have a meaning only for a new environment.
-    pub(super) const OF_CREATION: [&str; 21] = [
+    pub(super) const OF_CREATION: [&str; 22] = [
         "engine",
         "require",
         "spec",
         "image",
+        "build",
         "python",
         "pull",
         "platform",
@@ -167,6 +173,8 @@ impl EnvironmentOptions {
     /// When to pull the image.
     pub(crate) fn pull(&self, global: &Global) -> PullPolicy {
         match self.pull {
+            // No registry has the image.
+            None if self.build.is_some() => PullPolicy::IfMissing,
             None => global.settings.config().docker.pull.unwrap_or_default(),
             Some(Pull::Missing) => PullPolicy::IfMissing,
             Some(Pull::Always) => PullPolicy::Always,
@@ -197,6 +205,26 @@ impl EnvironmentOptions {
             Some(name) => Ok(EngineChoice::Named(name.into())),
             None => Ok(global.settings.config().choice()),
         }
+    }
+
+    /// Builds the image, if one is to be built.
+    pub(crate) async fn build(
+        &self,
+        session: &Session,
+        spec: &mut EnvironmentSpec,
+        console: Console,
+    ) -> Result<(), CliError> {
+        let Some(directory) = &self.build else {
+            return Ok(());
+        };
+        let from = BuildSpec {
+            platform: self.platform.clone(),
+            ..BuildSpec::directory(directory)
+        };
+        let building = image::build::build(session.docker()?.images(), &from, console);
+        let built = Box::pin(building).await?;
+        spec.image = Some(built.name);
+        Ok(())
     }
 
     /// Selects an engine. If `auto` selects one without isolation, that is reported: running on the

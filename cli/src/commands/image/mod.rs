@@ -1,5 +1,6 @@
 //! `isolate image`: the images of the Docker daemon.
 
+pub(super) mod build;
 mod load;
 mod ls;
 mod prune;
@@ -16,7 +17,7 @@ use crate::error::CliError;
 use crate::session::Session;
 use crate::signals;
 
-/// Pull, push, name, list, remove and store images of the Docker daemon
+/// Pull, push, build, name, list, remove and store images of the Docker daemon
 #[derive(Debug, Args)]
 pub(crate) struct Image {
     #[command(subcommand)]
@@ -27,6 +28,7 @@ pub(crate) struct Image {
 enum ImageCommand {
     Pull(pull::Pull),
     Push(push::Push),
+    Build(build::Build),
     Tag(tag::Tag),
     Ls(ls::Ls),
     Rm(rm::Rm),
@@ -55,6 +57,7 @@ impl Image {
         match &self.command {
             ImageCommand::Pull(pull) => pull.run(images, console).await,
             ImageCommand::Push(push) => push.run(images, console).await,
+            ImageCommand::Build(build) => build.run(images, console).await,
             ImageCommand::Tag(tag) => tag.run(images, console).await,
             ImageCommand::Ls(ls) => ls.run(images, console).await,
             ImageCommand::Rm(rm) => rm.run(images, console).await,

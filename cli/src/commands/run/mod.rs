@@ -17,7 +17,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::global::Global;
 use crate::session::Session;
-use crate::signals;
+use crate::signals::{self, Interrupted};
 
 /// Run a command in an isolated environment, then destroy the environment
 ///
@@ -93,16 +93,21 @@ impl Once<'_> {
         client: &Client,
         console: Console,
     ) -> Result<u8, CliError> {
-        let (stop, second_signal) = signals::listen()?;
+        let (mut stop, second_signal) = signals::listen()?;
         let options = self.options;
         let session =
             Session::with_bundles(global, client, options.pull(global), self.bundle.clone()).await?;
         options.report(console, client);
-        let spec = EnvironmentSpec {
+        let mut spec = EnvironmentSpec {
             // Whatever the specification file says.
             lifetime: self.lifetime,
             ..options.spec(global)?
         };
+        match stop.or(options.build(&session, &mut spec, console)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return session.close(Err(error)).await,
+            Err(Interrupted(code)) => return session.close(Ok(code)).await,
+        }
         let runner = runner::Runner {
             client,
             manager: session.manager(),

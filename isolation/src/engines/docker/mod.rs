@@ -113,7 +113,8 @@ use crate::spec::{EnvironmentSpec, validate};
 
 pub use diagnostics::ContainerDiagnostics;
 pub use images::{
-    ImageEntry, ImageNames, Images, ImagesPruned, PullImage, PullPolicy, PulledImage, RegistryError,
+    BuildSpec, BuiltImage, ImageEntry, ImageNames, Images, ImagesPruned, PullImage, PullPolicy, PulledImage,
+    RegistryError,
 };
 pub use networks::{CreatedNetwork, NetworkInfo, NetworkOptions, Networks};
 pub use platform::WrongPlatform;

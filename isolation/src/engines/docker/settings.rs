@@ -117,6 +117,14 @@ impl DockerSettings {
         within(self.pull_timeout, "pull_timeout", work)
     }
 
+    /// Awaits a build, for at most the configured time.
+    pub(super) fn build_call<T, W: Future<Output = Result<T>>>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<T>> + use<T, W> {
+        within(self.build_timeout, "build_timeout", work)
+    }
+
     pub(crate) fn check(&self, faults: &mut Faults) {
         faults.add(validate::text("the image", &self.default_image));
         faults.add(check_registry(&self.default_registry));

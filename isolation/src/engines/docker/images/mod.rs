@@ -1,4 +1,4 @@
-//! The images of a Docker daemon: pulled, pushed, named, removed, stored in archives.
+//! The images of a Docker daemon: pulled, built, pushed, named, removed, stored in archives.
 //!
 //! ```no_run
 //! use isolation::engines::docker::{DockerEngine, PullImage};
@@ -15,6 +15,8 @@
 //! ```
 
 mod archives;
+mod build;
+mod build_spec;
 mod credentials;
 mod list;
 mod names;
@@ -27,6 +29,8 @@ mod remove;
 mod tag;
 mod tally;
 
+pub use build::BuiltImage;
+pub use build_spec::BuildSpec;
 pub use list::ImageEntry;
 pub use names::ImageNames;
 pub(super) use names::{HUB, names_a_registry};
