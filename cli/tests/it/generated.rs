@@ -2,7 +2,7 @@
 
 use crate::support::Workspace;
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 32] = [
     "run",
     "packages",
     "create",
@@ -25,6 +25,9 @@ const COMMANDS: [&str; 28] = [
     "gc",
     "inspect",
     "events",
+    "image",
+    "network",
+    "volume",
     "config",
     "doctor",
     "engines",
