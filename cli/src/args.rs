@@ -60,7 +60,7 @@ pub(crate) fn error(error: &clap::Error) -> CliError {
 }
 
 /// Options of the docker command that isolate does not have, and what to use instead.
-const OF_DOCKER: [(&str, &str); 5] = [
+const OF_DOCKER: [(&str, &str); 4] = [
     (
         "--rm",
         "isolate run always destroys the environment; --keep keeps it",
@@ -73,10 +73,6 @@ const OF_DOCKER: [(&str, &str); 5] = [
     (
         "--entrypoint",
         "the command after -- replaces the image's own program",
-    ),
-    (
-        "--privileged",
-        "environments never have all privileges; see \"security\" in --spec",
     ),
 ];
 

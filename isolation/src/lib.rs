@@ -51,6 +51,7 @@ mod logs;
 mod manager;
 mod metrics;
 pub mod packages;
+mod process;
 mod relay;
 mod spec;
 
@@ -68,7 +69,8 @@ pub use engine::capabilities::{
 };
 pub use engine::context::Context;
 pub use engine::instance::{
-    Exec, Files, Findings, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Networking, Ports,
+    DiskUsage, Exec, Files, Findings, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics,
+    Networking, Pause, Ports, Processes, Rename, Update,
 };
 pub use engine::watch::{Health, Observed, Report, Reports, Watching};
 pub use engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
@@ -98,16 +100,20 @@ pub use manager::pool::PoolStats;
 pub use manager::registry::{EngineChoice, Registry, Selection};
 pub use manager::remove::Remove;
 pub use metrics::MetricsSample;
+pub use process::ProcessEntry;
 pub use spec::health::HealthSpec;
 pub use spec::lifetime::Lifetime;
 pub use spec::limits::ResourceLimits;
+pub use spec::limits::block_io::BlockIoLimits;
+pub use spec::limits::memory_swap::MemorySwap;
+pub use spec::limits::ulimit::{Ulimit, UlimitValue};
 pub use spec::main_process::Main;
 pub use spec::membership::Membership;
 pub use spec::mount::{Mount, MountSource};
 pub use spec::network::{NetworkMode, NetworkSpec};
 pub use spec::published_port::{Protocol, PublishedPort};
 pub use spec::restart::{RestartOnExit, RestartSpec};
-pub use spec::security::SecuritySpec;
+pub use spec::security::{SecurityProfile, SecuritySpec};
 pub use spec::subnet::Subnet;
 pub use spec::units::{parse_duration, parse_size};
 pub use spec::variables::Variables;

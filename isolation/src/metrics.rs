@@ -35,6 +35,9 @@ pub struct MetricsSample {
     pub disk_read: u64,
     /// Bytes written to disks.
     pub disk_written: u64,
+    /// How long it was paused, as far as this process has seen. In JSON a number of seconds.
+    #[serde(default, with = "crate::spec::units::seconds")]
+    pub paused: Duration,
 }
 
 impl MetricsSample {
@@ -52,6 +55,7 @@ impl MetricsSample {
             network_sent: 0,
             disk_read: 0,
             disk_written: 0,
+            paused: Duration::ZERO,
         }
     }
 

@@ -10,6 +10,8 @@ use isolation::{
     Selection, WaitFor,
 };
 
+use super::limit_options::{CreationLimitOptions, LimitOptions};
+use super::security_options::SecurityOptions;
 use super::variables::{VariableOptions, Variables};
 use super::{image, mount, volume_option};
 use crate::client::Client;
@@ -91,18 +93,12 @@ pub(crate) struct EnvironmentOptions {
     /// How long the environment may take to be ready [default: 60s]
     #[arg(long, value_name = "DURATION", value_parser = parse::duration, requires = "wait_for")]
     wait_timeout: Option<Duration>,
-    /// Memory limit: bytes, or 512m, 2g
-    #[arg(long, short, value_name = "SIZE", value_parser = parse::size)]
-    #[arg(allow_negative_numbers = true)]
-    memory: Option<u64>,
-    /// CPU limit: 0.5 is half of one CPU
-    #[arg(long, value_name = "N", value_parser = parse::cpus)]
-    #[arg(allow_negative_numbers = true)]
-    cpus: Option<f64>,
-    /// Limit of the number of processes
-    #[arg(long, value_name = "N", value_parser = parse::count)]
-    #[arg(allow_negative_numbers = true)]
-    pids: Option<u64>,
+    #[command(flatten)]
+    limits: LimitOptions,
+    #[command(flatten)]
+    creation_limits: CreationLimitOptions,
+    #[command(flatten)]
+    security: SecurityOptions,
     /// Name of the environment
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -134,7 +130,7 @@ const ON_THE_HOST: &str =
 
 impl EnvironmentOptions {
     /// The options that have a meaning only for a new environment.
-    pub(super) const OF_CREATION: [&str; 22] = [
+    pub(super) const OF_CREATION: &'static [&'static str] = &[
         "engine",
         "require",
         "spec",
@@ -143,7 +139,6 @@ impl EnvironmentOptions {
         "python",
         "pull",
         "platform",
-        "user",
         "volume",
         "mount",
         "copy",
@@ -153,15 +148,36 @@ impl EnvironmentOptions {
         "expose_host",
         "wait_for",
         "wait_timeout",
-        "memory",
-        "cpus",
-        "pids",
         "name",
+        "memory",
+        "memory_swap",
+        "cpus",
+        "cpuset_cpus",
+        "pids",
+        "blkio_weight",
+        "disk",
+        "shm_size",
+        "ulimit",
+        "device_read_bps",
+        "device_write_bps",
+        "device_read_iops",
+        "device_write_iops",
+        "profile",
+        "read_only",
+        "cap_add",
+        "cap_drop",
+        "security_opt",
+        "privileged",
     ];
 
-    /// The variables and the working directory, for a command in an environment that exists.
-    pub(super) fn of_command(&self) -> (Variables<'_>, Option<String>) {
-        (self.variables.given(), self.working_dir.clone())
+    /// The variables, the working directory and the user, for a command in an environment that
+    /// exists.
+    pub(super) fn of_command(&self) -> (Variables<'_>, Option<String>, Option<String>) {
+        (
+            self.variables.given(),
+            self.working_dir.clone(),
+            self.user.clone(),
+        )
     }
 
     /// Rejects invalid options before anything is sent or created.
@@ -285,9 +301,9 @@ impl EnvironmentOptions {
         spec.env.extend(self.variables.given().values());
         spec.mounts.extend(self.volume.iter().chain(&self.mount).cloned());
         spec.copies.extend(self.copy.iter().cloned());
-        spec.limits.memory = self.memory.or(spec.limits.memory);
-        spec.limits.cpus = self.cpus.or(spec.limits.cpus);
-        spec.limits.pids = self.pids.or(spec.limits.pids);
+        self.limits.fill(&mut spec.limits);
+        self.creation_limits.fill(&mut spec.limits);
+        self.security.fill(&mut spec.security);
         spec.network.ports.extend(&self.publish);
         spec.network.aliases.extend(self.network_alias.iter().cloned());
         spec.network.expose_host.extend(&self.expose_host);

@@ -24,6 +24,9 @@ pub(crate) struct Exec {
     /// Working directory of the command
     #[arg(long = "workdir", short, value_name = "DIR")]
     working_dir: Option<String>,
+    /// User of the command: a name or a number, also USER:GROUP [default: that of the environment]
+    #[arg(long, short, value_name = "USER")]
+    user: Option<String>,
     /// Name or ID of the environment; a unique beginning of an ID is enough
     #[arg(value_name = "ENVIRONMENT")]
     environment: String,
@@ -63,6 +66,7 @@ impl Exec {
         Command {
             env: self.variables.given().values().into(),
             working_dir: self.working_dir.clone(),
+            user: self.user.clone(),
             ..self.command.command(global)
         }
     }

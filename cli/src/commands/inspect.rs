@@ -41,7 +41,11 @@ async fn describe(environment: &Environment) -> Result<Value, CliError> {
         "name": environment.name(),
         "engine": environment.engine(),
         "status": state.status,
-        "paused": state.paused,
+        "limits": state.limits,
+        "security": {
+            "profile": environment.spec().security.profile,
+            "relaxations": environment.spec().relaxations(),
+        },
         "exit": state.exit,
         "details": state.details,
         "spec": hidden(environment.spec().clone()),

@@ -20,6 +20,7 @@ mod group_logs;
 mod image;
 mod inspect;
 mod kill;
+mod limit_options;
 mod log_printer;
 mod logs;
 mod ls;
@@ -27,19 +28,25 @@ mod man;
 mod mount;
 mod network;
 mod packages;
+mod pause;
 mod port;
 mod pull_progress;
 #[cfg(unix)]
 mod reaper;
+mod rename;
 mod restart;
 mod rm;
 mod run;
+mod security_options;
 mod shell;
 mod start;
 mod stats;
 mod stop;
 mod stream;
+mod top;
+mod unpause;
 mod up;
+mod update;
 mod variables;
 mod volume;
 mod volume_option;
@@ -68,6 +75,11 @@ pub(crate) enum Command {
     Stop(stop::Stop),
     Restart(restart::Restart),
     Kill(kill::Kill),
+    Pause(pause::Pause),
+    Unpause(unpause::Unpause),
+    Rename(rename::Rename),
+    Update(update::Update),
+    Top(top::Top),
     Wait(wait::Wait),
     Logs(logs::Logs),
     Port(port::Port),
@@ -156,6 +168,26 @@ pub(crate) async fn run(
         }
         Command::Kill(kill) => {
             let work = async |session: &Session| Box::pin(kill.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Pause(pause) => {
+            let work = async |session: &Session| Box::pin(pause.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Unpause(unpause) => {
+            let work = async |session: &Session| Box::pin(unpause.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Rename(rename) => {
+            let work = async |session: &Session| Box::pin(rename.run(session)).await;
+            with_session(global, console, work).await
+        }
+        Command::Update(update) => {
+            let work = async |session: &Session| Box::pin(update.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Top(top) => {
+            let work = async |session: &Session| Box::pin(top.run(session, console)).await;
             with_session(global, console, work).await
         }
         Command::Up(up) => {

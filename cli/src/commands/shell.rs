@@ -53,10 +53,11 @@ impl Shell {
         };
         match &self.environment {
             Some(environment) => {
-                let (variables, working_dir) = self.options.of_command();
+                let (variables, working_dir, user) = self.options.of_command();
                 let command = Command {
                     env: variables.values().into(),
                     working_dir,
+                    user,
                     ..command
                 };
                 self.options.report(console, client);
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn option_is_of_commands_or_excludes_an_environment() {
         let command = Shell::augment_args(clap::Command::new("shell"));
-        let of_commands = ["env", "env_file", "working_dir", "environment"];
+        let of_commands = ["env", "env_file", "working_dir", "user", "environment"];
         for argument in command.get_arguments() {
             let id = argument.get_id().as_str();
             let of_creation = EnvironmentOptions::OF_CREATION.contains(&id);

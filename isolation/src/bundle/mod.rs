@@ -83,7 +83,7 @@ impl Shared {
             self.history.measured(&mut sample);
         }
         Content {
-            name: self.name.clone(),
+            name: self.name().to_owned(),
             id: self.id.to_string(),
             engine: self.engine.clone(),
             spec: self.spec.clone(),

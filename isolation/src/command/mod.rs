@@ -44,6 +44,9 @@ pub struct Command {
     /// The working directory, instead of that of the environment; it must exist.
     #[serde(default, skip_serializing_if = "is_default")]
     pub working_dir: Option<String>,
+    /// The user, instead of that of the environment: a name or a number, `user:group` too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub user: Option<String>,
     /// The standard input of the command.
     #[serde(default, skip_serializing_if = "is_default")]
     pub input: Input,
@@ -98,6 +101,9 @@ impl Command {
         if let Some(working_dir) = &self.working_dir {
             faults.add(validate::text("the working directory", working_dir));
         }
+        if let Some(user) = &self.user {
+            faults.add(validate::text("the user", user));
+        }
         faults.add(self.terminal.map_or(Ok(()), TerminalSize::check));
         if self.timeout == Some(Duration::ZERO) {
             let why = "a timeout must be greater than 0; omit it for no timeout";
@@ -109,7 +115,8 @@ impl Command {
     pub fn required_features(&self) -> BTreeSet<Feature> {
         let tty = self.terminal.map(|_| Feature::Tty);
         let stdin = (self.input != Input::Empty).then_some(Feature::Stdin);
-        tty.into_iter().chain(stdin).collect()
+        let user = self.user.as_ref().map(|_| Feature::Users);
+        tty.into_iter().chain(stdin).chain(user).collect()
     }
 
     /// The program, for messages; empty if the command is empty.
@@ -157,6 +164,7 @@ mod tests {
             let command = Command {
                 env: [("A", "1")].into(),
                 working_dir: Some("/w".into()),
+                user: Some("1000:1000".into()),
                 input,
                 terminal: Some(TerminalSize {
                     rows: 50,
@@ -171,7 +179,7 @@ mod tests {
         assert_eq!(read(r#"{"argv": ["ls"]}"#).unwrap(), Command::new(["ls"]));
         let late = read(r#"{"argv": ["ls"], "timeout": "250ms"}"#).unwrap();
         assert_eq!(late.timeout, Some(Duration::from_millis(250)));
-        assert!(read(r#"{"argv": ["ls"], "user": "x"}"#).is_err());
+        assert!(read(r#"{"argv": ["ls"], "usr": "x"}"#).is_err());
         assert!(read(r#"{"argv": ["ls"], "input": {"base64": "%"}}"#).is_err());
     }
 }

@@ -182,5 +182,6 @@ fn without_zeros(limits: &ResourceLimits) -> ResourceLimits {
         cpus: limits.cpus.filter(|limit| *limit != 0.0),
         pids: limits.pids.filter(|limit| *limit > 0),
         disk: limits.disk.filter(|limit| *limit > 0),
+        ..limits.clone()
     }
 }

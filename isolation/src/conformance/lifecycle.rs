@@ -9,6 +9,7 @@ use crate::engine::capabilities::{Feature, MissingFeature};
 use crate::environment::id::EnvironmentId;
 use crate::files::CopySource;
 use crate::spec::limits::ResourceLimits;
+use crate::spec::limits::ulimit::Ulimit;
 use crate::spec::main_process::Main;
 use crate::spec::mount::Mount;
 use crate::spec::network::{NetworkMode, NetworkSpec};
@@ -109,12 +110,11 @@ fn needing(feature: Feature, spec: EnvironmentSpec) -> Option<EnvironmentSpec> {
                 ..limits()
             }
         }
-        Feature::DiskLimit => {
-            spec.limits = ResourceLimits {
-                disk: Some(1 << 30),
-                ..limits()
-            }
-        }
+        Feature::CpuSet => spec.limits.cpuset_cpus = Some("0".into()),
+        Feature::DiskLimit => spec.limits.disk = Some(1 << 30),
+        Feature::SharedMemorySize => spec.limits.shm_size = Some(1 << 24),
+        Feature::Ulimits => spec.limits.ulimits = [("nofile".to_owned(), Ulimit::new(64))].into(),
+        Feature::BlockIoLimits => spec.limits.block_io.weight = Some(500),
         Feature::Mounts => spec.mounts = mount(Mount::host(std::env::temp_dir(), "/conformance")),
         Feature::Volumes => spec.mounts = mount(Mount::volume("conformance", "/conformance")),
         Feature::Tmpfs => spec.mounts = mount(Mount::tmpfs("/conformance", None)),

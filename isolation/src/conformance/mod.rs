@@ -22,6 +22,7 @@ mod lifecycle;
 mod main_process;
 mod model;
 mod open;
+mod pause;
 mod services;
 mod subject;
 mod supervision;
@@ -153,6 +154,14 @@ const CHECKS: &[Check] = &[
     ("an unhealthy environment is restarted", |s| {
         Box::pin(supervision::restarted_when_unhealthy(s))
     }),
+    ("a paused environment can be resumed and ended", |s| {
+        Box::pin(pause::paused(s))
+    }),
+    ("a renamed environment keeps its ID", |s| {
+        Box::pin(pause::renamed(s))
+    }),
+    ("limits change while it runs", |s| Box::pin(pause::updated(s))),
+    ("processes are listed", |s| Box::pin(pause::processes_listed(s))),
     ("what others do is reported", |s| {
         Box::pin(watch::others_are_seen(s))
     }),

@@ -16,10 +16,22 @@ pub enum Feature {
     MemoryLimit,
     /// Limit its CPU time.
     CpuLimit,
+    /// Limit memory and swap together.
+    SwapLimit,
+    /// Choose the CPUs on which it runs.
+    CpuSet,
     /// Limit its number of processes.
     PidsLimit,
-    /// Limit the size of the files that it writes.
+    /// Limit the size of its files.
     DiskLimit,
+    /// Set the size of its shared memory.
+    SharedMemorySize,
+    /// Limit single processes (ulimits).
+    Ulimits,
+    /// Limit reads and writes of block devices.
+    BlockIoLimits,
+    /// Change its limits while it exists.
+    LimitUpdates,
     /// Bind-mount files and directories of the host.
     Mounts,
     /// Mount volumes of the engine.
@@ -40,8 +52,16 @@ pub enum Feature {
     ReadOnlyRoot,
     /// Give processes more kernel capabilities.
     KernelCapabilities,
+    /// Restrict and allow more than the standard security profile does.
+    SecurityOptions,
     /// Run a main process from start to stop.
     MainProcess,
+    /// Pause all its processes.
+    Pause,
+    /// Rename it.
+    Rename,
+    /// List its processes.
+    Processes,
     /// Read what the main process has written.
     Logs,
     /// Measure the use of CPU, memory and other resources.
@@ -62,12 +82,18 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature, in the order of tables.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 34] = [
         Self::Images,
         Self::MemoryLimit,
         Self::CpuLimit,
+        Self::SwapLimit,
+        Self::CpuSet,
         Self::PidsLimit,
         Self::DiskLimit,
+        Self::SharedMemorySize,
+        Self::Ulimits,
+        Self::BlockIoLimits,
+        Self::LimitUpdates,
         Self::Mounts,
         Self::Volumes,
         Self::Tmpfs,
@@ -78,7 +104,11 @@ impl Feature {
         Self::Users,
         Self::ReadOnlyRoot,
         Self::KernelCapabilities,
+        Self::SecurityOptions,
         Self::MainProcess,
+        Self::Pause,
+        Self::Rename,
+        Self::Processes,
         Self::Logs,
         Self::Metrics,
         Self::Commands,
@@ -96,8 +126,14 @@ impl fmt::Display for Feature {
             Self::Images => "images",
             Self::MemoryLimit => "memory limit",
             Self::CpuLimit => "CPU limit",
+            Self::SwapLimit => "swap limit",
+            Self::CpuSet => "CPU set",
             Self::PidsLimit => "process limit",
             Self::DiskLimit => "disk limit",
+            Self::SharedMemorySize => "size of shared memory",
+            Self::Ulimits => "ulimits",
+            Self::BlockIoLimits => "block I/O limits",
+            Self::LimitUpdates => "updates of limits",
             Self::Mounts => "mounts",
             Self::Volumes => "volumes",
             Self::Tmpfs => "tmpfs mounts",
@@ -108,7 +144,11 @@ impl fmt::Display for Feature {
             Self::Users => "users",
             Self::ReadOnlyRoot => "read-only root",
             Self::KernelCapabilities => "kernel capabilities",
+            Self::SecurityOptions => "security options",
             Self::MainProcess => "main process",
+            Self::Pause => "pausing",
+            Self::Rename => "renaming",
+            Self::Processes => "list of processes",
             Self::Logs => "logs",
             Self::Metrics => "metrics",
             Self::Commands => "commands",

@@ -25,6 +25,8 @@ use crate::error::Result;
 use crate::files::{CopySource, FileKind};
 use crate::logs::{LogOptions, LogStream};
 use crate::metrics::MetricsSample;
+use crate::process::ProcessEntry;
+use crate::spec::limits::ResourceLimits;
 
 /// One environment, as its engine runs it.
 ///
@@ -106,6 +108,31 @@ pub trait Instance: fmt::Debug + Send + Sync {
 
     /// What explains failures.
     fn inspection(&self) -> Option<&dyn Inspection> {
+        None
+    }
+
+    /// Pausing all processes.
+    fn pause(&self) -> Option<&dyn Pause> {
+        None
+    }
+
+    /// Another name.
+    fn rename(&self) -> Option<&dyn Rename> {
+        None
+    }
+
+    /// Other limits.
+    fn update(&self) -> Option<&dyn Update> {
+        None
+    }
+
+    /// The list of processes.
+    fn processes(&self) -> Option<&dyn Processes> {
+        None
+    }
+
+    /// The size of its files, if it has a disk limit that the engine does not enforce.
+    fn disk_usage(&self) -> Option<&dyn DiskUsage> {
         None
     }
 }
@@ -204,16 +231,52 @@ pub struct Findings {
     pub error: Option<String>,
 }
 
+/// The facet of environments that can be paused.
+pub trait Pause: Send + Sync {
+    /// Pauses every process. The environment runs.
+    fn pause(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// Resumes every process. The environment is paused.
+    fn unpause(&self) -> BoxFuture<'_, Result<()>>;
+}
+
+/// The facet of environments that can have another name.
+pub trait Rename: Send + Sync {
+    /// Gives it another name, which is valid.
+    fn rename<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>>;
+}
+
+/// The facet of environments whose limits can change.
+pub trait Update: Send + Sync {
+    /// Changes the limits that are set; the others stay.
+    fn update<'a>(&'a self, limits: &'a ResourceLimits) -> BoxFuture<'a, Result<()>>;
+}
+
+/// The facet of environments whose processes can be listed.
+pub trait Processes: Send + Sync {
+    /// The processes of the environment, which runs or is paused.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<ProcessEntry>>>;
+}
+
+/// The facet of environments whose disk limit is supervised.
+pub trait DiskUsage: Send + Sync {
+    /// The limit, in bytes.
+    fn limit(&self) -> u64;
+
+    /// The number of bytes that the environment has written outside of mounts.
+    fn used(&self) -> BoxFuture<'_, Result<u64>>;
+}
+
 /// The state of an environment, as its engine sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InstanceState {
     /// The status.
     pub status: Status,
-    /// Whether its processes are paused.
-    pub paused: bool,
     /// How the main process ended, if it has one that ran.
     pub exit: Option<ExitStatus>,
+    /// The limits in force, if the engine reports them.
+    pub limits: Option<ResourceLimits>,
     /// What the engine calls it: a container and its address, a directory.
     pub details: BTreeMap<String, String>,
 }
@@ -223,8 +286,8 @@ impl InstanceState {
     pub fn new(status: Status) -> Self {
         Self {
             status,
-            paused: false,
             exit: None,
+            limits: None,
             details: BTreeMap::new(),
         }
     }

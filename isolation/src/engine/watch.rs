@@ -32,6 +32,12 @@ pub enum Observed {
     Started,
     /// Its main process ended, or it was stopped.
     Exited(ExitStatus),
+    /// All its processes were paused.
+    Paused,
+    /// All its processes were resumed.
+    Unpaused,
+    /// It has another name.
+    Renamed(String),
     /// A process was killed at the memory limit.
     OutOfMemory,
     /// The health check has another result.

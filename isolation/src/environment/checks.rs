@@ -28,11 +28,43 @@ pub(crate) fn isolation(engine: &str, has: IsolationLevel, required: Option<Isol
     Err(Error::new(ErrorKind::NoEngine, text))
 }
 
+/// The hint for [`Status::Paused`].
+pub(crate) const UNPAUSE: &str = "unpause it first";
+
 /// Fails unless the environment is running; the error names the call that is missing.
-pub(super) fn running(status: Status) -> Result<()> {
+pub(crate) fn running(status: Status) -> Result<()> {
     match status {
         Status::Running => Ok(()),
+        Status::Paused => Err(Error::wrong_status(status, UNPAUSE)),
+        _ => runs(status),
+    }
+}
+
+/// Fails unless the environment has processes, which may be paused.
+pub(super) fn runs(status: Status) -> Result<()> {
+    match status {
+        Status::Running | Status::Paused => Ok(()),
         Status::Created | Status::Stopped => Err(Error::wrong_status(status, "start it first")),
+        _ => exists(status),
+    }
+}
+
+/// Fails unless the environment is paused.
+pub(crate) fn paused(status: Status) -> Result<()> {
+    match status {
+        Status::Paused => Ok(()),
+        Status::Running => Err(Error::wrong_status(
+            status,
+            "only a paused environment can be resumed",
+        )),
+        _ => runs(status),
+    }
+}
+
+/// Fails if the environment is paused or does not have its files.
+pub(super) fn can_start(status: Status) -> Result<()> {
+    match status {
+        Status::Paused => Err(Error::wrong_status(status, UNPAUSE)),
         _ => exists(status),
     }
 }
@@ -40,7 +72,7 @@ pub(super) fn running(status: Status) -> Result<()> {
 /// Fails unless the environment has its files.
 pub(super) fn exists(status: Status) -> Result<()> {
     match status {
-        Status::Created | Status::Running | Status::Stopped => Ok(()),
+        Status::Created | Status::Running | Status::Paused | Status::Stopped => Ok(()),
         Status::Failed => Err(Error::wrong_status(status, "destroy it and create another")),
         Status::Lost => Err(Error::lost()),
         Status::Destroying | Status::Destroyed => Err(Error::wrong_status(status, "create another")),
@@ -104,5 +136,17 @@ mod tests {
         }
         assert_eq!(running(Status::Lost).unwrap_err().kind(), ErrorKind::Lost);
         assert!(exists(Status::Stopped).is_ok());
+        for (status, hint) in [
+            (Status::Created, "start it"),
+            (Status::Running, "only a paused"),
+            (Status::Stopped, "start it"),
+            (Status::Destroyed, "create another"),
+        ] {
+            let error = paused(status).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WrongStatus, "{status}");
+            assert!(error.to_string().contains(hint), "{error}");
+        }
+        assert!(paused(Status::Paused).is_ok() && can_start(Status::Paused).is_err());
+        assert!(runs(Status::Paused).is_ok() && runs(Status::Stopped).is_err());
     }
 }

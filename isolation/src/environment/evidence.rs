@@ -37,7 +37,7 @@ impl Shared {
         let evidence = self.evidence(Some(&error)).await;
         let error = error.with_evidence(evidence);
         if let Some(parent) = &self.bundles {
-            let directory = directory_for(parent, &self.name, SystemTime::now());
+            let directory = directory_for(parent, self.name(), SystemTime::now());
             self.report_bundle(&directory, self.bundle(&directory, Some(&error)).await);
         }
         Err(error)

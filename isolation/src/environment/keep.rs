@@ -2,10 +2,23 @@
 
 use std::sync::atomic::Ordering;
 
-use super::checks;
 use super::shared::Shared;
+use super::{Environment, checks};
 use crate::error::{Error, Result};
 use crate::spec::lifetime::Lifetime;
+
+impl Environment {
+    /// From now on, neither dropping the handles, nor the manager's shutdown, nor the end of this
+    /// process destroys it. [`Lifetime::Kept`](crate::Lifetime::Kept) does that from the start.
+    pub async fn keep(&self) -> Result<()> {
+        self.shared().keep().await
+    }
+
+    /// Whether it outlives its handles.
+    pub fn is_kept(&self) -> bool {
+        self.shared().is_kept()
+    }
+}
 
 impl Shared {
     pub(crate) async fn keep(&self) -> Result<()> {
@@ -16,7 +29,7 @@ impl Shared {
             Ok(()) => self.keep_in_journal_and_engine().await,
             Err(error) => Err(error),
         };
-        self.report("keep the environment", &self.name, kept).await?;
+        self.report("keep the environment", self.name(), kept).await?;
         self.kept.store(true, Ordering::Release);
         // The manager does not own a kept environment: its shutdown does not destroy it.
         self.forget();

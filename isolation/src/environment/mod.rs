@@ -1,16 +1,21 @@
 //! An environment, as users hold it.
 
 pub(crate) mod checks;
+mod disk;
 pub(crate) mod ending;
 pub(crate) mod endpoint;
 pub(crate) mod evidence;
 pub(crate) mod id;
 pub(crate) mod joined_network;
 mod keep;
+pub(crate) mod name;
 mod networks;
 mod observe;
 mod past;
+pub(crate) mod pause;
+mod processes;
 pub(crate) mod relays;
+mod rename;
 mod runs;
 mod sampling;
 pub(crate) mod shared;
@@ -19,6 +24,7 @@ pub(crate) mod status;
 pub(crate) mod summary;
 pub(crate) mod supervise;
 pub(crate) mod supervision;
+mod update;
 pub(crate) mod usage;
 pub(crate) mod wait_until;
 
@@ -92,7 +98,7 @@ impl Environment {
 
     /// The name for people.
     pub fn name(&self) -> &str {
-        &self.shared().name
+        self.shared().name()
     }
 
     /// The name of the engine.
@@ -280,17 +286,6 @@ impl Environment {
     pub fn destroy_blocking(&self) {
         self.shared().destroy_blocking();
     }
-
-    /// From now on, neither dropping the handles, nor the manager's shutdown, nor the end of this
-    /// process destroys it. [`Lifetime::Kept`](crate::Lifetime::Kept) does that from the start.
-    pub async fn keep(&self) -> Result<()> {
-        self.shared().keep().await
-    }
-
-    /// Whether it outlives its handles.
-    pub fn is_kept(&self) -> bool {
-        self.shared().is_kept()
-    }
 }
 
 #[cfg(test)]
@@ -364,7 +359,7 @@ mod tests {
                 journal: Journal::of(None, &id),
                 usage: None,
                 id,
-                name: String::new(),
+                name: String::new().into(),
                 engine: String::new(),
                 spec: EnvironmentSpec::default(),
                 capabilities: Capabilities::new(IsolationLevel::Process),
@@ -379,6 +374,7 @@ mod tests {
                 history: crate::history::History::default(),
                 bundles: None,
                 relays: relays::Relays::default(),
+                pauses: pause::Pauses::default(),
                 creator,
                 ending: Arc::new(Ending::new(Duration::ZERO)),
             })));

@@ -123,6 +123,6 @@ impl Shared {
             Ok(networking) => networking.joined().await,
             Err(error) => Err(error),
         };
-        self.report("list the networks of", &self.name, joined).await
+        self.report("list the networks of", self.name(), joined).await
     }
 }

@@ -30,7 +30,7 @@ impl Shared {
 
     pub(super) async fn endpoints(&self) -> Result<Vec<Endpoint>> {
         let found = self.published().await;
-        self.report("list the ports of", &self.name, found).await
+        self.report("list the ports of", self.name(), found).await
     }
 
     async fn published(&self) -> Result<Vec<Endpoint>> {
@@ -94,7 +94,7 @@ impl Shared {
 
     pub(super) async fn logs(&self, options: LogOptions) -> Result<LogStream> {
         let log = self.open_log(&options).await;
-        self.report("read the log of", &self.name, log).await
+        self.report("read the log of", self.name(), log).await
     }
 
     async fn open_log(&self, options: &LogOptions) -> Result<LogStream> {
@@ -121,15 +121,16 @@ impl Shared {
 
     pub(super) async fn metrics(&self) -> Result<MetricsSample> {
         let sample = self.measure().await;
-        self.report("measure", &self.name, sample).await
+        self.report("measure", self.name(), sample).await
     }
 
     async fn measure(&self) -> Result<MetricsSample> {
-        checks::running(self.status())?;
+        checks::runs(self.status())?;
         match self.instance.metrics() {
             Some(metrics) => {
                 let mut sample = metrics.sample().await?;
                 self.history.measured(&mut sample);
+                sample.paused = self.pauses.total();
                 Ok(sample)
             }
             None => Err(self.no_facet(Feature::Metrics)),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::Environment;
-use super::shared::{Shared, ended};
+use super::runs::ended;
+use super::shared::Shared;
 use crate::bundle::directory_for;
 use crate::command::execution::Execution;
 use crate::diagnose::{Diagnosis, Evidence};

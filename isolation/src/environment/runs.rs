@@ -9,6 +9,7 @@ use crate::events::EventKind;
 impl Shared {
     pub(super) fn has_started(&self) {
         self.exit_reported.store(false, Ordering::Release);
+        self.pauses.reset();
         self.emit(EventKind::Started);
     }
 
@@ -17,5 +18,13 @@ impl Shared {
         if self.instance.main().is_some() && !self.exit_reported.swap(true, Ordering::AcqRel) {
             self.emit(EventKind::Exited { exit });
         }
+    }
+}
+
+/// The event of the end of a command.
+pub(super) fn ended(argv: Vec<String>, exit: Option<ExitStatus>) -> EventKind {
+    match exit {
+        Some(exit) => EventKind::CommandEnded { argv, exit },
+        None => EventKind::CommandAbandoned { argv },
     }
 }

@@ -12,6 +12,8 @@ use std::time::Duration;
 use super::checks;
 use super::ending::{ANSWER_TIMEOUT, Ending, answered};
 use super::id::EnvironmentId;
+use super::name::Name;
+use super::pause::Pauses;
 use super::relays::Relays;
 use super::status::{Status, StatusCell};
 use super::summary::EnvironmentSummary;
@@ -45,7 +47,7 @@ pub(crate) trait Owner: Send + Sync {
 /// The environment behind its handles, which the manager can destroy too.
 pub(crate) struct Shared {
     pub(crate) id: EnvironmentId,
-    pub(crate) name: String,
+    pub(crate) name: Name,
     pub(crate) engine: String,
     pub(crate) spec: EnvironmentSpec,
     pub(crate) capabilities: Capabilities,
@@ -65,6 +67,7 @@ pub(crate) struct Shared {
     /// The directory for bundles of failures.
     pub(crate) bundles: Option<PathBuf>,
     pub(crate) relays: Relays,
+    pub(crate) pauses: Pauses,
     pub(crate) creator: Creator,
     /// The limit of ending, which all environments of a manager share.
     pub(crate) ending: Arc<Ending>,
@@ -82,6 +85,11 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
+    /// The name now.
+    pub(crate) fn name(&self) -> &str {
+        self.name.current()
+    }
+
     pub(super) fn status(&self) -> Status {
         self.cell.get()
     }
@@ -93,7 +101,7 @@ impl Shared {
     pub(crate) fn summary(&self) -> EnvironmentSummary {
         EnvironmentSummary {
             id: self.id.clone(),
-            name: self.name.clone(),
+            name: self.name().to_owned(),
             engine: self.engine.clone(),
             status: self.status(),
             image: self.spec.image.clone(),
@@ -124,21 +132,24 @@ impl Shared {
     pub(super) fn subject(&self) -> Subject {
         Subject::Environment {
             id: self.id.clone(),
-            name: self.name.clone(),
+            name: self.name().to_owned(),
             engine: self.engine.clone(),
         }
     }
 
     /// Takes over a status that the engine has seen.
     pub(super) fn observe(&self, seen: Status) {
-        if self.cell.observe(seen) {
-            if !seen.is_running() {
+        if let Some(from) = self.cell.observe(seen) {
+            if !matches!(seen, Status::Running | Status::Paused) {
                 self.relays.end();
             }
-            match seen {
-                Status::Running => self.has_started(),
-                Status::Stopped => self.emit(EventKind::Stopped),
-                Status::Lost => self.emit(EventKind::Lost),
+            self.pauses.has_become(seen);
+            match (from, seen) {
+                (Status::Paused, Status::Running) => self.emit(EventKind::Unpaused),
+                (_, Status::Running) => self.has_started(),
+                (_, Status::Paused) => self.emit(EventKind::Paused),
+                (_, Status::Stopped) => self.emit(EventKind::Stopped),
+                (_, Status::Lost) => self.emit(EventKind::Lost),
                 _ => {}
             }
         }
@@ -181,7 +192,7 @@ impl Shared {
             return Ok(InstanceState::new(Status::Destroyed));
         }
         let state = self.answered(self.instance.inspect()).await;
-        let state = self.report("inspect the environment", &self.name, state).await?;
+        let state = self.report("inspect the environment", self.name(), state).await?;
         self.observe(state.status);
         Ok(state)
     }
@@ -196,7 +207,7 @@ impl Shared {
 
     pub(super) async fn start_only(&self) -> Result<()> {
         let started = self.begin().await;
-        self.report("start the environment", &self.name, started).await
+        self.report("start the environment", self.name(), started).await
     }
 
     async fn begin(&self) -> Result<()> {
@@ -204,7 +215,7 @@ impl Shared {
         if status.is_running() {
             return Ok(());
         }
-        checks::exists(status)?;
+        checks::can_start(status)?;
         self.answered(self.instance.start()).await?;
         match self.cell.advance(Status::Running) {
             Ok(_) => {
@@ -224,7 +235,7 @@ impl Shared {
             Ok(()) => self.ended(grace, self.instance.stop(grace)).await,
             Err(error) => Err(error),
         };
-        self.report("stop the environment", &self.name, stopped).await?;
+        self.report("stop the environment", self.name(), stopped).await?;
         if self.status() != Status::Created {
             self.observe(Status::Stopped);
         }
@@ -232,7 +243,7 @@ impl Shared {
     }
 
     pub(super) async fn kill(&self, signal: Signal) -> Result<()> {
-        let killed = match checks::running(self.status()) {
+        let killed = match checks::runs(self.status()) {
             // Without a main process nothing could react: only the end of everything is possible.
             Ok(()) if signal != Signal::Kill && self.instance.main().is_none() => {
                 Err(self.no_facet(Feature::MainProcess))
@@ -240,7 +251,7 @@ impl Shared {
             Ok(()) => self.ended(Duration::ZERO, self.instance.kill(signal)).await,
             Err(error) => Err(error),
         };
-        self.report("kill the environment", &self.name, killed).await?;
+        self.report("kill the environment", self.name(), killed).await?;
         self.inspect().await.map(drop)
     }
 
@@ -250,8 +261,10 @@ impl Shared {
             (Ok(()), None) => Err(self.no_facet(Feature::MainProcess)),
             (Ok(()), Some(main)) => main.wait().await,
         };
-        let exit = self.report("wait for the environment", &self.name, ended).await?;
-        if self.status().is_running() {
+        let exit = self
+            .report("wait for the environment", self.name(), ended)
+            .await?;
+        if checks::runs(self.status()).is_ok() {
             self.has_exited(exit);
             self.observe(Status::Stopped);
         }
@@ -277,7 +290,7 @@ impl Shared {
             false => Status::Failed,
         });
         let gone = self
-            .report("destroy the environment", &self.name, destroyed)
+            .report("destroy the environment", self.name(), destroyed)
             .await?;
         self.finish(gone);
         Ok(())
@@ -339,6 +352,10 @@ impl Shared {
 
     pub(super) async fn begin_command(&self, command: &Command) -> Result<Execution> {
         command.validate()?;
+        if self.status() == Status::Paused {
+            // Another process may have resumed it.
+            self.inspect().await?;
+        }
         checks::running(self.status())?;
         checks::features(&self.engine, &self.capabilities, &command.required_features())?;
         match self.instance.exec() {
@@ -376,13 +393,5 @@ impl Shared {
             Some(files) => self.answered(files.copy_out(source, target)).await,
             None => Err(self.no_facet(Feature::CopyOut)),
         }
-    }
-}
-
-/// The event of the end of a command.
-pub(super) fn ended(argv: Vec<String>, exit: Option<ExitStatus>) -> EventKind {
-    match exit {
-        Some(exit) => EventKind::CommandEnded { argv, exit },
-        None => EventKind::CommandAbandoned { argv },
     }
 }

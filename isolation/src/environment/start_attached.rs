@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::shared::{Shared, ended};
+use super::runs::ended;
+use super::shared::Shared;
 use super::status::Status;
 use crate::command::execution::Execution;
 use crate::engine::capabilities::Feature;
@@ -14,7 +15,7 @@ use crate::spec::main_process::Main;
 impl Shared {
     pub(super) async fn start_attached(self: &Arc<Self>) -> Result<Execution> {
         let began = self.begin_attached().await;
-        let mut execution = self.report("start the environment", &self.name, began).await?;
+        let mut execution = self.report("start the environment", self.name(), began).await?;
         let argv = match &self.spec.main {
             Main::Command(command) => command.argv.clone(),
             Main::Idle | Main::Image | Main::Arguments(_) => Vec::new(),
@@ -35,7 +36,7 @@ impl Shared {
 
     async fn begin_attached(&self) -> Result<Execution> {
         let status = self.status();
-        checks::exists(status)?;
+        checks::can_start(status)?;
         if status.is_running() {
             let why = "it runs already, so the beginning of its output is lost; stop it first";
             return Err(Error::new(ErrorKind::Conflict, why));

@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 /// Where an environment stands in its life.
 ///
 /// ```text
+///               Paused ─────┐
+///                 ▲          ▼
 /// Created ──► Running ◄──► Stopped
-///    │           │            │
-///    └───────────┼────────────┴──► Failed, Lost
-///                ▼                   │
+///    │            │           │
+///    └────────────┼───────────┴──► Failed, Lost
+///                 ▼                  │
 ///  (from each) Destroying ◄──────────┘
-///                ▼
-///            Destroyed
+///                 ▼
+///             Destroyed
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -24,6 +26,8 @@ pub enum Status {
     Created,
     /// Commands can run.
     Running,
+    /// Its processes are paused; commands cannot start.
+    Paused,
     /// It ran before, keeps its files, and can run again.
     Stopped,
     /// It failed and can only be destroyed.
@@ -38,9 +42,10 @@ pub enum Status {
 
 impl Status {
     /// Every status, in the order of a life.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Created,
         Self::Running,
+        Self::Paused,
         Self::Stopped,
         Self::Failed,
         Self::Lost,
@@ -52,16 +57,20 @@ impl Status {
     pub fn can_become(self, next: Self) -> bool {
         match next {
             Self::Created => false,
-            Self::Running => matches!(self, Self::Created | Self::Stopped),
-            Self::Stopped => self == Self::Running,
+            Self::Running => matches!(self, Self::Created | Self::Paused | Self::Stopped),
+            Self::Paused => self == Self::Running,
+            Self::Stopped => matches!(self, Self::Running | Self::Paused),
             Self::Failed => !matches!(self, Self::Failed | Self::Lost | Self::Destroyed),
-            Self::Lost => matches!(self, Self::Created | Self::Running | Self::Stopped | Self::Failed),
+            Self::Lost => matches!(
+                self,
+                Self::Created | Self::Running | Self::Paused | Self::Stopped | Self::Failed
+            ),
             Self::Destroying => !matches!(self, Self::Destroying | Self::Destroyed),
             Self::Destroyed => self == Self::Destroying,
         }
     }
 
-    /// Whether commands can run and files can be copied.
+    /// Whether commands can run.
     pub fn is_running(self) -> bool {
         self == Self::Running
     }
@@ -72,6 +81,7 @@ impl fmt::Display for Status {
         f.write_str(match self {
             Self::Created => "created",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Stopped => "stopped",
             Self::Failed => "failed",
             Self::Lost => "lost",
@@ -118,21 +128,21 @@ impl StatusCell {
     }
 
     /// Takes over a status that the engine has seen; another process may have started or stopped
-    /// the environment. A destruction by this process goes on. Returns whether this is a change.
-    pub(crate) fn observe(&self, seen: Status) -> bool {
+    /// the environment. A destruction by this process goes on. Returns the previous status if this
+    /// is a change.
+    pub(crate) fn observe(&self, seen: Status) -> Option<Status> {
         let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if *status == seen || matches!(*status, Status::Destroying | Status::Destroyed) {
-            return false;
+            return None;
         }
-        *status = seen;
-        true
+        Some(std::mem::replace(&mut status, seen))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Status::{Created, Destroyed, Destroying, Failed, Lost, Running, Stopped};
+    use Status::{Created, Destroyed, Destroying, Failed, Lost, Paused, Running, Stopped};
 
     #[test]
     fn only_these_transitions_are_legal() {
@@ -141,10 +151,16 @@ mod tests {
             (Created, Failed),
             (Created, Lost),
             (Created, Destroying),
+            (Running, Paused),
             (Running, Stopped),
             (Running, Failed),
             (Running, Lost),
             (Running, Destroying),
+            (Paused, Running),
+            (Paused, Stopped),
+            (Paused, Failed),
+            (Paused, Lost),
+            (Paused, Destroying),
             (Stopped, Running),
             (Stopped, Failed),
             (Stopped, Lost),
@@ -174,10 +190,14 @@ mod tests {
     #[test]
     fn observed_status_does_not_undo_a_destruction() {
         let cell = StatusCell::new(Created);
-        assert!(cell.observe(Stopped), "started and stopped by others");
-        assert!(!cell.observe(Stopped));
+        assert_eq!(
+            cell.observe(Stopped),
+            Some(Created),
+            "started and stopped by others"
+        );
+        assert_eq!(cell.observe(Stopped), None);
         cell.advance(Destroying).unwrap();
-        assert!(!cell.observe(Running));
+        assert_eq!(cell.observe(Running), None);
         assert_eq!(cell.get(), Destroying);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::disk;
 use super::shared::Shared;
 use super::status::Status;
 use crate::command::Command;
@@ -55,11 +56,12 @@ pub(super) async fn check(shared: &Shared) -> Result<Option<(HealthSpec, Command
 
 /// Supervises an environment that this process has started, as far as its specification asks.
 pub(super) fn begin(shared: &Arc<Shared>, check: Option<(HealthSpec, Command)>) {
+    let supervision = &shared.supervision;
+    let generation = supervision.generation.fetch_add(1, Ordering::AcqRel) + 1;
+    disk::begin(shared, generation);
     if check.is_none() && shared.spec.restart.is_none() {
         return;
     }
-    let supervision = &shared.supervision;
-    let generation = supervision.generation.fetch_add(1, Ordering::AcqRel) + 1;
     tokio::spawn(
         Supervisor {
             shared: Arc::clone(shared),
@@ -78,7 +80,10 @@ struct Supervisor {
 
 impl Supervisor {
     fn is_over(&self) -> bool {
-        let lives = matches!(self.shared.status(), Status::Running | Status::Stopped);
+        let lives = matches!(
+            self.shared.status(),
+            Status::Running | Status::Paused | Status::Stopped
+        );
         !lives || !self.shared.supervision.is(self.generation)
     }
 

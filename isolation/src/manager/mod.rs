@@ -31,6 +31,7 @@ use crate::environment::Environment;
 use crate::environment::checks;
 use crate::environment::ending::{ANSWER_TIMEOUT, Ending, answered};
 use crate::environment::id::{EnvironmentId, random_hex};
+use crate::environment::pause::Pauses;
 use crate::environment::relays::Relays;
 use crate::environment::shared::{Owner, Shared};
 use crate::environment::status::{Status, StatusCell};
@@ -312,7 +313,7 @@ impl Manager {
         let owner: Arc<dyn Owner> = Arc::clone(&self.tracked) as _;
         Shared {
             id,
-            name,
+            name: name.into(),
             engine: engine.to_owned(),
             spec,
             capabilities,
@@ -329,6 +330,7 @@ impl Manager {
             history: History::default(),
             bundles: self.state.bundles(),
             relays: Relays::default(),
+            pauses: Pauses::default(),
             creator: Creator::this_process(),
             ending: Arc::clone(&self.ending),
         }

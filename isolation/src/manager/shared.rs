@@ -116,7 +116,7 @@ impl Manager {
             Ok(opened) if opened.status == Status::Destroying => return Ok(None),
             Ok(opened) => {
                 let state = opened.instance.inspect().await?;
-                if state.status == Status::Running && !state.paused {
+                if state.status == Status::Running {
                     let environment = self.handle(claim, opened.instance, Status::Running, &usage)?;
                     return self.adopt(claim, &context, environment, &usage).await;
                 }

@@ -91,7 +91,7 @@ impl Handler {
         let ours = self.ours().into_iter().find(|shared| shared.id == id);
         let kind = match (observed, ours) {
             // An event may be older than a call that has returned since, so the engine is asked.
-            (Observed::Started | Observed::Removed, Some(shared)) => {
+            (Observed::Started | Observed::Paused | Observed::Unpaused | Observed::Removed, Some(shared)) => {
                 let _ = shared.inspect().await;
                 return;
             }
@@ -103,6 +103,12 @@ impl Handler {
             (Observed::Started, None) => EventKind::Started,
             (Observed::Exited(exit), None) => EventKind::Exited { exit },
             (Observed::Removed, None) => EventKind::Destroyed,
+            (Observed::Paused, None) => EventKind::Paused,
+            (Observed::Unpaused, None) => EventKind::Unpaused,
+            (Observed::Renamed(name), ours) => match ours.is_none_or(|shared| shared.has_name(&name)) {
+                true => EventKind::Renamed { name },
+                false => return,
+            },
             (Observed::OutOfMemory, _) => EventKind::OutOfMemory,
             (Observed::Health(health), _) => EventKind::Health { health },
             (Observed::Killed(signal), _) => EventKind::Killed { signal },

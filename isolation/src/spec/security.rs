@@ -1,36 +1,319 @@
 //! Restrictions of an environment, and exceptions to them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use super::EnvironmentSpec;
+use super::network::NetworkMode;
 use super::validate::{self, Faults};
 use crate::engine::capabilities::Feature;
+use crate::error::{Error, Result};
 
-/// Restrictions of an environment, and exceptions to them. The default is what the engine gives to
-/// every environment.
+/// The kernel capabilities of Linux.
+const CAPABILITIES: [&str; 41] = [
+    "AUDIT_CONTROL",
+    "AUDIT_READ",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "PERFMON",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "WAKE_ALARM",
+];
+
+/// Every kernel capability.
+const ALL: &str = "ALL";
+
+/// How much the processes of an environment may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SecurityProfile {
+    /// The few kernel capabilities that package managers need, and no process can gain more.
+    #[default]
+    Standard,
+    /// For programs that are not trusted: no kernel capability, no process can gain one, a
+    /// read-only root file system with a `/tmp` in memory, a user without rights unless the image
+    /// has one, no network, and limits of memory, CPU time and processes.
+    Hardened,
+    /// For programs that are trusted: what the engine gives to every container by itself.
+    Trusted,
+}
+
+impl fmt::Display for SecurityProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Standard => "standard",
+            Self::Hardened => "hardened",
+            Self::Trusted => "trusted",
+        })
+    }
+}
+
+/// The restrictions of an environment: a profile, and exceptions to it. Each exception is one
+/// field; [`EnvironmentSpec::relaxations`] lists them.
+///
+/// ```
+/// let spec = isolation::EnvironmentSpec::from_json(r#"{
+///     "security": {"profile": "hardened", "writable_root": true}
+/// }"#)?;
+/// assert_eq!(spec.relaxations(), ["the root file system is writable"]);
+/// # isolation::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SecuritySpec {
+    /// The profile.
+    #[serde(skip_serializing_if = "is_default")]
+    pub profile: SecurityProfile,
     /// Whether the root file system is read-only; mounts stay writable.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "is_default")]
     pub read_only_root: bool,
+    /// Whether the root file system is writable in the profile
+    /// [`Hardened`](SecurityProfile::Hardened), too.
+    #[serde(skip_serializing_if = "is_default")]
+    pub writable_root: bool,
     /// Kernel capabilities that processes have in addition, such as `NET_RAW`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub add_capabilities: Vec<String>,
+    /// Kernel capabilities of the profile that processes do not have.
+    #[serde(skip_serializing_if = "is_default")]
+    pub drop_capabilities: Vec<String>,
+    /// Whether a process can gain privileges, as `sudo` and other set-user-ID programs do.
+    #[serde(skip_serializing_if = "is_default")]
+    pub allow_new_privileges: bool,
+    /// The seccomp filter instead of the engine's: `unconfined`, or a profile as JSON.
+    #[serde(skip_serializing_if = "is_default")]
+    pub seccomp: Option<String>,
+    /// The AppArmor profile instead of the engine's: a name, or `unconfined`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub apparmor: Option<String>,
+    /// Whether processes have all rights on the machine of the engine. Only in the profile
+    /// [`Trusted`](SecurityProfile::Trusted).
+    #[serde(skip_serializing_if = "is_default")]
+    pub privileged: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// The name of a kernel capability as the kernel has it, without its prefix.
+pub(crate) fn plain_capability(name: &str) -> String {
+    let upper = name.to_ascii_uppercase();
+    upper.strip_prefix("CAP_").unwrap_or(&upper).to_owned()
+}
+
+fn check_capability(name: &str, may_be_all: bool) -> Result<()> {
+    validate::text("the name of a kernel capability", name)?;
+    let plain = plain_capability(name);
+    if plain == ALL && !may_be_all {
+        let why = "all kernel capabilities can be added only in the profile trusted; add the needed ones";
+        return Err(Error::invalid(why));
+    }
+    match plain == ALL || CAPABILITIES.contains(&plain.as_str()) {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "there is no kernel capability {name:?}; write NET_RAW, SYS_PTRACE …"
+        ))),
+    }
 }
 
 impl SecuritySpec {
+    /// Whether processes have this kernel capability, apart from what the engine adds by itself.
+    pub(crate) fn keeps(&self, capability: &str) -> bool {
+        let has = |list: &[String]| {
+            let mut plain = list.iter().map(|name| plain_capability(name));
+            plain.any(|name| name == capability || name == ALL)
+        };
+        has(&self.add_capabilities)
+            || (self.profile != SecurityProfile::Hardened && !has(&self.drop_capabilities))
+    }
+
     pub(super) fn check(&self, faults: &mut Faults) {
+        let is_trusted = self.profile == SecurityProfile::Trusted;
         for capability in &self.add_capabilities {
-            faults.add(validate::text("the name of a kernel capability", capability));
+            faults.add(check_capability(capability, is_trusted));
+        }
+        for capability in &self.drop_capabilities {
+            faults.add(check_capability(capability, true));
+        }
+        for (what, text) in [
+            ("the seccomp profile", &self.seccomp),
+            ("the AppArmor profile", &self.apparmor),
+        ] {
+            faults.add(text.as_deref().map_or(Ok(()), |text| validate::text(what, text)));
+        }
+        if let Some(seccomp) = self.seccomp.as_deref().filter(|text| *text != UNCONFINED) {
+            if !serde_json::from_str::<serde_json::Value>(seccomp).is_ok_and(|profile| profile.is_object()) {
+                let why = "the seccomp profile is neither unconfined nor a JSON object";
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
+        if self.privileged && !is_trusted {
+            let why = "privileged gives all rights on the machine, so it needs the profile trusted";
+            faults.add(Err(Error::invalid(why)));
+        }
+        if self.read_only_root && self.writable_root {
+            let why = "read_only_root and writable_root exclude each other; omit one";
+            faults.add(Err(Error::invalid(why)));
         }
     }
 
     pub(super) fn required_features(&self) -> impl Iterator<Item = Feature> {
+        let options = self.profile == SecurityProfile::Hardened
+            || self.privileged
+            || !self.drop_capabilities.is_empty()
+            || self.seccomp.is_some()
+            || self.apparmor.is_some();
         [
             (self.read_only_root, Feature::ReadOnlyRoot),
             (!self.add_capabilities.is_empty(), Feature::KernelCapabilities),
+            (options, Feature::SecurityOptions),
         ]
         .into_iter()
         .filter_map(|(needed, feature)| needed.then_some(feature))
+    }
+}
+
+/// No filter and no profile.
+const UNCONFINED: &str = "unconfined";
+
+impl EnvironmentSpec {
+    /// What the environment may do beyond the standard profile, and beyond the hardened one if it
+    /// has that: one text for each exception.
+    pub fn relaxations(&self) -> Vec<String> {
+        let security = &self.security;
+        let mut found = Vec::new();
+        let mut add = |is_set: bool, text: String| found.extend(is_set.then_some(text));
+        add(
+            security.profile == SecurityProfile::Trusted,
+            "the profile is trusted".to_owned(),
+        );
+        add(security.privileged, "it has all rights on the machine".to_owned());
+        for capability in &security.add_capabilities {
+            let name = plain_capability(capability);
+            add(true, format!("it has the kernel capability {name}"));
+        }
+        add(
+            security.allow_new_privileges,
+            "its processes can gain privileges".to_owned(),
+        );
+        add(
+            security.seccomp.is_some(),
+            "it has a seccomp filter of its own".to_owned(),
+        );
+        if let Some(profile) = &security.apparmor {
+            add(true, format!("it has the AppArmor profile {profile}"));
+        }
+        if security.profile == SecurityProfile::Hardened {
+            add(
+                security.writable_root,
+                "the root file system is writable".to_owned(),
+            );
+            let has_network = !matches!(self.network.mode, NetworkMode::Default | NetworkMode::None);
+            add(has_network, "it has a network".to_owned());
+            let root = ["0", "root"];
+            let user = self.user.as_deref().and_then(|user| user.split(':').next());
+            add(
+                user.is_some_and(|user| root.contains(&user)),
+                "its user is root".to_owned(),
+            );
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(security: &str) -> EnvironmentSpec {
+        EnvironmentSpec::from_json(&format!(r#"{{"security": {security}}}"#)).unwrap()
+    }
+
+    #[test]
+    fn invalid_exception_is_rejected() {
+        for (security, word) in [
+            (r#"{"privileged": true}"#, "trusted"),
+            (r#"{"profile": "hardened", "privileged": true}"#, "trusted"),
+            (r#"{"add_capabilities": ["ALL"]}"#, "trusted"),
+            (r#"{"add_capabilities": ["NET_ROW"]}"#, "NET_RAW"),
+            (r#"{"drop_capabilities": [""]}"#, "blank"),
+            (r#"{"seccomp": "/some/file"}"#, "JSON"),
+            (r#"{"apparmor": " "}"#, "blank"),
+            (r#"{"read_only_root": true, "writable_root": true}"#, "exclude"),
+        ] {
+            let error = spec(security).validate().unwrap_err().to_string();
+            assert!(error.contains(word), "{security}: {error}");
+        }
+        for security in [
+            r#"{"profile": "trusted", "privileged": true, "add_capabilities": ["ALL"]}"#,
+            r#"{"add_capabilities": ["cap_net_raw"], "drop_capabilities": ["ALL"], "seccomp": "{}"}"#,
+        ] {
+            spec(security).validate().unwrap();
+        }
+    }
+
+    #[test]
+    fn every_exception_is_listed() {
+        assert!(EnvironmentSpec::default().relaxations().is_empty());
+        let all = r#"{"profile": "trusted", "privileged": true, "add_capabilities": ["cap_sys_admin"],
+            "allow_new_privileges": true, "seccomp": "unconfined", "apparmor": "unconfined"}"#;
+        let found = spec(all).relaxations();
+        assert_eq!(found.len(), 6, "{found:?}");
+        assert!(found.iter().any(|text| text.contains("SYS_ADMIN")), "{found:?}");
+        let mut hardened = spec(r#"{"profile": "hardened"}"#);
+        assert!(hardened.relaxations().is_empty());
+        hardened.user = Some("0:0".into());
+        hardened.network.mode = NetworkMode::Named("n".into());
+        assert_eq!(hardened.relaxations(), ["it has a network", "its user is root"]);
+    }
+
+    #[test]
+    fn kill_capability_depends_on_the_profile() {
+        for (security, keeps) in [
+            ("{}", true),
+            (r#"{"drop_capabilities": ["CAP_KILL"]}"#, false),
+            (r#"{"profile": "hardened"}"#, false),
+            (r#"{"profile": "hardened", "add_capabilities": ["KILL"]}"#, true),
+            (r#"{"profile": "trusted", "drop_capabilities": ["ALL"]}"#, false),
+        ] {
+            assert_eq!(spec(security).security.keeps("KILL"), keeps, "{security}");
+        }
     }
 }

@@ -266,6 +266,7 @@ fn json_round_trips_and_is_short() {
             cpus: Some(0.5),
             pids: Some(9),
             disk: Some(1 << 30),
+            ..ResourceLimits::default()
         },
         network: NetworkSpec {
             mode: NetworkMode::Named("n".into()),
@@ -280,6 +281,7 @@ fn json_round_trips_and_is_short() {
         security: SecuritySpec {
             read_only_root: true,
             add_capabilities: vec!["NET_RAW".into()],
+            ..SecuritySpec::default()
         },
         lifetime: Lifetime::Kept,
         ready: Some(WaitFor::Port(80).into()),

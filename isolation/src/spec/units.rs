@@ -1,5 +1,6 @@
 //! Parsers for sizes and durations: `512m`, `2g`, `1h30m`; the same in JSON.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -122,6 +123,20 @@ pub(crate) fn size<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Op
         Some(NumberOrText::Text(text)) => parse_size(&text).map(Some).map_err(D::Error::custom),
         Some(NumberOrText::Number(_)) => Err(D::Error::custom("a size is a whole number of bytes")),
     }
+}
+
+/// Reads sizes by their names.
+pub(crate) fn sizes<'de, D: Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<BTreeMap<String, u64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Size(#[serde(deserialize_with = "size")] Option<u64>);
+    let read = BTreeMap::<String, Size>::deserialize(from)?;
+    let missing = || D::Error::custom("a size is a whole number of bytes");
+    let pairs = read
+        .into_iter()
+        .map(|(name, Size(size))| Ok((name, size.ok_or_else(missing)?)));
+    pairs.collect()
 }
 
 /// Reads an optional number: `0.5` or `"0.5"`.

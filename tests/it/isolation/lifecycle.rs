@@ -50,11 +50,17 @@ async fn paused_environment_says_how_to_resume_it() {
     let environment = active(&manager, spec()).await;
     let (docker, name) = container(&fake);
     docker.containers().pause(&name).await.unwrap();
-    assert!(environment.inspect().await.unwrap().paused);
+    // Not inspected before: the error of the command shows it.
     let error = environment.run(Command::new(["true"])).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Conflict, "{}", chain(&error));
-    let hint = format!("docker unpause {name}");
-    assert!(error.to_string().contains(&hint), "{error}");
+    assert_eq!(error.kind(), ErrorKind::WrongStatus, "{}", chain(&error));
+    assert!(
+        error.to_string().contains("is paused; unpause it first"),
+        "{error}"
+    );
+    assert_eq!(environment.status(), Status::Paused);
+    environment.unpause().await.unwrap();
+    environment.run(Command::new(["true"])).await.unwrap();
+    environment.pause().await.unwrap();
     environment.stop(Duration::from_secs(1)).await.unwrap();
     assert_eq!(environment.status(), Status::Stopped);
     environment.destroy().await.unwrap();

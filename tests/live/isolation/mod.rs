@@ -12,13 +12,16 @@ mod failures; // planted failures whose cause is named
 mod files; // copies and mounts
 mod groups; // services that start in order, on a network of their own
 mod lifecycle; // stop, start, main processes, environments of other processes
+mod limits; // limits, and what happens at a limit
 mod main_process; // main processes with their streams, and images without a shell
 mod networks; // their subnets, who is on them, partitions
 mod odd_images; // an unusual PATH, no shell, other shells
 mod odd_shells; // variables, files and processes that could disturb a command shell
 mod owner; // containers end with the process that owns them
+mod pause; // paused and renamed environments, ends that race with calls
 mod pool; // environments that are prepared ahead, and many at once
 mod random_command; // random commands whose result does not depend on how they are run
+mod security; // what a program can do in each security profile
 mod services; // ports, logs, metrics, readiness
 mod shell_or_exec; // commands in shells have the same results as with an exec
 mod volumes; // archives of them, copies, mounts

@@ -213,7 +213,7 @@ impl Attached {
 /// The exit code of the main process; waits for its end.
 async fn code(container: &ContainerRef) -> Result<i64> {
     let containers = container.docker.containers();
-    let end = containers.wait(&container.id, WaitCondition::NotRunning).await;
+    let end = containers.wait(container.id(), WaitCondition::NotRunning).await;
     end.map(|end| end.status_code).map_err(to_error)
 }
 
@@ -221,7 +221,7 @@ async fn code(container: &ContainerRef) -> Result<i64> {
 async fn runs(container: &ContainerRef) -> Result<bool> {
     let containers = container.docker.containers();
     let found = containers
-        .inspect(&container.id, InspectContainer::default())
+        .inspect(container.id(), InspectContainer::default())
         .await;
     found.map(|found| found.state.running).map_err(to_error)
 }
@@ -245,7 +245,7 @@ async fn kill(container: &ContainerRef, signal: Signal) -> engine_api::Result<()
         signal: signal.name().to_owned(),
     };
     let containers = container.docker.containers();
-    match containers.kill(&container.id, options).await {
+    match containers.kill(container.id(), options).await {
         // It has ended: the daemons report that with several statuses.
         Err(error) if error.is_not_found() || error.is_conflict() || error.status() == Some(500) => Ok(()),
         sent => sent,

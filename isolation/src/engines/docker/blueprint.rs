@@ -12,15 +12,17 @@ use engine_api::images::{Image, InspectImage};
 use super::container::ContainerRef;
 use super::container_config::{self, Parts};
 use super::diagnostics::to_error;
+use super::disk::DiskLimit;
 use super::mount_table::{MountTable, Way};
 use super::options::DockerOptions;
 use super::owner::{OwnerLink, SHELLS, Start, adjustments};
-use super::{DockerSettings, connect, files, paths, publish, remove};
+use super::{DockerSettings, connect, files, paths, profile, publish, remove};
 use crate::engine::NewEnvironment;
 use crate::environment::id::EnvironmentId;
 use crate::error::Result;
 use crate::files::CopySource;
 use crate::spec::main_process::Main;
+use crate::spec::security::SecurityProfile;
 use crate::spec::{CopyIn, EnvironmentSpec};
 
 /// Everything from which the container of an environment is made.
@@ -35,6 +37,7 @@ pub(super) struct Blueprint {
     /// The address of the host on which ports are published by default.
     address: IpAddr,
     podman: bool,
+    disk: DiskLimit,
     /// The link that the environment asks for.
     wanted: OwnerLink,
     /// The variables and the working directory of the image, once they are known.
@@ -47,6 +50,7 @@ pub(super) struct Blueprint {
 pub(super) struct ImageFacts {
     pub(super) env: BTreeMap<String, String>,
     pub(super) working_dir: String,
+    pub(super) user: String,
 }
 
 impl ImageFacts {
@@ -58,6 +62,7 @@ impl ImageFacts {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
             working_dir: config.working_dir,
+            user: config.user,
         }
     }
 }
@@ -68,6 +73,7 @@ impl Blueprint {
         new: NewEnvironment<'_>,
         spec: EnvironmentSpec,
         podman: bool,
+        disk: DiskLimit,
         settings: &DockerSettings,
     ) -> Result<Self> {
         let wanted = OwnerLink::of(docker, &spec);
@@ -81,6 +87,7 @@ impl Blueprint {
             spec,
             address: publish::default_address(docker),
             podman,
+            disk,
             wanted,
             image_facts: Mutex::default(),
             start: Mutex::new(Start::first(wanted, options.init)),
@@ -114,10 +121,11 @@ impl Blueprint {
             .clone()
     }
 
-    /// The container. A command that a shell starts needs the variables of the image, which are
-    /// read first.
+    /// The container. A command that a shell starts needs the variables of the image, and the
+    /// hardened profile its user: they are read first.
     pub(super) async fn container(&self, docker: &Docker) -> engine_api::Result<Result<CreateContainer>> {
-        if self.link() == OwnerLink::Watcher && self.image_facts().is_none() {
+        let needed = self.link() == OwnerLink::Watcher || self.may_be_nobody();
+        if needed && self.image_facts().is_none() {
             let inspected = docker
                 .images()
                 .inspect(&self.image, InspectImage::default())
@@ -126,6 +134,22 @@ impl Blueprint {
             *self.image_facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
         }
         Ok(self.body())
+    }
+
+    /// Whether the user depends on that of the image.
+    fn may_be_nobody(&self) -> bool {
+        self.spec.user.is_none() && self.spec.security.profile == SecurityProfile::Hardened
+    }
+
+    /// The user of the container; empty is that of the image.
+    fn user(&self) -> String {
+        let of_image = self.image_facts().map(|facts| facts.user);
+        let is_root = |user: String| matches!(user.split(':').next(), Some("" | "0" | "root"));
+        match &self.spec.user {
+            Some(user) => user.clone(),
+            None if self.may_be_nobody() && of_image.is_none_or(is_root) => profile::NOBODY.to_owned(),
+            None => String::new(),
+        }
     }
 
     /// The variables of the main process, as far as they are known.
@@ -143,6 +167,7 @@ impl Blueprint {
 
     /// The container, with what is known.
     pub(super) fn body(&self) -> Result<CreateContainer> {
+        let user = self.user();
         let parts = Parts {
             id: &self.id,
             name: &self.name,
@@ -153,6 +178,8 @@ impl Blueprint {
             link: self.link(),
             address: self.address,
             podman: self.podman,
+            disk: self.disk,
+            user: &user,
             adjustments: adjustments(&self.variables()),
         };
         container_config::container(parts, &self.spec)
@@ -194,7 +221,7 @@ impl Blueprint {
             return Ok(false);
         }
         let docker = &container.docker;
-        remove::remove(docker, &container.id).await.map_err(to_error)?;
+        remove::remove(docker, container.id()).await.map_err(to_error)?;
         let body = self.container(docker).await.map_err(to_error)??;
         docker.containers().create(body).await.map_err(to_error)?;
         connect::join(container, &self.spec.network).await?;

@@ -30,13 +30,13 @@ pub(super) type Left = BTreeMap<String, EndpointSettings>;
 pub(super) async fn join(container: &ContainerRef, spec: &NetworkSpec) -> Result<()> {
     for name in &spec.join {
         let network = resolve(&container.docker, name).await?;
-        check_aliases(&container.docker, &network, &spec.aliases, &container.name).await?;
+        check_aliases(&container.docker, &network, &spec.aliases, container.id()).await?;
         let endpoint = EndpointSettings {
             aliases: spec.aliases.iter().cloned().collect(),
             gw_priority: lower_priority(&container.docker, container.podman).await?,
             ..EndpointSettings::default()
         };
-        connect(&container.docker, &network, &container.id, endpoint)
+        connect(&container.docker, &network, container.id(), endpoint)
             .await
             .map_err(to_error)?;
     }
@@ -72,7 +72,7 @@ impl DockerInstance {
     async fn network_facts(&self) -> Result<Container> {
         let containers = self.container.docker.containers();
         match containers
-            .inspect(&self.container.id, InspectContainer::default())
+            .inspect(self.container.id(), InspectContainer::default())
             .await
         {
             Ok(container) => Ok(container),
@@ -97,13 +97,13 @@ impl DockerInstance {
         if !own.is_empty() {
             endpoint.aliases = own.iter().cloned().collect();
         }
-        check_aliases(docker, &network, &endpoint.aliases, &self.container.name).await?;
-        let connected = connect(docker, &network, &self.container.id, endpoint.clone()).await;
+        check_aliases(docker, &network, &endpoint.aliases, self.container.id()).await?;
+        let connected = connect(docker, &network, self.container.id(), endpoint.clone()).await;
         let connected = match (connected, endpoint.ipam_config.take()) {
             // Somebody else has its address now, or the daemon has chosen the subnet: then nobody
             // can choose an address.
             (Err(error), Some(_)) if matches!(error.status(), Some(400 | 403 | 409 | 500)) => {
-                connect(docker, &network, &self.container.id, endpoint).await
+                connect(docker, &network, self.container.id(), endpoint).await
             }
             (connected, _) => connected,
         };
@@ -134,7 +134,7 @@ impl DockerInstance {
             ..EndpointSettings::default()
         };
         let options = DisconnectNetwork {
-            container: self.container.id.clone(),
+            container: self.container.id().to_owned(),
             force: false,
         };
         let disconnected = docker.networks().disconnect(&network.id, options).await;

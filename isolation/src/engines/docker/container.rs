@@ -1,5 +1,7 @@
 //! A container in which commands run, and questions about its commands.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engine_api::Docker;
@@ -12,7 +14,10 @@ use tokio::time::timeout;
 use super::shell_program::ShellProgram;
 use crate::BoxFuture;
 use crate::command::signal::Signal;
-use crate::error::{Error, ErrorKind};
+use crate::environment::checks::UNPAUSE;
+use crate::environment::name::Name;
+use crate::environment::status::Status;
+use crate::error::Error;
 
 /// A pending check whether a command has ended.
 pub(super) type EndCheck = BoxFuture<'static, engine_api::Result<Option<i64>>>;
@@ -20,19 +25,34 @@ pub(super) type EndCheck = BoxFuture<'static, engine_api::Result<Option<i64>>>;
 /// If no event comes for this long, all past events have been read.
 const SILENCE: Duration = Duration::from_millis(250);
 
+/// Prints how many processes the kernel has killed at the memory limit: of control groups of
+/// version 2, or 1. Only builtins are used.
+const OOM_COUNTER: &str = "for f in memory.events memory/memory.oom_control; do
+[ -r /sys/fs/cgroup/$f ] || continue
+while read -r name count; do [ \"$name\" = oom_kill ] && echo $count; done </sys/fs/cgroup/$f
+exit
+done";
+
 /// A container and its daemon.
 #[derive(Debug, Clone)]
 pub(super) struct ContainerRef {
     pub(super) docker: Docker,
     /// By what requests name it: its name, which it keeps if it has to be made anew.
-    pub(super) id: String,
-    /// Its name, for messages.
-    pub(super) name: String,
+    pub(super) name: Arc<Name>,
     pub(super) podman: bool,
     pub(super) shell: ShellProgram,
+    /// The user of execs that signal processes.
+    pub(super) control_user: &'static str,
+    /// The OOM kills that were reported.
+    pub(super) oom_kills_seen: Arc<AtomicU64>,
 }
 
 impl ContainerRef {
+    /// By what requests name it.
+    pub(super) fn id(&self) -> &str {
+        self.name.current()
+    }
+
     /// The exit code if a command has ended. `running: false` alone can also mean that it has not
     /// started.
     pub(super) fn ended(self, exec: String) -> EndCheck {
@@ -48,16 +68,41 @@ impl ContainerRef {
     /// reports no events, the state of the container is used. Podman sets that state for the first
     /// process only.
     pub(super) async fn was_out_of_memory(&self, exec: &str) -> engine_api::Result<bool> {
+        if self.podman {
+            return self.oom_counter_grew().await;
+        }
         if let Some(kills) = self.oom_kills(exec).await {
             return Ok(kills > 0);
         }
         self.oom_state().await
     }
 
+    /// Whether the kernel has counted an OOM kill in the container that was not reported before.
+    /// Podman has no event for it.
+    pub(super) async fn oom_counter_grew(&self) -> engine_api::Result<bool> {
+        let Some(shell) = self.shell.get() else {
+            return self.oom_state().await;
+        };
+        let read = CreateExec {
+            cmd: [shell, "-c", OOM_COUNTER].into(),
+            attach_stdout: true,
+            attach_stderr: true,
+            ..CreateExec::default()
+        };
+        let ended = self.docker.execs().run(self.id(), read).await?;
+        let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+        let Ok(count) = text.trim().parse::<u64>() else {
+            return self.oom_state().await;
+        };
+        let before = self.oom_kills_seen.swap(count, Ordering::AcqRel);
+        // It counts anew after each start.
+        Ok(count > 0 && count != before)
+    }
+
     /// Whether the container's state reports an OOM kill.
     pub(super) async fn oom_state(&self) -> engine_api::Result<bool> {
         let containers = self.docker.containers();
-        let container = containers.inspect(&self.id, InspectContainer::default()).await?;
+        let container = containers.inspect(self.id(), InspectContainer::default()).await?;
         Ok(container.state.oom_killed)
     }
 
@@ -65,7 +110,7 @@ impl ContainerRef {
     /// events.
     pub(super) async fn oom_kills(&self, exec: &str) -> Option<usize> {
         let filters = EventFilters {
-            container: [self.id.clone()].into(),
+            container: [self.id().to_owned()].into(),
             ..EventFilters::default()
         };
         let remembered = ListenEvents {
@@ -91,16 +136,13 @@ impl ContainerRef {
 
     /// The error of a command for a paused container.
     pub(super) fn is_paused(&self) -> Error {
-        let name = &self.name;
-        let text =
-            format!("the container is paused, so no command can start; resume it: docker unpause {name}");
-        Error::new(ErrorKind::Conflict, text)
+        Error::wrong_status(Status::Paused, UNPAUSE).observed(Status::Paused)
     }
 
     /// Whether the container does not exist any more.
     pub(super) async fn is_gone(&self) -> bool {
         let containers = self.docker.containers();
-        let found = containers.inspect(&self.id, InspectContainer::default()).await;
+        let found = containers.inspect(self.id(), InspectContainer::default()).await;
         found.is_err_and(|error| error.is_not_found())
     }
 
@@ -108,7 +150,7 @@ impl ContainerRef {
     pub(super) async fn has_group(&self, group: i64) -> bool {
         let ps_args = "-eo pid,pgid,args".to_owned();
         let containers = self.docker.containers();
-        let top = containers.top(&self.id, TopContainer { ps_args }).await;
+        let top = containers.top(self.id(), TopContainer { ps_args }).await;
         top.is_ok_and(|table| table.column("PGID").any(|found| found == group.to_string()))
     }
 
@@ -118,17 +160,18 @@ impl ContainerRef {
     /// It does not wait until the signal has arrived. Docker reports the ends of commands one after
     /// the other: the end of `kill` would wait for the end of the killed command, and that for a
     /// reader of its output.
-    pub(super) async fn signal(&self, group: u32, signal: Signal) -> engine_api::Result<()> {
+    pub(super) async fn signal(&self, group: u32, signal: Signal, user: &str) -> engine_api::Result<()> {
         let Some(shell) = self.shell.get() else {
             return Ok(());
         };
         let script = format!("kill -{} -{group}", signal.name());
         let kill = CreateExec {
             cmd: [shell, "-c", &script].into(),
+            user: user.to_owned(),
             ..CreateExec::default()
         };
         let execs = self.docker.execs();
-        let sent = match execs.create(&self.id, kill).await {
+        let sent = match execs.create(self.id(), kill).await {
             Ok(created) => execs.start_detached(&created.id).await,
             Err(error) => Err(error),
         };

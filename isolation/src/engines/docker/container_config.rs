@@ -6,9 +6,10 @@ use std::path::Path;
 use engine_api::common::TmpfsOptions;
 use engine_api::containers::{CreateContainer, EndpointSettings, HostConfig, LogConfig, Mount, MountType};
 
+use super::disk::DiskLimit;
 use super::options::DockerOptions;
 use super::owner::{Entry, OwnerLink, SHELLS, Start};
-use super::{labels, limits, publish};
+use super::{labels, limits, profile, publish};
 use crate::command::input::Input;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
@@ -20,32 +21,8 @@ use crate::spec::{self, EnvironmentSpec};
 /// The environment variable with the ID of the environment, as on every engine.
 const MARK: &str = "ISOLATION_ENVIRONMENT";
 
-/// The longest part of a container's name that comes from the name of the environment.
-const LONGEST_PART: usize = 40;
-
 /// Seconds between the stop signal and the kill.
 const STOP_TIMEOUT: i64 = 2;
-
-/// The kernel capabilities that a container keeps; all others are dropped.
-///
-/// Package managers need them. They set owners and modes of files (`CHOWN`, `DAC_OVERRIDE`,
-/// `FOWNER`, `FSETID`) and capabilities of files (`SETFCAP`, without which rpm refuses such a
-/// package). apt and dpkg change to other users (`SETGID`, `SETUID`) and signal them (`KILL`). With
-/// `no-new-privileges`, a process cannot gain more.
-const CAPABILITIES: [&str; 8] = [
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETFCAP",
-    "SETGID",
-    "SETUID",
-];
-
-/// The kernel capability to listen on ports below 1024. Docker allows that to every process of a
-/// container.
-const LOW_PORTS: &str = "NET_BIND_SERVICE";
 
 /// The log of a main process: the driver is named, because a daemon may have a default that cannot
 /// be read. At most the last 100 MB are kept.
@@ -69,6 +46,10 @@ pub(super) struct Parts<'a> {
     pub(super) address: IpAddr,
     /// Whether the daemon is Podman.
     pub(super) podman: bool,
+    /// How the disk limit is enforced.
+    pub(super) disk: DiskLimit,
+    /// The user; empty is that of the image.
+    pub(super) user: &'a str,
 }
 
 /// The container for an environment.
@@ -79,7 +60,7 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
         name: Some(container_name(parts.prefix, parts.id, spec)),
         image: parts.image.to_owned(),
         platform: options.platform.clone(),
-        user: spec.user.clone().unwrap_or_default(),
+        user: parts.user.to_owned(),
         working_dir: spec.working_dir.as_deref().map(absolute).unwrap_or_default(),
         labels: labels::of(parts.id, parts.name, spec)?.into(),
         stop_timeout: Some(STOP_TIMEOUT),
@@ -113,6 +94,9 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
                     .iter()
                     .map(|(name, value)| (name.clone(), value.clone())),
             );
+            if let Some(user) = &command.user {
+                made.user.clone_from(user);
+            }
             if let Some(working_dir) = &command.working_dir {
                 made.working_dir = absolute(working_dir);
             }
@@ -135,36 +119,24 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
 /// A name that is valid, unique and, if the environment has a name, readable. It ends with the ID,
 /// by which the container is recognised.
 pub(super) fn container_name(prefix: &str, id: &EnvironmentId, spec: &EnvironmentSpec) -> String {
-    let Some(name) = &spec.name else {
-        return format!("{prefix}{id}");
-    };
-    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let replaced = name.chars().map(|c| if valid(c) { c } else { '-' });
-    let part: String = replaced.take(LONGEST_PART).collect();
-    format!("{prefix}{part}_{id}")
+    match &spec.name {
+        None => format!("{prefix}{id}"),
+        Some(name) => format!("{prefix}{}_{id}", labels::readable_part(name)),
+    }
 }
 
-/// The standard profile: see [`CAPABILITIES`]. The daemon's default seccomp filter and masked paths
-/// stay. Only the ports of the specification are published.
+/// Only the ports of the specification are published.
 fn host(parts: &Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> Result<HostConfig> {
-    let low_ports = parts.podman.then_some(LOW_PORTS);
-    let kept = CAPABILITIES.iter().copied().chain(low_ports).map(str::to_owned);
     let hosts = spec.network.hosts.iter();
     let hosts = hosts.map(|(name, address)| format!("{name}:{address}"));
     let mut host = HostConfig {
         mounts: spec.mounts.iter().map(mount).collect::<Result<_>>()?,
-        readonly_rootfs: spec.security.read_only_root,
         network_mode: match &spec.network.mode {
             NetworkMode::Default => String::new(),
             NetworkMode::None => "none".to_owned(),
             NetworkMode::Private => container_name(parts.network_prefix, parts.id, spec),
             NetworkMode::Named(name) => name.clone(),
         },
-        cap_drop: ["ALL"].into(),
-        cap_add: kept
-            .chain(spec.security.add_capabilities.iter().cloned())
-            .collect(),
-        security_opt: ["no-new-privileges"].into(),
         extra_hosts: options.extra_hosts.iter().cloned().chain(hosts).collect(),
         dns: spec.network.dns.iter().map(ToString::to_string).collect(),
         dns_search: spec.network.dns_search.iter().cloned().collect(),
@@ -173,7 +145,6 @@ fn host(parts: &Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> R
         } else {
             options.init
         },
-        shm_size: whole("shm_size", options.shm_size)?,
         ..HostConfig::default()
     };
     if spec.main != Main::Idle {
@@ -183,7 +154,11 @@ fn host(parts: &Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> R
             config: options.into(),
         };
     }
+    profile::write(spec, parts.podman, &mut host);
     limits::write(&spec.limits, &mut host)?;
+    if let (DiskLimit::Enforced, Some(disk)) = (parts.disk, spec.limits.disk) {
+        host.storage_opt = [("size", disk.to_string())].into();
+    }
     Ok(host)
 }
 
@@ -209,6 +184,8 @@ fn mount(mount: &spec::mount::Mount) -> Result<Mount> {
         read_only: mount.read_only,
         tmpfs_options: size.map(|size_bytes| TmpfsOptions {
             size_bytes,
+            // Otherwise it has the permissions of the directory below it, if the image has one.
+            mode: 0o1777,
             ..TmpfsOptions::default()
         }),
         ..Mount::default()
@@ -248,6 +225,8 @@ mod tests {
             adjustments: Vec::new(),
             address: std::net::Ipv4Addr::LOCALHOST.into(),
             podman: false,
+            disk: DiskLimit::None,
+            user: "",
         };
         container(parts, spec).unwrap()
     }

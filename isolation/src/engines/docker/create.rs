@@ -1,7 +1,7 @@
 //! Creates environments, so that nothing is left behind if that fails at any point, and opens them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 use engine_api::Docker;
@@ -14,6 +14,7 @@ use super::container::ContainerRef;
 use super::container_config::container_name;
 use super::daemon::DaemonInfo;
 use super::diagnostics::to_error;
+use super::disk::DiskLimit;
 use super::instance::DockerInstance;
 use super::launch::{Launcher, Made};
 use super::mount_table::MountTable;
@@ -23,7 +24,7 @@ use super::owner::OwnerConnection;
 use super::remove::Guard;
 use super::shell_program::ShellProgram;
 use super::work::Steps;
-use super::{DockerEngine, NAME, connect, labels, limits, resolve, shell_program};
+use super::{DockerEngine, NAME, connect, labels, limits, profile, resolve, shell_program};
 use crate::engine::capabilities::MissingFeature;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
@@ -46,7 +47,13 @@ impl DockerEngine {
             ..new.spec.clone()
         };
         resolve::names(docker, &mut spec).await?;
-        let mut blueprint = Blueprint::new(docker, new, spec, podman, &self.settings)?;
+        profile::fill_in(&mut spec);
+        if spec.limits.cpus.is_some() || spec.limits.cpuset_cpus.is_some() {
+            let cpus = self.daemon().await?.cpus();
+            limits::check_cpus(&new.spec.limits, cpus)?;
+        }
+        let disk = self.disk_limit(docker, new, &spec).await?;
+        let mut blueprint = Blueprint::new(docker, new, spec, podman, disk, &self.settings)?;
         let spec = &blueprint.spec;
         if DockerOptions::of(spec)?.init == Some(true) && !self.daemon().await?.has_init() {
             let text = "the daemon has no init program; remove the option init";
@@ -69,11 +76,11 @@ impl DockerEngine {
             }
             _ => None,
         };
-        let guard = self
+        let (guard, warnings) = self
             .create_container(docker, &mut blueprint, new.context, &steps)
             .await?;
         let spec = &blueprint.spec;
-        let looked = look(docker, guard.container(), &blueprint, |dropped| {
+        let looked = look(docker, guard.container(), &blueprint, &warnings, |dropped| {
             self.accept(dropped, new)
         });
         let found = match looked.await {
@@ -85,11 +92,18 @@ impl DockerEngine {
         };
         let container = ContainerRef {
             docker: docker.clone(),
-            id: guard.container().to_owned(),
-            name: guard.container().to_owned(),
+            name: guard.name(),
+            control_user: profile::control_user(spec),
+            oom_kills_seen: Arc::default(),
             podman,
             shell: ShellProgram::new(found.env.iter().map(String::as_str)),
         };
+        let memory_limit = spec.limits.memory;
+        let measured_disk = spec.limits.disk.filter(|_| disk == DiskLimit::Measured);
+        let effective = spec.clone();
+        for message in warnings {
+            new.context.emit(subject.clone(), EventKind::Warning { message });
+        }
         let owner = OwnerConnection::new(container.clone(), new.context.clone(), subject);
         let networks = spec.network.clone();
         let launcher = Launcher {
@@ -105,8 +119,9 @@ impl DockerEngine {
                 owner: Arc::new(owner),
             }),
         };
-        let mut instance = self.instance(launcher, &found.env, new.spec, guard, network);
+        let mut instance = self.instance(launcher, &found.env, &effective, guard, network, memory_limit);
         instance.networks = networks;
+        instance.measured_disk = measured_disk;
         let prepared = Box::pin(prepare(&instance));
         let prepared = match new.spec.copies.is_empty() {
             true => prepared.await,
@@ -123,7 +138,9 @@ impl DockerEngine {
     /// The limits of the environment. The default ones need a daemon that can enforce them.
     async fn limits(&self, new: NewEnvironment<'_>) -> Result<ResourceLimits> {
         let own = &new.spec.limits;
-        let mut limits = own.or(&self.settings.limits);
+        let mut limits = own
+            .or(&self.settings.limits)
+            .or(&profile::default_limits(new.spec));
         let defaults = limits.other_than(own);
         let mut needed = defaults.required_features().peekable();
         if needed.peek().is_none() {
@@ -155,9 +172,10 @@ impl DockerEngine {
         let docker = self.docker().await?;
         let podman = self.podman(docker).await?;
         let listed = self.containers(format!("{}={id}", labels::ENVIRONMENT)).await?;
+        let prefix = &self.settings.container_prefix;
         let ours = listed
             .iter()
-            .find(|container| labels::read(container).is_some_and(|summary| summary.id == *id));
+            .find(|container| labels::read(container, prefix).is_some_and(|summary| summary.id == *id));
         let absent = || Error::not_found("the daemon has no environment with this ID");
         let container = ours.ok_or_else(absent)?;
         let containers = docker.containers();
@@ -178,6 +196,7 @@ impl DockerEngine {
             engine: NAME.to_owned(),
         };
         let container = found.plain_name();
+        let name = labels::current_name(container, prefix, id, name);
         let is_private = spec.network.mode == NetworkMode::Private;
         let network = &found.host_config.network_mode;
         let network = is_private.then(|| Owned::opened(docker, Kind::Network, network, id.as_str()));
@@ -185,8 +204,9 @@ impl DockerEngine {
         let launcher = Launcher {
             container: ContainerRef {
                 docker: docker.clone(),
-                id: container.to_owned(),
-                name: container.to_owned(),
+                name: guard.name(),
+                control_user: profile::control_user(&spec),
+                oom_kills_seen: Arc::default(),
                 podman,
                 shell: ShellProgram::new(found.config.env.iter().map(String::as_str)),
             },
@@ -201,7 +221,14 @@ impl DockerEngine {
         Ok(Opened {
             name,
             status: labels::status(&found.state.status),
-            instance: Box::new(self.instance(launcher, &found.config.env, &spec, guard, network)),
+            instance: Box::new(self.instance(
+                launcher,
+                &found.config.env,
+                &spec,
+                guard,
+                network,
+                limits::in_force(&found.host_config).memory,
+            )),
             spec,
         })
     }
@@ -213,6 +240,7 @@ impl DockerEngine {
         spec: &EnvironmentSpec,
         guard: Guard,
         network: Option<Owned>,
+        memory_limit: Option<u64>,
     ) -> DockerInstance {
         let container = launcher.container.clone();
         let idle = self.daemon.get().map_or(IDLE_SHELLS, DaemonInfo::idle_shells);
@@ -222,7 +250,10 @@ impl DockerEngine {
             container,
             image: launcher.image.clone(),
             has_main: launcher.main != Main::Idle,
-            memory_limit: spec.limits.memory,
+            memory_limit: AtomicU64::new(memory_limit.unwrap_or(0)),
+            cpus: self.daemon.get().and_then(DaemonInfo::cpus),
+            measured_disk: None,
+            prefix: self.settings.container_prefix.clone(),
             mounts: MountTable::new(&spec.mounts),
             late_copies: Mutex::default(),
             working_dir: launcher.working_dir.clone(),
@@ -274,6 +305,7 @@ async fn look(
     docker: &Docker,
     container: &str,
     blueprint: &Blueprint,
+    warnings: &[String],
     accept: impl FnOnce(Vec<MissingFeature>) -> Result<()>,
 ) -> Result<Found> {
     let spec = &blueprint.spec;
@@ -293,7 +325,7 @@ async fn look(
     let containers = docker.containers();
     let inspected = containers.inspect(container, InspectContainer::default()).await;
     let made = inspected.map_err(to_error)?;
-    accept(limits::dropped(&spec.limits, &made))?;
+    accept(limits::dropped(&spec.limits, &made.host_config, warnings))?;
     Ok(Found {
         working_dir: absolute(&made.config.working_dir),
         env: made.config.env,
@@ -302,19 +334,22 @@ async fn look(
 
 /// Reports that an environment has not one of the default limits.
 fn ignore(lack: MissingFeature, new: NewEnvironment<'_>) {
-    let subject = Subject::Environment {
-        id: new.id.clone(),
-        name: new.name.to_owned(),
-        engine: NAME.to_owned(),
-    };
     let MissingFeature { feature, reason } = lack;
     new.context.emit(
-        subject,
+        subject(new),
         EventKind::DefaultLimitIgnored {
             limit: feature,
             reason,
         },
     );
+}
+
+fn subject(new: NewEnvironment<'_>) -> Subject {
+    Subject::Environment {
+        id: new.id.clone(),
+        name: new.name.to_owned(),
+        engine: NAME.to_owned(),
+    }
 }
 
 /// The working directory of a container, which may have none.

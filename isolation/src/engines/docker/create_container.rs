@@ -22,7 +22,7 @@ impl DockerEngine {
         blueprint: &mut Blueprint,
         context: &Context,
         steps: &Steps,
-    ) -> Result<Guard> {
+    ) -> Result<(Guard, Vec<String>)> {
         let mut may_pull = self.settings.pull != PullPolicy::Never;
         loop {
             let created = match blueprint.container(docker).await {
@@ -34,7 +34,7 @@ impl DockerEngine {
                 Err(error) => Err(error),
             };
             let error = match created {
-                Ok(guard) => return Ok(guard),
+                Ok(created) => return Ok(created),
                 Err(error) => error,
             };
             let message = error.message().unwrap_or_default();
@@ -64,15 +64,15 @@ pub(super) async fn create_guarded(
     docker: &Docker,
     body: CreateContainer,
     context: &Context,
-) -> Result<engine_api::Result<Guard>> {
+) -> Result<engine_api::Result<(Guard, Vec<String>)>> {
     let (docker, journal) = (docker.clone(), context.journal().clone());
     let creating = tokio::spawn(async move {
         let mut guard = Guard::expecting(&docker, body.name.as_deref().unwrap_or_default(), &journal);
         let created: engine_api::Result<ContainerCreated> = docker.containers().create(body).await;
         match created {
-            Ok(_) => {
+            Ok(created) => {
                 guard.made();
-                Ok(guard)
+                Ok((guard, created.warnings))
             }
             Err(error) => {
                 // A daemon that replied with an error has created nothing.

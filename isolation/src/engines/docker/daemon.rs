@@ -55,6 +55,25 @@ impl DaemonInfo {
         usize::try_from(self.info.n_cpu).ok().filter(|cpus| *cpus > 0)
     }
 
+    /// Why its storage cannot limit the size of a container; `None` if only an attempt can show it.
+    pub(super) fn has_no_quota(&self) -> Option<String> {
+        let info = &self.info;
+        let status = |name: &str| {
+            let found = info.driver_status.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        if status("driver-type").is_some_and(|kind| kind.contains("snapshotter")) {
+            return Some(format!("the snapshotter {} ignores the size", info.driver));
+        }
+        match (info.driver.as_str(), status("Backing Filesystem")) {
+            ("overlay2" | "overlay" | "fuse-overlayfs", Some(system)) if system != "xfs" => Some(format!(
+                "the storage driver {} has quotas only on xfs, not on {system}",
+                info.driver
+            )),
+            _ => None,
+        }
+    }
+
     /// How many command shells of a container are kept open: about one for each processor.
     pub(super) fn idle_shells(&self) -> usize {
         self.cpus().unwrap_or(0).clamp(4, 16)
@@ -80,6 +99,8 @@ impl DaemonInfo {
             (Feature::MemoryLimit, info.memory_limit, "memory"),
             (Feature::CpuLimit, quota, "CPU time"),
             (Feature::PidsLimit, info.pids_limit, "processes"),
+            (Feature::SwapLimit, info.swap_limit, "swap"),
+            (Feature::CpuSet, info.cpu_set, "the CPUs of an environment"),
         ]
         .into_iter()
         .filter(|(_, able, _)| !(*able && grouped))
@@ -125,21 +146,23 @@ pub(super) fn unless_refused<T>(reply: engine_api::Result<T>) -> engine_api::Res
 }
 
 /// The features that depend on the daemon.
-pub(super) const VARYING: [Feature; 3] = [Feature::MemoryLimit, Feature::CpuLimit, Feature::PidsLimit];
+pub(super) const VARYING: [Feature; 6] = [
+    Feature::MemoryLimit,
+    Feature::CpuLimit,
+    Feature::PidsLimit,
+    Feature::SwapLimit,
+    Feature::CpuSet,
+    Feature::DiskLimit,
+];
 
 /// The features of a daemon on a machine without restrictions.
 pub(super) fn everything() -> Capabilities {
-    let lacking = [Feature::Snapshots, Feature::DiskLimit];
     let can = Feature::ALL
         .into_iter()
-        .filter(|feature| !lacking.contains(feature));
+        .filter(|feature| *feature != Feature::Snapshots);
     Capabilities::new(IsolationLevel::Container)
         .with(can)
         .without(Feature::Snapshots, "not implemented")
-        .without(
-            Feature::DiskLimit,
-            "few storage drivers can limit the size of a container",
-        )
 }
 
 #[cfg(test)]
@@ -156,7 +179,7 @@ mod tests {
 
     #[test]
     fn limit_that_cannot_be_enforced_is_missing() {
-        let full = r#"{"MemoryLimit":true,"CpuCfsQuota":true,"CpuCfsPeriod":true,"PidsLimit":true,"CgroupDriver":"systemd"}"#;
+        let full = r#"{"MemoryLimit":true,"CpuCfsQuota":true,"CpuCfsPeriod":true,"PidsLimit":true,"SwapLimit":true,"CPUSet":true,"CgroupDriver":"systemd"}"#;
         assert_eq!(daemon(full).capabilities(), everything());
         let some =
             r#"{"MemoryLimit":true,"CpuCfsQuota":true,"PidsLimit":true,"SecurityOptions":["name=rootless"]}"#;

@@ -73,6 +73,7 @@ fn exec(
         attach_stderr: true,
         tty: command.terminal.is_some(),
         console_size: command.terminal.map(exec_process::console_size),
+        user: command.user.clone().unwrap_or_default(),
         env: command
             .env
             .iter()
@@ -93,6 +94,7 @@ fn plain_exec(command: &Command, working_dir: &str) -> CreateExec {
         attach_stderr: true,
         tty: command.terminal.is_some(),
         console_size: command.terminal.map(exec_process::console_size),
+        user: command.user.clone().unwrap_or_default(),
         working_dir: working_dir.to_owned(),
         env: command
             .env
@@ -174,7 +176,7 @@ async fn create_and_start(
     };
     // Podman has the newer version, but ignores the size.
     let later = size.filter(|_| container.podman || exec.console_size.is_none());
-    let created = docker.execs().create(&container.id, exec).await?;
+    let created = docker.execs().create(container.id(), exec).await?;
     let hijacked = docker.execs().start(&created.id, options).await?;
     if let Some(size) = later {
         exec_process::resize(container, &created.id, size).await?;
@@ -189,7 +191,7 @@ async fn through_shell(
     shell: &str,
     working_dir: &str,
 ) -> Result<Option<(ExecProcess, CommandInput)>> {
-    let tty = exec.tty;
+    let (tty, user) = (exec.tty, Some(exec.user.clone()).filter(|user| !user.is_empty()));
     let (id, hijacked) = match create_and_start(container, exec).await {
         Ok(started) => started,
         Err(error) if names_missing(error.message().unwrap_or_default(), shell) => return Ok(None),
@@ -203,7 +205,8 @@ async fn through_shell(
     let line = first.line();
     match line.parse() {
         Ok(group) if group > 1 => {
-            let process = ExecProcess::new(container.clone(), id, Some(group), output, first.rest());
+            let process = ExecProcess::new(container.clone(), id, Some(group), output, first.rest())
+                .of_user(user.as_ref());
             Ok(Some((process, CommandInput::new(input, tty))))
         }
         _ if line == MISSING_DIRECTORY => Err(Error::not_found(format!(
@@ -213,7 +216,7 @@ async fn through_shell(
         _ => {
             let what = format!("the shell could not be started: {line}");
             Err(
-                ContainerDiagnostics::look(&container.docker, &container.id, &what, None)
+                ContainerDiagnostics::look(&container.docker, container.id(), &what, None)
                     .await
                     .into(),
             )
@@ -230,7 +233,7 @@ async fn start_error(container: &ContainerRef, error: engine_api::Error) -> Erro
     }
     let what = "the command could not be started";
     let conflict = error.is_conflict();
-    let found = ContainerDiagnostics::look(&container.docker, &container.id, what, Some(error)).await;
+    let found = ContainerDiagnostics::look(&container.docker, container.id(), what, Some(error)).await;
     if conflict && found.is_paused() {
         return container.is_paused();
     }

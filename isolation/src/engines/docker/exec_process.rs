@@ -53,6 +53,8 @@ pub(super) struct ExecProcess {
     /// Its PID inside the container, which is also the ID of its process group. `None` in an image
     /// without a shell.
     group: Option<u32>,
+    /// The user that may signal it; empty is the container's.
+    signalled_by: String,
     started: Instant,
     /// The output that came together with the PID.
     first: VecDeque<Chunk>,
@@ -75,6 +77,17 @@ pub(super) struct ExecProcess {
 }
 
 impl ExecProcess {
+    /// Sets the user of the command, if it is not that of the container.
+    pub(super) fn of_user(mut self, user: Option<&String>) -> Self {
+        if let Some(user) = user {
+            self.signalled_by = match self.container.control_user {
+                "" => user.clone(),
+                root => root.to_owned(),
+            };
+        }
+        self
+    }
+
     pub(super) fn new(
         container: ContainerRef,
         exec: String,
@@ -87,6 +100,7 @@ impl ExecProcess {
             container,
             exec,
             group,
+            signalled_by: String::new(),
             started,
             first,
             output: Some(output),
@@ -263,7 +277,10 @@ impl RunningProcess for ExecProcess {
                 return Err(Error::new(ErrorKind::Unsupported, UNSIGNALLED));
             };
             self.sent = Some(signal);
-            self.container.signal(group, signal).await.map_err(to_error)
+            self.container
+                .signal(group, signal, &self.signalled_by)
+                .await
+                .map_err(to_error)
         })
     }
 
@@ -304,13 +321,13 @@ impl Drop for ExecProcess {
         let Some(group) = self.group.filter(|_| self.exit.is_none()) else {
             return;
         };
-        let container = self.container.clone();
+        let (container, user) = (self.container.clone(), self.signalled_by.clone());
         cleanup::run(Arc::new(move || {
-            let container = container.clone();
+            let (container, user) = (container.clone(), user.clone());
             Box::pin(async move {
                 // There is no caller to report an error to; destroying the environment ends the
                 // process too.
-                let _ = container.signal(group, Signal::Kill).await;
+                let _ = container.signal(group, Signal::Kill, &user).await;
             })
         }));
     }

@@ -68,7 +68,7 @@ pub(super) async fn upload(
         ..UploadArchive::default()
     };
     let containers = container.docker.containers();
-    let uploaded = containers.upload(&container.id, root, archive, options).await;
+    let uploaded = containers.upload(container.id(), root, archive, options).await;
     uploaded.map_err(|error| match error.message() {
         Some(message) if is_type_conflict(message) => wrong_type(target),
         _ => unreadable(error),
@@ -148,7 +148,7 @@ async fn real_parent(container: &ContainerRef, mounts: &MountTable, path: &str) 
             false => container
                 .docker
                 .containers()
-                .stat(&container.id, &next)
+                .stat(container.id(), &next)
                 .await
                 .ok(),
         };
@@ -173,7 +173,7 @@ async fn real_parent(container: &ContainerRef, mounts: &MountTable, path: &str) 
 async fn download(container: &ContainerRef, source: &str, target: &Path) -> Result<()> {
     let staging = merge::Staging::beside(target);
     let containers = container.docker.containers();
-    let archive = containers.download(&container.id, source).await;
+    let archive = containers.download(container.id(), source).await;
     let archive = archive.map_err(|error| absent(error, source))?;
     archive::unpack(archive, staging.path())
         .await
@@ -196,7 +196,7 @@ pub(super) async fn kind(container: &ContainerRef, path: &str) -> Result<Option<
 async fn find(container: &ContainerRef, source: &str) -> Result<(String, PathStat)> {
     let mut path = source.to_owned();
     for _ in 0..LINKS {
-        let stat = container.docker.containers().stat(&container.id, &path).await;
+        let stat = container.docker.containers().stat(container.id(), &path).await;
         let stat = stat.map_err(|error| absent(error, source))?;
         if !stat.is_symlink() || stat.link_target.is_empty() {
             return Ok((path, stat));

@@ -12,7 +12,7 @@ use crate::error::Result;
 pub(super) async fn of(container: &ContainerRef) -> Result<Option<Command>> {
     let containers = container.docker.containers();
     let found = containers
-        .inspect(&container.id, InspectContainer::default())
+        .inspect(container.id(), InspectContainer::default())
         .await;
     let config = found.map_err(to_error)?.config;
     Ok(config.healthcheck.as_ref().and_then(command))

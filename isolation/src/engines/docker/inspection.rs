@@ -57,7 +57,7 @@ impl Inspection for DockerInstance {
             let (containers, images, system) = (docker.containers(), docker.images(), docker.system());
             let container = self.inspected().await?;
             let (changes, version, info, networks, image) = tokio::join!(
-                containers.changes(&self.container.id),
+                containers.changes(self.container.id()),
                 system.version(),
                 system.info(),
                 self.networks(&container),
@@ -84,7 +84,7 @@ impl Inspection for DockerInstance {
 impl DockerInstance {
     async fn inspected(&self) -> Result<Container> {
         let containers = self.container.docker.containers();
-        let inspected = containers.inspect(&self.container.id, InspectContainer::default());
+        let inspected = containers.inspect(self.container.id(), InspectContainer::default());
         inspected.await.map_err(to_error)
     }
 
@@ -151,7 +151,7 @@ impl DockerInstance {
     async fn follow(&self, mut path: String) -> Option<(String, PathStat)> {
         for _ in 0..LINKS {
             let containers = self.container.docker.containers();
-            let stat = containers.stat(&self.container.id, &path).await.ok()?;
+            let stat = containers.stat(self.container.id(), &path).await.ok()?;
             if stat.is_file() {
                 return Some((path, stat));
             }
@@ -167,7 +167,7 @@ impl DockerInstance {
     async fn head(&self, path: &str) -> Result<Vec<u8>> {
         let containers = self.container.docker.containers();
         let mut archive = containers
-            .download(&self.container.id, path)
+            .download(self.container.id(), path)
             .await
             .map_err(to_error)?;
         let mut bytes = BytesMut::new();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::signal::Signal;
 use crate::engine::instance::{
-    Exec, Files, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Networking, Ports,
+    DiskUsage, Exec, Files, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Networking,
+    Pause, Ports, Processes, Rename, Update,
 };
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
@@ -38,8 +39,14 @@ pub(super) struct DockerInstance {
     pub(super) image: String,
     /// Whether the first process is a program of the user.
     pub(super) has_main: bool,
-    /// The memory limit of the specification.
-    pub(super) memory_limit: Option<u64>,
+    /// The memory limit; 0 without one.
+    pub(super) memory_limit: AtomicU64,
+    /// The number of CPUs of the daemon's machine, if it is known.
+    pub(super) cpus: Option<usize>,
+    /// The disk limit, if the daemon does not enforce it, so that the size has to be measured.
+    pub(super) measured_disk: Option<u64>,
+    /// What container names begin with.
+    pub(super) prefix: String,
     /// The mounts, for copies.
     pub(super) mounts: MountTable,
     /// Copies of the specification that are made after the start.
@@ -66,7 +73,8 @@ impl DockerInstance {
             Some(working_dir) => paths::join(&self.working_dir, working_dir)?,
             None => String::new(),
         };
-        if let Some(shells) = &self.shells {
+        // The shells have the user of the container.
+        if let Some(shells) = self.shells.as_ref().filter(|_| command.user.is_none()) {
             let directory = if working_dir.is_empty() {
                 &self.working_dir
             } else {
@@ -177,11 +185,16 @@ impl Instance for DockerInstance {
     fn destroy(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             if let Some(network) = &self.network {
-                network.until_unused(&self.container.name).await?;
+                network.until_unused(self.container.id()).await?;
             }
             self.close_shells();
             self.launcher.release_owner();
-            let removed = remove::remove(&self.container.docker, &self.container.id).await;
+            if self.container.podman {
+                // It kills a paused container only after seconds. This one may not be paused.
+                let containers = self.container.docker.containers();
+                let _ = containers.unpause(self.container.id()).await;
+            }
+            let removed = remove::remove(&self.container.docker, self.container.id()).await;
             removed.map_err(to_error)?;
             if let Some(network) = &self.network {
                 network.remove().await?;
@@ -248,6 +261,26 @@ impl Instance for DockerInstance {
 
     fn inspection(&self) -> Option<&dyn Inspection> {
         Some(self)
+    }
+
+    fn pause(&self) -> Option<&dyn Pause> {
+        Some(self)
+    }
+
+    fn rename(&self) -> Option<&dyn Rename> {
+        Some(self)
+    }
+
+    fn update(&self) -> Option<&dyn Update> {
+        Some(self)
+    }
+
+    fn processes(&self) -> Option<&dyn Processes> {
+        Some(self)
+    }
+
+    fn disk_usage(&self) -> Option<&dyn DiskUsage> {
+        self.measured_disk.map(|_| self as _)
     }
 }
 

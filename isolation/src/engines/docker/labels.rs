@@ -194,13 +194,14 @@ pub(super) fn read_spec(config: &ContainerConfig) -> Result<(String, Environment
 /// The environment of a container; `None` if the container does not belong to one. An image that
 /// was made from a container of ours has its labels, and so has every container of that image: the
 /// ID must be at the end of the container's name, too.
-pub(super) fn read(container: &ContainerSummary) -> Option<EnvironmentSummary> {
+pub(super) fn read(container: &ContainerSummary, prefix: &str) -> Option<EnvironmentSummary> {
     let label = |key: &str| container.labels.get(key).cloned();
     let id: EnvironmentId = label(ENVIRONMENT)?.parse().ok()?;
     let is_ours = container.plain_name().ends_with(id.as_str());
+    let name = label(NAME).unwrap_or_default();
     is_ours.then(|| EnvironmentSummary {
+        name: current_name(container.plain_name(), prefix, &id, name),
         id,
-        name: label(NAME).unwrap_or_default(),
         engine: ENGINE.to_owned(),
         status: status(&container.state),
         image: Some(container.image.clone()),
@@ -209,12 +210,35 @@ pub(super) fn read(container: &ContainerSummary) -> Option<EnvironmentSummary> {
     })
 }
 
+/// The name of the environment now, by the name of its container. The name at its creation is in a
+/// label, and labels cannot change.
+pub(super) fn current_name(container: &str, prefix: &str, id: &EnvironmentId, created: String) -> String {
+    let part = container
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_suffix(id.as_str())?.strip_suffix('_'));
+    match part {
+        Some(part) if part != readable_part(&created) && !part.is_empty() => part.to_owned(),
+        _ => created,
+    }
+}
+
+/// The longest part of a container's name that comes from the name of the environment.
+const LONGEST_PART: usize = 40;
+
+/// The part of a container's name that comes from the name of the environment at its creation.
+pub(super) fn readable_part(name: &str) -> String {
+    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let replaced = name.chars().map(|c| if valid(c) { c } else { '-' });
+    replaced.take(LONGEST_PART).collect()
+}
+
 /// The status of the environment, from the state of its container. Podman has states of its own:
 /// before its first start, and between the end of a container and its cleanup.
 pub(super) fn status(state: &RunState) -> Status {
     match state {
         RunState::Created => Status::Created,
-        RunState::Running | RunState::Paused | RunState::Restarting | RunState::Stopping => Status::Running,
+        RunState::Running | RunState::Restarting | RunState::Stopping => Status::Running,
+        RunState::Paused => Status::Paused,
         RunState::Removing => Status::Destroying,
         RunState::Exited => Status::Stopped,
         RunState::Other(state) if state == "stopped" => Status::Stopped,
@@ -244,18 +268,37 @@ mod tests {
         assert_eq!(labels[VERSION], env!("CARGO_PKG_VERSION"));
         assert!(!labels.contains_key(OWNER));
         let mut container = ContainerSummary::default();
-        assert!(read(&container).is_none(), "a container without labels");
+        assert!(read(&container, "ptest_").is_none(), "a container without labels");
         container.labels = labels;
         container.state = RunState::Running;
         assert!(
-            read(&container).is_none(),
+            read(&container, "ptest_").is_none(),
             "a container of an image made from ours"
         );
         container.names = vec![format!("/ptest_web_{id}")];
-        let summary = read(&container).unwrap();
+        let summary = read(&container, "ptest_").unwrap();
         assert_eq!((summary.id, summary.name.as_str()), (id, "web"));
         assert_eq!((summary.session.as_deref(), summary.owner), (Some("s1"), None));
         assert_eq!(summary.status, Status::Running);
+    }
+
+    #[test]
+    fn name_is_that_of_the_container_after_a_rename() {
+        let id = "0123456789abcdef".parse().unwrap();
+        let long = "n".repeat(50);
+        for (container, created, expected) in [
+            ("ptest_0123456789abcdef", "docker-0123", "docker-0123"),
+            ("ptest_gr--e_0123456789abcdef", "größe", "größe"),
+            (&format!("ptest_{}_0123456789abcdef", &long[..40]), &long, &long),
+            ("ptest_api_0123456789abcdef", "docker-0123", "api"),
+            ("ptest_a_b__0123456789abcdef", "größe", "a_b_"),
+            ("other_api_0123456789abcdef", "web", "web"),
+        ] {
+            assert_eq!(
+                current_name(container, "ptest_", &id, created.to_owned()),
+                expected
+            );
+        }
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl Launcher {
             return Ok(false);
         };
         let containers = self.container.docker.containers();
-        match containers.stat(&self.container.id, shell).await {
+        match containers.stat(self.container.id(), shell).await {
             Ok(_) => Ok(false),
             Err(error) if error.is_not_found() => Ok(true),
             Err(error) => Err(error),
@@ -192,7 +192,7 @@ impl Launcher {
                     stdin: own || link.uses_stdin(),
                     ..AttachContainer::default()
                 };
-                let Hijacked { input, output } = containers.attach(&self.container.id, options).await?;
+                let Hijacked { input, output } = containers.attach(self.container.id(), options).await?;
                 let input = match owner {
                     Some(owner) if link.uses_stdin() => {
                         owner.hold(input);
@@ -208,7 +208,7 @@ impl Launcher {
             }
             (None, _) => None,
         };
-        let starting = containers.start(&self.container.id, StartContainer::default());
+        let starting = containers.start(self.container.id(), StartContainer::default());
         self.steps.run(Step::Start, starting).await?;
         if let Some(size) = command.and_then(|command| command.terminal) {
             resize(&self.container, size).await?;
@@ -299,14 +299,14 @@ impl Launcher {
     }
 
     async fn diagnose(&self, what: &str, error: engine_api::Error) -> ContainerDiagnostics {
-        ContainerDiagnostics::look(&self.container.docker, &self.container.id, what, Some(error)).await
+        ContainerDiagnostics::look(&self.container.docker, self.container.id(), what, Some(error)).await
     }
 }
 
 /// Changes the size of the terminal, unless the main process has ended.
 pub(super) async fn resize(container: &ContainerRef, size: TerminalSize) -> engine_api::Result<()> {
     let containers = container.docker.containers();
-    match containers.resize(&container.id, console_size(size)).await {
+    match containers.resize(container.id(), console_size(size)).await {
         Err(error) if error.is_not_found() || error.is_conflict() || error.status() == Some(500) => Ok(()),
         resized => resized,
     }

@@ -34,9 +34,9 @@ impl DockerEngine {
             .containers(format!("{}={}", labels::ENVIRONMENT, leftover.id))
             .await?;
         let is_ours = |summary: EnvironmentSummary| summary.id == *leftover.id;
-        let ours = listed
-            .iter()
-            .filter(|container| labels::read(container).is_some_and(is_ours));
+        let ours = listed.iter().filter(|container| {
+            labels::read(container, &self.settings.container_prefix).is_some_and(is_ours)
+        });
         let mut found = false;
         for container in ours {
             found = true;

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::diagnostics::to_error;
 use super::instance::DockerInstance;
-use super::labels;
 use super::owner::OwnerLink;
+use super::{labels, limits};
 use crate::BoxFuture;
 use crate::command::execution::Execution;
 use crate::command::exit_status::ExitStatus;
@@ -41,10 +41,10 @@ impl DockerInstance {
     }
 
     /// The container as the daemon sees it; `None` if it does not exist.
-    async fn container(&self) -> Result<Option<Container>> {
+    pub(super) async fn container(&self) -> Result<Option<Container>> {
         let containers = self.container.docker.containers();
         match containers
-            .inspect(&self.container.id, InspectContainer::default())
+            .inspect(self.container.id(), InspectContainer::default())
             .await
         {
             Ok(container) => Ok(Some(container)),
@@ -59,7 +59,7 @@ impl DockerInstance {
         };
         let state = &container.state;
         let mut seen = InstanceState::new(labels::status(&state.status))
-            .with_detail("container", self.container.name.as_str())
+            .with_detail("container", self.container.id())
             .with_detail("container_id", container.id.as_str())
             .with_detail("image", self.image.as_str())
             .with_detail("daemon", self.container.docker.address())
@@ -70,7 +70,7 @@ impl DockerInstance {
         if let Some(network) = &self.network {
             seen = seen.with_detail("network", network.name());
         }
-        seen.paused = state.paused;
+        seen.limits = Some(limits::in_force(&container.host_config));
         seen.exit = (self.has_main && seen.status == Status::Stopped).then(|| exit(state));
         Ok(seen)
     }
@@ -83,7 +83,7 @@ impl DockerInstance {
         };
         if container.state.paused {
             let containers = self.container.docker.containers();
-            match containers.unpause(&self.container.id).await {
+            match containers.unpause(self.container.id()).await {
                 // Somebody else has resumed or ended it.
                 Err(error) if !(error.is_conflict() || error.status() == Some(500)) => {
                     return Err(to_error(error));
@@ -106,7 +106,7 @@ impl DockerInstance {
         };
         let containers = self.container.docker.containers();
         let limit = grace.saturating_add(STOP_MARGIN);
-        match timeout(limit, containers.stop(&self.container.id, options)).await {
+        match timeout(limit, containers.stop(self.container.id(), options)).await {
             Ok(Ok(_)) => {
                 self.close_shells();
                 // Docker 26 replies before it has noted the end: for some milliseconds its list
@@ -130,7 +130,7 @@ impl DockerInstance {
         let options = KillContainer {
             signal: signal.name().to_owned(),
         };
-        match containers.kill(&self.container.id, options).await {
+        match containers.kill(self.container.id(), options).await {
             Ok(()) => {}
             Err(error) if error.is_not_found() => return Err(Error::lost()),
             Err(error) => self.unless_ended(error).await?,
@@ -170,7 +170,7 @@ impl DockerInstance {
             signal: "SIGUSR1".to_owned(),
         };
         let containers = self.container.docker.containers();
-        let sent = containers.kill(&self.container.id, options).await;
+        let sent = containers.kill(self.container.id(), options).await;
         sent.map_err(to_error)
     }
 
@@ -187,7 +187,7 @@ impl DockerInstance {
     async fn end(&self) -> Result<i64> {
         let containers = self.container.docker.containers();
         let waited = containers
-            .wait(&self.container.id, WaitCondition::NotRunning)
+            .wait(self.container.id(), WaitCondition::NotRunning)
             .await;
         match waited {
             Ok(end) => Ok(end.status_code),

@@ -35,7 +35,7 @@ pub(super) async fn check(
         let stat = match container
             .docker
             .containers()
-            .stat(&container.id, &candidate)
+            .stat(container.id(), &candidate)
             .await
         {
             Ok(stat) => stat,

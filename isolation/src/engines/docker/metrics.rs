@@ -1,5 +1,6 @@
 //! The resources that an environment's container uses.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use engine_api::common::Timestamp;
@@ -16,6 +17,12 @@ use crate::metrics::MetricsSample;
 /// the highest one as the limit of its processes.
 const NO_LIMIT: u64 = 1 << 50;
 
+impl DockerInstance {
+    fn memory_limit(&self) -> Option<u64> {
+        Some(self.memory_limit.load(Ordering::Acquire)).filter(|limit| *limit > 0)
+    }
+}
+
 impl Metrics for DockerInstance {
     fn sample(&self) -> BoxFuture<'_, Result<MetricsSample>> {
         Box::pin(async move {
@@ -28,9 +35,9 @@ impl Metrics for DockerInstance {
                 true => Error::lost(),
                 false => to_error(error),
             };
-            let mut samples = containers.stats(&self.container.id, once).await.map_err(lost)?;
+            let mut samples = containers.stats(self.container.id(), once).await.map_err(lost)?;
             match samples.next().await {
-                Some(Ok(stats)) => Ok(sample(&stats, self.memory_limit)),
+                Some(Ok(stats)) => Ok(sample(&stats, self.memory_limit())),
                 Some(Err(error)) => Err(lost(error)),
                 None => Err(Error::engine(super::NAME, "the daemon sent no sample")),
             }

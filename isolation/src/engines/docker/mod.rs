@@ -52,6 +52,7 @@ mod create;
 mod create_container;
 mod daemon;
 mod diagnostics;
+mod disk;
 mod exec;
 mod exec_process;
 mod exec_stdin;
@@ -74,17 +75,22 @@ mod options;
 mod owned;
 mod owner;
 mod paths;
+mod pause;
 mod platform;
 mod ports;
+mod processes;
+mod profile;
 mod provision;
 mod publish;
 mod remove;
+mod rename;
 mod resolve;
 mod resources;
 mod settings;
 mod shell_program;
 mod staged_copy;
 mod start_failure;
+mod update;
 mod volumes;
 mod watch;
 mod work;
@@ -145,6 +151,8 @@ pub struct DockerEngine {
     daemon: OnceCell<DaemonInfo>,
     work: OnceLock<Arc<WorkLimit>>,
     emulated: Emulated,
+    /// Whether the storage of the daemon enforces the size of a container.
+    quota: OnceLock<bool>,
     /// The address of the daemon, if the caller has named one.
     address: Option<String>,
     settings: DockerSettings,
@@ -159,6 +167,7 @@ impl Default for DockerEngine {
             daemon: OnceCell::new(),
             work: OnceLock::new(),
             emulated: Emulated::default(),
+            quota: OnceLock::new(),
             address: None,
             settings: DockerSettings::default(),
         }
@@ -346,7 +355,8 @@ impl Engine for DockerEngine {
         Box::pin(async move {
             let containers = self.containers(labels::ENVIRONMENT.to_owned()).await;
             let containers = containers.map_err(|error| error.during("list the environments of", NAME))?;
-            Ok(containers.iter().filter_map(labels::read).collect())
+            let read = |container| labels::read(container, &self.settings.container_prefix);
+            Ok(containers.iter().filter_map(read).collect())
         })
     }
 
@@ -379,7 +389,10 @@ impl Engine for DockerEngine {
     }
 
     fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
-        Box::pin(async move { watch::watch(self.docker().await?, reports).await })
+        Box::pin(async move {
+            let prefix = &self.settings.container_prefix;
+            watch::watch(self.docker().await?, prefix, reports).await
+        })
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::NAME;
 use super::platform::Platform;
 use crate::error::{Error, Result};
-use crate::spec::{EnvironmentSpec, units};
+use crate::spec::EnvironmentSpec;
 
 /// Options that only this engine has. In JSON:
 ///
@@ -13,7 +13,6 @@ use crate::spec::{EnvironmentSpec, units};
 /// # let spec = isolation::EnvironmentSpec::from_json(r#"
 /// {"engine_options": {"docker": {
 ///     "platform": "linux/arm64",
-///     "shm_size": "256m",
 ///     "extra_hosts": ["db.test:10.0.0.7"]
 /// }}}
 /// # "#).unwrap();
@@ -23,9 +22,6 @@ use crate::spec::{EnvironmentSpec, units};
 pub(super) struct DockerOptions {
     /// The platform of the image, if it has several: `linux/arm64`.
     pub(super) platform: Option<String>,
-    /// The size of `/dev/shm` in bytes; also a text such as `"256m"`.
-    #[serde(deserialize_with = "units::size")]
-    pub(super) shm_size: Option<u64>,
     /// Whether an init program is process 1: it passes on signals to the main process and reaps
     /// orphaned processes. By default a main process has one if its container ends with its owner.
     pub(super) init: Option<bool>,
@@ -62,17 +58,20 @@ mod tests {
                 ..EnvironmentSpec::default()
             })
         };
-        let options = of(serde_json::json!({"shm_size": "64m"})).unwrap();
-        assert_eq!(options.shm_size, Some(64 << 20));
+        let options = of(serde_json::json!({"init": false})).unwrap();
+        assert_eq!(options.init, Some(false));
         for value in [
             serde_json::json!({"privileged": true}),
-            serde_json::json!({"shm_size": "lots"}),
+            serde_json::json!({"init": "often"}),
             serde_json::json!([]),
         ] {
             let error = of(value).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::InvalidInput, "{error}");
         }
-        let error = of(serde_json::json!({"shmsize": 1})).unwrap_err().to_string();
-        assert!(error.contains("shmsize") && error.contains("shm_size"), "{error}");
+        let error = of(serde_json::json!({"extrahosts": 1})).unwrap_err().to_string();
+        assert!(
+            error.contains("extrahosts") && error.contains("extra_hosts"),
+            "{error}"
+        );
     }
 }

@@ -81,7 +81,7 @@ impl DockerInstance {
         let docker = &self.container.docker;
         let containers = docker.containers();
         let inspected = containers
-            .inspect(&self.container.id, InspectContainer::default())
+            .inspect(self.container.id(), InspectContainer::default())
             .await;
         let mut address = None;
         for (name, endpoint) in &inspected.map_err(to_error)?.network_settings.networks {
@@ -105,7 +105,7 @@ impl Ports for DockerInstance {
         Box::pin(async move {
             let containers = self.container.docker.containers();
             let inspected = containers
-                .inspect(&self.container.id, InspectContainer::default())
+                .inspect(self.container.id(), InspectContainer::default())
                 .await;
             match inspected {
                 Ok(container) if container.state.running => Ok(endpoints(&container)),

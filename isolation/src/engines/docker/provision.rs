@@ -107,7 +107,7 @@ impl DockerEngine {
         context: &Context,
     ) -> Result<Option<bool>> {
         let probe = platform::probe_of(blueprint.body()?, blueprint.probe_name());
-        let guard = create_guarded(docker, probe, context).await?.map_err(to_error)?;
+        let (guard, _) = create_guarded(docker, probe, context).await?.map_err(to_error)?;
         let outcome = platform::outcome(docker, guard.container());
         let outcome = tokio::time::timeout(PROBE_TIMEOUT, outcome).await;
         guard.remove().await;

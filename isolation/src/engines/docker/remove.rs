@@ -12,6 +12,7 @@ use super::cleanup::{self, Job};
 use super::diagnostics::to_error;
 use crate::creator::Creator;
 use crate::environment::ending::{answered, drop_limit};
+use crate::environment::name::Name;
 use crate::journal::{Hold, Journal};
 
 /// How long a removal is retried.
@@ -49,7 +50,7 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
         total: Some(RETRY_TIMEOUT),
         ..*docker.timeouts()
     });
-    let mut pause = Duration::from_millis(5);
+    let (mut pause, mut resumed) = (Duration::from_millis(5), false);
     loop {
         let error = match docker.containers().remove(container, THOROUGH).await {
             Ok(()) => return Ok(()),
@@ -65,8 +66,11 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
                 return Err(error);
             }
         } else if over >= RETRY_TIMEOUT || !(error.is_conflict() || error.is_transient()) {
-            // A conflict: another removal is in progress.
-            return Err(error);
+            // A conflict: another removal is in progress. Podman does not kill a paused container.
+            if resumed || docker.containers().unpause(container).await.is_err() {
+                return Err(error);
+            }
+            resumed = true;
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -78,7 +82,7 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
 pub(super) struct Guard {
     docker: Docker,
     /// The name.
-    container: String,
+    container: Arc<Name>,
     /// The container may still appear after the first look.
     may_appear: bool,
     armed: bool,
@@ -95,7 +99,7 @@ impl Guard {
             hold: Some(journal.hold()),
             journal: journal.clone(),
             docker: docker.clone(),
-            container: name.to_owned(),
+            container: Arc::new(name.to_owned().into()),
             may_appear: true,
             armed: true,
             creator: Creator::this_process(),
@@ -108,7 +112,7 @@ impl Guard {
             hold: None,
             journal: journal.clone(),
             docker: docker.clone(),
-            container: container.to_owned(),
+            container: Arc::new(container.to_owned().into()),
             may_appear: false,
             armed: false,
             creator: Creator::this_process(),
@@ -122,12 +126,17 @@ impl Guard {
 
     /// The name of the container.
     pub(super) fn container(&self) -> &str {
-        &self.container
+        self.container.current()
+    }
+
+    /// The name of the container, which can change.
+    pub(super) fn name(&self) -> Arc<Name> {
+        Arc::clone(&self.container)
     }
 
     /// Removes the container and returns when it is gone. After an error, the drop tries again.
     pub(super) async fn remove(mut self) {
-        if remove(&self.docker, &self.container).await.is_ok() {
+        if remove(&self.docker, self.container()).await.is_ok() {
             self.disarm();
         }
     }
@@ -153,7 +162,7 @@ impl Guard {
     fn run_cleanup(&mut self, may_appear: Duration, limit: Duration, gone: Arc<AtomicBool>) {
         let hold = self.hold.take().unwrap_or_else(|| self.journal.hold());
         if !limit.is_zero() {
-            let job = job(&self.docker, &self.container, may_appear, limit, gone, hold);
+            let job = job(&self.docker, self.container(), may_appear, limit, gone, hold);
             cleanup::run_within(RETRY_TIMEOUT, job);
         }
     }

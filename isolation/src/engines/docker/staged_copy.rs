@@ -91,7 +91,7 @@ impl StagedCopy {
             user: "0".to_owned(),
             ..CreateExec::default()
         };
-        let ended = self.container.docker.execs().run(&self.container.id, exec).await;
+        let ended = self.container.docker.execs().run(self.container.id(), exec).await;
         // Podman answers 500.
         let podman = |error: &engine_api::Error| {
             error
@@ -147,7 +147,7 @@ impl Drop for StagedCopy {
                     ..CreateExec::default()
                 };
                 // There is no caller to report an error to; the container has the directory, too.
-                let _ = container.docker.execs().run(&container.id, exec).await;
+                let _ = container.docker.execs().run(container.id(), exec).await;
             })
         }));
     }

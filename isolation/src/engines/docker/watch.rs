@@ -14,7 +14,7 @@ use crate::environment::id::EnvironmentId;
 use crate::error::Result;
 
 /// Starts to read the events, in a task of its own: a daemon drops events for a slow reader.
-pub(super) async fn watch(docker: &Docker, reports: Reports) -> Result<Watching> {
+pub(super) async fn watch(docker: &Docker, prefix: &str, reports: Reports) -> Result<Watching> {
     let filters = EventFilters {
         kind: vec![EventKind::Container],
         label: [labels::ENVIRONMENT].into(),
@@ -30,14 +30,18 @@ pub(super) async fn watch(docker: &Docker, reports: Reports) -> Result<Watching>
     };
     let events = docker.system().resilient_events(options, forever).await;
     let events = events.map_err(to_error)?;
-    Ok(Watching::new(tokio::spawn(read(events, reports))))
+    Ok(Watching::new(tokio::spawn(read(
+        events,
+        prefix.to_owned(),
+        reports,
+    ))))
 }
 
-async fn read(mut events: ResilientEvents, reports: Reports) {
+async fn read(mut events: ResilientEvents, prefix: String, reports: Reports) {
     while let Some(item) = events.next().await {
         match item {
             Ok(EventOrGap::Event(event)) => {
-                if let Some(report) = report(&event) {
+                if let Some(report) = report(&event, &prefix) {
                     reports.send(report);
                 }
             }
@@ -48,13 +52,16 @@ async fn read(mut events: ResilientEvents, reports: Reports) {
 }
 
 /// What an event says about an environment; `None` if it is about something else.
-fn report(event: &Event) -> Option<Report> {
+fn report(event: &Event, prefix: &str) -> Option<Report> {
     let attribute = |name: &str| event.actor.attributes.get(name).map(String::as_str);
     let id: EnvironmentId = attribute(labels::ENVIRONMENT)?.parse().ok()?;
     // A container of an image that was made from ours has our labels, but another name.
-    if !attribute("name")?.ends_with(id.as_str()) {
+    let container = attribute("name")?;
+    if !container.ends_with(id.as_str()) {
         return None;
     }
+    let name = attribute(labels::NAME).unwrap_or_default().to_owned();
+    let name = labels::current_name(container, prefix, &id, name);
     let observed = match event.verb() {
         "start" => Observed::Started,
         // Podman has other names.
@@ -63,6 +70,9 @@ fn report(event: &Event) -> Option<Report> {
             let code = code.and_then(|code| code.parse().ok()).unwrap_or(-1);
             Observed::Exited(ExitStatus::from_code(code))
         }
+        "pause" => Observed::Paused,
+        "unpause" => Observed::Unpaused,
+        "rename" => Observed::Renamed(name.clone()),
         "oom" => Observed::OutOfMemory,
         "health_status" => Observed::Health(match event.detail().or(attribute("health_status"))? {
             "healthy" => Health::Healthy,
@@ -78,11 +88,7 @@ fn report(event: &Event) -> Option<Report> {
         "destroy" | "remove" => Observed::Removed,
         _ => return None,
     };
-    Some(Report {
-        id,
-        name: attribute(labels::NAME).unwrap_or_default().to_owned(),
-        observed,
-    })
+    Some(Report { id, name, observed })
 }
 
 #[cfg(test)]
@@ -100,7 +106,8 @@ mod tests {
 
     #[test]
     fn events_of_environments_are_reported() {
-        let observed = |action: &str| report(&event(action, "ptest_0123456789abcdef")).map(|r| r.observed);
+        let observed =
+            |action: &str| report(&event(action, "ptest_0123456789abcdef"), "ptest_").map(|r| r.observed);
         assert_eq!(observed("die"), Some(Observed::Exited(ExitStatus::from_code(7))));
         assert_eq!(observed("kill"), Some(Observed::Killed(Some("TERM".into()))));
         assert_eq!(
@@ -109,7 +116,14 @@ mod tests {
         );
         assert_eq!(observed("oom"), Some(Observed::OutOfMemory));
         assert_eq!(observed("exec_start: sh -c die"), None);
-        let strange = report(&event("die", "made_from_our_image"));
+        let renamed = report(&event("rename", "ptest_api_0123456789abcdef"), "ptest_").unwrap();
+        assert_eq!(
+            (renamed.observed, renamed.name.as_str()),
+            (Observed::Renamed("api".into()), "api")
+        );
+        assert_eq!(observed("pause"), Some(Observed::Paused));
+        assert_eq!(observed("unpause"), Some(Observed::Unpaused));
+        let strange = report(&event("die", "made_from_our_image"), "ptest_");
         assert_eq!(strange, None, "a container of an image with our labels");
     }
 }

@@ -18,12 +18,27 @@ pub(crate) fn capabilities() -> Capabilities {
     let network = "commands use the network of this machine";
     let privileges = "commands have the rights of the caller";
     Capabilities::new(IsolationLevel::Process)
-        .with([Commands, CopyIn, CopyOut, Stdin, Tty])
+        .with([Commands, CopyIn, CopyOut, Stdin, Tty, Feature::Rename])
         .without(Images, "commands use the programs of this machine")
         .without(MemoryLimit, limit)
         .without(CpuLimit, limit)
         .without(PidsLimit, limit)
         .without(DiskLimit, limit)
+        .without(Feature::SwapLimit, limit)
+        .without(Feature::CpuSet, limit)
+        .without(
+            Feature::SharedMemorySize,
+            "commands share the memory of this machine",
+        )
+        .without(Feature::Ulimits, limit)
+        .without(Feature::BlockIoLimits, limit)
+        .without(Feature::LimitUpdates, "there are no limits")
+        .without(Feature::SecurityOptions, privileges)
+        .without(Feature::Pause, "a process group cannot be paused as a whole")
+        .without(
+            Feature::Processes,
+            "the processes are those of this machine: `ps` lists them",
+        )
         .without(Mounts, mount)
         .without(ReadOnlyMounts, mount)
         .without(Volumes, mount)

@@ -20,8 +20,9 @@ use crate::command::signal::Signal;
 use crate::creator::Creator;
 use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
-use crate::engine::instance::{Exec, Files, Instance, InstanceState};
+use crate::engine::instance::{Exec, Files, Instance, InstanceState, Rename};
 use crate::environment::id::EnvironmentId;
+use crate::environment::name::Name;
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
 use crate::files::CopySource;
@@ -37,7 +38,7 @@ pub(crate) struct HostInstance {
     /// The name of the engine.
     pub(super) engine: &'static str,
     id: EnvironmentId,
-    name: String,
+    name: Name,
     spec: EnvironmentSpec,
     pub(super) directory: Directory,
     working_dir: PathBuf,
@@ -58,7 +59,7 @@ impl HostInstance {
         let made = Self {
             engine,
             id: new.id.clone(),
-            name: new.name.to_owned(),
+            name: new.name.to_owned().into(),
             spec: new.spec.clone(),
             working_dir: directory.root(),
             directory,
@@ -96,7 +97,7 @@ impl HostInstance {
         let mut opened = Self {
             engine,
             id: note.id,
-            name: note.name,
+            name: note.name.into(),
             spec: note.spec,
             working_dir: directory.root(),
             directory,
@@ -135,7 +136,7 @@ impl HostInstance {
         self.check_exists()?;
         self.directory.write_note(&Note {
             id: self.id.clone(),
-            name: self.name.clone(),
+            name: self.name.current().to_owned(),
             status,
             spec: self.spec.clone(),
         })
@@ -315,6 +316,22 @@ impl Instance for HostInstance {
 
     fn files(&self) -> Option<&dyn Files> {
         Some(self)
+    }
+
+    fn rename(&self) -> Option<&dyn Rename> {
+        Some(self)
+    }
+}
+
+impl Rename for HostInstance {
+    fn rename<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>> {
+        let rename = || {
+            self.check_exists()?;
+            let status = self.directory.read_note()?.status;
+            self.name.change(name);
+            self.note(status)
+        };
+        Box::pin(std::future::ready(rename()))
     }
 }
 

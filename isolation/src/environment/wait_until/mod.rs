@@ -90,13 +90,13 @@ impl Shared {
             waited: Duration::ZERO,
             took: began.elapsed(),
         });
-        self.report("start the environment", &self.name, ready).await
+        self.report("start the environment", self.name(), ready).await
     }
 
     /// Waits until the condition is true.
     pub(crate) async fn wait_until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {
         let ready = self.until(condition, timeout).await;
-        self.report("wait for", &self.name, ready).await
+        self.report("wait for", self.name(), ready).await
     }
 
     pub(super) async fn until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {

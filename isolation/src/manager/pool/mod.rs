@@ -249,7 +249,7 @@ impl Manager {
 /// Whether an environment still runs and is ready.
 async fn is_usable(environment: &Environment) -> bool {
     let runs = match environment.inspect().await {
-        Ok(state) => state.status == Status::Running && !state.paused,
+        Ok(state) => state.status == Status::Running,
         Err(_) => false,
     };
     match &environment.spec().ready {

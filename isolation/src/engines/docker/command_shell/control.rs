@@ -16,9 +16,6 @@ use crate::engines::docker::container::ContainerRef;
 /// How long a kill may take. A daemon that hangs delivers neither output nor the kill.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The user that may signal the processes of all users.
-const ROOT: &str = "0";
-
 /// The control shell of a container; opened when it is first needed.
 #[derive(Debug, Default)]
 pub(super) struct ControlShell(Mutex<Option<Shell>>);
@@ -83,7 +80,7 @@ async fn ready(shell: Option<Shell>, container: &ContainerRef) -> Result<Shell, 
             return Ok(shell);
         }
     }
-    Ok(Shell::open(container, ROOT).await?.0)
+    Ok(Shell::open(container, container.control_user).await?.0)
 }
 
 /// Runs a text and waits until it is done.

@@ -209,6 +209,9 @@ impl Inner {
     /// Whether a new OOM kill happened in the container. A shell runs many commands, so the kills
     /// that were reported for an earlier one do not count.
     async fn was_out_of_memory(&self, exec: &str) -> engine_api::Result<bool> {
+        if self.container.podman {
+            return self.container.oom_counter_grew().await;
+        }
         let mut reported = self.reported_oom.lock().await;
         match self.container.oom_kills(exec).await {
             Some(kills) => Ok(reported.insert(exec.to_owned(), kills).unwrap_or(0) < kills),

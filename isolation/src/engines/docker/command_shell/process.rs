@@ -115,7 +115,7 @@ impl ShellProcess {
     /// Rejects a command for a paused container. It does not run later: see [`SILENCE`].
     async fn reject_paused(container: &ContainerRef) -> Result<()> {
         let what = "the command could not be started";
-        let found = ContainerDiagnostics::look(&container.docker, &container.id, what, None).await;
+        let found = ContainerDiagnostics::look(&container.docker, container.id(), what, None).await;
         match found.is_paused() {
             true => Err(container.is_paused()),
             false => Ok(()),
@@ -193,11 +193,11 @@ impl ShellProcess {
             Some(_) => "the connection to the running command was lost; its outcome is unknown",
             None => "the connection to the shell was lost; whether the command ran is unknown",
         };
-        let failure = ContainerDiagnostics::look(&container.docker, &container.id, what, error).await;
+        let failure = ContainerDiagnostics::look(&container.docker, container.id(), what, error).await;
         let runs = failure.state().is_some_and(|state| state.running);
         if let Some(leader) = self.leader.filter(|_| runs) {
             // Without its shell the command still runs.
-            let _ = container.signal(leader, Signal::Kill).await;
+            let _ = container.signal(leader, Signal::Kill, "").await;
         }
         failure.into()
     }
@@ -300,7 +300,10 @@ impl ShellProcess {
             container, control, ..
         } = &*self.inner;
         if !control.signal(container, target, signal).await {
-            container.signal(target.leader, signal).await.map_err(to_error)?;
+            container
+                .signal(target.leader, signal, "")
+                .await
+                .map_err(to_error)?;
         }
         Ok(())
     }
@@ -358,7 +361,7 @@ impl Drop for ShellProcess {
                 // There is no caller to report an error to; destroying the environment ends the
                 // processes too.
                 if !control.abort(container, target).await && target.leader != NOBODY {
-                    let _ = container.signal(target.leader, Signal::Kill).await;
+                    let _ = container.signal(target.leader, Signal::Kill, "").await;
                 }
                 drop(shell.lock().unwrap_or_else(PoisonError::into_inner).take());
             })

@@ -90,7 +90,7 @@ impl Shell {
             ..CreateExec::default()
         };
         let created = execs
-            .create(&container.id, options)
+            .create(container.id(), options)
             .await
             .map_err(NoShell::Failed)?;
         let started = execs.start(&created.id, StartExec::default()).await;

@@ -64,7 +64,7 @@ impl OwnerConnection {
             ..AttachContainer::default()
         };
         let containers = self.container.docker.containers();
-        let Hijacked { input, output } = containers.attach(&self.container.id, options).await?;
+        let Hijacked { input, output } = containers.attach(self.container.id(), options).await?;
         self.watch(self.hold(input), output);
         Ok(())
     }
@@ -75,11 +75,11 @@ impl OwnerConnection {
             cmd: [shell, "-c", LEASE].into(),
             attach_stdin: true,
             // The container's user may not signal every process.
-            user: "0".to_owned(),
+            user: self.container.control_user.to_owned(),
             ..CreateExec::default()
         };
         let execs = self.container.docker.execs();
-        let created = execs.create(&self.container.id, lease).await?;
+        let created = execs.create(self.container.id(), lease).await?;
         let Hijacked { input, output } = execs.start(&created.id, StartExec::default()).await?;
         self.watch(self.hold(input), output);
         Ok(())
@@ -127,7 +127,7 @@ impl OwnerConnection {
             }
             let containers = container.docker.containers();
             let found = containers
-                .inspect(&container.id, InspectContainer::default())
+                .inspect(container.id(), InspectContainer::default())
                 .await;
             // Asked again: it may have been started anew meanwhile.
             if found.is_ok_and(|found| found.state.running) && current() {

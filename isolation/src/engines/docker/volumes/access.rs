@@ -33,7 +33,7 @@ pub(super) struct Access {
 
 impl Access {
     pub(super) fn name(&self) -> &str {
-        &self.container.name
+        self.container.id()
     }
 
     /// Removes it. After an error, the drop tries again.
@@ -111,8 +111,9 @@ impl Volumes<'_> {
         Ok(Access {
             container: ContainerRef {
                 docker: docker.clone(),
-                id: name.clone(),
-                name,
+                name: std::sync::Arc::new(name.into()),
+                control_user: "0",
+                oom_kills_seen: std::sync::Arc::default(),
                 podman,
                 shell: ShellProgram::new(std::iter::empty()),
             },

@@ -1,0 +1,28 @@
+//! `isolate update`: changes the limits of environments.
+
+use clap::Args;
+use isolation::ResourceLimits;
+
+use super::limit_options::LimitOptions;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::session::Session;
+
+/// Change the limits of environments, also while they run; other limits stay
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    limits: LimitOptions,
+    /// Names or IDs of environments; a unique beginning of an ID is enough
+    #[arg(required = true, value_name = "ENVIRONMENT")]
+    environments: Vec<String>,
+}
+
+impl Update {
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        let mut limits = ResourceLimits::default();
+        self.limits.fill(&mut limits);
+        let update = async |environment: &isolation::Environment| environment.update(&limits).await;
+        session.each(&self.environments, console, update).await
+    }
+}

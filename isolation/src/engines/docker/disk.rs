@@ -1,0 +1,120 @@
+//! The disk limit: enforced by the storage of the daemon where it can do that, else measured.
+
+use engine_api::containers::{CreateContainer, HostConfig, InspectContainer, UploadArchive};
+use engine_api::{Docker, archive};
+
+use super::create_container::create_guarded;
+use super::diagnostics::to_error;
+use super::instance::DockerInstance;
+use super::{DockerEngine, images, labels};
+use crate::BoxFuture;
+use crate::engine::NewEnvironment;
+use crate::engine::instance::DiskUsage;
+use crate::error::{Error, Result};
+use crate::spec::EnvironmentSpec;
+
+/// The limit of a container that shows whether limits are enforced, in bytes.
+const PROBE_LIMIT: usize = 1 << 20;
+
+/// How the disk limit of an environment is enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DiskLimit {
+    /// There is none.
+    None,
+    /// The storage of the daemon enforces it.
+    Enforced,
+    /// The process that started the environment measures the size.
+    Measured,
+}
+
+impl DockerEngine {
+    /// How the disk limit of an environment is enforced. The first one with a limit asks the
+    /// storage of the daemon.
+    pub(super) async fn disk_limit(
+        &self,
+        docker: &Docker,
+        new: NewEnvironment<'_>,
+        spec: &EnvironmentSpec,
+    ) -> Result<DiskLimit> {
+        if spec.limits.disk.is_none() {
+            return Ok(DiskLimit::None);
+        }
+        if self.quota.get().is_none() {
+            let image = &self.settings.image_of(spec);
+            let prefix = &self.settings.container_prefix;
+            let enforces = match self.daemon().await?.has_no_quota() {
+                Some(_) => Some(false),
+                None => enforces(docker, prefix, image, new).await?,
+            };
+            if let Some(enforces) = enforces {
+                // Another creation may have found it out at the same time.
+                let _ = self.quota.set(enforces);
+            }
+        }
+        Ok(match self.quota.get() {
+            Some(true) => DiskLimit::Enforced,
+            Some(false) | None => DiskLimit::Measured,
+        })
+    }
+}
+
+/// Writes more than a small limit into a new container, which is not started. `None` if the daemon
+/// does not have the image: the next environment will find it out.
+async fn enforces(
+    docker: &Docker,
+    prefix: &str,
+    image: &str,
+    new: NewEnvironment<'_>,
+) -> Result<Option<bool>> {
+    // With the name and the label of the environment, so that it is never left behind.
+    let probe = CreateContainer {
+        name: Some(format!("{prefix}disk-probe_{}", new.id)),
+        image: image.to_owned(),
+        labels: [(labels::ENVIRONMENT, new.id.as_str())].into(),
+        cmd: ["true"].into(),
+        host_config: HostConfig {
+            storage_opt: [("size", PROBE_LIMIT.to_string())].into(),
+            ..HostConfig::default()
+        },
+        ..CreateContainer::default()
+    };
+    let guard = match create_guarded(docker, probe, new.context).await? {
+        Ok((guard, _)) => guard,
+        Err(error) if images::is_missing(&error) => return Ok(None),
+        // The storage has no quotas.
+        Err(error) if error.status().is_some() => return Ok(Some(false)),
+        Err(error) => return Err(to_error(error)),
+    };
+    let more = archive::file("isolation-disk-probe", 0o600, vec![b'x'; 2 * PROBE_LIMIT]).map_err(to_error)?;
+    let containers = docker.containers();
+    let written = containers
+        .upload(guard.container(), "/", more, UploadArchive::default())
+        .await;
+    guard.remove().await;
+    match written {
+        Ok(()) => Ok(Some(false)),
+        Err(error) if error.status().is_some() => Ok(Some(true)),
+        Err(error) => Err(to_error(error)),
+    }
+}
+
+impl DiskUsage for DockerInstance {
+    fn limit(&self) -> u64 {
+        self.measured_disk.unwrap_or(u64::MAX)
+    }
+
+    fn used(&self) -> BoxFuture<'_, Result<u64>> {
+        Box::pin(async {
+            let containers = self.container.docker.containers();
+            let sized = InspectContainer { size: true };
+            match containers.inspect(self.container.id(), sized).await {
+                Ok(container) => Ok(container
+                    .size_rw
+                    .and_then(|size| u64::try_from(size).ok())
+                    .unwrap_or(0)),
+                Err(error) if error.is_not_found() => Err(Error::lost()),
+                Err(error) => Err(to_error(error)),
+            }
+        })
+    }
+}

@@ -1,0 +1,199 @@
+//! The security profile of an environment's container.
+
+use engine_api::containers::HostConfig;
+
+use crate::spec::EnvironmentSpec;
+use crate::spec::limits::ResourceLimits;
+use crate::spec::mount::Mount;
+use crate::spec::network::NetworkMode;
+use crate::spec::security::{SecurityProfile, plain_capability};
+
+/// The kernel capabilities of the standard profile; all others are dropped.
+///
+/// Package managers need them. They set owners and modes of files (`CHOWN`, `DAC_OVERRIDE`,
+/// `FOWNER`, `FSETID`) and capabilities of files (`SETFCAP`, without which rpm refuses such a
+/// package). apt and dpkg change to other users (`SETGID`, `SETUID`) and signal them (`KILL`). With
+/// `no-new-privileges`, a process cannot gain more.
+const CAPABILITIES: [&str; 8] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETFCAP",
+    "SETGID",
+    "SETUID",
+];
+
+/// The kernel capability to listen on ports below 1024. Docker allows that to every process of a
+/// container.
+const LOW_PORTS: &str = "NET_BIND_SERVICE";
+
+/// The user of the hardened profile if the image has none: `nobody`.
+pub(super) const NOBODY: &str = "65534:65534";
+
+/// The directory for temporary files, which is in memory if the root file system is read-only.
+const TMP: &str = "/tmp";
+
+/// The size of [`TMP`], in bytes. It counts as memory.
+const TMP_SIZE: u64 = 64 << 20;
+
+/// Writes the profile into the configuration of a container. The daemon's own seccomp filter and
+/// masked paths stay, unless the specification names others.
+pub(super) fn write(spec: &EnvironmentSpec, podman: bool, host: &mut HostConfig) {
+    let security = &spec.security;
+    let mut kept: Vec<String> = match security.profile {
+        SecurityProfile::Standard => {
+            let low_ports = podman.then_some(LOW_PORTS);
+            let all = CAPABILITIES.into_iter().chain(low_ports);
+            all.map(str::to_owned).collect()
+        }
+        SecurityProfile::Hardened | SecurityProfile::Trusted => Vec::new(),
+    };
+    let dropped: Vec<String> = security
+        .drop_capabilities
+        .iter()
+        .map(|name| plain_capability(name))
+        .collect();
+    kept.retain(|name| !dropped.iter().any(|gone| gone == name || gone == "ALL"));
+    kept.extend(
+        security
+            .add_capabilities
+            .iter()
+            .map(|name| plain_capability(name)),
+    );
+    host.cap_add = kept.into_iter().collect();
+    host.cap_drop = match security.profile {
+        SecurityProfile::Trusted => dropped.into_iter().collect(),
+        SecurityProfile::Standard | SecurityProfile::Hardened => ["ALL"].into(),
+    };
+    let may_gain = security.allow_new_privileges || security.profile == SecurityProfile::Trusted;
+    let mut options = Vec::new();
+    if !may_gain {
+        options.push("no-new-privileges".to_owned());
+    }
+    options.extend(
+        security
+            .seccomp
+            .iter()
+            .map(|profile| format!("seccomp={profile}")),
+    );
+    options.extend(
+        security
+            .apparmor
+            .iter()
+            .map(|profile| format!("apparmor={profile}")),
+    );
+    host.security_opt = options.into_iter().collect();
+    host.privileged = security.privileged;
+    host.readonly_rootfs = security.read_only_root;
+}
+
+/// Fills in what the hardened profile means for the other parts of a specification.
+pub(super) fn fill_in(spec: &mut EnvironmentSpec) {
+    if spec.security.profile != SecurityProfile::Hardened {
+        return;
+    }
+    spec.security.read_only_root = !spec.security.writable_root;
+    let is_tmp = |mount: &Mount| mount.target.trim_end_matches('/') == TMP;
+    if spec.security.read_only_root && !spec.mounts.iter().any(is_tmp) {
+        spec.mounts.push(Mount::tmpfs(TMP, Some(TMP_SIZE)));
+    }
+    // A published port asks for a network.
+    if spec.network.mode == NetworkMode::Default && spec.network.ports.is_empty() {
+        spec.network.mode = NetworkMode::None;
+    }
+}
+
+/// The limits of the hardened profile where the specification has none.
+pub(super) fn default_limits(spec: &EnvironmentSpec) -> ResourceLimits {
+    match spec.security.profile {
+        SecurityProfile::Hardened => ResourceLimits {
+            memory: Some(512 << 20),
+            cpus: Some(1.0),
+            pids: Some(256),
+            ..ResourceLimits::default()
+        },
+        SecurityProfile::Standard | SecurityProfile::Trusted => ResourceLimits::default(),
+    }
+}
+
+/// The user that can signal the processes of all users, for execs; empty for the container's own
+/// user: without the capability, root can signal only processes of root.
+pub(super) fn control_user(spec: &EnvironmentSpec) -> &'static str {
+    match spec.security.keeps("KILL") {
+        true => "0",
+        false => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(json: &str) -> HostConfig {
+        let mut host = HostConfig::default();
+        let mut spec = EnvironmentSpec::from_json(&format!(r#"{{"security": {json}}}"#)).unwrap();
+        fill_in(&mut spec);
+        write(&spec, false, &mut host);
+        host
+    }
+
+    #[test]
+    fn hardened_profile_gives_nothing() {
+        let hardened = host(r#"{"profile": "hardened"}"#);
+        assert_eq!(hardened.cap_drop, ["ALL"]);
+        assert!(hardened.cap_add.is_empty() && hardened.readonly_rootfs && !hardened.privileged);
+        assert_eq!(hardened.security_opt, ["no-new-privileges"]);
+        let mut spec = EnvironmentSpec::from_json(r#"{"security": {"profile": "hardened"}}"#).unwrap();
+        fill_in(&mut spec);
+        assert_eq!(spec.network.mode, NetworkMode::None);
+        assert_eq!(spec.mounts[0].target, "/tmp");
+        let limits = default_limits(&spec);
+        assert!(limits.memory.is_some() && limits.cpus.is_some() && limits.pids.is_some());
+    }
+
+    #[test]
+    fn exception_changes_one_thing() {
+        let base = host(r#"{"profile": "hardened"}"#);
+        let with = |change: &dyn Fn(&mut HostConfig)| {
+            let mut base = base.clone();
+            change(&mut base);
+            base
+        };
+        assert_eq!(
+            host(r#"{"profile": "hardened", "writable_root": true}"#),
+            with(&|host| host.readonly_rootfs = false)
+        );
+        assert_eq!(
+            host(r#"{"profile": "hardened", "add_capabilities": ["cap_net_raw"]}"#),
+            with(&|host| host.cap_add = ["NET_RAW"].into())
+        );
+        assert_eq!(
+            host(r#"{"profile": "hardened", "allow_new_privileges": true}"#),
+            with(&|host| host.security_opt = Vec::<String>::new().into_iter().collect())
+        );
+        assert_eq!(
+            host(r#"{"profile": "hardened", "seccomp": "unconfined", "apparmor": "mine"}"#),
+            with(&|host| {
+                host.security_opt = ["no-new-privileges", "seccomp=unconfined", "apparmor=mine"].into();
+            })
+        );
+    }
+
+    #[test]
+    fn trusted_profile_is_that_of_the_daemon() {
+        let trusted = host(r#"{"profile": "trusted"}"#);
+        assert_eq!(trusted, HostConfig::default());
+        assert!(host(r#"{"profile": "trusted", "privileged": true}"#).privileged);
+        let less = host(r#"{"profile": "trusted", "drop_capabilities": ["CAP_NET_RAW"]}"#);
+        assert_eq!(less.cap_drop, ["NET_RAW"]);
+    }
+
+    #[test]
+    fn capability_of_the_standard_profile_can_be_dropped() {
+        let less = host(r#"{"drop_capabilities": ["KILL", "SETUID"]}"#);
+        assert_eq!(less.cap_add.len(), CAPABILITIES.len() - 2);
+        assert!(host(r#"{"drop_capabilities": ["ALL"]}"#).cap_add.is_empty());
+    }
+}

@@ -1,0 +1,41 @@
+//! Renames an environment's container.
+
+use super::diagnostics::to_error;
+use super::instance::DockerInstance;
+use super::labels;
+use crate::BoxFuture;
+use crate::engine::instance::Rename;
+use crate::error::{Error, ErrorKind, Result};
+
+impl Rename for DockerInstance {
+    fn rename<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let Some(container) = self.container().await? else {
+                return Err(Error::lost());
+            };
+            // The owner removes the container by its name.
+            if self.launcher.made.is_none() && !self.is_kept() {
+                let text = "only the process that created the environment can rename it, unless it is kept";
+                return Err(Error::new(ErrorKind::Unsupported, text));
+            }
+            let Some(id) = container.config.labels.get(labels::ENVIRONMENT) else {
+                return Err(Error::new(
+                    ErrorKind::Corrupt,
+                    "the container has no label with the ID",
+                ));
+            };
+            let new = format!("{}{name}_{id}", self.prefix);
+            if container.plain_name() == new {
+                return Ok(());
+            }
+            let containers = self.container.docker.containers();
+            match containers.rename(&container.id, &new).await {
+                Ok(()) => {}
+                Err(error) if error.is_not_found() => return Err(Error::lost()),
+                Err(error) => return Err(to_error(error)),
+            }
+            self.container.name.change(&new);
+            Ok(())
+        })
+    }
+}

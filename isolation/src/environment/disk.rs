@@ -1,0 +1,101 @@
+//! Supervision of the size of an environment's files, where its engine does not limit it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::shared::Shared;
+use super::status::Status;
+use crate::command::signal::Signal;
+use crate::events::EventKind;
+
+/// The shortest pause between two measurements.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// The longest pause while the size does not change.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// A measurement may take this part of the time: it walks through all files.
+const SHARE: u32 = 100;
+
+/// Measures the size until the environment ends, and stops the environment if the size exceeds its
+/// limit.
+pub(super) fn begin(shared: &Arc<Shared>, generation: u64) {
+    if shared.instance.disk_usage().is_none() {
+        return;
+    }
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let (mut pauses, mut last) = (Pauses(SHORTEST), None);
+        loop {
+            sleep(pauses.0).await;
+            let status = shared.status();
+            // One that is stopped may be started again by the supervision.
+            let lives = matches!(status, Status::Running | Status::Paused | Status::Stopped);
+            let Some(disk) = shared.instance.disk_usage() else {
+                return;
+            };
+            if !lives || !shared.supervision.is(generation) {
+                return;
+            }
+            if status == Status::Stopped {
+                continue;
+            }
+            let began = Instant::now();
+            // An engine that does not answer now may answer later; an end is seen by the status.
+            let Ok(used) = disk.used().await else { continue };
+            let limit = disk.limit();
+            if used > limit {
+                shared.emit(EventKind::DiskLimitExceeded { used, limit });
+                shared.supervision.end().await;
+                // An error was sent as an event.
+                let _ = shared.kill(Signal::Kill).await;
+                return;
+            }
+            pauses.next(began.elapsed(), last != Some(used));
+            last = Some(used);
+        }
+    });
+}
+
+/// The pauses between measurements.
+struct Pauses(Duration);
+
+impl Pauses {
+    /// Chooses the next pause after a measurement that took `cost`.
+    fn next(&mut self, cost: Duration, has_changed: bool) {
+        let least = (cost * SHARE).max(SHORTEST);
+        self.0 = match has_changed {
+            true => least,
+            false => (self.0 * 2).min(LONGEST).max(least),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expensive_measurement_is_rare() {
+        let mut pauses = Pauses(SHORTEST);
+        let quick = Duration::from_millis(1);
+        let found: Vec<u64> = [false, false, true, false]
+            .into_iter()
+            .map(|has_changed| {
+                pauses.next(quick, has_changed);
+                pauses.0.as_secs()
+            })
+            .collect();
+        assert_eq!(found, [2, 4, 1, 2]);
+        for has_changed in [true, false] {
+            pauses.next(Duration::from_secs(1), has_changed);
+            assert_eq!(pauses.0.as_secs(), 100, "at most one percent of the time");
+        }
+        for _ in 0..9 {
+            pauses.next(quick, false);
+        }
+        assert!(pauses.0 <= LONGEST.max(Duration::from_secs(10)));
+    }
+}

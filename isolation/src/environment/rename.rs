@@ -1,0 +1,52 @@
+//! Renames an environment.
+
+use super::shared::Shared;
+use super::{Environment, checks};
+use crate::engine::capabilities::Feature;
+use crate::error::{Error, Result};
+use crate::events::EventKind;
+use crate::spec::validate;
+
+impl Environment {
+    /// Gives it another name: up to 64 letters, digits, '-', '_' and '.'. Its ID stays, and so does
+    /// its name on networks.
+    ///
+    /// # Errors
+    ///
+    /// One of the kind [`InvalidInput`](crate::ErrorKind::InvalidInput) for another name. A shared
+    /// environment cannot be renamed: other processes find it by its name.
+    pub async fn rename(&self, name: &str) -> Result<()> {
+        self.shared().rename(name).await
+    }
+}
+
+impl Shared {
+    async fn rename(&self, name: &str) -> Result<()> {
+        let renamed = self.do_rename(name).await;
+        self.report("rename the environment", self.name(), renamed)
+            .await?;
+        if self.has_name(name) {
+            let name = name.to_owned();
+            self.emit(EventKind::Renamed { name });
+        }
+        Ok(())
+    }
+
+    async fn do_rename(&self, name: &str) -> Result<()> {
+        validate::name(name)?;
+        checks::exists(self.status())?;
+        if self.usage.is_some() {
+            let why = "it is shared: other processes find it by its name; create one that is kept";
+            return Err(Error::invalid(why));
+        }
+        match self.instance.rename() {
+            Some(renaming) => self.answered(renaming.rename(name)).await,
+            None => Err(self.no_facet(Feature::Rename)),
+        }
+    }
+
+    /// Takes over a name that the engine has seen; returns whether it is another one.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        self.name.change(name)
+    }
+}
