@@ -1,6 +1,7 @@
 //! Events, sent to subscribers.
 
 pub(crate) mod pool_miss;
+mod pull_progress;
 pub(crate) mod rfc3339;
 
 use std::collections::VecDeque;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use self::pool_miss::PoolMiss;
+pub use self::pull_progress::PullProgress;
 use crate::command::exit_status::ExitStatus;
 use crate::engine::capabilities::Feature;
 use crate::engine::watch::Health;
@@ -235,28 +237,6 @@ pub enum Step {
     Start,
     /// The wait until the environment is ready.
     Ready,
-}
-
-/// The progress of the pull of an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct PullProgress {
-    /// The share of the work that is done, in percent. It never decreases, and is 100 only at the
-    /// end. It is estimated, because a daemon reports the sizes of layers late, or not at all.
-    pub percent: u8,
-    /// The number of bytes downloaded so far.
-    pub downloaded: u64,
-    /// The number of bytes to download, of the layers whose size is known so far.
-    pub total: u64,
-    /// The number of layers that are complete.
-    pub layers_done: usize,
-    /// The number of layers, as far as known.
-    pub layers: usize,
-    /// The current step: `Downloading`, `Extracting` …; empty at the start and at the end.
-    pub status: String,
-    /// Whether the pull is complete.
-    pub done: bool,
 }
 
 /// A subscriber was too slow and missed this many events, the oldest ones.

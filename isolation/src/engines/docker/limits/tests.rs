@@ -90,7 +90,7 @@ fn dropped_limit_is_noticed() {
 }
 
 #[test]
-fn warning_about_a_limit_that_was_not_asked_for_is_no_error() {
+fn warning_about_another_limit_is_no_error() {
     let warning = "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory \
                    limited without swap.";
     let some = limits(SOME);
