@@ -389,10 +389,8 @@ impl Engine for DockerEngine {
     }
 
     fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
-        Box::pin(async move {
-            let prefix = &self.settings.container_prefix;
-            watch::watch(self.docker().await?, prefix, reports).await
-        })
+        let prefix = &self.settings.container_prefix;
+        Box::pin(async move { watch::watch(self.docker().await?, prefix, reports).await })
     }
 
     fn as_any(&self) -> &dyn Any {
