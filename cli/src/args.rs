@@ -90,11 +90,10 @@ fn suggest(mut error: clap::Error, words: &[OsString]) -> clap::Error {
         Some(ContextValue::String(word)) => word.clone(),
         _ => return error,
     };
-    if error.get(ContextKind::SuggestedSubcommand).is_none() {
-        if let Some(name) = similar(&unknown, words) {
-            let names = ContextValue::Strings(vec![name]);
-            error.insert(ContextKind::SuggestedSubcommand, names);
-        }
+    // Also instead of the one that clap finds by common letters: `rename` for `rn`.
+    if let Some(name) = similar(&unknown, words) {
+        let names = ContextValue::Strings(vec![name]);
+        error.insert(ContextKind::SuggestedSubcommand, names);
     }
     error
 }
