@@ -169,7 +169,7 @@ const OF_OUTPUT: &[Rule] = &[
             "name does not resolve",
             "no such host",
             "nodename nor servname",
-            "enotfound",
+            " enotfound",
             "eai_again",
             "unknown host",
             "can't resolve",
