@@ -145,7 +145,7 @@ impl Manager {
             return Ok(prepared);
         }
         let wanted = self.pool.is_some().then(|| spec.clone());
-        let environment = self.create_guarded(selection, spec).await?;
+        let environment = Box::pin(self.create_guarded(selection, spec)).await?;
         if let Err(error) = environment.start().await {
             // The drop of the guard cannot await; this can, so it also reports errors of the
             // removal as an event.
@@ -169,11 +169,11 @@ impl Manager {
                 "a shared environment is started when it is created; start it",
             ));
         }
-        kept_if_asked(self.create_guarded(selection, spec).await?).await
+        kept_if_asked(Box::pin(self.create_guarded(selection, spec)).await?).await
     }
 
     /// Creates an environment that is removed if the rest of its creation fails, also if it is to
-    /// be kept.
+    /// be kept. Callers box it: a specification is large.
     async fn create_guarded(&self, selection: &Selection, mut spec: EnvironmentSpec) -> Result<Environment> {
         spec.session.get_or_insert_with(|| self.session.clone());
         let name = spec.name.clone().unwrap_or_default();

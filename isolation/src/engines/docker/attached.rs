@@ -68,7 +68,7 @@ impl Launcher {
         };
         let (launcher, given) = (self.clone(), command.clone());
         let starting = tokio::spawn(async move {
-            let (input, process) = launcher.open(&given).await?;
+            let (input, process) = Box::pin(launcher.open(&given)).await?;
             Ok((input, process))
         });
         let started = starting.await.map_err(|ended| Error::engine(NAME, ended))?;

@@ -342,7 +342,7 @@ impl Engine for DockerEngine {
 
     fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
         Box::pin(async move {
-            let created = self.make(new).await?;
+            let created = Box::pin(self.make(new)).await?;
             Ok(Box::new(created) as Box<dyn Instance>)
         })
     }
