@@ -64,7 +64,7 @@ impl Manager {
     /// As [`shared`](Self::shared), on a chosen engine.
     pub async fn shared_on(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
         let name = spec.name.clone().unwrap_or_default();
-        let shared = self.share(selection, spec).await;
+        let shared = Box::pin(self.share(selection, spec)).await;
         shared.map_err(|error| error.during("share the environment", &name))
     }
 

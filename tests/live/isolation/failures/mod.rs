@@ -111,7 +111,7 @@ async fn check(cases: impl Fn(&Path) -> Vec<Case>) {
                 // Podman does not report it for commands.
                 continue;
             }
-            let evidence = plant(&subject, case.plant).await;
+            let evidence = Box::pin(plant(&subject, case.plant)).await;
             record(&subject, case.name, case.expected, &evidence);
             let found = diagnose(&evidence);
             if found.cause != case.expected {
@@ -202,7 +202,7 @@ async fn image_of_another_platform_is_named() {
             image: Some("bundle-foreign:latest".into()),
             ..main(&["/bin/sh"])
         };
-        let evidence = plant(&subject, Ends(spec)).await;
+        let evidence = Box::pin(plant(&subject, Ends(spec))).await;
         record(&subject, "image_of_another_platform", WrongPlatform, &evidence);
         images
             .remove("bundle-foreign:latest", Default::default())
