@@ -5,9 +5,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::pipe::pipe;
 use super::{Relay, Start};
@@ -30,6 +32,9 @@ const WRITE: &str = "exec cat >\"$1\"";
 /// The longest line of the listening program.
 const LONGEST: usize = 4096;
 
+/// How long the program inside may take until it listens.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How many connections are open at the same time; more of them wait.
 const MOST: usize = 128;
 
@@ -51,7 +56,11 @@ pub(crate) async fn expose(start: Arc<dyn Start>, inside: u16, service: SocketAd
         text: Vec::new(),
         errors: String::new(),
     };
-    match lines.next().await? {
+    let first = timeout(READY_TIMEOUT, lines.next()).await.map_err(|_| {
+        let text = format!("no program inside listens at port {inside} after {READY_TIMEOUT:?}");
+        Error::new(ErrorKind::Timeout, text)
+    })?;
+    match first? {
         Some(line) if line == "ready" => {}
         _ => return Err(not_listening(inside, lines.errors.trim())),
     }

@@ -59,7 +59,7 @@ impl DockerEngine {
 }
 
 /// Writes more than a small limit into a new container, which is not started. `None` if the daemon
-/// does not have the image: the next environment will find it out.
+/// does not have the image or reports another error: the next environment will find it out.
 async fn enforces(
     docker: &Docker,
     prefix: &str,
@@ -93,9 +93,19 @@ async fn enforces(
     guard.remove().await;
     match written {
         Ok(()) => Ok(Some(false)),
-        Err(error) if error.status().is_some() => Ok(Some(true)),
+        Err(error) if is_full(error.message().unwrap_or_default()) => Ok(Some(true)),
+        // Another error shows nothing: this environment is measured, the next one asks again.
+        Err(error) if error.status().is_some() => Ok(None),
         Err(error) => Err(to_error(error)),
     }
+}
+
+/// Whether the message of the daemon is that of a full disk or of an exceeded quota.
+fn is_full(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["no space left", "quota exceeded"]
+        .iter()
+        .any(|text| message.contains(text))
 }
 
 impl DiskUsage for DockerInstance {
@@ -116,5 +126,18 @@ impl DiskUsage for DockerInstance {
                 Err(error) => Err(to_error(error)),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_full;
+
+    #[test]
+    fn only_a_full_disk_shows_a_quota() {
+        assert!(is_full("write /isolation-disk-probe: no space left on device"));
+        assert!(is_full("write /f: Disk quota exceeded"));
+        assert!(!is_full("container rootfs is marked read-only"));
+        assert!(!is_full(""));
     }
 }

@@ -1,8 +1,10 @@
 //! Renames an environment's container.
 
+use std::sync::Arc;
+
 use super::diagnostics::to_error;
 use super::instance::DockerInstance;
-use super::labels;
+use super::{NAME, labels};
 use crate::BoxFuture;
 use crate::engine::instance::Rename;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,14 +30,20 @@ impl Rename for DockerInstance {
             if container.plain_name() == new {
                 return Ok(());
             }
-            let containers = self.container.docker.containers();
-            match containers.rename(&container.id, &new).await {
-                Ok(()) => {}
-                Err(error) if error.is_not_found() => return Err(Error::lost()),
-                Err(error) => return Err(to_error(error)),
+            let (docker, known) = (self.container.docker.clone(), Arc::clone(&self.container.name));
+            // In a task: a caller that is dropped meanwhile must not leave the old name, by which
+            // the removal would find nothing.
+            let renaming = tokio::spawn(async move {
+                docker.containers().rename(&container.id, &new).await?;
+                known.change(&new);
+                Ok(())
+            });
+            let renamed: engine_api::Result<()> =
+                renaming.await.map_err(|ended| Error::engine(NAME, ended))?;
+            match renamed {
+                Err(error) if error.is_not_found() => Err(Error::lost()),
+                renamed => renamed.map_err(to_error),
             }
-            self.container.name.change(&new);
-            Ok(())
         })
     }
 }

@@ -55,7 +55,7 @@ impl Resource {
         }
         let id = EnvironmentId::random();
         let on_daemon = on_daemon(prefix, &id, name);
-        let name = name.map_or_else(|| format!("{}-{}", kind.as_str(), id.short()), str::to_owned);
+        let name = name.map_or_else(|| default_name(kind, &id), str::to_owned);
         Ok(Self {
             labels: labels::of_resource(&id, &name, lifetime, labels)?,
             kind,
@@ -125,6 +125,11 @@ impl Drop for Entered {
     fn drop(&mut self) {
         self.journal.finish();
     }
+}
+
+/// The name for people of a network or volume to which nobody gave one.
+pub(super) fn default_name(kind: Kind, id: &EnvironmentId) -> String {
+    format!("{}-{}", kind.as_str(), id.short())
 }
 
 /// The name on the daemon: valid, unique and, if it has a name for people, readable.

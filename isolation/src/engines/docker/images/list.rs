@@ -87,7 +87,19 @@ fn entry(image: ImageSummary, containers: usize, environments: BTreeSet<String>)
 }
 
 /// Whether an image with the label of a build has the name of that build. An image that somebody
-/// has made from it inherits the label, but not the name.
+/// has made from it inherits the label, but not the name. One without a name stays.
 fn is_built(names: &[String], key: &str) -> bool {
-    names.is_empty() || names.iter().any(|name| *name == format!("{BUILT}:{key}"))
+    names.iter().any(|name| *name == format!("{BUILT}:{key}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unnamed_image_with_inherited_label_is_not_built() {
+        assert!(is_built(&[format!("{BUILT}:k")], "k"));
+        assert!(!is_built(&[], "k"));
+        assert!(!is_built(&["mine:1".to_owned()], "k"));
+    }
 }

@@ -18,6 +18,7 @@ use super::diagnostics::to_error;
 use super::owned::{self, Kind};
 use super::resources::{self, Named};
 use super::{DockerEngine, NAME, labels};
+use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::lifetime::Lifetime;
 
@@ -105,15 +106,21 @@ impl Volumes<'_> {
         removed.map_err(|error| error.during("remove the volume", reference))
     }
 
-    /// Removes every volume that is [kept](Lifetime::Kept) and that no container uses, and returns
-    /// those. A volume with an owner is removed by that, or by
+    /// Removes every volume without a given name that is [kept](Lifetime::Kept) and that no
+    /// container uses, and returns those. A volume with an owner is removed by that, or by
     /// [`Manager::gc`](crate::Manager::gc).
     pub async fn prune(&self) -> Result<Vec<VolumeInfo>> {
-        let pruned = self.remove_unused().await;
+        let pruned = self.remove_unused(false).await;
         pruned.map_err(|error| error.during("prune the volumes of", NAME))
     }
 
-    async fn remove_unused(&self) -> Result<Vec<VolumeInfo>> {
+    /// As [`prune`](Self::prune), but also removes volumes with a given name, of every user.
+    pub async fn prune_all(&self) -> Result<Vec<VolumeInfo>> {
+        let pruned = self.remove_unused(true).await;
+        pruned.map_err(|error| error.during("prune the volumes of", NAME))
+    }
+
+    async fn remove_unused(&self, named: bool) -> Result<Vec<VolumeInfo>> {
         let docker = self.engine.docker().await?;
         let options = ListVolumes {
             dangling: Some(true),
@@ -123,7 +130,7 @@ impl Volumes<'_> {
         let unused = docker.volumes().list(options).await.map_err(to_error)?;
         let mut removed = Vec::new();
         for volume in unused.volumes.iter().filter_map(info) {
-            if volume.lifetime != Lifetime::Kept {
+            if volume.lifetime != Lifetime::Kept || (!named && volume.is_named()) {
                 continue;
             }
             match owned::remove(docker, Kind::Volume, &volume.on_daemon, &volume.id).await {
@@ -135,6 +142,14 @@ impl Volumes<'_> {
             }
         }
         Ok(removed)
+    }
+}
+
+impl VolumeInfo {
+    /// Whether its creator gave it a name.
+    fn is_named(&self) -> bool {
+        let id = self.id.parse::<EnvironmentId>();
+        !id.is_ok_and(|id| self.name == resources::default_name(Kind::Volume, &id))
     }
 }
 
