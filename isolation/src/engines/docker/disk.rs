@@ -44,7 +44,7 @@ impl DockerEngine {
             let prefix = &self.settings.container_prefix;
             let enforces = match self.daemon().await?.has_no_quota() {
                 Some(_) => Some(false),
-                None => enforces(docker, prefix, image, new).await?,
+                None => Box::pin(enforces(docker, prefix, image, new)).await?,
             };
             if let Some(enforces) = enforces {
                 // Another creation may have found it out at the same time.
