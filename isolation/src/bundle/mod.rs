@@ -34,6 +34,8 @@ pub(crate) struct Content {
     pub(crate) spec: EnvironmentSpec,
     pub(crate) state: Option<InstanceState>,
     pub(crate) documents: BTreeMap<String, Value>,
+    /// The values of the environment variables of commands.
+    pub(crate) hidden: Vec<String>,
     pub(crate) commands: Vec<CommandRecord>,
     pub(crate) output: Vec<Piece>,
     pub(crate) events: Vec<Event>,
@@ -90,6 +92,7 @@ impl Shared {
             state,
             // What is missing is missing in the bundle; the rest is written in any case.
             documents: documents.ok().and_then(Result::ok).unwrap_or_default(),
+            hidden: self.history.hidden(),
             commands: self.history.commands(),
             output: self.history.output(0),
             events: self.events.of(&self.id),
@@ -105,7 +108,7 @@ impl Shared {
 impl Content {
     /// Writes the files.
     pub(crate) fn write(&self, directory: &Path) -> Result<()> {
-        let redactor = Redactor::of(&self.spec);
+        let redactor = Redactor::of(&self.spec, &self.hidden);
         let mut files = Files::create(directory, &redactor)?;
         files.json("spec.json", self.hidden_spec()?)?;
         files.json("evidence.json", json!(self.evidence))?;

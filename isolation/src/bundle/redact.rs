@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::packages::without_credentials;
 use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
 
@@ -14,7 +15,8 @@ const HIDDEN: &str = "***";
 /// The keys whose values may be secret, in a specification.
 const SECTIONS: [&str; 3] = ["env", "labels", "args"];
 
-/// Replaces the values of environment variables and labels wherever they occur.
+/// Replaces the values of environment variables and labels, and the credentials of addresses,
+/// wherever they occur.
 #[derive(Debug, Default)]
 pub(super) struct Redactor {
     /// Longest first: one may contain another.
@@ -22,7 +24,8 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
-    pub(super) fn of(spec: &EnvironmentSpec) -> Self {
+    /// For the values of a specification, and those of its commands.
+    pub(super) fn of(spec: &EnvironmentSpec, commands: &[String]) -> Self {
         let of_main = match &spec.main {
             Main::Command(command) => Some(&command.env),
             Main::Idle | Main::Image | Main::Arguments(_) => None,
@@ -30,7 +33,7 @@ impl Redactor {
         let variables = [Some(&spec.env), of_main].into_iter().flatten().flatten();
         let values = variables.map(|(_, value)| value).chain(spec.labels.values());
         let mut redactor = Self::default();
-        values.for_each(|value| redactor.add(value));
+        values.chain(commands).for_each(|value| redactor.add(value));
         for options in spec.engine_options.values() {
             redactor.add_all(options, false);
         }
@@ -68,7 +71,7 @@ impl Redactor {
     }
 
     pub(super) fn text(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        let mut text = without_credentials(text);
         for secret in &self.secrets {
             if text.contains(secret) {
                 text = text.replace(secret, HIDDEN);
@@ -135,7 +138,11 @@ mod tests {
             .into(),
             ..EnvironmentSpec::default()
         };
-        let redactor = Redactor::of(&spec);
+        let redactor = Redactor::of(&spec, &["hunter6-command".to_owned()]);
+        assert_eq!(redactor.text("is hunter6-command"), "is ***");
+        let mut proxy = json!({ "HttpProxy": "http://me:hunter7@proxy.test:3128" });
+        redactor.json(&mut proxy);
+        assert_eq!(proxy, json!({ "HttpProxy": "http://***@proxy.test:3128" }));
         let text = redactor.text("TOKEN=hunter2-token 1 first line hunter3-line hunter5-arg linux/amd64");
         assert_eq!(text, "TOKEN=*** 1 *** *** *** linux/amd64");
         let mut document = json!({ "a": ["label \"hunter4\"", 1], "hunter2-token": "hunter2-tokens" });

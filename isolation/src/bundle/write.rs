@@ -24,7 +24,8 @@ pub(super) struct Files<'a> {
 }
 
 impl<'a> Files<'a> {
-    /// Creates the directory, which must not exist or must be empty. Nobody else can read it.
+    /// Creates the directory, which must not exist or must be empty. Nobody else can read the
+    /// files.
     pub(super) fn create(directory: &Path, redactor: &'a Redactor) -> Result<Self> {
         let failed = |error| Error::io("create the directory", directory, error);
         let mut builder = fs::DirBuilder::new();
@@ -32,6 +33,7 @@ impl<'a> Files<'a> {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(directory).map_err(failed)?;
+        check_owner(directory)?;
         if fs::read_dir(directory).map_err(failed)?.next().is_some() {
             let text = "the directory is not empty; choose another one";
             return Err(Error::new(ErrorKind::Conflict, text));
@@ -90,11 +92,40 @@ impl<'a> Files<'a> {
 
     fn write(&mut self, name: &str, text: &str) -> Result<()> {
         let path = self.directory.join(name);
-        let written = fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        let mut options = fs::OpenOptions::new();
+        // A link that somebody has put there is not followed.
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options
+            .open(&path)
+            .and_then(|mut file| file.write_all(text.as_bytes()));
         written.map_err(|error| Error::io("write", &path, error))?;
         self.written.push(name.to_owned());
         Ok(())
     }
+}
+
+/// Refuses a link, and a directory whose owner could replace the files.
+fn check_owner(directory: &Path) -> Result<()> {
+    let metadata = fs::symlink_metadata(directory);
+    let metadata = metadata.map_err(|error| Error::io("read the directory", directory, error))?;
+    let why = match metadata.is_symlink() {
+        true => Some("the directory is a symbolic link; write its target"),
+        false => is_foreign(&metadata).then_some("the directory belongs to another user; choose another one"),
+    };
+    why.map_or(Ok(()), |why| Err(Error::new(ErrorKind::Conflict, why)))
+}
+
+#[cfg(unix)]
+fn is_foreign(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(metadata) != rustix::process::geteuid().as_raw()
+}
+
+/// Windows has no owner in the standard library.
+#[cfg(not(unix))]
+fn is_foreign(_metadata: &fs::Metadata) -> bool {
+    false
 }
 
 /// The end of a text, from the beginning of a line.
@@ -121,6 +152,27 @@ mod tests {
         assert_eq!(tail("short", MOST), "short");
         let one_line = "é".repeat(MOST);
         assert!(tail(&one_line, 101).len() <= 101);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_are_private_and_links_are_refused() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let directory = tempfile::tempdir().unwrap();
+        let (open, link) = (directory.path().join("open"), directory.path().join("link"));
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+        symlink(&open, &link).unwrap();
+        let redactor = Redactor::default();
+        let error = Files::create(&link, &redactor).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        let mut files = Files::create(&open, &redactor).unwrap();
+        files.text("a.txt", "a").unwrap();
+        let mode = fs::metadata(open.join("a.txt")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let outside = directory.path().join("outside");
+        symlink(&outside, open.join("b.txt")).unwrap();
+        assert!(files.text("b.txt", "b").is_err() && !outside.exists());
     }
 
     #[test]

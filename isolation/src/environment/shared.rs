@@ -346,6 +346,7 @@ impl Shared {
     pub(super) async fn execute(&self, command: Command) -> Result<Execution> {
         let started = self.begin_command(&command).await;
         let mut execution = self.report("execute", command.program(), started).await?;
+        self.history.hide(command.env.values());
         self.track(&mut execution, command.argv);
         Ok(execution)
     }

@@ -21,6 +21,8 @@ pub enum PoolMiss {
     Copies,
     /// It publishes a fixed port of the host, which only one environment can have.
     FixedPort,
+    /// It has a name of its own, which only one environment can have.
+    Name,
     /// It has names on a network, which others would reach before the environment is in use.
     Aliases,
     /// Its main process could write to files that other environments use.
@@ -38,6 +40,7 @@ impl PoolMiss {
             Self::Lifetime => "it is kept or shared; use the lifetime of its owner",
             Self::Copies => "its files are copied from this host; copy them after the creation",
             Self::FixedPort => "it has a fixed port of the host; let the engine choose one",
+            Self::Name => "it has a name; leave it out",
             Self::Aliases => "it has aliases on a network; remove them",
             Self::SharedFiles => "its main process can write to a mount; mount it read-only",
         }

@@ -3,6 +3,7 @@
 
 mod check_result;
 mod command_record;
+mod hidden;
 mod output;
 mod samples;
 
@@ -21,6 +22,7 @@ pub use self::check_result::CheckResult;
 pub use self::command_record::CommandRecord;
 pub(crate) use self::output::Piece;
 
+use self::hidden::Hidden;
 use self::output::OutputRing;
 use self::samples::Samples;
 
@@ -47,6 +49,7 @@ struct Shared {
 struct Inner {
     commands: VecDeque<CommandRecord>,
     begun: u64,
+    hidden: Hidden,
     output: OutputRing,
     checks: VecDeque<CheckResult>,
     samples: Samples,
@@ -74,6 +77,17 @@ impl History {
             exit: None,
         });
         number
+    }
+
+    /// Remembers the values of a command's environment variables, which no bundle may contain.
+    pub(crate) fn hide<'v>(&self, values: impl Iterator<Item = &'v String>) {
+        let mut inner = self.lock();
+        values.for_each(|value| inner.hidden.add(value));
+    }
+
+    /// The values that no bundle may contain.
+    pub(crate) fn hidden(&self) -> Vec<String> {
+        self.lock().hidden.values()
     }
 
     /// Notes the end of a command; `None` if it was abandoned.

@@ -44,6 +44,7 @@ impl Manager {
             spec: spec.clone(),
             state: None,
             documents: BTreeMap::new(),
+            hidden: Vec::new(),
             commands: Vec::new(),
             output: Vec::new(),
             // Those of engines and images; no environment has this ID.

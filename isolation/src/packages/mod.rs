@@ -27,6 +27,8 @@ mod npm;
 mod pip;
 mod redact;
 
+pub(crate) use self::redact::without_credentials;
+
 use std::str::FromStr;
 use std::time::Duration;
 

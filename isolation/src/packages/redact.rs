@@ -22,7 +22,7 @@ pub(super) fn last_lines(output: &CommandOutput) -> String {
 }
 
 /// The text with `***` for the user and password of each address.
-pub(super) fn without_credentials(text: &str) -> String {
+pub(crate) fn without_credentials(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {

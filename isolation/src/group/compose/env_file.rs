@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::file;
-use super::interpolate::{Known, interpolate};
+use super::interpolate::{Known, LONGEST, interpolate_with};
 use crate::error::{Error, Result};
 
 /// Reads a file of variables. A name without a value takes it from `known`.
@@ -18,7 +18,7 @@ pub(super) fn read(path: &Path, known: &Known) -> Result<BTreeMap<String, String
 
 /// The error is a line and a reason without values.
 fn parse(text: &str, known: &Known) -> std::result::Result<BTreeMap<String, String>, (usize, String)> {
-    let mut variables = BTreeMap::new();
+    let (mut variables, mut length) = (BTreeMap::new(), 0);
     let mut lines = text.lines().enumerate();
     while let Some((at, line)) = lines.next() {
         let failed = |why: String| (at + 1, why);
@@ -51,9 +51,14 @@ fn parse(text: &str, known: &Known) -> std::result::Result<BTreeMap<String, Stri
             }
         }
         // Earlier variables of the file count.
-        let mut all = variables.clone();
-        all.extend(known.clone());
-        let value = unquoted(&value, quote, &all).map_err(|why| failed(format!("{name}: {why}")))?;
+        let value = unquoted(&value, quote, &[known, &variables]);
+        let value = value.map_err(|why| failed(format!("{name}: {why}")))?;
+        length += value.len();
+        if length > LONGEST {
+            return Err(failed(format!(
+                "{name}: all values together are longer than 1 MiB"
+            )));
+        }
         variables.insert(name.to_owned(), value);
     }
     Ok(variables)
@@ -81,11 +86,11 @@ fn end_of_quotes(value: &str, quote: char) -> Option<usize> {
     None
 }
 
-fn unquoted(value: &str, quote: Option<char>, known: &Known) -> std::result::Result<String, String> {
+fn unquoted(value: &str, quote: Option<char>, known: &[&Known]) -> std::result::Result<String, String> {
     let Some(quote) = quote else {
         // A comment begins after a space.
         let end = value.find(" #").or_else(|| value.starts_with('#').then_some(0));
-        return interpolate(value[..end.unwrap_or(value.len())].trim_end(), known);
+        return interpolate_with(value[..end.unwrap_or(value.len())].trim_end(), known);
     };
     let end = end_of_quotes(value, quote).ok_or("the value has no closing quote")?;
     let after = value[end + 1..].trim_start();
@@ -95,7 +100,7 @@ fn unquoted(value: &str, quote: Option<char>, known: &Known) -> std::result::Res
     let inside = &value[1..end];
     match quote {
         '\'' => Ok(inside.to_owned()),
-        _ => interpolate(&unescaped(inside), known),
+        _ => interpolate_with(&unescaped(inside), known),
     }
 }
 
@@ -144,6 +149,16 @@ mod tests {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
         assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn variables_that_double_are_limited() {
+        let mut text = "A0=0123456789\n".to_owned();
+        for n in 1..64 {
+            text += &format!("A{n}=$A{0}$A{0}\n", n - 1);
+        }
+        let (_, why) = parse(&text, &Known::new()).unwrap_err();
+        assert!(why.contains("1 MiB"), "{why}");
     }
 
     #[test]

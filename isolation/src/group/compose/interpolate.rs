@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 /// The deepest nesting of a default in a default.
 const DEEPEST: u8 = 16;
 
+/// The longest text, in bytes: variables of variables grow exponentially.
+pub(super) const LONGEST: usize = 1 << 20;
+
 /// The variables of a file: those of the caller, and those of `.env`.
 pub(super) type Known = BTreeMap<String, String>;
 
@@ -12,10 +15,27 @@ pub(super) type Known = BTreeMap<String, String>;
 /// `${NAME+other}`, `${NAME:?error}` and `${NAME?error}`; `$$` is a dollar sign. A missing variable
 /// is empty. The error has no value of a variable.
 pub(super) fn interpolate(text: &str, known: &Known) -> Result<String, String> {
+    interpolate_with(text, &[known])
+}
+
+/// As [`interpolate`], with the variables of several maps: the first one that has a name counts.
+pub(super) fn interpolate_with(text: &str, known: &[&Known]) -> Result<String, String> {
     expand(text, known, 0)
 }
 
-fn expand(text: &str, known: &Known, depth: u8) -> Result<String, String> {
+fn find<'k>(known: &[&'k Known], name: &str) -> Option<&'k String> {
+    known.iter().find_map(|variables| variables.get(name))
+}
+
+fn push(result: &mut String, value: &str) -> Result<(), String> {
+    if result.len() + value.len() > LONGEST {
+        return Err("the text with its variables is longer than 1 MiB".to_owned());
+    }
+    result.push_str(value);
+    Ok(())
+}
+
+fn expand(text: &str, known: &[&Known], depth: u8) -> Result<String, String> {
     if depth > DEEPEST {
         return Err("defaults of variables are nested too deeply".to_owned());
     }
@@ -30,12 +50,12 @@ fn expand(text: &str, known: &Known, depth: u8) -> Result<String, String> {
             }
             Some('{') => {
                 let end = end_of_braces(&after[1..]).ok_or("a variable begins with ${ and has no }")?;
-                result.push_str(&braces(&after[1..=end], known, depth)?);
+                push(&mut result, &braces(&after[1..=end], known, depth)?)?;
                 &after[end + 2..]
             }
             Some(first) if first == '_' || first.is_ascii_alphabetic() => {
                 let (name, others) = after.split_at(end_of_name(after));
-                result.push_str(known.get(name).map_or("", String::as_str));
+                push(&mut result, find(known, name).map_or("", String::as_str))?;
                 others
             }
             _ => return Err("a single $ names no variable; write $$ for a dollar sign".to_owned()),
@@ -67,7 +87,7 @@ fn end_of_braces(text: &str) -> Option<usize> {
     None
 }
 
-fn braces(inside: &str, known: &Known, depth: u8) -> Result<String, String> {
+fn braces(inside: &str, known: &[&Known], depth: u8) -> Result<String, String> {
     let (name, form) = inside.split_at(end_of_name(inside));
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
         return Err("${…} names no variable; write ${NAME}".to_owned());
@@ -76,7 +96,7 @@ fn braces(inside: &str, known: &Known, depth: u8) -> Result<String, String> {
         Some(operator) => (false, operator),
         None => (true, form),
     };
-    let value = known.get(name).filter(|value| empty_counts || !value.is_empty());
+    let value = find(known, name).filter(|value| empty_counts || !value.is_empty());
     let other = operator.get(1..).unwrap_or_default();
     match operator.chars().next() {
         None if form.is_empty() => Ok(value.cloned().unwrap_or_default()),

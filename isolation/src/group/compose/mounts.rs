@@ -141,6 +141,12 @@ fn long(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: &Volumes) -
     let source = match (kind.as_deref(), source) {
         (Some("bind"), Some(source)) => MountSource::Host(reading.path(&source)),
         (Some("volume"), Some(source)) => volume(reading, node, path, volumes, &source)?,
+        (Some("volume"), None) if read_only => {
+            let why =
+                "an anonymous volume is empty and cannot be read-only; remove read_only, or name a source";
+            reading.fault(node.line, path, why);
+            return None;
+        }
         // An anonymous volume.
         (Some("volume"), None) => return None,
         (Some("tmpfs"), None) => MountSource::Tmpfs { size },

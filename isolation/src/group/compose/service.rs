@@ -161,7 +161,12 @@ fn env_files(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut Envi
     let mut variables = std::collections::BTreeMap::new();
     for node in files {
         let (named, mut required) = match &node.value {
-            Value::Map(_) => {
+            Value::Map(entries) => {
+                for entry in entries {
+                    if !matches!(entry.key.as_str(), "path" | "required") {
+                        reading.unsupported(entry.line, &format!("{path}.{}", entry.key), "");
+                    }
+                }
                 let required = reading.get(node, path, "required");
                 let required = required.and_then(|value| reading.bool(value, path));
                 (reading.get(node, path, "path"), required.unwrap_or(true))

@@ -358,3 +358,14 @@ fn restart_and_disabled_check_are_read() {
     assert!(restart("c").is_some());
     assert_eq!(group.services["c"].environment.ready, None);
 }
+
+#[test]
+fn ignored_settings_of_files_and_volumes_are_faults() {
+    let text =
+        faults("services:\n  web:\n    image: a\n    env_file:\n      - path: x\n        format: raw\n");
+    assert!(text.contains("env_file.format"), "{text}");
+    let text = faults(
+        "services:\n  web:\n    image: a\n    volumes:\n      - type: volume\n        target: /t\n        read_only: true\n",
+    );
+    assert!(text.contains("anonymous"), "{text}");
+}

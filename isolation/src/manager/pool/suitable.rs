@@ -11,6 +11,7 @@ pub(super) fn reason_against(spec: &EnvironmentSpec) -> Option<PoolMiss> {
     let writes = |mount: &Mount| !mount.read_only && !matches!(mount.source, MountSource::Tmpfs { .. });
     [
         (spec.lifetime != Lifetime::Owner, PoolMiss::Lifetime),
+        (spec.name.is_some(), PoolMiss::Name),
         (!spec.copies.is_empty(), PoolMiss::Copies),
         (
             spec.network.ports.iter().any(|port| port.host_port.is_some()),
@@ -48,6 +49,7 @@ mod tests {
                 r#"{"main": "image", "mounts": [{"source": {"volume": "v"}, "target": "/t"}]}"#,
                 Some(PoolMiss::SharedFiles),
             ),
+            (r#"{"name": "web"}"#, Some(PoolMiss::Name)),
             (r#"{"lifetime": "kept"}"#, Some(PoolMiss::Lifetime)),
             (
                 r#"{"copies": [{"source": "/tmp", "target": "/t"}]}"#,
