@@ -54,9 +54,17 @@ pub(super) async fn ports(subject: &Subject<'_>) -> Outcome {
 /// The log has the lines of both streams, in the order of each, and can be waited for.
 pub(super) async fn logs(subject: &Subject<'_>) -> Outcome {
     if !subject.capabilities.has(Feature::Logs) || !subject.capabilities.has(Feature::MainProcess) {
+        // Without a main process, the log is that of the commands.
         let environment = subject.environment().await?;
-        let log = environment.logs(LogOptions::default()).await;
-        refused("the log", log, ErrorKind::Unsupported)?;
+        environment.run(Command::shell("echo one; echo err >&2")).await?;
+        let lines = environment.logs(LogOptions::default()).await?.lines().await?;
+        let mut lines: Vec<_> = lines.iter().map(|line| line.text_lossy().into_owned()).collect();
+        lines.sort();
+        equal(
+            "the log of a command",
+            lines,
+            ["err", "one"].map(str::to_owned).into(),
+        )?;
         return Ok(environment.destroy().await?);
     }
     let script = "echo one; echo err >&2; echo two; printf open; sleep 0.2; exit 3";

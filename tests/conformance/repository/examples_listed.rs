@@ -78,6 +78,11 @@ fn every_example_is_listed_and_can_be_run() {
     for name in CRATES {
         let readme = fs::read_to_string(directory(name).join("README.md")).unwrap();
         for program in entries(&directory(name).join("examples")) {
+            let is_program = program.is_dir() || program.extension().is_some_and(|end| end == "rs");
+            if !is_program {
+                // A file that an example reads.
+                continue;
+            }
             let stem = program.file_stem().unwrap().to_str().unwrap();
             // A directory is a package of its own, or a suite of another language.
             let (source, command) = match program.is_dir() {

@@ -19,7 +19,7 @@ const WAITING: usize = 4;
 #[non_exhaustive]
 pub enum LocalOutput {
     /// The files of the result, in a directory. Existing files are replaced, other existing files
-    /// stay; see [`archive::unpack`](crate::archive::unpack). `docker build --output
+    /// stay; see [`archive::unpack`]. `docker build --output
     /// type=local,dest=…`.
     Directory(PathBuf),
     /// The files of the result, as a tar archive. `docker build --output type=tar,dest=…`.
