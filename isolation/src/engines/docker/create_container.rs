@@ -28,8 +28,9 @@ impl DockerEngine {
             let created = match blueprint.container(docker).await {
                 Ok(body) => {
                     let creating = Box::pin(create_guarded(docker, body?, context));
-                    let creating = self.settings.container_call(steps.run(Step::Create, creating));
-                    creating.await?
+                    // The wait for others does not count.
+                    let creating = self.settings.container_call(creating);
+                    steps.run(Step::Create, creating).await?
                 }
                 Err(error) => Err(error),
             };

@@ -153,29 +153,26 @@ impl Launcher {
         }
     }
 
-    /// Starts the container and returns its streams, if `command` asks for them.
+    /// Starts the container and returns its streams, if `command` asks for them. Starts it anew as
+    /// long as something is lacking that can be left out.
     pub(super) async fn begin(
         &self,
         command: Option<&Command>,
     ) -> std::result::Result<Option<Streams>, NotStarted> {
-        let began = async { Ok(self.begin_as_far_as_possible(command).await) };
-        self.settings.container_call(began).await?
-    }
-
-    /// Starts it anew as long as something is lacking that can be left out.
-    async fn begin_as_far_as_possible(
-        &self,
-        command: Option<&Command>,
-    ) -> std::result::Result<Option<Streams>, NotStarted> {
         loop {
-            let error = match self.attempt(command).await {
+            // The wait for others does not count for the limit.
+            let attempt = self
+                .settings
+                .container_call(async { Ok(self.attempt(command).await) });
+            let error = match self.steps.run(Step::Start, Box::pin(attempt)).await? {
                 Ok(streams) => return Ok(streams),
                 Err(error) => error,
             };
             let Some(failed) = self.failed(&error) else {
                 return Err(error.into());
             };
-            if !self.make_anew(failed).await? {
+            let making = Box::pin(self.make_anew(failed));
+            if !self.settings.container_call(making).await? {
                 return Err(error.into());
             }
         }
@@ -209,7 +206,7 @@ impl Launcher {
             (None, _) => None,
         };
         let starting = containers.start(self.container.id(), StartContainer::default());
-        self.steps.run(Step::Start, starting).await?;
+        starting.await?;
         if let Some(size) = command.and_then(|command| command.terminal) {
             resize(&self.container, size).await?;
         }

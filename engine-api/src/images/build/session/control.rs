@@ -40,12 +40,16 @@ pub(super) struct Control {
 impl Control {
     /// Connects to BuildKit where engines take gRPC on their own address.
     pub(super) async fn direct(docker: &Docker) -> Result<Self, String> {
-        let stream = docker
-            .connector()
-            .connect()
-            .await
-            .map_err(|error| error.to_string())?;
-        Self::over(stream).await
+        let connecting = async {
+            let stream = docker.connector().connect().await;
+            Self::over(stream.map_err(|error| error.to_string())?).await
+        };
+        match docker.timeouts().connect {
+            Some(limit) => tokio::time::timeout(limit, connecting)
+                .await
+                .map_err(|_| format!("no connection within {limit:?}"))?,
+            None => connecting.await,
+        }
     }
 
     /// Connects to BuildKit behind HTTP/1.1.

@@ -194,11 +194,19 @@ impl Images<'_> {
         serving: Serving,
     ) -> Result<JsonLines<Progress>> {
         let direct = match control::is_direct(self.docker).await? {
-            true => Control::direct(self.docker).await.ok(),
+            true => Some(Control::direct(self.docker).await),
             false => None,
         };
         let control = match direct {
-            Some(control) => control,
+            Some(Ok(control)) => control,
+            Some(Err(reason)) => {
+                let upgraded = Control::upgraded(self.docker).await;
+                // The address that newer engines have tells more than one that they have dropped.
+                upgraded.map_err(|error| match error.is_unknown_route() {
+                    true => Error::protocol(format!("gRPC: {reason}")),
+                    false => error,
+                })?
+            }
             None => Control::upgraded(self.docker).await?,
         };
         let mut tasks = JoinSet::new();
@@ -272,6 +280,9 @@ impl BuildSession {
             return Some(
                 "a secret or an ssh agent has an empty id; the usual id of an agent is `default`".into(),
             );
+        }
+        if !self.contexts.is_empty() && options.outputs.len() > 1 {
+            return Some("a build with named contexts has one output; leave the others out".into());
         }
         if self.output.is_some() && !options.outputs.is_empty() {
             return Some("both the session and the options have an output; set one of them".into());
