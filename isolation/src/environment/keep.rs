@@ -9,7 +9,7 @@ use crate::spec::lifetime::Lifetime;
 
 impl Environment {
     /// From now on, neither dropping the handles, nor the manager's shutdown, nor the end of this
-    /// process destroys it. [`Lifetime::Kept`](crate::Lifetime::Kept) does that from the start.
+    /// process destroys it. [`Lifetime::Kept`] does that from the start.
     pub async fn keep(&self) -> Result<()> {
         self.shared().keep().await
     }

@@ -35,8 +35,8 @@ impl Environment {
         self.shared().history.commands()
     }
 
-    /// The last 20 results of the [health check](EnvironmentSpec::health) that this process runs,
-    /// oldest first.
+    /// The last 20 results of the [health check](crate::EnvironmentSpec::health) that this process
+    /// runs, oldest first.
     pub fn health_checks(&self) -> Vec<CheckResult> {
         self.shared().history.checks()
     }
