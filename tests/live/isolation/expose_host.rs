@@ -196,13 +196,20 @@ async fn relays_are_half_as_fast_as_a_command() {
     });
     for subject in engines() {
         let (manager, _) = manager(&subject);
+        subject.docker.version().await.unwrap();
+        // Podman publishes the port itself, on the engine's machine.
+        let publishes = subject.docker.is_podman() == Some(true);
+        let published = isolation::PublishedPort {
+            address: publishes.then(|| subject.host()),
+            ..9000.into()
+        };
         let serve = format!("exec nc -ll -p 9000 -e head -c {size} /dev/zero");
         let environment = active(
             &manager,
             EnvironmentSpec {
                 main: Main::Command(Command::shell(serve)),
                 ..with_network(NetworkSpec {
-                    ports: vec![9000.into()],
+                    ports: vec![published],
                     ..internal()
                 })
             },

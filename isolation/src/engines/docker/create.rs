@@ -198,7 +198,10 @@ impl DockerEngine {
         let container = found.plain_name();
         let name = labels::current_name(container, prefix, id, name);
         let is_private = spec.network.mode == NetworkMode::Private;
-        let network = &found.host_config.network_mode;
+        // Podman has only the kind of the network as its mode.
+        let joined = found.network_settings.networks.keys();
+        let own = joined.into_iter().find(|name| name.ends_with(id.as_str()));
+        let network = own.unwrap_or(&found.host_config.network_mode);
         let network = is_private.then(|| Owned::opened(docker, Kind::Network, network, id.as_str()));
         let guard = Guard::disarmed(docker, container, context.journal());
         let launcher = Launcher {
