@@ -13,11 +13,25 @@ use tokio::time::{Instant, sleep};
 
 use super::cleanup;
 use super::diagnostics::to_error;
-use super::{labels, remove as containers};
+use super::{NAME, labels, remove as containers};
 use crate::creator::Creator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::entry::Resource;
 use crate::journal::{Hold, Journal};
+
+/// Lets a task complete a creation, so that what it creates is known to its guard and removed even
+/// if the caller is dropped and the reply comes late.
+pub(super) async fn completed<G: Send + 'static, T: Send + 'static>(
+    guard: G,
+    creation: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<(G, T)> {
+    let creating = tokio::spawn(async move {
+        // After an error the guard is dropped here.
+        let created = creation.await?;
+        Ok((guard, created))
+    });
+    creating.await.map_err(|ended| Error::engine(NAME, ended))?
+}
 
 /// What is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

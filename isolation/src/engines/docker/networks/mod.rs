@@ -14,7 +14,7 @@ pub(super) use allocate::{Wanted, allocate};
 pub(super) use resolve::{check_aliases, resolve};
 
 use super::diagnostics::to_error;
-use super::owned::{self, Kind};
+use super::owned::{self, Kind, completed};
 use super::resources::{self, Entered, Named, Resource};
 use super::{DockerEngine, labels};
 use crate::error::{Error, ErrorKind, Result};
@@ -142,7 +142,9 @@ impl Networks<'_> {
             ipv6: options.ipv6,
             internal: options.internal,
         };
-        let outside_preference = allocate(docker, body, wanted).await?;
+        let client = docker.clone();
+        let allocating = async move { allocate(&client, body, wanted).await };
+        let (entered, outside_preference) = completed(entered, allocating).await?;
         let network = docker
             .networks()
             .inspect(&new.on_daemon, InspectNetwork::default())

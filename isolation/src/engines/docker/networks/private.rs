@@ -5,7 +5,7 @@ use engine_api::networks::CreateNetwork;
 
 use super::{Wanted, allocate};
 use crate::engine::NewEnvironment;
-use crate::engines::docker::owned::{Kind, Owned};
+use crate::engines::docker::owned::{Kind, Owned, completed};
 use crate::engines::docker::{DockerEngine, NAME, labels};
 use crate::error::Result;
 use crate::events::{EventKind, Subject};
@@ -31,7 +31,10 @@ impl DockerEngine {
             ipv6: new.spec.network.ipv6,
             internal: new.spec.network.internal,
         };
-        if let Some(reason) = allocate(docker, network, wanted).await? {
+        let docker = docker.clone();
+        let allocating = async move { allocate(&docker, network, wanted).await };
+        let (owned, reason) = completed(owned, allocating).await?;
+        if let Some(reason) = reason {
             let subject = Subject::Environment {
                 id: new.id.clone(),
                 name: new.name.to_owned(),

@@ -12,7 +12,7 @@ use super::{VolumeInfo, Volumes};
 use crate::engines::docker::container::ContainerRef;
 use crate::engines::docker::diagnostics::to_error;
 use crate::engines::docker::mount_table::MountTable;
-use crate::engines::docker::owned::Kind;
+use crate::engines::docker::owned::{Kind, completed};
 use crate::engines::docker::resources::{Entered, Resource};
 use crate::engines::docker::shell_program::ShellProgram;
 use crate::engines::docker::{files, paths};
@@ -106,7 +106,9 @@ impl Volumes<'_> {
             },
             ..CreateContainer::default()
         };
-        docker.containers().create(body).await.map_err(to_error)?;
+        let client = docker.clone();
+        let creating = async move { client.containers().create(body).await.map_err(to_error) };
+        let (entered, _) = completed(entered, creating).await?;
         new.made(&entered);
         Ok(Access {
             container: ContainerRef {

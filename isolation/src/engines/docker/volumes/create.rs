@@ -6,7 +6,7 @@ use engine_api::volumes::CreateVolume;
 
 use super::{VolumeInfo, Volumes, info};
 use crate::engines::docker::diagnostics::to_error;
-use crate::engines::docker::owned::Kind;
+use crate::engines::docker::owned::{Kind, completed};
 use crate::engines::docker::resources::{Entered, Resource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::lifetime::Lifetime;
@@ -56,7 +56,9 @@ impl Volumes<'_> {
             labels: new.labels.clone().into(),
             ..CreateVolume::default()
         };
-        let volume = docker.volumes().create(body).await.map_err(to_error)?;
+        let docker = docker.clone();
+        let creating = async move { docker.volumes().create(body).await.map_err(to_error) };
+        let (entered, volume) = completed(entered, creating).await?;
         // A daemon returns a volume that exists, whatever labels were asked for.
         let info = info(&volume).filter(|info| info.id == new.id.as_str());
         let exists = || Error::new(ErrorKind::Conflict, "a volume with this name exists already");
