@@ -20,6 +20,7 @@ const OF_ERROR: &[Rule] = &[
     (
         LikelyCause::WrongPlatform,
         &[
+            "wrong platform: the image",
             "no matching manifest for",
             "no match for platform",
             "does not match the specified platform",
@@ -84,7 +85,12 @@ const OF_ERROR: &[Rule] = &[
     ),
     (
         LikelyCause::NetworkMissing,
-        &["unable to find network", "network * not found", "no such network"],
+        &[
+            "unable to find network",
+            "network * not found",
+            "no such network",
+            "the network * does not exist",
+        ],
     ),
     (
         LikelyCause::WorkingDirectoryMissing,
