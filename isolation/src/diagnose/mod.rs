@@ -48,12 +48,13 @@ impl fmt::Display for Diagnosis {
 }
 
 /// The likely cause of a failure. What an engine or the kernel reports counts more than the output
-/// of a program, and that more than an exit code.
+/// of a program, and that more than an exit code. The output counts only if the program has failed.
 ///
 /// ```
-/// use isolation::{Evidence, LikelyCause, diagnose};
+/// use isolation::{Evidence, ExitStatus, LikelyCause, diagnose};
 ///
 /// let evidence = Evidence {
+///     exit: Some(ExitStatus::from_code(1)),
 ///     stderr: vec!["wget: bad address 'db'".to_owned()],
 ///     ..Evidence::default()
 /// };
