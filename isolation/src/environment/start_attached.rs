@@ -46,6 +46,8 @@ impl Shared {
         };
         let execution = self.answered(main.start_attached()).await?;
         self.observe(Status::Running);
+        // After an error, the drop of the execution ends the main process.
+        self.begin_relays().await?;
         Ok(execution)
     }
 }

@@ -130,7 +130,12 @@ async fn accept(start: Arc<dyn Start>, mut lines: Lines, service: SocketAddr) {
 
 async fn connect(start: &dyn Start, pipes: &str, service: SocketAddr) -> Result<()> {
     // Two commands: the output of one that does both would end only with the input.
-    let from = Command::new(["cat".to_owned(), format!("{pipes}.o")]);
+    // With an input, a command has streams of its own, which hold back nothing: the last bytes of a
+    // request arrive before its end.
+    let from = Command {
+        input: Input::Piped,
+        ..Command::new(["cat".to_owned(), format!("{pipes}.o")])
+    };
     let to = Command {
         input: Input::Piped,
         ..Command::new(["sh", "-c", WRITE, "sh", &format!("{pipes}.i")])

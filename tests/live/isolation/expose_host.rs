@@ -117,6 +117,69 @@ async fn port_that_is_used_inside_is_a_conflict() {
     }
 }
 
+/// The client keeps its direction open while it waits for the reply.
+#[tokio::test]
+async fn http_request_is_answered() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut request) = (stream.unwrap(), Vec::new());
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut piece = [0; 512];
+                let count = stream.read(&mut piece).unwrap();
+                request.extend_from_slice(&piece[..count]);
+            }
+            stream.write_all(b"HTTP/1.0 200 OK\r\n\r\npage").unwrap();
+        }
+    });
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let environment = active(&manager, spec()).await;
+        let inside = environment.expose_host(port).await.unwrap();
+        let fetch = Command {
+            timeout: Some(Duration::from_secs(60)),
+            ..Command::shell(format!("wget -q -O - http://{inside}/"))
+        };
+        let output = environment.run(fetch).await.unwrap();
+        assert_eq!(output.stdout_text(), "page", "{}: {}", subject.name, output.exit);
+        environment.destroy().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+#[tokio::test]
+async fn main_process_with_streams_reaches_the_service() {
+    let port = service();
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        // It may start before the port is exposed.
+        let ask = format!("until echo main | nc -w 20 127.0.0.1 {port}; do sleep 0.1; done");
+        let spec = EnvironmentSpec {
+            main: Main::Command(Command::shell(ask)),
+            ..with_network(NetworkSpec {
+                expose_host: vec![port],
+                ..NetworkSpec::default()
+            })
+        };
+        let selection = manager
+            .select(&isolation::EngineChoice::Auto, &spec)
+            .await
+            .unwrap();
+        let environment = manager.create_unstarted(&selection, spec).await.unwrap();
+        let output = environment
+            .start_attached()
+            .await
+            .unwrap()
+            .output()
+            .await
+            .unwrap();
+        assert_eq!(output.stdout_text(), "hello main\n", "{}", subject.name);
+        environment.destroy().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
 #[tokio::test]
 async fn ports_of_an_internal_network_are_forwarded() {
     for subject in engines() {

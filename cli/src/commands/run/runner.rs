@@ -117,12 +117,13 @@ impl Runner<'_> {
 
     /// Whether the command becomes the main process, which costs less than a command in an
     /// environment that does nothing else. A kept or shared environment outlives the command, and
-    /// one with a condition is ready before it. A terminal has its size from the start only in an
-    /// exec.
+    /// one with a condition is ready before it, and so are exposed ports of this machine. A terminal
+    /// has its size from the start only in an exec.
     fn is_main(&self, selection: &Selection) -> bool {
         self.spec.lifetime == Lifetime::Owner
             && self.spec.main == Main::Idle
             && self.spec.ready.is_none()
+            && self.spec.network.expose_host.is_empty()
             && !self.copies_after_the_start()
             && self.command.terminal.is_none()
             && selection.capabilities.has(Feature::MainProcess)
