@@ -116,9 +116,9 @@ impl Runner<'_> {
     }
 
     /// Whether the command becomes the main process, which costs less than a command in an
-    /// environment that does nothing else. A kept or shared environment outlives the command, and
-    /// one with a condition is ready before it, and so are exposed ports of this machine. A terminal
-    /// has its size from the start only in an exec.
+    /// environment that does nothing else. A kept or shared environment outlives the command. One
+    /// with a condition or with exposed ports of this machine is ready before it. A terminal has
+    /// its size from the start only in an exec.
     fn is_main(&self, selection: &Selection) -> bool {
         self.spec.lifetime == Lifetime::Owner
             && self.spec.main == Main::Idle
