@@ -27,6 +27,7 @@ mod session;
 mod signals;
 mod table;
 mod terminal;
+mod text_file;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

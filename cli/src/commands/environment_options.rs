@@ -1,6 +1,6 @@
 //! The options that describe a new environment: of `run` and `create`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -21,6 +21,7 @@ use crate::global::Global;
 use crate::parse;
 use crate::registry;
 use crate::session::Session;
+use crate::text_file;
 
 /// Options that describe a new environment.
 #[derive(Debug, Args)]
@@ -330,8 +331,8 @@ impl EnvironmentOptions {
     }
 }
 
-fn read(file: &PathBuf) -> Result<EnvironmentSpec, CliError> {
-    let text = std::fs::read_to_string(file)
+fn read(file: &Path) -> Result<EnvironmentSpec, CliError> {
+    let text = text_file::read(file)
         .map_err(|error| CliError::new(format!("cannot read {}", file.display())).because(&error))?;
     EnvironmentSpec::from_json(&text)
         .map_err(|error| CliError::new(format!("cannot use {}", file.display())).because(&error))

@@ -109,7 +109,7 @@ pub(crate) fn find(directory: &Path) -> Result<PathBuf, CliError> {
 }
 
 fn read_json(file: &Path) -> Result<GroupSpec, CliError> {
-    let text = std::fs::read_to_string(file)
+    let text = crate::text_file::read(file)
         .map_err(|error| CliError::new(format!("cannot read {}", file.display())).because(&error))?;
     GroupSpec::from_json(&text)
         .map_err(|error| CliError::new(format!("cannot use {}", file.display())).because(&error))

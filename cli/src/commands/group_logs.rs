@@ -63,7 +63,7 @@ async fn merge(mut sources: Vec<Source>, printer: &mut Printer) -> Result<(), Cl
     }
 }
 
-/// The time of a line; what has none comes at once.
+/// The time of a line. An entry without a time is printed at once.
 fn time(entry: &LogEntry) -> Option<SystemTime> {
     match entry {
         LogEntry::Line(line) => line.at,

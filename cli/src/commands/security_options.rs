@@ -82,8 +82,8 @@ fn option(text: &str) -> Result<SecurityOption, String> {
         ("no-new-privileges", "false") => Ok(SecurityOption::NewPrivileges(true)),
         ("seccomp", "unconfined") => Ok(SecurityOption::Seccomp(value.to_owned())),
         ("seccomp", file) if !file.is_empty() => {
-            let profile =
-                std::fs::read_to_string(file).map_err(|error| format!("cannot read {file}: {error}"))?;
+            let profile = crate::text_file::read(file.as_ref())
+                .map_err(|error| format!("cannot read {file}: {error}"))?;
             Ok(SecurityOption::Seccomp(profile))
         }
         ("apparmor", profile) if !profile.is_empty() => Ok(SecurityOption::AppArmor(profile.to_owned())),

@@ -176,7 +176,7 @@ pub(super) fn commands(commands: &[CommandRecord], output: &[Piece]) -> String {
     for command in commands {
         let end = match (command.exit, command.ended) {
             (Some(exit), _) => exit.to_string(),
-            (None, Some(_)) => "killed, because nobody waited for it".to_owned(),
+            (None, Some(_)) => "killed, because its caller no longer waited for it".to_owned(),
             (None, None) => "runs".to_owned(),
         };
         let took = command

@@ -24,7 +24,7 @@ pub(super) struct Files<'a> {
 }
 
 impl<'a> Files<'a> {
-    /// Creates the directory, which must not exist or must be empty. Nobody else can read the
+    /// Creates the directory, which must not exist or must be empty. Other users cannot read the
     /// files.
     pub(super) fn create(directory: &Path, redactor: &'a Redactor) -> Result<Self> {
         let failed = |error| Error::io("create the directory", directory, error);
@@ -57,7 +57,7 @@ impl<'a> Files<'a> {
         self.write(name, tail(&text, most))
     }
 
-    /// Writes lines; of many, only the last ones. Without a line, there is no file.
+    /// Writes the last lines. No file is created for an empty list.
     pub(super) fn lines<'l>(&mut self, name: &str, lines: impl Iterator<Item = &'l str>) -> Result<()> {
         let text: String = lines.flat_map(|line| [line, "\n"]).collect();
         match text.is_empty() {

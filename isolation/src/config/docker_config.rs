@@ -25,7 +25,7 @@ pub struct DockerConfig {
     /// The image of environments that name none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_image: Option<String>,
-    /// The registry of images whose name has none.
+    /// The registry of image names without a registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_registry: Option<String>,
     /// When images are pulled: `missing`, `always` or `never`.
@@ -40,7 +40,7 @@ pub struct DockerConfig {
     /// How long the daemon may take to create a container, and to start it; pulls not included.
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub container_timeout: Option<Duration>,
-    /// The registry from which images are pulled whose name has none, in place of Docker Hub:
+    /// The registry that replaces Docker Hub for image names without a registry:
     /// `host[:port]`. See [`ImageNames`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registry_mirror: Option<String>,
@@ -51,7 +51,7 @@ pub struct DockerConfig {
     /// The prefix of the names of containers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_prefix: Option<String>,
-    /// The addresses that networks get, as long as nobody else has them.
+    /// The preferred addresses of networks: a part that is free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_subnet: Option<Subnet>,
     /// The prefix of the names of networks.
@@ -64,7 +64,7 @@ pub struct DockerConfig {
     /// The prefix of the names of volumes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume_prefix: Option<String>,
-    /// The limits of environments without their own; 0 is no limit.
+    /// The limits of environments without their own; 0 switches a limit off.
     pub resource_limits: ResourceLimits,
 }
 

@@ -63,7 +63,8 @@ for program in socat 'nc -lk -s 127.0.0.1' 'nc -ll'; do
 	*) $program -p "$port" -e sh "$dir/call" 3>&- 5<&- & ;;
 	esac
 	listener=$!
-	while kill -0 $listener 2>/dev/null; do
+	looks=500
+	while [ $looks -gt 0 ] && kill -0 $listener 2>/dev/null; do
 		if listens; then
 			echo ready
 			# The end of the input is that of the owner.
@@ -74,7 +75,9 @@ for program in socat 'nc -lk -s 127.0.0.1' 'nc -ll'; do
 			} 3>&- &
 			exec cat <&3 5<&-
 		fi
+		looks=$((looks - 1))
 		sleep 0.02
 	done
+	kill $listener 2>/dev/null
 done
 exit 1

@@ -1,4 +1,4 @@
-//! `isolate image prune`: removes images that `isolate` has built and nobody uses.
+//! `isolate image prune`: removes unused images that `isolate` has built.
 
 use clap::Args;
 use isolation::engines::docker::Images;

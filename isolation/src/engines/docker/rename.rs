@@ -31,12 +31,19 @@ impl Rename for DockerInstance {
                 return Ok(());
             }
             let (docker, known) = (self.container.docker.clone(), Arc::clone(&self.container.name));
-            // In a task: a caller that is dropped meanwhile must not leave the old name, by which
-            // the removal would find nothing.
+            // Until the reply comes, the container has either name: a removal finds it by its ID. A
+            // task completes the call, also if the caller is dropped meanwhile.
             let renaming = tokio::spawn(async move {
-                docker.containers().rename(&container.id, &new).await?;
-                known.change(&new);
-                Ok(())
+                let old = known.current().to_owned();
+                known.change(&container.id);
+                let renamed = docker.containers().rename(&container.id, &new).await;
+                match &renamed {
+                    Ok(()) => known.change(&new),
+                    // A request without a reply may have been served.
+                    Err(error) if error.status().is_none() => false,
+                    Err(_) => known.change(&old),
+                };
+                renamed
             });
             let renamed: engine_api::Result<()> =
                 renaming.await.map_err(|ended| Error::engine(NAME, ended))?;

@@ -71,7 +71,7 @@ fn targets(root: &Path, path: &[u8]) -> io::Result<Vec<Vec<u8>>> {
     Ok(targets)
 }
 
-/// The target of a link, from the root; `None` if the path is no link.
+/// The target of a link, from the root; `None` if the path is not a link.
 fn target(root: &Path, directory: &[u8], path: &[u8]) -> io::Result<Option<Vec<u8>>> {
     let full = root.join(native(path.strip_prefix(b"/").unwrap_or(path)));
     match fs::symlink_metadata(&full) {

@@ -91,7 +91,7 @@ impl Images<'_> {
     /// let options = BuildImage { tags: vec!["web:1".into()], ..Default::default() };
     /// let context = BuildContext::directory("web");
     /// let build = docker.images().build_with_session(context, options, session).await?;
-    /// println!("{}", build.built().await?); // with an output, there is no image: call `last`
+    /// println!("{}", build.built().await?); // a build with an output has no image: call `last`
     /// # Ok(())
     /// # }
     /// ```

@@ -43,7 +43,7 @@ impl Named {
             let value = match context {
                 NamedContext::Directory(path) => {
                     if !path.is_dir() {
-                        let text = format!("the context {name:?} is no directory: {}", path.display());
+                        let text = format!("the context {name:?} is not a directory: {}", path.display());
                         return Err(Error::invalid(text));
                     }
                     // The main context has the names `context` and `dockerfile`.

@@ -11,7 +11,7 @@ use crate::error::Result;
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct ImagesPruned {
-    /// The names of the removed images; the ID of an image without a name.
+    /// The names of the removed images.
     pub removed: Vec<String>,
     /// The images that stay, because a container uses them.
     pub used: Vec<String>,
@@ -32,7 +32,9 @@ impl Images<'_> {
         let mut pruned = ImagesPruned::default();
         for image in self.entries(ours).await?.into_iter().filter(|image| image.built) {
             let own = |name: &&String| name.starts_with(&format!("{BUILT}:"));
-            let name = image.names.iter().find(own).unwrap_or(&image.id).clone();
+            let Some(name) = image.names.iter().find(own).cloned() else {
+                continue;
+            };
             if image.is_used() {
                 pruned.used.push(name);
                 continue;
