@@ -9,6 +9,7 @@ use std::time::Duration;
 use engine_api::Docker;
 use engine_api::connect::{Address, Connector};
 use engine_api::containers::ListContainers;
+use isolation::{Event, Lagged, Subscription};
 
 /// The image that every engine must have.
 pub(crate) const IMAGE: &str = "busybox:latest";
@@ -113,6 +114,14 @@ fn subject(variable: &str, entry: &str) -> Subject {
         name,
         docker,
         address,
+    }
+}
+
+/// The next event; `None` after the last sender was dropped. Fails if a sender is held for ever.
+pub(crate) async fn next_event(events: &mut Subscription) -> Option<Result<Event, Lagged>> {
+    match tokio::time::timeout(Duration::from_secs(60), events.next()).await {
+        Ok(next) => next,
+        Err(_) => panic!("no event, and no end of the events, for a minute"),
     }
 }
 

@@ -6,7 +6,7 @@ use engine_api::containers::InspectContainer;
 use isolation::{Command, ErrorKind, EventKind, Main, Signal, Status};
 
 use super::{active, manager, sh, spec};
-use crate::support::{engines, one_line};
+use crate::support::{engines, next_event, one_line};
 use isolation::EnvironmentSpec;
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn pause_of_another_process_is_seen() {
         let environment = active(&manager, spec()).await;
         let container = subject.containers(&prefix).await.remove(0);
         subject.docker.containers().pause(&container).await.unwrap();
-        while let Some(event) = events.next().await {
+        while let Some(event) = next_event(&mut events).await {
             if event.unwrap().kind == EventKind::Paused {
                 break;
             }
@@ -104,7 +104,7 @@ async fn end_races_with_stop_kill_and_destroy() {
         // The last senders.
         drop((environment, manager));
         let (mut starts, mut stops, mut ends) = (0, 0, 0);
-        while let Some(event) = events.next().await {
+        while let Some(event) = next_event(&mut events).await {
             match event.unwrap().kind {
                 EventKind::Started => starts += 1,
                 EventKind::Stopped => stops += 1,

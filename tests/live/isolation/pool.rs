@@ -7,7 +7,7 @@ use isolation::{Command, EngineChoice, EventKind, Manager, ManagerOptions, Regis
 use tokio::task::JoinSet;
 
 use super::{engine, sh, spec};
-use crate::support::{Subject, engines, one_line};
+use crate::support::{Subject, engines, next_event, one_line};
 
 /// How long a container may take to start.
 const SLOWEST: Duration = Duration::from_secs(30);
@@ -96,7 +96,7 @@ async fn many_environments_start_at_the_same_time() {
         manager.shutdown().await.unwrap();
         drop((all, manager));
         let mut steps = 0;
-        while let Some(event) = events.next().await {
+        while let Some(event) = next_event(&mut events).await {
             steps += usize::from(matches!(event.unwrap().kind, EventKind::Step { .. }));
         }
         assert!(steps >= 24, "{}: {steps} steps", subject.name);

@@ -1,11 +1,13 @@
 //! The owner's end of the connection.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine_api::containers::{AttachContainer, InspectContainer};
 use engine_api::exec::{CreateExec, StartExec};
 use engine_api::{Hijacked, Input, Output};
+use tokio::sync::oneshot;
 
 use super::scripts::{KEEP, LEASE};
 use crate::engine::context::Context;
@@ -28,6 +30,9 @@ pub(in crate::engines::docker) struct OwnerConnection {
 #[derive(Debug, Default)]
 struct Held {
     input: Option<Input>,
+    /// Dropped at the intended end of the connection. The task that reads the connection ends then:
+    /// old daemons never close a connection whose input has ended after its container.
+    intended_end: Option<oneshot::Sender<Infallible>>,
     /// Counts connections and their intended ends.
     number: u64,
 }
@@ -90,6 +95,7 @@ impl OwnerConnection {
         let mut held = self.held();
         held.number += 1;
         held.input = Some(input);
+        held.intended_end = None;
         held.number
     }
 
@@ -98,6 +104,7 @@ impl OwnerConnection {
         let mut held = self.held();
         held.number += 1;
         held.input = None;
+        held.intended_end = None;
     }
 
     /// Ends the link: the container outlives this process. Returns whether there was a connection.
@@ -116,8 +123,20 @@ impl OwnerConnection {
     fn watch(&self, number: u64, mut output: Output) {
         let (container, held) = (self.container.clone(), Arc::downgrade(&self.held));
         let (context, subject) = (self.context.clone(), self.subject.clone());
+        let (sender, intended_end) = oneshot::channel();
+        {
+            let mut held = self.held();
+            if held.number != number {
+                return;
+            }
+            held.intended_end = Some(sender);
+        }
         tokio::spawn(async move {
-            while let Some(Ok(_)) = output.next().await {}
+            let ended = async { while let Some(Ok(_)) = output.next().await {} };
+            tokio::select! {
+                () = ended => {}
+                _ = intended_end => return,
+            }
             let current = || {
                 let held = held.upgrade();
                 held.is_some_and(|held| held.lock().unwrap_or_else(PoisonError::into_inner).number == number)
