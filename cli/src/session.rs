@@ -22,6 +22,8 @@ use crate::registry;
 pub(crate) struct Session {
     manager: Manager,
     events: Option<EventFile>,
+    /// Whether a recorder or player is in front of the daemon.
+    is_recorded: bool,
 }
 
 impl Session {
@@ -49,7 +51,11 @@ impl Session {
             Some(file) => Some(EventFile::create(file, manager.subscribe()).await?),
             None => None,
         };
-        Ok(Self { manager, events })
+        Ok(Self {
+            manager,
+            events,
+            is_recorded: global.record.is_some() || global.replay.is_some(),
+        })
     }
 
     /// Opens it, does `work` with it, and closes it, also after an error.
@@ -62,6 +68,11 @@ impl Session {
         let session = Self::open(global, client, policy).await?;
         let outcome = work(&session).await;
         session.close(outcome).await
+    }
+
+    /// Whether the traffic with the daemon is recorded or replayed.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.is_recorded
     }
 
     pub(crate) fn manager(&self) -> &Manager {
@@ -126,7 +137,7 @@ impl Session {
 
     /// Writes the events that are left; returns the outcome of the command.
     pub(crate) async fn close(self, outcome: Result<u8, CliError>) -> Result<u8, CliError> {
-        let Self { manager, events } = self;
+        let Self { manager, events, .. } = self;
         // Its drop destroys what is left, and sends events.
         drop(manager);
         let written = match events {

@@ -236,6 +236,7 @@ impl EnvironmentOptions {
         };
         let from = BuildSpec {
             platform: self.platform.clone(),
+            without_session: session.is_recorded(),
             ..BuildSpec::directory(directory)
         };
         let building = image::build::build(session.docker()?.images(), &from, console);

@@ -60,6 +60,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::global::Global;
 use crate::session::Session;
+use crate::signals;
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -88,6 +89,7 @@ pub(crate) enum Command {
     Bundle(bundle::Bundle),
     Rm(rm::Rm),
     Ls(ls::Ls),
+    Build(Box<image::build::Build>),
     Image(image::Image),
     Gc(gc::Gc),
     Inspect(inspect::Inspect),
@@ -244,6 +246,13 @@ pub(crate) async fn run(
         }
         Command::Ls(ls) => {
             let work = async |session: &Session| Box::pin(ls.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Build(build) => {
+            let work = async |session: &Session| {
+                // A signal drops the call, which the daemon then gives up.
+                signals::interruptible(Box::pin(build.run(session, console))).await
+            };
             with_session(global, console, work).await
         }
         Command::Image(image) => {

@@ -1,6 +1,8 @@
 //! Builds by BuildKit in a session, on every engine: secrets, ssh agents, credentials for a
 //! registry with bearer tokens, the files of a directory, outputs on this machine.
 
+mod fixed_time; // files that all have the same time
+mod isolate; // the command `isolate build`
 mod named_contexts; // contexts beside the main one
 
 use std::collections::BTreeMap;
@@ -43,7 +45,7 @@ fn main() {
 /// The answer of the agent in this process: it has no keys.
 const NO_KEYS: [u8; 9] = [0, 0, 0, 5, 12, 0, 0, 0, 0];
 
-/// Docker engines; Podman has no sessions.
+/// Docker engines.
 async fn docker_engines() -> Vec<Subject> {
     let mut subjects = Vec::new();
     for subject in engines() {

@@ -7,15 +7,19 @@ use engine_api::images::Builder;
 use isolation::engines::docker::{BuildSpec, BuiltImage, Images};
 use serde_json::json;
 
+use super::session_options::SessionOptions;
 use crate::commands::variables::{Variable, Variables, variable};
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
+use crate::session::Session;
 
 /// Build an image from a directory and print its name
 ///
-/// Nothing is built if an image of the same content exists: of the same files, build arguments and
-/// base images. `isolate image prune` removes built images that no container uses.
+/// With the classic builder, nothing is built if an image of the same content exists: of the same
+/// files, build arguments and base images. BuildKit has a cache of its own, and gets only the files
+/// that have changed. Secrets, ssh agents, named contexts and outputs select BuildKit. `isolate
+/// image prune` removes built images that no container uses.
 #[derive(Debug, Args)]
 pub(crate) struct Build {
     /// Name for the image, beside the printed one; may be repeated
@@ -33,9 +37,11 @@ pub(crate) struct Build {
     /// Platform of the image, instead of the daemon's: linux/arm64
     #[arg(long, value_name = "OS/ARCH")]
     platform: Option<String>,
-    /// Builder of the daemon [default: classic, or buildkit for a Dockerfile that needs it]
+    /// Builder of the daemon [default: classic, or buildkit for a build that needs it]
     #[arg(long, value_enum, value_name = "BUILDER")]
     builder: Option<BuilderName>,
+    #[command(flatten)]
+    session: SessionOptions,
     /// Build even if an image of the same content exists, without the daemon's cache
     #[arg(long)]
     no_cache: bool,
@@ -57,7 +63,8 @@ enum BuilderName {
 }
 
 impl Build {
-    pub(super) async fn run(&self, images: Images<'_>, console: Console) -> Result<u8, CliError> {
+    pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        let images = session.docker()?.images();
         let spec = BuildSpec {
             dockerfile: self.file.clone().unwrap_or_default(),
             target: self.target.clone().unwrap_or_default(),
@@ -70,11 +77,22 @@ impl Build {
                 BuilderName::Classic => Builder::Classic,
                 BuilderName::Buildkit => Builder::BuildKit,
             }),
+            secrets: self.session.secrets()?,
+            ssh: self.session.agents()?,
+            contexts: self.session.contexts()?,
+            // A recording cannot hold a session; that is an error where one is needed.
+            without_session: session.is_recorded(),
             tags: self.tag.clone(),
             no_cache: self.no_cache,
             pull: self.pull,
             ..BuildSpec::directory(&self.directory)
         };
+        if let Some(output) = &self.session.output {
+            let output = output.clone();
+            return logged(console, async |log| images.build_output(&spec, output, log).await)
+                .await
+                .map(|()| exit_code::SUCCESS);
+        }
         let built = build(images, &spec, console).await?;
         match console.json {
             true => console.value(&json!({
@@ -92,8 +110,16 @@ pub(crate) async fn build(
     spec: &BuildSpec,
     console: Console,
 ) -> Result<BuiltImage, CliError> {
+    logged(console, async |log| images.build(spec, log).await).await
+}
+
+/// Does `work`, and shows its log on standard error; with --json as events.
+async fn logged<T>(
+    console: Console,
+    work: impl AsyncFnOnce(&mut (dyn FnMut(&str) + Send)) -> isolation::Result<T>,
+) -> Result<T, CliError> {
     let mut failed = None;
-    let built = images.build(spec, |text| {
+    let mut log = |text: &str| {
         if console.json {
             let printed = console.value(&json!({ "type": "log", "text": text }));
             failed = failed.take().or(printed.err());
@@ -102,10 +128,10 @@ pub(crate) async fn build(
                 .filter(|line| !line.trim().is_empty())
                 .for_each(|line| console.note(line));
         }
-    });
-    let built = built.await?;
+    };
+    let done = work(&mut log).await?;
     match failed {
         Some(error) => Err(error),
-        None => Ok(built),
+        None => Ok(done),
     }
 }

@@ -8,6 +8,7 @@ mod pull;
 mod push;
 mod rm;
 mod save;
+mod session_options;
 mod tag;
 
 use clap::{Args, Subcommand};
@@ -57,7 +58,7 @@ impl Image {
         match &self.command {
             ImageCommand::Pull(pull) => pull.run(images, console).await,
             ImageCommand::Push(push) => push.run(images, console).await,
-            ImageCommand::Build(build) => build.run(images, console).await,
+            ImageCommand::Build(build) => build.run(session, console).await,
             ImageCommand::Tag(tag) => tag.run(images, console).await,
             ImageCommand::Ls(ls) => ls.run(images, console).await,
             ImageCommand::Rm(rm) => rm.run(images, console).await,

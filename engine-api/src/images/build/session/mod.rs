@@ -150,7 +150,12 @@ impl Images<'_> {
                 directories.insert(name.into(), root.to_owned());
             }
         }
-        let shared_key = shared_keys(directories.values()).map_err(source)?;
+        let shared_key = match modified {
+            None => shared_keys(directories.values()).map_err(source)?,
+            // Engines compare files with those of an earlier build of this key by size and time.
+            // With one time for all, they would miss a change.
+            Some(_) => id.clone(),
+        };
         if let Some(output) = &session.output {
             options.outputs = vec![output.exporter()];
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine_api::images::{BuildImage, Builder, InspectImage, PreparedContext, Progress, RemoveImage};
+use engine_api::images::{BuildImage, Builder, InspectImage, PreparedContext, RemoveImage};
 use sha2::{Digest, Sha256};
 
 use super::super::diagnostics::to_error;
@@ -31,8 +31,13 @@ impl Images<'_> {
     /// images and options. `on_log` gets the output of the build, piece by piece.
     ///
     /// Base images are pulled first as [`pull`](Self::pull) does, with credentials and the
-    /// configured mirror. A failed build removes the images of its steps; BuildKit keeps its own
-    /// cache. [`prune`](Self::prune) removes built images that no container uses.
+    /// configured mirror. A failed build removes the images of its steps.
+    /// [`prune`](Self::prune) removes built images that no container uses.
+    ///
+    /// BuildKit is always asked: it has a cache of its own, and gets only the files that have
+    /// changed. It can use the credentials of the docker command, and the secrets, ssh agents and
+    /// contexts of `spec`; an image that it builds has its own ID in its name.
+    /// [`build_output`](Self::build_output) writes files in place of an image.
     ///
     /// # Errors
     ///
@@ -51,8 +56,12 @@ impl Images<'_> {
         on_log: &mut (dyn FnMut(&str) + Send),
     ) -> Result<BuiltImage> {
         let docker = self.engine.docker().await?;
-        let (prepared, mut options) = spec.prepare().await?;
+        let in_session = spec.needs_session() || !spec.without_session && !self.is_podman().await?;
+        let (prepared, mut options) = spec.prepare(in_session).await?;
         let bases = self.base_images(spec, &prepared.base_images, on_log).await?;
+        if options.builder == Builder::BuildKit && in_session {
+            return self.build_by_buildkit(spec, options, on_log).await;
+        }
         let key = key(prepared, &options, &bases).await?;
         let name = format!("{BUILT}:{key}");
         if !spec.no_cache {
@@ -73,13 +82,15 @@ impl Images<'_> {
         let built = async {
             let mut lines = docker
                 .images()
-                .build(spec.context()?, options.clone(), None)
+                .build(spec.timeless_context()?, options.clone(), None)
                 .await
                 .map_err(to_error)?;
             while let Some(line) = lines.next().await {
                 let line = line.map_err(to_error)?;
                 made.note(&line.stream);
-                log(&line, on_log)?;
+                if !line.stream.is_empty() {
+                    on_log(&line.stream);
+                }
             }
             Ok(())
         };
@@ -88,7 +99,7 @@ impl Images<'_> {
             self.remove_steps(&made.images).await;
             return Err(error);
         }
-        let (again, _) = spec.prepare().await?;
+        let (again, _) = spec.prepare(in_session).await?;
         if self::key(again, &options, &bases).await? != key {
             self.remove(&name, false).await?;
             let text = "a file of the directory was changed during the build; build again";
@@ -110,7 +121,7 @@ impl Images<'_> {
 
     /// Provides the base images; returns their names and IDs. An image that comes from a mirror
     /// gets the name that is written in the Dockerfile.
-    async fn base_images(
+    pub(super) async fn base_images(
         &self,
         spec: &BuildSpec,
         bases: &[String],
@@ -118,7 +129,7 @@ impl Images<'_> {
     ) -> Result<BTreeMap<String, String>> {
         let supply = Supply::of(self.engine, StateDirectory::open(None)?).await?;
         let mut ids = BTreeMap::new();
-        for base in bases {
+        for base in bases.iter().filter(|base| !spec.has_context(base)) {
             let wanted = Wanted {
                 image: base,
                 policy: match spec.pull {
@@ -146,7 +157,14 @@ impl Images<'_> {
         Ok(ids)
     }
 
-    async fn id_of(&self, name: &str) -> Result<Option<String>> {
+    /// Whether the daemon is Podman, which has no sessions.
+    async fn is_podman(&self) -> Result<bool> {
+        let docker = self.engine.docker().await?;
+        docker.version().await.map_err(to_error)?;
+        Ok(docker.is_podman() == Some(true))
+    }
+
+    pub(super) async fn id_of(&self, name: &str) -> Result<Option<String>> {
         let docker = self.engine.docker().await?;
         match docker.images().inspect(name, InspectImage::default()).await {
             Ok(image) => Ok(Some(image.id)),
@@ -201,24 +219,6 @@ impl Made {
 
 fn is_id(text: &str) -> bool {
     text.len() >= 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// Passes on the output of a step.
-fn log(line: &Progress, on_log: &mut (dyn FnMut(&str) + Send)) -> Result<()> {
-    if !line.stream.is_empty() {
-        on_log(&line.stream);
-    }
-    let Some(trace) = line.trace().map_err(to_error)? else {
-        return Ok(());
-    };
-    for step in trace.steps.iter().filter(|step| step.completed.is_some()) {
-        let cached = if step.cached { " (cached)" } else { "" };
-        on_log(&format!("{}{cached}\n", step.name));
-    }
-    for output in &trace.logs {
-        on_log(&String::from_utf8_lossy(&output.message));
-    }
-    Ok(())
 }
 
 /// The digest of everything from which an image is built.
@@ -285,7 +285,7 @@ mod tests {
         write("a", "1");
         let spec = BuildSpec::directory(directory.path());
         let of = async |spec: &BuildSpec, base: &str| {
-            let (prepared, options) = spec.prepare().await.unwrap();
+            let (prepared, options) = spec.prepare(true).await.unwrap();
             let bases = [("busybox".to_owned(), base.to_owned())].into();
             key(prepared, &options, &bases).await.unwrap()
         };

@@ -16,6 +16,8 @@
 
 mod archives;
 mod build;
+mod build_log;
+mod build_session;
 mod build_spec;
 mod credentials;
 mod list;
