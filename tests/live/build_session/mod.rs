@@ -306,8 +306,7 @@ async fn output_is_a_tar_archive_or_an_oci_layout() {
 
 fn entries(path: &Path) -> Vec<String> {
     let mut archive = tar::Archive::new(fs::File::open(path).unwrap());
-    let entries = archive.entries().unwrap();
-    entries
+    (archive.entries().unwrap())
         .map(|entry| entry.unwrap().path().unwrap().display().to_string())
         .collect()
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::super::diagnostics::to_error;
 use super::super::labels;
 use super::super::platform::Platform;
+use super::build_session::no_sessions;
 use super::build_spec::BuildSpec;
 use super::pull::{Supply, Wanted};
 use super::{BUILT, Images, PullPolicy};
@@ -56,7 +57,10 @@ impl Images<'_> {
         on_log: &mut (dyn FnMut(&str) + Send),
     ) -> Result<BuiltImage> {
         let docker = self.engine.docker().await?;
-        let in_session = spec.needs_session() || !spec.without_session && !self.is_podman().await?;
+        let in_session = !spec.without_session && !self.is_podman().await?;
+        if spec.needs_session() && !spec.without_session && !in_session {
+            return Err(no_sessions());
+        }
         let (prepared, mut options) = spec.prepare(in_session).await?;
         let bases = self.base_images(spec, &prepared.base_images, on_log).await?;
         if options.builder == Builder::BuildKit && in_session {
@@ -158,7 +162,7 @@ impl Images<'_> {
     }
 
     /// Whether the daemon is Podman, which has no sessions.
-    async fn is_podman(&self) -> Result<bool> {
+    pub(super) async fn is_podman(&self) -> Result<bool> {
         let docker = self.engine.docker().await?;
         docker.version().await.map_err(to_error)?;
         Ok(docker.is_podman() == Some(true))

@@ -16,6 +16,13 @@ use crate::error::{Error, ErrorKind, Result};
 /// build.
 const BY_BUILDKIT: &str = "buildkit";
 
+/// Why Podman does not build.
+pub(super) fn no_sessions() -> Error {
+    let text = "Podman has no sessions, so that it cannot ask for secrets, ssh agents, contexts and a place for \
+                files; build with Docker, or leave them out";
+    Error::new(ErrorKind::Unsupported, text)
+}
+
 impl Images<'_> {
     /// Builds an image and writes its files on this machine; no image is made. `on_log` gets the
     /// output of the build, piece by piece.
@@ -35,6 +42,9 @@ impl Images<'_> {
                 return Err(Error::invalid(
                     "a result on this machine has no name; leave the tags out",
                 ));
+            }
+            if self.is_podman().await? {
+                return Err(no_sessions());
             }
             let spec = spec.clone().with_builder(Builder::BuildKit)?;
             let (prepared, options) = spec.prepare(true).await?;
