@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::shared::Shared;
 use super::status::Status;
-use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel, MissingFeature};
+use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Fails unless the engine supports all these features; the error lists every missing one.
@@ -76,19 +75,6 @@ pub(super) fn exists(status: Status) -> Result<()> {
         Status::Failed => Err(Error::wrong_status(status, "destroy it and create another")),
         Status::Lost => Err(Error::lost()),
         Status::Destroying | Status::Destroyed => Err(Error::wrong_status(status, "create another")),
-    }
-}
-
-impl Shared {
-    /// The error of a facet that the environment does not have. The engine may have it: only some
-    /// environments have a main process.
-    pub(super) fn no_facet(&self, feature: Feature) -> Error {
-        let Some(reason) = self.capabilities.reason(feature) else {
-            let text = format!("the environment has no {feature}; create one with it");
-            return Error::new(ErrorKind::Unsupported, text);
-        };
-        let reason = reason.to_owned();
-        Error::unsupported(&self.engine, vec![MissingFeature { feature, reason }])
     }
 }
 

@@ -5,14 +5,17 @@ mod disk;
 pub(crate) mod ending;
 pub(crate) mod endpoint;
 pub(crate) mod evidence;
+mod expose_host;
 pub(crate) mod id;
 pub(crate) mod joined_network;
 mod keep;
 pub(crate) mod name;
 mod networks;
+mod no_facet;
 mod observe;
 mod past;
-pub(crate) mod pause;
+mod pause;
+pub(crate) mod pauses;
 mod processes;
 pub(crate) mod relays;
 mod rename;
@@ -83,7 +86,7 @@ impl fmt::Debug for Environment {
 
 impl Environment {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        shared.relays.belong_to(shared);
+        shared.connect_relays();
         Self(Arc::new(Guard(Arc::clone(shared))))
     }
 
@@ -374,7 +377,7 @@ mod tests {
                 history: crate::history::History::default(),
                 bundles: None,
                 relays: relays::Relays::default(),
-                pauses: pause::Pauses::default(),
+                pauses: pauses::Pauses::default(),
                 creator,
                 ending: Arc::new(Ending::new(Duration::ZERO)),
             })));

@@ -1,45 +1,39 @@
 //! The relays of a running environment: services of this machine that are exposed inside, and ports
 //! that its network cannot publish.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::checks;
 use super::endpoint::Endpoint;
-use super::shared::Shared;
-use crate::BoxFuture;
-use crate::command::Command;
-use crate::command::execution::Execution;
-use crate::engine::capabilities::Feature;
 use crate::error::{Error, ErrorKind, Result};
-use crate::relay::{Relay, Start, expose, forward};
-use crate::spec::published_port::{Protocol, PublishedPort};
+use crate::relay::{Relay, Start};
 
 /// The relays of an environment.
 #[derive(Debug, Default)]
 pub(crate) struct Relays {
-    /// The environment. Its relays do not keep it alive.
-    shared: OnceLock<Weak<Shared>>,
+    /// Starts commands in the environment.
+    start: OnceLock<Arc<dyn Start>>,
     /// One task at a time begins relays.
-    beginning: tokio::sync::Mutex<()>,
+    pub(super) beginning: tokio::sync::Mutex<()>,
     open: Mutex<Open>,
 }
 
+/// The relays that are open.
 #[derive(Debug, Default)]
-struct Open {
+pub(super) struct Open {
     /// Every port that was exposed, and its relay while the environment runs.
-    exposed: BTreeMap<u16, Option<Relay>>,
-    forwarded: Vec<(Relay, Endpoint)>,
+    pub(super) exposed: BTreeMap<u16, Option<Relay>>,
+    /// The relays of forwarded ports, with the addresses on this machine.
+    pub(super) forwarded: Vec<(Relay, Endpoint)>,
 }
 
 impl Relays {
-    pub(super) fn belong_to(&self, shared: &Arc<Shared>) {
-        // A second handle of the same environment changes nothing.
-        let _ = self.shared.set(Arc::downgrade(shared));
+    /// Sets the way to start commands in the environment.
+    pub(super) fn start_by(&self, start: impl FnOnce() -> Arc<dyn Start>) {
+        self.start.get_or_init(start);
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
+    pub(super) fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -50,117 +44,16 @@ impl Relays {
         open.exposed.values_mut().for_each(|relay| *relay = None);
     }
 
-    fn starter(&self) -> Arc<dyn Start> {
-        Arc::new(Inside(self.shared.get().cloned().unwrap_or_default()))
+    /// The way to start commands in the environment.
+    pub(super) fn starter(&self) -> Result<Arc<dyn Start>> {
+        self.start.get().cloned().ok_or_else(no_handles)
     }
 }
 
-/// Starts commands in an environment that still exists. They are no commands of the user, so there
-/// are no events.
-struct Inside(Weak<Shared>);
-
-impl Start for Inside {
-    fn start<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>> {
-        Box::pin(async {
-            let shared = self.0.upgrade();
-            let gone = || Error::new(ErrorKind::WrongStatus, "the environment has no handles any more");
-            shared.ok_or_else(gone)?.begin_command(command).await
-        })
-    }
-}
-
-impl Shared {
-    pub(super) async fn expose_host(&self, port: u16) -> Result<Endpoint> {
-        let exposed = self.begin_exposing(port).await;
-        self.report("expose the port of this machine", &port.to_string(), exposed)
-            .await
-    }
-
-    async fn begin_exposing(&self, port: u16) -> Result<Endpoint> {
-        if port == 0 {
-            return Err(Error::invalid("a port is a number from 1 to 65535"));
-        }
-        checks::running(self.status())?;
-        let at = Endpoint::new(port, Protocol::Tcp, Ipv4Addr::LOCALHOST.to_string(), port);
-        if !self.capabilities.has(Feature::NetworkIsolation) {
-            return Ok(at);
-        }
-        let _one_at_a_time = self.relays.beginning.lock().await;
-        let lives = |relay: &Option<Relay>| relay.as_ref().is_some_and(|relay| !relay.has_ended());
-        if self.relays.open().exposed.get(&port).is_some_and(lives) {
-            return Ok(at);
-        }
-        let service = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let relay = expose(self.relays.starter(), port, service).await?;
-        self.relays.open().exposed.insert(port, Some(relay));
-        Ok(at)
-    }
-
-    /// Begins the relays of an environment that has just started.
-    pub(super) async fn begin_relays(&self) -> Result<()> {
-        let before: BTreeSet<u16> = self.relays.open().exposed.keys().copied().collect();
-        for port in before.into_iter().chain(self.spec.network.expose_host.clone()) {
-            let exposed = self.begin_exposing(port).await;
-            exposed.map_err(|error| error.during("expose the port of this machine", &port.to_string()))?;
-        }
-        if !self.spec.network.ports.is_empty() {
-            self.endpoints_now().await?;
-        }
-        Ok(())
-    }
-
-    /// The published ports, and those that are forwarded because the network cannot publish them.
-    pub(super) async fn endpoints_now(&self) -> Result<Vec<Endpoint>> {
-        let Some(ports) = self.instance.ports() else {
-            return Err(self.no_facet(Feature::Ports));
-        };
-        let mut endpoints = ports.endpoints().await?;
-        if endpoints.is_empty() && self.status().is_running() && !self.spec.network.ports.is_empty() {
-            if let Some(address) = ports.unpublished().await? {
-                endpoints = self.forwarded(address).await?;
-            }
-        }
-        Ok(endpoints)
-    }
-
-    /// The forwarded ports; they are forwarded from now on.
-    async fn forwarded(&self, address: IpAddr) -> Result<Vec<Endpoint>> {
-        let _one_at_a_time = self.relays.beginning.lock().await;
-        let known =
-            |open: &Open| -> Vec<Endpoint> { open.forwarded.iter().map(|(_, at)| at.clone()).collect() };
-        let before = known(&self.relays.open());
-        if !before.is_empty() {
-            return Ok(before);
-        }
-        let mut begun = Vec::new();
-        for port in &self.spec.network.ports {
-            begun.push(self.forward(port, address).await?);
-        }
-        let mut open = self.relays.open();
-        open.forwarded = begun;
-        Ok(known(&open))
-    }
-
-    async fn forward(&self, port: &PublishedPort, address: IpAddr) -> Result<(Relay, Endpoint)> {
-        if port.protocol != Protocol::Tcp {
-            let text = format!(
-                "the port {port} is on an internal network, whose ports are forwarded by this process, and only \
-                 those of TCP; use another network"
-            );
-            return Err(Error::new(ErrorKind::Unsupported, text));
-        }
-        let host = port.address.unwrap_or(Ipv4Addr::LOCALHOST.into());
-        let at = SocketAddr::from((host, port.host_port.unwrap_or(0)));
-        let (relay, at) = forward(self.relays.starter(), at, (address, port.port)).await?;
-        let reached = match at.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
-            IpAddr::V6(ip) if ip.is_unspecified() => "::1".to_owned(),
-            ip => ip.to_string(),
-        };
-        let endpoint = Endpoint {
-            forwarded: true,
-            ..Endpoint::new(port.port, Protocol::Tcp, reached, at.port())
-        };
-        Ok((relay, endpoint))
-    }
+/// The error of an environment whose handles were dropped.
+pub(super) fn no_handles() -> Error {
+    Error::new(
+        ErrorKind::WrongStatus,
+        "all handles of the environment were dropped",
+    )
 }

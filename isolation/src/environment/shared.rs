@@ -13,7 +13,7 @@ use super::checks;
 use super::ending::{ANSWER_TIMEOUT, Ending, answered};
 use super::id::EnvironmentId;
 use super::name::Name;
-use super::pause::Pauses;
+use super::pauses::Pauses;
 use super::relays::Relays;
 use super::status::{Status, StatusCell};
 use super::summary::EnvironmentSummary;

@@ -31,7 +31,7 @@ use crate::environment::Environment;
 use crate::environment::checks;
 use crate::environment::ending::{ANSWER_TIMEOUT, Ending, answered};
 use crate::environment::id::{EnvironmentId, random_hex};
-use crate::environment::pause::Pauses;
+use crate::environment::pauses::Pauses;
 use crate::environment::relays::Relays;
 use crate::environment::shared::{Owner, Shared};
 use crate::environment::status::{Status, StatusCell};

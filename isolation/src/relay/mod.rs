@@ -16,7 +16,7 @@ use crate::command::execution::Execution;
 use crate::error::Result;
 
 /// Starts commands in an environment.
-pub(crate) trait Start: Send + Sync {
+pub(crate) trait Start: std::fmt::Debug + Send + Sync {
     fn start<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>>;
 }
 

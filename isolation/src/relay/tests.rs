@@ -17,6 +17,7 @@ use crate::{
     Result,
 };
 
+#[derive(Debug)]
 struct Inside(Environment);
 
 impl Start for Inside {
@@ -103,6 +104,7 @@ async fn service_of_this_machine_is_reached_from_inside() {
 }
 
 /// The commands of an image without any program.
+#[derive(Debug)]
 struct Bare(Arc<dyn Start>);
 
 impl Start for Bare {

@@ -8,8 +8,9 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::pack::{NAMES, find_files, pack};
-use super::prepare::{ContextBody, dockerfile_among};
+use super::context_body::ContextBody;
+use super::dockerfile::NAMES;
+use super::pack::{find_files, pack};
 use super::{BuildImage, dockerfile};
 use crate::archive;
 use crate::error::{Cause, Error, Result};
@@ -164,7 +165,7 @@ impl BuildContext {
                 Ok(of_text(body, &text))
             }
             Source::Files(files) => {
-                let text = dockerfile_among(&files, &options.dockerfile)?;
+                let text = dockerfile::among(&files, &options.dockerfile)?;
                 let all = files
                     .iter()
                     .map(|(name, contents)| (name.as_str(), contents.as_slice()));

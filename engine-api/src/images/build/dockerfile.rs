@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::instructions::{Instruction, heredocs, instructions};
 use super::stages;
 use super::{BuildImage, Builder};
-use crate::error::Cause;
+use crate::error::{Cause, Error, Result};
+
+/// The default name of a Dockerfile, and the one that engines try next.
+pub(super) const NAMES: [&str; 2] = ["Dockerfile", "dockerfile"];
 
 const BUILDKIT: &str = "BuildKit; build with Builder::BuildKit";
 const SESSION: &str = "a session with BuildKit; build with `Images::build_with_session` (feature `buildkit`)";
@@ -28,6 +31,17 @@ const LACKING: [(&str, &str, &str); 12] = [
     ("ADD", "--keep-git-dir", "ADD --keep-git-dir"),
     ("ADD", "--unpack", "ADD --unpack"),
 ];
+
+/// The text of the Dockerfile among files in memory.
+pub(super) fn among(files: &BTreeMap<String, Vec<u8>>, named: &str) -> Result<String> {
+    let text = match named {
+        "" => NAMES.iter().find_map(|name| files.get(*name)),
+        named => files.get(named.trim_start_matches("./")),
+    };
+    let name = if named.is_empty() { NAMES[0] } else { named };
+    let missing = || Error::invalid(format!("the files of the build's context do not contain {name}"));
+    Ok(String::from_utf8_lossy(text.ok_or_else(missing)?).into_owned())
+}
 
 /// The first thing that the builder cannot do in the stages that it builds, if there is one.
 pub(super) fn beyond(text: &str, builder: Builder, target: &str) -> Option<Cause> {

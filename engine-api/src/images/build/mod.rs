@@ -2,6 +2,7 @@
 
 mod build_image;
 mod context;
+mod context_body;
 mod dockerfile;
 mod ignore;
 mod instructions;

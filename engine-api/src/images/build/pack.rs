@@ -4,14 +4,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::dockerfile::NAMES;
 use super::ignore::{Fitting, Ignore};
 use super::{BuildImage, Builder, dockerfile};
 use crate::archive;
 use crate::error::{Cause, Error, Result};
 use crate::wire::body::Upload;
-
-/// The default name of a Dockerfile, and the one that engines try next.
-pub(super) const NAMES: [&str; 2] = ["Dockerfile", "dockerfile"];
 
 /// The most bytes of a Dockerfile or `.dockerignore`.
 const LONGEST: u64 = 16 << 20;

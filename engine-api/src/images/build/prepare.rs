@@ -1,11 +1,8 @@
 //! What a build sends and needs, found without an engine.
 
-use std::collections::BTreeMap;
-
-use super::pack::NAMES;
 use super::{BuildContext, BuildImage};
-use crate::error::{Cause, Error, Result};
-use crate::wire::body::{Body, Upload};
+use crate::error::{Error, Result};
+use crate::wire::body::Upload;
 
 /// What a build sends, and what its Dockerfile needs. See [`BuildContext::prepare`].
 #[derive(Debug)]
@@ -40,38 +37,10 @@ impl BuildContext {
     }
 }
 
-/// What is sent to a builder, and what its Dockerfile needs.
-pub(super) struct ContextBody {
-    pub(super) body: Body,
-    /// What the Dockerfile requires that Docker's builder cannot do.
-    pub(super) beyond: Option<Cause>,
-    pub(super) base_images: Vec<String>,
-}
-
-impl ContextBody {
-    /// For a context whose Dockerfile only the engine reads.
-    pub(super) fn unread(body: Body) -> Self {
-        Self {
-            body,
-            beyond: None,
-            base_images: Vec::new(),
-        }
-    }
-}
-
-/// The text of the Dockerfile among files in memory.
-pub(super) fn dockerfile_among(files: &BTreeMap<String, Vec<u8>>, named: &str) -> Result<String> {
-    let text = match named {
-        "" => NAMES.iter().find_map(|name| files.get(*name)),
-        named => files.get(named.trim_start_matches("./")),
-    };
-    let name = if named.is_empty() { NAMES[0] } else { named };
-    let missing = || Error::invalid(format!("the files of the build's context do not contain {name}"));
-    Ok(String::from_utf8_lossy(text.ok_or_else(missing)?).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     async fn bases(text: &str, options: &BuildImage) -> Vec<String> {

@@ -12,11 +12,11 @@ use engine_api::images::{Image, InspectImage};
 use super::container::ContainerRef;
 use super::container_config::{self, Parts};
 use super::diagnostics::to_error;
-use super::disk::DiskLimit;
+use super::disk_limit::DiskLimit;
 use super::mount_table::{MountTable, Way};
 use super::options::DockerOptions;
 use super::owner::{OwnerLink, SHELLS, Start, adjustments};
-use super::{DockerSettings, connect, files, paths, profile, publish, remove};
+use super::{DockerSettings, files, networks, paths, profile, publish, remove};
 use crate::engine::NewEnvironment;
 use crate::environment::id::EnvironmentId;
 use crate::error::Result;
@@ -224,7 +224,7 @@ impl Blueprint {
         remove::remove(docker, container.id()).await.map_err(to_error)?;
         let body = self.container(docker).await.map_err(to_error)??;
         docker.containers().create(body).await.map_err(to_error)?;
-        connect::join(container, &self.spec.network).await?;
+        networks::join::join(container, &self.spec.network).await?;
         self.copy_in(container, working_dir).await?;
         Ok(true)
     }

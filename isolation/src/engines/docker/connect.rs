@@ -1,65 +1,18 @@
 //! The networks of a container that exists: connect, disconnect, look.
 
-use std::collections::BTreeMap;
-
 use engine_api::containers::{Container, EndpointIpamConfig, EndpointSettings, InspectContainer};
-use engine_api::networks::{ConnectNetwork, DisconnectNetwork, Network};
-use engine_api::{Docker, Version};
+use engine_api::networks::DisconnectNetwork;
 
-use super::container::ContainerRef;
 use super::diagnostics::to_error;
 use super::instance::DockerInstance;
-use super::networks::{check_aliases, resolve};
+use super::networks::{check_aliases, join, resolve};
 use crate::BoxFuture;
 use crate::engine::instance::Networking;
 use crate::environment::joined_network::JoinedNetwork;
 use crate::error::{Error, ErrorKind, Result};
-use crate::spec::network::NetworkSpec;
-
-/// From this API version on, a network can have a lower priority for the default route.
-const PRIORITY: Version = Version::new(1, 48);
 
 /// How many digits of a container's ID some daemons add to its aliases.
 const SHORT_ID: usize = 12;
-
-/// What the container had on networks that it has left, by the IDs of the networks.
-pub(super) type Left = BTreeMap<String, EndpointSettings>;
-
-/// Connects a new container to the networks that it joins beside its main one. That one keeps the
-/// default route, where the daemon knows priorities.
-pub(super) async fn join(container: &ContainerRef, spec: &NetworkSpec) -> Result<()> {
-    for name in &spec.join {
-        let network = resolve(&container.docker, name).await?;
-        check_aliases(&container.docker, &network, &spec.aliases, container.id()).await?;
-        let endpoint = EndpointSettings {
-            aliases: spec.aliases.iter().cloned().collect(),
-            gw_priority: lower_priority(&container.docker, container.podman).await?,
-            ..EndpointSettings::default()
-        };
-        connect(&container.docker, &network, container.id(), endpoint)
-            .await
-            .map_err(to_error)?;
-    }
-    Ok(())
-}
-
-async fn lower_priority(docker: &Docker, podman: bool) -> Result<i64> {
-    let version = docker.version().await.map_err(to_error)?;
-    Ok(if version >= PRIORITY && !podman { -1 } else { 0 })
-}
-
-async fn connect(
-    docker: &Docker,
-    network: &Network,
-    container: &str,
-    endpoint_config: EndpointSettings,
-) -> engine_api::Result<()> {
-    let options = ConnectNetwork {
-        container: container.to_owned(),
-        endpoint_config,
-    };
-    docker.networks().connect(&network.id, options).await
-}
 
 /// The aliases of an endpoint that somebody has given to it.
 fn aliases<'a>(container: &'a Container, endpoint: &'a EndpointSettings) -> impl Iterator<Item = &'a String> {
@@ -98,12 +51,12 @@ impl DockerInstance {
             endpoint.aliases = own.iter().cloned().collect();
         }
         check_aliases(docker, &network, &endpoint.aliases, self.container.id()).await?;
-        let connected = connect(docker, &network, self.container.id(), endpoint.clone()).await;
+        let connected = join::connect(docker, &network, self.container.id(), endpoint.clone()).await;
         let connected = match (connected, endpoint.ipam_config.take()) {
             // Somebody else has its address now, or the daemon has chosen the subnet: then nobody
             // can choose an address.
             (Err(error), Some(_)) if matches!(error.status(), Some(400 | 403 | 409 | 500)) => {
-                connect(docker, &network, self.container.id(), endpoint).await
+                join::connect(docker, &network, self.container.id(), endpoint).await
             }
             (connected, _) => connected,
         };

@@ -6,7 +6,7 @@ use std::path::Path;
 use engine_api::common::TmpfsOptions;
 use engine_api::containers::{CreateContainer, EndpointSettings, HostConfig, LogConfig, Mount, MountType};
 
-use super::disk::DiskLimit;
+use super::disk_limit::DiskLimit;
 use super::options::DockerOptions;
 use super::owner::{Entry, OwnerLink, SHELLS, Start};
 use super::{labels, limits, profile, publish};

@@ -14,7 +14,7 @@ use super::container::ContainerRef;
 use super::container_config::container_name;
 use super::daemon::DaemonInfo;
 use super::diagnostics::to_error;
-use super::disk::DiskLimit;
+use super::disk_limit::DiskLimit;
 use super::instance::DockerInstance;
 use super::launch::{Launcher, Made};
 use super::mount_table::MountTable;
@@ -24,7 +24,7 @@ use super::owner::OwnerConnection;
 use super::remove::Guard;
 use super::shell_program::ShellProgram;
 use super::work::Steps;
-use super::{DockerEngine, NAME, connect, labels, limits, profile, resolve, shell_program};
+use super::{DockerEngine, NAME, labels, limits, networks, profile, resolve, shell_program};
 use crate::engine::capabilities::MissingFeature;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
@@ -276,7 +276,7 @@ const IDLE_SHELLS: usize = 4;
 
 /// Joins the networks of the specification, and makes its copies.
 async fn prepare(instance: &DockerInstance) -> Result<()> {
-    connect::join(&instance.container, &instance.networks).await?;
+    networks::join::join(&instance.container, &instance.networks).await?;
     copy_in(instance).await
 }
 

@@ -5,6 +5,7 @@ use engine_api::{Docker, archive};
 
 use super::create_container::create_guarded;
 use super::diagnostics::to_error;
+use super::disk_limit::DiskLimit;
 use super::instance::DockerInstance;
 use super::{DockerEngine, images, labels};
 use crate::BoxFuture;
@@ -15,17 +16,6 @@ use crate::spec::EnvironmentSpec;
 
 /// The limit of a container that shows whether limits are enforced, in bytes.
 const PROBE_LIMIT: usize = 1 << 20;
-
-/// How the disk limit of an environment is enforced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DiskLimit {
-    /// There is none.
-    None,
-    /// The storage of the daemon enforces it.
-    Enforced,
-    /// The process that started the environment measures the size.
-    Measured,
-}
 
 impl DockerEngine {
     /// How the disk limit of an environment is enforced. The first one with a limit asks the

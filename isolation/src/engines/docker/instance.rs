@@ -7,11 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::command_shell::CommandShells;
-use super::connect::Left;
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
 use super::launch::Launcher;
 use super::mount_table::MountTable;
+use super::networks::join::Left;
 use super::owned::Owned;
 use super::remove::{self, Guard};
 use super::{exec, files, image_check, paths};

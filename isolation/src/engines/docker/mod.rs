@@ -53,6 +53,7 @@ mod create_container;
 mod daemon;
 mod diagnostics;
 mod disk;
+mod disk_limit;
 mod exec;
 mod exec_process;
 mod exec_stdin;

@@ -1,6 +1,7 @@
 //! Networks of the Docker daemon that belong to no single environment.
 
 mod allocate;
+pub(super) mod join;
 mod private;
 mod resolve;
 mod subnets;

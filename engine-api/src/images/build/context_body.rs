@@ -1,0 +1,23 @@
+//! The body of a build's context.
+
+use crate::error::Cause;
+use crate::wire::body::Body;
+
+/// The bytes for a builder, and the needs of the Dockerfile.
+pub(super) struct ContextBody {
+    pub(super) body: Body,
+    /// What the Dockerfile requires that Docker's builder cannot do.
+    pub(super) beyond: Option<Cause>,
+    pub(super) base_images: Vec<String>,
+}
+
+impl ContextBody {
+    /// For a context whose Dockerfile only the engine reads.
+    pub(super) fn unread(body: Body) -> Self {
+        Self {
+            body,
+            beyond: None,
+            base_images: Vec::new(),
+        }
+    }
+}
