@@ -1,4 +1,4 @@
-//! A memory limit: what needs more is killed, and the result says why.
+//! A memory limit: a command that needs more is killed, and the result names the cause.
 //!
 //! ```console
 //! $ cargo run -p isolation --example limits

@@ -26,7 +26,7 @@ pub(crate) async fn all<T, E>(futures: Vec<BoxFuture<'_, Result<T, E>>>) -> Resu
     .await
 }
 
-/// Waits for the first success; fails with the last error if there is none. The list is not empty.
+/// Waits for the first success; fails with the last error if all fail. The list is not empty.
 pub(crate) async fn any<T, E>(mut futures: Vec<BoxFuture<'_, Result<T, E>>>) -> Result<T, E> {
     poll_fn(|cx| {
         let mut outcome = Poll::Pending;

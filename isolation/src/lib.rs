@@ -26,7 +26,7 @@
 //!   environment variables.
 //!
 //! **Authors of engines** implement two traits: [`Engine`] creates, opens and lists environments,
-//! [`Instance`] is one. What not every engine has is a facet: [`Exec`], [`Files`], [`MainProcess`],
+//! [`Instance`] is one. Optional abilities are facets: [`Exec`], [`Files`], [`MainProcess`],
 //! [`Ports`], [`Networking`], [`Logs`], [`Metrics`].
 
 mod bundle;

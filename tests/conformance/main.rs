@@ -14,7 +14,7 @@ mod spec {
     pub(crate) mod spec_tables; // the tables in `fixtures/spec`
 }
 
-mod api_changes; // what was added, removed and changed between the API versions
+mod api_changes; // additions, removals and changes between the API versions
 mod debug_redaction; // `Debug` shows no secret
 mod fake_engine; // the fake engine drops no described field or parameter silently
 mod fields; // our types have every described field, and our enums every described word

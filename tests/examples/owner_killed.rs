@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The owner is the program `owner` of this package or `isolate run`, without journal and reaper:
-//! only the owner connection ends the containers. What is left stopped is removed at the end. Fails
+//! only the owner connection ends the containers. Stopped containers are removed at the end. Fails
 //! if a container runs after that time.
 
 #![allow(clippy::print_stdout)] // it prints a table

@@ -1,4 +1,4 @@
-//! `isolate logs`: what the main process has written.
+//! `isolate logs`: prints the output of the main process.
 
 use std::time::SystemTime;
 
@@ -51,7 +51,7 @@ impl Logs {
         let opened = match manager.open(&self.environment).await {
             Err(error) if error.is_not_found() => match manager.group(&self.environment).await {
                 Ok(group) => Err(group),
-                // What is missing is more likely an environment.
+                // More likely, the name is that of an environment.
                 Err(none) if none.is_not_found() => return Err(error.into()),
                 Err(failed) => return Err(failed.into()),
             },

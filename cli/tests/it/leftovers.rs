@@ -100,7 +100,7 @@ fn reaper_outlives_the_terminal_of_its_owner() {
 #[test]
 fn reaper_holds_no_descriptor_of_its_owner() {
     let workspace = Workspace::new();
-    // The owner inherits a pipe beyond the standard streams. It ends when nobody holds it.
+    // The owner inherits a pipe beyond the standard streams. It ends when its last holder ends.
     let isolate = env!("CARGO_BIN_EXE_isolate");
     let script =
         format!("{{ exec {isolate} run -q --engine basic -- sh -c 'echo started; sleep 1000' 9>&1; }} | cat");

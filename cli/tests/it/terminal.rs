@@ -251,7 +251,7 @@ fn shell_on_basic_has_a_terminal_of_its_own() {
     let (workspace, mut terminal) = (Workspace::basic(), Terminal::open(41, 123));
     let mut started = terminal.start(&mut workspace.command(&["shell", "-e", "PS1=ready>"]));
     terminal.wait_until_raw();
-    // What it shows is not what was typed.
+    // The output differs from the typed text.
     terminal.press("echo size: $(stty size); sleep 1000 & wait; echo interrupted\r");
     terminal.wait_for("size: 41 123");
     terminal.resize(50, 132);

@@ -59,7 +59,7 @@ impl Session {
             .or_else(|| self.shared.engine.get().map(|engine| engine.version))
     }
 
-    /// What the engine has reported about itself; `None` if it has not been asked, for example
+    /// The report of the engine about itself; `None` if it has not been asked, for example
     /// because its version was set by the user.
     pub(crate) fn negotiated(&self) -> Option<&Engine> {
         self.shared.engine.get()

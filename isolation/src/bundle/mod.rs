@@ -90,7 +90,7 @@ impl Shared {
             engine: self.engine.clone(),
             spec: self.spec.clone(),
             state,
-            // What is missing is missing in the bundle; the rest is written in any case.
+            // A missing part is missing in the bundle; the rest is written in any case.
             documents: documents.ok().and_then(Result::ok).unwrap_or_default(),
             hidden: self.history.hidden(),
             commands: self.history.commands(),

@@ -33,7 +33,7 @@ async fn environment(subject: &Subject<'_>) -> Result<Environment, Why> {
     Ok(subject.create(spec).await?)
 }
 
-/// What another process does is reported, and the status follows.
+/// Actions of another process are reported, and the status follows.
 pub(super) async fn others_are_seen(subject: &Subject<'_>) -> Outcome {
     let mut events = subject.manager.subscribe();
     let engine = subject.engine.name();

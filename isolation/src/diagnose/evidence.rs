@@ -1,4 +1,4 @@
-//! What was collected about a failure.
+//! The facts that were collected about a failure.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::environment::status::Status;
 use crate::error::ErrorKind;
 use crate::history::CheckResult;
 
-/// What was collected about a failure, before anything was removed. Missing values are not known.
+/// The facts about a failure, collected before anything was removed. Missing values are not known.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Evidence {

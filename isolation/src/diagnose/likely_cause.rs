@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a failure probably comes from.
+/// The likely cause of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -37,7 +37,7 @@ pub enum LikelyCause {
     MountSourceMissing,
     /// The user does not exist in the image.
     UserMissing,
-    /// The working directory does not exist or is none.
+    /// The working directory does not exist or is not a directory.
     WorkingDirectoryMissing,
     /// The program does not exist.
     ProgramMissing,

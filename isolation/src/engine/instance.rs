@@ -157,7 +157,7 @@ pub trait Files: Send + Sync {
     /// Copies out, by the same rules.
     fn copy_out<'a>(&'a self, source: &'a str, target: &'a Path) -> BoxFuture<'a, Result<()>>;
 
-    /// What is at a path; `None` if nothing is. Links are followed.
+    /// The kind of the file at a path; `None` if it does not exist. Links are followed.
     fn kind<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<FileKind>>>;
 }
 

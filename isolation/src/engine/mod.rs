@@ -97,9 +97,9 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Err(Error::new(ErrorKind::Unsupported, text))
     }
 
-    /// Reports what happens in the environments of this project, whoever created them, from now on
-    /// until the returned value is dropped. The engine reads its source in a task of its own, which
-    /// waits for nobody else.
+    /// Reports events in the environments of this project, also those of other processes, from now
+    /// on until the returned value is dropped. The engine reads its source in a task of its own,
+    /// which never waits for a reader.
     fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
         drop(reports);
         let text = "the engine does not report what happens in its environments";

@@ -1,4 +1,4 @@
-//! For authors of engines: reports of what happens in environments, whoever causes it.
+//! For authors of engines: reports of events in environments, also those that others cause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::environment::id::EnvironmentId;
 /// How many reports may wait to be handled.
 const BACKLOG: usize = 4096;
 
-/// What an engine has seen of an environment.
+/// An observation of an engine about an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The ID of the environment.

@@ -1,4 +1,4 @@
-//! Limits of waiting for an engine: one that hangs delays nobody for long.
+//! Limits of waiting for an engine: an engine that hangs causes a short delay only.
 //!
 //! An engine that works is waited for, however long that takes. So a limit is one of silence: while
 //! a call is under way, the engine is asked for the state of the environment.

@@ -268,7 +268,7 @@ impl Environment {
         self.shared().copy_out(source, target.as_ref()).await
     }
 
-    /// What is at a path in it; `None` if nothing is. Links are followed.
+    /// The kind of the file at a path in it; `None` if it does not exist. Links are followed.
     pub async fn file_kind(&self, path: &str) -> Result<Option<FileKind>> {
         self.shared().file_kind(path).await
     }

@@ -29,7 +29,7 @@ impl Environment {
         self.shared().metrics().await
     }
 
-    /// The commands that this process has run in it, oldest first: the last 500. What they wrote is
+    /// The commands that this process has run in it, oldest first: the last 500. Their output is
     /// among the [`logs`](Self::logs).
     pub fn commands(&self) -> Vec<CommandRecord> {
         self.shared().history.commands()

@@ -36,7 +36,7 @@ async fn run(environment: Weak<Shared>) {
         let Some(metrics) = shared.instance.metrics() else {
             return;
         };
-        // A sample that fails is missing; what ends the environment is reported elsewhere.
+        // A failed sample is left out; the end of the environment is reported elsewhere.
         if let Ok(mut sample) = metrics.sample().await {
             shared.history.measured(&mut sample);
         }

@@ -39,7 +39,7 @@ enum Trouble {
     Over,
 }
 
-/// The health check of a specification; an error if it is the image's and the image has none.
+/// The health check of a specification; an error if an image without one is to supply it.
 pub(super) async fn check(shared: &Shared) -> Result<Option<(HealthSpec, Command)>> {
     let Some(health) = &shared.spec.health else {
         return Ok(None);

@@ -116,8 +116,8 @@ impl Error {
         self.0.observed
     }
 
-    /// What was collected about the failure before anything was removed: the last lines of the main
-    /// process, how it ended, results of the health check. `None` for errors that explain
+    /// The facts about the failure, collected before anything was removed: the last lines of the
+    /// main process, how it ended, results of the health check. `None` for errors that explain
     /// themselves, and after the error has crossed a process.
     ///
     /// ```

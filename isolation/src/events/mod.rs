@@ -39,14 +39,14 @@ pub struct Event {
     /// The time of the event.
     #[serde(with = "rfc3339")]
     pub at: SystemTime,
-    /// What it is about.
+    /// Its subject.
     pub subject: Subject,
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
 }
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -186,7 +186,7 @@ pub enum EventKind {
     Gap,
     /// The environment was prepared ahead, and was taken from the pool.
     PoolHit,
-    /// An environment is created, because the pool has none for it.
+    /// An environment is created, because the pool has no prepared one.
     PoolMiss {
         /// The reason.
         reason: PoolMiss,
@@ -244,8 +244,8 @@ pub enum Step {
 #[error("{0} events were missed; read them faster")]
 pub struct Lagged(pub u64);
 
-/// The events since the subscription. A slow subscriber delays nobody: it misses the oldest events
-/// and gets their number.
+/// The events since the subscription. A slow subscriber delays no other one: it misses the oldest
+/// events and gets their number.
 #[derive(Debug)]
 pub struct Subscription(broadcast::Receiver<Event>);
 

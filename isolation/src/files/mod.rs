@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-/// What is at a path of an environment. A link counts as what it leads to.
+/// The kind of a file of an environment. A link counts as its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {
     /// A file.

@@ -24,7 +24,8 @@ pub struct CommandRecord {
     )]
     #[serde(default)]
     pub ended: Option<SystemTime>,
-    /// How it ended; `None` if it still runs, or if it was killed because nobody waited for it.
+    /// How it ended; `None` if it still runs, or if it was killed because its caller did not wait
+    /// for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitStatus>,
 }

@@ -1,4 +1,4 @@
-//! What this process has seen of an environment: the commands that it ran there and their output,
+//! The history of an environment in this process: the commands that it ran there and their output,
 //! results of the health check, and samples of metrics. The oldest is forgotten first.
 
 mod check_result;

@@ -1,8 +1,8 @@
 //! The leases of a shared environment: who uses it.
 //!
 //! Each user has a file with its process. A lock, which the system releases when its process ends,
-//! is held while leases are counted and the environment is created or removed. So nobody gets an
-//! environment that another process is about to remove.
+//! is held while leases are counted and the environment is created or removed. So no process gets
+//! an environment that another process is about to remove.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -49,7 +49,7 @@ impl Leases {
         Self { directory, lock }
     }
 
-    /// Waits for the lock. Whoever holds it creates or removes the environment meanwhile.
+    /// Waits for the lock. Its holder creates or removes the environment meanwhile.
     pub(crate) async fn lock(&self) -> Result<Lock> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -74,7 +74,7 @@ impl Leases {
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        // The last user removes the file. A lock on a removed file excludes nobody.
+        // The last user removes the file. A lock on a removed file excludes no process.
         let is_current = fs::metadata(&self.lock).is_ok_and(|now| {
             file.metadata()
                 .is_ok_and(|ours| (ours.dev(), ours.ino()) == (now.dev(), now.ino()))
@@ -129,7 +129,7 @@ impl Lock {
 
     /// Removes the leases of an environment that does not exist any more.
     pub(crate) fn forget(&self) {
-        // What is left is found by the next user, who counts only live processes.
+        // The next user finds the rest, and counts live processes only.
         let _ = fs::remove_dir_all(&self.leases.directory);
         let _ = fs::remove_file(&self.leases.lock);
     }

@@ -105,7 +105,7 @@ mod system {
         Some(link.to_string_lossy().into_owned())
     }
 
-    /// Whether the process exists and has not ended. One that nobody has waited for has ended: its
+    /// Whether the process exists and has not ended. A zombie process has ended: its
     /// files are closed.
     pub(super) fn exists(pid: u32) -> bool {
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// What the file holds after a pull that succeeded. Whoever waits has opened the file before.
+/// The contents of the file after a pull that succeeded. Waiting processes have opened it before.
 const DONE: &[u8] = b"done";
 
 /// The outcome of waiting for a turn.
@@ -48,7 +48,7 @@ pub(super) async fn turn(directory: &Path, key: &str) -> Result<Turn> {
         if has_waited && text == DONE {
             return Ok(Turn::Done);
         }
-        // The holder has removed the file if its pull failed. A lock on that excludes nobody.
+        // The holder has removed the file if its pull failed. A lock on that excludes no process.
         if is_current(&file, &path) {
             file.set_len(0).map_err(failed)?;
             file.rewind().map_err(failed)?;
@@ -87,7 +87,7 @@ fn is_current(file: &File, path: &Path) -> bool {
 }
 
 impl PullTurn {
-    /// Reports to whoever waits that the image is there.
+    /// Reports to the waiting processes that the image is there.
     pub(crate) fn succeed(mut self) -> Result<()> {
         let written = self.file.write_all(DONE);
         written.map_err(|error| Error::io("write", &self.path, error))
@@ -108,7 +108,7 @@ mod tests {
     async fn ours(directory: &Path) -> PullTurn {
         match turn(directory, "key").await.unwrap() {
             Turn::Ours(turn) => turn,
-            Turn::Done => panic!("nobody has pulled"),
+            Turn::Done => panic!("the image was not pulled"),
         }
     }
 
@@ -147,7 +147,7 @@ mod tests {
         let other = waiting(&directory).await;
         drop(first);
         let Turn::Ours(second) = other.await.unwrap().unwrap() else {
-            panic!("nobody has pulled")
+            panic!("the image was not pulled")
         };
         drop(second);
         assert!(is_empty(&directory));

@@ -18,7 +18,8 @@ use super::file::VARIABLE;
 /// The name of the program with the reaper.
 const PROGRAM: &str = "isolate";
 
-/// How often a reaper is started for one directory: a program of another version may have none.
+/// How often a reaper is started for one directory: a program of another version may not have the
+/// command.
 const ATTEMPTS: u32 = 3;
 
 /// The reapers of this process, one for each state directory.

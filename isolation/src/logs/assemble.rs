@@ -82,7 +82,7 @@ impl Lines {
         }
     }
 
-    /// Sets the time of a piece that has none itself. It is that of a line that the piece begins.
+    /// Sets the time of a piece without one. It is that of a line that the piece begins.
     pub(crate) fn begin_piece(&mut self, at: SystemTime) {
         self.piece_at = Some(at);
         if !self.has_open {

@@ -28,7 +28,7 @@ enum Source {
     Store(StoredOutput),
 }
 
-/// What is read of the memory of this process.
+/// The position in the log that this process keeps in memory.
 struct Memory {
     history: History,
     grown: watch::Receiver<u64>,

@@ -40,7 +40,7 @@ pub struct LogOptions {
     pub stream: Option<OutputStream>,
 }
 
-/// Who has written a log.
+/// The writer of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogOrigin {

@@ -158,7 +158,7 @@ impl Collector {
         entries.iter().flatten().any(|entry| self.is_left(entry))
     }
 
-    /// Whether nobody uses the environment any more.
+    /// Whether no process uses the environment any more.
     fn is_left(&self, entry: &Entry) -> bool {
         match entry.lifetime {
             Lifetime::Owner => entry.is_orphan(),
@@ -276,7 +276,7 @@ impl Collector {
         if entry.lifetime != Lifetime::Shared {
             return self.remove_unused(entry).await;
         }
-        // Nobody can begin to use it meanwhile.
+        // No process can begin to use it meanwhile.
         let leases = self.directory.leases(&entry.id);
         let lock = match timeout(LOCK_TIMEOUT, leases.lock()).await {
             Ok(Ok(lock)) => lock,

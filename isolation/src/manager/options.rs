@@ -21,7 +21,7 @@ pub struct ManagerOptions {
     /// manager, also by [`shutdown`](crate::Manager::shutdown) and by a drop. Each answer begins it
     /// anew. An engine that is slow but answers is waited for.
     pub cleanup_timeout: Duration,
-    /// How many environments of each specification are prepared ahead; 0, the default, is none.
+    /// How many environments of each specification are prepared ahead. The default is 0.
     /// [`Manager::create`](crate::Manager::create) then takes one that is ready and tested, and the
     /// next one is prepared in the background. Each is used once. All of them end with the manager.
     pub pool: usize,
@@ -61,8 +61,8 @@ impl Default for ManagerOptions {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Reaper {
     /// The program that the environment variable `ISOLATE_REAPER` names; `off` switches it off.
-    /// Otherwise `isolate` beside this executable or on `PATH`. If there is none, the next start
-    /// of a manager removes what is left.
+    /// Otherwise `isolate` beside this executable or on `PATH`. Without it, the next start
+    /// of a manager removes the leftovers.
     #[default]
     Auto,
     /// This program, which is `isolate` under any name.

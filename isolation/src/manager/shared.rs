@@ -47,7 +47,7 @@ impl Manager {
     /// one creates and starts it, the others get the same one. Test programs that run one process
     /// per test start a database once this way.
     ///
-    /// The environment is removed when nobody uses it any more: dropping the handle,
+    /// The environment is removed after its last use: dropping the handle,
     /// [`destroy`](Environment::destroy) and the end of the process, however it ends, end a use.
     /// One that was stopped, or is not [ready](EnvironmentSpec::ready), is replaced. Contents of
     /// copied files are not compared.
@@ -93,7 +93,7 @@ impl Manager {
         let began = Instant::now();
         loop {
             let lock = directory.leases(&claim.id).lock().await?;
-            // Before the environment exists: whoever counts the users counts this one.
+            // Before the environment exists, so that other processes count this user.
             let lease = lock.add()?;
             match self.claim(&claim, lock, lease).await? {
                 Some(environment) => return Ok(environment),
@@ -194,7 +194,7 @@ impl Manager {
         let environment = self.handle(claim, instance, Status::Created, usage)?;
         self.events.emit(claim.subject(), EventKind::Created);
         if let Err(error) = environment.start().await {
-            // The first error is returned. What is left is in the journal.
+            // The first error is returned. Leftovers are in the journal.
             let _ = environment.destroy().await;
             return Err(error);
         }

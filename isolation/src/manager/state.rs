@@ -73,7 +73,7 @@ impl State {
         Ok(self.directory.get_or_init(|| opened).as_ref())
     }
 
-    /// The entry of an environment that exists. Without a usable directory there is none.
+    /// The entry of an environment that exists; empty without a usable directory.
     pub(super) fn journal(&self, id: &EnvironmentId) -> Journal {
         Journal::of(self.directory().ok().flatten(), id)
     }
@@ -103,7 +103,7 @@ impl State {
             .await
             .map_err(|ended| Error::engine("journal", ended))?;
         if let Some(collector) = written? {
-            // What is left stays in the journal for the next one.
+            // Leftovers stay in the journal for the next one.
             let sweep = tokio::spawn(async move { drop(collector.collect().await) });
             *self.sweep.lock().unwrap_or_else(PoisonError::into_inner) = Some(sweep);
         }
@@ -114,7 +114,7 @@ impl State {
     pub(super) async fn finish_sweep(&self) {
         let sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(sweep) = sweep {
-            // What is left stays in the journal.
+            // Leftovers stay in the journal.
             let _ = timeout(SWEEP_TIMEOUT, sweep).await;
         }
     }

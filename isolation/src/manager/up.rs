@@ -241,7 +241,7 @@ async fn start_all(group: &Group, spec: &GroupSpec) -> Result<()> {
     join::all(checks.collect()).await.map(drop)
 }
 
-/// Fails if a service has ended with another code than 0, which nobody waited for.
+/// Fails if a service has ended with another code than 0 while no service waited for it.
 async fn check_end(environment: &Environment) -> Result<()> {
     if environment.spec().main == Main::Idle {
         return Ok(());

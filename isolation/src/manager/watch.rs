@@ -10,10 +10,10 @@ use crate::error::{ErrorKind, Result};
 use crate::events::{EventKind, EventSink, Subject};
 
 impl Manager {
-    /// Sends events about everything that the engine sees in its environments, whoever causes it
-    /// and whoever created them: OOM kills, health, signals, starts, ends, removals. It also keeps
-    /// [`Environment::status`](crate::Environment::status) of this manager's environments up to
-    /// date. It ends when the returned value is dropped.
+    /// Sends events about everything that the engine sees in its environments, also those of other
+    /// processes and with other causes than this manager: OOM kills, health, signals, starts, ends,
+    /// removals. It also keeps [`Environment::status`](crate::Environment::status) of this
+    /// manager's environments up to date. It ends when the returned value is dropped.
     ///
     /// If the connection to the engine was lost, [`EventKind::Gap`] is sent, and the state of this
     /// manager's environments is looked at again.

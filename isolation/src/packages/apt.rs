@@ -6,7 +6,7 @@ use super::{INSTALL_TIMEOUT, LIST_TIMEOUT, Packages};
 use crate::command::Command;
 use crate::error::Result;
 
-/// Reads the lists of packages only if there are none: images leave them out.
+/// Reads the lists of packages only if they are missing: images leave them out.
 const INSTALL: &str = r#"
 command -v apt-get >/dev/null || { echo "apt-get: not found" >&2; exit 127; }
 [ -n "$(find /var/lib/apt/lists -name '*_Packages*' 2>/dev/null | head -n 1)" ] || apt-get update -qq || exit

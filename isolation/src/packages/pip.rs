@@ -106,7 +106,7 @@ fn parse(text: &str) -> Result<Vec<Package>> {
 
 fn pip(arguments: Vec<String>, names: &[String]) -> Command {
     let arguments = words(&["-I", "-m", "pip"]).into_iter().chain(arguments);
-    // What follows is no option, whatever it begins with.
+    // The arguments after it are not options, even with a leading dash.
     let names = names.iter().cloned();
     let mut command = python(arguments.chain(["--".to_owned()]).chain(names).collect());
     let emptied = EMPTIED.iter().map(|name| (*name, ""));

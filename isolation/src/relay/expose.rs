@@ -85,7 +85,7 @@ fn not_listening(port: u16, errors: &str) -> Error {
 struct Lines {
     execution: Execution,
     text: Vec<u8>,
-    /// What it has written to standard error, but not more than the longest line.
+    /// Its output on standard error, but not more than the longest line.
     errors: String,
 }
 
@@ -122,7 +122,7 @@ async fn accept(start: Arc<dyn Start>, mut lines: Lines, service: SocketAddr) {
         }
         let start = Arc::clone(&start);
         open.spawn(async move {
-            // The client inside sees the end of its connection; there is nobody else to tell.
+            // The client inside sees the end of its connection; no other caller waits.
             let _ = connect(start.as_ref(), &pipes, service).await;
         });
     }

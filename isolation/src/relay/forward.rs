@@ -57,7 +57,7 @@ async fn accept(start: Arc<dyn Start>, listener: TcpListener, inside: (IpAddr, u
             Ok((stream, _)) => {
                 let start = Arc::clone(&start);
                 open.spawn(async move {
-                    // The client sees the end of its connection; there is nobody else to tell.
+                    // The client sees the end of its connection; no other caller waits.
                     let _ = connect(start.as_ref(), stream, inside).await;
                 });
             }

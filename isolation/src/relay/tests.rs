@@ -58,7 +58,7 @@ async fn echo_at_the_end(listener: TcpListener) {
     }
 }
 
-/// What comes back for a text, whose end is sent.
+/// The reply to a text whose end is sent.
 async fn exchange(at: SocketAddr, text: Vec<u8>) -> Vec<u8> {
     let work = async {
         let mut stream = TcpStream::connect(at).await.unwrap();

@@ -15,7 +15,7 @@ pub enum Lifetime {
     Owner,
     /// Until somebody destroys it. Only an environment whose creation or start fails is removed.
     Kept,
-    /// Until nobody uses it. Processes of one user with the same specification share one
+    /// Until its last use ends. Processes of one user with the same specification share one
     /// environment; the last one that drops its handle, or ends in any way, removes it. See
     /// [`Manager::shared`](crate::Manager::shared).
     Shared,

@@ -47,7 +47,7 @@ async fn ours(daemon: &Daemon, file: &Path, name: &str) -> Outcome<(Duration, BT
     Ok((took, containers))
 }
 
-/// What both must have in common.
+/// The properties that both must have in common.
 fn describe(container: &Container) -> String {
     let config = &container.config;
     let own = |name: &&String| !name.starts_with("PATH=") && !name.starts_with("ISOLATION_");
@@ -156,7 +156,7 @@ async fn in_directory(daemon: &Daemon, figures: &mut Figures, directory: &Path) 
     Ok(())
 }
 
-/// What is left is counted at the end of the program.
+/// Leftovers are counted at the end of the program.
 async fn soak(daemon: &Daemon, file: &Path, name: &str) -> Outcome<()> {
     let began = Instant::now();
     for _ in 0..GROUPS {

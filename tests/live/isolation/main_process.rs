@@ -148,7 +148,7 @@ async fn image_without_a_shell_runs_its_main_process() {
             subject.name
         );
         environment.destroy().await.unwrap();
-        // Also if nobody looks at its output.
+        // Also if its output is not read.
         let environment = active(&manager, spec).await;
         assert_eq!(environment.wait().await.unwrap().code, 0, "{}", subject.name);
         environment.destroy().await.unwrap();

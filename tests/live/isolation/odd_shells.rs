@@ -92,7 +92,7 @@ async fn shell_works_without_the_null_device() {
             subject.name
         );
         // Two commands at once need a second shell, which cannot start; nor can an exec on some
-        // daemons. What matters is that nothing hangs.
+        // daemons. Nothing may hang.
         let both = async {
             let run = || environment.run(shell("sleep .2; echo second"));
             tokio::join!(run(), run())

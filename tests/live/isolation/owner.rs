@@ -94,7 +94,7 @@ async fn until_none_runs(subject: &Subject, prefix: &str, what: &str) {
     }
 }
 
-/// Removes what is left of a killed owner: nobody else does in these tests.
+/// Removes the leftovers of a killed owner; these tests have no reaper.
 async fn remove(subject: &Subject, prefix: &str) {
     for name in subject.containers(prefix).await {
         let options = RemoveContainer {

@@ -124,7 +124,7 @@ impl<'de> MapAccess<'de> for &mut Access<'_, 'de> {
 /// The key of an object, as a value: numbers and booleans stand in quotes.
 pub(super) struct Key<'a, 'de>(pub(super) &'a mut Reader<'de>);
 
-/// The methods that ask for a number or a boolean: what is between the quotes.
+/// The methods that ask for a number or a boolean: the text between the quotes.
 macro_rules! quoted {
     ($($method:ident;)+) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {

@@ -7,7 +7,7 @@
 //!   read wrong values from a reply of another shape.
 //!
 //! One concrete deserializer does all of this (`deserializer`), instead of adaptors around one of
-//! serde_json: each adaptor would be compiled once for every type that is read. What is here is
+//! serde_json: each adaptor would be compiled once for every type that is read. This code is
 //! compiled once.
 
 use serde::de::{Error, Expected, Unexpected};

@@ -38,7 +38,7 @@ pub struct JsonLines<T> {
     source: Source,
     values: Values,
     context: CallContext,
-    /// What is dropped when the stream has ended.
+    /// A value that is dropped when the stream has ended.
     held: Option<Box<dyn Send + Sync>>,
     item: PhantomData<fn() -> T>,
 }

@@ -162,7 +162,7 @@ impl Attached {
         }
     }
 
-    /// Starts the main process without a shell, if the image has none. Nothing has run then.
+    /// Starts the main process without a shell, for an image without one. Nothing has run then.
     async fn start_without_shell(&mut self) -> Result<()> {
         let lacks = self
             .said

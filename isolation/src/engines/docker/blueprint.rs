@@ -185,7 +185,7 @@ impl Blueprint {
         container_config::container(parts, &self.spec)
     }
 
-    /// Chooses the next way to start the first process; `false` if there is none.
+    /// Chooses the next way to start the first process; `false` after the last way.
     pub(super) fn next(&self, failed: Failed) -> bool {
         let mut start = self.start.lock().unwrap_or_else(PoisonError::into_inner);
         match failed {
@@ -210,7 +210,7 @@ impl Blueprint {
     }
 
     /// Makes the container anew under the same name, so that its first process is started in the
-    /// next way; `false` if there is none.
+    /// next way; `false` after the last way.
     pub(super) async fn make_anew(
         &self,
         container: &ContainerRef,
@@ -261,7 +261,7 @@ impl Blueprint {
     }
 }
 
-/// What a container needs for its first process, and does not have.
+/// A need of the first process that a container does not meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failed {
     /// The init program of the daemon.

@@ -53,8 +53,8 @@ impl DockerInstance {
         check_aliases(docker, &network, &endpoint.aliases, self.container.id()).await?;
         let connected = join::connect(docker, &network, self.container.id(), endpoint.clone()).await;
         let connected = match (connected, endpoint.ipam_config.take()) {
-            // Somebody else has its address now, or the daemon has chosen the subnet: then nobody
-            // can choose an address.
+            // Another container has its address now, or the daemon has chosen the subnet: then
+            // addresses cannot be chosen.
             (Err(error), Some(_)) if matches!(error.status(), Some(400 | 403 | 409 | 500)) => {
                 join::connect(docker, &network, self.container.id(), endpoint).await
             }

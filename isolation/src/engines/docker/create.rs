@@ -295,7 +295,7 @@ async fn copy_in(instance: &DockerInstance) -> Result<()> {
     }
 }
 
-/// What has to be known of a new container.
+/// The facts about a new container that the instance needs.
 struct Found {
     /// The working directory of commands; absolute.
     working_dir: String,
@@ -355,7 +355,7 @@ fn subject(new: NewEnvironment<'_>) -> Subject {
     }
 }
 
-/// The working directory of a container, which may have none.
+/// The working directory of a container; the root directory if it is not set.
 fn absolute(working_dir: &str) -> String {
     format!("/{}", working_dir.trim_matches('/'))
 }

@@ -181,7 +181,7 @@ async fn download(container: &ContainerRef, source: &str, target: &Path) -> Resu
     staging.move_to(target.to_owned()).await
 }
 
-/// What is at a path; `path` is absolute, without `.` and `..`.
+/// The kind of the file at a path; `path` is absolute, without `.` and `..`.
 pub(super) async fn kind(container: &ContainerRef, path: &str) -> Result<Option<FileKind>> {
     match find(container, path).await {
         Ok((_, stat)) if stat.is_dir() => Ok(Some(FileKind::Directory)),

@@ -45,7 +45,7 @@ pub(super) struct DockerInstance {
     pub(super) cpus: Option<usize>,
     /// The disk limit, if the daemon does not enforce it, so that the size has to be measured.
     pub(super) measured_disk: Option<u64>,
-    /// What container names begin with.
+    /// The prefix of container names.
     pub(super) prefix: String,
     /// The mounts, for copies.
     pub(super) mounts: MountTable,
@@ -53,7 +53,7 @@ pub(super) struct DockerInstance {
     pub(super) late_copies: Mutex<Vec<CopyIn>>,
     /// The specification of the networks.
     pub(super) networks: NetworkSpec,
-    /// What it had on the networks that it has left.
+    /// Its settings on the networks that it has left.
     pub(super) left: Mutex<Left>,
     /// The network that belongs to the environment.
     pub(super) network: Option<Owned>,
@@ -92,8 +92,8 @@ impl DockerInstance {
         files::copy_in(&self.container, &self.mounts, source, &target).await
     }
 
-    /// Fails if copies of the specification are not made yet: what is in memory is empty until the
-    /// start.
+    /// Fails if copies of the specification are not made yet: file systems in memory are empty
+    /// until the start.
     pub(super) fn check_late_copies(&self) -> Result<()> {
         match self.late_copies().first() {
             None => Ok(()),

@@ -159,7 +159,7 @@ impl DockerInstance {
             return Err(Error::lost());
         };
         if !container.state.running {
-            // Nobody is connected to its next run.
+            // Its next run has no connection yet.
             return Ok(());
         }
         if self.has_main {

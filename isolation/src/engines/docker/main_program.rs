@@ -1,4 +1,4 @@
-//! Checks that the program of the main process exists, before a start that nobody watches.
+//! Checks that the program of the main process exists, before a start in the background.
 //!
 //! A shell and an init program start it, so the daemon cannot report that it is missing: the
 //! container would only end with the code 127.

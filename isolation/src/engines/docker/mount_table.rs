@@ -1,4 +1,4 @@
-//! What is mounted in a container, as far as it matters for copies.
+//! The mounts of a container, as far as they matter for copies.
 //!
 //! The daemon copies to and from the files of the image and volumes. It does not see file systems
 //! in memory, and it writes through a mount of the host.

@@ -1,4 +1,4 @@
-//! Networks and volumes that are removed when nobody needs them any more: those of one environment,
+//! Networks and volumes that are removed after their last use: those of one environment,
 //! and those that a test has created for several.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +33,7 @@ pub(super) async fn completed<G: Send + 'static, T: Send + 'static>(
     creating.await.map_err(|ended| Error::engine(NAME, ended))?
 }
 
-/// What is removed.
+/// The kinds of resources that are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Network,
@@ -78,8 +78,8 @@ pub(super) struct Owned {
 }
 
 impl Owned {
-    /// What is about to be created: noted, and removed if the rest of the creation fails. A dropped
-    /// or failed request may have created it, so the drop looks.
+    /// A resource that is about to be created: noted, and removed if the rest of the creation
+    /// fails. A dropped or failed request may have created it, so the drop looks.
     pub(super) fn expecting(
         docker: &Docker,
         kind: Kind,
@@ -93,7 +93,7 @@ impl Owned {
         Ok(owned)
     }
 
-    /// What another value owns, or nobody.
+    /// A resource that another value owns, or that has no owner.
     pub(super) fn opened(docker: &Docker, kind: Kind, name: &str, id: &str) -> Self {
         Self {
             docker: docker.clone(),

@@ -138,7 +138,7 @@ pub struct WrongPlatform {
     pub daemon_platform: String,
 }
 
-/// What an image needs of the daemon.
+/// A need of an image that the daemon must meet.
 pub(super) enum Need {
     /// The daemon runs the image, or nothing is known against it.
     Nothing,

@@ -105,7 +105,7 @@ pub(super) fn fill_in(spec: &mut EnvironmentSpec) {
     }
 }
 
-/// The limits of the hardened profile where the specification has none.
+/// The limits of the hardened profile that replace missing ones of the specification.
 pub(super) fn default_limits(spec: &EnvironmentSpec) -> ResourceLimits {
     match spec.security.profile {
         SecurityProfile::Hardened => ResourceLimits {

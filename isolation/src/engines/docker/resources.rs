@@ -1,4 +1,4 @@
-//! What networks and volumes have in common that belong to no environment: their IDs, how they are
+//! Common parts of networks and volumes that belong to no environment: their IDs, how they are
 //! found, their entries in the journal.
 
 use std::collections::BTreeMap;
@@ -127,7 +127,7 @@ impl Drop for Entered {
     }
 }
 
-/// The name for people of a network or volume to which nobody gave one.
+/// The displayed name of a network or volume without a name of its own.
 pub(super) fn default_name(kind: Kind, id: &EnvironmentId) -> String {
     format!("{}-{}", kind.as_str(), id.short())
 }

@@ -27,7 +27,7 @@ use crate::spec::validate::{self, Faults};
 pub struct DockerSettings {
     /// The image of environments that name none.
     pub default_image: String,
-    /// The registry of images whose name has none.
+    /// The registry of image names without a registry.
     pub default_registry: String,
     /// When images are pulled.
     pub pull: PullPolicy,
@@ -47,7 +47,7 @@ pub struct DockerSettings {
     pub network_prefix: String,
     /// The prefix of the names of volumes.
     pub volume_prefix: String,
-    /// The addresses that networks get, as long as nobody else has them; `None` leaves the choice
+    /// The addresses that networks get, as long as they are free; `None` leaves the choice
     /// to the daemon.
     pub network_subnet: Option<Subnet>,
     /// The directory for volumes on the machine of the daemon, where it can be written; `None`
@@ -88,12 +88,12 @@ impl DockerSettings {
         faults.into_result()
     }
 
-    /// The image of an environment, with the default registry if its name has none.
+    /// The image of an environment, with the default registry unless its name has one.
     pub(super) fn image_of(&self, spec: &EnvironmentSpec) -> String {
         self.with_registry(spec.image.as_ref().unwrap_or(&self.default_image))
     }
 
-    /// The name of an image, with the default registry if it has none.
+    /// The name of an image, with the default registry unless it has one.
     pub(super) fn with_registry(&self, image: &str) -> String {
         match names_a_registry(image) || self.default_registry == HUB {
             true => image.to_owned(),

@@ -51,7 +51,7 @@ async fn read(mut events: ResilientEvents, prefix: String, reports: Reports) {
     }
 }
 
-/// What an event says about an environment; `None` if it is about something else.
+/// The report of an event about an environment; `None` for other events.
 fn report(event: &Event, prefix: &str) -> Option<Report> {
     let attribute = |name: &str| event.actor.attributes.get(name).map(String::as_str);
     let id: EnvironmentId = attribute(labels::ENVIRONMENT)?.parse().ok()?;

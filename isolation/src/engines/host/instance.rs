@@ -201,8 +201,8 @@ impl HostInstance {
         self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the process that ends all others with this process. An environment that is kept or
-    /// was opened has none, and neither has one on a system without a shell.
+    /// Starts the process that ends all others with this process. Environments that are kept or
+    /// were opened, and those on a system without a shell, do not have this process.
     fn watch(&self) -> Result<()> {
         let mut watcher = self.watcher();
         if watcher.is_some() || self.released.load(Ordering::Acquire) {

@@ -55,8 +55,8 @@ pub(super) fn run(command: &mut Command, timeout: Duration, stop: &Stop) -> Resu
     let stderr = collected(child.stderr.take());
     let pid = Pid::from_child(&child);
     let in_time = ends_within(pid, timeout, stop);
-    // It has not been waited for, so its PID is its own. What it has started in its group holds the
-    // pipes open. An error means that the group is empty.
+    // It has not been waited for, so its PID is its own. Processes that it has started in its group
+    // hold the pipes open. An error means that the group is empty.
     let _ = kill_process_group(pid, Signal::KILL);
     let status = child
         .wait()

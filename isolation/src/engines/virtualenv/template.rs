@@ -54,7 +54,7 @@ struct Note {
 }
 
 impl Template {
-    /// The template of this interpreter below `cache`, created if there is none. This blocks.
+    /// The template of this interpreter below `cache`, created if it is missing. This blocks.
     pub(super) fn of(interpreter: &Interpreter, pip: bool, cache: &Path, stop: &Stop) -> Result<Self> {
         let cache = private(cache)?;
         let kept = cache.join(key(interpreter, pip)?);
@@ -81,7 +81,7 @@ impl Template {
         })
     }
 
-    /// The template in this directory; `None` if there is none.
+    /// The template in this directory; `None` if it is missing.
     fn read(kept: &Path) -> Result<Option<Self>> {
         let path = kept.join(NOTE);
         let text = match fs::read(&path) {

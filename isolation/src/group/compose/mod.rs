@@ -1,4 +1,4 @@
-//! Compose files: the part of them that a group can honour. What it cannot is named.
+//! Compose files: the part of them that a group can honour. Other keys are reported.
 
 mod env_file;
 mod file;
@@ -66,7 +66,7 @@ pub(crate) const FILES: [&str; 4] = [
 pub struct ComposeFile {
     /// The group.
     pub group: GroupSpec,
-    /// What the file asks for and the group does not have: the line, the key, and a hint.
+    /// The keys of the file that the group does not honour: the line, the key, and a hint.
     pub ignored: Vec<String>,
 }
 

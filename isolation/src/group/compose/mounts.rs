@@ -151,7 +151,7 @@ fn long(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: &Volumes) -
         (Some("volume"), None) => return None,
         (Some("tmpfs"), None) => MountSource::Tmpfs { size },
         _ => {
-            let why = "the type bind needs a source, volume may have one, and tmpfs has none";
+            let why = "the type bind needs a source, volume may have one, and tmpfs must not have one";
             reading.fault(node.line, path, why);
             return None;
         }

@@ -118,7 +118,7 @@ fn words_of(reading: &mut Reading<'_>, node: &Node, path: &str) -> Option<Vec<St
     }
 }
 
-/// Pairs of a mapping, or of a list of `KEY=value`. A key without a value has none.
+/// Pairs of a mapping, or of a list of `KEY=value`. The value of a key may be missing.
 fn optional_pairs(reading: &mut Reading<'_>, node: &Node, path: &str) -> Vec<(String, Option<String>)> {
     if let Value::Map(entries) = &node.value {
         let mut pairs = Vec::new();

@@ -208,8 +208,8 @@ impl Manager {
         }
     }
 
-    /// What all environments have in common that can stand for each other: engine, specification
-    /// and image. Or why such an environment is not prepared.
+    /// The key of environments that can replace each other: engine, specification and image. Or the
+    /// reason why such an environment is not prepared.
     async fn pool_key(
         &self,
         selection: &Selection,

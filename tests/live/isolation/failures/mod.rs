@@ -39,7 +39,7 @@ struct Case {
     plant: Plant,
 }
 
-/// What was collected about a planted failure.
+/// The facts that were collected about a planted failure.
 async fn plant(subject: &Subject, plant: Plant) -> Evidence {
     let (manager, prefix) = manager(subject);
     let evidence = match plant {

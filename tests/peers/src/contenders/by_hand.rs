@@ -1,4 +1,4 @@
-//! Requests and types for the contenders that have none of their own.
+//! Requests and types for the contenders without their own.
 
 use engine_api::from_json;
 use engine_api::images::Progress;

@@ -140,7 +140,7 @@ impl Shell {
         let mut pieces = VecDeque::new();
         let (mut printed, mut complaints) = (BytesMut::new(), BytesMut::new());
         let (mut line, mut stderr_ready) = (None, false);
-        // What the shell has printed on standard error until it is ready, for example about
+        // Output of the shell on standard error before it is ready, for example about
         // `LD_PRELOAD`, is not the output of the first command.
         while line.is_none() || !stderr_ready {
             if printed.len() + complaints.len() > LONGEST_ENVIRONMENT {

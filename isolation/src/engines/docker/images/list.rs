@@ -17,7 +17,7 @@ use crate::error::Result;
 pub struct ImageEntry {
     /// The ID.
     pub id: String,
-    /// Its names, `busybox:1.36`; an image may have none.
+    /// Its names, `busybox:1.36`; empty for an image without a name.
     pub names: Vec<String>,
     /// Its size in bytes, with the layers that it shares with other images.
     pub size: u64,
@@ -25,7 +25,7 @@ pub struct ImageEntry {
     pub created: i64,
     /// Whether this crate has built it.
     pub built: bool,
-    /// The IDs of the environments that use it, whoever created them.
+    /// The IDs of the environments that use it, of all processes.
     pub environments: BTreeSet<String>,
     /// The number of containers that use it, environments included.
     pub containers: usize,

@@ -1,4 +1,4 @@
-//! Removes images that this crate has built and nobody uses.
+//! Removes images that this crate has built and no container uses.
 
 use engine_api::images::{ImageFilters, ListImages, RemoveImage};
 

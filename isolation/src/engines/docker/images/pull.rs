@@ -110,7 +110,7 @@ pub(in super::super) struct Supply<'a> {
     meeting: Option<(StateDirectory, String)>,
 }
 
-/// Whoever is told how far a pull is.
+/// Receives the progress of a pull.
 pub(in super::super) type OnProgress<'a> = &'a mut (dyn FnMut(&PullProgress) + Send);
 
 impl<'a> Supply<'a> {

@@ -1,4 +1,4 @@
-//! Creates a network with addresses that nobody else uses.
+//! Creates a network with addresses that are not in use.
 
 use engine_api::Docker;
 use engine_api::common::DriverOptions;
@@ -23,7 +23,7 @@ const EXHAUSTED: [&str; 3] = [
     "could not find free subnet",
 ];
 
-/// What a network needs beside its name and labels.
+/// The settings of a network beside its name and labels.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::engines::docker) struct Wanted {
     /// Exactly these addresses.
@@ -34,7 +34,7 @@ pub(in crate::engines::docker) struct Wanted {
     pub(in crate::engines::docker) internal: bool,
 }
 
-/// Creates a network. Returns why it has no addresses of the preference, if it has none.
+/// Creates a network. Returns the reason if it has no addresses of the preference.
 ///
 /// An internal network is one that cannot reach the machine of the daemon either, where the daemon
 /// can do that.

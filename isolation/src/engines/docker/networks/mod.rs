@@ -251,7 +251,7 @@ impl Networks<'_> {
 }
 
 impl CreatedNetwork {
-    /// What was created.
+    /// The facts about the network.
     pub fn info(&self) -> &NetworkInfo {
         &self.info
     }

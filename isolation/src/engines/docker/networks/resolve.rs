@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// # Errors
 ///
-/// The kind is [`NotFound`](ErrorKind::NotFound) if there is none.
+/// The kind is [`NotFound`](ErrorKind::NotFound) if no network has this name or ID.
 pub(in crate::engines::docker) async fn resolve(docker: &Docker, reference: &str) -> Result<Network> {
     let networks = docker.networks();
     match networks.inspect(reference, InspectNetwork::default()).await {

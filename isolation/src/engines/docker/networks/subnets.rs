@@ -1,4 +1,4 @@
-//! The subnets of new networks: parts of the preferred range that nobody uses.
+//! The subnets of new networks: unused parts of the preferred range.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -77,7 +77,7 @@ impl OwnerLink {
 /// How the first process of a container is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Start {
-    /// The shell; `None` if the image has none.
+    /// The shell; `None` for an image without one.
     pub(super) shell: Option<&'static str>,
     /// Whether an init program is process 1.
     pub(super) init: bool,

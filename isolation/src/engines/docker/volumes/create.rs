@@ -69,7 +69,7 @@ impl Volumes<'_> {
 }
 
 impl CreatedVolume {
-    /// What was created.
+    /// The facts about the volume.
     pub fn info(&self) -> &VolumeInfo {
         &self.info
     }
