@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
 
 mod destroy; // what commands leave behind, and what a removal must not touch
-mod engine; // the engine: directories, process groups, daemons
+mod engine;
+mod limits; // the engine: directories, process groups, daemons
 mod manager; // the manager: choice of an engine, events, cleanup

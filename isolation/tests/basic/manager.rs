@@ -85,7 +85,7 @@ async fn auto_takes_the_first_engine_with_all_features() {
     assert_eq!(passed, ["absent: not available: it is not installed; install it"]);
 
     let limits = ResourceLimits {
-        memory: Some(1 << 28),
+        shm_size: Some(1 << 28),
         ..ResourceLimits::default()
     };
     let spec = EnvironmentSpec { limits, ..spec };

@@ -7,6 +7,9 @@
 //! `ISOLATION_ROOT` the directory. It has its own process group, by which it is killed with all its
 //! child processes.
 //!
+//! Where this user may create control groups of Linux, each environment has one: its limits hold,
+//! its use of resources is measured, and a process in it ends with it whatever it has done.
+//!
 //! When this process ends, also by `kill -9`, a shell that waits for that kills all processes of
 //! its environments, unless they are kept.
 //!

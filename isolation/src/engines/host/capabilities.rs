@@ -1,38 +1,33 @@
 //! The features of engines that run commands on this machine.
 
+use super::cgroup::Cgroup;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 
-/// The same on every machine.
+/// The same on every machine, but for limits, which need control groups.
 pub(crate) fn capabilities() -> Capabilities {
     use Feature::{
-        Commands, CopyIn, CopyOut, CpuLimit, DiskLimit, Images, KernelCapabilities, Logs, MainProcess,
+        Commands, CopyIn, CopyOut, DiskLimit, Images, KernelCapabilities, Logs, MainProcess, Mounts,
     };
     use Feature::{
-        MemoryLimit, Metrics, Mounts, NetworkIsolation, Networks, PidsLimit, Ports, ReadOnlyMounts,
+        NetworkIsolation, Networks, Ports, ReadOnlyMounts, ReadOnlyRoot, Snapshots, Stdin, Tmpfs, Tty, Users,
+        Volumes,
     };
-    use Feature::{ReadOnlyRoot, Snapshots, Stdin, Tmpfs, Tty, Users, Volumes};
     // The limits of a process (`ulimit`) count address space per process and processes per
     // user. They are not limits of an environment.
     let limit = "a process group has no limits of its own";
     let mount = "a bind mount needs privileges; copy the directory in";
     let network = "commands use the network of this machine";
     let privileges = "commands have the rights of the caller";
-    Capabilities::new(IsolationLevel::Process)
+    let all = Capabilities::new(IsolationLevel::Process)
         .with([Commands, CopyIn, CopyOut, Stdin, Tty, Feature::Rename])
         .without(Images, "commands use the programs of this machine")
-        .without(MemoryLimit, limit)
-        .without(CpuLimit, limit)
-        .without(PidsLimit, limit)
-        .without(DiskLimit, limit)
-        .without(Feature::SwapLimit, limit)
-        .without(Feature::CpuSet, limit)
+        .without(DiskLimit, "the directory shares the file system of this machine")
         .without(
             Feature::SharedMemorySize,
             "commands share the memory of this machine",
         )
         .without(Feature::Ulimits, limit)
         .without(Feature::BlockIoLimits, limit)
-        .without(Feature::LimitUpdates, "there are no limits")
         .without(Feature::SecurityOptions, privileges)
         .without(Feature::Pause, "a process group cannot be paused as a whole")
         .without(
@@ -57,6 +52,6 @@ pub(crate) fn capabilities() -> Capabilities {
             Logs,
             "there is no main process; the output of a command is read from the command",
         )
-        .without(Metrics, limit)
-        .without(Snapshots, "not implemented")
+        .without(Snapshots, "not implemented");
+    Cgroup::add_to(all)
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::cgroup::Cgroup;
 use super::mounts;
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::status::Status;
@@ -45,6 +46,8 @@ pub(crate) struct Note {
     pub(crate) name: String,
     pub(crate) status: Status,
     pub(crate) spec: EnvironmentSpec,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cgroup: Option<Cgroup>,
 }
 
 impl Directory {
@@ -227,6 +230,7 @@ mod tests {
             name: "web".into(),
             status: Status::Running,
             spec,
+            cgroup: None,
         };
         directory.write_note(&note).unwrap();
         assert_eq!(Directory::list("basic", base.path()).unwrap(), [note]);

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
+use super::cgroup::Cgroup;
 use crate::command::signal::Signal;
 use crate::environment::id::EnvironmentId;
 
@@ -28,6 +29,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 pub(crate) struct EnvironmentProcesses {
     mark: String,
     directory: PathBuf,
+    cgroup: Option<Cgroup>,
 }
 
 impl EnvironmentProcesses {
@@ -35,7 +37,15 @@ impl EnvironmentProcesses {
         Self {
             mark: format!("{MARK}={id}"),
             directory: directory.to_owned(),
+            cgroup: None,
         }
+    }
+
+    /// Adds those in a control group: they belong to the environment whatever they did.
+    #[must_use]
+    pub(crate) fn with_cgroup(mut self, cgroup: Option<Cgroup>) -> Self {
+        self.cgroup = cgroup;
+        self
     }
 
     /// Kills every process.
@@ -72,7 +82,7 @@ mod linux {
 
     use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
-    use super::EnvironmentProcesses;
+    use super::{Cgroup, EnvironmentProcesses};
     use crate::command::signal::Signal;
     use crate::engines::host::process_group;
 
@@ -109,7 +119,12 @@ mod linux {
         fn find(&self) -> Vec<Process> {
             let all: Vec<Process> = processes().collect();
             let since = self.created();
-            let belongs = |process: &&Process| self.is_marked(process.pid) || self.is_inside(process, since);
+            let grouped = self.cgroup.as_ref().map(Cgroup::processes).unwrap_or_default();
+            let belongs = |process: &&Process| {
+                grouped.contains(&process.pid)
+                    || self.is_marked(process.pid)
+                    || self.is_inside(process, since)
+            };
             let mut found: HashSet<i32> = all.iter().filter(belongs).map(|process| process.pid).collect();
             loop {
                 let is_child =

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::cgroup::Cgroup;
 use super::directory::{Directory, Note};
 use super::environment_processes::{EnvironmentProcesses, MARK};
 use super::process_group::ProcessGroups;
@@ -20,7 +21,7 @@ use crate::command::signal::Signal;
 use crate::creator::Creator;
 use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
-use crate::engine::instance::{Exec, Files, Instance, InstanceState, Rename};
+use crate::engine::instance::{Exec, Files, Instance, InstanceState, Metrics, Rename, Update};
 use crate::environment::id::EnvironmentId;
 use crate::environment::name::Name;
 use crate::environment::status::Status;
@@ -38,7 +39,7 @@ pub(crate) struct HostInstance {
     /// The name of the engine.
     pub(super) engine: &'static str,
     id: EnvironmentId,
-    name: Name,
+    pub(super) name: Name,
     spec: EnvironmentSpec,
     pub(super) directory: Directory,
     working_dir: PathBuf,
@@ -47,6 +48,8 @@ pub(crate) struct HostInstance {
     released: AtomicBool,
     creator: Creator,
     journal: Journal,
+    /// Its limits, where this user may create control groups.
+    cgroup: Option<Cgroup>,
     /// Ends all processes when this process ends, unless the environment is kept.
     watcher: Mutex<Option<Watcher>>,
 }
@@ -56,7 +59,7 @@ impl HostInstance {
     /// removes it. [`complete`](Self::complete) comes next.
     pub(crate) fn begin(engine: &'static str, base: &Path, new: NewEnvironment<'_>) -> Result<Self> {
         let directory = Directory::create(engine, base, new.id)?;
-        let made = Self {
+        let mut made = Self {
             engine,
             id: new.id.clone(),
             name: new.name.to_owned().into(),
@@ -68,9 +71,11 @@ impl HostInstance {
             released: AtomicBool::new(false),
             creator: Creator::this_process(),
             journal: new.context.journal().clone(),
+            cgroup: None,
             watcher: Mutex::new(None),
         };
         made.directory.lay_out()?;
+        made.cgroup = Cgroup::create(&made.id, &made.spec.limits)?;
         Ok(made)
     }
 
@@ -96,6 +101,7 @@ impl HostInstance {
     ) -> Result<Self> {
         let mut opened = Self {
             engine,
+            cgroup: note.cgroup.filter(|group| group.belongs_to(&note.id)),
             id: note.id,
             name: note.name.into(),
             spec: note.spec,
@@ -132,13 +138,14 @@ impl HostInstance {
         }
     }
 
-    fn note(&self, status: Status) -> Result<()> {
+    pub(super) fn note(&self, status: Status) -> Result<()> {
         self.check_exists()?;
         self.directory.write_note(&Note {
             id: self.id.clone(),
             name: self.name.current().to_owned(),
             status,
             spec: self.spec.clone(),
+            cgroup: self.cgroup.clone(),
         })
     }
 
@@ -167,7 +174,14 @@ impl HostInstance {
         if let Some(why) = self.setup.missing_program(command.program(), &variables) {
             return Ok(Execution::not_started(command, 127, &why));
         }
-        process::start(self.engine, &self.groups, command, &variables, &working_dir)
+        process::start(
+            self.engine,
+            &self.groups,
+            command,
+            &variables,
+            &working_dir,
+            self.cgroup.as_ref(),
+        )
     }
 
     /// All environment variables of a command.
@@ -194,7 +208,7 @@ impl HostInstance {
     }
 
     fn processes(&self) -> EnvironmentProcesses {
-        EnvironmentProcesses::of(&self.id, self.directory.path())
+        EnvironmentProcesses::of(&self.id, self.directory.path()).with_cgroup(self.cgroup.clone())
     }
 
     fn watcher(&self) -> MutexGuard<'_, Option<Watcher>> {
@@ -249,7 +263,13 @@ impl HostInstance {
 
     /// Removes an environment of any process.
     pub(crate) fn remove(id: &EnvironmentId, directory: &Directory) -> Result<()> {
-        EnvironmentProcesses::of(id, directory.path()).kill_all();
+        let group = Cgroup::noted(directory.read_note().ok().and_then(|note| note.cgroup), id);
+        EnvironmentProcesses::of(id, directory.path())
+            .with_cgroup(group.clone())
+            .kill_all();
+        if let Some(group) = group {
+            group.remove()?;
+        }
         directory.remove()
     }
 }
@@ -262,7 +282,9 @@ impl Instance for HostInstance {
             }
             let status = self.directory.read_note()?.status;
             let path = self.directory.path().to_string_lossy();
-            Ok(InstanceState::new(status).with_detail("directory", path))
+            let mut state = InstanceState::new(status).with_detail("directory", path);
+            state.limits = self.cgroup.as_ref().map(Cgroup::limits);
+            Ok(state)
         })
     }
 
@@ -321,17 +343,13 @@ impl Instance for HostInstance {
     fn rename(&self) -> Option<&dyn Rename> {
         Some(self)
     }
-}
 
-impl Rename for HostInstance {
-    fn rename<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>> {
-        let rename = || {
-            self.check_exists()?;
-            let status = self.directory.read_note()?.status;
-            self.name.change(name);
-            self.note(status)
-        };
-        Box::pin(std::future::ready(rename()))
+    fn metrics(&self) -> Option<&dyn Metrics> {
+        self.cgroup.as_ref().map(|group| group as &dyn Metrics)
+    }
+
+    fn update(&self) -> Option<&dyn Update> {
+        self.cgroup.as_ref().map(|group| group as &dyn Update)
     }
 }
 

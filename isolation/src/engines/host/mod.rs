@@ -3,6 +3,7 @@
 
 pub(crate) mod base;
 mod capabilities;
+pub(crate) mod cgroup;
 pub(crate) mod directory;
 pub(crate) mod environment_processes;
 mod files;
@@ -11,6 +12,7 @@ mod mounts;
 pub(crate) mod paths;
 pub(crate) mod process;
 pub(crate) mod process_group;
+mod rename;
 pub(crate) mod setup;
 mod terminal;
 pub(crate) mod watcher;

@@ -76,8 +76,7 @@ fn mount_point(line: &[u8]) -> Option<PathBuf> {
 }
 
 /// Blanks, tabs, newlines and backslashes are escaped as three octal digits.
-#[cfg(any(target_os = "linux", test))]
-fn unescaped(mut field: &[u8]) -> Vec<u8> {
+pub(super) fn unescaped(mut field: &[u8]) -> Vec<u8> {
     let mut name = Vec::with_capacity(field.len());
     while let Some((byte, rest)) = field.split_first() {
         let digits = rest.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStderr};
 use tokio::time::{Instant, sleep_until};
 
+use super::cgroup::Cgroup;
 use super::process_group::ProcessGroups;
 use super::terminal::{self, TerminalHandle};
 use crate::BoxFuture;
@@ -45,9 +46,10 @@ pub(crate) fn start(
     command: &Command,
     variables: &BTreeMap<String, String>,
     working_dir: &Path,
+    cgroup: Option<&Cgroup>,
 ) -> Result<Execution> {
-    let (program, arguments) = command
-        .argv
+    let argv = cgroup.map_or_else(|| command.argv.clone(), |group| group.entering(&command.argv));
+    let (program, arguments) = argv
         .split_first()
         .ok_or_else(|| Error::invalid("the command is empty"))?;
     let mut child = tokio::process::Command::new(program);
@@ -58,9 +60,13 @@ pub(crate) fn start(
         .current_dir(working_dir);
     let opened = command.terminal.map(terminal::open).transpose();
     let (terminal, inner) = opened.map_err(|error| Error::engine(engine, error))?.unzip();
-    let started = groups.spawn(|| match inner {
+    let start = || match inner {
         Some(inner) => terminal::spawn(child, inner),
         None => on_pipes(&mut child, &command.input),
+    };
+    let started = groups.spawn(|| match cgroup {
+        Some(group) => group.start_inside(start),
+        None => start(),
     });
     let (mut child, group) = match started {
         None => return Err(Error::wrong_status(Status::Destroying, "create another")),

@@ -1,0 +1,172 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::engine::capabilities::{Feature, IsolationLevel};
+use crate::spec::limits::memory_swap::MemorySwap;
+
+fn limits(json: &str) -> ResourceLimits {
+    serde_json::from_str(json).unwrap()
+}
+
+fn capabilities(found: &Hierarchies) -> Capabilities {
+    found.add_to(Capabilities::new(IsolationLevel::Process))
+}
+
+/// A hierarchy of version 2 in a directory, in which `group/own` is the group of the process.
+fn unified(delegated: &str, switched_on: &str) -> (tempfile::TempDir, Hierarchies) {
+    let root = tempfile::tempdir().unwrap();
+    let group = root.path().join("group");
+    fs::create_dir_all(group.join("own")).unwrap();
+    for (file, text) in [
+        ("cgroup.controllers", delegated),
+        ("cgroup.subtree_control", switched_on),
+        ("cgroup.procs", ""),
+    ] {
+        fs::write(group.join(file), text).unwrap();
+    }
+    let mounts = format!(
+        "1 0 0:2 / / rw - ext4 /dev/x rw\n30 25 0:26 / {} rw,nosuid shared:4 - cgroup2 cgroup2 rw\n",
+        root.path().display()
+    );
+    let found = Hierarchies::find(&mounts, "0::/group/own\n").unwrap();
+    (root, found)
+}
+
+#[test]
+fn group_of_version_2_gets_its_limits_by_files() {
+    let (root, found) = unified("cpuset cpu memory pids\n", "memory pids\n");
+    let id = EnvironmentId::random();
+    let wanted =
+        limits(r#"{"memory": "64m", "memory_swap": "96m", "cpus": 1.5, "pids": 9, "cpuset_cpus": "0"}"#);
+    let group = Cgroup::create_in(&found, &id, &ResourceLimits::default())
+        .unwrap()
+        .unwrap();
+    let path = root.path().join(format!("group/isolation-{id}"));
+    fs::write(path.join("memory.swap.max"), "max\n").unwrap();
+    group.apply(&wanted).unwrap();
+    let read = |file: &str| fs::read_to_string(path.join(file)).unwrap();
+    assert_eq!(read("memory.max"), (64 << 20).to_string());
+    assert_eq!(read("memory.swap.max"), (32 << 20).to_string());
+    assert_eq!(
+        (read("cpu.max"), read("pids.max")),
+        ("150000 100000".into(), "9".into())
+    );
+    assert_eq!(group.limits(), wanted);
+    let switched = fs::read_to_string(root.path().join("group/cgroup.subtree_control")).unwrap();
+    assert!(switched.starts_with('+'), "{switched}");
+    group
+        .apply(&limits(r#"{"memory": "64m", "memory_swap": "unlimited"}"#))
+        .unwrap();
+    assert_eq!(read("memory.swap.max"), "max");
+    for (file, text) in [
+        ("memory.current", "5000"),
+        ("memory.stat", "anon 1\ninactive_file 1000\n"),
+        ("cpu.stat", "usage_usec 1500000\nuser_usec 3\n"),
+        ("pids.current", "4"),
+        ("cgroup.procs", "0\n7\n"),
+    ] {
+        fs::write(path.join(file), text).unwrap();
+    }
+    let usage = group.usage();
+    assert_eq!((usage.memory, usage.processes), (4000, 4));
+    assert_eq!(usage.cpu_time, Duration::from_millis(1500));
+    assert_eq!(
+        (usage.memory_limit, usage.processes_limit),
+        (Some(64 << 20), Some(9))
+    );
+    assert_eq!(group.processes(), BTreeSet::from([7]));
+    let argv = group.entering(&["true".into()]);
+    assert_eq!(argv.last().unwrap(), "true");
+    assert!(argv.contains(&path.display().to_string()), "{argv:?}");
+}
+
+#[test]
+fn controller_that_is_not_delegated_is_a_reason() {
+    let (_root, found) = unified("pids\n", "");
+    let capabilities = capabilities(&found);
+    assert!(capabilities.has(Feature::PidsLimit));
+    let reason = capabilities.reason(Feature::MemoryLimit).unwrap();
+    assert!(reason.contains("memory is not delegated to /"), "{reason}");
+    assert!(!capabilities.has(Feature::Metrics) && !capabilities.has(Feature::LimitUpdates));
+    assert_eq!(
+        Hierarchies::find("1 0 0:2 / / rw - ext4 /dev/x rw\n", "0::/\n"),
+        None
+    );
+}
+
+#[test]
+fn group_is_found_below_the_one_of_this_process() {
+    let root = tempfile::tempdir().unwrap();
+    let point = root.path().join("a b");
+    fs::create_dir_all(point.join("inner")).unwrap();
+    let escaped = point.display().to_string().replace(' ', r"\040");
+    // As a container sees it: the mount begins at a group.
+    let mounts = format!(
+        "33 25 0:27 /docker/x {escaped} rw - cgroup cgroup rw,cpu,cpuacct\n\
+         34 25 0:28 / /no/such/place rw - cgroup cgroup rw,memory\n"
+    );
+    let own = "5:cpu,cpuacct:/docker/x/inner\n4:memory:/\n0::/\n";
+    let found = Hierarchies::find(&mounts, own).unwrap();
+    let parents: Vec<_> = found.parents().collect();
+    let inner = point.join("inner");
+    assert_eq!(
+        parents,
+        [
+            (Controller::Cpu, inner.as_path()),
+            (Controller::Cpuacct, inner.as_path())
+        ]
+    );
+    let capabilities = capabilities(&found);
+    let reason = |feature| capabilities.reason(feature).unwrap();
+    assert!(reason(Feature::MemoryLimit).contains("/no/such/place: No such file"));
+    assert_eq!(reason(Feature::CpuLimit), "the kernel has no cpu.cfs_quota_us");
+    assert!(reason(Feature::PidsLimit).contains("no control groups for pids"));
+}
+
+#[test]
+fn note_of_another_group_is_not_used() {
+    let (root, found) = unified("memory\n", "memory\n");
+    let id = EnvironmentId::random();
+    let group = Cgroup::expected(&found, &id).unwrap();
+    assert!(group.belongs_to(&id) && !group.belongs_to(&EnvironmentId::random()));
+    let text = serde_json::to_string(&group).unwrap();
+    let other = text.replace(&format!("isolation-{id}"), "own");
+    let other: Cgroup = serde_json::from_str(&other).unwrap();
+    assert!(!other.belongs_to(&id));
+    assert!(root.path().join("group/own").is_dir());
+}
+
+/// On a machine whose groups this user may create, as root with version 1.
+#[test]
+fn group_of_this_machine_holds_its_processes() {
+    let id = EnvironmentId::random();
+    let wanted = limits(r#"{"memory": "64m", "memory_swap": "64m", "pids": 9}"#);
+    let needed = wanted.required_features().collect();
+    let here = Cgroup::add_to(Capabilities::new(IsolationLevel::Process));
+    if !here.missing(&needed).is_empty() {
+        assert!(Cgroup::of(&id).is_none_or(|group| group.processes().is_empty()));
+        return;
+    }
+    let group = Cgroup::create(&id, &wanted).unwrap().unwrap();
+    assert_eq!(group.limits().pids, Some(9));
+    assert_eq!(group.limits().memory_swap, Some(MemorySwap::Total(64 << 20)));
+    let argv = group.entering(&["sleep".into(), "1000".into()]);
+    let start = || std::process::Command::new(&argv[0]).args(&argv[1..]).spawn();
+    let mut started = group.start_inside(start).unwrap();
+    let mut moved = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    group.add(moved.id()).unwrap();
+    let pids = [&started, &moved].map(|child| i32::try_from(child.id()).unwrap());
+    while group.processes() != BTreeSet::from(pids) {
+        sleep(PAUSE);
+    }
+    for child in [&mut started, &mut moved] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(group.usage().memory_peak > 0);
+    // A group that a command has created below it.
+    fs::create_dir(group.directory(Controller::Memory).unwrap().join("below")).unwrap();
+    group.remove().unwrap();
+    group.remove().unwrap();
+    assert!(group.unique().iter().all(|path| !path.exists()));
+}

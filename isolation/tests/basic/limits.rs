@@ -1,0 +1,125 @@
+//! Limits of environments on this machine, which need control groups that this user may create.
+
+use isolation::engines::basic::BasicEngine;
+use isolation::{
+    Command, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Feature, Manager, Registry,
+    ResourceLimits,
+};
+
+fn manager(base: &std::path::Path) -> Manager {
+    let mut registry = Registry::new();
+    registry.register(BasicEngine::below(base)).unwrap();
+    Manager::new(registry)
+}
+
+/// An environment with limits; where this user may create no control group, the error that reports
+/// it was checked.
+async fn limited(manager: &Manager, limits: ResourceLimits, needed: Feature) -> Option<Environment> {
+    let engine = manager.registry().get("basic").unwrap();
+    let has = engine.probe().await.capabilities.has(needed);
+    let spec = EnvironmentSpec {
+        limits,
+        ..EnvironmentSpec::default()
+    };
+    match manager.create(&EngineChoice::Named("basic".into()), spec).await {
+        Ok(environment) => {
+            assert!(has, "a limit without effect");
+            Some(environment)
+        }
+        Err(error) => {
+            assert_eq!((has, error.kind()), (false, ErrorKind::Unsupported), "{error}");
+            assert!(error.to_string().contains("control group"), "{error}");
+            None
+        }
+    }
+}
+
+/// Groups with this ID, in every hierarchy.
+fn groups(id: &str) -> usize {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = mounts.lines().filter(|line| line.contains(" - cgroup"));
+    let find = |point: &str| {
+        let found = std::process::Command::new("find")
+            .args([point, "-name", &format!("isolation-{id}")])
+            .output();
+        String::from_utf8_lossy(&found.unwrap().stdout).lines().count()
+    };
+    points.map(|line| find(line.split(' ').nth(4).unwrap())).sum()
+}
+
+#[tokio::test]
+async fn command_above_the_memory_limit_is_killed() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let limits = ResourceLimits {
+        memory: Some(32 << 20),
+        ..ResourceLimits::default()
+    };
+    let Some(environment) = limited(&manager, limits, Feature::MemoryLimit).await else {
+        return;
+    };
+    let id = environment.id().to_string();
+    // `tail` keeps what it reads until the end of the line.
+    let much = "head -c 200000000 /dev/zero | tail >/dev/null; echo \"code $?\"; echo alive";
+    let output = environment.run(Command::shell(much)).await.unwrap();
+    assert_eq!(output.stdout_text(), "code 137\nalive\n", "{output:?}");
+    let usage = environment.metrics().await.unwrap();
+    assert_eq!(usage.memory_limit, Some(32 << 20));
+    assert!(usage.memory_peak > 16 << 20, "{usage:?}");
+    assert!(groups(&id) > 0);
+    environment.destroy().await.unwrap();
+    assert_eq!(groups(&id), 0, "a control group is left");
+}
+
+#[tokio::test]
+async fn fork_bomb_stays_in_the_environment() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let limits = ResourceLimits {
+        pids: Some(20),
+        ..ResourceLimits::default()
+    };
+    let Some(environment) = limited(&manager, limits, Feature::PidsLimit).await else {
+        return;
+    };
+    let id = environment.id().to_string();
+    // They do not hold the output open.
+    let many = "i=0; while [ $i -lt 60 ]; do env -i setsid sleep 1000 </dev/null >/dev/null 2>&1 & \
+                i=$((i+1)); done";
+    let output = environment.run(Command::shell(many)).await.unwrap();
+    let text = output.stderr_text();
+    assert!(text.contains("fork") && !output.exit.success(), "{output:?}");
+    // None of them has a mark, a session or a directory of the environment.
+    environment.destroy().await.unwrap();
+    assert_eq!(groups(&id), 0, "a control group is left");
+}
+
+/// A process that opens the environment is in another group.
+#[tokio::test]
+async fn limit_holds_for_commands_of_another_process() {
+    let base = tempfile::tempdir().unwrap();
+    let creator = manager(base.path());
+    let limits = ResourceLimits {
+        pids: Some(50),
+        ..ResourceLimits::default()
+    };
+    let Some(environment) = limited(&creator, limits, Feature::PidsLimit).await else {
+        return;
+    };
+    let opened = manager(base.path())
+        .open(environment.id().as_str())
+        .await
+        .unwrap();
+    let own = Command::new(["cat", "/proc/self/cgroup"]);
+    let text = opened.run(own).await.unwrap().stdout_text();
+    assert!(
+        text.contains(&format!("isolation-{}", environment.id())),
+        "{text}"
+    );
+    let found = opened.inspect().await.unwrap().limits.unwrap();
+    assert_eq!(found.pids, Some(50));
+    // This process is outside.
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+    assert!(!own.contains("isolation-"), "{own}");
+    environment.destroy().await.unwrap();
+}
