@@ -39,7 +39,7 @@ async fn upload(docker: &Docker, left: usize, error: Option<io::Error>) -> Resul
         .await
 }
 
-async fn refuse(peer: &mut Peer) -> io::Result<()> {
+async fn reject(peer: &mut Peer) -> io::Result<()> {
     peer.head().await?;
     peer.write(reply(400, &[JSON], r#"{"message":"not a directory"}"#))
         .await
@@ -47,13 +47,13 @@ async fn refuse(peer: &mut Peer) -> io::Result<()> {
 
 /// An engine that rejects the request before it has read the archive, and closes the connection.
 fn hasty() -> ScriptedEngine {
-    ScriptedEngine::new(|mut peer| async move { refuse(&mut peer).await })
+    ScriptedEngine::new(|mut peer| async move { reject(&mut peer).await })
 }
 
 /// An engine that rejects the request before it has read the archive, and stops reading.
 fn deaf() -> ScriptedEngine {
     ScriptedEngine::new(|mut peer| async move {
-        refuse(&mut peer).await?;
+        reject(&mut peer).await?;
         std::future::pending().await
     })
 }
@@ -61,7 +61,7 @@ fn deaf() -> ScriptedEngine {
 /// An engine that rejects the request, and reads until the client stops.
 fn polite() -> ScriptedEngine {
     ScriptedEngine::new(|mut peer| async move {
-        refuse(&mut peer).await?;
+        reject(&mut peer).await?;
         peer.until_gone().await
     })
 }

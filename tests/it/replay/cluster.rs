@@ -66,7 +66,7 @@ where
     }
 }
 
-fn judge(outcome: engine_fixtures::Result<()>) {
+fn check_outcome(outcome: engine_fixtures::Result<()>) {
     if let Err(error) = outcome {
         panic!("{}", tests::chain(&error));
     }
@@ -87,7 +87,7 @@ async fn second() {
             Ok(())
         }
     };
-    judge(run(&outer, engines.first(), &both).await);
+    check_outcome(run(&outer, engines.first(), &both).await);
 }
 
 #[tokio::test]
@@ -100,5 +100,5 @@ async fn locked() {
         let again = move || name.iter().for_each(|name| cluster::restart_when_settled(name));
         async move { Ok(cluster::locked(Docker::with_connector(docker), again).await?) }
     };
-    judge(run(&scenario(cluster::LOCKED), engines.first(), &locked).await);
+    check_outcome(run(&scenario(cluster::LOCKED), engines.first(), &locked).await);
 }

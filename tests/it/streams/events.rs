@@ -13,7 +13,7 @@ fn event(n: i64) -> String {
     )
 }
 
-async fn say(peer: &mut Peer, events: std::ops::RangeInclusive<i64>) -> std::io::Result<()> {
+async fn send_events(peer: &mut Peer, events: std::ops::RangeInclusive<i64>) -> std::io::Result<()> {
     peer.request().await?;
     peer.write(open(&[JSON, "Transfer-Encoding: chunked"])).await?;
     for n in events {
@@ -49,15 +49,15 @@ async fn next_text(events: &mut ResilientEvents) -> String {
 async fn restart_is_a_gap_and_repeats_no_event() {
     let fake = ScriptedEngine::new(|mut peer| async move {
         match peer.number() {
-            0 => say(&mut peer, 1..=3).await, // then closes, in the middle of a chunked body
-            1 => Ok(()),                      // refuses
-            2 => peer.request().await.map(drop), // accepts, but does not reply
+            0 => send_events(&mut peer, 1..=3).await, // then closes, in the middle of a chunked body
+            1 => Ok(()),                              // refuses
+            2 => peer.request().await.map(drop),      // accepts, but does not reply
             3 => {
                 peer.request().await?;
                 peer.write(reply(503, &[JSON], r#"{"message":"starting"}"#)).await
             }
             _ => {
-                say(&mut peer, 3..=5).await?;
+                send_events(&mut peer, 3..=5).await?;
                 peer.until_gone().await
             }
         }
@@ -76,7 +76,7 @@ async fn restart_is_a_gap_and_repeats_no_event() {
 async fn ended_stream_reconnects_until_its_end_time() {
     let fake = ScriptedEngine::new(|mut peer| async move {
         let n = i64::try_from(peer.number()).unwrap() + 1;
-        say(&mut peer, n..=n).await?;
+        send_events(&mut peer, n..=n).await?;
         peer.write("0\r\n\r\n").await
     });
     let mut events = listen(&client(&fake), Default::default(), ReconnectOptions::default()).await;
@@ -98,7 +98,7 @@ async fn ended_stream_reconnects_until_its_end_time() {
 async fn reconnecting_gives_up_with_the_last_error() {
     let fake = ScriptedEngine::new(|mut peer| async move {
         match peer.number() {
-            0 => say(&mut peer, 1..=1).await,
+            0 => send_events(&mut peer, 1..=1).await,
             _ => Ok(()),
         }
     });
@@ -122,7 +122,7 @@ async fn reconnecting_gives_up_with_the_last_error() {
 async fn permanent_error_ends_the_events_at_once() {
     let fake = ScriptedEngine::new(|mut peer| async move {
         match peer.number() {
-            0 => say(&mut peer, 1..=1).await,
+            0 => send_events(&mut peer, 1..=1).await,
             _ => {
                 peer.request().await?;
                 peer.write(reply(403, &[JSON], r#"{"message":"not for you"}"#))
@@ -152,10 +152,10 @@ async fn first_connection_is_not_retried() {
 async fn dropped_next_loses_no_event() {
     let fake = ScriptedEngine::new(|mut peer| async move {
         match peer.number() {
-            0 => say(&mut peer, 1..=1).await,
+            0 => send_events(&mut peer, 1..=1).await,
             n if n < 4 => Ok(()),
             _ => {
-                say(&mut peer, 1..=2).await?;
+                send_events(&mut peer, 1..=2).await?;
                 peer.until_gone().await
             }
         }

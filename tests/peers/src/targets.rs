@@ -36,7 +36,7 @@ pub fn check(medians: &[Median], works: &[Work]) -> Result<()> {
     for (work, other, most) in CPU.into_iter().filter(|(work, ..)| works.contains(work)) {
         let ratio = targets.of(work, "engine-api")?.cpu / targets.of(work, other)?.cpu;
         let holds = ratio <= most;
-        targets.say(
+        targets.report(
             holds,
             work,
             format!("CPU of {other}'s {ratio:.2}, at most {most}"),
@@ -67,18 +67,18 @@ impl Targets<'_> {
             fastest = if wall < fastest.1 { (peer, wall) } else { fastest };
         }
         let (wall, memory) = (ours.wall / fastest.1, ours.rss / 1024.0);
-        self.say(
+        self.report(
             of_bollard <= STREAM_CPU || of_raw <= STREAM_FLOOR,
             work,
             format!("CPU of bollard's {of_bollard:.2}, at most {STREAM_CPU}, or of raw's {of_raw:.2}, at most {STREAM_FLOOR}"),
         );
         let peer = fastest.0;
-        self.say(
+        self.report(
             wall <= STREAM_WALL,
             work,
             format!("wall of {peer}'s {wall:.2}, at most {STREAM_WALL}"),
         );
-        self.say(
+        self.report(
             memory <= MEMORY,
             work,
             format!("peak memory {memory:.1} MiB, at most {MEMORY}"),
@@ -92,7 +92,7 @@ impl Targets<'_> {
         found.ok_or_else(|| format!("{name}, {}: not measured", work.name()).into())
     }
 
-    fn say(&mut self, holds: bool, work: Work, what: String) {
+    fn report(&mut self, holds: bool, work: Work, what: String) {
         self.missed += usize::from(!holds);
         println!(
             "{} {}: {what}",

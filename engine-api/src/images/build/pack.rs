@@ -159,7 +159,7 @@ struct Parent {
 
 impl Walk<'_> {
     /// Whether a path is left out, whether it is entered if it is a directory, and what it matches.
-    fn judge(&self, name: &[u8], parent: &Parent) -> (bool, bool, Parent) {
+    fn match_patterns(&self, name: &[u8], parent: &Parent) -> (bool, bool, Parent) {
         let (excluded, ignore) = self.ignore.excludes(name, &parent.ignore);
         let (selected, only) = match self.only {
             Some(only) => only.excludes(name, &parent.only),
@@ -182,7 +182,7 @@ impl Walk<'_> {
                 b"" => own.to_vec(),
                 name => [name, b"/", own].concat(),
             };
-            let (excluded, enter, matches) = self.judge(&name, parent);
+            let (excluded, enter, matches) = self.match_patterns(&name, parent);
             let plain = kind.is_dir() || kind.is_file() || kind.is_symlink();
             if !excluded && !plain {
                 return Err(archive::no_file(&path));
