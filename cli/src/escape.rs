@@ -36,6 +36,15 @@ pub(crate) fn json(text: &str) -> Cow<'_, str> {
     safe.into()
 }
 
+/// A word of a command line, quoted for a shell if it must be.
+pub(crate) fn word(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', "'\\''")).into(),
+    }
+}
+
 fn escaped(text: &str, stays: impl Fn(char, Option<char>) -> bool) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return text.into();
@@ -119,6 +128,12 @@ fn unfinished(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        let quoted = ["--name=a", "", "it's", "a b"].map(word);
+        assert_eq!(quoted, ["--name=a", "''", "'it'\\''s'", "'a b'"]);
+    }
 
     #[test]
     fn control_characters_are_shown_by_their_code() {

@@ -8,7 +8,7 @@ use isolation::Input;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::global::Global;
-use crate::{parse, terminal};
+use crate::{escape, parse, terminal};
 
 /// Options of a command in an environment.
 #[derive(Debug, Args)]
@@ -84,9 +84,14 @@ impl CommandOptions {
         if !is_tagged_image(program) {
             return Ok(());
         }
-        let rest = match arguments {
+        // `--` comes after the image in `isolate run IMAGE -- COMMAND`.
+        let rest = match arguments.strip_prefix(&["--".to_owned()]).unwrap_or(arguments) {
             [] => "COMMAND".to_owned(),
-            arguments => arguments.join(" "),
+            rest => rest
+                .iter()
+                .map(|one| escape::word(one))
+                .collect::<Vec<_>>()
+                .join(" "),
         };
         let error = CliError::new(format!("{program} looks like an image, not like a program"));
         Err(error.hint(format!("isolate run --image {program} -- {rest}")))

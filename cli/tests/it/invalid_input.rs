@@ -172,6 +172,10 @@ const TABLE: &[(&str, &str)] = &[
         "run python:3.9-slim python -c x",
         "python:3.9-slim looks like an image, not like a program\nhint: isolate run --image python:3.9-slim -- python -c x\n",
     ),
+    (
+        "run python:3.9-slim -- python -c x(1)",
+        "python:3.9-slim looks like an image, not like a program\nhint: isolate run --image python:3.9-slim -- python -c 'x(1)'\n",
+    ),
     // Mounts, users and terminals.
     (
         "run -v /:relative -- true",
