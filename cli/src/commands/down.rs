@@ -1,5 +1,6 @@
 //! `isolate down`: stops and removes groups of environments.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -17,7 +18,7 @@ pub(crate) struct Down {
     /// How long the processes may take to end before they are killed
     #[arg(long, short = 't', value_name = "DURATION", default_value = "10s", value_parser = parse::grace)]
     time: Duration,
-    /// Names of groups; by default the one of the file in this directory
+    /// Names of groups, or their files; by default the file in this directory
     #[arg(value_name = "GROUP")]
     groups: Vec<String>,
 }
@@ -25,11 +26,15 @@ pub(crate) struct Down {
 impl Down {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let mut code = exit_code::SUCCESS;
-        let here = match self.groups.is_empty() {
-            true => vec![group_file::name_here()?],
-            false => Vec::new(),
+        let names = match self.groups.is_empty() {
+            true => vec![group_file::name_in(None)?],
+            false => self
+                .groups
+                .iter()
+                .map(|group| name_of(group))
+                .collect::<Result<_, _>>()?,
         };
-        for name in self.groups.iter().chain(&here) {
+        for name in &names {
             let ended = match session.manager().group(name).await {
                 Ok(group) => group.down(self.time).await,
                 Err(error) => Err(error),
@@ -43,5 +48,16 @@ impl Down {
             }
         }
         Ok(code)
+    }
+}
+
+/// The name of a group that is given by its name or by its file.
+fn name_of(group: &str) -> Result<String, CliError> {
+    let path = Path::new(group);
+    let is_file = path.extension().is_some() && path.is_file();
+    if is_file {
+        group_file::name_in(Some(path))
+    } else {
+        Ok(group.to_owned())
     }
 }

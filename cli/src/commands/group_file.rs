@@ -29,13 +29,13 @@ pub(crate) struct GroupFile {
     file: Option<PathBuf>,
 }
 
-/// The name of the group of this directory.
-pub(crate) fn name_here() -> Result<String, CliError> {
+/// The name of the group in a file; without one, in the file of this directory.
+pub(crate) fn name_in(file: Option<&Path>) -> Result<String, CliError> {
     let file = GroupFile {
         name: None,
         profiles: vec!["*".to_owned()],
         ignore_unsupported: true,
-        file: None,
+        file: file.map(Path::to_owned),
     };
     Ok(file.read_with(|_| ())?.name)
 }

@@ -84,6 +84,8 @@ fn name_of_the_directory_is_that_of_the_group() {
     project.ok(&["up"]);
     assert!(project.ok(&["ls"]).contains("by-env/web"));
     assert_eq!(project.ok(&["down", "-t", "0"]), "by-env\n");
+    project.ok(&["up", "compose.yaml"]);
+    assert_eq!(project.ok(&["down", "-t", "0", "compose.yaml"]), "by-env\n");
 }
 
 #[test]
