@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine_api::Version;
 use engine_api::images::{ListHistory, RemoveImage};
+use isolation::engines::docker::DockerEngine;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -135,6 +136,15 @@ async fn isolate_build_serves_all_that_a_build_asks_for() {
         for secret in [IN_FILE, IN_VARIABLE, PASSWORD] {
             assert!(!shown.contains(secret), "{name}: {shown}");
         }
+        // So `isolate image prune` finds it once its other name is removed.
+        let listed = DockerEngine::new(docker.clone()).images().list().await.unwrap();
+        let built: Vec<_> = listed.iter().filter(|image| image.built).collect();
+        assert!(
+            built
+                .iter()
+                .any(|image| image.names.iter().any(|name| name == tag)),
+            "{name}: {listed:?}"
+        );
         for image in [tag, printed.trim(), &registry.image] {
             let removed = images.remove(image, RemoveImage::default()).await;
             assert!(removed.is_ok(), "{name}: {image}: {removed:?}");

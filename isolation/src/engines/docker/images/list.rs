@@ -74,9 +74,8 @@ impl Images<'_> {
 fn entry(image: ImageSummary, containers: usize, environments: BTreeSet<String>) -> ImageEntry {
     let named = |name: &String| name != "<none>:<none>";
     let names: Vec<String> = image.repo_tags.into_iter().filter(named).collect();
-    let label = image.labels.get(labels::BUILD);
     ImageEntry {
-        built: label.is_some_and(|key| is_built(&names, key)),
+        built: image.labels.contains_key(labels::BUILD) && has_name_of_build(&names),
         id: image.id,
         names,
         size: u64::try_from(image.size).unwrap_or_default(),
@@ -86,10 +85,11 @@ fn entry(image: ImageSummary, containers: usize, environments: BTreeSet<String>)
     }
 }
 
-/// Whether an image with the label of a build has the name of that build. An image that somebody
-/// has made from it inherits the label, but not the name. One without a name stays.
-fn is_built(names: &[String], key: &str) -> bool {
-    names.iter().any(|name| *name == format!("{BUILT}:{key}"))
+/// Whether an image has the name of a build. An image that was made from a built one inherits the
+/// label, but not the name.
+fn has_name_of_build(names: &[String]) -> bool {
+    let tag = |name: &String| name.strip_prefix(BUILT).map(|rest| rest.starts_with(':'));
+    names.iter().any(|name| tag(name) == Some(true))
 }
 
 #[cfg(test)]
@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn unnamed_image_with_inherited_label_is_not_built() {
-        assert!(is_built(&[format!("{BUILT}:k")], "k"));
-        assert!(!is_built(&[], "k"));
-        assert!(!is_built(&["mine:1".to_owned()], "k"));
+        assert!(has_name_of_build(&["mine:1".to_owned(), format!("{BUILT}:k")]));
+        assert!(!has_name_of_build(&[]));
+        assert!(!has_name_of_build(&["mine:1".to_owned(), format!("{BUILT}er:1")]));
     }
 }
