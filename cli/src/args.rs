@@ -76,6 +76,22 @@ const OF_DOCKER: [(&str, &str); 4] = [
     ),
 ];
 
+/// Commands of docker with other names here.
+const COMMANDS_OF_DOCKER: [(&str, &str); 12] = [
+    ("attach", "logs --follow"),
+    ("container", "ls"),
+    ("images", "image ls"),
+    ("info", "doctor"),
+    ("load", "image load"),
+    ("prune", "gc"),
+    ("ps", "ls"),
+    ("pull", "image pull"),
+    ("push", "image push"),
+    ("rmi", "image rm"),
+    ("save", "image save"),
+    ("system", "doctor"),
+];
+
 /// Adds what to use instead of an option of docker, and the most similar command: clap finds none
 /// for a short word such as `rn`.
 fn suggest(mut error: clap::Error, words: &[OsString]) -> clap::Error {
@@ -90,6 +106,14 @@ fn suggest(mut error: clap::Error, words: &[OsString]) -> clap::Error {
         Some(ContextValue::String(word)) => word.clone(),
         _ => return error,
     };
+    if let Some((_, name)) = COMMANDS_OF_DOCKER.iter().find(|(known, _)| *known == unknown) {
+        if words.get(1).is_some_and(|first| *first == *unknown) {
+            error.remove(ContextKind::SuggestedSubcommand);
+            let tip = StyledStr::from(format!("the command of isolate is `isolate {name}`"));
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+            return error;
+        }
+    }
     // Also instead of the one that clap finds by common letters: `rename` for `rn`.
     if let Some(name) = similar(&unknown, words) {
         let names = ContextValue::Strings(vec![name]);
@@ -163,6 +187,19 @@ mod tests {
             match tip {
                 Some(tip) => assert!(error.to_string().contains(&tip), "{line}: {error}"),
                 None => assert!(!error.to_string().contains("similar"), "{line}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn commands_of_docker_have_a_tip_that_is_a_command() {
+        for (word, name) in COMMANDS_OF_DOCKER {
+            let error = parse(&format!("isolate {word} x")).unwrap_err().to_string();
+            assert!(error.contains(&format!("`isolate {name}`")), "{word}: {error}");
+            let verbs = name.split(' ').take_while(|verb| !verb.starts_with('-'));
+            let mut command = Cli::command();
+            for verb in verbs {
+                command = command.find_subcommand(verb).unwrap().clone();
             }
         }
     }
