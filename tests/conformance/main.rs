@@ -30,5 +30,6 @@ mod repository {
     mod examples_listed; // each module opens with an example, and each program in `examples` is listed
     mod import_circles; // modules do not import each other in a circle
     mod links; // relative links in documents lead to files, inside the published package
+    mod prose; // nouns are the subjects of sentences
     mod style; // the rules of CONTRIBUTING.md that a program can check
 }

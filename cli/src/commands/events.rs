@@ -40,7 +40,7 @@ impl Events {
         Err(CliError::new("the engine reports nothing more"))
     }
 
-    /// Whether it is about one of the given environments. What concerns the engine concerns all.
+    /// Whether it is about one of the given environments. Events of the engine are about all.
     fn is_wanted(&self, subject: &Subject) -> bool {
         let Subject::Environment { id, name, .. } = subject else {
             return true;

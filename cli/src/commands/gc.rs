@@ -11,8 +11,8 @@ use crate::session::Session;
 /// Remove environments whose owner was killed
 ///
 /// It reads the journal of this user. Environments of live processes, kept environments and
-/// containers of other programs are not touched. What belongs to a daemon that does not answer
-/// stays for the next time, and the exit code is then 1.
+/// containers of other programs are not touched. Environments of a daemon that does not answer
+/// stay for the next time, and the exit code is then 1.
 #[derive(Debug, Args)]
 pub(crate) struct Gc {
     /// Only print what would be removed

@@ -158,8 +158,8 @@ pub(crate) fn append_one(
     Err(no_file(path))
 }
 
-/// Opens the file that `metadata` describes. Who can write into its directory could replace it by a
-/// link to a file that only this process can read.
+/// Opens the file that `metadata` describes. A user who can write into its directory could
+/// replace it by a link to a file that only this process can read.
 pub(crate) fn open(path: &Path, metadata: &fs::Metadata) -> io::Result<fs::File> {
     let file = fs::File::open(path)?;
     match same_file(&file.metadata()?, metadata) {

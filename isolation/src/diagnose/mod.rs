@@ -47,7 +47,7 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// The likely cause of a failure. What an engine or the kernel reports counts more than the output
+/// The likely cause of a failure. A report of an engine or the kernel counts more than the output
 /// of a program, and that more than an exit code. The output counts only if the program has failed.
 ///
 /// ```

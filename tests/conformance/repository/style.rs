@@ -93,7 +93,7 @@ fn files() -> Vec<(String, String)> {
 }
 
 /// Runs a check on every file, and fails with the list of everything it has found.
-fn check(rule: &str, find: impl Fn(&str, &str) -> Vec<String>) {
+pub(super) fn check(rule: &str, find: impl Fn(&str, &str) -> Vec<String>) {
     let found: Vec<String> = files().iter().flat_map(|(path, text)| find(path, text)).collect();
     assert!(
         found.is_empty(),
@@ -104,7 +104,7 @@ fn check(rule: &str, find: impl Fn(&str, &str) -> Vec<String>) {
 }
 
 /// The lines of a text, each with its place for a message.
-fn lines<'a>(path: &'a str, text: &'a str) -> impl Iterator<Item = (String, &'a str)> {
+pub(super) fn lines<'a>(path: &'a str, text: &'a str) -> impl Iterator<Item = (String, &'a str)> {
     (1..)
         .zip(text.lines())
         .map(move |(number, line)| (format!("{path}:{number}"), line))

@@ -8,20 +8,13 @@ use engine_api::images::{BuildImage, BuildSession, Builder, LocalOutput};
 use super::super::diagnostics::to_error;
 use super::super::labels;
 use super::build_log::BuildLog;
-use super::build_spec::BuildSpec;
+use super::build_spec::{BuildSpec, no_sessions};
 use super::{BUILT, BuiltImage, Images};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The value of the label of an image that BuildKit has built: its content has no digest before the
 /// build.
 const BY_BUILDKIT: &str = "buildkit";
-
-/// Why Podman does not build.
-pub(super) fn no_sessions() -> Error {
-    let text = "Podman has no sessions, so that it cannot ask for secrets, ssh agents, contexts and a place for \
-                files; build with Docker, or leave them out";
-    Error::new(ErrorKind::Unsupported, text)
-}
 
 impl Images<'_> {
     /// Builds an image and writes its files on this machine; no image is made. `on_log` gets the

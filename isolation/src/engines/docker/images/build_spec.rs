@@ -166,6 +166,13 @@ impl BuildSpec {
     }
 }
 
+/// The error of a build that Podman cannot do.
+pub(super) fn no_sessions() -> Error {
+    let text = "Podman has no sessions, so that it cannot ask for secrets, ssh agents, contexts and a place for \
+                files; build with Docker, or leave them out";
+    Error::new(ErrorKind::Unsupported, text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -180,8 +180,8 @@ impl Cgroup {
         }
     }
 
-    /// Moves a process of which this is the parent into the group, with its threads. What it has
-    /// started before stays outside.
+    /// Moves a process of which this is the parent into the group, with its threads. Processes
+    /// that it has started before stay outside.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "for engines that hold a process back until then")
