@@ -11,7 +11,7 @@ use crate::error::CliError;
 pub(crate) use isolation::engines::docker::NAME as DOCKER;
 
 /// The name of the engine that uses virtual environments of Python.
-pub(crate) const VIRTUALENV: &str = "virtualenv";
+pub(crate) use isolation::engines::VIRTUALENV;
 
 /// The engines, with containers first because they isolate most.
 ///

@@ -23,6 +23,9 @@ mod host;
 #[cfg(unix)]
 pub mod virtualenv;
 
+/// The name of the engine [`virtualenv`], on systems without it, too.
+pub const VIRTUALENV: &str = "virtualenv";
+
 /// Adds the engines of this crate in order of preference: a container isolates more than a
 /// directory. A virtual environment is for those who ask for one.
 pub(crate) fn builtin(engines: &mut Vec<Arc<dyn Engine>>) {

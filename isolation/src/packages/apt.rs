@@ -6,20 +6,27 @@ use super::{INSTALL_TIMEOUT, LIST_TIMEOUT, Packages};
 use crate::command::Command;
 use crate::error::Result;
 
-/// Reads the lists of packages only if they are missing: images leave them out.
+/// The lists of packages are read where an image leaves them out, for an upgrade, and where an
+/// older list leads to files that are gone.
 const INSTALL: &str = r#"
 command -v apt-get >/dev/null || { echo "apt-get: not found" >&2; exit 127; }
-[ -n "$(find /var/lib/apt/lists -name '*_Packages*' 2>/dev/null | head -n 1)" ] || apt-get update -qq || exit
-exec apt-get install -qq -y --no-install-recommends "$@"
+how=$1; shift
+install() { apt-get install -qq -y --no-install-recommends "$how" "$@"; }
+known=$(find /var/lib/apt/lists -name '*_Packages*' 2>/dev/null | head -n 1)
+if [ -n "$known" ] && [ "$how" = --no-upgrade ]; then
+  install "$@" 2>/dev/null && exit
+fi
+apt-get update -qq || exit
+install "$@"
 "#;
 
 pub(super) async fn install(packages: &Packages<'_>, options: &InstallPackages) -> Result<()> {
-    let upgrade = if options.upgrade {
+    let how = if options.upgrade {
         "--upgrade"
     } else {
         "--no-upgrade"
     };
-    let start = ["sh", "-c", INSTALL, "apt-get", upgrade, "--"].map(str::to_owned);
+    let start = ["sh", "-c", INSTALL, "apt-get", how, "--"].map(str::to_owned);
     let argv = start.into_iter().chain(options.names.iter().cloned());
     packages.run(quiet(argv), options.timeout()).await.map(drop)
 }

@@ -12,20 +12,20 @@ use crate::spec::validate::no_nul;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct InstallPackages {
     /// The packages, in the form of the package manager: `flask>=3`, `curl=8.5.0-2`, `left-pad@1`.
-    /// For pip and npm also an address, or the path of a directory or an archive in the environment
-    /// that begins with `/` or `./`.
+    /// For pip, uv and npm also an address, or the path of a directory or an archive in the
+    /// environment that begins with `/` or `./`.
     pub names: Vec<String>,
-    /// Requirement files in the environment (pip only).
+    /// Requirement files in the environment (pip and uv only).
     pub requirements: Vec<String>,
-    /// Constraint files in the environment (pip only).
+    /// Constraint files in the environment (pip and uv only).
     pub constraints: Vec<String>,
-    /// The index from which packages come (pip and npm).
+    /// The index from which packages come (pip, uv and npm).
     pub index: PackageIndex,
-    /// Directories in the environment, or addresses, with archives of packages (pip only).
+    /// Directories in the environment, or addresses, with archives of packages (pip and uv only).
     pub find_links: Vec<String>,
     /// Whether installed packages are replaced by newer ones that fit.
     pub upgrade: bool,
-    /// Whether every package needs a digest in a requirement file (pip only).
+    /// Whether every package needs a digest in a requirement file (pip and uv only).
     pub require_hashes: bool,
     /// How long it may take; 10 minutes by default.
     pub timeout: Option<Duration>,
@@ -98,13 +98,13 @@ impl InstallPackages {
             .flat_map(|paths| paths.iter())
             .try_for_each(|path| check_word(path))?;
         let needs_pip = of_pip.iter().any(|paths| !paths.is_empty()) || self.require_hashes;
-        if needs_pip && manager != PackageManager::Pip {
+        if needs_pip && !manager.is_of_python() {
             return Err(Error::invalid(format!(
-                "{} has no requirement or constraint files, digests or links; they belong to pip",
+                "{} has no requirement or constraint files, digests or links; they belong to pip and uv",
                 manager.name()
             )));
         }
-        let has_index = matches!(manager, PackageManager::Pip | PackageManager::Npm);
+        let has_index = manager.is_of_python() || manager == PackageManager::Npm;
         if self.index != PackageIndex::Public && !has_index {
             let why = format!("{} reads its sources from /etc; write them there", manager.name());
             return Err(Error::invalid(why));

@@ -28,6 +28,10 @@ pub struct Package {
     /// Whether it belongs to the interpreter below the virtual environment.
     #[serde(default)]
     pub inherited: bool,
+    /// The digest of its files, as its metadata lists them, without scripts and compiled code; only
+    /// where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 impl Package {

@@ -37,14 +37,12 @@ use serde::{Deserialize, Serialize};
 use crate::command::Command;
 use crate::command::output::CommandOutput;
 use crate::engine::capabilities::IsolationLevel;
+use crate::engines::VIRTUALENV;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
 
 pub use install::{InstallPackages, PackageIndex};
 pub use inventory::{Package, PackageChange, differences};
-
-/// The engine whose environments have a Python of their own in the files of this host.
-const VIRTUALENV: &str = "virtualenv";
 
 /// How long a listing may take.
 const LIST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -57,8 +55,11 @@ const INSTALL_TIMEOUT: Duration = Duration::from_secs(600);
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PackageManager {
-    /// pip, for the first `python` or `python3` on the `PATH`.
+    /// pip, for the first `python` or `python3` on the `PATH`; uv where that has no pip. If this
+    /// Python belongs to its distribution, the packages are in a virtual environment.
     Pip,
+    /// uv, for the same `python`.
+    Uv,
     /// apt, of Debian and Ubuntu. Commands must run as root.
     Apt,
     /// apk, of Alpine. Commands must run as root.
@@ -68,10 +69,19 @@ pub enum PackageManager {
 }
 
 impl PackageManager {
+    /// Every package manager.
+    pub const ALL: [Self; 5] = [Self::Pip, Self::Uv, Self::Apt, Self::Apk, Self::Npm];
+
+    /// Whether its packages are those of Python.
+    pub(crate) fn is_of_python(self) -> bool {
+        matches!(self, Self::Pip | Self::Uv)
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pip => "pip",
+            Self::Uv => "uv",
             Self::Apt => "apt",
             Self::Apk => "apk",
             Self::Npm => "npm",
@@ -83,11 +93,10 @@ impl FromStr for PackageManager {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let all = [Self::Pip, Self::Apt, Self::Apk, Self::Npm];
-        let found = all.into_iter().find(|one| one.name() == text);
+        let found = Self::ALL.into_iter().find(|one| one.name() == text);
         found.ok_or_else(|| {
             Error::invalid(format!(
-                "{text:?} is no package manager; write pip, apt, apk or npm"
+                "{text:?} is no package manager; write pip, uv, apt, apk or npm"
             ))
         })
     }
@@ -119,18 +128,34 @@ impl Packages<'_> {
     /// error has its last lines, without credentials, and the kind is [`ErrorKind::Engine`]. A
     /// name that the package manager would read as an option is [`ErrorKind::InvalidInput`]. If the
     /// packages belong to this host, as on the engine `basic`, it is [`ErrorKind::Unsupported`].
-    pub async fn install(&self, options: InstallPackages) -> Result<()> {
+    pub async fn install(&self, options: InstallPackages) -> Result<Installation> {
+        self.named(self.do_install(&options).await, "install packages in")
+    }
+
+    /// Replaces installed packages by the newest ones that fit. One that is not installed is an
+    /// error of the kind [`ErrorKind::NotFound`], and nothing is replaced then.
+    pub async fn upgrade(&self, options: InstallPackages) -> Result<Installation> {
         let work = async {
             options.check(self.manager)?;
             self.check_owner()?;
-            match self.manager {
-                PackageManager::Pip => pip::install(self, &options).await,
-                PackageManager::Apt => apt::install(self, &options).await,
-                PackageManager::Apk => apk::install(self, &options).await,
-                PackageManager::Npm => npm::install(self, &options).await,
-            }
+            let named = options.names.iter().map(|name| base_name(name));
+            self.check_installed(&self.installed().await?, named.flatten())?;
+            let upgrade = true;
+            self.do_install(&InstallPackages { upgrade, ..options }).await
         };
-        self.named(work.await, "install packages in")
+        self.named(work.await, "upgrade packages in")
+    }
+
+    async fn do_install(&self, options: &InstallPackages) -> Result<Installation> {
+        options.check(self.manager)?;
+        self.check_owner()?;
+        let virtual_environment = match self.manager {
+            PackageManager::Pip | PackageManager::Uv => pip::install(self, options).await?,
+            PackageManager::Apt => apt::install(self, options).await.map(|()| None)?,
+            PackageManager::Apk => apk::install(self, options).await.map(|()| None)?,
+            PackageManager::Npm => npm::install(self, options).await.map(|()| None)?,
+        };
+        Ok(Installation { virtual_environment })
     }
 
     /// Removes packages. Packages that were installed for them stay. One that is not installed is
@@ -140,17 +165,9 @@ impl Packages<'_> {
             install::check_names(self.manager, names)?;
             self.check_owner()?;
             let installed = self.installed().await?;
-            let is_named = |one: &Package, name: &str| match self.manager {
-                PackageManager::Pip => one.is_named(name),
-                // apt would take another spelling as a pattern.
-                _ => one.name == name,
-            };
-            let missing = |name: &&&str| !installed.iter().any(|one| is_named(one, name));
-            if let Some(name) = names.iter().find(missing) {
-                return Err(Error::not_found(format!("the package {name} is not installed")));
-            }
+            self.check_installed(&installed, names.iter().copied())?;
             match self.manager {
-                PackageManager::Pip => pip::uninstall(self, &installed, names).await,
+                PackageManager::Pip | PackageManager::Uv => pip::uninstall(self, &installed, names).await,
                 PackageManager::Apt => apt::uninstall(self, names).await,
                 PackageManager::Apk => apk::uninstall(self, names).await,
                 PackageManager::Npm => npm::uninstall(self, names).await,
@@ -164,9 +181,24 @@ impl Packages<'_> {
         self.named(self.installed().await, "list the packages of")
     }
 
+    /// As [`list`](Self::list), with a digest of the files of each package, where the package
+    /// manager has digests: pip and uv.
+    pub async fn list_with_digests(&self) -> Result<Vec<Package>> {
+        self.named(self.found(true).await, "list the packages of")
+    }
+
+    /// What differs from another list, such as an earlier one, or that of another environment.
+    pub async fn diff(&self, before: &[Package]) -> Result<Vec<PackageChange>> {
+        Ok(differences(before, &self.list().await?))
+    }
+
     async fn installed(&self) -> Result<Vec<Package>> {
+        self.found(false).await
+    }
+
+    async fn found(&self, digests: bool) -> Result<Vec<Package>> {
         let mut found = match self.manager {
-            PackageManager::Pip => pip::list(self).await?,
+            PackageManager::Pip | PackageManager::Uv => pip::list(self, digests).await?,
             PackageManager::Apt => apt::list(self).await?,
             PackageManager::Apk => apk::list(self).await?,
             PackageManager::Npm => npm::list(self).await?,
@@ -175,11 +207,28 @@ impl Packages<'_> {
         Ok(found)
     }
 
+    fn check_installed<'n>(
+        &self,
+        installed: &[Package],
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<()> {
+        let is_named = |one: &Package, name: &str| match self.manager.is_of_python() {
+            true => one.is_named(name),
+            // apt would take another spelling as a pattern.
+            false => one.name == name,
+        };
+        let missing = |name: &&str| !installed.iter().any(|one| is_named(one, name));
+        match names.into_iter().find(missing) {
+            Some(name) => Err(Error::not_found(format!("the package {name} is not installed"))),
+            None => Ok(()),
+        }
+    }
+
     /// Fails if the packages belong to this host. Without a file system of its own, an environment
     /// has only those of its virtual environment.
     fn check_owner(&self) -> Result<()> {
         let engine = self.environment.engine();
-        let is_own = self.manager == PackageManager::Pip && engine == VIRTUALENV;
+        let is_own = self.manager.is_of_python() && engine == VIRTUALENV;
         let level = self.environment.shared().capabilities.isolation();
         match is_own || level > IsolationLevel::Process {
             true => Ok(()),
@@ -200,27 +249,75 @@ impl Packages<'_> {
 
     /// Runs a command of the package manager, which must succeed.
     async fn run(&self, mut command: Command, timeout: Duration) -> Result<CommandOutput> {
-        command.timeout.get_or_insert(timeout);
+        let timeout = *command.timeout.get_or_insert(timeout);
+        self.succeeded(self.execute(command).await?, timeout)
+    }
+
+    async fn execute(&self, command: Command) -> Result<CommandOutput> {
+        self.environment.run(command).await
+    }
+
+    fn succeeded(&self, output: CommandOutput, timeout: Duration) -> Result<CommandOutput> {
         let program = self.manager.name();
-        let output = self.environment.run(command).await?;
+        let reason = || match self.manager {
+            // It ends with the place of its log.
+            PackageManager::Npm => redact::first_lines(&output),
+            _ => redact::last_lines(&output),
+        };
         match output.exit.code {
             _ if output.exit.timed_out => {
                 let why = format!("{program} did not end within {} s", timeout.as_secs());
                 Err(Error::new(ErrorKind::Timeout, why))
             }
             0 => Ok(output),
+            pip::INVALID if self.manager.is_of_python() => Err(Error::invalid(reason())),
+            127 if reason().contains("on the PATH") => Err(Error::not_found(reason())),
             127 => Err(Error::not_found(format!(
                 "the environment has no {program}; use an image or an interpreter that has it"
             ))),
             code => {
-                let reason = redact::last_lines(&output);
-                if self.manager == PackageManager::Pip && reason.ends_with("No module named pip") {
-                    let why = "its Python has no pip; create it with pip, or use an image that has it";
-                    return Err(Error::not_found(why));
-                }
-                let why = format!("{program} ended with exit code {code}: {reason}");
+                let why = format!("{program} ended with exit code {code}: {}", reason());
                 Err(Error::new(ErrorKind::Engine, why))
             }
+        }
+    }
+}
+
+/// The result of an installation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Installation {
+    /// The virtual environment in which the packages are, if the Python of the environment belongs
+    /// to its distribution: programs that need them are started by its `bin/python`.
+    pub virtual_environment: Option<String>,
+}
+
+/// The name in a requirement such as `flask[async]>=3`; `None` for a path or an address.
+fn base_name(requirement: &str) -> Option<&str> {
+    let end = |c: char| c.is_whitespace() || "[<>=!~;@(".contains(c);
+    // The name of a package of npm may begin with a scope.
+    let start = usize::from(requirement.starts_with('@'));
+    let rest = &requirement[start..];
+    let name = &requirement[..start + rest.find(end).unwrap_or(rest.len())];
+    let is_place = requirement.contains("://") || requirement.starts_with(['/', '.']);
+    (!is_place).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_ends_before_its_version() {
+        for (requirement, name) in [
+            ("flask", Some("flask")),
+            ("Flask_Login[async]>=3; python_version < '4'", Some("Flask_Login")),
+            ("curl=8.5.0-2", Some("curl")),
+            ("@a/b@1", Some("@a/b")),
+            ("x @ https://h/x.whl", None),
+            ("./wheels/x.whl", None),
+        ] {
+            assert_eq!(base_name(requirement), name, "{requirement}");
         }
     }
 }

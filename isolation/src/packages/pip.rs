@@ -1,57 +1,49 @@
-//! pip: packages of Python.
+//! pip and uv: packages of Python.
+
+use serde::Deserialize;
 
 use super::install::{InstallPackages, PackageIndex};
 use super::inventory::Package;
 use super::redact::without_credentials;
-use super::{INSTALL_TIMEOUT, LIST_TIMEOUT, Packages};
+use super::{INSTALL_TIMEOUT, LIST_TIMEOUT, PackageManager, Packages};
 use crate::command::Command;
+use crate::command::output::CommandOutput;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Runs the interpreter of the environment: `python` if there is one, as in a virtual environment.
-const PYTHON: &str = r#"command -v python >/dev/null && exec python "$@"; exec python3 "$@""#;
+/// Runs the interpreter of the environment: `python` if there is one, as in a virtual environment;
+/// in a container whose Python belongs to the distribution, that of the virtual environment that
+/// the driver has created.
+const PYTHON: &str = r#"
+own=/opt/isolation/venv/bin/python
+[ -z "$VIRTUAL_ENV" ] && [ -x "$own" ] && exec "$own" "$@"
+command -v python >/dev/null && exec python "$@"
+exec python3 "$@""#;
 
 /// Reads the metadata of packages, see the file.
 const INVENTORY: &str = include_str!("inventory.py");
 
-/// Variables by which pip would install elsewhere, from elsewhere, or something else. pip ignores
-/// empty ones.
-const EMPTIED: [&str; 19] = [
-    "PIP_BREAK_SYSTEM_PACKAGES",
-    "PIP_CONSTRAINT",
-    "PIP_DRY_RUN",
-    "PIP_EDITABLE",
-    "PIP_EXTRA_INDEX_URL",
-    "PIP_FIND_LINKS",
-    "PIP_FORCE_REINSTALL",
-    "PIP_IGNORE_INSTALLED",
-    "PIP_INDEX_URL",
-    "PIP_NO_DEPS",
-    "PIP_NO_INDEX",
-    "PIP_PREFIX",
-    "PIP_PYTHON",
-    "PIP_REQUIREMENT",
-    "PIP_REQUIRE_HASHES",
-    "PIP_ROOT",
-    "PIP_TARGET",
-    "PIP_UPGRADE",
-    "PIP_USER",
-];
+/// Runs pip or uv, see the file.
+const DRIVER: &str = include_str!("driver.py");
 
-/// No file of settings, no questions.
-const SETTINGS: [(&str, &str); 4] = [
-    ("PIP_CONFIG_FILE", "/dev/null"),
-    ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
-    ("PIP_NO_INPUT", "1"),
-    ("PIP_ROOT_USER_ACTION", "ignore"),
-];
+/// The codes of the driver.
+const AGAIN: i32 = 75;
+pub(super) const INVALID: i32 = 78;
 
-pub(super) async fn install(packages: &Packages<'_>, options: &InstallPackages) -> Result<()> {
-    let mut arguments = words(&["install", "--quiet"]);
-    if options.upgrade {
-        arguments.push("--upgrade".to_owned());
-    }
-    if options.require_hashes {
-        arguments.push("--require-hashes".to_owned());
+/// The line of the driver before the directory of the virtual environment.
+const VIRTUAL_ENVIRONMENT: &str = "virtual environment ";
+
+/// The variable in which the driver gets an index: it may hold credentials.
+const INDEX: &str = "ISOLATION_PACKAGE_INDEX";
+
+/// Installs packages; returns the virtual environment that a Python of a distribution needs.
+pub(super) async fn install(packages: &Packages<'_>, options: &InstallPackages) -> Result<Option<String>> {
+    let mut arguments = Vec::new();
+    for (is_set, option) in [
+        (options.upgrade, "--upgrade"),
+        (options.require_hashes, "--require-hashes"),
+        (options.index == PackageIndex::None, "--no-index"),
+    ] {
+        arguments.extend(is_set.then(|| option.to_owned()));
     }
     for (option, values) in [
         ("--requirement", &options.requirements),
@@ -60,17 +52,17 @@ pub(super) async fn install(packages: &Packages<'_>, options: &InstallPackages) 
     ] {
         arguments.extend(values.iter().flat_map(|value| [option.to_owned(), value.clone()]));
     }
-    let mut command = pip(arguments, &options.names);
-    match &options.index {
-        PackageIndex::Public => {}
-        PackageIndex::None => command.env.extend([("PIP_NO_INDEX".to_owned(), "1".to_owned())]),
-        PackageIndex::Address(address) => {
-            command
-                .env
-                .extend([("PIP_INDEX_URL".to_owned(), address.clone())]);
-        }
+    let mut command = driver(packages.manager, "install", arguments, &options.names);
+    if let PackageIndex::Address(address) = &options.index {
+        command.env.extend([(INDEX.to_owned(), address.clone())]);
     }
-    packages.run(command, options.timeout()).await.map(drop)
+    command.timeout = Some(options.timeout());
+    let output = run(packages, command).await?;
+    let text = output.stdout_text();
+    let environment = text
+        .lines()
+        .find_map(|line| line.strip_prefix(VIRTUAL_ENVIRONMENT));
+    Ok(environment.map(str::to_owned))
 }
 
 pub(super) async fn uninstall(packages: &Packages<'_>, installed: &[Package], names: &[&str]) -> Result<()> {
@@ -80,49 +72,76 @@ pub(super) async fn uninstall(packages: &Packages<'_>, installed: &[Package], na
         return Err(Error::invalid(why));
     }
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-    let command = pip(words(&["uninstall", "--quiet", "--yes"]), &names);
-    packages.run(command, INSTALL_TIMEOUT).await.map(drop)
+    let command = driver(packages.manager, "uninstall", Vec::new(), &names);
+    run(packages, command).await.map(drop)
 }
 
-pub(super) async fn list(packages: &Packages<'_>) -> Result<Vec<Package>> {
-    let command = python(words(&["-I", "-c", INVENTORY]));
+/// Runs the driver, a second time if the first one has created a virtual environment.
+async fn run(packages: &Packages<'_>, mut command: Command) -> Result<CommandOutput> {
+    command.timeout.get_or_insert(INSTALL_TIMEOUT);
+    match packages.execute(command.clone()).await? {
+        output if output.exit.code == AGAIN => packages.run(command, INSTALL_TIMEOUT).await,
+        output => packages.succeeded(output, INSTALL_TIMEOUT),
+    }
+}
+
+/// The installed packages, with digests of their content if they are wanted.
+pub(super) async fn list(packages: &Packages<'_>, digests: bool) -> Result<Vec<Package>> {
+    let wanted = digests.then_some("hashes");
+    let arguments = ["-I", "-c", INVENTORY].into_iter().chain(wanted);
+    let command = python(arguments.map(str::to_owned));
     let output = packages.run(command, LIST_TIMEOUT).await?;
     parse(&output.stdout_text())
 }
 
+/// The part of `direct_url.json` that is shown.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Origin {
+    url: Option<String>,
+    dir_info: DirInfo,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct DirInfo {
+    editable: bool,
+}
+
 fn parse(text: &str) -> Result<Vec<Package>> {
-    let read = |line: &str| {
-        let mut package: Package = serde_json::from_str(line).map_err(|error| {
-            Error::new(
-                ErrorKind::Corrupt,
-                format!("the list of packages is invalid: {error}"),
-            )
-        })?;
-        package.source = package.source.map(|source| without_credentials(&source));
-        Ok(package)
+    let read = |record: &str| {
+        let fields: Vec<_> = record.split('\u{1f}').collect();
+        let &[name, version, installer, requested, origin, inherited, digest] = fields.as_slice() else {
+            let why = "the list of packages is invalid: a package has other fields";
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        };
+        // A file that another tool has damaged hides no package.
+        let origin: Origin = serde_json::from_str(origin).unwrap_or_default();
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Ok(Package {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            installer: given(installer),
+            requested: !requested.is_empty(),
+            editable: origin.dir_info.editable,
+            source: origin.url.map(|url| without_credentials(&url)),
+            inherited: !inherited.is_empty(),
+            digest: given(digest),
+        })
     };
-    text.lines().map(read).collect()
+    text.split_terminator('\u{1e}').map(read).collect()
 }
 
-fn pip(arguments: Vec<String>, names: &[String]) -> Command {
-    let arguments = words(&["-I", "-m", "pip"]).into_iter().chain(arguments);
-    // The arguments after it are not options, even with a leading dash.
-    let names = names.iter().cloned();
-    let mut command = python(arguments.chain(["--".to_owned()]).chain(names).collect());
-    let emptied = EMPTIED.iter().map(|name| (*name, ""));
-    let settings = emptied.chain(SETTINGS);
-    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    command.env.extend(settings);
-    command
+/// A command of the driver. A name after the end of the options is never an option.
+fn driver(manager: PackageManager, action: &str, options: Vec<String>, names: &[String]) -> Command {
+    let start = ["-I", "-c", DRIVER, manager.name(), action].map(str::to_owned);
+    let names = std::iter::once("--".to_owned()).chain(names.iter().cloned());
+    python(start.into_iter().chain(options).chain(names))
 }
 
-fn python(arguments: Vec<String>) -> Command {
-    let start = words(&["sh", "-c", PYTHON, "python"]);
+fn python(arguments: impl Iterator<Item = String>) -> Command {
+    let start = ["sh", "-c", PYTHON, "python"].map(str::to_owned);
     Command::new(start.into_iter().chain(arguments).collect::<Vec<_>>())
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -131,18 +150,18 @@ mod tests {
 
     #[test]
     fn list_shows_no_credentials() {
-        let text = r#"{"name": "x", "version": "1", "installer": "pip", "requested": true, "editable": false,
-            "source": "https://me:hunter2@h/x.whl", "inherited": false}"#
-            .replace('\n', "");
-        let read = parse(&text).unwrap();
+        let text = "x\u{1f}1\u{1f}pip\u{1f}1\u{1f}{\"url\": \"https://me:hunter2@h/x.whl\", \
+                    \"dir_info\": {}}\u{1f}\u{1f}\u{1e}";
+        let read = parse(text).unwrap();
         assert_eq!(read[0].source.as_deref(), Some("https://***@h/x.whl"));
-        assert!(read[0].requested);
+        assert!(read[0].requested && !read[0].editable);
         assert_eq!(parse("nonsense").unwrap_err().kind(), ErrorKind::Corrupt);
+        assert!(parse("").unwrap().is_empty());
     }
 
     #[test]
     fn names_follow_the_end_of_the_options() {
-        let command = pip(words(&["install"]), &["flask".to_owned()]);
+        let command = driver(PackageManager::Pip, "install", Vec::new(), &["flask".to_owned()]);
         let tail: Vec<_> = command.argv.iter().rev().take(3).map(String::as_str).collect();
         assert_eq!(tail, ["flask", "--", "install"]);
     }

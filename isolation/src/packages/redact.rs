@@ -8,16 +8,33 @@ const WIDTH: usize = 300;
 
 /// The last lines of the errors, else of the output, as one line.
 pub(super) fn last_lines(output: &CommandOutput) -> String {
+    let text = errors(output);
+    let lines: Vec<_> = lines(&text).collect();
+    joined(lines[lines.len().saturating_sub(LINES)..].iter().copied())
+}
+
+/// The first lines of the errors, without those that hold only a code.
+pub(super) fn first_lines(output: &CommandOutput) -> String {
+    let text = errors(output);
+    joined(
+        lines(&text)
+            .filter(|line| line.len() > "npm ERR! 404".len())
+            .take(LINES),
+    )
+}
+
+fn errors(output: &CommandOutput) -> String {
     let (stdout, stderr) = (output.stdout_text(), output.stderr_text());
-    let text = if stderr.trim().is_empty() { stdout } else { stderr };
-    let lines: Vec<_> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let shown = lines[lines.len().saturating_sub(LINES)..].iter();
+    if stderr.trim().is_empty() { stdout } else { stderr }
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+fn joined<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     // Cut afterwards: half of an address does not show where its credentials end.
-    let shown = shown.map(|line| without_credentials(line).chars().take(WIDTH).collect::<String>());
+    let shown = lines.map(|line| without_credentials(line).chars().take(WIDTH).collect::<String>());
     shown.collect::<Vec<_>>().join("; ")
 }
 
@@ -55,6 +72,25 @@ mod tests {
             stderr: line.into_bytes(),
         });
         assert!(!shown.contains("hun") && !shown.contains("me:"), "{shown}");
+    }
+
+    #[test]
+    fn first_lines_of_npm_name_the_package() {
+        let stderr = "npm ERR! code E404\nnpm ERR! 404 Not Found - GET https://me:hunter2@h/x\nnpm ERR! 404\n\
+                      npm ERR! 404  'x@*' is not in this registry.\nnpm ERR! 404\n1\n2\n3\n4\n5\n6\n";
+        let shown = first_lines(&CommandOutput {
+            exit: crate::ExitStatus::from_code(1),
+            stdout: Vec::new(),
+            stderr: stderr.into(),
+        });
+        assert!(
+            shown.starts_with("npm ERR! code E404; npm ERR! 404 Not Found"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("'x@*' is not in") && !shown.contains("hunter2"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -6,3 +6,4 @@
 mod engine; // environments, copies, paths, interpreters
 mod hostile; // variables of the caller, programs of other interpreters, interrupted creations
 mod packages; // pip: install, list, uninstall, hostile names and files
+mod sources; // where packages come from: wheels, directories, files, digests

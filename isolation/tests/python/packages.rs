@@ -21,14 +21,14 @@ with zipfile.ZipFile(f'wheels/{name}-{version}-py3-none-any.whl', 'w') as wheel:
         wheel.writestr(path, text)
 ";
 
-async fn wheel(environment: &Environment, name: &str, version: &str, needs: &[&str]) {
+pub(crate) async fn wheel(environment: &Environment, name: &str, version: &str, needs: &[&str]) {
     printed(environment, &["mkdir", "-p", "wheels"]).await;
     let start = ["python", "-c", WHEEL, name, version];
     printed(environment, &[&start[..], needs].concat()).await;
 }
 
 /// Packages of the wheels that were written.
-fn from_wheels(names: &[&str]) -> InstallPackages {
+pub(crate) fn from_wheels(names: &[&str]) -> InstallPackages {
     InstallPackages {
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         index: PackageIndex::None,

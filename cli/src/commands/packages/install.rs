@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use isolation::packages::{InstallPackages, PackageIndex};
+use isolation::packages::{InstallPackages, Installation, PackageIndex};
 
 use super::Of;
+use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
 use crate::parse;
@@ -15,6 +16,38 @@ use crate::signals;
 /// The environment variable that names an index with credentials.
 const INDEX: &str = "ISOLATE_PACKAGE_INDEX";
 
+/// The packages, and where they come from.
+#[derive(Debug, Args)]
+pub(super) struct InstallOptions {
+    #[command(flatten)]
+    of: Of,
+    /// Packages, such as 'flask>=3', curl=8.5.0-2, ./wheels/mine.whl
+    #[arg(value_name = "PACKAGE", required_unless_present = "requirement")]
+    names: Vec<String>,
+    /// Requirement file in the environment; may be repeated (pip, uv)
+    #[arg(long, short, value_name = "FILE")]
+    requirement: Vec<String>,
+    /// Constraint file in the environment; may be repeated (pip, uv)
+    #[arg(long, short, value_name = "FILE")]
+    constraint: Vec<String>,
+    /// Address of the index (pip, uv, npm)
+    #[arg(long, value_name = "URL", conflicts_with = "no_index")]
+    index: Option<String>,
+    /// Use no index, only paths and --find-links (pip, uv, npm)
+    #[arg(long)]
+    no_index: bool,
+    /// Directory in the environment, or address, with archives of packages; may be repeated (pip,
+    /// uv)
+    #[arg(long, short, value_name = "PLACE")]
+    find_links: Vec<String>,
+    /// Require a digest for every package (pip, uv)
+    #[arg(long)]
+    require_hashes: bool,
+    /// How long it may take [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
+    timeout: Option<Duration>,
+}
+
 /// Install packages
 ///
 /// A path is one of the environment, and begins with / or ./; copy files in before: isolate cp.
@@ -23,48 +56,45 @@ const INDEX: &str = "ISOLATE_PACKAGE_INDEX";
 #[derive(Debug, Args)]
 pub(super) struct Install {
     #[command(flatten)]
-    of: Of,
-    /// Packages, such as 'flask>=3', curl=8.5.0-2, ./wheels/mine.whl
-    #[arg(value_name = "PACKAGE", required_unless_present = "requirement")]
-    names: Vec<String>,
-    /// Requirement file in the environment; may be repeated (pip)
-    #[arg(long, short, value_name = "FILE")]
-    requirement: Vec<String>,
-    /// Constraint file in the environment; may be repeated (pip)
-    #[arg(long, short, value_name = "FILE")]
-    constraint: Vec<String>,
-    /// Address of the index (pip, npm)
-    #[arg(long, value_name = "URL", conflicts_with = "no_index")]
-    index: Option<String>,
-    /// Use no index, only paths and --find-links (pip, npm)
-    #[arg(long)]
-    no_index: bool,
-    /// Directory in the environment, or address, with archives of packages; may be repeated (pip)
-    #[arg(long, short, value_name = "PLACE")]
-    find_links: Vec<String>,
+    options: InstallOptions,
     /// Replace installed packages by newer ones
     #[arg(long, short = 'U')]
     upgrade: bool,
-    /// Require a digest for every package (pip)
-    #[arg(long)]
-    require_hashes: bool,
-    /// How long it may take [default: 10m]
-    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
-    timeout: Option<Duration>,
 }
 
 impl Install {
-    pub(super) async fn run(&self, session: &Session) -> Result<u8, CliError> {
-        let options = self.options()?;
+    pub(super) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        let options = InstallPackages {
+            upgrade: self.upgrade,
+            ..self.options.packages()?
+        };
         let installing = async {
-            let environment = session.manager().open(&self.of.environment).await?;
-            environment.packages(self.of.manager).install(options).await?;
+            let environment = self.options.of.open(session).await?;
+            let packages = environment.packages(self.options.of.manager);
+            report(&packages.install(options).await?, console);
             Ok(exit_code::SUCCESS)
         };
         signals::interruptible(installing).await
     }
+}
 
-    fn options(&self) -> Result<InstallPackages, CliError> {
+/// Reports where packages are that are not those of the interpreter.
+pub(super) fn report(done: &Installation, console: Console) {
+    if let Some(environment) = &done.virtual_environment {
+        console.note(&format!(
+            "the Python of this environment belongs to its distribution; the packages are in \
+             {environment}: run {environment}/bin/python"
+        ));
+    }
+}
+
+impl InstallOptions {
+    pub(super) fn of(&self) -> &Of {
+        &self.of
+    }
+
+    /// The same for the library.
+    pub(super) fn packages(&self) -> Result<InstallPackages, CliError> {
         let index = match (&self.index, self.no_index) {
             (Some(index), _) if has_credentials(index) => {
                 let why = "an address with credentials stands in the list of processes";
@@ -83,7 +113,7 @@ impl Install {
             constraints: self.constraint.clone(),
             index,
             find_links: self.find_links.clone(),
-            upgrade: self.upgrade,
+            upgrade: false,
             require_hashes: self.require_hashes,
             timeout: self.timeout,
         })

@@ -1,17 +1,20 @@
 //! `isolate packages`: the packages of an environment.
 
+mod diff;
 mod install;
 mod list;
 mod uninstall;
+mod upgrade;
 
 use clap::{Args, Subcommand};
+use isolation::Environment;
 use isolation::packages::PackageManager;
 
 use crate::console::Console;
 use crate::error::CliError;
 use crate::session::Session;
 
-/// List, install and uninstall packages of an environment
+/// List, install, upgrade, uninstall and compare packages of an environment
 #[derive(Debug, Args)]
 pub(crate) struct Packages {
     #[command(subcommand)]
@@ -22,13 +25,15 @@ pub(crate) struct Packages {
 enum Command {
     List(list::List),
     Install(install::Install),
+    Upgrade(upgrade::Upgrade),
     Uninstall(uninstall::Uninstall),
+    Diff(diff::Diff),
 }
 
 /// The environment, and its package manager.
 #[derive(Debug, Args)]
 struct Of {
-    /// Package manager: pip, apt, apk or npm
+    /// Package manager: pip, uv, apt, apk or npm
     #[arg(long, value_name = "MANAGER", default_value = "pip")]
     manager: PackageManager,
     /// Name or ID of the environment; a unique beginning of an ID is enough
@@ -36,11 +41,19 @@ struct Of {
     environment: String,
 }
 
+impl Of {
+    async fn open(&self, session: &Session) -> Result<Environment, CliError> {
+        Ok(session.manager().open(&self.environment).await?)
+    }
+}
+
 impl Packages {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         match &self.command {
             Command::List(list) => list.run(session, console).await,
-            Command::Install(install) => install.run(session).await,
+            Command::Install(install) => install.run(session, console).await,
+            Command::Upgrade(upgrade) => upgrade.run(session, console).await,
+            Command::Diff(diff) => diff.run(session, console).await,
             Command::Uninstall(uninstall) => uninstall.run(session).await,
         }
     }

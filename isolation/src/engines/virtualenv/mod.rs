@@ -61,7 +61,7 @@ pub use request::PythonRequest;
 use template::Template;
 
 /// The name under which the engine is registered.
-pub const NAME: &str = "virtualenv";
+pub const NAME: &str = super::VIRTUALENV;
 
 /// The directory of the virtual environment, in that of the environment.
 const DIRECTORY: &str = ".venv";
