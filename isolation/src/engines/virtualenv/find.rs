@@ -1,6 +1,7 @@
 //! Which Python interpreter a request means.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use super::interpreter::{Interpreter, candidates, claimed};
 use super::request::PythonRequest;
@@ -18,11 +19,11 @@ impl Interpreter {
             None => candidates(),
         };
         let mut found: Vec<Self> = Vec::new();
-        let mut rejected = Vec::new();
+        let (mut rejected, mut others) = (Vec::new(), BTreeSet::new());
         for candidate in candidates {
             let named = claimed(&candidate).filter(|_| request.path().is_none());
-            if let Some((major, minor)) = named.filter(|named| !request.may_fit(*named)) {
-                rejected.push(format!("{}: it is named {major}.{minor}", candidate.display()));
+            if let Some(other) = named.filter(|named| !request.may_fit(*named)) {
+                others.insert(other);
                 continue;
             }
             match Self::ask(&candidate) {
@@ -38,14 +39,26 @@ impl Interpreter {
         found
             .into_iter()
             .next()
-            .ok_or_else(|| not_found(request, &rejected))
+            .ok_or_else(|| not_found(request, &rejected, &others))
     }
 }
 
-fn not_found(request: &PythonRequest, rejected: &[String]) -> Error {
-    let tried = match rejected {
-        [] => "no candidate is on the PATH".to_owned(),
-        some => format!("tried {}", some.join("; ")),
+/// The error names what was tried, and the versions of the other interpreters of this machine.
+fn not_found(request: &PythonRequest, rejected: &[String], others: &BTreeSet<(u32, u32)>) -> Error {
+    let mut tried = Vec::new();
+    if !rejected.is_empty() {
+        tried.push(format!("tried {}", rejected.join("; ")));
+    }
+    if !others.is_empty() {
+        let versions = others.iter().map(|(major, minor)| format!("{major}.{minor}"));
+        tried.push(format!(
+            "others are named {}",
+            versions.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    let tried = match tried.is_empty() {
+        true => "no candidate is on the PATH".to_owned(),
+        false => tried.join("; "),
     };
     Error::not_found(format!(
         "no Python interpreter fits {request}: {tried}; install one, or name its path"
@@ -57,6 +70,16 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn other_versions_are_listed_in_order() {
+        let request = "3.99".parse().unwrap();
+        let error = not_found(&request, &[], &[(3, 9), (3, 10)].into());
+        assert_eq!(
+            error.to_string(),
+            "no Python interpreter fits 3.99: others are named 3.9, 3.10; install one, or name its path"
+        );
+    }
 
     #[test]
     fn error_of_no_interpreter_lists_the_candidates() {
