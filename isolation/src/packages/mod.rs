@@ -23,6 +23,7 @@ mod apk;
 mod apt;
 mod install;
 mod inventory;
+mod network;
 mod npm;
 mod pip;
 mod redact;
@@ -254,6 +255,7 @@ impl Packages<'_> {
     }
 
     async fn execute(&self, command: Command) -> Result<CommandOutput> {
+        let command = network::reach_index(self.environment, command);
         self.environment.run(command).await
     }
 
