@@ -68,9 +68,10 @@ pub use engine::capabilities::{
     Capabilities, Difference, Feature, IsolationLevel, MissingFeature, RejectedEngine,
 };
 pub use engine::context::Context;
+pub use engine::instance::HealthState;
 pub use engine::instance::{
     DiskUsage, Exec, Files, Findings, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics,
-    Networking, Pause, Ports, Processes, Rename, Update,
+    Networking, Pause, Ports, Processes, Recreate, Rename, Update,
 };
 pub use engine::watch::{Health, Observed, Report, Reports, Watching};
 pub use engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
@@ -112,7 +113,7 @@ pub use spec::membership::Membership;
 pub use spec::mount::{Mount, MountSource};
 pub use spec::network::{NetworkMode, NetworkSpec};
 pub use spec::published_port::{Protocol, PublishedPort};
-pub use spec::restart::{RestartOnExit, RestartSpec};
+pub use spec::restart::{Recovery, RestartOnExit, RestartSpec};
 pub use spec::security::{SecurityProfile, SecuritySpec};
 pub use spec::subnet::Subnet;
 pub use spec::units::{parse_duration, parse_size};

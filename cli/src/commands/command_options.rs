@@ -109,6 +109,11 @@ impl CommandOptions {
         }
     }
 
+    /// Whether an option connects the command with this process's standard input.
+    pub(crate) fn asks_for_input(&self) -> bool {
+        self.interactive || self.stdin == Stdin::Always
+    }
+
     /// The command.
     pub(crate) fn command(&self, global: &Global) -> isolation::Command {
         let piped = self.forwards(global);

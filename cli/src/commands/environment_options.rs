@@ -12,6 +12,7 @@ use isolation::{
 
 use super::limit_options::{CreationLimitOptions, LimitOptions};
 use super::security_options::SecurityOptions;
+use super::supervision_options::SupervisionOptions;
 use super::variables::{VariableOptions, Variables};
 use super::{image, mount, volume_option};
 use crate::client::Client;
@@ -100,6 +101,8 @@ pub(crate) struct EnvironmentOptions {
     creation_limits: CreationLimitOptions,
     #[command(flatten)]
     security: SecurityOptions,
+    #[command(flatten)]
+    supervision: SupervisionOptions,
     /// Name of the environment
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -169,6 +172,15 @@ impl EnvironmentOptions {
         "cap_drop",
         "security_opt",
         "privileged",
+        "health_cmd",
+        "health_interval",
+        "health_timeout",
+        "health_retries",
+        "health_start_period",
+        "no_healthcheck",
+        "restart",
+        "restart_unhealthy",
+        "recovery",
     ];
 
     /// The variables, the working directory and the user, for a command in an environment that
@@ -306,6 +318,7 @@ impl EnvironmentOptions {
         self.limits.fill(&mut spec.limits);
         self.creation_limits.fill(&mut spec.limits);
         self.security.fill(&mut spec.security);
+        self.supervision.fill(&mut spec);
         spec.network.ports.extend(&self.publish);
         spec.network.aliases.extend(self.network_alias.iter().cloned());
         spec.network.expose_host.extend(&self.expose_host);

@@ -47,6 +47,7 @@ async fn describe(environment: &Environment) -> Result<Value, CliError> {
             "relaxations": environment.spec().relaxations(),
         },
         "exit": state.exit,
+        "health": state.health,
         "details": state.details,
         "spec": hidden(environment.spec().clone()),
     }))
@@ -58,7 +59,9 @@ fn hidden(mut spec: EnvironmentSpec) -> EnvironmentSpec {
         Main::Command(command) => Some(&mut command.env),
         _ => None,
     };
-    for variables in [Some(&mut spec.env), of_main].into_iter().flatten() {
+    let of_check = spec.health.as_mut().and_then(|health| health.check.as_mut());
+    let of_check = of_check.map(|check| &mut check.env);
+    for variables in [Some(&mut spec.env), of_main, of_check].into_iter().flatten() {
         variables.values_mut().for_each(|value| "***".clone_into(value));
     }
     spec
@@ -76,6 +79,13 @@ mod tests {
             main: Main::Command(Command {
                 env: [("B", "hunter2")].into(),
                 ..Command::new(["x"])
+            }),
+            health: Some(isolation::HealthSpec {
+                check: Some(Command {
+                    env: [("C", "hunter2")].into(),
+                    ..Command::new(["x"])
+                }),
+                ..isolation::HealthSpec::default()
             }),
             ..EnvironmentSpec::default()
         };

@@ -43,6 +43,7 @@ mod start;
 mod stats;
 mod stop;
 mod stream;
+mod supervision_options;
 mod top;
 mod unpause;
 mod up;

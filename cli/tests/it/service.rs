@@ -222,3 +222,72 @@ fn group_goes_up_and_down() {
         "{invalid}"
     );
 }
+
+#[test]
+fn health_of_a_kept_one_is_shown_by_inspect() {
+    let service = Service::new();
+    let options = [
+        "--health-cmd",
+        "echo looked",
+        "--health-interval",
+        "50ms",
+        "--health-retries",
+        "2",
+    ];
+    service.create(&options, "sleep 100");
+    let health = loop {
+        let shown = &service.isolate(&["--json", "inspect", "web"]).lines()[0]["health"];
+        if shown["status"] == "healthy" {
+            break shown.clone();
+        }
+    };
+    assert_eq!(health["checks"][0]["output"], "looked\n");
+    let error = service.fails(&["create", "--image", "busybox", "--restart", "always", "--", "x"]);
+    assert!(error.contains("kept"), "{error}");
+    let error = service.isolate(&["run", "--health-cmd", "x", "--no-healthcheck", "--", "x"]);
+    assert!(
+        error.stderr().contains("cannot be used with"),
+        "{}",
+        error.stderr()
+    );
+}
+
+#[test]
+fn command_is_started_again_as_often_as_asked() {
+    let service = Service::new();
+    let count = "echo run >>/runs; wc -l </runs; [ $(wc -l </runs) -lt 3 ] && exit 3; exit 0";
+    let run = |options: &[&str], script: &str| {
+        let first = ["run", "--image", "busybox"];
+        service.isolate(&[&first, options, &["--", "sh", "-c", script]].concat())
+    };
+    let ended = run(&["--restart", "on-failure"], count);
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
+    let numbers: Vec<_> = ended.stdout().split_whitespace().map(str::to_owned).collect();
+    assert_eq!(numbers, ["1", "2", "3"]);
+    let ended = run(&["--restart", "on-failure:1", "--recovery", "recreate"], count);
+    assert_eq!(ended.code(), Some(3), "{}", ended.stderr());
+    let numbers: Vec<_> = ended.stdout().split_whitespace().map(str::to_owned).collect();
+    assert_eq!(numbers, ["1", "1"], "the files are new");
+    for (options, words) in [
+        (
+            ["--restart", "always", "--wait-for", "port:80"].as_slice(),
+            "--wait-for",
+        ),
+        (&["--restart", "always", "--shared"], "--shared"),
+        (&["--restart", "always", "--keep"], "kept"),
+        (&["--restart", "always", "-i"], "input"),
+        (&["--restart-unhealthy"], "health check"),
+    ] {
+        let refused = run(options, "true");
+        assert_eq!(refused.code(), Some(125), "{options:?}");
+        assert!(
+            refused.stderr().contains(words),
+            "{options:?}: {}",
+            refused.stderr()
+        );
+    }
+    let basic = service
+        .workspace
+        .isolate(&["run", "--engine", "basic", "--restart", "always", "--", "true"]);
+    assert!(basic.stderr().contains("main process"), "{}", basic.stderr());
+}

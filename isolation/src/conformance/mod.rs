@@ -154,6 +154,15 @@ const CHECKS: &[Check] = &[
     ("an unhealthy environment is restarted", |s| {
         Box::pin(supervision::restarted_when_unhealthy(s))
     }),
+    ("an environment that is to fail is not restarted", |s| {
+        Box::pin(supervision::failed_when_unhealthy(s))
+    }),
+    ("an environment is made anew after an end", |s| {
+        Box::pin(supervision::made_anew_after_an_end(s))
+    }),
+    ("output of a main process goes on after a restart", |s| {
+        Box::pin(supervision::output_goes_on_after_a_restart(s))
+    }),
     ("a paused environment can be resumed and ended", |s| {
         Box::pin(pause::paused(s))
     }),

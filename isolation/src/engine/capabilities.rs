@@ -76,13 +76,15 @@ pub enum Feature {
     Stdin,
     /// Run commands on a terminal.
     Tty,
+    /// Make it anew from its specification, with the same ID and name.
+    Recreation,
     /// Save its state and restore it later.
     Snapshots,
 }
 
 impl Feature {
     /// Every feature, in the order of tables.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Images,
         Self::MemoryLimit,
         Self::CpuLimit,
@@ -116,6 +118,7 @@ impl Feature {
         Self::CopyOut,
         Self::Stdin,
         Self::Tty,
+        Self::Recreation,
         Self::Snapshots,
     ];
 }
@@ -156,6 +159,7 @@ impl fmt::Display for Feature {
             Self::CopyOut => "copying out",
             Self::Stdin => "standard input",
             Self::Tty => "terminals",
+            Self::Recreation => "recreation",
             Self::Snapshots => "snapshots",
         })
     }

@@ -18,11 +18,13 @@ use crate::command::execution::Execution;
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
 use crate::diagnose::{Platforms, ProgramFile};
+use crate::engine::watch::Health;
 use crate::environment::endpoint::Endpoint;
 use crate::environment::joined_network::JoinedNetwork;
 use crate::environment::status::Status;
 use crate::error::Result;
 use crate::files::{CopySource, FileKind};
+use crate::history::CheckResult;
 use crate::logs::{LogOptions, LogStream};
 use crate::metrics::MetricsSample;
 use crate::process::ProcessEntry;
@@ -84,6 +86,17 @@ pub trait Instance: fmt::Debug + Send + Sync {
     /// The health check of the image, if it has one.
     fn image_check(&self) -> BoxFuture<'_, Result<Option<Command>>> {
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Whether the engine runs the health check of the specification, so that this process does
+    /// not.
+    fn checks_health(&self) -> bool {
+        false
+    }
+
+    /// Making it anew.
+    fn recreate(&self) -> Option<&dyn Recreate> {
+        None
     }
 
     /// Published ports.
@@ -170,6 +183,13 @@ pub trait MainProcess: Send + Sync {
     /// 127 or 126: [`Execution::not_started`]. If this future or the execution is dropped before
     /// the end, the main process is killed.
     fn start_attached(&self) -> BoxFuture<'_, Result<Execution>>;
+}
+
+/// The facet of environments that can be made anew.
+pub trait Recreate: Send + Sync {
+    /// Removes it, and creates it from its specification, with the same ID and name. It does not
+    /// run, before and after.
+    fn recreate(&self) -> BoxFuture<'_, Result<()>>;
 }
 
 /// The facet of environments that publish ports.
@@ -277,8 +297,20 @@ pub struct InstanceState {
     pub exit: Option<ExitStatus>,
     /// The limits in force, if the engine reports them.
     pub limits: Option<ResourceLimits>,
+    /// The result of the health check, if one has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthState>,
     /// What the engine calls it: a container and its address, a directory.
     pub details: BTreeMap<String, String>,
+}
+
+/// The result of a health check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthState {
+    /// The result.
+    pub status: Health,
+    /// The last checks with their output, oldest first.
+    pub checks: Vec<CheckResult>,
 }
 
 impl InstanceState {
@@ -288,6 +320,7 @@ impl InstanceState {
             status,
             exit: None,
             limits: None,
+            health: None,
             details: BTreeMap::new(),
         }
     }

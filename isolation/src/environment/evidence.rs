@@ -169,6 +169,10 @@ fn is_script(argv: &[String]) -> bool {
 fn needs_evidence(kind: ErrorKind) -> bool {
     !matches!(
         kind,
-        ErrorKind::WrongStatus | ErrorKind::OutsideEnvironment | ErrorKind::ShutDown | ErrorKind::Unsupported
+        ErrorKind::WrongStatus
+            | ErrorKind::Restarted
+            | ErrorKind::OutsideEnvironment
+            | ErrorKind::ShutDown
+            | ErrorKind::Unsupported
     )
 }

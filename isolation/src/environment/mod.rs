@@ -1,10 +1,12 @@
 //! An environment, as users hold it.
 
+mod attached_runs;
 pub(crate) mod checks;
 mod disk;
 pub(crate) mod ending;
 pub(crate) mod endpoint;
 pub(crate) mod evidence;
+mod execute;
 mod expose_host;
 pub(crate) mod id;
 pub(crate) mod joined_network;
@@ -17,6 +19,7 @@ mod past;
 mod pause;
 pub(crate) mod pauses;
 mod processes;
+mod recovery;
 pub(crate) mod relays;
 mod rename;
 mod runs;
@@ -147,8 +150,9 @@ impl Environment {
         Ok(())
     }
 
-    /// The last result of the [health check](EnvironmentSpec::health) that this process runs;
-    /// `None` before the first start, and without one.
+    /// The last result of the [health check](EnvironmentSpec::health) that is known without a
+    /// request to the engine; `None` before the first start, and without one. The outputs of the
+    /// checks are in [`inspect`](Self::inspect).
     pub fn health(&self) -> Option<Health> {
         self.shared().supervision.health()
     }
@@ -156,6 +160,10 @@ impl Environment {
     /// Starts it, and returns the output of its main process as a stream, from the first byte on.
     /// Signals of the [`Execution`] go to the main process, [`Signal::Kill`] to every process;
     /// dropping it before the end kills them. The environment stops when the main process ends.
+    ///
+    /// The [health check](EnvironmentSpec::health) of the specification runs beside it, and with
+    /// [restarts](EnvironmentSpec::restart) the output goes on over all runs and ends with the
+    /// last; the caller has to read it for that. A signal that ends processes ends the restarts.
     ///
     /// A program that cannot be run ends with code 127 or 126, as in a shell. Without a main
     /// process this is an error of the kind [`Unsupported`](crate::ErrorKind::Unsupported), and if

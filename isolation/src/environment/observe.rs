@@ -6,6 +6,7 @@ use super::checks;
 use super::endpoint::Endpoint;
 use super::shared::Shared;
 use crate::engine::capabilities::Feature;
+use crate::engine::instance::{HealthState, InstanceState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::FileKind;
 use crate::logs::commands::CommandLog;
@@ -15,6 +16,21 @@ use crate::spec::published_port::Protocol;
 use crate::spec::validate;
 
 impl Shared {
+    /// Adds the health that this process has found, or takes over the engine's.
+    pub(super) fn compare_health(&self, state: &mut InstanceState) {
+        match &state.health {
+            Some(found) => {
+                self.supervision.has_health(found.status);
+                self.history.found_checks(&found.checks);
+            }
+            None => {
+                let checks = self.history.checks();
+                let own = self.supervision.health().filter(|_| self.status().is_running());
+                state.health = own.map(|status| HealthState { status, checks });
+            }
+        }
+    }
+
     pub(super) async fn file_kind(&self, path: &str) -> Result<Option<FileKind>> {
         let kind = async {
             validate::text("the path", path)?;

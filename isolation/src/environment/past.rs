@@ -35,8 +35,9 @@ impl Environment {
         self.shared().history.commands()
     }
 
-    /// The last 20 results of the [health check](crate::EnvironmentSpec::health) that this process
-    /// runs, oldest first.
+    /// The last results of the [health check](crate::EnvironmentSpec::health), oldest first: 20 of
+    /// one that this process runs, and those of the last [`inspect`](Self::inspect) if the engine
+    /// runs it.
     pub fn health_checks(&self) -> Vec<CheckResult> {
         self.shared().history.checks()
     }

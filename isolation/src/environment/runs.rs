@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::shared::Shared;
 use crate::command::exit_status::ExitStatus;
+use crate::engine::watch::Health;
 use crate::events::EventKind;
 
 impl Shared {
@@ -11,6 +12,12 @@ impl Shared {
         self.exit_reported.store(false, Ordering::Release);
         self.pauses.reset();
         self.emit(EventKind::Started);
+    }
+
+    /// Takes over the result of a health check that the engine runs; returns whether it is another
+    /// one.
+    pub(crate) fn has_health(&self, health: Health) -> bool {
+        self.supervision.has_health(health)
     }
 
     /// Sends the event [`EventKind::Exited`] once for each run of a main process.

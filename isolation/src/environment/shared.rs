@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -20,8 +20,6 @@ use super::summary::EnvironmentSummary;
 use super::supervision::Supervision;
 use super::usage::Usage;
 use crate::BoxFuture;
-use crate::command::Command;
-use crate::command::execution::Execution;
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
 use crate::creator::Creator;
@@ -29,11 +27,9 @@ use crate::engine::capabilities::{Capabilities, Feature};
 use crate::engine::instance::{Instance, InstanceState};
 use crate::error::Result;
 use crate::events::{EventKind, EventSink, Subject};
-use crate::files::CopySource;
 use crate::history::History;
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
-use crate::spec::validate;
 
 /// The manager, as an environment sees it.
 pub(crate) trait Owner: Send + Sync {
@@ -139,6 +135,9 @@ impl Shared {
 
     /// Takes over a status that the engine has seen.
     pub(super) fn observe(&self, seen: Status) {
+        if self.supervision.has_failed() && seen != Status::Lost {
+            return;
+        }
         if let Some(from) = self.cell.observe(seen) {
             if !matches!(seen, Status::Running | Status::Paused) {
                 self.relays.end();
@@ -165,7 +164,7 @@ impl Shared {
     ) -> Result<T> {
         let error = match result {
             Ok(value) => return Ok(value),
-            Err(error) => error.during(operation, subject),
+            Err(error) => self.ended_by_supervision(error).during(operation, subject),
         };
         if let Some(seen) = error.observed_status() {
             self.observe(seen);
@@ -192,8 +191,12 @@ impl Shared {
             return Ok(InstanceState::new(Status::Destroyed));
         }
         let state = self.answered(self.instance.inspect()).await;
-        let state = self.report("inspect the environment", self.name(), state).await?;
+        let mut state = self.report("inspect the environment", self.name(), state).await?;
         self.observe(state.status);
+        if self.supervision.has_failed() {
+            state.status = self.status();
+        }
+        self.compare_health(&mut state);
         Ok(state)
     }
 
@@ -217,6 +220,7 @@ impl Shared {
         }
         checks::can_start(status)?;
         self.answered(self.instance.start()).await?;
+        self.supervision.is_started();
         match self.cell.advance(Status::Running) {
             Ok(_) => {
                 self.has_started();
@@ -337,62 +341,6 @@ impl Shared {
     pub(super) fn forget(&self) {
         if let Some(owner) = self.owner.upgrade() {
             owner.forget(&self.id);
-        }
-    }
-}
-
-/// Commands and files.
-impl Shared {
-    pub(super) async fn execute(&self, command: Command) -> Result<Execution> {
-        let started = self.begin_command(&command).await;
-        let mut execution = self.report("execute", command.program(), started).await?;
-        self.history.hide(command.env.values());
-        self.track(&mut execution, command.argv);
-        Ok(execution)
-    }
-
-    pub(super) async fn begin_command(&self, command: &Command) -> Result<Execution> {
-        command.validate()?;
-        if self.status() == Status::Paused {
-            // Another process may have resumed it.
-            self.inspect().await?;
-        }
-        checks::running(self.status())?;
-        checks::features(&self.engine, &self.capabilities, &command.required_features())?;
-        match self.instance.exec() {
-            Some(exec) => self.answered(exec.execute(command)).await,
-            None => Err(self.no_facet(Feature::Commands)),
-        }
-    }
-
-    pub(super) async fn copy_in(&self, source: CopySource, target: &str) -> Result<()> {
-        let copied = self.bring_in(source, target).await;
-        self.report("copy in", target, copied).await
-    }
-
-    async fn bring_in(&self, source: CopySource, target: &str) -> Result<()> {
-        validate::text("the target of the copy", target)?;
-        if let CopySource::Path(path) = &source {
-            validate::source("the source of the copy", path)?;
-        }
-        checks::exists(self.status())?;
-        match self.instance.files() {
-            Some(files) => self.answered(files.copy_in(source, target)).await,
-            None => Err(self.no_facet(Feature::CopyIn)),
-        }
-    }
-
-    pub(super) async fn copy_out(&self, source: &str, target: &Path) -> Result<()> {
-        let copied = self.bring_out(source, target).await;
-        self.report("copy out", source, copied).await
-    }
-
-    async fn bring_out(&self, source: &str, target: &Path) -> Result<()> {
-        validate::text("the source of the copy", source)?;
-        checks::exists(self.status())?;
-        match self.instance.files() {
-            Some(files) => self.answered(files.copy_out(source, target)).await,
-            None => Err(self.no_facet(Feature::CopyOut)),
         }
     }
 }

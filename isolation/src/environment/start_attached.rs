@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use super::checks;
+use super::attached_runs::AttachedRuns;
 use super::runs::ended;
 use super::shared::Shared;
 use super::status::Status;
+use super::supervise::Check;
+use super::{checks, supervise};
+use crate::command::Command;
 use crate::command::execution::Execution;
+use crate::command::input::Input;
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
@@ -14,8 +18,16 @@ use crate::spec::main_process::Main;
 
 impl Shared {
     pub(super) async fn start_attached(self: &Arc<Self>) -> Result<Execution> {
-        let began = self.begin_attached().await;
-        let mut execution = self.report("start the environment", self.name(), began).await?;
+        let check = supervise::check(self).await;
+        let began = match check {
+            Ok(check) => self.begin_attached().await.map(|first| (first, check)),
+            Err(error) => Err(error),
+        };
+        let (first, check) = self.report("start the environment", self.name(), began).await?;
+        let mut execution = match check.is_none() && self.spec.restart.is_none() {
+            true => first,
+            false => self.supervised(first, check),
+        };
         let argv = match &self.spec.main {
             Main::Command(command) => command.argv.clone(),
             Main::Idle | Main::Image | Main::Arguments(_) => Vec::new(),
@@ -34,6 +46,26 @@ impl Shared {
         Ok(execution)
     }
 
+    /// The main process over all its runs.
+    fn supervised(self: &Arc<Self>, mut first: Execution, check: Option<Check>) -> Execution {
+        let stdin = first.take_stdin();
+        let mut command = Command {
+            input: stdin.as_ref().map_or(Input::Empty, |_| Input::Piped),
+            ..Command::default()
+        };
+        if let Main::Command(main) = &self.spec.main {
+            (command.timeout, command.terminal) = (main.timeout, main.terminal);
+        }
+        let runs = AttachedRuns::new(self, first, check);
+        Execution::new(Box::new(runs), stdin, &command)
+    }
+
+    /// Starts another run of the main process.
+    pub(super) async fn attach(&self) -> Result<Execution> {
+        let began = self.begin_attached().await;
+        self.report("start the environment", self.name(), began).await
+    }
+
     async fn begin_attached(&self) -> Result<Execution> {
         let status = self.status();
         checks::can_start(status)?;
@@ -45,6 +77,7 @@ impl Shared {
             return Err(self.no_facet(Feature::MainProcess));
         };
         let execution = self.answered(main.start_attached()).await?;
+        self.supervision.is_started();
         self.observe(Status::Running);
         // After an error, the drop of the execution ends the main process.
         self.begin_relays().await?;

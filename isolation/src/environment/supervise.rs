@@ -1,47 +1,30 @@
 //! Supervision of a running environment by this process: its health check and its restarts.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::disk;
+use super::recovery::{Attempts, Next, Trouble};
 use super::shared::Shared;
 use super::status::Status;
 use crate::command::Command;
-use crate::command::exit_status::ExitStatus;
 use crate::engine::watch::Health;
 use crate::error::{Error, Result};
 use crate::events::EventKind;
 use crate::history::CheckResult;
 use crate::spec::health::HealthSpec;
-use crate::spec::restart::{RestartOnExit, RestartSpec};
-
-/// The pauses before a restart.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// After so long a run, the pauses are short again, and attempts are counted anew.
-const STABLE: Duration = Duration::from_secs(10);
 
 /// The pause after the first check that failed.
 const FIRST_CHECK: Duration = Duration::from_millis(10);
 
-/// How long processes may take to end before a restart of an unhealthy environment.
-const GRACE: Duration = Duration::from_secs(10);
+/// A health check that this process runs.
+pub(super) type Check = (HealthSpec, Command);
 
-/// Why an environment needs attention.
-enum Trouble {
-    Exited(ExitStatus),
-    Unhealthy,
-    /// The environment is gone, or its engine does not answer.
-    Over,
-}
-
-/// The health check of a specification; an error if an image without one is to supply it.
-pub(super) async fn check(shared: &Shared) -> Result<Option<(HealthSpec, Command)>> {
-    let Some(health) = &shared.spec.health else {
+/// The health check that this process is to run; an error if an image without one is to supply it.
+pub(super) async fn check(shared: &Shared) -> Result<Option<Check>> {
+    let Some(health) = shared.spec.health.as_ref().filter(|health| !health.disabled) else {
         return Ok(None);
     };
     let check = match &health.check {
@@ -50,31 +33,43 @@ pub(super) async fn check(shared: &Shared) -> Result<Option<(HealthSpec, Command
     };
     let none = || Error::invalid("the image has no health check; give the command of one in health.check");
     let mut check = check.ok_or_else(none)?;
+    if shared.instance.checks_health() {
+        return Ok(None);
+    }
     check.timeout.get_or_insert(health.limit());
     Ok(Some((health.clone(), check)))
 }
 
 /// Supervises an environment that this process has started, as far as its specification asks.
-pub(super) fn begin(shared: &Arc<Shared>, check: Option<(HealthSpec, Command)>) {
-    let supervision = &shared.supervision;
-    let generation = supervision.generation.fetch_add(1, Ordering::AcqRel) + 1;
+pub(super) fn begin(shared: &Arc<Shared>, check: Option<Check>) {
+    let generation = shared.supervision.begin();
     disk::begin(shared, generation);
     if check.is_none() && shared.spec.restart.is_none() {
         return;
     }
-    tokio::spawn(
-        Supervisor {
-            shared: Arc::clone(shared),
-            check,
-            generation,
-        }
-        .run(),
-    );
+    let supervisor = Supervisor {
+        shared: Arc::clone(shared),
+        check,
+        generation,
+    };
+    tokio::spawn(supervisor.run());
+}
+
+/// Runs the health check of one run until the environment is unhealthy and that has a consequence.
+pub(super) async fn until_unhealthy(shared: Arc<Shared>, check: Option<Check>, generation: u64) {
+    let supervisor = Supervisor {
+        shared,
+        check,
+        generation,
+    };
+    if supervisor.unhealthy().await.is_none() {
+        std::future::pending().await
+    }
 }
 
 struct Supervisor {
     shared: Arc<Shared>,
-    check: Option<(HealthSpec, Command)>,
+    check: Option<Check>,
     generation: u64,
 }
 
@@ -88,110 +83,65 @@ impl Supervisor {
     }
 
     async fn run(self) {
-        let (mut pause, mut attempts) = (FIRST_PAUSE, 0);
+        let mut attempts = Attempts::default();
         loop {
             let began = Instant::now();
-            let trouble = self.trouble().await;
-            if began.elapsed() >= STABLE {
-                (pause, attempts) = (FIRST_PAUSE, 0);
-            }
-            attempts += 1;
-            if self.is_over() || !self.restarts_after(&trouble, attempts) {
+            let Some(trouble) = self.trouble().await else {
+                return;
+            };
+            if self.is_over() {
                 return;
             }
+            let (recovery, pause) = match attempts.next(&self.shared, trouble, began.elapsed()) {
+                Next::Recover(recovery, pause) => (recovery, pause),
+                Next::Nothing => return,
+                Next::GiveUp { why, failed } => return self.shared.give_up(why, failed).await,
+            };
             sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
             let _restarting = self.shared.supervision.restarting.lock().await;
-            if self.is_over() || !self.restart(&trouble).await {
+            if self.is_over() {
                 return;
             }
+            let restarted = async {
+                self.shared.clear(trouble, recovery).await?;
+                self.shared.start().await
+            };
+            // An error was sent as an event.
+            if restarted.await.is_err() {
+                return;
+            }
+            self.shared.has_recovered(recovery);
         }
     }
 
-    /// Waits for the end of the main process, and runs the health check meanwhile.
-    async fn trouble(&self) -> Trouble {
+    /// Waits for the end of the main process, and runs the health check meanwhile; `None` if the
+    /// environment is gone, or its engine does not answer.
+    async fn trouble(&self) -> Option<Trouble> {
         let exit = async {
             match self.shared.instance.main() {
-                Some(main) => match main.wait().await {
-                    Ok(exit) => Trouble::Exited(exit),
-                    Err(_) => Trouble::Over,
-                },
+                Some(main) => main.wait().await.ok(),
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            trouble = exit => {
-                if let Trouble::Exited(exit) = &trouble {
-                    self.shared.has_exited(*exit);
-                    self.shared.observe(Status::Stopped);
-                }
-                trouble
+            exit = exit => {
+                let exit = exit?;
+                self.shared.has_exited(exit);
+                self.shared.observe(Status::Stopped);
+                Some(Trouble::Exited(exit))
             }
             trouble = self.unhealthy() => trouble,
         }
     }
 
-    /// Whether a restart follows; reports if there were too many.
-    fn restarts_after(&self, trouble: &Trouble, attempts: u32) -> bool {
-        let never = RestartSpec {
-            on_exit: RestartOnExit::Never,
-            ..RestartSpec::default()
-        };
-        let restart = self.shared.spec.restart.as_ref().unwrap_or(&never);
-        let wanted = match (trouble, restart.on_exit) {
-            (Trouble::Exited(exit), RestartOnExit::Failure) => !exit.success(),
-            (Trouble::Exited(_), on_exit) => on_exit == RestartOnExit::Always,
-            (Trouble::Unhealthy, _) => restart.on_unhealthy,
-            (Trouble::Over, _) => false,
-        };
-        let most = restart.max_attempts.unwrap_or(u32::MAX);
-        if wanted && attempts > most {
-            let text =
-                format!("the environment was restarted {most} times in a row; it is not restarted again");
-            self.failed(&Error::new(crate::ErrorKind::Unhealthy, text));
-        }
-        wanted && attempts <= most
-    }
-
-    /// Stops the environment if it still runs, and starts it; returns whether it runs.
-    async fn restart(&self, trouble: &Trouble) -> bool {
-        let restarted = async {
-            if let Trouble::Unhealthy = trouble {
-                self.shared.stop(GRACE).await?;
-            }
-            self.shared.start().await
-        };
-        // An error was sent as an event.
-        if restarted.await.is_err() {
-            return false;
-        }
-        self.shared.emit(EventKind::Restarted);
-        true
-    }
-
-    fn failed(&self, error: &Error) {
-        self.shared.emit(EventKind::Failed {
-            operation: "restart the environment".to_owned(),
-            kind: error.kind(),
-            message: error.to_string(),
-        });
-    }
-
     fn has_health(&self, health: Health) {
-        let mut known = self
-            .shared
-            .supervision
-            .health
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if *known != Some(health) {
-            *known = Some(health);
+        if self.shared.supervision.has_health(health) {
             self.shared.emit(EventKind::Health { health });
         }
     }
 
-    /// Checks until the environment is unhealthy and that has a consequence.
-    async fn unhealthy(&self) -> Trouble {
+    /// Checks until the environment is unhealthy and that has a consequence; `None` if it is over.
+    async fn unhealthy(&self) -> Option<Trouble> {
         let Some((health, check)) = &self.check else {
             return std::future::pending().await;
         };
@@ -199,12 +149,8 @@ impl Supervisor {
         let began = Instant::now();
         // Failures count from here on: at first the checks follow each other more quickly.
         let patience = health.start_period.unwrap_or_default() + health.pause() * health.most_failures();
-        let restarts = self
-            .shared
-            .spec
-            .restart
-            .as_ref()
-            .is_some_and(|restart| restart.on_unhealthy);
+        let restart = self.shared.spec.restart.as_ref();
+        let matters = restart.is_some_and(|restart| restart.on_unhealthy);
         let (mut pause, mut failures, mut starting) = (FIRST_CHECK.min(health.pause()), 0, true);
         while !self.is_over() {
             if self.succeeds(check).await {
@@ -218,8 +164,8 @@ impl Supervisor {
                 };
                 if is_unhealthy {
                     self.has_health(Health::Unhealthy);
-                    if restarts {
-                        return Trouble::Unhealthy;
+                    if matters {
+                        return Some(Trouble::Unhealthy);
                     }
                 }
             }
@@ -230,7 +176,7 @@ impl Supervisor {
             };
             sleep(pause).await;
         }
-        Trouble::Over
+        None
     }
 
     async fn succeeds(&self, check: &Command) -> bool {

@@ -1,9 +1,11 @@
 //! The state of the supervision of an environment.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::engine::watch::Health;
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec::restart::Recovery;
 
 /// The supervision of one environment.
 #[derive(Debug, Default)]
@@ -12,12 +14,37 @@ pub(crate) struct Supervision {
     pub(super) generation: AtomicU64,
     /// Held during a restart, so that a stop does not overtake it.
     pub(super) restarting: tokio::sync::Mutex<()>,
-    pub(super) health: Mutex<Option<Health>>,
+    health: Mutex<Option<Health>>,
+    /// How it was recovered since the last call.
+    recovered: Mutex<Option<Recovery>>,
+    given_up: Mutex<Option<GivenUp>>,
+}
+
+/// Why the environment is not started again by itself.
+#[derive(Debug, Clone)]
+struct GivenUp {
+    why: String,
+    /// Whether nobody may start it.
+    failed: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Supervision {
     pub(super) fn health(&self) -> Option<Health> {
-        *self.health.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.health)
+    }
+
+    /// Notes a result of the health check; returns whether it is another one.
+    pub(super) fn has_health(&self, health: Health) -> bool {
+        lock(&self.health).replace(health) != Some(health)
+    }
+
+    /// Begins a new generation, and returns its number.
+    pub(super) fn begin(&self) -> u64 {
+        self.generation.fetch_add(1, Ordering::AcqRel) + 1
     }
 
     /// Ends the supervision, after a restart that is in progress.
@@ -28,5 +55,47 @@ impl Supervision {
 
     pub(super) fn is(&self, generation: u64) -> bool {
         self.generation.load(Ordering::Acquire) == generation
+    }
+
+    /// The environment runs again, with this loss.
+    pub(super) fn has_recovered(&self, recovery: Recovery) {
+        *lock(&self.recovered) = Some(recovery);
+    }
+
+    /// Fails once after the environment was started again by itself: a caller must not take the new
+    /// run for the old one.
+    pub(super) fn check_same_run(&self) -> Result<()> {
+        let lost = match lock(&self.recovered).take() {
+            None => return Ok(()),
+            Some(Recovery::Recreate) => "its processes and every file outside of volumes",
+            Some(_) => "its processes and files in memory",
+        };
+        let text =
+            format!("the environment was started again by itself; {lost} are lost; repeat the call to go on");
+        Err(Error::new(ErrorKind::Restarted, text))
+    }
+
+    /// The environment is not started again by itself; if it has `failed`, by nobody.
+    pub(super) fn gives_up(&self, why: String, failed: bool) {
+        // That is reported instead.
+        *lock(&self.recovered) = None;
+        *lock(&self.given_up) = Some(GivenUp { why, failed });
+    }
+
+    /// Why the environment does not run, if the supervision has ended.
+    pub(super) fn reason(&self) -> Option<String> {
+        lock(&self.given_up).as_ref().map(|given_up| given_up.why.clone())
+    }
+
+    /// Whether nobody may start the environment.
+    pub(super) fn has_failed(&self) -> bool {
+        lock(&self.given_up)
+            .as_ref()
+            .is_some_and(|given_up| given_up.failed)
+    }
+
+    /// Somebody has started it.
+    pub(super) fn is_started(&self) {
+        *lock(&self.given_up) = None;
     }
 }

@@ -27,6 +27,9 @@ pub enum ErrorKind {
     Lost,
     /// The environment did not become healthy.
     Unhealthy,
+    /// The environment was started again by itself since the last call. This error is returned
+    /// once; the call can be repeated.
+    Restarted,
     /// A process was killed at the memory limit.
     OutOfMemory,
     /// Stored data cannot be read, such as the specification of an environment.

@@ -9,7 +9,7 @@ use crate::command::exit_status::ExitStatus;
 /// How much of the output is kept, in bytes.
 const OUTPUT: usize = 4096;
 
-/// A result of the [health check](crate::EnvironmentSpec::health) that this process runs.
+/// A result of the [health check](crate::EnvironmentSpec::health).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckResult {
@@ -28,6 +28,15 @@ impl CheckResult {
             at: SystemTime::now(),
             exit: Some(exit),
             output: last_text(output),
+        }
+    }
+
+    /// A check that the engine has run.
+    pub(crate) fn by_engine(at: SystemTime, exit: Option<ExitStatus>, output: &str) -> Self {
+        Self {
+            at,
+            exit,
+            output: last_text(output.as_bytes()),
         }
     }
 

@@ -150,6 +150,11 @@ impl History {
         inner.checks.push_back(result);
     }
 
+    /// Takes over the results of a health check that the engine runs.
+    pub(crate) fn found_checks(&self, checks: &[CheckResult]) {
+        self.lock().checks = checks.iter().cloned().collect();
+    }
+
     /// The last results of the health check, oldest first.
     pub(crate) fn checks(&self) -> Vec<CheckResult> {
         self.lock().checks.iter().cloned().collect()

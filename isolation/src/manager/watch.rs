@@ -110,7 +110,10 @@ impl Handler {
                 false => return,
             },
             (Observed::OutOfMemory, _) => EventKind::OutOfMemory,
-            (Observed::Health(health), _) => EventKind::Health { health },
+            (Observed::Health(health), ours) => match ours.is_none_or(|shared| shared.has_health(health)) {
+                true => EventKind::Health { health },
+                false => return,
+            },
             (Observed::Killed(signal), _) => EventKind::Killed { signal },
             (Observed::Restarted, _) => EventKind::Restarted,
         };

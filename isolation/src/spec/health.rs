@@ -15,7 +15,8 @@ use crate::error::Error;
 /// ends with code 0. Changes are sent as events; see [`Environment::health`].
 ///
 /// The process that started the environment runs it, not the engine: it works in the same way on
-/// every engine, and ends with that process.
+/// every engine, and ends with that process. An environment that is [kept](crate::Lifetime::Kept)
+/// outlives that process: there the Docker daemon runs it, if it can.
 ///
 /// ```
 /// let spec = isolation::EnvironmentSpec::from_json(r#"{
@@ -31,6 +32,9 @@ use crate::error::Error;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HealthSpec {
+    /// No health check at all, not even that of the image.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
     /// The command; `None` is the health check of the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Command>,
@@ -50,7 +54,19 @@ pub struct HealthSpec {
 }
 
 impl HealthSpec {
+    /// No health check at all.
+    pub fn disabled() -> Self {
+        Self {
+            disabled: true,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn check(&self, faults: &mut Faults) {
+        if self.disabled && *self != Self::disabled() {
+            let why = "a health check that is disabled has no other settings; omit them, or disabled";
+            faults.add(Err(Error::invalid(why)));
+        }
         if let Some(check) = &self.check {
             faults.add(check.validate());
             if check.input == Input::Piped || check.terminal.is_some() {
@@ -64,8 +80,8 @@ impl HealthSpec {
         }
     }
 
-    pub(super) fn required_feature() -> Feature {
-        Feature::Commands
+    pub(super) fn required_feature(&self) -> Option<Feature> {
+        (!self.disabled).then_some(Feature::Commands)
     }
 
     pub(crate) fn pause(&self) -> Duration {

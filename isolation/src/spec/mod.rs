@@ -114,7 +114,8 @@ pub struct EnvironmentSpec {
     /// The group to which it belongs; [`Manager::up`](crate::Manager::up) sets it.
     #[serde(skip_serializing_if = "is_default")]
     pub group: Option<Membership>,
-    /// The health check; by default none that this process runs.
+    /// The health check; by default none that this process runs. That of the image is then run by
+    /// the engine, if the engine runs any.
     #[serde(skip_serializing_if = "is_default")]
     pub health: Option<HealthSpec>,
     /// When it is started again by itself; by default never.
@@ -231,7 +232,8 @@ impl EnvironmentSpec {
             .chain(self.limits.required_features())
             .chain(self.network.required_features())
             .chain(self.security.required_features())
-            .chain(self.health.as_ref().map(|_| HealthSpec::required_feature()))
+            .chain(self.health.as_ref().and_then(HealthSpec::required_feature))
+            .chain(self.restart.as_ref().and_then(RestartSpec::required_feature))
             .collect()
     }
 }

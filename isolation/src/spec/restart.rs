@@ -6,6 +6,9 @@ use super::EnvironmentSpec;
 use super::lifetime::Lifetime;
 use super::main_process::Main;
 use super::validate::Faults;
+use crate::command::exit_status::ExitStatus;
+use crate::command::input::Input;
+use crate::engine::capabilities::Feature;
 use crate::error::Error;
 
 /// When the environment is started again by itself.
@@ -13,6 +16,9 @@ use crate::error::Error;
 /// The process that started the environment does that, not the engine: nothing comes back after
 /// that process has ended. Pauses grow from 100 milliseconds to a minute, and are short again after
 /// ten seconds of running. A stop or a kill by this process ends it.
+///
+/// It is never silent: an event is sent, and the next command or copy is an error of the kind
+/// [`Restarted`](crate::ErrorKind::Restarted), once, which names what is lost.
 ///
 /// ```
 /// let spec = isolation::EnvironmentSpec::from_json(r#"{
@@ -32,6 +38,24 @@ pub struct RestartSpec {
     /// How many times in a row; `None` for no limit. Ten seconds of running end a row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
+    /// How it is started again.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub recovery: Recovery,
+}
+
+/// What happens to an environment that is to be started again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recovery {
+    /// It is started again; its files stay.
+    #[default]
+    Restart,
+    /// It is made anew from its specification, and started: only volumes and mounted directories
+    /// keep their files. Engine `docker` only.
+    Recreate,
+    /// It is not started again: it fails, and every call from then on is an error that names the
+    /// reason.
+    Fail,
 }
 
 /// After which end of the main process an environment is started again.
@@ -48,6 +72,19 @@ pub enum RestartOnExit {
 }
 
 impl RestartSpec {
+    /// Whether the environment is started again after this end of its main process.
+    pub(crate) fn follows(&self, exit: ExitStatus) -> bool {
+        match self.on_exit {
+            RestartOnExit::Never => false,
+            RestartOnExit::Failure => !exit.success(),
+            RestartOnExit::Always => true,
+        }
+    }
+
+    pub(super) fn required_feature(&self) -> Option<Feature> {
+        (self.recovery == Recovery::Recreate).then_some(Feature::Recreation)
+    }
+
     pub(super) fn check(&self, spec: &EnvironmentSpec, faults: &mut Faults) {
         if spec.lifetime == Lifetime::Kept {
             let why = "an environment that is kept cannot be restarted by itself: the process that created it \
@@ -58,7 +95,14 @@ impl RestartSpec {
             let why = "restart needs a main process, whose end it waits for; set main, or on_exit to never";
             faults.add(Err(Error::invalid(why)));
         }
-        if self.on_unhealthy && spec.health.is_none() {
+        if let Main::Command(command) = &spec.main {
+            if command.input == Input::Piped && self.on_exit != RestartOnExit::Never {
+                let why = "a main process with piped input cannot be started again: its input is read; use input \
+                           from bytes, or none";
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
+        if self.on_unhealthy && spec.health.as_ref().is_none_or(|health| health.disabled) {
             let why = "on_unhealthy needs a health check; set health";
             faults.add(Err(Error::invalid(why)));
         }

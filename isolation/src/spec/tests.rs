@@ -229,6 +229,15 @@ fn health_and_restart_without_sense_are_rejected() {
         (r#"{"main": "image", "lifetime": "kept", "restart": {}}"#, "kept"),
         (r#"{"health": {"retries": 0}}"#, "greater than 0"),
         (r#"{"health": {"interval": 0}}"#, "greater than 0"),
+        (r#"{"health": {"disabled": true, "retries": 2}}"#, "disabled"),
+        (
+            r#"{"health": {"disabled": true}, "restart": {"on_exit": "never", "on_unhealthy": true}}"#,
+            "health",
+        ),
+        (
+            r#"{"main": {"command": {"argv": ["x"], "input": "piped"}}, "restart": {}}"#,
+            "input",
+        ),
     ] {
         let error = rejected(text);
         assert!(error.contains(why), "{text}: {error}");
@@ -236,6 +245,7 @@ fn health_and_restart_without_sense_are_rejected() {
     for text in [
         r#"{"health": {"every": 3}}"#,
         r#"{"restart": {"on_exit": "sometimes"}}"#,
+        r#"{"restart": {"recovery": "hope"}}"#,
     ] {
         assert!(EnvironmentSpec::from_json(text).is_err(), "{text}");
     }

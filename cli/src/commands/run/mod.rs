@@ -8,7 +8,7 @@ mod runner;
 use std::path::PathBuf;
 
 use clap::Args;
-use isolation::{Command, EnvironmentSpec, Lifetime};
+use isolation::{Command, EnvironmentSpec, Input, Lifetime, Main};
 
 use super::command_options::CommandOptions;
 use super::environment_options::EnvironmentOptions;
@@ -45,9 +45,46 @@ pub(crate) struct Run {
 impl Run {
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
-        self.environment.check(global)?;
+        self.environment.choice(global)?;
+        let mut spec = self.environment.spec(global)?;
+        if restarts(&spec) {
+            for (given, option) in [
+                (spec.ready.is_some(), "--wait-for"),
+                (!spec.network.expose_host.is_empty(), "--expose-host"),
+                (self.shared, "--shared"),
+            ] {
+                if given {
+                    return Err(CliError::new(format!(
+                        "{option} cannot be combined with a restart: the command is the main process"
+                    )));
+                }
+            }
+            spec.main = Main::Command(self.made(global, &spec));
+            spec.lifetime = self.lifetime();
+        }
+        spec.validate()?;
         self.command.check_no_image()?;
         self.command.check(global)
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        match (self.keep, self.shared) {
+            (true, _) => Lifetime::Kept,
+            (_, true) => Lifetime::Shared,
+            _ => Lifetime::Owner,
+        }
+    }
+
+    /// The command. One that may be started again has no input, unless an option asks for it.
+    fn made(&self, global: &Global, spec: &EnvironmentSpec) -> Command {
+        let command = self.command.command(global);
+        match restarts(spec) && !self.command.asks_for_input() {
+            true => Command {
+                input: Input::Empty,
+                ..command
+            },
+            false => command,
+        }
     }
 
     pub(crate) async fn run(
@@ -57,12 +94,7 @@ impl Run {
         console: Console,
     ) -> Result<u8, CliError> {
         self.command.report_unused_input(global, console);
-        let command = self.command.command(global);
-        let lifetime = match (self.keep, self.shared) {
-            (true, _) => Lifetime::Kept,
-            (_, true) => Lifetime::Shared,
-            _ => Lifetime::Owner,
-        };
+        let command = self.made(global, &self.environment.spec(global)?);
         let by_env = || {
             let value = std::env::var_os("ISOLATE_BUNDLE_DIR");
             value.filter(|value| !value.is_empty()).map(PathBuf::from)
@@ -70,11 +102,16 @@ impl Run {
         let run = Once {
             options: &self.environment,
             command,
-            lifetime,
+            lifetime: self.lifetime(),
             bundle: self.bundle.clone().or_else(by_env),
         };
         run.run(global, client, console).await
     }
+}
+
+/// Whether the command is started again by itself.
+fn restarts(spec: &EnvironmentSpec) -> bool {
+    spec.restart.is_some() && spec.main == Main::Idle
 }
 
 /// A command in a new environment, which is destroyed at the end of its lifetime.
@@ -108,7 +145,12 @@ impl Once<'_> {
             Ok(Err(error)) => return session.close(Err(error)).await,
             Err(Interrupted(code)) => return session.close(Ok(code)).await,
         }
+        let restarts = restarts(&spec);
+        if restarts {
+            spec.main = Main::Command(self.command.clone());
+        }
         let runner = runner::Runner {
+            restarts,
             client,
             manager: session.manager(),
             options,
@@ -140,7 +182,7 @@ mod tests {
     use crate::args::Cli;
     use crate::commands;
     use clap::Parser;
-    use isolation::{EngineChoice, Input};
+    use isolation::EngineChoice;
 
     fn parse(line: &str) -> Result<(Box<Run>, Global), String> {
         let cli = Cli::try_parse_from(line.split(' ')).map_err(|error| error.to_string())?;

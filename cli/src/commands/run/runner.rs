@@ -31,6 +31,8 @@ pub(super) struct Runner<'a> {
     pub(super) choice: EngineChoice,
     pub(super) spec: EnvironmentSpec,
     pub(super) command: Command,
+    /// Whether the command is started again by itself.
+    pub(super) restarts: bool,
     pub(super) keep: bool,
     /// The directory in which a failed command is described.
     pub(super) bundle: Option<PathBuf>,
@@ -118,8 +120,12 @@ impl Runner<'_> {
     /// Whether the command becomes the main process, which costs less than a command in an
     /// environment that does nothing else. A kept or shared environment outlives the command. One
     /// with a condition or with exposed ports of this machine is ready before it. A terminal has
-    /// its size from the start only in an exec.
+    /// its size from the start only in an exec. A command that is started again is always the main
+    /// process.
     fn is_main(&self, selection: &Selection) -> bool {
+        if self.restarts {
+            return true;
+        }
         self.spec.lifetime == Lifetime::Owner
             && self.spec.main == Main::Idle
             && self.spec.ready.is_none()

@@ -37,6 +37,7 @@ pub(super) struct Blueprint {
     /// The address of the host on which ports are published by default.
     address: IpAddr,
     podman: bool,
+    start_interval: bool,
     disk: DiskLimit,
     /// The link that the environment asks for.
     wanted: OwnerLink,
@@ -72,7 +73,7 @@ impl Blueprint {
         docker: &Docker,
         new: NewEnvironment<'_>,
         spec: EnvironmentSpec,
-        podman: bool,
+        (podman, start_interval): (bool, bool),
         disk: DiskLimit,
         settings: &DockerSettings,
     ) -> Result<Self> {
@@ -87,6 +88,7 @@ impl Blueprint {
             spec,
             address: publish::default_address(docker),
             podman,
+            start_interval,
             disk,
             wanted,
             image_facts: Mutex::default(),
@@ -178,6 +180,7 @@ impl Blueprint {
             link: self.link(),
             address: self.address,
             podman: self.podman,
+            start_interval: self.start_interval,
             disk: self.disk,
             user: &user,
             adjustments: adjustments(&self.variables()),
@@ -220,13 +223,18 @@ impl Blueprint {
         if !self.next(failed) {
             return Ok(false);
         }
+        self.recreate(container, working_dir).await?;
+        Ok(true)
+    }
+
+    /// Removes the container, and makes it anew under the same name.
+    pub(super) async fn recreate(&self, container: &ContainerRef, working_dir: &str) -> Result<()> {
         let docker = &container.docker;
         remove::remove(docker, container.id()).await.map_err(to_error)?;
         let body = self.container(docker).await.map_err(to_error)??;
         docker.containers().create(body).await.map_err(to_error)?;
         networks::join::join(container, &self.spec.network).await?;
-        self.copy_in(container, working_dir).await?;
-        Ok(true)
+        self.copy_in(container, working_dir).await
     }
 
     /// The link cannot be established: the image has no shell.

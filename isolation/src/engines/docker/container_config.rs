@@ -9,7 +9,7 @@ use engine_api::containers::{CreateContainer, EndpointSettings, HostConfig, LogC
 use super::disk_limit::DiskLimit;
 use super::options::DockerOptions;
 use super::owner::{Entry, OwnerLink, SHELLS, Start};
-use super::{labels, limits, profile, publish};
+use super::{health, labels, limits, profile, publish};
 use crate::command::input::Input;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
@@ -46,6 +46,8 @@ pub(super) struct Parts<'a> {
     pub(super) address: IpAddr,
     /// Whether the daemon is Podman.
     pub(super) podman: bool,
+    /// Whether the daemon checks the health more often during the start period.
+    pub(super) start_interval: bool,
     /// How the disk limit is enforced.
     pub(super) disk: DiskLimit,
     /// The user; empty is that of the image.
@@ -65,6 +67,7 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
         labels: labels::of(parts.id, parts.name, spec)?.into(),
         stop_timeout: Some(STOP_TIMEOUT),
         host_config: host(&parts, spec, &options)?,
+        healthcheck: health::config(spec, parts.podman, parts.start_interval),
         // Attached once: the end of that connection is the end of the input.
         open_stdin: linked,
         stdin_once: linked,
@@ -225,6 +228,7 @@ mod tests {
             adjustments: Vec::new(),
             address: std::net::Ipv4Addr::LOCALHOST.into(),
             podman: false,
+            start_interval: true,
             disk: DiskLimit::None,
             user: "",
         };

@@ -24,7 +24,7 @@ use super::owner::OwnerConnection;
 use super::remove::Guard;
 use super::shell_program::ShellProgram;
 use super::work::Steps;
-use super::{DockerEngine, NAME, labels, limits, networks, profile, resolve, shell_program};
+use super::{DockerEngine, NAME, health, labels, limits, networks, profile, resolve, shell_program};
 use crate::engine::capabilities::MissingFeature;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
@@ -53,7 +53,9 @@ impl DockerEngine {
             limits::check_cpus(&new.spec.limits, cpus)?;
         }
         let disk = self.disk_limit(docker, new, &spec).await?;
-        let mut blueprint = Blueprint::new(docker, new, spec, podman, disk, &self.settings)?;
+        let start_interval = docker.version().await.map_err(to_error)? >= health::START_INTERVAL;
+        let kind = (podman, start_interval);
+        let mut blueprint = Blueprint::new(docker, new, spec, kind, disk, &self.settings)?;
         let spec = &blueprint.spec;
         if DockerOptions::of(spec)?.init == Some(true) && !self.daemon().await?.has_init() {
             let text = "the daemon has no init program; remove the option init";
@@ -246,6 +248,7 @@ impl DockerEngine {
         memory_limit: Option<u64>,
     ) -> DockerInstance {
         let container = launcher.container.clone();
+        let container_podman = container.podman;
         let idle = self.daemon.get().map_or(IDLE_SHELLS, DaemonInfo::idle_shells);
         let shells = self.settings.command_shells;
         DockerInstance {
@@ -253,6 +256,7 @@ impl DockerEngine {
             container,
             image: launcher.image.clone(),
             has_main: launcher.main != Main::Idle,
+            checks_health: health::is_daemons(spec, container_podman),
             memory_limit: AtomicU64::new(memory_limit.unwrap_or(0)),
             cpus: self.daemon.get().and_then(DaemonInfo::cpus),
             measured_disk: None,

@@ -14,14 +14,14 @@ use super::mount_table::MountTable;
 use super::networks::join::Left;
 use super::owned::Owned;
 use super::remove::{self, Guard};
-use super::{exec, files, image_check, paths};
+use super::{exec, files, health, paths};
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::signal::Signal;
 use crate::engine::instance::{
     DiskUsage, Exec, Files, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Networking,
-    Pause, Ports, Processes, Rename, Update,
+    Pause, Ports, Processes, Recreate, Rename, Update,
 };
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
@@ -39,6 +39,8 @@ pub(super) struct DockerInstance {
     pub(super) image: String,
     /// Whether the first process is a program of the user.
     pub(super) has_main: bool,
+    /// Whether the daemon runs the health check of the specification.
+    pub(super) checks_health: bool,
     /// The memory limit; 0 without one.
     pub(super) memory_limit: AtomicU64,
     /// The number of CPUs of the daemon's machine, if it is known.
@@ -236,7 +238,15 @@ impl Instance for DockerInstance {
     }
 
     fn image_check(&self) -> BoxFuture<'_, Result<Option<Command>>> {
-        Box::pin(image_check::of(&self.container))
+        Box::pin(health::of_image(&self.container))
+    }
+
+    fn checks_health(&self) -> bool {
+        self.checks_health
+    }
+
+    fn recreate(&self) -> Option<&dyn Recreate> {
+        self.launcher.made.as_ref().map(|_| self as _)
     }
 
     fn main(&self) -> Option<&dyn MainProcess> {

@@ -10,12 +10,12 @@ use tokio::time::timeout;
 use super::diagnostics::to_error;
 use super::instance::DockerInstance;
 use super::owner::OwnerLink;
-use super::{labels, limits};
+use super::{health, labels, limits};
 use crate::BoxFuture;
 use crate::command::execution::Execution;
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
-use crate::engine::instance::{InstanceState, MainProcess};
+use crate::engine::instance::{InstanceState, MainProcess, Recreate};
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -71,6 +71,7 @@ impl DockerInstance {
             seen = seen.with_detail("network", network.name());
         }
         seen.limits = Some(limits::in_force(&container.host_config));
+        seen.health = state.health.as_ref().and_then(health::found);
         seen.exit = (self.has_main && seen.status == Status::Stopped).then(|| exit(state));
         Ok(seen)
     }
@@ -213,6 +214,22 @@ fn exit(state: &ContainerState) -> ExitStatus {
     ExitStatus {
         oom: state.oom_killed && code == 137,
         ..ExitStatus::from_code(code)
+    }
+}
+
+impl Recreate for DockerInstance {
+    fn recreate(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async {
+            let Some(made) = &self.launcher.made else {
+                let text = "only the process that created the environment can make it anew";
+                return Err(Error::new(ErrorKind::Unsupported, text));
+            };
+            self.close_shells();
+            self.launcher.release_owner();
+            *self.late_copies() = made.blueprint.late_copies(&self.launcher.working_dir)?;
+            let working_dir = &self.launcher.working_dir;
+            made.blueprint.recreate(&self.container, working_dir).await
+        })
     }
 }
 

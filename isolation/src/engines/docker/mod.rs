@@ -58,7 +58,7 @@ mod exec;
 mod exec_process;
 mod exec_stdin;
 mod files;
-mod image_check;
+mod health;
 mod images;
 mod inspection;
 mod instance;

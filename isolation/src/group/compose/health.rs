@@ -28,9 +28,17 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mu
             // We look more often until the first success anyway.
             "start_interval" => {}
             "retries" => health.retries = reading.parsed(value, &path, "a number", str::parse),
-            "test" => check = test(reading, value, &path),
+            "test" => match test(reading, value, &path) {
+                Some(Test::Command(command)) => check = Some(command),
+                Some(Test::None) => {
+                    spec.health = Some(HealthSpec::disabled());
+                    return;
+                }
+                None => {}
+            },
             "disable" => {
                 if reading.bool(value, &path) == Some(true) {
+                    spec.health = Some(HealthSpec::disabled());
                     return;
                 }
             }
@@ -58,16 +66,23 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mu
     spec.health = Some(health);
 }
 
+/// What `test` is.
+enum Test {
+    Command(Command),
+    /// There is no health check, not even that of the image.
+    None,
+}
+
 /// The command: a text for a shell, `[CMD, …]`, `[CMD-SHELL, text]` or `[NONE]`.
-fn test(reading: &mut Reading<'_>, node: &Node, path: &str) -> Option<Command> {
+fn test(reading: &mut Reading<'_>, node: &Node, path: &str) -> Option<Test> {
     if let Value::Text(text) = &node.value {
-        return Some(Command::shell(text.clone()));
+        return Some(Test::Command(Command::shell(text.clone())));
     }
     let words = reading.texts(node, path);
     match words.first().map(String::as_str) {
-        Some("NONE") => None,
-        Some("CMD") if words.len() > 1 => Some(Command::new(words.into_iter().skip(1))),
-        Some("CMD-SHELL") if words.len() == 2 => Some(Command::shell(words[1].clone())),
+        Some("NONE") => Some(Test::None),
+        Some("CMD") if words.len() > 1 => Some(Test::Command(Command::new(words.into_iter().skip(1)))),
+        Some("CMD-SHELL") if words.len() == 2 => Some(Test::Command(Command::shell(words[1].clone()))),
         _ => {
             let why = "a text is expected, or a list that begins with CMD, CMD-SHELL or NONE";
             reading.fault(node.line, path, why);

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::group::spec::Dependency;
+use crate::spec::health::HealthSpec;
 use crate::spec::main_process::Main;
 use crate::spec::mount::{Mount, MountSource};
 use crate::spec::network::NetworkMode;
@@ -357,6 +358,10 @@ fn restart_and_disabled_check_are_read() {
     assert_eq!(restart("b"), None);
     assert!(restart("c").is_some());
     assert_eq!(group.services["c"].environment.ready, None);
+    let health = |name: &str| group.services[name].environment.health.clone();
+    assert_eq!((health("a"), health("c")), (None, Some(HealthSpec::disabled())));
+    let group = read("services: {a: {image: x, healthcheck: {test: [NONE]}}}").unwrap();
+    assert!(group.services["a"].environment.health.as_ref().unwrap().disabled);
 }
 
 #[test]

@@ -1,0 +1,207 @@
+//! The main process with its streams, over all its runs: a supervised one is started again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use super::recovery::{Attempts, GRACE, Next, Trouble};
+use super::shared::Shared;
+use super::status::Status;
+use super::supervise::{self, Check};
+use crate::BoxFuture;
+use crate::command::execution::{Chunk, Execution, RunningProcess};
+use crate::command::exit_status::ExitStatus;
+use crate::command::signal::Signal;
+use crate::command::terminal::TerminalSize;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The runs of a main process, as one command: it ends with the last run.
+pub(super) struct AttachedRuns {
+    shared: Arc<Shared>,
+    generation: u64,
+    check: Option<Check>,
+    attempts: Attempts,
+    stage: Stage,
+}
+
+enum Stage {
+    Runs(Run),
+    /// The next run is being started, after the end of the one before.
+    Starts(Task<Result<Option<Run>>>, ExitStatus),
+    Ended(ExitStatus),
+}
+
+/// One run.
+struct Run {
+    execution: Execution,
+    began: Instant,
+    /// Whether the health check has ended it.
+    unhealthy: Arc<AtomicBool>,
+    _checks: Task<()>,
+}
+
+/// A task that ends when this is dropped.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Run {
+    /// Runs the health check beside the main process.
+    fn new(execution: Execution, shared: &Arc<Shared>, check: Option<Check>, generation: u64) -> Self {
+        let unhealthy = Arc::new(AtomicBool::new(false));
+        let (flag, shared) = (Arc::clone(&unhealthy), Arc::clone(shared));
+        let checks = tokio::spawn(async move {
+            supervise::until_unhealthy(Arc::clone(&shared), check, generation).await;
+            flag.store(true, Ordering::Release);
+            // The end of the main process follows; an error was sent as an event.
+            let _ = shared.stop(GRACE).await;
+        });
+        Self {
+            execution,
+            began: Instant::now(),
+            unhealthy,
+            _checks: Task(checks),
+        }
+    }
+}
+
+impl AttachedRuns {
+    pub(super) fn new(shared: &Arc<Shared>, first: Execution, check: Option<Check>) -> Self {
+        let generation = shared.supervision.begin();
+        Self {
+            shared: Arc::clone(shared),
+            generation,
+            attempts: Attempts::default(),
+            stage: Stage::Runs(Run::new(first, shared, check.clone(), generation)),
+            check,
+        }
+    }
+
+    /// What follows the end of a run.
+    fn after(&mut self, exit: ExitStatus) -> Stage {
+        let Stage::Runs(run) = &self.stage else {
+            return Stage::Ended(exit);
+        };
+        let trouble = match run.unhealthy.load(Ordering::Acquire) {
+            true => Trouble::Unhealthy,
+            false => Trouble::Exited(exit),
+        };
+        self.shared.has_exited(exit);
+        self.shared.observe(Status::Stopped);
+        if !self.shared.supervision.is(self.generation) {
+            return Stage::Ended(exit);
+        }
+        let next = self.attempts.next(&self.shared, trouble, run.began.elapsed());
+        if next == Next::Nothing {
+            return Stage::Ended(exit);
+        }
+        let starting = again(
+            Arc::clone(&self.shared),
+            next,
+            trouble,
+            self.check.clone(),
+            self.generation,
+        );
+        Stage::Starts(Task(tokio::spawn(starting)), exit)
+    }
+}
+
+/// Starts the main process again; `None` if it is not started again.
+async fn again(
+    shared: Arc<Shared>,
+    next: Next,
+    trouble: Trouble,
+    check: Option<Check>,
+    generation: u64,
+) -> Result<Option<Run>> {
+    let (recovery, pause) = match next {
+        Next::Nothing => return Ok(None),
+        Next::GiveUp { why, failed } => {
+            shared.give_up(why, failed).await;
+            return Ok(None);
+        }
+        Next::Recover(recovery, pause) => (recovery, pause),
+    };
+    sleep(pause).await;
+    let _restarting = shared.supervision.restarting.lock().await;
+    if !shared.supervision.is(generation) {
+        return Ok(None);
+    }
+    shared.clear(trouble, recovery).await?;
+    let execution = shared.attach().await?;
+    shared.has_recovered(recovery);
+    Ok(Some(Run::new(execution, &shared, check, generation)))
+}
+
+impl RunningProcess for AttachedRuns {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
+        Box::pin(async {
+            loop {
+                self.stage = match &mut self.stage {
+                    Stage::Ended(_) => return Ok(None),
+                    Stage::Runs(run) => {
+                        if let Some(chunk) = run.execution.next().await? {
+                            return Ok(Some(chunk));
+                        }
+                        let exit = run.execution.wait().await?;
+                        self.after(exit)
+                    }
+                    Stage::Starts(task, exit) => {
+                        let started = (&mut task.0).await;
+                        let lost =
+                            |error| Error::new(ErrorKind::Engine, format!("the restart was lost: {error}"));
+                        match started.map_err(lost)?? {
+                            Some(run) => Stage::Runs(run),
+                            None => Stage::Ended(*exit),
+                        }
+                    }
+                };
+            }
+        })
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
+        Box::pin(async {
+            while self.next().await?.is_some() {}
+            match &mut self.stage {
+                Stage::Ended(exit) | Stage::Starts(_, exit) => Ok(*exit),
+                Stage::Runs(run) => run.execution.wait().await,
+            }
+        })
+    }
+
+    fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let ends = matches!(signal, Signal::Kill | Signal::Terminate | Signal::Interrupt);
+            if let Stage::Starts(_, exit) = &self.stage {
+                if ends {
+                    // Its drop ends what it has started.
+                    self.stage = Stage::Ended(*exit);
+                }
+                return Ok(());
+            }
+            if ends {
+                self.shared.supervision.end().await;
+            }
+            match &mut self.stage {
+                Stage::Runs(run) => run.execution.kill(signal).await,
+                Stage::Starts(..) | Stage::Ended(_) => Ok(()),
+            }
+        })
+    }
+
+    fn resize(&mut self, size: TerminalSize) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            match &mut self.stage {
+                Stage::Runs(run) => run.execution.resize(size).await,
+                Stage::Starts(..) | Stage::Ended(_) => Ok(()),
+            }
+        })
+    }
+}

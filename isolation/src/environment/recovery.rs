@@ -1,0 +1,147 @@
+//! What follows if the main process of a supervised environment ends, or it becomes unhealthy.
+
+use std::time::Duration;
+
+use super::shared::Shared;
+use super::status::Status;
+use crate::command::exit_status::ExitStatus;
+use crate::engine::capabilities::Feature;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::EventKind;
+use crate::spec::restart::Recovery;
+
+/// The pauses before a restart.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// After so long a run, the pauses are short again, and attempts are counted anew.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// How long processes may take to end before a restart of an unhealthy environment.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
+
+/// Why an environment needs attention.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Trouble {
+    Exited(ExitStatus),
+    Unhealthy,
+}
+
+/// What follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Next {
+    Nothing,
+    /// It is started again, after a pause.
+    Recover(Recovery, Duration),
+    /// It is not started again.
+    GiveUp {
+        why: String,
+        failed: bool,
+    },
+}
+
+/// The restarts of one supervision.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempts {
+    pause: Duration,
+    in_a_row: u32,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self {
+            pause: FIRST_PAUSE,
+            in_a_row: 0,
+        }
+    }
+}
+
+impl Attempts {
+    /// What follows this trouble after a run of this length.
+    pub(super) fn next(&mut self, shared: &Shared, trouble: Trouble, ran: Duration) -> Next {
+        if ran >= STABLE {
+            *self = Self::default();
+        }
+        let Some(restart) = &shared.spec.restart else {
+            return Next::Nothing;
+        };
+        let wanted = match trouble {
+            // A timeout is the end that the caller has asked for.
+            Trouble::Exited(exit) => restart.follows(exit) && !exit.timed_out,
+            Trouble::Unhealthy => restart.on_unhealthy,
+        };
+        if !wanted {
+            return Next::Nothing;
+        }
+        let why = shared.describe(trouble);
+        if restart.recovery == Recovery::Fail {
+            return Next::GiveUp { why, failed: true };
+        }
+        self.in_a_row += 1;
+        if let Some(most) = restart.max_attempts.filter(|most| self.in_a_row > *most) {
+            let why = format!("{why}; it was restarted {most} times in a row, and is not restarted again");
+            return Next::GiveUp { why, failed: false };
+        }
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        Next::Recover(restart.recovery, pause)
+    }
+}
+
+impl Shared {
+    fn describe(&self, trouble: Trouble) -> String {
+        match trouble {
+            Trouble::Exited(exit) => format!("its main process ended: {exit}"),
+            Trouble::Unhealthy => match self.history.checks().last() {
+                Some(check) => format!("its health check fails: {}", check.output.trim()),
+                None => "its health check fails".to_owned(),
+            },
+        }
+    }
+
+    /// The environment is not started again. Calls report why.
+    pub(super) async fn give_up(&self, why: String, failed: bool) {
+        self.emit(EventKind::Failed {
+            operation: "restart the environment".to_owned(),
+            kind: ErrorKind::Unhealthy,
+            message: why.clone(),
+        });
+        self.supervision.gives_up(why.clone(), false);
+        if failed {
+            // An error was sent as an event; what still runs ends with the environment.
+            let _ = self.stop(GRACE).await;
+            let _ = self.cell.advance(Status::Failed);
+            self.supervision.gives_up(why, true);
+        }
+    }
+
+    /// Prepares the next start: an unhealthy environment still runs.
+    pub(super) async fn clear(&self, trouble: Trouble, recovery: Recovery) -> Result<()> {
+        if let Trouble::Unhealthy = trouble {
+            self.stop(GRACE).await?;
+        }
+        if recovery != Recovery::Recreate {
+            return Ok(());
+        }
+        let recreated = match self.instance.recreate() {
+            Some(facet) => self.answered(facet.recreate()).await,
+            None => Err(self.no_facet(Feature::Recreation)),
+        };
+        self.report("recreate the environment", self.name(), recreated)
+            .await
+    }
+
+    /// It runs again: whoever uses it has to know.
+    pub(super) fn has_recovered(&self, recovery: Recovery) {
+        self.supervision.has_recovered(recovery);
+        self.emit(EventKind::Restarted);
+    }
+
+    /// The error of a call if the supervision has ended the environment.
+    pub(super) fn ended_by_supervision(&self, error: Error) -> Error {
+        match self.supervision.reason() {
+            Some(why) if error.kind() == ErrorKind::WrongStatus => Error::new(ErrorKind::Unhealthy, why),
+            _ => error,
+        }
+    }
+}
