@@ -35,5 +35,7 @@ pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliE
     registry.register(isolation::engines::basic::BasicEngine::new())?;
     #[cfg(unix)]
     registry.register(isolation::engines::virtualenv::VirtualenvEngine::new())?;
+    #[cfg(unix)]
+    registry.register_external();
     Ok(registry)
 }

@@ -52,7 +52,9 @@ mod manager;
 mod metrics;
 pub mod packages;
 mod process;
+pub mod protocol;
 mod relay;
+mod serve;
 mod spec;
 
 pub use command::Command;
@@ -102,6 +104,7 @@ pub use manager::registry::{EngineChoice, Registry, Selection};
 pub use manager::remove::Remove;
 pub use metrics::MetricsSample;
 pub use process::ProcessEntry;
+pub use serve::{ServeOptions, serve};
 pub use spec::health::HealthSpec;
 pub use spec::lifetime::Lifetime;
 pub use spec::limits::ResourceLimits;

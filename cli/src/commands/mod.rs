@@ -38,6 +38,7 @@ mod restart;
 mod rm;
 mod run;
 mod security_options;
+mod serve;
 mod shell;
 mod start;
 mod stats;
@@ -100,6 +101,7 @@ pub(crate) enum Command {
     Config(config::Config),
     Doctor(doctor::Doctor),
     Engines(engines::Engines),
+    Serve(serve::Serve),
     Api(api::Api),
     Fixtures(fixtures::Fixtures),
     Completions(completions::Completions),
@@ -276,6 +278,10 @@ pub(crate) async fn run(
         }
         Command::Engines(engines) => {
             let work = async |client: &Client| Box::pin(engines.run(client, console)).await;
+            with_client(global, console, work).await
+        }
+        Command::Serve(serve) => {
+            let work = async |client: &Client| Box::pin(serve.run(global, client)).await;
             with_client(global, console, work).await
         }
         Command::Api(api) => {

@@ -14,6 +14,8 @@ mod errors; // rejected arguments, and how errors are printed
 #[cfg(unix)]
 mod escapes; // control characters in what a daemon answers
 #[cfg(unix)]
+mod external; // engines of other programs, and `isolate serve` as one of them
+#[cfg(unix)]
 mod fixtures; // `isolate fixtures`
 mod generated; // `isolate completions`, `isolate man`
 #[cfg(unix)]

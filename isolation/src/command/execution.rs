@@ -258,7 +258,7 @@ impl Execution {
 
     fn finish(&mut self, exit: ExitStatus) {
         let exit = ExitStatus {
-            timed_out: self.timed_out,
+            timed_out: self.timed_out || exit.timed_out,
             ..exit
         };
         self.exit = Some(exit);

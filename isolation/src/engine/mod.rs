@@ -37,6 +37,11 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// daemon may have stopped.
     fn probe(&self) -> BoxFuture<'_, Probe>;
 
+    /// Whether [`EngineChoice::Auto`](crate::EngineChoice::Auto) may choose it. By default it may.
+    fn is_automatic(&self) -> bool {
+        true
+    }
+
     /// As [`probe`](Self::probe), for an environment that needs these features: the engine may
     /// leave out questions on which none of them depends.
     fn probe_for<'a>(&'a self, needed: &'a BTreeSet<Feature>) -> BoxFuture<'a, Probe> {

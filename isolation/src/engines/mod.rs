@@ -19,6 +19,8 @@ use crate::engine::Engine;
 pub mod basic;
 pub mod docker;
 #[cfg(unix)]
+pub mod external;
+#[cfg(unix)]
 mod host;
 #[cfg(unix)]
 pub mod virtualenv;

@@ -42,6 +42,8 @@ pub enum ErrorKind {
     Engine,
     /// The manager is shut down and creates no more environments.
     ShutDown,
+    /// The caller has cancelled the call; what it began was undone as far as possible.
+    Cancelled,
     /// Several errors occurred during cleanup; see [`Error::failures`](crate::Error::failures).
     Cleanup,
 }

@@ -86,6 +86,21 @@ impl Error {
         }
     }
 
+    /// Why an engine cannot be used, and the hint, which may be empty.
+    #[cfg(unix)]
+    pub(crate) fn why_unavailable(&self) -> (String, String) {
+        match &self.0.cause {
+            Cause::Unavailable { reason, hint, .. } => (reason.clone(), hint.to_string()),
+            _ => {
+                let text = match std::error::Error::source(self) {
+                    Some(source) => format!("{self}: {source}"),
+                    None => self.to_string(),
+                };
+                (text, String::new())
+            }
+        }
+    }
+
     /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         self.0.cause.kind()

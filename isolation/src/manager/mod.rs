@@ -172,12 +172,32 @@ impl Manager {
         kept_if_asked(Box::pin(self.create_guarded(selection, spec)).await?).await
     }
 
+    /// Creates an environment with this ID for a caller that keeps the journal: it is not started,
+    /// and its lifetime is left to the caller.
+    pub(crate) async fn create_as(
+        &self,
+        selection: &Selection,
+        spec: EnvironmentSpec,
+        id: EnvironmentId,
+        name: Option<String>,
+    ) -> Result<Environment> {
+        let created = self.begin(selection, spec, id, name.clone()).await;
+        created.map_err(|error| error.during("create the environment", &name.unwrap_or_default()))
+    }
+
     /// Creates an environment that is removed if the rest of its creation fails, also if it is to
     /// be kept. Callers box it: a specification is large.
     async fn create_guarded(&self, selection: &Selection, mut spec: EnvironmentSpec) -> Result<Environment> {
         spec.session.get_or_insert_with(|| self.session.clone());
         let name = spec.name.clone().unwrap_or_default();
-        let created = self.begin(selection, spec.clone()).await;
+        let created = self
+            .begin(
+                selection,
+                spec.clone(),
+                EnvironmentId::random(),
+                spec.name.clone(),
+            )
+            .await;
         let error = match created {
             Ok(environment) => return Ok(environment),
             Err(error) => error.during("create the environment", &name),
@@ -199,14 +219,18 @@ impl Manager {
         }
     }
 
-    async fn begin(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
+    async fn begin(
+        &self,
+        selection: &Selection,
+        spec: EnvironmentSpec,
+        id: EnvironmentId,
+        name: Option<String>,
+    ) -> Result<Environment> {
         self.tracked.check_open()?;
         spec.validate()?;
         let engine = selection.engine.as_ref();
         checks::features(engine.name(), &selection.capabilities, &spec.required_features())?;
         self.registry().check_options(&spec)?;
-        let id = EnvironmentId::random();
-        let name = spec.name.clone();
         let name = name.unwrap_or_else(|| format!("{}-{}", engine.name(), id.short()));
         let subject = Subject::Environment {
             id: id.clone(),

@@ -93,6 +93,17 @@ impl Registry {
         Ok(())
     }
 
+    /// Adds the [engines that other programs offer](crate::engines::external): those that
+    /// [`ExternalEngine::find`](crate::engines::external::ExternalEngine::find) finds. One whose
+    /// name an engine of this registry has is left out.
+    #[cfg(unix)]
+    pub fn register_external(&mut self) {
+        for engine in crate::engines::external::ExternalEngine::find() {
+            // The only error is that of a name that is taken: ours come first.
+            let _ = self.register(engine);
+        }
+    }
+
     /// The engines, in order of preference.
     pub fn engines(&self) -> impl Iterator<Item = &Arc<dyn Engine>> {
         self.engines.iter()
@@ -171,7 +182,7 @@ impl Registry {
     async fn first_suitable(&self, spec: &EnvironmentSpec) -> Result<Selection> {
         let mut rejected = Vec::new();
         let features = spec.required_features();
-        for engine in &self.engines {
+        for engine in self.engines.iter().filter(|engine| engine.is_automatic()) {
             let probe = engine.probe_for(&features).await;
             // Another engine instead of the one that the user has named would be a surprise.
             let only_this = probe.named_by.is_some() && !probe.availability.is_available();

@@ -7,3 +7,4 @@ mod destroy; // what commands leave behind, and what a removal must not touch
 mod engine;
 mod limits; // the engine: directories, process groups, daemons
 mod manager; // the manager: choice of an engine, events, cleanup
+mod serve; // engines for a client in another language

@@ -1,0 +1,50 @@
+//! `isolate serve`: offers the engines to another program.
+
+use clap::Args;
+use isolation::engines::docker::PullPolicy;
+use isolation::{ManagerOptions, ServeOptions, serve};
+
+use crate::client::Client;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::global::Global;
+use crate::registry;
+use crate::signals::interruptible;
+
+/// Offer the engines to a program in any language, over standard input and output
+///
+/// Each line is a JSON object. PROTOCOL.md of the crate isolation describes the messages. When
+/// standard input ends, the environments of the
+/// connection are destroyed, unless they are kept.
+///
+/// An executable `isolation-engine-NAME` that runs `exec isolate serve --stdio --engine ENGINE`
+/// makes ENGINE available to another isolate as the engine NAME.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Use standard input and output
+    #[arg(long, required = true)]
+    stdio: bool,
+    /// Offer this engine only; otherwise all, and a request that names none gets the first suitable
+    /// one
+    #[arg(long, value_name = "NAME")]
+    engine: Option<String>,
+}
+
+impl Serve {
+    pub(crate) async fn run(&self, global: &Global, client: &Client) -> Result<u8, CliError> {
+        let options = ServeOptions {
+            engine: self.engine.clone(),
+            manager: ManagerOptions {
+                // A replay creates nothing.
+                journal: global.replay.is_none(),
+                ..ManagerOptions::default()
+            },
+        };
+        let registry = registry::open(client, PullPolicy::default())?;
+        let serving = async {
+            Box::pin(serve(registry, options, tokio::io::stdin(), tokio::io::stdout())).await?;
+            Ok(exit_code::SUCCESS)
+        };
+        interruptible(serving).await
+    }
+}

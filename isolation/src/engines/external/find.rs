@@ -1,0 +1,95 @@
+//! Finds the executables of engines.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{ExternalEngine, FIRST_ANSWER, PREFIX, trust};
+use crate::spec::validate;
+
+/// The most executables of a search; a directory may have any number of files.
+const MOST: usize = 64;
+
+/// The engines in a directory and in those of a path, by their names.
+pub(super) fn find(directory: Option<&OsStr>, path: Option<&OsStr>) -> Vec<ExternalEngine> {
+    let named = directory.filter(|name| !name.is_empty()).map(PathBuf::from);
+    let of_path = path.map(|path| std::env::split_paths(path).collect::<Vec<_>>());
+    let mut found: BTreeMap<String, (PathBuf, Option<String>)> = BTreeMap::new();
+    for directory in named.into_iter().chain(of_path.unwrap_or_default()) {
+        // A relative directory means another one in each working directory.
+        if directory.is_absolute() {
+            look(&directory, &mut found);
+        }
+    }
+    let engine = |(name, (program, refused))| ExternalEngine::new(name, program, refused, FIRST_ANSWER);
+    found.into_iter().map(engine).collect()
+}
+
+fn look(directory: &Path, found: &mut BTreeMap<String, (PathBuf, Option<String>)>) {
+    // A directory of the path need not exist.
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let file = entry.file_name();
+        let Some(name) = file.to_str().and_then(|file| file.strip_prefix(PREFIX)) else {
+            continue;
+        };
+        if validate::name(name).is_err() || found.len() >= MOST {
+            continue;
+        }
+        let program = directory.join(&file);
+        let refused = trust::check(&program).err();
+        match found.entry(name.to_owned()) {
+            Entry::Vacant(vacant) => drop(vacant.insert((program, refused))),
+            // One that must not run does not hide one that may.
+            Entry::Occupied(mut known) if known.get().1.is_some() && refused.is_none() => {
+                known.insert((program, None));
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::engine::Engine;
+
+    fn place(base: &Path, directory: &str, name: &str, mode: u32) -> PathBuf {
+        let directory = base.join(directory);
+        fs::create_dir_all(&directory).unwrap();
+        let file = directory.join(name);
+        fs::write(&file, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(mode)).unwrap();
+        directory
+    }
+
+    #[test]
+    fn planted_program_neither_runs_nor_hides_another() {
+        let base = tempfile::tempdir().unwrap();
+        let open = place(base.path(), "open", "isolation-engine-a", 0o777);
+        place(base.path(), "open", "isolation-engine-b", 0o777);
+        let safe = place(base.path(), "safe", "isolation-engine-b", 0o755);
+        place(base.path(), "safe", "isolation-engine-Bad Name", 0o755);
+        place(base.path(), "safe", "other-engine-c", 0o755);
+        let path = std::env::join_paths([&open, &safe, Path::new("safe"), Path::new("/no/such")]).unwrap();
+        let found = find(None, Some(&path));
+        let names: Vec<&str> = found.iter().map(Engine::name).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert!(found[0].refused().unwrap().contains("can write"));
+        assert_eq!(
+            (found[1].refused(), found[1].program().parent()),
+            (None, Some(safe.as_path()))
+        );
+        let named = find(Some(open.as_os_str()), None);
+        assert_eq!(named.len(), 2);
+        assert!(named.iter().all(|engine| engine.refused().is_some()));
+        assert!(find(None, None).is_empty());
+    }
+}

@@ -1,0 +1,341 @@
+//! An engine that another program offers, in any language.
+//!
+//! The program is an executable with the name `isolation-engine-NAME`, in the directory that
+//! `ISOLATE_ENGINE_DIR` names or in one of `PATH`. It speaks the protocol of `PROTOCOL.md` on its
+//! standard input and output, as `isolate serve --stdio` does. Its environments end with this
+//! process, because its standard input then ends.
+//!
+//! An executable runs only if no other user than this one and root can replace it: the file and its
+//! directory, also behind links, belong to one of them, and only the owner can write to them.
+//! Another one is listed as not available, with the reason.
+//!
+//! [`EngineChoice::Auto`](crate::EngineChoice::Auto) never chooses such an engine: name it.
+//!
+//! ```no_run
+//! use isolation::engines::external::ExternalEngine;
+//! use isolation::{EngineChoice, EnvironmentSpec, Manager, Registry};
+//!
+//! # async fn demo() -> isolation::Result<()> {
+//! let mut registry = Registry::with_builtin();
+//! registry.register(ExternalEngine::at("jail", "/opt/engines/isolation-engine-jail"))?;
+//! let manager = Manager::new(registry);
+//! let choice = EngineChoice::Named("jail".to_owned());
+//! let environment = manager.create(&choice, EnvironmentSpec::default()).await?;
+//! environment.destroy().await
+//! # }
+//! ```
+
+mod contexts;
+mod facets;
+mod files;
+mod find;
+mod instance;
+mod log;
+mod options;
+mod peer;
+mod pending;
+mod process;
+mod trust;
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use self::contexts::Contexts;
+use self::instance::RemoteInstance;
+use self::peer::Peer;
+use crate::BoxFuture;
+use crate::engine::capabilities::{Capabilities, IsolationLevel};
+use crate::engine::context::Context;
+use crate::engine::instance::Instance;
+use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
+use crate::environment::id::EnvironmentId;
+use crate::environment::summary::EnvironmentSummary;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::answer;
+use crate::protocol::call::{Call, Create, OfEngine, OfEnvironment, Remove};
+
+/// How the name of an executable begins.
+pub const PREFIX: &str = "isolation-engine-";
+
+/// The environment variable that names a directory with executables.
+pub const DIRECTORY: &str = "ISOLATE_ENGINE_DIR";
+
+/// How long the program may take for its first answer, and to report what it can do.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+
+/// An engine that another program offers: see [the module](self).
+#[derive(Debug, Clone)]
+pub struct ExternalEngine(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    /// The executable.
+    program: PathBuf,
+    /// Why it must not run.
+    refused: Option<String>,
+    timeout: Duration,
+    peer: Mutex<Option<Arc<Peer>>>,
+    /// Held while the program is started.
+    starting: tokio::sync::Mutex<()>,
+    contexts: Contexts,
+}
+
+impl ExternalEngine {
+    /// The engine that an executable offers. It is started with the first call; whether it may run
+    /// is looked at now.
+    pub fn at(name: impl Into<String>, program: impl Into<PathBuf>) -> Self {
+        let program = program.into();
+        let refused = trust::check(&program).err();
+        Self::new(name.into(), program, refused, FIRST_ANSWER)
+    }
+
+    /// The same engine, whose program may take this long for its first answer and to report what it
+    /// can do. The default is 10 seconds.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        let Inner {
+            name,
+            program,
+            refused,
+            ..
+        } = &*self.0;
+        Self::new(name.clone(), program.clone(), refused.clone(), timeout)
+    }
+
+    fn new(name: String, program: PathBuf, refused: Option<String>, timeout: Duration) -> Self {
+        Self(Arc::new(Inner {
+            timeout,
+            contexts: Contexts::new(&name),
+            name,
+            program,
+            refused,
+            peer: Mutex::new(None),
+            starting: tokio::sync::Mutex::new(()),
+        }))
+    }
+
+    /// The engines of the executables in the directory that `ISOLATE_ENGINE_DIR` names, then in
+    /// those of `PATH`, in the order of their names. If several have the same name, the first one
+    /// that may run counts.
+    pub fn find() -> Vec<Self> {
+        find::find(
+            std::env::var_os(DIRECTORY).as_deref(),
+            std::env::var_os("PATH").as_deref(),
+        )
+    }
+
+    /// The executable.
+    pub fn program(&self) -> &Path {
+        &self.0.program
+    }
+
+    /// Why the executable must not run, if that is so.
+    pub fn refused(&self) -> Option<&str> {
+        self.0.refused.as_deref()
+    }
+}
+
+impl Inner {
+    /// The program, if it runs.
+    fn running(&self) -> Option<Arc<Peer>> {
+        let peer = self.peer.lock().unwrap_or_else(PoisonError::into_inner);
+        peer.clone().filter(|peer| peer.is_alive())
+    }
+
+    /// The program, which is started if it does not run.
+    async fn reach(&self) -> Result<Arc<Peer>> {
+        if let Some(running) = self.running() {
+            return Ok(running);
+        }
+        let _starting = self.starting.lock().await;
+        if let Some(running) = self.running() {
+            return Ok(running);
+        }
+        if let Some(why) = &self.refused {
+            return Err(self.unavailable(why, "let only its owner write to it"));
+        }
+        let events = self.contexts.clone();
+        let started = Peer::start(&self.name, &self.program, self.timeout, events).await?;
+        let mut peer = self.peer.lock().unwrap_or_else(PoisonError::into_inner);
+        *peer = Some(Arc::clone(&started));
+        Ok(started)
+    }
+
+    fn unavailable(&self, why: &str, hint: &str) -> Error {
+        Error::unavailable(&self.name, why, hint)
+    }
+
+    /// The name of the engine among those that the program offers.
+    fn offered(&self, peer: &Peer) -> Result<String> {
+        let engines = &peer.welcome().engines;
+        let ours = engines.iter().find(|name| **name == self.name);
+        match ours.or(engines.first()) {
+            Some(name) => Ok(name.clone()),
+            None => Err(self.unavailable("its program offers no engine", "look at its documentation")),
+        }
+    }
+
+    async fn ask(&self) -> Result<Probe> {
+        let peer = self.reach().await?;
+        let engine = Some(self.offered(&peer)?);
+        let asked = timeout(self.timeout, peer.request(Call::Probe(OfEngine { engine }))).await;
+        asked.unwrap_or_else(|_| {
+            let text = format!("it does not answer within {} s", self.timeout.as_secs_f64());
+            Err(Error::new(ErrorKind::Timeout, text))
+        })
+    }
+
+    async fn create(self: &Arc<Self>, new: NewEnvironment<'_>) -> Result<Box<dyn Instance>> {
+        let peer = self.reach().await?;
+        let offered = self.offered(&peer)?;
+        let creating = self.contexts.creating(new.id, new.context);
+        let create = Create {
+            spec: options::outgoing(new.spec, &self.name, &offered),
+            engine: Some(offered),
+            id: Some(new.id.clone()),
+            name: Some(new.name.to_owned()),
+            start: false,
+        };
+        let undo = Undo(&peer, Some(new.id));
+        let created = peer
+            .request::<answer::Opened>(Call::Create(Box::new(create)))
+            .await;
+        undo.disarm();
+        drop(creating);
+        match created {
+            Ok(opened) => {
+                let instance = RemoteInstance::new(self, &opened, new.spec, new.context.journal());
+                Ok(Box::new(instance.owned()))
+            }
+            Err(error) => {
+                self.contexts.forget(new.id);
+                if !peer.is_alive() {
+                    // The program cannot undo its work any more. The first error is returned.
+                    let _ = timeout(self.timeout, self.remove(new.id, &[])).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn open(self: &Arc<Self>, id: &EnvironmentId, context: &Context) -> Result<Opened> {
+        let peer = self.reach().await?;
+        let offered = self.offered(&peer)?;
+        let of = OfEnvironment {
+            environment: id.to_string(),
+        };
+        let mut opened: answer::Opened = peer.request(Call::Open(of)).await?;
+        options::incoming(&mut opened.spec, &self.name, &offered);
+        self.contexts.add(id, context);
+        let instance = RemoteInstance::new(self, &opened, &opened.spec, context.journal());
+        Ok(Opened {
+            name: opened.name.clone(),
+            spec: opened.spec,
+            status: opened.status,
+            instance: Box::new(instance),
+        })
+    }
+
+    async fn list(&self) -> Result<Vec<EnvironmentSummary>> {
+        let peer = self.reach().await?;
+        let engine = Some(self.offered(&peer)?);
+        let listed: answer::Listed = peer.request(Call::List(OfEngine { engine })).await?;
+        let ours = |summary| EnvironmentSummary {
+            engine: self.name.clone(),
+            ..summary
+        };
+        Ok(listed.environments.into_iter().map(ours).collect())
+    }
+
+    async fn remove(&self, id: &EnvironmentId, resources: &[crate::Resource]) -> Result<bool> {
+        let peer = self.reach().await?;
+        let remove = Remove {
+            engine: Some(self.offered(&peer)?),
+            environment: id.clone(),
+            resources: resources.to_vec(),
+        };
+        let removed: answer::Removed = peer.request(Call::Remove(remove)).await?;
+        Ok(removed.removed)
+    }
+}
+
+/// Destroys an environment whose creation was dropped.
+struct Undo<'a>(&'a Peer, Option<&'a EnvironmentId>);
+
+impl Undo<'_> {
+    fn disarm(mut self) {
+        self.1 = None;
+    }
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.1 {
+            let environment = id.to_string();
+            // If the program has ended, the journal has the environment.
+            let _ = self
+                .0
+                .begin_once(Call::Destroy(OfEnvironment { environment }), Box::new(drop));
+        }
+    }
+}
+
+impl Engine for ExternalEngine {
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    fn is_automatic(&self) -> bool {
+        false
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Probe> {
+        Box::pin(async {
+            let error = match self.0.ask().await {
+                Ok(probe) => return probe.named_by(None),
+                Err(error) => error,
+            };
+            let nothing = Capabilities::new(IsolationLevel::Process);
+            let (why, hint) = error.why_unavailable();
+            let hint = match hint.is_empty() {
+                true => format!("look at {}", self.0.program.display()),
+                false => hint,
+            };
+            Probe::unavailable(why, hint, nothing)
+        })
+    }
+
+    fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        Box::pin(self.0.create(new))
+    }
+
+    fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(self.0.open(id, context))
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
+        Box::pin(self.0.list())
+    }
+
+    fn remove<'a>(&'a self, leftover: Leftover<'a>) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.0.remove(leftover.id, leftover.resources))
+    }
+
+    fn address(&self) -> Option<String> {
+        let path = std::path::absolute(&self.0.program).ok()?;
+        path.to_str().map(str::to_owned)
+    }
+
+    fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
+        Ok(Arc::new(Self::at(self.0.name.clone(), address)))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,371 @@
+//! The other program: a process, a thread that talks to it, and the requests under way.
+//!
+//! The thread has a runtime of its own, so that an environment can be used from any runtime, and be
+//! dropped outside of one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+
+use super::contexts::Contexts;
+use super::pending::{Item, Once, Pending, Stream, Table, unexpected, unreadable};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::answer::{Answer, Welcome};
+use crate::protocol::call::{Call, Hello, JournalKeeper, Nothing, OfRequest, Request};
+use crate::protocol::line::{LineError, Lines, line};
+use crate::protocol::{VERSION, WINDOW};
+
+/// How long the program may take to end after its input has ended: it destroys its environments.
+const ENDING: Duration = Duration::from_secs(10);
+
+/// How much of its standard error is kept for messages.
+const LAST_WORDS: usize = 2 << 10;
+
+/// The other program. Dropping the last handle ends its input.
+#[derive(Debug)]
+pub(super) struct Peer {
+    lines: mpsc::UnboundedSender<Bytes>,
+    table: Arc<Table>,
+    runtime: Handle,
+    welcome: Welcome,
+}
+
+impl Peer {
+    /// Starts the program and agrees on the version.
+    pub(super) async fn start(
+        engine: &str,
+        program: &Path,
+        limit: Duration,
+        events: Contexts,
+    ) -> Result<Arc<Self>> {
+        let table = Arc::new(Table::new(engine, events));
+        let (lines, queue) = mpsc::unbounded_channel();
+        let (ready, is_ready) = oneshot::channel();
+        let (of_thread, path) = (Arc::clone(&table), program.to_owned());
+        std::thread::Builder::new()
+            .name(format!("engine-{engine}"))
+            .spawn(move || talk(&path, &of_thread, queue, ready))
+            .map_err(|error| Error::io("start a thread for", program, error))?;
+        let started = is_ready.await.map_err(|_| table.gone("its thread has ended"))?;
+        let runtime = started.map_err(|error| Error::io("run", program, error))?;
+        let mut peer = Self {
+            lines,
+            table,
+            runtime,
+            welcome: Welcome {
+                version: VERSION,
+                server: String::new(),
+                engines: Vec::new(),
+            },
+        };
+        let hello = Call::Hello(Hello {
+            versions: vec![VERSION],
+            client: format!("isolation {}", env!("CARGO_PKG_VERSION")),
+            journal: JournalKeeper::Client,
+        });
+        let welcome = timeout(limit, peer.request::<Welcome>(hello)).await;
+        let welcome = welcome.unwrap_or_else(|_| {
+            let text = format!("its program does not answer within {} s", limit.as_secs_f64());
+            Err(Error::new(ErrorKind::Timeout, text))
+        })?;
+        if welcome.version != VERSION {
+            let text = format!(
+                "its program speaks version {} of the protocol, and this one only {VERSION}; update the older \
+                 one",
+                welcome.version
+            );
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
+        peer.welcome = welcome;
+        // A program without events refuses this.
+        peer.begin_once(Call::Events(Nothing {}), Box::new(drop))?;
+        Ok(Arc::new(peer))
+    }
+
+    pub(super) fn welcome(&self) -> &Welcome {
+        &self.welcome
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        !self.table.has_ended()
+    }
+
+    /// Sends a request and awaits its result. Dropping the future cancels the request.
+    pub(super) async fn request<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
+        let (sender, end) = oneshot::channel();
+        let id = self.begin_once(
+            call,
+            Box::new(move |result| {
+                // The future may have been dropped.
+                let _ = sender.send(result);
+            }),
+        )?;
+        let cancel = Cancel { peer: self, id };
+        let end = end.await;
+        std::mem::forget(cancel);
+        let result = end.map_err(|_| self.table.gone("its program has ended"))??;
+        serde_json::from_value(Value::Object(result)).map_err(|error| unreadable(&error))
+    }
+
+    /// Sends a request, and calls back with its end.
+    pub(super) fn begin_once(&self, call: Call, end: Once) -> Result<u64> {
+        self.begin(call, Pending::Once(end))
+    }
+
+    fn begin(&self, call: Call, pending: Pending) -> Result<u64> {
+        let id = self.table.enter(pending)?;
+        let sent = line(&Request { id: Some(id), call }).and_then(|line| self.put(line));
+        if let Err(error) = sent {
+            self.table.leave(id);
+            return Err(error);
+        }
+        Ok(id)
+    }
+
+    /// Sends a note.
+    pub(super) fn note(&self, call: Call) -> Result<()> {
+        line(&Request { id: None, call }).and_then(|line| self.put(line))
+    }
+
+    fn put(&self, line: Bytes) -> Result<()> {
+        self.lines
+            .send(line)
+            .map_err(|_| self.table.gone("its program has ended"))
+    }
+
+    /// Sends a request with a stream.
+    pub(super) fn stream(self: &Arc<Self>, call: Call) -> Result<Streaming> {
+        let (items, received) = mpsc::unbounded_channel();
+        let allowed = Arc::new(AtomicI64::new(WINDOW.into()));
+        let credit = Arc::new(Semaphore::new(WINDOW as usize));
+        let stream = Stream {
+            items,
+            allowed: Arc::clone(&allowed),
+            credit: Arc::clone(&credit),
+        };
+        let id = self.begin(call, Pending::Stream(stream))?;
+        Ok(Streaming {
+            peer: Arc::clone(self),
+            id,
+            items: received,
+            allowed,
+            credit,
+            used: 0,
+        })
+    }
+
+    /// The runtime of the thread.
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    fn cancel(&self, request: u64) {
+        if self.table.leave(request) {
+            // If the program has ended, the request has, too.
+            let _ = self.note(Call::Cancel(OfRequest { request }));
+        }
+    }
+}
+
+/// Cancels a request whose future was dropped.
+struct Cancel<'a> {
+    peer: &'a Peer,
+    id: u64,
+}
+
+impl Drop for Cancel<'_> {
+    fn drop(&mut self) {
+        self.peer.cancel(self.id);
+    }
+}
+
+/// A request with a stream; dropping it cancels the request.
+#[derive(Debug)]
+pub(super) struct Streaming {
+    pub(super) peer: Arc<Peer>,
+    pub(super) id: u64,
+    items: mpsc::UnboundedReceiver<Item>,
+    allowed: Arc<AtomicI64>,
+    pub(super) credit: Arc<Semaphore>,
+    /// How many bytes were read since the last time that more were asked for.
+    used: i64,
+}
+
+impl Streaming {
+    /// The next item; `End` after the last one. Dropping the future loses nothing.
+    pub(super) async fn next(&mut self) -> Item {
+        match self.items.recv().await {
+            Some(item) => item,
+            None => Item::End(Err(self.peer.table.gone("the stream has ended"))),
+        }
+    }
+
+    /// Waits for the beginning of the stream.
+    pub(super) async fn started(&mut self) -> Result<()> {
+        match self.next().await {
+            Item::Started => Ok(()),
+            Item::End(Err(error)) => Err(error),
+            item => Err(unexpected(&item)),
+        }
+    }
+
+    /// Counts bytes that were read, and asks for more.
+    pub(super) fn read(&mut self, bytes: i64) {
+        self.used += bytes;
+        if self.used < i64::from(WINDOW / 2) {
+            return;
+        }
+        let used = std::mem::take(&mut self.used);
+        self.allowed.fetch_add(used, std::sync::atomic::Ordering::AcqRel);
+        let more = crate::protocol::params::More {
+            request: self.id,
+            bytes: u32::try_from(used).unwrap_or(u32::MAX),
+        };
+        // If the program has ended, the stream has, too.
+        let _ = self.peer.note(Call::More(more));
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.credit.close();
+        self.peer.cancel(self.id);
+    }
+}
+
+type Ready = oneshot::Sender<io::Result<Handle>>;
+
+/// Runs the program and talks to it until one of the two ends.
+fn talk(program: &PathBuf, table: &Table, queue: mpsc::UnboundedReceiver<Bytes>, ready: Ready) {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    runtime.block_on(async {
+        let mut child = match spawn(program) {
+            Ok(child) => child,
+            // The caller may have been dropped.
+            Err(error) => return drop(ready.send(Err(error))),
+        };
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            let error = io::Error::other("the program has no pipes");
+            return drop(ready.send(Err(error)));
+        };
+        let _ = ready.send(Ok(Handle::current()));
+        let last_words = Arc::new(Mutex::new(Vec::new()));
+        let listening = tokio::spawn(listen(stderr, Arc::clone(&last_words)));
+        let why = read(table, stdout, tokio::spawn(write(stdin, queue))).await;
+        let mut why = match why {
+            Some(why) => why,
+            None => match timeout(ENDING, child.wait()).await {
+                Ok(Ok(exit)) => format!("its program has ended: {exit}"),
+                _ => "its program has closed its output".to_owned(),
+            },
+        };
+        // Its last messages have arrived by then.
+        let _ = timeout(Duration::from_millis(100), listening).await;
+        let words = last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(words) = String::from_utf8_lossy(&words).lines().next_back() {
+            why = format!("{why}; it printed: {words}");
+        }
+        table.end(&why);
+        end(&mut child).await;
+    });
+}
+
+fn spawn(program: &PathBuf) -> io::Result<Child> {
+    Command::new(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A Ctrl-C of the terminal must not end it before its environments are gone.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+}
+
+/// Ends the program, and all processes of its group if it does not end by itself.
+async fn end(child: &mut Child) {
+    let group = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(Pid::from_raw);
+    if timeout(ENDING, child.wait()).await.is_ok() {
+        return;
+    }
+    if let Some(group) = group {
+        // It may have ended just now.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = child.wait().await;
+}
+
+/// Writes lines until the last sender is dropped, then ends the input of the program.
+async fn write(mut stdin: ChildStdin, mut queue: mpsc::UnboundedReceiver<Bytes>) {
+    while let Some(line) = queue.recv().await {
+        if stdin.write_all(&line).await.is_err() {
+            // Reading shows why it has ended.
+            return;
+        }
+    }
+}
+
+/// Reads answers. Returns why the program is given up; `None` if it has closed its output.
+async fn read(table: &Table, stdout: ChildStdout, writing: tokio::task::JoinHandle<()>) -> Option<String> {
+    let mut lines = Lines::new(stdout);
+    let abort = writing.abort_handle();
+    let nobody_sends = async {
+        // The writer also ends if the program reads no more; then its output ends soon, too.
+        let _ = writing.await;
+        sleep(ENDING).await;
+    };
+    tokio::pin!(nobody_sends);
+    let why = loop {
+        let line = tokio::select! {
+            line = lines.next() => line,
+            () = &mut nobody_sends => break Some("its program does not end".to_owned()),
+        };
+        let handled = match line {
+            Ok(None) => break None,
+            Ok(Some(line)) => match serde_json::from_slice::<Answer>(&line) {
+                Ok(answer) => table.answer(answer),
+                Err(error) => Err(format!("it sent a line that is no message: {error}")),
+            },
+            Err(error @ (LineError::TooLong | LineError::Incomplete(_))) => {
+                Err(format!("its output: {error}"))
+            }
+            Err(LineError::Read(error)) => Err(format!("its output cannot be read: {error}")),
+        };
+        if let Err(why) = handled {
+            break Some(why);
+        }
+    };
+    abort.abort();
+    why
+}
+
+/// Keeps the end of the standard error.
+async fn listen(mut stderr: impl AsyncRead + Unpin, last_words: Arc<Mutex<Vec<u8>>>) {
+    let mut piece = [0; 1024];
+    while let Ok(count @ 1..) = stderr.read(&mut piece).await {
+        let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.extend_from_slice(&piece[..count]);
+        let excess = words.len().saturating_sub(LAST_WORDS);
+        words.drain(..excess);
+    }
+}

@@ -1,0 +1,226 @@
+//! The requests that wait for answers.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::contexts::Contexts;
+use crate::command::execution::Chunk;
+use crate::error::{Error, ErrorKind, Result};
+use crate::logs::LogEntry;
+use crate::protocol::WINDOW;
+use crate::protocol::answer::{Answer, log_cost};
+
+/// The end of a request.
+pub(super) type End = Result<Map<String, Value>>;
+
+/// Called with the end of a request.
+pub(super) type Once = Box<dyn FnOnce(End) + Send>;
+
+/// A request that waits.
+pub(super) enum Pending {
+    Once(Once),
+    Stream(Stream),
+}
+
+/// A request with a stream.
+pub(super) struct Stream {
+    pub(super) items: mpsc::UnboundedSender<Item>,
+    /// How many more bytes may come.
+    pub(super) allowed: Arc<AtomicI64>,
+    /// How many more bytes of input may be sent.
+    pub(super) credit: Arc<Semaphore>,
+}
+
+/// An item of a stream.
+#[derive(Debug)]
+pub(super) enum Item {
+    Started,
+    Output(Chunk),
+    Log(LogEntry),
+    End(End),
+}
+
+/// The requests that wait, by their IDs.
+pub(super) struct Table {
+    engine: String,
+    state: Mutex<State>,
+    events: Contexts,
+}
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    pending: HashMap<u64, Pending>,
+    /// Why the program has ended.
+    ended: Option<String>,
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("Table")
+            .field("pending", &state.pending.len())
+            .field("ended", &state.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Table {
+    pub(super) fn new(engine: &str, events: Contexts) -> Self {
+        Self {
+            engine: engine.to_owned(),
+            state: Mutex::default(),
+            events,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state().ended.is_some()
+    }
+
+    /// Enters a request; returns its ID.
+    pub(super) fn enter(&self, pending: Pending) -> Result<u64> {
+        let mut state = self.state();
+        if let Some(why) = &state.ended {
+            return Err(self.gone(why));
+        }
+        state.next += 1;
+        let id = state.next;
+        state.pending.insert(id, pending);
+        Ok(id)
+    }
+
+    /// Removes a request whose caller does not wait any more.
+    pub(super) fn leave(&self, id: u64) -> bool {
+        let left = self.state().pending.remove(&id);
+        left.is_some()
+    }
+
+    /// Ends every request, because the program has ended.
+    pub(super) fn end(&self, why: &str) {
+        let pending = {
+            let mut state = self.state();
+            state.ended.get_or_insert_with(|| why.to_owned());
+            std::mem::take(&mut state.pending)
+        };
+        for waiting in pending.into_values() {
+            waiting.end(Err(self.gone(why)));
+        }
+    }
+
+    pub(super) fn gone(&self, why: &str) -> Error {
+        Error::unavailable(&self.engine, why, "its next use starts its program again")
+    }
+
+    /// Passes an answer on. An error means that the program does not keep to the protocol.
+    pub(super) fn answer(&self, mut answer: Answer) -> std::result::Result<(), String> {
+        if let Some(event) = answer.event.take() {
+            self.events.event(event);
+            return Ok(());
+        }
+        let Some(id) = answer.id else {
+            return match answer.end() {
+                Some(Err(error)) => Err(format!("it reported: {error}")),
+                // A message of a later version.
+                _ => Ok(()),
+            };
+        };
+        if let Some(end) = answer.end() {
+            let waiting = self.state().pending.remove(&id);
+            // A cancelled request is not in the table any more.
+            if let Some(waiting) = waiting {
+                waiting.end(end);
+            }
+            return Ok(());
+        }
+        match self.state().pending.get(&id) {
+            Some(Pending::Stream(stream)) => stream.take(answer),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Pending {
+    fn end(self, end: End) {
+        match self {
+            Self::Once(call) => call(end),
+            Self::Stream(stream) => {
+                stream.credit.close();
+                // The stream may have been dropped.
+                let _ = stream.items.send(Item::End(end));
+            }
+        }
+    }
+}
+
+impl Stream {
+    fn take(&self, answer: Answer) -> std::result::Result<(), String> {
+        let unreadable = |error: Error| format!("it sent data that cannot be read: {error}");
+        if answer.started.is_some() {
+            self.pass(Item::Started, 0)?;
+        }
+        if let Some(output) = answer.output {
+            let chunk = output.into_chunk().map_err(unreadable)?;
+            let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = &chunk;
+            let length = bytes.len();
+            self.pass(Item::Output(chunk), i64::try_from(length).unwrap_or(i64::MAX))?;
+        }
+        if let Some(log) = answer.log {
+            let entry = log.into_entry().map_err(unreadable)?;
+            let cost = entry_cost(&entry);
+            self.pass(Item::Log(entry), cost)?;
+        }
+        if let Some(lines) = answer.missed {
+            self.pass(Item::Log(LogEntry::Gap { lines }), 0)?;
+        }
+        if let Some(bytes) = answer.more {
+            let room = (WINDOW as usize).saturating_sub(self.credit.available_permits());
+            self.credit.add_permits(room.min(bytes as usize));
+        }
+        Ok(())
+    }
+
+    fn pass(&self, item: Item, cost: i64) -> std::result::Result<(), String> {
+        if self.allowed.fetch_sub(cost, Ordering::AcqRel) < cost {
+            return Err("it sent more output than was asked for".into());
+        }
+        // The reader may have been dropped.
+        let _ = self.items.send(item);
+        Ok(())
+    }
+}
+
+/// What an entry of a log needs of the window.
+pub(super) fn entry_cost(entry: &LogEntry) -> i64 {
+    match entry {
+        LogEntry::Line(line) => log_cost(line.text.len(), WINDOW as usize).into(),
+        LogEntry::Gap { .. } => 0,
+    }
+}
+
+/// The error of a result that cannot be read.
+pub(super) fn unreadable(why: &serde_json::Error) -> Error {
+    let text = format!("the program of the engine sent a result that cannot be read: {why}");
+    Error::new(ErrorKind::Engine, text)
+}
+
+/// The error of a message at the wrong time.
+pub(super) fn unexpected(item: &Item) -> Error {
+    let what = match item {
+        Item::Started => "a start",
+        Item::Output(_) => "output",
+        Item::Log(_) => "a line of a log",
+        Item::End(_) => "an end",
+    };
+    let text = format!("the program of the engine sent {what} at the wrong time");
+    Error::new(ErrorKind::Engine, text)
+}

@@ -1,0 +1,24 @@
+//! The protocol between a program that offers engines and one that uses them: a JSON object on each
+//! line, over standard input and output.
+//!
+//! [`serve`](fn@crate::serve) offers the engines of a [`Registry`](crate::Registry), and
+//! [`external`](crate::engines::external) uses an engine that another program offers. `PROTOCOL.md`
+//! describes the messages.
+
+pub(crate) mod answer;
+pub(crate) mod call;
+pub(crate) mod data;
+pub(crate) mod line;
+pub(crate) mod params;
+
+/// The version of the protocol that this crate speaks.
+pub const VERSION: u32 = 1;
+
+/// The most bytes of a line, with its end.
+pub(crate) const LINE: usize = 1 << 20;
+
+/// How many bytes of output, or of input, may be under way for a request.
+pub(crate) const WINDOW: u32 = 256 << 10;
+
+/// The most bytes of output, or of input, in one message.
+pub(crate) const PIECE: usize = 32 << 10;

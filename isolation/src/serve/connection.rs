@@ -1,0 +1,242 @@
+//! Reads the lines of a client, and starts a task for each request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Map;
+use tokio::io::AsyncRead;
+use tokio::task::JoinSet;
+
+use super::ServeOptions;
+use super::answers::{Answers, object};
+use super::calls;
+use super::running::{Control, Running};
+use super::session::Session;
+use crate::error::{Error, ErrorKind, Result};
+use crate::manager::registry::Registry;
+use crate::protocol::VERSION;
+use crate::protocol::answer::Welcome;
+use crate::protocol::call::{Call, Hello, Request};
+use crate::protocol::line::Lines;
+
+/// How many requests may be under way.
+const REQUESTS: usize = 4096;
+
+/// A connection with a client.
+pub(super) struct Connection {
+    registry: Registry,
+    options: ServeOptions,
+    answers: Answers,
+    session: Option<Arc<Session>>,
+    running: HashMap<u64, Running>,
+    tasks: JoinSet<u64>,
+}
+
+impl Connection {
+    pub(super) fn new(registry: Registry, options: ServeOptions, answers: Answers) -> Result<Self> {
+        let registry = match &options.engine {
+            Some(only) if only != "auto" => {
+                let mut offered = Registry::new();
+                offered.register_shared(registry.get(only)?)?;
+                offered
+            }
+            _ => registry,
+        };
+        Ok(Self {
+            registry,
+            options,
+            answers,
+            session: None,
+            running: HashMap::new(),
+            tasks: JoinSet::new(),
+        })
+    }
+
+    /// Reads until the end of the input, or until a line that no client may send.
+    pub(super) async fn read(&mut self, lines: &mut Lines<impl AsyncRead + Unpin>) -> Result<()> {
+        loop {
+            let read = tokio::select! {
+                line = lines.next() => match line {
+                    Ok(None) => return Ok(()),
+                    Ok(Some(line)) => self.handle(&line).await,
+                    Err(error) => Err(Error::engine_with_kind("serve", ErrorKind::InvalidInput, error)),
+                },
+                Some(ended) = self.tasks.join_next() => match ended {
+                    Ok(id) => {
+                        self.running.remove(&id);
+                        Ok(())
+                    }
+                    Err(error) => Err(Error::engine_with_kind("serve", ErrorKind::Engine, error)),
+                },
+            };
+            if let Err(error) = read {
+                let error = error.during("serve the client", "");
+                // The error is returned, whether or not the client can be told.
+                let _ = self.answers.fail(None, &error).await;
+                return Err(error);
+            }
+        }
+    }
+
+    /// Ends every request and destroys the environments.
+    pub(super) async fn end(self) -> Result<()> {
+        let Self {
+            session,
+            running,
+            mut tasks,
+            ..
+        } = self;
+        drop(running);
+        tasks.shutdown().await;
+        match session {
+            Some(session) => session.end().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Handles a line. An error ends the connection.
+    async fn handle(&mut self, line: &[u8]) -> Result<()> {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        let request = match serde_json::from_slice::<Request>(line) {
+            Ok(request) => request,
+            Err(error) => return self.refuse(line, &error).await,
+        };
+        match (request.id, request.call) {
+            (_, Call::Cancel(note)) => drop(self.running.remove(&note.request)),
+            (_, Call::More(note)) => {
+                if let Some(running) = self.running.get(&note.request) {
+                    running.more(note.bytes);
+                }
+            }
+            (_, Call::EndInput(note)) => {
+                if let Some(running) = self.running.get(&note.request) {
+                    running.end_input();
+                }
+            }
+            (_, Call::Input(note)) => {
+                let bytes = note.data.into_bytes()?;
+                let running = self.running.get(&note.request);
+                if !running.is_none_or(|running| running.input(bytes)) {
+                    let text = "more input was sent than `more` allows";
+                    return Err(Error::invalid(text));
+                }
+            }
+            (None, _) => return Err(Error::invalid("the request has no ID; add one")),
+            (Some(id), _) if self.running.contains_key(&id) => {
+                let text = format!("the ID {id} belongs to a request under way; use another");
+                return Err(Error::invalid(text));
+            }
+            (Some(id), call) => self.begin(id, call).await?,
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self, id: u64, call: Call) -> Result<()> {
+        let answers = self.answers.clone();
+        let session = match (call, &self.session) {
+            (Call::Hello(hello), None) => {
+                let welcome = self.welcome(&hello);
+                return answers.end(id, welcome).await;
+            }
+            (Call::Hello(_), Some(_)) => {
+                let error = Error::invalid("`hello` was sent before");
+                return answers.fail(Some(id), &error).await;
+            }
+            (_, None) => {
+                let error = Error::new(ErrorKind::InvalidInput, "the first request must be `hello`");
+                return answers.fail(Some(id), &error).await;
+            }
+            (Call::Signal(send), Some(_)) => {
+                return self.control(id, send.request, Control::Signal(send.signal)).await;
+            }
+            (Call::Resize(resize), Some(_)) => {
+                return self
+                    .control(id, resize.request, Control::Resize(resize.size))
+                    .await;
+            }
+            (_, Some(_)) if self.running.len() >= REQUESTS => {
+                let text = format!("{REQUESTS} requests are under way; wait for one of them");
+                return answers
+                    .fail(Some(id), &Error::new(ErrorKind::Conflict, text))
+                    .await;
+            }
+            (call, Some(session)) => (Arc::clone(session), call),
+        };
+        let (session, call) = session;
+        let (running, cancelled, stream) = Running::new(&call);
+        self.running.insert(id, running);
+        self.tasks.spawn(async move {
+            let outcome = tokio::select! {
+                biased;
+                outcome = calls::run(&session, id, call, stream, &answers) => outcome,
+                _ = cancelled => Err(Error::new(ErrorKind::Cancelled, "the request was cancelled")),
+            };
+            // The reader of the connection notices that the client is gone.
+            let _ = answers.end(id, outcome).await;
+            id
+        });
+        Ok(())
+    }
+
+    /// Passes a signal or a size on to a command. One that has ended gets none: that is no error.
+    async fn control(&mut self, id: u64, request: u64, control: Control) -> Result<()> {
+        let taken = match self.running.get(&request) {
+            Some(running) => running.control(id, control).await,
+            None => false,
+        };
+        match taken {
+            true => Ok(()),
+            false => self.answers.end(id, Ok(Map::new())).await,
+        }
+    }
+
+    fn welcome(&mut self, hello: &Hello) -> Result<Map<String, serde_json::Value>> {
+        if !hello.versions.contains(&VERSION) {
+            let text = format!(
+                "the client speaks the versions {:?} of the protocol, and this program only {VERSION}; update \
+                 the older one",
+                hello.versions
+            );
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
+        let registry = std::mem::take(&mut self.registry);
+        let engines = registry
+            .engines()
+            .map(|engine| engine.name().to_owned())
+            .collect();
+        let session = Session::new(registry, &self.options, hello.journal);
+        self.session = Some(Arc::new(session));
+        object(&Welcome {
+            version: VERSION,
+            server: format!("isolation {}", env!("CARGO_PKG_VERSION")),
+            engines,
+        })
+    }
+
+    /// Refuses a line that is no request. A client that sends no ID cannot be answered.
+    async fn refuse(&mut self, line: &[u8], error: &serde_json::Error) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Known {
+            id: u64,
+            #[serde(default)]
+            method: String,
+        }
+        let Ok(known) = serde_json::from_slice::<Known>(line) else {
+            return Err(Error::invalid(format!("a line is no request: {error}")));
+        };
+        let error = match error
+            .to_string()
+            .contains(&format!("unknown variant `{}`", known.method))
+        {
+            true => {
+                let text = format!("the method {:?} is unknown in version {VERSION}", known.method);
+                Error::new(ErrorKind::Unsupported, text)
+            }
+            false => Error::invalid(format!("the request is invalid: {error}")),
+        };
+        self.answers.fail(Some(known.id), &error).await
+    }
+}

@@ -1,0 +1,72 @@
+//! Offers engines to another program, which may be written in any language.
+//!
+//! - [`connection`] reads requests and notes, and starts a task for each request.
+//! - [`session`] has the manager and the environments of the connection.
+//! - [`calls`] does what a request asks for; [`stream`] sends output, logs and events.
+//! - [`answers`] writes answers.
+
+mod answers;
+mod calls;
+mod connection;
+mod environments;
+mod running;
+mod session;
+mod stream;
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+
+use self::answers::{Answers, write};
+use self::connection::Connection;
+use crate::error::Result;
+use crate::manager::options::ManagerOptions;
+use crate::manager::registry::Registry;
+use crate::protocol::line::Lines;
+
+/// How long the last answers may take: the client may not read any more.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// The options of [`serve`](fn@crate::serve).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// The only engine that is offered. Without one, all engines of the registry are, and a
+    /// creation that names none gets the first suitable one.
+    pub engine: Option<String>,
+    /// The options of the manager. A client that keeps the journal itself, as
+    /// [`external`](crate::engines::external) does, needs none here.
+    pub manager: ManagerOptions,
+}
+
+/// Offers the engines of a registry to the program at the other end of `input` and `output`, until
+/// the input ends. Then its environments are destroyed, unless they are kept, also if the other
+/// program was killed.
+///
+/// `PROTOCOL.md` describes the messages.
+///
+/// # Errors
+///
+/// When the engine of the options is unknown, the other program does not keep to the protocol, or
+/// an environment cannot be destroyed at the end.
+pub async fn serve(
+    registry: Registry,
+    options: ServeOptions,
+    input: impl AsyncRead + Send + Unpin,
+    output: impl AsyncWrite + Send + Unpin + 'static,
+) -> Result<()> {
+    let (answers, queue) = Answers::new();
+    let mut writing = tokio::spawn(write(output, queue));
+    let mut connection = Connection::new(registry, options, answers)?;
+    let mut lines = Lines::new(input);
+    let read = tokio::select! {
+        read = connection.read(&mut lines) => read,
+        // Without a reader of the answers, nothing more can be done for it.
+        _ = &mut writing => Ok(()),
+    };
+    let ended = connection.end().await;
+    if !writing.is_finished() && timeout(LAST_ANSWERS, &mut writing).await.is_err() {
+        writing.abort();
+    }
+    read.and(ended)
+}

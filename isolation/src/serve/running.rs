@@ -1,0 +1,140 @@
+//! A request under way, as the reader of the connection sees it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::command::signal::Signal;
+use crate::command::terminal::TerminalSize;
+use crate::protocol::WINDOW;
+use crate::protocol::call::Call;
+
+/// The most bytes of a window: more would be no limit.
+const LARGEST_WINDOW: u32 = 64 << 20;
+
+/// How many signals and sizes may wait.
+const CONTROLS: usize = 64;
+
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// Dropping it cancels the request.
+    _cancel: oneshot::Sender<()>,
+    stream: Option<StreamHandle>,
+}
+
+/// A stream under way.
+#[derive(Debug)]
+struct StreamHandle {
+    window: Arc<Semaphore>,
+    controls: mpsc::Sender<(u64, Control)>,
+    input: mpsc::UnboundedSender<Option<Bytes>>,
+    outstanding: Arc<AtomicU32>,
+}
+
+/// A signal or a size for a command that runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Control {
+    Signal(Signal),
+    Resize(TerminalSize),
+}
+
+/// The other side of a stream.
+#[derive(Debug)]
+pub(super) struct StreamSide {
+    /// The bytes that may be sent.
+    pub(super) window: Arc<Semaphore>,
+    /// The size of the window.
+    pub(super) size: usize,
+    pub(super) controls: mpsc::Receiver<(u64, Control)>,
+    pub(super) input: mpsc::UnboundedReceiver<Option<Bytes>>,
+    /// The bytes of input that were received and not passed on yet.
+    pub(super) outstanding: Arc<AtomicU32>,
+}
+
+impl Running {
+    /// A new request, and the sides of its task.
+    pub(super) fn new(call: &Call) -> (Self, oneshot::Receiver<()>, Option<StreamSide>) {
+        let (cancel, cancelled) = oneshot::channel();
+        let (stream, side) = match window(call) {
+            Some(window) => {
+                let (handle, side) = StreamHandle::new(window.clamp(1, LARGEST_WINDOW));
+                (Some(handle), Some(side))
+            }
+            None => (None, None),
+        };
+        let running = Self {
+            _cancel: cancel,
+            stream,
+        };
+        (running, cancelled, side)
+    }
+
+    /// Lets the stream send more.
+    pub(super) fn more(&self, bytes: u32) {
+        if let Some(stream) = &self.stream {
+            let room =
+                LARGEST_WINDOW as usize - stream.window.available_permits().min(LARGEST_WINDOW as usize);
+            stream.window.add_permits(room.min(bytes as usize));
+        }
+    }
+
+    /// Passes input on; `false` if it is more than the client may send.
+    pub(super) fn input(&self, bytes: Bytes) -> bool {
+        let Some(stream) = &self.stream else { return true };
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let before = stream.outstanding.fetch_add(length, Ordering::AcqRel);
+        // A command whose input has ended takes no more: the bytes are dropped.
+        let _ = stream.input.send(Some(bytes));
+        before.saturating_add(length) <= WINDOW
+    }
+
+    pub(super) fn end_input(&self) {
+        if let Some(stream) = &self.stream {
+            let _ = stream.input.send(None);
+        }
+    }
+
+    /// Passes a signal or a size on; `false` if the command has ended.
+    pub(super) async fn control(&self, reply: u64, control: Control) -> bool {
+        match &self.stream {
+            Some(stream) => stream.controls.send((reply, control)).await.is_ok(),
+            None => false,
+        }
+    }
+}
+
+impl StreamHandle {
+    fn new(window: u32) -> (Self, StreamSide) {
+        let permits = Arc::new(Semaphore::new(window as usize));
+        let (controls, received) = mpsc::channel(CONTROLS);
+        let (input, fed) = mpsc::unbounded_channel();
+        let outstanding = Arc::new(AtomicU32::new(0));
+        let side = StreamSide {
+            window: Arc::clone(&permits),
+            size: window as usize,
+            controls: received,
+            input: fed,
+            outstanding: Arc::clone(&outstanding),
+        };
+        let handle = Self {
+            window: permits,
+            controls,
+            input,
+            outstanding,
+        };
+        (handle, side)
+    }
+}
+
+/// The window of a call that is a stream.
+fn window(call: &Call) -> Option<u32> {
+    match call {
+        Call::Exec(exec) => Some(exec.window),
+        Call::StartAttached(attach) => Some(attach.window),
+        Call::Logs(log) => Some(log.window),
+        _ => None,
+    }
+}
