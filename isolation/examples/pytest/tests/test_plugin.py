@@ -1,0 +1,161 @@
+"""The plugin itself: parameters, skips, bundles, and an end that leaves nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = str(Path(__file__).parent.parent)
+
+
+@pytest.fixture
+def project(pytester, monkeypatch, tmp_path):
+    """A project whose environments are in a directory of their own."""
+    (tmp_path / "environments").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "environments"))
+    monkeypatch.setenv("ISOLATE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("PYTHONPATH", HERE)
+    pytester.makeconftest("pytest_plugins = ['pytest_isolation']\n")
+    pytester.environments = tmp_path / "environments"
+    return pytester
+
+
+def left(project):
+    return [one.name for one in project.environments.iterdir() if one.name.startswith("isolation-")]
+
+
+def run(project, *arguments):
+    return project.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+def test_engines_and_images_are_parameters(project):
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.isolation(engines=["basic", "no-such-engine"], images=["a", "b"])
+        def test_one(environment):
+            assert environment.engine == "basic"
+        """
+    )
+    result = run(project, "-rs", "-v")
+    result.assert_outcomes(passed=2, skipped=2)
+    result.stdout.fnmatch_lines(["*test_one?basic-a?*PASSED*", "*unknown engine*no-such-engine*"])
+    assert left(project) == []
+
+
+def test_missing_feature_is_a_skip_with_its_reason(project):
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.isolation(engines=["basic"], limits={"memory": "64m"})
+        def test_limit(environment):
+            raise AssertionError("not reached")
+        """
+    )
+    result = run(project, "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*memory limit*"])
+
+
+def test_option_replaces_the_engines(project):
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.isolation(engines=["docker"])
+        def test_one(environment):
+            assert environment.engine == "basic"
+        """
+    )
+    run(project, "--isolation-engine", "basic").assert_outcomes(passed=1)
+
+
+def test_missing_command_is_a_skip(project, monkeypatch):
+    monkeypatch.setenv("ISOLATE", "no-such-isolate")
+    project.makepyfile("def test_one(environment): pass")
+    result = run(project, "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*no-such-isolate*install isolate*"])
+
+
+def test_failing_test_has_a_bundle(project):
+    project.makepyfile(
+        """
+        import pytest
+        from pytest_isolation import isolation_environment
+
+        other = isolation_environment("module")
+        pytestmark = pytest.mark.isolation(engines=["basic"])
+
+        def test_fails(environment):
+            environment.run("echo the-output; echo the-reason >&2; exit 7")
+
+        def test_uses_another(other):
+            assert False
+
+        def test_uses_none():
+            assert False
+        """
+    )
+    result = run(project)
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(["*CommandFailed*ended with 7*", "*the-reason*"])
+    bundles = list((project.path / ".pytest-isolation").iterdir())
+    assert len(bundles) == 2, bundles
+    assert any("the-output" in file.read_text() for one in bundles for file in one.rglob("*") if file.is_file())
+    assert left(project) == []
+
+
+def test_workers_share_an_environment_of_the_session(project):
+    pytest.importorskip("xdist")
+    project.makepyfile(
+        """
+        import os, pytest
+        from pytest_isolation import isolation_environment
+
+        shared = isolation_environment("session")
+
+        @pytest.mark.isolation(engines=["basic"])
+        @pytest.mark.parametrize("number", range(12))
+        def test_one(shared, number):
+            shared.run(f"echo {os.environ['PYTEST_XDIST_WORKER']} >> workers; sleep 0.2")
+            with open("ids", "a") as file:
+                file.write(shared.id + "\\\\n")
+        """
+    )
+    result = run(project, "-n", "3")
+    result.assert_outcomes(passed=12)
+    assert len(set((project.path / "ids").read_text().split())) == 1
+    assert left(project) == []
+
+
+def test_killed_run_leaves_nothing(project):
+    project.makepyfile(
+        """
+        import pytest, time
+
+        @pytest.mark.isolation(engines=["basic"])
+        def test_hangs(environment):
+            environment.run("touch $ISOLATION_ROOT/../../started; sleep 100000")
+        """
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(project.path)]
+    running = subprocess.Popen(command, cwd=project.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: (project.environments / "started").exists())
+    assert left(project)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    until(lambda: not left(project))
+
+
+def until(done):
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
