@@ -31,6 +31,8 @@ pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliE
         ..client.config().docker.clone()
     };
     registry.register(config.configure(docker)?)?;
+    #[cfg(target_os = "linux")]
+    registry.register(isolation::engines::sandbox::SandboxEngine::new())?;
     #[cfg(unix)]
     registry.register(isolation::engines::basic::BasicEngine::new())?;
     #[cfg(unix)]

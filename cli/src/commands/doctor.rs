@@ -1,10 +1,12 @@
 //! `isolate doctor`: which addresses were tried, which Docker daemon answers, what it can enforce.
 
 mod requests;
+mod sandbox;
 
 use clap::Args;
 use engine_api::system::{EngineVersion, Info};
 use engine_api::{Docker, Error};
+use isolation::Availability;
 use serde::Serialize;
 
 use requests::Refusal;
@@ -31,6 +33,8 @@ struct Report {
     limits: Option<Limits>,
     /// The requests of `isolate run` that the daemon, or a proxy in front of it, refuses.
     refused: Vec<Refusal>,
+    /// Whether the engine that needs no daemon can be used.
+    sandbox: Option<Availability>,
     /// Whether the daemon can enforce every limit of an environment, and accepts every request
     /// that is needed.
     sufficient: bool,
@@ -86,6 +90,7 @@ impl Doctor {
             daemon: None,
             limits: None,
             refused: Vec::new(),
+            sandbox: sandbox::availability().await,
             sufficient: false,
         };
         if report.endpoints.iter().any(|endpoint| endpoint.error.is_none()) {
@@ -213,11 +218,9 @@ impl Report {
                 text.push_str(&limits.map(Limits::text).unwrap_or_default());
                 text.push_str(&requests::text(&self.refused));
             }
-            _ => text.push_str(
-                "No Docker daemon answers; `isolate run` can use a temporary directory on this machine \
-                 (--engine basic)\n",
-            ),
+            _ => text.push_str(sandbox::without_a_daemon(self.sandbox.as_ref())),
         }
+        text.push_str(&sandbox::text(self.sandbox.as_ref()));
         text
     }
 }

@@ -27,9 +27,9 @@ use crate::text_file;
 /// Options that describe a new environment.
 #[derive(Debug, Args)]
 pub(crate) struct EnvironmentOptions {
-    /// Engine: auto, docker, basic or virtualenv; auto uses docker if a Docker daemon answers,
-    /// otherwise basic, but never basic instead of a daemon that DOCKER_HOST, a context or the
-    /// configuration names. Also ISOLATE_ENGINE [default: auto]
+    /// Engine: auto, docker, sandbox, basic or virtualenv; auto uses docker if a Docker daemon
+    /// answers, otherwise sandbox or basic, but neither instead of a daemon that DOCKER_HOST, a
+    /// context or the configuration names. Also ISOLATE_ENGINE [default: auto]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
     /// Fail if only an engine with less isolation is available, instead of running on this host.

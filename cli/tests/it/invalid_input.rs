@@ -232,7 +232,7 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         "run --engine nope -- true",
-        "unknown engine \"nope\"; registered engines: docker, basic, virtualenv\nhint: `isolate engines` lists the features of each engine, `isolate doctor` reports why no Docker daemon answers\n",
+        "unknown engine \"nope\"; registered engines: docker, sandbox, basic, virtualenv\nhint: `isolate engines` lists the features of each engine, `isolate doctor` reports why no Docker daemon answers\n",
     ),
     (
         "run --engine basic --image busybox -- true",
@@ -248,7 +248,7 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         "ISOLATE_ENGINE=nope run -- true",
-        "unknown engine \"nope\"; registered engines: docker, basic, virtualenv\nhint: `isolate engines` lists the features of each engine, `isolate doctor` reports why no Docker daemon answers\n",
+        "unknown engine \"nope\"; registered engines: docker, sandbox, basic, virtualenv\nhint: `isolate engines` lists the features of each engine, `isolate doctor` reports why no Docker daemon answers\n",
     ),
     (
         "ISOLATE_REQUIRE=jail run -- true",

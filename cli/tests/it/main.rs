@@ -1,6 +1,7 @@
 //! The built command, run as users run it. Nothing here needs a Docker daemon or a network.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
+#![allow(clippy::print_stderr)] // why a test does nothing here
 
 mod api; // `isolate api`
 mod config; // `isolate config`, and the sources of the configuration

@@ -24,6 +24,9 @@ fn run_keeps_streams_apart_and_returns_the_exit_code() {
 #[test]
 fn auto_without_a_daemon_uses_basic_and_reports_it() {
     let workspace = Workspace::new();
+    if workspace.has_sandboxes() {
+        return;
+    }
     let ended = workspace.isolate_without_a_daemon(&["run", "--", "sh", "-c", "echo hello"]);
     assert_eq!((ended.stdout().as_str(), ended.code()), ("hello\n", Some(0)));
     assert!(
@@ -45,10 +48,48 @@ fn auto_without_a_daemon_uses_basic_and_reports_it() {
     );
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn auto_without_a_daemon_prefers_a_sandbox() {
+    use std::os::unix::fs::PermissionsExt;
+    let workspace = Workspace::new();
+    // For root, the directory must be one that every user may enter.
+    let shared = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(shared.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = workspace.command_without_a_daemon(arguments);
+        Ended::of(command.env("TMPDIR", shared.path()))
+    };
+    let engines = run(&["engines", "--json"]).lines();
+    let is_sandbox = |row: &&serde_json::Value| row["name"] == "sandbox";
+    let sandbox = engines[0].as_array().unwrap().iter().find(is_sandbox).unwrap();
+    if sandbox["availability"]["available"].is_null() {
+        eprintln!("skipped: {}", sandbox["availability"]);
+        return;
+    }
+    let ended = run(&["run", "--require", "container", "--", "sh", "-c", "id -u; exit 3"]);
+    assert_eq!((ended.stdout().as_str(), ended.code()), ("0\n", Some(3)));
+    assert!(
+        ended.stderr().contains("using engine sandbox"),
+        "{}",
+        ended.stderr()
+    );
+    let doctor = run(&["doctor"]).stdout();
+    assert!(
+        doctor.contains("Engine sandbox: available: bubblewrap"),
+        "{doctor}"
+    );
+    assert!(doctor.contains("--engine sandbox"), "{doctor}");
+    assert_eq!(std::fs::read_dir(shared.path()).unwrap().count(), 0);
+}
+
 #[cfg(unix)]
 #[test]
 fn running_on_the_host_is_never_silent() {
     let workspace = Workspace::new();
+    if workspace.has_sandboxes() {
+        return;
+    }
     let warning = "isolate: warning: no container engine found; the command runs directly on this host, \
                    its files are not protected\n";
     assert_eq!(

@@ -62,6 +62,20 @@ impl Workspace {
         }
     }
 
+    /// Whether `auto` uses the engine `sandbox` where no daemon answers; then a test of `basic` in
+    /// its place has nothing to test, which is printed.
+    #[cfg(unix)]
+    pub(crate) fn has_sandboxes(&self) -> bool {
+        let rows = self.isolate(&["engines", "--json"]).lines();
+        let is_available =
+            |row: &serde_json::Value| row["name"] == "sandbox" && !row["availability"]["available"].is_null();
+        let found = rows[0].as_array().unwrap().iter().any(is_available);
+        if found {
+            eprintln!("skipped: auto uses the engine sandbox here");
+        }
+        found
+    }
+
     /// The home of the user, and the working directory.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()

@@ -22,16 +22,21 @@ pub mod docker;
 pub mod external;
 #[cfg(unix)]
 mod host;
+#[cfg(target_os = "linux")]
+pub mod sandbox;
+mod shell;
 #[cfg(unix)]
 pub mod virtualenv;
 
 /// The name of the engine [`virtualenv`], on systems without it, too.
 pub const VIRTUALENV: &str = "virtualenv";
 
-/// Adds the engines of this crate in order of preference: a container isolates more than a
-/// directory. A virtual environment is for those who ask for one.
+/// Adds the engines of this crate in order of preference: a container isolates more than a sandbox,
+/// and a sandbox more than a directory. A virtual environment is for those who ask for one.
 pub(crate) fn builtin(engines: &mut Vec<Arc<dyn Engine>>) {
     engines.push(Arc::new(docker::DockerEngine::default()));
+    #[cfg(target_os = "linux")]
+    engines.push(Arc::new(sandbox::SandboxEngine::new()));
     #[cfg(unix)]
     engines.push(Arc::new(basic::BasicEngine::new()));
     #[cfg(unix)]

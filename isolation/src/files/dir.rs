@@ -10,13 +10,22 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 
 /// An open directory.
 #[derive(Debug)]
 pub(crate) struct Dir {
     file: File,
     path: PathBuf,
+    /// Who owns what is created in it, if not this user.
+    owner: Option<Owner>,
+}
+
+/// A user and a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) user: u32,
+    pub(crate) group: u32,
 }
 
 /// The type of an entry.
@@ -35,21 +44,58 @@ impl Dir {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let file = rustix::fs::open(path, flags, Mode::empty())?.into();
         let path = path.to_owned();
-        Ok(Self { file, path })
+        Ok(Self {
+            file,
+            path,
+            owner: None,
+        })
+    }
+
+    /// Another handle of the root of an environment, which messages show as `/`. What is created in
+    /// it belongs to this owner.
+    pub(crate) fn open_root(path: &Path, owner: Option<Owner>) -> io::Result<Self> {
+        Ok(Self {
+            path: "/".into(),
+            owner,
+            ..Self::open(path)?
+        })
+    }
+
+    /// Another handle of this directory.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            file: self.file.try_clone()?,
+            path: self.path.clone(),
+            owner: self.owner,
+        })
     }
 
     /// Opens a directory in this one.
     pub(crate) fn directory(&self, name: &OsStr) -> io::Result<Self> {
         let file = self.open_entry(name, OFlags::RDONLY | OFlags::DIRECTORY)?;
         let path = self.path_of(name);
-        Ok(Self { file, path })
+        let owner = self.owner;
+        Ok(Self { file, path, owner })
     }
 
     /// Opens a directory in this one, and creates it if nothing has this name.
     pub(crate) fn make_directory(&self, name: &OsStr) -> io::Result<Self> {
         match rustix::fs::mkdirat(&self.file, name, Mode::from_raw_mode(0o777)) {
-            Err(error) if error != rustix::io::Errno::EXIST => Err(error.into()),
-            _ => self.directory(name),
+            Ok(()) => {
+                let made = self.directory(name)?;
+                self.give(&made.file)?;
+                Ok(made)
+            }
+            Err(rustix::io::Errno::EXIST) => self.directory(name),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gives a new file to the owner.
+    fn give(&self, file: &File) -> io::Result<()> {
+        match self.owner {
+            Some(owner) => Ok(rustix::fs::fchown(file, owner.uid(), owner.gid())?),
+            None => Ok(()),
         }
     }
 
@@ -60,7 +106,9 @@ impl Dir {
 
     /// Creates a private file for writing; fails if something has this name.
     pub(crate) fn create_file(&self, name: &OsStr) -> io::Result<File> {
-        self.open_entry(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
+        let file = self.open_entry(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        self.give(&file)?;
+        Ok(file)
     }
 
     fn open_entry(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
@@ -120,7 +168,12 @@ impl Dir {
 
     /// Creates a link.
     pub(crate) fn make_link(&self, name: &OsStr, target: &OsStr) -> io::Result<()> {
-        Ok(rustix::fs::symlinkat(target, &self.file, name)?)
+        rustix::fs::symlinkat(target, &self.file, name)?;
+        if let Some(owner) = self.owner {
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            rustix::fs::chownat(&self.file, name, owner.uid(), owner.gid(), flags)?;
+        }
+        Ok(())
     }
 
     /// Makes a directory in this one accessible for its owner.
@@ -152,5 +205,15 @@ impl Dir {
     /// The path of this directory, for messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Owner {
+    pub(crate) fn uid(self) -> Option<Uid> {
+        Some(Uid::from_raw(self.user))
+    }
+
+    pub(crate) fn gid(self) -> Option<Gid> {
+        Some(Gid::from_raw(self.group))
     }
 }

@@ -3,10 +3,12 @@
 #[cfg(unix)]
 pub(crate) mod copy;
 #[cfg(unix)]
-mod dir;
+pub(crate) mod dir;
 pub(crate) mod merge;
 #[cfg(unix)]
 pub(crate) mod remove_tree;
+#[cfg(target_os = "linux")]
+pub(crate) mod root;
 
 use std::fmt;
 use std::path::PathBuf;

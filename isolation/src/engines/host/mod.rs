@@ -9,6 +9,7 @@ pub(crate) mod environment_processes;
 mod files;
 pub(crate) mod instance;
 mod mounts;
+pub(crate) mod output;
 pub(crate) mod paths;
 pub(crate) mod process;
 pub(crate) mod process_group;

@@ -1,21 +1,18 @@
 //! A command of the engine `basic`: a child process, its output and its end.
 
 use std::collections::BTreeMap;
-use std::future::pending;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use rustix::process::Pid;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
 use tokio::process::{Child, ChildStderr};
-use tokio::time::{Instant, sleep_until};
 
 use super::cgroup::Cgroup;
+use super::output::Outputs;
 use super::process_group::ProcessGroups;
 use super::terminal::{self, TerminalHandle};
 use crate::BoxFuture;
@@ -28,16 +25,6 @@ use crate::command::stdin::Stdin;
 use crate::command::terminal::TerminalSize;
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
-
-/// How long the output of background processes is read after the command ended.
-const GRACE: Duration = Duration::from_millis(500);
-
-/// How much output is still read after the grace period: the command's own output is in the pipe,
-/// and no pipe holds more than this.
-const PIPE: usize = 1 << 20;
-
-/// How much is read at once.
-const CHUNK: usize = 64 << 10;
 
 /// Starts a command in a process group of its own.
 pub(crate) fn start(
@@ -94,15 +81,12 @@ pub(crate) fn start(
     };
     let process = Group {
         engine,
-        stdout: Pipe::new(stdout),
-        stderr: Pipe::new(child.stderr.take()),
+        outputs: Outputs::new(stdout, child.stderr.take()),
         size,
         child,
         group,
         groups: Arc::clone(groups),
         exit: None,
-        grace: None,
-        complete: true,
     };
     Ok(Execution::new(Box::new(process), stdin, command))
 }
@@ -139,52 +123,6 @@ fn is_there(program: &str, path: &str) -> bool {
     program.contains('/') || std::env::split_paths(path).any(|directory| directory.join(program).exists())
 }
 
-/// Standard output or standard error.
-struct Pipe<R> {
-    reader: Option<R>,
-    buffer: BytesMut,
-    /// The number of bytes after the grace period.
-    late: usize,
-}
-
-impl<R: AsyncRead + Unpin> Pipe<R> {
-    fn new(reader: Option<R>) -> Self {
-        let buffer = BytesMut::new();
-        Self {
-            reader,
-            buffer,
-            late: 0,
-        }
-    }
-
-    /// Reads a piece. At the end of the output, closes the pipe and returns `None`. A closed pipe
-    /// is never ready.
-    async fn read(&mut self) -> io::Result<Option<Bytes>> {
-        let Some(reader) = &mut self.reader else {
-            return pending().await;
-        };
-        // The pieces share one allocation until it is used up, so that small pieces do not hold 64
-        // KiB each.
-        if self.buffer.capacity() < CHUNK / 16 {
-            self.buffer.reserve(CHUNK);
-        }
-        if reader.read_buf(&mut self.buffer).await? == 0 {
-            self.reader = None;
-            return Ok(None);
-        }
-        Ok(Some(self.buffer.split().freeze()))
-    }
-
-    /// Counts bytes after the grace period. `false` if there are more than the command can have
-    /// written: then a background process prints, perhaps for ever.
-    fn may_go_on(&mut self, bytes: usize, grace: Option<Instant>) -> bool {
-        if grace.is_some_and(|at| at <= Instant::now()) {
-            self.late += bytes;
-        }
-        self.late < PIPE
-    }
-}
-
 /// Standard output, or all output of a terminal.
 type Output = Box<dyn AsyncRead + Send + Unpin>;
 
@@ -194,50 +132,26 @@ struct Group {
     child: Child,
     group: Pid,
     groups: Arc<ProcessGroups>,
-    stdout: Pipe<Output>,
-    stderr: Pipe<ChildStderr>,
+    outputs: Outputs<Output, ChildStderr>,
     /// The size of its terminal, if it has one.
     size: Option<TerminalHandle>,
     exit: Option<std::process::ExitStatus>,
-    /// The end of the grace period; `None` while the command runs.
-    grace: Option<Instant>,
-    complete: bool,
 }
 
 impl Group {
     async fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
-        while self.stdout.reader.is_some() || self.stderr.reader.is_some() {
-            let (grace, ended) = (self.grace, self.exit.is_some());
-            // In this order: the end is noticed even if the output never pauses, and the grace
-            // period does not end while there is output.
+        while self.outputs.are_open() {
+            let ended = self.exit.is_some();
+            // In this order: the end is noticed even if the output never pauses.
             tokio::select! {
                 biased;
                 exit = self.child.wait(), if !ended => self.ended(exit?),
-                piece = either(&mut self.stdout, &mut self.stderr) => match piece? {
-                    Some(chunk) => return Ok(Some(self.counted(chunk))),
-                    None => continue,
+                chunk = self.outputs.read() => if let Some(chunk) = chunk? {
+                    return Ok(Some(chunk));
                 },
-                () = over(grace) => self.give_up(),
             }
         }
         Ok(None)
-    }
-
-    fn counted(&mut self, chunk: Chunk) -> Chunk {
-        let goes_on = match &chunk {
-            Chunk::Stdout(bytes) => self.stdout.may_go_on(bytes.len(), self.grace),
-            Chunk::Stderr(bytes) => self.stderr.may_go_on(bytes.len(), self.grace),
-        };
-        if !goes_on {
-            self.give_up();
-        }
-        chunk
-    }
-
-    fn give_up(&mut self) {
-        self.complete = false;
-        self.stdout.reader = None;
-        self.stderr.reader = None;
     }
 
     async fn ending(&mut self) -> io::Result<ExitStatus> {
@@ -254,7 +168,7 @@ impl Group {
             None => ExitStatus::from_code(exit.code().unwrap_or(-1)),
         };
         Ok(ExitStatus {
-            output_complete: self.complete,
+            output_complete: self.outputs.are_complete(),
             ..status
         })
     }
@@ -262,22 +176,7 @@ impl Group {
     fn ended(&mut self, exit: std::process::ExitStatus) {
         self.groups.leader_ended(self.group);
         self.exit = Some(exit);
-        self.grace = Some(Instant::now() + GRACE);
-    }
-}
-
-/// A piece of either output, whichever is ready first.
-async fn either(stdout: &mut Pipe<Output>, stderr: &mut Pipe<ChildStderr>) -> io::Result<Option<Chunk>> {
-    tokio::select! {
-        piece = stdout.read() => Ok(piece?.map(Chunk::Stdout)),
-        piece = stderr.read() => Ok(piece?.map(Chunk::Stderr)),
-    }
-}
-
-async fn over(grace: Option<Instant>) {
-    match grace {
-        Some(at) => sleep_until(at).await,
-        None => pending().await,
+        self.outputs.command_ended();
     }
 }
 
@@ -315,30 +214,6 @@ impl Drop for Group {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn endless_output_is_cut_only_after_the_grace() {
-        let mut pipe = Pipe::new(Some(tokio::io::repeat(b'y')));
-        let mut taken = 0;
-        while taken < 2 * PIPE {
-            let bytes = pipe.read().await.unwrap().unwrap().len();
-            taken += bytes;
-            assert!(
-                pipe.may_go_on(bytes, None),
-                "the command's own output is not limited"
-            );
-        }
-        let over = Some(Instant::now());
-        let mut late = 0;
-        loop {
-            let bytes = pipe.read().await.unwrap().unwrap().len();
-            late += bytes;
-            if !pipe.may_go_on(bytes, over) {
-                break;
-            }
-        }
-        assert!((PIPE..PIPE + CHUNK).contains(&late), "{late}");
-    }
 
     #[test]
     fn missing_program_is_127_despite_a_closed_directory() {

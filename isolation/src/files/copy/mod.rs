@@ -55,6 +55,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// A name in an open directory.
+    pub(crate) fn new(directory: Dir, name: OsString) -> Self {
+        Self { directory, name }
+    }
+
     /// A path of this machine; links above its last part are followed.
     pub(crate) fn on_host(path: &Path) -> Result<Self> {
         let parent = match path.parent() {
@@ -102,6 +107,11 @@ impl Place {
     pub(crate) fn make_directory(&self) -> Result<()> {
         let made = self.directory.make_directory(&self.name).map(drop);
         made.map_err(|e| self.failed("create the directory", e))
+    }
+
+    /// What is here; `None` if nothing is.
+    pub(crate) fn kind(&self) -> Result<Option<Kind>> {
+        self.entry().kind()
     }
 
     fn entry(&self) -> Entry<'_> {

@@ -37,13 +37,14 @@ use self::control::ControlShell;
 use self::marks::Mark;
 use self::process::{SILENCE, ShellProcess};
 use self::report::{Beginning, Refusal};
-use self::script::{Environment, KnownPrograms};
+use self::script::Environment;
 use self::shell::{NoShell, Shell};
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
 use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::stdin::Stdin;
+use crate::engines::shell::KnownPrograms;
 use crate::error::{Error, Result};
 
 /// After so many shells that did not get ready in time, no other one is tried.

@@ -1,12 +1,11 @@
 //! The text that a shell reads for one command.
 
-use std::collections::{BTreeMap, HashSet};
-
-use bytes::Bytes;
+use std::collections::BTreeMap;
 
 use super::marks::Mark;
 use crate::command::Command;
 use crate::command::input::Input;
+use crate::engines::shell::{FUNCTIONS, KnownPrograms, Program, Text, without_comments};
 
 /// The longest standard input that is sent as text. Each byte can become four, and some shells read
 /// them one by one.
@@ -20,9 +19,9 @@ const LONGEST_TEXT: usize = 1 << 20;
 
 /// The prelude without its comments.
 pub(super) fn prelude() -> String {
-    let lines = include_str!("prelude.sh").lines();
-    let sent = lines.filter(|line| !line.starts_with('#') && !line.is_empty());
-    sent.flat_map(|line| [line, "\n"]).collect()
+    [include_str!("streams.sh"), FUNCTIONS, include_str!("setup.sh")]
+        .map(without_comments)
+        .concat()
 }
 
 /// Whether a shell can run this command with the same result as an exec.
@@ -72,25 +71,6 @@ fn split_entry(entry: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((entry[..at].to_vec(), entry[at + 1..].to_vec()))
 }
 
-/// The programs that were looked at and can be run, with what the search depends on.
-#[derive(Debug, Default)]
-pub(super) struct KnownPrograms(HashSet<Program>);
-
-/// A program, the value of `PATH`, and the working directory if the program has a relative path.
-pub(super) type Program = (String, Vec<u8>, String);
-
-impl KnownPrograms {
-    /// The most programs that are remembered.
-    const MOST: usize = 1000;
-
-    pub(super) fn add(&mut self, program: Program) {
-        if self.0.len() >= Self::MOST {
-            self.0.clear();
-        }
-        self.0.insert(program);
-    }
-}
-
 /// The text for a command, and its program. It is not run after the time `latest`, see
 /// [`Clock`](super::shell::Clock).
 pub(super) fn render(
@@ -107,7 +87,7 @@ pub(super) fn render(
     let relative = name.contains('/') && !name.starts_with('/');
     let directory = if relative { working_dir } else { "" };
     let program = (name.to_owned(), path.to_vec(), directory.to_owned());
-    let mut text = Text(Vec::with_capacity(1024));
+    let mut text = Text::default();
     // A shell runs nothing of a group before its end has arrived.
     text.push("{ M=").push(mark.as_str()).push("\n");
     let input = match &command.input {
@@ -124,7 +104,7 @@ pub(super) fn render(
     text.push("cd -P -- ").word(working_dir.as_bytes());
     text.push(" || { echo $M F cwd >&8; exit; }\nisolate_check ");
     text.word(name.as_bytes()).push(" ").word(path);
-    text.push(if known.0.contains(&program) { "" } else { " y" });
+    text.push(if known.contains(&program) { "" } else { " y" });
     text.push(" || { echo $M F $why >&8; exit; }\n");
     text.push("IFS=' '; read -r p rest </proc/self/stat; echo $M B $p >&8; exec ");
     text.push(if input.is_none() { "<&7 " } else { "" });
@@ -139,49 +119,13 @@ pub(super) fn render(
         text.push(" ").word(argument.as_bytes());
     }
     text.push(" )\nr=$?; isolate_held; echo $M E $r $held >&8; echo $M E >&9; [ $held = 0 ] || exit $r; }\n");
-    (text.0, program)
-}
-
-/// A script that is being written.
-struct Text(Vec<u8>);
-
-impl Text {
-    fn push(&mut self, text: &str) -> &mut Self {
-        self.0.extend_from_slice(text.as_bytes());
-        self
-    }
-
-    /// Writes a word, quoted.
-    fn word(&mut self, word: &[u8]) -> &mut Self {
-        self.0.push(b'\'');
-        for byte in word {
-            match byte {
-                b'\'' => self.0.extend_from_slice(br"'\''"),
-                byte => self.0.push(*byte),
-            }
-        }
-        self.0.push(b'\'');
-        self
-    }
-
-    /// Writes bytes as a format of `printf`, quoted. All shells read three octal digits.
-    fn format(&mut self, bytes: &Bytes) -> &mut Self {
-        self.0.push(b'\'');
-        for byte in bytes {
-            match byte {
-                b'%' => self.0.extend_from_slice(b"%%"),
-                b'\'' | b'\\' | 0..32 | 127.. => self.0.extend_from_slice(format!("\\{byte:03o}").as_bytes()),
-                byte => self.0.push(*byte),
-            }
-        }
-        self.0.push(b'\'');
-        self
-    }
+    (text.into_bytes(), program)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     /// A time that does not pass.
     const NEVER: u64 = i64::MAX as u64;

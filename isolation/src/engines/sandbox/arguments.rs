@@ -1,0 +1,275 @@
+//! The arguments of `bwrap`: everything that an environment may see and do.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::identity::Identity;
+use super::script::PIPES;
+use crate::spec::mount::{Mount, MountSource};
+
+/// The descriptor on which `bwrap` reports the PID of its child.
+pub(super) const INFO: &str = "3";
+
+/// Where programs are looked for.
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The capabilities of a container of Docker. A process of the only user has no capability.
+const CAPABILITIES: [&str; 14] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SYS_CHROOT",
+    "CAP_SETFCAP",
+    "CAP_AUDIT_WRITE",
+    "CAP_MKNOD",
+    "CAP_NET_RAW",
+];
+
+/// The files of this machine that an environment without an image sees, read-only. Nothing else:
+/// a socket that can be seen can be connected to, also where files are read-only.
+const HOST: [&str; 22] = [
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix/store",
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/nsswitch.conf",
+    "/etc/pki",
+    "/etc/protocols",
+    "/etc/services",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/timezone",
+];
+
+/// Arguments of `bwrap`.
+#[derive(Debug, Default)]
+pub(super) struct Arguments(Vec<OsString>);
+
+/// What an environment sees and may do.
+pub(super) struct Sandbox<'a> {
+    pub(super) identity: Identity,
+    pub(super) hostname: &'a str,
+    /// The root; its files are writable.
+    pub(super) root: &'a Path,
+    /// The directory of the pipes.
+    pub(super) pipes: &'a Path,
+    /// Whether it uses the network of this machine.
+    pub(super) host_network: bool,
+    pub(super) mounts: &'a [Mount],
+}
+
+impl Arguments {
+    /// A new user namespace, in which everything else is made.
+    pub(super) fn user_namespace(identity: Identity) -> Self {
+        let mut arguments = Self::default();
+        arguments.add(["--unshare-user", "--uid", "0", "--gid", "0", "--info-fd", INFO]);
+        if let Identity::Range { .. } = identity {
+            // It waits on the owner's pipe until the users are mapped, or the owner has ended.
+            arguments.add(["--userns-block-fd", "0"]);
+        }
+        arguments
+    }
+
+    /// The namespaces of an environment, its root, and what is mounted in it.
+    pub(super) fn sandbox(mut self, sandbox: &Sandbox<'_>) -> Self {
+        self.isolation(sandbox);
+        self.bind("--bind", sandbox.root, Path::new("/"));
+        self.host();
+        self.system(sandbox.pipes, sandbox.mounts);
+        self
+    }
+
+    /// The same with an empty root, in which only the directory of environments is mounted: whether
+    /// a sandbox can be started is known when one was.
+    pub(super) fn probe(mut self, identity: Identity, base: &Path) -> Self {
+        let root = Path::new("/");
+        self.isolation(&Sandbox {
+            identity,
+            hostname: "probe",
+            root,
+            pipes: base,
+            host_network: false,
+            mounts: &[],
+        });
+        self.add(["--tmpfs", "/"]);
+        for (name, target) in merged() {
+            self.0
+                .extend(["--symlink".into(), target.into(), root.join(name).into()]);
+        }
+        self.host();
+        self.system(base, &[]);
+        self
+    }
+
+    /// The files of this machine.
+    fn host(&mut self) {
+        for path in HOST.map(Path::new) {
+            // A merged directory is a link, which the root has too.
+            if path.symlink_metadata().is_ok_and(|meta| !meta.is_symlink()) || path.starts_with("/etc") {
+                self.bind("--ro-bind-try", path, path);
+            }
+        }
+    }
+
+    fn isolation(&mut self, sandbox: &Sandbox<'_>) {
+        self.add([
+            "--unshare-ipc",
+            "--unshare-pid",
+            "--unshare-uts",
+            "--unshare-cgroup-try",
+        ]);
+        if !sandbox.host_network {
+            self.add(["--unshare-net"]);
+        }
+        self.add(["--hostname", sandbox.hostname, "--new-session", "--as-pid-1"]);
+        self.add(["--clearenv", "--setenv", "PATH", PATH, "--cap-drop", "ALL"]);
+        if let Identity::Range { .. } = sandbox.identity {
+            for capability in CAPABILITIES {
+                self.add(["--cap-add", capability]);
+            }
+        }
+    }
+
+    /// Devices, processes, the pipes, and the mounts of the specification.
+    fn system(&mut self, pipes: &Path, mounts: &[Mount]) {
+        self.add([
+            "--proc",
+            "/proc",
+            "--ro-bind",
+            "/proc/sys",
+            "/proc/sys",
+            "--dev",
+            "/dev",
+        ]);
+        self.bind("--ro-bind", pipes, Path::new(PIPES));
+        self.add(["--tmpfs", "/run"]);
+        for mount in mounts {
+            let target = Path::new(&mount.target);
+            match &mount.source {
+                MountSource::Host(path) => {
+                    let option = if mount.read_only { "--ro-bind" } else { "--bind" };
+                    self.bind(option, path, target);
+                }
+                MountSource::Tmpfs { size } => {
+                    if let Some(size) = size {
+                        self.add(["--size", &size.to_string()]);
+                    }
+                    self.add(["--perms", "1777", "--tmpfs", &mount.target]);
+                    if mount.read_only {
+                        self.add(["--remount-ro", &mount.target]);
+                    }
+                }
+                // The engine has no volumes, so none gets here.
+                MountSource::Volume(_) => {}
+            }
+        }
+        self.add(["--chdir", "/"]);
+    }
+
+    /// Runs this program.
+    pub(super) fn program<'a>(mut self, words: impl IntoIterator<Item = &'a str>) -> Vec<OsString> {
+        self.add(["--"]);
+        self.add(words);
+        self.0
+    }
+
+    pub(super) fn bind(&mut self, option: &str, source: &Path, target: &Path) {
+        self.0.extend([option.into(), source.into(), target.into()]);
+    }
+
+    pub(super) fn add<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) {
+        self.0.extend(words.into_iter().map(OsString::from));
+    }
+}
+
+/// The directories of this machine that are links into `/usr`, with their targets.
+pub(super) fn merged() -> impl Iterator<Item = (&'static str, PathBuf)> {
+    let names = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"].into_iter();
+    let target = |name: &'static str| Some((name, std::fs::read_link(Path::new("/").join(name)).ok()?));
+    names
+        .filter_map(target)
+        .filter(|(_, target)| target.starts_with("usr") || target.starts_with("/usr"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(identity: Identity, host_network: bool, mounts: &[Mount]) -> Vec<String> {
+        let sandbox = Sandbox {
+            identity,
+            hostname: "host",
+            root: Path::new("/e/root"),
+            pipes: Path::new("/e/pipes"),
+            host_network,
+            mounts,
+        };
+        let words = Arguments::user_namespace(identity)
+            .sandbox(&sandbox)
+            .program(["sh"]);
+        words
+            .into_iter()
+            .map(|word| word.into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn every_environment_has_its_own_namespaces() {
+        for identity in [Identity::Caller, Identity::Range { first: 200_000 }] {
+            let words = arguments(identity, false, &[]);
+            for word in [
+                "--unshare-user",
+                "--unshare-pid",
+                "--unshare-ipc",
+                "--unshare-uts",
+                "--unshare-net",
+                "--new-session",
+                "--as-pid-1",
+                "--clearenv",
+            ] {
+                assert!(words.iter().any(|one| one == word), "{word}: {words:?}");
+            }
+            let text = words.join(" ");
+            assert!(
+                text.contains("--proc /proc --ro-bind /proc/sys /proc/sys"),
+                "{text}"
+            );
+            let ranged = identity != Identity::Caller;
+            assert_eq!(text.contains("--userns-block-fd 0"), ranged);
+            assert_eq!(text.contains("--cap-add CAP_CHOWN"), ranged);
+        }
+        let shared = arguments(Identity::Caller, true, &[]);
+        assert!(!shared.iter().any(|word| word == "--unshare-net"));
+    }
+
+    #[test]
+    fn mounts_keep_their_order_and_options() {
+        let mut read_only = Mount::host("/data", "/in");
+        read_only.read_only = true;
+        let mounts = [
+            read_only,
+            Mount::host("/work", "/out"),
+            Mount::tmpfs("/scratch", Some(1024)),
+        ];
+        let text = arguments(Identity::Caller, false, &mounts).join(" ");
+        let expected = "--ro-bind /data /in --bind /work /out --size 1024 --perms 1777 --tmpfs /scratch";
+        assert!(text.contains(expected), "{text}");
+    }
+}

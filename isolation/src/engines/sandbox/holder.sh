@@ -1,0 +1,37 @@
+# The first process of an environment. Lines that start with `#` are not sent.
+#
+# Its standard input is a pipe that the owner holds open: when that ends, this shell ends, and all
+# other processes with it. Each line is a request. 7 is an empty input.
+exec 7</dev/null
+IFS=' 	
+'
+missing=
+for name in env setsid; do
+isolate_find $name
+[ "$tool" ] || missing="$missing $name"
+case $name in
+env) env=$tool;;
+setsid) setsid=$tool;;
+esac
+done
+[ -r /proc/self/stat ] || missing="$missing /proc"
+# A busybox may prefer its own applets to the programs in PATH.
+applets=
+"$env" -i PATH=/nowhere true 2>/dev/null && applets=y
+echo "isolate-ready:$missing" >&2
+exec >/dev/null 2>&1
+io=/dev/isolation
+while IFS=' ' read -r word first second; do
+case $word in
+# The command continues when the shell between the two is killed. A command in the background would
+# ignore Ctrl-C.
+run) ( IFS=' ' read -r pid rest </proc/self/stat; { . "$io/$first.sh"; } | kill -9 $pid );;
+# The group exists when `setsid` has made it.
+signal) kill -$first -$second || kill -$first $second;;
+kill) isolate_kill $first $second;;
+abort) kill -STOP $first; isolate_kill $first $second; kill -9 $first;;
+all) kill -$first -1; echo done 1<>"$io/$second.done";;
+# From now on this shell itself holds the pipe open.
+keep) exec 5<>/proc/self/fd/0;;
+esac
+done

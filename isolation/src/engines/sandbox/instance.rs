@@ -1,0 +1,320 @@
+//! One environment: its directory, its first process, its commands.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::NAME;
+use super::layout::{HOME, Layout};
+use super::options::SandboxOptions;
+use super::{arguments, process, sandboxed::Sandboxed};
+use crate::BoxFuture;
+use crate::command::Command;
+use crate::command::execution::Execution;
+use crate::command::signal::Signal;
+use crate::creator::Creator;
+use crate::engine::NewEnvironment;
+use crate::engine::context::Context;
+use crate::engine::instance::{Exec, Files, Instance, InstanceState, Pause, Rename};
+use crate::engines::host::blocking;
+use crate::engines::host::directory::{Directory, Note};
+use crate::engines::shell::KnownPrograms;
+use crate::environment::id::EnvironmentId;
+use crate::environment::name::Name;
+use crate::environment::status::Status;
+use crate::error::{Error, Result};
+use crate::files::CopySource;
+use crate::journal::Journal;
+use crate::spec::EnvironmentSpec;
+
+/// How often [`Instance::stop`] looks whether everything has ended.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How long the first process may take for a signal to all others.
+const SIGNAL: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct SandboxInstance {
+    id: EnvironmentId,
+    name: Name,
+    pub(super) spec: EnvironmentSpec,
+    directory: Directory,
+    pub(super) sandbox: Arc<Sandboxed>,
+    known: Arc<Mutex<KnownPrograms>>,
+    released: AtomicBool,
+    creator: Creator,
+    journal: Journal,
+}
+
+impl SandboxInstance {
+    /// Creates an environment in this directory. The value owns the directory from the start: an
+    /// error, or a dropped future, removes it.
+    pub(super) async fn create(
+        layout: Layout,
+        directory: Directory,
+        new: NewEnvironment<'_>,
+    ) -> Result<Self> {
+        let made = Self::new(
+            new.id,
+            new.name.to_owned(),
+            new.spec.clone(),
+            directory,
+            layout,
+            new.context,
+            false,
+        );
+        let sandbox = Arc::clone(&made.sandbox);
+        blocking(NAME, move || {
+            sandbox.lay_out()?;
+            sandbox.ensure_started(false)
+        })
+        .await?;
+        for copy in &made.spec.copies {
+            made.bring_in(CopySource::Path(copy.source.clone()), &copy.target)
+                .await?;
+        }
+        made.note(Status::Created)?;
+        Ok(made)
+    }
+
+    /// Opens the environment in this directory; it belongs to its creator.
+    pub(super) fn open(layout: Layout, directory: Directory, note: Note, context: &Context) -> Self {
+        Self::new(&note.id, note.name, note.spec, directory, layout, context, true)
+    }
+
+    fn new(
+        id: &EnvironmentId,
+        name: String,
+        spec: EnvironmentSpec,
+        directory: Directory,
+        layout: Layout,
+        context: &Context,
+        released: bool,
+    ) -> Self {
+        let sandbox = Sandboxed::new(layout, id, &spec);
+        Self {
+            id: id.clone(),
+            name: name.into(),
+            spec,
+            directory,
+            sandbox: Arc::new(sandbox),
+            known: Arc::default(),
+            released: AtomicBool::new(released),
+            creator: Creator::this_process(),
+            journal: context.journal().clone(),
+        }
+    }
+
+    fn note(&self, status: Status) -> Result<()> {
+        self.check_exists()?;
+        self.directory.write_note(&Note {
+            id: self.id.clone(),
+            name: self.name.current().to_owned(),
+            status,
+            spec: self.spec.clone(),
+            cgroup: None,
+        })
+    }
+
+    pub(super) fn check_exists(&self) -> Result<()> {
+        match self.directory.exists() {
+            true => Ok(()),
+            false => Err(Error::lost()),
+        }
+    }
+
+    /// The status now: one that ran and has no first process any more is stopped.
+    fn status(&self) -> Result<Status> {
+        if !self.directory.exists() {
+            return Ok(Status::Lost);
+        }
+        let status = self.directory.read_note()?.status;
+        Ok(current(status, &self.sandbox.layout))
+    }
+
+    /// The directory of a command, inside.
+    fn working_dir(&self, command: &Command) -> String {
+        let own = self.sandbox.working_dir();
+        match command.working_dir.as_deref() {
+            None => own.to_owned(),
+            Some(path) if path.starts_with('/') => path.to_owned(),
+            Some(path) => format!("{}/{path}", own.trim_end_matches('/')),
+        }
+    }
+
+    /// All environment variables of a command.
+    fn variables(&self, command: &Command) -> BTreeMap<String, String> {
+        let own = [
+            ("PATH", arguments::PATH),
+            ("HOME", HOME),
+            ("HOSTNAME", self.sandbox.hostname()),
+        ];
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let given = self.spec.env.iter().chain(command.env.iter());
+        let given = given.map(|(name, value)| (name.clone(), value.clone()));
+        own.into_iter().chain(given).collect()
+    }
+
+    async fn start_command(&self, command: &Command) -> Result<Execution> {
+        self.check_exists()?;
+        if command.program().contains('=') {
+            return Err(Error::invalid(format!(
+                "the program {:?} has a `=` in its name, so `env` cannot start it; run it with `sh -c`",
+                command.program()
+            )));
+        }
+        let (variables, directory) = (self.variables(command), self.working_dir(command));
+        process::start(&self.sandbox.layout, &self.known, command, variables, directory).await
+    }
+
+    /// Ends all processes: asks them to end, and kills them after `grace`.
+    async fn end_processes(&self, grace: Duration) -> Result<()> {
+        self.check_exists()?;
+        let began = Instant::now();
+        if let Some(process) = self.sandbox.process().filter(|_| !grace.is_zero()) {
+            for signal in ["TERM", "CONT"] {
+                self.sandbox.signal_all(signal, SIGNAL).await?;
+            }
+            while began.elapsed() < grace && process.has_children() {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        let sandbox = Arc::clone(&self.sandbox);
+        blocking(NAME, move || sandbox.end()).await?;
+        self.note(Status::Stopped)
+    }
+
+    async fn signal_and_note(&self, signal: &'static str, status: Status) -> Result<()> {
+        self.check_exists()?;
+        self.sandbox.signal_all(signal, SIGNAL).await?;
+        self.note(status)
+    }
+}
+
+/// The status of an environment whose note has this one.
+pub(super) fn current(noted: Status, layout: &Layout) -> Status {
+    let ran = matches!(noted, Status::Running | Status::Paused);
+    match ran && super::holder::Process::of(layout).is_none() {
+        true => Status::Stopped,
+        false => noted,
+    }
+}
+
+impl Instance for SandboxInstance {
+    fn inspect(&self) -> BoxFuture<'_, Result<InstanceState>> {
+        Box::pin(async move {
+            let path = self.directory.path().to_string_lossy();
+            let network = if SandboxOptions::of(&self.spec)?.uses_host_network() {
+                "that of this machine"
+            } else {
+                "none"
+            };
+            Ok(InstanceState::new(self.status()?)
+                .with_detail("directory", path)
+                .with_detail("users", self.sandbox.layout.identity().text())
+                .with_detail("network", network))
+        })
+    }
+
+    fn start(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.check_exists()?;
+            let (sandbox, released) = (Arc::clone(&self.sandbox), self.released.load(Ordering::Acquire));
+            blocking(NAME, move || sandbox.ensure_started(released)).await?;
+            self.note(Status::Running)
+        })
+    }
+
+    fn stop(&self, grace: Duration) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.check_exists()?;
+            match self.directory.read_note()?.status {
+                Status::Running | Status::Paused => self.end_processes(grace).await,
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn kill(&self, _: Signal) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.end_processes(Duration::ZERO))
+    }
+
+    fn destroy(&self) -> BoxFuture<'_, Result<()>> {
+        let (sandbox, directory) = (Arc::clone(&self.sandbox), self.directory.clone());
+        Box::pin(async move { blocking(NAME, move || remove(&sandbox, &directory)).await })
+    }
+
+    fn destroy_blocking(&self, _: Duration) -> bool {
+        // If this fails, the entry stays.
+        let hold = self.journal.hold();
+        let ended = remove(&self.sandbox, &self.directory);
+        if ended.is_ok() {
+            hold.gone();
+        }
+        ended.is_ok()
+    }
+
+    fn keep(&self) -> BoxFuture<'_, Result<()>> {
+        self.released.store(true, Ordering::Release);
+        Box::pin(std::future::ready(self.sandbox.release()))
+    }
+
+    fn exec(&self) -> Option<&dyn Exec> {
+        Some(self)
+    }
+
+    fn files(&self) -> Option<&dyn Files> {
+        Some(self)
+    }
+
+    fn pause(&self) -> Option<&dyn Pause> {
+        Some(self)
+    }
+
+    fn rename(&self) -> Option<&dyn Rename> {
+        Some(self)
+    }
+}
+
+/// Ends every process and removes the directory.
+pub(super) fn remove(sandbox: &Sandboxed, directory: &Directory) -> Result<()> {
+    sandbox.end()?;
+    directory.remove()
+}
+
+impl Exec for SandboxInstance {
+    fn execute<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>> {
+        Box::pin(self.start_command(command))
+    }
+}
+
+impl Pause for SandboxInstance {
+    fn pause(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.signal_and_note("STOP", Status::Paused))
+    }
+
+    fn unpause(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.signal_and_note("CONT", Status::Running))
+    }
+}
+
+impl Rename for SandboxInstance {
+    fn rename<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>> {
+        let rename = || {
+            self.check_exists()?;
+            let status = self.directory.read_note()?.status;
+            self.name.change(name);
+            self.note(status)
+        };
+        Box::pin(std::future::ready(rename()))
+    }
+}
+
+impl Drop for SandboxInstance {
+    fn drop(&mut self) {
+        if !self.released.load(Ordering::Acquire) && self.creator.is_this_process() {
+            self.destroy_blocking(Duration::ZERO);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The files that the engine makes for an environment.
+//!
+//! ```text
+//! isolation-sandbox-ID/   0700; root also lets the users of the environment pass
+//!   environment.json      the note that other processes read
+//!   control               the pipe of requests to the first process
+//!   holder                PID and start time of the first process
+//!   pipes/                the pipes of commands, seen inside as /dev/isolation, read-only
+//!   root/                 the root of the environment
+//! ```
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode};
+
+use super::arguments::merged;
+use super::identity::Identity;
+use crate::engines::host::directory::Directory;
+use crate::error::{Error, Result};
+use crate::spec::network::NetworkSpec;
+
+/// The home directory of the root user, inside.
+pub(super) const HOME: &str = "/root";
+
+/// The directories of a root without an image, and their permissions.
+const DIRECTORIES: [(&str, u32); 11] = [
+    ("", 0o755),
+    ("dev", 0o755),
+    ("etc", 0o755),
+    ("proc", 0o555),
+    ("root", 0o700),
+    ("run", 0o755),
+    ("tmp", 0o1777),
+    ("usr", 0o755),
+    ("var", 0o755),
+    ("var/tmp", 0o1777),
+    ("var/log", 0o755),
+];
+
+/// The paths of an environment.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    top: PathBuf,
+    identity: Identity,
+}
+
+impl Layout {
+    pub(super) fn of(directory: &Directory, identity: Identity) -> Self {
+        Self {
+            top: directory.path().to_owned(),
+            identity,
+        }
+    }
+
+    pub(super) fn top(&self) -> &Path {
+        &self.top
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    pub(super) fn root(&self) -> PathBuf {
+        self.top.join("root")
+    }
+
+    pub(super) fn control(&self) -> PathBuf {
+        self.top.join("control")
+    }
+
+    pub(super) fn holder(&self) -> PathBuf {
+        self.top.join("holder")
+    }
+
+    pub(super) fn pipes(&self) -> PathBuf {
+        self.top.join("pipes")
+    }
+
+    /// A pipe or another file for this environment.
+    pub(super) fn pipe(&self, name: &str, end: &str) -> PathBuf {
+        self.pipes().join(format!("{name}.{end}"))
+    }
+
+    /// Creates the directories in the new directory of the environment.
+    pub(super) fn make(&self) -> Result<()> {
+        self.try_make()
+            .map_err(|e| Error::io("set up the directory", &self.top, e))
+    }
+
+    fn try_make(&self) -> io::Result<()> {
+        if let Some(owner) = self.identity.owner() {
+            // The users of the environment may pass, but not list.
+            rustix::fs::chown(&self.top, None, owner.gid())?;
+            fs::set_permissions(&self.top, Permissions::from_mode(0o710))?;
+        }
+        self.directory(&self.pipes(), 0o755)?;
+        // The caller writes to it, and the environment only sees it.
+        if self.identity.owner().is_some() {
+            rustix::fs::chown(
+                self.pipes(),
+                Some(rustix::process::geteuid()),
+                Some(rustix::process::getegid()),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Creates a root without an image: directories, and the files that every program reads.
+    pub(super) fn make_root(&self, hostname: &str, network: &NetworkSpec, host_network: bool) -> Result<()> {
+        let root = self.root();
+        self.try_make_root(hostname, network, host_network)
+            .map_err(|e| Error::io("set up the root", &root, e))
+    }
+
+    fn try_make_root(&self, hostname: &str, network: &NetworkSpec, host_network: bool) -> io::Result<()> {
+        let root = self.root();
+        for (name, mode) in DIRECTORIES {
+            self.directory(&root.join(name), mode)?;
+        }
+        for (name, target) in merged() {
+            let link = root.join(name);
+            symlink(target, &link)?;
+            self.give(&link)?;
+        }
+        let users = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n";
+        let resolver = match host_network {
+            true => fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+            // Without a network, a program that looks up a name must not wait for long.
+            false => "options timeout:1 attempts:1\n".to_owned(),
+        };
+        for (name, text) in [
+            ("passwd", users.to_owned()),
+            ("group", "root:x:0:\nnogroup:x:65534:\n".to_owned()),
+            ("hostname", format!("{hostname}\n")),
+            ("hosts", hosts(hostname, network)),
+            ("resolv.conf", resolver),
+        ] {
+            let path = root.join("etc").join(name);
+            fs::write(&path, text)?;
+            self.give(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Creates a directory, or sets the permissions of one.
+    fn directory(&self, path: &Path, mode: u32) -> io::Result<()> {
+        match DirBuilder::new().mode(mode).create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        self.give(path)?;
+        // The caller's mask does not count.
+        fs::set_permissions(path, Permissions::from_mode(mode))
+    }
+
+    /// Creates a pipe; a file in the way is replaced.
+    pub(super) fn make_pipe(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(CWD, path, FileType::Fifo, mode, 0)?;
+        self.give(path)
+    }
+
+    /// Gives a file to the root of the environment.
+    pub(super) fn give(&self, path: &Path) -> io::Result<()> {
+        match self.identity.owner() {
+            Some(owner) => {
+                let flags = AtFlags::SYMLINK_NOFOLLOW;
+                Ok(rustix::fs::chownat(CWD, path, owner.uid(), owner.gid(), flags)?)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The file `/etc/hosts`.
+fn hosts(hostname: &str, network: &NetworkSpec) -> String {
+    let mut text = format!("127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost\n");
+    for (name, address) in &network.hosts {
+        let address: &IpAddr = address;
+        text.push_str(&format!("{address}\t{name}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_have_the_given_names() {
+        let network = NetworkSpec {
+            hosts: [("db".to_owned(), IpAddr::from([10, 0, 0, 7]))].into(),
+            ..NetworkSpec::default()
+        };
+        let text = hosts("box", &network);
+        assert_eq!(text, "127.0.0.1\tlocalhost box\n::1\tlocalhost\n10.0.0.7\tdb\n");
+    }
+}

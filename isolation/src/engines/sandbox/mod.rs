@@ -1,0 +1,235 @@
+//! The engine for isolation without a daemon: Linux namespaces, made by the program `bwrap` of the
+//! package bubblewrap.
+//!
+//! An environment has its own root, `/tmp`, home, processes, users and network. Without an image it
+//! sees the programs and libraries of this machine, read-only, and nothing else: no home directory,
+//! no socket, no variable of the caller. It has only its own loopback interface, unless the
+//! specification asks for the network of this machine: [`SandboxOptions`]. It is ready in some ten
+//! milliseconds.
+//!
+//! The first process of an environment is a shell, whose standard input this process holds open.
+//! When this process ends, also by `kill -9`, the shell ends and the kernel kills everything else,
+//! unless the environment is kept. Commands are started by that shell, and are read and written
+//! through named pipes.
+//!
+//! The root user inside is never root outside. For an ordinary user it is the caller, and there is
+//! no other user. For root it is the first one of 65536 users that this machine uses for nothing
+//! else; mounted files of the caller then belong to an unknown user inside.
+//!
+//! An environment is not a virtual machine: its programs use the kernel of this machine, and an
+//! error in the kernel's namespaces lets them escape.
+//!
+//! ```no_run
+//! use isolation::engines::sandbox::SandboxEngine;
+//! use isolation::{Command, EngineChoice, EnvironmentSpec, Manager, Registry};
+//!
+//! # async fn demo() -> isolation::Result<()> {
+//! let mut registry = Registry::new();
+//! registry.register(SandboxEngine::new())?;
+//! let manager = Manager::new(registry);
+//! let environment = manager.create(&EngineChoice::Auto, EnvironmentSpec::default()).await?;
+//! println!("{}", environment.run(Command::shell("id; ps -e")).await?.stdout_text());
+//! environment.destroy().await
+//! # }
+//! ```
+
+mod advice;
+mod arguments;
+mod descriptors;
+mod files;
+mod holder;
+mod identity;
+mod instance;
+mod layout;
+mod options;
+mod probe;
+mod process;
+mod sandboxed;
+mod script;
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::BoxFuture;
+use crate::engine::context::Context;
+use crate::engine::instance::Instance;
+use crate::engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
+use crate::engines::host::blocking;
+use crate::engines::host::directory::{Directory, Note};
+use crate::environment::id::EnvironmentId;
+use crate::environment::summary::EnvironmentSummary;
+use crate::error::{Error, Result};
+use crate::spec::EnvironmentSpec;
+use crate::spec::mount::MountSource;
+
+use identity::Identity;
+use instance::SandboxInstance;
+use layout::Layout;
+pub use options::SandboxOptions;
+use sandboxed::Sandboxed;
+
+/// The name under which the engine is registered.
+pub const NAME: &str = "sandbox";
+
+/// The engine for isolation without a daemon: see [the module](self).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxEngine {
+    base: PathBuf,
+}
+
+impl Default for SandboxEngine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SandboxEngine {
+    /// Creates an engine that uses the system's directory for temporary files.
+    pub fn new() -> Self {
+        Self::below(std::env::temp_dir())
+    }
+
+    /// Creates an engine that creates its environments in this directory, which must exist. For
+    /// root it must be one that every user may enter.
+    pub fn below(base: impl Into<PathBuf>) -> Self {
+        Self { base: base.into() }
+    }
+
+    /// The directory in which it creates its directories.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    async fn ask(&self) -> Probe {
+        let base = self.base.clone();
+        let probed = blocking(NAME, move || Ok(probe::probe(&base))).await;
+        probed.unwrap_or_else(|error| {
+            let identity = Identity::of_this_process().unwrap_or(Identity::Caller);
+            Probe::unavailable(error.to_string(), "try again", probe::capabilities(identity))
+        })
+    }
+
+    async fn begin(&self, new: NewEnvironment<'_>) -> Result<SandboxInstance> {
+        SandboxOptions::of(new.spec)?;
+        let identity = Identity::of_this_process()?;
+        check_mounts(new.spec, identity)?;
+        if let Availability::Unavailable { reason, hint } = self.ask().await.availability {
+            return Err(Error::unavailable(NAME, reason, hint));
+        }
+        let directory = Directory::create(NAME, &self.base, new.id)?;
+        let layout = Layout::of(&directory, identity);
+        SandboxInstance::create(layout, directory, new).await
+    }
+
+    fn find(&self, id: &EnvironmentId) -> Result<(Layout, Directory)> {
+        let directory = Directory::find(NAME, &self.base, id)?;
+        let layout = Layout::of(&directory, Identity::of_this_process()?);
+        Ok((layout, directory))
+    }
+
+    fn reopen(&self, id: &EnvironmentId, context: &Context) -> Result<Opened> {
+        let (layout, directory) = self.find(id)?;
+        let note = directory.read_note()?;
+        Ok(Opened {
+            name: note.name.clone(),
+            spec: note.spec.clone(),
+            status: instance::current(note.status, &layout),
+            instance: Box::new(SandboxInstance::open(layout, directory, note, context)),
+        })
+    }
+
+    fn summaries(&self) -> Result<Vec<EnvironmentSummary>> {
+        let summary = |note: Note| {
+            let (layout, _) = self.find(&note.id).ok()?;
+            Some(EnvironmentSummary {
+                id: note.id,
+                name: note.name,
+                engine: NAME.to_owned(),
+                status: instance::current(note.status, &layout),
+                image: None,
+                owner: note.spec.owner,
+                session: note.spec.session,
+            })
+        };
+        let notes = Directory::list(NAME, &self.base)?;
+        // One that was removed meanwhile is not found.
+        Ok(notes.into_iter().filter_map(summary).collect())
+    }
+}
+
+/// Rejects a writable mount to which the root of the environment could not write.
+fn check_mounts(spec: &EnvironmentSpec, identity: Identity) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let Some(owner) = identity.owner() else {
+        return Ok(());
+    };
+    for mount in spec.mounts.iter().filter(|mount| !mount.read_only) {
+        let MountSource::Host(path) = &mount.source else {
+            continue;
+        };
+        let meta = path.metadata().map_err(|e| Error::io("inspect", path, e))?;
+        let writable = match (meta.uid() == owner.user, meta.gid() == owner.group) {
+            (true, _) => meta.mode() & 0o200 != 0,
+            (_, true) => meta.mode() & 0o020 != 0,
+            _ => meta.mode() & 0o002 != 0,
+        };
+        if !writable {
+            return Err(Error::invalid(format!(
+                "the root of the environment, user {1} of this machine, could not write to {0}; mount it \
+                 read-only, copy it in, or let that user write to it",
+                path.display(),
+                owner.user
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl Engine for SandboxEngine {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Probe> {
+        Box::pin(self.ask())
+    }
+
+    fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        Box::pin(async move { Ok(Box::new(self.begin(new).await?) as Box<dyn Instance>) })
+    }
+
+    fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(std::future::ready(self.reopen(id, context)))
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
+        Box::pin(std::future::ready(self.summaries()))
+    }
+
+    fn remove<'a>(&'a self, leftover: Leftover<'a>) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            let (layout, directory) = match self.find(leftover.id) {
+                Ok(found) => found,
+                Err(error) if error.is_not_found() => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            let sandbox = Sandboxed::new(layout, leftover.id, &EnvironmentSpec::default());
+            blocking(NAME, move || instance::remove(&sandbox, &directory)).await?;
+            Ok(true)
+        })
+    }
+
+    fn address(&self) -> Option<String> {
+        let path = std::path::absolute(&self.base).ok()?;
+        path.to_str().map(str::to_owned)
+    }
+
+    fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
+        Ok(Arc::new(Self::below(address)))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

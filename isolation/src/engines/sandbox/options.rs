@@ -1,0 +1,80 @@
+//! The options of the engine in a specification.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::NAME;
+use crate::error::{Error, Result};
+use crate::spec::EnvironmentSpec;
+use crate::spec::network::NetworkMode;
+
+/// The options of the engine `sandbox` in a specification.
+///
+/// ```
+/// use isolation::EnvironmentSpec;
+/// use isolation::engines::sandbox::SandboxOptions;
+///
+/// let mut spec = EnvironmentSpec::default();
+/// SandboxOptions { host_network: true }.add_to(&mut spec);
+/// assert_eq!(spec.engine_options["sandbox"]["host_network"], true);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxOptions {
+    /// Whether commands use the network of this machine: its addresses, its ports, and every
+    /// program that listens on them. By default an environment has only its own loopback interface.
+    pub host_network: bool,
+}
+
+impl SandboxOptions {
+    /// Puts the options into a specification.
+    pub fn add_to(&self, spec: &mut EnvironmentSpec) {
+        let mut options = serde_json::Map::new();
+        if self.host_network {
+            options.insert("host_network".to_owned(), true.into());
+        }
+        spec.engine_options
+            .insert(NAME.to_owned(), Value::Object(options));
+    }
+
+    /// Reads the options of a specification.
+    pub(super) fn of(spec: &EnvironmentSpec) -> Result<Self> {
+        let Some(options) = spec.engine_options.get(NAME) else {
+            return Ok(Self::default());
+        };
+        let read = Self::deserialize(options).map_err(|error| {
+            Error::invalid(format!("the options of the engine {NAME} are invalid: {error}"))
+        })?;
+        if read.host_network && spec.network.mode == NetworkMode::None {
+            let why = "an environment without a network cannot use that of this machine; remove host_network";
+            return Err(Error::invalid(why));
+        }
+        Ok(read)
+    }
+
+    pub(super) fn uses_host_network(&self) -> bool {
+        self.host_network
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn unknown_or_contradictory_option_is_an_error() {
+        for (options, why) in [
+            (json!({"host_netwrok": true}), "unknown field `host_netwrok`"),
+            (json!({"host_network": "yes"}), "expected a boolean"),
+            (json!(3), "invalid type"),
+            (json!({"host_network": true}), "without a network"),
+        ] {
+            let mut spec = EnvironmentSpec::default();
+            spec.network.mode = NetworkMode::None;
+            spec.engine_options.insert(NAME.to_owned(), options);
+            let error = SandboxOptions::of(&spec).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+}

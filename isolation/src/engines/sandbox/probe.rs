@@ -1,0 +1,216 @@
+//! Whether sandboxes can be started here: found out by starting one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use super::NAME;
+use super::advice::Advice;
+use super::holder::Holder;
+use super::identity::Identity;
+use crate::engine::Probe;
+use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
+use crate::engines::host::directory::Directory;
+use crate::error::Error;
+
+/// The result of a successful probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    version: String,
+    identity: Identity,
+}
+
+/// The answers of this process, by the directory of the environments.
+static ANSWERS: Mutex<BTreeMap<PathBuf, Result<Found, Advice>>> = Mutex::new(BTreeMap::new());
+
+/// Whether sandboxes can be started in this directory. The first answer of a process is kept. This
+/// blocks.
+pub(super) fn probe(base: &Path) -> Probe {
+    let answers = || ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = answers().get(base).cloned();
+    let answer = known.unwrap_or_else(|| {
+        let answer = try_out(base);
+        answers().insert(base.to_owned(), answer.clone());
+        answer
+    });
+    match answer {
+        Ok(Found { version, identity }) => Probe::available(
+            format!(
+                "{version}, {}, directories in {}",
+                identity.text(),
+                base.display()
+            ),
+            capabilities(identity),
+        ),
+        Err(Advice { reason, hint }) => {
+            let identity = Identity::of_this_process().unwrap_or(Identity::Caller);
+            Probe::unavailable(reason, hint, capabilities(identity))
+        }
+    }
+}
+
+fn try_out(base: &Path) -> Result<Found, Advice> {
+    let version = version()?;
+    let identity = Identity::of_this_process().map_err(|error| told(&error))?;
+    Directory::probe(base).map_err(|error| Advice {
+        reason: format!("cannot create a directory in {}: {error}", base.display()),
+        hint: "set TMPDIR to a writable directory".to_owned(),
+    })?;
+    if let Some(closed) = closed_to(base, identity) {
+        return Err(Advice {
+            reason: format!("the root of an environment cannot enter {}", closed.display()),
+            hint: "set TMPDIR to a directory that every user may enter, such as /tmp".to_owned(),
+        });
+    }
+    Holder::probe(identity, base).map_err(|error| told(&error))?;
+    Ok(Found { version, identity })
+}
+
+fn told(error: &Error) -> Advice {
+    let rejected = error.to_string();
+    match error.hint() {
+        // The text ends with the hint, and begins with the name of the engine.
+        Some(hint) => {
+            let start = format!("engine `{NAME}` is not available: ");
+            let reason = rejected.strip_prefix(&start).unwrap_or(&rejected);
+            let reason = reason.strip_suffix(hint).unwrap_or(reason);
+            Advice {
+                reason: reason.trim_end_matches("; ").to_owned(),
+                hint: hint.to_owned(),
+            }
+        }
+        None => {
+            let source = std::error::Error::source(error);
+            let source = source.map_or(String::new(), |source| format!(": {source}"));
+            Advice {
+                reason: format!("{rejected}{source}"),
+                hint: "use another engine".to_owned(),
+            }
+        }
+    }
+}
+
+fn version() -> Result<String, Advice> {
+    let missing = |why: String| Advice {
+        reason: format!("the program bwrap cannot be run: {why}"),
+        hint: "install the package bubblewrap".to_owned(),
+    };
+    let mut command = Command::new("bwrap");
+    command
+        .arg("--version")
+        .env_clear()
+        .env("PATH", super::arguments::PATH);
+    let output = command.output().map_err(|error| missing(error.to_string()))?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    match output.status.success() && text.starts_with("bubblewrap") {
+        true => Ok(text),
+        false => Err(missing(format!("it printed {text:?}"))),
+    }
+}
+
+/// The directory at or above this one that the root of an environment may not enter.
+fn closed_to(base: &Path, identity: Identity) -> Option<PathBuf> {
+    let owner = identity.owner()?;
+    let real = fs::canonicalize(base).ok()?;
+    let closed = |path: &&Path| {
+        path.metadata().is_ok_and(|meta| {
+            let bit = match (meta.uid() == owner.user, meta.gid() == owner.group) {
+                (true, _) => 0o100,
+                (_, true) => 0o010,
+                _ => 0o001,
+            };
+            meta.mode() & bit == 0
+        })
+    };
+    real.ancestors().find(closed).map(Path::to_owned)
+}
+
+/// The features of the engine.
+pub(super) fn capabilities(identity: Identity) -> Capabilities {
+    use Feature::{Commands, CopyIn, CopyOut, Mounts, NetworkIsolation, Pause, ReadOnlyMounts, Rename};
+    use Feature::{Stdin, Tmpfs};
+    let limit = "the engine sets no limits; use the engine docker";
+    let network = "an environment has its own loopback interface, or with the option host_network the \
+                   network of this machine";
+    let users = match identity {
+        Identity::Caller => "there is one user, root, who is the caller",
+        Identity::Range { .. } => "commands run as the root of the environment; use `su` or `setpriv` in it",
+    };
+    let missing = "not part of this engine; use the engine docker";
+    let mut capabilities = Capabilities::new(IsolationLevel::Container)
+        .with([Commands, CopyIn, CopyOut, Stdin, Mounts, ReadOnlyMounts, Tmpfs])
+        .with([NetworkIsolation, Pause, Rename])
+        .without(Feature::Users, users)
+        .without(Feature::Networks, network)
+        .without(Feature::Ports, network)
+        .without(
+            Feature::MainProcess,
+            "the engine runs commands only; start a server as a command in the background",
+        )
+        .without(
+            Feature::Logs,
+            "there is no main process; the output of a command is read from the command",
+        );
+    for feature in [
+        Feature::MemoryLimit,
+        Feature::CpuLimit,
+        Feature::SwapLimit,
+        Feature::CpuSet,
+        Feature::PidsLimit,
+        Feature::DiskLimit,
+        Feature::SharedMemorySize,
+        Feature::Ulimits,
+        Feature::BlockIoLimits,
+        Feature::LimitUpdates,
+    ] {
+        capabilities = capabilities.without(feature, limit);
+    }
+    for feature in [
+        Feature::Images,
+        Feature::Volumes,
+        Feature::ReadOnlyRoot,
+        Feature::KernelCapabilities,
+        Feature::SecurityOptions,
+        Feature::Processes,
+        Feature::Metrics,
+        Feature::Tty,
+        Feature::Snapshots,
+    ] {
+        capabilities = capabilities.without(feature, missing);
+    }
+    capabilities
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn directory_that_nobody_may_enter_is_named() {
+        let base = tempfile::tempdir().unwrap();
+        let inner = base.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let range = Identity::Range { first: 4_000_000 };
+        fs::set_permissions(base.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let real = base.path().canonicalize().unwrap();
+        assert_eq!(closed_to(&inner, range), Some(real));
+        assert_eq!(closed_to(&inner, Identity::Caller), None, "the caller may");
+        fs::set_permissions(base.path(), fs::Permissions::from_mode(0o711)).unwrap();
+        assert_eq!(closed_to(&inner, range), None);
+    }
+
+    #[test]
+    fn reason_and_hint_of_an_error_are_separate() {
+        let advice = told(&Error::unavailable(NAME, "it is closed", "open it"));
+        assert_eq!(
+            (advice.reason.as_str(), advice.hint.as_str()),
+            ("it is closed", "open it")
+        );
+        let other = told(&Error::engine(NAME, "no space"));
+        assert!(other.reason.ends_with(": no space"), "{other:?}");
+    }
+}

@@ -1,0 +1,386 @@
+//! A command in an environment: its pipes, its output and its end.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
+
+use super::NAME;
+use super::holder::{self, Process};
+use super::layout::Layout;
+use super::script;
+use crate::BoxFuture;
+use crate::command::Command;
+use crate::command::execution::{Chunk, Execution, RunningProcess};
+use crate::command::exit_status::ExitStatus;
+use crate::command::input::Input;
+use crate::command::signal::Signal;
+use crate::command::stdin::Stdin;
+use crate::engines::host::output::Outputs;
+use crate::engines::shell::KnownPrograms;
+use crate::environment::id::random_hex;
+use crate::environment::status::Status;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The most bytes of reports about a command.
+const LONGEST: usize = 4096;
+
+/// Starts a command. A task completes the start: if the caller is dropped, the new process is
+/// dropped too, and so killed.
+pub(super) async fn start(
+    layout: &Layout,
+    known: &Arc<Mutex<KnownPrograms>>,
+    command: &Command,
+    variables: BTreeMap<String, String>,
+    working_dir: String,
+) -> Result<Execution> {
+    let (layout, known, given) = (layout.clone(), Arc::clone(known), command.clone());
+    let starting = tokio::spawn(async move { begin(layout, &known, &given, &variables, &working_dir).await });
+    match starting.await {
+        Ok(started) => Ok(started?.into_execution(command)),
+        Err(ended) => Err(Error::engine(NAME, ended)),
+    }
+}
+
+/// How a start ended.
+enum Begun {
+    Runs(Box<SandboxProcess>, Option<Sender>),
+    Refused(i32, &'static str),
+}
+
+impl Begun {
+    fn into_execution(self, command: &Command) -> Execution {
+        match self {
+            Self::Runs(process, input) => Execution::new(process, input.map(Stdin::new), command),
+            Self::Refused(code, why) => Execution::not_started(command, code, why),
+        }
+    }
+}
+
+async fn begin(
+    layout: Layout,
+    known: &Mutex<KnownPrograms>,
+    command: &Command,
+    variables: &BTreeMap<String, String>,
+    working_dir: &str,
+) -> Result<Begun> {
+    let failed = |error: io::Error| Error::engine(NAME, error);
+    let name = random_hex();
+    let (text, program) = {
+        let known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        script::render(command, variables, working_dir, &known, &name)
+    };
+    let files = Files::make(&layout, &name, &text, command).map_err(failed)?;
+    let open = |end: &str| OpenOptions::new().open_receiver(layout.pipe(&name, end));
+    let (reports, stdout, stderr) = (
+        open("reports").map_err(failed)?,
+        open("out").map_err(failed)?,
+        open("err").map_err(failed)?,
+    );
+    let has_input = !matches!(command.input, Input::Empty);
+    let input = layout.pipe(&name, "in");
+    // Open for reading too: the command, which opens it later, must not wait for a writer.
+    let held = has_input.then(|| OpenOptions::new().read_write(true).open_sender(&input));
+    let held = held.transpose().map_err(failed)?;
+    if let Err(error) = holder::request(&layout, &format!("run {name}")) {
+        return Err(ended(&layout, error));
+    }
+    let mut process = SandboxProcess {
+        layout,
+        reports: Reports {
+            pipe: reports,
+            pending: BytesMut::new(),
+        },
+        outputs: Outputs::new(Some(stdout), Some(stderr)),
+        pids: None,
+        sent: None,
+        end: None,
+    };
+    match process.reports.next().await? {
+        Some(Report::Begin { leader, shell }) => process.pids = Some((leader, shell)),
+        Some(Report::Refused(why)) => return refused(&why, working_dir),
+        Some(Report::End(_)) => return Err(Error::engine(NAME, "the first process gave an invalid report")),
+        None => return Err(process.lost()),
+    }
+    // From now on, only the command has the other end of its input.
+    let sender = has_input.then(|| OpenOptions::new().open_sender(&input));
+    // A command that has ended already reads nothing.
+    let sender = sender.and_then(io::Result::ok);
+    drop((held, files));
+    known.lock().unwrap_or_else(PoisonError::into_inner).add(program);
+    Ok(Begun::Runs(Box::new(process), sender))
+}
+
+/// The files of a command, until it has opened them.
+struct Files(Vec<PathBuf>);
+
+impl Files {
+    fn make(layout: &Layout, name: &str, text: &[u8], command: &Command) -> io::Result<Self> {
+        let mut files = Self(Vec::new());
+        for end in ["reports", "out", "err", "in"] {
+            if end != "in" || command.input != Input::Empty {
+                let path = layout.pipe(name, end);
+                layout.make_pipe(&path)?;
+                files.0.push(path);
+            }
+        }
+        let path = layout.pipe(name, "sh");
+        files.0.push(path.clone());
+        write_private(layout, &path, text)?;
+        Ok(files)
+    }
+}
+
+/// The text names the values of variables: only the environment may read it.
+fn write_private(layout: &Layout, path: &PathBuf, text: &[u8]) -> io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text)?;
+    layout.give(path)
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // They are gone with a destroyed environment.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// The error of a request that was not taken.
+fn ended(layout: &Layout, error: io::Error) -> Error {
+    if !layout.top().exists() {
+        return Error::lost();
+    }
+    match Process::of(layout) {
+        Some(_) => Error::engine(NAME, error),
+        None => Error::wrong_status(Status::Stopped, "start it first").observed(Status::Stopped),
+    }
+}
+
+fn refused(why: &str, working_dir: &str) -> Result<Begun> {
+    Ok(match why {
+        "not-found" => Begun::Refused(127, "program not found"),
+        "not-executable" => Begun::Refused(126, "permission denied"),
+        "format" => Begun::Refused(126, "not a program"),
+        "cwd" => {
+            let why = format!("the working directory {working_dir} does not exist");
+            return Err(Error::not_found(why));
+        }
+        _ => {
+            let why = "the environment has lost its program `env` or `setsid`, which start every command";
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        }
+    })
+}
+
+/// A report about a command.
+#[derive(Debug, PartialEq, Eq)]
+enum Report {
+    /// `B LEADER SHELL`: it runs.
+    Begin { leader: u32, shell: u32 },
+    /// `F WHY`: nothing was run.
+    Refused(String),
+    /// `E CODE`.
+    End(i32),
+}
+
+impl Report {
+    fn parse(line: &str) -> Option<Self> {
+        let words: Vec<&str> = line.split(' ').collect();
+        Some(match words.as_slice() {
+            ["B", leader, shell] => Self::Begin {
+                leader: leader.parse().ok()?,
+                shell: shell.parse().ok()?,
+            },
+            ["F", why] => Self::Refused((*why).to_owned()),
+            ["E", code] => Self::End(code.parse().ok()?),
+            _ => return None,
+        })
+    }
+}
+
+/// The reports about a command.
+struct Reports {
+    pipe: Receiver,
+    pending: BytesMut,
+}
+
+impl Reports {
+    /// The next report; `None` if the shell that sends them has ended. Dropping the future loses
+    /// nothing.
+    async fn next(&mut self) -> Result<Option<Report>> {
+        loop {
+            if let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
+                let line = self.pending.split_to(end + 1);
+                let report = std::str::from_utf8(&line[..end]).ok().and_then(Report::parse);
+                let invalid = || Error::engine(NAME, "the first process gave an invalid report");
+                return report.ok_or_else(invalid).map(Some);
+            }
+            if self.pending.len() > LONGEST {
+                return Err(Error::engine(NAME, "the first process gave an invalid report"));
+            }
+            let read = self.pipe.read_buf(&mut self.pending).await;
+            if read.map_err(|error| Error::engine(NAME, error))? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// A command that runs in an environment.
+struct SandboxProcess {
+    layout: Layout,
+    reports: Reports,
+    outputs: Outputs<Receiver, Receiver>,
+    /// The PIDs, inside, of its first process and of the shell that waits for it.
+    pids: Option<(u32, u32)>,
+    sent: Option<Signal>,
+    end: Option<ExitStatus>,
+}
+
+impl SandboxProcess {
+    async fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        while self.outputs.are_open() {
+            let ended = self.end.is_some();
+            // In this order: the end is noticed even if the output never pauses.
+            tokio::select! {
+                biased;
+                report = self.reports.next(), if !ended => self.ended(report?.as_ref())?,
+                chunk = self.outputs.read() => {
+                    let chunk = chunk.map_err(|error| Error::engine(NAME, error))?;
+                    if chunk.is_some() {
+                        return Ok(chunk);
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn ending(&mut self) -> Result<ExitStatus> {
+        if self.end.is_none() {
+            let report = self.reports.next().await?;
+            self.ended(report.as_ref())?;
+        }
+        let end = self.end.ok_or_else(|| self.lost())?;
+        Ok(ExitStatus {
+            output_complete: self.outputs.are_complete(),
+            ..end
+        })
+    }
+
+    fn ended(&mut self, report: Option<&Report>) -> Result<()> {
+        let end = match report {
+            Some(Report::End(code)) => match self.sent.filter(|signal| *code == 128 + signal.number()) {
+                Some(signal) => ExitStatus::from_signal(signal.number()),
+                None => ExitStatus::from_code(*code),
+            },
+            // The kernel has killed every process of the environment.
+            None if Process::of(&self.layout).is_none() => ExitStatus::from_signal(Signal::Kill.number()),
+            _ => return Err(self.lost()),
+        };
+        self.outputs.command_ended();
+        self.end = Some(end);
+        Ok(())
+    }
+
+    /// The error of a command whose end is unknown. It is never repeated, because it may have run.
+    fn lost(&self) -> Error {
+        if !self.layout.top().exists() {
+            return Error::lost();
+        }
+        match Process::of(&self.layout) {
+            Some(_) => Error::engine(
+                NAME,
+                "the shell that waits for the command was killed; how the command ended is unknown",
+            ),
+            None => Error::wrong_status(Status::Stopped, "start it again").observed(Status::Stopped),
+        }
+    }
+
+    /// Sends a signal to the command: `Kill` to all its processes, another one to its group.
+    fn send(&mut self, signal: Signal) -> Result<()> {
+        let Some((leader, shell)) = self.pids.filter(|_| self.end.is_none()) else {
+            return Ok(());
+        };
+        self.sent = Some(signal);
+        let line = match signal {
+            Signal::Kill => format!("kill {shell} {leader}"),
+            signal => format!("signal {} {leader}", signal.name()),
+        };
+        match holder::request(&self.layout, &line) {
+            // Nothing runs any more; the end is about to be read.
+            Err(_) if Process::of(&self.layout).is_none() => Ok(()),
+            sent => sent.map_err(|error| Error::engine(NAME, error)),
+        }
+    }
+}
+
+impl RunningProcess for SandboxProcess {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
+        Box::pin(self.next_chunk())
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
+        Box::pin(self.ending())
+    }
+
+    fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>> {
+        let sent = self.send(signal);
+        Box::pin(std::future::ready(sent))
+    }
+}
+
+impl Drop for SandboxProcess {
+    fn drop(&mut self) {
+        if let Some((leader, shell)) = self.pids.filter(|_| self.end.is_none()) {
+            // There is no caller to report an error to; destroying the environment ends the
+            // processes too.
+            let _ = holder::request(&self.layout, &format!("abort {shell} {leader}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_parsed() {
+        let begin = Report::Begin { leader: 17, shell: 3 };
+        for (line, expected) in [
+            ("B 17 3", Some(begin)),
+            ("F cwd", Some(Report::Refused("cwd".into()))),
+            ("E 137", Some(Report::End(137))),
+            ("E", None),
+            ("B 17", None),
+            ("B -1 3", None),
+            ("", None),
+        ] {
+            assert_eq!(Report::parse(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_those_of_a_shell() {
+        for (why, code) in [("not-found", 127), ("not-executable", 126), ("format", 126)] {
+            let begun = refused(why, "/").unwrap();
+            assert!(
+                matches!(begun, Begun::Refused(found, _) if found == code),
+                "{why}"
+            );
+        }
+        let kind = |why| refused(why, "/w").err().unwrap().kind();
+        assert_eq!(kind("cwd"), ErrorKind::NotFound);
+        assert_eq!(kind("helper"), ErrorKind::Corrupt);
+    }
+}

@@ -1,0 +1,191 @@
+//! The sandbox of one environment: when its first process runs, and for whom.
+
+use std::fs::{self, File};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::fs::FlockOperation;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::OpenOptions;
+use tokio::time::timeout;
+
+use super::NAME;
+use super::arguments::Sandbox;
+use super::holder::{self, Holder, Process};
+use super::layout::Layout;
+use super::options::SandboxOptions;
+use crate::environment::id::{EnvironmentId, random_hex};
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::copy::Place;
+use crate::files::dir::Dir;
+use crate::files::root;
+use crate::spec::EnvironmentSpec;
+
+/// The sandbox of one environment.
+#[derive(Debug)]
+pub(super) struct Sandboxed {
+    pub(super) layout: Layout,
+    hostname: String,
+    spec: EnvironmentSpec,
+    /// The first process, if this process has started it.
+    holder: Mutex<Option<Holder>>,
+}
+
+impl Sandboxed {
+    pub(super) fn new(layout: Layout, id: &EnvironmentId, spec: &EnvironmentSpec) -> Self {
+        Self {
+            layout,
+            hostname: id.as_str().chars().take(12).collect(),
+            spec: spec.clone(),
+            holder: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn hostname(&self) -> &str {
+        &self.hostname
+    }
+
+    /// The working directory of commands, inside.
+    pub(super) fn working_dir(&self) -> &str {
+        self.spec.working_dir.as_deref().unwrap_or("/")
+    }
+
+    fn holder(&self) -> MutexGuard<'_, Option<Holder>> {
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Creates the files of a new environment.
+    pub(super) fn lay_out(&self) -> Result<()> {
+        let host_network = SandboxOptions::of(&self.spec)?.uses_host_network();
+        self.layout.make()?;
+        self.layout
+            .make_root(&self.hostname, &self.spec.network, host_network)
+    }
+
+    /// The first process, also of another owner.
+    pub(super) fn process(&self) -> Option<Process> {
+        Process::of(&self.layout)
+    }
+
+    /// Starts the first process, unless one runs. It outlives this process if it is released.
+    pub(super) fn ensure_started(&self, released: bool) -> Result<()> {
+        let _lock = self.lock()?;
+        if self.process().is_none() {
+            let holder = self.start()?;
+            *self.holder() = Some(holder);
+            self.make_working_dir()?;
+        }
+        match released {
+            true => self.release(),
+            false => Ok(()),
+        }
+    }
+
+    fn start(&self) -> Result<Holder> {
+        Holder::start(
+            &self.layout,
+            &Sandbox {
+                identity: self.layout.identity(),
+                hostname: &self.hostname,
+                root: &self.layout.root(),
+                pipes: &self.layout.pipes(),
+                host_network: SandboxOptions::of(&self.spec)?.uses_host_network(),
+                mounts: &self.spec.mounts,
+            },
+        )
+    }
+
+    fn make_working_dir(&self) -> Result<()> {
+        match self.working_dir() {
+            "/" => Ok(()),
+            path => self.place_in(self.process(), path, true)?.make_directory(),
+        }
+    }
+
+    /// Lets the processes outlive this process.
+    pub(super) fn release(&self) -> Result<()> {
+        let mut holder = self.holder();
+        if let Some(holder) = holder.as_mut() {
+            holder::request(&self.layout, "keep").map_err(|error| Error::engine(NAME, error))?;
+            holder.release();
+        }
+        Ok(())
+    }
+
+    /// Ends every process.
+    pub(super) fn end(&self) -> Result<()> {
+        if !self.layout.top().exists() {
+            self.holder().take();
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        let gone = self.process().is_none_or(Process::kill);
+        self.holder().take();
+        match gone {
+            true => Ok(()),
+            false => Err(Error::engine(
+                NAME,
+                "the processes could not be killed within 10 s",
+            )),
+        }
+    }
+
+    /// Only one process starts or ends the sandbox at a time.
+    fn lock(&self) -> Result<File> {
+        let top = self.layout.top();
+        let failed = |e| Error::io("lock the directory", top, e);
+        let file = match File::open(top) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Error::lost()),
+            opened => opened.map_err(failed)?,
+        };
+        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|e| failed(e.into()))?;
+        Ok(file)
+    }
+
+    /// Calls `work` with the place of a path inside. A sandbox that does not run is started for
+    /// that, and ended afterwards.
+    pub(super) fn with_place<T>(
+        &self,
+        path: &str,
+        make: bool,
+        work: impl FnOnce(Place) -> Result<T>,
+    ) -> Result<T> {
+        if let Some(process) = self.process() {
+            return work(self.place_in(Some(process), path, make)?);
+        }
+        let _lock = self.lock()?;
+        let holder = self.start()?;
+        work(self.place_in(Some(holder.process()), path, make)?)
+    }
+
+    fn place_in(&self, process: Option<Process>, path: &str, make: bool) -> Result<Place> {
+        let process = process.ok_or_else(Error::lost)?;
+        let owner = self.layout.identity().owner();
+        let root = Dir::open_root(&process.root(), owner)
+            .map_err(|e| Error::io("open the root of the environment", &process.root(), e))?;
+        root::place(&root, self.working_dir(), path, make)
+    }
+
+    /// Sends a signal to every process but the first one, and waits until it is sent.
+    pub(super) async fn signal_all(&self, signal: &str, limit: Duration) -> Result<()> {
+        let failed = |error: std::io::Error| Error::engine(NAME, error);
+        let name = random_hex();
+        let path = self.layout.pipe(&name, "done");
+        self.layout.make_pipe(&path).map_err(failed)?;
+        let sent = async {
+            let mut done = OpenOptions::new().open_receiver(&path).map_err(failed)?;
+            holder::request(&self.layout, &format!("all {signal} {name}")).map_err(failed)?;
+            done.read_u8().await.map_err(failed)
+        };
+        let sent = timeout(limit, sent).await;
+        // It is gone with a destroyed environment.
+        let _ = fs::remove_file(&path);
+        match sent {
+            Ok(sent) => sent.map(drop),
+            Err(_) => Err(Error::new(
+                ErrorKind::Timeout,
+                format!("the first process did not answer within {} s", limit.as_secs()),
+            )),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The text that the first process of an environment reads for one command.
+
+use std::collections::BTreeMap;
+
+use crate::command::Command;
+use crate::command::input::Input;
+use crate::engines::shell::{FUNCTIONS, KnownPrograms, Program, Text, without_comments};
+
+/// The directory of the pipes, inside.
+pub(super) const PIPES: &str = "/dev/isolation";
+
+/// The text of the first process.
+pub(super) fn holder() -> String {
+    [FUNCTIONS, include_str!("holder.sh")]
+        .map(without_comments)
+        .concat()
+}
+
+/// The text for a command, and its program. `name` is that of its pipes.
+///
+/// 6 is the pipe of the reports, 8 and 9 are the outputs. This shell keeps the outputs open until
+/// it has reported the end.
+pub(super) fn render(
+    command: &Command,
+    variables: &BTreeMap<String, String>,
+    working_dir: &str,
+    known: &KnownPrograms,
+    name: &str,
+) -> (Vec<u8>, Program) {
+    let path = variables.get("PATH").map_or("", String::as_str);
+    let program_name = command.argv.first().map_or("", String::as_str);
+    let relative = program_name.contains('/') && !program_name.starts_with('/');
+    let directory = if relative { working_dir } else { "" };
+    let program = (
+        program_name.to_owned(),
+        path.as_bytes().to_vec(),
+        directory.to_owned(),
+    );
+    let input = match command.input {
+        Input::Empty => "/dev/null".to_owned(),
+        Input::Bytes(_) | Input::Piped => format!("{PIPES}/{name}.in"),
+    };
+    let mut text = Text::default();
+    text.push(&format!(
+        "exec 5<&- 6>{PIPES}/{name}.reports 8>{PIPES}/{name}.out 9>{PIPES}/{name}.err <&7 >/dev/null 2>&1\n\
+         IFS=' ' read -r shell rest </proc/self/stat\n\
+         ( cd -P -- "
+    ));
+    text.word(working_dir.as_bytes());
+    text.push(" || { echo F cwd >&6; exit; }\nisolate_check ");
+    text.word(program_name.as_bytes()).push(" ").word(path.as_bytes());
+    text.push(if known.contains(&program) { "" } else { " y" });
+    text.push(" || { echo F $why >&6; exit; }\nexec <");
+    text.push(&input);
+    // The input is open before the report: from then on the other side holds its own end only.
+    text.push(
+        "\nIFS=' ' read -r leader rest </proc/self/stat; echo B $leader $shell >&6\n\
+         exec 6<&- 7<&- >&8 2>&9 8>&- 9>&-\nexec \"$setsid\" \"$env\" -i",
+    );
+    // `env` would read a first word with a hyphen as an option.
+    let (plain, hyphens): (Vec<_>, Vec<_>) = variables.iter().partition(|(name, _)| !name.starts_with('-'));
+    for (name, value) in plain.into_iter().chain(hyphens) {
+        text.push(" ").word(format!("{name}={value}").as_bytes());
+    }
+    text.push(" \"$program\"");
+    for argument in command.argv.iter().skip(1) {
+        text.push(" ").word(argument.as_bytes());
+    }
+    text.push(" )\necho E $? >&6\n");
+    (text.into_bytes(), program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_command_are_quoted() {
+        let mut command = Command::new(["-x", "it's", "$HOME `x` \\ *\n"]);
+        command.input = Input::Piped;
+        let variables = [("A", "a'b"), ("-u", "1"), ("PATH", "/bin")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let known = KnownPrograms::default();
+        let (text, _) = render(&command, &variables.into(), "/w'", &known, "ab");
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("cd -P -- '/w'\\''' ||"), "{text}");
+        assert!(text.contains("isolate_check '-x' '/bin' y ||"), "{text}");
+        assert!(text.contains("\nexec </dev/isolation/ab.in\n"), "{text}");
+        let words = "'A=a'\\''b' 'PATH=/bin' '-u=1' \"$program\" 'it'\\''s' '$HOME `x` \\ *\n' )";
+        assert!(text.contains(words), "{text}");
+    }
+
+    #[test]
+    fn text_of_the_first_process_has_no_comments() {
+        let text = holder();
+        assert!(text.lines().all(|line| !line.starts_with('#')), "{text}");
+        assert!(
+            text.contains("isolate_kill() {") && text.ends_with("done\n"),
+            "{text}"
+        );
+    }
+}

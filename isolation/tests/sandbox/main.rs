@@ -1,0 +1,11 @@
+//! The engine `sandbox`, as root and as an ordinary user. Without bubblewrap, or where namespaces
+//! are refused, every test prints why it does nothing.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
+#![allow(clippy::print_stderr)] // why a test does nothing here
+
+mod engine; // the behaviour of every engine, also as an ordinary user
+mod isolation_inside; // what cannot be seen and done from inside
+mod owner; // the end of the owner, and other processes
+mod support; // an engine with a directory of its own

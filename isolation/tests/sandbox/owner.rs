@@ -1,0 +1,196 @@
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command as Program, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use isolation::{Command, EngineChoice, EnvironmentSpec, Lifetime, Status};
+
+use crate::support::{Fixture, as_ordinary_user, base, manager, printed};
+
+/// The first processes of environments in this directory that still run.
+fn running(base: &Path) -> Vec<String> {
+    let base = base.to_str().unwrap();
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok());
+    let command = |pid: fs::DirEntry| fs::read(pid.path().join("cmdline")).unwrap_or_default();
+    let lines = pids.map(|pid| String::from_utf8_lossy(&command(pid)).replace('\0', " "));
+    lines
+        .filter(|line| line.contains("bwrap ") && line.contains(base))
+        .collect()
+}
+
+/// Waits until nothing runs.
+fn until_nothing_runs(base: &Path) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !running(base).is_empty() {
+        assert!(Instant::now() < until, "left: {:?}", running(base));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Not a test: creates an environment in a directory, prints a line, and waits to be killed.
+#[tokio::test]
+async fn helper_owner() {
+    let Ok(base) = std::env::var("SANDBOX_TEST_BASE") else {
+        return;
+    };
+    let manager = manager(Path::new(&base));
+    let spec = EnvironmentSpec {
+        name: Some("owned".into()),
+        ..EnvironmentSpec::default()
+    };
+    let environment = manager.create(&EngineChoice::Auto, spec).await.unwrap();
+    let daemon = "setsid sh -c 'exec sleep 100000' >/dev/null 2>&1 & echo ready";
+    eprintln!("{}", printed(&environment, daemon).await);
+    environment.run(Command::new(["sleep", "100000"])).await.unwrap();
+}
+
+fn owner(base: &Path) -> std::process::Child {
+    Program::new(std::env::current_exe().unwrap())
+        .args(["--exact", "owner::helper_owner", "--nocapture"])
+        .env("SANDBOX_TEST_BASE", base)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn killed_owner_leaves_no_process() {
+    if Fixture::new().await.is_none() {
+        return;
+    }
+    let base = base();
+    // First after it was ready, then at every moment of the creation.
+    let mut ready = owner(base.path());
+    let mut output = ready.stderr.take().unwrap();
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("ready") {
+        let mut byte = [0];
+        assert_eq!(
+            output.read(&mut byte).unwrap(),
+            1,
+            "{}",
+            String::from_utf8_lossy(&seen)
+        );
+        seen.push(byte[0]);
+    }
+    assert!(!running(base.path()).is_empty());
+    ready.kill().unwrap();
+    ready.wait().unwrap();
+    until_nothing_runs(base.path());
+    for round in 0..15 {
+        let mut child = owner(base.path());
+        std::thread::sleep(Duration::from_millis(round * 4));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        until_nothing_runs(base.path());
+    }
+    // The directories are what the journal is for.
+    for entry in fs::read_dir(base.path()).unwrap().flatten() {
+        let manager = manager(base.path());
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // The probe of the engine may be interrupted, too.
+        let Some(id) = name.strip_prefix("isolation-sandbox-") else {
+            continue;
+        };
+        if let Ok(environment) = manager.open(id).await {
+            assert_ne!(environment.status(), Status::Running);
+            environment.destroy().await.unwrap();
+        }
+    }
+}
+
+#[test]
+fn killed_ordinary_owner_leaves_no_process() {
+    as_ordinary_user("owner::killed_owner_leaves_no_process");
+}
+
+#[test]
+fn environment_outlives_its_thread_and_runtime() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let Some(fixture) = runtime().block_on(Fixture::new()) else {
+        return;
+    };
+    let base = fixture.base.path().to_owned();
+    let manager = Arc::clone(&fixture.manager);
+    let environment = std::thread::spawn(move || {
+        runtime()
+            .block_on(manager.create(&EngineChoice::Auto, EnvironmentSpec::default()))
+            .unwrap()
+    });
+    let environment = environment.join().unwrap();
+    let second = tokio::runtime::Runtime::new().unwrap();
+    assert_eq!(second.block_on(printed(&environment, "echo alive")), "alive");
+    drop(second);
+    drop(environment);
+    drop(fixture.manager);
+    assert!(running(&base).is_empty());
+    assert_eq!(fs::read_dir(&base).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn kept_environment_is_used_by_another_process() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let spec = EnvironmentSpec {
+        name: Some("kept".into()),
+        lifetime: Lifetime::Kept,
+        ..EnvironmentSpec::default()
+    };
+    let created = fixture.create(spec).await.unwrap();
+    printed(&created, "sleep 100000 >/dev/null 2>&1 & echo $! >/tmp/pid").await;
+    drop(created);
+    fixture.manager.shutdown().await.unwrap();
+    let other = manager(fixture.base.path());
+    let opened = other.open("kept").await.unwrap();
+    assert_eq!(opened.status(), Status::Running);
+    printed(&opened, "kill -0 $(cat /tmp/pid)").await;
+    drop(opened);
+    // What another process starts also outlives that.
+    let opened = other.open("kept").await.unwrap();
+    opened.stop(Duration::ZERO).await.unwrap();
+    assert!(running(fixture.base.path()).is_empty());
+    opened.start().await.unwrap();
+    drop((opened, other));
+    let third = manager(fixture.base.path());
+    let opened = third.open("kept").await.unwrap();
+    assert_eq!(printed(&opened, "cat /tmp/pid | wc -l").await, "1");
+    opened.destroy().await.unwrap();
+    assert!(running(fixture.base.path()).is_empty());
+    assert_eq!(fixture.left(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_at_once_all_work_and_leave_nothing() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let tasks = (0..50).map(|n| {
+        let manager = Arc::clone(&fixture.manager);
+        tokio::spawn(async move {
+            let spec = EnvironmentSpec::default();
+            let environment = manager.create(&EngineChoice::Auto, spec).await.unwrap();
+            let text = printed(
+                &environment,
+                &format!("echo {n} >/tmp/x; cat /tmp/x; ls /tmp | wc -l"),
+            )
+            .await;
+            assert_eq!(text, format!("{n}\n1"));
+            environment.destroy().await.unwrap();
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    assert!(running(fixture.base.path()).is_empty());
+    assert_eq!(fixture.left(), 0);
+}
