@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser};
+use clap::{ArgAction, CommandFactory, Parser};
 
 use crate::commands::Command;
 use crate::error::CliError;
@@ -18,6 +18,9 @@ use crate::global::Global;
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    /// As --verbose, before the command; -vv also prints each call of the Docker daemon
+    #[arg(short = 'v', action = ArgAction::Count)]
+    details: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -25,7 +28,9 @@ pub(crate) struct Cli {
 impl Cli {
     /// Parses the command line, whose first word is the name of the program.
     pub(crate) fn parse_words(words: &[OsString]) -> Result<Self, clap::Error> {
-        Self::try_parse_from(words).map_err(|error| suggest(error, words))
+        let mut cli = Self::try_parse_from(words).map_err(|error| suggest(error, words))?;
+        cli.global.details = cli.details;
+        Ok(cli)
     }
 }
 
@@ -165,6 +170,16 @@ mod tests {
             .unwrap();
         assert!(cli.global.verbose && cli.global.json);
         assert_eq!(cli.global.host.as_deref(), Some("unix:///b"));
+    }
+
+    #[test]
+    fn details_are_counted_before_the_command() {
+        let details = |line: &str| parse(line).unwrap().global.details;
+        assert_eq!(details("isolate ls"), 0);
+        assert_eq!(details("isolate -v ls"), 1);
+        assert_eq!(details("isolate -vv --json ls"), 2);
+        // Behind the command, it is a volume.
+        assert_eq!(details("isolate run -v a:/b -- true"), 0);
     }
 
     #[test]

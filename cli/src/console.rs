@@ -27,7 +27,7 @@ impl Console {
         Self {
             json: global.json,
             quiet: global.quiet,
-            verbose: global.verbose,
+            verbose: global.is_verbose(),
         }
     }
 
@@ -63,6 +63,11 @@ impl Console {
         }
     }
 
+    /// Asks for input on standard error.
+    pub(crate) fn prompt(self, text: &str) {
+        write_stderr(escape::text(text).as_bytes());
+    }
+
     /// Prints a message if `--verbose` is set.
     pub(crate) fn detail(self, text: &str) {
         if self.verbose {
@@ -91,8 +96,13 @@ impl Console {
     }
 
     fn message(self, text: &str) {
-        write_stderr(format!("isolate: {}\n", escape::text(text)).as_bytes());
+        trace(text);
     }
+}
+
+/// Prints a message about the work of this process, for `-vv`.
+pub(crate) fn trace(text: &str) {
+    write_stderr(format!("isolate: {}\n", escape::text(text)).as_bytes());
 }
 
 /// A value as one line of JSON.

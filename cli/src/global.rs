@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use engine_api::Docker;
 use isolation::config::{Config, DockerConfig, Settings, Source};
 
+use crate::calls;
 use crate::error::CliError;
 
 /// Options of every command.
@@ -34,9 +36,12 @@ pub(crate) struct Global {
     /// Print errors only, no other messages
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Print more details; may be repeated
+    /// Print more details; with -vv before the command, also each call of the Docker daemon
     #[arg(long, global = true)]
     pub(crate) verbose: bool,
+    /// How often `-v` was given before the command.
+    #[arg(skip)]
+    pub(crate) details: u8,
     /// The configuration in effect: files, environment variables, and `--host`.
     #[arg(skip)]
     pub(crate) settings: Settings,
@@ -55,13 +60,26 @@ impl Global {
                 self.replay.is_some() && self.record.is_some(),
                 "--replay and --record: a replay is recorded already",
             ),
-            (self.quiet && self.verbose, "--quiet and --verbose"),
+            (self.quiet && self.is_verbose(), "--quiet and --verbose"),
         ];
         match conflicts.iter().find(|(given, _)| *given) {
             Some((_, which)) => Err(CliError::new(format!(
                 "these options exclude each other: {which}"
             ))),
             None => Ok(()),
+        }
+    }
+
+    /// Whether to print more details.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose || self.details > 0
+    }
+
+    /// What is done with a client of the daemon: its calls are printed if `-vv` was given.
+    pub(crate) fn prepare(&self) -> fn(Docker) -> Docker {
+        match self.details > 1 {
+            true => calls::printed,
+            false => calls::named,
         }
     }
 

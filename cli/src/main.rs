@@ -6,6 +6,7 @@
 //!   [`error`].
 //! - [`client`] connects to the Docker daemon that the options name; [`registry`] lists the
 //!   engines; [`session`] holds the manager of a command and the file of its events.
+//! - [`calls`] prints the calls of the daemon.
 //! - [`recording_file`] writes recordings, and keeps a good one.
 //! - [`signals`] turns Ctrl-C and its kind into an orderly end.
 //! - [`terminal`] is the raw mode and the size of this process's terminal.
@@ -13,6 +14,7 @@
 //!   of others safe for a terminal, and [`table`] aligns columns.
 
 mod args;
+mod calls;
 mod client;
 mod commands;
 mod console;

@@ -23,7 +23,7 @@ pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliE
         // can guess. For the one command of a call, a shell would save nothing.
         Some(docker) if client.is_recorded() => DockerEngine::new(docker.clone()).without_command_shells(),
         Some(docker) => DockerEngine::new(docker.clone()),
-        None => DockerEngine::default(),
+        None => DockerEngine::default().with_found_client(client.prepare()),
     };
     let mut registry = Registry::new();
     let config = DockerConfig {

@@ -11,13 +11,15 @@ pub(crate) fn is_input() -> bool {
     std::io::stdin().is_terminal()
 }
 
-pub(crate) use system::{RawMode, Resizes, size};
+pub(crate) use system::{Hidden, RawMode, Resizes, size};
 
 #[cfg(unix)]
 mod system {
     use std::io::{stdin, stdout};
 
-    use rustix::termios::{OptionalActions, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr};
+    use rustix::termios::{
+        LocalModes, OptionalActions, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr,
+    };
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     use super::{CliError, TerminalSize};
@@ -49,6 +51,29 @@ mod system {
             raw.make_raw();
             let entered = Self { former };
             tcsetattr(stdin(), OptionalActions::Now, &raw).map_err(failed)?;
+            Ok(entered)
+        }
+    }
+
+    /// The terminal on standard input without echo, for a password. Dropping it restores the former
+    /// mode, and ends the line.
+    pub(crate) struct Hidden {
+        _restored: RawMode,
+    }
+
+    impl Hidden {
+        pub(crate) fn enter() -> Result<Self, CliError> {
+            let failed = |error: rustix::io::Errno| {
+                CliError::new("cannot change the mode of the terminal").because(&error)
+            };
+            let former = tcgetattr(stdin()).map_err(failed)?;
+            let mut hidden = former.clone();
+            hidden.local_modes -= LocalModes::ECHO;
+            hidden.local_modes |= LocalModes::ECHONL;
+            let entered = Self {
+                _restored: RawMode { former },
+            };
+            tcsetattr(stdin(), OptionalActions::Now, &hidden).map_err(failed)?;
             Ok(entered)
         }
     }
@@ -99,6 +124,16 @@ mod system {
         pub(crate) fn enter() -> Result<Self, CliError> {
             let error = CliError::new("a command on this terminal needs a Unix system");
             Err(error.hint("omit -t, or -i"))
+        }
+    }
+
+    /// As [`RawMode`].
+    pub(crate) struct Hidden(());
+
+    impl Hidden {
+        pub(crate) fn enter() -> Result<Self, CliError> {
+            let error = CliError::new("a password on this terminal needs a Unix system");
+            Err(error.hint("write it to standard input"))
         }
     }
 

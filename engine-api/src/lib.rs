@@ -28,6 +28,7 @@
 //! | [`checkpoints`] | CRIU checkpoints of containers |
 //! | [`builds`], [`sessions`] | builds in progress, and the connection of BuildKit's sessions |
 //! | [`auth`] | credentials for registries |
+//! | [`observe`] | reports of calls |
 //! | [`archive`] | packing and unpacking of tar archives |
 //! | [`common`] | types that several resources share |
 //! | [`Error`], [`Timeouts`], [`ReplyLimits`] | what failed and why; how long a call may take, and how much memory |
@@ -37,7 +38,8 @@
 //! The features `tls` and `ssh` add ways to connect; without them, only Unix sockets, named pipes
 //! and plain TCP are supported.
 //!
-//! Calls need a Tokio runtime with I/O and time enabled.
+//! Calls need a Tokio runtime with I/O and time enabled. With the feature `blocking`, its module
+//! drives them in programs that have none.
 
 // The smaller sizes leave out resources, but not the machinery that only these use: about forty
 // items, each of which would need a `cfg` of its own.
@@ -46,6 +48,8 @@
 #[cfg(feature = "containers")]
 pub mod archive;
 pub mod auth;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 #[cfg(feature = "full")]
 pub mod builds;
 #[cfg(feature = "full")]
@@ -71,6 +75,7 @@ mod local_file;
 pub mod networks;
 #[cfg(feature = "full")]
 pub mod nodes;
+pub mod observe;
 #[cfg(feature = "full")]
 pub mod plugins;
 mod reply_limits;
@@ -99,7 +104,7 @@ pub use timeouts::Timeouts;
 pub use version::{ParseVersionError, Version};
 pub use wire::body::Upload;
 pub use wire::operation::OperationInfo;
-pub use wire::raw_call::{RawCall, RawReply};
+pub use wire::raw_call::{RawCall, RawHijacked, RawReply};
 pub use wire::stream::{Chunk, Hijacked, Input, JsonLines, Output, RawBytes, RunOutput, StreamItem};
 
 /// Reads JSON that an engine wrote as a type of this crate, as the client reads replies: `null`

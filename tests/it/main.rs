@@ -6,19 +6,25 @@ mod support; // helpers of several modules
 
 /// One request and its reply, and the connections below them.
 mod wire {
+    mod blocking; // programs without an async runtime
     pub(crate) mod call_timeouts; // the timeouts of a call, on the paused clock
     pub(crate) mod dropped_calls; // calls, bodies and streams dropped halfway leave nothing behind
     mod hostile; // callers that pass on foreign text, engines that attack the client
+    mod http_proxy; // engines behind an HTTP proxy
+    mod identity; // the user agent, headers, and keys to detach of a client
     pub(crate) mod json_values; // values that are null, absent, unknown or invalid
     pub(crate) mod keep_alive; // connections are reused, and no request is sent twice
+    mod observer; // the report of each call
     pub(crate) mod path_names; // names that would change the path are rejected or escaped
     mod proxies; // proxies that refuse a part of the API
+    mod raw_calls; // streamed bodies, and connections taken over
     pub(crate) mod reply_limits; // replies without end stop at a limit
     pub(crate) mod response_head; // replies whose head is unusual, invalid or endless
     pub(crate) mod runtimes; // one client in several Tokio runtimes
     mod ssh; // connections through ssh
     pub(crate) mod stream_timeouts; // the timeouts after the head of a reply, on the paused clock
     mod tls; // both sides show their certificates
+    mod transports; // abstract sockets, IPv6 zones, idle connections
     pub(crate) mod version_negotiation; // which API version the client uses
 }
 

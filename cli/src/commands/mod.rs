@@ -22,6 +22,8 @@ mod inspect;
 mod kill;
 mod limit_options;
 mod log_printer;
+mod login;
+mod logout;
 mod logs;
 mod ls;
 mod man;
@@ -93,6 +95,8 @@ pub(crate) enum Command {
     Ls(ls::Ls),
     Build(Box<image::build::Build>),
     Image(image::Image),
+    Login(login::Login),
+    Logout(logout::Logout),
     Gc(gc::Gc),
     Inspect(inspect::Inspect),
     Events(events::Events),
@@ -263,6 +267,13 @@ pub(crate) async fn run(
             let work = async |session: &Session| Box::pin(image.run(session, console)).await;
             with_session(global, console, work).await
         }
+        Command::Login(login) => {
+            // A signal restores the terminal.
+            let work =
+                async |client: &Client| signals::interruptible(Box::pin(login.run(client, console))).await;
+            with_client(global, console, work).await
+        }
+        Command::Logout(logout) => logout.run(console).await,
         Command::Gc(gc) => {
             let work = async |session: &Session| Box::pin(gc.run(session, console)).await;
             with_session(global, console, work).await

@@ -113,7 +113,7 @@ async fn unreadable_file_is_a_warning_with_its_path() {
 
 #[cfg(unix)]
 mod helpers {
-    use super::super::helper::{get_from, list_from};
+    use super::super::helper::{erase_in, get_from, list_from, store_in};
     use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
@@ -200,6 +200,26 @@ mod helpers {
     fn helper_that_closes_its_output_and_stays_is_killed() {
         let wrong = answer("exec >&- 2>&-; exec sleep 30").unwrap_err();
         assert!(wrong.contains("did not exit"), "{wrong}");
+    }
+
+    #[test]
+    fn helper_stores_and_erases() {
+        let auth = super::super::RegistryAuth::user("a", "hunter2");
+        let store = |script| with_helper(script, |program| store_in(program, "reg:5000", &auth, TIMEOUT));
+        let check = r#"[ "$1" = store ] && [ "$server" = '{"Secret":"hunter2","ServerURL":"reg:5000","Username":"a"}' ]"#;
+        assert_eq!(store(check), Ok(()));
+        let failed = store("echo locked; exit 1").unwrap_err();
+        assert!(
+            failed.contains("locked") && !failed.contains("hunter2"),
+            "{failed}"
+        );
+        let erase = |script| with_helper(script, |program| erase_in(program, "reg:5000", TIMEOUT));
+        assert_eq!(erase(r#"[ "$1" = erase ] && [ "$server" = reg:5000 ]"#), Ok(true));
+        assert_eq!(
+            erase("echo credentials not found in native keychain; exit 1"),
+            Ok(false)
+        );
+        assert!(erase("echo locked; exit 1").unwrap_err().contains("locked"));
     }
 
     #[test]

@@ -50,6 +50,21 @@ pub(super) fn list(name: &str, timeout: Duration) -> Result<Vec<String>, String>
     list_from(&program(name)?, timeout)
 }
 
+/// Stores credentials in a helper; blocks up to the timeout.
+pub(super) fn store(
+    name: &str,
+    registry: &str,
+    auth: &RegistryAuth,
+    timeout: Duration,
+) -> Result<(), String> {
+    store_in(&program(name)?, registry, auth, timeout)
+}
+
+/// Erases the credentials of a registry; returns whether there were any. Blocks up to the timeout.
+pub(super) fn erase(name: &str, registry: &str, timeout: Duration) -> Result<bool, String> {
+    erase_in(&program(name)?, registry, timeout)
+}
+
 /// The program of a helper. A name is not a path, so the configuration cannot select another
 /// program.
 fn program(name: &str) -> Result<String, String> {
@@ -87,6 +102,37 @@ pub(super) fn list_from(program: &str, timeout: Duration) -> Result<Vec<String>,
     let users: BTreeMap<String, IgnoredAny> =
         json::decode(&output.stdout).map_err(|_| format!("{program}: invalid list"))?;
     Ok(users.into_keys().collect())
+}
+
+/// [`store`] with the program's name or path.
+pub(super) fn store_in(
+    program: &str,
+    registry: &str,
+    auth: &RegistryAuth,
+    timeout: Duration,
+) -> Result<(), String> {
+    let (user, secret) = match auth.identity_token.as_str() {
+        "" => (auth.username.as_str(), auth.password.as_str()),
+        token => (TOKEN, token),
+    };
+    let input = serde_json::json!({"ServerURL": registry, "Username": user, "Secret": secret});
+    // A secret on the standard input is in no command line.
+    let output = run(program, "store", &input.to_string(), timeout)?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(failure(program, &output)),
+    }
+}
+
+/// [`erase`] with the program's name or path.
+pub(super) fn erase_in(program: &str, registry: &str, timeout: Duration) -> Result<bool, String> {
+    let output = run(program, "erase", registry, timeout)?;
+    let missing = String::from_utf8_lossy(&output.stdout).contains(NOT_FOUND);
+    match output.status.success() {
+        true => Ok(true),
+        false if missing => Ok(false),
+        false => Err(failure(program, &output)),
+    }
 }
 
 /// The reason of a failure: the helper's own words if it has any, and how it ended.

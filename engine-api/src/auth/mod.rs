@@ -26,6 +26,8 @@ mod config;
 mod credentials;
 #[cfg(feature = "full")]
 mod helper;
+#[cfg(feature = "full")]
+mod store;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,6 +41,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use config::registry_key;
 #[cfg(feature = "full")]
 pub use credentials::{AllCredentials, Credentials, FoundCredentials};
+#[cfg(feature = "full")]
+pub use store::CredentialStore;
 
 pub use crate::error::RegistryFailure;
 use crate::wire::json;

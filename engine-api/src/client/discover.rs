@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Docker;
-use crate::connect::{self, Endpoint};
+use crate::connect::{self, CommandConfig, Endpoint, ProxyVariables};
 use crate::error::{Cause, Error, ErrorKind, ProbedEndpoint, Result};
 
 impl Docker {
@@ -13,7 +13,10 @@ impl Docker {
     /// context use` has chosen. Otherwise the usual sockets are tried in this order: the system's,
     /// rootless Docker's, those of Docker Desktop, colima, OrbStack, Rancher Desktop and Podman.
     /// `DOCKER_API_VERSION` sets the version and switches negotiation off; `DOCKER_TLS_VERIFY`,
-    /// `DOCKER_TLS` and `DOCKER_CERT_PATH` enable TLS on TCP (feature `tls`).
+    /// `DOCKER_TLS` and `DOCKER_CERT_PATH` enable TLS on TCP (feature `tls`). An engine on TCP is
+    /// reached through the [proxy](connect::HttpProxy) of `HTTP_PROXY` or `HTTPS_PROXY`, unless
+    /// `NO_PROXY` has its host. `HttpHeaders` and `detachKeys` of the docker command's
+    /// `config.json` apply.
     ///
     /// # Errors
     ///
@@ -35,8 +38,8 @@ impl Docker {
         Ok(connect::named(&variable)?.map(|endpoint| endpoint.source))
     }
 
-    /// A client of the engine at an address, as in `DOCKER_HOST`, with the TLS settings and the
-    /// version of the environment. Nothing is sent.
+    /// A client of the engine at an address, as in `DOCKER_HOST`, with the TLS settings, the
+    /// version, the proxies and the headers of the environment. Nothing is sent.
     ///
     /// # Errors
     ///
@@ -58,6 +61,14 @@ impl Docker {
             ErrorKind::InvalidInput => Error::invalid(format!("{}: {error}", endpoint.source)),
             _ => error,
         })
+    }
+
+    /// The environment variables of proxies that the docker command would set in the containers and
+    /// builds of this engine; empty without such a configuration. Nothing is sent.
+    pub async fn proxy_variables(&self) -> ProxyVariables {
+        let address = self.address();
+        let read = move || ProxyVariables::of(&CommandConfig::read(&variable), &address);
+        tokio::task::spawn_blocking(read).await.unwrap_or_default()
     }
 
     /// Pings every endpoint that [`Docker::from_env`] would try, in the same order, and reports the
@@ -119,7 +130,19 @@ fn result(endpoint: Endpoint, error: Option<&Error>) -> ProbedEndpoint {
 }
 
 fn client(endpoint: &Endpoint) -> Result<Docker> {
-    let docker = Docker::over(Arc::from(endpoint.connector()?));
+    let mut docker = Docker::over(Arc::from(endpoint.connector()?));
+    let config = CommandConfig::read(&variable);
+    for (name, value) in &config.http_headers {
+        // The docker command has a user agent of its own, too.
+        if !name.eq_ignore_ascii_case("user-agent") {
+            docker = docker.with_header(name, value).map_err(|error| {
+                Error::invalid(format!(
+                    "`HttpHeaders` of the docker command's config.json: {error}"
+                ))
+            })?;
+        }
+    }
+    docker = docker.with_detach_keys(&config.detach_keys);
     match &endpoint.version {
         Some(version) => Ok(docker.with_version(version.parse()?)),
         None => Ok(docker),
@@ -137,6 +160,7 @@ mod tests {
             address: "gopher://x".into(),
             security: None,
             version: None,
+            proxies: Vec::new(),
         };
         let fails = async |endpoints| first_of(endpoints).await.unwrap_err();
         let alone = fails(vec![endpoint()]).await;

@@ -1,6 +1,7 @@
 //! The client of one engine.
 
 mod discover;
+mod settings;
 
 use std::fmt;
 use std::sync::Arc;

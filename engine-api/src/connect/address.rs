@@ -20,7 +20,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {
-    /// A Unix socket: `unix:///path`, or the bare path.
+    /// A Unix socket: `unix:///path`, or the bare path. `unix://@name` is an abstract socket of
+    /// Linux; its path begins with `@`.
     Unix(PathBuf),
     /// TCP without TLS: `tcp://host:port/base` or `http://…`; the default port is 2375.
     Tcp {
@@ -98,6 +99,7 @@ impl FromStr for Address {
         };
         match scheme {
             "unix" if rest.is_empty() => Err(wrong("the path is missing")),
+            "unix" if rest.starts_with('@') && rest.len() > 1 && cfg!(target_os = "linux") => unix(rest),
             "unix" if !rest.starts_with('/') => Err(wrong(
                 "the path is not absolute, and no variable or `~` in it is replaced",
             )),
@@ -236,10 +238,7 @@ fn server(rest: &str) -> std::result::Result<Server, String> {
         }
         None => authority.split_once(':').unwrap_or((authority, "")),
     };
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
-    if host.is_empty() || !host.chars().all(legal) {
-        return Err("the host is missing or malformed".into());
-    }
+    let host = with_zone(host, authority.starts_with('['))?;
     let port = match port {
         "" => None,
         text => {
@@ -256,17 +255,30 @@ fn server(rest: &str) -> std::result::Result<Server, String> {
     {
         return Err("the base path has an empty part, `.` or `..`".into());
     }
-    Ok(Server {
-        host: host.to_owned(),
-        port,
-        base,
-    })
+    Ok(Server { host, port, base })
+}
+
+/// The host. In brackets, an IPv6 address may have a zone behind `%25`, or behind a bare `%`.
+fn with_zone(host: &str, in_brackets: bool) -> std::result::Result<String, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    let (address, zone) = match host.split_once('%') {
+        Some((address, zone)) if in_brackets => (address, Some(zone.strip_prefix("25").unwrap_or(zone))),
+        _ => (host, None),
+    };
+    if address.is_empty() || !address.chars().all(legal) {
+        return Err("the host is missing or malformed".into());
+    }
+    match zone {
+        None => Ok(address.to_owned()),
+        Some(zone) if !zone.is_empty() && zone.chars().all(legal) => Ok(format!("{address}%{zone}")),
+        Some(_) => Err("the zone is missing or malformed".into()),
+    }
 }
 
 /// The host as it is written before a port.
 fn bracketed(host: &str) -> String {
     if host.contains(':') {
-        format!("[{host}]")
+        format!("[{}]", host.replace('%', "%25"))
     } else {
         host.to_owned()
     }

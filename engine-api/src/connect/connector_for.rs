@@ -2,6 +2,7 @@
 
 use super::address::Address;
 use super::connector::Connector;
+use super::proxy::HttpProxy;
 use super::tcp::TcpConnector;
 use crate::error::{Cause, Error, Result};
 
@@ -12,6 +13,11 @@ impl Address {
     ///
     /// [`crate::ErrorKind::Unsupported`] where this build or platform cannot connect.
     pub fn connector(&self) -> Result<Box<dyn Connector>> {
+        self.connector_through(None)
+    }
+
+    /// The connector for this address, on TCP through a proxy.
+    pub(super) fn connector_through(&self, proxy: Option<HttpProxy>) -> Result<Box<dyn Connector>> {
         let missing = |what: &str, hint: &str| {
             Err(Error::local(Cause::Unsupported(format!(
                 "{self} needs {what}, which this build does not have; {hint}"
@@ -23,13 +29,14 @@ impl Address {
             #[cfg(not(unix))]
             Self::Unix(_) => missing("Unix sockets", "use tcp://"),
             Self::Tcp { host, port, base } => {
-                Ok(Box::new(TcpConnector::new(host, *port).with_base_path(base)))
+                let connector = TcpConnector::new(host, *port).with_base_path(base);
+                Ok(Box::new(connector.with_proxy(proxy)))
             }
             #[cfg(feature = "tls")]
             Self::Tls { host, port, base } => {
                 let connector =
                     super::tls::TlsConnector::new(host, *port, &super::tls::TlsConfig::default())?;
-                Ok(Box::new(connector.with_base_path(base)))
+                Ok(Box::new(connector.with_base_path(base).with_proxy(proxy)))
             }
             #[cfg(not(feature = "tls"))]
             Self::Tls { .. } => missing(

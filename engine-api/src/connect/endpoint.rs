@@ -2,6 +2,7 @@
 
 use super::address::Address;
 use super::connector::Connector;
+use super::proxy::HttpProxy;
 use super::security::{Lookup, Security};
 #[cfg(feature = "tls")]
 use super::tls::{TlsConfig, TlsConnector};
@@ -19,7 +20,19 @@ pub(crate) struct Endpoint {
     pub(crate) security: Option<Security>,
     /// The API version to use, as `DOCKER_API_VERSION` has it; `None` to ask the engine.
     pub(crate) version: Option<String>,
+    /// `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in capitals or not, as far as they are set.
+    pub(crate) proxies: Vec<(String, String)>,
 }
+
+/// The variables of proxies.
+const PROXIES: [&str; 6] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
 
 impl Endpoint {
     /// An endpoint with the version that the environment sets.
@@ -30,6 +43,23 @@ impl Endpoint {
             address,
             security,
             version,
+            proxies: PROXIES
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), env(name)?)))
+                .collect(),
+        }
+    }
+
+    /// The proxy to an engine on TCP.
+    fn proxy(&self, address: &Address) -> Result<Option<HttpProxy>> {
+        let env = |name: &str| {
+            let found = self.proxies.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.clone())
+        };
+        match address {
+            Address::Tcp { host, port, .. } => HttpProxy::of_env(&env, false, host, *port),
+            Address::Tls { host, port, .. } => HttpProxy::of_env(&env, true, host, *port),
+            _ => Ok(None),
         }
     }
 
@@ -37,32 +67,33 @@ impl Endpoint {
     pub(crate) fn connector(&self) -> Result<Box<dyn Connector>> {
         let address: Address = self.address.parse()?;
         let Some(security) = &self.security else {
-            return address.connector();
+            return address.connector_through(self.proxy(&address)?);
         };
         match address {
             Address::Tcp { .. } => {
                 // Parsed again, because the default port is another one with TLS.
                 let rest = self.address.split_once("://");
                 let rest = rest.map_or(&*self.address, |(_, rest)| rest);
-                secured(&format!("https://{rest}").parse()?, security)
+                let address = format!("https://{rest}").parse()?;
+                secured(&address, security, self.proxy(&address)?)
             }
-            Address::Tls { .. } => secured(&address, security),
+            Address::Tls { .. } => secured(&address, security, self.proxy(&address)?),
             other => other.connector(),
         }
     }
 }
 
 #[cfg(feature = "tls")]
-fn secured(address: &Address, security: &Security) -> Result<Box<dyn Connector>> {
+fn secured(address: &Address, security: &Security, proxy: Option<HttpProxy>) -> Result<Box<dyn Connector>> {
     let Address::Tls { host, port, base } = address else {
         return address.connector();
     };
     let connector = TlsConnector::new(host, *port, &TlsConfig::of(security)?)?;
-    Ok(Box::new(connector.with_base_path(base)))
+    Ok(Box::new(connector.with_base_path(base).with_proxy(proxy)))
 }
 
 #[cfg(not(feature = "tls"))]
-fn secured(address: &Address, security: &Security) -> Result<Box<dyn Connector>> {
+fn secured(address: &Address, security: &Security, _proxy: Option<HttpProxy>) -> Result<Box<dyn Connector>> {
     let Security {
         directory,
         skip_verify,

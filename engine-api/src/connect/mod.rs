@@ -17,6 +17,7 @@
 mod address;
 #[cfg(test)]
 mod cases;
+mod command_config;
 mod connector;
 mod connector_for;
 mod context;
@@ -26,6 +27,8 @@ mod endpoint;
 mod no_verification;
 #[cfg(windows)]
 mod npipe;
+mod proxy;
+mod proxy_variables;
 mod security;
 #[cfg(feature = "ssh")]
 mod ssh;
@@ -37,11 +40,14 @@ mod unix;
 
 pub use address::Address;
 pub use address::without_secrets;
+pub(crate) use command_config::CommandConfig;
 pub use connector::{BoxStream, ByteStream, Connecting, Connector};
 pub(crate) use discover::{at, endpoints, in_context, named};
 pub(crate) use endpoint::Endpoint;
 #[cfg(windows)]
 pub use npipe::NamedPipeConnector;
+pub use proxy::HttpProxy;
+pub use proxy_variables::ProxyVariables;
 #[cfg(feature = "ssh")]
 pub use ssh::SshConnector;
 pub use tcp::TcpConnector;

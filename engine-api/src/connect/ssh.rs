@@ -25,6 +25,7 @@ pub struct SshConnector {
     host: String,
     port: Option<u16>,
     socket: String,
+    options: Vec<String>,
 }
 
 impl SshConnector {
@@ -41,6 +42,7 @@ impl SshConnector {
             host: word("host", host)?,
             port: None,
             socket: String::new(),
+            options: Vec::new(),
         })
     }
 
@@ -79,6 +81,48 @@ impl SshConnector {
         Ok(self)
     }
 
+    /// An option of ssh's configuration, `-o NAME=VALUE`: `IdentityFile`, `StrictHostKeyChecking`,
+    /// `ProxyJump`. An option that is set here precedes that of the configuration file.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidInput`] when the name is not of letters and digits, or the value
+    /// is empty or has a control character.
+    pub fn option(mut self, name: &str, value: &str) -> Result<Self> {
+        let named = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
+        if !named || value.trim().is_empty() || value.chars().any(char::is_control) {
+            return Err(Error::invalid(format!(
+                "{name:?} is not an option of ssh with a value"
+            )));
+        }
+        self.options.push(format!("{name}={value}"));
+        Ok(self)
+    }
+
+    /// Shares one connection to the ssh server among all connections to the engine, and keeps it
+    /// for `idle` after the last one: ssh's `ControlMaster`. So only the first one logs in.
+    ///
+    /// `directory` holds the socket of the shared connection; only this user may be able to write
+    /// to it, and its path must be short, because ssh adds 60 bytes to it. ssh on Windows cannot
+    /// share connections.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidInput`] when the path is not absolute or has a `%` or a blank.
+    pub fn reuse(self, directory: &str, idle: Duration) -> Result<Self> {
+        let legal = |c: char| !c.is_control() && !c.is_whitespace() && c != '%';
+        if !std::path::Path::new(directory).is_absolute() || !directory.chars().all(legal) {
+            return Err(Error::invalid(format!(
+                "{directory:?} is not an absolute path without blanks and `%`"
+            )));
+        }
+        let seconds = idle.as_secs().max(1).to_string();
+        // `%C` is a hash of this machine, the server, the port and the user.
+        self.option("ControlMaster", "auto")?
+            .option("ControlPath", &format!("{directory}/ssh-%C"))?
+            .option("ControlPersist", &seconds)
+    }
+
     /// The program to run instead of the `ssh` that is found in `PATH`.
     #[must_use]
     pub fn program(mut self, path: impl AsRef<OsStr>) -> Self {
@@ -93,6 +137,9 @@ impl SshConnector {
         }
         if let Some(port) = self.port {
             command.args(["-p", &port.to_string()]);
+        }
+        for option in &self.options {
+            command.args(["-o", option]);
         }
         command.args(["--", &self.host, "docker"]);
         if !self.socket.is_empty() {
@@ -266,6 +313,51 @@ mod tests {
             "-l me -p 2222 -- build docker --host=unix:///run/d.sock system dial-stdio"
         );
         assert_eq!(connector.address(), "ssh://me@build:2222/run/d.sock");
+    }
+
+    #[test]
+    fn options_precede_the_host() {
+        let connector = SshConnector::new("h")
+            .unwrap()
+            .option("IdentityFile", "/k y")
+            .unwrap();
+        let connector = connector.reuse("/run/me", Duration::from_secs(60)).unwrap();
+        let command = connector.command();
+        let words: Vec<_> = command.as_std().get_args().collect();
+        let expected = [
+            "-o",
+            "IdentityFile=/k y",
+            "-o",
+            "ControlMaster=auto",
+            "-o",
+            "ControlPath=/run/me/ssh-%C",
+            "-o",
+            "ControlPersist=60",
+            "--",
+            "h",
+            "docker",
+            "system",
+            "dial-stdio",
+        ];
+        assert_eq!(words, expected);
+        for (name, value) in [
+            ("", "x"),
+            ("A", ""),
+            ("A B", "x"),
+            ("A", "x\nProxyCommand y"),
+            ("-o", "x"),
+        ] {
+            assert!(
+                connector.clone().option(name, value).is_err(),
+                "{name:?}={value:?}"
+            );
+        }
+        for directory in ["relative", "/a b", "/%h"] {
+            assert!(
+                connector.clone().reuse(directory, Duration::ZERO).is_err(),
+                "{directory}"
+            );
+        }
     }
 
     #[test]

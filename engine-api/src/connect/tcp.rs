@@ -6,7 +6,9 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
+use super::address::Address;
 use super::connector::{BoxStream, Connecting, Connector, in_runtime};
+use super::proxy::HttpProxy;
 
 /// How long a connection may be silent before the system asks whether the other end is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -19,21 +21,30 @@ pub struct TcpConnector {
     base: String,
     /// `host:port` as it stands in the `Host` header, an IPv6 address in brackets.
     authority: String,
+    proxy: Option<HttpProxy>,
+}
+
+/// An IPv6 address without its zone, which has a meaning only on this machine.
+pub(super) fn without_zone(host: &str) -> &str {
+    host.split_once('%').map_or(host, |(address, _)| address)
 }
 
 impl TcpConnector {
-    /// A connector to `host`, a name or an IP address, and `port`.
+    /// A connector to `host`, a name or an IP address, and `port`. An IPv6 address may have a zone:
+    /// `fe80::1%eth0`.
     pub fn new(host: &str, port: u16) -> Self {
-        let authority = if host.contains(':') {
-            format!("[{host}]:{port}")
+        let plain = without_zone(host);
+        let authority = if plain.contains(':') {
+            format!("[{plain}]:{port}")
         } else {
-            format!("{host}:{port}")
+            format!("{plain}:{port}")
         };
         Self {
             name: host.to_owned(),
             port,
             base: String::new(),
             authority,
+            proxy: None,
         }
     }
 
@@ -43,9 +54,19 @@ impl TcpConnector {
         self
     }
 
+    /// Connects through a proxy.
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: impl Into<Option<HttpProxy>>) -> Self {
+        self.proxy = proxy.into();
+        self
+    }
+
     /// Opens the bare stream.
     pub(super) async fn open(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect((self.name.as_str(), self.port)).await?;
+        let stream = match &self.proxy {
+            Some(proxy) => proxy.tunnel(&self.authority).await?,
+            None => TcpStream::connect((self.name.as_str(), self.port)).await?,
+        };
         // A log that is followed can be silent for hours, and routers forget silent connections.
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
         // A request is written in one piece and then waited for: nothing to gain from a delay.
@@ -64,7 +85,9 @@ impl Connector for TcpConnector {
     }
 
     fn address(&self) -> String {
-        format!("tcp://{}{}", self.authority, self.base)
+        let (host, base) = (self.name.clone(), self.base.clone());
+        let port = self.port;
+        Address::Tcp { host, port, base }.to_string()
     }
 
     fn base_path(&self) -> &str {

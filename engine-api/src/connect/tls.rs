@@ -18,8 +18,9 @@ use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Err
 use super::address::Address;
 use super::connector::{BoxStream, Connecting, Connector, in_runtime};
 use super::no_verification::NoVerification;
+use super::proxy::HttpProxy;
 use super::security::Security;
-use super::tcp::TcpConnector;
+use super::tcp::{TcpConnector, without_zone};
 use crate::error::{Error, Result, TlsError};
 use crate::local_file;
 
@@ -196,7 +197,7 @@ impl TlsConnector {
     /// [`crate::ErrorKind::InvalidInput`] when the host cannot be in a certificate, or the
     /// certificates or the key cannot be used.
     pub fn new(host: &str, port: u16, config: &TlsConfig) -> Result<Self> {
-        let name = ServerName::try_from(host.to_owned())
+        let name = ServerName::try_from(without_zone(host).to_owned())
             .map_err(|error| Error::invalid(format!("{host:?} is not a valid name for TLS: {error}")))?;
         Ok(Self {
             tcp: TcpConnector::new(host, port),
@@ -211,6 +212,15 @@ impl TlsConnector {
     #[must_use]
     pub fn with_base_path(mut self, base: &str) -> Self {
         self.tcp = self.tcp.with_base_path(base);
+        self
+    }
+}
+
+impl TlsConnector {
+    /// Connects through a proxy.
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: impl Into<Option<HttpProxy>>) -> Self {
+        self.tcp = self.tcp.with_proxy(proxy);
         self
     }
 }

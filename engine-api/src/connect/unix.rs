@@ -13,10 +13,17 @@ pub struct UnixConnector {
 }
 
 impl UnixConnector {
-    /// A connector to the socket at `path`.
+    /// A connector to the socket at `path`. On Linux, a path that begins with `@` is the name of an
+    /// abstract socket.
     pub fn new(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref().to_owned();
         Self { path }
+    }
+
+    /// The name of an abstract socket in the form of Tokio, with a zero byte before it.
+    fn abstract_name(&self) -> Option<PathBuf> {
+        let name = self.path.to_str().filter(|_| cfg!(target_os = "linux"))?;
+        Some(format!("\0{}", name.strip_prefix('@')?).into())
     }
 }
 
@@ -24,7 +31,10 @@ impl Connector for UnixConnector {
     fn connect(&self) -> Connecting<'_> {
         Box::pin(async {
             in_runtime()?;
-            let stream = UnixStream::connect(&self.path).await?;
+            let stream = match self.abstract_name() {
+                Some(name) => UnixStream::connect(name).await?,
+                None => UnixStream::connect(&self.path).await?,
+            };
             Ok(Box::new(stream) as BoxStream)
         })
     }

@@ -18,7 +18,10 @@ impl Containers<'_> {
     /// Attach before the start, so that no output is missed. For a container that has ended, use
     /// [`Containers::logs`]: attaching waits for its next start, and Podman then forgets its exit
     /// code.
-    pub async fn attach(&self, id: &str, options: AttachContainer) -> Result<Hijacked> {
+    pub async fn attach(&self, id: &str, mut options: AttachContainer) -> Result<Hijacked> {
+        if options.stdin {
+            options.detach_keys = self.docker.detach_keys(options.detach_keys);
+        }
         let call = self
             .docker
             .call(&ATTACH)
@@ -40,7 +43,8 @@ impl Containers<'_> {
 /// The default attaches to standard output and standard error, from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttachContainer {
-    /// Key sequence that detaches, such as `ctrl-p,ctrl-q`; empty is the engine's default.
+    /// Key sequence that detaches, such as `ctrl-p,ctrl-q`; empty is that of
+    /// [`Docker::with_detach_keys`](crate::Docker::with_detach_keys), or else the engine's default.
     pub detach_keys: String,
     /// Whether to replay the output so far first.
     pub logs: bool,

@@ -109,7 +109,7 @@ impl Cause {
         }
     }
 
-    pub(super) fn kind(&self) -> ErrorKind {
+    pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::InvalidInput(_) => ErrorKind::InvalidInput,
             Self::NeedsApi { .. } | Self::RemovedFromApi { .. } => ErrorKind::NeedsApi,

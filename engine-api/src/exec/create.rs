@@ -18,7 +18,10 @@ impl Execs<'_> {
     /// # Errors
     ///
     /// 404 when the container does not exist, 409 when it is not running.
-    pub async fn create(&self, container: &str, exec: CreateExec) -> Result<ExecCreated> {
+    pub async fn create(&self, container: &str, mut exec: CreateExec) -> Result<ExecCreated> {
+        if exec.attach_stdin {
+            exec.detach_keys = self.docker.detach_keys(exec.detach_keys);
+        }
         let empty = exec
             .cmd
             .is_empty()

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -83,15 +85,48 @@ impl Stream for Reading {
 #[error("{0}")]
 pub(crate) struct UploadFailed(pub(crate) io::Error);
 
+/// The pieces of an upload.
+type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
 /// A request's body. `Empty` and `Full` have an exact length, so they are never sent in chunks,
 /// which `POST /containers/{id}/start` rejects.
 pub(crate) enum Body {
     Empty,
     Full(Bytes),
-    Upload(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>),
+    Upload(Pieces),
+}
+
+/// Pieces that are counted as they are read.
+struct Counted {
+    pieces: Pieces,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Stream for Counted {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let piece = ready!(self.pieces.as_mut().poll_next(cx));
+        if let Some(Ok(piece)) = &piece {
+            self.bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        }
+        Poll::Ready(piece)
+    }
 }
 
 impl Body {
+    /// The same body, the bytes of which are counted.
+    pub(crate) fn counted(self, bytes: Arc<AtomicU64>) -> Self {
+        match self {
+            Self::Empty => Self::Empty,
+            Self::Full(all) => {
+                bytes.store(all.len() as u64, Ordering::Relaxed);
+                Self::Full(all)
+            }
+            Self::Upload(pieces) => Self::Upload(Box::pin(Counted { pieces, bytes })),
+        }
+    }
+
     /// A copy for a retry; `None` for an upload, which can be read only once.
     pub(crate) fn again(&self) -> Option<Self> {
         match self {

@@ -5,6 +5,7 @@
 //!   `status` are its parts
 //! * `session` is what all calls of a client share, `negotiate` finds the version, `single_flight`
 //!   the work that it does once at a time; `send`, `pool` and `conn` own the connections
+//! * `extra` is what a client adds to its calls, `watch` the report of one
 //! * `decode` gives a reply its shape; `stream` cuts bytes into items, `json` reads and writes
 //!   values
 
@@ -12,6 +13,7 @@ pub(crate) mod body;
 pub(crate) mod call;
 mod conn;
 pub(crate) mod decode;
+pub(crate) mod extra;
 mod html;
 pub(crate) mod json;
 pub(crate) mod negotiate;
@@ -23,9 +25,10 @@ pub(crate) mod query;
 pub(crate) mod raw_call;
 pub(crate) mod reply;
 pub(crate) mod requirement;
-mod send;
+pub(crate) mod send;
 pub(crate) mod session;
 pub(crate) mod single_flight;
 mod status;
 pub(crate) mod stream;
 pub(crate) mod timer;
+mod watch;

@@ -4,6 +4,7 @@ use http::header::HeaderMap;
 use http::{Method, StatusCode};
 
 use super::body::Body;
+use super::extra::Extra;
 use super::reply::CallContext;
 use super::send::{PreparedRequest, Wire};
 use super::timer::Timer;
@@ -30,6 +31,7 @@ pub(super) struct Negotiation<'a> {
     pub(super) wire: &'a Wire,
     pub(super) timeouts: &'a Timeouts,
     pub(super) limits: &'a ReplyLimits,
+    pub(super) extra: &'a Extra,
 }
 
 /// The reply to a question: its headers, its body, and the error of a status other than a success.
@@ -93,15 +95,26 @@ impl Negotiation<'_> {
     /// Sends a request without a version.
     async fn ask(&self, method: Method, operation: &'static str, path: &str) -> Result<Answer> {
         let context = CallContext::new(operation);
+        let mut watch = self.extra.watch(&context, &method, path, &*self.wire.connector);
+        let mut headers = HeaderMap::new();
+        self.extra.complete(&mut headers);
         let request = PreparedRequest {
             method,
             target: format!("{}{path}", self.wire.connector.base_path()).into(),
-            headers: HeaderMap::new(),
+            headers,
             body: Body::Empty,
         };
         let total = Timer::start(Phase::Total, self.timeouts.total);
-        let sent = self.wire.round_trip(request, self.timeouts, total).await;
-        let (head, mut body) = sent.map_err(|cause| context.error(cause))?;
+        let sent = self
+            .wire
+            .round_trip(request, self.timeouts, total, watch.as_deref_mut());
+        let (head, mut body) = sent.await.map_err(|cause| {
+            if let Some(watch) = &mut watch {
+                watch.broken(&cause);
+            }
+            context.error(cause)
+        })?;
+        body.watch(watch);
         if !head.status.is_success() {
             let error = context.add(status::error(&head, &mut body).await);
             return Ok(Answer {

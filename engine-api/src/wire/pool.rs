@@ -1,5 +1,6 @@
 //! Connections kept open between calls.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use tokio::runtime::{Handle, Id};
 
 use super::conn::Conn;
 
-/// Idle connections above this number are closed.
+/// How many idle connections are kept, unless the user sets another number.
 const MOST_IDLE: usize = 16;
 
 /// A connection that was idle for longer is not used again, because engines and proxies close it.
@@ -18,9 +19,19 @@ const LONGEST_IDLE: Duration = Duration::from_secs(30);
 /// Each remembers the runtime it was opened in. A connection is registered with that runtime's
 /// driver and would never wake up in another one, so a client in a `static` keeps connections per
 /// runtime.
-#[derive(Default)]
 pub(crate) struct Pool {
     idle: Mutex<Vec<Idle>>,
+    /// Idle connections above this number are closed.
+    most: AtomicUsize,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            idle: Mutex::default(),
+            most: AtomicUsize::new(MOST_IDLE),
+        }
+    }
 }
 
 struct Idle {
@@ -59,10 +70,20 @@ impl Pool {
             since: Instant::now(),
         };
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() >= MOST_IDLE {
-            idle.remove(0);
-        }
         idle.push(entry);
+        self.shrink(&mut idle);
+    }
+
+    /// Closes the connections above the number that is kept, the oldest first.
+    fn shrink(&self, idle: &mut Vec<Idle>) {
+        let above = idle.len().saturating_sub(self.most.load(Ordering::Relaxed));
+        idle.drain(..above);
+    }
+
+    /// Sets how many are kept.
+    pub(crate) fn set_most_idle(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
+        self.shrink(&mut self.idle.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Closes all idle connections: one of them was dead, so the engine may have restarted.

@@ -18,6 +18,7 @@ use super::reply::{CallContext, Reply, ReplyBody};
 use super::send::PreparedRequest;
 use super::session::Session;
 use super::timer::{Timer, within};
+use super::watch::Watch;
 use super::{path, status};
 use crate::error::{Cause, Error, Phase, Result};
 use crate::timeouts::Timeouts;
@@ -127,19 +128,39 @@ impl<'a> Prepared<'a> {
             let context = std::mem::take(&mut self.context);
             let limits = self.session.reply_limits;
             let total = Timer::start(Phase::Total, self.timeouts.total);
-            match self.exchange(total).await {
-                Ok((head, body)) => Ok(Reply {
-                    head,
-                    body,
-                    context,
-                    limits,
-                }),
-                Err(error) => Err(context.add(error)),
+            let mut watch = self.watch(&context);
+            match self.exchange(total, watch.as_deref_mut()).await {
+                Ok((head, mut body)) => {
+                    body.watch(watch);
+                    Ok(Reply {
+                        head,
+                        body,
+                        context,
+                        limits,
+                    })
+                }
+                Err(error) => {
+                    if let Some(watch) = &mut watch {
+                        watch.failed(&error);
+                    }
+                    Err(context.add(error))
+                }
             }
         })
     }
 
-    async fn exchange(mut self, mut total: Timer) -> Result<(Parts, ReplyBody)> {
+    /// Begins the report of the call, if there is an observer.
+    fn watch(&self, context: &CallContext) -> Option<Box<Watch>> {
+        let path = match &self.target {
+            Target::Operation(info, _) => info.path,
+            // Without the query, which may hold secrets.
+            Target::Raw(target) => target.split('?').next().unwrap_or_default(),
+        };
+        let connector = &*self.session.wire().connector;
+        self.session.extra.watch(context, &self.method, path, connector)
+    }
+
+    async fn exchange(mut self, mut total: Timer, watch: Option<&mut Watch>) -> Result<(Parts, ReplyBody)> {
         if let Some(error) = self.rejected.take() {
             return Err(error);
         }
@@ -164,6 +185,7 @@ impl<'a> Prepared<'a> {
             let tcp = HeaderValue::from_static("tcp");
             self.headers.entry(UPGRADE).or_insert(tcp);
         }
+        self.session.extra.complete(&mut self.headers);
         let wire = self.session.wire();
         let request = PreparedRequest {
             method: self.method,
@@ -173,7 +195,7 @@ impl<'a> Prepared<'a> {
             headers: self.headers,
             body: self.body,
         };
-        let sent = wire.round_trip(request, &self.timeouts, total).await;
+        let sent = wire.round_trip(request, &self.timeouts, total, watch).await;
         let (head, mut body) = sent.map_err(Error::local)?;
         if let Some(info) = info {
             status::check(info, &head, &mut body).await?;
@@ -250,7 +272,7 @@ mod tests {
     fn the_future_of_a_call_stays_small() {
         let session = Session::new(Arc::new(TcpConnector::new("127.0.0.1", 2375)));
         let prepared = Prepared::raw(&session, Method::GET, "/_ping", CallContext::new("test"));
-        let future = prepared.exchange(Timer::start(Phase::Total, None));
+        let future = prepared.exchange(Timer::start(Phase::Total, None), None);
         // Each call allocates it and moves it there.
         assert!(size_of_val(&future) <= 2600, "{} bytes", size_of_val(&future));
     }

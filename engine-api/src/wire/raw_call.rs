@@ -3,14 +3,15 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, UPGRADE};
 use http::{HeaderMap, Method, StatusCode};
 
-use super::body::Body;
+use super::body::{Body, Upload};
 use super::prepared::Prepared;
 use super::reply::CallContext;
 use super::session::Session;
-use super::stream::RawBytes;
+use super::status;
+use super::stream::{Hijacked, Input, RawBytes};
 use crate::error::{Error, Result};
 use crate::version::Version;
 
@@ -45,6 +46,18 @@ pub struct RawReply {
     pub body: RawBytes,
 }
 
+/// A connection that a raw call has taken over.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RawHijacked {
+    /// The headers of the reply.
+    pub headers: HeaderMap,
+    /// The bytes to the engine.
+    pub input: Input,
+    /// The bytes from the engine, as they come.
+    pub output: RawBytes,
+}
+
 impl<'a> RawCall<'a> {
     pub(crate) fn new(session: &'a Session, method: &'a str, target: &'a str) -> Self {
         Self {
@@ -68,6 +81,12 @@ impl<'a> RawCall<'a> {
         self.header(CONTENT_TYPE.as_str(), "application/json")
     }
 
+    /// Sends a body of any type, in pieces as they come.
+    pub fn body(mut self, body: impl Into<Upload>, content_type: &'a str) -> Self {
+        self.body = body.into().0;
+        self.header(CONTENT_TYPE.as_str(), content_type)
+    }
+
     /// Sends the request. A path without a version gets the negotiated one in front, except
     /// `/_ping`.
     ///
@@ -76,17 +95,13 @@ impl<'a> RawCall<'a> {
     /// When the method, the path or a header is invalid, or no reply comes. An error status is not
     /// an error here.
     pub async fn send(self) -> Result<RawReply> {
-        let context = CallContext {
-            operation: "raw call",
-            subject: Some(self.path().into()),
-            credentials: None,
-        };
+        let context = self.context();
         let prepared = self.prepare(context.clone());
         let reply = prepared.map_err(|error| context.add(error))?.send().await?;
         let status = reply.head.status;
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(context.add(Error::invalid(
-                "the engine switched protocols, which a raw call cannot use; call attach or exec",
+                "the engine switched protocols; take the connection over with `hijack`",
             )));
         }
         Ok(RawReply {
@@ -94,6 +109,59 @@ impl<'a> RawCall<'a> {
             headers: reply.head.headers.clone(),
             body: RawBytes::new(reply),
         })
+    }
+
+    /// Sends the request, and takes over the connection: the engine must answer `101`. The protocol
+    /// of the header `Upgrade` is `tcp`, unless another one is set.
+    ///
+    /// ```no_run
+    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+    /// let path = "/containers/app/attach?stream=true&stdin=true&stdout=true";
+    /// let mut attached = docker.raw("POST", path).hijack().await?;
+    /// attached.input.write(b"hello\n").await?;
+    /// attached.input.close().await?;
+    /// let output = attached.output.collect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and for every other status.
+    pub async fn hijack(self) -> Result<RawHijacked> {
+        let context = self.context();
+        let mut prepared = self
+            .prepare(context.clone())
+            .map_err(|error| context.add(error))?;
+        let headers = &mut prepared.headers;
+        let upgrade = HeaderValue::from_static("Upgrade");
+        headers.entry(CONNECTION).or_insert(upgrade);
+        headers.entry(UPGRADE).or_insert(HeaderValue::from_static("tcp"));
+        let mut reply = prepared.send().await?;
+        let limits = reply.limits;
+        match reply.head.status {
+            StatusCode::SWITCHING_PROTOCOLS => {}
+            status if status.is_success() => {
+                let text = format!("the engine answered {status} and keeps the connection; use `send`");
+                return Err(context.add(Error::protocol(text)));
+            }
+            _ => return Err(context.add(status::error(&reply.head, &mut reply.body).await)),
+        }
+        let headers = std::mem::take(&mut reply.head.headers);
+        let (input, source, context) = Hijacked::halves(reply).await?;
+        Ok(RawHijacked {
+            headers,
+            input,
+            output: RawBytes::over(source, context, limits),
+        })
+    }
+
+    fn context(&self) -> CallContext {
+        CallContext {
+            operation: "raw call",
+            subject: Some(self.path().into()),
+            credentials: None,
+        }
     }
 
     /// The path without the query, which may hold secrets (a build's arguments).

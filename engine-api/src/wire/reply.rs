@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use super::conn::Conn;
 use super::pool::Pool;
 use super::timer::{Timer, within};
+use super::watch::Watch;
 use crate::error::{Cause, Error, Phase, Result};
 use crate::reply_limits::ReplyLimits;
 
@@ -66,9 +67,16 @@ pub(crate) struct ReplyBody {
     pool: Arc<Pool>,
     idle: Timer,
     total: Timer,
+    /// The report of the call, which ends with the body.
+    watch: Option<Box<Watch>>,
 }
 
 impl ReplyBody {
+    /// Reports the end of this body.
+    pub(super) fn watch(&mut self, watch: Option<Box<Watch>>) {
+        self.watch = watch;
+    }
+
     pub(crate) fn new(
         conn: Box<Conn>,
         incoming: Incoming,
@@ -81,11 +89,15 @@ impl ReplyBody {
             pool,
             idle,
             total,
+            watch: None,
         }
     }
 
     /// Takes the connection out, after a `101`, and the limits that go on with it.
-    pub(crate) fn into_conn(self) -> (Option<Box<Conn>>, Timer, Timer) {
+    pub(crate) fn into_conn(mut self) -> (Option<Box<Conn>>, Timer, Timer) {
+        if let Some(mut watch) = self.watch.take() {
+            watch.complete();
+        }
         (self.source.map(|(conn, _)| conn), self.idle, self.total)
     }
 
@@ -102,9 +114,22 @@ impl ReplyBody {
             },
         };
         match &piece {
-            Some(Ok(_)) => self.idle.restart(),
-            Some(Err(_)) => self.source = None,
+            Some(Ok(piece)) => {
+                self.idle.restart();
+                if let Some(watch) = &mut self.watch {
+                    watch.received(piece.len());
+                }
+            }
+            Some(Err(cause)) => {
+                self.source = None;
+                if let Some(mut watch) = self.watch.take() {
+                    watch.broken(cause);
+                }
+            }
             None => {
+                if let Some(mut watch) = self.watch.take() {
+                    watch.complete();
+                }
                 if let Some((conn, _)) = self.source.take() {
                     self.pool.keep(conn);
                 }

@@ -12,6 +12,7 @@ use super::conn::Conn;
 use super::pool::Pool;
 use super::reply::ReplyBody;
 use super::timer::{Timer, within};
+use super::watch::Watch;
 use crate::connect::Connector;
 use crate::error::{Cause, Phase};
 use crate::timeouts::Timeouts;
@@ -33,7 +34,8 @@ pub(crate) struct PreparedRequest {
 }
 
 /// The `User-Agent` of the client.
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("engine-api/", env!("CARGO_PKG_VERSION")));
+pub(crate) const AGENT_TEXT: &str = concat!("engine-api/", env!("CARGO_PKG_VERSION"));
+const AGENT: HeaderValue = HeaderValue::from_static(AGENT_TEXT);
 
 impl Wire {
     pub(crate) fn new(connector: Arc<dyn Connector>) -> Self {
@@ -46,12 +48,18 @@ impl Wire {
         }
     }
 
+    /// Sets how many idle connections are kept.
+    pub(crate) fn set_most_idle(&self, most: usize) {
+        self.pool.set_most_idle(most);
+    }
+
     /// Sends a request and awaits the head of the reply; an error status is not an error here.
     pub(crate) async fn round_trip(
         &self,
-        prepared: PreparedRequest,
+        mut prepared: PreparedRequest,
         limits: &Timeouts,
         mut total: Timer,
+        mut watch: Option<&mut Watch>,
     ) -> Result<(http::response::Parts, ReplyBody), Cause> {
         let uri = Uri::from_maybe_shared(prepared.target)
             .map_err(|error| Cause::InvalidInput(format!("invalid request path: {error}")))?;
@@ -68,16 +76,25 @@ impl Wire {
             Some(conn) => conn,
             None => self.open(limits, &mut total).await?,
         };
+        if let Some(watch) = &watch {
+            prepared.body = prepared.body.counted(watch.sent());
+        }
         let mut spare = if conn.reused { prepared.body.again() } else { None };
         let request = |body| self.request(&prepared.method, &uri, &prepared.headers, body);
         let mut next = request(prepared.body);
         loop {
+            if let Some(watch) = &mut watch {
+                watch.attempt();
+            }
             let mut head = Timer::with_clock(Phase::Head, limits.head, conn.clock.take());
             let sent = within(pin!(conn.exchange(next)), &mut [&mut head, &mut total]).await?;
             match sent {
                 Ok(response) => {
                     conn.clock = head.into_clock();
                     let (parts, incoming) = response.into_parts();
+                    if let Some(watch) = watch {
+                        watch.head(parts.status);
+                    }
                     let idle = Timer::start(Phase::Body, limits.idle);
                     let body = ReplyBody::new(conn, incoming, Arc::clone(&self.pool), idle, total);
                     return Ok((parts, body));
@@ -103,8 +120,10 @@ impl Wire {
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers.clone();
-        request.headers_mut().insert(HOST, self.host.clone());
-        request.headers_mut().insert(USER_AGENT, AGENT);
+        // A raw call may have set them.
+        let headers = request.headers_mut();
+        headers.entry(HOST).or_insert_with(|| self.host.clone());
+        headers.entry(USER_AGENT).or_insert(AGENT);
         request
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
+use super::extra::Extra;
 use super::negotiate::{Engine, Negotiation};
 use super::send::Wire;
 use super::single_flight::SingleFlight;
@@ -19,6 +20,7 @@ pub(crate) struct Session {
     shared: Arc<Shared>,
     pub(crate) timeouts: Timeouts,
     pub(crate) reply_limits: ReplyLimits,
+    pub(crate) extra: Extra,
     /// Set by the user; then the engine is not asked.
     pub(crate) pinned_version: Option<Version>,
 }
@@ -40,6 +42,7 @@ impl Session {
             shared: Arc::new(shared),
             timeouts: Timeouts::default(),
             reply_limits: ReplyLimits::default(),
+            extra: Extra::default(),
             pinned_version: None,
         }
     }
@@ -79,6 +82,7 @@ impl Session {
             wire: self.wire(),
             timeouts: &self.timeouts,
             limits: &self.reply_limits,
+            extra: &self.extra,
         };
         // Boxed, because it is large and runs once per client.
         let engine = self.shared.engine.get_or_try_init(|| Box::pin(negotiation.run()));

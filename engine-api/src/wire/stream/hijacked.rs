@@ -32,7 +32,17 @@ pub struct Hijacked {
 impl Hijacked {
     pub(crate) async fn from_reply(reply: Reply) -> Result<Self> {
         let announced = announced(reply.header("content-type"));
-        let (context, limits) = (reply.context, reply.limits);
+        let limits = reply.limits;
+        let (input, source, context) = Self::halves(reply).await?;
+        Ok(Self {
+            input,
+            output: Output::new(source, announced, context, limits),
+        })
+    }
+
+    /// Both ways of the connection, without a framing.
+    pub(crate) async fn halves(reply: Reply) -> Result<(Input, Source, CallContext)> {
+        let context = reply.context;
         let (conn, idle, total) = reply.body.into_conn();
         let conn = conn.ok_or_else(|| context.error(Cause::Protocol(ENDED.into())))?;
         let (stream, first) = conn.into_stream().await.map_err(|cause| context.error(cause))?;
@@ -42,10 +52,7 @@ impl Hijacked {
             half: Some(write),
             context: context.clone(),
         };
-        Ok(Self {
-            input,
-            output: Output::new(source, announced, context, limits),
-        })
+        Ok((input, source, context))
     }
 
     /// The connection as it is, without the limits of a call.

@@ -34,12 +34,17 @@ pub struct RawBytes {
 
 impl RawBytes {
     pub(crate) fn new(reply: Reply) -> Self {
+        Self::over(Source::Body(Box::new(reply.body)), reply.context, reply.limits)
+    }
+
+    /// The bytes of a connection that has been taken over.
+    pub(crate) fn over(source: Source, context: CallContext, limits: ReplyLimits) -> Self {
         Self {
-            source: Source::Body(Box::new(reply.body)),
+            source,
             rest: Bytes::new(),
             tail: None,
-            context: reply.context,
-            limits: reply.limits,
+            context,
+            limits,
         }
     }
 

@@ -135,7 +135,12 @@ impl Blueprint {
             let facts = ImageFacts::of(&inspected);
             *self.image_facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
         }
-        Ok(self.body())
+        let mut body = self.body();
+        if let Ok(container) = &mut body {
+            // As the docker command does.
+            docker.proxy_variables().await.add_to(&mut container.env);
+        }
+        Ok(body)
     }
 
     /// Whether the user depends on that of the image.

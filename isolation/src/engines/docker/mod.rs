@@ -156,6 +156,8 @@ pub struct DockerEngine {
     quota: OnceLock<bool>,
     /// The address of the daemon, if the caller has named one.
     address: Option<String>,
+    /// What is done with a client that is found on first use.
+    prepare: Option<fn(Docker) -> Docker>,
     settings: DockerSettings,
 }
 
@@ -170,6 +172,7 @@ impl Default for DockerEngine {
             emulated: Emulated::default(),
             quota: OnceLock::new(),
             address: None,
+            prepare: None,
             settings: DockerSettings::default(),
         }
     }
@@ -196,6 +199,14 @@ impl DockerEngine {
         let engine = Self::default();
         engine.docker().await?;
         Ok(engine)
+    }
+
+    /// Sets what is done with the client that an engine without one finds on first use: it may get
+    /// an observer ([`Docker::with_observer`]) or a user agent.
+    #[must_use]
+    pub fn with_found_client(mut self, prepare: fn(Docker) -> Docker) -> Self {
+        self.prepare = Some(prepare);
+        self
     }
 
     /// Replaces all settings.
@@ -246,7 +257,14 @@ impl DockerEngine {
     }
 
     async fn docker(&self) -> Result<&Docker> {
-        let found = self.client.get_or_try_init(Docker::from_env).await;
+        let found = self.client.get_or_try_init(async || {
+            let docker = Docker::from_env().await?;
+            Ok(match self.prepare {
+                Some(prepare) => prepare(docker),
+                None => docker,
+            })
+        });
+        let found = found.await;
         found.map_err(|error| Error::unavailable(NAME, diagnostics::reason(&error), HINT))
     }
 

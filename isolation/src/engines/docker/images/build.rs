@@ -45,7 +45,8 @@ impl Images<'_> {
     /// [`build_timeout`](super::super::DockerSettings::build_timeout), and
     /// [`Conflict`](ErrorKind::Conflict) if a file changes during the build.
     pub async fn build(&self, spec: &BuildSpec, mut on_log: impl FnMut(&str) + Send) -> Result<BuiltImage> {
-        let built = self.build_in_time(spec, &mut on_log);
+        // Boxed, because it is large and callers move the future.
+        let built = Box::pin(self.build_in_time(spec, &mut on_log));
         let built = self.engine.settings.build_call(built).await;
         built.map_err(|error| error.during("build the image", &spec.shown()))
     }
@@ -81,11 +82,14 @@ impl Images<'_> {
         }
         options.tags = std::iter::once(&name).chain(&spec.tags).cloned().collect();
         options.labels = [(labels::BUILD.to_owned(), key.clone())].into();
+        // Not a part of the key: the image does not depend on the way to the network.
+        let mut sent = options.clone();
+        docker.proxy_variables().await.add_to_build(&mut sent.build_args);
         let mut made = Made::default();
         let built = async {
             let mut lines = docker
                 .images()
-                .build(spec.timeless_context()?, options.clone(), None)
+                .build(spec.timeless_context()?, sent, None)
                 .await
                 .map_err(to_error)?;
             while let Some(line) = lines.next().await {

@@ -76,7 +76,7 @@ impl Images<'_> {
     async fn build_in_session(
         &self,
         spec: &BuildSpec,
-        options: BuildImage,
+        mut options: BuildImage,
         output: Option<LocalOutput>,
         on_log: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Option<String>> {
@@ -101,6 +101,10 @@ impl Images<'_> {
             contexts: spec.contexts.clone(),
             output,
         };
+        docker
+            .proxy_variables()
+            .await
+            .add_to_build(&mut options.build_args);
         let context = spec.context()?;
         let images = docker.images();
         let lines = images.build_with_session(context, options, session);

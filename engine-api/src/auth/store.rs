@@ -1,0 +1,328 @@
+//! Stores credentials where the docker command finds them, and erases them.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use super::config::{self, Config, registry_key};
+use super::{Credentials, RegistryAuth, helper};
+use crate::error::{Error, Result};
+use crate::local_file;
+
+/// Where credentials are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialStore {
+    /// A credential helper, by its name without `docker-credential-`.
+    Helper(String),
+    /// The docker command's configuration file, without encryption.
+    File(PathBuf),
+}
+
+impl fmt::Display for CredentialStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Helper(name) => write!(f, "the credential helper {name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Credentials {
+    /// Stores credentials as `docker login` does: in the helper of the registry or the store of the
+    /// docker command's configuration, else in its file `config.json`, which only this user can
+    /// then read. `auth.server_address` is the registry; empty is Docker Hub.
+    ///
+    /// It does not check the credentials; see [`System::auth`](crate::system::System::auth). A token
+    /// that the check returns takes the place of the password.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidInput`] when there is neither a password nor a token, the user has
+    /// a colon, the helper fails, or the file cannot be read or written. The error shows no secret.
+    pub async fn store(auth: RegistryAuth) -> Result<CredentialStore> {
+        blocking(move || Place::of_env()?.store(&auth)).await
+    }
+
+    /// Erases the credentials for a registry, as `docker logout` does: from its helper and from the
+    /// file. Returns whether there were any. An empty text is Docker Hub.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidInput`] when the helper fails, or the file cannot be read or
+    /// written.
+    pub async fn erase(registry: &str) -> Result<bool> {
+        let registry = registry.to_owned();
+        blocking(move || Place::of_env()?.erase(&registry)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let worked = tokio::task::spawn_blocking(work).await;
+    worked.map_err(|error| Error::protocol(error.to_string()))?
+}
+
+/// The configuration file, and how its helpers are asked.
+pub(super) struct Place {
+    pub(super) file: PathBuf,
+    pub(super) timeout: Duration,
+}
+
+/// The members of the file that hold credentials.
+const AUTHS: &str = "auths";
+
+impl Place {
+    fn of_env() -> Result<Self> {
+        let file = config::path(|name| std::env::var(name).ok());
+        Ok(Self {
+            file: file.ok_or_else(|| Error::invalid("there is no home directory; set DOCKER_CONFIG"))?,
+            timeout: helper::TIMEOUT,
+        })
+    }
+
+    pub(super) fn store(&self, auth: &RegistryAuth) -> Result<CredentialStore> {
+        let registry = key_of(&auth.server_address)?;
+        let has_token = !auth.identity_token.is_empty();
+        if auth.password.is_empty() && !has_token {
+            return Err(Error::invalid(format!("there is no password for {registry}")));
+        }
+        if auth.username.contains(':') || (auth.username.is_empty() && !has_token) {
+            return Err(Error::invalid("the user is empty or has a colon"));
+        }
+        let mut all = self.read()?;
+        let helper = self.parse(&all)?.helper(&registry).map(str::to_owned);
+        let (store, entry) = match helper {
+            Some(name) => {
+                helper::store(&name, &registry, auth, self.timeout).map_err(Error::invalid)?;
+                // The entry shows the docker command that there are credentials.
+                (CredentialStore::Helper(name), Map::new())
+            }
+            None => (CredentialStore::File(self.file.clone()), entry(auth)),
+        };
+        let auths = all.entry(AUTHS).or_insert_with(|| Value::Object(Map::new()));
+        if auths.is_null() {
+            *auths = Value::Object(Map::new());
+        }
+        if let Value::Object(auths) = auths {
+            // A key of another form would precede the new one for some programs.
+            auths.retain(|written, _| config::key(written) != registry);
+            auths.insert(registry, Value::Object(entry));
+        }
+        self.write(&all)?;
+        Ok(store)
+    }
+
+    pub(super) fn erase(&self, registry: &str) -> Result<bool> {
+        let registry = key_of(registry)?;
+        let mut all = self.read()?;
+        let helper = self.parse(&all)?.helper(&registry).map(str::to_owned);
+        let mut erased = false;
+        if let Some(name) = helper {
+            erased = helper::erase(&name, &registry, self.timeout).map_err(Error::invalid)?;
+        }
+        if let Some(Value::Object(auths)) = all.get_mut(AUTHS) {
+            let before = auths.len();
+            auths.retain(|written, _| config::key(written) != registry);
+            if auths.len() < before {
+                self.write(&all)?;
+                erased = true;
+            }
+        }
+        Ok(erased)
+    }
+
+    fn problem(&self, what: &str, why: &dyn fmt::Display) -> Error {
+        Error::invalid(format!("cannot {what} {}: {why}", self.file.display()))
+    }
+
+    /// The whole file, with the members that this crate does not know.
+    fn read(&self) -> Result<Map<String, Value>> {
+        let text = local_file::read(&self.file).map_err(|error| self.problem("read", &error))?;
+        let text = text.unwrap_or_default();
+        if text.trim_ascii().is_empty() {
+            return Ok(Map::new());
+        }
+        // The error of the parser could repeat a part of the file.
+        let invalid = || self.problem("read", &"it is not a JSON object; correct it first");
+        serde_json::from_slice(&text).map_err(|_quotes| invalid())
+    }
+
+    fn parse(&self, all: &Map<String, Value>) -> Result<Config> {
+        let text = serde_json::to_vec(all).map_err(|error| self.problem("read", &error))?;
+        Config::parse(&text, &self.file.display().to_string())
+    }
+
+    /// Replaces the file at once. A link stays, and the file behind it is replaced.
+    fn write(&self, all: &Map<String, Value>) -> Result<()> {
+        let written = || {
+            let file = std::fs::canonicalize(&self.file).unwrap_or_else(|_missing| self.file.clone());
+            let directory = file.parent().unwrap_or(Path::new("."));
+            std::fs::create_dir_all(directory)?;
+            let mut text = Vec::new();
+            let tabs = serde_json::ser::PrettyFormatter::with_indent(b"\t");
+            let mut json = serde_json::Serializer::with_formatter(&mut text, tabs);
+            serde::Serialize::serialize(all, &mut json).map_err(io::Error::other)?;
+            let partial = directory.join(format!(".config.json.{}", std::process::id()));
+            let replaced = private(&partial)
+                .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
+                .and_then(|()| std::fs::rename(&partial, &file));
+            if replaced.is_err() {
+                // It may not exist; the error is that of writing.
+                drop(std::fs::remove_file(&partial));
+            }
+            replaced
+        };
+        written().map_err(|error| self.problem("write", &error))
+    }
+}
+
+/// A new file that only this user can read.
+fn private(path: &Path) -> io::Result<std::fs::File> {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// The key of a registry that a user named.
+fn key_of(registry: &str) -> Result<String> {
+    let registry = registry.trim();
+    if registry.is_empty() {
+        return Ok(registry_key("docker.io"));
+    }
+    let key = config::key(registry);
+    let legal = |c: char| c.is_ascii_alphanumeric() || ".-_:[]/".contains(c);
+    match key.chars().all(legal) && !key.starts_with(':') && !key.is_empty() {
+        true => Ok(key),
+        false => Err(Error::invalid(format!(
+            "{registry:?} is not a registry; write its host and port, as in registry.example.com:5000"
+        ))),
+    }
+}
+
+/// The entry of the file.
+fn entry(auth: &RegistryAuth) -> Map<String, Value> {
+    let mut entry = Map::new();
+    let coded = STANDARD.encode(format!("{}:{}", auth.username, auth.password));
+    entry.insert("auth".into(), coded.into());
+    if !auth.identity_token.is_empty() {
+        entry.insert("identitytoken".into(), auth.identity_token.clone().into());
+    }
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(text: &str) -> (tempfile::TempDir, Place) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("below/config.json");
+        if !text.is_empty() {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, text).unwrap();
+        }
+        let timeout = Duration::from_secs(10);
+        (directory, Place { file, timeout })
+    }
+
+    fn read(place: &Place) -> Value {
+        serde_json::from_slice(&std::fs::read(&place.file).unwrap()).unwrap()
+    }
+
+    fn auth(registry: &str) -> RegistryAuth {
+        RegistryAuth {
+            server_address: registry.into(),
+            ..RegistryAuth::user("a", "b")
+        }
+    }
+
+    #[test]
+    fn credentials_are_stored_and_erased_in_the_file() {
+        let (_directory, place) = place("");
+        assert!(!place.erase("reg:5000").unwrap());
+        assert_eq!(
+            place.store(&auth("reg:5000")).unwrap(),
+            CredentialStore::File(place.file.clone())
+        );
+        place.store(&auth("")).unwrap();
+        let stored = read(&place);
+        assert_eq!(stored["auths"]["reg:5000"]["auth"], "YTpi");
+        assert_eq!(stored["auths"][super::super::DOCKER_HUB]["auth"], "YTpi");
+        assert!(place.erase("https://reg:5000/v2/").unwrap());
+        assert!(!place.erase("reg:5000").unwrap());
+        assert!(place.erase("docker.io").unwrap());
+        assert_eq!(read(&place)["auths"], Value::Object(Map::new()));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = place.file.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn rest_of_the_file_stays() {
+        let text = r#"{"currentContext":"x","auths":{"https://reg:5000/v1/":{"auth":"old"},"other":{"auth":"YTpi"}},"new":{"a":[1]}}"#;
+        let (_directory, place) = place(text);
+        let token = RegistryAuth {
+            identity_token: "t".into(),
+            password: String::new(),
+            ..auth("reg:5000")
+        };
+        place.store(&token).unwrap();
+        let stored = read(&place);
+        assert_eq!(stored["currentContext"], "x");
+        assert_eq!(stored["new"]["a"][0], 1);
+        assert_eq!(stored["auths"]["other"]["auth"], "YTpi");
+        assert_eq!(stored["auths"]["reg:5000"]["identitytoken"], "t");
+        assert!(stored["auths"].get("https://reg:5000/v1/").is_none());
+        assert_eq!(
+            std::fs::read_dir(place.file.parent().unwrap()).unwrap().count(),
+            1
+        );
+    }
+
+    #[test]
+    fn invalid_credentials_and_files_are_errors() {
+        let (_directory, place) = place(r#"{"auths":"hunter2"}"#);
+        for wrong in [
+            RegistryAuth::default(),
+            RegistryAuth::user("", "hunter2"),
+            RegistryAuth::user("a:b", "hunter2"),
+            auth("a registry"),
+            auth("r"),
+        ] {
+            let error = place.store(&wrong).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        std::fs::write(&place.file, "hunter2").unwrap();
+        let error = place.erase("r").unwrap_err().to_string();
+        assert!(
+            error.contains("config.json") && !error.contains("hunter2"),
+            "{error}"
+        );
+        assert_eq!(
+            std::fs::read(&place.file).unwrap(),
+            b"hunter2",
+            "it is not replaced"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn link_to_the_file_stays() {
+        let (directory, mut place) = place("{}");
+        let link = directory.path().join("link.json");
+        std::os::unix::fs::symlink(&place.file, &link).unwrap();
+        let file = std::mem::replace(&mut place.file, link.clone());
+        place.store(&auth("r")).unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert!(std::fs::read_to_string(file).unwrap().contains("YTpi"));
+    }
+}
