@@ -37,13 +37,14 @@ impl Credentials {
     /// docker command's configuration, else in its file `config.json`, which only this user can
     /// then read. `auth.server_address` is the registry; empty is Docker Hub.
     ///
-    /// It does not check the credentials; see [`System::auth`](crate::system::System::auth). A token
-    /// that the check returns takes the place of the password.
+    /// It does not check the credentials; see [`System::auth`](crate::system::System::auth). A
+    /// token that the check returns takes the place of the password.
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::InvalidInput`] when there is neither a password nor a token, the user has
-    /// a colon, the helper fails, or the file cannot be read or written. The error shows no secret.
+    /// [`crate::ErrorKind::InvalidInput`] when there is neither a password nor a token, the user
+    /// has a colon, the helper fails, or the file cannot be read or written. The error shows no
+    /// secret.
     pub async fn store(auth: RegistryAuth) -> Result<CredentialStore> {
         blocking(move || Place::of_env()?.store(&auth)).await
     }

@@ -55,8 +55,8 @@ impl ProxyVariables {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Adds the variables that a container does not have: a variable of the same name precedes, with
-    /// or without a value.
+    /// Adds the variables that a container does not have: a variable of the same name precedes,
+    /// with or without a value.
     #[cfg(feature = "containers")]
     pub fn add_to(&self, env: &mut crate::common::EnvList) {
         let has = |env: &crate::common::EnvList, name: &str| {

@@ -44,6 +44,7 @@
 
 mod attached;
 mod blueprint;
+mod client;
 mod command_shell;
 mod connect;
 mod container;
@@ -201,14 +202,6 @@ impl DockerEngine {
         Ok(engine)
     }
 
-    /// Sets what is done with the client that an engine without one finds on first use: it may get
-    /// an observer ([`Docker::with_observer`]) or a user agent.
-    #[must_use]
-    pub fn with_found_client(mut self, prepare: fn(Docker) -> Docker) -> Self {
-        self.prepare = Some(prepare);
-        self
-    }
-
     /// Replaces all settings.
     ///
     /// # Errors
@@ -256,18 +249,6 @@ impl DockerEngine {
         self
     }
 
-    async fn docker(&self) -> Result<&Docker> {
-        let found = self.client.get_or_try_init(async || {
-            let docker = Docker::from_env().await?;
-            Ok(match self.prepare {
-                Some(prepare) => prepare(docker),
-                None => docker,
-            })
-        });
-        let found = found.await;
-        found.map_err(|error| Error::unavailable(NAME, diagnostics::reason(&error), HINT))
-    }
-
     /// The daemon's description of itself, read once.
     async fn daemon(&self) -> Result<&DaemonInfo> {
         let docker = self.docker().await?;
@@ -284,13 +265,6 @@ impl DockerEngine {
             )),
             None => Ok(daemon),
         }
-    }
-
-    /// The caller or the variable that names the daemon. An unusable context names one, too.
-    fn named_by(&self) -> Option<String> {
-        let broken = |_| Some("the docker command's configuration".to_owned());
-        let by_env = || Docker::named_by_env().unwrap_or_else(broken);
-        self.address.clone().or_else(by_env)
     }
 
     /// Whether the daemon is Podman; asks only if nothing has been asked yet.
