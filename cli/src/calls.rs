@@ -4,6 +4,7 @@ use engine_api::Docker;
 use engine_api::observe::CallReport;
 
 use crate::console;
+use crate::global::Global;
 
 /// The client with the name of this program in its requests.
 pub(crate) fn named(docker: Docker) -> Docker {
@@ -12,8 +13,16 @@ pub(crate) fn named(docker: Docker) -> Docker {
     docker.clone().with_user_agent(name).unwrap_or(docker)
 }
 
+/// The preparation of a client of the daemon: its calls are printed if `-vv` was given.
+pub(crate) fn prepare(global: &Global) -> fn(Docker) -> Docker {
+    match global.shows_calls() {
+        true => printed,
+        false => named,
+    }
+}
+
 /// The client with the name of this program, whose calls are printed on standard error.
-pub(crate) fn printed(docker: Docker) -> Docker {
+fn printed(docker: Docker) -> Docker {
     named(docker).with_observer(|call: &CallReport<'_>| console::trace(&line(call)))
 }
 

@@ -60,7 +60,7 @@ impl Client {
     /// Creates the client. Only `--record` without a named one looks for a daemon now; otherwise
     /// nothing is sent yet.
     pub(crate) async fn open(global: &Global) -> Result<Self, CliError> {
-        let (config, prepare) = (global.settings.config(), global.prepare());
+        let (config, prepare) = (global.settings.config(), crate::calls::prepare(global));
         if let Some(file) = &global.replay {
             let player = Player::open(file).map_err(|error| CliError::from_error(&error))?;
             let docker = Some(prepare(Docker::with_connector(player.clone())));

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use engine_api::Docker;
 use isolation::config::{Config, DockerConfig, Settings, Source};
 
-use crate::calls;
 use crate::error::CliError;
 
 /// Options of every command.
@@ -75,12 +73,9 @@ impl Global {
         self.verbose || self.details > 0
     }
 
-    /// What is done with a client of the daemon: its calls are printed if `-vv` was given.
-    pub(crate) fn prepare(&self) -> fn(Docker) -> Docker {
-        match self.details > 1 {
-            true => calls::printed,
-            false => calls::named,
-        }
+    /// Whether to print the calls of the daemon.
+    pub(crate) fn shows_calls(&self) -> bool {
+        self.details > 1
     }
 
     /// Reads the configuration.

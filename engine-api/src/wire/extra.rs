@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, header};
 
-use super::reply::CallContext;
+use super::call_context::CallContext;
 use super::watch::Watch;
 use crate::connect::Connector;
 use crate::error::{Error, Result};

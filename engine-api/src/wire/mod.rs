@@ -11,6 +11,7 @@
 
 pub(crate) mod body;
 pub(crate) mod call;
+pub(crate) mod call_context;
 mod conn;
 pub(crate) mod decode;
 pub(crate) mod extra;

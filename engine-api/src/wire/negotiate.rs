@@ -4,8 +4,8 @@ use http::header::HeaderMap;
 use http::{Method, StatusCode};
 
 use super::body::Body;
+use super::call_context::CallContext;
 use super::extra::Extra;
-use super::reply::CallContext;
 use super::send::{PreparedRequest, Wire};
 use super::timer::Timer;
 use super::{json, status};

@@ -12,9 +12,10 @@ use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::response::Parts;
 
 use super::body::Body;
+use super::call_context::CallContext;
 use super::operation::OperationInfo;
 use super::query::Query;
-use super::reply::{CallContext, Reply, ReplyBody};
+use super::reply::{Reply, ReplyBody};
 use super::send::PreparedRequest;
 use super::session::Session;
 use super::timer::{Timer, within};

@@ -7,8 +7,8 @@ use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, UPGRADE};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::body::{Body, Upload};
+use super::call_context::CallContext;
 use super::prepared::Prepared;
-use super::reply::CallContext;
 use super::session::Session;
 use super::status;
 use super::stream::{Hijacked, Input, RawBytes};

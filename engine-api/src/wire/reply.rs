@@ -9,11 +9,12 @@ use bytes::{Bytes, BytesMut};
 use http::response::Parts;
 use hyper::body::Incoming;
 
+use super::call_context::CallContext;
 use super::conn::Conn;
 use super::pool::Pool;
 use super::timer::{Timer, within};
 use super::watch::Watch;
-use crate::error::{Cause, Error, Phase, Result};
+use crate::error::{Cause, Phase, Result};
 use crate::reply_limits::ReplyLimits;
 
 /// The head of a reply, the body still to be read, and what errors say of the call.
@@ -22,35 +23,6 @@ pub(crate) struct Reply {
     pub(crate) body: ReplyBody,
     pub(crate) context: CallContext,
     pub(crate) limits: ReplyLimits,
-}
-
-/// The operation and its subject: what errors add to a cause, also those of a stream that outlives
-/// its call.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct CallContext {
-    pub(crate) operation: &'static str,
-    pub(crate) subject: Option<Box<str>>,
-    /// Whether credentials for a registry were sent; `None` for calls that take none.
-    pub(crate) credentials: Option<bool>,
-}
-
-impl CallContext {
-    pub(crate) fn new(operation: &'static str) -> Self {
-        Self {
-            operation,
-            subject: None,
-            credentials: None,
-        }
-    }
-
-    pub(crate) fn add(&self, error: Error) -> Error {
-        let error = error.in_call(self.operation, self.subject.as_deref());
-        error.with_credentials(self.credentials)
-    }
-
-    pub(crate) fn error(&self, cause: Cause) -> Error {
-        self.add(Error::local(cause))
-    }
 }
 
 impl Reply {

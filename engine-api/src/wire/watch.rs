@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 
-use super::reply::CallContext;
+use super::call_context::CallContext;
 use crate::error::{Cause, Error, ErrorKind};
 use crate::observe::{CallReport, CallStart, Observer, OnEnd};
 

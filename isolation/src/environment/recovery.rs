@@ -131,7 +131,7 @@ impl Shared {
             .await
     }
 
-    /// It runs again: whoever uses it has to know.
+    /// Reports that it runs again.
     pub(super) fn has_recovered(&self, recovery: Recovery) {
         self.supervision.has_recovered(recovery);
         self.emit(EventKind::Restarted);

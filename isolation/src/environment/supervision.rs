@@ -24,7 +24,7 @@ pub(crate) struct Supervision {
 #[derive(Debug, Clone)]
 struct GivenUp {
     why: String,
-    /// Whether nobody may start it.
+    /// Whether it must not be started again.
     failed: bool,
 }
 
@@ -75,7 +75,7 @@ impl Supervision {
         Err(Error::new(ErrorKind::Restarted, text))
     }
 
-    /// The environment is not started again by itself; if it has `failed`, by nobody.
+    /// The environment is not started again by itself; if it has `failed`, it must not be started.
     pub(super) fn gives_up(&self, why: String, failed: bool) {
         // That is reported instead.
         *lock(&self.recovered) = None;
@@ -87,7 +87,7 @@ impl Supervision {
         lock(&self.given_up).as_ref().map(|given_up| given_up.why.clone())
     }
 
-    /// Whether nobody may start the environment.
+    /// Whether the environment must not be started again.
     pub(super) fn has_failed(&self) -> bool {
         lock(&self.given_up)
             .as_ref()

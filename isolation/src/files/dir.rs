@@ -51,8 +51,8 @@ impl Dir {
         })
     }
 
-    /// Another handle of the root of an environment, which messages show as `/`. What is created in
-    /// it belongs to this owner.
+    /// Another handle of the root of an environment, which messages show as `/`. Files that are
+    /// created in it belong to this owner.
     pub(crate) fn open_root(path: &Path, owner: Option<Owner>) -> io::Result<Self> {
         Ok(Self {
             path: "/".into(),

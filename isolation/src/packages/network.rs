@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn given_variables_and_those_of_no_index_are_not_passed() {
+    fn only_variables_that_are_not_given_are_passed() {
         let set = ["HTTPS_PROXY", "PIP_INDEX_URL", "PYTHONPATH", "SSL_CERT_FILE"];
         let value = |name: &str| set.contains(&name).then(|| "host".to_owned());
         let found = passed(|name| name == "HTTPS_PROXY", value);

@@ -4,6 +4,13 @@
 //! [`serve`](fn@crate::serve) offers the engines of a [`Registry`](crate::Registry), and
 //! [`external`](crate::engines::external) uses an engine that another program offers. `PROTOCOL.md`
 //! describes the messages.
+//!
+//! ```
+//! // The first line of a client names the versions that it speaks.
+//! let versions = [isolation::protocol::VERSION];
+//! let params = serde_json::json!({"versions": versions, "client": "example 1.0"});
+//! println!("{}", serde_json::json!({"id": 1, "method": "hello", "params": params}));
+//! ```
 
 pub(crate) mod answer;
 pub(crate) mod call;

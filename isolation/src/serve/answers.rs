@@ -85,3 +85,8 @@ pub(super) fn object(result: &impl Serialize) -> Result<Map<String, Value>> {
         Err(error) => Err(Error::engine_with_kind("serve", ErrorKind::Engine, error)),
     }
 }
+
+/// A call that no request makes.
+pub(super) fn not_a_request() -> Error {
+    Error::new(ErrorKind::InvalidInput, "this is not a request")
+}

@@ -7,7 +7,7 @@ use super::environments;
 use super::running::StreamSide;
 use super::session::Session;
 use super::stream;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::protocol::answer::{Engines, Listed, Probed, Removed};
 use crate::protocol::call::Call;
 
@@ -78,9 +78,4 @@ async fn list(session: &Session, engine: Option<&str>) -> Result<Map<String, Val
         environments,
         rejected,
     })
-}
-
-/// A call that no request makes.
-pub(super) fn not_a_request() -> Error {
-    Error::new(ErrorKind::InvalidInput, "this is not a request")
 }

@@ -4,8 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::answers::object;
-use super::calls::not_a_request;
+use super::answers::{not_a_request, object};
 use super::session::Session;
 use crate::bundle::directory_for;
 use crate::engine::capabilities::Feature;

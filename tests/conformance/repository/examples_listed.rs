@@ -84,8 +84,9 @@ fn every_example_is_listed_and_can_be_run() {
                 continue;
             }
             let stem = program.file_stem().unwrap().to_str().unwrap();
-            // A directory is a package of its own, or a suite of another language.
+            // A directory is a package of its own, or a program of another language.
             let (source, command) = match program.is_dir() {
+                true if program.join("README.md").exists() => (program.join("README.md"), "python3 ".into()),
                 true if program.join("conftest.py").exists() => {
                     (program.join("conftest.py"), "isolate fixtures".to_owned())
                 }

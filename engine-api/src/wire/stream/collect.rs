@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::framing::Chunk;
 use crate::error::{Cause, Result};
-use crate::wire::reply::CallContext;
+use crate::wire::call_context::CallContext;
 
 /// The exit code and the whole output of a process that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

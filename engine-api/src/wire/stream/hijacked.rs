@@ -15,7 +15,8 @@ use super::output::{Output, announced};
 use super::source::Source;
 use crate::connect::BoxStream;
 use crate::error::{Cause, Result};
-use crate::wire::reply::{CallContext, Reply};
+use crate::wire::call_context::CallContext;
+use crate::wire::reply::Reply;
 
 /// Both ways of a process that an attach or an exec gave us.
 ///

@@ -15,8 +15,9 @@ use crate::connect::BoxStream;
 use crate::error::{Cause, Error, Result};
 #[cfg(feature = "buildkit")]
 use crate::reply_limits::ReplyLimits;
+use crate::wire::call_context::CallContext;
 use crate::wire::json;
-use crate::wire::reply::{CallContext, Reply};
+use crate::wire::reply::Reply;
 #[cfg(feature = "buildkit")]
 use crate::wire::timer::Timer;
 

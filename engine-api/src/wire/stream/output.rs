@@ -12,7 +12,8 @@ use super::framing::{Chunk, Frames};
 use super::source::Source;
 use crate::error::{Error, Result};
 use crate::reply_limits::ReplyLimits;
-use crate::wire::reply::{CallContext, Reply};
+use crate::wire::call_context::CallContext;
+use crate::wire::reply::Reply;
 
 /// The output of a process: [`Chunk`]s of standard output and standard error, or of a terminal.
 ///

@@ -13,7 +13,8 @@ use super::source::Source;
 use super::tail::Tail;
 use crate::error::{Cause, Result};
 use crate::reply_limits::ReplyLimits;
-use crate::wire::reply::{CallContext, Reply};
+use crate::wire::call_context::CallContext;
+use crate::wire::reply::Reply;
 
 /// A stream of bytes, such as a tar archive.
 ///

@@ -119,7 +119,7 @@ impl RemoteInstance {
     }
 
     /// Asks the program to destroy it; `told` learns whether it is gone.
-    fn destroy_now(&self, told: impl FnOnce(bool) + Send + 'static) {
+    fn begin_destruction(&self, told: impl FnOnce(bool) + Send + 'static) {
         self.released.store(true, Ordering::Release);
         let hold = self.journal.hold();
         let Some(peer) = self.engine.running() else { return };
@@ -138,7 +138,7 @@ impl RemoteInstance {
 impl Drop for RemoteInstance {
     fn drop(&mut self) {
         if self.creator.is_this_process() && !self.released.load(Ordering::Acquire) {
-            self.destroy_now(drop);
+            self.begin_destruction(drop);
         }
     }
 }
@@ -190,7 +190,7 @@ impl Instance for RemoteInstance {
             return false;
         }
         let (sender, gone) = std::sync::mpsc::channel();
-        self.destroy_now(move |is_gone| {
+        self.begin_destruction(move |is_gone| {
             // In a runtime there is no receiver any more.
             let _ = sender.send(is_gone);
         });

@@ -45,7 +45,7 @@ use crate::images::{Images, Progress};
 use crate::sessions::OpenSession;
 use crate::version::Version;
 use crate::wire::body::Body;
-use crate::wire::reply::CallContext;
+use crate::wire::call_context::CallContext;
 use crate::wire::stream::JsonLines;
 
 /// The first version whose engines know named contexts; older ones ignore them.
