@@ -153,3 +153,28 @@ fn timeout_kills_the_command_and_leaves_nothing() {
     );
     assert!(workspace.left().is_empty(), "{:?}", workspace.left());
 }
+
+#[test]
+fn interrupted_export_leaves_no_part_of_an_archive() {
+    let workspace = Workspace::new();
+    let (socket, archive) = (workspace.home().join("d.sock"), workspace.home().join("a.tar"));
+    // A daemon that accepts and never answers.
+    let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let host = format!("unix://{}", socket.display());
+    let arguments = ["--host", &host, "volume", "export", "data", "--output"];
+    let mut command = workspace.command(&arguments);
+    let child = command.arg(&archive).spawn().unwrap();
+    let mut started = Started {
+        child,
+        stdout: None,
+        first: String::new(),
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !archive.exists() {
+        assert!(Instant::now() < deadline, "the export has not begun");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    started.signal("INT");
+    assert_eq!(started.code(), Some(130));
+    assert!(!archive.exists());
+}

@@ -11,6 +11,7 @@ mod expose_host; // services of this machine inside, ports of internal networks
 mod failures; // planted failures whose cause is named
 mod files; // copies and mounts
 mod groups; // services that start in order, on a network of their own
+mod images; // builds, names, archives, registries, removal
 mod lifecycle; // stop, start, main processes, environments of other processes
 mod limits; // limits, and what happens at a limit
 mod main_process; // main processes with their streams, and images without a shell

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use engine_api::volumes::{CreateVolume, RemoveVolume};
 use isolation::{Command, Environment, EnvironmentSpec, Mount, ResourceLimits, Variables};
+use tests::chain;
 
 use super::command_table::{shell, within};
 use super::shell_or_exec::{by_exec, container};
@@ -35,6 +36,9 @@ async fn variables_of_the_image_do_not_rule_the_shell() {
         ("BASH_FUNC_echo%%", "() { builtin echo intruder; }"),
         ("BASH_FUNC_command%%", "() { builtin echo intruder; }"),
         ("BASH_FUNC_cd%%", "() { :; }"),
+        ("BASH_FUNC_read%%", "() { :; }"),
+        ("BASH_FUNC_wait%%", "() { :; }"),
+        ("BASH_FUNC_kill%%", "() { :; }"),
         ("BASH_FUNC_[%%", "() { return 1; }"),
         ("BASH_FUNC_isolate_held%%", "() { held=1; }"),
         ("SHELLOPTS", "nounset:xtrace:verbose"),
@@ -266,5 +270,42 @@ async fn new_groups_of_the_user_hold_for_the_next_command() {
         .await;
         assert_as_exec(&subject, &environment, &id, &format!("{image}, replaced")).await;
         environment.destroy().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn function_of_the_environment_is_the_commands() {
+    for (subject, image) in shells() {
+        let (manager, prefix) = manager(&subject);
+        let env: Variables = [
+            ("BASH_FUNC_echo%%", "() { builtin echo mine; }"),
+            ("BASH_FUNC_cd%%", "() { return 1; }"),
+        ]
+        .into();
+        let with_functions = EnvironmentSpec {
+            env,
+            ..of_image(image)
+        };
+        let environment = active(&manager, with_functions).await;
+        // A command of another user is run by an exec.
+        for user in [None, Some("root".to_owned())] {
+            for (program, expected) in [("pwd", "/tmp\n"), ("env", "BASH_FUNC_echo%%=() {")] {
+                let command = Command {
+                    user: user.clone(),
+                    working_dir: Some("/tmp".to_owned()),
+                    ..Command::new([program])
+                };
+                let output = environment.run(command).await;
+                let output = output.unwrap_or_else(|error| panic!("{}: {}", subject.name, chain(&error)));
+                let text = output.stdout_text();
+                assert!(
+                    text.contains(expected),
+                    "{}: {image}: {user:?}: {text}",
+                    subject.name
+                );
+            }
+        }
+        environment.destroy().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
     }
 }

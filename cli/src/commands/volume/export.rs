@@ -43,14 +43,12 @@ impl Export {
             CliError::new(format!("cannot create {}", path.display())).because(&error)
         };
         let file = tokio::fs::File::create_new(path).await.map_err(failed)?;
-        match volumes.export(&self.volume, file).await {
-            Ok(bytes) if console.json => console.value(&json!({ "file": path, "bytes": bytes }))?,
-            Ok(_) => {}
-            Err(error) => {
-                // A part of an archive is of no use.
-                let _ = tokio::fs::remove_file(path).await;
-                return Err(error.into());
-            }
+        // A part of an archive is of no use: the drop removes it, also after a signal.
+        let partial = tempfile::TempPath::try_from_path(path).map_err(failed)?;
+        let bytes = volumes.export(&self.volume, file).await?;
+        partial.keep().map_err(|error| failed(error.error))?;
+        if console.json {
+            console.value(&json!({ "file": path, "bytes": bytes }))?;
         }
         Ok(exit_code::SUCCESS)
     }

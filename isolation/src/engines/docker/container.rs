@@ -27,7 +27,8 @@ const SILENCE: Duration = Duration::from_millis(250);
 
 /// Prints how many processes the kernel has killed at the memory limit: of control groups of
 /// version 2, or 1. Only builtins are used.
-const OOM_COUNTER: &str = "for f in memory.events memory/memory.oom_control; do
+const OOM_COUNTER: &str = "unset -f echo read
+for f in memory.events memory/memory.oom_control; do
 [ -r /sys/fs/cgroup/$f ] || continue
 while read -r name count; do [ \"$name\" = oom_kill ] && echo $count; done </sys/fs/cgroup/$f
 exit

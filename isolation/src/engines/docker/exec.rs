@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 
 /// Prints its PID, then becomes the command. `$1` is the working directory, the rest is the
 /// command. A shell runs it, so a program that cannot be run has the exit code of a shell; daemons
-/// differ there.
-const SCRIPT: &str = "[ -z \"$1\" ] || cd \"$1\" >/dev/null 2>&1 || { echo nowhere; exit 1; }; \
+/// differ there. Bash takes functions from the environment, also in place of its own commands.
+const SCRIPT: &str = "unset -f cd echo; [ -z \"$1\" ] || cd \"$1\" >/dev/null 2>&1 || { echo nowhere; exit 1; }; \
                       shift; echo $$; exec \"$@\"";
 
 /// The output of the script if the working directory does not exist.

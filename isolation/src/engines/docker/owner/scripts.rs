@@ -1,7 +1,8 @@
 //! The shells at the other end of the owner connection. They work in ash, dash and bash.
 //!
 //! Each one reads lines until the end of its input. The line `keep` ends the link instead of the
-//! container. Only builtins are used: the image's `PATH` need not have any program.
+//! container. Only builtins are used: the image's `PATH` need not have any program. Bash takes
+//! functions of these names from the environment, so they are unset first.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use crate::engines::docker::shell_program;
 /// It is in `wait`, so that traps run at once and orphaned processes are reaped. A signal ends
 /// `wait` early, so it is repeated until the reader has ended. `USR1` keeps it running, too:
 /// another process than the owner can send it. In an image without `sleep` it then ends.
-const IDLE_OWNED: &str = r#"exec 3<&0 </dev/null
+const IDLE_OWNED: &str = r#"unset -f read wait kill
+exec 3<&0 </dev/null
 k=
 trap 'exit 0' TERM INT HUP QUIT
 trap k=1 USR1
@@ -34,7 +36,7 @@ while :; do sleep 3600 & wait $! || exit 1; done";
 /// Becomes the command, below an init program. A child reads the connection and kills the command.
 /// `kill 0` in the command does not end the child.
 const WATCHED: &str = r#"exec 3<&0
-(trap "" TERM INT HUP QUIT; while read -r l; do [ "$l" = keep ] && exit; done; kill -9 $$) <&3 >/dev/null 2>&1 &
+(unset -f read kill; trap "" TERM INT HUP QUIT; while read -r l; do [ "$l" = keep ] && exit; done; kill -9 $$) <&3 >/dev/null 2>&1 &
 "#;
 
 /// Becomes the command: with `env`, which undoes what the shell has changed. `$1` is the number of
@@ -49,13 +51,15 @@ exec "$@""#;
 /// Process 1 without an init program: starts the command, passes signals on, and ends with its
 /// code. The shell's own messages, such as "Killed", go nowhere. The command ignores `INT` and
 /// `QUIT`, as every process in the background of such a shell.
-const PASS_ON: &str = r#"for s in HUP INT QUIT USR1 USR2 TERM; do trap "kill -$s $p" $s; done
+const PASS_ON: &str = r#"unset -f wait kill
+for s in HUP INT QUIT USR1 USR2 TERM; do trap "kill -$s $p" $s; done
 while :; do wait $p; r=$?; kill -0 $p || break; done
 wait $p; q=$?; [ $q = 127 ] || r=$q
 exit $r"#;
 
 /// An exec that holds the connection, and kills everything but process 1.
-pub(super) const LEASE: &str = r#"while read -r l; do [ "$l" = keep ] && exit; done; kill -9 -1"#;
+pub(super) const LEASE: &str =
+    r#"unset -f read kill; while read -r l; do [ "$l" = keep ] && exit; done; kill -9 -1"#;
 
 /// The line that ends the link.
 pub(super) const KEEP: &[u8] = b"keep\n";
@@ -122,7 +126,7 @@ impl Entry {
 }
 
 /// The reader of the connection beside a command that is not process 1 and has no init program.
-const WATCHER: &str = r#"(trap "" TERM INT HUP QUIT; while read -r l; do [ "$l" = keep ] && exit; done; kill -9 $p) <&3 >/dev/null 2>&1 9>&- &
+const WATCHER: &str = r#"(unset -f read kill; trap "" TERM INT HUP QUIT; while read -r l; do [ "$l" = keep ] && exit; done; kill -9 $p) <&3 >/dev/null 2>&1 9>&- &
 "#;
 
 /// The script of process 1 without an init program.
