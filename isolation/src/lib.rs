@@ -27,7 +27,7 @@
 //!
 //! **Authors of engines** implement two traits: [`Engine`] creates, opens and lists environments,
 //! [`Instance`] is one. Optional abilities are facets: [`Exec`], [`Files`], [`MainProcess`],
-//! [`Ports`], [`Networking`], [`Logs`], [`Metrics`].
+//! [`Ports`], [`Networking`], [`Logs`], [`Metrics`], [`Forks`] …
 
 mod bundle;
 mod cleanup;
@@ -55,6 +55,8 @@ mod process;
 pub mod protocol;
 mod relay;
 mod serve;
+#[cfg(unix)]
+pub mod snapshots;
 mod spec;
 
 pub use command::Command;
@@ -70,11 +72,14 @@ pub use engine::capabilities::{
     Capabilities, Difference, Feature, IsolationLevel, MissingFeature, RejectedEngine,
 };
 pub use engine::context::Context;
+pub use engine::forks::{ForkPoint, Forks};
 pub use engine::instance::HealthState;
 pub use engine::instance::{
     DiskUsage, Exec, Files, Findings, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics,
     Networking, Pause, Ports, Processes, Recreate, Rename, Update,
 };
+#[cfg(unix)]
+pub use engine::saves::Saves;
 pub use engine::watch::{Health, Observed, Report, Reports, Watching};
 pub use engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
 pub use environment::Environment;
@@ -96,6 +101,7 @@ pub use journal::entry::Resource;
 pub use journal::{Hold, Journal};
 pub use logs::{LogEntry, LogLine, LogOptions, LogOrigin, LogSource, LogStream, OutputStream};
 pub use manager::Manager;
+pub use manager::fork::ForkOptions;
 pub use manager::gc::{Gc, GcEntry, GcLeft, GcReport};
 pub use manager::list::{Listed, Listing, Standing};
 pub use manager::options::{ManagerOptions, Reaper};

@@ -14,6 +14,7 @@ mod environment_options;
 mod events;
 mod exec;
 mod fixtures;
+mod fork;
 mod gc;
 mod group_file;
 mod group_logs;
@@ -42,6 +43,8 @@ mod run;
 mod security_options;
 mod serve;
 mod shell;
+#[cfg(unix)]
+mod snapshot;
 mod start;
 mod stats;
 mod stop;
@@ -91,6 +94,9 @@ pub(crate) enum Command {
     Packages(Box<packages::Packages>),
     Stats(stats::Stats),
     Bundle(bundle::Bundle),
+    #[cfg(unix)]
+    Snapshot(Box<snapshot::Snapshot>),
+    Fork(fork::Fork),
     Rm(rm::Rm),
     Ls(ls::Ls),
     Build(Box<image::build::Build>),
@@ -229,6 +235,15 @@ pub(crate) async fn run(
         }
         Command::Bundle(bundle) => {
             let work = async |session: &Session| Box::pin(bundle.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        #[cfg(unix)]
+        Command::Snapshot(snapshot) => {
+            let work = async |session: &Session| Box::pin(snapshot.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Fork(fork) => {
+            let work = async |session: &Session| Box::pin(fork.run(session, console)).await;
             with_session(global, console, work).await
         }
         Command::Rm(rm) => {

@@ -2,7 +2,7 @@
 
 use crate::support::Workspace;
 
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 34] = [
     "run",
     "packages",
     "create",
@@ -18,6 +18,8 @@ const COMMANDS: [&str; 32] = [
     "port",
     "stats",
     "bundle",
+    "snapshot",
+    "fork",
     "up",
     "down",
     "rm",

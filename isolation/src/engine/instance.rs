@@ -18,6 +18,9 @@ use crate::command::execution::Execution;
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
 use crate::diagnose::{Platforms, ProgramFile};
+use crate::engine::forks::Forks;
+#[cfg(unix)]
+use crate::engine::saves::Saves;
 use crate::engine::watch::Health;
 use crate::environment::endpoint::Endpoint;
 use crate::environment::joined_network::JoinedNetwork;
@@ -146,6 +149,17 @@ pub trait Instance: fmt::Debug + Send + Sync {
 
     /// The size of its files, if it has a disk limit that the engine does not enforce.
     fn disk_usage(&self) -> Option<&dyn DiskUsage> {
+        None
+    }
+
+    /// Multiplying it.
+    fn forks(&self) -> Option<&dyn Forks> {
+        None
+    }
+
+    /// Saving its files.
+    #[cfg(unix)]
+    fn saves(&self) -> Option<&dyn Saves> {
         None
     }
 }

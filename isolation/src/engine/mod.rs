@@ -2,7 +2,10 @@
 
 pub(crate) mod capabilities;
 pub(crate) mod context;
+pub(crate) mod forks;
 pub(crate) mod instance;
+#[cfg(unix)]
+pub(crate) mod saves;
 pub(crate) mod watch;
 
 use std::any::Any;
@@ -14,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::capabilities::{Capabilities, Feature};
 use self::context::Context;
+use self::forks::ForkPoint;
 use self::instance::Instance;
 use self::watch::{Reports, Watching};
 use crate::BoxFuture;
@@ -22,6 +26,8 @@ use crate::environment::status::Status;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::entry::Resource;
+#[cfg(unix)]
+use crate::snapshots::SavedState;
 use crate::spec::EnvironmentSpec;
 
 /// An isolation engine: creates environments from directories and processes, from containers …
@@ -53,6 +59,47 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// and needs only features of [`probe`](Self::probe). Nothing is left behind if this fails or
     /// if its future is dropped.
     fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>>;
+
+    /// Creates an environment as [`create`](Self::create) does, with the files of a snapshot. Its
+    /// specification was [adapted](Self::adapt).
+    #[cfg(unix)]
+    fn restore<'a>(
+        &'a self,
+        new: NewEnvironment<'a>,
+        state: &'a SavedState,
+    ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        let _ = (new, state);
+        Box::pin(std::future::ready(Err(self.no_snapshots())))
+    }
+
+    /// Changes a specification so that this engine can [restore](Self::restore) a snapshot with it,
+    /// which may come from another engine: without what the files of the snapshot replace.
+    #[cfg(unix)]
+    fn adapt(&self, state: &SavedState, spec: &mut EnvironmentSpec) -> Result<()> {
+        let _ = (state, spec);
+        Err(self.no_snapshots())
+    }
+
+    /// Creates an environment as [`create`](Self::create) does, with the files of a fork point.
+    fn fork<'a>(
+        &'a self,
+        new: NewEnvironment<'a>,
+        point: &'a ForkPoint,
+    ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        let _ = (new, point);
+        Box::pin(std::future::ready(Err(self.no_snapshots())))
+    }
+
+    /// The error of an engine without snapshots.
+    #[doc(hidden)]
+    fn no_snapshots(&self) -> Error {
+        let feature = Feature::Snapshots;
+        let reason = "not part of this engine".to_owned();
+        Error::unsupported(
+            self.name(),
+            vec![capabilities::MissingFeature { feature, reason }],
+        )
+    }
 
     /// Opens an environment of [`list`](Self::list), created by any process. Dropping the instance
     /// does not destroy it. If it does not exist, the error has the kind

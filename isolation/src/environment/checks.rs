@@ -69,7 +69,7 @@ pub(super) fn can_start(status: Status) -> Result<()> {
 }
 
 /// Fails unless the environment has its files.
-pub(super) fn exists(status: Status) -> Result<()> {
+pub(crate) fn exists(status: Status) -> Result<()> {
     match status {
         Status::Created | Status::Running | Status::Paused | Status::Stopped => Ok(()),
         Status::Failed => Err(Error::wrong_status(status, "destroy it and create another")),

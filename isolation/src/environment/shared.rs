@@ -86,7 +86,7 @@ impl Shared {
         self.name.current()
     }
 
-    pub(super) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         self.cell.get()
     }
 
@@ -156,7 +156,7 @@ impl Shared {
 
     /// Handles the error of an operation: adds the operation and its subject, takes over the status
     /// that it shows, sends an event, and adds the engines that support missing features.
-    pub(super) async fn report<T>(
+    pub(crate) async fn report<T>(
         &self,
         operation: &'static str,
         subject: &str,

@@ -1,12 +1,16 @@
 //! Creates environments, tracks them, and destroys them at the end.
 
 mod bundles;
+pub(crate) mod fork;
 pub(crate) mod gc;
 pub(crate) mod list;
 pub(crate) mod options;
+mod origin;
 pub(crate) mod pool;
 pub(crate) mod registry;
 pub(crate) mod remove;
+#[cfg(unix)]
+mod restore;
 mod shared;
 mod shutdown;
 mod state;
@@ -18,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::options::ManagerOptions;
+use self::origin::Origin;
 use self::pool::Pool;
 use self::registry::{EngineChoice, Registry, Selection};
 use self::state::State;
@@ -181,13 +186,23 @@ impl Manager {
         id: EnvironmentId,
         name: Option<String>,
     ) -> Result<Environment> {
-        let created = self.begin(selection, spec, id, name.clone()).await;
+        let created = self.begin(selection, spec, id, name.clone(), Origin::New).await;
         created.map_err(|error| error.during("create the environment", &name.unwrap_or_default()))
     }
 
     /// Creates an environment that is removed if the rest of its creation fails, also if it is to
     /// be kept. Callers box it: a specification is large.
-    async fn create_guarded(&self, selection: &Selection, mut spec: EnvironmentSpec) -> Result<Environment> {
+    async fn create_guarded(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
+        self.create_from(selection, spec, Origin::New).await
+    }
+
+    /// As [`create_guarded`](Self::create_guarded), with the files of `origin`.
+    async fn create_from(
+        &self,
+        selection: &Selection,
+        mut spec: EnvironmentSpec,
+        origin: Origin<'_>,
+    ) -> Result<Environment> {
         spec.session.get_or_insert_with(|| self.session.clone());
         let name = spec.name.clone().unwrap_or_default();
         let created = self
@@ -196,6 +211,7 @@ impl Manager {
                 spec.clone(),
                 EnvironmentId::random(),
                 spec.name.clone(),
+                origin,
             )
             .await;
         let error = match created {
@@ -225,6 +241,7 @@ impl Manager {
         spec: EnvironmentSpec,
         id: EnvironmentId,
         name: Option<String>,
+        origin: Origin<'_>,
     ) -> Result<Environment> {
         self.tracked.check_open()?;
         spec.validate()?;
@@ -264,7 +281,7 @@ impl Manager {
             context: &context,
         };
         let answers = || async { engine.probe().await.availability.is_available() };
-        let instance = answered(ANSWER_TIMEOUT, engine.create(new), answers).await?;
+        let instance = answered(ANSWER_TIMEOUT, origin.create(engine, new), answers).await?;
         entered.complete();
         let capabilities = selection.capabilities.clone();
         let shared = self.shared_state(

@@ -8,3 +8,4 @@ mod engine;
 mod limits; // the engine: directories, process groups, daemons
 mod manager; // the manager: choice of an engine, events, cleanup
 mod serve; // engines for a client in another language
+mod snapshots; // snapshots, restores, forks

@@ -6,4 +6,5 @@
 mod engine; // environments, copies, paths, interpreters
 mod hostile; // variables of the caller, programs of other interpreters, interrupted creations
 mod packages; // pip: install, list, uninstall, hostile names and files
-mod sources; // where packages come from: wheels, directories, files, digests
+mod snapshots;
+mod sources; // where packages come from: wheels, directories, files, digests // snapshots and forks, at other paths

@@ -25,6 +25,7 @@ mod random_command; // random commands whose result does not depend on how they 
 mod security; // what a program can do in each security profile
 mod services; // ports, logs, metrics, readiness
 mod shell_or_exec; // commands in shells have the same results as with an exec
+mod snapshots; // snapshots and forks of containers
 mod supervision; // the health check and restarts
 mod volumes; // archives of them, copies, mounts
 mod watch; // events about what the daemon sees

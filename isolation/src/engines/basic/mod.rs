@@ -33,12 +33,15 @@ use std::sync::Arc;
 
 use crate::BoxFuture;
 use crate::engine::context::Context;
+use crate::engine::forks::ForkPoint;
 use crate::engine::instance::Instance;
 use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::engines::host::base::Base;
+use crate::engines::host::snapshot;
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
+use crate::snapshots::SavedState;
 use crate::spec::EnvironmentSpec;
 
 /// The name under which the engine is registered.
@@ -89,6 +92,32 @@ impl Engine for BasicEngine {
             reject_options(new.spec)?;
             let made = self.base.begin(new)?.complete().await?;
             Ok(Box::new(made) as Box<dyn Instance>)
+        })
+    }
+
+    fn adapt(&self, state: &SavedState, _: &mut EnvironmentSpec) -> Result<()> {
+        snapshot::check_engine(NAME, state)
+    }
+
+    fn restore<'a>(
+        &'a self,
+        new: NewEnvironment<'a>,
+        state: &'a SavedState,
+    ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        Box::pin(async move {
+            let made = self.base.restore(new, state).await?.complete().await?;
+            Ok(Box::new(made) as Box<dyn Instance>)
+        })
+    }
+
+    fn fork<'a>(
+        &'a self,
+        new: NewEnvironment<'a>,
+        point: &'a ForkPoint,
+    ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        Box::pin(async move {
+            let (made, _) = self.base.fork(new, point).await?;
+            Ok(Box::new(made.complete().await?) as Box<dyn Instance>)
         })
     }
 

@@ -15,6 +15,7 @@ use super::container_config::container_name;
 use super::daemon::DaemonInfo;
 use super::diagnostics::to_error;
 use super::disk_limit::DiskLimit;
+use super::images::PullPolicy;
 use super::instance::DockerInstance;
 use super::launch::{Launcher, Made};
 use super::mount_table::MountTable;
@@ -23,6 +24,7 @@ use super::owned::{Kind, Owned};
 use super::owner::OwnerConnection;
 use super::remove::Guard;
 use super::shell_program::ShellProgram;
+use super::snapshot::Prepared;
 use super::work::Steps;
 use super::{DockerEngine, NAME, health, labels, limits, networks, profile, resolve, shell_program};
 use crate::engine::capabilities::MissingFeature;
@@ -39,13 +41,15 @@ use crate::spec::main_process::Main;
 use crate::spec::network::NetworkMode;
 
 impl DockerEngine {
-    pub(super) async fn make(&self, new: NewEnvironment<'_>) -> Result<DockerInstance> {
+    /// Creates an environment; `prepared` is what was made for it before.
+    pub(super) async fn make(&self, new: NewEnvironment<'_>, prepared: Prepared) -> Result<DockerInstance> {
         let docker = self.docker().await?;
         let podman = self.podman(docker).await?;
         let mut spec = EnvironmentSpec {
             limits: self.limits(new).await?,
             ..new.spec.clone()
         };
+        prepared.fill(&mut spec);
         resolve::names(docker, &mut spec).await?;
         profile::fill_in(&mut spec);
         if spec.limits.cpus.is_some() || spec.limits.cpuset_cpus.is_some() {
@@ -67,7 +71,11 @@ impl DockerEngine {
             engine: NAME.to_owned(),
         };
         let steps = Steps::new(self.work(docker), new.context, subject.clone());
-        self.provide_image(docker, &mut blueprint, self.settings.pull, new.context)
+        let pull = match prepared.image {
+            Some(_) => PullPolicy::Never,
+            None => self.settings.pull,
+        };
+        self.provide_image(docker, &mut blueprint, pull, new.context)
             .await?;
         let spec = &blueprint.spec;
         let network = match spec.network.mode {
@@ -123,6 +131,7 @@ impl DockerEngine {
         };
         let mut instance = self.instance(launcher, &found.env, &effective, guard, network, memory_limit);
         instance.networks = networks;
+        instance.owned = prepared.owned;
         instance.measured_disk = measured_disk;
         let prepared = Box::pin(prepare(&instance));
         let prepared = match new.spec.copies.is_empty() {
@@ -223,17 +232,14 @@ impl DockerEngine {
             steps: Steps::new(self.work(docker), context, subject),
             made: None,
         };
+        let memory = limits::in_force(&found.host_config).memory;
+        let owned = self.owned_by(docker, id.as_str(), &found.config.image, &spec);
+        let mut instance = self.instance(launcher, &found.config.env, &spec, guard, network, memory);
+        instance.owned = owned;
         Ok(Opened {
             name,
             status: labels::status(&found.state.status),
-            instance: Box::new(self.instance(
-                launcher,
-                &found.config.env,
-                &spec,
-                guard,
-                network,
-                limits::in_force(&found.host_config).memory,
-            )),
+            instance: Box::new(instance),
             spec,
         })
     }
@@ -268,6 +274,7 @@ impl DockerEngine {
             lost_env: lost(env),
             guard: Mutex::new(guard),
             network,
+            owned: Vec::new(),
             networks: spec.network.clone(),
             left: Mutex::default(),
             kept: AtomicBool::new(spec.lifetime != Lifetime::Owner),

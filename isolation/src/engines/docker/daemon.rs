@@ -157,12 +157,13 @@ pub(super) const VARYING: [Feature; 6] = [
 
 /// The features of a daemon on a machine without restrictions.
 pub(super) fn everything() -> Capabilities {
-    let can = Feature::ALL
-        .into_iter()
-        .filter(|feature| *feature != Feature::Snapshots);
-    Capabilities::new(IsolationLevel::Container)
-        .with(can)
-        .without(Feature::Snapshots, "not implemented")
+    let all = Capabilities::new(IsolationLevel::Container).with(Feature::ALL);
+    #[cfg(not(unix))]
+    let all = all.without(
+        Feature::Snapshots,
+        "the program was built for a system without them",
+    );
+    all
 }
 
 #[cfg(test)]

@@ -19,10 +19,14 @@ use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::signal::Signal;
+#[cfg(unix)]
+use crate::engine::forks::Forks;
 use crate::engine::instance::{
     DiskUsage, Exec, Files, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Networking,
     Pause, Ports, Processes, Recreate, Rename, Update,
 };
+#[cfg(unix)]
+use crate::engine::saves::Saves;
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
 use crate::files::{CopySource, FileKind};
@@ -59,6 +63,8 @@ pub(super) struct DockerInstance {
     pub(super) left: Mutex<Left>,
     /// The network that belongs to the environment.
     pub(super) network: Option<Owned>,
+    /// Its own image and volumes, if it was forked or restored.
+    pub(super) owned: Vec<Owned>,
     /// The working directory of commands; absolute.
     pub(super) working_dir: String,
     /// Environment variables of the container that a shell would lose.
@@ -145,6 +151,10 @@ impl DockerInstance {
         }
     }
 
+    pub(super) fn guard(&self) -> MutexGuard<'_, Guard> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn close_shells(&self) {
         if let Some(shells) = &self.shells {
             shells.close();
@@ -157,7 +167,8 @@ impl DockerInstance {
 
     /// From now on, dropping this does not remove the container.
     fn disarm(&self) {
-        self.guard.lock().unwrap_or_else(PoisonError::into_inner).disarm();
+        self.guard().disarm();
+        self.owned.iter().for_each(Owned::disarm);
         if let Some(network) = &self.network {
             network.disarm();
         }
@@ -198,8 +209,8 @@ impl Instance for DockerInstance {
             }
             let removed = remove::remove(&self.container.docker, self.container.id()).await;
             removed.map_err(to_error)?;
-            if let Some(network) = &self.network {
-                network.remove().await?;
+            for owned in self.network.iter().chain(&self.owned) {
+                owned.remove().await?;
             }
             self.disarm();
             Ok(())
@@ -209,12 +220,12 @@ impl Instance for DockerInstance {
     fn destroy_blocking(&self, limit: Duration) -> bool {
         self.close_shells();
         self.launcher.release_owner();
-        let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone = guard.remove_in_background(limit);
-        match &self.network {
-            Some(network) => network.remove_in_background() && gone,
-            None => gone,
-        }
+        let gone = self.guard().remove_in_background(limit);
+        let others = self.network.iter().chain(&self.owned);
+        // Each of them, also if one is not gone yet.
+        others
+            .map(Owned::remove_in_background)
+            .fold(gone, |all, one| all && one)
     }
 
     fn keep(&self) -> BoxFuture<'_, Result<()>> {
@@ -286,6 +297,16 @@ impl Instance for DockerInstance {
     }
 
     fn processes(&self) -> Option<&dyn Processes> {
+        Some(self)
+    }
+
+    #[cfg(unix)]
+    fn forks(&self) -> Option<&dyn Forks> {
+        Some(self)
+    }
+
+    #[cfg(unix)]
+    fn saves(&self) -> Option<&dyn Saves> {
         Some(self)
     }
 

@@ -55,6 +55,7 @@ mod daemon;
 mod diagnostics;
 mod disk;
 mod disk_limit;
+mod engine;
 mod exec;
 mod exec_process;
 mod exec_stdin;
@@ -90,6 +91,7 @@ mod resolve;
 mod resources;
 mod settings;
 mod shell_program;
+mod snapshot;
 mod staged_copy;
 mod start_failure;
 mod update;
@@ -97,27 +99,19 @@ mod volumes;
 mod watch;
 mod work;
 
-use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use engine_api::connect::Address;
 use engine_api::{Docker, Timeouts};
 use tokio::sync::OnceCell;
 
-use crate::BoxFuture;
 use crate::cleanup;
+use crate::engine::Probe;
 use crate::engine::capabilities::Feature;
-use crate::engine::context::Context;
-use crate::engine::instance::Instance;
-use crate::engine::watch::{Reports, Watching};
-use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::environment::ending::ANSWER_TIMEOUT;
-use crate::environment::id::EnvironmentId;
-use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
 use crate::spec::limits::ResourceLimits;
-use crate::spec::{EnvironmentSpec, validate};
+use crate::spec::validate;
 
 pub use diagnostics::ContainerDiagnostics;
 pub use images::{
@@ -317,76 +311,5 @@ impl DockerEngine {
             Ok((_, Some(reason))) => unavailable(reason),
             Err(error) => unavailable(diagnostics::reason(&error)),
         }
-    }
-}
-
-impl Engine for DockerEngine {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn probe(&self) -> BoxFuture<'_, Probe> {
-        Box::pin(self.ask(None))
-    }
-
-    fn probe_for<'a>(&'a self, needed: &'a BTreeSet<Feature>) -> BoxFuture<'a, Probe> {
-        Box::pin(self.ask(Some(needed)))
-    }
-
-    fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
-        Box::pin(async move {
-            let created = Box::pin(self.make(new)).await?;
-            Ok(Box::new(created) as Box<dyn Instance>)
-        })
-    }
-
-    fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>> {
-        Box::pin(self.find(id, context))
-    }
-
-    fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
-        Box::pin(async move {
-            let containers = self.containers(labels::ENVIRONMENT.to_owned()).await;
-            let containers = containers.map_err(|error| error.during("list the environments of", NAME))?;
-            let read = |container| labels::read(container, &self.settings.container_prefix);
-            Ok(containers.iter().filter_map(read).collect())
-        })
-    }
-
-    fn remove<'a>(&'a self, leftover: Leftover<'a>) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(self.remove_leftover(leftover))
-    }
-
-    /// The address of the daemon; `None` if the client has a connector of its own.
-    fn address(&self) -> Option<String> {
-        let address = self.client.get()?.address();
-        address.parse::<Address>().is_ok().then_some(address)
-    }
-
-    fn fill_in(&self, spec: &mut EnvironmentSpec) {
-        spec.image
-            .get_or_insert_with(|| self.settings.default_image.clone());
-        spec.limits = spec.limits.clone().or(&self.settings.limits);
-    }
-
-    fn image_id<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Result<Option<String>>> {
-        Box::pin(self.identify_image(spec))
-    }
-
-    fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {
-        let docker = Docker::from_address(address).map_err(to_error)?;
-        Ok(Arc::new(Self {
-            settings: self.settings.clone(),
-            ..Self::new(docker)
-        }))
-    }
-
-    fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
-        let prefix = &self.settings.container_prefix;
-        Box::pin(async move { watch::watch(self.docker().await?, prefix, reports).await })
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

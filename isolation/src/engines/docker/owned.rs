@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use engine_api::Docker;
 use engine_api::containers::InspectContainer;
+use engine_api::images::RemoveImage;
 use engine_api::networks::{DisconnectNetwork, InspectNetwork, Network};
 use engine_api::volumes::RemoveVolume;
 use tokio::time::{Instant, sleep};
@@ -40,6 +41,8 @@ pub(super) enum Kind {
     Volume,
     /// A container by which the files of a volume are reached.
     Container,
+    /// An image with the state of an environment.
+    Image,
 }
 
 impl Kind {
@@ -49,11 +52,12 @@ impl Kind {
             Self::Network => "network",
             Self::Volume => "volume",
             Self::Container => "container",
+            Self::Image => "image",
         }
     }
 
     pub(super) fn of(name: &str) -> Option<Self> {
-        [Self::Network, Self::Volume, Self::Container]
+        [Self::Network, Self::Volume, Self::Container, Self::Image]
             .into_iter()
             .find(|kind| kind.as_str() == name)
     }
@@ -180,12 +184,23 @@ impl Drop for Owned {
     }
 }
 
-/// Removes a network or volume with this ID in a label; returns whether there was one.
+/// Removes a network or volume with this ID in a label, or an image; returns whether there was one.
 pub(super) async fn remove(docker: &Docker, kind: Kind, name: &str, id: &str) -> Result<bool> {
     match kind {
         Kind::Network => remove_network(docker, name, id).await,
         Kind::Volume => remove_volume(docker, name, id).await,
         Kind::Container => remove_container(docker, name, id).await,
+        Kind::Image => remove_image(docker, name).await,
+    }
+}
+
+/// Removes an image, whose name is random. One of which containers were made is left to those: other
+/// forks, or containers of somebody else.
+async fn remove_image(docker: &Docker, name: &str) -> Result<bool> {
+    match docker.images().remove(name, RemoveImage::default()).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() || error.is_conflict() => Ok(false),
+        Err(error) => Err(to_error(error)),
     }
 }
 

@@ -129,6 +129,12 @@ impl Guard {
         self.container.current()
     }
 
+    /// The journal of the environment.
+    #[cfg(unix)]
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// The name of the container, which can change.
     pub(super) fn name(&self) -> Arc<Name> {
         Arc::clone(&self.container)

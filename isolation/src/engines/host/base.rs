@@ -56,6 +56,15 @@ impl Base {
         HostInstance::begin(self.engine, &self.path, new)
     }
 
+    /// As [`begin`](Self::begin), without files.
+    pub(super) fn begin_empty(&self, new: NewEnvironment<'_>) -> Result<HostInstance> {
+        HostInstance::begin_empty(self.engine, &self.path, new)
+    }
+
+    pub(super) fn engine(&self) -> &'static str {
+        self.engine
+    }
+
     /// Opens an environment of any process.
     pub(crate) fn open(&self, id: &EnvironmentId, context: &Context) -> Result<Found> {
         let directory = Directory::find(self.engine, &self.path, id)?;

@@ -19,7 +19,7 @@ pub(crate) fn capabilities() -> Capabilities {
     let network = "commands use the network of this machine";
     let privileges = "commands have the rights of the caller";
     let all = Capabilities::new(IsolationLevel::Process)
-        .with([Commands, CopyIn, CopyOut, Stdin, Tty, Feature::Rename])
+        .with([Commands, CopyIn, CopyOut, Stdin, Tty, Feature::Rename, Snapshots])
         .without(Images, "commands use the programs of this machine")
         .without(DiskLimit, "the directory shares the file system of this machine")
         .without(
@@ -51,7 +51,6 @@ pub(crate) fn capabilities() -> Capabilities {
         .without(
             Logs,
             "there is no main process; the output of a command is read from the command",
-        )
-        .without(Snapshots, "not implemented");
+        );
     Cgroup::add_to(all)
 }

@@ -70,6 +70,11 @@ impl Directory {
         Ok(directory)
     }
 
+    /// Creates only the root in the new directory, which is filled from elsewhere.
+    pub(crate) fn lay_out_root(&self) -> Result<()> {
+        private(&self.root())
+    }
+
     /// Creates the directories in the new directory.
     pub(crate) fn lay_out(&self) -> Result<()> {
         let directories = [self.root(), self.home(), self.tmp()];

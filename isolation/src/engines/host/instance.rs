@@ -1,6 +1,5 @@
 //! An environment that is a directory and processes of this machine.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::cgroup::Cgroup;
 use super::directory::{Directory, Note};
-use super::environment_processes::{EnvironmentProcesses, MARK};
+use super::environment_processes::EnvironmentProcesses;
 use super::process_group::ProcessGroups;
 use super::setup::{Plain, Setup};
 use super::watcher::Watcher;
@@ -21,7 +20,9 @@ use crate::command::signal::Signal;
 use crate::creator::Creator;
 use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
+use crate::engine::forks::Forks;
 use crate::engine::instance::{Exec, Files, Instance, InstanceState, Metrics, Rename, Update};
+use crate::engine::saves::Saves;
 use crate::environment::id::EnvironmentId;
 use crate::environment::name::Name;
 use crate::environment::status::Status;
@@ -38,12 +39,12 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(crate) struct HostInstance {
     /// The name of the engine.
     pub(super) engine: &'static str,
-    id: EnvironmentId,
+    pub(super) id: EnvironmentId,
     pub(super) name: Name,
-    spec: EnvironmentSpec,
+    pub(super) spec: EnvironmentSpec,
     pub(super) directory: Directory,
     working_dir: PathBuf,
-    setup: Arc<dyn Setup>,
+    pub(super) setup: Arc<dyn Setup>,
     groups: Arc<ProcessGroups>,
     released: AtomicBool,
     creator: Creator,
@@ -58,6 +59,13 @@ impl HostInstance {
     /// Creates the directory. The value owns it: an error of what follows, or a dropped future,
     /// removes it. [`complete`](Self::complete) comes next.
     pub(crate) fn begin(engine: &'static str, base: &Path, new: NewEnvironment<'_>) -> Result<Self> {
+        let made = Self::begin_empty(engine, base, new)?;
+        made.directory.lay_out()?;
+        Ok(made)
+    }
+
+    /// As [`begin`](Self::begin), without files: the caller creates the root and fills it.
+    pub(crate) fn begin_empty(engine: &'static str, base: &Path, new: NewEnvironment<'_>) -> Result<Self> {
         let directory = Directory::create(engine, base, new.id)?;
         let mut made = Self {
             engine,
@@ -74,7 +82,6 @@ impl HostInstance {
             cgroup: None,
             watcher: Mutex::new(None),
         };
-        made.directory.lay_out()?;
         made.cgroup = Cgroup::create(&made.id, &made.spec.limits)?;
         Ok(made)
     }
@@ -182,29 +189,6 @@ impl HostInstance {
             &working_dir,
             self.cgroup.as_ref(),
         )
-    }
-
-    /// All environment variables of a command.
-    fn variables(&self, command: &Command) -> BTreeMap<String, String> {
-        let directory = |path: PathBuf| path.to_string_lossy().into_owned();
-        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
-        let own = [
-            ("PATH", path),
-            ("HOME", directory(self.directory.home())),
-            ("TMPDIR", directory(self.directory.tmp())),
-            ("LANG", "C.UTF-8".to_owned()),
-            ("ISOLATION_ROOT", directory(self.directory.root())),
-        ]
-        .map(|(name, value)| (name.to_owned(), value));
-        // The terminal is shown on that of the caller, if on any.
-        let kind = || std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned());
-        let kind = command.terminal.map(|_| ("TERM".to_owned(), kind()));
-        let given = self.spec.env.iter().chain(command.env.iter());
-        let given = given.map(|(name, value)| (name.clone(), value.clone()));
-        let given = self.setup.variables().into_iter().chain(given);
-        // Last: a command could override its mark and would not be found again.
-        let mark = [(MARK.to_owned(), self.id.to_string())];
-        own.into_iter().chain(kind).chain(given).chain(mark).collect()
     }
 
     fn processes(&self) -> EnvironmentProcesses {
@@ -341,6 +325,14 @@ impl Instance for HostInstance {
     }
 
     fn rename(&self) -> Option<&dyn Rename> {
+        Some(self)
+    }
+
+    fn saves(&self) -> Option<&dyn Saves> {
+        Some(self)
+    }
+
+    fn forks(&self) -> Option<&dyn Forks> {
         Some(self)
     }
 

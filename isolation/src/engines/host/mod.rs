@@ -15,7 +15,9 @@ pub(crate) mod process;
 pub(crate) mod process_group;
 mod rename;
 pub(crate) mod setup;
+pub(crate) mod snapshot;
 mod terminal;
+mod variables;
 pub(crate) mod watcher;
 
 use crate::error::{Error, Result};

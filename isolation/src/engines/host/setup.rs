@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use crate::error::Result;
+use crate::snapshots::LeftOut;
 
 /// What an engine of this machine adds to an environment.
 pub(crate) trait Setup: Debug + Send + Sync {
@@ -15,6 +16,11 @@ pub(crate) trait Setup: Debug + Send + Sync {
     /// Checks what a start needs.
     fn before_start(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// What belongs to the environment, but not to its snapshot. This blocks.
+    fn left_out(&self) -> Result<Vec<LeftOut>> {
+        Ok(Vec::new())
     }
 
     /// Why a program counts as missing although this machine may have it, if it does.

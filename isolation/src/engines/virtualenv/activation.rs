@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::dependencies;
 use super::interpreter::Interpreter;
 use super::pyvenv_cfg::PyvenvCfg;
 use super::scripts;
 use crate::engines::host::setup::Setup;
 use crate::error::{Error, ErrorKind, Result};
+use crate::snapshots::LeftOut;
 
 /// The directories of programs that belong to no user.
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -43,6 +45,10 @@ impl Setup for Activation {
 
     fn before_start(&self) -> Result<()> {
         check(&self.environment)
+    }
+
+    fn left_out(&self) -> Result<Vec<LeftOut>> {
+        dependencies::of(&self.environment)
     }
 
     /// A program of another Python would run with the packages of that one.

@@ -25,11 +25,14 @@
 //! ```
 
 mod activation;
+mod dependencies;
 mod find;
 mod interpreter;
 mod options;
+mod proof;
 mod pyvenv_cfg;
 mod record;
+mod relocate;
 mod request;
 mod run;
 mod scripts;
@@ -44,14 +47,19 @@ use std::time::SystemTime;
 
 use crate::BoxFuture;
 use crate::engine::context::Context;
+use crate::engine::forks::ForkPoint;
 use crate::engine::instance::Instance;
 use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::engines::host::base::Base;
 use crate::engines::host::blocking;
+use crate::engines::host::instance::HostInstance;
+use crate::engines::host::snapshot;
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
 use crate::files::copy::{Stop, StopOnDrop};
+use crate::snapshots::SavedState;
+use crate::spec::EnvironmentSpec;
 
 use activation::Activation;
 use interpreter::Interpreter;
@@ -130,6 +138,31 @@ impl VirtualenvEngine {
     async fn interpreter(&self, request: PythonRequest) -> Result<Interpreter> {
         let interpreters = Arc::clone(&self.interpreters);
         blocking(NAME, move || interpreters.find(&request)).await
+    }
+}
+
+impl VirtualenvEngine {
+    /// Completes an environment whose virtual environment was copied from another place.
+    async fn relocated(
+        &self,
+        made: HostInstance,
+        from: Option<PathBuf>,
+        spec: &EnvironmentSpec,
+    ) -> Result<Box<dyn Instance>> {
+        let root = made.directory().root();
+        let activation = Activation {
+            environment: root.join(DIRECTORY),
+            host_path: VirtualenvOptions::of(spec)?.host_path,
+        };
+        let scratch = made.directory().path().join("proof");
+        let stop = Stop::default();
+        let _guard = StopOnDrop(stop.clone());
+        blocking(NAME, move || {
+            relocate::relocate(from.as_deref(), &root, &scratch, &stop)
+        })
+        .await?;
+        let made = made.with_setup(Arc::new(activation)).complete().await?;
+        Ok(Box::new(made) as Box<dyn Instance>)
     }
 }
 
@@ -247,6 +280,35 @@ impl Engine for VirtualenvEngine {
             blocking(NAME, work).await?;
             let made = begun.with_setup(Arc::new(activation)).complete().await?;
             Ok(Box::new(made) as Box<dyn Instance>)
+        })
+    }
+
+    fn adapt(&self, state: &SavedState, _: &mut EnvironmentSpec) -> Result<()> {
+        snapshot::check_engine(NAME, state)
+    }
+
+    fn restore<'a>(
+        &'a self,
+        new: NewEnvironment<'a>,
+        state: &'a SavedState,
+    ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        Box::pin(async move {
+            check_path(self.base.path())?;
+            let made = self.base.restore(new, state).await?;
+            let location = state.manifest().location.clone();
+            self.relocated(made, location, new.spec).await
+        })
+    }
+
+    fn fork<'a>(
+        &'a self,
+        new: NewEnvironment<'a>,
+        point: &'a ForkPoint,
+    ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        Box::pin(async move {
+            check_path(self.base.path())?;
+            let (made, original) = self.base.fork(new, point).await?;
+            self.relocated(made, Some(original), new.spec).await
         })
     }
 

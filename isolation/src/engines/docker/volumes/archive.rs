@@ -1,7 +1,7 @@
 //! Export a volume as a tar archive, and import one.
 
 use engine_api::containers::UploadArchive;
-use engine_api::{RawBytes, Upload};
+use engine_api::{Docker, RawBytes, Upload};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::access::PLACE;
@@ -25,7 +25,7 @@ impl Volumes<'_> {
             let volume = self.find(reference).await?;
             let docker = self.engine.docker().await?;
             if self.engine.podman(docker).await? {
-                return write(self.podman_export(&volume).await?, target).await;
+                return write(podman_export(docker, &volume.on_daemon).await?, target).await;
             }
             let access = self.access(&volume).await?;
             let containers = docker.containers();
@@ -40,27 +40,6 @@ impl Volumes<'_> {
         exported.map_err(|error| error.during("export the volume", reference))
     }
 
-    async fn podman_export(&self, volume: &VolumeInfo) -> Result<RawBytes> {
-        let docker = self.engine.docker().await?;
-        let path = format!("{PODMAN}/volumes/{}/export", volume.on_daemon);
-        let reply = docker.raw("GET", &path).send().await.map_err(to_error)?;
-        match reply.status {
-            200 => Ok(reply.body),
-            404 => {
-                let text = "this version of Podman cannot export volumes; use version 5.6 or later";
-                Err(Error::new(ErrorKind::Unsupported, text))
-            }
-            status => {
-                let body = reply.body.collect().await.map_err(to_error)?;
-                let text = format!(
-                    "Podman replied with {status}: {}",
-                    String::from_utf8_lossy(&body).trim()
-                );
-                Err(Error::new(ErrorKind::Engine, text))
-            }
-        }
-    }
-
     /// Adds the files of a tar archive, plain or compressed, to a volume, with their owners, modes
     /// and links. A file replaces one of the same name.
     ///
@@ -72,24 +51,50 @@ impl Volumes<'_> {
     pub async fn import(&self, reference: &str, source: impl AsyncRead + Send + 'static) -> Result<()> {
         let imported = async {
             let volume = self.find(reference).await?;
-            let docker = self.engine.docker().await?;
-            let options = UploadArchive {
-                // Podman gives the files to the user of the container if this is set.
-                copy_uid_gid: !self.engine.podman(docker).await?,
-                ..UploadArchive::default()
-            };
-            let access = self.access(&volume).await?;
-            let containers = docker.containers();
-            let uploaded = containers.upload(access.name(), PLACE, Upload::reader(source), options);
-            let uploaded = uploaded.await.map_err(|error| match error.kind() {
-                engine_api::ErrorKind::UploadSource => Error::invalid(format!("{error:#}")),
-                _ => to_error(error),
-            });
-            access.remove().await;
-            uploaded
+            self.fill(&volume, Upload::reader(source)).await
         };
         let imported = imported.await;
         imported.map_err(|error| error.during("import into the volume", reference))
+    }
+
+    /// Unpacks an archive in a volume.
+    pub(in crate::engines::docker) async fn fill(&self, volume: &VolumeInfo, archive: Upload) -> Result<()> {
+        let docker = self.engine.docker().await?;
+        let options = UploadArchive {
+            // Podman gives the files to the user of the container if this is set.
+            copy_uid_gid: !self.engine.podman(docker).await?,
+            ..UploadArchive::default()
+        };
+        let access = self.access(volume).await?;
+        let containers = docker.containers();
+        let uploaded = containers.upload(access.name(), PLACE, archive, options);
+        let uploaded = uploaded.await.map_err(|error| match error.kind() {
+            engine_api::ErrorKind::UploadSource => Error::invalid(format!("{error:#}")),
+            _ => to_error(error),
+        });
+        access.remove().await;
+        uploaded
+    }
+}
+
+/// The files of a volume of Podman; `volume` is its name on the daemon.
+pub(in crate::engines::docker) async fn podman_export(docker: &Docker, volume: &str) -> Result<RawBytes> {
+    let path = format!("{PODMAN}/volumes/{volume}/export");
+    let reply = docker.raw("GET", &path).send().await.map_err(to_error)?;
+    match reply.status {
+        200 => Ok(reply.body),
+        404 => {
+            let text = "this version of Podman cannot export volumes; use version 5.6 or later";
+            Err(Error::new(ErrorKind::Unsupported, text))
+        }
+        status => {
+            let body = reply.body.collect().await.map_err(to_error)?;
+            let text = format!(
+                "Podman replied with {status}: {}",
+                String::from_utf8_lossy(&body).trim()
+            );
+            Err(Error::new(ErrorKind::Engine, text))
+        }
     }
 }
 

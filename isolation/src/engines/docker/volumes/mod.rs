@@ -11,6 +11,7 @@ use engine_api::Docker;
 use engine_api::volumes::{ListVolumes, Volume};
 use serde::Serialize;
 
+pub(super) use archive::podman_export;
 pub use create::{CreatedVolume, VolumeOptions};
 pub use usage::VolumeUsage;
 

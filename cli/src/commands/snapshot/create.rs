@@ -1,0 +1,77 @@
+//! `isolate snapshot create`.
+
+use clap::Args;
+use indicatif::HumanBytes;
+use isolation::snapshots::{SnapshotOptions, SnapshotStore};
+
+use super::progress_bar::Shown;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::session::Session;
+use crate::signals;
+
+/// Save an environment, and print the ID of the snapshot
+///
+/// A running environment is paused meanwhile, if its engine can do that. Only files that were
+/// changed since the last snapshot of the environment are read; every snapshot is complete all the
+/// same, and can be removed alone.
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// Name of the snapshot; several may have the same, and the newest is meant
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Read every file, also if an earlier snapshot exists
+    #[arg(long)]
+    full: bool,
+    /// Keep compiled Python code (engines basic and virtualenv)
+    #[arg(long)]
+    bytecode: bool,
+    /// List the installed packages; this runs the package managers in the environment
+    #[arg(long)]
+    packages: bool,
+    /// Name or ID of the environment; a unique beginning of an ID is enough
+    #[arg(value_name = "ENVIRONMENT")]
+    environment: String,
+}
+
+impl Create {
+    pub(super) async fn run(
+        &self,
+        store: &SnapshotStore,
+        session: &Session,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        signals::interruptible(async {
+            let environment = session.manager().open(&self.environment).await?;
+            let (shown, progress) = Shown::new(console, "snapshot");
+            let options = SnapshotOptions {
+                name: self.name.clone(),
+                full: self.full,
+                bytecode: self.bytecode,
+                packages: self.packages,
+                progress,
+                ..SnapshotOptions::default()
+            };
+            let saved = environment.snapshot(store, options).await?;
+            drop(shown);
+            match console.json {
+                true => console.value(&saved)?,
+                false => {
+                    let manifest = &saved.snapshot.manifest;
+                    console.note(&format!(
+                        "saved {}, of which {} are new",
+                        HumanBytes(manifest.size()),
+                        HumanBytes(saved.added)
+                    ));
+                    for left in &manifest.left_out {
+                        console.detail(&format!("left out: {} ({})", left.what, left.why));
+                    }
+                    console.text(&format!("{}\n", saved.snapshot.id.short()))?;
+                }
+            }
+            Ok(exit_code::SUCCESS)
+        })
+        .await
+    }
+}

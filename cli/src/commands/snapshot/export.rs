@@ -1,0 +1,43 @@
+//! `isolate snapshot export`.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::Args;
+use isolation::snapshots::SnapshotStore;
+use serde_json::json;
+
+use crate::console::Console;
+use crate::error::CliError;
+use crate::exit_code;
+
+/// Write a snapshot as one file, which `isolate snapshot import` reads on another machine
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Write to this file, which must not exist, instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Name or ID of the snapshot; a unique beginning of an ID is enough
+    #[arg(value_name = "SNAPSHOT")]
+    snapshot: String,
+}
+
+impl Export {
+    pub(super) fn run(&self, store: &SnapshotStore, console: Console) -> Result<u8, CliError> {
+        let snapshot = store.find(&self.snapshot)?;
+        match &self.output {
+            Some(path) => {
+                let chunks = store.export_to(&snapshot, path)?;
+                if console.json {
+                    console.value(&json!({ "file": path, "id": snapshot.id, "chunks": chunks }))?;
+                }
+            }
+            None if std::io::stdout().is_terminal() => {
+                let text = "an archive is not for a terminal; redirect the output, or use --output FILE";
+                return Err(CliError::new(text));
+            }
+            None => drop(store.export(&snapshot, std::io::stdout().lock())?),
+        }
+        Ok(exit_code::SUCCESS)
+    }
+}

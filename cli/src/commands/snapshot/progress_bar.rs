@@ -1,0 +1,53 @@
+//! Shows how far a snapshot or a restore is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indicatif::{HumanBytes, ProgressBar};
+use isolation::snapshots::{OnProgress, Progress};
+use serde_json::json;
+
+use crate::console::Console;
+use crate::escape;
+
+/// Shows how far a snapshot or a restore is: a line on a terminal, events with `--json`.
+pub(crate) struct Shown {
+    bar: Option<ProgressBar>,
+}
+
+impl Shown {
+    /// What to show, and what to call with the progress.
+    pub(crate) fn new(console: Console, name: &'static str) -> (Self, OnProgress) {
+        if console.json {
+            let last = Mutex::new(None);
+            let call = move |progress: &Progress| {
+                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                if last.as_ref() != Some(progress) {
+                    // A closed pipe is reported by the result that follows.
+                    let _ = console.value(&json!({ "type": name, "progress": progress }));
+                    *last = Some(progress.clone());
+                }
+            };
+            return (Self { bar: None }, OnProgress::new(call));
+        }
+        if !console.shows_progress() {
+            return (Self { bar: None }, OnProgress::default());
+        }
+        let bar = ProgressBar::new_spinner();
+        let shown = Arc::new(bar.clone());
+        let call = move |progress: &Progress| {
+            let (part, bytes) = (escape::line(&progress.part), HumanBytes(progress.bytes));
+            shown.set_message(format!("{part}: {} entries, {bytes}", progress.entries));
+            shown.tick();
+        };
+        (Self { bar: Some(bar) }, OnProgress::new(call))
+    }
+}
+
+impl Drop for Shown {
+    /// Removes the line: left on the screen, it would look like work that still goes on.
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

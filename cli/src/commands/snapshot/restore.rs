@@ -1,0 +1,70 @@
+//! `isolate snapshot restore`.
+
+use clap::Args;
+use isolation::Lifetime;
+use isolation::snapshots::{RestoreOptions, SnapshotStore};
+use serde_json::json;
+
+use super::progress_bar::Shown;
+use crate::commands::variables::VariableOptions;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::session::Session;
+use crate::signals;
+
+/// Create an environment from a snapshot, and print its ID; it stays until `isolate rm`
+///
+/// The saved environment is not touched. Programs start anew. A snapshot has no values of
+/// environment variables: --env and --env-file give them.
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    /// Engine, if not that of the snapshot
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<String>,
+    /// Name of the new environment
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    variables: VariableOptions,
+    /// Name or ID of the snapshot; a unique beginning of an ID is enough
+    #[arg(value_name = "SNAPSHOT")]
+    snapshot: String,
+}
+
+impl Restore {
+    pub(super) async fn run(
+        &self,
+        store: &SnapshotStore,
+        session: &Session,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        signals::interruptible(async {
+            let snapshot = store.find(&self.snapshot)?;
+            let (shown, progress) = Shown::new(console, "restore");
+            let options = RestoreOptions {
+                engine: self.engine.clone(),
+                name: self.name.clone(),
+                lifetime: Lifetime::Kept,
+                env: self.variables.given().values().into(),
+                progress,
+            };
+            let restored = session.manager().restore(store, &snapshot, options).await?;
+            drop(shown);
+            let (environment, missing) = (&restored.environment, &restored.missing_variables);
+            if !missing.is_empty() {
+                let names = missing.join(", ");
+                console.warning(&format!("the variables {names} have no value; --env gives one"));
+            }
+            match console.json {
+                true => console.value(&json!({
+                    "id": environment.id(), "name": environment.name(), "engine": environment.engine(),
+                    "missing_variables": missing,
+                }))?,
+                false => console.text(&format!("{}\n", environment.id()))?,
+            }
+            Ok(exit_code::SUCCESS)
+        })
+        .await
+    }
+}

@@ -1,0 +1,15 @@
+//! For authors of engines: environments whose files can be saved.
+
+use crate::BoxFuture;
+use crate::error::Result;
+use crate::snapshots::{Contents, PartWriter};
+
+/// The facet of environments whose files can be saved. It may run meanwhile; it is
+/// paused if its engine can do that.
+pub trait Saves: Send + Sync {
+    /// What a snapshot contains, and what is left out.
+    fn contents(&self) -> BoxFuture<'_, Result<Contents>>;
+
+    /// Saves the files of the part of the writer.
+    fn save(&self, part: PartWriter) -> BoxFuture<'_, Result<PartWriter>>;
+}

@@ -1,0 +1,77 @@
+//! Saves containers and their volumes, restores and forks them.
+
+#[cfg(unix)]
+mod fork;
+#[cfg(unix)]
+mod image;
+#[cfg(unix)]
+mod restore;
+#[cfg(unix)]
+mod save;
+#[cfg(unix)]
+mod stream;
+#[cfg(unix)]
+mod volumes;
+
+use super::owned::{Kind, Owned};
+use crate::engines::docker::DockerEngine;
+use crate::spec::EnvironmentSpec;
+use crate::spec::mount::{Mount, MountSource};
+
+/// The repository of the images of forks and restored snapshots. It names a registry, so that no
+/// other one is put in front of it, and nobody pulls it.
+pub(super) const REPOSITORY: &str = "localhost/isolation-state";
+
+/// What was made on the daemon for one environment, beside its container and its network.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    /// The image; `None` for that of the specification.
+    pub(super) image: Option<String>,
+    /// The volumes, by their targets, and whether they are read-only.
+    pub(super) volumes: Vec<(String, String, bool)>,
+    /// What is removed with the environment.
+    pub(super) owned: Vec<Owned>,
+}
+
+impl Prepared {
+    /// Puts image and volumes into a specification.
+    pub(super) fn fill(&self, spec: &mut EnvironmentSpec) {
+        if let Some(image) = &self.image {
+            spec.image = Some(image.clone());
+        }
+        for (target, volume, read_only) in &self.volumes {
+            let same = |mount: &Mount| mount.target.trim_end_matches('/') == target.trim_end_matches('/');
+            spec.mounts.retain(|mount| !same(mount));
+            spec.mounts.push(Mount {
+                source: MountSource::Volume(volume.clone()),
+                target: target.clone(),
+                read_only: *read_only,
+            });
+        }
+    }
+}
+
+impl DockerEngine {
+    /// What belongs to an environment that another process may have created: its image and its
+    /// volumes, by their names.
+    pub(super) fn owned_by(
+        &self,
+        docker: &engine_api::Docker,
+        id: &str,
+        image: &str,
+        spec: &EnvironmentSpec,
+    ) -> Vec<Owned> {
+        let mut owned = Vec::new();
+        if image.starts_with(REPOSITORY) {
+            owned.push(Owned::opened(docker, Kind::Image, image, id));
+        }
+        for mount in &spec.mounts {
+            if let MountSource::Volume(name) = &mount.source {
+                if name.ends_with(id) {
+                    owned.push(Owned::opened(docker, Kind::Volume, name, id));
+                }
+            }
+        }
+        owned
+    }
+}

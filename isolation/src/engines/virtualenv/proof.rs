@@ -1,0 +1,137 @@
+//! Runs every entry point of a virtual environment as far as its interpreter, to prove that it uses
+//! this environment.
+//!
+//! The kernel reads the first lines of each script and starts the interpreter that they name. A
+//! module `sitecustomize` of ours then prints the prefix and ends the interpreter: the program
+//! itself does not run, so that it has no effect.
+
+use std::fs::{self, DirBuilder};
+use std::io::Read;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::run::run;
+use crate::error::{Error, Result};
+use crate::files::copy::Stop;
+use crate::files::remove_tree::remove_tree;
+
+/// How long an interpreter may take to start.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How much of a script is read to find its interpreter.
+const START: u64 = 1024;
+
+const MARK: &str = "isolate-prefix:";
+
+/// Ends the interpreter before the script begins.
+const MODULE: &str = r#"
+import os, sys
+os.write(1, ("isolate-prefix:" + sys.prefix + "\n").encode("utf-8", "surrogateescape"))
+os._exit(0)
+"#;
+
+/// Prints the prefix, for an interpreter that ignores the module.
+const QUESTION: &str = r#"import sys; print("isolate-prefix:" + sys.prefix)"#;
+
+/// Runs the entry points; returns those that do not use this environment, and why. `scratch` is a
+/// path where nothing is. This blocks.
+pub(super) fn run_entry_points(environment: &Path, scratch: &Path, stop: &Stop) -> Result<Vec<String>> {
+    let made = DirBuilder::new().mode(0o700).create(scratch);
+    made.map_err(|e| Error::io("create the directory", scratch, e))?;
+    let module = scratch.join("sitecustomize.py");
+    let outcome = fs::write(&module, MODULE)
+        .map_err(|e| Error::io("write", &module, e))
+        .and_then(|()| run_all(environment, scratch, stop));
+    remove_tree(scratch).map_err(|e| Error::io("remove", scratch, e))?;
+    outcome
+}
+
+fn run_all(environment: &Path, scratch: &Path, stop: &Stop) -> Result<Vec<String>> {
+    let bin = environment.join("bin");
+    let mut scripts = vec![(bin.join("python"), None)];
+    let failed = |error| Error::io("list", &bin, error);
+    for entry in fs::read_dir(&bin).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let meta = path
+            .symlink_metadata()
+            .map_err(|e| Error::io("inspect", &path, e))?;
+        if meta.is_file() && meta.permissions().mode() & 0o100 != 0 {
+            if let Some(line) = python_line(&path)? {
+                scripts.push((path, Some(line)));
+            }
+        }
+    }
+    scripts.sort();
+    let mut broken = Vec::new();
+    for (script, line) in scripts {
+        stop.check()?;
+        if let Err(why) = run_one(&script, line.as_deref(), environment, scratch, stop) {
+            let name = script.file_name().unwrap_or_default().to_string_lossy();
+            broken.push(format!("{name} ({why})"));
+        }
+    }
+    Ok(broken)
+}
+
+/// The first line of a script of Python; `None` if it is another program.
+fn python_line(script: &Path) -> Result<Option<String>> {
+    let mut start = Vec::new();
+    fs::File::open(script)
+        .and_then(|file| file.take(START).read_to_end(&mut start))
+        .map_err(|e| Error::io("read", script, e))?;
+    let text = String::from_utf8_lossy(&start);
+    let mut lines = text.lines();
+    let (first, second) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let is_python = first.starts_with("#!") && first.contains("python");
+    // Two languages: `/bin/sh` starts the interpreter.
+    let is_both = first == "#!/bin/sh" && second.starts_with("'''exec'");
+    Ok((is_python || is_both).then(|| first.to_owned()))
+}
+
+fn run_one(
+    script: &Path,
+    line: Option<&str>,
+    environment: &Path,
+    scratch: &Path,
+    stop: &Stop,
+) -> std::result::Result<(), String> {
+    // Options such as -I make the interpreter ignore the module, and the program would run.
+    let with_options = line.and_then(|line| {
+        let (program, options) = line.strip_prefix("#!")?.trim().split_once(" -")?;
+        Some((PathBuf::from(program), format!("-{options}")))
+    });
+    let mut command = match (line, with_options) {
+        (None, _) => {
+            let mut command = Command::new(script);
+            command.args(["-c", QUESTION]);
+            command
+        }
+        (Some(_), Some((program, options))) => {
+            let mut command = Command::new(program);
+            command.args(options.split(' ')).args(["-c", QUESTION]);
+            command
+        }
+        (Some(_), None) => Command::new(script),
+    };
+    command
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("PYTHONPATH", scratch)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("HOME", scratch);
+    let finished = run(&mut command, TIMEOUT, stop)?;
+    let output = String::from_utf8_lossy(&finished.stdout).into_owned();
+    let Some(prefix) = output.lines().find_map(|line| line.strip_prefix(MARK)) else {
+        return Err(format!(
+            "its interpreter does not start: {}",
+            finished.last_lines()
+        ));
+    };
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    match real(Path::new(prefix)) == real(environment) {
+        true => Ok(()),
+        false => Err(format!("it uses {prefix}")),
+    }
+}

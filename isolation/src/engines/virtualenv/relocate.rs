@@ -1,0 +1,182 @@
+//! Makes a virtual environment that was copied from another path one of its new path, or refuses.
+
+use std::fs::{self, File, FileTimes};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::interpreter::Interpreter;
+use super::{DIRECTORY, proof, record, scripts};
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::copy::Stop;
+
+/// How many files a refusal lists.
+const LISTED: usize = 10;
+
+/// Rewrites every text file and every link that names the old root of the environment, and runs
+/// every entry point. `scratch` is a path where nothing is. This blocks.
+///
+/// # Errors
+///
+/// The kind is [`Unsupported`](ErrorKind::Unsupported) if a file names the old path that cannot be
+/// rewritten, such as a compiled library, or if an entry point does not run; the error lists them.
+pub(super) fn relocate(from: Option<&Path>, root: &Path, scratch: &Path, stop: &Stop) -> Result<()> {
+    let environment = root.join(DIRECTORY);
+    let python = environment.join("bin/python");
+    if !python.exists() {
+        let gone = fs::read_link(&python).unwrap_or_else(|_| python.clone());
+        let why = format!(
+            "the base interpreter {} is gone; install it again",
+            gone.display()
+        );
+        return Err(Error::new(ErrorKind::Unsupported, why));
+    }
+    let interpreter = Interpreter::ask(&python).map_err(|why| {
+        let why = format!("the interpreter {} does not run: {why}", python.display());
+        Error::new(ErrorKind::Unsupported, why)
+    })?;
+    if let Some(from) = from.filter(|from| *from != root) {
+        let mut work = Relocation {
+            from,
+            to: root,
+            environment: &environment,
+            changed: Vec::new(),
+            fixed: Vec::new(),
+            stop,
+        };
+        work.directory(&environment)?;
+        if !work.fixed.is_empty() {
+            return Err(refused(
+                "these files name the old path and cannot be changed",
+                &work.fixed,
+            ));
+        }
+        record::update(&environment, &interpreter.packages, &work.changed)?;
+    }
+    let broken = proof::run_entry_points(&environment, scratch, stop)?;
+    match broken.is_empty() {
+        true => Ok(()),
+        false => Err(refused("these entry points do not run", &broken)),
+    }
+}
+
+fn refused(what: &str, list: &[String]) -> Error {
+    let shown = list[..list.len().min(LISTED)].join(", ");
+    let more = match list.len() - list.len().min(LISTED) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let why = format!("the virtual environment cannot be used at another path: {what}: {shown}{more}");
+    Error::new(ErrorKind::Unsupported, why)
+}
+
+struct Relocation<'a> {
+    from: &'a Path,
+    to: &'a Path,
+    environment: &'a Path,
+    /// Files that were rewritten, relative to the environment.
+    changed: Vec<PathBuf>,
+    /// Files that name the old path and are no text.
+    fixed: Vec<String>,
+    stop: &'a Stop,
+}
+
+impl Relocation<'_> {
+    fn directory(&mut self, directory: &Path) -> Result<()> {
+        let failed = |error| Error::io("list", directory, error);
+        for entry in fs::read_dir(directory).map_err(failed)? {
+            self.stop.check()?;
+            let entry = entry.map_err(failed)?;
+            let path = entry.path();
+            let kind = entry.file_type().map_err(|e| Error::io("inspect", &path, e))?;
+            if kind.is_symlink() {
+                self.link(&path)
+                    .map_err(|e| Error::io("change the link", &path, e))?;
+            } else if kind.is_dir() && entry.file_name() != "__pycache__" {
+                self.directory(&path)?;
+            } else if kind.is_file() {
+                self.file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn link(&self, path: &Path) -> io::Result<()> {
+        let target = fs::read_link(path)?;
+        let Ok(inside) = target.strip_prefix(self.from) else {
+            return Ok(());
+        };
+        fs::remove_file(path)?;
+        symlink(self.to.join(inside), path)
+    }
+
+    fn file(&mut self, path: &Path) -> Result<()> {
+        let unreadable = |error| Error::io("read", path, error);
+        let content = fs::read(path).map_err(unreadable)?;
+        if !scripts::contains(&content, self.from.as_os_str().as_bytes()) {
+            return Ok(());
+        }
+        let relative = path.strip_prefix(self.environment).unwrap_or(path);
+        if content.contains(&0) {
+            self.fixed.push(relative.display().to_string());
+            return Ok(());
+        }
+        let Some(text) = scripts::rewritten(&content, self.from, self.to) else {
+            return Ok(());
+        };
+        // Its mode stays, and its time: compiled code is valid for the time of its source.
+        let modified = path
+            .metadata()
+            .and_then(|meta| meta.modified())
+            .map_err(unreadable)?;
+        let times = FileTimes::new().set_modified(modified);
+        let written =
+            fs::write(path, &text).and_then(|()| File::options().append(true).open(path)?.set_times(times));
+        written.map_err(|e| Error::io("write", path, e))?;
+        self.changed.push(relative.to_owned());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compiled_file_with_the_old_path_is_refused_and_listed() {
+        let root = tempfile::tempdir().unwrap();
+        let environment = root.path().join(DIRECTORY);
+        fs::create_dir(&environment).unwrap();
+        fs::write(environment.join("lib.so"), b"\x7fELF\0/old/env/root/.venv/lib\0").unwrap();
+        fs::write(
+            environment.join("text"),
+            "/old/env/root/.venv and /old/env/root2\n",
+        )
+        .unwrap();
+        symlink("/old/env/root/src", environment.join("link")).unwrap();
+        let stop = Stop::default();
+        let mut work = Relocation {
+            from: Path::new("/old/env/root"),
+            to: root.path(),
+            environment: &environment,
+            changed: Vec::new(),
+            fixed: Vec::new(),
+            stop: &stop,
+        };
+        work.directory(&environment).unwrap();
+        assert_eq!(work.fixed, ["lib.so"]);
+        let new = root.path().display();
+        assert_eq!(
+            fs::read_to_string(environment.join("text")).unwrap(),
+            format!("{new}/.venv and /old/env/root2\n")
+        );
+        assert_eq!(
+            fs::read_link(environment.join("link")).unwrap(),
+            root.path().join("src")
+        );
+        let many: Vec<String> = (0..12).map(|n| format!("f{n}")).collect();
+        let error = refused("x", &many).to_string();
+        assert!(error.contains("f9, and 2 more"), "{error}");
+    }
+}

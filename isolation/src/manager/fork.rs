@@ -1,0 +1,127 @@
+//! Multiplies an environment.
+
+use super::Manager;
+use super::origin::Origin;
+use crate::BoxFuture;
+use crate::engine::capabilities::Feature;
+use crate::engine::forks::ForkPoint;
+use crate::environment::{Environment, checks};
+use crate::error::{Error, Result};
+use crate::join::all;
+use crate::spec::EnvironmentSpec;
+use crate::spec::lifetime::Lifetime;
+
+/// How many environments one call makes at most.
+const MOST: usize = 100;
+
+/// How to fork an environment: [`Manager::fork`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ForkOptions {
+    /// The names of the forks begin with it, and end with a number. Without one, each fork has a
+    /// name from its ID.
+    pub name: Option<String>,
+    /// How long the forks live.
+    pub lifetime: Lifetime,
+}
+
+impl Manager {
+    /// Creates and starts `count` environments with the files and the volumes of this one as they
+    /// are now; each has copies of its own. The environment may run: its programs start anew in the
+    /// forks. All forks are there, or none.
+    ///
+    /// ```no_run
+    /// # async fn demo(manager: isolation::Manager, database: isolation::Environment) -> isolation::Result<()> {
+    /// // Loaded with data once; each test has a database of its own.
+    /// for copy in manager.fork(&database, 8, Default::default()).await? {
+    ///     println!("{}", copy.endpoint(5432).await?);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`Unsupported`](crate::ErrorKind::Unsupported) if the engine cannot fork, and
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for none or more than 100.
+    pub async fn fork(
+        &self,
+        environment: &Environment,
+        count: usize,
+        options: ForkOptions,
+    ) -> Result<Vec<Environment>> {
+        let forked = Box::pin(self.fork_all(environment, count, &options)).await;
+        let shared = environment.shared();
+        shared.report("fork the environment", shared.name(), forked).await
+    }
+
+    async fn fork_all(
+        &self,
+        environment: &Environment,
+        count: usize,
+        options: &ForkOptions,
+    ) -> Result<Vec<Environment>> {
+        if count == 0 || count > MOST {
+            return Err(Error::invalid(format!(
+                "{count} forks are not possible; write 1 to {MOST}"
+            )));
+        }
+        if options.lifetime == Lifetime::Shared {
+            return Err(Error::invalid(
+                "a fork cannot be shared; keep it, or let its owner remove it",
+            ));
+        }
+        let shared = environment.shared();
+        checks::exists(shared.status())?;
+        let Some(forks) = shared.instance.forks() else {
+            return Err(shared.no_facet(Feature::Snapshots));
+        };
+        let point = forks.fork_point().await?;
+        let making = (1..=count).map(|number| -> BoxFuture<'_, Result<Environment>> {
+            Box::pin(self.fork_one(environment, &point, number, options))
+        });
+        // After an error, the drop destroys those that were made.
+        let made = all(making.collect()).await?;
+        if options.lifetime == Lifetime::Kept {
+            for fork in &made {
+                fork.keep().await?;
+            }
+        }
+        Ok(made)
+    }
+
+    async fn fork_one(
+        &self,
+        environment: &Environment,
+        point: &ForkPoint,
+        number: usize,
+        options: &ForkOptions,
+    ) -> Result<Environment> {
+        let name = options.name.as_ref().map(|name| format!("{name}-{number}"));
+        let spec = EnvironmentSpec {
+            name,
+            lifetime: options.lifetime,
+            session: None,
+            // They are in the files.
+            copies: Vec::new(),
+            ..environment.spec().clone()
+        };
+        let engine = self.registry().get(environment.engine())?;
+        let capabilities = environment.shared().capabilities.clone();
+        let selection = super::registry::Selection {
+            engine,
+            capabilities,
+            rejected: Vec::new(),
+        };
+        let fork = self.create_from(&selection, spec, Origin::Fork(point)).await?;
+        self.started(fork).await
+    }
+
+    /// Starts a new environment, and destroys it if that fails.
+    pub(super) async fn started(&self, environment: Environment) -> Result<Environment> {
+        if let Err(error) = environment.start().await {
+            // The drop of the guard cannot await; this can.
+            let _ = environment.destroy().await;
+            return Err(error);
+        }
+        Ok(environment)
+    }
+}

@@ -1,0 +1,37 @@
+//! Where the files of a new environment come from.
+
+use crate::BoxFuture;
+use crate::engine::forks::ForkPoint;
+use crate::engine::instance::Instance;
+use crate::engine::{Engine, NewEnvironment};
+use crate::error::Result;
+#[cfg(unix)]
+use crate::snapshots::SavedState;
+
+/// Where the files of a new environment come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Origin<'a> {
+    /// From its image, if the engine has images.
+    New,
+    /// From a snapshot.
+    #[cfg(unix)]
+    Saved(&'a SavedState),
+    /// From another environment.
+    Fork(&'a ForkPoint),
+}
+
+impl<'a> Origin<'a> {
+    /// Creates the environment.
+    pub(super) fn create(
+        self,
+        engine: &'a dyn Engine,
+        new: NewEnvironment<'a>,
+    ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        match self {
+            Self::New => engine.create(new),
+            #[cfg(unix)]
+            Self::Saved(state) => engine.restore(new, state),
+            Self::Fork(point) => engine.fork(new, point),
+        }
+    }
+}

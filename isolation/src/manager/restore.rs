@@ -1,0 +1,49 @@
+//! Creates environments from snapshots.
+
+use super::Manager;
+use super::origin::Origin;
+use super::registry::EngineChoice;
+use crate::error::Result;
+use crate::snapshots::{RestoreOptions, Restored, SavedState, Snapshot, SnapshotStore};
+
+impl Manager {
+    /// Creates and starts an environment with the files, volumes and configuration of a snapshot,
+    /// also of one that another machine has made. The saved environment is not touched: open files
+    /// and caches would make a restore in place untrue.
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`Corrupt`](crate::ErrorKind::Corrupt) if the snapshot is damaged, and
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the engine cannot use its files. Nothing is
+    /// left then.
+    pub async fn restore(
+        &self,
+        store: &SnapshotStore,
+        snapshot: &Snapshot,
+        options: RestoreOptions,
+    ) -> Result<Restored> {
+        let restored = Box::pin(self.restore_from(store, snapshot, options)).await;
+        restored.map_err(|error| error.during("restore the snapshot", &snapshot.id.short()))
+    }
+
+    async fn restore_from(
+        &self,
+        store: &SnapshotStore,
+        snapshot: &Snapshot,
+        options: RestoreOptions,
+    ) -> Result<Restored> {
+        let (mut spec, missing_variables) = options.spec(&snapshot.manifest);
+        let engine = options.engine.as_ref().unwrap_or(&snapshot.manifest.engine);
+        let state = SavedState::open(store, snapshot, &options.progress).await?;
+        // What the engine replaces by files of the snapshot need not exist.
+        let chosen = self.registry().get(engine)?;
+        chosen.adapt(&state, &mut spec)?;
+        let choice = EngineChoice::Named(engine.clone());
+        let selection = self.select(&choice, &spec).await?;
+        let environment = self.create_from(&selection, spec, Origin::Saved(&state)).await?;
+        Ok(Restored {
+            environment: super::kept_if_asked(self.started(environment).await?).await?,
+            missing_variables,
+        })
+    }
+}

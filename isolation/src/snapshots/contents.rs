@@ -1,0 +1,56 @@
+//! For authors of engines: what an environment has that a snapshot can contain.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::manifest::LeftOut;
+
+/// What a part of a snapshot is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartKind {
+    /// The file system of the environment.
+    Root,
+    /// A volume.
+    Volume {
+        /// Where it is mounted.
+        target: String,
+        /// What the engine calls it.
+        volume: String,
+        /// Whether it is mounted read-only.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        read_only: bool,
+    },
+}
+
+impl PartKind {
+    /// The name of the part.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Root => "root".to_owned(),
+            Self::Volume { target, .. } => format!("volume:{target}"),
+        }
+    }
+}
+
+/// What an environment has that a snapshot contains, and what is left out.
+#[derive(Debug, Clone, Default)]
+pub struct Contents {
+    /// The file system and the volumes.
+    pub parts: Vec<PartKind>,
+    /// What belongs to the environment, but not to the snapshot.
+    pub left_out: Vec<LeftOut>,
+    /// What the engine calls the place of the files: only a snapshot of the same place can be the
+    /// parent of the next one.
+    pub source: String,
+    /// The version or the address of the engine.
+    pub engine_detail: String,
+    /// The operating system and the architecture of its programs.
+    pub platform: String,
+    /// The directory of this machine in which the files are, if they know it.
+    pub location: Option<PathBuf>,
+    /// The configuration of the image, without variables of the specification.
+    pub image: Option<Value>,
+}

@@ -1,0 +1,273 @@
+//! Saves the state of an environment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::blocking;
+use super::contents::{Contents, PartKind};
+use super::digest::Digest;
+use super::manifest::{LeftOut, Manifest, Snapshot, VERSION, without_values};
+use super::part_writer::{PartWriter, Previous};
+use super::progress::{OnProgress, Reporter};
+use super::store::SnapshotStore;
+use super::store::writer::StoreWriter;
+use crate::engine::capabilities::Feature;
+use crate::environment::Environment;
+use crate::environment::checks;
+use crate::environment::status::Status;
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::copy::{Stop, StopOnDrop};
+use crate::packages::{Package, PackageManager};
+use crate::spec::validate;
+
+/// How to save an environment: [`Environment::snapshot`].
+#[derive(Debug, Clone, Default)]
+pub struct SnapshotOptions {
+    /// A name for people; any text. Several snapshots may have the same one: the newest is meant.
+    pub name: Option<String>,
+    /// An earlier snapshot of the same environment: only files that were changed since are read.
+    /// The new snapshot is complete all the same. By default the newest one, if there is any.
+    pub parent: Option<Digest>,
+    /// Whether every file is read, also if an earlier snapshot of the environment exists.
+    pub full: bool,
+    /// Whether compiled Python code belongs to it: engines that use directories of this machine
+    /// leave it out by default, because Python compiles it again.
+    pub bytecode: bool,
+    /// Whether the installed packages are listed. That runs commands in the environment.
+    pub packages: bool,
+    /// Is called with the progress.
+    pub progress: OnProgress,
+}
+
+/// A snapshot that was saved.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Saved {
+    /// The snapshot.
+    #[serde(flatten)]
+    pub snapshot: Snapshot,
+    /// How many bytes it added to the store: chunks that the store had are not written again.
+    pub added: u64,
+}
+
+impl Environment {
+    /// Saves its state: files, volumes, configuration. It may run; an engine that can pause pauses
+    /// it meanwhile, unless it is paused already.
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`Conflict`](ErrorKind::Conflict) if a file changes whenever it is read: stop the
+    /// environment first. After an error the store has everything that it had before.
+    pub async fn snapshot(&self, store: &SnapshotStore, options: SnapshotOptions) -> Result<Saved> {
+        let saved = Box::pin(self.save(store, options)).await;
+        let shared = self.shared();
+        shared.report("save the environment", shared.name(), saved).await
+    }
+
+    async fn save(&self, store: &SnapshotStore, options: SnapshotOptions) -> Result<Saved> {
+        let shared = self.shared();
+        if let Some(name) = &options.name {
+            validate::label(name)?;
+        }
+        checks::exists(shared.status())?;
+        let Some(saves) = shared.instance.saves() else {
+            return Err(shared.no_facet(Feature::Snapshots));
+        };
+        let packages = match options.packages && self.status() == Status::Running {
+            true => inventory(self).await?,
+            false => BTreeMap::new(),
+        };
+        let contents = saves.contents().await?;
+        let parent = self.parent(store, &options, &contents).await?;
+        let opening = store.clone();
+        let mut writer = blocking(move || opening.writer()).await?;
+        let paused = match (self.status(), shared.instance.pause()) {
+            (Status::Running, Some(_)) => Some(self.paused().await?),
+            _ => None,
+        };
+        let mut left_out = contents.left_out.clone();
+        let mut parts = Vec::new();
+        let work = async {
+            for kind in contents.parts.clone() {
+                let (part, left);
+                (writer, part, left) = self.save_part(writer, kind, parent.as_ref(), &options).await?;
+                parts.push(part);
+                left_out.extend(left);
+            }
+            Ok(writer)
+        };
+        let saved: Result<StoreWriter> = work.await;
+        // Also after an error: a user's environment does not stay paused.
+        if let Some(paused) = paused {
+            paused.end().await?;
+        }
+        let writer = saved?;
+        let (spec, withheld) = without_values(self.spec())?;
+        left_out.extend(always_left_out(self, &withheld));
+        let manifest = Manifest {
+            version: VERSION,
+            created: SystemTime::now(),
+            name: options.name,
+            parent: parent.map(|parent| parent.id),
+            engine: self.engine().to_owned(),
+            engine_detail: contents.engine_detail,
+            platform: contents.platform,
+            environment: self.id().clone(),
+            environment_name: self.name().to_owned(),
+            source: contents.source,
+            location: contents.location,
+            spec,
+            withheld,
+            image: contents.image,
+            packages,
+            parts,
+            left_out,
+        };
+        let store = store.clone();
+        let (snapshot, added) = blocking(move || store.publish(writer, manifest)).await?;
+        Ok(Saved { snapshot, added })
+    }
+
+    async fn save_part(
+        &self,
+        writer: StoreWriter,
+        kind: PartKind,
+        parent: Option<&Snapshot>,
+        options: &SnapshotOptions,
+    ) -> Result<(StoreWriter, super::Part, Vec<LeftOut>)> {
+        let shared = self.shared();
+        let Some(saves) = shared.instance.saves() else {
+            return Err(shared.no_facet(Feature::Snapshots));
+        };
+        let previous = match parent.and_then(|parent| parent.manifest.part(&kind.name())) {
+            Some(part) => {
+                let (part, session) = (part.clone(), Arc::clone(writer.session()));
+                let entries = blocking(move || part.entries(&session)).await?;
+                let by_path = entries.into_iter().map(|entry| (entry.path.clone(), entry));
+                Some(Previous::new(by_path.collect()))
+            }
+            None => None,
+        };
+        let progress = Reporter::new(&options.progress, kind.name());
+        let stop = Stop::default();
+        let _guard = StopOnDrop(stop.clone());
+        let part = PartWriter::new(writer, kind, previous, progress, options.bytecode, &stop);
+        let part = saves.save(part).await?;
+        part.progress.end();
+        blocking(move || part.finish()).await
+    }
+
+    /// The snapshot from which unchanged files are taken over.
+    async fn parent(
+        &self,
+        store: &SnapshotStore,
+        options: &SnapshotOptions,
+        contents: &Contents,
+    ) -> Result<Option<Snapshot>> {
+        if options.full {
+            return Ok(None);
+        }
+        let (store, wanted) = (store.clone(), options.parent);
+        let list = blocking(move || store.list()).await?;
+        let mut fitting = list.snapshots.into_iter().filter(|snapshot| {
+            snapshot.manifest.environment == *self.id() && snapshot.manifest.source == contents.source
+        });
+        match wanted {
+            None => Ok(fitting.next_back()),
+            Some(id) => fitting
+                .find(|snapshot| snapshot.id == id)
+                .map(Some)
+                .ok_or_else(|| {
+                    Error::invalid(format!(
+                        "{} is no snapshot of this environment; leave out the parent, or save it in full",
+                        id.short()
+                    ))
+                }),
+        }
+    }
+
+    async fn paused(&self) -> Result<Paused<'_>> {
+        self.pause().await?;
+        Ok(Paused(Some(self)))
+    }
+}
+
+/// An environment that is paused while its files are read.
+struct Paused<'a>(Option<&'a Environment>);
+
+impl Paused<'_> {
+    async fn end(mut self) -> Result<()> {
+        match self.0.take() {
+            // Somebody else may have resumed or ended it.
+            Some(environment) => match environment.unpause().await {
+                Err(error) if error.kind() == ErrorKind::WrongStatus => Ok(()),
+                other => other,
+            },
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Paused<'_> {
+    /// The caller does not wait any more.
+    fn drop(&mut self) {
+        if let (Some(environment), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            let shared = Arc::clone(environment.shared());
+            runtime.spawn(async move {
+                if let Some(pausing) = shared.instance.pause() {
+                    // An error leaves it paused, which its status shows.
+                    let _ = pausing.unpause().await;
+                }
+            });
+        }
+    }
+}
+
+/// What no engine saves.
+fn always_left_out(environment: &Environment, withheld: &[String]) -> Vec<LeftOut> {
+    let mut left = vec![
+        LeftOut::new("the memory of processes", "programs start anew after a restore"),
+        LeftOut::new("open sockets and connections", "they end with their processes"),
+    ];
+    if !withheld.is_empty() {
+        let what = format!("the values of the variables {}", withheld.join(", "));
+        left.push(LeftOut::new(what, "they may be secret; give them at the restore"));
+    }
+    let networks = &environment.spec().network.join;
+    if !networks.is_empty() {
+        let what = format!("the networks {}", networks.join(", "));
+        left.push(LeftOut::new(
+            what,
+            "they belong to others; they must exist at the restore",
+        ));
+    }
+    left
+}
+
+/// The packages by the managers that the environment has.
+async fn inventory(environment: &Environment) -> Result<BTreeMap<String, Vec<Package>>> {
+    let mut found = BTreeMap::new();
+    for manager in [
+        PackageManager::Pip,
+        PackageManager::Apt,
+        PackageManager::Apk,
+        PackageManager::Npm,
+    ] {
+        if environment.engine() == "basic" {
+            break; // They are those of the host.
+        }
+        if environment.engine() == "virtualenv" && manager != PackageManager::Pip {
+            continue;
+        }
+        match environment.packages(manager).list().await {
+            Ok(packages) => drop(found.insert(manager.name().to_owned(), packages)),
+            // The environment does not have this manager.
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,321 @@
+//! One file, directory or link of a snapshot.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::digest::Digest;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes that are mostly text: a name need not be UTF-8.
+#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub struct Bytes(Vec<u8>);
+
+/// The form in JSON: a text if it is one.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Base64 { base64: String },
+}
+
+impl From<Written> for Bytes {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Text(text) => Self(text.into_bytes()),
+            // What is no base64 is an invalid name, which is refused.
+            Written::Base64 { base64 } => Self(STANDARD.decode(base64).unwrap_or_default()),
+        }
+    }
+}
+
+impl From<Bytes> for Written {
+    fn from(bytes: Bytes) -> Self {
+        match String::from_utf8(bytes.0) {
+            Ok(text) => Self::Text(text),
+            Err(error) => Self::Base64 {
+                base64: STANDARD.encode(error.as_bytes()),
+            },
+        }
+    }
+}
+
+impl<T: AsRef<[u8]>> From<T> for Bytes {
+    fn from(bytes: T) -> Self {
+        Self(bytes.as_ref().to_vec())
+    }
+}
+
+impl Bytes {
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&String::from_utf8_lossy(&self.0), f)
+    }
+}
+
+/// A path in a part of a snapshot, without `/` at its beginning; the root is empty. A directory
+/// comes before its contents in the order of paths.
+#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TreePath(Bytes);
+
+impl TreePath {
+    /// The root of the part.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// A path as an archive writes it: `./a//b/` is `a/b`.
+    ///
+    /// # Errors
+    ///
+    /// If it leads out with `..`, or has a zero byte.
+    pub fn normal(path: &[u8]) -> Result<Self> {
+        let parts = path
+            .split(|byte| *byte == b'/')
+            .filter(|part| !part.is_empty() && *part != b".");
+        let joined = parts.collect::<Vec<_>>().join(&b'/');
+        let path = Self(joined.into());
+        path.check()?;
+        Ok(path)
+    }
+
+    /// The path of an entry of a directory.
+    #[must_use]
+    pub fn join(&self, name: &[u8]) -> Self {
+        match self.is_root() {
+            true => Self(name.into()),
+            false => Self([self.as_bytes(), name].join(&b'/').into()),
+        }
+    }
+
+    /// The directory of it; `None` for the root.
+    pub fn parent(&self) -> Option<Self> {
+        let bytes = self.as_bytes();
+        if bytes.is_empty() {
+            return None;
+        }
+        let end = memchr::memrchr(b'/', bytes).unwrap_or(0);
+        Some(Self(bytes[..end].into()))
+    }
+
+    /// Whether it is `other`, or below it.
+    pub fn is_below(&self, other: &Self) -> bool {
+        match self.as_bytes().strip_prefix(other.as_bytes()) {
+            Some(rest) => other.is_root() || rest.is_empty() || rest.starts_with(b"/"),
+            None => false,
+        }
+    }
+
+    /// The bytes of the path.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
+    /// Whether it is the root.
+    pub fn is_root(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    /// The path below a directory of this machine.
+    pub(crate) fn below(&self, top: &Path) -> PathBuf {
+        match self.is_root() {
+            true => top.to_owned(),
+            false => top.join(OsStr::from_bytes(self.as_bytes())),
+        }
+    }
+
+    /// Refuses a path that would lead out of the directory in which it is created.
+    pub(crate) fn check(&self) -> Result<()> {
+        let bytes = self.as_bytes();
+        let is_bad = |part: &[u8]| matches!(part, b"" | b"." | b"..");
+        if !bytes.is_empty() && (bytes.split(|byte| *byte == b'/').any(is_bad) || bytes.contains(&0)) {
+            let why = format!("{self:?} is no path in a snapshot");
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TreePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for TreePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}", String::from_utf8_lossy(self.as_bytes()))
+    }
+}
+
+impl Ord for TreePath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (one, two) = (self.as_bytes(), other.as_bytes());
+        one.split(|byte| *byte == b'/')
+            .cmp(two.split(|byte| *byte == b'/'))
+    }
+}
+
+impl PartialOrd for TreePath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A file, directory or link of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Where it is.
+    pub path: TreePath,
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: EntryKind,
+    /// The permissions, such as `0o4755`.
+    pub mode: u32,
+    /// The user.
+    pub uid: u64,
+    /// The group.
+    pub gid: u64,
+    /// The time of the last change: seconds since 1970, and nanoseconds.
+    pub mtime: (i64, u32),
+    /// The extended attributes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub xattrs: BTreeMap<String, Bytes>,
+    /// How the engine recognises that a file was not changed since: its inode and the time of the
+    /// last change of the inode, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<(u64, i128)>,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EntryKind {
+    /// A directory.
+    Directory,
+    /// A file.
+    File {
+        /// Its size in bytes.
+        size: u64,
+        /// The chunks of its content, in order.
+        chunks: Vec<Digest>,
+    },
+    /// A symbolic link.
+    Link {
+        /// What it names.
+        target: Bytes,
+    },
+    /// Another name of a file.
+    HardLink {
+        /// The first name of the file.
+        target: TreePath,
+    },
+    /// A named pipe.
+    Pipe,
+    /// A character device.
+    CharDevice {
+        /// The major number.
+        major: u32,
+        /// The minor number.
+        minor: u32,
+    },
+    /// A block device.
+    BlockDevice {
+        /// The major number.
+        major: u32,
+        /// The minor number.
+        minor: u32,
+    },
+}
+
+impl Entry {
+    /// A directory with usual attributes, for one that an archive does not list.
+    pub(crate) fn directory(path: TreePath) -> Self {
+        Self {
+            path,
+            kind: EntryKind::Directory,
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            mtime: (0, 0),
+            xattrs: BTreeMap::new(),
+            stamp: None,
+        }
+    }
+
+    /// The size of its content in bytes.
+    pub fn size(&self) -> u64 {
+        match &self.kind {
+            EntryKind::File { size, .. } => *size,
+            _ => 0,
+        }
+    }
+
+    /// The chunks of its content.
+    pub(crate) fn chunks(&self) -> &[Digest] {
+        match &self.kind {
+            EntryKind::File { chunks, .. } => chunks,
+            _ => &[],
+        }
+    }
+
+    /// Whether everything but the stamp is equal: also in another environment.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let without = |entry: &Self| Self {
+            stamp: None,
+            ..entry.clone()
+        };
+        without(self) == without(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directory_comes_before_its_contents() {
+        let mut paths: Vec<TreePath> = ["a-b", "a/c", "a", "", "b", "a/c/d"]
+            .map(|path| TreePath::normal(path.as_bytes()).unwrap())
+            .into();
+        paths.sort();
+        let shown: Vec<String> = paths.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["/", "/a", "/a/c", "/a/c/d", "/a-b", "/b"]);
+        assert!(paths[3].is_below(&paths[1]) && !paths[4].is_below(&paths[1]));
+        assert_eq!(paths[3].parent(), Some(paths[2].clone()));
+        assert_eq!(paths[1].parent(), Some(TreePath::root()));
+        assert_eq!(TreePath::root().parent(), None);
+    }
+
+    #[test]
+    fn path_that_leads_out_is_refused() {
+        assert_eq!(TreePath::normal(b"./a//b/").unwrap().to_string(), "/a/b");
+        for bad in [&b"../a"[..], b"a/../../b", b"a\0b"] {
+            assert_eq!(TreePath::normal(bad).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
+        let hostile: TreePath = serde_json::from_str(r#""/etc/passwd""#).unwrap();
+        hostile.check().unwrap_err();
+    }
+
+    #[test]
+    fn name_that_is_no_text_survives() {
+        let path = TreePath::normal(b"a/\xff\xfe").unwrap();
+        let text = serde_json::to_string(&path).unwrap();
+        assert_eq!(serde_json::from_str::<TreePath>(&text).unwrap(), path);
+    }
+}

@@ -1,0 +1,68 @@
+//! Snapshots: the state of an environment, saved, restored, multiplied and carried elsewhere.
+//!
+//! A snapshot is in a [`SnapshotStore`], a directory of this user. It has the files of an
+//! environment with their modes, owners, links and times, its volumes, the configuration and the
+//! list of packages. Its [`Manifest`] lists what it does not have: memory, sockets, directories of
+//! the host, and values of environment variables, which may be secret.
+//!
+//! ```no_run
+//! use isolation::snapshots::{RestoreOptions, SnapshotOptions, SnapshotStore};
+//! use isolation::{Environment, Manager};
+//!
+//! # async fn demo(manager: &Manager, environment: &Environment) -> isolation::Result<()> {
+//! let store = SnapshotStore::open(None)?;
+//! let snapshot = environment.snapshot(&store, SnapshotOptions::default()).await?.snapshot;
+//! for left in &snapshot.manifest.left_out {
+//!     println!("not saved: {} ({})", left.what, left.why);
+//! }
+//! let restored = manager.restore(&store, &snapshot, RestoreOptions::default()).await?;
+//! println!("{} has the same files", restored.environment.name());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Authors of engines** implement the facet [`Saves`](crate::Saves): a [`PartWriter`] takes a
+//! directory or a tar archive, a [`PartReader`] writes one.
+
+mod clone_tree;
+mod contents;
+mod create;
+mod diff;
+mod digest;
+mod directory_in;
+mod directory_out;
+mod entry;
+mod manifest;
+mod part_reader;
+mod part_writer;
+mod progress;
+mod restore;
+mod saved_state;
+mod store;
+mod tar_archive;
+mod transfer;
+mod xattrs;
+
+use crate::error::{Error, Result};
+
+pub(crate) use clone_tree::clone_tree;
+pub use contents::{Contents, PartKind};
+pub use create::{Saved, SnapshotOptions};
+pub use diff::{Change, ConfigurationChange, FileChange, SnapshotDifference};
+pub use digest::Digest;
+pub use entry::{Bytes, Entry, EntryKind, TreePath};
+pub use manifest::{LeftOut, Manifest, Part, Snapshot};
+pub use part_reader::PartReader;
+pub use part_writer::PartWriter;
+pub use progress::{OnProgress, Progress};
+pub use restore::{RestoreOptions, Restored};
+pub use saved_state::SavedState;
+pub use store::{Collected, SnapshotList, SnapshotStore, StoreUsage, VARIABLE, Verified};
+
+/// Runs blocking work on a thread for it.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(ended) => Err(Error::engine("snapshots", ended)),
+    }
+}

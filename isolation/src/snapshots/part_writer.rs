@@ -1,0 +1,207 @@
+//! For authors of engines: takes the files of a part into a snapshot.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read;
+use std::sync::Arc;
+
+use super::contents::PartKind;
+use super::entry::{Entry, EntryKind, TreePath};
+use super::manifest::{LeftOut, Part};
+use super::progress::Reporter;
+use super::store::writer::StoreWriter;
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::copy::Stop;
+
+/// The entries of a part in an earlier snapshot.
+pub(super) type Previous = Arc<BTreeMap<TreePath, Entry>>;
+
+/// Takes the files of one part into a snapshot. Its calls block.
+///
+/// An entry replaces an earlier one with the same path. Entries may come in any order.
+pub struct PartWriter {
+    pub(super) store: StoreWriter,
+    kind: PartKind,
+    entries: BTreeMap<TreePath, Entry>,
+    previous: Option<Previous>,
+    pub(super) left_out: Vec<LeftOut>,
+    pub(super) progress: Reporter,
+    pub(super) bytecode: bool,
+    stop: Stop,
+}
+
+impl fmt::Debug for PartWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartWriter")
+            .field("kind", &self.kind)
+            .field("entries", &self.entries.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl PartWriter {
+    pub(super) fn new(
+        store: StoreWriter,
+        kind: PartKind,
+        previous: Option<Previous>,
+        progress: Reporter,
+        bytecode: bool,
+        stop: &Stop,
+    ) -> Self {
+        Self {
+            store,
+            kind,
+            entries: BTreeMap::new(),
+            previous,
+            left_out: Vec::new(),
+            progress,
+            bytecode,
+            stop: stop.clone(),
+        }
+    }
+
+    /// What the part is.
+    pub fn kind(&self) -> &PartKind {
+        &self.kind
+    }
+
+    /// Whether compiled Python code belongs to the snapshot.
+    pub fn has_bytecode(&self) -> bool {
+        self.bytecode
+    }
+
+    /// The entries of this part in the snapshot on which this one is based; `None` for a full one.
+    pub fn previous(&self) -> Option<&BTreeMap<TreePath, Entry>> {
+        self.previous.as_deref()
+    }
+
+    /// From now on there is no earlier snapshot: everything is read anew.
+    pub fn start_anew(&mut self) {
+        self.previous = None;
+        self.entries.clear();
+    }
+
+    /// Adds an entry without content, or one whose content the earlier snapshot has.
+    pub fn add(&mut self, entry: Entry) -> Result<()> {
+        self.stop.check()?;
+        entry.path.check()?;
+        self.progress.entry(entry.size());
+        self.entries.insert(entry.path.clone(), entry);
+        Ok(())
+    }
+
+    /// Adds a file with its content. The kind of the entry is replaced.
+    pub fn add_file(&mut self, mut entry: Entry, content: impl Read) -> Result<()> {
+        let (size, chunks) = self.store.content(content)?;
+        entry.kind = EntryKind::File { size, chunks };
+        self.add(entry)
+    }
+
+    /// Removes a path and everything below it.
+    pub fn remove(&mut self, path: &TreePath) {
+        self.entries.retain(|one, _| !one.is_below(path));
+    }
+
+    /// The entries so far.
+    pub fn entries(&self) -> &BTreeMap<TreePath, Entry> {
+        &self.entries
+    }
+
+    /// Notes something that belongs to the environment, but not to the snapshot.
+    pub fn leave_out(&mut self, left: LeftOut) {
+        self.left_out.push(left);
+    }
+
+    /// Completes the part.
+    pub(super) fn finish(mut self) -> Result<(StoreWriter, Part, Vec<LeftOut>)> {
+        if !self.entries.contains_key(&TreePath::root()) {
+            let what = format!("mode, owner and time of the root of {}", self.kind.name());
+            self.left_out
+                .push(LeftOut::new(what, "the engine does not report them"));
+        }
+        complete_directories(&mut self.entries)?;
+        choose_first_names(&mut self.entries)?;
+        let mut text = Vec::new();
+        let mut bytes = 0;
+        for entry in self.entries.values() {
+            bytes += entry.size();
+            serde_json::to_writer(&mut text, entry)
+                .map_err(|error| Error::new(ErrorKind::Corrupt, error.to_string()))?;
+            text.push(b'\n');
+        }
+        let (_, tree) = self.store.content(&text[..])?;
+        let part = Part {
+            name: self.kind.name(),
+            kind: self.kind,
+            entries: self.entries.len() as u64,
+            bytes,
+            tree,
+        };
+        Ok((self.store, part, self.left_out))
+    }
+}
+
+/// Adds directories that an archive does not list.
+fn complete_directories(entries: &mut BTreeMap<TreePath, Entry>) -> Result<()> {
+    let mut missing = vec![TreePath::root()];
+    for path in entries.keys() {
+        let mut next = path.parent();
+        while let Some(parent) = next {
+            next = parent.parent();
+            missing.push(parent);
+        }
+    }
+    for path in missing {
+        let entry = entries
+            .entry(path.clone())
+            .or_insert_with(|| Entry::directory(path.clone()));
+        if entry.kind != EntryKind::Directory {
+            let why = format!("{path} is no directory, but has files in it");
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        }
+    }
+    Ok(())
+}
+
+/// Gives the content of a file with several names to the first of them, so that a list depends on
+/// the files alone.
+fn choose_first_names(entries: &mut BTreeMap<TreePath, Entry>) -> Result<()> {
+    let mut groups: BTreeMap<TreePath, Vec<TreePath>> = BTreeMap::new();
+    for (path, entry) in entries.iter() {
+        if let EntryKind::HardLink { target } = &entry.kind {
+            let mut target = target.clone();
+            // An archive may name another link.
+            for _ in 0..entries.len() {
+                match entries.get(&target).map(|entry| &entry.kind) {
+                    Some(EntryKind::HardLink { target: next }) => target = next.clone(),
+                    _ => break,
+                }
+            }
+            groups.entry(target).or_default().push(path.clone());
+        }
+    }
+    for (target, mut names) in groups {
+        let Some(file) = entries.get(&target).cloned() else {
+            let why = format!("{} is another name of {target}, which is missing", names[0]);
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        };
+        names.push(target);
+        names.sort();
+        let first = names[0].clone();
+        for name in names {
+            let kind = match name == first {
+                true => file.kind.clone(),
+                false => EntryKind::HardLink {
+                    target: first.clone(),
+                },
+            };
+            let entry = Entry {
+                path: name.clone(),
+                kind,
+                ..file.clone()
+            };
+            entries.insert(name, entry);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! The file operations of the store, so that a test can let each of them fail.
+
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// What the store does on the disk.
+pub(crate) trait Disk: Debug + Send + Sync {
+    /// Creates a private file that does not exist.
+    fn create(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+    }
+
+    /// Writes all bytes.
+    fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
+
+    /// Waits until a file or directory is on the disk.
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+
+    /// Gives a file its final name.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+}
+
+/// The disk of this machine.
+#[derive(Debug)]
+pub(crate) struct RealDisk;
+
+impl Disk for RealDisk {}
+
+/// Puts a complete temporary file in its place: a reader finds all of it or nothing, also after a
+/// power failure.
+pub(super) fn publish(disk: &dyn Disk, file: &File, from: &Path, to: &Path) -> io::Result<()> {
+    disk.sync(file)?;
+    disk.rename(from, to)?;
+    sync_directory(disk, to)
+}
+
+/// Waits until the entry of a file in its directory is on the disk.
+pub(super) fn sync_directory(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    disk.sync(&File::open(directory)?)
+}

@@ -1,0 +1,137 @@
+//! One use of a store: the lock, the index of all chunks, and their content.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::SnapshotStore;
+use super::lock::{self, Use};
+use super::pack::{self, Location};
+use crate::error::{Error, ErrorKind, Result};
+use crate::snapshots::digest::Digest;
+
+/// How many packs are open at the same time.
+const OPEN: usize = 32;
+
+/// A use of a store. No chunk that it finds is removed before it is dropped.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(super) store: SnapshotStore,
+    _lock: File,
+    pub(super) packs: Vec<PathBuf>,
+    /// Packs whose index cannot be read, and why.
+    pub(super) damaged: Vec<(PathBuf, String)>,
+    pub(super) index: HashMap<Digest, (usize, Location)>,
+    open: Mutex<HashMap<usize, Arc<File>>>,
+}
+
+impl Session {
+    /// Waits for the lock, and reads the index. This blocks.
+    pub(super) fn begin(store: &SnapshotStore, with: Use) -> Result<Self> {
+        let lock = lock::lock(&store.path().join("lock"), with)?;
+        let directory = store.packs();
+        let mut session = Self {
+            store: store.clone(),
+            _lock: lock,
+            packs: Vec::new(),
+            damaged: Vec::new(),
+            index: HashMap::new(),
+            open: Mutex::default(),
+        };
+        let listed = fs::read_dir(&directory).map_err(|e| Error::io("list", &directory, e))?;
+        let mut paths = Vec::new();
+        for entry in listed {
+            paths.push(entry.map_err(|e| Error::io("list", &directory, e))?.path());
+        }
+        paths.sort();
+        for path in paths {
+            let read = File::open(&path).and_then(|file| pack::read_index(&file));
+            match read.map_err(|e| Error::io("read", &path, e))? {
+                Ok(chunks) => {
+                    let number = session.packs.len();
+                    session.packs.push(path);
+                    let chunks = chunks.into_iter().map(|(digest, at)| (digest, (number, at)));
+                    session.index.extend(chunks);
+                }
+                Err(why) => session.damaged.push((path, why)),
+            }
+        }
+        Ok(session)
+    }
+
+    /// Whether the store has the chunk.
+    pub(crate) fn has(&self, digest: &Digest) -> bool {
+        self.index.contains_key(digest)
+    }
+
+    /// Reads a chunk, and compares it with its digest. This blocks.
+    pub(crate) fn chunk(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let Some((number, location)) = self.index.get(digest) else {
+            return Err(self.missing(digest));
+        };
+        let path = &self.packs[*number];
+        let read = self
+            .file(*number)
+            .and_then(|file| pack::read_chunk(&file, digest, *location));
+        read.map_err(|e| Error::io("read", path, e))?.map_err(|why| {
+            let why = format!("{} is damaged: {why}", path.display());
+            Error::new(ErrorKind::Corrupt, why)
+        })
+    }
+
+    fn missing(&self, digest: &Digest) -> Error {
+        let why = match self.damaged.first() {
+            Some((path, why)) => format!("{} is damaged: {why}", path.display()),
+            None => format!("the chunk {} is missing", digest.short()),
+        };
+        Error::new(ErrorKind::Corrupt, why)
+    }
+
+    fn file(&self, number: usize) -> io::Result<Arc<File>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = open.get(&number) {
+            return Ok(Arc::clone(file));
+        }
+        if open.len() >= OPEN {
+            open.clear();
+        }
+        let file = Arc::new(File::open(&self.packs[number])?);
+        open.insert(number, Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// The content of chunks in order, piece by piece. This blocks.
+    pub(crate) fn content<'a>(&'a self, chunks: &'a [Digest]) -> Content<'a> {
+        Content {
+            session: self,
+            chunks: chunks.iter(),
+            piece: io::Cursor::new(Vec::new()),
+        }
+    }
+}
+
+/// The content of a file of a snapshot.
+pub(crate) struct Content<'a> {
+    session: &'a Session,
+    chunks: std::slice::Iter<'a, Digest>,
+    piece: io::Cursor<Vec<u8>>,
+}
+
+impl io::Read for Content<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.piece.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let Some(digest) = self.chunks.next() else {
+                return Ok(0);
+            };
+            // The error itself comes back at the other end of the copy.
+            let chunk = self.session.chunk(digest).map_err(io::Error::other)?;
+            self.piece = io::Cursor::new(chunk);
+        }
+    }
+}

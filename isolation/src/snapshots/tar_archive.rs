@@ -1,0 +1,355 @@
+//! The files of a part as a tar archive, and from one.
+//!
+//! Attributes for which the old header has no room are in extended headers (PAX): times below a
+//! second, large numbers, long names, extended attributes.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+
+use tar::{Archive, EntryType, Header};
+
+use super::entry::{Bytes, Entry, EntryKind, TreePath};
+use super::part_reader::PartReader;
+use super::part_writer::PartWriter;
+use super::store::writer::from_reader;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The prefix of extended attributes in extended headers.
+const XATTR: &str = "SCHILY.xattr.";
+
+/// What is between the blocks of an archive.
+const ZEROS: [u8; 512] = [0; 512];
+
+impl PartWriter {
+    /// Takes the files of a tar archive. `skip` leaves out paths, with everything below a directory.
+    pub fn add_archive(&mut self, archive: impl Read, skip: impl Fn(&TreePath) -> bool) -> Result<()> {
+        self.add_archive_below(archive, &TreePath::root(), &[], skip)
+    }
+
+    /// As [`add_archive`](Self::add_archive); the first part of each path, `name`, becomes `at`.
+    pub(crate) fn add_archive_below(
+        &mut self,
+        archive: impl Read,
+        at: &TreePath,
+        name: &[u8],
+        skip: impl Fn(&TreePath) -> bool,
+    ) -> Result<()> {
+        let mut archive = Archive::new(archive);
+        for entry in archive.entries().map_err(from_reader)? {
+            let mut entry = entry.map_err(from_reader)?;
+            let Some(mut found) = read_entry(&mut entry, at, name)? else {
+                continue;
+            };
+            if skip(&found.path) {
+                continue;
+            }
+            // The links of an archive of a directory begin with its name, too.
+            if let EntryKind::HardLink { target } = &mut found.kind {
+                *target = moved(target.as_bytes(), at, name)?;
+            }
+            match found.kind {
+                EntryKind::File { .. } => self.add_file(found, &mut entry)?,
+                _ => self.add(found)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The path in the part of a path in an archive.
+fn moved(path: &[u8], at: &TreePath, name: &[u8]) -> Result<TreePath> {
+    let path = TreePath::normal(path)?;
+    let name = TreePath::normal(name)?;
+    if name.is_root() {
+        return Ok(path);
+    }
+    let rest = path.as_bytes().strip_prefix(name.as_bytes()).unwrap_or_default();
+    TreePath::normal(&[at.as_bytes(), b"/", rest].concat())
+}
+
+/// Reads the attributes of an entry; `None` for one without a file.
+fn read_entry(entry: &mut tar::Entry<'_, impl Read>, at: &TreePath, name: &[u8]) -> Result<Option<Entry>> {
+    let path = moved(&entry.path_bytes(), at, name)?;
+    let corrupt = |error: io::Error| {
+        let why = format!("the archive has an invalid entry {path}: {error}");
+        Error::new(ErrorKind::Corrupt, why)
+    };
+    let link = entry.link_name_bytes().map(|link| link.into_owned());
+    let header = entry.header();
+    let link = || link.clone().unwrap_or_default();
+    let device =
+        |number: io::Result<Option<u32>>| -> Result<u32> { Ok(number.map_err(corrupt)?.unwrap_or_default()) };
+    let kind = match header.entry_type() {
+        EntryType::Directory => EntryKind::Directory,
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => EntryKind::File {
+            size: 0,
+            chunks: Vec::new(),
+        },
+        EntryType::Symlink => EntryKind::Link {
+            target: link().into(),
+        },
+        EntryType::Link => EntryKind::HardLink {
+            target: TreePath::normal(&link())?,
+        },
+        EntryType::Fifo => EntryKind::Pipe,
+        EntryType::Char => EntryKind::CharDevice {
+            major: device(header.device_major())?,
+            minor: device(header.device_minor())?,
+        },
+        EntryType::Block => EntryKind::BlockDevice {
+            major: device(header.device_major())?,
+            minor: device(header.device_minor())?,
+        },
+        _ => return Ok(None),
+    };
+    let mut found = Entry {
+        kind,
+        mode: header.mode().map_err(corrupt)? & 0o7777,
+        uid: header.uid().map_err(corrupt)?,
+        gid: header.gid().map_err(corrupt)?,
+        mtime: (
+            i64::try_from(header.mtime().map_err(corrupt)?).unwrap_or_default(),
+            0,
+        ),
+        xattrs: BTreeMap::new(),
+        stamp: None,
+        path: path.clone(),
+    };
+    let Some(extensions) = entry.pax_extensions().map_err(corrupt)? else {
+        return Ok(Some(found));
+    };
+    for extension in extensions {
+        let extension = extension.map_err(corrupt)?;
+        let value = extension.value_bytes();
+        let text = || std::str::from_utf8(value).ok();
+        match extension.key() {
+            Ok("uid") => found.uid = text().and_then(|text| text.parse().ok()).unwrap_or(found.uid),
+            Ok("gid") => found.gid = text().and_then(|text| text.parse().ok()).unwrap_or(found.gid),
+            Ok("mtime") => found.mtime = text().and_then(read_time).unwrap_or(found.mtime),
+            Ok(key) => {
+                if let Some(name) = key.strip_prefix(XATTR) {
+                    found.xattrs.insert(name.to_owned(), value.into());
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Reads `1700000000.25`.
+fn read_time(text: &str) -> Option<(i64, u32)> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let whole: i64 = seconds.parse().ok()?;
+    let mut digits: String = fraction.chars().take(9).collect();
+    while digits.len() < 9 {
+        digits.push('0');
+    }
+    let nanos: u32 = digits.parse().ok()?;
+    match seconds.starts_with('-') && nanos > 0 {
+        true => Some((whole - 1, 1_000_000_000 - nanos)),
+        false => Some((whole, nanos)),
+    }
+}
+
+impl PartReader {
+    /// Writes the files as a tar archive whose names begin at the root of the part. `keep` leaves
+    /// out entries.
+    pub fn write_archive(&self, to: &mut impl Write, keep: impl Fn(&Entry) -> bool) -> Result<()> {
+        let mut progress = self.reporter();
+        for entry in self.entries()?.iter().filter(|entry| keep(entry)) {
+            self.write_entry(entry, to)?;
+            progress.entry(entry.size());
+        }
+        progress.end();
+        // The end of an archive.
+        to.write_all(&[ZEROS; 2].concat()).map_err(from_reader)
+    }
+
+    fn write_entry(&self, entry: &Entry, to: &mut impl Write) -> Result<()> {
+        let extended = extensions(entry);
+        if !extended.is_empty() {
+            let mut header = Header::new_ustar();
+            header.set_entry_type(EntryType::XHeader);
+            header.set_size(extended.len() as u64);
+            header.set_mode(0o644);
+            set_name(&mut header, b"pax");
+            header.set_cksum();
+            write_block(to, &header, &extended)?;
+        }
+        let mut header = Header::new_ustar();
+        let is_directory = entry.kind == EntryKind::Directory;
+        header.set_entry_type(match entry.kind {
+            EntryKind::Directory => EntryType::Directory,
+            EntryKind::File { .. } => EntryType::Regular,
+            EntryKind::Link { .. } => EntryType::Symlink,
+            EntryKind::HardLink { .. } => EntryType::Link,
+            EntryKind::Pipe => EntryType::Fifo,
+            EntryKind::CharDevice { .. } => EntryType::Char,
+            EntryKind::BlockDevice { .. } => EntryType::Block,
+        });
+        set_name(&mut header, &name_of(entry));
+        if let Some(target) = target_of(entry) {
+            let end = target
+                .len()
+                .min(header.as_ustar_mut().map_or(0, |ustar| ustar.linkname.len()));
+            if let Some(ustar) = header.as_ustar_mut() {
+                ustar.linkname[..end].copy_from_slice(&target[..end]);
+            }
+        }
+        let (major, minor) = match entry.kind {
+            EntryKind::CharDevice { major, minor } | EntryKind::BlockDevice { major, minor } => {
+                (major, minor)
+            }
+            _ => (0, 0),
+        };
+        let failed = |error: io::Error| Error::new(ErrorKind::Corrupt, error.to_string());
+        header.set_device_major(major).map_err(failed)?;
+        header.set_device_minor(minor).map_err(failed)?;
+        header.set_mode(entry.mode);
+        // A number without room is in the extended header.
+        let small = |number: u64| if number < 1 << 21 { number } else { 0 };
+        header.set_uid(small(entry.uid));
+        header.set_gid(small(entry.gid));
+        header.set_size(match is_directory {
+            true => 0,
+            false => entry.size(),
+        });
+        header.set_mtime(u64::try_from(entry.mtime.0).unwrap_or_default().min(1 << 32));
+        header.set_cksum();
+        to.write_all(header.as_bytes()).map_err(from_reader)?;
+        if let EntryKind::File { size, .. } = entry.kind {
+            self.copy(entry, to)?;
+            pad(to, size)?;
+        }
+        Ok(())
+    }
+}
+
+/// A directory ends with `/`, as programs expect it.
+fn name_of(entry: &Entry) -> Vec<u8> {
+    let path = entry.path.as_bytes();
+    match (entry.path.is_root(), entry.kind == EntryKind::Directory) {
+        (true, _) => b"./".to_vec(),
+        (false, true) => [path, b"/"].concat(),
+        (false, false) => path.to_vec(),
+    }
+}
+
+fn target_of(entry: &Entry) -> Option<&[u8]> {
+    match &entry.kind {
+        EntryKind::Link { target } => Some(target.as_slice()),
+        EntryKind::HardLink { target } => Some(target.as_bytes()),
+        _ => None,
+    }
+}
+
+/// The length of a name in the old header.
+const NAME: usize = 100;
+
+fn set_name(header: &mut Header, name: &[u8]) {
+    if let Some(ustar) = header.as_ustar_mut() {
+        let end = name.len().min(NAME);
+        ustar.name[..end].copy_from_slice(&name[..end]);
+    }
+}
+
+/// The extended header of an entry; empty without one.
+fn extensions(entry: &Entry) -> Vec<u8> {
+    let mut text = Vec::new();
+    let name = name_of(entry);
+    if name.len() > NAME || !name.is_ascii() {
+        record(&mut text, "path", &name);
+    }
+    if let Some(target) = target_of(entry).filter(|target| target.len() > NAME || !target.is_ascii()) {
+        record(&mut text, "linkpath", target);
+    }
+    for (key, number) in [("uid", entry.uid), ("gid", entry.gid)] {
+        if number >= 1 << 21 {
+            record(&mut text, key, number.to_string().as_bytes());
+        }
+    }
+    if entry.size() >= 1 << 33 {
+        record(&mut text, "size", entry.size().to_string().as_bytes());
+    }
+    let (seconds, nanos) = entry.mtime;
+    if nanos > 0 || !(0..1 << 32).contains(&seconds) {
+        record(&mut text, "mtime", written_time(seconds, nanos).as_bytes());
+    }
+    for (name, value) in &entry.xattrs {
+        record(&mut text, &format!("{XATTR}{name}"), Bytes::as_slice(value));
+    }
+    text
+}
+
+fn written_time(seconds: i64, nanos: u32) -> String {
+    match (seconds < 0, nanos) {
+        (_, 0) => seconds.to_string(),
+        (false, nanos) => format!("{seconds}.{nanos:09}"),
+        // The fraction counts away from zero.
+        (true, nanos) => match seconds + 1 {
+            0 => format!("-0.{:09}", 1_000_000_000 - nanos),
+            whole => format!("{whole}.{:09}", 1_000_000_000 - nanos),
+        },
+    }
+}
+
+/// `LENGTH KEY=VALUE`: the length counts itself.
+fn record(text: &mut Vec<u8>, key: &str, value: &[u8]) {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest + rest.to_string().len();
+    if rest + length.to_string().len() != length {
+        length = rest + length.to_string().len();
+    }
+    text.extend_from_slice(format!("{length} {key}=").as_bytes());
+    text.extend_from_slice(value);
+    text.push(b'\n');
+}
+
+fn write_block(to: &mut impl Write, header: &Header, content: &[u8]) -> Result<()> {
+    to.write_all(header.as_bytes()).map_err(from_reader)?;
+    to.write_all(content).map_err(from_reader)?;
+    pad(to, content.len() as u64)
+}
+
+fn pad(to: &mut impl Write, size: u64) -> Result<()> {
+    let rest = usize::try_from(size % 512).unwrap_or_default();
+    match rest {
+        0 => Ok(()),
+        rest => to.write_all(&ZEROS[rest..]).map_err(from_reader),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_and_read() {
+        for (seconds, nanos, text) in [
+            (0, 0, "0"),
+            (1_700_000_000, 250_000_000, "1700000000.250000000"),
+            (-1, 500_000_000, "-0.500000000"),
+            (-3, 250_000_000, "-2.750000000"),
+            (-3, 0, "-3"),
+        ] {
+            assert_eq!(written_time(seconds, nanos), text);
+            assert_eq!(read_time(text), Some((seconds, nanos)), "{text}");
+        }
+    }
+
+    #[test]
+    fn length_of_a_record_counts_itself() {
+        for size in [1, 5, 86, 87, 88, 89, 90, 985, 986, 987, 990, 9983, 9984, 9985] {
+            let mut text = Vec::new();
+            record(&mut text, "path", &vec![b'x'; size]);
+            let length: usize = String::from_utf8_lossy(&text)
+                .split(' ')
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap();
+            assert_eq!(length, text.len(), "{size}");
+        }
+    }
+}

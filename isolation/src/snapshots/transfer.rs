@@ -1,0 +1,174 @@
+//! A snapshot as one file, for another machine.
+//!
+//! The file is a tar archive: `manifest.json`, then `chunks/DIGEST` or `chunks/DIGEST.lz4` for each
+//! chunk. Everything is compared with its digest when it is read.
+
+use std::collections::HashSet;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use super::digest::Digest;
+use super::manifest::{Manifest, Snapshot};
+use super::store::pack::LARGEST_CHUNK;
+use super::store::writer::from_reader;
+use super::store::{Session, SnapshotStore};
+use crate::error::{Error, ErrorKind, Result};
+
+const MANIFEST: &str = "manifest.json";
+
+impl SnapshotStore {
+    /// Writes a snapshot as one archive, which [`import`](Self::import) takes on another machine.
+    /// Returns the number of chunks. This blocks.
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`Corrupt`](ErrorKind::Corrupt) if the snapshot is damaged.
+    pub fn export(&self, snapshot: &Snapshot, target: impl Write) -> Result<u64> {
+        let exported = self.write_archive(snapshot, target);
+        exported.map_err(|error| error.during("export the snapshot", &snapshot.id.short()))
+    }
+
+    fn write_archive(&self, snapshot: &Snapshot, target: impl Write) -> Result<u64> {
+        let session = self.session()?;
+        let mut archive = tar::Builder::new(target);
+        let text = self.manifest_text(&snapshot.id)?;
+        append(&mut archive, MANIFEST, &text)?;
+        let mut written = HashSet::new();
+        for digest in needed(&session, &snapshot.manifest)? {
+            if written.insert(digest) {
+                let chunk = session.chunk(&digest)?;
+                let compressed = lz4_flex::block::compress_prepend_size(&chunk);
+                match compressed.len() < chunk.len() {
+                    true => append(&mut archive, &format!("chunks/{digest}.lz4"), &compressed)?,
+                    false => append(&mut archive, &format!("chunks/{digest}"), &chunk)?,
+                }
+            }
+        }
+        let mut target = archive.into_inner().map_err(from_reader)?;
+        target.flush().map_err(from_reader)?;
+        Ok(written.len() as u64)
+    }
+
+    /// Reads a snapshot that [`export`](Self::export) wrote. This blocks.
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`Corrupt`](ErrorKind::Corrupt) if the archive is damaged or not complete. The
+    /// store has every earlier snapshot, and nothing of this one, then.
+    pub fn import(&self, source: impl Read) -> Result<Snapshot> {
+        let imported = self.read_archive(source);
+        imported.map_err(|error| error.during("import a snapshot", ""))
+    }
+
+    fn read_archive(&self, source: impl Read) -> Result<Snapshot> {
+        let mut writer = self.writer()?;
+        let mut archive = tar::Archive::new(source);
+        let mut text = None;
+        for entry in archive.entries().map_err(from_reader)? {
+            let mut entry = entry.map_err(|e| unreadable(&e))?;
+            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            if name == MANIFEST {
+                text = Some(read(&mut entry, Self::LARGEST_MANIFEST)?);
+            } else if let Some(name) = name.strip_prefix("chunks/") {
+                let content = read(&mut entry, u64::from(LARGEST_CHUNK) + 1024)?;
+                let chunk = match name.strip_suffix(".lz4") {
+                    Some(_) => unpacked(&content)?,
+                    None => content,
+                };
+                let digest: Digest = name.trim_end_matches(".lz4").parse()?;
+                if Digest::of(&chunk) != digest {
+                    return Err(damaged(&format!("the chunk {} is damaged", digest.short())));
+                }
+                writer.put(&chunk)?;
+            }
+        }
+        let text = text.ok_or_else(|| damaged("it has no manifest"))?;
+        let manifest = Manifest::read(&text)?;
+        writer.finish()?;
+        drop(writer);
+        // With the chunks that were added: every one must be there.
+        let session = self.session()?;
+        for digest in needed(&session, &manifest)? {
+            if !session.has(&digest) {
+                return Err(damaged(&format!("the chunk {} is missing", digest.short())));
+            }
+        }
+        self.publish_text(&session, &text, manifest)
+    }
+}
+
+/// The chunks of a snapshot: lists first, then files.
+fn needed(session: &Session, manifest: &Manifest) -> Result<Vec<Digest>> {
+    let mut all = Vec::new();
+    for part in &manifest.parts {
+        all.extend(part.tree.iter().copied());
+        let entries = part.entries(session)?;
+        all.extend(entries.iter().flat_map(|entry| entry.chunks().iter().copied()));
+    }
+    Ok(all)
+}
+
+fn append(archive: &mut tar::Builder<impl Write>, name: &str, content: &[u8]) -> Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    header.set_cksum();
+    archive
+        .append_data(&mut header, name, content)
+        .map_err(from_reader)
+}
+
+fn read(entry: &mut impl Read, most: u64) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let read = entry.take(most + 1).read_to_end(&mut content);
+    if read.map_err(|e| unreadable(&e))? as u64 > most {
+        return Err(damaged("an entry is too long"));
+    }
+    Ok(content)
+}
+
+fn unpacked(content: &[u8]) -> Result<Vec<u8>> {
+    let invalid = || damaged("a compressed chunk is damaged");
+    let (size, rest) = lz4_flex::block::uncompressed_size(content).map_err(|_| invalid())?;
+    if size > LARGEST_CHUNK as usize {
+        return Err(damaged("a chunk is too large"));
+    }
+    lz4_flex::block::decompress(rest, size).map_err(|_| invalid())
+}
+
+fn damaged(why: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("the archive is damaged: {why}"))
+}
+
+fn unreadable(error: &std::io::Error) -> Error {
+    damaged(&error.to_string())
+}
+
+impl SnapshotStore {
+    /// Writes an archive into a file that does not exist, which appears when it is complete. This
+    /// blocks.
+    pub fn export_to(&self, snapshot: &Snapshot, path: &Path) -> Result<u64> {
+        if path.symlink_metadata().is_ok() {
+            let why = format!(
+                "{} exists already; choose another name, or remove it",
+                path.display()
+            );
+            return Err(Error::new(ErrorKind::Conflict, why));
+        }
+        let failed = |error| Error::io("write", path, error);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let new = path.with_file_name(format!(".{name}.{}", crate::environment::id::random_hex()));
+        let written = (|| {
+            let file = self.disk().create(&new).map_err(failed)?;
+            let chunks = self.export(snapshot, std::io::BufWriter::new(&file))?;
+            file.sync_all().map_err(failed)?;
+            std::fs::rename(&new, path).map_err(failed)?;
+            Ok(chunks)
+        })();
+        if written.is_err() {
+            // A part of an archive is of no use.
+            let _ = std::fs::remove_file(&new);
+        }
+        written
+    }
+}

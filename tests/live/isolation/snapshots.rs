@@ -1,0 +1,226 @@
+//! Snapshots and forks of containers: what is carried, and what no image shows.
+
+use engine_api::containers::{ContainerFilters, CreateContainer, ListContainers, RemoveContainer};
+use isolation::engines::docker::{VolumeOptions, labels};
+use isolation::snapshots::{RestoreOptions, SnapshotOptions, SnapshotStore};
+use isolation::{Environment, EnvironmentSpec, ForkOptions, Gc, Manager, Mount};
+
+use super::{active, manager, sh, spec};
+use crate::support::{IMAGE, Subject, engines, one_line};
+
+const SECRET: &str = "planted-hunter2";
+
+/// Files of every kind, in the file system and in a volume.
+const FILES: &str = "cd /root && echo one >f && ln f g && chown 5:6 f && chmod 4755 f && ln -s f l && \
+                     mkdir d && touch -d @100 d && mkfifo p && echo v >/data/x && chown 7:8 /data/x && \
+                     chmod 640 /data/x && rm /bin/vi && head -c 300000 /dev/zero >zeros";
+
+const LOOK: &str = "cd /root && stat -c '%n %F %u:%g %a %h %Y' f g l d p zeros /data/x && readlink l && \
+                    cat f /data/x && md5sum zeros /bin/sh && ls /bin/vi 2>&1; find / -xdev | \
+                    grep -Ev '^/(proc|sys|dev)' | sort | md5sum";
+
+fn store() -> (tempfile::TempDir, SnapshotStore) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SnapshotStore::open(Some(directory.path())).unwrap();
+    (directory, store)
+}
+
+/// An environment with a volume and a secret.
+async fn sample(
+    subject: &Subject,
+    manager: &Manager,
+) -> (Environment, isolation::engines::docker::CreatedVolume) {
+    let engine = super::engine(subject).0;
+    let volume = engine.volumes().create(VolumeOptions::default()).await.unwrap();
+    let spec = EnvironmentSpec {
+        env: [("TOKEN", SECRET)].into(),
+        mounts: vec![Mount::volume(volume.on_daemon(), "/data")],
+        ..spec()
+    };
+    let environment = active(manager, spec).await;
+    sh(&environment, FILES).await;
+    (environment, volume)
+}
+
+#[tokio::test]
+async fn snapshot_brings_back_files_and_volumes() {
+    for subject in engines() {
+        let (manager, _) = manager(&subject);
+        let (environment, volume) = sample(&subject, &manager).await;
+        let (directory, store) = store();
+        let saved = environment.snapshot(&store, SnapshotOptions::default()).await;
+        let saved = saved.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        // It runs on, and nothing in the store has the secret.
+        let before = sh(&environment, LOOK).await;
+        for place in ["snapshots", "packs"] {
+            for file in std::fs::read_dir(directory.path().join(place)).unwrap() {
+                let content = std::fs::read(file.unwrap().path()).unwrap();
+                let found = content
+                    .windows(SECRET.len())
+                    .any(|part| part == SECRET.as_bytes());
+                assert!(!found, "{}: {place}", subject.name);
+            }
+        }
+        assert_eq!(saved.snapshot.manifest.withheld, ["TOKEN"]);
+        environment.destroy().await.unwrap();
+        volume.remove().await.unwrap();
+        let restored = manager
+            .restore(&store, &saved.snapshot, RestoreOptions::default())
+            .await;
+        let restored = restored.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        assert_eq!(restored.missing_variables, ["TOKEN"]);
+        assert_eq!(sh(&restored.environment, LOOK).await, before, "{}", subject.name);
+        assert_eq!(sh(&restored.environment, "echo ${TOKEN-none}").await, "none");
+        // The same files give the same chunks.
+        let again = restored
+            .environment
+            .snapshot(&store, SnapshotOptions::default())
+            .await;
+        let again = again.unwrap();
+        let changed = store.diff(&saved.snapshot, &again.snapshot).await.unwrap().files;
+        let by_daemon = ["", "root", "data", "etc", "dev", "proc", "sys", "run", "tmp"];
+        let foreign = |path: &[u8]| !by_daemon.iter().any(|known| known.as_bytes() == path);
+        let changed: Vec<_> = changed
+            .iter()
+            .filter(|one| foreign(one.path.as_bytes()))
+            .collect();
+        assert!(changed.is_empty(), "{}: {changed:?}", subject.name);
+        assert!(again.added < 200_000, "{}: {} bytes", subject.name, again.added);
+        let image = image_of(&subject, &restored.environment).await;
+        assert!(image.contains("isolation-state"), "{}: {image}", subject.name);
+        restored.environment.destroy().await.unwrap();
+        assert!(!is_there(&subject, &image).await, "{}", subject.name);
+    }
+}
+
+/// The name of the image of an environment's container.
+async fn image_of(subject: &Subject, environment: &Environment) -> String {
+    let filters = ContainerFilters {
+        label: [format!("{}={}", labels::ENVIRONMENT, environment.id())].into(),
+        ..ContainerFilters::default()
+    };
+    let options = ListContainers {
+        all: true,
+        filters,
+        ..ListContainers::default()
+    };
+    let listed = subject.docker.containers().list(options).await.unwrap();
+    listed[0].image.clone()
+}
+
+async fn is_there(subject: &Subject, image: &str) -> bool {
+    subject
+        .docker
+        .images()
+        .inspect(image, Default::default())
+        .await
+        .is_ok()
+}
+
+#[tokio::test]
+async fn forks_share_nothing_and_show_no_secret() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let (environment, volume) = sample(&subject, &manager).await;
+        let forked = manager.fork(&environment, 3, ForkOptions::default()).await;
+        let forks = forked.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        for (number, fork) in forks.iter().enumerate() {
+            let script = format!("cat /root/f /data/x; echo {number} >/data/x; echo {number} >>/root/f");
+            assert_eq!(sh(fork, &script).await, "one\nv", "{}", subject.name);
+            assert_eq!(sh(fork, "echo $TOKEN").await, SECRET, "a fork has the variables");
+        }
+        assert_eq!(sh(&environment, "cat /data/x /root/f").await, "v\none");
+        for (number, fork) in forks.iter().enumerate() {
+            let expected = format!("{number}\none\n{number}");
+            assert_eq!(
+                sh(fork, "cat /data/x /root/f").await,
+                expected,
+                "{}",
+                subject.name
+            );
+        }
+        let image = image_of(&subject, &forks[0]).await;
+        assert_eq!(image_of(&subject, &forks[2]).await, image);
+        // Also as an old client sees it.
+        let mut texts = vec![format!(
+            "{:?}",
+            subject
+                .docker
+                .images()
+                .history(&image, Default::default())
+                .await
+                .unwrap()
+        )];
+        for version in ["", "/v1.41"] {
+            let path = format!("{version}/images/{}/json", image);
+            let reply = subject.docker.raw("GET", &path).send().await.unwrap();
+            assert_eq!(reply.status, 200, "{}: {path}", subject.name);
+            texts.push(String::from_utf8_lossy(&reply.body.collect().await.unwrap()).into_owned());
+        }
+        for text in texts {
+            assert!(!text.contains(SECRET), "{}: {text}", subject.name);
+            assert!(
+                !text.contains(environment.id().as_str()),
+                "{}: {text}",
+                subject.name
+            );
+        }
+        // Somebody else uses the image; neither the end of the forks nor a collection removes that.
+        let name = format!("{prefix}somebody");
+        let body = CreateContainer {
+            name: Some(name.clone()),
+            image: image.clone(),
+            cmd: ["sleep", "60"].into(),
+            ..CreateContainer::default()
+        };
+        subject.docker.containers().create(body).await.unwrap();
+        for fork in &forks {
+            fork.destroy().await.unwrap();
+        }
+        manager.gc(Gc::default()).await.unwrap();
+        let theirs = subject
+            .docker
+            .containers()
+            .inspect(&name, Default::default())
+            .await;
+        assert!(theirs.is_ok(), "{}", subject.name);
+        let remove = RemoveContainer {
+            force: true,
+            ..RemoveContainer::default()
+        };
+        subject.docker.containers().remove(&name, remove).await.unwrap();
+        super::remove_image(&subject, &image).await;
+        environment.destroy().await.unwrap();
+        volume.remove().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn forks_are_removed_with_their_image() {
+    for subject in engines() {
+        let (manager, _) = manager(&subject);
+        let environment = active(&manager, spec()).await;
+        let forks = manager
+            .fork(&environment, 2, ForkOptions::default())
+            .await
+            .unwrap();
+        // A fork of a fork, opened as another process would.
+        let (first, opened) = (
+            image_of(&subject, &forks[0]).await,
+            manager.open(forks[0].id().as_str()).await.unwrap(),
+        );
+        sh(&opened, "echo x >/root/x").await;
+        let second = manager.fork(&opened, 1, ForkOptions::default()).await.unwrap();
+        assert_eq!(sh(&second[0], "cat /root/x").await, "x");
+        let last = image_of(&subject, &second[0]).await;
+        opened.destroy().await.unwrap();
+        forks[1].destroy().await.unwrap();
+        assert_eq!(sh(&second[0], "cat /root/x").await, "x", "{}", subject.name);
+        second[0].destroy().await.unwrap();
+        environment.destroy().await.unwrap();
+        for image in [&first, &last] {
+            assert!(!is_there(&subject, image).await, "{}: {image}", subject.name);
+        }
+        assert!(is_there(&subject, IMAGE).await);
+    }
+}
