@@ -30,7 +30,8 @@ impl Manager {
     /// forks. All forks are there, or none.
     ///
     /// ```no_run
-    /// # async fn demo(manager: isolation::Manager, database: isolation::Environment) -> isolation::Result<()> {
+    /// # use isolation::{Environment, Manager, Result};
+    /// # async fn demo(manager: Manager, database: Environment) -> Result<()> {
     /// // Loaded with data once; each test has a database of its own.
     /// for copy in manager.fork(&database, 8, Default::default()).await? {
     ///     println!("{}", copy.endpoint(5432).await?);

@@ -14,8 +14,8 @@ impl Manager {
     /// # Errors
     ///
     /// The kind is [`Corrupt`](crate::ErrorKind::Corrupt) if the snapshot is damaged, and
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the engine cannot use its files. Nothing is
-    /// left then.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the engine cannot use its files. Nothing
+    /// is left then.
     pub async fn restore(
         &self,
         store: &SnapshotStore,

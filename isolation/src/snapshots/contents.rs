@@ -1,11 +1,11 @@
-//! For authors of engines: what an environment has that a snapshot can contain.
+//! For authors of engines: the parts of an environment that a snapshot can contain.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::manifest::LeftOut;
+use super::left_out::LeftOut;
 
 /// What a part of a snapshot is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ impl PartKind {
     }
 }
 
-/// What an environment has that a snapshot contains, and what is left out.
+/// The parts of an environment that a snapshot contains, and those that are left out.
 #[derive(Debug, Clone, Default)]
 pub struct Contents {
     /// The file system and the volumes.

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::blocking;
 use super::contents::{Contents, PartKind};
 use super::digest::Digest;
-use super::manifest::{LeftOut, Manifest, Snapshot, VERSION, without_values};
+use super::left_out::LeftOut;
+use super::manifest::{Manifest, Snapshot, VERSION, without_values};
 use super::part_writer::{PartWriter, Previous};
 use super::progress::{OnProgress, Reporter};
 use super::store::SnapshotStore;
@@ -59,8 +60,8 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// The kind is [`Conflict`](ErrorKind::Conflict) if a file changes whenever it is read: stop the
-    /// environment first. After an error the store has everything that it had before.
+    /// The kind is [`Conflict`](ErrorKind::Conflict) if a file changes whenever it is read: stop
+    /// the environment first. After an error the store has everything that it had before.
     pub async fn snapshot(&self, store: &SnapshotStore, options: SnapshotOptions) -> Result<Saved> {
         let saved = Box::pin(self.save(store, options)).await;
         let shared = self.shared();

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use super::entry::{Entry, EntryKind, TreePath};
-use super::manifest::LeftOut;
+use super::left_out::LeftOut;
 use super::part_writer::PartWriter;
 use super::xattrs;
 use crate::error::{Error, ErrorKind, Result};
@@ -202,7 +202,7 @@ pub(super) fn described(path: &TreePath, kind: EntryKind, meta: &Metadata) -> En
     }
 }
 
-/// What a file is that is no file, directory or link; `None` for a socket.
+/// The kind of a pipe or a device; `None` for a socket.
 pub(super) fn special_kind(meta: &Metadata) -> Option<EntryKind> {
     let kind = meta.file_type();
     let (major, minor) = (rustix::fs::major(meta.rdev()), rustix::fs::minor(meta.rdev()));

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::files::copy::Stop;
 
 impl PartReader {
-    /// Creates the files in an empty directory to which nobody else can write. Owners other than
+    /// Creates the files in an empty directory to which only this user can write. Owners other than
     /// this user need root; without it, the number of entries that belong to this user instead is
     /// returned. This blocks.
     pub fn write_directory(&self, directory: &Path) -> Result<u64> {

@@ -31,7 +31,7 @@ impl From<Written> for Bytes {
     fn from(written: Written) -> Self {
         match written {
             Written::Text(text) => Self(text.into_bytes()),
-            // What is no base64 is an invalid name, which is refused.
+            // An invalid text becomes an empty name, which is refused.
             Written::Base64 { base64 } => Self(STANDARD.decode(base64).unwrap_or_default()),
         }
     }
@@ -182,7 +182,7 @@ impl PartialOrd for TreePath {
 pub struct Entry {
     /// Where it is.
     pub path: TreePath,
-    /// What it is.
+    /// The kind.
     #[serde(flatten)]
     pub kind: EntryKind,
     /// The permissions, such as `0o4755`.
@@ -202,7 +202,7 @@ pub struct Entry {
     pub stamp: Option<(u64, i128)>,
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EntryKind {
@@ -217,7 +217,7 @@ pub enum EntryKind {
     },
     /// A symbolic link.
     Link {
-        /// What it names.
+        /// The target.
         target: Bytes,
     },
     /// Another name of a file.

@@ -1,7 +1,6 @@
-//! The manifest: what is in a snapshot, and what is not.
+//! The manifest: the contents of a snapshot, and the list of what is missing.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -10,9 +9,7 @@ use serde_json::Value;
 
 use super::contents::PartKind;
 use super::digest::Digest;
-use super::entry::{Entry, EntryKind, TreePath};
-use super::store::Session;
-use super::store::writer::from_reader;
+use super::left_out::LeftOut;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::rfc3339;
@@ -22,22 +19,19 @@ use crate::spec::EnvironmentSpec;
 /// The version of the manifest that this crate writes.
 pub(super) const VERSION: u32 = 1;
 
-/// The largest list of entries that is read, in bytes.
-const LARGEST_TREE: u64 = 1 << 30;
-
 /// A snapshot in a store.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The ID: the digest of the manifest.
     pub id: Digest,
-    /// What is in it.
+    /// The contents.
     #[serde(flatten)]
     pub manifest: Manifest,
 }
 
-/// What is in a snapshot, and what is not. It has no values of environment variables, which may be
-/// secret.
+/// The contents of a snapshot, and the list of what is missing. It has no values of environment
+/// variables, which may be secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -92,7 +86,7 @@ pub struct Manifest {
 pub struct Part {
     /// Its name in the snapshot: `root`, or `volume:` and the target of the volume.
     pub name: String,
-    /// What it is.
+    /// The kind.
     pub kind: PartKind,
     /// The number of files, directories and links.
     pub entries: u64,
@@ -100,26 +94,6 @@ pub struct Part {
     pub bytes: u64,
     /// The chunks of the list of its entries.
     pub tree: Vec<Digest>,
-}
-
-/// What belongs to an environment, but not to its snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct LeftOut {
-    /// What it is.
-    pub what: String,
-    /// Why it is left out.
-    pub why: String,
-}
-
-impl LeftOut {
-    /// Something that is left out.
-    pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            why: why.into(),
-        }
-    }
 }
 
 impl Manifest {
@@ -187,73 +161,6 @@ fn blank(value: &mut Value, names: &mut Vec<String>) {
     }
 }
 
-impl Part {
-    /// Its entries: each directory before its contents. This blocks.
-    pub(crate) fn entries(&self, session: &Session) -> Result<Vec<Entry>> {
-        let mut text = Vec::new();
-        let read = session
-            .content(&self.tree)
-            .take(LARGEST_TREE + 1)
-            .read_to_end(&mut text);
-        if read.map_err(from_reader)? as u64 > LARGEST_TREE {
-            let why = format!("the list of the files of {} is too long", self.name);
-            return Err(Error::new(ErrorKind::Corrupt, why));
-        }
-        let mut entries: Vec<Entry> = Vec::new();
-        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let entry = serde_json::from_slice(line).map_err(|error| {
-                let why = format!("the list of the files of {} is damaged: {error}", self.name);
-                Error::new(ErrorKind::Corrupt, why)
-            })?;
-            entries.push(entry);
-        }
-        check(&entries)?;
-        Ok(entries)
-    }
-}
-
-/// Refuses a list from which files would be created outside of their directory: it may come from
-/// another machine.
-fn check(entries: &[Entry]) -> Result<()> {
-    let wrong = |entry: &Entry, why: &str| {
-        let why = format!("the list of files is invalid: {} {why}", entry.path);
-        Err(Error::new(ErrorKind::Corrupt, why))
-    };
-    match entries.first() {
-        Some(first) if first.path.is_root() && first.kind == EntryKind::Directory => {}
-        _ => return Err(Error::new(ErrorKind::Corrupt, "the list of files has no root")),
-    }
-    let mut directories = std::collections::HashSet::new();
-    let mut files = std::collections::HashSet::new();
-    let mut last: Option<&TreePath> = None;
-    for entry in entries {
-        entry.path.check()?;
-        if last.is_some_and(|last| *last >= entry.path) {
-            return wrong(entry, "is not in order");
-        }
-        last = Some(&entry.path);
-        if entry
-            .path
-            .parent()
-            .is_some_and(|parent| !directories.contains(&parent))
-        {
-            return wrong(entry, "is in no directory");
-        }
-        match &entry.kind {
-            EntryKind::Directory => drop(directories.insert(entry.path.clone())),
-            EntryKind::File { .. } => drop(files.insert(entry.path.clone())),
-            EntryKind::HardLink { target } if !files.contains(target) => {
-                return wrong(entry, "is a name of no file");
-            }
-            EntryKind::Link { target } if target.as_slice().contains(&0) => {
-                return wrong(entry, "has an invalid target");
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,45 +187,5 @@ mod tests {
         assert_eq!(names, ["CHECK", "PASSWORD", "TOKEN"]);
         let text = serde_json::to_string(&left).unwrap();
         assert!(!text.contains("hunter2") && text.contains("PASSWORD"), "{text}");
-    }
-
-    #[test]
-    fn list_that_would_write_elsewhere_is_refused() {
-        let path = |text: &str| TreePath::normal(text.as_bytes()).unwrap();
-        let at = |text: &str, kind: EntryKind| Entry {
-            kind,
-            ..Entry::directory(path(text))
-        };
-        let link = || EntryKind::Link {
-            target: b"/etc".into(),
-        };
-        let file = || EntryKind::File {
-            size: 0,
-            chunks: Vec::new(),
-        };
-        let hard = |text: &str| EntryKind::HardLink { target: path(text) };
-        let root = || at("", EntryKind::Directory);
-        check(&[root(), at("a", file()), at("b", hard("a"))]).unwrap();
-        for (entries, why) in [
-            (vec![], "no root"),
-            (vec![at("a", file())], "no root"),
-            (
-                vec![root(), at("a", link()), at("a/b", file())],
-                "in no directory",
-            ),
-            (vec![root(), at("b", file()), at("a", file())], "not in order"),
-            (vec![root(), at("a", file()), at("a", file())], "not in order"),
-            (
-                vec![root(), at("a", hard("b")), at("b", file())],
-                "name of no file",
-            ),
-            (
-                vec![root(), at("a", link()), at("b", hard("a"))],
-                "name of no file",
-            ),
-        ] {
-            let error = check(&entries).unwrap_err();
-            assert!(error.to_string().contains(why), "{error}");
-        }
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::contents::PartKind;
 use super::entry::{Entry, EntryKind, TreePath};
-use super::manifest::{LeftOut, Part};
+use super::left_out::LeftOut;
+use super::manifest::Part;
 use super::progress::Reporter;
 use super::store::writer::StoreWriter;
 use crate::error::{Error, ErrorKind, Result};
@@ -60,7 +61,7 @@ impl PartWriter {
         }
     }
 
-    /// What the part is.
+    /// The kind of the part.
     pub fn kind(&self) -> &PartKind {
         &self.kind
     }

@@ -29,7 +29,7 @@ pub struct RestoreOptions {
 pub struct Restored {
     /// The new environment. It is started.
     pub environment: Environment,
-    /// The variables of the specification that have no value, because the snapshot has none and
+    /// The variables of the specification without a value, because the snapshot has no values and
     /// [`RestoreOptions::env`] gave none.
     pub missing_variables: Vec<String>,
 }

@@ -17,11 +17,12 @@ use crate::error::{Error, ErrorKind, Result};
 /// The prefix of extended attributes in extended headers.
 const XATTR: &str = "SCHILY.xattr.";
 
-/// What is between the blocks of an archive.
+/// The padding of an archive.
 const ZEROS: [u8; 512] = [0; 512];
 
 impl PartWriter {
-    /// Takes the files of a tar archive. `skip` leaves out paths, with everything below a directory.
+    /// Takes the files of a tar archive. `skip` leaves out paths, with everything below a
+    /// directory.
     pub fn add_archive(&mut self, archive: impl Read, skip: impl Fn(&TreePath) -> bool) -> Result<()> {
         self.add_archive_below(archive, &TreePath::root(), &[], skip)
     }

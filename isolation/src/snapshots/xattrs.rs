@@ -51,13 +51,13 @@ pub(super) fn write(file: &File, attributes: &BTreeMap<String, Bytes>, is_root: 
     Ok(())
 }
 
-/// Other systems have none here.
+/// Extended attributes are read and written on Linux only.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn read(_: &File) -> io::Result<BTreeMap<String, Bytes>> {
     Ok(BTreeMap::new())
 }
 
-/// Other systems have none here.
+/// Extended attributes are read and written on Linux only.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn write(_: &File, attributes: &BTreeMap<String, Bytes>, _: bool) -> io::Result<()> {
     match attributes.is_empty() {

@@ -194,8 +194,8 @@ pub(super) async fn remove(docker: &Docker, kind: Kind, name: &str, id: &str) ->
     }
 }
 
-/// Removes an image, whose name is random. One of which containers were made is left to those: other
-/// forks, or containers of somebody else.
+/// Removes an image, whose name is random. One of which containers were made is left to those:
+/// other forks, or containers of somebody else.
 async fn remove_image(docker: &Docker, name: &str) -> Result<bool> {
     match docker.images().remove(name, RemoveImage::default()).await {
         Ok(_) => Ok(true),

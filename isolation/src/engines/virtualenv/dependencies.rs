@@ -1,4 +1,4 @@
-//! What a virtual environment needs that is outside of it: sources of editable installs, paths and
+//! The needs of a virtual environment outside of it: sources of editable installs, paths and
 //! code of `.pth` files, its base interpreter.
 
 use std::fs;
@@ -14,7 +14,7 @@ const LARGEST: u64 = 1 << 20;
 /// Files of tools whose code names nothing outside.
 const KNOWN: [&str; 2] = ["distutils-precedence.pth", "_virtualenv.pth"];
 
-/// What a virtual environment needs of this machine. This blocks.
+/// The needs of a virtual environment on this machine. This blocks.
 pub(super) fn of(environment: &Path) -> Result<Vec<LeftOut>> {
     let mut found = Vec::new();
     let base = fs::canonicalize(environment.join("bin/python")).ok();

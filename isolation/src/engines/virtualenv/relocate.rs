@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn compiled_file_with_the_old_path_is_refused_and_listed() {
+    fn compiled_file_with_the_old_path_is_refused() {
         let root = tempfile::tempdir().unwrap();
         let environment = root.path().join(DIRECTORY);
         fs::create_dir(&environment).unwrap();

@@ -45,7 +45,7 @@ impl SnapshotStore {
         for entry in fs::read_dir(&directory).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             let id = name.to_str().and_then(|name| name.strip_suffix(".json"));
-            // What somebody else has put there is not touched.
+            // Other files are not touched.
             ids.extend(id.and_then(|id| id.parse::<Digest>().ok()));
         }
         Ok(ids)

@@ -37,8 +37,8 @@ impl SnapshotStore {
     /// # Errors
     ///
     /// The kind is [`Corrupt`](ErrorKind::Corrupt) if a snapshot is damaged, because its chunks are
-    /// not known; nothing is removed then. [`Conflict`](ErrorKind::Conflict) if another process uses
-    /// the store for long.
+    /// not known; nothing is removed then. [`Conflict`](ErrorKind::Conflict) if another process
+    /// uses the store for long.
     pub fn gc(&self) -> Result<Collected> {
         let collected = self.collect();
         collected.map_err(|error| error.during("collect in", &self.path().display().to_string()))

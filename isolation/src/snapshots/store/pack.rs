@@ -131,7 +131,7 @@ impl PackWriter {
         Ok(())
     }
 
-    /// Completes the packs: what was added survives a power failure from now on.
+    /// Completes the packs: every added chunk survives a power failure from now on.
     pub(super) fn finish(&mut self) -> Result<Vec<PathBuf>> {
         self.complete()?;
         Ok(std::mem::take(&mut self.made))

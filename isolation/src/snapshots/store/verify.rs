@@ -6,7 +6,7 @@ use super::SnapshotStore;
 use crate::error::Result;
 use crate::snapshots::manifest::Snapshot;
 
-/// What was compared.
+/// The amount of data that was compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Verified {

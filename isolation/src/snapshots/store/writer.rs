@@ -14,7 +14,7 @@ use crate::snapshots::digest::Digest;
 const SMALLEST_CHUNK: usize = 16 << 10;
 const AVERAGE_CHUNK: usize = 64 << 10;
 
-/// Adds content to a store. What it has added is garbage until a manifest names it.
+/// Adds content to a store. Added chunks are garbage until a manifest names them.
 #[derive(Debug)]
 pub(crate) struct StoreWriter {
     session: Arc<Session>,

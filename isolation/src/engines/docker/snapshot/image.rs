@@ -56,8 +56,8 @@ pub(super) fn clean_config(mut config: ImageConfig) -> Result<Value> {
     Ok(Value::Object(clean))
 }
 
-/// A configuration without the variables of a container's specification. What the image had before
-/// is in `before`.
+/// A configuration without the variables of a container's specification. `before` is the
+/// configuration of the image of that container.
 pub(super) fn without_variables(config: &mut ImageConfig, before: &ImageConfig) {
     config.env = before.env.clone();
     config.labels = before.labels.clone();

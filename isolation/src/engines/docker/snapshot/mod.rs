@@ -19,17 +19,17 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::mount::{Mount, MountSource};
 
 /// The repository of the images of forks and restored snapshots. It names a registry, so that no
-/// other one is put in front of it, and nobody pulls it.
+/// other one is put in front of it, and it is never pulled.
 pub(super) const REPOSITORY: &str = "localhost/isolation-state";
 
-/// What was made on the daemon for one environment, beside its container and its network.
+/// The resources of one environment on the daemon, beside its container and its network.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
     /// The image; `None` for that of the specification.
     pub(super) image: Option<String>,
     /// The volumes, by their targets, and whether they are read-only.
     pub(super) volumes: Vec<(String, String, bool)>,
-    /// What is removed with the environment.
+    /// The resources that are removed with the environment.
     pub(super) owned: Vec<Owned>,
 }
 

@@ -13,7 +13,7 @@ use crate::engines::docker::instance::DockerInstance;
 use crate::error::{Error, Result};
 use crate::snapshots::{Contents, LeftOut, PartKind, PartWriter, TreePath};
 
-/// What the daemon puts into every container: nobody has written it.
+/// The files that the daemon itself puts into every container.
 const OF_DAEMON: [&[u8]; 6] = [
     b".dockerenv",
     b"etc/hosts",

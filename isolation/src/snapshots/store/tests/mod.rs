@@ -211,7 +211,7 @@ fn snapshot_in_the_middle_can_be_removed() {
 }
 
 #[test]
-fn damaged_snapshot_stops_the_collection_until_it_is_removed() {
+fn damaged_snapshot_stops_the_collection() {
     let (home, files) = (tempfile::tempdir().unwrap(), sample());
     let store = open(home.path());
     let (good, bad) = (
@@ -230,7 +230,7 @@ fn damaged_snapshot_stops_the_collection_until_it_is_removed() {
 }
 
 #[test]
-fn archive_goes_to_another_machine_and_damage_is_found() {
+fn damage_in_an_archive_is_found() {
     let (home, other, files) = (
         tempfile::tempdir().unwrap(),
         tempfile::tempdir().unwrap(),

@@ -1,0 +1,23 @@
+//! What belongs to an environment, but not to its snapshot.
+
+use serde::{Deserialize, Serialize};
+
+/// What belongs to an environment, but not to its snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The subject: files, values, connections.
+    pub what: String,
+    /// Why it is left out.
+    pub why: String,
+}
+
+impl LeftOut {
+    /// Something that is left out.
+    pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            why: why.into(),
+        }
+    }
+}
