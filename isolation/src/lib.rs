@@ -58,6 +58,9 @@ mod serve;
 #[cfg(unix)]
 pub mod snapshots;
 mod spec;
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub mod testing;
 
 pub use command::Command;
 pub use command::execution::{Chunk, Execution, RunningProcess};
@@ -129,6 +132,32 @@ pub use spec::units::{parse_duration, parse_size};
 pub use spec::variables::Variables;
 pub use spec::wait_for::{HttpProbe, LogProbe, Readiness, WaitFor};
 pub use spec::{CopyIn, EnvironmentSpec};
+
+/// Makes an async function a test that gets an environment.
+///
+/// ```no_run
+/// # #[cfg(any())]
+/// #[isolation::test(engines = ["basic", "docker"], image = "busybox")]
+/// async fn greeting(environment: isolation::Environment) -> isolation::Result<()> {
+///     let output = environment.run(isolation::Command::shell("echo hello")).await?;
+///     assert_eq!(output.stdout_text(), "hello\n");
+///     Ok(())
+/// }
+/// ```
+///
+/// - `engines`: a test for each, such as `greeting::docker`; without it, one on the first suitable
+///   engine. A test whose engine is not available, or lacks what it needs, prints the reason and
+///   passes; with `ISOLATE_TEST_SKIP=never` in the environment it fails.
+/// - `image`: the image, on engines that have images.
+/// - `spec`: the specification of the environment.
+/// - `shared`: all tests of the program with the same specification use one environment, under
+///   `cargo test` and `cargo nextest`. If the program `isolate` is on `PATH`, it removes the
+///   environment at the end of the last process. Otherwise the last test that runs destroys it.
+///
+/// The environment is destroyed at the end of the test, also after a panic, and if the test is
+/// killed.
+#[cfg(feature = "macros")]
+pub use isolation_macros::test;
 
 /// The examples of the README, compiled and run as documentation tests.
 #[cfg(doctest)]

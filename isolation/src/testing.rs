@@ -1,0 +1,192 @@
+//! Runs the tests of the attribute `#[isolation::test]`.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::{ExitCode, Termination};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
+
+use crate::config::Settings;
+use crate::engine::capabilities::Feature;
+use crate::environment::Environment;
+use crate::error::{Error, ErrorKind, Result};
+use crate::manager::Manager;
+use crate::manager::registry::{EngineChoice, Registry};
+use crate::spec::EnvironmentSpec;
+
+/// The future of a test.
+type Body<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// The manager of the environments that the tests of this program share, and a handle of each, by
+/// which they live until its end.
+static SHARED: OnceLock<Manager> = OnceLock::new();
+static HANDLES: Mutex<Handles> = Mutex::new(Handles {
+    users: 0,
+    environments: Vec::new(),
+});
+
+struct Handles {
+    /// The tests that use them now.
+    users: usize,
+    environments: Vec<Environment>,
+}
+
+/// The use of a shared environment by a test.
+struct Use;
+
+impl Use {
+    fn begin(environment: &Environment) -> Self {
+        let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
+        handles.users += 1;
+        handles.environments.push(environment.clone());
+        Self
+    }
+
+    /// Ends the use. At the end of the program, the reaper removes what is shared. Without one, the
+    /// last test does: the next one creates another environment.
+    async fn end(self) -> Result<()> {
+        let left = {
+            let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
+            handles.users -= 1;
+            match handles.users == 0 && !is_reaped() {
+                true => std::mem::take(&mut handles.environments),
+                false => Vec::new(),
+            }
+        };
+        for environment in left {
+            environment.destroy().await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn is_reaped() -> bool {
+    crate::manager::options::Reaper::default().program().is_some()
+}
+
+#[cfg(not(unix))]
+fn is_reaped() -> bool {
+    false
+}
+
+/// Runs a test on an engine: creates its environment, runs `body` with it, and destroys it. A test
+/// whose engine is not available, or lacks what it needs, prints the reason and passes.
+///
+/// # Panics
+///
+/// When the environment cannot be created or destroyed, or the test fails.
+#[doc(hidden)]
+#[expect(clippy::panic, clippy::print_stderr, reason = "a test reports its failure so")]
+pub fn run<T: Termination + 'static>(
+    engine: &str,
+    image: Option<&str>,
+    shared: bool,
+    spec: EnvironmentSpec,
+    body: impl FnOnce(Environment) -> Body<T>,
+) {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("cannot start a runtime: {error}"),
+    };
+    let done = LocalSet::new().block_on(&runtime, Box::pin(attempt(engine, image, shared, spec, body)));
+    match done {
+        Ok(Ended::Passed) => {}
+        Ok(Ended::Failed) => panic!("the test returned an error"),
+        Ok(Ended::Panicked(panic)) => std::panic::resume_unwind(panic),
+        Err(error) if is_skip(&error) => {
+            eprintln!("skipped: {error}");
+        }
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// How a test ended.
+enum Ended {
+    Passed,
+    Failed,
+    Panicked(Box<dyn std::any::Any + Send>),
+}
+
+/// Whether a test cannot run here: that is no failure.
+fn is_skip(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Unavailable | ErrorKind::Unsupported | ErrorKind::NoEngine
+    ) && std::env::var_os("ISOLATE_TEST_SKIP").is_none_or(|value| value != "never")
+}
+
+async fn attempt<T: Termination + 'static>(
+    engine: &str,
+    image: Option<&str>,
+    shared: bool,
+    mut spec: EnvironmentSpec,
+    body: impl FnOnce(Environment) -> Body<T>,
+) -> Result<Ended> {
+    let choice: EngineChoice = match engine.parse() {
+        Ok(choice) => choice,
+        Err(never) => match never {},
+    };
+    let own = match shared {
+        true => None,
+        false => Some(Manager::new(registry()?)),
+    };
+    let manager = match &own {
+        Some(own) => own,
+        None => {
+            let registry = registry()?;
+            SHARED.get_or_init(|| Manager::new(registry))
+        }
+    };
+    if let (Some(image), EngineChoice::Named(name)) = (image, &choice) {
+        // The same test runs on engines without images.
+        let probe = manager.registry().get(name)?.probe().await;
+        spec.image = probe.capabilities.has(Feature::Images).then(|| image.to_owned());
+    } else if let Some(image) = image {
+        spec.image = Some(image.to_owned());
+    }
+    let environment = match shared {
+        false => manager.create(&choice, spec).await?,
+        true => {
+            // Each test program has its own.
+            let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::new());
+            spec.labels
+                .insert("isolation.test".to_owned(), program.display().to_string());
+            manager.shared(&choice, spec).await?
+        }
+    };
+    let shared = shared.then(|| Use::begin(&environment));
+    // As a task of its own: a panic ends it, and the environment is destroyed all the same.
+    let ended = tokio::task::spawn_local(body(environment)).await;
+    if let Some(own) = own {
+        own.shutdown().await?;
+    }
+    if let Some(shared) = shared {
+        shared.end().await?;
+    }
+    Ok(match ended {
+        Ok(outcome) => match outcome.report() == ExitCode::SUCCESS {
+            true => Ended::Passed,
+            false => Ended::Failed,
+        },
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => Ended::Panicked(panic),
+            Err(_) => Ended::Failed,
+        },
+    })
+}
+
+/// The engines with the configuration of this user and project.
+fn registry() -> Result<Registry> {
+    let mut registry = Settings::load(None)?.config().registry()?;
+    #[cfg(unix)]
+    {
+        if registry.get(crate::engines::virtualenv::NAME).is_err() {
+            registry.register(crate::engines::virtualenv::VirtualenvEngine::new())?;
+        }
+        registry.register_external();
+    }
+    Ok(registry)
+}
