@@ -3,7 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isolation::engines::sandbox::SandboxEngine;
-use isolation::{Command, CopySource, EnvironmentSpec, ErrorKind, Input, Mount, Signal, Status, conformance};
+use isolation::{
+    Command, CopySource, Engine, EnvironmentSpec, ErrorKind, Feature, Input, Mount, ResourceLimits, Signal,
+    Status, conformance,
+};
 
 use crate::support::{Fixture, as_ordinary_user, base, printed, rustix_is_root, sh};
 
@@ -236,4 +239,42 @@ async fn working_directory_that_is_missing_is_an_error() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let named = environment.run(Command::new(["a=b"])).await.unwrap_err();
     assert_eq!(named.kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn limits_hold_where_there_are_control_groups() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let base = fixture.base.path();
+    let capabilities = SandboxEngine::below(base).probe().await.capabilities;
+    let limits = ResourceLimits {
+        memory: Some(48 << 20),
+        pids: Some(40),
+        ..ResourceLimits::default()
+    };
+    let spec = EnvironmentSpec {
+        limits,
+        ..EnvironmentSpec::default()
+    };
+    let created = fixture.create(spec).await;
+    if !capabilities.has(Feature::MemoryLimit) || !capabilities.has(Feature::PidsLimit) {
+        assert!(created.is_err(), "a limit that cannot be kept is refused");
+        return;
+    }
+    let environment = created.unwrap();
+    let state = environment.inspect().await.unwrap();
+    assert_eq!(state.limits.unwrap().memory, Some(48 << 20));
+    let greedy = environment
+        .run(Command::new(["tail", "/dev/zero"]))
+        .await
+        .unwrap();
+    assert_eq!(greedy.exit.code, 137);
+    let forks = "n=0; while [ $n -lt 100 ]; do sleep 1000 >/dev/null 2>&1 & n=$((n+1)); done";
+    let bomb = sh(&environment, forks).await;
+    assert!(!bomb.exit.success(), "{bomb:?}");
+    assert!(environment.metrics().await.unwrap().memory > 0);
+    assert!(environment.processes().await.unwrap().len() > 10);
+    environment.destroy().await.unwrap();
+    assert_eq!(fixture.left(), 0);
 }

@@ -15,21 +15,22 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, OFlags};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::NAME;
 use super::advice;
 use super::arguments::{Arguments, INFO, Sandbox};
 use super::descriptors;
+use super::first_process::Process;
 use super::identity::{COUNT, Identity};
 use super::layout::Layout;
 use super::script;
+use crate::engines::host::cgroup::Cgroup;
 use crate::error::{Error, Result};
 
 /// How long the start may take on a busy machine.
 const READY: Duration = Duration::from_secs(30);
 
-/// How long a killed environment may take to end.
+/// How long a sandbox that is given up may take to end by itself.
 const END: Duration = Duration::from_secs(10);
 
 /// How often a start is looked at.
@@ -50,16 +51,10 @@ pub(super) struct Holder {
     process: Process,
 }
 
-/// A process, also of another owner, with its start time: a PID can be used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Process {
-    pid: i32,
-    start: u64,
-}
-
 impl Holder {
     /// Starts the first process, and waits until it takes requests. This blocks.
-    pub(super) fn start(layout: &Layout, sandbox: &Sandbox<'_>) -> Result<Self> {
+    /// Everything that runs in the environment later is in this control group.
+    pub(super) fn start(layout: &Layout, sandbox: &Sandbox<'_>, cgroup: Option<&Cgroup>) -> Result<Self> {
         let control = layout.control();
         let failed = |e| Error::io("create the pipe", &control, e);
         layout.make_pipe(&control).map_err(failed)?;
@@ -83,8 +78,10 @@ impl Holder {
         let mut starting = Starting::spawn(&words, Stdio::from(input), sandbox.identity)?;
         starting.lifeline = Some(lifeline);
         let process = starting.until_ready()?;
-        fs::write(layout.holder(), format!("{} {}\n", process.pid, process.start))
-            .map_err(|e| Error::io("write", &layout.holder(), e))?;
+        if let Some(group) = cgroup {
+            group.add(process.pid())?;
+        }
+        fs::write(layout.holder(), process.record()).map_err(|e| Error::io("write", &layout.holder(), e))?;
         match starting.child.take() {
             Some(child) => Ok(Self {
                 lifeline: starting.lifeline.take(),
@@ -277,79 +274,6 @@ fn child_pid(line: &str) -> Option<i32> {
         .flatten()
 }
 
-impl Process {
-    /// A process that runs now.
-    fn running(pid: i32) -> Option<Self> {
-        let start = started(pid)?;
-        Some(Self { pid, start })
-    }
-
-    /// The first process of an environment of any owner, if it still runs.
-    pub(super) fn of(layout: &Layout) -> Option<Self> {
-        let text = fs::read_to_string(layout.holder()).ok()?;
-        let (pid, start) = text.trim().split_once(' ')?;
-        let (pid, start) = (pid.parse().ok()?, start.parse().ok()?);
-        (started(pid) == Some(start)).then_some(Self { pid, start })
-    }
-
-    /// The root of the environment, as this machine sees it.
-    pub(super) fn root(self) -> std::path::PathBuf {
-        format!("/proc/{}/root", self.pid).into()
-    }
-
-    /// Whether a process runs in the environment beside the first one.
-    pub(super) fn has_children(self) -> bool {
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        pids.any(|pid| stat(pid).is_some_and(|found| found.parent == self.pid))
-    }
-
-    /// Kills it, and with it every process of the environment. Returns whether it is gone.
-    pub(super) fn kill(self) -> bool {
-        let until = Instant::now() + END;
-        let descriptor = Pid::from_raw(self.pid).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
-        // Read again: the descriptor refers to one process for ever, while the PID may have been
-        // used again before.
-        if let Some(Ok(process)) = descriptor {
-            if started(self.pid) == Some(self.start) {
-                // It may have ended by itself.
-                let _ = pidfd_send_signal(&process, Signal::KILL);
-            }
-        }
-        // Its entry is gone, or that of another process, when all others have ended.
-        while started(self.pid) == Some(self.start) {
-            if Instant::now() > until {
-                return false;
-            }
-            std::thread::sleep(LOOK);
-        }
-        true
-    }
-}
-
-/// What `/proc` says about a process that has not ended.
-struct Stat {
-    parent: i32,
-    start: u64,
-}
-
-fn stat(pid: i32) -> Option<Stat> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name is in parentheses, and may contain blanks and parentheses.
-    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    if matches!(*fields.first()?, "Z" | "X") {
-        return None;
-    }
-    Some(Stat {
-        parent: fields.get(1)?.parse().ok()?,
-        start: fields.get(19)?.parse().ok()?,
-    })
-}
-
-fn started(pid: i32) -> Option<u64> {
-    stat(pid).map(|stat| stat.start)
-}
-
 /// Sends a request to the first process. It never waits.
 pub(super) fn request(layout: &Layout, line: &str) -> io::Result<()> {
     open_control(layout)?.write_all(format!("{line}\n").as_bytes())
@@ -373,17 +297,5 @@ mod tests {
         assert_eq!(pids, [4711]);
         let messages: Vec<&str> = report.lines().filter(|line| is_message(line)).collect();
         assert_eq!(messages, ["bwrap: no"]);
-    }
-
-    #[test]
-    fn process_is_found_by_its_start() {
-        let this = i32::try_from(std::process::id()).unwrap();
-        let process = Process::running(this).unwrap();
-        let other = Process {
-            start: process.start + 1,
-            ..process
-        };
-        assert!(other.kill(), "the PID belongs to another process");
-        assert!(Process::running(i32::MAX).is_none());
     }
 }

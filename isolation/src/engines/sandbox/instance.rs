@@ -16,8 +16,11 @@ use crate::command::signal::Signal;
 use crate::creator::Creator;
 use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
-use crate::engine::instance::{Exec, Files, Instance, InstanceState, Pause, Rename};
+use crate::engine::instance::{
+    Exec, Files, Instance, InstanceState, Metrics, Pause, Processes, Rename, Update,
+};
 use crate::engines::host::blocking;
+use crate::engines::host::cgroup::Cgroup;
 use crate::engines::host::directory::{Directory, Note};
 use crate::engines::shell::KnownPrograms;
 use crate::environment::id::EnvironmentId;
@@ -53,6 +56,7 @@ impl SandboxInstance {
     pub(super) async fn create(
         layout: Layout,
         directory: Directory,
+        cgroup: Option<Cgroup>,
         new: NewEnvironment<'_>,
     ) -> Result<Self> {
         let made = Self::new(
@@ -60,7 +64,7 @@ impl SandboxInstance {
             new.name.to_owned(),
             new.spec.clone(),
             directory,
-            layout,
+            Sandboxed::new(layout, new.id, new.spec, cgroup),
             new.context,
             false,
         );
@@ -80,7 +84,9 @@ impl SandboxInstance {
 
     /// Opens the environment in this directory; it belongs to its creator.
     pub(super) fn open(layout: Layout, directory: Directory, note: Note, context: &Context) -> Self {
-        Self::new(&note.id, note.name, note.spec, directory, layout, context, true)
+        let cgroup = note.cgroup.filter(|group| group.belongs_to(&note.id));
+        let sandbox = Sandboxed::new(layout, &note.id, &note.spec, cgroup);
+        Self::new(&note.id, note.name, note.spec, directory, sandbox, context, true)
     }
 
     fn new(
@@ -88,11 +94,10 @@ impl SandboxInstance {
         name: String,
         spec: EnvironmentSpec,
         directory: Directory,
-        layout: Layout,
+        sandbox: Sandboxed,
         context: &Context,
         released: bool,
     ) -> Self {
-        let sandbox = Sandboxed::new(layout, id, &spec);
         Self {
             id: id.clone(),
             name: name.into(),
@@ -113,7 +118,7 @@ impl SandboxInstance {
             name: self.name.current().to_owned(),
             status,
             spec: self.spec.clone(),
-            cgroup: None,
+            cgroup: self.sandbox.cgroup.clone(),
         })
     }
 
@@ -195,7 +200,7 @@ impl SandboxInstance {
 /// The status of an environment whose note has this one.
 pub(super) fn current(noted: Status, layout: &Layout) -> Status {
     let ran = matches!(noted, Status::Running | Status::Paused);
-    match ran && super::holder::Process::of(layout).is_none() {
+    match ran && super::first_process::Process::of(layout).is_none() {
         true => Status::Stopped,
         false => noted,
     }
@@ -210,10 +215,12 @@ impl Instance for SandboxInstance {
             } else {
                 "none"
             };
-            Ok(InstanceState::new(self.status()?)
+            let mut state = InstanceState::new(self.status()?)
                 .with_detail("directory", path)
                 .with_detail("users", self.sandbox.layout.identity().text())
-                .with_detail("network", network))
+                .with_detail("network", network);
+            state.limits = self.sandbox.cgroup.as_ref().map(Cgroup::limits);
+            Ok(state)
         })
     }
 
@@ -241,14 +248,14 @@ impl Instance for SandboxInstance {
     }
 
     fn destroy(&self) -> BoxFuture<'_, Result<()>> {
-        let (sandbox, directory) = (Arc::clone(&self.sandbox), self.directory.clone());
-        Box::pin(async move { blocking(NAME, move || remove(&sandbox, &directory)).await })
+        let (id, sandbox, directory) = (self.id.clone(), Arc::clone(&self.sandbox), self.directory.clone());
+        Box::pin(async move { blocking(NAME, move || remove(&id, &sandbox, &directory)).await })
     }
 
     fn destroy_blocking(&self, _: Duration) -> bool {
         // If this fails, the entry stays.
         let hold = self.journal.hold();
-        let ended = remove(&self.sandbox, &self.directory);
+        let ended = remove(&self.id, &self.sandbox, &self.directory);
         if ended.is_ok() {
             hold.gone();
         }
@@ -275,11 +282,27 @@ impl Instance for SandboxInstance {
     fn rename(&self) -> Option<&dyn Rename> {
         Some(self)
     }
+
+    fn processes(&self) -> Option<&dyn Processes> {
+        Some(self)
+    }
+
+    fn metrics(&self) -> Option<&dyn Metrics> {
+        self.sandbox.cgroup.as_ref().map(|group| group as &dyn Metrics)
+    }
+
+    fn update(&self) -> Option<&dyn Update> {
+        self.sandbox.cgroup.as_ref().map(|group| group as &dyn Update)
+    }
 }
 
-/// Ends every process and removes the directory.
-pub(super) fn remove(sandbox: &Sandboxed, directory: &Directory) -> Result<()> {
+/// Ends every process, and removes the control group and the directory.
+pub(super) fn remove(id: &EnvironmentId, sandbox: &Sandboxed, directory: &Directory) -> Result<()> {
     sandbox.end()?;
+    let noted = directory.read_note().ok().and_then(|note| note.cgroup);
+    if let Some(group) = Cgroup::noted(noted, id) {
+        group.remove()?;
+    }
     directory.remove()
 }
 

@@ -16,6 +16,8 @@
 //! no other user. For root it is the first one of 65536 users that this machine uses for nothing
 //! else; mounted files of the caller then belong to an unknown user inside.
 //!
+//! Limits of memory, CPU and processes hold where this user may create control groups.
+//!
 //! An environment is not a virtual machine: its programs use the kernel of this machine, and an
 //! error in the kernel's namespaces lets them escape.
 //!
@@ -37,6 +39,7 @@ mod advice;
 mod arguments;
 mod descriptors;
 mod files;
+mod first_process;
 mod holder;
 mod identity;
 mod instance;
@@ -44,6 +47,7 @@ mod layout;
 mod options;
 mod probe;
 mod process;
+mod processes;
 mod sandboxed;
 mod script;
 
@@ -56,6 +60,7 @@ use crate::engine::context::Context;
 use crate::engine::instance::Instance;
 use crate::engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::engines::host::blocking;
+use crate::engines::host::cgroup::Cgroup;
 use crate::engines::host::directory::{Directory, Note};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
@@ -118,8 +123,16 @@ impl SandboxEngine {
             return Err(Error::unavailable(NAME, reason, hint));
         }
         let directory = Directory::create(NAME, &self.base, new.id)?;
+        let cgroup = match Cgroup::create(new.id, &new.spec.limits) {
+            Ok(cgroup) => cgroup,
+            Err(error) => {
+                // The first error counts; the directory is empty.
+                let _ = directory.remove();
+                return Err(error);
+            }
+        };
         let layout = Layout::of(&directory, identity);
-        SandboxInstance::create(layout, directory, new).await
+        SandboxInstance::create(layout, directory, cgroup, new).await
     }
 
     fn find(&self, id: &EnvironmentId) -> Result<(Layout, Directory)> {
@@ -214,8 +227,9 @@ impl Engine for SandboxEngine {
                 Err(error) if error.is_not_found() => return Ok(false),
                 Err(error) => return Err(error),
             };
-            let sandbox = Sandboxed::new(layout, leftover.id, &EnvironmentSpec::default());
-            blocking(NAME, move || instance::remove(&sandbox, &directory)).await?;
+            let sandbox = Sandboxed::new(layout, leftover.id, &EnvironmentSpec::default(), None);
+            let id = leftover.id.clone();
+            blocking(NAME, move || instance::remove(&id, &sandbox, &directory)).await?;
             Ok(true)
         })
     }

@@ -13,6 +13,7 @@ use super::holder::Holder;
 use super::identity::Identity;
 use crate::engine::Probe;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
+use crate::engines::host::cgroup::Cgroup;
 use crate::engines::host::directory::Directory;
 use crate::error::Error;
 
@@ -132,7 +133,7 @@ fn closed_to(base: &Path, identity: Identity) -> Option<PathBuf> {
 pub(super) fn capabilities(identity: Identity) -> Capabilities {
     use Feature::{Commands, CopyIn, CopyOut, Mounts, NetworkIsolation, Pause, ReadOnlyMounts, Rename};
     use Feature::{Stdin, Tmpfs};
-    let limit = "the engine sets no limits; use the engine docker";
+    let limit = "the engine does not set this limit; use the engine docker";
     let network = "an environment has its own loopback interface, or with the option host_network the \
                    network of this machine";
     let users = match identity {
@@ -142,7 +143,7 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
     let missing = "not part of this engine; use the engine docker";
     let mut capabilities = Capabilities::new(IsolationLevel::Container)
         .with([Commands, CopyIn, CopyOut, Stdin, Mounts, ReadOnlyMounts, Tmpfs])
-        .with([NetworkIsolation, Pause, Rename])
+        .with([NetworkIsolation, Pause, Feature::Processes, Rename])
         .without(Feature::Users, users)
         .without(Feature::Networks, network)
         .without(Feature::Ports, network)
@@ -155,16 +156,10 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
             "there is no main process; the output of a command is read from the command",
         );
     for feature in [
-        Feature::MemoryLimit,
-        Feature::CpuLimit,
-        Feature::SwapLimit,
-        Feature::CpuSet,
-        Feature::PidsLimit,
         Feature::DiskLimit,
         Feature::SharedMemorySize,
         Feature::Ulimits,
         Feature::BlockIoLimits,
-        Feature::LimitUpdates,
     ] {
         capabilities = capabilities.without(feature, limit);
     }
@@ -174,14 +169,12 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
         Feature::ReadOnlyRoot,
         Feature::KernelCapabilities,
         Feature::SecurityOptions,
-        Feature::Processes,
-        Feature::Metrics,
         Feature::Tty,
         Feature::Snapshots,
     ] {
         capabilities = capabilities.without(feature, missing);
     }
-    capabilities
+    Cgroup::add_to(capabilities)
 }
 
 #[cfg(test)]

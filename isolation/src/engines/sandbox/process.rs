@@ -11,7 +11,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
 
 use super::NAME;
-use super::holder::{self, Process};
+use super::first_process::Process;
+use super::holder;
 use super::layout::Layout;
 use super::script;
 use crate::BoxFuture;

@@ -11,9 +11,11 @@ use tokio::time::timeout;
 
 use super::NAME;
 use super::arguments::Sandbox;
-use super::holder::{self, Holder, Process};
+use super::first_process::Process;
+use super::holder::{self, Holder};
 use super::layout::Layout;
 use super::options::SandboxOptions;
+use crate::engines::host::cgroup::Cgroup;
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::Place;
@@ -27,16 +29,24 @@ pub(super) struct Sandboxed {
     pub(super) layout: Layout,
     hostname: String,
     spec: EnvironmentSpec,
+    /// The control group of its processes, if this user may create one.
+    pub(super) cgroup: Option<Cgroup>,
     /// The first process, if this process has started it.
     holder: Mutex<Option<Holder>>,
 }
 
 impl Sandboxed {
-    pub(super) fn new(layout: Layout, id: &EnvironmentId, spec: &EnvironmentSpec) -> Self {
+    pub(super) fn new(
+        layout: Layout,
+        id: &EnvironmentId,
+        spec: &EnvironmentSpec,
+        cgroup: Option<Cgroup>,
+    ) -> Self {
         Self {
             layout,
             hostname: id.as_str().chars().take(12).collect(),
             spec: spec.clone(),
+            cgroup,
             holder: Mutex::new(None),
         }
     }
@@ -92,6 +102,7 @@ impl Sandboxed {
                 host_network: SandboxOptions::of(&self.spec)?.uses_host_network(),
                 mounts: &self.spec.mounts,
             },
+            self.cgroup.as_ref(),
         )
     }
 

@@ -182,10 +182,6 @@ impl Cgroup {
 
     /// Moves a process of which this is the parent into the group, with its threads. Processes
     /// that it has started before stay outside.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for engines that hold a process back until then")
-    )]
     pub(crate) fn add(&self, pid: u32) -> Result<()> {
         for path in self.unique() {
             let procs = path.join("cgroup.procs");
