@@ -39,5 +39,6 @@ pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliE
     registry.register(isolation::engines::virtualenv::VirtualenvEngine::new())?;
     #[cfg(unix)]
     registry.register_external();
+    client.config().configure(&mut registry)?;
     Ok(registry)
 }

@@ -56,6 +56,9 @@ impl Create {
             client,
             self.environment.pull(global),
             async |session: &Session| {
+                if self.environment.explain {
+                    return self.environment.explain(session, global, console).await;
+                }
                 self.environment.report(console, client);
                 // A signal drops the creation, which removes what is there.
                 signals::interruptible(self.create(session, global, client, console)).await

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use isolation::engines::docker::{BuildSpec, PullPolicy};
 use isolation::{
     CopyIn, EngineChoice, EnvironmentSpec, IsolationLevel, Manager, Mount, NetworkMode, PublishedPort,
-    Selection, WaitFor,
+    Requirements, Selection, WaitFor,
 };
 
 use super::limit_options::{CreationLimitOptions, LimitOptions};
@@ -18,6 +18,7 @@ use super::{image, mount, volume_option};
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
+use crate::exit_code;
 use crate::global::Global;
 use crate::parse;
 use crate::registry;
@@ -32,10 +33,13 @@ pub(crate) struct EnvironmentOptions {
     /// context or the configuration names. Also ISOLATE_ENGINE [default: auto]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
-    /// Fail if only an engine with less isolation is available, instead of running on this host.
-    /// Also ISOLATE_REQUIRE
-    #[arg(long, value_enum, value_name = "ISOLATION")]
-    require: Option<Require>,
+    /// Use only an engine that has all this: an isolation level (container: nothing runs directly
+    /// on this host), features (memory-limit,network-isolation). Also ISOLATE_REQUIRE
+    #[arg(long, value_name = "REQUIREMENT,…")]
+    require: Option<Requirements>,
+    /// Print which engine would be chosen, and why each other one is passed over; create nothing
+    #[arg(long)]
+    pub(super) explain: bool,
     /// Read the specification from a JSON file; the options below override it
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
@@ -119,15 +123,6 @@ enum Pull {
     Never,
 }
 
-/// The least isolation of an engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Require {
-    /// Any engine, also one that runs commands on this host
-    Process,
-    /// A container or a virtual machine
-    Container,
-}
-
 /// The warning if `auto` has chosen an engine without isolation.
 const ON_THE_HOST: &str =
     "no container engine found; the command runs directly on this host, its files are not protected";
@@ -137,6 +132,7 @@ impl EnvironmentOptions {
     pub(super) const OF_CREATION: &'static [&'static str] = &[
         "engine",
         "require",
+        "explain",
         "spec",
         "image",
         "build",
@@ -274,6 +270,27 @@ impl EnvironmentOptions {
         Ok(selection)
     }
 
+    /// Prints which engine would be chosen, and why each other one is passed over.
+    pub(super) async fn explain(
+        &self,
+        session: &Session,
+        global: &Global,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        let (choice, spec) = (self.choice(global)?, self.spec(global)?);
+        let explained = session.manager().registry().explain(&choice, &spec).await?;
+        if console.json {
+            console.value(&explained)?;
+        } else {
+            let lines = explained.engines.iter().map(|one| format!("{one}\n"));
+            console.text(&lines.collect::<String>())?;
+        }
+        Ok(match explained.chosen {
+            Some(_) => exit_code::SUCCESS,
+            None => exit_code::FAILED,
+        })
+    }
+
     /// Reports variables that are not set, and keeps hidden values out of a recording.
     pub(crate) fn report(&self, console: Console, client: &Client) {
         let variables = self.variables.given();
@@ -335,11 +352,10 @@ impl EnvironmentOptions {
         if let Some(ready) = &mut spec.ready {
             ready.timeout = self.wait_timeout.or(ready.timeout);
         }
-        spec.isolation = match self.require {
-            None => spec.isolation,
-            Some(Require::Process) => Some(IsolationLevel::Process),
-            Some(Require::Container) => Some(IsolationLevel::Container),
-        };
+        if let Some(required) = &self.require {
+            spec.isolation = required.isolation.or(spec.isolation);
+            spec.require.extend(&required.features);
+        }
         global.settings.config().fill_spec(&mut spec);
         Ok(spec)
     }

@@ -162,11 +162,11 @@ const TABLE: &[(&str, &str)] = &[
     // Words of the docker command.
     (
         "run --rm busybox true",
-        "unexpected argument '--rm' found\n\n  tip: isolate run always destroys the environment; --keep keeps it\n\nUsage: isolate run [OPTIONS] <COMMAND>...\n\nFor more information, try '--help'.\n",
+        "unexpected argument '--rm' found\n\n  tip: isolate run always destroys the environment; --keep keeps it\n\nUsage: isolate run [OPTIONS] [COMMAND]...\n\nFor more information, try '--help'.\n",
     ),
     (
         "run -d busybox",
-        "unexpected argument '-d' found\n\n  tip: isolate create --start starts an environment that stays\n\nUsage: isolate run [OPTIONS] <COMMAND>...\n\nFor more information, try '--help'.\n",
+        "unexpected argument '-d' found\n\n  tip: isolate create --start starts an environment that stays\n\nUsage: isolate run [OPTIONS] [COMMAND]...\n\nFor more information, try '--help'.\n",
     ),
     (
         "run python:3.9-slim python -c x",
@@ -228,7 +228,7 @@ const TABLE: &[(&str, &str)] = &[
     // Engines.
     (
         "run --require jail -- true",
-        "invalid value 'jail' for '--require <ISOLATION>'\n  [possible values: process, container]\n\nFor more information, try '--help'.\n",
+        "invalid value 'jail' for '--require <REQUIREMENT,…>': \"jail\" is neither an isolation level nor a feature; write process, container, or a feature such as memory-limit\n\nFor more information, try '--help'.\n",
     ),
     (
         "run --engine nope -- true",
@@ -252,7 +252,7 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         "ISOLATE_REQUIRE=jail run -- true",
-        "cannot use the environment variable ISOLATE_REQUIRE: \"jail\" is not an isolation level; write container\n",
+        "cannot use the environment variable ISOLATE_REQUIRE: \"jail\" is neither an isolation level nor a feature; write process, container, or a feature such as memory-limit\n",
     ),
     (
         "ISOLATE_ENGINE=basic ISOLATE_REQUIRE=container run -- true",

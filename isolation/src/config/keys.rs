@@ -5,11 +5,12 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 
 /// Every key, in the order of lists. A key within a section has the names of both.
-pub(super) const KEYS: [&str; 22] = [
+pub(super) const KEYS: [&str; 23] = [
     "version",
     "engine",
     "require",
     "timeout",
+    "engines",
     "docker.docker_host",
     "docker.default_image",
     "docker.default_registry",
@@ -29,6 +30,10 @@ pub(super) const KEYS: [&str; 22] = [
     "docker.resource_limits.pids",
     "docker.resource_limits.disk",
 ];
+
+/// The section of engines by name, and the keys of each.
+const ENGINES: &str = "engines";
+const OF_ENGINE: [&str; 2] = ["enabled", "priority"];
 
 /// The sections.
 const SECTIONS: [&str; 2] = ["docker", "docker.resource_limits"];
@@ -65,10 +70,32 @@ fn check_section(section: &Value, path: &str) -> Result<()> {
             "" => name.clone(),
             path => format!("{path}.{name}"),
         };
-        if SECTIONS.contains(&key.as_str()) {
+        if key == ENGINES {
+            check_engines(value)?;
+        } else if SECTIONS.contains(&key.as_str()) {
             check_section(value, &key)?;
         } else if !KEYS.contains(&key.as_str()) {
             return Err(unknown(&key));
+        }
+    }
+    Ok(())
+}
+
+fn check_engines(engines: &Value) -> Result<()> {
+    let object = |value: &Value, path: &str| match value {
+        Value::Object(entries) => Ok(entries.clone()),
+        _ => Err(Error::invalid(format!(
+            "the value of {path:?} must be a JSON object"
+        ))),
+    };
+    for (name, engine) in object(engines, ENGINES)? {
+        for key in object(&engine, &format!("{ENGINES}.{name}"))?.keys() {
+            if !OF_ENGINE.contains(&key.as_str()) {
+                let distance = |known: &&str| strsim::damerau_levenshtein(known, key);
+                let nearest = OF_ENGINE.into_iter().min_by_key(distance).unwrap_or_default();
+                let why = format!("unknown key \"{ENGINES}.{name}.{key}\"; did you mean {nearest:?}?");
+                return Err(Error::invalid(why));
+            }
         }
     }
     Ok(())

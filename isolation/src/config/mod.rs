@@ -24,6 +24,7 @@ mod settings;
 mod source;
 mod upgrade;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,9 +35,9 @@ pub use settings::Settings;
 pub use source::{Setting, Source};
 
 use crate::command::Command;
-use crate::engine::capabilities::IsolationLevel;
 use crate::error::{Error, Result};
-use crate::manager::registry::{EngineChoice, Registry};
+use crate::manager::registry::{EngineChoice, EngineSettings, Registry};
+use crate::spec::requirements::Requirements;
 use crate::spec::validate::{self, Faults};
 use crate::spec::{EnvironmentSpec, units};
 
@@ -53,12 +54,15 @@ pub struct Config {
     /// The engine, or `auto`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
-    /// The weakest isolation that an engine may have; see [`EnvironmentSpec::isolation`].
+    /// What an engine must have: `container`, `memory-limit,network-isolation`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub require: Option<IsolationLevel>,
+    pub require: Option<Requirements>,
     /// The timeout of commands without their own. In JSON, seconds or a text such as `"1m30s"`.
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
+    /// Whether engines may be chosen, and which first, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub engines: BTreeMap<String, EngineSettings>,
     /// The engine `docker`.
     pub docker: DockerConfig,
 }
@@ -130,7 +134,25 @@ impl Config {
         registry.register(self.docker.engine()?)?;
         #[cfg(unix)]
         registry.register(crate::engines::basic::BasicEngine::new())?;
+        #[cfg(unix)]
+        registry.register(crate::engines::virtualenv::VirtualenvEngine::new())?;
+        self.configure(&mut registry)?;
         Ok(registry)
+    }
+
+    /// Sets which engines of a registry may be chosen, and which first.
+    ///
+    /// # Errors
+    ///
+    /// An engine that is enabled by name is not registered.
+    pub fn configure(&self, registry: &mut Registry) -> Result<()> {
+        for (name, settings) in &self.engines {
+            // An engine that is not to be used may be missing.
+            if settings.enabled != Some(false) || registry.get(name).is_ok() {
+                registry.configure(name, settings)?;
+            }
+        }
+        Ok(())
     }
 
     /// Which engine to use.
@@ -141,9 +163,13 @@ impl Config {
         }
     }
 
-    /// Fills what a specification leaves open: [`EnvironmentSpec::isolation`].
+    /// Fills what a specification leaves open: [`EnvironmentSpec::isolation`], and adds to
+    /// [`EnvironmentSpec::require`].
     pub fn fill_spec(&self, spec: &mut EnvironmentSpec) {
-        spec.isolation = spec.isolation.or(self.require);
+        if let Some(required) = &self.require {
+            spec.isolation = spec.isolation.or(required.isolation);
+            spec.require.extend(&required.features);
+        }
     }
 
     /// Fills what a command leaves open: [`Command::timeout`].
@@ -169,15 +195,29 @@ impl Config {
             engine: self.engine.or(weaker.engine),
             require: self.require.or(weaker.require),
             timeout: self.timeout.or(weaker.timeout),
+            engines: merged(self.engines, weaker.engines),
             docker: self.docker.over(weaker.docker),
         }
     }
 }
 
+/// The settings of each engine, the stronger ones first.
+fn merged(
+    mut stronger: BTreeMap<String, EngineSettings>,
+    weaker: BTreeMap<String, EngineSettings>,
+) -> BTreeMap<String, EngineSettings> {
+    for (name, other) in weaker {
+        let own = stronger.entry(name).or_default();
+        own.enabled = own.enabled.or(other.enabled);
+        own.priority = own.priority.or(other.priority);
+    }
+    stronger
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
+    use crate::{ErrorKind, IsolationLevel};
 
     fn rejected(text: &str) -> String {
         let error = Config::from_json(text).unwrap_err();
@@ -188,7 +228,8 @@ mod tests {
     #[test]
     fn every_key_is_read_and_written() {
         let text = r#"{
-            "version": 1, "engine": "docker", "require": "container", "timeout": "1m30s",
+            "version": 1, "engine": "docker", "require": "container,memory-limit", "timeout": "1m30s",
+            "engines": {"basic": {"enabled": false}, "docker": {"priority": -3}},
             "docker": {
                 "docker_host": "tcp://127.0.0.1:1", "default_image": "busybox", "pull": "never",
                 "default_registry": "registry.test", "pull_timeout": "1m", "build_timeout": 7,
@@ -236,6 +277,12 @@ mod tests {
             (r#"{"version": 2}"#, "reads the versions up to 1"),
             (r#"{"engine": " "}"#, "the engine is blank"),
             (r#"{"require": "jail"}"#, "container"),
+            (
+                r#"{"engines": {"basic": {"enable": true}}}"#,
+                "did you mean \"enabled\"",
+            ),
+            (r#"{"engines": {"basic": 1}}"#, "must be a JSON object"),
+            (r#"{"engines": {"basic": {"priority": "x"}}}"#, "i32"),
             (r#"{"timeout": 0}"#, "greater than 0"),
             (r#"{"timeout": "soon"}"#, "30s"),
             (r#"{"docker": {"pull": "often"}}"#, "missing"),
@@ -274,10 +321,11 @@ mod tests {
 
     #[test]
     fn specification_and_command_keep_their_own_values() {
-        let config = Config::from_json(r#"{"require": "container", "timeout": 5}"#).unwrap();
+        let config = Config::from_json(r#"{"require": "container,tty", "timeout": 5}"#).unwrap();
         let mut spec = EnvironmentSpec::default();
         config.fill_spec(&mut spec);
         assert_eq!(spec.isolation, Some(IsolationLevel::Container));
+        assert!(spec.required_features().contains(&crate::Feature::Tty));
         spec.isolation = Some(IsolationLevel::Process);
         config.fill_spec(&mut spec);
         assert_eq!(spec.isolation, Some(IsolationLevel::Process));

@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::files::{self, Lookup};
 use super::source::{Setting, Source};
 use super::{Config, DockerConfig, keys};
-use crate::engine::capabilities::IsolationLevel;
 use crate::error::{Error, Result};
 
 /// The configuration in effect.
@@ -155,7 +154,10 @@ fn variables(set: Lookup<'_>) -> Result<Vec<(&'static str, Config)>> {
         ));
     }
     if let Some(level) = set("ISOLATE_REQUIRE") {
-        let require = Some(level_of(&level)?);
+        let require = level
+            .parse()
+            .map_err(|error: Error| error.during("use the environment variable", "ISOLATE_REQUIRE"))?;
+        let require = Some(require);
         found.push((
             "ISOLATE_REQUIRE",
             Config {
@@ -169,13 +171,6 @@ fn variables(set: Lookup<'_>) -> Result<Vec<(&'static str, Config)>> {
         valid.map_err(|error| error.during("use the environment variable", name))?;
     }
     Ok(found)
-}
-
-fn level_of(text: &str) -> Result<IsolationLevel> {
-    serde_json::from_value(text.into()).map_err(|_| {
-        let error = Error::invalid(format!("{text:?} is not an isolation level; write container"));
-        error.during("use the environment variable", "ISOLATE_REQUIRE")
-    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::values::CapabilityValues;
+
 /// A feature that some engines support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -242,6 +244,8 @@ pub struct Capabilities {
     isolation: IsolationLevel,
     features: BTreeSet<Feature>,
     lacking: BTreeMap<Feature, String>,
+    #[serde(default)]
+    values: CapabilityValues,
 }
 
 impl Capabilities {
@@ -252,6 +256,7 @@ impl Capabilities {
             isolation,
             features: BTreeSet::new(),
             lacking: Feature::ALL.into_iter().map(reason).collect(),
+            values: CapabilityValues::default(),
         }
     }
 
@@ -271,6 +276,18 @@ impl Capabilities {
         self.features.remove(&feature);
         self.lacking.insert(feature, reason.into());
         self
+    }
+
+    /// Sets how much of something the engine has.
+    #[must_use]
+    pub fn with_values(mut self, values: CapabilityValues) -> Self {
+        self.values = values;
+        self
+    }
+
+    /// How much of something the engine has.
+    pub fn values(&self) -> &CapabilityValues {
+        &self.values
     }
 
     /// How strongly environments are isolated from the machine.

@@ -6,6 +6,7 @@ pub(crate) mod forks;
 pub(crate) mod instance;
 #[cfg(unix)]
 pub(crate) mod saves;
+pub(crate) mod values;
 pub(crate) mod watch;
 
 use std::any::Any;
@@ -38,6 +39,11 @@ use crate::spec::EnvironmentSpec;
 pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The name under which the engine is registered: one word in lower case.
     fn name(&self) -> &str;
+
+    /// The version of the engine; by default that of this crate.
+    fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
 
     /// Whether the engine can be used here and now, and what it can do. Each call asks again: a
     /// daemon may have stopped.

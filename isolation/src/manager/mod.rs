@@ -2,6 +2,7 @@
 
 mod bundles;
 pub(crate) mod fork;
+pub(crate) mod explain;
 pub(crate) mod gc;
 pub(crate) mod list;
 pub(crate) mod options;

@@ -1,11 +1,13 @@
 //! The registered engines, and the choice of one.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::engine::capabilities::{Capabilities, Difference, Feature, RejectedEngine};
@@ -60,6 +62,21 @@ pub struct Selection {
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     engines: Vec<Arc<dyn Engine>>,
+    settings: BTreeMap<String, EngineSettings>,
+}
+
+/// Whether an engine may be chosen, and when.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineSettings {
+    /// Whether it may be chosen for a new environment; it may by default. Its environments can be
+    /// opened and removed in any case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// [`EngineChoice::Auto`] tries engines with a higher priority first; the default is 0. Of the
+    /// same priority, the order of registration decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
 }
 
 impl Registry {
@@ -101,6 +118,37 @@ impl Registry {
         for engine in crate::engines::external::ExternalEngine::find() {
             // The only error is that of a name that is taken: ours come first.
             let _ = self.register(engine);
+        }
+    }
+
+    /// Sets whether an engine may be chosen, and when.
+    ///
+    /// # Errors
+    ///
+    /// No engine has this name.
+    pub fn configure(&mut self, name: &str, settings: &EngineSettings) -> Result<()> {
+        self.get(name)?;
+        self.settings.insert(name.to_owned(), settings.clone());
+        let Self { engines, settings } = self;
+        let priority = |engine: &Arc<dyn Engine>| settings.get(engine.name()).and_then(|one| one.priority);
+        engines.sort_by_key(|engine| Reverse(priority(engine).unwrap_or(0)));
+        Ok(())
+    }
+
+    /// Whether an engine may be chosen, and when.
+    pub fn settings(&self, name: &str) -> EngineSettings {
+        self.settings.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Fails if the engine may not be chosen.
+    pub(super) fn check_enabled(&self, name: &str) -> Result<()> {
+        match self.settings(name).enabled {
+            Some(false) => Err(Error::unavailable(
+                name,
+                "the configuration disables it",
+                format!("set engines.{name}.enabled to true"),
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -161,6 +209,7 @@ impl Registry {
             return self.first_suitable(spec).await;
         };
         let engine = self.get(name)?;
+        self.check_enabled(name)?;
         let features = spec.required_features();
         let probe = engine.probe_for(&features).await;
         let error = match check(engine.name(), probe, spec) {
@@ -183,6 +232,10 @@ impl Registry {
         let mut rejected = Vec::new();
         let features = spec.required_features();
         for engine in self.engines.iter().filter(|engine| engine.is_automatic()) {
+            if let Err(error) = self.check_enabled(engine.name()) {
+                rejected.push(error.into_rejected(engine.name()));
+                continue;
+            }
             let probe = engine.probe_for(&features).await;
             // Another engine instead of the one that the user has named would be a surprise.
             let only_this = probe.named_by.is_some() && !probe.availability.is_available();
@@ -251,7 +304,7 @@ impl Registry {
 }
 
 /// Fails unless the engine is available and has everything that the specification needs.
-fn check(engine: &str, probe: Probe, spec: &EnvironmentSpec) -> Result<Capabilities> {
+pub(super) fn check(engine: &str, probe: Probe, spec: &EnvironmentSpec) -> Result<Capabilities> {
     if let Availability::Unavailable { reason, hint } = probe.availability {
         return Err(Error::unavailable(engine, reason, hint));
     }

@@ -8,6 +8,7 @@ pub(crate) mod membership;
 pub(crate) mod mount;
 pub(crate) mod network;
 pub(crate) mod published_port;
+pub(crate) mod requirements;
 pub(crate) mod restart;
 pub(crate) mod security;
 pub(crate) mod subnet;
@@ -77,6 +78,9 @@ pub struct EnvironmentSpec {
     /// runs directly on this host.
     #[serde(skip_serializing_if = "is_default")]
     pub isolation: Option<IsolationLevel>,
+    /// Features that the engine must have, beside those that the rest of the specification uses.
+    #[serde(skip_serializing_if = "is_default")]
+    pub require: BTreeSet<Feature>,
     /// The main process, which runs from start to stop.
     #[serde(skip_serializing_if = "is_default")]
     pub main: Main,
@@ -227,7 +231,8 @@ impl EnvironmentSpec {
         let own = own
             .into_iter()
             .filter_map(|(needed, feature)| needed.then_some(feature));
-        own.chain(self.main.required_features())
+        own.chain(self.require.iter().copied())
+            .chain(self.main.required_features())
             .chain(self.mounts.iter().flat_map(Mount::required_features))
             .chain(self.limits.required_features())
             .chain(self.network.required_features())

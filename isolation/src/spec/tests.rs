@@ -256,6 +256,7 @@ fn json_round_trips_and_is_short() {
     assert_eq!(serde_json::to_string(&spec()).unwrap(), "{}");
     let full = EnvironmentSpec {
         isolation: Some(IsolationLevel::Container),
+        require: [Feature::Tty].into(),
         name: Some("größe 7".into()),
         image: Some("busybox".into()),
         main: Main::Command(Command::new(["httpd", "-f"])),

@@ -25,6 +25,7 @@ use crate::signals::{self, Interrupted};
 /// code. The command gets only the environment variables that --env and --env-file set, none of the
 /// caller's.
 #[derive(Debug, Args)]
+#[command(mut_arg("command", |arg| arg.required(false).required_unless_present("explain")))]
 pub(crate) struct Run {
     #[command(flatten)]
     environment: EnvironmentOptions,
@@ -62,7 +63,11 @@ impl Run {
             spec.main = Main::Command(self.made(global, &spec));
             spec.lifetime = self.lifetime();
         }
+        self.environment.check(global)?;
         spec.validate()?;
+        if self.environment.explain {
+            return Ok(());
+        }
         self.command.check_no_image()?;
         self.command.check(global)
     }
@@ -93,6 +98,13 @@ impl Run {
         client: &Client,
         console: Console,
     ) -> Result<u8, CliError> {
+        if self.environment.explain {
+            let pull = self.environment.pull(global);
+            return Session::with(global, client, pull, async |session: &Session| {
+                self.environment.explain(session, global, console).await
+            })
+            .await;
+        }
         self.command.report_unused_input(global, console);
         let command = self.made(global, &self.environment.spec(global)?);
         let by_env = || {

@@ -5,6 +5,7 @@ use engine_api::system::{Info, Ping};
 
 use super::platform::Platform;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
+use crate::engine::values::CapabilityValues;
 
 /// Why a daemon of Windows containers cannot be used.
 pub(super) const WINDOWS: &str = "it runs Windows containers";
@@ -107,6 +108,11 @@ impl DaemonInfo {
         .fold(everything(), |capabilities, (feature, _, what)| {
             capabilities.without(feature, format!("this daemon cannot limit {what}{hint}"))
         })
+        .with_values(CapabilityValues {
+            memory: u64::try_from(info.mem_total).ok().filter(|bytes| *bytes > 0),
+            cpus: u64::try_from(info.n_cpu).ok().filter(|cpus| *cpus > 0),
+            ..values()
+        })
     }
 }
 
@@ -163,7 +169,12 @@ pub(super) fn everything() -> Capabilities {
         Feature::Snapshots,
         "the program was built for a system without them",
     );
-    all
+    all.with_values(values())
+}
+
+fn values() -> CapabilityValues {
+    let package_managers = ["pip", "uv", "apt", "apk", "npm"];
+    CapabilityValues::default().with(&package_managers, &["default", "none", "private", "named"])
 }
 
 #[cfg(test)]

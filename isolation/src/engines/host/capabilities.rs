@@ -2,6 +2,7 @@
 
 use super::cgroup::Cgroup;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
+use crate::engine::values::CapabilityValues;
 
 /// The same on every machine, but for limits, which need control groups.
 pub(crate) fn capabilities() -> Capabilities {
@@ -52,5 +53,5 @@ pub(crate) fn capabilities() -> Capabilities {
             Logs,
             "there is no main process; the output of a command is read from the command",
         );
-    Cgroup::add_to(all)
+    Cgroup::add_to(all).with_values(CapabilityValues::of_this_machine().with(&[], &["host"]))
 }

@@ -232,6 +232,14 @@ fn check_path(base: &Path) -> Result<()> {
     }
 }
 
+/// Adds the package managers of Python.
+fn with_packages(mut probe: Probe) -> Probe {
+    let values = probe.capabilities.values().clone();
+    let values = values.with(&["pip", "uv"], &["host"]);
+    probe.capabilities = probe.capabilities.with_values(values);
+    probe
+}
+
 /// Whether a path needs no quoting in any shell.
 fn is_plain(path: &Path) -> bool {
     let text = path.to_string_lossy();
@@ -251,12 +259,12 @@ impl Engine for VirtualenvEngine {
                 Ok(found) => {
                     let program = found.executable.display();
                     let (name, version) = (&found.implementation, &found.version);
-                    self.base.probe(&format!("{name} {version} at {program}, "))
+                    with_packages(self.base.probe(&format!("{name} {version} at {program}, ")))
                 }
                 Err(error) => Probe::unavailable(
                     error.to_string(),
                     "install Python 3",
-                    self.base.probe("").capabilities,
+                    with_packages(self.base.probe("")).capabilities,
                 ),
             }
         })

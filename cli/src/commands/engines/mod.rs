@@ -1,6 +1,8 @@
 //! `isolate engines`: which engines are available, and which features each one supports.
 
-use clap::Args;
+mod compare;
+
+use clap::{Args, Subcommand};
 use isolation::engines::docker::PullPolicy;
 use isolation::{Feature, Probe};
 use serde::Serialize;
@@ -14,12 +16,25 @@ use crate::registry;
 
 /// List the engines, whether each is available, and the features it supports
 #[derive(Debug, Args)]
-pub(crate) struct Engines {}
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Engines {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Compare(compare::Compare),
+}
 
 /// An engine with its availability and features.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
+    version: String,
+    /// Whether it may be chosen, and when.
+    enabled: bool,
+    priority: i32,
     #[serde(flatten)]
     probe: Probe,
 }
@@ -27,10 +42,17 @@ struct Row {
 impl Engines {
     pub(crate) async fn run(&self, client: &Client, console: Console) -> Result<u8, CliError> {
         let registry = registry::open(client, PullPolicy::default())?;
+        if let Some(Command::Compare(compare)) = &self.command {
+            return compare.run(&registry, console).await;
+        }
         let mut rows = Vec::new();
         for engine in registry.engines() {
+            let settings = registry.settings(engine.name());
             rows.push(Row {
                 name: engine.name().to_owned(),
+                version: engine.version().to_owned(),
+                enabled: settings.enabled.unwrap_or(true),
+                priority: settings.priority.unwrap_or(0),
                 probe: engine.probe().await,
             });
         }
@@ -49,7 +71,8 @@ fn text(rows: &[Row]) -> String {
     for row in rows {
         let availability = brief(&row.probe.availability.to_string());
         let availability = escape::line(&availability);
-        text.push_str(&format!("{:name$}  {availability}\n", row.name));
+        let disabled = if row.enabled { "" } else { "disabled; " };
+        text.push_str(&format!("{:name$}  {disabled}{availability}\n", row.name));
     }
     text.push_str(&line("\n", "", rows.iter().map(|row| row.name.as_str()), name));
     let level = |row: &Row| row.probe.capabilities.isolation().to_string();
@@ -98,6 +121,9 @@ mod tests {
     fn missing_feature_has_a_row_and_a_reason() {
         let rows = [Row {
             name: "bare".into(),
+            version: "1".into(),
+            enabled: true,
+            priority: 0,
             probe: Probe::available(
                 "always",
                 Capabilities::new(IsolationLevel::Process)

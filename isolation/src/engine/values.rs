@@ -1,0 +1,45 @@
+//! The values of an engine's capabilities: how much of something it has.
+
+use serde::{Deserialize, Serialize};
+
+/// How much of something an engine has, where it is. A value that is not known is missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CapabilityValues {
+    /// The memory of its machine, in bytes: the largest memory limit that has an effect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// The CPUs of its machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u64>,
+    /// The package managers whose packages an environment can have of its own. In a container it is
+    /// up to the image which of them are there.
+    pub package_managers: Vec<String>,
+    /// The networks that an environment can have: those of
+    /// [`NetworkMode`](crate::NetworkMode), or `host` for that of this machine.
+    pub network_modes: Vec<String>,
+}
+
+impl CapabilityValues {
+    /// Those of this machine, for engines that run on it.
+    pub(crate) fn of_this_machine() -> Self {
+        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+        let kibibytes = total.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+        let cpus = std::thread::available_parallelism().ok();
+        Self {
+            memory: kibibytes.map(|number| number * 1024),
+            cpus: cpus.and_then(|number| u64::try_from(number.get()).ok()),
+            ..Self::default()
+        }
+    }
+
+    /// With these package managers and networks.
+    #[must_use]
+    pub(crate) fn with(mut self, package_managers: &[&str], network_modes: &[&str]) -> Self {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        self.package_managers = owned(package_managers);
+        self.network_modes = owned(network_modes);
+        self
+    }
+}
