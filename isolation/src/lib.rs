@@ -109,6 +109,7 @@ pub use manager::fork::ForkOptions;
 pub use manager::explain::{EngineVerdict, Explanation};
 pub use manager::gc::{Gc, GcEntry, GcLeft, GcReport};
 pub use manager::list::{Listed, Listing, Standing};
+pub use manager::lock::EnvironmentLock;
 pub use manager::options::{ManagerOptions, Reaper};
 pub use manager::pool::PoolStats;
 pub use manager::registry::{EngineChoice, EngineSettings, Registry, Selection};

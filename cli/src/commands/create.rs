@@ -80,6 +80,7 @@ impl Create {
             .environment
             .select(manager, &self.environment.choice(global)?, &spec, console)
             .await?;
+        Box::pin(self.environment.verify(manager, &selection, &spec)).await?;
         let environment = match self.start {
             true => manager.create_on(&selection, spec).await?,
             false => manager.create_unstarted(&selection, spec).await?,

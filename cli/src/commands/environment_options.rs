@@ -6,18 +6,19 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use isolation::engines::docker::{BuildSpec, PullPolicy};
 use isolation::{
-    CopyIn, EngineChoice, EnvironmentSpec, IsolationLevel, Manager, Mount, NetworkMode, PublishedPort,
-    Requirements, Selection, WaitFor,
+    CopyIn, EngineChoice, EngineVerdict, EnvironmentSpec, IsolationLevel, Manager, Mount, NetworkMode,
+    PublishedPort, Requirements, Selection, WaitFor,
 };
 
 use super::limit_options::{CreationLimitOptions, LimitOptions};
 use super::security_options::SecurityOptions;
 use super::supervision_options::SupervisionOptions;
 use super::variables::{VariableOptions, Variables};
-use super::{image, mount, volume_option};
+use super::{image, lock, mount, volume_option};
 use crate::client::Client;
 use crate::console::Console;
-use crate::error::CliError;
+use crate::error::{CliError, brief};
+use crate::escape;
 use crate::exit_code;
 use crate::global::Global;
 use crate::parse;
@@ -37,6 +38,10 @@ pub(crate) struct EnvironmentOptions {
     /// on this host), features (memory-limit,network-isolation). Also ISOLATE_REQUIRE
     #[arg(long, value_name = "REQUIREMENT,…")]
     require: Option<Requirements>,
+    /// Compare the environment with this lock first, and fail with the differences; see `isolate
+    /// lock`
+    #[arg(long, value_name = "FILE")]
+    locked: Option<PathBuf>,
     /// Print which engine would be chosen, and why each other one is passed over; create nothing
     #[arg(long)]
     pub(super) explain: bool,
@@ -133,6 +138,7 @@ impl EnvironmentOptions {
         "engine",
         "require",
         "explain",
+        "locked",
         "spec",
         "image",
         "build",
@@ -192,6 +198,9 @@ impl EnvironmentOptions {
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
         self.choice(global)?;
+        self.locked
+            .as_deref()
+            .map_or(Ok(()), |file| lock::read(file).map(drop))?;
         Ok(self.spec(global)?.validate()?)
     }
 
@@ -270,6 +279,19 @@ impl EnvironmentOptions {
         Ok(selection)
     }
 
+    /// Compares what the specification makes now with the lock, if there is one.
+    pub(super) async fn verify(
+        &self,
+        manager: &Manager,
+        selection: &Selection,
+        spec: &EnvironmentSpec,
+    ) -> Result<(), CliError> {
+        match &self.locked {
+            Some(file) => Ok(manager.verify(selection, spec, &lock::read(file)?).await?),
+            None => Ok(()),
+        }
+    }
+
     /// Prints which engine would be chosen, and why each other one is passed over.
     pub(super) async fn explain(
         &self,
@@ -282,7 +304,8 @@ impl EnvironmentOptions {
         if console.json {
             console.value(&explained)?;
         } else {
-            let lines = explained.engines.iter().map(|one| format!("{one}\n"));
+            let line = |one: &EngineVerdict| escape::line(&brief(&one.to_string())).into_owned() + "\n";
+            let lines = explained.engines.iter().map(line);
             console.text(&lines.collect::<String>())?;
         }
         Ok(match explained.chosen {

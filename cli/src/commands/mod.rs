@@ -22,6 +22,7 @@ mod image;
 mod inspect;
 mod kill;
 mod limit_options;
+mod lock;
 mod log_printer;
 mod login;
 mod logout;
@@ -92,6 +93,7 @@ pub(crate) enum Command {
     Logs(logs::Logs),
     Port(port::Port),
     Packages(Box<packages::Packages>),
+    Lock(lock::Lock),
     Stats(stats::Stats),
     Bundle(bundle::Bundle),
     #[cfg(unix)]
@@ -227,6 +229,10 @@ pub(crate) async fn run(
         }
         Command::Packages(packages) => {
             let work = async |session: &Session| Box::pin(packages.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        Command::Lock(lock) => {
+            let work = async |session: &Session| Box::pin(lock.run(session, console)).await;
             with_session(global, console, work).await
         }
         Command::Stats(stats) => {

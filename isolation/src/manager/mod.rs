@@ -5,6 +5,7 @@ pub(crate) mod fork;
 pub(crate) mod explain;
 pub(crate) mod gc;
 pub(crate) mod list;
+pub(crate) mod lock;
 pub(crate) mod options;
 mod origin;
 pub(crate) mod pool;

@@ -227,7 +227,7 @@ impl Packages<'_> {
 
     /// Fails if the packages belong to this host. Without a file system of its own, an environment
     /// has only those of its virtual environment.
-    fn check_owner(&self) -> Result<()> {
+    pub(crate) fn check_owner(&self) -> Result<()> {
         let engine = self.environment.engine();
         let is_own = self.manager.is_of_python() && engine == VIRTUALENV;
         let level = self.environment.shared().capabilities.isolation();

@@ -335,3 +335,43 @@ async fn uv_gives_the_same_list_as_pip() {
     packages.install(from_wheels(&["probe-base"])).await.unwrap();
     assert_eq!(packages.list().await.unwrap()[0].installer.as_deref(), Some("uv"));
 }
+
+/// A lock is compared before anything of the specification runs.
+#[tokio::test]
+async fn lock_lists_what_differs_before_anything_runs() {
+    let fixture = Fixture::new();
+    let environment = fixture.environment().await;
+    let lock = fixture.manager.lock(&environment).await.unwrap();
+    assert!(lock.interpreter.as_deref().unwrap().contains(" 3."), "{lock:?}");
+    assert!(
+        lock.packages["pip"].iter().all(|one| one.digest.is_some()),
+        "{lock:?}"
+    );
+    let text = serde_json::to_string(&lock).unwrap();
+    let lock = isolation::EnvironmentLock::from_json(&text).unwrap();
+    let spec = isolation::EnvironmentSpec::default();
+    let selection = fixture
+        .manager
+        .select(&isolation::EngineChoice::Auto, &spec)
+        .await
+        .unwrap();
+    fixture.manager.verify(&selection, &spec, &lock).await.unwrap();
+
+    wheel(&environment, "probe_base", "1.0", &[]).await;
+    let packages = environment.packages(PackageManager::Pip);
+    packages.install(from_wheels(&["probe-base"])).await.unwrap();
+    let mut lock = fixture.manager.lock(&environment).await.unwrap();
+    lock.features.insert(isolation::Feature::Images);
+    let error = fixture
+        .manager
+        .verify(&selection, &spec, &lock)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let text = error.to_string();
+    for part in ["pip: probe_base: removed 1.0", "does not support images"] {
+        assert!(text.contains(part), "{text}");
+    }
+    environment.destroy().await.unwrap();
+    assert_eq!(std::fs::read_dir(fixture.base.path()).unwrap().count(), 0);
+}

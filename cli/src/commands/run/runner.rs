@@ -100,6 +100,8 @@ impl Runner<'_> {
             .select(self.manager, &self.choice, &self.spec, self.console);
         let selection = stop.or(select).await??;
         self.report_engine(&selection, sink).await?;
+        let verify = self.options.verify(self.manager, &selection, &self.spec);
+        stop.or(Box::pin(verify)).await??;
         let is_main = self.is_main(&selection);
         let environment = environment.insert(self.create(&selection, is_main, sink, stop).await?);
         self.report_environment(environment, sink).await?;
