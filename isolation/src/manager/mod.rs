@@ -1,8 +1,8 @@
 //! Creates environments, tracks them, and destroys them at the end.
 
 mod bundles;
-pub(crate) mod fork;
 pub(crate) mod explain;
+pub(crate) mod fork;
 pub(crate) mod gc;
 pub(crate) mod list;
 pub(crate) mod lock;
