@@ -2,6 +2,7 @@
 
 use engine_api::Docker;
 use engine_api::connect::Address;
+#[cfg(target_os = "linux")]
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::support::{healthy, post};
@@ -26,6 +27,7 @@ async fn abstract_unix_socket_is_reached_by_its_name() {
 }
 
 /// Replies to one ping.
+#[cfg(target_os = "linux")]
 async fn pong(stream: &mut (impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin)) -> Vec<String> {
     let mut stream = BufReader::new(stream);
     let mut head = Vec::new();

@@ -1,6 +1,7 @@
 //! The credentials that the docker command would use.
 
-use engine_api::auth::{Credentials, RegistryAuth};
+use engine_api::Error;
+use engine_api::auth::{Credentials, RegistryAuth, RegistryFailure};
 
 /// The credentials for an image, or the reason why they are missing. Most images need no
 /// credentials, so that is not an error yet.
@@ -16,4 +17,18 @@ pub(super) async fn credentials(image: &str) -> (Option<RegistryAuth>, String) {
         }
         Err(error) => (None, error.to_string()),
     }
+}
+
+/// Other credentials than those that a registry has rejected: a helper may have newer ones, since a
+/// token ends or a user has logged in.
+pub(super) async fn newer(
+    image: &str,
+    rejected: Option<&RegistryAuth>,
+    error: &Error,
+) -> Option<RegistryAuth> {
+    if error.registry_failure() != Some(RegistryFailure::Unauthorized) {
+        return None;
+    }
+    let (found, _why) = credentials(image).await;
+    found.filter(|found| Some(found) != rejected)
 }

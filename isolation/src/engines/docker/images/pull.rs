@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::super::diagnostics::to_error;
 use super::super::platform::Platform;
 use super::super::{DockerEngine, DockerSettings};
-use super::credentials::credentials;
+use super::credentials::{credentials, newer};
 use super::registry_error::RegistryError;
 use super::tally::Tally;
 use super::{Images, PullPolicy};
@@ -231,12 +231,19 @@ impl<'a> Supply<'a> {
             ..api::PullImage::default()
         };
         let (auth, why) = credentials(name).await;
-        let step = |line: &Progress| {
+        let mut step = |line: &Progress| {
             tally.count(line);
             on_progress(tally.progress());
         };
         let images = self.docker.images();
-        let pulled = images.pull_with_retry(name, options, auth.as_ref(), step).await;
+        let first = images.pull_with_retry(name, options.clone(), auth.as_ref(), &mut step);
+        let pulled = match first.await {
+            Err(error) => match newer(name, auth.as_ref(), &error).await {
+                Some(auth) => images.pull_with_retry(name, options, Some(&auth), step).await,
+                None => Err(error),
+            },
+            pulled => pulled,
+        };
         pulled.map_err(|error| RegistryError::of(error, name, why))?;
         if let Some(turn) = turn {
             turn.succeed()?;
