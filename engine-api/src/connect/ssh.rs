@@ -100,7 +100,10 @@ impl SshConnector {
     }
 
     /// Shares one connection to the ssh server among all connections to the engine, and keeps it
-    /// for `idle` after the last one: ssh's `ControlMaster`. So only the first one logs in.
+    /// for `idle` after the last one: ssh's `ControlMaster`. So only the first one logs in. A
+    /// server allows ten connections at once on a shared one (`MaxSessions`); a further one logs in
+    /// by itself. [`Docker::with_idle_connections`](crate::Docker::with_idle_connections) limits
+    /// those that are kept.
     ///
     /// `directory` holds the socket of the shared connection; only this user may be able to write
     /// to it, and its path must be short, because ssh adds 60 bytes to it. ssh on Windows cannot
