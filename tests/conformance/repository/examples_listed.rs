@@ -24,11 +24,13 @@ fn public_modules(file: &Path, into: &mut Vec<PathBuf>) {
         "lib" | "mod" => parent.to_owned(),
         stem => parent.join(stem),
     };
+    let mut before = "";
     for line in text.lines() {
+        let is_hidden = std::mem::replace(&mut before, line) == "#[doc(hidden)]";
         let name = line
             .strip_prefix("pub mod ")
             .and_then(|rest| rest.strip_suffix(';'));
-        let Some(name) = name else {
+        let Some(name) = name.filter(|_| !is_hidden) else {
             continue;
         };
         let places = [
