@@ -17,7 +17,11 @@ impl Images<'_> {
         let docker = self.engine.docker().await?;
         let saved = docker.images().save_all(images, SaveImages::default()).await;
         saved.map_err(|error| {
-            let error = match error.is_not_found() {
+            // Podman replies with 500.
+            let unknown = error
+                .message()
+                .is_some_and(|text| text.contains("image not known"));
+            let error = match unknown || error.is_not_found() {
                 true => {
                     Error::not_found("the daemon does not have them all; `isolate image ls` lists the images")
                 }
