@@ -318,6 +318,7 @@ mod tests {
         assert_eq!(connector.address(), "ssh://me@build:2222/run/d.sock");
     }
 
+    #[cfg(unix)] // OpenSSH on Windows shares no connections
     #[test]
     fn options_precede_the_host() {
         let connector = SshConnector::new("h")
