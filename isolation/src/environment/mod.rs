@@ -17,6 +17,7 @@ mod no_facet;
 mod observe;
 mod past;
 mod pause;
+pub(crate) mod paused;
 pub(crate) mod pauses;
 mod processes;
 mod recovery;

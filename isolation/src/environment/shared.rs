@@ -134,7 +134,7 @@ impl Shared {
     }
 
     /// Takes over a status that the engine has seen.
-    pub(super) fn observe(&self, seen: Status) {
+    pub(crate) fn observe(&self, seen: Status) {
         if self.supervision.has_failed() && seen != Status::Lost {
             return;
         }

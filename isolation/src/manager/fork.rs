@@ -5,6 +5,7 @@ use super::origin::Origin;
 use crate::BoxFuture;
 use crate::engine::capabilities::Feature;
 use crate::engine::forks::ForkPoint;
+use crate::environment::paused::Paused;
 use crate::environment::{Environment, checks};
 use crate::error::{Error, Result};
 use crate::join::all;
@@ -26,8 +27,9 @@ pub struct ForkOptions {
 
 impl Manager {
     /// Creates and starts `count` environments with the files and the volumes of this one as they
-    /// are now; each has copies of its own. The environment may run: its programs start anew in the
-    /// forks. All forks are there, or none.
+    /// are now; each has copies of its own. The environment may run; an engine that can pause
+    /// pauses it meanwhile, and on the others no program should write then. The programs start anew
+    /// in the forks. All forks are there, or none.
     ///
     /// ```no_run
     /// # use isolation::{Environment, Manager, Result};
@@ -75,12 +77,22 @@ impl Manager {
         let Some(forks) = shared.instance.forks() else {
             return Err(shared.no_facet(Feature::Snapshots));
         };
-        let point = forks.fork_point().await?;
-        let making = (1..=count).map(|number| -> BoxFuture<'_, Result<Environment>> {
-            Box::pin(self.fork_one(environment, &point, number, options))
-        });
-        // After an error, the drop destroys those that were made.
-        let made = all(making.collect()).await?;
+        // Files and volumes of all forks are those of one moment.
+        let paused = Paused::begin(environment).await?;
+        let created = async {
+            let point = forks.fork_point().await?;
+            let making = (1..=count).map(|number| -> BoxFuture<'_, Result<Environment>> {
+                Box::pin(self.fork_one(environment, &point, number, options))
+            });
+            // After an error, the drop destroys those that were made.
+            all(making.collect()).await
+        };
+        let created = created.await;
+        paused.end(environment).await?;
+        let starting = created?
+            .into_iter()
+            .map(|fork| -> BoxFuture<'_, Result<Environment>> { Box::pin(self.started(fork)) });
+        let made = all(starting.collect()).await?;
         if options.lifetime == Lifetime::Kept {
             for fork in &made {
                 fork.keep().await?;
@@ -112,8 +124,7 @@ impl Manager {
             capabilities,
             rejected: Vec::new(),
         };
-        let fork = self.create_from(&selection, spec, Origin::Fork(point)).await?;
-        self.started(fork).await
+        self.create_from(&selection, spec, Origin::Fork(point)).await
     }
 
     /// Starts a new environment, and destroys it if that fails.

@@ -32,7 +32,7 @@ impl Manager {
         snapshot: &Snapshot,
         options: RestoreOptions,
     ) -> Result<Restored> {
-        let (mut spec, missing_variables) = options.spec(&snapshot.manifest);
+        let (mut spec, missing_variables) = options.spec(snapshot)?;
         let engine = options.engine.as_ref().unwrap_or(&snapshot.manifest.engine);
         let state = SavedState::open(store, snapshot, &options.progress).await?;
         // What the engine replaces by files of the snapshot need not exist.

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use super::directory_in::{described, special_kind};
+use super::directory_in::{described, is_gone, special_kind};
 use super::directory_out::{Me, make_special, set_attributes};
 use super::entry::{EntryKind, TreePath};
 use super::xattrs;
@@ -59,12 +59,18 @@ impl Cloning<'_> {
                 // Removed meanwhile.
                 None => {}
                 Some(Kind::Directory) => {
-                    let inner = from.directory(&name).map_err(failed)?;
+                    let inner = match from.directory(&name) {
+                        Err(error) if is_gone(&error) => continue,
+                        opened => opened.map_err(failed)?,
+                    };
                     DirBuilder::new().mode(0o700).create(&target).map_err(failed)?;
                     self.contents(&inner, &target, depth + 1)?;
                 }
                 Some(Kind::File) => {
-                    let file = from.file(&name).map_err(failed)?;
+                    let file = match from.file(&name) {
+                        Err(error) if is_gone(&error) => continue,
+                        opened => opened.map_err(failed)?,
+                    };
                     self.file(&file, &target).map_err(failed)?;
                 }
                 Some(Kind::Link | Kind::Special) => self.other(&source, &target).map_err(failed)?,

@@ -18,8 +18,9 @@ use super::store::writer::StoreWriter;
 use crate::engine::capabilities::Feature;
 use crate::environment::Environment;
 use crate::environment::checks;
+use crate::environment::paused::Paused;
 use crate::environment::status::Status;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::files::copy::{Stop, StopOnDrop};
 use crate::packages::{Package, PackageManager};
 use crate::spec::validate;
@@ -85,10 +86,7 @@ impl Environment {
         let parent = self.parent(store, &options, &contents).await?;
         let opening = store.clone();
         let mut writer = blocking(move || opening.writer()).await?;
-        let paused = match (self.status(), shared.instance.pause()) {
-            (Status::Running, Some(_)) => Some(self.paused().await?),
-            _ => None,
-        };
+        let paused = Paused::begin(self).await?;
         let mut left_out = contents.left_out.clone();
         let mut parts = Vec::new();
         let work = async {
@@ -102,9 +100,7 @@ impl Environment {
         };
         let saved: Result<StoreWriter> = work.await;
         // Also after an error: a user's environment does not stay paused.
-        if let Some(paused) = paused {
-            paused.end().await?;
-        }
+        paused.end(self).await?;
         let writer = saved?;
         let (spec, withheld) = without_values(self.spec())?;
         left_out.extend(always_left_out(self, &withheld));
@@ -146,7 +142,13 @@ impl Environment {
         let previous = match parent.and_then(|parent| parent.manifest.part(&kind.name())) {
             Some(part) => {
                 let (part, session) = (part.clone(), Arc::clone(writer.session()));
-                let entries = blocking(move || part.entries(&session)).await?;
+                let entries = blocking(move || {
+                    let mut entries = part.entries(&session)?;
+                    // A file whose content is missing is read anew.
+                    entries.retain(|entry| entry.chunks().iter().all(|chunk| session.has(chunk)));
+                    Ok(entries)
+                })
+                .await?;
                 let by_path = entries.into_iter().map(|entry| (entry.path.clone(), entry));
                 Some(Previous::new(by_path.collect()))
             }
@@ -171,13 +173,20 @@ impl Environment {
         if options.full {
             return Ok(None);
         }
-        let (store, wanted) = (store.clone(), options.parent);
-        let list = blocking(move || store.list()).await?;
+        let (listed, wanted) = (store.clone(), options.parent);
+        let list = blocking(move || listed.list()).await?;
         let mut fitting = list.snapshots.into_iter().filter(|snapshot| {
             snapshot.manifest.environment == *self.id() && snapshot.manifest.source == contents.source
         });
         match wanted {
-            None => Ok(fitting.next_back()),
+            None => {
+                let (store, newest) = (store.clone(), fitting.next_back());
+                blocking(move || match newest {
+                    Some(newest) if store.has_lists(&newest)? => Ok(Some(newest)),
+                    _ => Ok(None),
+                })
+                .await
+            }
             Some(id) => fitting
                 .find(|snapshot| snapshot.id == id)
                 .map(Some)
@@ -189,45 +198,9 @@ impl Environment {
                 }),
         }
     }
-
-    async fn paused(&self) -> Result<Paused<'_>> {
-        self.pause().await?;
-        Ok(Paused(Some(self)))
-    }
 }
 
-/// An environment that is paused while its files are read.
-struct Paused<'a>(Option<&'a Environment>);
-
-impl Paused<'_> {
-    async fn end(mut self) -> Result<()> {
-        match self.0.take() {
-            // Somebody else may have resumed or ended it.
-            Some(environment) => match environment.unpause().await {
-                Err(error) if error.kind() == ErrorKind::WrongStatus => Ok(()),
-                other => other,
-            },
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Paused<'_> {
-    /// The caller does not wait any more.
-    fn drop(&mut self) {
-        if let (Some(environment), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
-            let shared = Arc::clone(environment.shared());
-            runtime.spawn(async move {
-                if let Some(pausing) = shared.instance.pause() {
-                    // An error leaves it paused, which its status shows.
-                    let _ = pausing.unpause().await;
-                }
-            });
-        }
-    }
-}
-
-/// What no engine saves.
+/// The parts of an environment that no engine saves.
 fn always_left_out(environment: &Environment, withheld: &[String]) -> Vec<LeftOut> {
     let mut left = vec![
         LeftOut::new("the memory of processes", "programs start anew after a restore"),

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::entry::{Entry, EntryKind, TreePath};
 use super::left_out::LeftOut;
@@ -19,6 +21,10 @@ const TRIES: u32 = 3;
 
 /// How deep a directory may be. Each level holds a file descriptor.
 const DEEPEST: usize = 256;
+
+/// How long ago the last change of a file must be, in nanoseconds, so that the next one has another
+/// time.
+const SETTLED: i128 = 1_000_000_000;
 
 /// The name of directories with compiled Python code.
 const BYTECODE: &str = "__pycache__";
@@ -38,6 +44,10 @@ impl PartWriter {
             names: HashMap::new(),
             device: meta.dev(),
             bytecode: 0,
+            settled: SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |now| i128::try_from(now.as_nanos()).unwrap_or_default())
+                - SETTLED,
         };
         walk.directory(&top, &TreePath::root(), 0)?;
         let left = walk.bytecode;
@@ -57,6 +67,8 @@ struct Walk<'a> {
     names: HashMap<u64, TreePath>,
     device: u64,
     bytecode: u64,
+    /// A file that was changed later may change again without another time.
+    settled: i128,
 }
 
 impl Walk<'_> {
@@ -96,11 +108,11 @@ impl Walk<'_> {
                 self.bytecode += 1;
                 Ok(())
             }
-            Some(Kind::Directory) => {
-                let inner = directory.directory(name);
-                let inner = inner.map_err(|e| Error::io("open the directory", &at, e))?;
-                self.directory(&inner, &path, depth + 1)
-            }
+            Some(Kind::Directory) => match directory.directory(name) {
+                Ok(inner) => self.directory(&inner, &path, depth + 1),
+                Err(error) if is_gone(&error) => Ok(()),
+                Err(error) => Err(Error::io("open the directory", &at, error)),
+            },
             Some(Kind::File) => self.file(directory, name, path),
             Some(Kind::Link) => {
                 let target = directory.link_target(name);
@@ -132,9 +144,13 @@ impl Walk<'_> {
         let at = directory.path_of(name);
         let unreadable = |error| Error::io("read", &at, error);
         for _ in 0..TRIES {
-            let file = directory.file(name).map_err(unreadable)?;
+            let file = match directory.file(name) {
+                Err(error) if is_gone(&error) => return Ok(()),
+                opened => opened.map_err(unreadable)?,
+            };
             let meta = file.metadata().map_err(unreadable)?;
             let mut entry = described(&path, EntryKind::Pipe, &meta);
+            entry.stamp = entry.stamp.filter(|(_, changed)| *changed < self.settled);
             if meta.nlink() > 1 {
                 if let Some(first) = self.names.get(&meta.ino()) {
                     entry.kind = EntryKind::HardLink {
@@ -182,6 +198,11 @@ fn unchanged(previous: &BTreeMap<TreePath, Entry>, now: &Entry, meta: &Metadata)
         && before.mtime == now.mtime
         && before.size() == meta.len();
     same.then(|| before.kind.clone())
+}
+
+/// Whether an entry was removed after it was listed.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }
 
 fn stamp(meta: &Metadata) -> (u64, i128) {

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 use super::entry::{Entry, EntryKind};
 use super::part_reader::PartReader;
 use super::xattrs;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::Stop;
 
 impl PartReader {
@@ -70,6 +70,10 @@ impl PartReader {
                 symlink(target, path).map_err(failed)
             }
             EntryKind::HardLink { target } => fs::hard_link(target.below(top), path).map_err(failed),
+            EntryKind::CharDevice { .. } | EntryKind::BlockDevice { .. } => {
+                let why = format!("{} is a device, which is not created on this machine", entry.path);
+                Err(Error::new(ErrorKind::Unsupported, why))
+            }
             special => make_special(special, path).map_err(failed),
         }
     }
@@ -141,7 +145,12 @@ pub(super) fn set_attributes(entry: &Entry, path: &Path, me: &Me) -> io::Result<
     if !entry.xattrs.is_empty() {
         xattrs::write(&File::open(path)?, &entry.xattrs, me.uid == 0)?;
     }
-    fs::set_permissions(path, Permissions::from_mode(entry.mode))?;
+    // Without its owner, a program would run as this user instead.
+    let mode = match me.can_give(entry) {
+        true => entry.mode,
+        false => entry.mode & !0o6000,
+    };
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
     set_times(entry, path)
 }
 

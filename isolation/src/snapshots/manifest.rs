@@ -25,6 +25,8 @@ pub(super) const VERSION: u32 = 1;
 pub struct Snapshot {
     /// The ID: the digest of the manifest.
     pub id: Digest,
+    /// Whether it was imported: its specification is that of somebody else.
+    pub imported: bool,
     /// The contents.
     #[serde(flatten)]
     pub manifest: Manifest,

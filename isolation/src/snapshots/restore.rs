@@ -1,10 +1,17 @@
 //! Creates an environment from a snapshot.
 
-use super::manifest::Manifest;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::manifest::Snapshot;
 use super::progress::OnProgress;
 use crate::environment::Environment;
+use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
+use crate::spec::mount::MountSource;
+use crate::spec::security::SecuritySpec;
 use crate::spec::variables::Variables;
 
 /// How to restore a snapshot: [`Manager::restore`](crate::Manager::restore).
@@ -19,6 +26,9 @@ pub struct RestoreOptions {
     /// Values of variables. A snapshot has their names, but not their values; a variable that is
     /// not given is not set.
     pub env: Variables,
+    /// Whether the specification of an imported snapshot may mount directories of this machine,
+    /// relax restrictions or set options of its engine. Without it, such a snapshot is refused.
+    pub trust: bool,
     /// Is called with the progress.
     pub progress: OnProgress,
 }
@@ -36,36 +46,139 @@ pub struct Restored {
 
 impl RestoreOptions {
     /// The specification of the new environment, and the variables without a value.
-    pub(crate) fn spec(&self, manifest: &Manifest) -> (EnvironmentSpec, Vec<String>) {
-        let mut spec = manifest.spec.clone();
+    pub(crate) fn spec(&self, snapshot: &Snapshot) -> Result<(EnvironmentSpec, Vec<String>)> {
+        let corrupt = |error: serde_json::Error| Error::new(ErrorKind::Corrupt, error.to_string());
+        let manifest = &snapshot.manifest;
+        let mut value = serde_json::to_value(&manifest.spec).map_err(corrupt)?;
+        let mut filling = Filling {
+            given: &self.env,
+            used: BTreeSet::new(),
+            missing: BTreeSet::new(),
+        };
+        filling.fill(&mut value);
+        let mut spec: EnvironmentSpec = serde_json::from_value(value).map_err(corrupt)?;
+        for (name, value) in self.env.iter().filter(|(name, _)| !filling.used.contains(*name)) {
+            spec.env.insert(name.clone(), value.clone());
+        }
         spec.name.clone_from(&self.name);
         spec.lifetime = self.lifetime;
         spec.session = None;
         spec.group = None;
         // They are in the files.
         spec.copies.clear();
-        let mut missing = Vec::new();
-        let mut fill = |variables: &mut Variables| {
-            for (name, value) in variables.iter_mut() {
-                match self.env.get(name) {
-                    Some(given) => value.clone_from(given),
-                    None => missing.push(name.clone()),
+        if snapshot.imported && !self.trust {
+            check_harmless(&spec)?;
+        }
+        Ok((spec, filling.missing.into_iter().collect()))
+    }
+}
+
+/// Gives values to the variables of a specification.
+struct Filling<'a> {
+    given: &'a Variables,
+    used: BTreeSet<String>,
+    missing: BTreeSet<String>,
+}
+
+impl Filling<'_> {
+    fn fill(&mut self, value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                for (key, field) in fields {
+                    match field {
+                        Value::Object(variables) if key == "env" => {
+                            variables.retain(|name, value| match self.given.get(name) {
+                                Some(given) => {
+                                    *value = given.clone().into();
+                                    self.used.insert(name.clone());
+                                    true
+                                }
+                                None => {
+                                    self.missing.insert(name.clone());
+                                    false
+                                }
+                            });
+                        }
+                        field => self.fill(field),
+                    }
                 }
             }
-            variables.retain(|name, _| self.env.contains_key(name));
+            Value::Array(items) => items.iter_mut().for_each(|item| self.fill(item)),
+            _ => {}
+        }
+    }
+}
+
+/// Refuses what reaches beyond the environment.
+fn check_harmless(spec: &EnvironmentSpec) -> Result<()> {
+    let mut asks = Vec::new();
+    for mount in &spec.mounts {
+        if let MountSource::Host(path) = &mount.source {
+            asks.push(format!("mount {} at {}", path.display(), mount.target));
+        }
+    }
+    if spec.security != SecuritySpec::default() {
+        asks.push("change the restrictions".to_owned());
+    }
+    if !spec.network.expose_host.is_empty() {
+        asks.push("reach ports of this machine".to_owned());
+    }
+    for engine in spec.engine_options.keys() {
+        asks.push(format!("set options of the engine {engine}"));
+    }
+    match asks.is_empty() {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "the snapshot was imported, and its specification would {}; restore it with --trust \
+             (RestoreOptions::trust) if you know where it comes from",
+            asks.join(", ")
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(spec: &str, given: &[(&str, &str)]) -> (Value, Vec<String>) {
+        let given: Variables = given.iter().copied().collect();
+        let mut filling = Filling {
+            given: &given,
+            used: BTreeSet::new(),
+            missing: BTreeSet::new(),
         };
-        fill(&mut spec.env);
-        if let crate::spec::main_process::Main::Command(command) = &mut spec.main {
-            fill(&mut command.env);
+        let mut value = serde_json::from_str(spec).unwrap();
+        filling.fill(&mut value);
+        (value, filling.missing.into_iter().collect())
+    }
+
+    #[test]
+    fn variables_get_their_values_in_every_place() {
+        let spec = r#"{"env": {"A": ""}, "ready": {"all": [{"command": {"argv": ["x"],
+            "env": {"B": "", "A": ""}}}]}}"#;
+        let (value, missing) = filled(spec, &[("A", "1")]);
+        assert_eq!(value["env"]["A"], "1");
+        assert_eq!(value["ready"]["all"][0]["command"]["env"]["A"], "1");
+        assert_eq!(missing, ["B"]);
+        assert!(value["ready"]["all"][0]["command"]["env"].get("B").is_none());
+    }
+
+    #[test]
+    fn imported_specification_reaches_nothing_outside() {
+        for (json, why) in [
+            (
+                r#"{"mounts": [{"source": {"host": "/"}, "target": "/host"}]}"#,
+                "mount / at /host",
+            ),
+            (
+                r#"{"engine_options": {"docker": {"init": true}}}"#,
+                "options of the engine docker",
+            ),
+        ] {
+            let error = check_harmless(&EnvironmentSpec::from_json(json).unwrap()).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
         }
-        if let Some(check) = spec.health.as_mut().and_then(|health| health.check.as_mut()) {
-            fill(&mut check.env);
-        }
-        for (name, value) in &self.env {
-            spec.env.insert(name.clone(), value.clone());
-        }
-        missing.sort();
-        missing.dedup();
-        (spec, missing)
+        let tmpfs = r#"{"mounts": [{"source": {"tmpfs": {}}, "target": "/t"}], "image": "x"}"#;
+        check_harmless(&EnvironmentSpec::from_json(tmpfs).unwrap()).unwrap();
     }
 }

@@ -85,14 +85,15 @@ impl SnapshotStore {
         let text = text.ok_or_else(|| damaged("it has no manifest"))?;
         let manifest = Manifest::read(&text)?;
         writer.finish()?;
-        drop(writer);
         // With the chunks that were added: every one must be there.
         let session = self.session()?;
+        drop(writer);
         for digest in needed(&session, &manifest)? {
             if !session.has(&digest) {
                 return Err(damaged(&format!("the chunk {} is missing", digest.short())));
             }
         }
+        self.mark_foreign(&text)?;
         self.publish_text(&session, &text, manifest)
     }
 }
@@ -162,13 +163,12 @@ impl SnapshotStore {
             let file = self.disk().create(&new).map_err(failed)?;
             let chunks = self.export(snapshot, std::io::BufWriter::new(&file))?;
             file.sync_all().map_err(failed)?;
-            std::fs::rename(&new, path).map_err(failed)?;
+            // Unlike a rename, this replaces no file that was created meanwhile.
+            std::fs::hard_link(&new, path).map_err(failed)?;
             Ok(chunks)
         })();
-        if written.is_err() {
-            // A part of an archive is of no use.
-            let _ = std::fs::remove_file(&new);
-        }
+        // A part of an archive is of no use.
+        let _ = std::fs::remove_file(&new);
         written
     }
 }

@@ -64,6 +64,13 @@ fn check(entries: &[Entry]) -> Result<()> {
         {
             return wrong(entry, "is in no directory");
         }
+        let takes_attributes = matches!(
+            entry.kind,
+            EntryKind::Directory | EntryKind::File { .. } | EntryKind::HardLink { .. }
+        );
+        if !entry.xattrs.is_empty() && !takes_attributes {
+            return wrong(entry, "has extended attributes");
+        }
         match &entry.kind {
             EntryKind::Directory => drop(directories.insert(entry.path.clone())),
             EntryKind::File { .. } => drop(files.insert(entry.path.clone())),

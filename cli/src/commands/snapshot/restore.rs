@@ -25,6 +25,10 @@ pub(super) struct Restore {
     /// Name of the new environment
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Allow an imported snapshot to mount directories of this machine, to change restrictions, and
+    /// to set options of its engine
+    #[arg(long)]
+    trust: bool,
     #[command(flatten)]
     variables: VariableOptions,
     /// Name or ID of the snapshot; a unique beginning of an ID is enough
@@ -47,6 +51,7 @@ impl Restore {
                 name: self.name.clone(),
                 lifetime: Lifetime::Kept,
                 env: self.variables.given().values().into(),
+                trust: self.trust,
                 progress,
             };
             let restored = session.manager().restore(store, &snapshot, options).await?;

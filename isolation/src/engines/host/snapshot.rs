@@ -10,6 +10,7 @@ use crate::engine::NewEnvironment;
 use crate::engine::forks::{ForkPoint, Forks};
 use crate::engine::saves::Saves;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::{EventKind, Subject};
 use crate::files::copy::{Stop, StopOnDrop};
 use crate::snapshots::{Contents, PartKind, PartWriter, SavedState, clone_tree};
 
@@ -72,7 +73,16 @@ impl Base {
         let root = made.directory().root();
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
-        blocking(self.engine(), move || reader.write_directory_until(&root, &stop)).await?;
+        let others = blocking(self.engine(), move || reader.write_directory_until(&root, &stop)).await?;
+        if others > 0 {
+            let message = format!("{others} files belong to this user instead of their owners");
+            let subject = Subject::Environment {
+                id: new.id.clone(),
+                name: new.name.to_owned(),
+                engine: self.engine().to_owned(),
+            };
+            new.context.emit(subject, EventKind::Warning { message });
+        }
         Ok(made)
     }
 
@@ -103,8 +113,8 @@ pub(crate) fn check_engine(engine: &str, state: &SavedState) -> Result<()> {
         true => Ok(()),
         false => {
             let why = format!(
-                "the snapshot is one of the engine {from}, whose files the engine {engine} cannot use \
-                 as they are; isolate migrate carries over what can be carried"
+                "the snapshot is one of the engine {from}, whose files the engine {engine} cannot use; \
+                 restore it on the engine {from}"
             );
             Err(Error::new(ErrorKind::Unsupported, why))
         }

@@ -117,7 +117,10 @@ fn run_one(
     };
     command
         .env_clear()
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env(
+            "PATH",
+            format!("{}/bin:/usr/local/bin:/usr/bin:/bin", environment.display()),
+        )
         .env("PYTHONPATH", scratch)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("HOME", scratch);

@@ -45,7 +45,8 @@ impl SnapshotStore {
     }
 
     fn collect(&self) -> Result<Collected> {
-        let session = Session::begin(self, Use::Alone)?;
+        let mut session = Session::begin(self, Use::Alone)?;
+        session.prefer_sound();
         let live = self.live(&session)?;
         let mut report = Collected {
             damaged: session.damaged.iter().map(|(path, _)| path.clone()).collect(),
@@ -96,6 +97,10 @@ impl SnapshotStore {
     fn live(&self, session: &Session) -> Result<HashSet<Digest>> {
         let list = self.list()?;
         if let Some((id, error)) = list.damaged.first() {
+            if error.kind() != ErrorKind::Corrupt {
+                let why = format!("the chunks of the snapshot {} are not known: {error}", id.short());
+                return Err(Error::new(error.kind(), why));
+            }
             let why = format!(
                 "the snapshot {} is damaged, so its chunks are not known ({error}); remove it: \
                  isolate snapshot rm {}",

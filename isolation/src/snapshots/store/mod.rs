@@ -181,7 +181,30 @@ impl SnapshotStore {
             let _ = self.disk.remove(&new);
             Error::io("write the manifest", &target, error)
         })?;
-        Ok(Snapshot { id, manifest })
+        Ok(Snapshot {
+            id,
+            imported: self.foreign_path(&id).exists(),
+            manifest,
+        })
+    }
+
+    /// The mark of a snapshot that came from elsewhere.
+    fn foreign_path(&self, id: &Digest) -> PathBuf {
+        self.snapshots().join(format!("{id}.foreign"))
+    }
+
+    /// Marks a snapshot that is about to be imported, unless it was made here.
+    pub(crate) fn mark_foreign(&self, text: &[u8]) -> Result<()> {
+        let id = Digest::of(text);
+        let path = self.foreign_path(&id);
+        if path.exists() || self.manifest_path(&id).exists() {
+            return Ok(());
+        }
+        let marked = self.disk.create(&path).and_then(|file| {
+            self.disk.sync(&file)?;
+            sync_directory(&*self.disk, &path)
+        });
+        marked.map_err(|e| Error::io("write", &path, e))
     }
 
     /// The text of a manifest, compared with its ID. This blocks.
@@ -209,9 +232,15 @@ impl SnapshotStore {
     /// Reads a manifest. This blocks.
     fn read(&self, id: &Digest) -> Result<Snapshot> {
         let text = self.manifest_text(id)?;
-        let manifest = Manifest::read(&text);
-        let manifest = manifest.map_err(|error| self.damaged_manifest(id, &error.to_string()))?;
-        Ok(Snapshot { id: *id, manifest })
+        let manifest = Manifest::read(&text).map_err(|error| match error.kind() {
+            ErrorKind::Corrupt => self.damaged_manifest(id, &error.to_string()),
+            _ => error,
+        })?;
+        Ok(Snapshot {
+            id: *id,
+            imported: self.foreign_path(id).exists(),
+            manifest,
+        })
     }
 
     /// Removes a snapshot. The others stay complete, also those that were made as increments of it;
@@ -224,6 +253,12 @@ impl SnapshotStore {
                 return Err(Error::not_found(format!("there is no snapshot {}", id.short())));
             }
             Err(error) => return Err(Error::io("remove", &path, error)),
+        }
+        let mark = self.foreign_path(id);
+        if mark.exists() {
+            self.disk
+                .remove(&mark)
+                .map_err(|e| Error::io("remove", &mark, e))?;
         }
         sync_directory(&*self.disk, &path).map_err(|e| Error::io("remove", &path, e))
     }

@@ -1,6 +1,7 @@
 //! One use of a store: the lock, the index of all chunks, and their content.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ pub(crate) struct Session {
     /// Packs whose index cannot be read, and why.
     pub(super) damaged: Vec<(PathBuf, String)>,
     pub(super) index: HashMap<Digest, (usize, Location)>,
+    /// More places of chunks that several packs have.
+    others: HashMap<Digest, Vec<(usize, Location)>>,
     open: Mutex<HashMap<usize, Arc<File>>>,
 }
 
@@ -38,6 +41,7 @@ impl Session {
             packs: Vec::new(),
             damaged: Vec::new(),
             index: HashMap::new(),
+            others: HashMap::new(),
             open: Mutex::default(),
         };
         let listed = fs::read_dir(&directory).map_err(|e| Error::io("list", &directory, e))?;
@@ -52,13 +56,48 @@ impl Session {
                 Ok(chunks) => {
                     let number = session.packs.len();
                     session.packs.push(path);
-                    let chunks = chunks.into_iter().map(|(digest, at)| (digest, (number, at)));
-                    session.index.extend(chunks);
+                    for (digest, at) in chunks {
+                        session.place(digest, (number, at));
+                    }
                 }
                 Err(why) => session.damaged.push((path, why)),
             }
         }
         Ok(session)
+    }
+
+    fn place(&mut self, digest: Digest, place: (usize, Location)) {
+        match self.index.entry(digest) {
+            Entry::Vacant(entry) => drop(entry.insert(place)),
+            Entry::Occupied(_) => self.others.entry(digest).or_default().push(place),
+        }
+    }
+
+    /// Puts the places of chunks that can be read before damaged ones. This blocks.
+    pub(super) fn prefer_sound(&mut self) {
+        let several: Vec<Digest> = self.others.keys().copied().collect();
+        for digest in several {
+            let places = self.places(&digest);
+            let sound = places.iter().find(|place| self.read(&digest, **place).is_ok());
+            if let Some(sound) = sound {
+                self.index.insert(digest, *sound);
+            }
+        }
+    }
+
+    /// Whether the store has the chunk without damage. This blocks.
+    pub(super) fn has_sound(&self, digest: &Digest) -> bool {
+        self.has(digest) && self.chunk(digest).is_ok()
+    }
+
+    fn places(&self, digest: &Digest) -> Vec<(usize, Location)> {
+        let others = self.others.get(digest).into_iter().flatten();
+        self.index
+            .get(digest)
+            .into_iter()
+            .chain(others)
+            .copied()
+            .collect()
     }
 
     /// Whether the store has the chunk.
@@ -68,13 +107,21 @@ impl Session {
 
     /// Reads a chunk, and compares it with its digest. This blocks.
     pub(crate) fn chunk(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let Some((number, location)) = self.index.get(digest) else {
-            return Err(self.missing(digest));
-        };
-        let path = &self.packs[*number];
+        let mut failed = None;
+        for place in self.places(digest) {
+            match self.read(digest, place) {
+                Ok(chunk) => return Ok(chunk),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Err(failed.unwrap_or_else(|| self.missing(digest)))
+    }
+
+    fn read(&self, digest: &Digest, (number, location): (usize, Location)) -> Result<Vec<u8>> {
+        let path = &self.packs[number];
         let read = self
-            .file(*number)
-            .and_then(|file| pack::read_chunk(&file, digest, *location));
+            .file(number)
+            .and_then(|file| pack::read_chunk(&file, digest, location));
         read.map_err(|e| Error::io("read", path, e))?.map_err(|why| {
             let why = format!("{} is damaged: {why}", path.display());
             Error::new(ErrorKind::Corrupt, why)

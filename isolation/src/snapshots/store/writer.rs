@@ -40,7 +40,8 @@ impl StoreWriter {
     /// Adds a chunk, unless the store has it. This blocks.
     pub(crate) fn put(&mut self, chunk: &[u8]) -> Result<Digest> {
         let digest = Digest::of(chunk);
-        if !self.session.has(&digest) && !self.packs.has(&digest) {
+        // A damaged chunk is written again.
+        if !self.packs.has(&digest) && !self.session.has_sound(&digest) {
             self.packs.add(digest, chunk)?;
         }
         Ok(digest)

@@ -80,6 +80,8 @@ async fn commit(docker: &Docker, container: &Container, podman: bool, name: &str
     let options = CommitImage {
         repo: name.to_owned(),
         changes,
+        // The caller has paused it; the daemon would end that pause.
+        no_pause: true,
         ..CommitImage::default()
     };
     images.commit(&container.id, options).await.map_err(to_error)?;

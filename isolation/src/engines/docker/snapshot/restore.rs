@@ -23,8 +23,8 @@ impl DockerEngine {
         let manifest = state.manifest();
         if manifest.engine != NAME {
             let why = format!(
-                "the snapshot is one of the engine {}, whose files are no image; isolate migrate \
-                 carries over what can be carried",
+                "the snapshot is one of the engine {}, whose files are no image; restore it on \
+                 that engine",
                 manifest.engine
             );
             return Err(Error::new(ErrorKind::Unsupported, why));

@@ -257,7 +257,12 @@ fn damage_in_an_archive_is_found() {
         }
     }
     assert!(there.list().unwrap().snapshots.is_empty());
-    assert_eq!(there.import(&archive[..]).unwrap(), snapshot);
+    let imported = there.import(&archive[..]).unwrap();
+    assert!(imported.imported && !snapshot.imported);
+    assert!(there.find("one").unwrap().imported);
+    assert_eq!(imported.manifest, snapshot.manifest);
+    // One that was made here stays one.
+    assert!(!here.import(&archive[..]).unwrap().imported);
     assert!(restores(&there, &snapshot, files.path()).unwrap());
     let path = other.path().join("file");
     here.export_to(&snapshot, &path).unwrap();
@@ -280,4 +285,31 @@ fn collection_waits_for_those_who_read() {
     drop(store.session().unwrap());
     drop(session);
     collecting.join().unwrap().unwrap();
+}
+
+/// The equal chunk of a new snapshot was not written, and the new snapshot was damaged from the
+/// beginning.
+#[test]
+fn damaged_chunk_is_written_again() {
+    let (home, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(files.path().join("noise"), noise(400_000, 3)).unwrap();
+    let store = open(home.path());
+    let first = save(&store, "first", files.path()).unwrap();
+    let pack = fs::read_dir(store.packs())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let mut content = fs::read(&pack).unwrap();
+    content[100_000] ^= 1;
+    fs::write(&pack, &content).unwrap();
+    assert_eq!(store.verify(&first).unwrap_err().kind(), ErrorKind::Corrupt);
+    let second = save(&store, "second", files.path()).unwrap();
+    for _ in 0..2 {
+        assert!(restores(&store, &second, files.path()).unwrap());
+        // It has the same chunks, so it is whole again.
+        store.verify(&first).unwrap();
+        store.gc().unwrap();
+    }
 }
