@@ -118,21 +118,25 @@ class Connection:
 
     def _read(self):
         why = "isolate has ended"
-        for line in iter(lambda: self.process.stdout.readline(LINE + 1), b""):
-            if not line.endswith(b"\n"):
-                why = "isolate sent half a line, or one that is too long"
-                break
-            message = json.loads(line)
-            if message.get("id") is None and message.get("error"):
-                why = describe(message["error"])
-                continue
-            waiting = self.waiting.get(message.get("id"))
-            if waiting:
-                waiting.put(message)
-        with self.lock:
-            self.ended = {"error": {"kind": "unavailable", "message": why}}
-            for waiting in self.waiting.values():
-                waiting.put(self.ended)
+        try:
+            for line in iter(lambda: self.process.stdout.readline(LINE + 1), b""):
+                if not line.endswith(b"\n"):
+                    why = "isolate sent half a line, or one that is too long"
+                    break
+                message = json.loads(line)
+                if message.get("id") is None and message.get("error"):
+                    why = describe(message["error"])
+                    continue
+                waiting = self.waiting.get(message.get("id"))
+                if waiting:
+                    waiting.put(message)
+        except (ValueError, AttributeError) as error:
+            why = f"isolate sent a line that is no message: {error}"
+        finally:
+            with self.lock:
+                self.ended = {"error": {"kind": "disconnected", "message": why}}
+                for waiting in self.waiting.values():
+                    waiting.put(self.ended)
 
     def send(self, message):
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
@@ -390,6 +394,8 @@ def isolation_engine(request, isolation):
         try:
             probes[name] = isolation.request("probe", engine=name)
         except IsolationError as error:
+            if error.kind != "no_engine":
+                raise
             pytest.skip(str(error))
     availability = probes[name]["availability"]
     if "unavailable" in availability:
@@ -408,7 +414,8 @@ def create(request, isolation, engine, spec):
     try:
         opened = isolation.request("create", engine=name, spec=spec)
     except IsolationError as error:
-        if error.kind in ("unsupported", "no_engine", "unavailable"):
+        # An engine that was available and is not any more is a failure.
+        if error.kind in ("unsupported", "no_engine"):
             pytest.skip(str(error))
         raise
     environment = Environment(isolation, opened)

@@ -16,7 +16,7 @@ pub(super) async fn run(
     session: &Session,
     id: u64,
     call: Call,
-    stream: Option<StreamSide>,
+    stream: Option<&mut StreamSide>,
     answers: &Answers,
 ) -> Result<Map<String, Value>> {
     match (call, stream) {

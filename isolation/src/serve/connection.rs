@@ -166,15 +166,26 @@ impl Connection {
             (call, Some(session)) => (Arc::clone(session), call),
         };
         let (session, call) = session;
-        let (running, cancelled, stream) = Running::new(&call);
+        let (running, cancelled, mut stream) = Running::new(&call);
         self.running.insert(id, running);
         self.tasks.spawn(async move {
             let outcome = tokio::select! {
                 biased;
-                outcome = calls::run(&session, id, call, stream, &answers) => outcome,
+                outcome = calls::run(&session, id, call, stream.as_mut(), &answers) => outcome,
                 _ = cancelled => Err(Error::new(ErrorKind::Cancelled, "the request was cancelled")),
             };
             // The reader of the connection notices that the client is gone.
+            if let Some(mut stream) = stream {
+                // A signal that came too late does nothing.
+                stream.controls.close();
+                let mut late: Vec<u64> = stream.handling.take().into_iter().collect();
+                while let Some((reply, _)) = stream.controls.recv().await {
+                    late.push(reply);
+                }
+                for reply in late {
+                    let _ = answers.end(reply, Ok(Map::new())).await;
+                }
+            }
             let _ = answers.end(id, outcome).await;
             id
         });
@@ -184,12 +195,13 @@ impl Connection {
     /// Passes a signal or a size on to a command. One that has ended gets none: that is no error.
     async fn control(&mut self, id: u64, request: u64, control: Control) -> Result<()> {
         let taken = match self.running.get(&request) {
-            Some(running) => running.control(id, control).await,
-            None => false,
+            Some(running) => running.control(id, control),
+            None => Ok(false),
         };
         match taken {
-            true => Ok(()),
-            false => self.answers.end(id, Ok(Map::new())).await,
+            Ok(true) => Ok(()),
+            Ok(false) => self.answers.end(id, Ok(Map::new())).await,
+            Err(error) => self.answers.fail(Some(id), &error).await,
         }
     }
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::command::signal::Signal;
 use crate::command::terminal::TerminalSize;
+use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::WINDOW;
 use crate::protocol::call::Call;
 
@@ -29,7 +31,8 @@ pub(super) struct Running {
 #[derive(Debug)]
 struct StreamHandle {
     window: Arc<Semaphore>,
-    controls: mpsc::Sender<(u64, Control)>,
+    /// None for a log.
+    controls: Option<mpsc::Sender<(u64, Control)>>,
     input: mpsc::UnboundedSender<Option<Bytes>>,
     outstanding: Arc<AtomicU32>,
 }
@@ -49,6 +52,8 @@ pub(super) struct StreamSide {
     /// The size of the window.
     pub(super) size: usize,
     pub(super) controls: mpsc::Receiver<(u64, Control)>,
+    /// The request of the control that is being handled.
+    pub(super) handling: Option<u64>,
     pub(super) input: mpsc::UnboundedReceiver<Option<Bytes>>,
     /// The bytes of input that were received and not passed on yet.
     pub(super) outstanding: Arc<AtomicU32>,
@@ -60,7 +65,10 @@ impl Running {
         let (cancel, cancelled) = oneshot::channel();
         let (stream, side) = match window(call) {
             Some(window) => {
-                let (handle, side) = StreamHandle::new(window.clamp(1, LARGEST_WINDOW));
+                let (mut handle, side) = StreamHandle::new(window.clamp(1, LARGEST_WINDOW));
+                if matches!(call, Call::Logs(_)) {
+                    handle.controls = None;
+                }
                 (Some(handle), Some(side))
             }
             None => (None, None),
@@ -97,11 +105,19 @@ impl Running {
         }
     }
 
-    /// Passes a signal or a size on; `false` if the command has ended.
-    pub(super) async fn control(&self, reply: u64, control: Control) -> bool {
-        match &self.stream {
-            Some(stream) => stream.controls.send((reply, control)).await.is_ok(),
-            None => false,
+    /// Passes a signal or a size on; `false` if the command has ended. It never waits: the reader
+    /// of the connection must go on.
+    pub(super) fn control(&self, reply: u64, control: Control) -> Result<bool> {
+        let Some(controls) = self.stream.as_ref().and_then(|stream| stream.controls.as_ref()) else {
+            return Ok(false);
+        };
+        match controls.try_send((reply, control)) {
+            Ok(()) => Ok(true),
+            Err(TrySendError::Closed(_)) => Ok(false),
+            Err(TrySendError::Full(_)) => {
+                let text = format!("{CONTROLS} signals wait for the command; send fewer");
+                Err(Error::new(ErrorKind::Conflict, text))
+            }
         }
     }
 }
@@ -116,12 +132,13 @@ impl StreamHandle {
             window: Arc::clone(&permits),
             size: window as usize,
             controls: received,
+            handling: None,
             input: fed,
             outstanding: Arc::clone(&outstanding),
         };
         let handle = Self {
             window: permits,
-            controls,
+            controls: Some(controls),
             input,
             outstanding,
         };

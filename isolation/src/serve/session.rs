@@ -102,9 +102,18 @@ impl Session {
         Ok(opened(&environment))
     }
 
+    /// Enters an environment that the connection owns.
     fn insert(&self, environment: &Environment) {
         let id = environment.id().clone();
-        self.environments().insert(id, environment.clone());
+        let opened = self.environments().insert(id, environment.clone());
+        drop(opened);
+    }
+
+    /// Enters an environment that was opened, unless the connection has it already: the handle of
+    /// its owner must stay, because its drop destroys the environment. Returns the one that counts.
+    fn adopt(&self, opened: Environment) -> Environment {
+        let id = opened.id().clone();
+        self.environments().entry(id).or_insert(opened).clone()
     }
 
     /// An environment that the connection knows, by its ID or its name.
@@ -129,8 +138,7 @@ impl Session {
             self.forget(known.id());
         }
         let environment = self.manager.open(reference).await?;
-        self.insert(&environment);
-        Ok(opened(&environment))
+        Ok(opened(&self.adopt(environment)))
     }
 
     /// The environment of a request, which may be one of another process.
@@ -139,10 +147,7 @@ impl Session {
             return Ok(known);
         }
         match self.manager.open(reference).await {
-            Ok(environment) => {
-                self.insert(&environment);
-                Ok(environment)
-            }
+            Ok(environment) => Ok(self.adopt(environment)),
             // An ID is never a mistake: the environment existed.
             Err(error) if error.is_not_found() && reference.parse::<EnvironmentId>().is_ok() => {
                 Err(Error::lost())

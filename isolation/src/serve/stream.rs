@@ -48,7 +48,7 @@ impl Drop for Task {
 pub(super) async fn output(
     mut execution: Execution,
     id: u64,
-    mut side: StreamSide,
+    side: &mut StreamSide,
     answers: &Answers,
 ) -> Result<Map<String, Value>> {
     started(id, answers).await?;
@@ -58,13 +58,8 @@ pub(super) async fn output(
         let input = std::mem::replace(&mut side.input, none);
         Task(tokio::spawn(feed(stdin, input, outstanding, id, answers)))
     });
-    let exit = pump(&mut execution, id, &mut side, answers).await;
-    // A signal that came too late does nothing.
-    side.controls.close();
-    while let Some((reply, _)) = side.controls.recv().await {
-        answers.end(reply, Ok(Map::new())).await?;
-    }
-    object(&Ended { exit: exit? })
+    let exit = pump(&mut execution, id, side, answers).await?;
+    object(&Ended { exit })
 }
 
 async fn pump(
@@ -80,11 +75,13 @@ async fn pump(
         tokio::select! {
             biased;
             Some((reply, control)) = side.controls.recv() => {
+                side.handling = Some(reply);
                 let done = match control {
                     Control::Signal(signal) => execution.kill(signal).await,
                     Control::Resize(size) => execution.resize(size).await,
                 };
                 answers.end(reply, done.map(|()| Map::new())).await?;
+                side.handling = None;
             }
             room = side.window.acquire_many(needed), if !waiting.is_empty() => {
                 room.map_err(|_| closed())?.forget();
@@ -166,7 +163,7 @@ async fn feed(
 pub(super) async fn log(
     mut lines: LogStream,
     id: u64,
-    side: StreamSide,
+    side: &mut StreamSide,
     answers: &Answers,
 ) -> Result<Map<String, Value>> {
     started(id, answers).await?;

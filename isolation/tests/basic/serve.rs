@@ -3,124 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use isolation::engines::basic::BasicEngine;
-use isolation::{ManagerOptions, Registry, ServeOptions, serve};
-use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
-use tokio::task::JoinHandle;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
-/// A client of a server in this process.
-struct Client {
-    to: WriteHalf<DuplexStream>,
-    from: BufReader<ReadHalf<DuplexStream>>,
-    serving: JoinHandle<isolation::Result<()>>,
-    next: u64,
-}
-
-impl Client {
-    /// A client that has not sent `hello` yet.
-    fn new(base: &Path) -> Self {
-        let mut registry = Registry::new();
-        registry.register(BasicEngine::below(base)).unwrap();
-        let manager = ManagerOptions {
-            journal: false,
-            ..ManagerOptions::default()
-        };
-        let options = ServeOptions {
-            manager,
-            ..ServeOptions::default()
-        };
-        let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let (input, output) = tokio::io::split(theirs);
-        let serving = tokio::spawn(serve(registry, options, input, output));
-        let (from, to) = tokio::io::split(ours);
-        Self {
-            to,
-            from: BufReader::new(from),
-            serving,
-            next: 0,
-        }
-    }
-
-    async fn greeted(base: &Path) -> Self {
-        let mut client = Self::new(base);
-        let welcome = client.result("hello", json!({"versions": [1, 2]})).await;
-        assert_eq!(
-            (&welcome["version"], &welcome["engines"]),
-            (&json!(1), &json!(["basic"]))
-        );
-        client
-    }
-
-    async fn line(&mut self, text: &str) {
-        self.to.write_all(text.as_bytes()).await.unwrap();
-        self.to.write_all(b"\n").await.unwrap();
-    }
-
-    async fn begin(&mut self, method: &str, params: Value) -> u64 {
-        self.next += 1;
-        let id = self.next;
-        self.line(&json!({"id": id, "method": method, "params": params}).to_string())
-            .await;
-        id
-    }
-
-    async fn note(&mut self, method: &str, params: Value) {
-        self.line(&json!({"method": method, "params": params}).to_string())
-            .await;
-    }
-
-    async fn read(&mut self) -> Value {
-        let mut line = String::new();
-        self.from.read_line(&mut line).await.unwrap();
-        serde_json::from_str(&line).unwrap()
-    }
-
-    /// The next line with this ID and this field.
-    async fn wait_for(&mut self, id: u64, field: &str) -> Value {
-        loop {
-            let mut line = self.read().await;
-            if line["id"] == id && !line[field].is_null() {
-                return line[field].take();
-            }
-            assert!(line["id"] != id || line["error"].is_null(), "{line}");
-        }
-    }
-
-    async fn result(&mut self, method: &str, params: Value) -> Value {
-        let id = self.begin(method, params).await;
-        self.wait_for(id, "result").await
-    }
-
-    async fn error(&mut self, method: &str, params: Value) -> Value {
-        let id = self.begin(method, params).await;
-        self.wait_for(id, "error").await
-    }
-
-    async fn environment(&mut self) -> Value {
-        self.result("create", json!({})).await["id"].take()
-    }
-
-    async fn exec(&mut self, environment: &Value, script: &str, more: Value) -> u64 {
-        let mut command = json!({"argv": ["sh", "-c", script]});
-        let mut params = json!({"environment": environment});
-        for (key, value) in more.as_object().unwrap() {
-            match key.as_str() {
-                "window" => params[key] = value.clone(),
-                _ => command[key] = value.clone(),
-            }
-        }
-        params["command"] = command;
-        self.begin("exec", params).await
-    }
-
-    /// Ends the connection; returns the result of the server.
-    async fn end(mut self) -> isolation::Result<()> {
-        self.to.shutdown().await.unwrap();
-        drop((self.to, self.from));
-        self.serving.await.unwrap()
-    }
-}
+use crate::client::Client;
 
 fn entries(directory: &Path) -> usize {
     std::fs::read_dir(directory).unwrap().count()
@@ -273,6 +159,46 @@ async fn cancelled_request_ends_what_it_began() {
     client.wait_for(seen, "result").await;
     client.note("cancel", json!({"request": events})).await;
     assert_eq!(client.wait_for(events, "error").await["kind"], "cancelled");
+    client.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn beginning_of_an_id_leaves_the_owner() {
+    let base = tempfile::tempdir().unwrap();
+    let mut client = Client::greeted(base.path()).await;
+    let environment = client.environment().await;
+    let beginning = &environment.as_str().unwrap()[..8];
+    for method in ["inspect", "open", "inspect"] {
+        let seen = client.result(method, json!({"environment": beginning})).await;
+        assert_eq!(seen["status"], "running", "{method}");
+    }
+    assert_eq!(entries(base.path()), 1);
+    client.end().await.unwrap();
+    assert_eq!(entries(base.path()), 0, "the connection does not own it any more");
+}
+
+#[tokio::test]
+async fn every_signal_is_answered() {
+    let base = tempfile::tempdir().unwrap();
+    let mut client = Client::greeted(base.path()).await;
+    let environment = client.environment().await;
+    let script = "trap '' USR1; echo ready; while :; do sleep 0.05; done";
+    let id = client.exec(&environment, script, json!({"window": 1})).await;
+    client.wait_for(id, "output").await;
+    let first = client.next + 1;
+    for _ in 0..100 {
+        client
+            .begin("signal", json!({"request": id, "signal": "USR1"}))
+            .await;
+    }
+    client.note("cancel", json!({"request": id})).await;
+    let mut open: std::collections::BTreeSet<u64> = (first..=client.next).chain([id]).collect();
+    while !open.is_empty() {
+        let line = client.read().await;
+        if !line["result"].is_null() || !line["error"].is_null() {
+            open.remove(&line["id"].as_u64().unwrap());
+        }
+    }
     client.end().await.unwrap();
 }
 

@@ -112,6 +112,25 @@ def test_failing_test_has_a_bundle(project):
     assert left(project) == []
 
 
+def test_dead_server_is_a_failure(project):
+    project.makepyfile(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.isolation(engines=["basic"])
+
+        def test_kills(environment, isolation):
+            isolation.process.kill()
+            isolation.process.wait()
+
+        def test_after(environment):
+            pass
+        """
+    )
+    outcomes = run(project).parseoutcomes()
+    assert outcomes["errors"] == 2 and "skipped" not in outcomes, outcomes
+
+
 def test_workers_share_an_environment_of_the_session(project):
     pytest.importorskip("xdist")
     project.makepyfile(

@@ -1,8 +1,8 @@
 //! Copies: the other program runs on this machine, so a path names the same file for both.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -72,8 +72,9 @@ struct Passed(PathBuf);
 
 impl Passed {
     async fn create(content: Bytes, mode: u32) -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("isolation-copy-{}", random_hex()));
-        let file = Self(path);
+        // Only this user can enter the directory, whatever the permissions of the file are.
+        let directory = std::env::temp_dir().join(format!("isolation-copy-{}", random_hex()));
+        let file = Self(directory.join("content"));
         let to = file.0.clone();
         let written = tokio::task::spawn_blocking(move || write(&to, &content, mode)).await;
         let written = written.unwrap_or_else(|ended| Err(io::Error::other(ended)));
@@ -82,8 +83,11 @@ impl Passed {
     }
 }
 
-/// Writes a new file that only this user can read until it has its permissions.
+/// Writes a new file in a new directory of this user alone.
 fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        DirBuilder::new().mode(0o700).create(directory)?;
+    }
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -96,6 +100,8 @@ fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 impl Drop for Passed {
     fn drop(&mut self) {
         // If it was never created, there is nothing to remove.
-        let _ = fs::remove_file(&self.0);
+        if let Some(directory) = self.0.parent() {
+            let _ = fs::remove_dir_all(directory);
+        }
     }
 }

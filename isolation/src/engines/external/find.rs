@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{ExternalEngine, FIRST_ANSWER, PREFIX, trust};
+use super::{ExternalEngine, FIRST_ANSWER, PREFIX, Trusted, trust};
 use crate::spec::validate;
 
 /// The most executables of a search; a directory may have any number of files.
@@ -16,18 +16,18 @@ const MOST: usize = 64;
 pub(super) fn find(directory: Option<&OsStr>, path: Option<&OsStr>) -> Vec<ExternalEngine> {
     let named = directory.filter(|name| !name.is_empty()).map(PathBuf::from);
     let of_path = path.map(|path| std::env::split_paths(path).collect::<Vec<_>>());
-    let mut found: BTreeMap<String, (PathBuf, Option<String>)> = BTreeMap::new();
+    let mut found: BTreeMap<String, (PathBuf, Trusted)> = BTreeMap::new();
     for directory in named.into_iter().chain(of_path.unwrap_or_default()) {
         // A relative directory means another one in each working directory.
         if directory.is_absolute() {
             look(&directory, &mut found);
         }
     }
-    let engine = |(name, (program, refused))| ExternalEngine::new(name, program, refused, FIRST_ANSWER);
+    let engine = |(name, (program, trusted))| ExternalEngine::new(name, program, trusted, FIRST_ANSWER);
     found.into_iter().map(engine).collect()
 }
 
-fn look(directory: &Path, found: &mut BTreeMap<String, (PathBuf, Option<String>)>) {
+fn look(directory: &Path, found: &mut BTreeMap<String, (PathBuf, Trusted)>) {
     // A directory of the path need not exist.
     let Ok(entries) = fs::read_dir(directory) else {
         return;
@@ -41,12 +41,12 @@ fn look(directory: &Path, found: &mut BTreeMap<String, (PathBuf, Option<String>)
             continue;
         }
         let program = directory.join(&file);
-        let refused = trust::check(&program).err();
+        let trusted = trust::check(&program);
         match found.entry(name.to_owned()) {
-            Entry::Vacant(vacant) => drop(vacant.insert((program, refused))),
+            Entry::Vacant(vacant) => drop(vacant.insert((program, trusted))),
             // One that must not run does not hide one that may.
-            Entry::Occupied(mut known) if known.get().1.is_some() && refused.is_none() => {
-                known.insert((program, None));
+            Entry::Occupied(mut known) if known.get().1.is_err() && trusted.is_ok() => {
+                *known.get_mut() = (program, trusted);
             }
             Entry::Occupied(_) => {}
         }

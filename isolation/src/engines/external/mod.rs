@@ -58,6 +58,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::answer;
 use crate::protocol::call::{Call, Create, OfEngine, OfEnvironment, Remove};
 
+/// The file of an executable, or why it must not run.
+type Trusted = std::result::Result<PathBuf, String>;
+
 /// How the name of an executable begins.
 pub const PREFIX: &str = "isolation-engine-";
 
@@ -76,8 +79,8 @@ struct Inner {
     name: String,
     /// The executable.
     program: PathBuf,
-    /// Why it must not run.
-    refused: Option<String>,
+    /// The file behind its links; why it must not run.
+    trusted: Trusted,
     timeout: Duration,
     peer: Mutex<Option<Arc<Peer>>>,
     /// Held while the program is started.
@@ -90,8 +93,8 @@ impl ExternalEngine {
     /// is looked at now.
     pub fn at(name: impl Into<String>, program: impl Into<PathBuf>) -> Self {
         let program = program.into();
-        let refused = trust::check(&program).err();
-        Self::new(name.into(), program, refused, FIRST_ANSWER)
+        let trusted = trust::check(&program);
+        Self::new(name.into(), program, trusted, FIRST_ANSWER)
     }
 
     /// The same engine, whose program may take this long for its first answer and to report what it
@@ -101,19 +104,19 @@ impl ExternalEngine {
         let Inner {
             name,
             program,
-            refused,
+            trusted,
             ..
         } = &*self.0;
-        Self::new(name.clone(), program.clone(), refused.clone(), timeout)
+        Self::new(name.clone(), program.clone(), trusted.clone(), timeout)
     }
 
-    fn new(name: String, program: PathBuf, refused: Option<String>, timeout: Duration) -> Self {
+    fn new(name: String, program: PathBuf, trusted: Trusted, timeout: Duration) -> Self {
         Self(Arc::new(Inner {
             timeout,
             contexts: Contexts::new(&name),
             name,
             program,
-            refused,
+            trusted,
             peer: Mutex::new(None),
             starting: tokio::sync::Mutex::new(()),
         }))
@@ -136,7 +139,7 @@ impl ExternalEngine {
 
     /// Why the executable must not run, if that is so.
     pub fn refused(&self) -> Option<&str> {
-        self.0.refused.as_deref()
+        self.0.trusted.as_ref().err().map(String::as_str)
     }
 }
 
@@ -156,11 +159,12 @@ impl Inner {
         if let Some(running) = self.running() {
             return Ok(running);
         }
-        if let Some(why) = &self.refused {
-            return Err(self.unavailable(why, "let only its owner write to it"));
-        }
+        let program = match &self.trusted {
+            Ok(program) => program,
+            Err(why) => return Err(self.unavailable(why, "let only its owner write to it")),
+        };
         let events = self.contexts.clone();
-        let started = Peer::start(&self.name, &self.program, self.timeout, events).await?;
+        let started = Peer::start(&self.name, program, self.timeout, events).await?;
         let mut peer = self.peer.lock().unwrap_or_else(PoisonError::into_inner);
         *peer = Some(Arc::clone(&started));
         Ok(started)

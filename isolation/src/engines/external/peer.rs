@@ -6,12 +6,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -30,6 +30,12 @@ use crate::protocol::{VERSION, WINDOW};
 
 /// How long the program may take to end after its input has ended: it destroys its environments.
 const ENDING: Duration = Duration::from_secs(10);
+
+/// How long it may take to start a command.
+const STARTING: Duration = Duration::from_secs(60);
+
+/// How long what it has started may take to end after a crash of the program.
+const AFTER_A_CRASH: Duration = Duration::from_secs(1);
 
 /// How much of its standard error is kept for messages.
 const LAST_WORDS: usize = 2 << 10;
@@ -150,10 +156,12 @@ impl Peer {
     pub(super) fn stream(self: &Arc<Self>, call: Call) -> Result<Streaming> {
         let (items, received) = mpsc::unbounded_channel();
         let allowed = Arc::new(AtomicI64::new(WINDOW.into()));
+        let queued = Arc::new(AtomicI64::new(0));
         let credit = Arc::new(Semaphore::new(WINDOW as usize));
         let stream = Stream {
             items,
             allowed: Arc::clone(&allowed),
+            queued: Arc::clone(&queued),
             credit: Arc::clone(&credit),
         };
         let id = self.begin(call, Pending::Stream(stream))?;
@@ -162,6 +170,7 @@ impl Peer {
             id,
             items: received,
             allowed,
+            queued,
             credit,
             used: 0,
         })
@@ -199,6 +208,7 @@ pub(super) struct Streaming {
     pub(super) id: u64,
     items: mpsc::UnboundedReceiver<Item>,
     allowed: Arc<AtomicI64>,
+    queued: Arc<AtomicI64>,
     pub(super) credit: Arc<Semaphore>,
     /// How many bytes were read since the last time that more were asked for.
     used: i64,
@@ -208,14 +218,25 @@ impl Streaming {
     /// The next item; `End` after the last one. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Item {
         match self.items.recv().await {
-            Some(item) => item,
+            Some(item) => {
+                self.queued.fetch_sub(1, Ordering::AcqRel);
+                item
+            }
             None => Item::End(Err(self.peer.table.gone("the stream has ended"))),
         }
     }
 
     /// Waits for the beginning of the stream.
     pub(super) async fn started(&mut self) -> Result<()> {
-        match self.next().await {
+        let first = timeout(STARTING, self.next()).await;
+        let first = first.map_err(|_| {
+            let text = format!(
+                "the program of the engine has not started it within {} s",
+                STARTING.as_secs()
+            );
+            Error::new(ErrorKind::Timeout, text)
+        })?;
+        match first {
             Item::Started => Ok(()),
             Item::End(Err(error)) => Err(error),
             item => Err(unexpected(&item)),
@@ -229,7 +250,7 @@ impl Streaming {
             return;
         }
         let used = std::mem::take(&mut self.used);
-        self.allowed.fetch_add(used, std::sync::atomic::Ordering::AcqRel);
+        self.allowed.fetch_add(used, Ordering::AcqRel);
         let more = crate::protocol::params::More {
             request: self.id,
             bytes: u32::try_from(used).unwrap_or(u32::MAX),
@@ -272,9 +293,9 @@ fn talk(program: &PathBuf, table: &Table, queue: mpsc::UnboundedReceiver<Bytes>,
         let why = read(table, stdout, tokio::spawn(write(stdin, queue))).await;
         let mut why = match why {
             Some(why) => why,
-            None => match timeout(ENDING, child.wait()).await {
-                Ok(Ok(exit)) => format!("its program has ended: {exit}"),
-                _ => "its program has closed its output".to_owned(),
+            None => match timeout(ENDING, ended(&child)).await {
+                Ok(how) => format!("its program has ended: {how}"),
+                Err(_) => "its program has closed its output".to_owned(),
             },
         };
         // Its last messages have arrived by then.
@@ -299,19 +320,46 @@ fn spawn(program: &PathBuf) -> io::Result<Child> {
         .spawn()
 }
 
-/// Ends the program, and all processes of its group if it does not end by itself.
+fn pid(child: &Child) -> Option<Pid> {
+    let id = child.id().and_then(|id| i32::try_from(id).ok());
+    id.and_then(Pid::from_raw)
+}
+
+/// Waits until the program ends; returns how. Its PID stays its own until it is waited for.
+async fn ended(child: &Child) -> String {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    loop {
+        let Some(pid) = pid(child) else {
+            return "its exit status is lost".to_owned();
+        };
+        match waitid(WaitId::Pid(pid), options) {
+            Ok(Some(status)) => {
+                return match (status.exit_status(), status.terminating_signal()) {
+                    (Some(code), _) => format!("exit status: {code}"),
+                    (None, Some(signal)) => format!("signal: {signal}"),
+                    (None, None) => "in an unknown way".to_owned(),
+                };
+            }
+            Ok(None) => sleep(Duration::from_millis(5)).await,
+            Err(error) => return error.to_string(),
+        }
+    }
+}
+
+/// Ends the program. Unless it ends by itself with success, what it has started gets some time to
+/// end, too; then all processes of its group are killed.
 async fn end(child: &mut Child) {
-    let group = child
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .and_then(Pid::from_raw);
-    if timeout(ENDING, child.wait()).await.is_ok() {
-        return;
+    let how = timeout(ENDING, ended(child)).await;
+    if how.as_deref() != Ok("exit status: 0") {
+        if how.is_ok() {
+            sleep(AFTER_A_CRASH).await;
+        }
+        if let Some(group) = pid(child) {
+            // The group may be empty.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
     }
-    if let Some(group) = group {
-        // It may have ended just now.
-        let _ = kill_process_group(group, Signal::KILL);
-    }
+    // The program has ended.
     let _ = child.wait().await;
 }
 

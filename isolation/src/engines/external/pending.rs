@@ -32,6 +32,8 @@ pub(super) struct Stream {
     pub(super) items: mpsc::UnboundedSender<Item>,
     /// How many more bytes may come.
     pub(super) allowed: Arc<AtomicI64>,
+    /// How many items wait to be read.
+    pub(super) queued: Arc<AtomicI64>,
     /// How many more bytes of input may be sent.
     pub(super) credit: Arc<Semaphore>,
 }
@@ -190,7 +192,9 @@ impl Stream {
     }
 
     fn pass(&self, item: Item, cost: i64) -> std::result::Result<(), String> {
-        if self.allowed.fetch_sub(cost, Ordering::AcqRel) < cost {
+        // A window holds no more items: each has at least a byte, but for starts and gaps.
+        let is_full = self.queued.fetch_add(1, Ordering::AcqRel) > i64::from(WINDOW);
+        if self.allowed.fetch_sub(cost, Ordering::AcqRel) < cost || is_full {
             return Err("it sent more output than was asked for".into());
         }
         // The reader may have been dropped.

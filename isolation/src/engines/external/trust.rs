@@ -7,15 +7,21 @@ use std::path::{Path, PathBuf};
 /// The most links from the name of an executable to its file.
 const LINKS: usize = 16;
 
-/// Fails with the reason if somebody else can replace the executable.
-pub(super) fn check(program: &Path) -> Result<(), String> {
+/// The file of the executable behind its links. Fails with the reason if somebody else can replace
+/// it.
+pub(super) fn check(program: &Path) -> Result<PathBuf, String> {
     let mut path = std::path::absolute(program).map_err(|error| format!("{}: {error}", program.display()))?;
     for _ in 0..LINKS {
         let directory = directory_of(&path)?;
         check_directories(&directory)?;
+        // What is checked is what runs: no link is left in the path.
+        path = match path.file_name() {
+            Some(name) => directory.join(name),
+            None => return Err(format!("{} is not a file", path.display())),
+        };
         let found = look(&path)?;
         if !found.is_symlink() {
-            return check_file(&path, &found);
+            return check_file(&path, &found).map(|()| path);
         }
         let target = fs::read_link(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         path = directory.join(target);
