@@ -35,6 +35,7 @@ mod options;
 mod peer;
 mod pending;
 mod process;
+mod program;
 mod trust;
 
 use std::any::Any;

@@ -5,40 +5,30 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::io::AsyncWriteExt;
+use tokio::process::{ChildStdin, ChildStdout};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::contexts::Contexts;
 use super::pending::{Item, Once, Pending, Stream, Table, unexpected, unreadable};
+use super::program::{ENDING, end, ended, listen, spawn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::answer::{Answer, Welcome};
 use crate::protocol::call::{Call, Hello, JournalKeeper, Nothing, OfRequest, Request};
 use crate::protocol::line::{LineError, Lines, line};
 use crate::protocol::{VERSION, WINDOW};
 
-/// How long the program may take to end after its input has ended: it destroys its environments.
-const ENDING: Duration = Duration::from_secs(10);
-
 /// How long it may take to start a command.
 const STARTING: Duration = Duration::from_secs(60);
-
-/// How long what it has started may take to end after a crash of the program.
-const AFTER_A_CRASH: Duration = Duration::from_secs(1);
-
-/// How much of its standard error is kept for messages.
-const LAST_WORDS: usize = 2 << 10;
 
 /// The other program. Dropping the last handle ends its input.
 #[derive(Debug)]
@@ -309,60 +299,6 @@ fn talk(program: &PathBuf, table: &Table, queue: mpsc::UnboundedReceiver<Bytes>,
     });
 }
 
-fn spawn(program: &PathBuf) -> io::Result<Child> {
-    Command::new(program)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // A Ctrl-C of the terminal must not end it before its environments are gone.
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-}
-
-fn pid(child: &Child) -> Option<Pid> {
-    let id = child.id().and_then(|id| i32::try_from(id).ok());
-    id.and_then(Pid::from_raw)
-}
-
-/// Waits until the program ends; returns how. Its PID stays its own until it is waited for.
-async fn ended(child: &Child) -> String {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    loop {
-        let Some(pid) = pid(child) else {
-            return "its exit status is lost".to_owned();
-        };
-        match waitid(WaitId::Pid(pid), options) {
-            Ok(Some(status)) => {
-                return match (status.exit_status(), status.terminating_signal()) {
-                    (Some(code), _) => format!("exit status: {code}"),
-                    (None, Some(signal)) => format!("signal: {signal}"),
-                    (None, None) => "in an unknown way".to_owned(),
-                };
-            }
-            Ok(None) => sleep(Duration::from_millis(5)).await,
-            Err(error) => return error.to_string(),
-        }
-    }
-}
-
-/// Ends the program. Unless it ends by itself with success, what it has started gets some time to
-/// end, too; then all processes of its group are killed.
-async fn end(child: &mut Child) {
-    let how = timeout(ENDING, ended(child)).await;
-    if how.as_deref() != Ok("exit status: 0") {
-        if how.is_ok() {
-            sleep(AFTER_A_CRASH).await;
-        }
-        if let Some(group) = pid(child) {
-            // The group may be empty.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-    // The program has ended.
-    let _ = child.wait().await;
-}
-
 /// Writes lines until the last sender is dropped, then ends the input of the program.
 async fn write(mut stdin: ChildStdin, mut queue: mpsc::UnboundedReceiver<Bytes>) {
     while let Some(line) = queue.recv().await {
@@ -405,15 +341,4 @@ async fn read(table: &Table, stdout: ChildStdout, writing: tokio::task::JoinHand
     };
     abort.abort();
     why
-}
-
-/// Keeps the end of the standard error.
-async fn listen(mut stderr: impl AsyncRead + Unpin, last_words: Arc<Mutex<Vec<u8>>>) {
-    let mut piece = [0; 1024];
-    while let Ok(count @ 1..) = stderr.read(&mut piece).await {
-        let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
-        words.extend_from_slice(&piece[..count]);
-        let excess = words.len().saturating_sub(LAST_WORDS);
-        words.drain(..excess);
-    }
 }
