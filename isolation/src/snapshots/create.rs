@@ -30,8 +30,9 @@ use crate::spec::validate;
 pub struct SnapshotOptions {
     /// A name for people; any text. Several snapshots may have the same one: the newest is meant.
     pub name: Option<String>,
-    /// An earlier snapshot of the same environment: only files that were changed since are read.
-    /// The new snapshot is complete all the same. By default the newest one, if there is any.
+    /// An earlier snapshot of the same environment: engines that use directories of this machine
+    /// read only files that were changed since. The new snapshot is complete all the same. By
+    /// default the newest one, if there is any.
     pub parent: Option<Digest>,
     /// Whether every file is read, also if an earlier snapshot of the environment exists.
     pub full: bool,

@@ -13,9 +13,9 @@ use crate::signals;
 
 /// Save an environment, and print the ID of the snapshot
 ///
-/// A running environment is paused meanwhile, if its engine can do that. Only files that were
-/// changed since the last snapshot of the environment are read; every snapshot is complete all the
-/// same, and can be removed alone.
+/// A running environment is paused meanwhile, if its engine can do that. Content that the store has
+/// is not stored again, and the engines basic and virtualenv do not even read files that were not
+/// changed since the last snapshot. Every snapshot is complete, and can be removed alone.
 #[derive(Debug, Args)]
 pub(super) struct Create {
     /// Name of the snapshot; several may have the same, and the newest is meant
