@@ -289,12 +289,16 @@ pub(crate) async fn run(
             with_session(global, console, work).await
         }
         Command::Login(login) => {
+            changes_this_machine(global)?;
             // A signal restores the terminal.
             let work =
                 async |client: &Client| signals::interruptible(Box::pin(login.run(client, console))).await;
             with_client(global, console, work).await
         }
-        Command::Logout(logout) => logout.run(console).await,
+        Command::Logout(logout) => {
+            changes_this_machine(global)?;
+            logout.run(console).await
+        }
         Command::Gc(gc) => {
             let work = async |session: &Session| Box::pin(gc.run(session, console)).await;
             with_session(global, console, work).await
@@ -336,6 +340,17 @@ async fn with_client(
     let client = Client::open(global).await?;
     let outcome = work(&client).await;
     client.close(outcome, console).await
+}
+
+/// Rejects a recorder and a player for a command that changes files of this machine.
+fn changes_this_machine(global: &Global) -> Result<(), CliError> {
+    match global.record.is_some() || global.replay.is_some() {
+        true => {
+            let error = CliError::new("credentials cannot be stored or erased in a recording");
+            Err(error.hint("omit --record and --replay"))
+        }
+        false => Ok(()),
+    }
 }
 
 /// Runs `work` with the manager of one command.

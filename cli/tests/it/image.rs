@@ -191,3 +191,20 @@ fn pull_is_tried_again_with_newer_credentials() {
     assert!(!pulled(&engine, "same").status.success());
     assert_eq!(PULLS[1].load(Ordering::SeqCst), 1);
 }
+
+#[test]
+fn credentials_are_not_stored_in_a_replay() {
+    let place = Place::new();
+    for line in [
+        &["--replay", "x", "login", "-u", "a"][..],
+        &["--record", "x", "logout"],
+    ] {
+        let ended = place.workspace.isolate(line);
+        assert_eq!(ended.code(), Some(125), "{line:?}");
+        assert!(
+            ended.stderr().contains("cannot be stored or erased"),
+            "{}",
+            ended.stderr()
+        );
+    }
+}

@@ -1,8 +1,8 @@
 //! Stores credentials where the docker command finds them, and erases them.
 
 use std::fmt;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::config::{self, Config, registry_key};
+use super::replace_file::replace;
 use super::{Credentials, RegistryAuth, helper};
 use crate::error::{Error, Result};
 use crate::local_file;
@@ -38,7 +39,9 @@ impl Credentials {
     /// then read. `auth.server_address` is the registry; empty is Docker Hub.
     ///
     /// It does not check the credentials; see [`System::auth`](crate::system::System::auth). A
-    /// token that the check returns takes the place of the password.
+    /// token that the check returns takes the place of the password. Nor does it choose a helper
+    /// for a configuration without one, as the docker command does where `pass` or a key ring of
+    /// the system is installed: set `credsStore`.
     ///
     /// # Errors
     ///
@@ -110,7 +113,7 @@ impl Place {
         }
         if let Value::Object(auths) = auths {
             // A key of another form would precede the new one for some programs.
-            auths.retain(|written, _| config::key(written) != registry);
+            auths.retain(|written, _| !is_form_of(written, &registry));
             auths.insert(registry, Value::Object(entry));
         }
         self.write(&all)?;
@@ -127,7 +130,7 @@ impl Place {
         }
         if let Some(Value::Object(auths)) = all.get_mut(AUTHS) {
             let before = auths.len();
-            auths.retain(|written, _| config::key(written) != registry);
+            auths.retain(|written, _| !is_form_of(written, &registry));
             if auths.len() < before {
                 self.write(&all)?;
                 erased = true;
@@ -160,34 +163,28 @@ impl Place {
     /// Replaces the file at once. A link stays, and the file behind it is replaced.
     fn write(&self, all: &Map<String, Value>) -> Result<()> {
         let written = || {
-            let file = std::fs::canonicalize(&self.file).unwrap_or_else(|_missing| self.file.clone());
-            let directory = file.parent().unwrap_or(Path::new("."));
-            std::fs::create_dir_all(directory)?;
             let mut text = Vec::new();
             let tabs = serde_json::ser::PrettyFormatter::with_indent(b"\t");
             let mut json = serde_json::Serializer::with_formatter(&mut text, tabs);
             serde::Serialize::serialize(all, &mut json).map_err(io::Error::other)?;
-            let partial = directory.join(format!(".config.json.{}", std::process::id()));
-            let replaced = private(&partial)
-                .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
-                .and_then(|()| std::fs::rename(&partial, &file));
-            if replaced.is_err() {
-                // It may not exist; the error is that of writing.
-                drop(std::fs::remove_file(&partial));
-            }
-            replaced
+            replace(&self.file, &text)
         };
         written().map_err(|error| self.problem("write", &error))
     }
 }
 
-/// A new file that only this user can read.
-fn private(path: &Path) -> io::Result<std::fs::File> {
-    let mut options = std::fs::File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+/// Whether a key of the file is a registry, alone or as a URL. A key with a path of its own, as of
+/// a part of a registry or of a token, is another one.
+fn is_form_of(written: &str, registry: &str) -> bool {
+    let plain = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| written.strip_prefix(scheme));
+    let plain = plain.unwrap_or(written);
+    let host = ["/v1/", "/v2/", "/v1", "/v2", "/"]
+        .iter()
+        .find_map(|end| plain.strip_suffix(end));
+    let host = host.unwrap_or(plain);
+    written == registry || !host.contains('/') && config::key(host) == registry
 }
 
 /// The key of a registry that a user named.
@@ -219,6 +216,8 @@ fn entry(auth: &RegistryAuth) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn place(text: &str) -> (tempfile::TempDir, Place) {
@@ -313,6 +312,66 @@ mod tests {
             b"hunter2",
             "it is not replaced"
         );
+    }
+
+    #[test]
+    fn keys_of_parts_and_tokens_stay() {
+        let text = r#"{"auths":{"ghcr.io/team":{"auth":"YTpi"},"http://ghcr.io":{},"https://ghcr.io/v2/":{},
+            "https://index.docker.io/v1/access-token":{"auth":"YTpi"},"docker.io":{},"https://index.docker.io/v1/":{}}}"#;
+        let (_directory, place) = place(text);
+        assert!(place.erase("ghcr.io").unwrap() && place.erase("").unwrap());
+        let left: Vec<String> = read(&place)["auths"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
+        assert_eq!(left, ["ghcr.io/team", "https://index.docker.io/v1/access-token"]);
+    }
+
+    #[test]
+    fn concurrent_calls_lose_no_file() {
+        let (directory, place) = place("{}");
+        // As a process that was killed leaves it.
+        let left = place
+            .file
+            .with_file_name(format!(".config.json.{}", std::process::id()));
+        std::fs::write(&left, "").unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| place.store(&auth("r")).unwrap());
+            }
+        });
+        assert_eq!(read(&place)["auths"]["r"]["auth"], "YTpi");
+        assert_eq!(
+            std::fs::read_dir(directory.path().join("below")).unwrap().count(),
+            2
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn mode_of_the_file_stays_and_directory_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let (_directory, old) = place("{}");
+        std::fs::set_permissions(&old.file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        old.store(&auth("r")).unwrap();
+        assert_eq!(mode(&old.file), 0o640);
+        let (_directory, new) = place("");
+        new.store(&auth("r")).unwrap();
+        assert_eq!(mode(new.file.parent().unwrap()), 0o700);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn link_to_a_missing_file_stays() {
+        let (directory, mut place) = place("");
+        let link = directory.path().join("link.json");
+        std::os::unix::fs::symlink("below/config.json", &link).unwrap();
+        let file = std::mem::replace(&mut place.file, link.clone());
+        place.store(&auth("r")).unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink() && file.exists());
     }
 
     #[cfg(unix)]

@@ -63,14 +63,6 @@ impl Docker {
         })
     }
 
-    /// The environment variables of proxies that the docker command would set in the containers and
-    /// builds of this engine; empty without such a configuration. Nothing is sent.
-    pub async fn proxy_variables(&self) -> ProxyVariables {
-        let address = self.address();
-        let read = move || ProxyVariables::of(&CommandConfig::read(&variable), &address);
-        tokio::task::spawn_blocking(read).await.unwrap_or_default()
-    }
-
     /// Pings every endpoint that [`Docker::from_env`] would try, in the same order, and reports the
     /// result of each.
     ///
@@ -80,7 +72,7 @@ impl Docker {
     pub async fn probe_all() -> Result<Vec<ProbedEndpoint>> {
         let mut probed = Vec::new();
         for endpoint in connect::endpoints(&variable)? {
-            let error = probe(&endpoint).await.err();
+            let error = probe(&endpoint, false).await.err();
             probed.push(result(endpoint, error.as_ref()));
         }
         Ok(probed)
@@ -96,8 +88,9 @@ async fn first_of(endpoints: Vec<Endpoint>) -> Result<Docker> {
     let mut kind = ErrorKind::Unreachable;
     let mut candidates = Vec::new();
     for endpoint in endpoints {
-        match probe(&endpoint).await {
-            Ok(docker) => return Ok(docker),
+        // Headers may hold tokens: among several candidates, only the one that answers gets them.
+        match probe(&endpoint, single).await {
+            Ok(docker) => return Ok(configured(docker, &endpoint)),
             Err(error) => {
                 // Several endpoints may fail in different ways; then all of them count as
                 // unreachable.
@@ -111,8 +104,12 @@ async fn first_of(endpoints: Vec<Endpoint>) -> Result<Docker> {
     Err(Error::local(Cause::NoEngine { candidates, kind }))
 }
 
-async fn probe(endpoint: &Endpoint) -> Result<Docker> {
-    let docker = client(endpoint)?;
+/// Pings an engine; `whole` is whether with what `config.json` adds.
+async fn probe(endpoint: &Endpoint, whole: bool) -> Result<Docker> {
+    let mut docker = bare(endpoint)?;
+    if whole {
+        docker = configured(docker, endpoint);
+    }
     match docker.system().ping().await {
         // A proxy in front of the engine may refuse pings, but not all that the caller needs.
         Err(error) if matches!(error.status(), Some(403 | 404)) => docker.version().await.map(drop)?,
@@ -130,23 +127,28 @@ fn result(endpoint: Endpoint, error: Option<&Error>) -> ProbedEndpoint {
 }
 
 fn client(endpoint: &Endpoint) -> Result<Docker> {
-    let mut docker = Docker::over(Arc::from(endpoint.connector()?));
-    let config = CommandConfig::read(&variable);
-    for (name, value) in &config.http_headers {
-        // The docker command has a user agent of its own, too.
-        if !name.eq_ignore_ascii_case("user-agent") {
-            docker = docker.with_header(name, value).map_err(|error| {
-                Error::invalid(format!(
-                    "`HttpHeaders` of the docker command's config.json: {error}"
-                ))
-            })?;
-        }
-    }
-    docker = docker.with_detach_keys(&config.detach_keys);
+    Ok(configured(bare(endpoint)?, endpoint))
+}
+
+fn bare(endpoint: &Endpoint) -> Result<Docker> {
+    let docker = Docker::over(Arc::from(endpoint.connector()?));
     match &endpoint.version {
         Some(version) => Ok(docker.with_version(version.parse()?)),
         None => Ok(docker),
     }
+}
+
+/// Adds what the docker command's `config.json` has for the calls of a client.
+fn configured(mut docker: Docker, endpoint: &Endpoint) -> Docker {
+    let config = CommandConfig::read(&variable);
+    for (name, value) in &config.http_headers {
+        // One that the client sets itself, such as `User-Agent`, or that cannot be sent, must not
+        // make an engine unusable that needs no header.
+        docker = docker.clone().with_header(name, value).unwrap_or(docker);
+    }
+    let proxies = ProxyVariables::of(&config, &endpoint.address);
+    docker.session.extra.proxies = Some(Arc::new(proxies));
+    docker.with_detach_keys(&config.detach_keys)
 }
 
 #[cfg(test)]

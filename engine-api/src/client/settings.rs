@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::Docker;
+use crate::connect::ProxyVariables;
 use crate::error::{Error, Result};
 use crate::observe::Observer;
 use crate::wire::send::AGENT_TEXT;
@@ -71,6 +72,13 @@ impl Docker {
             Some(default) if keys.is_empty() => default.to_string(),
             _ => keys,
         }
+    }
+
+    /// The environment variables of proxies that the docker command would set in the containers and
+    /// builds of this engine. Empty without such a configuration, and for a client that was not
+    /// made from the environment or a context.
+    pub fn proxy_variables(&self) -> ProxyVariables {
+        self.session.extra.proxies.as_deref().cloned().unwrap_or_default()
     }
 
     /// Sets how many idle connections this client and its clones keep; the default is 16. With 0,

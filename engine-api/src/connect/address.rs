@@ -116,17 +116,20 @@ impl FromStr for Address {
 
 /// An address as errors show it: without a password and a query, which no address should have.
 pub fn without_secrets(text: &str) -> String {
-    let (address, query) = text
-        .split_once('?')
-        .map_or((text, ""), |(address, _)| (address, "?***"));
-    let start = address.find("://").map_or(0, |at| at + 3);
-    let (scheme, rest) = address.split_at(start);
-    match rest
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = text.split_at(start);
+    // A password may have a `?`, so that the user and password are cut off first.
+    let (user, rest) = rest
         .rsplit_once('@')
-        .map(|(user, host)| (user.split_once(':'), host))
-    {
-        Some((Some((user, _password)), host)) => format!("{scheme}{user}:***@{host}{query}"),
-        _ => format!("{address}{query}"),
+        .map_or(("", rest), |(user, rest)| (user, rest));
+    let shown = match rest.split_once('?') {
+        Some((address, _)) => format!("{address}?***"),
+        None => rest.to_owned(),
+    };
+    match user.split_once([':', '?']) {
+        Some((user, _password)) => format!("{scheme}{user}:***@{shown}"),
+        None if user.is_empty() => format!("{scheme}{shown}"),
+        None => format!("{scheme}{user}@{shown}"),
     }
 }
 

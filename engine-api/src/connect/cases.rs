@@ -74,6 +74,8 @@ fn error_of_an_address_hides_its_secrets() {
         "u:s3/cret@h",
         "gopher://u:s3@cret@h",
         "tcp://h:2375?token=s3cret",
+        "tcp://u:a?s3cret@h:2375",
+        "tcp://u:s3?cret@h?cret",
         "https://h/?s3cret",
     ] {
         let error = parse(text).unwrap_err().to_string();

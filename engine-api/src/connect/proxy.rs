@@ -82,17 +82,22 @@ impl std::str::FromStr for HttpProxy {
 impl HttpProxy {
     /// The proxy of the environment for an engine: that of `HTTP_PROXY`, or of `HTTPS_PROXY` for
     /// TLS, in capitals or not, unless `NO_PROXY` has the host. As for the docker command, this
-    /// machine is reached without a proxy.
+    /// machine is reached without a proxy. A proxy of another scheme (`https`, `socks5`) is not
+    /// used.
     pub(super) fn of_env(env: Lookup<'_>, tls: bool, host: &str, port: u16) -> Result<Option<Self>> {
         let set = |name: &str| {
-            let value = env(name).or_else(|| env(&name.to_ascii_lowercase()));
-            value.filter(|value| !value.trim().is_empty())
+            let filled = |value: &String| !value.trim().is_empty();
+            let lower = || env(&name.to_ascii_lowercase()).filter(filled);
+            env(name).filter(filled).or_else(lower)
         };
         let Some(proxy) = set(if tls { "HTTPS_PROXY" } else { "HTTP_PROXY" }) else {
             return Ok(None);
         };
         let excluded = set("NO_PROXY").is_some_and(|list| is_excluded(&list, host, port));
-        if excluded || is_this_machine(host) {
+        let is_http = proxy
+            .split_once("://")
+            .is_none_or(|(scheme, _)| scheme.trim() == "http");
+        if excluded || is_this_machine(host) || !is_http {
             return Ok(None);
         }
         proxy.trim().parse().map(Some)
@@ -146,31 +151,33 @@ fn is_this_machine(host: &str) -> bool {
 /// Whether a list of names, domains, addresses and networks has a host. An entry may have a port.
 fn is_excluded(list: &str, host: &str, port: u16) -> bool {
     let host = host.to_ascii_lowercase();
+    let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    entries
+        .map(str::to_ascii_lowercase)
+        .any(|entry| excludes(&entry, &host, port))
+}
+
+fn excludes(entry: &str, host: &str, port: u16) -> bool {
     let address: Option<IpAddr> = host.parse().ok();
-    list.split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-        .any(|entry| {
-            let entry = entry.to_ascii_lowercase();
-            if entry == "*" {
-                return true;
-            }
-            if let (Some(address), Some((network, bits))) = (address, entry.split_once('/')) {
-                return is_in_network(address, network, bits);
-            }
-            let (name, only) = match entry.rsplit_once(':') {
-                // An IPv6 address has more than one colon.
-                Some((name, digits)) if !name.contains(':') => (name.to_owned(), digits.parse::<u16>().ok()),
-                _ => (entry.clone(), None),
-            };
-            if only.is_some_and(|only| only != port) {
-                return false;
-            }
-            match name.strip_prefix("*.").or(name.strip_prefix('.')) {
-                Some(domain) => host.ends_with(&format!(".{domain}")),
-                None => host == name || address.is_none() && host.ends_with(&format!(".{name}")),
-            }
-        })
+    if let (Some(address), Some((network, bits))) = (address, entry.split_once('/')) {
+        return is_in_network(address, network, bits);
+    }
+    let (name, only) = match entry.rsplit_once(':') {
+        // An IPv6 address has more than one colon, unless it is in brackets.
+        Some((name, digits)) if !name.contains(':') || name.ends_with(']') => (name, digits.parse().ok()),
+        _ => (entry, None),
+    };
+    if only.is_some_and(|only: u16| only != port) {
+        return false;
+    }
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    match (address, name.strip_prefix("*.").or(name.strip_prefix('.'))) {
+        _ if name == "*" => true,
+        // One address has several texts.
+        (Some(address), _) => name.parse() == Ok(address),
+        (None, Some(domain)) => host.ends_with(&format!(".{domain}")),
+        (None, None) => host == name || host.ends_with(&format!(".{name}")),
+    }
 }
 
 fn is_in_network(address: IpAddr, network: &str, bits: &str) -> bool {
@@ -205,6 +212,10 @@ mod tests {
         assert_eq!(of(&both, false, "h").unwrap(), "p:3128");
         assert_eq!(of(&both, true, "h").unwrap(), "q:80");
         assert_eq!(of(&both[1..], false, "h"), None);
+        let empty = [("HTTP_PROXY", ""), ("http_proxy", "p:1")];
+        assert_eq!(of(&empty, false, "h").unwrap(), "p:1");
+        // Of a scheme that is not supported: the engine may be reached without it.
+        assert_eq!(of(&[("HTTP_PROXY", "socks5://p:1")], false, "h"), None);
         for host in ["localhost", "127.0.0.1", "::1"] {
             assert_eq!(of(&both, false, host), None, "{host}");
         }
@@ -228,7 +239,10 @@ mod tests {
             ("fd00::1", "fd00::1", true),
             ("h:2375", "h", true),
             ("h:1", "h", false),
-            ("2.3", "1.2.3.2.3", true),
+            ("[::1]:2375", "::1", true),
+            ("[fd00::1]", "fd00:0::1", true),
+            ("[fd00::1]:1", "fd00::1", false),
+            ("FD00:0:0::1", "fd00::1", true),
             ("2.3.4", "1.2.3.4", false),
             ("", "h", false),
         ] {

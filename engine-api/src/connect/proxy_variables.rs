@@ -18,7 +18,7 @@ use super::command_config::ProxySettings;
 /// use engine_api::containers::CreateContainer;
 ///
 /// let mut container = CreateContainer { image: "busybox".into(), ..Default::default() };
-/// docker.proxy_variables().await.add_to(&mut container.env);
+/// docker.proxy_variables().add_to(&mut container.env);
 /// # Ok(())
 /// # }
 /// ```
@@ -26,7 +26,8 @@ use super::command_config::ProxySettings;
 pub struct ProxyVariables(BTreeMap<String, String>);
 
 impl ProxyVariables {
-    /// The variables for the engine at an address; without an entry for it, those of `default`.
+    /// The variables for the engine at an address, as it was named: `tcp://` also with TLS.
+    /// Without an entry for it, those of `default`.
     pub(crate) fn of(config: &CommandConfig, address: &str) -> Self {
         let settings = config
             .proxies

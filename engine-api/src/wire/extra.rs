@@ -7,7 +7,7 @@ use http::{Method, header};
 
 use super::call_context::CallContext;
 use super::watch::Watch;
-use crate::connect::Connector;
+use crate::connect::{Connector, ProxyVariables};
 use crate::error::{Error, Result};
 use crate::observe::Observer;
 
@@ -18,6 +18,8 @@ pub(crate) struct Extra {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     /// The keys that detach from a container, where a call names none.
     pub(crate) detach_keys: Option<Arc<str>>,
+    /// The proxies of containers and builds.
+    pub(crate) proxies: Option<Arc<ProxyVariables>>,
 }
 
 /// Headers that each call decides itself.

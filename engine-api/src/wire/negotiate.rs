@@ -117,6 +117,7 @@ impl Negotiation<'_> {
         body.watch(watch);
         if !head.status.is_success() {
             let error = context.add(status::error(&head, &mut body).await);
+            body.failed(&error);
             return Ok(Answer {
                 headers: head.headers,
                 body: bytes::Bytes::new(),

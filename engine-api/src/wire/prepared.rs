@@ -130,16 +130,13 @@ impl<'a> Prepared<'a> {
             let limits = self.session.reply_limits;
             let total = Timer::start(Phase::Total, self.timeouts.total);
             let mut watch = self.watch(&context);
-            match self.exchange(total, watch.as_deref_mut()).await {
-                Ok((head, mut body)) => {
-                    body.watch(watch);
-                    Ok(Reply {
-                        head,
-                        body,
-                        context,
-                        limits,
-                    })
-                }
+            match self.exchange(total, &mut watch).await {
+                Ok((head, body)) => Ok(Reply {
+                    head,
+                    body,
+                    context,
+                    limits,
+                }),
                 Err(error) => {
                     if let Some(watch) = &mut watch {
                         watch.failed(&error);
@@ -161,7 +158,11 @@ impl<'a> Prepared<'a> {
         self.session.extra.watch(context, &self.method, path, connector)
     }
 
-    async fn exchange(mut self, mut total: Timer, watch: Option<&mut Watch>) -> Result<(Parts, ReplyBody)> {
+    async fn exchange(
+        mut self,
+        mut total: Timer,
+        watch: &mut Option<Box<Watch>>,
+    ) -> Result<(Parts, ReplyBody)> {
         if let Some(error) = self.rejected.take() {
             return Err(error);
         }
@@ -196,10 +197,12 @@ impl<'a> Prepared<'a> {
             headers: self.headers,
             body: self.body,
         };
-        let sent = wire.round_trip(request, &self.timeouts, total, watch).await;
-        let (head, mut body) = sent.map_err(Error::local)?;
+        let sent = wire.round_trip(request, &self.timeouts, total, watch.as_deref_mut());
+        let (head, mut body) = sent.await.map_err(Error::local)?;
+        body.watch(watch.take());
         if let Some(info) = info {
-            status::check(info, &head, &mut body).await?;
+            let checked = status::check(info, &head, &mut body).await;
+            checked.inspect_err(|error| body.failed(error))?;
         }
         Ok((head, body))
     }
@@ -273,7 +276,8 @@ mod tests {
     fn the_future_of_a_call_stays_small() {
         let session = Session::new(Arc::new(TcpConnector::new("127.0.0.1", 2375)));
         let prepared = Prepared::raw(&session, Method::GET, "/_ping", CallContext::new("test"));
-        let future = prepared.exchange(Timer::start(Phase::Total, None), None);
+        let mut watch = None;
+        let future = prepared.exchange(Timer::start(Phase::Total, None), &mut watch);
         // Each call allocates it and moves it there.
         assert!(size_of_val(&future) <= 2600, "{} bytes", size_of_val(&future));
     }

@@ -145,7 +145,11 @@ impl<'a> RawCall<'a> {
                 let text = format!("the engine answered {status} and keeps the connection; use `send`");
                 return Err(context.add(Error::protocol(text)));
             }
-            _ => return Err(context.add(status::error(&reply.head, &mut reply.body).await)),
+            _ => {
+                let error = context.add(status::error(&reply.head, &mut reply.body).await);
+                reply.body.failed(&error);
+                return Err(error);
+            }
         }
         let headers = std::mem::take(&mut reply.head.headers);
         let (input, source, context) = Hijacked::halves(reply).await?;

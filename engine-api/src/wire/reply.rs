@@ -14,7 +14,7 @@ use super::conn::Conn;
 use super::pool::Pool;
 use super::timer::{Timer, within};
 use super::watch::Watch;
-use crate::error::{Cause, Phase, Result};
+use crate::error::{Cause, Error, Phase, Result};
 use crate::reply_limits::ReplyLimits;
 
 /// The head of a reply, the body still to be read, and what errors say of the call.
@@ -65,6 +65,13 @@ impl ReplyBody {
         }
     }
 
+    /// Notes in the report why the call failed.
+    pub(super) fn failed(&mut self, error: &Error) {
+        if let Some(watch) = &mut self.watch {
+            watch.failed(error);
+        }
+    }
+
     /// Takes the connection out, after a `101`, and the limits that go on with it.
     pub(crate) fn into_conn(mut self) -> (Option<Box<Conn>>, Timer, Timer) {
         if let Some(mut watch) = self.watch.take() {
@@ -94,12 +101,12 @@ impl ReplyBody {
             }
             Some(Err(cause)) => {
                 self.source = None;
-                if let Some(mut watch) = self.watch.take() {
+                if let Some(watch) = &mut self.watch {
                     watch.broken(cause);
                 }
             }
             None => {
-                if let Some(mut watch) = self.watch.take() {
+                if let Some(watch) = &mut self.watch {
                     watch.complete();
                 }
                 if let Some((conn, _)) = self.source.take() {

@@ -1,4 +1,4 @@
-//! What is known of a call for its report.
+//! The facts of a call, for its report.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -42,6 +42,9 @@ fn observed(docker: Docker) -> (Docker, Arc<Mutex<Vec<Seen>>>) {
     (docker, seen)
 }
 
+/// The reply to a request for a container.
+const MISSING: &str = r#"{"message":"no such container"}"#;
+
 fn ok() -> Seen {
     Seen {
         operation: "raw call",
@@ -59,11 +62,7 @@ fn ok() -> Seen {
 #[tokio::test]
 async fn report_has_the_operation_the_status_and_the_bytes() {
     let engine = ScriptedEngine::answering(|request| match request.target.contains("/json") {
-        true => reply(
-            404,
-            &["Content-Type: application/json"],
-            r#"{"message":"no such container"}"#,
-        ),
+        true => reply(404, &["Content-Type: application/json"], MISSING),
         false => reply(200, &[], "OK"),
     });
     let (docker, seen) = observed(engine.client());
@@ -83,8 +82,7 @@ async fn report_has_the_operation_the_status_and_the_bytes() {
         request: "GET /containers/{id}/json".into(),
         status: Some(404),
         error: Some(ErrorKind::Api),
-        complete: false,
-        received: 0,
+        received: MISSING.len() as u64,
         ..ok()
     };
     let json = Seen { sent: 7, ..ok() };
@@ -144,7 +142,7 @@ async fn report_counts_attempts_and_negotiation_is_a_call() {
     }
     let attempts: Vec<u32> = seen.lock().unwrap().iter().map(|seen| seen.attempts).collect();
     assert!(attempts == [1, 2] || attempts == [1, 1], "{attempts:?}");
-    // What is rejected before it is sent has no attempt.
+    // A call that is rejected before it is sent has no attempt.
     docker
         .containers()
         .inspect("", Default::default())

@@ -138,7 +138,7 @@ impl Blueprint {
         let mut body = self.body();
         if let Ok(container) = &mut body {
             // As the docker command does.
-            docker.proxy_variables().await.add_to(&mut container.env);
+            docker.proxy_variables().add_to(&mut container.env);
         }
         Ok(body)
     }

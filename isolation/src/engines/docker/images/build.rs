@@ -84,7 +84,7 @@ impl Images<'_> {
         options.labels = [(labels::BUILD.to_owned(), key.clone())].into();
         // Not a part of the key: the image does not depend on the way to the network.
         let mut sent = options.clone();
-        docker.proxy_variables().await.add_to_build(&mut sent.build_args);
+        docker.proxy_variables().add_to_build(&mut sent.build_args);
         let mut made = Made::default();
         let built = async {
             let mut lines = docker

@@ -101,10 +101,7 @@ impl Images<'_> {
             contexts: spec.contexts.clone(),
             output,
         };
-        docker
-            .proxy_variables()
-            .await
-            .add_to_build(&mut options.build_args);
+        docker.proxy_variables().add_to_build(&mut options.build_args);
         let context = spec.context()?;
         let images = docker.images();
         let lines = images.build_with_session(context, options, session);

@@ -1,0 +1,77 @@
+//! Replaces a file that may hold secrets.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Replaces a file at once. Its owner and mode stay; a new one is readable by this user only. A link
+/// stays, and the file behind it is replaced.
+pub(super) fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
+    let file = behind_links(file);
+    let directory = file.parent().unwrap_or(Path::new("."));
+    create_directory(directory)?;
+    // A name that no other process or call has, nor one that was killed.
+    let random = RandomState::new().hash_one(std::process::id());
+    let partial = directory.join(format!(".config.json.{random:016x}"));
+    let mut new = private(&partial)?;
+    let replaced = keep_owner(&file, &partial)
+        .and_then(|()| new.write_all(text))
+        .and_then(|()| new.sync_all())
+        .and_then(|()| std::fs::rename(&partial, &file));
+    if replaced.is_err() {
+        // The error is that of writing.
+        drop(std::fs::remove_file(&partial));
+    }
+    replaced
+}
+
+/// The file behind symbolic links, whether it exists or not.
+fn behind_links(file: &Path) -> PathBuf {
+    let mut file = file.to_owned();
+    // Links in a circle are an error when the file is written.
+    for _ in 0..40 {
+        let Ok(target) = std::fs::read_link(&file) else {
+            break;
+        };
+        file = file.parent().unwrap_or(Path::new("")).join(target);
+    }
+    file
+}
+
+/// Creates a directory that only this user can enter.
+fn create_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
+/// Gives a new file the mode and the owner of the one that it replaces.
+#[cfg(unix)]
+fn keep_owner(old: &Path, new: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let Ok(old) = old.metadata() else {
+        return Ok(());
+    };
+    let made = new.metadata()?;
+    if (old.uid(), old.gid()) != (made.uid(), made.gid()) {
+        chown(new, Some(old.uid()), Some(old.gid()))?;
+    }
+    std::fs::set_permissions(new, old.permissions())
+}
+
+/// Other systems derive the rights of a file from its directory.
+#[cfg(not(unix))]
+fn keep_owner(_old: &Path, _new: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// A new file that only this user can read.
+fn private(path: &Path) -> io::Result<std::fs::File> {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
