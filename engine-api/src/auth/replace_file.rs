@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Replaces a file at once. Its owner and mode stay; a new one is readable by this user only. A link
-/// stays, and the file behind it is replaced.
+/// Replaces a file at once. Its owner and mode stay; a new one is readable by this user only. A
+/// link stays, and the file behind it is replaced.
 pub(super) fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     let file = behind_links(file);
     let directory = file.parent().unwrap_or(Path::new("."));
