@@ -26,7 +26,7 @@ const ENTRY: usize = 48;
 const FOOTER: u64 = 48;
 
 /// The largest chunk, in bytes.
-pub(crate) const LARGEST_CHUNK: u32 = 256 << 10;
+pub(crate) const LARGEST_CHUNK: u32 = 128 << 10;
 
 /// A pack is complete when it has this size: a collection rewrites whole packs.
 const PACK_SIZE: u64 = 64 << 20;

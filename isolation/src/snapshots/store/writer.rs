@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::digest::Digest;
 
 /// The smallest and the average size of a chunk that is not the last of a file.
-const SMALLEST_CHUNK: usize = 16 << 10;
-const AVERAGE_CHUNK: usize = 64 << 10;
+const SMALLEST_CHUNK: usize = 8 << 10;
+const AVERAGE_CHUNK: usize = 32 << 10;
 
 /// Adds content to a store. Added chunks are garbage until a manifest names them.
 #[derive(Debug)]
