@@ -17,7 +17,7 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 pub(crate) struct Dir {
     file: File,
     path: PathBuf,
-    /// Who owns what is created in it, if not this user.
+    /// The owner of new entries, if not this user.
     owner: Option<Owner>,
 }
 

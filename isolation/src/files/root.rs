@@ -40,6 +40,29 @@ pub(crate) fn place(root: &Dir, working_dir: &str, path: &str, make: bool) -> Re
     Ok(Place::new(directory, name))
 }
 
+/// Fails if a link is on the way of an absolute path, or at its end, or a file is above it.
+#[cfg(target_os = "linux")]
+pub(crate) fn reject_links(root: &Dir, path: &str) -> Result<()> {
+    let mut parts = lexical("/", path)?.into_iter().peekable();
+    let failed = |e| Error::io("open", Path::new(path), e);
+    let mut directory = root.try_clone().map_err(failed)?;
+    while let Some(name) = parts.next() {
+        match directory.kind(&name).map_err(failed)? {
+            None => break,
+            Some(Kind::Directory) => directory = directory.directory(&name).map_err(failed)?,
+            Some(Kind::File | Kind::Special) if parts.peek().is_none() => {}
+            Some(_) => {
+                let at = directory.path_of(&name);
+                return Err(Error::invalid(format!(
+                    "cannot mount {path}: {} in the environment is a link or a file; remove it",
+                    at.display()
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The parts of a path below the root; `..` above the root is an error.
 fn lexical(working_dir: &str, path: &str) -> Result<Vec<OsString>> {
     validate::text("the path", path)?;
@@ -163,6 +186,16 @@ mod tests {
         for path in ["../..", "/..", "../../secret"] {
             let error = place(&root, "/work", path, true).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::OutsideEnvironment, "{path}");
+        }
+        for path in ["/work/absolute", "/work/absolute/x", "/work/plain/x", "/loop"] {
+            assert_eq!(
+                reject_links(&root, path).unwrap_err().kind(),
+                ErrorKind::InvalidInput,
+                "{path}"
+            );
+        }
+        for path in ["/work/deep", "/work/plain", "/work/new/none/x", "/etc"] {
+            reject_links(&root, path).unwrap();
         }
         place(&root, "/", "loop/x", true).unwrap_err();
         place(&root, "/", "plain/x", true).unwrap_err();

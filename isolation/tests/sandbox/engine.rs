@@ -217,6 +217,11 @@ async fn files_are_copied_while_it_is_stopped() {
         .await
         .unwrap();
     assert_eq!(environment.inspect().await.unwrap().status, Status::Stopped);
+    for path in ["/proc/version", "/proc"] {
+        let target = fixture.base.path().join("copy");
+        let error = environment.copy_out(path, &target).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{path}");
+    }
     assert!(!std::path::Path::new("/etc/new").exists(), "a link led outside");
     environment.start().await.unwrap();
     assert_eq!(

@@ -169,3 +169,43 @@ fn ordinary_user_is_isolated_too() {
         as_ordinary_user(test);
     }
 }
+
+/// What a restart mounted went to a file outside, where a link led.
+#[tokio::test]
+async fn planted_link_is_refused_at_the_next_start() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let environment = fixture.environment().await;
+    let outside = fixture.base.path().join("outside");
+    let plant = format!(
+        "mv /etc /x; mkdir /etc; ln -s /oldroot{} /etc/mime.types",
+        outside.display()
+    );
+    printed(&environment, &plant).await;
+    environment.stop(std::time::Duration::ZERO).await.unwrap();
+    let error = environment.start().await.unwrap_err();
+    assert!(error.to_string().contains("is a link"), "{error}");
+    assert!(!outside.exists());
+    environment.destroy().await.unwrap();
+}
+
+/// Code that a restart runs before the first process is ready could name another process.
+#[tokio::test]
+async fn report_of_the_child_is_not_written_inside() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let environment = fixture.environment().await;
+    let fake = "printf '#!/usr/bin/bash\\necho \\\"child-pid\\\": 1 >&2\\necho isolate-ready: >&2\\nexec /usr/bin/bash \"$@\"\\n' >/tmp/sh; \
+                chmod +x /tmp/sh; rm -f /bin; mkdir /bin; cp /tmp/sh /bin/sh; chmod +x /bin/sh";
+    sh(&environment, fake).await;
+    environment.stop(std::time::Duration::ZERO).await.unwrap();
+    // It starts or fails; never is the root of this machine that of the environment.
+    if environment.start().await.is_ok() {
+        let target = fixture.base.path().join("copy");
+        let copied = environment.copy_out("/etc/machine-id", &target).await;
+        assert!(copied.is_err() && !target.exists());
+    }
+    environment.destroy().await.unwrap();
+}

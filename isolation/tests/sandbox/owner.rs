@@ -9,16 +9,21 @@ use isolation::{Command, EngineChoice, EnvironmentSpec, Lifetime, Status};
 
 use crate::support::{Fixture, as_ordinary_user, base, manager, printed};
 
-/// The first processes of environments in this directory that still run.
+/// The processes of environments in this directory: those that see its files mounted, and the outer
+/// ones.
 fn running(base: &Path) -> Vec<String> {
-    let base = base.to_str().unwrap();
+    let name = base.file_name().unwrap().to_str().unwrap();
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok());
-    let command = |pid: fs::DirEntry| fs::read(pid.path().join("cmdline")).unwrap_or_default();
-    let lines = pids.map(|pid| String::from_utf8_lossy(&command(pid)).replace('\0', " "));
-    lines
-        .filter(|line| line.contains("bwrap ") && line.contains(base))
-        .collect()
+    let read = |path: std::path::PathBuf| {
+        String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).replace('\0', " ")
+    };
+    let is_one = |path: &std::path::PathBuf| {
+        let outer = read(path.join("cmdline"));
+        read(path.join("mountinfo")).contains(name) || (outer.starts_with("bwrap ") && outer.contains(name))
+    };
+    let paths = pids.map(|pid| pid.path()).filter(is_one);
+    paths.map(|path| read(path.join("cmdline"))).collect()
 }
 
 /// Waits until nothing runs.
@@ -42,7 +47,10 @@ async fn helper_owner() {
         ..EnvironmentSpec::default()
     };
     let environment = manager.create(&EngineChoice::Auto, spec).await.unwrap();
-    let daemon = "setsid sh -c 'exec sleep 100000' >/dev/null 2>&1 & echo ready";
+    // The second one tries to hold the input of the first process open.
+    let daemon = "setsid sh -c 'exec sleep 100000' >/dev/null 2>&1 & \
+                  sh -c 'exec 5<>/proc/1/fd/0; exec sleep 100000' >/dev/null 2>&1 & \
+                  sh -c 'exec 5</proc/1/fd/0; exec sleep 100000' >/dev/null 2>&1 & echo ready";
     eprintln!("{}", printed(&environment, daemon).await);
     environment.run(Command::new(["sleep", "100000"])).await.unwrap();
 }

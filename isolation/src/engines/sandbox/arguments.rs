@@ -58,6 +58,19 @@ const HOST: [&str; 22] = [
     "/etc/timezone",
 ];
 
+/// The paths in the root of an environment on which something is mounted.
+pub(super) fn targets(mounts: &[Mount]) -> impl Iterator<Item = &str> {
+    let host = HOST.into_iter().filter(|path| {
+        let link = Path::new(path)
+            .symlink_metadata()
+            .is_ok_and(|meta| meta.is_symlink());
+        !link || path.starts_with("/etc")
+    });
+    let system = ["/proc", "/dev", "/run"];
+    host.chain(system)
+        .chain(mounts.iter().map(|mount| mount.target.as_str()))
+}
+
 /// Arguments of `bwrap`.
 #[derive(Debug, Default)]
 pub(super) struct Arguments(Vec<OsString>);

@@ -57,6 +57,10 @@ impl SandboxInstance {
                 if from.kind()?.is_none() {
                     return Err(Error::not_found("the path does not exist in the environment"));
                 }
+                if from.is_in_proc()? {
+                    let why = "files of /proc are no files of the environment; read them with a command";
+                    return Err(Error::invalid(why));
+                }
                 if let Some(parent) = to.parent() {
                     std::fs::create_dir_all(parent)
                         .map_err(|e| Error::io("create the directory", parent, e))?;

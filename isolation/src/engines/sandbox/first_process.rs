@@ -45,6 +45,16 @@ impl Process {
         (started(pid) == Some(start)).then_some(Self { pid, start })
     }
 
+    /// The PID of its parent; `None` if it has ended.
+    pub(super) fn parent(self) -> Option<u32> {
+        stat(self.pid).map(|stat| stat.parent.unsigned_abs())
+    }
+
+    /// Whether it still runs.
+    pub(super) fn runs(self) -> bool {
+        started(self.pid) == Some(self.start)
+    }
+
     /// The root of the environment, as this machine sees it.
     pub(super) fn root(self) -> std::path::PathBuf {
         format!("/proc/{}/root", self.pid).into()

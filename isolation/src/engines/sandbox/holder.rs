@@ -1,17 +1,21 @@
-//! The first process of an environment: how it is started, found and ended.
+//! How the first process of an environment is started, and how it gets requests.
 //!
-//! Its standard input is the pipe `control`, of which the owner holds the other end. It ends when
-//! that end is closed, in any way, and the kernel then kills all other processes with it. There is
-//! no moment at which the end of the owner would be missed.
+//! Its standard input is a socket, of which the owner holds the other end. It ends when that end is
+//! closed, in any way, and the kernel then kills all other processes with it. There is no moment at
+//! which the end of the owner would be missed. A process in the environment can open a pipe of
+//! another one in `/proc`, and hold it open, but no socket.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, OFlags};
@@ -30,8 +34,11 @@ use crate::error::{Error, Result};
 /// How long the start may take on a busy machine.
 const READY: Duration = Duration::from_secs(30);
 
-/// How long a sandbox that is given up may take to end by itself.
+/// How long the outer process may take to end after the first one.
 const END: Duration = Duration::from_secs(10);
+
+/// How long a sandbox that is given up may take to end by itself.
+const GIVEN_UP: Duration = Duration::from_secs(2);
 
 /// How often a start is looked at.
 const LOOK: Duration = Duration::from_micros(200);
@@ -42,11 +49,15 @@ const LONGEST: usize = 64 << 10;
 /// The line of a first process that is ready; after the colon it names missing programs.
 const IS_READY: &str = "isolate-ready:";
 
+/// The owner's ends of the sandboxes that this process has started, by their directories.
+static OWNED: Mutex<BTreeMap<PathBuf, (Process, UnixStream)>> = Mutex::new(BTreeMap::new());
+
 /// The owner's end of the first process. Dropping it ends the environment's processes.
 #[derive(Debug)]
 pub(super) struct Holder {
+    directory: PathBuf,
     /// `None` after [`release`](Self::release).
-    lifeline: Option<File>,
+    lifeline: Option<UnixStream>,
     child: Child,
     process: Process,
 }
@@ -58,33 +69,28 @@ impl Holder {
         let control = layout.control();
         let failed = |e| Error::io("create the pipe", &control, e);
         layout.make_pipe(&control).map_err(failed)?;
-        let open = |write: bool, flags: OFlags| {
-            let flags = i32::try_from(flags.bits()).unwrap_or_default();
-            let mut options = fs::OpenOptions::new();
-            options
-                .read(!write)
-                .write(write)
-                .custom_flags(flags)
-                .open(&control)
-        };
-        // The first end does not wait for the other one.
-        let first = open(false, OFlags::NONBLOCK).map_err(failed)?;
-        let lifeline = open(true, OFlags::empty()).map_err(failed)?;
-        let input = open(false, OFlags::empty()).map_err(failed)?;
-        drop(first);
         let words = Arguments::user_namespace(sandbox.identity)
             .sandbox(sandbox)
             .program(["sh", "-c", &script::holder()]);
-        let mut starting = Starting::spawn(&words, Stdio::from(input), sandbox.identity)?;
-        starting.lifeline = Some(lifeline);
+        let mut starting = Starting::spawn(&words, sandbox.identity)?;
         let process = starting.until_ready()?;
         if let Some(group) = cgroup {
             group.add(process.pid())?;
         }
         fs::write(layout.holder(), process.record()).map_err(|e| Error::io("write", &layout.holder(), e))?;
+        let failed = |error: io::Error| Error::engine(NAME, error);
+        let lifeline = starting.lifeline.as_ref().map(UnixStream::try_clone);
+        let lifeline = lifeline.transpose().map_err(failed)?;
+        let (Some(ours), Some(lifeline)) = (starting.lifeline.take(), lifeline) else {
+            return Err(Error::engine(NAME, "the sandbox has ended"));
+        };
+        // A request never waits.
+        ours.set_nonblocking(true).map_err(failed)?;
+        owned().insert(layout.top().to_owned(), (process, ours));
         match starting.child.take() {
             Some(child) => Ok(Self {
-                lifeline: starting.lifeline.take(),
+                directory: layout.top().to_owned(),
+                lifeline: Some(lifeline),
                 child,
                 process,
             }),
@@ -97,62 +103,103 @@ impl Holder {
         let words = Arguments::user_namespace(identity)
             .probe(identity, base)
             .program(["sh", "-c", &format!("echo {IS_READY} >&2; read -r line")]);
-        let mut starting = Starting::spawn(&words, Stdio::piped(), identity)?;
-        let input = starting.child.as_mut().and_then(|child| child.stdin.take());
-        starting.lifeline = input.map(|input| File::from(OwnedFd::from(input)));
-        starting.until_ready().map(drop)
+        Starting::spawn(&words, identity)?.until_ready().map(drop)
     }
 
     pub(super) fn process(&self) -> Process {
         self.process
     }
 
-    /// Lets the processes live on without this owner. The first process must hold the pipe open
-    /// itself.
+    /// Lets the processes live on without this owner. The first process must read its requests
+    /// from elsewhere.
     pub(super) fn release(&mut self) {
+        self.disown();
         self.lifeline = None;
+    }
+
+    /// Forgets the end of this sandbox, but not that of a later one of the same environment.
+    fn disown(&self) {
+        let mut owned = owned();
+        if owned
+            .get(&self.directory)
+            .is_some_and(|(process, _)| *process == self.process)
+        {
+            owned.remove(&self.directory);
+        }
     }
 }
 
 impl Drop for Holder {
     fn drop(&mut self) {
         if self.lifeline.take().is_some() {
+            self.disown();
             self.process.kill();
             // The outer process ends with the first one.
-            let _ = self.child.wait();
+            end(&mut self.child, END);
         } else {
+            // One that has not ended is waited for by the system, after this process.
             let _ = self.child.try_wait();
         }
+    }
+}
+
+fn owned() -> MutexGuard<'static, BTreeMap<PathBuf, (Process, UnixStream)>> {
+    OWNED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for the end of a child, and kills it after this time.
+fn end(child: &mut Child, limit: Duration) {
+    let until = Instant::now() + limit;
+    while matches!(child.try_wait(), Ok(None)) {
+        if Instant::now() > until {
+            // It has not been waited for, so its PID is its own.
+            let _ = child.kill();
+            let _ = child.wait();
+            return;
+        }
+        std::thread::sleep(LOOK);
     }
 }
 
 /// A sandbox that is not ready yet. Dropping it ends it.
 struct Starting {
     child: Option<Child>,
-    lifeline: Option<File>,
+    /// The owner's end of the standard input: a socket, which no other process can open.
+    lifeline: Option<UnixStream>,
     identity: Identity,
+    /// The first process, when `bwrap` has reported it.
+    inner: Option<Process>,
+    /// The report of `bwrap` about its child, which the child cannot write to.
+    report: File,
     /// The messages of `bwrap` and the first process. Not a pipe: without a reader, after the end
     /// of the owner, `bwrap` fails between two steps and leaves a process.
     output: File,
 }
 
 impl Starting {
-    /// Runs `bwrap` with these arguments, from a shell that gives it the output as descriptor 3
-    /// too, and closes the inherited descriptors.
-    fn spawn(words: &[OsString], input: Stdio, identity: Identity) -> Result<Self> {
+    /// Runs `bwrap` with these arguments, from a shell that gives it the report as descriptor 3,
+    /// and closes the inherited descriptors.
+    fn spawn(words: &[OsString], identity: Identity) -> Result<Self> {
         let failed = |error: io::Error| Error::engine(NAME, error);
-        let output = rustix::fs::memfd_create("isolation-sandbox", MemfdFlags::CLOEXEC);
+        let memory = || rustix::fs::memfd_create("isolation-sandbox", MemfdFlags::CLOEXEC);
+        let [report, output] = [memory(), memory()];
+        let report = File::from(report.map_err(|error| failed(error.into()))?);
         let output = File::from(output.map_err(|error| failed(error.into()))?);
+        let (lifeline, input) = UnixStream::pair().map_err(failed)?;
         let (shell, closed) = descriptors::closing()?;
         let mut command = Command::new(shell);
         command
-            .args(["-c", &format!("exec {closed}{INFO}>&2\nexec bwrap \"$@\""), "sh"])
+            .args([
+                "-c",
+                &format!("exec {closed}{INFO}>&1 >/dev/null\nexec bwrap \"$@\""),
+                "sh",
+            ])
             .args(words)
             .env_clear()
             .env("PATH", super::arguments::PATH)
             .current_dir("/")
-            .stdin(input)
-            .stdout(Stdio::null())
+            .stdin(Stdio::from(OwnedFd::from(input)))
+            .stdout(report.try_clone().map_err(failed)?)
             .stderr(output.try_clone().map_err(failed)?)
             // Ctrl-C in a terminal is for the owner alone.
             .process_group(0);
@@ -161,8 +208,10 @@ impl Starting {
         }
         Ok(Self {
             child: Some(command.spawn().map_err(failed)?),
-            lifeline: None,
+            lifeline: Some(lifeline),
             identity,
+            inner: None,
+            report,
             output,
         })
     }
@@ -170,42 +219,46 @@ impl Starting {
     /// Reads what the start prints, and maps the users when `bwrap` waits for that.
     fn until_ready(&mut self) -> Result<Process> {
         let until = Instant::now() + READY;
-        let (mut text, mut read, mut pid) = (Vec::new(), 0, None);
-        let mut messages = String::new();
+        let mut text = Vec::new();
         loop {
             // Asked before the output is read, which is then complete.
             let ended = self.has_ended()?;
-            self.read(&mut text)?;
-            while let Some(end) = text[read..].iter().position(|byte| *byte == b'\n') {
-                let line = String::from_utf8_lossy(&text[read..read + end])
-                    .trim_end()
-                    .to_owned();
-                read += end + 1;
-                if let Some(child) = child_pid(&line) {
-                    if pid.is_none() {
-                        self.map_users(child)?;
-                    }
-                    pid = Some(child);
-                } else if let Some(missing) = line.strip_prefix(IS_READY) {
-                    if !missing.is_empty() {
-                        let why = format!("the root of the environment lacks:{missing}");
-                        return Err(Error::invalid(why));
-                    }
-                    let process = pid.and_then(Process::running);
-                    return process.ok_or_else(|| Error::engine(NAME, "the sandbox has ended at once"));
-                } else if is_message(&line) {
-                    messages.push_str(&line);
-                    messages.push('\n');
+            if self.inner.is_none() {
+                self.inner = self.reported()?;
+                if let Some(child) = self.inner {
+                    self.map_users(child)?;
                 }
             }
-            if ended || text.len() >= LONGEST {
-                return Err(advice::error(messages.trim()));
+            read(&self.output, &mut text)?;
+            let text = String::from_utf8_lossy(&text);
+            let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            let ready = lines
+                .map(str::trim_end)
+                .find_map(|line| line.strip_prefix(IS_READY));
+            match (ready, self.inner) {
+                (Some(""), Some(child)) => return Ok(child),
+                (Some(missing), _) if !missing.is_empty() => {
+                    let why = format!("the root of the environment lacks:{missing}");
+                    return Err(Error::invalid(why));
+                }
+                _ if ended || text.len() >= LONGEST => return Err(advice::error(text.trim())),
+                _ if Instant::now() > until => {
+                    return Err(Error::engine(NAME, "the sandbox was not ready within 30 s"));
+                }
+                _ => std::thread::sleep(LOOK),
             }
-            if Instant::now() > until {
-                return Err(Error::engine(NAME, "the sandbox was not ready within 30 s"));
-            }
-            std::thread::sleep(LOOK);
         }
+    }
+
+    /// The child that `bwrap` has reported, if it still runs.
+    fn reported(&self) -> Result<Option<Process>> {
+        let mut text = Vec::new();
+        read(&self.report, &mut text)?;
+        let text = String::from_utf8_lossy(&text);
+        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let parent = self.child.as_ref().map(Child::id);
+        let child = lines.into_iter().find_map(child_pid).and_then(Process::running);
+        Ok(child.filter(|child| child.parent() == parent))
     }
 
     fn has_ended(&mut self) -> Result<bool> {
@@ -214,27 +267,14 @@ impl Starting {
         Ok(ended.flatten().is_some())
     }
 
-    /// Appends what is new in the output.
-    fn read(&self, text: &mut Vec<u8>) -> Result<()> {
-        let mut piece = [0; 4096];
-        while text.len() < LONGEST {
-            let read = self.output.read_at(&mut piece, text.len() as u64);
-            match read.map_err(|error| Error::engine(NAME, error))? {
-                0 => break,
-                read => text.extend_from_slice(&piece[..read]),
-            }
-        }
-        Ok(())
-    }
-
     /// Maps the users of a new namespace, and lets `bwrap` continue.
-    fn map_users(&mut self, child: i32) -> Result<()> {
+    fn map_users(&mut self, child: Process) -> Result<()> {
         let Identity::Range { first } = self.identity else {
             return Ok(());
         };
         let map = format!("0 {first} {COUNT}");
         for file in ["uid_map", "gid_map"] {
-            let path = format!("/proc/{child}/{file}");
+            let path = format!("/proc/{}/{file}", child.pid());
             fs::write(&path, &map).map_err(|e| Error::io("write", Path::new(&path), e))?;
         }
         let Some(lifeline) = &mut self.lifeline else {
@@ -249,21 +289,33 @@ impl Starting {
 impl Drop for Starting {
     fn drop(&mut self) {
         self.lifeline = None;
-        let Some(child) = &mut self.child else { return };
-        // It ends by itself with the pipe. Killed between two steps, it would leave a process.
-        let until = Instant::now() + END;
-        while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
+        if self.child.is_none() {
+            return;
+        }
+        // It ends by itself with its input. Killed between two steps, it would leave a process.
+        let until = Instant::now() + GIVEN_UP;
+        while matches!(self.has_ended(), Ok(false)) && Instant::now() < until {
             std::thread::sleep(LOOK);
         }
-        // It has not been waited for, so its PID is its own.
-        let _ = child.kill();
-        let _ = child.wait();
+        let inner = self.inner.or_else(|| self.reported().ok().flatten());
+        inner.map(Process::kill);
+        if let Some(child) = &mut self.child {
+            end(child, GIVEN_UP);
+        }
     }
 }
 
-/// Whether a line is a message of a program, not a part of the report about the child.
-fn is_message(line: &str) -> bool {
-    !line.is_empty() && line != "{" && line != "}" && !line.starts_with("    \"")
+/// Appends what is new in a file, up to a limit.
+fn read(file: &File, text: &mut Vec<u8>) -> Result<()> {
+    let mut piece = [0; 4096];
+    while text.len() < LONGEST {
+        let read = file.read_at(&mut piece, text.len() as u64);
+        match read.map_err(|error| Error::engine(NAME, error))? {
+            0 => break,
+            read => text.extend_from_slice(&piece[..read]),
+        }
+    }
+    Ok(())
 }
 
 /// The PID in a line of the report about the child.
@@ -274,16 +326,19 @@ fn child_pid(line: &str) -> Option<i32> {
         .flatten()
 }
 
-/// Sends a request to the first process. It never waits.
+/// Sends a request to the first process. It never waits. Only the owner can reach the first process
+/// of an environment that is not kept.
 pub(super) fn request(layout: &Layout, line: &str) -> io::Result<()> {
-    open_control(layout)?.write_all(format!("{line}\n").as_bytes())
-}
-
-fn open_control(layout: &Layout) -> io::Result<File> {
+    let text = format!("{line}\n");
+    if let Some((_, socket)) = owned().get(layout.top()).filter(|(process, _)| process.runs()) {
+        let mut socket: &UnixStream = socket;
+        return socket.write_all(text.as_bytes());
+    }
     let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
     let flags = i32::try_from(flags.bits()).unwrap_or_default();
     let mut options = fs::OpenOptions::new();
-    options.write(true).custom_flags(flags).open(layout.control())
+    let mut control = options.write(true).custom_flags(flags).open(layout.control())?;
+    control.write_all(text.as_bytes())
 }
 
 #[cfg(test)]
@@ -295,7 +350,5 @@ mod tests {
         let report = "{\n    \"child-pid\": 4711,\n    \"ipc-namespace\": 40\n}\nbwrap: no\n";
         let pids: Vec<i32> = report.lines().filter_map(child_pid).collect();
         assert_eq!(pids, [4711]);
-        let messages: Vec<&str> = report.lines().filter(|line| is_message(line)).collect();
-        assert_eq!(messages, ["bwrap: no"]);
     }
 }

@@ -1,7 +1,7 @@
 # The first process of an environment. Lines that start with `#` are not sent.
 #
-# Its standard input is a pipe that the owner holds open: when that ends, this shell ends, and all
-# other processes with it. Each line is a request. 7 is an empty input.
+# Its standard input is a socket of the owner: when that is closed, this shell ends, and all other
+# processes with it. Each line is a request. 7 is an empty input.
 exec 7</dev/null
 IFS=' 	
 '
@@ -28,10 +28,10 @@ case $word in
 run) ( IFS=' ' read -r pid rest </proc/self/stat; { . "$io/$first.sh"; } | kill -9 $pid );;
 # The group exists when `setsid` has made it.
 signal) kill -$first -$second || kill -$first $second;;
-kill) isolate_kill $first $second;;
-abort) kill -STOP $first; isolate_kill $first $second; kill -9 $first;;
+kill) ( IFS=' ' read -r pid rest </proc/self/stat; isolate_kill $first $second | kill -9 $pid );;
+abort) ( IFS=' ' read -r pid rest </proc/self/stat; { kill -STOP $first; isolate_kill $first $second; kill -9 $first; } | kill -9 $pid );;
 all) kill -$first -1; echo done 1<>"$io/$second.done";;
-# From now on this shell itself holds the pipe open.
-keep) exec 5<>/proc/self/fd/0;;
+# From now on this shell reads from a pipe that does not end, because it holds both ends open.
+keep) exec 0<>"$io/control";;
 esac
 done

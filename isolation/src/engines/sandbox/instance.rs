@@ -178,10 +178,11 @@ impl SandboxInstance {
         self.check_exists()?;
         let began = Instant::now();
         if let Some(process) = self.sandbox.process().filter(|_| !grace.is_zero()) {
-            for signal in ["TERM", "CONT"] {
-                self.sandbox.signal_all(signal, SIGNAL).await?;
-            }
-            while began.elapsed() < grace && process.has_children() {
+            let asked = self.sandbox.signal_all("TERM", SIGNAL).await;
+            let resumed = self.sandbox.signal_all("CONT", SIGNAL).await;
+            // Processes that could not be asked are killed at once.
+            let asked = asked.and(resumed).is_ok();
+            while asked && began.elapsed() < grace && process.has_children() {
                 tokio::time::sleep(LOOK).await;
             }
         }

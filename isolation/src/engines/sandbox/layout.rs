@@ -3,9 +3,9 @@
 //! ```text
 //! isolation-sandbox-ID/   0700; root also lets the users of the environment pass
 //!   environment.json      the note that other processes read
-//!   control               the pipe of requests to the first process
 //!   holder                PID and start time of the first process
-//!   pipes/                the pipes of commands, seen inside as /dev/isolation, read-only
+//!   pipes/                the pipes of commands, inside /dev/isolation, read-only; `control`
+//!                         takes the requests to an environment that is kept
 //!   root/                 the root of the environment
 //! ```
 
@@ -56,6 +56,19 @@ impl Layout {
         }
     }
 
+    /// The layout of an existing environment, whose users are those of its creation.
+    pub(super) fn existing(directory: &Directory) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let root = directory.path().join("root");
+        let first = root.symlink_metadata().map_or(0, |meta| meta.uid());
+        let is_ours = first == rustix::process::geteuid().as_raw();
+        let identity = match is_ours {
+            true => Identity::Caller,
+            false => Identity::Range { first },
+        };
+        Self::of(directory, identity)
+    }
+
     pub(super) fn top(&self) -> &Path {
         &self.top
     }
@@ -69,7 +82,7 @@ impl Layout {
     }
 
     pub(super) fn control(&self) -> PathBuf {
-        self.top.join("control")
+        self.pipes().join("control")
     }
 
     pub(super) fn holder(&self) -> PathBuf {

@@ -7,10 +7,10 @@
 //! specification asks for the network of this machine: [`SandboxOptions`]. It is ready in some ten
 //! milliseconds.
 //!
-//! The first process of an environment is a shell, whose standard input this process holds open.
-//! When this process ends, also by `kill -9`, the shell ends and the kernel kills everything else,
-//! unless the environment is kept. Commands are started by that shell, and are read and written
-//! through named pipes.
+//! The first process of an environment is a shell, whose standard input is a socket of this
+//! process. When this process ends, also by `kill -9`, the shell ends and the kernel kills
+//! everything else, unless the environment is kept. Commands are started by that shell, and are
+//! read and written through named pipes.
 //!
 //! The root user inside is never root outside. For an ordinary user it is the caller, and there is
 //! no other user. For root it is the first one of 65536 users that this machine uses for nothing
@@ -19,7 +19,11 @@
 //! Limits of memory, CPU and processes hold where this user may create control groups.
 //!
 //! An environment is not a virtual machine: its programs use the kernel of this machine, and an
-//! error in the kernel's namespaces lets them escape.
+//! error in the kernel's namespaces lets them escape. No system call is filtered, and a program can
+//! make more user namespaces, in which it has all capabilities.
+//!
+//! Another process can use an environment that is kept. One that is not kept belongs to its
+//! creator: another process can only stop and destroy it, and copy its files.
 //!
 //! ```no_run
 //! use isolation::engines::sandbox::SandboxEngine;
@@ -48,6 +52,7 @@ mod options;
 mod probe;
 mod process;
 mod processes;
+mod report;
 mod sandboxed;
 mod script;
 
@@ -137,7 +142,7 @@ impl SandboxEngine {
 
     fn find(&self, id: &EnvironmentId) -> Result<(Layout, Directory)> {
         let directory = Directory::find(NAME, &self.base, id)?;
-        let layout = Layout::of(&directory, Identity::of_this_process()?);
+        let layout = Layout::existing(&directory);
         Ok((layout, directory))
     }
 

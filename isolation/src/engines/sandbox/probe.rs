@@ -24,17 +24,19 @@ pub(super) struct Found {
     identity: Identity,
 }
 
-/// The answers of this process, by the directory of the environments.
-static ANSWERS: Mutex<BTreeMap<PathBuf, Result<Found, Advice>>> = Mutex::new(BTreeMap::new());
+/// The successes of this process, by the directory of the environments.
+static ANSWERS: Mutex<BTreeMap<PathBuf, Found>> = Mutex::new(BTreeMap::new());
 
-/// Whether sandboxes can be started in this directory. The first answer of a process is kept. This
+/// Whether sandboxes can be started in this directory. The first success of a process is kept. This
 /// blocks.
 pub(super) fn probe(base: &Path) -> Probe {
     let answers = || ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = answers().get(base).cloned();
+    let known = answers().get(base).cloned().map(Ok);
     let answer = known.unwrap_or_else(|| {
         let answer = try_out(base);
-        answers().insert(base.to_owned(), answer.clone());
+        if let Ok(found) = &answer {
+            answers().insert(base.to_owned(), found.clone());
+        }
         answer
     });
     match answer {

@@ -5,15 +5,16 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use bytes::BytesMut;
-use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::NAME;
 use super::first_process::Process;
 use super::holder;
 use super::layout::Layout;
+use super::report::{Report, Reports};
 use super::script;
 use crate::BoxFuture;
 use crate::command::Command;
@@ -28,8 +29,15 @@ use crate::environment::id::random_hex;
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The most bytes of reports about a command.
-const LONGEST: usize = 4096;
+/// How long the start of a command may take on a busy machine.
+const BEGIN: Duration = Duration::from_secs(60);
+
+/// How often a command that does not begin is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How long the first process may take to end after the others.
+const SETTLED: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Starts a command. A task completes the start: if the caller is dropped, the new process is
 /// dropped too, and so killed.
@@ -93,16 +101,13 @@ async fn begin(
     }
     let mut process = SandboxProcess {
         layout,
-        reports: Reports {
-            pipe: reports,
-            pending: BytesMut::new(),
-        },
+        reports: Reports::new(reports),
         outputs: Outputs::new(Some(stdout), Some(stderr)),
         pids: None,
         sent: None,
         end: None,
     };
-    match process.reports.next().await? {
+    match process.first_report().await? {
         Some(Report::Begin { leader, shell }) => process.pids = Some((leader, shell)),
         Some(Report::Refused(why)) => return refused(&why, working_dir),
         Some(Report::End(_)) => return Err(Error::engine(NAME, "the first process gave an invalid report")),
@@ -162,6 +167,10 @@ fn ended(layout: &Layout, error: io::Error) -> Error {
         return Error::lost();
     }
     match Process::of(layout) {
+        Some(_) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+            let why = "it belongs to the process that has created it, and is not kept; keep it there first";
+            Error::new(ErrorKind::Conflict, why)
+        }
         Some(_) => Error::engine(NAME, error),
         None => Error::wrong_status(Status::Stopped, "start it first").observed(Status::Stopped),
     }
@@ -183,60 +192,6 @@ fn refused(why: &str, working_dir: &str) -> Result<Begun> {
     })
 }
 
-/// A report about a command.
-#[derive(Debug, PartialEq, Eq)]
-enum Report {
-    /// `B LEADER SHELL`: it runs.
-    Begin { leader: u32, shell: u32 },
-    /// `F WHY`: nothing was run.
-    Refused(String),
-    /// `E CODE`.
-    End(i32),
-}
-
-impl Report {
-    fn parse(line: &str) -> Option<Self> {
-        let words: Vec<&str> = line.split(' ').collect();
-        Some(match words.as_slice() {
-            ["B", leader, shell] => Self::Begin {
-                leader: leader.parse().ok()?,
-                shell: shell.parse().ok()?,
-            },
-            ["F", why] => Self::Refused((*why).to_owned()),
-            ["E", code] => Self::End(code.parse().ok()?),
-            _ => return None,
-        })
-    }
-}
-
-/// The reports about a command.
-struct Reports {
-    pipe: Receiver,
-    pending: BytesMut,
-}
-
-impl Reports {
-    /// The next report; `None` if the shell that sends them has ended. Dropping the future loses
-    /// nothing.
-    async fn next(&mut self) -> Result<Option<Report>> {
-        loop {
-            if let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
-                let line = self.pending.split_to(end + 1);
-                let report = std::str::from_utf8(&line[..end]).ok().and_then(Report::parse);
-                let invalid = || Error::engine(NAME, "the first process gave an invalid report");
-                return report.ok_or_else(invalid).map(Some);
-            }
-            if self.pending.len() > LONGEST {
-                return Err(Error::engine(NAME, "the first process gave an invalid report"));
-            }
-            let read = self.pipe.read_buf(&mut self.pending).await;
-            if read.map_err(|error| Error::engine(NAME, error))? == 0 {
-                return Ok(None);
-            }
-        }
-    }
-}
-
 /// A command that runs in an environment.
 struct SandboxProcess {
     layout: Layout,
@@ -249,13 +204,29 @@ struct SandboxProcess {
 }
 
 impl SandboxProcess {
+    /// The first report. A request that the first process has not read ends with it.
+    async fn first_report(&mut self) -> Result<Option<Report>> {
+        let until = Instant::now() + BEGIN;
+        loop {
+            match timeout(LOOK, self.reports.next()).await {
+                Ok(report) => return report,
+                Err(_) if Process::of(&self.layout).is_none() => return Ok(None),
+                Err(_) if Instant::now() > until => {
+                    let why = "the first process did not start the command within 60 s";
+                    return Err(Error::new(ErrorKind::Timeout, why));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
     async fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         while self.outputs.are_open() {
             let ended = self.end.is_some();
             // In this order: the end is noticed even if the output never pauses.
             tokio::select! {
                 biased;
-                report = self.reports.next(), if !ended => self.ended(report?.as_ref())?,
+                report = self.reports.next(), if !ended => self.ended(report?.as_ref()).await?,
                 chunk = self.outputs.read() => {
                     let chunk = chunk.map_err(|error| Error::engine(NAME, error))?;
                     if chunk.is_some() {
@@ -270,7 +241,7 @@ impl SandboxProcess {
     async fn ending(&mut self) -> Result<ExitStatus> {
         if self.end.is_none() {
             let report = self.reports.next().await?;
-            self.ended(report.as_ref())?;
+            self.ended(report.as_ref()).await?;
         }
         let end = self.end.ok_or_else(|| self.lost())?;
         Ok(ExitStatus {
@@ -279,7 +250,10 @@ impl SandboxProcess {
         })
     }
 
-    fn ended(&mut self, report: Option<&Report>) -> Result<()> {
+    async fn ended(&mut self, report: Option<&Report>) -> Result<()> {
+        if report.is_none() {
+            self.until_settled().await;
+        }
         let end = match report {
             Some(Report::End(code)) => match self.sent.filter(|signal| *code == 128 + signal.number()) {
                 Some(signal) => ExitStatus::from_signal(signal.number()),
@@ -292,6 +266,15 @@ impl SandboxProcess {
         self.outputs.command_ended();
         self.end = Some(end);
         Ok(())
+    }
+
+    /// Waits a little for the end of the first process: when an environment is killed, its other
+    /// processes end before.
+    async fn until_settled(&self) {
+        let until = Instant::now() + SETTLED;
+        while Process::of(&self.layout).is_some() && Instant::now() < until {
+            sleep(PAUSE).await;
+        }
     }
 
     /// The error of a command whose end is unknown. It is never repeated, because it may have run.
@@ -354,22 +337,6 @@ impl Drop for SandboxProcess {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reports_are_parsed() {
-        let begin = Report::Begin { leader: 17, shell: 3 };
-        for (line, expected) in [
-            ("B 17 3", Some(begin)),
-            ("F cwd", Some(Report::Refused("cwd".into()))),
-            ("E 137", Some(Report::End(137))),
-            ("E", None),
-            ("B 17", None),
-            ("B -1 3", None),
-            ("", None),
-        ] {
-            assert_eq!(Report::parse(line), expected, "{line:?}");
-        }
-    }
 
     #[test]
     fn refusals_are_those_of_a_shell() {

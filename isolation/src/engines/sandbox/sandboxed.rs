@@ -10,7 +10,7 @@ use tokio::net::unix::pipe::OpenOptions;
 use tokio::time::timeout;
 
 use super::NAME;
-use super::arguments::Sandbox;
+use super::arguments::{self, Sandbox};
 use super::first_process::Process;
 use super::holder::{self, Holder};
 use super::layout::Layout;
@@ -92,6 +92,12 @@ impl Sandboxed {
     }
 
     fn start(&self) -> Result<Holder> {
+        let top = self.layout.root();
+        let root = Dir::open_root(&top, None).map_err(|e| Error::io("open", &top, e))?;
+        for target in arguments::targets(&self.spec.mounts) {
+            // `bwrap` follows links, also to files of this machine.
+            root::reject_links(&root, target)?;
+        }
         Holder::start(
             &self.layout,
             &Sandbox {
@@ -165,6 +171,10 @@ impl Sandboxed {
             return work(self.place_in(Some(process), path, make)?);
         }
         let _lock = self.lock()?;
+        // Another process may have started it meanwhile.
+        if let Some(process) = self.process() {
+            return work(self.place_in(Some(process), path, make)?);
+        }
         let holder = self.start()?;
         work(self.place_in(Some(holder.process()), path, make)?)
     }
@@ -174,6 +184,10 @@ impl Sandboxed {
         let owner = self.layout.identity().owner();
         let root = Dir::open_root(&process.root(), owner)
             .map_err(|e| Error::io("open the root of the environment", &process.root(), e))?;
+        // The number was that of the first process until the root was open.
+        if !process.runs() {
+            return Err(Error::engine(NAME, "the first process has ended"));
+        }
         root::place(&root, self.working_dir(), path, make)
     }
 

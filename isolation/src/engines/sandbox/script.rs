@@ -42,7 +42,7 @@ pub(super) fn render(
     };
     let mut text = Text::default();
     text.push(&format!(
-        "exec 5<&- 6>{PIPES}/{name}.reports 8>{PIPES}/{name}.out 9>{PIPES}/{name}.err <&7 >/dev/null 2>&1\n\
+        "exec 6>{PIPES}/{name}.reports 8>{PIPES}/{name}.out 9>{PIPES}/{name}.err <&7 >/dev/null 2>&1\n\
          IFS=' ' read -r shell rest </proc/self/stat\n\
          ( cd -P -- "
     ));
@@ -55,11 +55,19 @@ pub(super) fn render(
     // The input is open before the report: from then on the other side holds its own end only.
     text.push(
         "\nIFS=' ' read -r leader rest </proc/self/stat; echo B $leader $shell >&6\n\
-         exec 6<&- 7<&- >&8 2>&9 8>&- 9>&-\nexec \"$setsid\" \"$env\" -i",
+         exec 6<&- 7<&- >&8 2>&9 8>&- 9>&-\n",
     );
-    // `env` would read a first word with a hyphen as an option.
-    let (plain, hyphens): (Vec<_>, Vec<_>) = variables.iter().partition(|(name, _)| !name.starts_with('-'));
-    for (name, value) in plain.into_iter().chain(hyphens) {
+    // Every user of this machine can read the arguments of a process, but not its variables.
+    let (exported, given): (Vec<_>, Vec<_>) = variables.iter().partition(|(name, _)| can_be_exported(name));
+    for (name, value) in exported {
+        text.push("export ")
+            .push(name)
+            .push("=")
+            .word(value.as_bytes())
+            .push("\n");
+    }
+    text.push("exec \"$setsid\" \"$env\" -u PWD -u OLDPWD -u SHLVL -u _ --");
+    for (name, value) in given {
         text.push(" ").word(format!("{name}={value}").as_bytes());
     }
     text.push(" \"$program\"");
@@ -68,6 +76,43 @@ pub(super) fn render(
     }
     text.push(" )\necho E $? >&6\n");
     (text.into_bytes(), program)
+}
+
+/// Whether a shell passes this variable on unchanged, and nothing else reads it before the command.
+fn can_be_exported(name: &str) -> bool {
+    const OTHERS: [&str; 24] = [
+        "PATH",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+        "IFS",
+        "PPID",
+        "UID",
+        "EUID",
+        "GROUPS",
+        "LINENO",
+        "RANDOM",
+        "SRANDOM",
+        "SECONDS",
+        "EPOCHSECONDS",
+        "EPOCHREALTIME",
+        "OPTIND",
+        "OPTARG",
+        "OPTERR",
+        "SHELLOPTS",
+        "ENV",
+        "CDPATH",
+        "DIRSTACK",
+        "FUNCNAME",
+    ];
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_name = name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit());
+    is_name
+        && !name.is_empty()
+        && !OTHERS.contains(&name)
+        && !name.starts_with("BASH")
+        && !name.starts_with("LD_")
 }
 
 #[cfg(test)]
@@ -86,7 +131,8 @@ mod tests {
         assert!(text.contains("cd -P -- '/w'\\''' ||"), "{text}");
         assert!(text.contains("isolate_check '-x' '/bin' y ||"), "{text}");
         assert!(text.contains("\nexec </dev/isolation/ab.in\n"), "{text}");
-        let words = "'A=a'\\''b' 'PATH=/bin' '-u=1' \"$program\" 'it'\\''s' '$HOME `x` \\ *\n' )";
+        assert!(text.contains("\nexport A='a'\\''b'\n"), "{text}");
+        let words = "-- '-u=1' 'PATH=/bin' \"$program\" 'it'\\''s' '$HOME `x` \\ *\n' )";
         assert!(text.contains(words), "{text}");
     }
 

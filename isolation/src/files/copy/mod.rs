@@ -109,9 +109,17 @@ impl Place {
         made.map_err(|e| self.failed("create the directory", e))
     }
 
-    /// What is here; `None` if nothing is.
+    /// The type of the entry here; `None` if there is no entry.
     pub(crate) fn kind(&self) -> Result<Option<Kind>> {
         self.entry().kind()
+    }
+
+    /// Whether it is in `/proc`, where a file may be the memory of this machine.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_in_proc(&self) -> Result<bool> {
+        let found = rustix::fs::fstatfs(self.directory.as_file());
+        let found = found.map_err(|e| self.failed("inspect", e.into()))?;
+        Ok(found.f_type == rustix::fs::PROC_SUPER_MAGIC)
     }
 
     fn entry(&self) -> Entry<'_> {
