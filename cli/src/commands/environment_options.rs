@@ -197,11 +197,16 @@ impl EnvironmentOptions {
 
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
+        self.check_around(global)?;
+        Ok(self.spec(global)?.validate()?)
+    }
+
+    /// The same without the specification, to which the caller adds more.
+    pub(crate) fn check_around(&self, global: &Global) -> Result<(), CliError> {
         self.choice(global)?;
         self.locked
             .as_deref()
-            .map_or(Ok(()), |file| lock::read(file).map(drop))?;
-        Ok(self.spec(global)?.validate()?)
+            .map_or(Ok(()), |file| lock::read(file).map(drop))
     }
 
     /// When to pull the image.

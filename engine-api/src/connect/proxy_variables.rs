@@ -114,6 +114,7 @@ mod tests {
         assert_eq!(of(r#"{"proxies":null}"#, "x"), ProxyVariables::default());
     }
 
+    #[cfg(feature = "full")]
     #[test]
     fn variable_of_the_user_precedes() {
         let mut env: EnvList = ["http_proxy=own", "NO_PROXY"].into();

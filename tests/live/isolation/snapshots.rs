@@ -46,7 +46,7 @@ async fn sample(
 async fn snapshot_brings_back_files_and_volumes() {
     for subject in engines() {
         let (manager, _) = manager(&subject);
-        let (environment, volume) = sample(&subject, &manager).await;
+        let (environment, volume) = Box::pin(sample(&subject, &manager)).await;
         let (directory, store) = store();
         let saved = environment.snapshot(&store, SnapshotOptions::default()).await;
         let saved = saved.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
@@ -121,7 +121,7 @@ async fn is_there(subject: &Subject, image: &str) -> bool {
 async fn forks_share_nothing_and_show_no_secret() {
     for subject in engines() {
         let (manager, prefix) = manager(&subject);
-        let (environment, volume) = sample(&subject, &manager).await;
+        let (environment, volume) = Box::pin(sample(&subject, &manager)).await;
         let forked = manager.fork(&environment, 3, ForkOptions::default()).await;
         let forks = forked.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
         for (number, fork) in forks.iter().enumerate() {

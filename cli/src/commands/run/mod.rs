@@ -46,7 +46,7 @@ pub(crate) struct Run {
 impl Run {
     /// Rejects invalid options before anything is sent or created.
     pub(crate) fn check(&self, global: &Global) -> Result<(), CliError> {
-        self.environment.choice(global)?;
+        self.environment.check_around(global)?;
         let mut spec = self.environment.spec(global)?;
         if restarts(&spec) {
             for (given, option) in [
@@ -63,7 +63,6 @@ impl Run {
             spec.main = Main::Command(self.made(global, &spec));
             spec.lifetime = self.lifetime();
         }
-        self.environment.check(global)?;
         spec.validate()?;
         if self.environment.explain {
             return Ok(());
