@@ -216,8 +216,6 @@ fn entry(auth: &RegistryAuth) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn place(text: &str) -> (tempfile::TempDir, Place) {
@@ -353,7 +351,7 @@ mod tests {
     #[test]
     fn mode_of_the_file_stays_and_directory_is_private() {
         use std::os::unix::fs::PermissionsExt;
-        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
         let (_directory, old) = place("{}");
         std::fs::set_permissions(&old.file, std::fs::Permissions::from_mode(0o640)).unwrap();
         old.store(&auth("r")).unwrap();

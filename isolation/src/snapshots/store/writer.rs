@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::digest::Digest;
 
 /// The smallest and the average size of a chunk that is not the last of a file.
-const SMALLEST_CHUNK: usize = 8 << 10;
-const AVERAGE_CHUNK: usize = 32 << 10;
+const SMALLEST_CHUNK: u32 = 8 << 10;
+const AVERAGE_CHUNK: u32 = 32 << 10;
 
 /// Adds content to a store. Added chunks are garbage until a manifest names them.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl StoreWriter {
     /// This blocks.
     pub(crate) fn content(&mut self, reader: impl Read) -> Result<(u64, Vec<Digest>)> {
         let (mut size, mut chunks) = (0, Vec::new());
-        let cut = StreamCDC::new(reader, SMALLEST_CHUNK, AVERAGE_CHUNK, LARGEST_CHUNK as usize);
+        let cut = StreamCDC::new(reader, SMALLEST_CHUNK, AVERAGE_CHUNK, LARGEST_CHUNK);
         for chunk in cut {
             let chunk = chunk.map_err(|error| match error {
                 fastcdc::v2020::Error::IoError(error) => from_reader(error),
