@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -79,6 +80,13 @@ pub(super) struct Place {
 /// The members of the file that hold credentials.
 const AUTHS: &str = "auths";
 
+/// Changes of this process come one after the other: each one reads the file and replaces it.
+static CHANGING: Mutex<()> = Mutex::new(());
+
+fn change() -> MutexGuard<'static, ()> {
+    CHANGING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Place {
     fn of_env() -> Result<Self> {
         let file = config::path(|name| std::env::var(name).ok());
@@ -97,6 +105,7 @@ impl Place {
         if auth.username.contains(':') || (auth.username.is_empty() && !has_token) {
             return Err(Error::invalid("the user is empty or has a colon"));
         }
+        let _change = change();
         let mut all = self.read()?;
         let helper = self.parse(&all)?.helper(&registry).map(str::to_owned);
         let (store, entry) = match helper {
@@ -122,6 +131,7 @@ impl Place {
 
     pub(super) fn erase(&self, registry: &str) -> Result<bool> {
         let registry = key_of(registry)?;
+        let _change = change();
         let mut all = self.read()?;
         let helper = self.parse(&all)?.helper(&registry).map(str::to_owned);
         let mut erased = false;
@@ -328,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn concurrent_calls_lose_no_file() {
+    fn concurrent_calls_lose_nothing() {
         let (directory, place) = place("{}");
         // As a process that was killed leaves it.
         let left = place
@@ -336,11 +346,12 @@ mod tests {
             .with_file_name(format!(".config.json.{}", std::process::id()));
         std::fs::write(&left, "").unwrap();
         std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| place.store(&auth("r")).unwrap());
+            for number in 0..8 {
+                let place = &place;
+                scope.spawn(move || place.store(&auth(&format!("r{number}"))).unwrap());
             }
         });
-        assert_eq!(read(&place)["auths"]["r"]["auth"], "YTpi");
+        assert_eq!(read(&place)["auths"].as_object().unwrap().len(), 8);
         assert_eq!(
             std::fs::read_dir(directory.path().join("below")).unwrap().count(),
             2
