@@ -334,11 +334,29 @@ pub(super) fn request(layout: &Layout, line: &str) -> io::Result<()> {
         let mut socket: &UnixStream = socket;
         return socket.write_all(text.as_bytes());
     }
+    open_control(layout)?.write_all(text.as_bytes())
+}
+
+/// Opens the pipe of a kept first process; fails while no process reads it.
+fn open_control(layout: &Layout) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
     let flags = i32::try_from(flags.bits()).unwrap_or_default();
     let mut options = fs::OpenOptions::new();
-    let mut control = options.write(true).custom_flags(flags).open(layout.control())?;
-    control.write_all(text.as_bytes())
+    options.write(true).custom_flags(flags).open(layout.control())
+}
+
+/// Lets the first process read the pipe in place of the owner's end, and waits until it does: other
+/// processes send their requests there. This blocks.
+pub(super) fn keep(layout: &Layout, process: Process) -> io::Result<()> {
+    request(layout, "keep")?;
+    let until = Instant::now() + END;
+    while let Err(error) = open_control(layout) {
+        if !process.runs() || Instant::now() > until {
+            return Err(error);
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl Sandboxed {
     pub(super) fn release(&self) -> Result<()> {
         let mut holder = self.holder();
         if let Some(holder) = holder.as_mut() {
-            holder::request(&self.layout, "keep").map_err(|error| Error::engine(NAME, error))?;
+            holder::keep(&self.layout, holder.process()).map_err(|error| Error::engine(NAME, error))?;
             holder.release();
         }
         Ok(())
