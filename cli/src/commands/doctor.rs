@@ -33,7 +33,7 @@ struct Report {
     limits: Option<Limits>,
     /// The requests of `isolate run` that the daemon, or a proxy in front of it, refuses.
     refused: Vec<Refusal>,
-    /// Whether the engine that needs no daemon can be used.
+    /// Whether the engine that needs no daemon can be used here; unset for a replay.
     sandbox: Option<Availability>,
     /// Whether the daemon can enforce every limit of an environment, and accepts every request
     /// that is needed.
@@ -90,7 +90,11 @@ impl Doctor {
             daemon: None,
             limits: None,
             refused: Vec::new(),
-            sandbox: sandbox::availability().await,
+            // A replay is about the recorded machine, not about this one.
+            sandbox: match global.replay {
+                Some(_) => None,
+                None => Some(sandbox::availability().await),
+            },
             sufficient: false,
         };
         if report.endpoints.iter().any(|endpoint| endpoint.error.is_none()) {

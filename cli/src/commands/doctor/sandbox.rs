@@ -2,23 +2,25 @@
 
 use isolation::Availability;
 
-/// Whether a sandbox can be started here; `None` on a system that has none.
+/// Whether a sandbox can be started here.
 #[cfg(target_os = "linux")]
-pub(super) async fn availability() -> Option<Availability> {
+pub(super) async fn availability() -> Availability {
     use isolation::Engine;
     let engine = isolation::engines::sandbox::SandboxEngine::new();
-    Some(engine.probe().await.availability)
+    engine.probe().await.availability
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) async fn availability() -> Option<Availability> {
-    None
+pub(super) async fn availability() -> Availability {
+    Availability::Unavailable {
+        reason: "it needs Linux".to_owned(),
+        hint: "use the engine docker".to_owned(),
+    }
 }
 
-/// A line about it.
+/// A line about it, if it was looked at.
 pub(super) fn text(sandbox: Option<&Availability>) -> String {
-    let why = sandbox.map_or("not available: it needs Linux".to_owned(), ToString::to_string);
-    format!("Engine sandbox: {why}\n")
+    sandbox.map_or_else(String::new, |found| format!("Engine sandbox: {found}\n"))
 }
 
 /// What runs a command where no daemon answers.
