@@ -101,12 +101,13 @@ impl Shared {
 
     /// The environment is not started again. Calls report why.
     pub(super) async fn give_up(&self, why: String, failed: bool) {
+        // Before the event: a call that follows it reports the same.
+        self.supervision.gives_up(why.clone(), false);
         self.emit(EventKind::Failed {
             operation: "restart the environment".to_owned(),
             kind: ErrorKind::Unhealthy,
             message: why.clone(),
         });
-        self.supervision.gives_up(why.clone(), false);
         if failed {
             // An error was sent as an event; what still runs ends with the environment.
             let _ = self.stop(GRACE).await;
