@@ -90,11 +90,7 @@ impl Doctor {
             daemon: None,
             limits: None,
             refused: Vec::new(),
-            // A replay is about the recorded machine, not about this one.
-            sandbox: match global.replay {
-                Some(_) => None,
-                None => Some(sandbox::availability().await),
-            },
+            sandbox: sandbox::look(global).await,
             sufficient: false,
         };
         if report.endpoints.iter().any(|endpoint| endpoint.error.is_none()) {

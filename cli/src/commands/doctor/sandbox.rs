@@ -2,16 +2,26 @@
 
 use isolation::Availability;
 
-/// Whether a sandbox can be started here.
+use crate::global::Global;
+
+/// Whether a sandbox can be started here. A replay is about the recorded machine, not about this
+/// one.
+pub(super) async fn look(global: &Global) -> Option<Availability> {
+    match global.replay {
+        Some(_) => None,
+        None => Some(availability().await),
+    }
+}
+
 #[cfg(target_os = "linux")]
-pub(super) async fn availability() -> Availability {
+async fn availability() -> Availability {
     use isolation::Engine;
     let engine = isolation::engines::sandbox::SandboxEngine::new();
     engine.probe().await.availability
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) async fn availability() -> Availability {
+async fn availability() -> Availability {
     Availability::Unavailable {
         reason: "it needs Linux".to_owned(),
         hint: "use the engine docker".to_owned(),
