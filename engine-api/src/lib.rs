@@ -39,7 +39,7 @@
 //! and plain TCP are supported.
 //!
 //! Calls need a Tokio runtime with I/O and time enabled. With the feature `blocking`, its module
-//! drives them in programs that have none.
+//! drives them in programs without a runtime.
 
 // The smaller sizes leave out resources, but not the machinery that only these use: about forty
 // items, each of which would need a `cfg` of its own.

@@ -107,7 +107,11 @@ async fn program_that_does_not_keep_to_the_protocol() {
             ErrorKind::Unavailable,
             &["has no end"],
         ),
-        ("echo hello".to_owned(), ErrorKind::Unavailable, &["no message"]),
+        (
+            "echo hello".to_owned(),
+            ErrorKind::Unavailable,
+            &["invalid message"],
+        ),
         (
             "exec sleep 1000".to_owned(),
             ErrorKind::Timeout,

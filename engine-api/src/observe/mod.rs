@@ -71,7 +71,7 @@ pub struct CallReport<'a> {
     pub method: &'a str,
     /// The path in the API description; of a raw call the path itself, without the query.
     pub path: &'a str,
-    /// The HTTP status; `None` if there was no reply.
+    /// The HTTP status; `None` without a reply.
     pub status: Option<u16>,
     /// The kind of the error; `None` for a success, and for a call that was dropped.
     pub error: Option<ErrorKind>,

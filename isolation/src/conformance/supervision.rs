@@ -10,7 +10,7 @@ use crate::spec::health::HealthSpec;
 use crate::spec::lifetime::Lifetime;
 use crate::spec::main_process::Main;
 use crate::spec::restart::{Recovery, RestartOnExit, RestartSpec};
-use crate::{EnvironmentSpec, ErrorKind, Feature, Health, Status};
+use crate::{Environment, EnvironmentSpec, ErrorKind, Feature, Health, Status};
 
 /// Reads events until one is wanted.
 async fn until(events: &mut Subscription, wanted: &EventKind) -> Outcome {
@@ -20,6 +20,23 @@ async fn until(events: &mut Subscription, wanted: &EventKind) -> Outcome {
         }
     }
     Err(Why(format!("no event {wanted:?}")))
+}
+
+const HEALTHY: EventKind = EventKind::Health {
+    health: Health::Healthy,
+};
+
+/// Starts an environment, and breaks it once it is healthy.
+async fn broken(
+    subject: &Subject<'_>,
+    events: &mut Subscription,
+    spec: EnvironmentSpec,
+) -> Result<Environment, Why> {
+    let environment = subject.create(spec).await?;
+    environment.start().await?;
+    until(events, &HEALTHY).await?;
+    sh(&environment, "touch broken").await?;
+    Ok(environment)
 }
 
 fn health(script: &str) -> HealthSpec {
@@ -163,15 +180,9 @@ pub(super) async fn restarted_when_unhealthy(subject: &Subject<'_>) -> Outcome {
         }),
         ..(subject.make_spec)()
     };
-    let environment = subject.create(spec).await?;
-    environment.start().await?;
-    let healthy = EventKind::Health {
-        health: Health::Healthy,
-    };
-    until(&mut events, &healthy).await?;
-    sh(&environment, "touch broken").await?;
+    let environment = broken(subject, &mut events, spec).await?;
     until(&mut events, &EventKind::Restarted).await?;
-    until(&mut events, &healthy).await?;
+    until(&mut events, &HEALTHY).await?;
     equal("the status", environment.status(), Status::Running)?;
     Ok(environment.destroy().await?)
 }
@@ -192,13 +203,7 @@ pub(super) async fn failed_when_unhealthy(subject: &Subject<'_>) -> Outcome {
         }),
         ..(subject.make_spec)()
     };
-    let environment = subject.create(spec).await?;
-    environment.start().await?;
-    let healthy = EventKind::Health {
-        health: Health::Healthy,
-    };
-    until(&mut events, &healthy).await?;
-    sh(&environment, "touch broken").await?;
+    let environment = broken(subject, &mut events, spec).await?;
     until(&mut events, &EventKind::Stopped).await?;
     while environment.status() != Status::Failed {
         tokio::time::sleep(Duration::from_millis(10)).await;

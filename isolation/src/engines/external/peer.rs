@@ -328,7 +328,7 @@ async fn read(table: &Table, stdout: ChildStdout, writing: tokio::task::JoinHand
             Ok(None) => break None,
             Ok(Some(line)) => match serde_json::from_slice::<Answer>(&line) {
                 Ok(answer) => table.answer(answer),
-                Err(error) => Err(format!("it sent a line that is no message: {error}")),
+                Err(error) => Err(format!("it sent an invalid message: {error}")),
             },
             Err(error @ (LineError::TooLong | LineError::Incomplete(_))) => {
                 Err(format!("its output: {error}"))

@@ -35,14 +35,7 @@ impl HostInstance {
         let _guard = StopOnDrop(stop.clone());
         blocking(self.engine, move || {
             let to = Place::made_inside(&root, &to)?;
-            match source {
-                CopySource::Bytes { content, mode } => copy::write_file(&content, mode, &to),
-                CopySource::Path(path) => {
-                    // If the source is a link, its target is copied.
-                    let from = path.canonicalize().map_err(|e| Error::io("read", &path, e))?;
-                    copy::copy(&Place::on_host(&from)?, &to, Target::Environment, &stop)
-                }
-            }
+            copy::bring(source, &to, &stop)
         })
         .await
     }

@@ -35,14 +35,7 @@ impl SandboxInstance {
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
         blocking(NAME, move || {
-            sandbox.with_place(&target, true, |to| match source {
-                CopySource::Bytes { content, mode } => copy::write_file(&content, mode, &to),
-                CopySource::Path(path) => {
-                    // If the source is a link, its target is copied.
-                    let from = path.canonicalize().map_err(|e| Error::io("read", &path, e))?;
-                    copy::copy(&Place::on_host(&from)?, &to, Target::Environment, &stop)
-                }
-            })
+            sandbox.with_place(&target, true, |to| copy::bring(source, &to, &stop))
         })
         .await
     }

@@ -77,7 +77,7 @@ struct Relocation<'a> {
     environment: &'a Path,
     /// Files that were rewritten, relative to the environment.
     changed: Vec<PathBuf>,
-    /// Files that name the old path and are no text.
+    /// Binary files that name the old path.
     fixed: Vec<String>,
     stop: &'a Stop,
 }

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::CopySource;
 use super::dir::{Dir, Kind};
 use crate::environment::id::random_hex;
 use crate::error::{Error, Result};
@@ -141,6 +142,17 @@ pub(crate) enum Target {
     Environment,
     /// The user: they are refused: no copy is meant to replace `/dev/null`.
     Host,
+}
+
+/// Copies a source into an environment. A link is followed.
+pub(crate) fn bring(source: CopySource, to: &Place, stop: &Stop) -> Result<()> {
+    match source {
+        CopySource::Bytes { content, mode } => write_file(&content, mode, to),
+        CopySource::Path(path) => {
+            let from = path.canonicalize().map_err(|e| Error::io("read", &path, e))?;
+            copy(&Place::on_host(&from)?, to, Target::Environment, stop)
+        }
+    }
 }
 
 /// Writes one file into an environment.

@@ -23,7 +23,7 @@ impl DockerEngine {
         let manifest = state.manifest();
         if manifest.engine != NAME {
             let why = format!(
-                "the snapshot is one of the engine {}, whose files are no image; restore it on \
+                "the snapshot is of the engine {}, and its files do not make an image; restore it on \
                  that engine",
                 manifest.engine
             );

@@ -36,7 +36,7 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Without a limit of swap there is none beyond the memory limit.
+    /// Sets the memory limit. Without a limit of swap, swap is not used beyond it.
     fn set_memory(&self, memory: u64, swap: Option<MemorySwap>) -> Result<()> {
         let total = match swap {
             None => Some(memory),
@@ -105,7 +105,7 @@ impl Cgroup {
             .is_some_and(|directory| directory.join(file).exists())
     }
 
-    /// The number in a file; `None` without one: there is no limit, or no such file.
+    /// The number in a file; `None` without a limit or without the file.
     pub(super) fn number(&self, controller: Controller, file: &str) -> Option<u64> {
         let text = fs::read_to_string(self.directory(controller)?.join(file)).ok()?;
         text.trim().parse().ok().filter(|number| *number < NO_LIMIT)
@@ -171,8 +171,8 @@ impl Update for Cgroup {
     }
 }
 
-/// Gives a new group of version 1 the CPUs and memory nodes of its parent: it has none, and takes
-/// no process then.
+/// Gives a new group of version 1 the CPUs and memory nodes of its parent: a new group
+/// has neither, and cannot take a process.
 pub(super) fn inherit_cpus(directory: &Path) -> Result<()> {
     let parent = directory.parent().unwrap_or(directory);
     for file in ["cpuset.cpus", "cpuset.mems"] {
