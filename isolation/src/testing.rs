@@ -110,7 +110,7 @@ enum Ended {
     Panicked(Box<dyn std::any::Any + Send>),
 }
 
-/// Whether a test cannot run here: that is no failure.
+/// Whether a test cannot run here, which is not a failure.
 fn is_skip(error: &Error) -> bool {
     matches!(
         error.kind(),

@@ -97,7 +97,7 @@ impl FromStr for PackageManager {
         let found = Self::ALL.into_iter().find(|one| one.name() == text);
         found.ok_or_else(|| {
             Error::invalid(format!(
-                "{text:?} is no package manager; write pip, uv, apt, apk or npm"
+                "{text:?} is not a package manager; write pip, uv, apt, apk or npm"
             ))
         })
     }

@@ -81,7 +81,7 @@ pub(super) async fn write(
 pub(super) fn object(result: &impl Serialize) -> Result<Map<String, Value>> {
     match serde_json::to_value(result) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Error::new(ErrorKind::Engine, "the result is no object")),
+        Ok(_) => Err(Error::new(ErrorKind::Engine, "the result is not an object")),
         Err(error) => Err(Error::engine_with_kind("serve", ErrorKind::Engine, error)),
     }
 }

@@ -192,7 +192,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Passes a signal or a size on to a command. One that has ended gets none: that is no error.
+    /// Passes a signal or a size on to a command. One that has ended does not get it, which is not
+    /// an error.
     async fn control(&mut self, id: u64, request: u64, control: Control) -> Result<()> {
         let taken = match self.running.get(&request) {
             Some(running) => running.control(id, control),
@@ -228,7 +229,7 @@ impl Connection {
         })
     }
 
-    /// Refuses a line that is no request. A client that sends no ID cannot be answered.
+    /// Refuses an invalid request. A client that sends no ID cannot be answered.
     async fn refuse(&mut self, line: &[u8], error: &serde_json::Error) -> Result<()> {
         #[derive(Deserialize)]
         struct Known {
@@ -237,7 +238,7 @@ impl Connection {
             method: String,
         }
         let Ok(known) = serde_json::from_slice::<Known>(line) else {
-            return Err(Error::invalid(format!("a line is no request: {error}")));
+            return Err(Error::invalid(format!("a line is not a request: {error}")));
         };
         let error = match error
             .to_string()

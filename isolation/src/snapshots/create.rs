@@ -193,7 +193,7 @@ impl Environment {
                 .map(Some)
                 .ok_or_else(|| {
                     Error::invalid(format!(
-                        "{} is no snapshot of this environment; leave out the parent, or save it in full",
+                        "{} is not a snapshot of this environment; leave out the parent, or save it in full",
                         id.short()
                     ))
                 }),

@@ -144,7 +144,7 @@ impl TreePath {
         let bytes = self.as_bytes();
         let is_bad = |part: &[u8]| matches!(part, b"" | b"." | b"..");
         if !bytes.is_empty() && (bytes.split(|byte| *byte == b'/').any(is_bad) || bytes.contains(&0)) {
-            let why = format!("{self:?} is no path in a snapshot");
+            let why = format!("{self:?} is not a path in a snapshot");
             return Err(Error::new(ErrorKind::Corrupt, why));
         }
         Ok(())

@@ -157,7 +157,7 @@ fn complete_directories(entries: &mut BTreeMap<TreePath, Entry>) -> Result<()> {
             .entry(path.clone())
             .or_insert_with(|| Entry::directory(path.clone()));
         if entry.kind != EntryKind::Directory {
-            let why = format!("{path} is no directory, but has files in it");
+            let why = format!("{path} is not a directory, but has files in it");
             return Err(Error::new(ErrorKind::Corrupt, why));
         }
     }

@@ -20,7 +20,7 @@ fn prose<'a>(path: &str, line: &'a str) -> Option<&'a str> {
     starts.then(|| comment.trim_start_matches(['/', '!']).trim_start())
 }
 
-/// Whether a text has a word that is no part of a name or of a quotation.
+/// Whether a text has a word that is not part of a name or of a quotation.
 fn has_word(text: &str, word: &str) -> bool {
     let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "_\"`'\u{201c}".contains(c));
     text.match_indices(word).any(|(at, _)| {

@@ -102,7 +102,7 @@ async fn report_comes_at_the_end_of_the_stream() {
     assert!(seen.lock().unwrap().is_empty());
     while body.next().await.is_some() {}
     assert_eq!(*seen.lock().unwrap(), [Seen { received: 6, ..ok() }]);
-    // A dropped stream is no error.
+    // A dropped stream is not an error.
     drop(docker.raw("POST", "/things").send().await.unwrap());
     let dropped = Seen {
         complete: false,

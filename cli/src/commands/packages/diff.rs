@@ -50,7 +50,7 @@ impl Diff {
             let read = text_file::read(Path::new(of));
             let text = read.map_err(|error| CliError::new(format!("cannot read {of}")).because(&error))?;
             return serde_json::from_str(&text)
-                .map_err(|error| CliError::new(format!("{of} is no list of packages")).because(&error));
+                .map_err(|error| CliError::new(format!("{of} is not a list of packages")).because(&error));
         }
         let environment = session.manager().open(of).await?;
         Ok(environment.packages(self.manager).list().await?)

@@ -51,7 +51,7 @@ impl SandboxInstance {
                     return Err(Error::not_found("the path does not exist in the environment"));
                 }
                 if from.is_in_proc()? {
-                    let why = "files of /proc are no files of the environment; read them with a command";
+                    let why = "files of /proc do not belong to the environment; read them with a command";
                     return Err(Error::invalid(why));
                 }
                 if let Some(parent) = to.parent() {
