@@ -260,8 +260,8 @@ async fn line_that_is_no_request_ends_the_connection() {
     let twice = "{\"id\": 9, \"method\": \"watch\", \"params\": {}}";
     let slow = r#"{"id": 9, "method": "exec", "params": {"environment": "ID", "command": {"argv": ["sleep", "9999"]}}}"#;
     for (line, word) in [
-        ("no json", "no request"),
-        ("[1, 2]", "no request"),
+        ("no json", "not a request"),
+        ("[1, 2]", "not a request"),
         (r#"{"method": "engines", "params": {}}"#, "no ID"),
         (long.as_str(), "longer than"),
     ] {

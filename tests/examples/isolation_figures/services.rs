@@ -7,7 +7,7 @@ use isolation::{Command, EngineChoice, EnvironmentSpec, LogEntry, LogOptions, Ma
 use super::{Daemon, Figures, Outcome, median, ms};
 
 /// A server that listens late, and a loop beside it that writes a line when it accepts.
-const SERVER: &str = "(until nc -z 127.0.0.1 8000; do :; done 2>/dev/null; echo accepts) & sleep 0.7; \
+const SERVER: &str = "(until nc 127.0.0.1 8000 </dev/null; do :; done 2>/dev/null; echo accepts) & sleep 0.7; \
                       exec httpd -f -p 8000";
 
 pub(crate) async fn measure(daemon: &Daemon, figures: &mut Figures) -> Outcome<()> {

@@ -4,8 +4,8 @@
 //! An environment has its own root, `/tmp`, home, processes, users and network. Without an image it
 //! sees the programs and libraries of this machine, read-only, and nothing else: no home directory,
 //! no socket, no variable of the caller. It has only its own loopback interface, unless the
-//! specification asks for the network of this machine: [`SandboxOptions`]. It is ready in some ten
-//! milliseconds.
+//! specification asks for the network of this machine: [`SandboxOptions`]. Its first command runs
+//! after some 20 ms.
 //!
 //! The first process of an environment is a shell, whose standard input is a socket of this
 //! process. When this process ends, also by `kill -9`, the shell ends and the kernel kills
