@@ -63,7 +63,7 @@ impl GroupFile {
     }
 
     fn read_compose(&self, file: &Path, warn: impl Fn(&str)) -> Result<GroupSpec, CliError> {
-        // A variable whose name or value is no text cannot be meant by the file.
+        // A variable whose name or value is not text cannot be meant by the file.
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };

@@ -144,7 +144,7 @@ fn error_of_arguments_is_json_if_wanted() {
         assert_eq!(error["error"]["exit"], 125, "{line:?}");
         assert!(error.to_string().contains(words), "{line:?}: {error}");
     }
-    // The command's own arguments are no options of isolate.
+    // The command's own arguments are not options of isolate.
     let ended = workspace.isolate(&["run", "--nope", "--", "true", "--json"]);
     assert!(ended.stderr().starts_with("error: "), "{}", ended.stderr());
 }
@@ -174,7 +174,7 @@ fn version_has_the_commit_and_its_date() {
     let version = Workspace::new().isolate(&["--version"]).stdout();
     let rest = version.strip_prefix(concat!("isolate ", env!("CARGO_PKG_VERSION")));
     let rest = rest.and_then(|rest| rest.strip_suffix('\n')).unwrap();
-    // A directory that is no checkout has only the version.
+    // A directory that is not a checkout has only the version.
     let Some(commit) = rest.strip_prefix(" (").and_then(|rest| rest.strip_suffix(')')) else {
         assert_eq!(rest, "", "{version}");
         return;

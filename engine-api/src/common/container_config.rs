@@ -62,7 +62,7 @@ pub struct ContainerConfig {
     pub labels: StringMap,
     /// Signal that stops the process, by name or number; empty is `SIGTERM`.
     pub stop_signal: String,
-    /// Seconds between that signal and a kill; `None` is the engine's default, -1 is no timeout.
+    /// Seconds between that signal and a kill; `None` is the engine's default, -1 means no timeout.
     pub stop_timeout: Option<i64>,
     /// Shell for commands that are given as a single string.
     pub shell: StringList,

@@ -25,9 +25,10 @@ pub enum RemoveOutcome {
 impl Containers<'_> {
     /// Removes a container, or waits until another caller has removed it; its name is then free.
     ///
-    /// Two errors of [`Containers::remove`] are no errors here: the container does not exist (404),
-    /// or another call is removing it (409); this method then retries until the container is gone.
-    /// So any number of callers may remove a container at the same time, and all of them succeed.
+    /// Two errors of [`Containers::remove`] are not errors here: the container does not exist
+    /// (404), or another call is removing it (409); this method then retries until the container is
+    /// gone. So any number of callers may remove a container at the same time, and all of them
+    /// succeed.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {

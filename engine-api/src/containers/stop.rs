@@ -59,7 +59,7 @@ impl Containers<'_> {
 pub struct StopContainer {
     /// Signal, by name or number; empty is the container's own. Since API 1.42.
     pub signal: String,
-    /// Seconds until it is killed; `None` is the container's own timeout, -1 is no timeout.
+    /// Seconds until it is killed; `None` is the container's own timeout, -1 means no timeout.
     pub timeout: Option<i64>,
 }
 
@@ -74,7 +74,7 @@ impl StopContainer {
 pub struct RestartContainer {
     /// Signal, by name or number; empty is the container's own. Since API 1.42.
     pub signal: String,
-    /// Seconds until it is killed; `None` is the container's own timeout, -1 is no timeout.
+    /// Seconds until it is killed; `None` is the container's own timeout, -1 means no timeout.
     pub timeout: Option<i64>,
 }
 

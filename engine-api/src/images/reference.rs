@@ -102,7 +102,8 @@ impl FromStr for ImageReference {
 
     /// Reads a name as `docker pull` does.
     fn from_str(text: &str) -> Result<Self> {
-        parse(text).map_err(|reason| Error::invalid(format!("{} is no image name: {reason}", shown(text))))
+        parse(text)
+            .map_err(|reason| Error::invalid(format!("{} is not an image name: {reason}", shown(text))))
     }
 }
 
@@ -114,7 +115,7 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// Why a text is no image name, and what to write instead.
+/// Why a text is not an image name, and what to write instead.
 type Refusal<T> = std::result::Result<T, &'static str>;
 
 fn parse(text: &str) -> Refusal<ImageReference> {
@@ -217,7 +218,7 @@ fn check_registry(registry: &str) -> Refusal<()> {
         _ => (registry, None),
     };
     if port.is_some_and(|port| port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit())) {
-        return Err("the port of its registry is no number; write host:5000/name");
+        return Err("the port of its registry is not a number; write host:5000/name");
     }
     let legal = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(address) => !address.is_empty() && address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'),
@@ -226,7 +227,7 @@ fn check_registry(registry: &str) -> Refusal<()> {
     if legal {
         Ok(())
     } else {
-        Err("its registry is no host name; write host[:port]/name, without http://")
+        Err("its registry is not a host name; write host[:port]/name, without http://")
     }
 }
 

@@ -52,7 +52,7 @@ use crate::wire::operation::OperationInfo;
 
 /// Calls on the swarm that an engine is in; see [`Docker::swarm`].
 ///
-/// An engine that is no manager of one answers 503.
+/// An engine that is not a manager of one answers 503.
 #[derive(Debug, Clone, Copy)]
 pub struct Swarm<'a> {
     docker: &'a Docker,

@@ -23,7 +23,7 @@ pub struct SecretReference {
 pub struct ConfigReference {
     /// The file that it gets it as.
     pub file: Option<ReferenceFile>,
-    /// It is used to run the task, and is no file: [`super::CredentialSpec::config`].
+    /// It is used to run the task, and is not a file: [`super::CredentialSpec::config`].
     pub runtime: Option<RuntimeTarget>,
     /// The config's id.
     #[serde(rename = "ConfigID")]

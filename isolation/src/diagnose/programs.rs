@@ -146,7 +146,7 @@ fn of_file(evidence: &Evidence, file: &ProgramFile) -> Option<Diagnosis> {
     }
     let text = match first.starts_with("#!") {
         true => format!("the first line of {path} is {shown}"),
-        false => format!("{path} is no program, and its first line names no interpreter: {shown}"),
+        false => format!("{path} is not a program, and its first line names no interpreter: {shown}"),
     };
     Some(Diagnosis::new(LikelyCause::InterpreterMissing, text))
 }

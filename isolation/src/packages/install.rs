@@ -126,7 +126,7 @@ pub(super) fn check_names(manager: PackageManager, names: &[&str]) -> Result<()>
         let is_command =
             manager == PackageManager::Apt && name.ends_with(['-', '+']) && !name.ends_with("++");
         if of_system && (!name.chars().all(allowed) || is_command) {
-            let why = format!("{name:?} is no name of a package; write NAME or NAME=VERSION");
+            let why = format!("{name:?} is not the name of a package; write NAME or NAME=VERSION");
             return Err(Error::invalid(why));
         }
     }
@@ -144,7 +144,7 @@ fn check_word(word: &str) -> Result<()> {
     }
     match word.trim().is_empty() || word.trim_start().starts_with('-') || word.contains('\n') {
         true => Err(Error::invalid(format!(
-            "{word:?} is no name of a package or file"
+            "{word:?} is not the name of a package or file"
         ))),
         false => Ok(()),
     }

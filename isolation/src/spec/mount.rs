@@ -32,7 +32,7 @@ pub enum MountSource {
     Volume(String),
     /// A temporary file system in memory; it is empty after each start.
     Tmpfs {
-        /// Its size in bytes; `None` is no limit. In JSON also a text such as `"64m"`.
+        /// Its size in bytes; `None` means no limit. In JSON also a text such as `"64m"`.
         #[serde(
             default,
             deserialize_with = "units::size",

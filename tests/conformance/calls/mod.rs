@@ -59,7 +59,7 @@ async fn all(docker: &Docker) -> Result<()> {
 /// The operation that a request calls.
 pub(crate) fn called(request: &Request) -> &'static str {
     let path = request.target.split('?').next().unwrap();
-    operation(&request.method, path).unwrap_or_else(|| panic!("{path} is no operation's"))
+    operation(&request.method, path).unwrap_or_else(|| panic!("{path} is not the path of an operation"))
 }
 
 /// A reply that every call accepts: an empty value of the shape of the operation.

@@ -1,8 +1,8 @@
 //! No module imports another one in a circle.
 //!
 //! An import is a `use` line. A re-export (`pub use`) is followed to the module that has the item,
-//! and is no import of its own. A module is made of the modules inside it, so what it imports from
-//! them does not count; what they import from it does. Modules of tests are left out.
+//! and is not an import of its own. A module is made of the modules inside it, so what it imports
+//! from them does not count; what they import from it does. Modules of tests are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

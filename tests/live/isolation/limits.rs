@@ -205,7 +205,7 @@ async fn oom_kill_is_reported_for_main_child_and_command() {
             subject.name, of_command.exit
         );
         let killed = environment.run(Command::shell("kill -9 $$")).await.unwrap();
-        assert!(!killed.exit.oom, "{}: a kill is no OOM kill", subject.name);
+        assert!(!killed.exit.oom, "{}: a kill is not an OOM kill", subject.name);
         let child = format!("{eater}; r=$?; [ $r = 137 ] || exit 9; exit 137");
         let of_child = environment.run(Command::shell(child)).await.unwrap();
         assert!(of_child.exit.oom, "{}: a child: {}", subject.name, of_child.exit);

@@ -57,7 +57,7 @@ async fn exec_loses_no_variable_whatever_the_shell_is() {
                 env,
                 ..spec()
             };
-            // The idle main process is a shell, too: it ends if `OPTIND` is no number.
+            // The idle main process is a shell, too: it ends if `OPTIND` is not a number.
             let ours = || {
                 SHELL_NAMES
                     .into_iter()

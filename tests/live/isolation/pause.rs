@@ -67,7 +67,7 @@ async fn pause_of_another_process_is_seen() {
     }
 }
 
-/// The end of a container that races with a stop, a kill or a destruction is no error.
+/// The end of a container that races with a stop, a kill or a destruction is not an error.
 #[tokio::test]
 async fn end_races_with_stop_kill_and_destroy() {
     for subject in engines() {

@@ -25,7 +25,7 @@ pub async fn serve(socket: &str) -> Result<()> {
             loop {
                 let (stream, _) = listener.accept().await?;
                 let replies = Rc::clone(&replies);
-                // A client that hangs up is no failure of the engine's.
+                // A client that hangs up is not a failure of the engine.
                 tokio::task::spawn_local(async move { connection(stream, &replies).await.ok() });
             }
         })

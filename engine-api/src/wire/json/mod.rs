@@ -274,7 +274,7 @@ mod tests {
             "{{{}}}",
             entries.join(",")
         )));
-        // Short values of small types, and the fields of a struct, are no reason.
+        // Short values of small types, and the fields of a struct, are not counted.
         assert!(decode::<Vec<serde_json::Value>>(list("0", 1_000_000).as_bytes()).is_ok());
         assert!(decode::<Vec<String>>(list("\"\"", 1_000_000).as_bytes()).is_ok());
         let full = r#"{"Text":"some text that has a usual length","Map":{"a":[]},"Inner":{"Name":"b"}}"#;

@@ -169,7 +169,7 @@ impl Input {
     }
 }
 
-/// Ending what the other end has closed already is no failure: it has read all it wanted.
+/// Ending what the other end has closed already is not a failure: it has read all it wanted.
 fn tolerant(ended: io::Result<()>) -> io::Result<()> {
     match ended {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),

@@ -40,7 +40,7 @@ impl Tail {
     pub(crate) fn end(&self) -> Result<(), Cause> {
         let text = self.last.iter().rposition(|byte| *byte != 0);
         let Some(text) = text.filter(|at| self.last.len() - at <= MARK) else {
-            // Zeros to the end, or nothing at all, which is no archive either.
+            // Zeros to the end, or nothing at all, which is not an archive either.
             return if self.received >= MARK as u64 {
                 Ok(())
             } else {

@@ -123,10 +123,14 @@ impl Peer {
 
     fn begin(&self, call: Call, pending: Pending) -> Result<u64> {
         let id = self.table.enter(pending)?;
-        let sent = line(&Request { id: Some(id), call }).and_then(|line| self.put(line));
-        if let Err(error) = sent {
-            self.table.leave(id);
-            return Err(error);
+        match line(&Request { id: Some(id), call }) {
+            // If the program has ended, the thread that reads its messages ends the request, with the
+            // reason. It is not known here yet.
+            Ok(line) => _ = self.lines.send(line),
+            Err(error) => {
+                self.table.leave(id);
+                return Err(error);
+            }
         }
         Ok(id)
     }

@@ -64,7 +64,7 @@ impl FromStr for Version {
 
     /// Reads `3.11.7`, `3.14.0rc1` or `3.14.0.candidate.1`.
     fn from_str(text: &str) -> Result<Self> {
-        let invalid = || Error::new(ErrorKind::Corrupt, format!("{text:?} is no version of Python"));
+        let invalid = || Error::new(ErrorKind::Corrupt, format!("{text:?} is not a Python version"));
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
         let (numbers, rest) = text.split_at(end.unwrap_or(text.len()));
         let mut numbers = numbers.split('.').filter(|number| !number.is_empty());
@@ -109,7 +109,7 @@ impl Interpreter {
         let last = text.lines().rev().find(|line| line.starts_with('{'));
         let answer: Answer = last
             .and_then(|line| serde_json::from_str(line).ok())
-            .ok_or("it is no Python interpreter: its answer is not valid")?;
+            .ok_or("it is not a Python interpreter: its answer is not valid")?;
         let (major, minor, patch, level, serial) = answer.version;
         let packages = answer.packages.strip_prefix("{base}/").map(PathBuf::from);
         let found = Self {
@@ -238,10 +238,10 @@ fn answer(candidate: &Path) -> std::result::Result<String, String> {
     command.args(["-I", "-S", "-c", QUESTION]).env_clear().envs(kept);
     let finished = run(&mut command, TIMEOUT, &Stop::default())?;
     if !finished.status.success() {
-        return Err(format!("it is no Python interpreter: {}", finished.status));
+        return Err(format!("it is not a Python interpreter: {}", finished.status));
     }
     let text = String::from_utf8(finished.stdout);
-    text.map_err(|_| "it is no Python interpreter: its answer is not text".to_owned())
+    text.map_err(|_| "it is not a Python interpreter: its answer is not text".to_owned())
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl FromStr for PythonRequest {
         } else {
             version(text).ok_or_else(|| {
                 Error::invalid(format!(
-                    "{text:?} is no request of a Python interpreter; write 3.11, >=3.11,<3.13, 3.13t, \
+                    "{text:?} is not a Python version; write 3.11, >=3.11,<3.13, 3.13t, \
                      pypy3.10 or a path with a slash"
                 ))
             })?
@@ -223,7 +223,7 @@ impl PythonRequest {
         if found.free_threaded != *free_threaded {
             return Some(match found.free_threaded {
                 true => "it is a free-threaded build".to_owned(),
-                false => "it is no free-threaded build".to_owned(),
+                false => "it is not a free-threaded build".to_owned(),
             });
         }
         let names = |bound: &Bound| bound.pre_release == version.pre_release;

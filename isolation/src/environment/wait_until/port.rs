@@ -131,7 +131,7 @@ mod tests {
             1: 0100007F:0050 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 1 1\n\
             0: 00000000000000000000000000000000:1538 00000000000000000000000000000000:0000 0A 00000000:00000000\n";
         assert!(has_listener(table, 8080) && has_listener(table, 5432));
-        // A connection to port 80 is no listener, nor is the header.
+        // A connection to port 80 is not a listener, nor is the header.
         assert!(!has_listener(table, 80) && !has_listener(table, 50000) && !has_listener("", 1));
     }
 

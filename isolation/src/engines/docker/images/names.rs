@@ -32,7 +32,7 @@ pub struct ImageNames {
 }
 
 impl ImageNames {
-    /// The name under which an image is pulled. A text that is no name of an image stays as it is:
+    /// The name under which an image is pulled. A text that is not an image name stays as it is:
     /// the daemon or the pull reports it.
     pub(in super::super) fn pulled(&self, image: &str) -> String {
         let Ok(reference) = image.parse::<ImageReference>() else {
@@ -85,7 +85,7 @@ pub(in super::super) fn names_a_registry(image: &str) -> bool {
 /// Whether the first part of a name is a registry.
 fn is_host(first: &str) -> bool {
     let probe = format!("{first}/x").parse::<ImageReference>();
-    // A first part that is no host belongs to the repository.
+    // A first part that is not a host belongs to the repository.
     probe.is_ok_and(|reference| reference.repository() == "x" || reference.repository() == "library/x")
 }
 
