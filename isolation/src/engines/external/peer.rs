@@ -124,8 +124,8 @@ impl Peer {
     fn begin(&self, call: Call, pending: Pending) -> Result<u64> {
         let id = self.table.enter(pending)?;
         match line(&Request { id: Some(id), call }) {
-            // If the program has ended, the thread that reads its messages ends the request, with the
-            // reason. It is not known here yet.
+            // If the program has ended, the thread that reads its messages ends the request, with
+            // the reason. It is not known here yet.
             Ok(line) => _ = self.lines.send(line),
             Err(error) => {
                 self.table.leave(id);
