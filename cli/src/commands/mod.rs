@@ -38,6 +38,8 @@ mod pull_progress;
 #[cfg(unix)]
 mod reaper;
 mod rename;
+#[cfg(unix)]
+mod repair;
 mod restart;
 mod rm;
 mod run;
@@ -87,6 +89,8 @@ pub(crate) enum Command {
     Pause(pause::Pause),
     Unpause(unpause::Unpause),
     Rename(rename::Rename),
+    #[cfg(unix)]
+    Repair(repair::Repair),
     Update(update::Update),
     Top(top::Top),
     Wait(wait::Wait),
@@ -197,6 +201,11 @@ pub(crate) async fn run(
         }
         Command::Rename(rename) => {
             let work = async |session: &Session| Box::pin(rename.run(session)).await;
+            with_session(global, console, work).await
+        }
+        #[cfg(unix)]
+        Command::Repair(repair) => {
+            let work = async |session: &Session| Box::pin(repair.run(session, console)).await;
             with_session(global, console, work).await
         }
         Command::Update(update) => {

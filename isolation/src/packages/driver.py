@@ -3,6 +3,7 @@
 #
 # Exit codes of its own: 127 without a tool, 78 for an invalid input, 75 if the command is to be run
 # again, because this Python belongs to the distribution and has a virtual environment now.
+import csv
 import os
 import sys
 
@@ -134,6 +135,66 @@ def remove_rest(before):
             os.unlink(path)
 
 
+# Whether an installation of a wheel was interrupted. pip moves the files of a package aside before it
+# removes or replaces them: only then is a missing file a damage, because a user may remove files, too.
+def is_damaged(info, moved_aside):
+    names = set(os.listdir(info))
+    if not {"METADATA", "RECORD"} <= names or ("WHEEL" in names and "INSTALLER" not in names):
+        return True
+    if not moved_aside:
+        return False
+    with open(os.path.join(info, "RECORD"), encoding="utf-8", newline="") as file:
+        paths = [row[0] for row in csv.reader(file) if row]
+    place = os.path.dirname(info)
+    return any(not path.endswith(".pyc") and not os.path.lexists(os.path.join(place, path)) for path in paths)
+
+
+def name_of(info):
+    try:
+        with open(os.path.join(info, "METADATA"), encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.lower().startswith("name:"):
+                    return line[5:].strip()
+    except OSError:
+        pass
+    return os.path.basename(info).split("-")[0].lstrip("~")
+
+
+def is_installed(name):
+    from importlib import metadata
+
+    try:
+        return bool(metadata.distribution(name).version)
+    except metadata.PackageNotFoundError:
+        return False
+
+
+# Without its metadata, a damaged package counts as missing, and all its files are written again. For a
+# removal, the metadata is needed.
+def clean_up():
+    import shutil
+
+    place, found = entries()
+    moved_aside = sorted(name for name in found if name.startswith("~"))
+    names = []
+    for name in sorted(found):
+        info = os.path.join(place, name)
+        if not name.endswith(".dist-info") or not os.path.isdir(info):
+            continue
+        if name in moved_aside or is_damaged(info, moved_aside):
+            names.append(name_of(info))
+            kept = action != "install" and os.path.exists(os.path.join(info, "RECORD"))
+            if not kept and name not in moved_aside:
+                shutil.rmtree(info, ignore_errors=True)
+    for name in moved_aside:
+        path = os.path.join(place, name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
+    return sorted(set(names)) if action == "install" else []
+
+
 # The commands of pip or uv: the second one, for packages that the first one would keep.
 def commands(uv):
     no_index = ["--no-index"] if "--no-index" in options else []
@@ -179,6 +240,7 @@ def main():
     )
     if index:
         os.environ.update(PIP_INDEX_URL=index, UV_DEFAULT_INDEX=index)
+    damaged = clean_up()
     before = entries()[1]
     for command in commands(None if tool == "pip" and has_pip else uv):
         code = subprocess.run(command).returncode
@@ -186,6 +248,9 @@ def main():
             if action == "install":
                 remove_rest(before)
             sys.exit(code if code > 0 else 128 - code)
+    missing = [name for name in damaged if not is_installed(name)]
+    if missing:
+        fail(1, f"an interrupted installation has damaged {', '.join(missing)}; install them again")
 
 
 index = os.environ.pop("ISOLATION_PACKAGE_INDEX", None)

@@ -49,6 +49,8 @@ for place in sys.path:
         continue
     for entry in entries:
         info = os.path.join(place, entry)
+        if entry.startswith("~"):
+            continue  # pip has moved it aside
         if entry.endswith(".dist-info"):
             text = read(info, "METADATA")
         elif entry.endswith(".egg-info"):

@@ -225,15 +225,22 @@ impl Packages<'_> {
         }
     }
 
+    /// Whether the packages belong to the environment, and not to this host.
+    pub(crate) fn are_own(&self) -> bool {
+        let capabilities = &self.environment.shared().capabilities;
+        let managers = &capabilities.values().package_managers;
+        // An engine of another program may be one of virtual environments, too.
+        managers.iter().any(|name| name == self.manager.name())
+            || capabilities.isolation() > IsolationLevel::Process
+    }
+
     /// Fails if the packages belong to this host. Without a file system of its own, an environment
     /// has only those of its virtual environment.
     pub(crate) fn check_owner(&self) -> Result<()> {
-        let engine = self.environment.engine();
-        let is_own = self.manager.is_of_python() && engine == VIRTUALENV;
-        let level = self.environment.shared().capabilities.isolation();
-        match is_own || level > IsolationLevel::Process {
+        match self.are_own() {
             true => Ok(()),
             false => {
+                let engine = self.environment.engine();
                 let why = format!(
                     "{} would change the packages of this host, because the engine {engine} uses its files; \
                      use a container, or pip in an environment of the engine {VIRTUALENV}",

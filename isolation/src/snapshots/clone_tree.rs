@@ -123,7 +123,7 @@ impl Cloning<'_> {
 }
 
 /// Copies the content of a file; shared with the original if the file system can do that.
-fn copy_content(from: &File, to: &mut File) -> io::Result<()> {
+pub(crate) fn copy_content(from: &File, to: &mut File) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     if rustix::fs::ioctl_ficlone(&*to, from).is_ok() {
         return Ok(());

@@ -231,13 +231,11 @@ async fn inventory(environment: &Environment) -> Result<BTreeMap<String, Vec<Pac
         PackageManager::Apk,
         PackageManager::Npm,
     ] {
-        if environment.engine() == "basic" {
-            break; // They are those of the host.
+        let packages = environment.packages(manager);
+        if !packages.are_own() {
+            continue; // They are those of the host.
         }
-        if environment.engine() == "virtualenv" && manager != PackageManager::Pip {
-            continue;
-        }
-        match environment.packages(manager).list().await {
+        match packages.list().await {
             Ok(packages) => drop(found.insert(manager.name().to_owned(), packages)),
             // The environment does not have this manager.
             Err(error) if error.is_not_found() => {}

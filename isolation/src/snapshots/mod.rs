@@ -47,7 +47,7 @@ mod xattrs;
 
 use crate::error::{Error, Result};
 
-pub(crate) use clone_tree::clone_tree;
+pub(crate) use clone_tree::{clone_tree, copy_content};
 pub use contents::{Contents, PartKind};
 pub use create::{Saved, SnapshotOptions};
 pub use diff::{Change, ConfigurationChange, FileChange, SnapshotDifference};

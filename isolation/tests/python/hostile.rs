@@ -3,9 +3,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command as Process;
 
 use isolation::engines::virtualenv::{VirtualenvEngine, VirtualenvOptions};
+use isolation::packages::PackageManager;
 use isolation::{EngineChoice, EnvironmentSpec};
 
 use crate::engine::{Fixture, manager, printed};
+use crate::packages::{from_wheels, wheel};
 
 /// The variables of the caller change what Python, pip and uv do. This test calls itself with them:
 /// variables of a process cannot be set while it has threads.
@@ -61,6 +63,15 @@ async fn inner() {
     assert!(prefix.ends_with("/root/.venv"), "{prefix}");
     let listed = printed(&environment, &["pip", "list", "--format=freeze"]).await;
     assert!(listed.contains("pip=="), "{listed}");
+    wheel(&environment, "probe_base", "1.0", &[]).await;
+    let packages = environment.packages(PackageManager::Pip);
+    let before = packages.list().await.unwrap();
+    packages.install(from_wheels(&["probe-base"])).await.unwrap();
+    let changes = packages.diff(&before).await.unwrap();
+    assert_eq!(changes[0].to_string(), "probe_base: added 1.0");
+    assert_eq!(changes.len(), 1);
+    packages.uninstall(&["probe-base"]).await.unwrap();
+    assert_eq!(packages.list().await.unwrap(), before);
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
 
 mod engine; // environments, copies, paths, interpreters
 mod hostile; // variables of the caller, programs of other interpreters, interrupted creations
+mod interrupted; // installations that are killed
 mod packages; // pip: install, list, uninstall, hostile names and files
-mod snapshots;
-mod sources; // where packages come from: wheels, directories, files, digests // snapshots and forks, at other paths
+mod repair; // environments that were moved, interpreters that have changed
+mod snapshots; // snapshots and forks, at other paths
+mod sources; // where packages come from: wheels, directories, files, digests

@@ -77,6 +77,11 @@ impl Base {
         })
     }
 
+    /// The directory of an environment of any process.
+    pub(crate) fn directory(&self, id: &EnvironmentId) -> Result<Directory> {
+        Directory::find(self.engine, &self.path, id)
+    }
+
     /// The environments of any process.
     pub(crate) fn list(&self) -> Result<Vec<EnvironmentSummary>> {
         let summary = |note: Note| EnvironmentSummary {

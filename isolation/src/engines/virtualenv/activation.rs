@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::dependencies;
-use super::interpreter::Interpreter;
-use super::pyvenv_cfg::PyvenvCfg;
-use super::scripts;
+use super::known::Known;
+use super::{dependencies, validate};
 use crate::engines::host::setup::Setup;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::snapshots::LeftOut;
 
 /// The directories of programs that belong to no user.
@@ -25,6 +23,8 @@ pub(super) struct Activation {
     pub(super) environment: PathBuf,
     /// Whether the caller's PATH follows.
     pub(super) host_path: bool,
+    /// Answers of interpreters.
+    pub(super) known: Known,
 }
 
 impl Activation {
@@ -44,7 +44,7 @@ impl Setup for Activation {
     }
 
     fn before_start(&self) -> Result<()> {
-        check(&self.environment)
+        validate::check(&self.environment, &self.known)
     }
 
     fn left_out(&self) -> Result<Vec<LeftOut>> {
@@ -94,56 +94,6 @@ fn is_of_python(program: &Path) -> bool {
     read.is_ok() && line.starts_with(b"#!") && memchr::memmem::find(line, b"python").is_some()
 }
 
-/// Rejects a virtual environment that was moved, or whose interpreter is gone or another one.
-fn check(environment: &Path) -> Result<()> {
-    let broken = |why: String| {
-        let why = format!("{why}; create another environment");
-        Error::new(ErrorKind::Corrupt, why)
-    };
-    let file = PyvenvCfg::read(environment)?;
-    let python = environment.join("bin/python");
-    let home = file.home().unwrap_or_default();
-    if !python.exists() {
-        let gone = std::fs::read_link(&python).unwrap_or(python);
-        return Err(broken(format!(
-            "the base interpreter {} in {} is gone",
-            gone.display(),
-            home.display()
-        )));
-    }
-    let script = environment.join("bin/activate");
-    let activate = std::fs::read(&script).map_err(|e| Error::io("read", &script, e))?;
-    let here = std::os::unix::ffi::OsStrExt::as_bytes(environment.as_os_str());
-    if !scripts::contains(&activate, here) {
-        let here = environment.display();
-        return Err(broken(match created_at(&activate) {
-            Some(old) => format!("the virtual environment was moved from {old} to {here}"),
-            None => format!("the virtual environment was not created at {here}"),
-        }));
-    }
-    let Some(recorded) = file.version() else {
-        return Ok(());
-    };
-    let actual = Interpreter::ask(&python).map_err(|why| broken(format!("{}: {why}", python.display())))?;
-    match recorded.numbers[..2] == actual.version.numbers[..2] {
-        true => Ok(()),
-        false => Err(broken(format!(
-            "the base interpreter had version {recorded} and has {}, so that no package is found",
-            actual.version
-        ))),
-    }
-}
-
-/// The path in the script that activates an environment in a shell.
-fn created_at(activate: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(activate);
-    text.lines().find_map(|line| {
-        let line = line.trim().trim_start_matches("export ");
-        let path = line.strip_prefix("VIRTUAL_ENV=")?.trim_matches(['"', '\'']);
-        path.starts_with('/').then(|| path.to_owned())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +120,7 @@ mod tests {
         let activation = |host_path| Activation {
             environment: environment.clone(),
             host_path,
+            known: Known::default(),
         };
         for (program, missing) in [
             ("inside", false),
@@ -187,29 +138,5 @@ mod tests {
         let nothing = BTreeMap::from([("PATH".to_owned(), "/no/such/directory".to_owned())]);
         let why = activation(false).missing_program("sh", &nothing).unwrap();
         assert!(why.contains("host_path"), "{why}");
-    }
-
-    #[test]
-    fn moved_environment_names_both_paths() {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::create_dir(directory.path().join("bin")).unwrap();
-        std::fs::write(
-            directory.path().join("pyvenv.cfg"),
-            "home = /usr/bin\nversion = 3.11.2\n",
-        )
-        .unwrap();
-        let error = check(directory.path()).unwrap_err().to_string();
-        assert!(error.contains("in /usr/bin is gone"), "{error}");
-        std::os::unix::fs::symlink("/bin/sh", directory.path().join("bin/python")).unwrap();
-        for (line, expected) in [
-            ("VIRTUAL_ENV=\"/old/env\"", "moved from /old/env to "),
-            ("    export VIRTUAL_ENV='/old/env'", "moved from /old/env to "),
-            ("echo", "not created at "),
-        ] {
-            std::fs::write(directory.path().join("bin/activate"), line).unwrap();
-            let error = check(directory.path()).unwrap_err();
-            assert!(error.to_string().contains(expected), "{error}");
-            assert_eq!(error.kind(), ErrorKind::Corrupt);
-        }
     }
 }

@@ -4,13 +4,14 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::interpreter::{Interpreter, candidates, claimed};
+use super::known::Known;
 use super::request::PythonRequest;
 use crate::error::{Error, Result};
 
 impl Interpreter {
     /// Finds the interpreter that a request means: the first one on the PATH for the default
     /// request, else CPython before others, and the newest version first.
-    pub(super) fn find(request: &PythonRequest) -> Result<Self> {
+    pub(super) fn find(request: &PythonRequest, known: &Known) -> Result<Self> {
         let candidates = match request.path() {
             // A candidate is run in another directory.
             Some(path) => {
@@ -26,7 +27,7 @@ impl Interpreter {
                 others.insert(other);
                 continue;
             }
-            match Self::ask(&candidate) {
+            match known.ask(&candidate) {
                 Err(why) => rejected.push(format!("{}: {why}", candidate.display())),
                 Ok(one) => match request.misfit(&one) {
                     Some(why) => rejected.push(format!("{}: {why}", candidate.display())),
@@ -88,7 +89,7 @@ mod tests {
         std::fs::write(&path, "#!/bin/sh\nexit 3\n").unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
         let request = path.to_str().unwrap().parse().unwrap();
-        let error = Interpreter::find(&request).unwrap_err();
+        let error = Interpreter::find(&request, &Known::default()).unwrap_err();
         assert!(error.is_not_found());
         let text = error.to_string();
         assert!(

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::run::run;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prints the answer as JSON on one line. `-I` and `-S` keep the caller's variables and
 /// `site-packages` out.
-const QUESTION: &str = r#"
+pub(super) const QUESTION: &str = r#"
 import json, platform, sys, sysconfig
 scheme = "venv" if "venv" in sysconfig.get_scheme_names() else "posix_prefix"
 base = {"base": "{base}", "platbase": "{base}", "installed_base": "{base}"}
@@ -32,7 +32,7 @@ print(json.dumps({
 "#;
 
 /// A Python interpreter that has been run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Interpreter {
     pub(super) version: Version,
     /// `CPython`, `PyPy`, `GraalVM`.
@@ -45,7 +45,7 @@ pub(super) struct Interpreter {
 }
 
 /// The version of an interpreter.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Version {
     pub(super) numbers: [u32; 3],
     /// `rc1`, or nothing.

@@ -28,16 +28,20 @@ mod activation;
 mod dependencies;
 mod find;
 mod interpreter;
+mod known;
 mod options;
+mod problem;
 mod proof;
 mod pyvenv_cfg;
 mod record;
 mod relocate;
+mod repair;
 mod request;
 mod run;
 mod scripts;
 mod template;
 mod tool;
+mod validate;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -63,7 +67,9 @@ use crate::spec::EnvironmentSpec;
 
 use activation::Activation;
 use interpreter::Interpreter;
+use known::Known;
 pub use options::VirtualenvOptions;
+pub use problem::VirtualenvProblem;
 use pyvenv_cfg::PyvenvCfg;
 pub use request::PythonRequest;
 use template::Template;
@@ -136,8 +142,22 @@ impl VirtualenvEngine {
 
     /// The interpreter that a request means, and the environment's directory of packages.
     async fn interpreter(&self, request: PythonRequest) -> Result<Interpreter> {
-        let interpreters = Arc::clone(&self.interpreters);
-        blocking(NAME, move || interpreters.find(&request)).await
+        let (interpreters, known) = (Arc::clone(&self.interpreters), self.known());
+        blocking(NAME, move || interpreters.find(&request, &known)).await
+    }
+
+    /// The answers of interpreters; without a cache each one is run again.
+    fn known(&self) -> Known {
+        self.cache().map_or_else(|_| Known::default(), Known::below)
+    }
+
+    /// What makes commands use the virtual environment in this root.
+    fn activation(&self, root: &Path, spec: &EnvironmentSpec) -> Result<Activation> {
+        Ok(Activation {
+            environment: root.join(DIRECTORY),
+            host_path: VirtualenvOptions::of(spec)?.host_path,
+            known: self.known(),
+        })
     }
 }
 
@@ -150,10 +170,7 @@ impl VirtualenvEngine {
         spec: &EnvironmentSpec,
     ) -> Result<Box<dyn Instance>> {
         let root = made.directory().root();
-        let activation = Activation {
-            environment: root.join(DIRECTORY),
-            host_path: VirtualenvOptions::of(spec)?.host_path,
-        };
+        let activation = self.activation(&root, spec)?;
         let scratch = made.directory().path().join("proof");
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
@@ -167,7 +184,7 @@ impl VirtualenvEngine {
 }
 
 impl Interpreters {
-    fn find(&self, request: &PythonRequest) -> Result<Interpreter> {
+    fn find(&self, request: &PythonRequest, kept: &Known) -> Result<Interpreter> {
         let changed = |one: &Interpreter| one.executable.metadata().and_then(|meta| meta.modified()).ok();
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let text = request.to_string();
@@ -176,7 +193,7 @@ impl Interpreters {
                 return Ok(found.clone());
             }
         }
-        let found = Interpreter::find(request)?;
+        let found = Interpreter::find(request, kept)?;
         if let Some(at) = changed(&found) {
             known().insert(text, (found.clone(), at));
         }
@@ -278,10 +295,7 @@ impl Engine for VirtualenvEngine {
             check_path(self.base.path())?;
             let begun = self.base.begin(new)?;
             let environment = begun.directory().root().join(DIRECTORY);
-            let activation = Activation {
-                environment: environment.clone(),
-                host_path: options.host_path,
-            };
+            let activation = self.activation(&begun.directory().root(), new.spec)?;
             let stop = Stop::default();
             let _guard = StopOnDrop(stop.clone());
             let work = move || create(&environment, &interpreter, &cache, &options, &stop);
@@ -323,10 +337,7 @@ impl Engine for VirtualenvEngine {
     fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>> {
         let open = || {
             let found = self.base.open(id, context)?;
-            let activation = Activation {
-                environment: found.instance.directory().root().join(DIRECTORY),
-                host_path: VirtualenvOptions::of(&found.spec)?.host_path,
-            };
+            let activation = self.activation(found.instance.directory().root().as_path(), &found.spec)?;
             Ok(Opened {
                 name: found.name,
                 spec: found.spec,

@@ -47,8 +47,18 @@ impl PyvenvCfg {
 
     /// The version of that interpreter.
     pub(super) fn version(&self) -> Option<Version> {
-        let text = ["version", "version_info", "python-version"];
-        text.iter().find_map(|key| self.get(key)?.parse().ok())
+        self.versions().find_map(|text| text.parse().ok())
+    }
+
+    /// Whether the version has a patch number: uv may leave it out.
+    pub(super) fn has_patch_version(&self) -> bool {
+        let mut texts = self.versions().filter(|text| text.parse::<Version>().is_ok());
+        texts.next().is_some_and(|text| text.matches('.').count() >= 2)
+    }
+
+    fn versions(&self) -> impl Iterator<Item = &str> {
+        let keys = ["version", "version_info", "python-version"];
+        keys.into_iter().filter_map(|key| self.get(key))
     }
 
     /// Sets a key; the other lines stay as they are.
@@ -96,6 +106,7 @@ mod tests {
             let read = PyvenvCfg::parse(text);
             assert_eq!(read.home(), Some("/usr/bin".into()), "{text}");
             assert_eq!(read.version().unwrap().to_string(), version, "{text}");
+            assert_eq!(read.has_patch_version(), version != "3.12.0", "{text}");
         }
         assert_eq!(PyvenvCfg::parse("version = x\n").version(), None);
     }

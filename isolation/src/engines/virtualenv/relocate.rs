@@ -32,29 +32,41 @@ pub(super) fn relocate(from: Option<&Path>, root: &Path, scratch: &Path, stop: &
         );
         return Err(Error::new(ErrorKind::Unsupported, why));
     }
+    if let Some(from) = from.filter(|from| *from != root) {
+        rewrite(from, root, stop)?;
+    }
+    prove(&environment, scratch, stop)
+}
+
+/// Rewrites every text file and every link that names the old root.
+pub(super) fn rewrite(from: &Path, root: &Path, stop: &Stop) -> Result<()> {
+    let environment = root.join(DIRECTORY);
+    let python = environment.join("bin/python");
     let interpreter = Interpreter::ask(&python).map_err(|why| {
         let why = format!("the interpreter {} does not run: {why}", python.display());
         Error::new(ErrorKind::Unsupported, why)
     })?;
-    if let Some(from) = from.filter(|from| *from != root) {
-        let mut work = Relocation {
-            from,
-            to: root,
-            environment: &environment,
-            changed: Vec::new(),
-            fixed: Vec::new(),
-            stop,
-        };
-        work.directory(&environment)?;
-        if !work.fixed.is_empty() {
-            return Err(refused(
-                "these files name the old path and cannot be changed",
-                &work.fixed,
-            ));
-        }
-        record::update(&environment, &interpreter.packages, &work.changed)?;
+    let mut work = Relocation {
+        from,
+        to: root,
+        environment: &environment,
+        changed: Vec::new(),
+        fixed: Vec::new(),
+        stop,
+    };
+    work.directory(&environment)?;
+    if !work.fixed.is_empty() {
+        return Err(refused(
+            "these files name the old path and cannot be changed",
+            &work.fixed,
+        ));
     }
-    let broken = proof::run_entry_points(&environment, scratch, stop)?;
+    record::update(&environment, &interpreter.packages, &work.changed)
+}
+
+/// Runs every entry point.
+pub(super) fn prove(environment: &Path, scratch: &Path, stop: &Stop) -> Result<()> {
+    let broken = proof::run_entry_points(environment, scratch, stop)?;
     match broken.is_empty() {
         true => Ok(()),
         false => Err(refused("these entry points do not run", &broken)),

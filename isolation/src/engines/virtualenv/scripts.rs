@@ -4,7 +4,7 @@
 //! the kernel or would hold a blank, pip and uv write a script of two languages: `/bin/sh` starts
 //! the interpreter with the script again, and Python reads the line as a text.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The length of a first line that every kernel reads whole.
 const LIMIT: usize = 127;
@@ -23,11 +23,26 @@ pub(super) fn rewritten(content: &[u8], old: &Path, new: &Path) -> Option<Vec<u8
     contains(content, old).then(|| replaced(content, old, new))
 }
 
+/// The interpreter that the first lines of a script name.
+pub(super) fn interpreter(content: &[u8]) -> Option<PathBuf> {
+    let (program, _) = first(content)?;
+    let text = std::str::from_utf8(program).ok()?;
+    text.starts_with('/').then(|| text.into())
+}
+
 /// The program below the environment, such as `/bin/python3`, and what follows the first lines.
 fn script<'a>(content: &'a [u8], old: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let (program, body) = first(content)?;
+    let below = program.strip_prefix(old)?;
+    // Not a directory whose name begins in the same way.
+    below.starts_with(b"/").then_some((below, body))
+}
+
+/// The program in the first lines of a script, and what follows them.
+fn first(content: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = content.strip_prefix(b"#!")?;
     let (line, body) = split_line(text);
-    let (program, body) = match line.trim_ascii() {
+    Some(match line.trim_ascii() {
         b"/bin/sh" => {
             let (exec, body) = split_line(body);
             let quoted = exec.strip_prefix(b"'''exec' ")?;
@@ -37,10 +52,7 @@ fn script<'a>(content: &'a [u8], old: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
             (end == b"' '''").then_some((program.unwrap_or(quoted), body))?
         }
         program => (program, body),
-    };
-    let below = program.strip_prefix(old)?;
-    // Not a directory whose name begins in the same way.
-    below.starts_with(b"/").then_some((below, body))
+    })
 }
 
 /// The first lines of a script for this interpreter.

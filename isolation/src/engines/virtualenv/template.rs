@@ -6,6 +6,7 @@
 //!   KEY.lock                     held while the template is created
 //!   KEY/template.json            its own path, and the files that name it
 //!   KEY/environment/             the virtual environment
+//!   interpreter-KEY.json         the answer of an interpreter
 //! ```
 
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
@@ -27,6 +28,7 @@ use crate::environment::id::random_hex;
 use crate::error::{Error, Result};
 use crate::files::copy::Stop;
 use crate::files::remove_tree::remove_tree;
+use crate::snapshots::copy_content;
 
 const NOTE: &str = "template.json";
 const ENVIRONMENT: &str = "environment";
@@ -140,7 +142,7 @@ fn key(interpreter: &Interpreter, pip: bool) -> Result<String> {
 
 /// Creates the directory of templates. One that another user may write to is an error: commands
 /// would run what that user put there.
-fn private(cache: &Path) -> Result<PathBuf> {
+pub(super) fn private(cache: &Path) -> Result<PathBuf> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(cache);
     made.map_err(|e| Error::io("create the directory", cache, e))?;
     let real = fs::canonicalize(cache).map_err(|e| Error::io("resolve the directory", cache, e))?;
@@ -256,7 +258,7 @@ fn copy_tree(source: &Path, target: &Path, stop: &Stop) -> Result<()> {
 
 /// The time must stay: compiled code is valid for the time of its source.
 fn copy_file(source: &Path, target: &Path) -> io::Result<()> {
-    let mut from = File::open(source)?;
+    let from = File::open(source)?;
     let meta = from.metadata()?;
     let mut options = OpenOptions::new();
     let mut to = options
@@ -264,6 +266,6 @@ fn copy_file(source: &Path, target: &Path) -> io::Result<()> {
         .create_new(true)
         .mode(meta.mode() & 0o777)
         .open(target)?;
-    io::copy(&mut from, &mut to)?;
+    copy_content(&from, &mut to)?;
     to.set_times(FileTimes::new().set_modified(meta.modified()?))
 }

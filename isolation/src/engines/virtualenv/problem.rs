@@ -1,0 +1,115 @@
+//! What is wrong with a virtual environment, or has changed below it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What is wrong with a virtual environment, or has changed below it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum VirtualenvProblem {
+    /// Its files name another path than the one where it is: programs would run with the packages
+    /// of that path, or not at all.
+    Moved {
+        /// The path that its files name.
+        from: PathBuf,
+        /// The path where it is.
+        to: PathBuf,
+    },
+    /// No file of it names a path, so that activation in a shell has no effect.
+    NotCreatedHere {
+        /// The path where it is.
+        path: PathBuf,
+    },
+    /// The program of its interpreter does not exist.
+    InterpreterGone {
+        /// The program to which it links.
+        program: PathBuf,
+        /// The directory of the interpreter from which it was created.
+        home: PathBuf,
+    },
+    /// The program of its interpreter is no interpreter.
+    InterpreterBroken {
+        /// The program.
+        program: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+    /// Its interpreter has another minor version, which looks for packages elsewhere.
+    OtherVersion {
+        /// The version from which it was created.
+        recorded: String,
+        /// The version of its interpreter now.
+        actual: String,
+    },
+    /// Its interpreter has another patch version. Everything works.
+    NewPatch {
+        /// The version from which it was created.
+        recorded: String,
+        /// The version of its interpreter now.
+        actual: String,
+    },
+}
+
+impl VirtualenvProblem {
+    /// Whether the environment cannot be used; otherwise this is a note.
+    pub fn is_broken(&self) -> bool {
+        !matches!(self, Self::NewPatch { .. })
+    }
+
+    /// Whether [`VirtualenvEngine::repair`](super::VirtualenvEngine::repair) can repair it.
+    pub fn is_repairable(&self) -> bool {
+        matches!(self, Self::Moved { .. } | Self::NewPatch { .. })
+    }
+
+    /// What a person can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Moved { .. } => "`isolate repair` rewrites its paths",
+            Self::NewPatch { .. } => "`isolate repair` writes the new version down",
+            Self::InterpreterGone { .. } | Self::InterpreterBroken { .. } => {
+                "install this interpreter again, or create another environment"
+            }
+            Self::NotCreatedHere { .. } => "create another environment",
+            Self::OtherVersion { .. } => "create another environment, and install its packages in it",
+        }
+    }
+}
+
+impl fmt::Display for VirtualenvProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Moved { from, to } => write!(
+                f,
+                "the virtual environment was moved from {} to {}",
+                from.display(),
+                to.display()
+            ),
+            Self::NotCreatedHere { path } => {
+                write!(f, "the virtual environment was not created at {}", path.display())
+            }
+            Self::InterpreterGone { program, home } => write!(
+                f,
+                "the base interpreter {} in {} is gone",
+                program.display(),
+                home.display()
+            ),
+            Self::InterpreterBroken { program, reason } => {
+                write!(
+                    f,
+                    "the base interpreter {} does not run: {reason}",
+                    program.display()
+                )
+            }
+            Self::OtherVersion { recorded, actual } => write!(
+                f,
+                "the base interpreter had version {recorded} and has {actual}, so that no package is found"
+            ),
+            Self::NewPatch { recorded, actual } => {
+                write!(f, "the base interpreter had version {recorded} and has {actual}")
+            }
+        }
+    }
+}
