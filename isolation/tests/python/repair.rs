@@ -78,7 +78,7 @@ async fn moved_environment_is_repaired() {
 }
 
 #[tokio::test]
-async fn new_patch_version_is_a_note_and_a_minor_one_an_error() {
+async fn new_patch_version_is_a_note_a_minor_one_an_error() {
     let fixture = Fixture::new();
     let environment = fixture.environment().await;
     environment.stop(std::time::Duration::ZERO).await.unwrap();

@@ -1,11 +1,11 @@
-//! What is wrong with a virtual environment, or has changed below it.
+//! A problem of a virtual environment, or a change below it.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// What is wrong with a virtual environment, or has changed below it.
+/// A problem of a virtual environment, or a change below it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]

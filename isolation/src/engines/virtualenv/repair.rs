@@ -18,7 +18,7 @@ use crate::files::copy::{Stop, StopOnDrop};
 const MOVES: usize = 16;
 
 impl VirtualenvEngine {
-    /// What is wrong with the virtual environment of an environment, or has changed below it: it was
+    /// The problems of the virtual environment of an environment, and changes below it: it was
     /// moved, its interpreter is gone or has another version.
     ///
     /// ```no_run

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// How much of a script is read to find its interpreter.
 const FIRST_LINES: u64 = 4 << 10;
 
-/// What is wrong with the virtual environment at this real path. This blocks.
+/// The problems of the virtual environment at this real path. This blocks.
 pub(super) fn validate(environment: &Path, known: &Known) -> Result<Vec<VirtualenvProblem>> {
     let file = PyvenvCfg::read(environment)?;
     let mut problems: Vec<_> = place(environment, &file)?.into_iter().collect();
