@@ -18,7 +18,7 @@ use crate::global::Global;
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
-    /// As --verbose, before the command; -vv also prints each call of the Docker daemon
+    /// The same as --verbose, before the command; -vv also prints each call of the Docker daemon
     #[arg(short = 'v', action = ArgAction::Count)]
     details: u8,
     #[command(subcommand)]
@@ -34,14 +34,14 @@ impl Cli {
     }
 }
 
-/// Whether an error of the arguments is to be printed as JSON. The command line could not be
-/// parsed, so this looks for the word.
+/// Whether an error of the arguments is printed as JSON. The command line could not be parsed, so
+/// this function searches for the word `--json`.
 pub(crate) fn want_json(words: &[OsString]) -> bool {
     let mut options = words.iter().take_while(|word| *word != "--");
     options.any(|word| word == "--json")
 }
 
-/// The error of the arguments, as other errors are.
+/// Converts clap's error of the arguments to an error of this program.
 pub(crate) fn error(error: &clap::Error) -> CliError {
     if matches!(
         error.kind(),
@@ -81,7 +81,7 @@ const OF_DOCKER: [(&str, &str); 4] = [
     ),
 ];
 
-/// Commands of docker with other names here.
+/// Commands of docker that have another name in isolate.
 const COMMANDS_OF_DOCKER: [(&str, &str); 12] = [
     ("attach", "logs --follow"),
     ("container", "ls"),
@@ -97,8 +97,8 @@ const COMMANDS_OF_DOCKER: [(&str, &str); 12] = [
     ("system", "doctor"),
 ];
 
-/// Adds what to use instead of an option of docker, and the most similar command: clap finds none
-/// for a short word such as `rn`.
+/// Adds a hint: the replacement of an option of docker, or the most similar command. clap finds no
+/// similar command for a short word such as `rn`.
 fn suggest(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) {
         if let Some((_, tip)) = OF_DOCKER.iter().find(|(known, _)| known == option) {
@@ -119,7 +119,7 @@ fn suggest(mut error: clap::Error, words: &[OsString]) -> clap::Error {
             return error;
         }
     }
-    // Also instead of the one that clap finds by common letters: `rename` for `rn`.
+    // This replaces clap's own suggestion, which counts common letters: `rename` for `rn`.
     if let Some(name) = similar(&unknown, words) {
         let names = ContextValue::Strings(vec![name]);
         error.insert(ContextKind::SuggestedSubcommand, names);
@@ -127,7 +127,7 @@ fn suggest(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     error
 }
 
-/// The command that differs least from a word, by a third of its letters at most.
+/// The command that is most similar to a word. At most a third of the letters may differ.
 fn similar(unknown: &str, words: &[OsString]) -> Option<String> {
     let mut command = Cli::command();
     for word in words.iter().skip(1).take_while(|word| *word != unknown) {
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(details("isolate ls"), 0);
         assert_eq!(details("isolate -v ls"), 1);
         assert_eq!(details("isolate -vv --json ls"), 2);
-        // Behind the command, it is a volume.
+        // After the command, `-v` is the option of volumes.
         assert_eq!(details("isolate run -v a:/b -- true"), 0);
     }
 

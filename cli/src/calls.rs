@@ -13,7 +13,7 @@ pub(crate) fn named(docker: Docker) -> Docker {
     docker.clone().with_user_agent(name).unwrap_or(docker)
 }
 
-/// The preparation of a client of the daemon: its calls are printed if `-vv` was given.
+/// Prepares a client of the daemon: with `-vv`, its calls are printed.
 pub(crate) fn prepare(global: &Global) -> fn(Docker) -> Docker {
     match global.shows_calls() {
         true => printed,
@@ -26,7 +26,7 @@ fn printed(docker: Docker) -> Docker {
     named(docker).with_observer(|call: &CallReport<'_>| console::trace(&line(call)))
 }
 
-/// A call in one line: no query, header or body, and so no secret.
+/// A call in one line. It contains no query, header or body, so it contains no secret.
 fn line(call: &CallReport<'_>) -> String {
     let subject = call.subject.filter(|subject| *subject != call.path);
     let subject = subject.map(|subject| format!(" {subject}")).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The Docker daemon that the options name, recorded or replayed if they ask for it.
+//! The client of the Docker daemon that the options name, with a recorder or a player if they name
+//! one.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::exit_code;
 use crate::global::Global;
 use crate::recording_file::{self, Written};
 
-/// A client of the Docker daemon that the options name, if they name one.
+/// A client of the Docker daemon. The daemon is optional: the options may not name one.
 #[derive(Debug)]
 pub(crate) struct Client {
     docker: Option<Docker>,
@@ -57,8 +58,8 @@ impl fmt::Debug for Values {
 }
 
 impl Client {
-    /// Creates the client. Only `--record` without a named one looks for a daemon now; otherwise
-    /// nothing is sent yet.
+    /// Creates the client. Nothing is sent yet, with one exception: `--record` without a named
+    /// daemon looks for one now.
     pub(crate) async fn open(global: &Global) -> Result<Self, CliError> {
         let (config, prepare) = (global.settings.config(), crate::calls::prepare(global));
         if let Some(file) = &global.replay {
@@ -122,7 +123,7 @@ impl Client {
         &self.config
     }
 
-    /// Whether the conversation is recorded, or is a replay.
+    /// Whether the requests are recorded or replayed.
     pub(crate) fn is_recorded(&self) -> bool {
         !matches!(self.fixture, Fixture::None)
     }
@@ -141,7 +142,7 @@ impl Client {
         }
     }
 
-    /// What is done with a client that is found later.
+    /// The preparation of a client that is found later.
     pub(crate) fn prepare(&self) -> fn(Docker) -> Docker {
         self.prepare
     }
@@ -162,8 +163,9 @@ impl Client {
         }
     }
 
-    /// Writes the recording, or checks that a replay was complete; returns the outcome of the
-    /// command with the errors of this. If the command failed, an existing recording stays.
+    /// Writes the recording, or checks that a replay was complete. Returns the outcome of the
+    /// command, with the errors of this function added. If the command failed, an existing
+    /// recording stays.
     pub(crate) async fn close(self, outcome: Result<u8, CliError>, console: Console) -> Result<u8, CliError> {
         match self.fixture {
             Fixture::None => outcome,
@@ -197,8 +199,8 @@ impl Client {
     }
 }
 
-/// Writes the recording. With a `doubt`, an existing one stays. Returns a message about the
-/// recording, if it is not in its file.
+/// Writes the recording. With a `doubt`, an existing recording stays. Returns a message if the new
+/// recording was not written to its file.
 async fn write(recorder: &Recorder, file: &Path, doubt: Option<&str>) -> Result<Option<String>, CliError> {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let recording = recorder.finish(&name).await;
@@ -215,8 +217,8 @@ async fn write(recorder: &Recorder, file: &Path, doubt: Option<&str>) -> Result<
     })
 }
 
-/// The outcome of a command on a replay. A request that is not recorded explains the errors after
-/// it; exchanges that were not requested are explained by the errors before.
+/// The outcome of a command on a replay. A request that is not recorded is the cause of the errors
+/// after it. The errors of the command are the cause of exchanges that were not requested.
 fn replayed(outcome: Result<u8, CliError>, name: &str, report: &Report) -> Result<u8, CliError> {
     let error = |texts: &[String], code| {
         CliError::new(format!("{name}: {}", texts.join("\n")))
@@ -225,7 +227,7 @@ fn replayed(outcome: Result<u8, CliError>, name: &str, report: &Report) -> Resul
     };
     let left = report.left();
     match (outcome, report.missed.first(), left.is_empty()) {
-        // The reader of the output left: that is the end of the replay, too.
+        // The reader of the output has closed the pipe, which ends the replay, too.
         (Err(first), ..) if first.is_broken_pipe() => Err(first),
         (Err(first), Some(missed), _) if first.mentions(missed) => {
             Err(first.with_code(exit_code::MISSED).hint(REPLAY_HINT))
@@ -287,7 +289,7 @@ mod tests {
             text(Ok(3), &report(&[], &["no request for GET"])),
             (122, format!("error: x.json: no request for GET\n{hint}"))
         );
-        // The error of the command shows the miss already.
+        // The error of the command already shows the missing exchange.
         assert_eq!(
             text(
                 failed(),
@@ -295,7 +297,7 @@ mod tests {
             ),
             (123, format!("error: cannot create: no match for POST\n{hint}"))
         );
-        // The miss comes first: it is the cause.
+        // The missing exchange comes first: it is the cause.
         let later = "error: cannot create: no match for POST\n";
         assert_eq!(
             text(failed(), &report(&["no match for HEAD"], &[])),

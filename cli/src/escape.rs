@@ -1,8 +1,9 @@
 //! Text that other programs wrote, made safe for a terminal.
 //!
-//! A name, a label, an error or a recording can contain control characters. A terminal would obey
-//! them: it would clear the screen, change its title, or show other words than there are. This
-//! shows each as its code, `\x1b`. JSON keeps its values: there the code is `\u001b`.
+//! A name, a label, an error or a recording can contain control characters. A terminal would
+//! execute them: it would clear the screen, change its title, or show words that are not in the
+//! text. This module replaces each by its code, `\x1b`. In JSON the code is `\u001b`, which keeps
+//! the value.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -69,17 +70,17 @@ fn code(c: char) -> String {
     }
 }
 
-/// Whether a terminal obeys the character, or shows it as something else: control characters (C0,
-/// DEL, C1), the marks that turn the direction of the text, and two more line ends.
+/// Whether a terminal executes the character or shows something else: control characters (C0, DEL,
+/// C1), the marks that change the direction of the text, and two additional line ends.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Escapes bytes that arrive in pieces, which can end within a character.
+/// Escapes bytes that arrive in pieces. A piece can end within a character.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
-    /// The begin of a character, or of a line end.
+    /// The start of a character, or of a line end.
     rest: Vec<u8>,
 }
 
@@ -110,7 +111,7 @@ fn escaped_bytes(bytes: &[u8]) -> String {
     safe
 }
 
-/// The length of the character or the `\r` at the end that the next piece can complete.
+/// The length of an incomplete character or `\r` at the end, which the next piece can complete.
 fn unfinished(bytes: &[u8]) -> usize {
     if bytes.ends_with(b"\r") {
         return 1;

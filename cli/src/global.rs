@@ -37,7 +37,7 @@ pub(crate) struct Global {
     /// Print more details; with -vv before the command, also each call of the Docker daemon
     #[arg(long, global = true)]
     pub(crate) verbose: bool,
-    /// How often `-v` was given before the command.
+    /// The number of times that `-v` was given before the command.
     #[arg(skip)]
     pub(crate) details: u8,
     /// The configuration in effect: files, environment variables, and `--host`.

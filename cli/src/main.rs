@@ -2,16 +2,16 @@
 //!
 //! - [`args`] is the command line, [`global`] the options of every command, [`parse`] reads option
 //!   values.
-//! - [`commands`] holds one file or directory per command; each returns an exit code or an
+//! - [`commands`] contains one file or directory per command; each returns an exit code or an
 //!   [`error`].
 //! - [`client`] connects to the Docker daemon that the options name; [`registry`] lists the
-//!   engines; [`session`] holds the manager of a command and the file of its events.
+//!   engines; [`session`] contains the manager of a command and the file of its events.
 //! - [`calls`] prints the calls of the daemon.
-//! - [`recording_file`] writes recordings, and keeps a good one.
-//! - [`signals`] turns Ctrl-C and its kind into an orderly end.
+//! - [`recording_file`] writes recordings, and does not replace a good recording by a bad one.
+//! - [`signals`] makes Ctrl-C and similar signals start the cleanup.
 //! - [`terminal`] is the raw mode and the size of this process's terminal.
 //! - [`console`] is the only place that writes to this process's own output; [`escape`] makes text
-//!   of others safe for a terminal, and [`table`] aligns columns.
+//!   of other programs safe for a terminal, and [`table`] aligns columns.
 
 mod args;
 mod calls;
@@ -44,7 +44,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::global::Global;
 
-/// How long this process waits at its end for cleanup that has already started.
+/// The time that this process waits at its end for cleanup that has already started.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     let console = Console::new(&cli.global);
     let code = match run(&mut cli, console) {
         Ok(code) => code,
-        // The reader of our output closed the pipe: that is not an error.
+        // The reader of our output closed the pipe, which is not an error.
         Err(error) if error.is_broken_pipe() => exit_code::SUCCESS,
         Err(error) => {
             console.error(&error);
@@ -80,13 +80,13 @@ fn run(cli: &mut Cli, console: Console) -> Result<u8, CliError> {
     outcome
 }
 
-/// Ends the runtime. Tasks that clean up do so when they are dropped; this waits for them up to
+/// Ends the runtime. Tasks clean up when they are dropped, and this function waits for them up to
 /// [`SHUTDOWN_TIMEOUT`]. It does not wait for a thread that still reads from a terminal.
 fn shut_down(runtime: Runtime) {
     let (done, ended) = mpsc::channel();
     let ending = std::thread::Builder::new().spawn(move || {
         runtime.shutdown_background();
-        // After the timeout the receiver is gone, and sending fails.
+        // After the timeout the receiver is closed, and sending fails.
         let _ = done.send(());
     });
     if ending.is_ok() {
@@ -103,7 +103,7 @@ fn print_clap_message(error: &clap::Error, words: &[OsString]) -> ExitCode {
         };
         Console::new(&global).error(&args::error(error));
     } else {
-        // If this cannot be written, there is no other place to report it.
+        // If this cannot be written, there is no other place to report the error.
         let _ = error.print();
     }
     ExitCode::from(if error.use_stderr() {

@@ -11,16 +11,17 @@ use crate::error::CliError;
 pub(crate) enum Written {
     /// To the file.
     File,
-    /// Beside the file, which stays unchanged.
+    /// To another file in the same directory; the file itself stays unchanged.
     Beside(PathBuf),
-    /// Nowhere: it holds no exchange.
+    /// Nowhere: the recording contains no exchange.
     Nowhere,
 }
 
 /// Writes the recording to `file`.
 ///
-/// If it is in `doubt` (the command failed, or a signal ended it) and the file exists, it is
-/// written to `NAME.rejected` beside it. A recording without exchanges is not written.
+/// With a `doubt` (the command failed, or a signal ended it), an existing file stays, and the
+/// recording is written to `NAME.rejected` in the same directory. A recording without exchanges is
+/// not written.
 pub(crate) fn write(file: &Path, recording: &Recording, doubt: Option<&str>) -> Result<Written, CliError> {
     if recording.exchanges.is_empty() {
         return Ok(Written::Nowhere);
@@ -33,7 +34,7 @@ pub(crate) fn write(file: &Path, recording: &Recording, doubt: Option<&str>) -> 
     Ok(written)
 }
 
-/// Writes the recording to `file`, whatever is there.
+/// Writes the recording to `file`, and replaces an existing file.
 pub(crate) fn save(file: &Path, recording: &Recording) -> Result<(), CliError> {
     recording.save(file).map_err(|error| not_written(&error))
 }
@@ -43,7 +44,7 @@ pub(crate) fn not_written(error: &dyn std::error::Error) -> CliError {
     CliError::new("no recording was written").because(error)
 }
 
-/// `ps.json.rejected` beside `ps.json`: a name that no search for recordings finds.
+/// `ps.json.rejected` for `ps.json`: a search for recordings does not find this name.
 pub(crate) fn rejected(file: &Path) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".rejected");

@@ -19,8 +19,9 @@ pub(crate) use isolation::engines::VIRTUALENV;
 /// looks for a daemon on first use.
 pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliError> {
     let docker = match client.named() {
-        // A recording must be the same each time, but a command shell needs marks that no command
-        // can guess. For the one command of a call, a shell would save nothing.
+        // A command shell is not used: it needs random marks that no command can guess, but a
+        // recording must be the same each time. This program runs one command, for which a shell
+        // would save nothing.
         Some(docker) if client.is_recorded() => DockerEngine::new(docker.clone()).without_command_shells(),
         Some(docker) => DockerEngine::new(docker.clone()),
         None => DockerEngine::default().with_found_client(client.prepare()),

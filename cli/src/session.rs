@@ -58,7 +58,7 @@ impl Session {
         })
     }
 
-    /// Opens it, does `work` with it, and closes it, also after an error.
+    /// Opens the session, calls `work` with it, and closes it, also after an error.
     pub(crate) async fn with(
         global: &Global,
         client: &Client,
@@ -85,8 +85,8 @@ impl Session {
         engine.ok_or_else(|| CliError::new("the engine docker is not registered"))
     }
 
-    /// Does the same with each environment, and prints what the user called it. It goes on after an
-    /// error; the code is then that of an error.
+    /// Calls `work` for each environment, and prints the name that the user gave. It continues
+    /// after an error, and then returns the exit code of an error.
     pub(crate) async fn each(
         &self,
         references: &[String],
@@ -113,8 +113,8 @@ impl Session {
         Ok(code)
     }
 
-    /// Does the same with each name, and prints the name. It goes on after an error; the code is
-    /// then that of an error.
+    /// Calls `work` for each name, and prints the name. It continues after an error, and then
+    /// returns the exit code of an error.
     pub(crate) async fn each_name(
         &self,
         names: &[String],
@@ -135,10 +135,10 @@ impl Session {
         Ok(code)
     }
 
-    /// Writes the events that are left; returns the outcome of the command.
+    /// Writes the remaining events; returns the outcome of the command.
     pub(crate) async fn close(self, outcome: Result<u8, CliError>) -> Result<u8, CliError> {
         let Self { manager, events, .. } = self;
-        // Its drop destroys what is left, and sends events.
+        // Its drop destroys the remaining environments, and sends events.
         drop(manager);
         let written = match events {
             Some(events) => events.close().await,
@@ -167,7 +167,7 @@ impl EventFile {
     }
 
     async fn close(self) -> Result<(), CliError> {
-        // Sending fails if the task has ended with an error, which comes next.
+        // Sending fails if the task has ended with an error. That error is read next.
         let _ = self.close.send(());
         match self.task.await {
             Ok(written) => written,
@@ -182,7 +182,7 @@ async fn write(
     mut closed: oneshot::Receiver<()>,
 ) -> Result<(), CliError> {
     loop {
-        // In this order: events that were sent before the close are written.
+        // `biased` polls in this order, so that events that were sent before the close are written.
         let text = tokio::select! {
             biased;
             event = events.next() => match event {

@@ -12,7 +12,7 @@ pub(crate) struct Stop(watch::Receiver<Vec<u8>>);
 #[derive(Debug)]
 pub(crate) struct SecondSignal(watch::Receiver<Vec<u8>>);
 
-/// The exit code for a signal that interrupted the work.
+/// The exit code of a signal that interrupted the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Interrupted(pub(crate) u8);
 
@@ -30,7 +30,7 @@ pub(crate) fn listen() -> Result<(Stop, SecondSignal), CliError> {
     Ok((Stop(receiver.clone()), SecondSignal(receiver)))
 }
 
-/// Does `work` until it ends; a signal drops it, and its exit code is then that of the command.
+/// Awaits `work`. A signal drops it, and the exit code of the command is then that of the signal.
 pub(crate) async fn interruptible(work: impl Future<Output = Result<u8, CliError>>) -> Result<u8, CliError> {
     let (mut stop, _) = listen()?;
     match stop.or(Box::pin(work)).await {
@@ -80,7 +80,7 @@ async fn nth(receiver: &mut watch::Receiver<Vec<u8>>, n: usize) -> u8 {
     if let Ok(codes) = receiver.wait_for(|codes| codes.len() > n).await {
         return codes[n];
     }
-    // The task that handles signals has ended, so none will come.
+    // The task that handles signals has ended, so no signal will arrive.
     std::future::pending().await
 }
 
@@ -109,7 +109,8 @@ mod unix {
             let ignored = ignored();
             let listen = |number: u8| match ignored & (1 << (number - 1)) {
                 0 => signal(SignalKind::from_raw(number.into())).map(Some),
-                // `nohup` or a shell's `&` started this process with the signal ignored: keep that.
+                // `nohup` or a shell's `&` started this process with the signal ignored. It stays
+                // ignored.
                 _ => Ok(None),
             };
             Ok(Self {

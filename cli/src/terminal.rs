@@ -24,7 +24,7 @@ mod system {
 
     use super::{CliError, TerminalSize};
 
-    /// The size of the terminal on standard output, or of that on standard input.
+    /// The size of the terminal on standard output, or of the terminal on standard input.
     pub(crate) fn size() -> Option<TerminalSize> {
         let known = |size: &Winsize| size.ws_row > 0 && size.ws_col > 0;
         let sizes = [tcgetwinsize(stdout()), tcgetwinsize(stdin())];
@@ -80,7 +80,7 @@ mod system {
 
     impl Drop for RawMode {
         fn drop(&mut self) {
-            // The terminal may be gone; then there is nothing to restore.
+            // The terminal may be closed; then there is nothing to restore.
             let _ = tcsetattr(stdin(), OptionalActions::Drain, &self.former);
         }
     }
@@ -95,7 +95,7 @@ mod system {
             listening.map(Self).map_err(failed)
         }
 
-        /// Waits for the next size.
+        /// Waits for the next change of the size.
         pub(crate) async fn next(&mut self) -> TerminalSize {
             loop {
                 if self.0.recv().await.is_none() {
@@ -117,7 +117,7 @@ mod system {
         None
     }
 
-    /// No system but Unix has this mode.
+    /// Only Unix systems have this mode.
     pub(crate) struct RawMode(());
 
     impl RawMode {

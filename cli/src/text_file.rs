@@ -1,10 +1,10 @@
-//! Text files that an option or argument names.
+//! Reads text files that an option or argument names.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The longest file that is read: a person has written it.
+/// The maximum size of a file. A person writes these files, so they are short.
 const LONGEST: u64 = 1 << 20;
 
 /// Reads a text file, which must not be longer than 1 MiB.

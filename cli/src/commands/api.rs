@@ -26,7 +26,7 @@ use crate::table::table;
 /// of the body.
 #[derive(Debug, Args)]
 pub(crate) struct Api {
-    /// Print every supported operation and the engines on which it was recorded; call nothing
+    /// Print every supported operation and the engines on which it was recorded; send no request
     #[arg(long, exclusive = true)]
     list: bool,
     /// The HTTP method
@@ -71,7 +71,7 @@ impl Api {
     }
 }
 
-/// Rejects a request that no daemon could answer, before one is looked for.
+/// Rejects an invalid request before a daemon is searched.
 fn check(method: &str, path: &str) -> Result<(), CliError> {
     if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_alphabetic()) {
         let text = format!("{method:?} is not an HTTP method; write GET, POST, PUT, DELETE or HEAD");
@@ -84,7 +84,7 @@ fn check(method: &str, path: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// An error status has its own exit code, other than an error without a reply.
+/// An error status has its own exit code. An error without a reply has another one.
 fn check_status(status: u16) -> Result<u8, CliError> {
     if status < 400 {
         return Ok(exit_code::SUCCESS);
@@ -124,7 +124,7 @@ fn list(console: Console) -> Result<u8, CliError> {
     Ok(exit_code::SUCCESS)
 }
 
-/// An operation, its recordings on each engine, and the reasons for missing ones.
+/// An operation, its recordings on each engine, and the reasons for missing recordings.
 fn operation_json(info: &OperationInfo, coverage: &Coverage, seen: &[Recorded]) -> Value {
     let words: serde_json::Map<String, Value> = coverage
         .engines()
@@ -188,7 +188,7 @@ async fn as_json(reply: &mut RawReply, console: Console) -> Result<(), CliError>
     let mut rest = Vec::new();
     while let Some(piece) = reply.body.next().await {
         rest.extend_from_slice(&piece?);
-        // Parsing an incomplete value again with every piece would take quadratic time.
+        // Parsing an incomplete value again after every piece would take quadratic time.
         if matches!(rest.trim_ascii_end().last(), Some(b'}' | b']')) {
             drain(&mut rest, console)?;
         }

@@ -11,11 +11,12 @@ use crate::exit_code;
 use crate::session::Session;
 use crate::signals;
 
-/// Write what is known about an environment into a directory, for a look at a failure
+/// Write everything that is known about an environment into a directory, to diagnose a failure
 ///
-/// Specification, state, daemon, log, events, metrics, changed files and networks, and README.md
-/// with the likely cause. Values of environment variables and labels are left out. `isolate run
-/// --bundle` and the environment variable ISOLATE_BUNDLE_DIR do the same at each failure.
+/// The directory contains the specification, state, daemon, log, events, metrics, changed files and
+/// networks, and a README.md with the likely cause. It contains no values of environment variables
+/// and labels. `isolate run --bundle` and the environment variable ISOLATE_BUNDLE_DIR do the same
+/// at each failure.
 #[derive(Debug, Args)]
 pub(crate) struct Bundle {
     /// Name or ID of the environment; a unique beginning of an ID is enough

@@ -13,8 +13,8 @@ use crate::{escape, parse, terminal};
 /// Options of a command in an environment.
 #[derive(Debug, Args)]
 pub(crate) struct CommandOptions {
-    /// Timeout: kill the command after this time and exit with 124: seconds, or 250ms, 30s,
-    /// 1m30s
+    /// Timeout in seconds, or as 250ms, 30s, 1m30s: after this time, kill the command and exit with
+    /// 124
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     #[arg(allow_negative_numbers = true)]
     timeout: Option<Duration>,
@@ -25,7 +25,7 @@ pub(crate) struct CommandOptions {
     /// The same as --stdin always
     #[arg(short, long, conflicts_with = "stdin")]
     interactive: bool,
-    /// Run the command on a terminal; -it connects it with this one
+    /// Run the command on a terminal; -it connects it with this terminal
     #[arg(short, long)]
     tty: bool,
     /// The command and its arguments
@@ -44,7 +44,7 @@ enum Stdin {
     Never,
 }
 
-/// Whether standard input is the null device: there is nothing to forward.
+/// Whether standard input is the null device, which has nothing to forward.
 #[cfg(unix)]
 fn is_null() -> bool {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -76,7 +76,7 @@ impl CommandOptions {
         Ok(self.command(global).validate()?)
     }
 
-    /// Rejects an image in the place of the program, where the docker command has it.
+    /// Rejects an image in the place of the program. The docker command expects an image there.
     pub(crate) fn check_no_image(&self) -> Result<(), CliError> {
         let [program, arguments @ ..] = self.command.as_slice() else {
             return Ok(());
@@ -97,7 +97,8 @@ impl CommandOptions {
         Err(error.hint(format!("isolate run --image {program} -- {rest}")))
     }
 
-    /// Reports that the command does not read the terminal on standard input, if it may want to.
+    /// Reports that the command does not read the terminal on standard input, if the command
+    /// probably reads its input.
     pub(crate) fn report_unused_input(&self, global: &Global, console: Console) {
         let unused = self.stdin == Stdin::Auto && !self.forwards(global) && terminal::is_input();
         // A program without arguments, such as a shell, reads its standard input.
@@ -131,7 +132,7 @@ impl CommandOptions {
             _ if self.interactive => true,
             Stdin::Always => true,
             Stdin::Never => false,
-            // As with the docker command: only -i connects a terminal with an input.
+            // Only -i connects the input of a terminal, as for the docker command.
             Stdin::Auto if self.tty => false,
             // A recording must not depend on the terminal in which it was recorded.
             Stdin::Auto => {

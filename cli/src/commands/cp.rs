@@ -119,7 +119,7 @@ impl Cp {
     }
 
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        // A signal drops the copy, which leaves nothing of its own behind.
+        // A signal drops the copy. The drop removes its temporary files.
         signals::interruptible(self.copy(session, console)).await
     }
 
@@ -153,8 +153,8 @@ impl Cp {
     }
 }
 
-/// Reads an argument as the docker command does: what begins with a slash or a dot is a path of
-/// this machine, also with a colon.
+/// Reads an argument as the docker command does: an argument that begins with a slash or a dot is a
+/// path of this machine, even if it contains a colon.
 fn side(argument: &str) -> Side<'_> {
     let drive = cfg!(windows) && argument.as_bytes().get(1) == Some(&b':') && argument.len() > 2;
     match argument.split_once(':') {
@@ -207,7 +207,7 @@ async fn copy_out(environment: &Environment, source: &str, target: &Side<'_>) ->
     let target = match (Path::new(target), name) {
         (directory, Some(name)) if directory.is_dir() => directory.join(name),
         (path, _) if target.ends_with('/') && !path.exists() => {
-            // A directory may be created under this name, a file may not.
+            // The copy of a directory may create this name. The copy of a file may not.
             match environment.file_kind(source).await? {
                 Some(FileKind::Directory) | None => path.to_owned(),
                 _ => return Err(no_directory(target)),
@@ -218,7 +218,8 @@ async fn copy_out(environment: &Environment, source: &str, target: &Side<'_>) ->
     Ok(environment.copy_out(source, target).await?)
 }
 
-/// The last name of a path; `None` if its contents are meant: `/`, `.`, `dir/.`, `..`.
+/// The last name of a path; `None` if the path means the contents of a directory: `/`, `.`,
+/// `dir/.`, `..`.
 fn last_name(path: &str) -> Option<&str> {
     let last = path.trim_end_matches('/').rsplit('/').next();
     last.filter(|name| !matches!(*name, "" | "." | ".."))
@@ -238,7 +239,7 @@ fn temporary() -> Result<tempfile::TempDir, CliError> {
     created.map_err(|error| CliError::new("cannot create a temporary directory").because(&error))
 }
 
-/// Does blocking work on another thread.
+/// Runs blocking work on another thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, CliError> + Send + 'static,
 ) -> Result<T, CliError> {

@@ -60,7 +60,7 @@ impl Create {
                     return self.environment.explain(session, global, console).await;
                 }
                 self.environment.report(console, client);
-                // A signal drops the creation, which removes what is there.
+                // A signal drops the creation. The drop removes everything that was created.
                 signals::interruptible(self.create(session, global, client, console)).await
             },
         )

@@ -1,4 +1,5 @@
-//! `isolate doctor`: which addresses were tried, which Docker daemon answers, what it can enforce.
+//! `isolate doctor`: the addresses that were tried, the Docker daemon that answers, and the limits
+//! that it can enforce.
 
 mod requests;
 mod sandbox;
@@ -33,7 +34,7 @@ struct Report {
     limits: Option<Limits>,
     /// The requests of `isolate run` that the daemon, or a proxy in front of it, refuses.
     refused: Vec<Refusal>,
-    /// Whether the engine that needs no daemon can be used here; unset for a replay.
+    /// Whether the engine `sandbox`, which needs no daemon, can be used here; unset for a replay.
     sandbox: Option<Availability>,
     /// Whether the daemon can enforce every limit of an environment, and accepts every request
     /// that is needed.
@@ -94,7 +95,7 @@ impl Doctor {
             sufficient: false,
         };
         if report.endpoints.iter().any(|endpoint| endpoint.error.is_none()) {
-            // The same choice as above: the first daemon that answers.
+            // The same choice as that of the client: the first daemon that answers.
             let docker = client.any().await?;
             let (daemon, limits) = examine(&docker).await?;
             report.daemon = Some(daemon);
@@ -116,7 +117,8 @@ impl Doctor {
     }
 }
 
-/// Pings the daemon that the options name; without one, every address where a daemon may be.
+/// Pings the daemon that the options name. If they name none, pings every usual address of a
+/// daemon.
 async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, CliError> {
     let Some(docker) = client.named() else {
         let endpoint = |probed: engine_api::error::ProbedEndpoint| Endpoint {
@@ -225,8 +227,8 @@ impl Report {
     }
 }
 
-/// A line for each address. Most of them fail for one reason: it is printed once, unless the
-/// details are wanted.
+/// A line for each address. Most addresses fail for the same reason, which is printed once.
+/// `--verbose` prints it for each address.
 fn addresses(endpoints: &[Endpoint], verbose: bool) -> String {
     let outcome = |endpoint: &Endpoint| match &endpoint.error {
         None => "answers".to_owned(),
@@ -261,7 +263,7 @@ fn addresses(endpoints: &[Endpoint], verbose: bool) -> String {
     text
 }
 
-/// The error without what the line shows anyway: the operation, and the address.
+/// The error without the operation and the address, which the line already shows.
 fn reason(error: &str, address: &str) -> String {
     let error = error.strip_prefix("SystemPing: ").unwrap_or(error);
     let unreachable = format!("cannot reach the engine at {address}");

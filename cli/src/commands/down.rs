@@ -51,7 +51,7 @@ impl Down {
     }
 }
 
-/// The name of a group that is given by its name or by its file.
+/// The name of a group, from an argument that is a name or a file.
 fn name_of(group: &str) -> Result<String, CliError> {
     let path = Path::new(group);
     let is_file = path.extension().is_some() && path.is_file();

@@ -38,8 +38,7 @@ pub(crate) struct EnvironmentOptions {
     /// on this host), features (memory-limit,network-isolation). Also ISOLATE_REQUIRE
     #[arg(long, value_name = "REQUIREMENT,…")]
     require: Option<Requirements>,
-    /// Compare the environment with this lock first, and fail with the differences; see `isolate
-    /// lock`
+    /// Compare the environment with this lock first, and fail if they differ; see `isolate lock`
     #[arg(long, value_name = "FILE")]
     locked: Option<PathBuf>,
     /// Print which engine would be chosen, and why each other one is passed over; create nothing
@@ -55,7 +54,7 @@ pub(crate) struct EnvironmentOptions {
     /// virtualenv, which it selects)
     #[arg(long, value_name = "VERSION")]
     python: Option<String>,
-    /// Build the image from this directory, unless an image of the same content exists (engine
+    /// Build the image from this directory, unless an image with the same content exists (engine
     /// docker only); see `isolate image build`
     #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "pull"])]
     build: Option<PathBuf>,
@@ -101,7 +100,7 @@ pub(crate) struct EnvironmentOptions {
     /// log:PATTERN, file:/path, exec:SCRIPT or exit:CODE; may be repeated, then all must be true
     #[arg(long, value_name = "CONDITION", value_parser = parse::wait_for)]
     wait_for: Vec<WaitFor>,
-    /// How long the environment may take to be ready [default: 60s]
+    /// Timeout for the environment to be ready [default: 60s]
     #[arg(long, value_name = "DURATION", value_parser = parse::duration, requires = "wait_for")]
     wait_timeout: Option<Duration>,
     #[command(flatten)]
@@ -133,7 +132,7 @@ const ON_THE_HOST: &str =
     "no container engine found; the command runs directly on this host, its files are not protected";
 
 impl EnvironmentOptions {
-    /// The options that have a meaning only for a new environment.
+    /// The options that have an effect only on a new environment.
     pub(super) const OF_CREATION: &'static [&'static str] = &[
         "engine",
         "require",
@@ -201,7 +200,7 @@ impl EnvironmentOptions {
         Ok(self.spec(global)?.validate()?)
     }
 
-    /// The same without the specification, to which the caller adds more.
+    /// The same checks without the specification, to which the caller still adds values.
     pub(crate) fn check_around(&self, global: &Global) -> Result<(), CliError> {
         self.choice(global)?;
         self.locked
@@ -246,7 +245,7 @@ impl EnvironmentOptions {
         }
     }
 
-    /// Builds the image, if one is to be built.
+    /// Builds the image, if an option requires it.
     pub(crate) async fn build(
         &self,
         session: &Session,
@@ -267,8 +266,8 @@ impl EnvironmentOptions {
         Ok(())
     }
 
-    /// Selects an engine. If `auto` selects one without isolation, that is reported: running on the
-    /// host is never silent.
+    /// Selects an engine. If `auto` selects an engine without isolation, a warning is printed: a
+    /// command never runs on the host without a message.
     pub(crate) async fn select(
         &self,
         manager: &Manager,
@@ -284,7 +283,8 @@ impl EnvironmentOptions {
         Ok(selection)
     }
 
-    /// Compares what the specification makes now with the lock, if there is one.
+    /// Compares the environment that the specification creates now with the lock, if an option
+    /// names a lock.
     pub(super) async fn verify(
         &self,
         manager: &Manager,
@@ -319,14 +319,14 @@ impl EnvironmentOptions {
         })
     }
 
-    /// Reports variables that are not set, and keeps hidden values out of a recording.
+    /// Reports variables that are not set, and keeps secret values out of a recording.
     pub(crate) fn report(&self, console: Console, client: &Client) {
         let variables = self.variables.given();
         variables.report_missing(console);
         variables.hide_from(client);
     }
 
-    /// The specification of the file, with the options on top.
+    /// The specification of the file. The options override its values.
     pub(crate) fn spec(&self, global: &Global) -> Result<EnvironmentSpec, CliError> {
         let mut spec = match &self.spec {
             Some(file) => read(file)?,
@@ -345,7 +345,7 @@ impl EnvironmentOptions {
         if let Some(python) = &self.python {
             let options = spec.engine_options.entry(registry::VIRTUALENV.to_owned());
             let options = options.or_insert_with(|| serde_json::json!({}));
-            // Anything but an object is rejected by the engine.
+            // The engine rejects every value that is not an object.
             if let Some(options) = options.as_object_mut() {
                 options.insert("python".to_owned(), python.as_str().into());
             }

@@ -40,7 +40,8 @@ impl Events {
         Err(CliError::new("the engine reports nothing more"))
     }
 
-    /// Whether it is about one of the given environments. Events of the engine are about all.
+    /// Whether the event belongs to one of the given environments. An event of the engine belongs
+    /// to all.
     fn is_wanted(&self, subject: &Subject) -> bool {
         let Subject::Environment { id, name, .. } = subject else {
             return true;

@@ -1,4 +1,4 @@
-//! `isolate fork`: multiplies an environment.
+//! `isolate fork`: creates copies of an environment.
 
 use clap::Args;
 use isolation::{ForkOptions, Lifetime};
@@ -12,14 +12,14 @@ use crate::signals;
 
 /// Create environments with the files and volumes of another one, and print their IDs
 ///
-/// Each fork has copies of its own: what one writes, no other sees. The environment may run; its
-/// programs start anew in the forks. They stay until `isolate rm`.
+/// Each fork has copies of its own: no other fork sees its changes. The environment may be running;
+/// programs are not copied, they start again in the forks. The forks stay until `isolate rm`.
 #[derive(Debug, Args)]
 pub(crate) struct Fork {
     /// Number of forks
     #[arg(long, short = 'n', value_name = "N", default_value_t = 1)]
     count: usize,
-    /// Begin of the names of the forks; a number follows
+    /// Prefix of the names of the forks; a number follows
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Name or ID of the environment; a unique beginning of an ID is enough

@@ -1,4 +1,4 @@
-//! `isolate gc`: removes what processes have left that are gone.
+//! `isolate gc`: removes environments whose owner process was killed.
 
 use clap::Args;
 use isolation::{Gc as Options, GcEntry, GcReport};

@@ -8,7 +8,7 @@ use isolation::{ComposeFile, ComposeOptions, GroupSpec};
 use crate::console::Console;
 use crate::error::CliError;
 
-/// The file that is looked for before those of docker compose.
+/// The file that is searched before those of docker compose.
 const JSON_FILE: &str = "group.json";
 
 /// The file of a group, and how it is read.
@@ -20,7 +20,7 @@ pub(crate) struct GroupFile {
     /// Start also the services with this profile; can be given several times
     #[arg(long = "profile", value_name = "NAME")]
     profiles: Vec<String>,
-    /// Leave out what is not supported in a compose file, with a warning
+    /// Ignore keys of a compose file that are not supported, with a warning
     #[arg(long)]
     ignore_unsupported: bool,
     /// File with the group; by default group.json, compose.yaml, compose.yml, docker-compose.yml or
@@ -29,7 +29,7 @@ pub(crate) struct GroupFile {
     file: Option<PathBuf>,
 }
 
-/// The name of the group in a file; without one, in the file of this directory.
+/// The name of the group in a file; without a file, in the file of this directory.
 pub(crate) fn name_in(file: Option<&Path>) -> Result<String, CliError> {
     let file = GroupFile {
         name: None,
@@ -63,7 +63,7 @@ impl GroupFile {
     }
 
     fn read_compose(&self, file: &Path, warn: impl Fn(&str)) -> Result<GroupSpec, CliError> {
-        // A variable whose name or value is not text cannot be meant by the file.
+        // The file cannot contain a name or value that is not UTF-8.
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
@@ -79,7 +79,7 @@ impl GroupFile {
             warn(&format!("{}: {ignored}", file.display()));
         }
         for (name, service) in &mut group.services {
-            // The process that started an environment restarts it, and this one ends.
+            // Only the process that started an environment restarts it, and this process exits.
             if service.environment.restart.is_some() {
                 let what = format!("services.{name}.restart is not supported: nothing restarts a service");
                 if !self.ignore_unsupported {

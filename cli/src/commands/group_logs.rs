@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 use super::log_printer::Printer;
 use crate::error::CliError;
 
-/// How many lines that came are not printed yet.
+/// The number of lines that may wait to be printed.
 const BACKLOG: usize = 64;
 
 /// The log of a service, and its next entry.
 struct Source {
-    /// As wide as the longest name.
+    /// The name, padded to the width of the longest name.
     service: String,
     log: LogStream,
     next: Option<LogEntry>,
@@ -46,7 +46,7 @@ pub(super) async fn print(
     }
 }
 
-/// Prints the oldest line of all again and again.
+/// Prints the oldest line of all services, until no line is left.
 async fn merge(mut sources: Vec<Source>, printer: &mut Printer) -> Result<(), CliError> {
     for source in &mut sources {
         source.next = source.log.next().await?;
@@ -78,7 +78,7 @@ async fn follow(sources: Vec<Source>, printer: &mut Printer) -> Result<(), CliEr
         let sender = sender.clone();
         tasks.spawn(async move {
             while let Some(entry) = source.log.next().await? {
-                // The receiver lives as long as this task.
+                // The receiver exists as long as this task.
                 let _ = sender.send((source.service.clone(), entry)).await;
             }
             isolation::Result::Ok(())

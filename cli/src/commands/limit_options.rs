@@ -34,7 +34,7 @@ pub(crate) struct LimitOptions {
 impl LimitOptions {
     /// Sets the given limits.
     pub(crate) fn fill(&self, limits: &mut ResourceLimits) {
-        // A swap limit of a file belongs to the memory limit of the file.
+        // The swap limit of a specification file belongs to the memory limit of that file.
         if self.memory.is_some() {
             limits.memory_swap = None;
         }

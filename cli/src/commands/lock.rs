@@ -18,7 +18,7 @@ use crate::text_file;
 /// runs.
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
-    /// Name or ID of the environment, which runs; a unique beginning of an ID is enough
+    /// Name or ID of a running environment; a unique beginning of an ID is enough
     #[arg(value_name = "ENVIRONMENT")]
     environment: String,
     /// Write the lock to this file instead of standard output

@@ -17,9 +17,9 @@ const LONGEST: u64 = 64 << 10;
 
 /// Check credentials with a registry, and store them for docker and isolate
 ///
-/// The password comes from standard input, or is asked for on a terminal; it is never an option.
-/// The credentials are stored in the credential helper of the docker command's configuration, else
-/// in its file config.json.
+/// The password is read from standard input, or from a prompt on a terminal; it is never an option.
+/// The credentials are stored in the credential helper that the docker command's configuration
+/// names, otherwise in its file config.json.
 #[derive(Debug, Args)]
 pub(crate) struct Login {
     /// User
@@ -66,7 +66,8 @@ impl Login {
             }
             false => None,
         };
-        // In a thread, so that a signal ends the command and restores the terminal.
+        // The password is read in a thread, so that a signal can end the command and restore the
+        // terminal.
         let read = tokio::task::spawn_blocking(move || read(asks)).await;
         drop(hidden);
         let failed = |error: &dyn std::error::Error| CliError::new("cannot read the password").because(error);

@@ -15,14 +15,13 @@ use crate::parse;
 use crate::session::Session;
 use crate::signals;
 
-/// Show what the main process of an environment has written, or its commands, or those of a group
+/// Show the output of the main process of an environment, of its commands, or of a group
 ///
-/// Without a main process, it shows the commands that have ended. Standard output goes to standard
-/// output, standard error to standard error. Each line of a group begins with the name of its
-/// service.
+/// Without a main process, the output of the commands that have exited is shown. Standard output
+/// and standard error stay separate. Each line of a group begins with the name of its service.
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
-    /// Show what commands have written, not the main process
+    /// Show the output of commands, not of the main process
     #[arg(long)]
     commands: bool,
     /// Continue with new lines until the main process ends
@@ -51,7 +50,7 @@ impl Logs {
         let opened = match manager.open(&self.environment).await {
             Err(error) if error.is_not_found() => match manager.group(&self.environment).await {
                 Ok(group) => Err(group),
-                // More likely, the name is that of an environment.
+                // The name is more likely that of an environment.
                 Err(none) if none.is_not_found() => return Err(error.into()),
                 Err(failed) => return Err(failed.into()),
             },

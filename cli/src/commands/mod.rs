@@ -133,7 +133,8 @@ impl Command {
         match self {
             Self::Completions(_) | Self::Man(_) => false,
             Self::Config(config) => config.is_configured(),
-            // Its owner may have been in another directory, and the journal has the addresses.
+            // The owner may have run in another directory. The journal contains the addresses of
+            // the daemons.
             #[cfg(unix)]
             Self::Reaper(_) => false,
             _ => true,
@@ -287,7 +288,7 @@ pub(crate) async fn run(
         }
         Command::Build(build) => {
             let work = async |session: &Session| {
-                // A signal drops the call, which the daemon then gives up.
+                // A signal drops the call, and the daemon then cancels it.
                 signals::interruptible(Box::pin(build.run(session, console))).await
             };
             with_session(global, console, work).await
@@ -340,7 +341,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Runs `work` with a client, then writes the recording or checks the replay.
+/// Calls `work` with a client, then writes the recording or checks the replay.
 async fn with_client(
     global: &Global,
     console: Console,
@@ -362,7 +363,7 @@ fn changes_this_machine(global: &Global) -> Result<(), CliError> {
     }
 }
 
-/// Runs `work` with the manager of one command.
+/// Calls `work` with the manager of one command.
 async fn with_session(
     global: &Global,
     console: Console,

@@ -49,7 +49,7 @@ fn named(fields: &[String]) -> Result<Mount, String> {
             ("source" | "src", value) => mount.source = value,
             ("target" | "dst" | "destination", value) => mount.target = value,
             ("tmpfs-size", Some(value)) => mount.size = Some(parse::size(value)?),
-            // It had a meaning only for Docker Desktop, and the docker command ignores it.
+            // Only Docker Desktop used it, and the docker command ignores it.
             ("consistency", Some(_)) => {}
             _ => return Err(format!("{name:?} is not supported; use {NAMES}")),
         }

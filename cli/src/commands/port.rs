@@ -1,4 +1,4 @@
-//! `isolate port`: where the published ports of an environment are reached.
+//! `isolate port`: the addresses of the published ports of an environment.
 
 use clap::Args;
 use isolation::{Endpoint, Protocol};
@@ -8,7 +8,7 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::session::Session;
 
-/// Show where the published ports of an environment are reached
+/// Show the addresses of the published ports of an environment
 ///
 /// With PORT, only that address is printed: `curl "http://$(isolate port web 80)/"`.
 #[derive(Debug, Args)]
@@ -37,8 +37,8 @@ impl Port {
         let endpoint = environment.endpoint_of(port, protocol).await?;
         if endpoint.forwarded {
             return Err(CliError::new(
-                "the port is on an internal network, so it is reached only while the program that uses the \
-                 environment forwards it; use another network, or isolate run",
+                "the port is on an internal network, so it can be reached only while the program that \
+                 uses the environment forwards it; use another network, or isolate run",
             ));
         }
         if console.json {

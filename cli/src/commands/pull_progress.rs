@@ -78,7 +78,7 @@ impl PullDisplay {
 
     fn draw(&mut self, image: &str, progress: &PullProgress) {
         if progress.done {
-            // Another image gets a bar of its own.
+            // Each image has its own bar.
             if let Some(bar) = self.bar.take() {
                 bar.finish_and_clear();
             }
@@ -91,7 +91,7 @@ impl PullDisplay {
 }
 
 impl Drop for PullDisplay {
-    /// Removes the bar: left on the screen, it would look like a pull that still runs.
+    /// Removes the bar. A bar that stays on the screen would look like a running pull.
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -99,7 +99,7 @@ impl Drop for PullDisplay {
     }
 }
 
-/// A message for a change that is worth one.
+/// A message for an important change.
 fn message(
     transfer: Transfer,
     image: &str,
@@ -118,7 +118,7 @@ fn message(
     }
 }
 
-/// What the bar does not show: bytes, or layers if the daemon reports no bytes.
+/// The text beside the bar: bytes, or layers if the daemon reports no bytes.
 fn detail(transfer: Transfer, progress: &PullProgress) -> String {
     match (progress.downloaded, transfer) {
         (0, _) => format!("{} of {} layers", progress.layers_done, progress.layers),

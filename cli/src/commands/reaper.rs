@@ -1,9 +1,9 @@
-//! `isolate reaper`: waits for the end of the process that started it, then removes what that
-//! process has left. Programs start it, not people.
+//! `isolate reaper`: waits until the process that started it has exited, then removes its
+//! environments. Programs start this command, not people.
 //!
-//! It holds the reading end of a pipe as standard input. The writing end closes when its owner
-//! ends, whatever ends it. A fork of the owner may hold the writing end, too, so the process is
-//! watched as well where the system allows it.
+//! Its standard input is the reading end of a pipe. The system closes the writing end when the
+//! owner exits or is killed. A fork of the owner may keep the writing end open, so the reaper also
+//! watches the process itself where the system allows it.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -22,24 +22,24 @@ use crate::exit_code;
 use crate::global::Global;
 use crate::session::Session;
 
-/// How long a daemon is tried that does not answer: it may be restarting.
+/// The time in which a daemon that does not answer is tried again: it may be restarting.
 const MAY_RETURN: Duration = Duration::from_secs(60);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long the owner may take to end after it has closed its pipes.
+/// The time that the owner may take to exit after its pipes are closed.
 const ENDING: Timespec = Timespec {
     tv_sec: 5,
     tv_nsec: 0,
 };
 
-/// Remove what a process leaves when it ends
+/// Remove the environments of a process when it exits
 #[derive(Debug, Args)]
 pub(crate) struct Reaper {
-    /// Run in this process, which has been detached
+    /// Run in this process, which is already detached
     #[arg(long)]
     detached: bool,
-    /// The PID of the owner, which holds the other end of standard input
+    /// The PID of the owner, which has the other end of standard input
     #[arg(value_name = "PID")]
     owner: u32,
 }
@@ -50,14 +50,14 @@ impl Reaper {
             return self.detach();
         }
         let failed = |error: rustix::io::Errno| CliError::new("cannot watch the owner").because(&error);
-        // No signal of the owner's terminal reaches another session.
+        // The owner's terminal sends no signals to another session.
         setsid().map_err(failed)?;
         self.wait().map_err(failed)?;
         Session::with(global, client, PullPolicy::default(), collect).await
     }
 
-    /// Starts the reaper as a process that has no part of its owner, and ends. The leader of a
-    /// process group cannot start a session, so this needs another process.
+    /// Starts the reaper as a process that is independent of its owner, and exits. The leader of a
+    /// process group cannot start a session, so another process is needed.
     fn detach(&self) -> Result<u8, CliError> {
         let failed = |error: std::io::Error| CliError::new("cannot start the reaper").because(&error);
         close_fds::set_fds_cloexec(3, &[]);
@@ -69,7 +69,7 @@ impl Reaper {
         Ok(exit_code::SUCCESS)
     }
 
-    /// Waits until the owner has ended.
+    /// Waits until the owner has exited.
     fn wait(&self) -> rustix::io::Result<()> {
         let stdin = std::io::stdin();
         let pipe = PollFd::new(&stdin, PollFlags::IN);
@@ -77,7 +77,7 @@ impl Reaper {
             Some(process) => {
                 let process = PollFd::new(&process, PollFlags::IN);
                 until_one_is_ready(&mut [pipe, process.clone()], None)?;
-                // A process that ends closes its pipes first.
+                // The system closes the pipes of a process before the process has exited.
                 until_one_is_ready(&mut [process], Some(&ENDING))
             }
             None => {
@@ -98,7 +98,7 @@ fn until_one_is_ready(watched: &mut [PollFd<'_>], timeout: Option<&Timespec>) ->
     }
 }
 
-/// A descriptor that becomes readable when the process ends; `None` if it has ended, or if the
+/// A descriptor that becomes readable when the process exits; `None` if it has exited, or if the
 /// system has no such descriptors.
 #[cfg(target_os = "linux")]
 fn process(pid: u32) -> Option<OwnedFd> {

@@ -11,11 +11,11 @@ use crate::session::Session;
 
 /// Destroy environments with their files
 ///
-/// Every environment that `isolate ls` shows can be destroyed: also one that is lost or whose owner
+/// Every environment that `isolate ls` shows can be destroyed, also a lost one, and one whose owner
 /// was killed.
 #[derive(Debug, Args)]
 pub(crate) struct Rm {
-    /// Destroy environments that run or are in use, too; forget those whose daemon does not answer
+    /// Also destroy environments that run or are in use; forget those whose daemon does not answer
     #[arg(long, short)]
     force: bool,
     /// Names or IDs of environments; a unique beginning of an ID is enough

@@ -6,7 +6,7 @@ use isolation::{SecurityProfile, SecuritySpec};
 /// Options of the security profile.
 #[derive(Debug, Default, Args)]
 pub(crate) struct SecurityOptions {
-    /// What its processes may do [default: standard]
+    /// Rights of its processes [default: standard]
     #[arg(long, value_enum, value_name = "PROFILE")]
     profile: Option<Profile>,
     /// Make the root file system read-only; false makes it writable in the profile hardened
@@ -21,7 +21,7 @@ pub(crate) struct SecurityOptions {
     /// no-new-privileges=false, seccomp=unconfined, seccomp=FILE or apparmor=NAME; may be repeated
     #[arg(long, value_name = "OPTION", value_parser = option)]
     security_opt: Vec<SecurityOption>,
-    /// Give all rights on the machine of the engine; needs --profile trusted
+    /// Give the processes all rights on the machine of the engine; needs --profile trusted
     #[arg(long)]
     privileged: bool,
 }
@@ -29,15 +29,15 @@ pub(crate) struct SecurityOptions {
 /// A profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Profile {
-    /// What package managers need, and nothing can gain more
+    /// The rights that package managers need; processes cannot gain more
     Standard,
-    /// For programs that are not trusted: no rights, a read-only root, no network
+    /// For untrusted programs: no capabilities, a read-only root, no network
     Hardened,
-    /// What the engine gives to every container
+    /// The rights that the engine gives to every container
     Trusted,
 }
 
-/// An option as the docker command has it.
+/// An option in the syntax of the docker command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum SecurityOption {
     NewPrivileges(bool),

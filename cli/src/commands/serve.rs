@@ -24,8 +24,8 @@ pub(crate) struct Serve {
     /// Use standard input and output
     #[arg(long, required = true)]
     stdio: bool,
-    /// Offer this engine only; otherwise all, and a request that names none gets the first suitable
-    /// one
+    /// Offer only this engine [default: all; a request that names no engine gets the first suitable
+    /// one]
     #[arg(long, value_name = "NAME")]
     engine: Option<String>,
 }

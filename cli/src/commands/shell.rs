@@ -27,7 +27,7 @@ pub(crate) struct Shell {
     environment: Option<String>,
 }
 
-/// Becomes bash, or else sh.
+/// The process becomes bash, or sh without bash.
 const SCRIPT: &str = "if command -v bash >/dev/null 2>&1; then exec bash -l; fi; exec sh -l";
 
 impl Shell {

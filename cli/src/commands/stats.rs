@@ -16,7 +16,7 @@ use crate::table::table;
 
 /// Show the resources that running environments use
 ///
-/// CPU is the use since the previous sample, in percent of one CPU.
+/// CPU is the usage since the previous sample, in percent of one CPU.
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
     /// Continue with a new sample after each interval, until Ctrl-C
@@ -25,7 +25,7 @@ pub(crate) struct Stats {
     /// The time between two samples
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse::duration)]
     interval: Duration,
-    /// Names or IDs of environments; every running one without them
+    /// Names or IDs of environments [default: all that run]
     #[arg(value_name = "ENVIRONMENT")]
     environments: Vec<String>,
 }
@@ -54,7 +54,7 @@ impl Stats {
         };
         match stop.or(Box::pin(watching)).await {
             Ok(outcome) => outcome,
-            // That is how a user ends it.
+            // A user ends the command with a signal.
             Err(_) if self.follow => Ok(exit_code::SUCCESS),
             Err(interrupted) => Ok(interrupted.0),
         }
@@ -87,11 +87,11 @@ impl Stats {
     }
 }
 
-/// One environment, its sample, and its use of CPUs.
+/// One environment, its sample, and its CPU usage.
 type Row = (String, String, MetricsSample, Option<f64>);
 
-/// Samples every environment that still runs; an engine that does not measure is an error only if
-/// it is the only one.
+/// Samples every environment that still runs. An engine without measurements is an error only if it
+/// is the only engine.
 async fn sample(watched: &mut Vec<Watched>) -> Result<Vec<Row>, CliError> {
     let mut rows = Vec::new();
     let mut left = Vec::new();
@@ -143,7 +143,7 @@ fn report(rows: &[Row], console: Console, redraw: bool) -> Result<(), CliError> 
         return Ok(());
     }
     if redraw && console.is_terminal() {
-        // To the top left, and what is below is cleared.
+        // Moves the cursor to the top left, and clears the screen below.
         console.bytes(b"\x1b[H\x1b[J")?;
     }
     console.text(&text(rows))

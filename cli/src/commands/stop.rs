@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::parse;
 use crate::session::Session;
 
-/// Stop environments: their processes end, their files stay
+/// Stop environments: their processes exit, their files stay
 #[derive(Debug, Args)]
 pub(crate) struct Stop {
     /// Time to end before the processes are killed: seconds, or 250ms, 30s; 0 kills at once

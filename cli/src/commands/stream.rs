@@ -15,7 +15,7 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::terminal::{self, RawMode, Resizes};
 
-/// How long after the command's timeout its output is still written.
+/// The time after the command's timeout in which its output is still written.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Standard output and standard error, written without blocking: signals and the timeout must work
@@ -31,9 +31,9 @@ pub(crate) struct Sink {
 /// How the copying ended.
 #[derive(Debug)]
 pub(crate) enum Streamed {
-    /// The command ended.
+    /// The command exited.
     Ended(ExitStatus),
-    /// The timeout passed while no one read the output.
+    /// The timeout expired while nothing read the output.
     Stuck,
 }
 
@@ -48,12 +48,13 @@ impl Streamed {
         }
     }
 
-    /// Reports how the command ended.
+    /// Reports how the command exited.
     pub(crate) async fn report(&self, sink: &mut Sink, console: Console) -> Result<(), CliError> {
         let exit = match self {
             Self::Stuck => {
                 console.note("timeout: the output was not read");
-                // No event: a program that does not read its input does not read this either.
+                // No event is printed: a program that does not read the output would not read an
+                // event.
                 return Ok(());
             }
             Self::Ended(exit) => exit,
@@ -132,7 +133,7 @@ async fn all(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()>
     to.flush().await
 }
 
-/// Copies until the command ends. A closed standard output is an error; the caller's cleanup then
+/// Copies until the command exits. A closed standard output is an error; the caller's cleanup then
 /// kills the command, as a closed pipe would.
 pub(crate) async fn stream(
     mut execution: Execution,
@@ -140,7 +141,8 @@ pub(crate) async fn stream(
     timeout: Option<Duration>,
 ) -> Result<Streamed, CliError> {
     let stdin = execution.take_stdin();
-    // Until the end of this function: an error is printed on a terminal in its former mode.
+    // The raw mode lasts until the end of this function, so that an error is printed on a terminal
+    // in its former mode.
     let _raw_mode = match stdin.is_some() && execution.has_terminal() && terminal::is_input() {
         true => Some(RawMode::enter()?),
         false => None,
@@ -166,7 +168,8 @@ pub(crate) async fn stream(
     Ok(Streamed::Ended(execution.wait().await?))
 }
 
-/// The next piece of output; meanwhile, the command's terminal gets each new size of this one.
+/// Waits for the next piece of output. During the wait, each new size of this terminal is passed to
+/// the command's terminal.
 async fn next(execution: &mut Execution, resizes: &mut Option<Resizes>) -> isolation::Result<Option<Chunk>> {
     let Some(resizes) = resizes else {
         return execution.next().await;

@@ -11,20 +11,20 @@ use crate::parse;
 /// Options of the health check and of restarts.
 #[derive(Debug, Default, Args)]
 pub(crate) struct SupervisionOptions {
-    /// Command of the health check, for a shell. isolate runs it as long as it runs; of an
-    /// environment that is kept, the daemon
+    /// Shell command of the health check. isolate runs it until isolate exits; in a kept
+    /// environment, the daemon runs it
     #[arg(long, value_name = "COMMAND")]
     health_cmd: Option<String>,
     /// Pause between two health checks; shorter until the first success [default: 5s]
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     health_interval: Option<Duration>,
-    /// How long a health check may take [default: 30s]
+    /// Timeout of a health check [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     health_timeout: Option<Duration>,
-    /// How many failures in a row make the environment unhealthy [default: 3]
+    /// Number of failures in a row that make the environment unhealthy [default: 3]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     health_retries: Option<u32>,
-    /// How long after a start failures do not count [default: 0s]
+    /// Time after a start in which failures do not count [default: 0s]
     #[arg(long, value_name = "DURATION", value_parser = parse::grace)]
     health_start_period: Option<Duration>,
     /// Run no health check, not even that of the image
@@ -33,33 +33,33 @@ pub(crate) struct SupervisionOptions {
         "restart_unhealthy",
     ])]
     no_healthcheck: bool,
-    /// Start the command again when it ends: no, on-failure, always, also with the most restarts
-    /// in a row: on-failure:5. isolate does that, not the daemon, as long as it runs
+    /// Restart the command when it exits: no, on-failure, always, or with the maximum number of
+    /// restarts in a row: on-failure:5. isolate restarts it, not the daemon, until isolate exits
     #[arg(long, value_name = "POLICY[:MAX]")]
     restart: Option<Policy>,
-    /// Start it again when it becomes unhealthy, too
+    /// Also restart the environment when it becomes unhealthy
     #[arg(long)]
     restart_unhealthy: bool,
-    /// What to do instead of a plain restart
+    /// Action instead of a plain restart
     #[arg(long, value_enum, value_name = "ACTION")]
     recovery: Option<Action>,
 }
 
-/// When the command is started again.
+/// When the command is restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Policy {
     on_exit: RestartOnExit,
     most: Option<u32>,
 }
 
-/// How the environment is started again.
+/// How the environment is restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Action {
-    /// Start it again; its files stay
+    /// Restart it; its files stay
     Restart,
-    /// Make it anew; only volumes and mounts keep their files
+    /// Create it again; only volumes and mounts keep their files
     Recreate,
-    /// Do not start it again: it fails, and so does every later use
+    /// Do not restart it; every later use of it fails
     Fail,
 }
 
@@ -75,7 +75,8 @@ impl FromStr for Policy {
         let on_exit = match name {
             "no" if most.is_none() => RestartOnExit::Never,
             "on-failure" => RestartOnExit::Failure,
-            // A stop ends the restarts in any case, which is the difference between both.
+            // Docker's two policies differ only in restarts after a stop. Here, a stop always ends
+            // the restarts.
             "always" | "unless-stopped" => RestartOnExit::Always,
             _ => return Err(invalid()),
         };

@@ -17,10 +17,10 @@ use crate::table::table;
 
 /// Start a group of environments from a file, and wait until all are ready
 ///
-/// The file is one of docker compose, or a JSON file with a name and services. Services start in
-/// the order of their dependencies, at the same time where that is possible. If one fails, all are
-/// removed, and the error has the last lines of its log. The group stays until `isolate down`. Its
-/// environments are called GROUP/SERVICE.
+/// The file is a compose file, or a JSON file with a name and services. Services start in the order
+/// of their dependencies, at the same time where possible. If one fails, all are removed, and the
+/// error contains the last lines of its log. The group stays until `isolate down`. Its environments
+/// are called GROUP/SERVICE.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
     /// Engine: auto, docker or basic [default: auto]
@@ -47,7 +47,7 @@ impl Up {
             client,
             PullPolicy::default(),
             async |session: &Session| {
-                // A signal drops the start, which removes what is there.
+                // A signal drops the start. The drop removes everything that was created.
                 signals::interruptible(self.up(session, global, group, console)).await
             },
         )

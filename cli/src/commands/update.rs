@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::session::Session;
 
-/// Change the limits of environments, also while they run; other limits stay
+/// Change the limits of environments, also while they run; limits that are not given stay
 #[derive(Debug, Args)]
 pub(crate) struct Update {
     #[command(flatten)]

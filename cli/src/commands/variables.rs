@@ -11,18 +11,18 @@ use crate::client::Client;
 use crate::console::Console;
 use crate::parse;
 
-/// The size that a file of variables may have.
+/// The maximum size of a file of variables.
 const MAX_FILE: u64 = 1 << 20;
 
-/// From this length on, a value is also searched for outside of its variable in a recording: a
-/// short one, such as `1`, would match everywhere.
+/// The minimum length of a value that is searched everywhere in a recording. A shorter value, such
+/// as `1`, would match everywhere, so it is searched only in its variable.
 const LONG: usize = 8;
 
 /// Options of environment variables.
 #[derive(Debug, Args)]
 pub(crate) struct VariableOptions {
-    /// Set an environment variable; NAME alone passes on the caller's value, which then is in no
-    /// command line and in no recording; may be repeated
+    /// Set an environment variable; NAME alone passes the caller's value, so that no command line
+    /// and no recording contains it; may be repeated
     #[arg(long, short, value_name = "NAME[=VALUE]", value_parser = parse::Hidden(variable))]
     env: Vec<Variable>,
     /// Set the environment variables of a file, a NAME=VALUE or NAME per line; may be repeated
@@ -42,7 +42,7 @@ pub(crate) struct Variable {
     name: String,
     /// `None` if the caller has no variable of this name.
     value: Option<String>,
-    /// Whether the value stands in no command line, and so may be secret.
+    /// Whether no command line contains the value, so that it may be secret.
     hidden: bool,
 }
 
@@ -129,7 +129,7 @@ impl<'a> Variables<'a> {
         Self(files.iter().flat_map(|file| &file.0).chain(options).collect())
     }
 
-    /// The names and values; the last variable of a name counts.
+    /// The names and values; the last variable with a name wins.
     pub(crate) fn values(&self) -> BTreeMap<String, String> {
         let mut values = BTreeMap::new();
         for variable in &self.0 {
@@ -151,7 +151,7 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// Keeps hidden values out of a recording.
+    /// Keeps secret values out of a recording.
     pub(crate) fn hide_from(&self, client: &Client) {
         for variable in self.0.iter().filter(|variable| variable.hidden) {
             let value = variable.value.as_deref().unwrap_or_default();

@@ -15,16 +15,16 @@ use crate::signals;
 
 /// Wait until an environment is ready, or until its main process ends
 ///
-/// Without --for, the exit code of the main process is printed, as `docker wait` does. With --for,
-/// nothing is printed; the command fails if a condition does not come true in time, or at once if
-/// the main process ends before.
+/// Without --for, the exit code of the main process is printed, as by `docker wait`. With --for,
+/// nothing is printed; the command fails if a condition is not true before the timeout, or at once
+/// if the main process exits first.
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
     /// Wait for a condition: port:5432, http:8080/path, log:PATTERN, file:/path, exec:SCRIPT or
     /// exit:CODE; may be repeated, then all must be true
     #[arg(long = "for", value_name = "CONDITION", value_parser = parse::wait_for)]
     conditions: Vec<WaitFor>,
-    /// How long to wait: 30s, 5m; for ever without --for [default: 60s]
+    /// Timeout: 30s, 5m [default: 60s with --for, no timeout without it]
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     timeout: Option<Duration>,
     /// Name or ID of the environment; a unique beginning of an ID is enough
@@ -32,7 +32,7 @@ pub(crate) struct Wait {
     environment: String,
 }
 
-/// How long to wait for a condition by default.
+/// The default timeout of a condition.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Wait {

@@ -12,7 +12,7 @@ use crate::exit_code;
 
 /// Check a configuration file
 ///
-/// Reads also files of older versions. Nothing is printed if the file is valid and current.
+/// Files of older versions are read, too. Nothing is printed if the file is valid and current.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// The file

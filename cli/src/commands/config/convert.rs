@@ -12,8 +12,8 @@ use crate::exit_code;
 
 /// Print a configuration file in the format of the current version
 ///
-/// Reads also files of older versions: those of version 0 have the keys of the engine docker at the
-/// top. The values stay the same; sizes are printed in bytes, durations in seconds.
+/// Files of older versions are read, too. A file of version 0 has the keys of the engine docker at
+/// the top level. The values stay the same; sizes are printed in bytes, durations in seconds.
 #[derive(Debug, Args)]
 pub(crate) struct Convert {
     /// The file

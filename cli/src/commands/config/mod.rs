@@ -29,7 +29,7 @@ pub(crate) struct Config {
     command: Option<ConfigCommand>,
 }
 
-/// What to do with a file.
+/// The command for a file.
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     Check(check::Check),
@@ -37,7 +37,7 @@ enum ConfigCommand {
 }
 
 impl Config {
-    /// Whether it prints the configuration in effect, not that of a file.
+    /// Whether the command prints the configuration in effect, and not that of a file.
     pub(crate) fn is_configured(&self) -> bool {
         self.command.is_none()
     }

@@ -3,8 +3,8 @@
 use engine_api::{Docker, RawReply, ReplyLimits};
 use serde::Serialize;
 
-/// Neither a container nor an image can have this name, so that no request changes anything: a
-/// daemon that receives one reports the name.
+/// No container and no image can have this name, so no request changes anything: the daemon rejects
+/// the name.
 const NAME: &str = "_isolate_doctor";
 
 /// The longest reply that is read, in bytes.

@@ -1,4 +1,4 @@
-//! Whether the engine `sandbox` can be used, which needs no daemon.
+//! Whether the engine `sandbox`, which needs no daemon, can be used.
 
 use isolation::Availability;
 
@@ -28,12 +28,12 @@ async fn availability() -> Availability {
     }
 }
 
-/// A line about it, if it was looked at.
+/// A line about the sandbox, if it was checked.
 pub(super) fn text(sandbox: Option<&Availability>) -> String {
     sandbox.map_or_else(String::new, |found| format!("Engine sandbox: {found}\n"))
 }
 
-/// What runs a command where no daemon answers.
+/// The engine that runs a command if no daemon answers.
 pub(super) fn without_a_daemon(sandbox: Option<&Availability>) -> &'static str {
     match sandbox.is_some_and(Availability::is_available) {
         true => "No Docker daemon answers; `isolate run` can use a sandbox (--engine sandbox)\n",

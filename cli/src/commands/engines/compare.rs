@@ -10,7 +10,7 @@ use crate::escape;
 use crate::exit_code;
 use crate::table::table;
 
-/// Compare two engines: isolation, features, and how much each has
+/// Compare two engines: isolation, features, and the values of the features
 #[derive(Debug, Args)]
 pub(super) struct Compare {
     /// Name of the first engine
@@ -21,7 +21,7 @@ pub(super) struct Compare {
     second: String,
 }
 
-/// Two engines, for programs.
+/// The comparison as JSON.
 #[derive(Debug, Serialize)]
 struct Comparison<'a> {
     engines: [Side<'a>; 2],

@@ -32,7 +32,7 @@ enum Command {
 struct Row {
     name: String,
     version: String,
-    /// Whether it may be chosen, and when.
+    /// Whether and when the engine may be chosen.
     enabled: bool,
     priority: i32,
     #[serde(flatten)]
@@ -91,7 +91,7 @@ fn text(rows: &[Row]) -> String {
     text + &missing(rows)
 }
 
-/// One row of the comparison: the feature, then a cell for each engine.
+/// One row of the table: the feature, then a cell for each engine.
 fn line<'a>(before: &str, feature: &str, cells: impl Iterator<Item = &'a str>, name: usize) -> String {
     let width = name.max("virtual machine".len());
     let cells: String = cells.map(|cell| format!("  {cell:width$}")).collect();

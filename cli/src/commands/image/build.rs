@@ -16,13 +16,13 @@ use crate::session::Session;
 
 /// Build an image from a directory and print its name
 ///
-/// With the classic builder, nothing is built if an image of the same content exists: of the same
-/// files, build arguments and base images. BuildKit has a cache of its own, and gets only the files
-/// that have changed. Secrets, ssh agents, named contexts and outputs select BuildKit. `isolate
-/// image prune` removes built images that no container uses.
+/// The classic builder builds nothing if an image with the same content exists: with the same
+/// files, build arguments and base images. BuildKit has a cache of its own, and receives only
+/// changed files. Secrets, ssh agents, named contexts and outputs select BuildKit. `isolate image
+/// prune` removes built images that no container uses.
 #[derive(Debug, Args)]
 pub(crate) struct Build {
-    /// Name for the image, beside the printed one; may be repeated
+    /// Additional name for the image; may be repeated
     #[arg(long, short, value_name = "NAME[:TAG]")]
     tag: Vec<String>,
     /// Path of the Dockerfile in the directory [default: Dockerfile]
@@ -31,7 +31,7 @@ pub(crate) struct Build {
     /// Build argument; NAME alone takes the value of isolate's own variable; may be repeated
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
     build_arg: Vec<Variable>,
-    /// Stage that is built, instead of the last one
+    /// Stage to build, instead of the last one
     #[arg(long, value_name = "STAGE")]
     target: Option<String>,
     /// Platform of the image, instead of the daemon's: linux/arm64
@@ -56,7 +56,7 @@ pub(crate) struct Build {
 /// A builder of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum BuilderName {
-    /// The first builder
+    /// The classic builder
     Classic,
     /// BuildKit
     Buildkit,
@@ -80,7 +80,7 @@ impl Build {
             secrets: self.session.secrets()?,
             ssh: self.session.agents()?,
             contexts: self.session.contexts()?,
-            // A recording cannot hold a session; that is an error where one is needed.
+            // A recording cannot contain a session. A build that needs a session reports the error.
             without_session: session.is_recorded(),
             tags: self.tag.clone(),
             no_cache: self.no_cache,
@@ -113,7 +113,7 @@ pub(crate) async fn build(
     logged(console, async |log| images.build(spec, log).await).await
 }
 
-/// Does `work`, and shows its log on standard error; with --json as events.
+/// Runs `work`, and shows its log on standard error; with --json as events.
 async fn logged<T>(
     console: Console,
     work: impl AsyncFnOnce(&mut (dyn FnMut(&str) + Send)) -> isolation::Result<T>,

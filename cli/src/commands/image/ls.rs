@@ -1,4 +1,4 @@
-//! `isolate image ls`: the images of the daemon, and what uses them.
+//! `isolate image ls`: the images of the daemon, and the environments that use them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

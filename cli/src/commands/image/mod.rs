@@ -49,7 +49,7 @@ impl Image {
     }
 
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        // A signal drops the call, which the daemon then gives up.
+        // A signal drops the call, and the daemon then cancels it.
         signals::interruptible(self.call(session, console)).await
     }
 

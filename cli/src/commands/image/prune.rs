@@ -9,8 +9,8 @@ use crate::exit_code;
 
 /// Remove the images that `isolate` has built and that no container uses
 ///
-/// Images that were pulled, and those that have another name beside that of the build, stay:
-/// `isolate image rm` removes them.
+/// Images that were pulled and images with an additional name stay; `isolate image rm` removes
+/// them.
 #[derive(Debug, Args)]
 pub(crate) struct Prune {}
 

@@ -12,8 +12,8 @@ use crate::exit_code;
 /// Pull images from their registries and print their names
 ///
 /// The credentials are those of `docker login`. With a registry mirror or an image prefix in the
-/// configuration, the printed name is another one than that which was asked for. Other processes of
-/// this user that pull the same image wait for this pull.
+/// configuration, the printed name differs from the requested name. Other processes of this user
+/// that pull the same image wait for this pull.
 #[derive(Debug, Args)]
 pub(crate) struct Pull {
     /// Do not pull an image that the daemon has

@@ -11,8 +11,8 @@ use crate::error::CliError;
 /// Options of a session.
 #[derive(Debug, Args)]
 pub(super) struct SessionOptions {
-    /// Secret for `RUN --mount=type=secret`, from a file or a variable, in no layer of the image:
-    /// id=ID,src=FILE or id=ID,env=NAME; may be repeated
+    /// Secret for `RUN --mount=type=secret`, from a file or an environment variable; no layer of
+    /// the image contains it: id=ID,src=FILE or id=ID,env=NAME; may be repeated
     #[arg(long, value_name = "SECRET", value_parser = secret)]
     secret: Vec<(String, BuildSecret)>,
     /// Ssh agent for `RUN --mount=type=ssh`: default for that of SSH_AUTH_SOCK, or ID=SOCKET; may
@@ -23,7 +23,7 @@ pub(super) struct SessionOptions {
     /// NAME=https://…; may be repeated
     #[arg(long, value_name = "NAME=CONTEXT", value_parser = context)]
     build_context: Vec<(String, NamedContext)>,
-    /// Write the result on this machine, and make no image: DIR, or type=local|tar|oci,dest=PATH
+    /// Write the result on this machine, and create no image: DIR, or type=local|tar|oci,dest=PATH
     #[arg(long, short, value_name = "OUTPUT", value_parser = output, conflicts_with = "tag")]
     pub(super) output: Option<LocalOutput>,
 }
@@ -60,7 +60,7 @@ fn by_name<T: Clone>(option: &str, values: &[(String, T)]) -> Result<BTreeMap<St
 fn fields<'a>(text: &'a str, keys: &[&str]) -> Result<BTreeMap<&'a str, &'a str>, String> {
     let mut fields = BTreeMap::new();
     for field in text.split(',') {
-        // A value is not repeated: somebody may have written the secret itself.
+        // The error does not contain the value: the user may have written the secret itself.
         let (key, value) = field
             .split_once('=')
             .ok_or_else(|| format!("a field is not KEY=VALUE; the keys are {}", keys.join(", ")))?;
@@ -89,14 +89,14 @@ fn secret(text: &str) -> Result<(String, BuildSecret), String> {
     let secret = match (get("type").unwrap_or_default(), file, variable) {
         ("" | "file", Some(path), None) => file_secret(path),
         ("" | "env", None, Some(name)) => variable_secret(name),
-        // The docker command takes `src` as the variable here.
+        // The docker command reads `src` as the name of the variable here.
         ("env", Some(name), None) => variable_secret(name),
         ("env", None, None) => variable_secret(id),
         ("file", None, None) => file_secret(id),
         ("", None, None) if std::env::var_os(id).is_some() => variable_secret(id),
         ("", None, None) => file_secret(id),
         (_, Some(_), Some(_)) => return Err("src and env exclude each other".into()),
-        ("file", None, Some(_)) => return Err("type=file has src=FILE, not env".into()),
+        ("file", None, Some(_)) => return Err("type=file needs src=FILE, not env".into()),
         (other, ..) => {
             return Err(format!(
                 "the type {other:?} is unknown; the types are file and env"

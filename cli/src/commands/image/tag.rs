@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
 
-/// Give an image one more name
+/// Give an image an additional name
 #[derive(Debug, Args)]
 pub(crate) struct Tag {
     /// Name or ID of the image

@@ -17,10 +17,10 @@ pub(super) struct Create {
     /// Subnet, such as 10.5.0.0/24; by default a free part of the configured network_subnet
     #[arg(long, value_name = "SUBNET")]
     subnet: Option<Subnet>,
-    /// Nothing outside of the network can be reached from it
+    /// Allow no connections from the network to the outside
     #[arg(long)]
     internal: bool,
-    /// Give it IPv6 addresses, too
+    /// Give the network IPv6 addresses, too
     #[arg(long)]
     ipv6: bool,
     /// Label; may be repeated
@@ -41,7 +41,7 @@ impl Create {
             labels: self.label.iter().cloned().collect(),
             lifetime: Lifetime::Kept,
         };
-        // A signal drops the creation, which removes what is there.
+        // A signal drops the creation. The drop removes everything that was created.
         signals::interruptible(async {
             let network = session.docker()?.networks().create(options).await?;
             if let Some(reason) = network.outside_preference() {

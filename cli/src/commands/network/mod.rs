@@ -15,8 +15,8 @@ use crate::session::Session;
 
 /// Manage networks for several environments (engine docker only)
 ///
-/// Only networks that `isolate network create` has made, or a program with this library, are listed
-/// and removed. `isolate run --network NAME` joins one.
+/// Only networks that `isolate network create` or a program with this library has created are
+/// listed and removed. `isolate run --network NAME` joins one.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Network {

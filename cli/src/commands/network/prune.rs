@@ -9,7 +9,7 @@ use crate::session::Session;
 
 /// Remove every kept network without containers
 ///
-/// A network with an owner is removed by its owner, or by `isolate gc` if that was killed.
+/// A network with an owner is removed by the owner, or by `isolate gc` if the owner was killed.
 #[derive(Debug, Args)]
 pub(super) struct Prune {}
 

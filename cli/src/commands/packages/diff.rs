@@ -1,4 +1,5 @@
-//! `isolate packages diff`: what differs between two environments, or since a list was written.
+//! `isolate packages diff`: compares the packages of two environments, or of an environment and a
+//! list.
 
 use std::path::Path;
 

@@ -16,7 +16,7 @@ use crate::signals;
 /// The environment variable that names an index with credentials.
 const INDEX: &str = "ISOLATE_PACKAGE_INDEX";
 
-/// The packages, and where they come from.
+/// The packages, and their sources.
 #[derive(Debug, Args)]
 pub(super) struct InstallOptions {
     #[command(flatten)]
@@ -43,16 +43,16 @@ pub(super) struct InstallOptions {
     /// Require a digest for every package (pip, uv)
     #[arg(long)]
     require_hashes: bool,
-    /// How long it may take [default: 10m]
+    /// Timeout of the installation [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     timeout: Option<Duration>,
 }
 
 /// Install packages
 ///
-/// A path is one of the environment, and begins with / or ./; copy files in before: isolate cp.
-/// The caller's configuration of the package manager has no effect. An index that needs
-/// credentials is named by the environment variable ISOLATE_PACKAGE_INDEX.
+/// A path is a path in the environment, and begins with / or ./; `isolate cp` copies files in. The
+/// caller's configuration of the package manager has no effect. Use the environment variable
+/// ISOLATE_PACKAGE_INDEX for an index that needs credentials.
 #[derive(Debug, Args)]
 pub(super) struct Install {
     #[command(flatten)]
@@ -78,7 +78,8 @@ impl Install {
     }
 }
 
-/// Reports where packages are that are not those of the interpreter.
+/// Reports the virtual environment that contains the packages, if the interpreter's own directory
+/// does not.
 pub(super) fn report(done: &Installation, console: Console) {
     if let Some(environment) = &done.virtual_environment {
         console.note(&format!(
@@ -93,11 +94,11 @@ impl InstallOptions {
         &self.of
     }
 
-    /// The same for the library.
+    /// The options as a value of the library.
     pub(super) fn packages(&self) -> Result<InstallPackages, CliError> {
         let index = match (&self.index, self.no_index) {
             (Some(index), _) if has_credentials(index) => {
-                let why = "an address with credentials stands in the list of processes";
+                let why = "every user can read the credentials of this address in the list of processes";
                 return Err(CliError::new(why).hint(format!("set the environment variable {INDEX} instead")));
             }
             (Some(index), _) => PackageIndex::Address(index.clone()),

@@ -1,6 +1,6 @@
 //! `isolate run`: runs a command in an environment, then destroys the environment.
 //!
-//! - This file has the options.
+//! - This file defines the options.
 //! - [`runner`] chooses the engine, creates the environment, runs the command, cleans up.
 
 mod runner;
@@ -22,8 +22,8 @@ use crate::signals::{self, Interrupted};
 /// Run a command in an isolated environment, then destroy the environment
 ///
 /// The command's standard output and standard error stay separate, and isolate returns its exit
-/// code. The command gets only the environment variables that --env and --env-file set, none of the
-/// caller's.
+/// code. The command gets only the environment variables that --env and --env-file set, and no
+/// others of the caller.
 #[derive(Debug, Args)]
 #[command(mut_arg("command", |arg| arg.required(false).required_unless_present("explain")))]
 pub(crate) struct Run {
@@ -35,8 +35,8 @@ pub(crate) struct Run {
     /// Use the environment of other runs with the same options, and destroy it after the last one
     #[arg(long, conflicts_with = "keep")]
     shared: bool,
-    /// Describe a failure, also a command that ends with another code than 0, in a new directory in
-    /// this one; by default in the one that ISOLATE_BUNDLE_DIR names
+    /// Describe a failure, or a command with another exit code than 0, in a new directory below
+    /// DIRECTORY [default: the directory that ISOLATE_BUNDLE_DIR names]
     #[arg(long, value_name = "DIRECTORY")]
     bundle: Option<PathBuf>,
     #[command(flatten)]
@@ -79,7 +79,7 @@ impl Run {
         }
     }
 
-    /// The command. One that may be started again has no input, unless an option asks for it.
+    /// The command. A command that may be restarted has no input, unless an option asks for it.
     fn made(&self, global: &Global, spec: &EnvironmentSpec) -> Command {
         let command = self.command.command(global);
         match restarts(spec) && !self.command.asks_for_input() {
@@ -120,7 +120,7 @@ impl Run {
     }
 }
 
-/// Whether the command is started again by itself.
+/// Whether the command is restarted automatically.
 fn restarts(spec: &EnvironmentSpec) -> bool {
     spec.restart.is_some() && spec.main == Main::Idle
 }
@@ -147,7 +147,7 @@ impl Once<'_> {
             Session::with_bundles(global, client, options.pull(global), self.bundle.clone()).await?;
         options.report(console, client);
         let mut spec = EnvironmentSpec {
-            // Whatever the specification file says.
+            // This overrides the specification file.
             lifetime: self.lifetime,
             ..options.spec(global)?
         };
@@ -173,8 +173,8 @@ impl Once<'_> {
             console,
         };
         let running = Box::pin(runner.run(stop));
-        // At the second signal the run and then the manager are dropped. Their drop destroys what
-        // can be destroyed without waiting.
+        // At the second signal the run and then the manager are dropped. The drop destroys
+        // everything that can be destroyed without waiting.
         let outcome = tokio::select! {
             biased;
             code = second_signal.wait() => {

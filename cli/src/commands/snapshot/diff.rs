@@ -10,7 +10,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
 
-/// Show what differs between two snapshots: files, packages, configuration
+/// Show the differences between two snapshots: files, packages, configuration
 ///
 /// A line of a file begins with A (added), D (removed), C (content) or M (mode, owner or time).
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ impl Diff {
     }
 }
 
-/// `Write` to a text does not fail.
+/// Writing to a string cannot fail.
 fn text(difference: &SnapshotDifference) -> String {
     let mut text = String::new();
     for file in &difference.files {

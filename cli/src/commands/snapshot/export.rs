@@ -33,7 +33,8 @@ impl Export {
                 }
             }
             None if std::io::stdout().is_terminal() => {
-                let text = "an archive is not for a terminal; redirect the output, or use --output FILE";
+                let text =
+                    "an archive is not written to a terminal; redirect the output, or use --output FILE";
                 return Err(CliError::new(text));
             }
             None => drop(store.export(&snapshot, std::io::stdout().lock())?),

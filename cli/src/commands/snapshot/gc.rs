@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
 
-/// Remove what no snapshot needs, and what killed processes have left
+/// Remove content that no snapshot needs, and temporary files of killed processes
 #[derive(Debug, Args)]
 pub(super) struct Gc {}
 
@@ -20,10 +20,10 @@ impl Gc {
             return Ok(exit_code::SUCCESS);
         }
         for path in &collected.damaged {
-            console.warning(&format!("{} is damaged and was left", path.display()));
+            console.warning(&format!("{} is damaged and was not removed", path.display()));
         }
         console.text(&format!(
-            "{} files removed, {} free again\n",
+            "{} files removed, {} freed\n",
             collected.removed,
             HumanBytes(collected.freed)
         ))?;

@@ -23,9 +23,9 @@ use crate::session::Session;
 
 /// Save environments, and restore them
 ///
-/// A snapshot has the files of an environment, its volumes, its configuration and the list of its
-/// packages. It has neither memory nor connections, no directory of this machine that is mounted,
-/// and no values of environment variables; `isolate snapshot show` lists what was left out.
+/// A snapshot contains the files of an environment, its volumes, its configuration and the list of
+/// its packages. It does not contain memory, connections, mounted directories of this machine and
+/// the values of environment variables; `isolate snapshot show` lists what was left out.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Snapshot {

@@ -1,4 +1,4 @@
-//! Shows how far a snapshot or a restore is.
+//! Shows the progress of a snapshot or a restore.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,20 +9,20 @@ use serde_json::json;
 use crate::console::Console;
 use crate::escape;
 
-/// Shows how far a snapshot or a restore is: a line on a terminal, events with `--json`.
+/// Shows the progress of a snapshot or a restore: a line on a terminal, events with `--json`.
 pub(crate) struct Shown {
     bar: Option<ProgressBar>,
 }
 
 impl Shown {
-    /// What to show, and what to call with the progress.
+    /// The display, and the function to call with the progress.
     pub(crate) fn new(console: Console, name: &'static str) -> (Self, OnProgress) {
         if console.json {
             let last = Mutex::new(None);
             let call = move |progress: &Progress| {
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
                 if last.as_ref() != Some(progress) {
-                    // A closed pipe is reported by the result that follows.
+                    // The result that follows reports a closed pipe.
                     let _ = console.value(&json!({ "type": name, "progress": progress }));
                     *last = Some(progress.clone());
                 }
@@ -44,7 +44,7 @@ impl Shown {
 }
 
 impl Drop for Shown {
-    /// Removes the line: left on the screen, it would look like work that still goes on.
+    /// Removes the line. A line that stays on the screen would look like running work.
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

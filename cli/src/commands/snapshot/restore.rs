@@ -15,11 +15,11 @@ use crate::signals;
 
 /// Create an environment from a snapshot, and print its ID; it stays until `isolate rm`
 ///
-/// The saved environment is not touched. Programs start anew. A snapshot has no values of
-/// environment variables: --env and --env-file give them.
+/// The saved environment does not change. Programs start again. A snapshot contains no values of
+/// environment variables: --env and --env-file set them.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
-    /// Engine, if not that of the snapshot
+    /// Engine, instead of that of the snapshot
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
     /// Name of the new environment
@@ -59,7 +59,9 @@ impl Restore {
             let (environment, missing) = (&restored.environment, &restored.missing_variables);
             if !missing.is_empty() {
                 let names = missing.join(", ");
-                console.warning(&format!("the variables {names} have no value; --env gives one"));
+                console.warning(&format!(
+                    "the environment variables {names} have no value; set them with --env"
+                ));
             }
             match console.json {
                 true => console.value(&json!({

@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
 
-/// Remove snapshots, also damaged ones; `isolate snapshot gc` then frees the space
+/// Remove snapshots, also damaged ones; `isolate snapshot gc` frees the space
 #[derive(Debug, Args)]
 pub(super) struct Rm {
     /// Names or IDs of snapshots; unique beginnings of IDs are enough

@@ -11,7 +11,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
 
-/// Show what is in a snapshot, and what was left out
+/// Show the contents of a snapshot, and what was left out
 #[derive(Debug, Args)]
 pub(super) struct Show {
     /// Name or ID of the snapshot; a unique beginning of an ID is enough
@@ -30,7 +30,7 @@ impl Show {
     }
 }
 
-/// `Write` to a text does not fail.
+/// Writing to a string cannot fail.
 fn text(snapshot: &Snapshot) -> String {
     let manifest = &snapshot.manifest;
     let mut text = String::new();

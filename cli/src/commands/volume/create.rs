@@ -29,7 +29,7 @@ impl Create {
             labels: self.label.iter().cloned().collect(),
             lifetime: Lifetime::Kept,
         };
-        // A signal drops the creation, which removes what is there.
+        // A signal drops the creation. The drop removes everything that was created.
         signals::interruptible(async {
             let volume = session.docker()?.volumes().create(options).await?;
             match console.json {

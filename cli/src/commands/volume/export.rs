@@ -33,7 +33,7 @@ impl Export {
         let Some(path) = &self.output else {
             if std::io::stdout().is_terminal() {
                 return Err(CliError::new(
-                    "an archive is not for a terminal; redirect the output, or use --output FILE",
+                    "an archive is not written to a terminal; redirect the output, or use --output FILE",
                 ));
             }
             volumes.export(&self.volume, tokio::io::stdout()).await?;
@@ -43,7 +43,7 @@ impl Export {
             CliError::new(format!("cannot create {}", path.display())).because(&error)
         };
         let file = tokio::fs::File::create_new(path).await.map_err(failed)?;
-        // A part of an archive is of no use: the drop removes it, also after a signal.
+        // A partial archive is useless: the drop removes it, also after a signal.
         let partial = tempfile::TempPath::try_from_path(path).map_err(failed)?;
         let bytes = volumes.export(&self.volume, file).await?;
         partial.keep().map_err(|error| failed(error.error))?;

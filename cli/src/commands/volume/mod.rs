@@ -15,7 +15,7 @@ use crate::session::Session;
 
 /// Manage volumes (engine docker only)
 ///
-/// Only volumes that `isolate volume create` has made, or a program with this library, are listed
+/// Only volumes that `isolate volume create` or a program with this library has created are listed
 /// and removed. `isolate run --volume NAME:/path` mounts one.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]

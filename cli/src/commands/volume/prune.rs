@@ -9,7 +9,7 @@ use crate::session::Session;
 
 /// Remove every kept volume without a given name that no container uses
 ///
-/// A volume with an owner is removed by its owner, or by `isolate gc` if that was killed.
+/// A volume with an owner is removed by the owner, or by `isolate gc` if the owner was killed.
 #[derive(Debug, Args)]
 pub(super) struct Prune {
     /// Also remove volumes with a given name, of every user
