@@ -1,5 +1,4 @@
-//! `isolate doctor`: the addresses that were tried, the Docker daemon that answers, and the limits
-//! that it can enforce.
+//! `isolate doctor`: the tried addresses, the Docker daemon that answers, and its limits.
 
 mod requests;
 mod sandbox;
@@ -117,8 +116,7 @@ impl Doctor {
     }
 }
 
-/// Pings the daemon that the options name. If they name none, pings every usual address of a
-/// daemon.
+/// Pings the daemon that the options name; without one, every usual address of a daemon.
 async fn endpoints(global: &Global, client: &Client) -> Result<Vec<Endpoint>, CliError> {
     let Some(docker) = client.named() else {
         let endpoint = |probed: engine_api::error::ProbedEndpoint| Endpoint {
