@@ -20,9 +20,9 @@
 //! }
 //! ```
 //!
-//! Each thread has a runtime of its own, which works only during these calls. So connections are
-//! reused within a thread, and what works in the background, such as a session of BuildKit, goes on
-//! while its stream is read.
+//! Each thread has its own runtime, which runs only during these calls. So connections are reused
+//! within a thread, and background work, such as a session of BuildKit, continues only while its
+//! stream is read.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -40,8 +40,8 @@ thread_local! {
 ///
 /// # Errors
 ///
-/// Those of the call; [`crate::ErrorKind::InvalidInput`] in an async runtime, where the call must
-/// be awaited.
+/// The errors of the call; [`crate::ErrorKind::InvalidInput`] in an async runtime, where the call
+/// must be awaited.
 pub fn wait<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
     drive(call)?
 }

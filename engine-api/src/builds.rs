@@ -1,4 +1,4 @@
-//! Builds under way.
+//! Running builds.
 //!
 //! ```no_run
 //! # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -17,23 +17,23 @@ static CANCEL: Operation<Empty> = Operation::post("BuildCancel", "/build/cancel"
 
 pub(crate) static OPERATIONS: &[&OperationInfo] = &[&CANCEL.info];
 
-/// Calls on builds under way; see [`Docker::builds`].
+/// Calls on running builds; see [`Docker::builds`].
 #[derive(Debug, Clone, Copy)]
 pub struct Builds<'a> {
     docker: &'a Docker,
 }
 
 impl Docker {
-    /// The builds that this engine is at.
+    /// The running builds of this engine.
     pub fn builds(&self) -> Builds<'_> {
         Builds { docker: self }
     }
 }
 
 impl Builds<'_> {
-    /// Stops a build by BuildKit, by the id that it was started with (`buildid`); one that is not
-    /// there is no error. The API description does not mention this call, and Podman has no such
-    /// route.
+    /// Cancels a build of BuildKit, by the ID with which it was started (`buildid`). A build that
+    /// does not exist is not an error. The API description does not contain this call, and Podman
+    /// has no such route.
     pub async fn cancel(&self, id: &str) -> Result<()> {
         let nameless = id.trim().is_empty();
         self.docker

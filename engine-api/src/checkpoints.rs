@@ -96,7 +96,7 @@ impl Checkpoints<'_> {
 /// The directory of checkpoints. Query of `CheckpointList` and `CheckpointDelete`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckpointDirectory {
-    /// Directory on the host; empty is the engine's own.
+    /// Directory on the host; empty is the engine's default.
     pub dir: String,
 }
 
@@ -113,7 +113,7 @@ pub struct CreateCheckpoint {
     /// Name of the checkpoint.
     #[serde(rename = "CheckpointID")]
     pub checkpoint_id: String,
-    /// Directory of the checkpoint on the host; empty is the engine's own.
+    /// Directory of the checkpoint on the host; empty is the engine's default.
     pub checkpoint_dir: String,
     /// Whether the container stops after the checkpoint.
     pub exit: bool,

@@ -1,4 +1,4 @@
-//! Configs: files that a swarm keeps for its services. Only managers answer.
+//! Configs: files that a swarm stores for its services. Only managers support these calls.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -46,7 +46,7 @@ pub(crate) static OPERATIONS: &[&OperationInfo] = &[
 
 /// Calls on the configs of a swarm; see [`Docker::configs`].
 ///
-/// Every `id` may be a config's id, the start of one that is unique, or its name.
+/// Every `id` is a config's ID, a unique prefix of it, or its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Configs<'a> {
     docker: &'a Docker,
@@ -60,7 +60,7 @@ impl Docker {
 }
 
 impl Configs<'_> {
-    /// Lists the configs that pass the filters.
+    /// Lists the configs that match the filters.
     pub async fn list(&self, options: ListConfigs) -> Result<Vec<Config>> {
         self.docker.call(&LIST).query(options.query()).send().await
     }
@@ -69,7 +69,7 @@ impl Configs<'_> {
     ///
     /// # Errors
     ///
-    /// 409 when the name is taken.
+    /// 409 when the name is in use.
     pub async fn create(&self, config: ConfigSpec) -> Result<ConfigCreated> {
         self.docker
             .call(&CREATE)
@@ -79,7 +79,7 @@ impl Configs<'_> {
             .await
     }
 
-    /// Returns a config, and what it holds.
+    /// Returns a config with its data.
     pub async fn inspect(&self, id: &str) -> Result<Config> {
         self.docker.call(&INSPECT).at(id).send().await
     }
@@ -89,8 +89,8 @@ impl Configs<'_> {
         self.docker.call(&REMOVE).at(id).send().await
     }
 
-    /// Changes the labels of a config. `version` is the version that `spec` was read with. Nothing
-    /// else can be changed.
+    /// Changes the labels of a config. `version` is the version with which `spec` was read. No
+    /// other field can be changed.
     ///
     /// # Errors
     ///
@@ -119,15 +119,15 @@ impl ListConfigs {
     }
 }
 
-/// Filters of a list of configs: a listed one has one of the values of each field, and all of the
-/// labels. The specification has `names`, too, which engines refuse.
+/// Filters of a list of configs. A config must match one of the values of each field, and all
+/// labels. The API description also contains `names`, which engines reject.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigFilters {
-    /// With an id, or the start of one.
+    /// With this ID, or a prefix of it.
     pub id: StringList,
-    /// With a label: `key`, or `key=value`.
+    /// With this label: `key`, or `key=value`.
     pub label: StringList,
-    /// With a name, or the start of one.
+    /// With this name, or a prefix of it.
     pub name: StringList,
 }
 
@@ -148,7 +148,7 @@ pub struct ConfigSpec {
     pub name: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// What it holds, at most 1000 KB; `Debug` does not show it.
+    /// The data, at most 1000 KB; `Debug` does not show it.
     pub data: Payload,
     /// The driver that expands the data as a template: `golang`; `None` for no template.
     pub templating: Option<Driver>,
@@ -180,9 +180,9 @@ pub struct Config {
     pub id: String,
     /// The version of the config; an update must send it.
     pub version: ObjectVersion,
-    /// When it was created, RFC 3339.
+    /// Time of creation, in RFC 3339.
     pub created_at: String,
-    /// When it last changed, RFC 3339.
+    /// Time of the last change, in RFC 3339.
     pub updated_at: String,
     /// Its specification.
     pub spec: ConfigSpec,

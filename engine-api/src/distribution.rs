@@ -1,4 +1,4 @@
-//! Images in registries, looked at without pulling them.
+//! Images in registries, inspected without a pull.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -34,19 +34,20 @@ pub struct Distribution<'a> {
 }
 
 impl Docker {
-    /// Images in registries, as this engine reaches them.
+    /// Images in registries that this engine can reach.
     pub fn distribution(&self) -> Distribution<'_> {
         Distribution { docker: self }
     }
 }
 
 impl Distribution<'_> {
-    /// Asks an image's registry for its digest and its platforms: the tag named, or `latest`.
+    /// Asks the registry of an image for the digest and the platforms of the named tag, or of
+    /// `latest`.
     ///
     /// # Errors
     ///
-    /// 404 when the registry has no such image; 401, 403 or 500, as engines differ, when it wants
-    /// other credentials. Podman has no such route ([`crate::Error::is_unknown_route`]).
+    /// 404 when the registry has no such image; 401, 403 or 500, depending on the engine, when it
+    /// requires other credentials. Podman has no such route ([`crate::Error::is_unknown_route`]).
     pub async fn inspect(&self, image: &str, auth: Option<&RegistryAuth>) -> Result<RemoteImage> {
         let wrong = image.parse::<ImageReference>().err();
         self.docker
@@ -59,15 +60,14 @@ impl Distribution<'_> {
     }
 }
 
-/// An image as its registry has it. Definition `DistributionInspect`.
+/// An image in a registry. Definition `DistributionInspect`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct RemoteImage {
-    /// What the name stands for: a manifest, or an index of several.
+    /// The target of the name: a manifest, or an index of several manifests.
     pub descriptor: OciDescriptor,
-    /// The platforms it is for; older registries and engines leave them empty for a single
-    /// manifest.
+    /// Its platforms; with older registries and engines, the list is empty for a single manifest.
     pub platforms: Vec<OciPlatform>,
 }
 

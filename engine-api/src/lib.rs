@@ -31,7 +31,8 @@
 //! | [`observe`] | reports of calls |
 //! | [`archive`] | packing and unpacking of tar archives |
 //! | [`common`] | types that several resources share |
-//! | [`Error`], [`Timeouts`], [`ReplyLimits`] | what failed and why; how long a call may take, and how much memory |
+//! | [`Error`], [`Timeouts`], [`ReplyLimits`] | errors; limits on the time and the memory of a call
+//! |
 //! | [`Output`], [`JsonLines`], [`RawBytes`], [`Hijacked`] | the streams |
 //! | [`coming_from`] | common tasks with other clients, and with this one |
 //!
@@ -41,8 +42,8 @@
 //! Calls need a Tokio runtime with I/O and time enabled. With the feature `blocking`, its module
 //! drives them in programs without a runtime.
 
-// The smaller sizes leave out resources, but not the machinery that only these use: about forty
-// items, each of which would need a `cfg` of its own.
+// Builds with fewer features omit resources, but keep the internal code that only those resources
+// use: about forty items, and each would need its own `cfg`.
 #![cfg_attr(not(feature = "full"), allow(dead_code, unused_imports))]
 
 #[cfg(feature = "containers")]
@@ -107,10 +108,10 @@ pub use wire::operation::OperationInfo;
 pub use wire::raw_call::{RawCall, RawHijacked, RawReply};
 pub use wire::stream::{Chunk, Hijacked, Input, JsonLines, Output, RawBytes, RunOutput, StreamItem};
 
-/// Reads JSON that an engine wrote as a type of this crate, as the client reads replies: `null`
-/// counts as absent.
+/// Reads JSON of an engine as a type of this crate, with the rules of the client: `null` counts as
+/// absent.
 ///
-/// Use it for replies that you stored, and to make values of reply types in tests.
+/// Use it for stored replies, and to create values of reply types in tests.
 /// `serde_json::from_slice` reads the same types, but rejects `null` for a list, a map or a plain
 /// scalar.
 ///

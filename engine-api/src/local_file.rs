@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// The longest file that is read, in bytes. A configuration is far shorter; a device has no end.
+/// The maximum size of a file, in bytes. A configuration is much shorter; a device has no end.
 const LONGEST_FILE: u64 = 16 * 1024 * 1024;
 
-/// Some editors begin a UTF-8 file with it.
+/// Some editors write it at the start of a UTF-8 file.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The content of a file, without a byte order mark; `None` if there is no such file.

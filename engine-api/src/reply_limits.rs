@@ -1,16 +1,17 @@
-//! How much of a reply is held in memory.
+//! Limits of replies in memory.
 
-/// How many bytes of a reply are held in memory; a longer reply is an error
+/// The maximum number of bytes of a reply in memory. A longer reply is an error
 /// ([`crate::ErrorKind::ReplyTooLong`]).
 ///
 /// Streams that are read piece by piece have no limit: output, events, progress and archives.
 ///
-/// The values that are decoded from JSON can take more memory than their text. A usual reply takes
-/// about as much. A reply whose lists and maps take more than 16 times the memory of the text, and
-/// more than 1 MiB, is an error ([`crate::ErrorKind::Decode`]): a hostile list of empty objects.
-/// Lists double while they grow. Lower `json` for an engine that you do not trust.
+/// The values that are decoded from JSON can take more memory than their text. For a usual reply,
+/// the sizes are similar. A reply is an error ([`crate::ErrorKind::Decode`]) if its lists and maps
+/// take more than 16 times the memory of the text, and more than 1 MiB. An example is a hostile
+/// list of empty objects. Lists double their memory while they grow. Use a lower `json` for an
+/// untrusted engine.
 ///
-/// A clone of a client can have other limits, for one call as well:
+/// A clone of a client can have other limits, for example for one call:
 ///
 /// ```
 /// use engine_api::{Docker, ReplyLimits};
@@ -25,8 +26,8 @@
 pub struct ReplyLimits {
     /// A JSON reply, and each value of a stream of JSON values. Default: 64 MiB.
     pub json: usize,
-    /// All that `collect` and `run` gather: standard output and standard error together, or the
-    /// bytes of an archive or a raw reply. Default: 256 MiB.
+    /// The data that `collect` and `run` collect: standard output and standard error together, or
+    /// the bytes of an archive or a raw reply. Default: 256 MiB.
     pub collected: usize,
 }
 

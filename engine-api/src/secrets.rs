@@ -1,4 +1,5 @@
-//! Secrets: confidential data that a swarm keeps for its services. Only managers answer.
+//! Secrets: confidential data that a swarm stores for its services. Only managers support these
+//! calls.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -46,7 +47,7 @@ pub(crate) static OPERATIONS: &[&OperationInfo] = &[
 
 /// Calls on the secrets of a swarm; see [`Docker::secrets`].
 ///
-/// Every `id` may be a secret's id, the start of one that is unique, or its name.
+/// Every `id` is a secret's ID, a unique prefix of it, or its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Secrets<'a> {
     docker: &'a Docker,
@@ -60,7 +61,7 @@ impl Docker {
 }
 
 impl Secrets<'_> {
-    /// Lists the secrets that pass the filters.
+    /// Lists the secrets that match the filters.
     pub async fn list(&self, options: ListSecrets) -> Result<Vec<Secret>> {
         self.docker.call(&LIST).query(options.query()).send().await
     }
@@ -69,7 +70,7 @@ impl Secrets<'_> {
     ///
     /// # Errors
     ///
-    /// 409 when the name is taken.
+    /// 409 when the name is in use.
     pub async fn create(&self, secret: SecretSpec) -> Result<SecretCreated> {
         self.docker
             .call(&CREATE)
@@ -89,8 +90,8 @@ impl Secrets<'_> {
         self.docker.call(&REMOVE).at(id).send().await
     }
 
-    /// Changes the labels of a secret. `version` is the version that `spec` was read with. Nothing
-    /// else can be changed.
+    /// Changes the labels of a secret. `version` is the version with which `spec` was read. No
+    /// other field can be changed.
     ///
     /// # Errors
     ///
@@ -119,17 +120,17 @@ impl ListSecrets {
     }
 }
 
-/// Filters of a list of secrets: a listed one has one of the values of each field, and all of the
+/// Filters of a list of secrets. A secret must match one of the values of each field, and all
 /// labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretFilters {
-    /// With an id, or the start of one.
+    /// With this ID, or a prefix of it.
     pub id: StringList,
-    /// With a label: `key`, or `key=value`.
+    /// With this label: `key`, or `key=value`.
     pub label: StringList,
-    /// With a name, or the start of one.
+    /// With this name, or a prefix of it.
     pub name: StringList,
-    /// With exactly a name.
+    /// With exactly this name.
     pub names: StringList,
 }
 
@@ -151,9 +152,9 @@ pub struct SecretSpec {
     pub name: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// The data, at most 500 KB; replies never have it.
+    /// The data, at most 500 KB; replies never contain it.
     pub data: Payload,
-    /// The driver that holds the data, in place of `data`.
+    /// The driver that stores the data, instead of `data`.
     pub driver: Option<Driver>,
     /// The driver that expands the data as a template: `golang`; `None` for no template.
     pub templating: Option<Driver>,
@@ -191,9 +192,9 @@ pub struct Secret {
     pub id: String,
     /// The version of the secret; an update must send it.
     pub version: ObjectVersion,
-    /// When it was created, RFC 3339.
+    /// Time of creation, in RFC 3339.
     pub created_at: String,
-    /// When it last changed, RFC 3339.
+    /// Time of the last change, in RFC 3339.
     pub updated_at: String,
     /// Its specification.
     pub spec: SecretSpec,

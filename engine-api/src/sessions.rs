@@ -1,8 +1,8 @@
 //! Sessions: connections on which an engine calls services of its client, as BuildKit does.
 //!
-//! The engine speaks HTTP/2 as the client on such a connection, gRPC above it; these calls hand
-//! over the bytes and know neither. With the feature `buildkit`, `Images::build_with_session`
-//! serves a session. Deprecated since API 1.53, where engines take gRPC directly.
+//! On such a connection, the engine is the client of gRPC over HTTP/2. These calls only pass the
+//! bytes. With the feature `buildkit`, `Images::build_with_session` serves a session. Deprecated
+//! since API 1.53, because engines accept gRPC directly.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -55,8 +55,8 @@ impl Docker {
 }
 
 impl Sessions<'_> {
-    /// Opens a session, and takes over the connection: the engine's output comes unframed, as
-    /// [`crate::Chunk::Terminal`]. The session lasts until both halves are dropped.
+    /// Opens a session, and hijacks the connection: the engine's data arrives without frames, as
+    /// [`crate::Chunk::Terminal`]. The session ends when both halves are dropped.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl Sessions<'_> {
         Ok(self.call(&OPEN, &session).send().await?.terminal(true))
     }
 
-    /// [`Sessions::open`], with the connection as it is.
+    /// Like [`Sessions::open`], with the raw connection.
     #[cfg(feature = "buildkit")]
     pub(crate) async fn open_stream(&self, session: &OpenSession) -> Result<BoxStream> {
         static OPEN_BARE: Operation<Bare> = OPEN.with_reply();
@@ -89,12 +89,12 @@ impl Sessions<'_> {
 /// A session to open. Headers of `Session`. `Debug` does not show the shared key.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct OpenSession {
-    /// The id that calls name the session by, such as `session` of a build; must be a new one.
+    /// The ID of the session in calls, such as `session` of a build. It must be unique.
     pub id: String,
     /// Its purpose, in a word.
     pub name: String,
-    /// A key that sessions of one client share, so that the engine can use again what it got from
-    /// another one of them; empty for none.
+    /// A key that sessions of one client share, so that the engine can reuse data of another
+    /// session; empty for no key.
     pub shared_key: String,
     /// The methods that the client serves: `/package.Service/Method`.
     pub methods: Vec<String>,
@@ -117,7 +117,7 @@ impl OpenSession {
             .filter(|(_, text)| !text.is_empty())
     }
 
-    /// The headers, which the gRPC call has as its metadata.
+    /// The headers, which are also the metadata of the gRPC call.
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, HeaderValue)> {
         self.texts().filter_map(|(name, text)| {
             let mut value = HeaderValue::from_str(text).ok()?;
@@ -133,7 +133,7 @@ impl OpenSession {
         let bad = self
             .texts()
             .find(|(_, text)| HeaderValue::from_str(text).is_err());
-        bad.map(|(name, _)| format!("the value of {name} has characters that a header cannot carry"))
+        bad.map(|(name, _)| format!("the value of {name} has characters that a header cannot contain"))
     }
 }
 

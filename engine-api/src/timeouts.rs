@@ -1,13 +1,13 @@
-//! How long a call may take, part by part.
+//! Timeouts of the parts of a call.
 
 use std::time::Duration;
 
-/// Timeouts of a call; `None` waits without a limit.
+/// Timeouts of a call; `None` is no timeout.
 ///
-/// There are four, because one cannot fit both a ping and a log that is followed for a day. Each
-/// has its own [`Phase`](crate::error::Phase) in the error. The time that the engine works is not
-/// limited by default: slow operations (pull, commit, wait …) have no timeout on the head, and that
-/// of `stop` and `restart` is extended by their grace period.
+/// There are four, because a single timeout cannot suit both a ping and a log that is followed for
+/// a day. Each has its own [`Phase`](crate::error::Phase) in the error. The work of the engine has
+/// no timeout by default: slow operations (pull, commit, wait …) have no timeout of the head, and
+/// the timeout of `stop` and `restart` includes their grace period.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,14 +20,14 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For opening a connection. Default: 10 seconds.
+    /// Timeout of opening a connection. Default: 10 seconds.
     pub connect: Option<Duration>,
-    /// From the request to the head of the reply. Default: 2 minutes, but none where the engine may
-    /// work for long before it answers.
+    /// Timeout from the request to the head of the reply. Default: 2 minutes; no timeout for
+    /// operations that may take long before the reply.
     pub head: Option<Duration>,
-    /// Between two pieces of a body or stream. Default: none.
+    /// Timeout between two pieces of a body or stream. Default: no timeout.
     pub idle: Option<Duration>,
-    /// For the whole call, its body or stream included. Default: none.
+    /// Timeout of the whole call, including its body or stream. Default: no timeout.
     pub total: Option<Duration>,
 }
 

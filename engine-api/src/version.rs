@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A version of the Engine API, compared as two numbers (`1.9 < 1.10`).
+/// A version of the Engine API. Versions are compared as two numbers (`1.9 < 1.10`).
 ///
 /// ```
 /// use engine_api::Version;
@@ -19,9 +19,10 @@ pub struct Version {
 }
 
 impl Version {
-    /// The oldest version this crate supports: that of Docker 20.10 and of older Podman.
+    /// The oldest version that this crate supports: that of Docker 20.10 and of older versions of
+    /// Podman.
     pub const OLDEST: Self = Self::new(1, 41);
-    /// The newest version this crate supports.
+    /// The newest version that this crate supports.
     pub const NEWEST: Self = Self::new(1, 56);
 
     /// The version `major.minor`.
@@ -44,7 +45,7 @@ pub struct ParseVersionError(String);
 impl FromStr for Version {
     type Err = ParseVersionError;
 
-    /// Reads `1.41`, also with a leading `v`.
+    /// Parses `1.41`, also with a leading `v`.
     fn from_str(text: &str) -> Result<Self, ParseVersionError> {
         let number = |part: &str| {
             part.bytes()

@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 
 use tar::{Builder, EntryType, Header};
 
-/// The most bytes of a name in a header.
+/// The maximum length of a name in a header, in bytes.
 const IN_HEADER: usize = 100;
 
 /// Appends an entry. Its header is complete except for its name and the target of a link.
@@ -60,7 +60,7 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text.replace('\\', "/").into_bytes())
 }
 
-/// Appends the entry for a name that does not fit into a header.
+/// Appends an additional entry with a name that does not fit into a header.
 fn long<W: Write>(builder: &mut Builder<W>, kind: EntryType, name: &[u8]) -> io::Result<()> {
     if name.len() <= IN_HEADER {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Tests of archives that are made to do harm, and the helpers of all tests that unpack.
+//! Tests of malicious archives, and helpers of all tests that unpack.
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::unpack::{END, unpack_all};
 
-/// Unpacks an archive from memory. The stream is complete, or given up after these bytes.
+/// Unpacks an archive from memory. The stream is complete, or ends early after these bytes.
 pub(super) fn unpack_bytes(archive: Vec<u8>, complete: bool, directory: &Path) -> io::Result<()> {
     let (send, pieces) = mpsc::channel(2);
     send.try_send(Bytes::from(archive)).unwrap();
@@ -138,7 +138,7 @@ fn entries(list: &[(&str, EntryType, u32, &Path)]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// A directory to unpack into, and one beside it with a file, which no archive may change.
+/// A directory to unpack into, and another directory with a file that no archive may change.
 #[cfg(unix)]
 struct Victim {
     all: tempfile::TempDir,
@@ -234,7 +234,7 @@ fn files_and_links_do_not_leave_through_a_link() {
         victim.is_unharmed();
         assert_eq!(fs::read_dir(victim.inside()).unwrap().count(), 1, "{attack:?}");
     }
-    // A file takes the place of the link itself.
+    // A file replaces the link itself.
     let replaced = entries(&[link, ("d", EntryType::Regular, 0o644, empty)]);
     unpacked(replaced, &victim.inside()).unwrap();
     victim.is_unharmed();
@@ -271,7 +271,7 @@ fn directories_beyond_the_depth_are_an_error() {
     unpacked(file(&deep(256)), directory.path()).unwrap();
     let error = unpacked(file(&deep(257)), directory.path()).unwrap_err();
     assert!(error.to_string().contains("256 directories deep"), "{error}");
-    // A link is not a way to go deeper.
+    // A link does not allow a deeper directory.
     let target = "d/".repeat(200);
     let through = entries(&[
         ("link", EntryType::Symlink, 0o777, Path::new(&target)),

@@ -87,7 +87,7 @@ pub(crate) fn files_of<'a>(
     packed.map_err(|error| Error::local(Cause::UploadSource(error)))
 }
 
-/// Rejects names that lead out of the directory that an archive is unpacked in.
+/// Rejects names that lead out of the directory into which an archive is unpacked.
 pub(crate) fn check(name: impl AsRef<Path>) -> Result<()> {
     let name = name.as_ref();
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);

@@ -18,10 +18,10 @@ use crate::wire::body::Upload;
 
 /// Packs a file, or a directory with everything in it. It is read from disk while it is sent.
 ///
-/// `name` is its name in the archive. Names and the targets of links are sent as they are, also
-/// those that are not UTF-8. The owner of every entry is root, links stay links, and the
-/// entries of a directory are sorted by name. Modification times are sent in whole seconds, also
-/// those before 1970. A socket or device fails the upload.
+/// `name` is its name in the archive. Names and the targets of links are sent unchanged, even if
+/// they are not UTF-8. The owner of every entry is root, links stay links, and the entries of a
+/// directory are sorted by name. Modification times are sent in whole seconds, also those before
+/// 1970. A socket or device fails the upload.
 ///
 /// # Errors
 ///
@@ -77,7 +77,7 @@ fn pack_all(job: Job, send: &mpsc::Sender<io::Result<Bytes>>) {
     let mut builder = Builder::new(outgoing);
     let outcome = job(&mut builder).and_then(|()| builder.into_inner()?.flush());
     if let Err(error) = outcome {
-        // The receiver is gone if the upload was dropped; then the error has no reader.
+        // If the upload was dropped, there is no receiver, and the error has no reader.
         drop(send.blocking_send(Err(error)));
     }
 }
@@ -133,7 +133,8 @@ pub(crate) fn append_one(
         Some(seconds) => header.set_mtime(seconds),
         None => {
             if let Some(seconds) = before_1970 {
-                // Engines read the number of a header without a sign. A PAX record has one.
+                // Engines read the number of a header as unsigned. The number of a PAX record is
+                // signed.
                 header.set_mtime(0);
                 let record = ("mtime", seconds.as_bytes());
                 builder.append_pax_extensions([record]).map_err(failed)?;
@@ -164,7 +165,7 @@ pub(crate) fn open(path: &Path, metadata: &fs::Metadata) -> io::Result<fs::File>
     let file = fs::File::open(path)?;
     match same_file(&file.metadata()?, metadata) {
         true => Ok(file),
-        false => Err(io::Error::other("another file took its place while it was read")),
+        false => Err(io::Error::other("another file replaced it while it was read")),
     }
 }
 
@@ -174,7 +175,7 @@ fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Windows has no numbers of files that are stable in the standard library.
+/// The file numbers of Windows are not stable in the standard library.
 #[cfg(not(unix))]
 fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     one.file_type() == other.file_type()
@@ -183,7 +184,7 @@ fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 /// The modification time as text, in whole seconds, if it is before 1970.
 fn modified_before_1970(metadata: &fs::Metadata) -> Option<String> {
     let before = UNIX_EPOCH.duration_since(metadata.modified().ok()?).ok()?;
-    // Rounded down, as every program does that shows whole seconds.
+    // Rounded down, like in every program that shows whole seconds.
     let seconds = before.as_secs() + u64::from(before.subsec_nanos() > 0);
     (seconds > 0).then(|| format!("-{seconds}"))
 }

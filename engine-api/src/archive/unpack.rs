@@ -14,7 +14,7 @@ use super::write_entries::{EntryWriter, invalid};
 use crate::error::{Cause, Error, Result};
 use crate::wire::stream::RawBytes;
 
-/// The most bytes of headers and extended names that may precede one entry's data.
+/// The maximum size of the headers and extended names before the data of one entry, in bytes.
 const LONGEST_HEADERS: u64 = 1 << 20;
 
 /// Unpacks an archive into a directory, which is created if it does not exist.
@@ -40,7 +40,7 @@ pub async fn unpack(mut archive: RawBytes, directory: impl Into<PathBuf>) -> Res
     let mut stream_error = None;
     while let Some(piece) = archive.next().await {
         match piece {
-            // An empty piece would be the mark of the end.
+            // An empty piece would mark the end.
             Ok(piece) if piece.is_empty() => {}
             Ok(piece) => {
                 // The thread ends before the stream only after an error of its own.
@@ -68,7 +68,7 @@ pub async fn unpack(mut archive: RawBytes, directory: impl Into<PathBuf>) -> Res
     }
 }
 
-/// The piece that marks the end of a complete stream. Without it, the stream was given up.
+/// The piece that marks the end of a complete stream. A stream without it was dropped.
 pub(crate) const END: Bytes = Bytes::new();
 
 pub(crate) fn unpack_all(pieces: mpsc::Receiver<Bytes>, directory: &Path) -> io::Result<()> {
@@ -102,7 +102,7 @@ fn write_all(pieces: mpsc::Receiver<Bytes>, writer: &mut EntryWriter) -> io::Res
         // The rest is read here, so that the budget of the next headers counts headers only.
         io::copy(&mut entry, &mut io::sink())?;
     }
-    // Whatever follows the end of the archive is read, so that the connection can be used again.
+    // Data after the end of the archive is read, so that the connection can be used again.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map(drop)
 }
 
@@ -123,8 +123,8 @@ struct Incoming {
     pieces: mpsc::Receiver<Bytes>,
     rest: Bytes,
     ended: bool,
-    /// How many more bytes may be read while the headers of an entry are parsed; `None` for its
-    /// data.
+    /// The number of bytes that may still be read while the headers of an entry are parsed; `None`
+    /// for its data.
     header_budget: Rc<Cell<Option<u64>>>,
 }
 
@@ -132,7 +132,7 @@ impl Read for Incoming {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.rest.is_empty() && !self.ended {
             self.rest = self.pieces.blocking_recv().ok_or_else(|| {
-                io::Error::new(io::ErrorKind::BrokenPipe, "the archive's stream was given up")
+                io::Error::new(io::ErrorKind::BrokenPipe, "the archive's stream was dropped")
             })?;
             self.ended = self.rest.is_empty();
         }
@@ -244,10 +244,11 @@ mod tests {
         let mut bytes = archive(&entries);
         bytes.truncate(3 * 512);
         let error = unpack_bytes(bytes.clone(), false, directory.path()).unwrap_err();
-        assert!(error.to_string().contains("given up"), "{error}");
+        assert!(error.to_string().contains("dropped"), "{error}");
         let names: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
         assert_eq!(names.len(), 1, "{names:?}");
-        // A directory that the call has created is removed, with the missing ones above it.
+        // The directory that the call has created is removed, with the parents that the call has
+        // created.
         let missing = directory.path().join("x/y");
         unpack_bytes(bytes, false, &missing).unwrap_err();
         assert!(!directory.path().join("x").exists());

@@ -3,9 +3,9 @@
 //! Directories get their permissions and times last, the deepest first: an ordinary user cannot
 //! write into a read-only directory, and a new file changes the time of its directory.
 //!
-//! An archive may replace a link that it has created by another one. So every path that is used
-//! again later, for permissions, times or removal, is kept without symbolic links. An archive
-//! cannot replace a directory.
+//! An archive may replace one of its links by another link. So every path that is used again later,
+//! for permissions, times or removal, is stored without symbolic links. An archive cannot replace a
+//! directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,14 +15,14 @@ use std::path::{Component, Path, PathBuf};
 use filetime::FileTime;
 use tar::{Entry, EntryType};
 
-/// The most bytes of paths that are kept until the end.
+/// The maximum size of the paths that are kept until the end, in bytes.
 const MAX_PATH_BYTES: usize = 64 << 20;
 
-/// The longest path of an entry, in bytes. No supported system takes a longer one.
+/// The longest path of an entry, in bytes. No supported system allows a longer path.
 const LONGEST_PATH: usize = 4096;
 
-/// The deepest directory, below the one that is unpacked into. The removal of a tree holds a file
-/// descriptor for each level, of which a process often has 1024.
+/// The maximum depth of a directory below the target directory. The removal of a tree needs a file
+/// descriptor for each level, and the limit of a process is often 1024.
 const DEEPEST: usize = 256;
 
 /// The permissions that an archive may set: no set-user-ID, no set-group-ID, no sticky bit.
@@ -38,8 +38,8 @@ pub(super) struct EntryWriter {
     directories: BTreeMap<PathBuf, (u32, Option<FileTime>)>,
     /// The bytes of all paths in `created` and `directories`.
     path_bytes: usize,
-    /// The directory of the last entry: as the archive names it, without symbolic links, and
-    /// whether it is in or below a created path.
+    /// The directory of the last entry: its path in the archive, its path without symbolic links,
+    /// and whether it is in or below a created path.
     last_parent: Option<(PathBuf, PathBuf, bool)>,
 }
 
@@ -111,7 +111,7 @@ impl EntryWriter {
 
     /// Sets the permissions and times of directories.
     pub(super) fn finish(&self) -> io::Result<()> {
-        // In the order of paths, a directory is before all that is in it.
+        // In the order of paths, a directory comes before its contents.
         for (path, (mode, time)) in self.directories.iter().rev() {
             let failed = |error: io::Error| cannot_write(path, &error);
             set_permissions(path, *mode).map_err(failed)?;
@@ -203,7 +203,7 @@ impl EntryWriter {
         Ok(())
     }
 
-    /// Whether a path without symbolic links is one that this writer has created, or is below one.
+    /// Whether this writer has created a path (without symbolic links), or one of its parents.
     fn is_created(&self, path: &Path) -> bool {
         path.ancestors().any(|path| self.created.contains(path))
     }
@@ -218,7 +218,7 @@ impl EntryWriter {
     }
 }
 
-/// Where an entry belongs, relative to the root; `None` for the root itself.
+/// The path of an entry relative to the root; `None` for the root itself.
 fn target<R: Read>(entry: &Entry<'_, R>) -> io::Result<Option<PathBuf>> {
     if entry.path_bytes().len() > LONGEST_PATH {
         return Err(invalid(entry, "has a path of more than 4096 bytes"));
@@ -234,7 +234,8 @@ fn target<R: Read>(entry: &Entry<'_, R>) -> io::Result<Option<PathBuf>> {
     Ok((!target.as_os_str().is_empty()).then_some(target))
 }
 
-/// The modification time of an entry: that of its PAX record if there is one, else of its header.
+/// The modification time of an entry: from its PAX record if there is one, otherwise from its
+/// header.
 fn modified<R: Read>(entry: &mut Entry<'_, R>) -> io::Result<Option<FileTime>> {
     let mut pax = None;
     for record in entry.pax_extensions()?.into_iter().flatten() {
@@ -255,7 +256,7 @@ fn modified<R: Read>(entry: &mut Entry<'_, R>) -> io::Result<Option<FileTime>> {
     }
 }
 
-/// Parses the time of a PAX record: seconds since 1970, perhaps negative, perhaps with a fraction.
+/// Parses the time of a PAX record: seconds since 1970, which may be negative and have a fraction.
 fn pax_time(text: &str) -> Option<FileTime> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let negative = whole.starts_with('-');
@@ -285,7 +286,8 @@ fn set_permissions(_path: &Path, _mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Names the path, and the innermost reason: outer ones of the tar crate repeat the path.
+/// An error with the path and the innermost reason. The outer errors of the tar crate repeat the
+/// path.
 fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
     let mut reason = error.to_string();
     let mut source = error.get_ref().and_then(std::error::Error::source);

@@ -69,7 +69,7 @@ async fn credentials_are_found_by_file_and_image() {
             shown = format!("{shown}+{}", auth.identity_token);
         }
         assert_eq!(shown, wanted, "{config} {image}");
-        assert_eq!(auth.auth, "", "what is sent is not what is stored");
+        assert_eq!(auth.auth, "", "the header differs from the file");
         assert_eq!(found.warnings, [""; 0], "{config} {image}");
     }
 }
@@ -93,7 +93,12 @@ async fn missing_helper_is_a_warning_and_the_file_counts() {
     assert!(found.auth.is_none() && found.warnings[0].contains("invalid name"));
     let all = Credentials::from_json(config.as_bytes()).unwrap().all().await;
     assert_eq!(all.registries["reg:5000"].username, "a");
-    assert_eq!(all.warnings.len(), 1, "the same is said once: {:?}", all.warnings);
+    assert_eq!(
+        all.warnings.len(),
+        1,
+        "each warning occurs once: {:?}",
+        all.warnings
+    );
 }
 
 #[tokio::test]
@@ -117,7 +122,7 @@ mod helpers {
     use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
-    /// A script in the place of a helper. It is asked by its path, so that no test changes `PATH`.
+    /// A script instead of a helper. It is called by its path, so that no test changes `PATH`.
     fn helper(script: &str) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("helper");
@@ -131,14 +136,15 @@ mod helpers {
         let program = directory.path().join("helper").display().to_string();
         loop {
             let said = ask(&program);
-            // Another test that starts a program just now may hold the script open for writing.
+            // Another test that starts a program at this moment may keep the script open for
+            // writing.
             if !said.as_ref().is_err_and(|why| why.contains("busy")) {
                 return said;
             }
         }
     }
 
-    /// Long enough for a program on a busy machine. Only helpers that never end use it up.
+    /// Long enough for a program on a busy machine. Only a helper that never exits reaches it.
     const TIMEOUT: Duration = Duration::from_secs(3);
 
     fn answer(script: &str) -> Result<Option<super::super::RegistryAuth>, String> {

@@ -27,7 +27,8 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// Parses the file's text. The error does not repeat the text, which may hold a secret.
+    /// Parses the text of the file. The error does not contain the text, which may contain a
+    /// secret.
     ///
     /// A blank text is an empty configuration, as for the docker command.
     pub(super) fn parse(text: &[u8], origin: &str) -> Result<Self> {
@@ -67,7 +68,7 @@ impl Config {
             (auth.username, auth.password) = (username, password);
             auth.auth.clear();
         }
-        // Beside a credential store, the file has an empty entry for each registry.
+        // With a credential store, the file contains an empty entry for each registry.
         if auth.password.is_empty() && auth.identity_token.is_empty() && auth.registry_token.is_empty() {
             return Ok(None);
         }
@@ -95,7 +96,8 @@ pub(crate) fn registry_key(registry: &str) -> String {
     }
 }
 
-/// The host, and port if any, of a key: old files have URLs, and some have Docker Hub's short name.
+/// The host of a key, with its port. Old files contain URLs, and some contain Docker Hub's short
+/// name.
 fn host(key: &str) -> String {
     let plain = key
         .strip_prefix("https://")
@@ -107,7 +109,8 @@ fn host(key: &str) -> String {
     }
 }
 
-/// The entry of a map for a registry: under its exact key, else under a key with the same host.
+/// The entry of a map for a registry: the entry with its exact key, otherwise one with the same
+/// host.
 fn entry<'a, T>(map: &'a BTreeMap<String, T>, registry: &str) -> Option<(&'a str, &'a T)> {
     let wanted = host(registry);
     let exact = map.get_key_value(registry);
@@ -115,7 +118,7 @@ fn entry<'a, T>(map: &'a BTreeMap<String, T>, registry: &str) -> Option<(&'a str
     found.map(|(key, value)| (key.as_str(), value))
 }
 
-/// Files hold standard base64; headers hold the URL-safe form.
+/// Files contain standard base64; headers contain the URL-safe form.
 fn user_and_password(coded: &str) -> Option<(String, String)> {
     let text = String::from_utf8(STANDARD.decode(coded.trim()).ok()?).ok()?;
     let (user, password) = text.split_once(':')?;

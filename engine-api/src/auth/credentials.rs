@@ -14,9 +14,9 @@ use crate::local_file;
 /// The credentials that the docker command would use: from its configuration and its helpers.
 #[derive(Clone)]
 pub struct Credentials {
-    /// In the order in which they are asked.
+    /// The configurations, in the order in which they are searched.
     configs: Arc<[Config]>,
-    /// Why a configuration that exists could not be read.
+    /// Why an existing configuration could not be read.
     unreadable: Arc<[String]>,
     timeout: Duration,
 }
@@ -27,8 +27,8 @@ pub struct Credentials {
 pub struct FoundCredentials {
     /// The credentials; `None` if none were found. Then the header must not be sent.
     pub auth: Option<RegistryAuth>,
-    /// Why a source gave no credentials, such as a helper that is not installed. The registry may
-    /// accept the request without credentials.
+    /// Why a source returned no credentials, for example because a helper is not installed. The
+    /// registry may accept the request without credentials.
     pub warnings: Vec<String>,
 }
 
@@ -39,13 +39,13 @@ pub struct AllCredentials {
     /// The credentials by the registry's name, as [`Images::build`](crate::images::Images::build)
     /// takes them.
     pub registries: BTreeMap<String, RegistryAuth>,
-    /// Why a source gave no credentials. The build may not need them.
+    /// Why a source returned no credentials. The build may not need them.
     pub warnings: Vec<String>,
 }
 
 impl AllCredentials {
     fn warn(&mut self, warning: String) {
-        // A store that cannot be run gives the same warning for each registry.
+        // A store that cannot run returns the same warning for each registry.
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
@@ -54,8 +54,8 @@ impl AllCredentials {
 
 impl Credentials {
     /// Reads `DOCKER_AUTH_CONFIG`, and `config.json` in `DOCKER_CONFIG` or in `~/.docker`. Both are
-    /// optional. A file that this user may not read gives a warning with each result of
-    /// [`Credentials::find`]: most images need no credentials.
+    /// optional. A file without read permission is only a warning in each result of
+    /// [`Credentials::find`], because most images need no credentials.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl Credentials {
         read.await.map_err(|error| Error::protocol(error.to_string()))?
     }
 
-    /// Reads the text of a `config.json`. An empty text holds no credentials.
+    /// Reads the text of a `config.json`. An empty text contains no credentials.
     ///
     /// # Errors
     ///
@@ -100,8 +100,8 @@ impl Credentials {
         Ok(Self::new(configs, unreadable))
     }
 
-    /// Finds the credentials for an image's registry: from the registry's own helper, else from the
-    /// store, else from the file itself. A helper is killed after ten seconds.
+    /// Finds the credentials for an image's registry: in the registry's own helper, then in the
+    /// store, then in the file itself. A helper is killed after ten seconds.
     pub async fn find(&self, image: &ImageReference) -> FoundCredentials {
         self.of(registry_key(image.registry())).await
     }

@@ -1,7 +1,7 @@
 //! Credential helpers: the programs `docker-credential-NAME` that store credentials.
 //!
 //! The standard library runs them, in a thread for blocking work. Tokio's `process` feature would
-//! add one more crate for a program that ends in a moment.
+//! add a crate for programs that exit quickly.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -26,7 +26,7 @@ const TOKEN: &str = "<token>";
 const LONGEST_OUTPUT: u64 = 64 * 1024;
 /// The longest standard error that is read, in bytes. The rest is discarded.
 const LONGEST_REASON: u64 = 4 * 1024;
-/// How often the end of a helper is checked for after it has closed its output.
+/// The interval of checks whether a helper has exited, after it has closed its output.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The reply of a helper.
@@ -83,7 +83,7 @@ pub(super) fn get_from(
 ) -> Result<Option<RegistryAuth>, String> {
     let output = run(program, "get", registry, timeout)?;
     if output.status.success() {
-        // The output is not shown: it holds a secret.
+        // The output is not shown: it contains a secret.
         let reply: Reply = json::decode(&output.stdout).map_err(|_| format!("{program}: invalid reply"))?;
         return Ok(credentials(reply, registry));
     }
@@ -116,7 +116,7 @@ pub(super) fn store_in(
         token => (TOKEN, token),
     };
     let input = serde_json::json!({"ServerURL": registry, "Username": user, "Secret": secret});
-    // A secret on the standard input is in no command line.
+    // The secret is written to standard input, so that no command line contains it.
     let output = run(program, "store", &input.to_string(), timeout)?;
     match output.status.success() {
         true => Ok(()),
@@ -135,11 +135,11 @@ pub(super) fn erase_in(program: &str, registry: &str, timeout: Duration) -> Resu
     }
 }
 
-/// The reason of a failure: the helper's own words if it has any, and how it ended.
+/// The reason of a failure: the helper's own error message, if it has one, and its exit code.
 fn failure(program: &str, output: &Output) -> String {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    // Helpers report errors on either stream. JSON on standard output may hold a secret.
+    // Helpers report errors on either stream. JSON on standard output may contain a secret.
     let words = [stdout.trim(), stderr.trim()]
         .into_iter()
         .find(|text| !text.is_empty() && !text.contains('{'));
@@ -171,14 +171,14 @@ fn credentials(reply: Reply, registry: &str) -> Option<RegistryAuth> {
     Some(auth)
 }
 
-/// How a helper ended, and what it printed.
+/// The exit status of a helper, and its output.
 struct Output {
     status: ExitStatus,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
 
-/// Runs a program with a verb. It is killed if it does not end within the timeout.
+/// Runs a program with a verb. It is killed if it does not exit within the timeout.
 fn run(program: &str, verb: &str, input: &str, timeout: Duration) -> Result<Output, String> {
     let mut child = Command::new(program)
         .arg(verb)
@@ -189,14 +189,14 @@ fn run(program: &str, verb: &str, input: &str, timeout: Duration) -> Result<Outp
         .map_err(|error| format!("cannot run {program}: {error}"))?;
     let outcome = collect(&mut child, input, timeout);
     if outcome.is_err() {
-        // Both calls fail only if it has ended by itself.
+        // Both calls fail only if the helper has already exited.
         drop(child.kill());
         drop(child.wait());
     }
     outcome.map_err(|reason| format!("{program} {reason}"))
 }
 
-/// Writes the helper's input, reads its output and waits for its end.
+/// Writes the helper's input, reads its output and waits until it exits.
 fn collect(child: &mut Child, input: &str, timeout: Duration) -> Result<Output, String> {
     let deadline = Instant::now() + timeout;
     let left = || deadline.saturating_duration_since(Instant::now());
@@ -219,7 +219,8 @@ fn collect(child: &mut Child, input: &str, timeout: Duration) -> Result<Output, 
             Err(error) => return Err(format!("cannot be waited for: {error}")),
         }
     };
-    // A process that the helper has started may keep standard error open: then there is no reason.
+    // A process that the helper has started may keep standard error open. Then the reason is
+    // missing.
     let stderr = stderr.and_then(|output| output.recv_timeout(left().min(TIMEOUT / 50)).ok());
     Ok(Output {
         status,
@@ -228,18 +229,18 @@ fn collect(child: &mut Child, input: &str, timeout: Duration) -> Result<Output, 
     })
 }
 
-/// Reads a pipe to its end in a thread of its own, and keeps the first `most` bytes.
+/// Reads a pipe to its end in its own thread, and keeps the first `most` bytes.
 ///
-/// The thread is not joined: a process that the helper has started may keep the pipe open for ever.
+/// The thread is not joined: a process that the helper has started may keep the pipe open forever.
 fn read(mut pipe: impl Read + Send + 'static, most: u64) -> Receiver<Vec<u8>> {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
         let mut kept = Vec::new();
-        // A read error ends the output, as the end of the pipe does.
+        // A read error ends the output, like the end of the pipe.
         drop(pipe.by_ref().take(most).read_to_end(&mut kept));
-        // The receiver is gone after the timeout.
+        // After the timeout there is no receiver.
         drop(send.send(kept));
-        // A helper that prints more must not wait for a reader.
+        // A helper that prints more must not block.
         drop(io::copy(&mut pipe, &mut io::sink()));
     });
     receive

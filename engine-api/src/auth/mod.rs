@@ -1,4 +1,4 @@
-//! Credentials for registries: where the docker command keeps them, and how engines read them.
+//! Credentials for registries: the storage of the docker command, and the headers for engines.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -14,8 +14,8 @@
 //! # }
 //! ```
 //!
-//! Every call that uses credentials borrows them as the argument `auth`, behind its options. Bodies
-//! and options go by value: they are mostly written in the call.
+//! Every call that uses credentials borrows them as the argument `auth`, after its options. Bodies
+//! and options are passed by value, because most callers create them in the call.
 
 #[cfg(feature = "full")]
 #[cfg(test)]
@@ -52,7 +52,7 @@ use crate::wire::json;
 /// The key of Docker Hub in configuration files and in `X-Registry-Config`.
 pub const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
-/// Printed in place of a secret.
+/// Printed instead of a secret.
 const MASK: &str = "***";
 
 /// Credentials for one registry. Definition `AuthConfig`.
@@ -64,25 +64,25 @@ const MASK: &str = "***";
 pub struct RegistryAuth {
     /// The user.
     pub username: String,
-    /// The password, or an access token in its place.
+    /// The password, or an access token instead.
     pub password: String,
-    /// The user's mail address; engines have long ignored it. Until API 1.51.
+    /// The user's mail address; engines ignore it. Until API 1.51.
     pub email: String,
     /// The registry, `host[:port]`; [`DOCKER_HUB`] for Docker Hub.
     #[serde(rename = "serveraddress")]
     pub server_address: String,
-    /// A token that stands for user and password, as [`AuthStatus::identity_token`] gives it.
+    /// A token that replaces user and password, such as [`AuthStatus::identity_token`].
     #[serde(rename = "identitytoken")]
     pub identity_token: String,
-    /// A token that is sent to the registry as it is.
+    /// A token that is sent to the registry unchanged.
     #[serde(rename = "registrytoken")]
     pub registry_token: String,
-    /// `user:password` in standard base64, as configuration files have it.
+    /// `user:password` in standard base64, the format of configuration files.
     pub auth: String,
 }
 
 impl RegistryAuth {
-    /// The credentials of a user, for whatever registry they are sent to.
+    /// The credentials of a user, without a registry.
     pub fn user(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             username: username.into(),
@@ -105,14 +105,14 @@ pub(crate) fn config_header(registries: &BTreeMap<String, RegistryAuth>) -> Head
 /// JSON in base64 with the URL alphabet and padding. Engines continue without credentials, and
 /// without an error, if they cannot decode the header.
 fn secret_header(value: &impl Serialize) -> HeaderValue {
-    // Maps and structs of texts always serialise, and base64 is always legal in a header.
+    // Serialising maps and structs of strings cannot fail, and base64 is always legal in a header.
     let text = URL_SAFE.encode(json::encode(value).unwrap_or_default());
     let mut header = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
     header.set_sensitive(true);
     header
 }
 
-/// Nothing for nothing, the mask for anything else.
+/// An empty text stays empty; every other text becomes the mask.
 pub(crate) fn masked(secret: &str) -> &'static str {
     if secret.is_empty() { "" } else { MASK }
 }
@@ -144,14 +144,14 @@ impl fmt::Display for RegistryAuth {
     }
 }
 
-/// What a registry said to credentials. Definition `AuthResponse`.
+/// The reply of a registry to credentials. Definition `AuthResponse`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AuthStatus {
     /// `Login Succeeded`.
     pub status: String,
-    /// A token to use instead of user and password; empty when the registry gives none.
+    /// A token to use instead of user and password; empty if the registry returns no token.
     pub identity_token: String,
 }
 

@@ -1,16 +1,16 @@
-//! Replaces a file that may hold secrets.
+//! Replaces a file that may contain secrets.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Replaces a file at once. Its owner and mode stay; a new one is readable by this user only. A
-/// link stays, and the file behind it is replaced.
+/// Atomically replaces a file. Its owner and mode stay; a new file is readable only by this user. A
+/// link stays, and its target is replaced.
 pub(super) fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     let file = behind_links(file);
     let directory = file.parent().unwrap_or(Path::new("."));
     create_directory(directory)?;
-    // A name that no other process or call has, nor one that was killed.
+    // A name that is unique among processes, calls, and killed processes.
     let random = RandomState::new().hash_one(std::process::id());
     let partial = directory.join(format!(".config.json.{random:016x}"));
     let mut new = private(&partial)?;
@@ -19,16 +19,16 @@ pub(super) fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
         .and_then(|()| new.sync_all())
         .and_then(|()| std::fs::rename(&partial, &file));
     if replaced.is_err() {
-        // The error is that of writing.
+        // The error of the write is returned.
         drop(std::fs::remove_file(&partial));
     }
     replaced
 }
 
-/// The file behind symbolic links, whether it exists or not.
+/// The target of symbolic links, which may not exist.
 fn behind_links(file: &Path) -> PathBuf {
     let mut file = file.to_owned();
-    // Links in a circle are an error when the file is written.
+    // For a loop of links, the write fails.
     for _ in 0..40 {
         let Ok(target) = std::fs::read_link(&file) else {
             break;
@@ -47,7 +47,7 @@ fn create_directory(directory: &Path) -> io::Result<()> {
     builder.create(directory)
 }
 
-/// Gives a new file the mode and the owner of the one that it replaces.
+/// Gives a new file the mode and the owner of the file that it replaces.
 #[cfg(unix)]
 fn keep_owner(old: &Path, new: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, chown};

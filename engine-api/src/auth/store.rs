@@ -1,4 +1,4 @@
-//! Stores credentials where the docker command finds them, and erases them.
+//! Stores and erases credentials in the storage of the docker command.
 
 use std::fmt;
 use std::io;
@@ -16,7 +16,7 @@ use super::{Credentials, RegistryAuth, helper};
 use crate::error::{Error, Result};
 use crate::local_file;
 
-/// Where credentials are stored.
+/// The storage of credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialStore {
     /// A credential helper, by its name without `docker-credential-`.
@@ -35,14 +35,14 @@ impl fmt::Display for CredentialStore {
 }
 
 impl Credentials {
-    /// Stores credentials as `docker login` does: in the helper of the registry or the store of the
-    /// docker command's configuration, else in its file `config.json`, which only this user can
-    /// then read. `auth.server_address` is the registry; empty is Docker Hub.
+    /// Stores credentials like `docker login`: in the helper of the registry or the store of the
+    /// docker command's configuration, otherwise in its file `config.json`, which only this user
+    /// can then read. `auth.server_address` is the registry; empty is Docker Hub.
     ///
-    /// It does not check the credentials; see [`System::auth`](crate::system::System::auth). A
-    /// token that the check returns takes the place of the password. Nor does it choose a helper
-    /// for a configuration without one, as the docker command does where `pass` or a key ring of
-    /// the system is installed: set `credsStore`.
+    /// It does not check the credentials; see [`System::auth`](crate::system::System::auth). If the
+    /// check returns a token, store the token instead of the password. The docker command uses
+    /// `pass` or a key ring of the system if the configuration has no helper; this function does
+    /// not: set `credsStore`.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Credentials {
         blocking(move || Place::of_env()?.store(&auth)).await
     }
 
-    /// Erases the credentials for a registry, as `docker logout` does: from its helper and from the
+    /// Erases the credentials for a registry, like `docker logout`: from its helper and from the
     /// file. Returns whether there were any. An empty text is Docker Hub.
     ///
     /// # Errors
@@ -71,16 +71,16 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     worked.map_err(|error| Error::protocol(error.to_string()))?
 }
 
-/// The configuration file, and how its helpers are asked.
+/// The configuration file, and the functions that call its helpers.
 pub(super) struct Place {
     pub(super) file: PathBuf,
     pub(super) timeout: Duration,
 }
 
-/// The members of the file that hold credentials.
+/// The members of the file that contain credentials.
 const AUTHS: &str = "auths";
 
-/// Changes of this process come one after the other: each one reads the file and replaces it.
+/// Changes of this process run one after the other, because each reads the file and replaces it.
 static CHANGING: Mutex<()> = Mutex::new(());
 
 fn change() -> MutexGuard<'static, ()> {
@@ -111,7 +111,7 @@ impl Place {
         let (store, entry) = match helper {
             Some(name) => {
                 helper::store(&name, &registry, auth, self.timeout).map_err(Error::invalid)?;
-                // The entry shows the docker command that there are credentials.
+                // The entry tells the docker command that credentials exist.
                 (CredentialStore::Helper(name), Map::new())
             }
             None => (CredentialStore::File(self.file.clone()), entry(auth)),
@@ -153,14 +153,14 @@ impl Place {
         Error::invalid(format!("cannot {what} {}: {why}", self.file.display()))
     }
 
-    /// The whole file, with the members that this crate does not know.
+    /// The whole file, including members that this crate does not know.
     fn read(&self) -> Result<Map<String, Value>> {
         let text = local_file::read(&self.file).map_err(|error| self.problem("read", &error))?;
         let text = text.unwrap_or_default();
         if text.trim_ascii().is_empty() {
             return Ok(Map::new());
         }
-        // The error of the parser could repeat a part of the file.
+        // The error of the parser could contain a part of the file.
         let invalid = || self.problem("read", &"it is not a JSON object; correct it first");
         serde_json::from_slice(&text).map_err(|_quotes| invalid())
     }
@@ -170,7 +170,7 @@ impl Place {
         Config::parse(&text, &self.file.display().to_string())
     }
 
-    /// Replaces the file at once. A link stays, and the file behind it is replaced.
+    /// Atomically replaces the file. A link stays, and its target is replaced.
     fn write(&self, all: &Map<String, Value>) -> Result<()> {
         let written = || {
             let mut text = Vec::new();
@@ -183,8 +183,8 @@ impl Place {
     }
 }
 
-/// Whether a key of the file is a registry, alone or as a URL. A key with a path of its own, as of
-/// a part of a registry or of a token, is another one.
+/// Whether a key of the file is this registry, alone or as a URL. A key with another path, such as
+/// that of a part of a registry or of a token, does not count.
 fn is_form_of(written: &str, registry: &str) -> bool {
     let plain = ["https://", "http://"]
         .iter()
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn concurrent_calls_lose_nothing() {
         let (directory, place) = place("{}");
-        // As a process that was killed leaves it.
+        // The file that a killed process leaves.
         let left = place
             .file
             .with_file_name(format!(".config.json.{}", std::process::id()));

@@ -7,29 +7,29 @@ use crate::connect::{self, CommandConfig, Endpoint, ProxyVariables};
 use crate::error::{Cause, Error, ErrorKind, ProbedEndpoint, Result};
 
 impl Docker {
-    /// A client of the engine that the environment names, or of the first one that answers.
+    /// A client of the engine that the environment names, or of the first engine that answers.
     ///
     /// `DOCKER_HOST` is used if it is set, then `DOCKER_CONTEXT`, then the context that `docker
-    /// context use` has chosen. Otherwise the usual sockets are tried in this order: the system's,
-    /// rootless Docker's, those of Docker Desktop, colima, OrbStack, Rancher Desktop and Podman.
-    /// `DOCKER_API_VERSION` sets the version and switches negotiation off; `DOCKER_TLS_VERIFY`,
-    /// `DOCKER_TLS` and `DOCKER_CERT_PATH` enable TLS on TCP (feature `tls`). An engine on TCP is
-    /// reached through the [proxy](connect::HttpProxy) of `HTTP_PROXY` or `HTTPS_PROXY`, unless
-    /// `NO_PROXY` has its host. `HttpHeaders` and `detachKeys` of the docker command's
-    /// `config.json` apply.
+    /// context use` has chosen. Otherwise the usual sockets are tried in this order: the socket of
+    /// the system, of rootless Docker, of Docker Desktop, colima, OrbStack, Rancher Desktop and
+    /// Podman. `DOCKER_API_VERSION` sets the version and switches negotiation off;
+    /// `DOCKER_TLS_VERIFY`, `DOCKER_TLS` and `DOCKER_CERT_PATH` enable TLS on TCP (feature `tls`).
+    /// An engine on TCP is reached through the [proxy](connect::HttpProxy) of `HTTP_PROXY` or
+    /// `HTTPS_PROXY`, unless `NO_PROXY` contains its host. `HttpHeaders` and `detachKeys` of the
+    /// docker command's `config.json` apply.
     ///
     /// # Errors
     ///
     /// [`crate::ErrorKind::Unreachable`] lists every endpoint that was tried, and why it failed
     /// ([`Error::probed_endpoints`]). If only one endpoint was tried, the error has the kind of its
     /// failure, such as [`crate::ErrorKind::TlsError`]. [`crate::ErrorKind::InvalidInput`]: the
-    /// context that was named or chosen does not exist.
+    /// named or chosen context does not exist.
     pub async fn from_env() -> Result<Self> {
         first_of(connect::endpoints(&variable)?).await
     }
 
-    /// The name of what names the only engine that [`Docker::from_env`] tries: `DOCKER_HOST`, or a
-    /// context. `None` if it tries the usual sockets. Nothing is sent.
+    /// The source of the only address that [`Docker::from_env`] tries: `DOCKER_HOST`, or a context.
+    /// `None` if it tries the usual sockets. Nothing is sent.
     ///
     /// # Errors
     ///
@@ -38,8 +38,8 @@ impl Docker {
         Ok(connect::named(&variable)?.map(|endpoint| endpoint.source))
     }
 
-    /// A client of the engine at an address, as in `DOCKER_HOST`, with the TLS settings, the
-    /// version, the proxies and the headers of the environment. Nothing is sent.
+    /// A client of the engine at an address in the format of `DOCKER_HOST`, with the TLS settings,
+    /// the version, the proxies and the headers of the environment. Nothing is sent.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Docker {
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::InvalidInput`] when there is no such context; otherwise as
+    /// [`crate::ErrorKind::InvalidInput`] when there is no such context, and the errors of
     /// [`Docker::from_address`].
     pub fn from_context(name: &str) -> Result<Self> {
         let endpoint = connect::in_context(name, &variable)?;
@@ -88,7 +88,8 @@ async fn first_of(endpoints: Vec<Endpoint>) -> Result<Docker> {
     let mut kind = ErrorKind::Unreachable;
     let mut candidates = Vec::new();
     for endpoint in endpoints {
-        // Headers may hold tokens: among several candidates, only the one that answers gets them.
+        // Headers may contain tokens: among several candidates, only the one that answers receives
+        // them.
         match probe(&endpoint, single).await {
             Ok(docker) => return Ok(configured(docker, &endpoint)),
             Err(error) => {
@@ -104,14 +105,14 @@ async fn first_of(endpoints: Vec<Endpoint>) -> Result<Docker> {
     Err(Error::local(Cause::NoEngine { candidates, kind }))
 }
 
-/// Pings an engine; `whole` is whether with what `config.json` adds.
+/// Pings an engine; `whole` includes the settings of `config.json`.
 async fn probe(endpoint: &Endpoint, whole: bool) -> Result<Docker> {
     let mut docker = bare(endpoint)?;
     if whole {
         docker = configured(docker, endpoint);
     }
     match docker.system().ping().await {
-        // A proxy in front of the engine may refuse pings, but not all that the caller needs.
+        // A proxy in front of the engine may refuse pings, but allow the requests of the caller.
         Err(error) if matches!(error.status(), Some(403 | 404)) => docker.version().await.map(drop)?,
         pinged => pinged.map(drop)?,
     }
@@ -138,12 +139,12 @@ fn bare(endpoint: &Endpoint) -> Result<Docker> {
     }
 }
 
-/// Adds what the docker command's `config.json` has for the calls of a client.
+/// Adds the settings of the docker command's `config.json` for the calls of a client.
 fn configured(mut docker: Docker, endpoint: &Endpoint) -> Docker {
     let config = CommandConfig::read(&variable);
     for (name, value) in &config.http_headers {
-        // One that the client sets itself, such as `User-Agent`, or that cannot be sent, must not
-        // make an engine unusable that needs no header.
+        // A header that the client sets itself, such as `User-Agent`, or an invalid header is
+        // skipped: it must not make an engine unusable that needs no header.
         docker = docker.clone().with_header(name, value).unwrap_or(docker);
     }
     let proxies = ProxyVariables::of(&config, &endpoint.address);

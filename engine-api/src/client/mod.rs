@@ -75,22 +75,21 @@ impl Docker {
         self
     }
 
-    /// The same client, on the same connections, with other limits on what is held in memory.
+    /// The same client, on the same connections, with other limits of replies in memory.
     #[must_use]
     pub fn with_reply_limits(mut self, limits: ReplyLimits) -> Self {
         self.session.reply_limits = limits;
         self
     }
 
-    /// The same client, on the same connections, with a version; the engine is not asked for its
-    /// own.
+    /// The same client, on the same connections, with a fixed API version, which is not negotiated.
     #[must_use]
     pub fn with_version(mut self, version: Version) -> Self {
         self.session.pinned_version = Some(version);
         self
     }
 
-    /// The address of the engine, as in `DOCKER_HOST`.
+    /// The address of the engine in the format of `DOCKER_HOST`.
     pub fn address(&self) -> String {
         self.session.wire().connector.address()
     }
@@ -105,16 +104,16 @@ impl Docker {
         &self.session.timeouts
     }
 
-    /// The limits on what this client holds of a reply in memory.
+    /// The limits of replies in memory.
     pub fn reply_limits(&self) -> &ReplyLimits {
         &self.session.reply_limits
     }
 
     /// The API version in use: the newest one that the engine and this crate support.
     ///
-    /// It is negotiated once, with `HEAD /_ping`. A failure is not remembered. Behind a proxy that
-    /// refuses `/_ping` (403 or 404), the version is that of `/version`; behind one that refuses
-    /// both, it is [`Version::OLDEST`].
+    /// It is negotiated once, with `HEAD /_ping`. After a failure, the next call negotiates again.
+    /// If a proxy refuses `/_ping` (403 or 404), the version is that of `/version`; if a proxy
+    /// refuses both, it is [`Version::OLDEST`].
     ///
     /// # Errors
     ///
@@ -124,7 +123,7 @@ impl Docker {
         self.session.version().await
     }
 
-    /// A request by method and path, for an operation without a method.
+    /// A request by HTTP method and path, for an operation that has no Rust method.
     pub fn raw<'a>(&'a self, method: &'a str, path_and_query: &'a str) -> RawCall<'a> {
         RawCall::new(&self.session, method, path_and_query)
     }
@@ -133,7 +132,7 @@ impl Docker {
         Call::new(&self.session, operation)
     }
 
-    /// The pulls of images that this client and its clones have in progress.
+    /// The running pulls of images of this client and its clones.
     pub(crate) fn pulls(&self) -> &SingleFlight {
         self.session.pulls()
     }
@@ -145,12 +144,13 @@ impl Docker {
     }
 
     /// Whether the engine is Podman; `None` before [`version`](Self::version), and if the version
-    /// was set, because the engine has not been asked then.
+    /// was set, because then the engine was not asked.
     pub fn is_podman(&self) -> Option<bool> {
         self.session.negotiated().map(|engine| engine.podman)
     }
 
-    /// Whether the engine runs Windows containers; `None` as for [`is_podman`](Self::is_podman).
+    /// Whether the engine runs Windows containers; `None` in the same cases as
+    /// [`is_podman`](Self::is_podman).
     pub fn is_windows(&self) -> Option<bool> {
         self.session.negotiated().map(|engine| engine.windows)
     }

@@ -1,4 +1,4 @@
-//! What a client adds to its calls.
+//! Settings that a client adds to its calls.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::observe::Observer;
 use crate::wire::send::AGENT_TEXT;
 
 impl Docker {
-    /// The same client, on the same connections, with the application's name before its own in the
-    /// header `User-Agent`: `tool/1.2 engine-api/0.1`.
+    /// The same client, on the same connections, with the application's name in the header
+    /// `User-Agent`: `tool/1.2 engine-api/0.1`.
     ///
     /// # Errors
     ///
@@ -30,7 +30,7 @@ impl Docker {
     }
 
     /// The same client, on the same connections, with a header in every request, for example for a
-    /// proxy in front of the engine. A call that has a header of this name keeps it.
+    /// proxy in front of the engine. A header with this name in a call overrides it.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl Docker {
         Ok(self)
     }
 
-    /// The same client, on the same connections, with an observer, which gets a report of each
+    /// The same client, on the same connections, with an observer, which receives a report of each
     /// call.
     #[must_use]
     pub fn with_observer(mut self, observer: impl Observer) -> Self {
@@ -57,8 +57,8 @@ impl Docker {
         self.with_observer(crate::observe::Spans)
     }
 
-    /// The same client, on the same connections, with the keys that detach from a container, where
-    /// a call names none: `ctrl-p,ctrl-q` is the engine's default. Clients of the environment have
+    /// The same client, on the same connections, with the default of the keys that detach from a
+    /// container; the engine's default is `ctrl-p,ctrl-q`. Clients of the environment use
     /// `detachKeys` of the docker command's configuration.
     #[must_use]
     pub fn with_detach_keys(mut self, keys: &str) -> Self {
@@ -66,7 +66,7 @@ impl Docker {
         self
     }
 
-    /// The keys that detach from a container: those of a call, or else those of the client.
+    /// The keys that detach from a container: those of the call, otherwise those of the client.
     pub(crate) fn detach_keys(&self, keys: String) -> String {
         match &self.session.extra.detach_keys {
             Some(default) if keys.is_empty() => default.to_string(),
@@ -81,8 +81,8 @@ impl Docker {
         self.session.extra.proxies.as_deref().cloned().unwrap_or_default()
     }
 
-    /// Sets how many idle connections this client and its clones keep; the default is 16. With 0,
-    /// each call gets a new connection.
+    /// Sets the number of idle connections that this client and its clones keep; the default is 16.
+    /// With 0, each call opens a new connection.
     #[must_use]
     pub fn with_idle_connections(self, most: usize) -> Self {
         self.session.wire().set_most_idle(most);

@@ -42,7 +42,7 @@ pub struct ContainerConfig {
     pub healthcheck: Option<HealthConfig>,
     /// Whether the command is a single escaped command line (Windows).
     pub args_escaped: bool,
-    /// Image, as it was named when the container was created.
+    /// Image, by the name in the request that created the container.
     pub image: String,
     /// Directories in the container that each get an anonymous volume.
     #[serde(with = "crate::wire::json::set")]

@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 pub struct EnvList(Vec<String>);
 
 impl EnvList {
-    /// The value of a variable; of several values, the last one counts, as it does for a process.
+    /// The value of a variable. If a name occurs several times, the last value counts, as for a
+    /// process.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -52,8 +53,7 @@ impl DerefMut for EnvList {
     }
 }
 
-/// One entry of an [`EnvList`]: made from `NAME=value`, from `NAME` alone, or from a name and a
-/// value.
+/// One entry of an [`EnvList`]: from `NAME=value`, `NAME` alone, or a name and a value.
 ///
 /// `Debug` prints only the name.
 #[derive(Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ pub struct Mount {
     pub kind: MountType,
     /// Whether the mount is read-only.
     pub read_only: bool,
-    /// Consistency of the two sides; used by some engines that do not run on Linux.
+    /// Consistency of the two sides; only some engines outside Linux use it.
     pub consistency: Consistency,
     /// Options of [`MountType::Bind`].
     pub bind_options: Option<BindOptions>,

@@ -1,17 +1,17 @@
-//! Whether a node takes tasks.
+//! Whether a node accepts tasks.
 
 use crate::wire::json::open_enum;
 
-/// Whether a node takes tasks.
+/// Whether a node accepts tasks.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NodeAvailability {
     /// It does.
     Active,
-    /// It keeps those that it has.
+    /// It accepts no new tasks, and keeps its running tasks.
     Pause,
-    /// It does not, and those that it has move elsewhere.
+    /// It accepts no new tasks, and its running tasks move to other nodes.
     Drain,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 

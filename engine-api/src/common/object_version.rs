@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The version of an object of a swarm. Definition `ObjectVersion`.
 ///
-/// An update names the version that it changes, and fails if there is a newer one.
+/// An update contains the version that it changes, and fails if there is a newer version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ObjectVersion {

@@ -1,4 +1,4 @@
-//! Content and platforms, as the Open Container Initiative describes them.
+//! Content and platforms in the formats of the Open Container Initiative.
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::json::open_enum;
 
-/// A port inside a container, as engines write it: `80/tcp`.
+/// A port inside a container, in the format of engines: `80/tcp`.
 ///
 /// A number, or a string without a protocol, is a TCP port.
 ///
@@ -23,7 +23,7 @@ use crate::wire::json::open_enum;
 pub struct Port(String);
 
 impl Port {
-    /// The port as engines write it.
+    /// The port in the format of engines.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -79,7 +79,7 @@ impl From<String> for Port {
         match port.split_once('/') {
             None if port.is_empty() => Self(port),
             None => Self(port + "/tcp"),
-            // Engines answer in lower case.
+            // Engines reply in lower case.
             Some((number, protocol)) => Self(format!("{number}/{}", protocol.to_ascii_lowercase())),
         }
     }
@@ -118,7 +118,7 @@ pub enum PortProtocol {
     Udp,
     /// SCTP.
     Sctp,
-    /// A protocol this crate does not know.
+    /// A protocol that this crate does not know.
     Other(String),
 }
 

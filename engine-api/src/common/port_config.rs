@@ -5,30 +5,30 @@ use serde::{Deserialize, Serialize};
 use super::port::PortProtocol;
 use crate::wire::json::open_enum;
 
-/// A port that is reached from outside. Definition `EndpointPortConfig`.
+/// A published port. Definition `EndpointPortConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PortConfig {
-    /// A name for it.
+    /// Name of the port.
     pub name: String,
     /// The protocol; empty is TCP.
     pub protocol: PortProtocol,
     /// The port inside the container.
     pub target_port: u16,
-    /// The port of the nodes; 0 lets the swarm choose.
+    /// The port on the nodes; 0 lets the swarm choose.
     pub published_port: u16,
-    /// On which nodes.
+    /// The nodes on which the port can be reached.
     pub publish_mode: PublishMode,
 }
 
-/// On which nodes a port is reached.
+/// The nodes on which a port can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PublishMode {
     /// On each.
     Ingress,
-    /// On those with a task.
+    /// On the nodes that run a task.
     Host,
-    /// A word this crate does not know; empty is the engine's default, `ingress`.
+    /// A value that this crate does not know; empty is the engine's default, `ingress`.
     Other(String),
 }
 

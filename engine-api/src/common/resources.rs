@@ -26,16 +26,15 @@ pub struct Platform {
     pub os: String,
 }
 
-/// Something a node offers, or a task needs, that engines only count. Definition
-/// `GenericResources`.
+/// A user-defined resource of a node or a task. Definition `GenericResources`.
 ///
-/// One of the two is set.
+/// One of the two fields is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct GenericResource {
-    /// A thing with a name: `GPU=UUID1`.
+    /// A resource with a name: `GPU=UUID1`.
     pub named_resource_spec: Option<NamedResource>,
-    /// A number of things: `SSD=3`.
+    /// A number of equal resources: `SSD=3`.
     pub discrete_resource_spec: Option<DiscreteResource>,
 }
 

@@ -1,4 +1,4 @@
-//! Terminals: their size, and whether output is that of one.
+//! Terminals: their size, and whether output comes from a terminal.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +39,8 @@ impl From<TerminalSize> for [u32; 2] {
 /// The first version whose content type distinguishes frames from a terminal's output.
 const FRAMING_ANNOUNCED: Version = Version::new(1, 42);
 
-/// Whether output comes without frames. `ask` is awaited only where the content type does not tell:
-/// before API 1.42, and on Podman (or what may be Podman), which sends one type for both.
+/// Whether output comes without frames. `ask` is awaited only if the content type does not show it:
+/// before API 1.42, and for Podman (or an unknown engine), which sends one type for both.
 pub(crate) async fn is_terminal(
     docker: &Docker,
     announced: Announced,

@@ -1,4 +1,4 @@
-//! Points in time, in the forms that engines read and write.
+//! Points in time, in the formats of engines.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use crate::error::Error;
 /// A point in time, exact to the nanosecond.
 ///
 /// Engines write RFC 3339 ([`Timestamp::from_rfc3339`], [`Timestamp::to_rfc3339`]) and accept
-/// seconds since 1970 in queries ([`fmt::Display`], [`FromStr`]). In Rust, times are mostly
+/// seconds since 1970 in queries ([`fmt::Display`], [`FromStr`]). It converts from and to
 /// [`SystemTime`].
 ///
 /// ```
@@ -45,8 +45,8 @@ impl Timestamp {
         }
     }
 
-    /// Creates a timestamp from nanoseconds since 1970, as in events. Times that lie more than
-    /// 292 billion years away become the last ones.
+    /// Creates a timestamp from nanoseconds since 1970, as in events. Times more than 292 billion
+    /// years away become the first or the last time.
     pub const fn from_nanos(nanos: i128) -> Self {
         let per_second = NANOS_PER_SECOND as i128;
         let seconds = nanos.div_euclid(per_second);
@@ -64,7 +64,7 @@ impl Timestamp {
         self.seconds as i128 * NANOS_PER_SECOND as i128 + self.nanos as i128
     }
 
-    /// Whole seconds since 1970; before, those of the second that the time is in.
+    /// Whole seconds since 1970, rounded down.
     pub const fn seconds(self) -> i64 {
         self.seconds
     }
@@ -74,12 +74,12 @@ impl Timestamp {
         self.nanos
     }
 
-    /// Parses a time as engines write it in replies: RFC 3339 with any offset, and any number of
-    /// digits after the seconds, of which nine count.
+    /// Parses a time in replies of engines: RFC 3339 with any offset, and any number of digits
+    /// after the seconds. Nine of these digits count.
     ///
     /// # Errors
     ///
-    /// The text is not such a time, or more follows.
+    /// The text is not such a time, or there is text after it.
     pub fn from_rfc3339(text: &str) -> Result<Self, ParseTimestampError> {
         match Self::split_rfc3339(text) {
             Some((time, "")) => Ok(time),
@@ -149,7 +149,7 @@ impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
             Ok(since) => Self::new(whole(since.as_secs()), since.subsec_nanos()),
-            // Nanoseconds count forwards, also before 1970.
+            // Nanoseconds are positive, also before 1970.
             Err(before) => {
                 let before = before.duration();
                 match before.subsec_nanos() {
@@ -172,7 +172,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A text that is not a time.
+/// The error for a text that is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid time {text:?}; write it as {example}")]
 pub struct ParseTimestampError {
@@ -209,7 +209,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Nanoseconds from a point and digits at `at`, if a point is there; where they end.
+/// Nanoseconds from a point and digits at `at`, if there is a point, and the position of their end.
 fn fraction(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
     if bytes.get(at) != Some(&b'.') {
         return Some((0, at));
@@ -242,7 +242,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// The date so many days after 1970-01-01: the inverse of [`days`].
+/// The date this number of days after 1970-01-01: the inverse of [`days`].
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

@@ -1,10 +1,10 @@
-//! A place in a cluster.
+//! The topology of a cluster.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A place: domains and the segment of each. Definition `Topology`.
+/// A location in a cluster: domains and the segment of each. Definition `Topology`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Topology {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// Where an engine listens.
+/// The address of an engine.
 ///
 /// ```
 /// use engine_api::connect::Address;
@@ -29,7 +29,7 @@ pub enum Address {
         host: String,
         /// The port.
         port: u16,
-        /// What precedes every request path, such as `/docker`; empty for none.
+        /// The prefix of every request path, such as `/docker`; empty for no prefix.
         base: String,
     },
     /// TCP with TLS: `https://host:port/base`; the default port is 2376. Needs the feature `tls`.
@@ -38,25 +38,26 @@ pub enum Address {
         host: String,
         /// The port.
         port: u16,
-        /// What precedes every request path; empty for none.
+        /// The prefix of every request path; empty for no prefix.
         base: String,
     },
     /// A remote engine behind ssh: `ssh://user@host:port/path/of.sock`. Needs the feature `ssh`.
     Ssh {
-        /// The user; `None` for that of ssh's configuration.
+        /// The user; `None` uses the user of ssh's configuration.
         user: Option<String>,
         /// Name, IP address or alias of ssh's configuration, an IPv6 address without brackets.
         host: String,
-        /// The port of the ssh server; `None` for that of ssh's configuration.
+        /// The port of the ssh server; `None` uses the port of ssh's configuration.
         port: Option<u16>,
-        /// The engine's socket on the remote host; empty for that of the docker command there.
+        /// The engine's socket on the remote host; empty uses the default of the docker command
+        /// there.
         path: String,
     },
     /// A named pipe, on Windows only: `npipe:////./pipe/docker_engine`.
     NamedPipe {
         /// The host, `.` for this one.
         host: String,
-        /// What follows `/pipe/`.
+        /// The name after `/pipe/`.
         name: String,
     },
 }
@@ -64,7 +65,7 @@ pub enum Address {
 /// The schemes of addresses.
 const SCHEMES: [&str; 7] = ["unix", "tcp", "http", "https", "ssh", "npipe", "fd"];
 
-/// Longest path of a Unix socket, in bytes: what fits into `sockaddr_un` on all systems we know.
+/// Longest path of a Unix socket, in bytes: the limit of `sockaddr_un` on all known systems.
 const LONGEST_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 /// The port of an engine without TLS.
@@ -114,11 +115,11 @@ impl FromStr for Address {
     }
 }
 
-/// An address as errors show it: without a password and a query, which no address should have.
+/// The form of an address in errors: without password and query, which no address should contain.
 pub fn without_secrets(text: &str) -> String {
     let start = text.find("://").map_or(0, |at| at + 3);
     let (scheme, rest) = text.split_at(start);
-    // A password may have a `?`, so that the user and password are cut off first.
+    // A password may contain a `?`, so the user and the password are removed first.
     let (user, rest) = rest
         .rsplit_once('@')
         .map_or(("", rest), |(user, rest)| (user, rest));
@@ -133,8 +134,8 @@ pub fn without_secrets(text: &str) -> String {
     }
 }
 
-/// Why an address without `://` is not `host`, `host:port` or `host:port/base` either. Without
-/// this check, a path would be looked up as the name of a host.
+/// Why an address without `://` is not `host`, `host:port` or `host:port/base`. Without this check,
+/// a path would be resolved as the name of a host.
 fn no_url(text: &str) -> Option<String> {
     if let Some((scheme, rest)) = text.split_once(':') {
         if SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) {
@@ -171,7 +172,7 @@ fn unix(path: &str) -> Result<Address> {
     Ok(Address::Unix(path.into()))
 }
 
-/// What follows `npipe://`; slashes may lean either way.
+/// The part after `npipe://`; both kinds of slashes are allowed.
 fn named_pipe(rest: &str) -> std::result::Result<Address, String> {
     let path = rest.replace('\\', "/");
     let parts: Vec<&str> = path.splitn(5, '/').collect();
@@ -186,7 +187,7 @@ fn named_pipe(rest: &str) -> std::result::Result<Address, String> {
     }
 }
 
-/// What follows `tcp://` or `https://`.
+/// The part after `tcp://` or `https://`.
 struct Server {
     host: String,
     port: Option<u16>,
@@ -208,7 +209,7 @@ fn tls(rest: &str) -> std::result::Result<Address, String> {
 fn ssh(rest: &str) -> std::result::Result<Address, String> {
     let (user, rest) = match rest.split_once('@') {
         Some((user, _)) if user.contains(':') => {
-            return Err("it has a password, which ssh does not take".into());
+            return Err("it has a password, which ssh does not accept".into());
         }
         Some(("", _)) => return Err("the user is missing".into()),
         Some((user, rest)) => (Some(user.to_owned()), rest),
@@ -261,7 +262,7 @@ fn server(rest: &str) -> std::result::Result<Server, String> {
     Ok(Server { host, port, base })
 }
 
-/// The host. In brackets, an IPv6 address may have a zone behind `%25`, or behind a bare `%`.
+/// The host. In brackets, an IPv6 address may have a zone after `%25`, or after a bare `%`.
 fn with_zone(host: &str, in_brackets: bool) -> std::result::Result<String, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
     let (address, zone) = match host.split_once('%') {
@@ -278,7 +279,7 @@ fn with_zone(host: &str, in_brackets: bool) -> std::result::Result<String, Strin
     }
 }
 
-/// The host as it is written before a port.
+/// The host in the format before a port.
 fn bracketed(host: &str) -> String {
     if host.contains(':') {
         format!("[{}]", host.replace('%', "%25"))
@@ -288,8 +289,7 @@ fn bracketed(host: &str) -> String {
 }
 
 impl Address {
-    /// The host of an engine that is reached over the network; `None` for a socket or pipe of this
-    /// machine.
+    /// The host of an engine on the network; `None` for a socket or pipe of this machine.
     pub(crate) fn remote_host(&self) -> Option<&str> {
         match self {
             Self::Unix(_) => None,

@@ -1,4 +1,4 @@
-//! What the docker command's `config.json` adds to the calls of a client.
+//! The settings of the docker command's `config.json` for the calls of a client.
 
 use std::collections::BTreeMap;
 
@@ -34,8 +34,8 @@ pub(crate) struct ProxySettings {
 }
 
 impl CommandConfig {
-    /// Reads the file. One that is missing, or that cannot be read, has no settings: an address
-    /// that the user names must be usable without it.
+    /// Reads the file. A missing or unreadable file means no settings, because an address that the
+    /// user names must work without the file.
     pub(crate) fn read(env: Lookup<'_>) -> Self {
         let file = command_directory(env).map(|directory| directory.join("config.json"));
         let text = file.and_then(|file| local_file::read(&file).ok().flatten());

@@ -1,4 +1,4 @@
-//! The seam between the client and the engine: a byte stream, and what opens one.
+//! The interface between the client and the engine: a byte stream, and the connector that opens it.
 
 use std::fmt::Debug;
 use std::io;
@@ -8,8 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A connection to an engine, as bytes.
 ///
-/// `poll_shutdown` closes the write half only; the read half stays open for what the engine still
-/// sends. This is how the standard input of a process in a container ends.
+/// `poll_shutdown` closes only the write half; the engine can still send data on the read half. So
+/// the client ends the standard input of a process in a container.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
@@ -51,11 +51,10 @@ pub trait Connector: Debug + Send + Sync + 'static {
     /// Opens a new stream.
     fn connect(&self) -> Connecting<'_>;
 
-    /// The address of the engine, as in `DOCKER_HOST`; errors show it.
+    /// The address of the engine in the format of `DOCKER_HOST`; errors contain it.
     fn address(&self) -> String;
 
-    /// The path that precedes every request path (`/base` of `tcp://host:2375/base`); empty by
-    /// default.
+    /// The prefix of every request path (`/base` of `tcp://host:2375/base`); empty by default.
     fn base_path(&self) -> &str {
         ""
     }
@@ -65,12 +64,12 @@ pub trait Connector: Debug + Send + Sync + 'static {
         "api.moby.localhost"
     }
 
-    /// Whether "connection reset" proves that the engine closed the connection without reading what
-    /// the client sent, as it does on a Unix socket.
+    /// Whether "connection reset" proves that the engine closed the connection without reading the
+    /// client's data, as on a Unix socket.
     ///
-    /// Only then is a request that is not idempotent sent on a connection that was idle: if the
-    /// engine closes it at that moment, the client knows whether it may send the request again.
-    /// Otherwise such a request gets a new connection.
+    /// If it does, a request that is not idempotent may use an idle connection: if the engine
+    /// closes the connection at that moment, the client knows whether it may send the request
+    /// again. Otherwise such a request gets a new connection.
     fn reset_means_unread(&self) -> bool {
         false
     }

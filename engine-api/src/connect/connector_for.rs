@@ -16,11 +16,11 @@ impl Address {
         self.connector_through(None)
     }
 
-    /// The connector for this address, on TCP through a proxy.
+    /// The connector for this address; on TCP, it may use a proxy.
     pub(super) fn connector_through(&self, proxy: Option<HttpProxy>) -> Result<Box<dyn Connector>> {
         let missing = |what: &str, hint: &str| {
             Err(Error::local(Cause::Unsupported(format!(
-                "{self} needs {what}, which this build does not have; {hint}"
+                "{self} needs {what}, which this build does not support; {hint}"
             ))))
         };
         match self {

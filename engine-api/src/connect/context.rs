@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::local_file;
 use crate::wire::json;
 
-/// The part of `config.json` that is about contexts.
+/// The part of `config.json` for contexts.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Config {
@@ -61,12 +61,12 @@ pub(super) fn current(env: Lookup<'_>) -> Result<Option<String>> {
     let Some(text) = local_file::read(&file).map_err(|error| unclear(&error))? else {
         return Ok(None);
     };
-    // The docker command takes an empty file for an empty configuration.
+    // An empty file is an empty configuration, as for the docker command.
     if text.trim_ascii().is_empty() {
         return Ok(None);
     }
     let config: Config = json::decode(&text).map_err(|error| {
-        // Without the value: the file may hold passwords.
+        // The error does not contain the value: the file may contain passwords.
         unclear(&format!("invalid JSON (at {})", error.path))
     })?;
     Ok(config

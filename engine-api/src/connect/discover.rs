@@ -1,11 +1,12 @@
-//! The endpoints to try: what the environment or a context names, or else the usual sockets.
+//! The endpoints to try: the one that the environment or a context names, otherwise the usual
+//! sockets.
 
 use super::context;
 use super::endpoint::Endpoint;
 use super::security::{Lookup, Security};
 use crate::error::{Error, Result};
 
-/// Sockets below the user's home or runtime directory, and what listens there.
+/// Sockets below the user's home or runtime directory, and the products that listen there.
 const BELOW: [(&str, &str, &str); 8] = [
     ("XDG_RUNTIME_DIR", "docker.sock", "rootless Docker"),
     ("HOME", ".docker/run/docker.sock", "Docker Desktop"),
@@ -78,7 +79,7 @@ pub(crate) fn in_context(name: &str, env: Lookup<'_>) -> Result<Endpoint> {
     if name != "default" {
         return context::endpoint(name, format!("the context {name:?}"), env);
     }
-    // The default context has no files: it is what is used without contexts.
+    // The default context has no files: it is the default without contexts.
     let without = |variable: &str| match variable {
         "DOCKER_CONTEXT" => Some("default".to_owned()),
         other => env(other),

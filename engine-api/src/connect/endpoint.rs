@@ -1,4 +1,4 @@
-//! An endpoint: an address with what else is needed to connect to it.
+//! An endpoint: an address with the settings of its connections.
 
 use super::address::Address;
 use super::connector::Connector;
@@ -10,17 +10,18 @@ use crate::error::Result;
 #[cfg(not(feature = "tls"))]
 use crate::error::{Cause, Error};
 
-/// A place where an engine may be.
+/// A possible address of an engine.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     /// Where the address comes from: `DOCKER_HOST`, `the default socket` …
     pub(crate) source: String,
     pub(crate) address: String,
-    /// Only used over TCP.
+    /// The TLS settings, used only over TCP.
     pub(crate) security: Option<Security>,
-    /// The API version to use, as `DOCKER_API_VERSION` has it; `None` to ask the engine.
+    /// The API version of `DOCKER_API_VERSION`; `None` to negotiate it.
     pub(crate) version: Option<String>,
-    /// `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in capitals or not, as far as they are set.
+    /// The values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in upper or lower case, that are
+    /// set.
     pub(crate) proxies: Vec<(String, String)>,
 }
 
@@ -71,7 +72,7 @@ impl Endpoint {
         };
         match address {
             Address::Tcp { .. } => {
-                // Parsed again, because the default port is another one with TLS.
+                // The address is parsed again, because TLS has another default port.
                 let rest = self.address.split_once("://");
                 let rest = rest.map_or(&*self.address, |(_, rest)| rest);
                 let address = format!("https://{rest}").parse()?;
@@ -102,7 +103,7 @@ fn secured(address: &Address, security: &Security, _proxy: Option<HttpProxy>) ->
         .as_ref()
         .map(|directory| format!(" with the certificates in {}", directory.display()));
     Err(Error::local(Cause::Unsupported(format!(
-        "TLS for {address}{}{} needs the feature `tls`, which this build does not have",
+        "TLS for {address}{}{} needs the feature `tls`, which this build does not support",
         shown.unwrap_or_default(),
         if *skip_verify { " without verification" } else { "" },
     ))))

@@ -7,7 +7,7 @@ use tokio_rustls::rustls::crypto::{
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-/// Accepts any certificate, provided the engine has its private key.
+/// Accepts any certificate, if the engine has its private key.
 #[derive(Debug)]
 pub(super) struct NoVerification(WebPkiSupportedAlgorithms);
 

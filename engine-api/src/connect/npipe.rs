@@ -10,10 +10,10 @@ use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeClient, PipeMode};
 
 use super::connector::{BoxStream, Connecting, Connector, in_runtime};
 
-/// All instances of the pipe are taken; the engine makes another one as soon as it has seen that.
+/// All instances of the pipe are in use; the engine creates another one when it notices that.
 const ERROR_PIPE_BUSY: i32 = 231;
 
-/// How long to leave a busy engine alone.
+/// The pause before a busy pipe is tried again.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Connects to a named pipe of this machine or of another one.
@@ -31,9 +31,9 @@ impl NamedPipeConnector {
         }
     }
 
-    /// Opens the pipe, as often as it takes: a pipe has one instance for each client, and the
-    /// engine makes the next one a moment after it has given the last away. The limit on connecting
-    /// ends this.
+    /// Opens the pipe, and tries again while it is busy: a pipe has one instance for each client,
+    /// and the engine creates the next instance shortly after the last one is in use. The timeout
+    /// of the connection ends the attempts.
     async fn open(&self) -> io::Result<NamedPipeClient> {
         loop {
             match ClientOptions::new().open(&self.path) {
@@ -66,14 +66,14 @@ impl Connector for NamedPipeConnector {
     }
 }
 
-/// A pipe has no halves to close. Engines use one that carries messages, and take an empty message
-/// for the end of what the other end sends, in both directions.
+/// A pipe has no halves to close. Engines use pipes with messages, and an empty message marks the
+/// end of the data, in both directions.
 struct PipeStream {
     pipe: NamedPipeClient,
     messages: bool,
-    /// Nothing more is to be read.
+    /// The end of the engine's data was read.
     ended: bool,
-    /// Our end is sent.
+    /// The end of our data was sent.
     finished: bool,
 }
 
@@ -89,7 +89,7 @@ impl AsyncRead for PipeStream {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.pipe).poll_read(cx, buffer))?;
-        // Past the empty message, the pipe would wait for another one.
+        // After the empty message, a read would wait for another message.
         this.ended = buffer.filled().len() == before;
         Poll::Ready(Ok(()))
     }

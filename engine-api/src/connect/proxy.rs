@@ -80,10 +80,9 @@ impl std::str::FromStr for HttpProxy {
 }
 
 impl HttpProxy {
-    /// The proxy of the environment for an engine: that of `HTTP_PROXY`, or of `HTTPS_PROXY` for
-    /// TLS, in capitals or not, unless `NO_PROXY` has the host. As for the docker command, this
-    /// machine is reached without a proxy. A proxy of another scheme (`https`, `socks5`) is not
-    /// used.
+    /// The proxy of the environment for an engine: `HTTP_PROXY`, or `HTTPS_PROXY` for TLS, in upper
+    /// or lower case, unless `NO_PROXY` contains the host. As for the docker command, this machine
+    /// is reached without a proxy. A proxy of another scheme (`https`, `socks5`) is not used.
     pub(super) fn of_env(env: Lookup<'_>, tls: bool, host: &str, port: u16) -> Result<Option<Self>> {
         let set = |name: &str| {
             let filled = |value: &String| !value.trim().is_empty();
@@ -117,7 +116,7 @@ impl HttpProxy {
         request.push_str("\r\n");
         stream.write_all(request.as_bytes()).await.map_err(within)?;
         let mut head = Vec::new();
-        // One byte at a time: what follows the head belongs to the engine.
+        // Reads one byte at a time: the data after the head belongs to the engine.
         while !head.ends_with(b"\r\n\r\n") {
             if head.len() >= LONGEST_HEAD {
                 return Err(within(io::Error::other("its reply is too long")));
@@ -136,9 +135,9 @@ impl HttpProxy {
                 "it requires a user and password (407); write http://user:password@host:port",
             ))),
             Some(status) => Err(within(io::Error::other(format!(
-                "it opens no tunnel to {authority} ({status})"
+                "it refuses a tunnel to {authority} ({status})"
             )))),
-            None => Err(within(io::Error::other("it does not speak HTTP"))),
+            None => Err(within(io::Error::other("its reply is not HTTP"))),
         }
     }
 }
@@ -148,7 +147,8 @@ fn is_this_machine(host: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether a list of names, domains, addresses and networks has a host. An entry may have a port.
+/// Whether a list of names, domains, addresses and networks contains a host. An entry may have a
+/// port.
 fn is_excluded(list: &str, host: &str, port: u16) -> bool {
     let host = host.to_ascii_lowercase();
     let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
@@ -173,7 +173,7 @@ fn excludes(entry: &str, host: &str, port: u16) -> bool {
     let name = name.trim_start_matches('[').trim_end_matches(']');
     match (address, name.strip_prefix("*.").or(name.strip_prefix('.'))) {
         _ if name == "*" => true,
-        // One address has several texts.
+        // The same address can have several texts.
         (Some(address), _) => name.parse() == Ok(address),
         (None, Some(domain)) => host.ends_with(&format!(".{domain}")),
         (None, None) => host == name || host.ends_with(&format!(".{name}")),
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(of(&both[1..], false, "h"), None);
         let empty = [("HTTP_PROXY", ""), ("http_proxy", "p:1")];
         assert_eq!(of(&empty, false, "h").unwrap(), "p:1");
-        // Of a scheme that is not supported: the engine may be reached without it.
+        // A proxy with an unsupported scheme is ignored: the engine may be reachable without it.
         assert_eq!(of(&[("HTTP_PROXY", "socks5://p:1")], false, "h"), None);
         for host in ["localhost", "127.0.0.1", "::1"] {
             assert_eq!(of(&both, false, host), None, "{host}");

@@ -10,8 +10,8 @@ use super::command_config::ProxySettings;
 /// `proxies` of its `config.json`. See
 /// [`Docker::proxy_variables`](crate::Docker::proxy_variables).
 ///
-/// Each is there in capitals and in lower case. `Debug` shows only the names, because values may
-/// have passwords.
+/// Each is set in upper and in lower case. `Debug` shows only the names, because values may contain
+/// passwords.
 ///
 /// ```no_run
 /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -26,7 +26,7 @@ use super::command_config::ProxySettings;
 pub struct ProxyVariables(BTreeMap<String, String>);
 
 impl ProxyVariables {
-    /// The variables for the engine at an address, as it was named: `tcp://` also with TLS.
+    /// The variables for the engine at an address, by its original form: `tcp://` also with TLS.
     /// Without an entry for it, those of `default`.
     pub(crate) fn of(config: &CommandConfig, address: &str) -> Self {
         let settings = config
@@ -56,8 +56,8 @@ impl ProxyVariables {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Adds the variables that a container does not have: a variable of the same name precedes,
-    /// with or without a value.
+    /// Adds the variables that a container does not have: an existing variable with the same name
+    /// wins, with or without a value.
     #[cfg(feature = "containers")]
     pub fn add_to(&self, env: &mut crate::common::EnvList) {
         let has = |env: &crate::common::EnvList, name: &str| {

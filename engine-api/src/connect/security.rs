@@ -8,7 +8,7 @@ pub(crate) type Lookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 /// The TLS settings of an endpoint that are not in its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Security {
-    /// The directory of `ca.pem`, `cert.pem` and `key.pem`; `None` for no certificates of its own.
+    /// The directory of `ca.pem`, `cert.pem` and `key.pem`; `None` for no own certificates.
     pub(crate) directory: Option<PathBuf>,
     /// Accept any certificate of the engine.
     pub(crate) skip_verify: bool,
@@ -24,7 +24,7 @@ impl Security {
             return None;
         }
         Some(Self {
-            // The default directory may be missing; one that was named must exist.
+            // The default directory may be missing; a named directory must exist.
             directory: directory.or_else(|| command_directory(env).filter(|directory| directory.is_dir())),
             skip_verify: !verify,
         })

@@ -17,7 +17,8 @@ use super::address::Address;
 use super::connector::{BoxStream, Connecting, Connector, in_runtime};
 use crate::error::{Error, Result};
 
-/// Connects to an engine by running ssh, one process per connection. It ends with the connection.
+/// Connects to an engine by running ssh, one process per connection. The process exits with the
+/// connection.
 #[derive(Debug, Clone)]
 pub struct SshConnector {
     program: std::ffi::OsString,
@@ -33,8 +34,7 @@ impl SshConnector {
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::InvalidInput`] when the host is empty or ssh would take it for an
-    /// option.
+    /// [`crate::ErrorKind::InvalidInput`] when the host is empty or ssh would read it as an option.
     pub fn new(host: &str) -> Result<Self> {
         Ok(Self {
             program: "ssh".into(),
@@ -50,7 +50,7 @@ impl SshConnector {
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::InvalidInput`] when it is empty or ssh would take it for an option.
+    /// [`crate::ErrorKind::InvalidInput`] when it is empty or ssh would read it as an option.
     pub fn user(mut self, user: &str) -> Result<Self> {
         self.user = Some(word("user", user)?);
         Ok(self)
@@ -63,7 +63,7 @@ impl SshConnector {
         self
     }
 
-    /// The engine's socket on the remote side; empty for what the docker command there uses.
+    /// The engine's socket on the remote host; empty uses the default of the docker command there.
     ///
     /// # Errors
     ///
@@ -82,12 +82,12 @@ impl SshConnector {
     }
 
     /// An option of ssh's configuration, `-o NAME=VALUE`: `IdentityFile`, `StrictHostKeyChecking`,
-    /// `ProxyJump`. An option that is set here precedes that of the configuration file.
+    /// `ProxyJump`. An option that is set here overrides that of the configuration file.
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::InvalidInput`] when the name is not of letters and digits, or the value
-    /// is empty or has a control character.
+    /// [`crate::ErrorKind::InvalidInput`] when the name contains other characters than letters and
+    /// digits, or the value is empty or contains a control character.
     pub fn option(mut self, name: &str, value: &str) -> Result<Self> {
         let named = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
         if !named || value.trim().is_empty() || value.chars().any(char::is_control) {
@@ -101,13 +101,13 @@ impl SshConnector {
 
     /// Shares one connection to the ssh server among all connections to the engine, and keeps it
     /// for `idle` after the last one: ssh's `ControlMaster`. So only the first one logs in. A
-    /// server allows ten connections at once on a shared one (`MaxSessions`); a further one logs in
-    /// by itself. [`Docker::with_idle_connections`](crate::Docker::with_idle_connections) limits
-    /// those that are kept.
+    /// server allows ten sessions on a shared connection (`MaxSessions`); a further connection logs
+    /// in separately. [`Docker::with_idle_connections`](crate::Docker::with_idle_connections)
+    /// limits the number of idle connections.
     ///
-    /// `directory` holds the socket of the shared connection; only this user may be able to write
-    /// to it, and its path must be short, because ssh adds 60 bytes to it. ssh on Windows cannot
-    /// share connections.
+    /// `directory` contains the socket of the shared connection. Only this user may have write
+    /// permission for it. Its path must be short, because ssh adds 60 bytes to it. ssh on Windows
+    /// cannot share connections.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl SshConnector {
     }
 }
 
-/// A word that ssh cannot take for an option.
+/// A word that ssh cannot read as an option.
 fn word(what: &str, text: &str) -> Result<String> {
     if text.is_empty() || text.starts_with('-') || text.contains(char::is_whitespace) {
         return Err(Error::invalid(format!(
@@ -204,16 +204,16 @@ impl Connector for SshConnector {
 /// The longest standard error of ssh that is kept, in bytes.
 const KEPT: usize = 2048;
 
-/// How long standard error is read after ssh has ended. A process that it left in the background,
-/// as with `ControlPersist`, may keep the pipe open.
+/// The time for which standard error is read after ssh has exited. A background process of ssh, as
+/// with `ControlPersist`, may keep the pipe open.
 const STDERR_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A running ssh. Dropping it kills the process.
 struct Session {
-    /// Gone once the write half is closed.
+    /// `None` after the write half is closed.
     input: Option<ChildStdin>,
     output: ChildStdout,
-    /// Gone once it has ended.
+    /// `None` after it has ended.
     stderr: Option<ChildStderr>,
     child: Child,
     said: Vec<u8>,
@@ -221,7 +221,7 @@ struct Session {
 }
 
 impl Session {
-    /// Reads the standard error of ssh, so that ssh never waits for a reader; ready at its end.
+    /// Reads the standard error of ssh, so that ssh never blocks; ready at its end.
     fn poll_stderr(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut piece = [0; 512];
         while let Some(stderr) = &mut self.stderr {
@@ -236,7 +236,7 @@ impl Session {
         Poll::Ready(())
     }
 
-    /// After the output has ended: whether that was the end, or ssh has failed.
+    /// After the end of the output: whether ssh exited normally, or failed.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let status = ready!(pin!(self.child.wait()).poll(cx))?;
         if status.success() {

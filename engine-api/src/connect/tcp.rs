@@ -10,7 +10,7 @@ use super::address::Address;
 use super::connector::{BoxStream, Connecting, Connector, in_runtime};
 use super::proxy::HttpProxy;
 
-/// How long a connection may be silent before the system asks whether the other end is still there.
+/// The idle time of a connection after which the system sends keep-alive probes.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Connects to a host and port.
@@ -19,7 +19,7 @@ pub struct TcpConnector {
     name: String,
     port: u16,
     base: String,
-    /// `host:port` as it stands in the `Host` header, an IPv6 address in brackets.
+    /// `host:port` in the format of the `Host` header, with an IPv6 address in brackets.
     authority: String,
     proxy: Option<HttpProxy>,
 }
@@ -48,7 +48,7 @@ impl TcpConnector {
         }
     }
 
-    /// Puts `base` before every request path.
+    /// Adds the prefix `base` to every request path.
     pub fn with_base_path(mut self, base: &str) -> Self {
         self.base = base.trim_end_matches('/').to_owned();
         self
@@ -61,15 +61,15 @@ impl TcpConnector {
         self
     }
 
-    /// Opens the bare stream.
+    /// Opens the stream without a proxy or TLS.
     pub(super) async fn open(&self) -> io::Result<TcpStream> {
         let stream = match &self.proxy {
             Some(proxy) => proxy.tunnel(&self.authority).await?,
             None => TcpStream::connect((self.name.as_str(), self.port)).await?,
         };
-        // A log that is followed can be silent for hours, and routers forget silent connections.
+        // A followed log can be idle for hours, and routers drop idle connections.
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-        // A request is written in one piece and then waited for: nothing to gain from a delay.
+        // A request is written in one piece, so a delay to collect more data has no benefit.
         stream.set_nodelay(true)?;
         Ok(stream)
     }

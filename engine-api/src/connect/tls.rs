@@ -39,13 +39,13 @@ use crate::local_file;
 /// ```
 #[derive(Clone, Default)]
 pub struct TlsConfig {
-    /// PEM: the only authorities that are trusted; empty for those of the system.
+    /// PEM: the only trusted authorities; empty for those of the system.
     pub ca: Vec<u8>,
-    /// PEM: the client's certificate and its chain; empty for none.
+    /// PEM: the client's certificate and its chain; empty for no certificate.
     pub cert: Vec<u8>,
     /// PEM: the private key of the client's certificate.
     pub key: Vec<u8>,
-    /// Do not verify the engine's certificate. Others can then intercept the connection.
+    /// Do not verify the engine's certificate. An attacker can then intercept the connection.
     pub skip_verify: bool,
 }
 
@@ -54,7 +54,7 @@ impl TlsConfig {
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::InvalidInput`] when there is no such directory, or a file cannot be
+    /// [`crate::ErrorKind::InvalidInput`] when the directory does not exist, or a file cannot be
     /// read.
     pub fn from_directory(directory: impl AsRef<Path>) -> Result<Self> {
         let directory = directory.as_ref();
@@ -82,7 +82,7 @@ impl TlsConfig {
     /// them are empty, which means no TLS.
     ///
     /// The engine's certificate is verified only if `DOCKER_TLS_VERIFY` is set. The files are in
-    /// `DOCKER_CERT_PATH`, or else in the docker command's directory.
+    /// `DOCKER_CERT_PATH`, otherwise in the docker command's directory.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ fn certificates(what: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> 
     let found: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(Error::invalid(format!("{what} holds no certificate in PEM"))),
+        _ => Err(Error::invalid(format!("{what} contains no certificate in PEM"))),
     }
 }
 
@@ -208,7 +208,7 @@ impl TlsConnector {
         })
     }
 
-    /// Puts `base` before every request path.
+    /// Adds the prefix `base` to every request path.
     #[must_use]
     pub fn with_base_path(mut self, base: &str) -> Self {
         self.tcp = self.tcp.with_base_path(base);
@@ -263,7 +263,8 @@ impl fmt::Debug for TlsConnector {
 struct Encrypted(TlsStream<TcpStream>);
 
 impl AsyncRead for Encrypted {
-    // An engine that misses a certificate reports it after the handshake has ended on our side.
+    // An engine that requires a certificate reports the error after the handshake has ended on the
+    // client's side.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -287,7 +288,7 @@ impl AsyncWrite for Encrypted {
     }
 }
 
-/// Adds to an error of TLS what it means and what to do about it.
+/// Adds the meaning and a hint to an error of TLS.
 fn explained(error: io::Error) -> io::Error {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>()) else {
         return error;
@@ -314,7 +315,7 @@ fn explained(error: io::Error) -> io::Error {
             | AlertDescription::AccessDenied,
         ) => "the engine rejects the client certificate, or requires one",
         Tls::InvalidMessage(_) => {
-            let text = format!("the server does not speak TLS ({tls}); is it an engine on plain tcp://?");
+            let text = format!("the server does not use TLS ({tls}); is it an engine on plain tcp://?");
             return io::Error::new(io::ErrorKind::InvalidData, text);
         }
         _ => return error,
@@ -355,6 +356,6 @@ mod tests {
             ca: b"x".to_vec(),
             ..TlsConfig::default()
         };
-        assert!(refused(ca).contains("ca.pem holds no certificate"));
+        assert!(refused(ca).contains("ca.pem contains no certificate"));
     }
 }

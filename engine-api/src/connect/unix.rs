@@ -20,7 +20,7 @@ impl UnixConnector {
         Self { path }
     }
 
-    /// The name of an abstract socket in the form of Tokio, with a zero byte before it.
+    /// The name of an abstract socket in the format of Tokio, with a zero byte at the start.
     fn abstract_name(&self) -> Option<PathBuf> {
         let name = self.path.to_str().filter(|_| cfg!(target_os = "linux"))?;
         Some(format!("\0{}", name.strip_prefix('@')?).into())
@@ -43,7 +43,7 @@ impl Connector for UnixConnector {
         format!("unix://{}", self.path.display())
     }
 
-    // The kernel reports a reset exactly when the other end closes with unread data in its queue.
+    // The kernel reports a reset only if the other end closes with unread data in its queue.
     fn reset_means_unread(&self) -> bool {
         true
     }

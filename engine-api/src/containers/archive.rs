@@ -30,7 +30,7 @@ impl Containers<'_> {
             .at(id)
             .query(Query::new().text("path", path));
         let headers = call.reject_if(check_path(path)).send().await?;
-        // A missing header is reported as an unreadable one.
+        // A missing header is reported like an unreadable header.
         let value = headers
             .get("x-docker-container-path-stat")
             .map(http::HeaderValue::as_bytes);
@@ -117,7 +117,7 @@ impl PathStat {
         self.mode & (DIR | SYMLINK | DEVICE | NAMED_PIPE | SOCKET | IRREGULAR) == 0
     }
 
-    /// The permissions as Unix writes them: `0o4755` for a set-user-ID program.
+    /// The permissions in the format of Unix: `0o4755` for a set-user-ID program.
     pub fn permissions(&self) -> u32 {
         let special = [(SETUID, 0o4000), (SETGID, 0o2000), (STICKY, 0o1000)];
         special
@@ -142,7 +142,7 @@ impl PathStat {
 pub struct UploadArchive {
     /// Whether to fail instead of replacing a directory by a file, or a file by a directory.
     pub no_overwrite_dir_non_dir: bool,
-    /// Whether files keep the owners named in the archive.
+    /// Whether files keep the owners of the archive.
     pub copy_uid_gid: bool,
 }
 

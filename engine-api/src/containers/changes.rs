@@ -32,14 +32,14 @@ pub struct Change {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "u64", into = "u64")]
 pub enum ChangeKind {
-    /// It was modified, or something in it.
+    /// It was modified, or for a directory, something in it.
     #[default]
     Modified,
     /// It was added.
     Added,
     /// It was deleted.
     Deleted,
-    /// A number this crate does not know.
+    /// A number that this crate does not know.
     Other(u64),
 }
 

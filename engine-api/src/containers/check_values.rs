@@ -2,7 +2,7 @@
 //!
 //! Docker publishes on all addresses if `host_ip` is a host name or has brackets; it accepts
 //! exposed ports above 65535 and relative anonymous volumes. Podman publishes port 70000 as 4464
-//! and -1 as 65535, writes a host name in place of an address into `/etc/hosts`, and ignores an
+//! and -1 as 65535, writes a host name instead of an address into `/etc/hosts`, and ignores an
 //! invalid MAC address. Docker 20.10 writes an invalid DNS server into `resolv.conf`.
 
 use std::net::IpAddr;
@@ -111,7 +111,7 @@ fn is_range(text: &str, least: u16, range: bool) -> bool {
     }
 }
 
-/// Whether it is an IP address; one of IPv6 may have a zone, `fe80::1%eth0`.
+/// Whether it is an IP address; an IPv6 address may have a zone, `fe80::1%eth0`.
 fn is_address(text: &str) -> bool {
     let (address, zone) = text.split_once('%').unwrap_or((text, "zone"));
     !zone.is_empty() && address.parse::<IpAddr>().is_ok()

@@ -44,7 +44,7 @@ impl Containers<'_> {
 /// networks. Body of `ContainerCreate`.
 ///
 /// Only `image` is required. The fields of the configuration are repeated here, so that a container
-/// is one literal without a nested one.
+/// needs no nested literal.
 ///
 /// ```
 /// # use engine_api::containers::{CreateContainer, HostConfig};
@@ -96,7 +96,7 @@ pub struct CreateContainer {
     pub healthcheck: Option<HealthConfig>,
     /// Whether the command is a single escaped command line (Windows).
     pub args_escaped: bool,
-    /// Image, as it was named when the container was created.
+    /// Image: a name or an ID.
     pub image: String,
     /// Directories in the container that each get an anonymous volume.
     #[serde(with = "crate::wire::json::set")]

@@ -13,7 +13,7 @@ impl Containers<'_> {
     /// Creates a container that is removed when the returned guard is dropped.
     ///
     /// The container and its anonymous volumes are removed by force. If this future is dropped
-    /// before it returns, a container that the engine creates nevertheless is removed, too.
+    /// before it returns, and the engine still creates the container, it is removed, too.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -30,7 +30,7 @@ impl Containers<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`Containers::create`].
+    /// The errors of [`Containers::create`].
     pub async fn create_temporary(&self, container: CreateContainer) -> Result<TemporaryContainer> {
         TemporaryContainer::create(self.docker, container).await
     }
@@ -52,7 +52,7 @@ enum State {
     Released,
 }
 
-/// By force, with its anonymous volumes.
+/// Forced, with its anonymous volumes.
 const BY_FORCE: RemoveContainer = RemoveContainer {
     volumes: true,
     force: true,
@@ -76,7 +76,7 @@ impl TemporaryContainer {
         };
         if let State::Creating(creating) = &mut this.state {
             let created = creating.await;
-            // Set before anything can fail: a task that has ended must not be awaited again.
+            // Set before the next await can fail: a finished task must not be awaited again.
             this.state = State::Released;
             this.state = State::Created(created.map_err(|_ended| lost("the runtime ended"))??.id);
         }
@@ -96,10 +96,10 @@ impl TemporaryContainer {
     ///
     /// # Errors
     ///
-    /// Those of [`Containers::remove`]; the caller must then remove the container.
+    /// The errors of [`Containers::remove`]; the caller must then remove the container.
     pub async fn remove(mut self) -> Result<()> {
         let outcome = self.docker.containers().remove(self.id(), BY_FORCE).await;
-        // Only now: a drop while the removal is awaited must still remove.
+        // Set only after the removal: a drop during the removal must still remove the container.
         self.state = State::Released;
         match outcome {
             Err(error) if error.is_not_found() => Ok(()),

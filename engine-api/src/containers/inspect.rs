@@ -97,7 +97,7 @@ pub struct Container {
     pub config: ContainerConfig,
     /// Networks and published ports.
     pub network_settings: NetworkSettings,
-    /// The host of the engine, if it is reached over the network.
+    /// The host of the engine, if it is on the network.
     #[serde(skip)]
     engine_host: Option<String>,
 }
@@ -145,7 +145,7 @@ pub struct Storage {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct RootFsStorage {
-    /// Snapshot that holds it.
+    /// Snapshot that contains it.
     pub snapshot: Option<RootFsSnapshot>,
 }
 
@@ -170,9 +170,9 @@ pub struct NetworkSettings {
     pub sandbox_id: String,
     /// Path of the network namespace on the host.
     pub sandbox_key: String,
-    /// From exposed ports to where they are published.
+    /// The bindings of exposed ports.
     pub ports: PortMap,
-    /// From the names of networks to the container's endpoints in them.
+    /// The endpoints of the container by the names of the networks.
     pub networks: BTreeMap<String, EndpointSettings>,
     /// Name of the engine's default bridge. Until API 1.51.
     pub bridge: String,

@@ -23,8 +23,8 @@ impl Containers<'_> {
 
     /// Finds a container by its exact name, running or not.
     ///
-    /// [`ContainerFilters::name`] matches a part of the name or a regular expression, so its
-    /// `web.1` finds `web-1`, too; this method does not.
+    /// [`ContainerFilters::name`] matches a part of the name or a regular expression, so `web.1`
+    /// also matches `web-1`. This method matches only the exact name.
     ///
     /// # Errors
     ///
@@ -78,10 +78,10 @@ impl ListContainers {
 /// Filters for listed containers. A container must match one of the values of each field that has
 /// any.
 ///
-/// It must match all values of `label`. A filter by state or exit code lists containers that are
-/// not running, too.
+/// It must match all values of `label`. A filter by state or exit code also lists containers that
+/// are not running.
 ///
-/// As with all filters, a key that engines do not know does not compile:
+/// As for all filters, an unknown key is a compile error:
 ///
 /// ```compile_fail,E0560
 /// # use engine_api::containers::ContainerFilters;
@@ -95,7 +95,7 @@ pub struct ContainerFilters {
     pub before: StringList,
     /// Exposing a port: `80`, `80/tcp`, `8000-8080/tcp`.
     pub expose: StringList,
-    /// Ended with this exit code.
+    /// Exited with this exit code.
     pub exited: Vec<i64>,
     /// With this health status.
     pub health: Vec<HealthStatus>,
@@ -152,7 +152,7 @@ pub struct ContainerSummary {
     pub id: String,
     /// Names, with a leading slash; links add more, see [`ContainerSummary::plain_name`].
     pub names: Vec<String>,
-    /// Image, as it was named when the container was created.
+    /// Image, by the name in the request that created the container.
     pub image: String,
     /// ID of the image.
     #[serde(rename = "ImageID")]
@@ -213,8 +213,9 @@ pub struct ContainerSummaryHostConfig {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ContainerSummaryNetworkSettings {
-    /// From the names of networks to the container's endpoints in them. Boxed, because a map
-    /// reserves room for eleven values and most containers have one: 4 KiB each without the box.
+    /// The endpoints of the container by the names of the networks. Boxed, because a map reserves
+    /// space for eleven values, and most containers have one: without the box, each map takes 4
+    /// KiB.
     pub networks: BTreeMap<String, Box<EndpointSettings>>,
 }
 
@@ -232,7 +233,7 @@ pub struct HealthSummary {
 /// Returns a regular expression that matches this name only; engines read name filters as such.
 fn exactly(name: &str) -> String {
     let bare = name.strip_prefix('/').unwrap_or(name);
-    // Of the characters of a name, only the dot has a special meaning.
+    // The dot is the only character of a name with a special meaning.
     format!("^/?{}$", bare.replace('.', "\\."))
 }
 

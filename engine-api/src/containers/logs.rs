@@ -36,7 +36,7 @@ pub struct ReadLogs {
     pub stderr: bool,
     /// Only output since this time, to the nanosecond; Podman reads times less exactly.
     pub since: Option<Timestamp>,
-    /// Only output until this time, inclusive.
+    /// Only output up to and including this time.
     pub until: Option<Timestamp>,
     /// Whether each line begins with its time, in RFC 3339 with nine decimals.
     pub timestamps: bool,

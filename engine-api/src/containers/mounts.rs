@@ -1,10 +1,10 @@
-//! Mounts as a container has them.
+//! Mounts of a container.
 
 use serde::{Deserialize, Serialize};
 
 use crate::common::{MountType, Propagation};
 
-/// A mount as a container has it. Definition `MountPoint`.
+/// A mount of a container. Definition `MountPoint`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -20,7 +20,7 @@ pub struct MountPoint {
     pub destination: String,
     /// Driver of the volume.
     pub driver: String,
-    /// Options as they were given: `z`, `ro,noexec` …
+    /// Options of the request: `z`, `ro,noexec` …
     pub mode: String,
     /// Whether the mount is writable.
     #[serde(rename = "RW")]

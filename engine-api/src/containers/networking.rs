@@ -12,14 +12,13 @@ use crate::wire::requirement::Requirement;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NetworkingConfig {
-    /// From a network's name or ID to the endpoint in it. Only one network before API 1.44.
+    /// The endpoint in each network, by the network's name or ID. Only one network before API 1.44.
     pub endpoints_config: BTreeMap<String, EndpointSettings>,
 }
 
 /// The endpoint of a container in a network. Definition `EndpointSettings`.
 ///
-/// The fields before `network_id` can be set; `network_id` and the later ones are set by the
-/// engine.
+/// The fields before `network_id` can be set; the engine sets `network_id` and the later fields.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct EndpointSettings {

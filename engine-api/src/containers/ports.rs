@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::{Port, PortProtocol};
 
-/// From a container's ports to where they are published; an empty list is "exposed only".
+/// The bindings of a container's ports; an empty list means that the port is only exposed.
 /// Definition `PortMap`.
 pub type PortMap = BTreeMap<Port, Vec<PortBinding>>;
 
-/// Where on the host a container's port is published. Definition `PortBinding`.
+/// The address and port of the host on which a container's port is published. Definition
+/// `PortBinding`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PortBinding {

@@ -10,7 +10,7 @@ use super::ports::PortBinding;
 use crate::common::Port;
 
 impl HostConfig {
-    /// Publishes a container's port on the host, as [`CreateContainer::publish`] does.
+    /// Publishes a container's port on the host, like [`CreateContainer::publish`].
     #[must_use]
     pub fn publish(mut self, port: impl Into<Port>, host: impl Into<PortBinding>) -> Self {
         self.port_bindings
@@ -75,8 +75,8 @@ impl ToSocketAddrs for HostPort {
 }
 
 impl Container {
-    /// Returns where a published port can be reached from here; `None` if the port is not
-    /// published, or cannot be reached from here.
+    /// Returns the address of a published port, as seen from this machine; `None` if the port is
+    /// not published, or cannot be reached from this machine.
     ///
     /// `port` is a number, which is a TCP port, or a string such as `53/udp`. The host is
     ///
@@ -85,12 +85,12 @@ impl Container {
     /// * `127.0.0.1` for an engine behind a socket or pipe of this machine.
     ///
     /// A port that another machine publishes on its loopback address cannot be reached. An alias of
-    /// ssh's configuration is returned as it is. Host and port come from one binding, because an
-    /// engine may choose another port for IPv6; the binding is one of IPv4, or of IPv6 if the
+    /// ssh's configuration is returned unchanged. Host and port come from one binding, because an
+    /// engine may choose another port for IPv6. It is an IPv4 binding, or an IPv6 binding if the
     /// address of the engine is an IPv6 address.
     ///
-    /// The container must come from [`Containers::inspect`](super::Containers::inspect). One that
-    /// was read with [`crate::from_json`] is taken for one on this machine.
+    /// The container must come from [`Containers::inspect`](super::Containers::inspect). A
+    /// container from [`crate::from_json`] is assumed to run on this machine.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -111,7 +111,7 @@ impl Container {
         }
     }
 
-    /// As [`Container::endpoint`], for bindings of IPv6 only.
+    /// Like [`Container::endpoint`], but only for IPv6 bindings.
     pub fn endpoint_v6(&self, port: impl Into<Port>) -> Option<HostPort> {
         self.reachable(&port.into(), IpAddr::is_ipv6)
     }
@@ -139,7 +139,7 @@ fn reachable_host(ip: IpAddr, engine: Option<&str>) -> Option<String> {
         return (is_here || !ip.is_loopback()).then(|| ip.to_string());
     }
     match (engine, engine_ip) {
-        // A port on all addresses of IPv4 is on none of IPv6.
+        // A port on all IPv4 addresses is not published on IPv6 addresses.
         (_, Some(engine)) if engine.is_ipv4() != ip.is_ipv4() => None,
         (Some(host), engine_ip) if engine_ip.is_none_or(|engine| !engine.is_unspecified()) => {
             Some(host.to_owned())
@@ -149,7 +149,7 @@ fn reachable_host(ip: IpAddr, engine: Option<&str>) -> Option<String> {
     }
 }
 
-/// The IP address that a host is; an IPv6 address may have a zone.
+/// The IP address of a host that is an address; an IPv6 address may have a zone.
 fn ip_of(host: &str) -> Option<IpAddr> {
     host.split('%').next()?.parse().ok()
 }

@@ -32,7 +32,7 @@ pub struct RemoveContainer {
     pub volumes: bool,
     /// Whether a running container is killed first.
     pub force: bool,
-    /// Whether only the link of that name is removed, and not the container.
+    /// Whether only the link with that name is removed, and not the container.
     pub link: bool,
 }
 

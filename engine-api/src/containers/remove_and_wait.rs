@@ -1,4 +1,4 @@
-//! Removing a container and waiting until it is gone, also if another caller removes it.
+//! Removing a container and waiting until it no longer exists, also if another caller removes it.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::error::{Cause, Error, Phase, Result};
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// How a container has disappeared.
+/// How a container was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RemoveOutcome {
     /// This call has removed it.
     Removed,
-    /// Another caller has removed it meanwhile.
+    /// Another caller has removed it at the same time.
     RemovedByOther,
     /// It did not exist before the call.
     AlreadyGone,
@@ -26,9 +26,9 @@ impl Containers<'_> {
     /// Removes a container, or waits until another caller has removed it; its name is then free.
     ///
     /// Two errors of [`Containers::remove`] are not errors here: the container does not exist
-    /// (404), or another call is removing it (409); this method then retries until the container is
-    /// gone. So any number of callers may remove a container at the same time, and all of them
-    /// succeed.
+    /// (404), or another call is removing it (409). In the second case, this method retries until
+    /// the container no longer exists. So any number of callers may remove a container at the same
+    /// time, and all of them succeed.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -83,7 +83,7 @@ impl Containers<'_> {
     }
 }
 
-/// Whether another call is removing the container; only the engine's message tells.
+/// Whether another call is removing the container; only the engine's message shows it.
 fn is_being_removed(error: &Error) -> bool {
     let message = error.message().unwrap_or_default();
     error.is_conflict() && message.contains("removal of container") && message.contains("already in progress")

@@ -9,14 +9,14 @@ use crate::wire::json::open_enum;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct RestartPolicy {
-    /// When to restart the container; unset is never, and in an update "unchanged".
+    /// When to restart the container; unset means never, and in an update "unchanged".
     #[serde(rename = "Name")]
     pub mode: RestartMode,
     /// Number of retries with [`RestartMode::OnFailure`]; 0 is unlimited.
     pub maximum_retry_count: i64,
 }
 
-/// When a container that has ended is restarted.
+/// When an exited container is restarted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RestartMode {
     /// Never.
@@ -25,7 +25,7 @@ pub enum RestartMode {
     Always,
     /// Always, unless it was stopped by a call.
     UnlessStopped,
-    /// When the exit code is not 0.
+    /// Only when the exit code is not 0.
     OnFailure,
     /// A mode that this crate does not know.
     Other(String),
@@ -69,7 +69,7 @@ pub struct DeviceRequest {
     pub driver: String,
     /// Number of devices; -1 is all.
     pub count: i64,
-    /// IDs of the devices, as the driver names them.
+    /// IDs of the devices, in the format of the driver.
     #[serde(rename = "DeviceIDs")]
     pub device_ids: StringList,
     /// Required capabilities: all words of at least one of these lists.
@@ -101,7 +101,7 @@ pub struct WeightDevice {
 /// Control group namespace of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CgroupnsMode {
-    /// The container's own.
+    /// A namespace of the container itself.
     Private,
     /// The host's.
     Host,

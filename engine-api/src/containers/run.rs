@@ -1,4 +1,4 @@
-//! Running a container to its end in one call.
+//! Running a container until it exits, in one call.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::wire::stream::{Hijacked, RunOutput, Writing};
 
 impl Containers<'_> {
-    /// Runs a container to its end, without input: creates, attaches, starts, collects the output,
-    /// waits, removes.
+    /// Runs a container until it exits, without input: creates, attaches, starts, collects the
+    /// output, waits, removes.
     ///
     /// An image that the engine does not have is pulled, as by `docker run`;
     /// [`RunContainer::pull`](RunContainer#structfield.pull) can forbid it. An exit code other than
@@ -35,12 +35,12 @@ impl Containers<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`Containers::run_with`].
+    /// The errors of [`Containers::run_with`].
     pub async fn run(&self, container: CreateContainer) -> Result<RunOutput> {
         self.run_with(container, RunContainer::default()).await
     }
 
-    /// Runs a container to its end, as [`Containers::run`] does, with options.
+    /// Runs a container until it exits, like [`Containers::run`], with options.
     ///
     /// The container is removed with its anonymous volumes on success and on failure. If the future
     /// is dropped, a task of the current runtime removes it, even while it is being created.
@@ -68,7 +68,8 @@ impl Containers<'_> {
     ///
     /// # Errors
     ///
-    /// Those of its steps. `auto_remove` is rejected, because the exit code is read after the end.
+    /// The errors of its steps. `auto_remove` is rejected, because the exit code is read after the
+    /// exit.
     pub async fn run_with(&self, mut container: CreateContainer, options: RunContainer) -> Result<RunOutput> {
         if container.host_config.auto_remove {
             return Err(Error::invalid(
@@ -114,7 +115,7 @@ impl Containers<'_> {
     }
 }
 
-/// How to run a container to its end. Options of [`Containers::run_with`].
+/// How to run a container until it exits. Options of [`Containers::run_with`].
 #[derive(Clone, Default, PartialEq)]
 pub struct RunContainer {
     /// Input; empty input is not attached.
@@ -140,10 +141,10 @@ impl fmt::Debug for RunContainer {
 #[cfg(feature = "full")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum PullPolicy {
-    /// When the engine does not have it, as `docker run` does.
+    /// When the engine does not have it, like `docker run`.
     #[default]
     IfMissing,
-    /// Before every run, so that a tag that has moved is followed.
+    /// Before every run, so that a moved tag is noticed.
     Always,
     /// Never: an image that the engine does not have is an error.
     Never,
@@ -151,7 +152,7 @@ pub enum PullPolicy {
 
 #[cfg(feature = "full")]
 impl Containers<'_> {
-    /// Creates first, so that an image that the engine has costs no further request.
+    /// The container is created first, so that no request is needed if the engine has the image.
     async fn create_for_run(
         &self,
         container: CreateContainer,

@@ -24,11 +24,12 @@ impl Containers<'_> {
 /// How to start a container. Query of `ContainerStart`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StartContainer {
-    /// Key sequence that detaches, such as `ctrl-p,ctrl-q`; engines use the one of attach instead.
+    /// Key sequence that detaches, such as `ctrl-p,ctrl-q`; engines use that of the attach call
+    /// instead.
     pub detach_keys: String,
     /// Checkpoint to restore, on engines with experimental features.
     pub checkpoint: String,
-    /// Directory of the checkpoint on the host; empty is the engine's own.
+    /// Directory of the checkpoint on the host; empty is the engine's default.
     pub checkpoint_dir: String,
 }
 

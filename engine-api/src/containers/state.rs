@@ -20,17 +20,17 @@ pub struct ContainerState {
     /// Whether the OOM killer has killed a process of it since the last start.
     #[serde(rename = "OOMKilled")]
     pub oom_killed: bool,
-    /// Whether its removal has failed halfway.
+    /// Whether a removal has failed and left a part of it.
     pub dead: bool,
     /// PID on the host; 0 if it is not running.
     pub pid: i64,
-    /// Last exit code; also 0 if it never ran.
+    /// Last exit code; 0 if it never ran.
     pub exit_code: i64,
     /// Error of the last start; empty if it succeeded.
     pub error: String,
-    /// Time of the last start, in RFC 3339; `0001-01-01T00:00:00Z` is never.
+    /// Time of the last start, in RFC 3339; `0001-01-01T00:00:00Z` means never.
     pub started_at: String,
-    /// Time of the last end, in RFC 3339; `0001-01-01T00:00:00Z` is never.
+    /// Time of the last exit, in RFC 3339; `0001-01-01T00:00:00Z` means never.
     pub finished_at: String,
     /// Result of the health check; `None` without a health check.
     pub health: Option<Health>,
@@ -47,13 +47,13 @@ pub enum RunState {
     Paused,
     /// Restarting, by its restart policy.
     Restarting,
-    /// Stopping; reported by Podman only.
+    /// Stopping; only Podman reports it.
     Stopping,
     /// Ended.
     Exited,
     /// Being removed.
     Removing,
-    /// Its removal has failed halfway.
+    /// A removal has failed and left a part of it.
     Dead,
     /// A state that this crate does not know.
     Other(String),
@@ -103,7 +103,7 @@ pub struct HealthProbe {
 pub enum HealthStatus {
     /// No health check.
     None,
-    /// Starting; not known yet.
+    /// Starting; the health is not known yet.
     Starting,
     /// Healthy.
     Healthy,

@@ -31,7 +31,7 @@ impl Containers<'_> {
 pub struct ReadStats {
     /// Whether to stream one sample per second; on by default.
     pub stream: bool,
-    /// Whether to return at once, without an earlier sample to compare with; requires `stream` off.
+    /// Whether to return at once, without a previous sample; requires `stream: false`.
     pub one_shot: bool,
 }
 
@@ -59,8 +59,8 @@ impl ReadStats {
 
 /// One sample of the resource usage of a container. Definition `ContainerStatsResponse`.
 ///
-/// Values that an engine does not measure are 0 or empty, as are all values of a container that is
-/// not running.
+/// Values that an engine does not measure are 0 or empty. All values of a container that is not
+/// running are 0 or empty, too.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -198,7 +198,7 @@ pub struct PidsStats {
     pub limit: u64,
 }
 
-/// Block I/O; cgroup v2 fills the first list only. Definition `ContainerBlkioStats`.
+/// Block I/O; with cgroup v2, only the first list has values. Definition `ContainerBlkioStats`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

@@ -31,7 +31,7 @@ impl Containers<'_> {
             .await
     }
 
-    /// Restarts a container: stops it as [`Containers::stop`] does, then starts it.
+    /// Restarts a container: stops it like [`Containers::stop`], then starts it.
     pub async fn restart(&self, id: &str, options: RestartContainer) -> Result<()> {
         let signal = !options.signal.is_empty();
         self.docker
@@ -97,11 +97,11 @@ impl KillContainer {
     }
 }
 
-/// How long an engine waits before it kills, by default.
+/// The default time that an engine waits before it kills.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Additional time that an engine may take to reply, from the requested seconds; `None`, which is
-/// no timeout, if it must never kill.
+/// The additional time for the reply, from the requested seconds. `None` means no timeout, if the
+/// engine never kills the container.
 fn grace(timeout: Option<i64>) -> Option<Duration> {
     match timeout {
         None => Some(GRACE),

@@ -11,7 +11,7 @@ use crate::wire::query::Query;
 pub(super) static TOP: Operation<Json<Processes>> = Operation::get("ContainerTop", "/containers/{id}/top");
 
 impl Containers<'_> {
-    /// Lists the processes in a container, as `ps` shows them.
+    /// Lists the processes in a container, in the format of `ps`.
     pub async fn top(&self, id: &str, options: TopContainer) -> Result<Processes> {
         self.docker.call(&TOP).at(id).query(options.query()).send().await
     }
@@ -37,7 +37,7 @@ impl TopContainer {
 pub struct Processes {
     /// Titles of the columns.
     pub titles: Vec<String>,
-    /// Rows, one for each process, with one value for each column.
+    /// One row for each process, with one value for each column.
     pub processes: Vec<Vec<String>>,
 }
 

@@ -28,8 +28,8 @@ impl Containers<'_> {
 
 /// New limits and a new restart policy for a container. Body of `ContainerUpdate`.
 ///
-/// Empty fields and `None` change nothing; `Some` of an empty list clears the list. Engines ignore
-/// fields marked "at creation", which can be set only then.
+/// Empty fields and `None` change nothing; `Some` of an empty list clears the list. Fields marked
+/// "at creation" can be set only at the creation of a container; engines ignore them here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct UpdateContainer {

@@ -1,4 +1,4 @@
-//! The figures that the docker command computes from a sample of [`Stats`].
+//! The values that the docker command computes from a sample of [`Stats`].
 
 use super::stats::{BlkioEntry, Stats};
 use crate::common::Timestamp;
@@ -7,8 +7,8 @@ impl Stats {
     /// CPU usage since the previous sample, in percent of one CPU.
     ///
     /// 0 if the container is not running. The first sample of a stream and a one-shot sample have
-    /// no previous sample; the result is then the average since the host's start, as the docker
-    /// command shows it. Wait for the second sample to get the current usage.
+    /// no previous sample. Then the result is the average since the host's start, as in the docker
+    /// command. Wait for the second sample to get the current usage.
     pub fn cpu_percent(&self) -> f64 {
         if self.is_windows() {
             return self.cpu_percent_windows();
@@ -29,7 +29,7 @@ impl Stats {
         used as f64 / passed as f64 * processors * 100.0
     }
 
-    /// CPU usage in percent of all CPUs, as Windows counts it.
+    /// CPU usage in percent of all CPUs, the unit of Windows.
     fn cpu_percent_windows(&self) -> f64 {
         let nanos = |text: &str| Timestamp::from_rfc3339(text).map(Timestamp::as_nanos);
         let (Ok(read), Ok(preread)) = (nanos(&self.read), nanos(&self.preread)) else {

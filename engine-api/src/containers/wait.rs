@@ -1,4 +1,4 @@
-//! Waiting for the end of a container.
+//! Waiting until a container exits.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,22 +13,22 @@ pub(super) static WAIT: Operation<Json<ContainerExit>> =
     Operation::post("ContainerWait", "/containers/{id}/wait").slow();
 
 impl Containers<'_> {
-    /// Waits for the end of a container, and returns its exit code; a code other than 0 is not an
+    /// Waits until a container exits, and returns its exit code; a code other than 0 is not an
     /// error.
     ///
-    /// If a container ends before this call reaches the engine, [`WaitCondition::NextExit`] misses
-    /// that end, and [`WaitCondition::NotRunning`] returns at once.
+    /// If a container exits before this call reaches the engine, [`WaitCondition::NextExit`] misses
+    /// that exit, and [`WaitCondition::NotRunning`] returns at once.
     pub async fn wait(&self, id: &str, until: WaitCondition) -> Result<ContainerExit> {
         self.docker.call(&WAIT).at(id).query(until.query()).send().await
     }
 }
 
-/// What to wait for; unset is [`WaitCondition::NotRunning`].
+/// The event to wait for; unset is [`WaitCondition::NotRunning`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum WaitCondition {
     /// The container is not running; true at once if it is already stopped.
     NotRunning,
-    /// The next end of the container; can be requested before the start.
+    /// The next exit of the container; can be requested before the start.
     NextExit,
     /// The container is removed.
     Removed,
@@ -48,7 +48,7 @@ impl WaitCondition {
     }
 }
 
-/// The end of a container. Definition `ContainerWaitResponse`.
+/// The exit of a container. Definition `ContainerWaitResponse`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! The causes of errors, as the modules create them, and their messages.
+//! The causes of errors, which the modules create, and their messages.
 
 use std::io;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use crate::version::Version;
 
 /// Why something failed, without context.
 ///
-/// A message does not repeat that of its source. Sources are the errors of a connection, made by
-/// the operating system or hyper. The errors of archives and uploads are made by this crate, with
-/// the path in the text; they are part of the message.
+/// A message does not repeat that of its source. Sources are errors of the operating system or
+/// hyper, for connections. This crate creates the errors of archives and uploads, with the path in
+/// the text; they are part of the message.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
     #[error("{0}")]
@@ -27,7 +27,7 @@ pub(crate) enum Cause {
         used: Version,
         hint: &'static str,
     },
-    #[error("API {last} was the last version with {what}, but the version in use is {used}; leave it out")]
+    #[error("API {last} was the last version with {what}, but the version in use is {used}; omit it")]
     RemovedFromApi {
         what: &'static str,
         last: Version,

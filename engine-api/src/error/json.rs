@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 #[error("at {path}: {reason}{}", shown(.found))]
 pub(crate) struct JsonError {
-    /// Where, as `$.Containers[3].State`.
+    /// The path, such as `$.Containers[3].State`.
     pub(crate) path: String,
     /// The reason, with the expected value.
     pub(crate) reason: String,

@@ -8,7 +8,7 @@ use std::fmt;
 pub enum ErrorKind {
     /// An argument is invalid; nothing was sent.
     InvalidInput,
-    /// The engine's API version does not have a feature that was requested; nothing was sent.
+    /// The engine's API version does not support a requested feature; nothing was sent.
     NeedsApi,
     /// A Dockerfile uses a feature that needs BuildKit; nothing was sent.
     NeedsBuildKit,
@@ -28,9 +28,9 @@ pub enum ErrorKind {
     ReplyTooLong,
     /// A JSON reply does not match its type.
     Decode,
-    /// The engine answered with an error status.
+    /// The engine replied with an error status.
     Api,
-    /// The engine reported an error inside a stream that had begun with success.
+    /// The engine reported an error inside a stream that had begun with a success status.
     Stream,
     /// A stream ended inside a frame or a value.
     Truncated,

@@ -1,14 +1,15 @@
 //! Errors: what failed, in which operation, on what.
 //!
-//! The modules create a cause without context; `wire` adds the operation and the name that it was
-//! called with.
+//! The modules create a cause without context; `wire` adds the operation and the name of its
+//! subject.
 //!
 //! # How an error is printed
 //!
-//! `{error}` prints the error itself, with a hint if there is one;
-//! [`source`](std::error::Error::source) returns the error below it, of the operating system or of
-//! hyper. A program that prints the chain repeats nothing. `{error:#}` and `{error:?}` print the
-//! whole chain on one line, so `fn main() -> engine_api::Result<()>` reports a readable message.
+//! `{error}` prints the error itself, with a hint if there is one.
+//! [`source`](std::error::Error::source) returns the error of the operating system or of hyper that
+//! caused it. The texts of the chain do not repeat each other. `{error:#}` and `{error:?}` print
+//! the whole chain on one line, so `fn main() -> engine_api::Result<()>` reports a readable
+//! message.
 //!
 //! ```no_run
 //! # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -58,7 +59,7 @@ pub struct Error(Box<Report>);
 struct Report {
     operation: Option<&'static str>,
     subject: Option<Box<str>>,
-    /// Whether credentials for a registry were sent; `None` if that is not known.
+    /// Whether credentials for a registry were sent; `None` if that is unknown.
     credentials: Option<bool>,
     cause: Cause,
 }
@@ -82,7 +83,7 @@ impl Error {
         Self::local(Cause::Protocol(text.into()))
     }
 
-    /// Adds the operation and its subject, unless they are known already.
+    /// Adds the operation and its subject, unless they are already known.
     pub(crate) fn in_call(mut self, operation: &'static str, subject: Option<&str>) -> Self {
         if self.0.operation.is_none() {
             self.0.operation = Some(operation);
@@ -91,7 +92,7 @@ impl Error {
         self
     }
 
-    /// Notes whether the call sent credentials for a registry, unless that is known already.
+    /// Stores whether the call sent credentials for a registry, unless that is already known.
     pub(crate) fn with_credentials(mut self, sent: Option<bool>) -> Self {
         self.0.credentials = self.0.credentials.or(sent);
         self
@@ -107,12 +108,12 @@ impl Error {
         self.0.operation
     }
 
-    /// The name or id that the operation was called with.
+    /// The name or ID that is the subject of the operation.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
     }
 
-    /// The HTTP status, when the engine answered with an error.
+    /// The HTTP status, when the engine replied with an error.
     pub fn status(&self) -> Option<u16> {
         match &self.0.cause {
             Cause::Api { status, .. } => Some(status.as_u16()),
@@ -121,8 +122,8 @@ impl Error {
         }
     }
 
-    /// The message of the engine, without what this crate adds, at most 4 KiB; or the first words
-    /// of an HTML page.
+    /// The message of the engine, at most 4 KiB, without the additions of this crate; or the first
+    /// words of an HTML page.
     pub fn message(&self) -> Option<&str> {
         match &self.0.cause {
             Cause::Api { message, .. } | Cause::Stream { message, .. } => Some(message),
@@ -139,8 +140,8 @@ impl Error {
         }
     }
 
-    /// What the engine's API version does not have, such as a field, and the first version that has
-    /// it.
+    /// The feature that the engine's API version does not support, such as a field, and the first
+    /// version with it.
     pub fn needs_api(&self) -> Option<(&str, Version)> {
         match self.0.cause {
             Cause::NeedsApi { what, since, .. } => Some((what, since)),
@@ -157,12 +158,12 @@ impl Error {
         }
     }
 
-    /// Whether an HTML page has come in place of a reply.
+    /// Whether an HTML page has arrived instead of a reply.
     pub(super) fn is_html(&self) -> bool {
         matches!(self.0.cause, Cause::HtmlPage { .. })
     }
 
-    /// The bytes of the frame or value that was cut.
+    /// The received bytes of the incomplete frame or value.
     pub fn partial(&self) -> Option<&[u8]> {
         match &self.0.cause {
             Cause::Truncated { partial, .. } => Some(partial),
@@ -225,7 +226,7 @@ impl fmt::Display for Error {
 }
 
 impl fmt::Debug for Error {
-    // The message, because a program whose `main` returns an error prints this. It does not hold
+    // The message, because a program whose `main` returns an error prints this. It does not contain
     // the bytes of a partial frame, which are a process's output and may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:#}")

@@ -1,4 +1,4 @@
-//! Questions about an error, answered from its status, message and kind.
+//! Predicates of an error, from its status, message and kind.
 
 use super::Error;
 use super::kind::ErrorKind;
@@ -11,7 +11,7 @@ impl Error {
     }
 
     /// The engine has no such route: it is older, or another program. The HTML page of a proxy
-    /// counts, because the engine has not been asked.
+    /// counts, too.
     pub fn is_unknown_route(&self) -> bool {
         let unknown = |message: &str| matches!(message.trim(), "page not found" | "Not Found");
         self.status() == Some(404) && (self.is_html() || self.message().is_some_and(unknown))
@@ -25,7 +25,7 @@ impl Error {
 
     /// An object of a swarm has changed since it was read; read it again and update that version.
     ///
-    /// Engines report it with status 500, so it is recognised by the message.
+    /// Engines report it with status 500, so the message identifies it.
     pub fn is_version_conflict(&self) -> bool {
         self.message()
             .is_some_and(|m| m.contains("update out of sequence"))
@@ -36,17 +36,17 @@ impl Error {
         self.status() == Some(403)
     }
 
-    /// Credentials are missing or invalid: 401, or what the engine makes of a registry's 401.
+    /// Credentials are missing or invalid: 401, or the engine's error for a registry's 401.
     pub fn is_unauthorized(&self) -> bool {
         self.status() == Some(401) || self.registry_failure() == Some(RegistryFailure::Unauthorized)
     }
 
-    /// The feature is switched off in the engine, as experimental features are by default (501).
+    /// The feature is switched off in the engine, the default for experimental features (501).
     pub fn is_not_implemented(&self) -> bool {
         self.status() == Some(501)
     }
 
-    /// The engine cannot handle the request in its present role: it is not a manager of a swarm
+    /// The engine cannot handle the request in its current role: it is not a manager of a swarm
     /// (503).
     pub fn is_unavailable(&self) -> bool {
         self.status() == Some(503)

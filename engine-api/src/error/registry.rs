@@ -49,24 +49,24 @@ const OPERATIONS: [&str; 10] = [
 /// The message of Docker that a repository is missing or private.
 const MAYBE_PRIVATE: &str = "repository does not exist or may require 'docker login'";
 
-/// The message of BuildKit when it needs something of the client: credentials, because secrets and
-/// ssh are rejected before a build is sent.
+/// The message of BuildKit when it needs a session with the client. It needs credentials, because
+/// secrets and ssh are rejected before a build is sent.
 const NO_SESSION: &str = "no active sessions";
 
-/// Messages of engines in lower case, and what they mean. Engines send most of them with status
-/// 500, or in a stream that began with 200. Recordings of real engines hold all but that of the
-/// rate limit and those of networks that are down.
+/// Messages of engines in lower case, and their meanings. Engines send most of them with status
+/// 500, or in a stream that began with 200. Recordings of real engines contain all of them, except
+/// those of the rate limit and of failed networks.
 const MESSAGES: [(&str, RegistryFailure); 18] = [
     // Docker, for a repository that is missing or private: Docker Hub does not distinguish them.
     (MAYBE_PRIVATE, RegistryFailure::NotFound),
-    // Docker, both stores. The containerd store answers 404 to it, so the message is read before
+    // Docker, both stores. The status of the containerd store is 404, so the message is read before
     // the status.
     ("no matching manifest", RegistryFailure::NoPlatform),
     // Podman.
     ("no image found in image index", RegistryFailure::NoPlatform),
-    // The code that registries answer with (OCI distribution specification), passed on by engines.
+    // The error code of registries (OCI distribution specification), which engines pass on.
     ("toomanyrequests", RegistryFailure::RateLimited),
-    // The code that registries answer with, when there are no credentials for a push.
+    // The error code of registries when there are no credentials for a push.
     (
         "requested access to the resource is denied",
         RegistryFailure::Unauthorized,
@@ -93,8 +93,8 @@ const MESSAGES: [(&str, RegistryFailure); 18] = [
 ];
 
 impl Error {
-    /// Why a registry refused or failed, the same on every engine. `None` if the error is not known
-    /// to come from a registry.
+    /// Why a registry refused the request or failed, in the same form for every engine. `None` if
+    /// the error does not come from a registry, or that is unknown.
     ///
     /// Engines report such a failure in different ways: with 401, with 500, or with 200 and an
     /// error in the stream.
@@ -114,7 +114,7 @@ impl Error {
         match self.status() {
             Some(401) => Some(RegistryFailure::Unauthorized),
             Some(429) => Some(RegistryFailure::RateLimited),
-            // Podman has no such image itself, and has not asked the registry.
+            // Podman itself has no such image, and did not ask the registry.
             Some(404) if operation == "ImagePush" => by_message(),
             Some(404) if self.is_not_found() => by_message().or(Some(RegistryFailure::NotFound)),
             _ => by_message(),
@@ -180,7 +180,7 @@ fn is_host(name: &str) -> bool {
     name.contains(['.', ':']) || name == "localhost"
 }
 
-/// The registry that a message names, as the start of an image name or of a URL.
+/// The registry in a message: the start of an image name or of a URL.
 fn registry_in(message: &str) -> Option<&str> {
     let words = message.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '(' | ')'));
     let mut hosts = words.filter_map(|word| {

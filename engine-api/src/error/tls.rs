@@ -10,7 +10,7 @@ use std::fmt;
 pub struct TlsError(String);
 
 impl TlsError {
-    /// An error with the reason, and what to do about it.
+    /// An error with the reason and a hint.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }

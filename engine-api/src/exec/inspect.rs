@@ -10,7 +10,7 @@ use crate::wire::operation::Operation;
 pub(super) static INSPECT: Operation<Json<Exec>> = Operation::get("ExecInspect", "/exec/{id}/json");
 
 impl Execs<'_> {
-    /// Returns the state of an exec; `exit_code` is `None` until it has ended.
+    /// Returns the state of an exec; `exit_code` is `None` until it has exited.
     pub async fn inspect(&self, id: &str) -> Result<Exec> {
         self.docker.call(&INSPECT).at(id).send().await
     }
@@ -26,7 +26,7 @@ pub struct Exec {
     pub id: String,
     /// Whether it is running.
     pub running: bool,
-    /// Exit code; `None` until it has ended.
+    /// Exit code; `None` until it has exited.
     pub exit_code: Option<i64>,
     /// Process of the exec.
     pub process_config: ExecProcess,

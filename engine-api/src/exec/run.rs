@@ -1,4 +1,4 @@
-//! Running a command in a container to its end in one call.
+//! Running a command in a container until it exits, in one call.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use super::{CreateExec, Execs, StartExec};
 use crate::error::Result;
 use crate::wire::stream::{Collected, Hijacked, RunOutput, Writing};
 
-/// How long a stream may be silent before `inspect` checks whether the command is still running.
+/// The time without output after which `inspect` checks whether the command is still running.
 const QUIET: Duration = Duration::from_millis(500);
 
 impl Execs<'_> {
-    /// Runs a command in a running container to its end, without input: creates, starts, collects
-    /// the output, reads the exit code.
+    /// Runs a command in a running container until it exits, without input: creates, starts,
+    /// collects the output, reads the exit code.
     ///
     /// An exit code other than 0 is not an error.
     ///
@@ -29,20 +29,20 @@ impl Execs<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`Execs::run_with`].
+    /// The errors of [`Execs::run_with`].
     pub async fn run(&self, container: &str, exec: CreateExec) -> Result<RunOutput> {
         self.run_with(container, exec, RunExec::default()).await
     }
 
-    /// Runs a command in a running container to its end, as [`Execs::run`] does, with options.
+    /// Runs a command in a running container until it exits, like [`Execs::run`], with options.
     ///
-    /// The `attach_*` flags are set as needed. The exit code is read once the engine reports the
-    /// end of the command. An engine that never closes the stream is detected
+    /// The `attach_*` flags are set as needed. The exit code is read after the engine has reported
+    /// the exit of the command. An engine that never closes the stream is detected
     /// ([`RunOutput::output_complete`]).
     ///
     /// # Errors
     ///
-    /// Those of its steps.
+    /// The errors of its steps.
     pub async fn run_with(
         &self,
         container: &str,
@@ -67,8 +67,8 @@ impl Execs<'_> {
         Ok(collected.finish(self.wait(&id).await?, closed))
     }
 
-    /// Collects output until the stream ends (`true`), or until the command has ended and the
-    /// stream remains silent (`false`).
+    /// Collects output until the stream ends (`true`), or until the command has exited and no more
+    /// output arrives (`false`).
     async fn drain(&self, id: &str, hijacked: Hijacked, input: &[u8], into: &mut Collected) -> Result<bool> {
         let Hijacked {
             input: mut stdin,
@@ -81,7 +81,7 @@ impl Execs<'_> {
             match timeout(QUIET, writing.beside(&mut output)).await {
                 Ok(Some(chunk)) => into.add(&chunk?)?,
                 Ok(None) => return Ok(true),
-                // After the end, one more period: output may still be in transit.
+                // Waits one more period after the exit: output may still be in transit.
                 Err(_quiet) if over => return Ok(false),
                 Err(_quiet) => over = self.ended(id).await?.is_some(),
             }
@@ -89,7 +89,7 @@ impl Execs<'_> {
     }
 }
 
-/// How to run a command to its end. Options of [`Execs::run_with`].
+/// How to run a command until it exits. Options of [`Execs::run_with`].
 #[derive(Clone, Default, PartialEq)]
 pub struct RunExec {
     /// Input; empty input is not attached.

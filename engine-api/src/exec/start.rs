@@ -11,7 +11,7 @@ use crate::wire::operation::Operation;
 use crate::wire::stream::Hijacked;
 
 pub(super) static START: Operation<Duplex> = Operation::post("ExecStart", "/exec/{id}/start").success(&[200]);
-/// With `Detach`, the engine hands over no connection.
+/// With `Detach`, the engine does not hijack the connection.
 static START_DETACHED: Operation<Empty> = START.with_reply();
 
 impl Execs<'_> {
@@ -27,13 +27,13 @@ impl Execs<'_> {
             .needs(size, "StartExec::console_size", Version::new(1, 42))
             .send()
             .await?;
-        // This call's flag decides about frames, not the one of `create`.
+        // The flag of this call decides whether the output has frames, not the flag of `create`.
         let ask = async { Ok(options.tty) };
         let terminal = is_terminal(self.docker, hijacked.output.announced(), ask).await?;
         Ok(hijacked.terminal(terminal))
     }
 
-    /// Starts an exec without its streams; [`Execs::wait`] waits for its end.
+    /// Starts an exec without its streams; [`Execs::wait`] waits until it exits.
     pub async fn start_detached(&self, id: &str) -> Result<()> {
         self.docker
             .call(&START_DETACHED)

@@ -1,4 +1,4 @@
-//! Waiting for the end of an exec.
+//! Waiting until an exec exits.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::error::Result;
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 impl Execs<'_> {
-    /// Waits for the end of an exec that has been started, and returns its exit code.
+    /// Waits until a started exec exits, and returns its exit code.
     pub async fn wait(&self, id: &str) -> Result<i64> {
         let mut pause = Duration::from_millis(2);
         loop {
@@ -23,7 +23,7 @@ impl Execs<'_> {
         }
     }
 
-    /// Returns the exit code if it has ended; `running: false` alone also means "not started yet".
+    /// Returns the exit code if it has exited; `running: false` alone also means "not started yet".
     pub(super) async fn ended(&self, id: &str) -> Result<Option<i64>> {
         let exec = self.inspect(id).await?;
         Ok(exec.exit_code.filter(|_| !exec.running))

@@ -1,4 +1,4 @@
-//! List the attestations of an image: how it was built, what it contains.
+//! List the attestations of an image: its build and its contents.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +31,9 @@ impl Images<'_> {
 /// Which attestations to list. Since API 1.55.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListAttestations {
-    /// The platform whose image is meant; `None` is the engine's own.
+    /// The platform of the image; `None` is the engine's own.
     pub platform: Option<OciPlatform>,
-    /// The predicate types wanted, `https://slsa.dev/provenance/v0.2`; empty for all.
+    /// The requested predicate types, such as `https://slsa.dev/provenance/v0.2`; empty for all.
     pub types: Vec<String>,
     /// Include the statements themselves.
     pub statement: bool,
@@ -53,10 +53,10 @@ impl ListAttestations {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Attestation {
-    /// Where the statement is kept.
+    /// The descriptor of the stored statement.
     pub descriptor: OciDescriptor,
-    /// What kind of statement it is: a URI.
+    /// The predicate type of the statement: a URI.
     pub predicate_type: String,
-    /// The in-toto statement, when asked for.
+    /// The in-toto statement, if it was requested.
     pub statement: Option<serde_json::Value>,
 }

@@ -33,25 +33,25 @@ impl Images<'_> {
 /// How to make an image of a container. Query and body of `ImageCommit`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CommitImage {
-    /// The repository to name the image in; may carry a tag. Empty for no name.
+    /// The repository of the name; it may contain a tag. Empty for no name.
     pub repo: String,
     /// The tag; empty is `latest`.
     pub tag: String,
     /// The comment, see [`Image::comment`](super::Image::comment).
     pub comment: String,
-    /// Who made the image: `Ada <ada@example.org>`.
+    /// The author of the image: `Ada <ada@example.org>`.
     pub author: String,
     /// Do not pause the container while its files are read.
     pub no_pause: bool,
     /// Instructions of a Dockerfile to apply: `ENV DEBUG=true`, `CMD ["sh"]`.
     pub changes: Vec<String>,
-    /// The configuration of the image; empty fields are the container's. `None` is the container's.
+    /// The configuration of the image. Empty fields and `None` are copied from the container.
     pub config: Option<ContainerConfig>,
 }
 
 impl CommitImage {
-    /// Engines pause the container by default, so that `pause=false` must be sent.
-    /// Docker takes a tag as part of the repository, Podman does not; so it always goes apart.
+    /// Engines pause the container by default, so `pause=false` must be sent. Docker accepts a tag
+    /// in the repository, Podman does not, so it is always sent separately.
     fn query(&self, container: &str) -> Query {
         let (repo, tag) = match self.repo.rsplit_once(':') {
             Some((repo, tag)) if self.tag.is_empty() && !tag.contains('/') => (repo, tag),
@@ -75,14 +75,14 @@ impl CommitImage {
 
     fn check(&self, container: &str) -> Option<String> {
         if container.trim().is_empty() {
-            return Some("there is no container to commit; pass its name or id".to_owned());
+            return Some("the container is empty; pass its name or ID".to_owned());
         }
         (self.repo.is_empty() && !self.tag.is_empty())
-            .then(|| "a tag without a repository names nothing; set `repo`, or leave out `tag`".to_owned())
+            .then(|| "a tag needs a repository; set `repo`, or omit `tag`".to_owned())
     }
 }
 
-/// An image was made. Definition `IDResponse`.
+/// The new image. Definition `IDResponse`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]

@@ -15,7 +15,7 @@ pub(super) static HISTORY: Operation<Json<Vec<HistoryEntry>>> =
     Operation::get("ImageHistory", "/images/{name}/history").slashes();
 
 impl Images<'_> {
-    /// Lists the steps that made an image, the last first.
+    /// Lists the steps that created an image, the last first.
     pub async fn history(&self, image: &str, options: ListHistory) -> Result<Vec<HistoryEntry>> {
         let call = self.docker.call(&HISTORY).at(image).query(options.query());
         call.needs(
@@ -28,10 +28,10 @@ impl Images<'_> {
     }
 }
 
-/// Which history to say.
+/// Which history to return.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListHistory {
-    /// The platform whose image is meant; `None` is any, the engine's own first. Since API 1.48.
+    /// The platform of the image; `None` is any platform, the engine's own first. Since API 1.48.
     pub platform: Option<OciPlatform>,
 }
 
@@ -46,16 +46,16 @@ impl ListHistory {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct HistoryEntry {
-    /// The id of the image after this step; `<missing>` when the step was not taken on this engine.
+    /// The ID of the image after this step; `<missing>` if the step did not run on this engine.
     #[serde(alias = "ID")]
     pub id: String,
-    /// When it was taken, in seconds since 1970.
+    /// Time of the step, in seconds since 1970.
     pub created: i64,
     /// The instruction or command.
     pub created_by: String,
     /// The names of the image after this step.
     pub tags: Vec<String>,
-    /// How many bytes it added.
+    /// The number of bytes that it added.
     pub size: i64,
     /// The comment of the step.
     pub comment: String,

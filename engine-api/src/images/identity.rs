@@ -4,31 +4,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::json::open_enum;
 
-/// Where an image came from. Definition `Identity`. Since API 1.53.
+/// The origin of an image. Definition `Identity`. Since API 1.53.
 ///
-/// The engine has verified it; giving the image another name does not change it.
+/// The engine has verified it. Another name of the image does not change it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Identity {
-    /// The signatures that the engine has checked.
+    /// The signatures that the engine has verified.
     pub signature: Vec<SignatureIdentity>,
-    /// The repositories it was pulled from or pushed to.
+    /// The repositories from which it was pulled or to which it was pushed.
     pub pull: Vec<PullIdentity>,
-    /// The builds that made it on this engine.
+    /// The builds on this engine that created it.
     pub build: Vec<BuildIdentity>,
 }
 
-/// A checked signature. Definition `SignatureIdentity`.
+/// A verified signature. Definition `SignatureIdentity`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SignatureIdentity {
     /// The kind of signature, in words.
     pub name: String,
-    /// The signed times that were checked.
+    /// The verified signed timestamps.
     pub timestamps: Vec<SignatureTimestamp>,
-    /// The signer, when it is one that the engine knows by name.
+    /// The signer, if the engine knows it by name.
     pub known_signer: KnownSigner,
     /// The image's name in the signature; old `hashedrecord` signatures only.
     pub docker_reference: String,
@@ -36,13 +36,13 @@ pub struct SignatureIdentity {
     pub signer: Option<SignerIdentity>,
     /// The format of the signature.
     pub signature_type: SignatureType,
-    /// Why the check failed; all other fields are empty then.
+    /// Why the verification failed; then all other fields are empty.
     pub error: String,
-    /// Warnings of the check, such as the use of stored roots of trust.
+    /// Warnings of the verification, such as the use of stored roots of trust.
     pub warnings: Vec<String>,
 }
 
-/// A signed time. Definition `SignatureTimestamp`.
+/// A signed timestamp. Definition `SignatureTimestamp`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -64,7 +64,7 @@ pub enum SignatureTimestampType {
     Tlog,
     /// A timestamp authority.
     TimestampAuthority,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 
@@ -80,7 +80,7 @@ pub enum SignatureType {
     BundleV03,
     /// A simple signing envelope.
     SimpleSigningV1,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 
@@ -94,7 +94,7 @@ open_enum!(SignatureType {
 pub enum KnownSigner {
     /// Docker Hardened Images.
     Dhi,
-    /// A word this crate does not know; empty for none.
+    /// A value that this crate does not know; empty for none.
     Other(String),
 }
 
@@ -118,7 +118,7 @@ pub struct SignerIdentity {
     pub build_signer_uri: String,
     /// Their exact version.
     pub build_signer_digest: String,
-    /// Whether the build ran on the platform's machines or on one's own.
+    /// Whether the build ran on hosted or self-hosted machines.
     pub runner_environment: String,
     /// The repository that was built.
     #[serde(rename = "SourceRepositoryURI")]
@@ -127,19 +127,19 @@ pub struct SignerIdentity {
     pub source_repository_digest: String,
     /// Its branch or tag.
     pub source_repository_ref: String,
-    /// Its lasting id.
+    /// Its immutable ID.
     pub source_repository_identifier: String,
     /// Its owner.
     #[serde(rename = "SourceRepositoryOwnerURI")]
     pub source_repository_owner_uri: String,
-    /// Its owner's lasting id.
+    /// The immutable ID of its owner.
     pub source_repository_owner_identifier: String,
     /// The build instructions at the top.
     #[serde(rename = "BuildConfigURI")]
     pub build_config_uri: String,
     /// Their exact version.
     pub build_config_digest: String,
-    /// What set the build off.
+    /// The event that triggered the build.
     pub build_trigger: String,
     /// The run of the build.
     #[serde(rename = "RunInvocationURI")]
@@ -148,16 +148,16 @@ pub struct SignerIdentity {
     pub source_repository_visibility_at_signing: String,
 }
 
-/// Where an image was pulled from. Definition `PullIdentity`.
+/// The repository from which an image was pulled. Definition `PullIdentity`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PullIdentity {
-    /// The repository; the original one, if it came through a mirror.
+    /// The repository; for a pull through a mirror, the original repository.
     pub repository: String,
 }
 
-/// The build that made an image. Definition `BuildIdentity`.
+/// The build that created an image. Definition `BuildIdentity`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -165,6 +165,6 @@ pub struct BuildIdentity {
     /// The build's id, for BuildKit's history.
     #[serde(rename = "Ref")]
     pub reference: String,
-    /// When it ran, RFC 3339.
+    /// Time of the build, in RFC 3339.
     pub created_at: String,
 }

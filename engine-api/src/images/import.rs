@@ -12,7 +12,7 @@ use crate::wire::query::Query;
 use crate::wire::stream::JsonLines;
 
 impl Images<'_> {
-    /// Creates an image of one layer from a tar archive of a file system, plain or compressed.
+    /// Creates an image with one layer from a tar archive of a file system, plain or compressed.
     pub async fn import(
         &self,
         archive: impl Into<Upload>,
@@ -30,14 +30,14 @@ impl Images<'_> {
     }
 }
 
-/// How to make an image of one layer from a tar of a file system.
+/// How to create an image with one layer from a tar archive of a file system.
 ///
 /// `Debug` does not show the user and the password of a URL.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ImportImage {
-    /// Where the engine gets the tar, a URL; `None` when it is sent along.
+    /// The URL of the archive for the engine; `None` if the call sends the archive.
     pub from: Option<String>,
-    /// The repository to name the image in; may carry a tag. Empty for no name.
+    /// The repository of the name; it may contain a tag. Empty for no name.
     pub repo: String,
     /// The tag; empty is `latest`.
     pub tag: String,
@@ -45,7 +45,7 @@ pub struct ImportImage {
     pub message: String,
     /// Instructions of a Dockerfile to apply: `ENV DEBUG=true`, `CMD ["sh"]`.
     pub changes: Vec<String>,
-    /// The platform of what the tar holds, `os[/arch[/variant]]`; `None` is the engine's own.
+    /// The platform of the files, `os[/arch[/variant]]`; `None` is the engine's own.
     pub platform: Option<String>,
 }
 

@@ -39,7 +39,7 @@ impl Images<'_> {
 pub struct InspectImage {
     /// Include the manifests, [`Image::manifests`]. Since API 1.48.
     pub manifests: bool,
-    /// The platform whose image is meant. Since API 1.49.
+    /// The platform of the image. Since API 1.49.
     pub platform: Option<OciPlatform>,
 }
 
@@ -56,35 +56,33 @@ impl InspectImage {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Image {
-    /// The id: the digest of the image's configuration, `sha256:…`.
+    /// The ID: the digest of the image's configuration, `sha256:…`.
     #[serde(alias = "ID")]
     pub id: String,
-    /// What the name points to, with several platforms their index. Since API 1.48, containerd
-    /// store only.
+    /// The target of the name: a manifest, or an index of several platforms. Since API 1.48, only
+    /// with the containerd store.
     pub descriptor: Option<OciDescriptor>,
-    /// The manifests, when asked for. Since API 1.48, containerd store only.
+    /// The manifests, if they were requested. Since API 1.48, only with the containerd store.
     pub manifests: Vec<ImageManifest>,
-    /// Where the image came from. Since API 1.53.
+    /// The origin of the image. Since API 1.53.
     pub identity: Option<Identity>,
     /// The names, `alpine:3.20`; may be empty.
     pub repo_tags: Vec<String>,
     /// The names with the digests of manifests, `alpine@sha256:…`.
     pub repo_digests: Vec<String>,
-    /// The id of the image this one was built on, when that happened on this engine. Until API
-    /// 1.51.
+    /// The ID of the parent image, if this image was built on this engine. Until API 1.51.
     pub parent: String,
     /// The comment of its commit or import.
     pub comment: String,
-    /// When the image was created, RFC 3339; empty when the image has no date, year 1 before API
-    /// 1.44.
+    /// Time of creation, in RFC 3339; empty if the image has no date (before API 1.44: year 1).
     pub created: String,
-    /// The container that the image was made from. Until API 1.44.
+    /// The container from which the image was created. Until API 1.44.
     pub container: String,
     /// The configuration of that container. Until API 1.44.
     pub container_config: Option<ContainerConfig>,
     /// The version of Docker that built the image. Until API 1.51.
     pub docker_version: String,
-    /// Who made it, as said in its build or commit.
+    /// The author, from its build or commit.
     pub author: String,
     /// The default configuration of its containers.
     pub config: Option<ImageConfig>,
@@ -96,23 +94,23 @@ pub struct Image {
     pub os: String,
     /// The version of the operating system, mostly of Windows.
     pub os_version: String,
-    /// Bytes of all layers, of the platform chosen.
+    /// Size of all layers of the platform, in bytes.
     pub size: i64,
-    /// Bytes of all layers, as `size`. Until API 1.43.
+    /// The same as `size`. Until API 1.43.
     pub virtual_size: Option<i64>,
-    /// Where the storage driver keeps it; `None` with the containerd store since API 1.52.
+    /// Data of the storage driver; `None` with the containerd store since API 1.52.
     pub graph_driver: Option<DriverData>,
     /// The layers.
     #[serde(rename = "RootFS")]
     pub root_fs: RootFs,
-    /// The engine's own records about it.
+    /// Metadata of the engine about the image.
     pub metadata: ImageMetadata,
 }
 
 /// The default configuration of an image's containers. Definition `ImageConfig`.
 ///
-/// Until API 1.49 engines also sent twelve fields of a container's configuration here; they are
-/// empty for an image that was built, and may be filled for one that was committed.
+/// Until API 1.49 engines also sent twelve fields of a container's configuration here. They are
+/// empty for a built image, and may be set for a committed image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -137,13 +135,13 @@ pub struct ImageConfig {
     pub working_dir: String,
     /// The entry point.
     pub entrypoint: Vec<String>,
-    /// Build instructions that run when the image is built upon.
+    /// Build instructions (`ONBUILD`) for images that are built from this one.
     pub on_build: Vec<String>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// The signal that asks the process to stop, by name or number; empty is `SIGTERM`.
+    /// The signal that stops the process, by name or number; empty is `SIGTERM`.
     pub stop_signal: String,
-    /// The shell for commands that were given as one text.
+    /// The shell for commands that are given as a single string.
     pub shell: Vec<String>,
 
     /// The host name. Until API 1.49.
@@ -158,15 +156,15 @@ pub struct ImageConfig {
     pub attach_stderr: bool,
     /// Whether the process had a terminal. Until API 1.49.
     pub tty: bool,
-    /// Whether the process's input was kept open. Until API 1.49.
+    /// Whether standard input was kept open. Until API 1.49.
     pub open_stdin: bool,
     /// Whether the input closed after the first client. Until API 1.49.
     pub stdin_once: bool,
-    /// The image that was built upon. Until API 1.49.
+    /// The base image. Until API 1.49.
     pub image: String,
-    /// Whether there was no network. Until API 1.49.
+    /// Whether networking was disabled. Until API 1.49.
     pub network_disabled: bool,
-    /// The hardware address. Until API 1.49.
+    /// The MAC address. Until API 1.49.
     pub mac_address: String,
     /// Seconds between the stop signal and a kill. Until API 1.49.
     pub stop_timeout: Option<i64>,
@@ -182,15 +180,16 @@ pub struct RootFs {
     pub kind: String,
     /// The digests of the unpacked layers, the lowest first.
     pub layers: Vec<String>,
-    /// The layer of the host that the lowest one needs (Windows). Until API 1.41.
+    /// The base layer on the host that the lowest layer needs (Windows). Until API 1.41.
     pub base_layer: String,
 }
 
-/// An engine's own records about an image.
+/// Metadata of an engine about an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ImageMetadata {
-    /// When the image last got a name here, RFC 3339; empty or year 1 for never.
+    /// Time of the last new name of the image on this engine, in RFC 3339; empty or year 1 means
+    /// never.
     pub last_tag_time: String,
 }

@@ -37,7 +37,7 @@ impl Images<'_> {
 pub struct ListImages {
     /// Include intermediate layers, not only the last layer of each image.
     pub all: bool,
-    /// Which images to list; empty for all.
+    /// Filters of the list; empty for all images.
     pub filters: ImageFilters,
     /// Compute [`ImageSummary::shared_size`], which takes time. Since API 1.42.
     pub shared_size: bool,
@@ -63,27 +63,28 @@ impl ListImages {
 
     fn check(&self) -> Option<String> {
         let alone = self.identity && !self.manifests;
-        alone.then(|| "`identity` is part of the manifests; set `manifests`, too".to_owned())
+        alone.then(|| "`identity` is part of the manifests; also set `manifests`".to_owned())
     }
 }
 
-/// Filters of a list of images: a listed image passes every filter, has every label, and matches
-/// one of the references.
+/// Filters of a list of images. An image must match every filter, have every label, and match one
+/// of the references.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageFilters {
-    /// Made before this image: a name, an id, or `name@digest`.
+    /// Created before this image: a name, an ID, or `name@digest`.
     pub before: String,
-    /// Whether the image has no name: `Some(true)` for those without, `Some(false)` for those with.
+    /// Whether the image has no name: `Some(true)` for unnamed images, `Some(false)` for named
+    /// images.
     pub dangling: Option<bool>,
     /// With these labels: `key` or `key=value`.
     pub label: StringList,
-    /// Without these labels: `key` or `key=value`. Engines with the containerd store only.
+    /// Without these labels: `key` or `key=value`. Only on engines with the containerd store.
     pub label_not: StringList,
-    /// With these names, patterns allowed: `alpine`, `alpine:3.*`, `registry.example.com/*/*`.
+    /// With these names or patterns: `alpine`, `alpine:3.*`, `registry.example.com/*/*`.
     pub reference: StringList,
-    /// Made after this image: a name, an id, or `name@digest`.
+    /// Created after this image: a name, an ID, or `name@digest`.
     pub since: String,
-    /// Made before: seconds since 1970, a date, or an age such as `1h30m`. Since API 1.42.
+    /// Created before: seconds since 1970, a date, or an age such as `1h30m`. Since API 1.42.
     pub until: String,
 }
 
@@ -105,33 +106,33 @@ impl ImageFilters {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ImageSummary {
-    /// The id: the digest of the image's configuration, `sha256:…`.
+    /// The ID: the digest of the image's configuration, `sha256:…`.
     #[serde(alias = "ID")]
     pub id: String,
-    /// The id of the image this one was built on, when that happened on this engine.
+    /// The ID of the parent image, if this image was built on this engine.
     pub parent_id: String,
     /// The names, `alpine:3.20`. Without a name: `<none>:<none>` until API 1.42, no entry since.
     pub repo_tags: Vec<String>,
     /// The names with the digests of manifests, `alpine@sha256:…`.
     pub repo_digests: Vec<String>,
-    /// When the image was made, in seconds since 1970.
+    /// Time of creation, in seconds since 1970.
     pub created: i64,
-    /// Bytes of all layers, shared ones included.
+    /// Size of all layers in bytes, including shared layers.
     pub size: i64,
-    /// Bytes of the layers shared with other images; -1 when not computed.
+    /// Size of the layers that it shares with other images, in bytes; -1 if not computed.
     pub shared_size: i64,
-    /// Bytes of all layers, as `size`. Until API 1.43.
+    /// The same as `size`. Until API 1.43.
     pub virtual_size: Option<i64>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// How many containers use it, stopped ones included; -1 when not computed, as in lists before
-    /// API 1.51.
+    /// Number of containers that use it, including stopped ones; -1 if not computed, as in lists
+    /// before API 1.51.
     pub containers: i64,
-    /// The manifests of the image, when asked for and the engine's store holds several. Since API
-    /// 1.47.
+    /// The manifests of the image, if they were requested and the engine's store supports several
+    /// manifests. Since API 1.47.
     pub manifests: Vec<ImageManifest>,
-    /// What the name points to, with several platforms their index. Since API 1.48, containerd
-    /// store only.
+    /// The target of the name: a manifest, or an index of several platforms. Since API 1.48, only
+    /// with the containerd store.
     pub descriptor: Option<OciDescriptor>,
 }
 

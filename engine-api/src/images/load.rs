@@ -29,10 +29,10 @@ impl Images<'_> {
     }
 }
 
-/// How to load a tar of images.
+/// How to load an archive of images.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LoadImages {
-    /// Whether to leave out the progress of each layer; `None` is the engine's default, yes.
+    /// Whether to omit the progress of each layer; `None` is the engine's default, which omits it.
     pub quiet: Option<bool>,
     /// The platforms to load; empty for all. Since API 1.48; more than one since API 1.52.
     pub platforms: Vec<OciPlatform>,

@@ -14,41 +14,41 @@ pub struct ImageManifest {
     /// The digest of the manifest, `sha256:…`.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// Where the manifest is, and how large.
+    /// The descriptor of the manifest.
     pub descriptor: OciDescriptor,
-    /// Whether all of it (configuration and layers) is on this engine.
+    /// Whether this engine has all of its content (configuration and layers).
     pub available: bool,
-    /// How much of it is on this engine.
+    /// The size of its content on this engine.
     pub size: ManifestSize,
     /// What the manifest describes.
     pub kind: ManifestKind,
-    /// About the image, when it describes one.
+    /// Details of the image, if the manifest describes an image.
     pub image_data: Option<ManifestImage>,
-    /// About the attestation, when it describes one.
+    /// Details of the attestation, if the manifest describes an attestation.
     pub attestation_data: Option<ManifestAttestation>,
 }
 
-/// The bytes on this engine that belong to a manifest.
+/// The size of a manifest's content on this engine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ManifestSize {
-    /// Bytes of everything, unpacked layers included.
+    /// Total size in bytes, including unpacked layers.
     pub total: i64,
-    /// Bytes as they are distributed: configuration and packed layers.
+    /// Size in bytes of the distributed form: configuration and packed layers.
     pub content: i64,
 }
 
 /// What a manifest describes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ManifestKind {
-    /// An image that a container can be started from.
+    /// An image for containers.
     Image,
-    /// Statements about an image, made when it was built.
+    /// Attestations of an image, created by its build.
     Attestation,
-    /// Something the engine does not know.
+    /// A kind that the engine does not know.
     Unknown,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 
@@ -65,20 +65,20 @@ open_enum!(ManifestKind {
 pub struct ManifestImage {
     /// The platform it runs on.
     pub platform: OciPlatform,
-    /// Its origin, when asked for. Since API 1.54.
+    /// Its origin, if it was requested. Since API 1.54.
     pub identity: Option<Identity>,
-    /// The ids of the containers that use it.
+    /// The IDs of the containers that use it.
     pub containers: Vec<String>,
-    /// How much space it takes unpacked.
+    /// Its unpacked size.
     pub size: UnpackedSize,
 }
 
-/// The bytes that an unpacked image takes.
+/// The size of an unpacked image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct UnpackedSize {
-    /// Bytes of the unpacked layers, which containers use.
+    /// Size in bytes of the unpacked layers, which containers use.
     pub unpacked: i64,
 }
 
@@ -87,7 +87,7 @@ pub struct UnpackedSize {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ManifestAttestation {
-    /// The digest of the manifest it is about.
+    /// The digest of the manifest to which it applies.
     #[serde(rename = "For")]
     pub about: String,
 }

@@ -73,7 +73,7 @@ use crate::wire::operation::OperationInfo;
 
 /// Calls on images; see [`Docker::images`].
 ///
-/// Every `image` may be a name with tag or digest, an id, or the start of an id that is unique.
+/// Every `image` is a name with tag or digest, an ID, or a unique prefix of an ID.
 #[derive(Debug, Clone, Copy)]
 pub struct Images<'a> {
     docker: &'a Docker,

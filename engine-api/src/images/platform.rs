@@ -1,14 +1,13 @@
-//! Platforms in the form that queries about images take: JSON,
-//! `{"os":"linux","architecture":"arm64"}`.
+//! Platforms in the format of queries about images: JSON, `{"os":"linux","architecture":"arm64"}`.
 
 use crate::common::OciPlatform;
 use crate::wire::json;
 
-/// The platform as text for a query. Engines refuse it without `os` and `architecture`.
+/// The platform as text for a query. Engines require `os` and `architecture`.
 ///
-/// Container create, pull, import and build take `linux/arm64` instead.
+/// Container create, pull, import and build use `linux/arm64` instead.
 pub(super) fn as_json(platform: &OciPlatform) -> String {
-    // A struct of texts always serialises.
+    // Serialising a struct of strings cannot fail.
     json::encode(platform)
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())

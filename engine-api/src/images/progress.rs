@@ -6,8 +6,8 @@ use crate::wire::stream::StreamItem;
 
 /// One line of a stream of progress. Definitions `CreateImageInfo`, `PushImageInfo`, `BuildInfo`.
 ///
-/// Each stream fills other fields. A failure comes in a line too, after a status of success; in a
-/// [`JsonLines`](crate::JsonLines) such a line becomes the error that ends it.
+/// The fields depend on the stream. A failure is a line, too, after a success status; in a
+/// [`JsonLines`](crate::JsonLines) such a line becomes the error that ends the stream.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "camelCase")]
@@ -16,15 +16,16 @@ pub struct Progress {
     pub id: String,
     /// The status: `Downloading`, `Pull complete` …
     pub status: String,
-    /// How far it is.
+    /// The progress.
     pub progress_detail: ProgressDetail,
-    /// How far it is, as text to print. Deprecated since API 1.48, still sent.
+    /// The progress as text. Deprecated since API 1.48, still sent.
     pub progress: String,
-    /// Output of a build, or of a load, line ends included.
+    /// Output of a build or of a load, with line ends.
     pub stream: String,
-    /// Results beside the text: a built image's id, a pushed manifest's digest, BuildKit's trace.
+    /// Additional results: the ID of a built image, the digest of a pushed manifest, BuildKit's
+    /// trace.
     pub aux: Option<serde_json::Value>,
-    /// Why it failed, as text. Deprecated since API 1.48, still sent.
+    /// The error as text. Deprecated since API 1.48, still sent.
     pub error: String,
     /// Why it failed.
     pub error_detail: Option<ErrorDetail>,
@@ -41,7 +42,7 @@ impl Progress {
             .filter(|text| !text.is_empty());
         match (text, self.error.trim_end()) {
             (Some(text), _) => Some((text, code)),
-            (None, "") => detail.map(|_| ("the engine does not say why", code)),
+            (None, "") => detail.map(|_| ("the engine reports no reason", code)),
             (None, text) => Some((text, code)),
         }
     }
@@ -53,29 +54,29 @@ impl StreamItem for Progress {
     }
 }
 
-/// How far something is. Definition `ProgressDetail`.
+/// The progress of a layer. Definition `ProgressDetail`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct ProgressDetail {
-    /// How much is done, in `units`.
+    /// The amount that is done, in `units`.
     pub current: i64,
-    /// How much there is to do; 0 when not known.
+    /// The total amount; 0 if it is unknown.
     pub total: i64,
-    /// The unit of the counts; empty for bytes. `s` while an engine unpacks.
+    /// The unit of the amounts; empty for bytes, `s` during the extraction.
     pub units: String,
-    /// The start, in seconds since 1970; 0 when not known.
+    /// Time of the start, in seconds since 1970; 0 if it is unknown.
     pub start: i64,
-    /// Whether the numbers are for a bar only, and not to be printed.
+    /// Whether the numbers are only for a progress bar, and must not be printed.
     pub hidecounts: bool,
 }
 
-/// Why something failed. Definition `ErrorDetail`.
+/// An error. Definition `ErrorDetail`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct ErrorDetail {
-    /// A code, such as the exit code of a build step; 0 for none.
+    /// A code, such as the exit code of a build step; 0 for no code.
     pub code: i64,
     /// The reason.
     pub message: String,
@@ -102,7 +103,7 @@ mod tests {
         assert_eq!(podman.failure(), Some(("exit status 3", None)));
         assert_eq!(line(r#"{"error":"x\n"}"#).failure(), Some(("x", None)));
         let empty = line(r#"{"errorDetail":{}}"#);
-        assert_eq!(empty.failure(), Some(("the engine does not say why", None)));
+        assert_eq!(empty.failure(), Some(("the engine reports no reason", None)));
         assert_eq!(line(r#"{"errorDetail":null,"status":"x"}"#).failure(), None);
     }
 

@@ -14,7 +14,7 @@ pub(super) static PRUNE: Operation<Json<ImagesPruned>> =
     Operation::post("ImagePrune", "/images/prune").slow();
 
 impl Images<'_> {
-    /// Removes the images that no container uses and that pass the filters.
+    /// Removes the images that no container uses and that match the filters.
     pub async fn prune(&self, options: PruneImages) -> Result<ImagesPruned> {
         self.docker.call(&PRUNE).query(options.query()).send().await
     }
@@ -23,11 +23,13 @@ impl Images<'_> {
 /// Which unused images to remove.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PruneImages {
-    /// `Some(false)` for every image without a container; otherwise only those without a name too.
+    /// `Some(false)` removes every image without a container; otherwise, only unnamed images
+    /// without a container are removed.
     pub dangling: Option<bool>,
-    /// Only those made before: seconds since 1970, a date, or an age such as `1h30m`; empty is all.
+    /// Only those created before: seconds since 1970, a date, or an age such as `1h30m`; empty is
+    /// all.
     pub until: String,
-    /// Only those with all of these labels: `key`, or `key=value`.
+    /// Only those with all these labels: `key`, or `key=value`.
     pub label: StringList,
     /// Only those without these labels: `key`, or `key=value`.
     pub label_not: StringList,
@@ -48,7 +50,7 @@ impl PruneImages {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ImagesPruned {
-    /// The names and images that went.
+    /// The removed names and images.
     pub images_deleted: Vec<ImageRemoved>,
     /// The number of bytes freed.
     pub space_reclaimed: u64,

@@ -16,8 +16,8 @@ pub(super) static CREATE: Operation<Lines<Progress>> =
 impl Images<'_> {
     /// Pulls an image from its registry: the tag in the name, or `latest`.
     ///
-    /// The pull is complete when the stream has ended without an error; dropping the stream stops
-    /// it.
+    /// The pull is complete when the stream has ended without an error; dropping the stream cancels
+    /// the pull.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -56,15 +56,15 @@ impl Images<'_> {
 /// How to pull an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PullImage {
-    /// The platform wanted, `os[/arch[/variant]]`; `None` is the engine's own.
+    /// The requested platform, `os[/arch[/variant]]`; `None` is the engine's own.
     pub platform: Option<String>,
-    /// Pull every tag of the repository, not just the one that the reference names.
+    /// Pull every tag of the repository, not only the named one.
     pub all_tags: bool,
 }
 
 impl PullImage {
-    /// The name goes without its tag, which has a parameter of its own, and so has a digest; an
-    /// empty one pulls every tag.
+    /// The name is sent without its tag or digest, which is another parameter. An empty tag pulls
+    /// every tag.
     pub(super) fn query(&self, image: &ImageReference) -> Query {
         let tag = match (self.all_tags, image.digest()) {
             (true, None) => "",
@@ -77,7 +77,7 @@ impl PullImage {
     }
 }
 
-/// The reference in a text, or why it is invalid.
+/// The reference in a text, or the reason why it is invalid.
 pub(super) fn parse(image: &str) -> (Option<ImageReference>, Option<String>) {
     match image.parse() {
         Ok(reference) => (Some(reference), None),

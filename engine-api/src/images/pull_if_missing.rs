@@ -7,8 +7,8 @@ use crate::auth::RegistryAuth;
 use crate::error::Result;
 
 impl Images<'_> {
-    /// Pulls an image unless the engine has it, as [`Images::pull_with_retry`] does; whether it was
-    /// pulled.
+    /// Pulls an image unless the engine has it, like [`Images::pull_with_retry`]. Returns whether
+    /// it was pulled.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {

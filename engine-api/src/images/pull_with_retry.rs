@@ -11,17 +11,17 @@ use crate::auth::RegistryAuth;
 use crate::error::Result;
 
 impl Images<'_> {
-    /// Pulls an image to the end, and passes each line of progress to `on_progress`.
+    /// Pulls an image completely, and passes each line of progress to `on_progress`.
     ///
-    /// While one caller of a client or of its clones pulls an image, all others that want the same
-    /// image wait for that pull. A transient error ([`crate::Error::is_transient`]) is tried again,
-    /// three times in all: a connection that fails, an engine that fails (5xx), a registry that
-    /// limits requests. Any other error is returned at once.
+    /// While one caller of a client or of its clones pulls an image, all other callers for the same
+    /// image wait for that pull. After a transient error ([`crate::Error::is_transient`]) the pull
+    /// is tried again, up to three attempts: a failed connection, a failed engine (5xx), a registry
+    /// that limits requests. Any other error is returned at once.
     ///
     /// # Errors
     ///
-    /// The error of the last try; [`crate::Error::registry_failure`] returns what the registry
-    /// refused.
+    /// The error of the last attempt; [`crate::Error::registry_failure`] returns the failure of the
+    /// registry.
     pub async fn pull_with_retry(
         &self,
         image: &str,
@@ -70,15 +70,17 @@ impl Images<'_> {
     }
 }
 
-/// How many times a pull is tried.
+/// The number of attempts.
 const TRIES: u32 = 3;
 
-/// The least pause after the first try; each further pause is twice as long.
+/// The minimum pause after the first attempt; each further pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Between nothing and `pause`, so that clients that failed together do not all try again together.
+/// A random time from 0 to `pause`, so that clients that failed at the same time do not retry at
+/// the same time.
 fn jitter(pause: Duration) -> Duration {
-    // The keys of the standard library's maps are random; no other source is needed for this.
+    // The keys of the standard library's maps are random, so no other source of randomness is
+    // needed.
     let random = RandomState::new().build_hasher().finish();
     let limit = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(random.checked_rem(limit).unwrap_or_default())

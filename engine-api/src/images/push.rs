@@ -33,7 +33,8 @@ impl Images<'_> {
         let query = reference
             .map(|reference| options.query(&reference))
             .unwrap_or_default();
-        // Engines before 28 refuse a push without the header, even where no credentials are needed.
+        // Engines before 28 reject a push without the header, even if the registry needs no
+        // credentials.
         let anonymous = RegistryAuth::default();
         let call = self.docker.call(&PUSH).at(&name).query(query).reject_if(wrong);
         let call = call.needs(
@@ -48,14 +49,14 @@ impl Images<'_> {
 /// How to push an image.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PushImage {
-    /// The platform to push; `None` for all that are there. Since API 1.46.
+    /// The platform to push; `None` for all that the engine has. Since API 1.46.
     pub platform: Option<OciPlatform>,
-    /// Push every tag of the repository, not just the one that the reference names.
+    /// Push every tag of the repository, not only the named one.
     pub all_tags: bool,
 }
 
 impl PushImage {
-    /// The name goes into the path without its tag; no tag here pushes every tag.
+    /// The name is in the path without its tag. Without a tag in the query, every tag is pushed.
     fn query(&self, image: &ImageReference) -> Query {
         let tag = if self.all_tags {
             ""

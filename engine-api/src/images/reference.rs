@@ -1,7 +1,7 @@
 //! Names of images: `registry.example.com:5000/team/app:1.2@sha256:…`.
 //!
-//! The grammar is Docker's (`distribution/reference`): what stands before the first slash is a
-//! registry if it has a dot, a colon or an upper-case letter, or is `localhost`.
+//! The grammar is Docker's (`distribution/reference`): the part before the first slash is a
+//! registry if it contains a dot, a colon or an upper-case letter, or is `localhost`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,14 +10,14 @@ use crate::error::{Error, Result};
 
 /// The registry of names without a registry: Docker Hub.
 const HUB: &str = "docker.io";
-/// Its old name, still read.
+/// Its old name, which is still accepted.
 const OLD_HUB: &str = "index.docker.io";
-/// The repositories of Docker Hub that need no user before them.
+/// The repositories of Docker Hub without a user name.
 const OFFICIAL: &str = "library/";
 
 /// The name of an image, in its parts.
 ///
-/// Its `Display` is the whole name; [`familiar`](Self::familiar) is what a person would write.
+/// `Display` prints the complete name; [`familiar`](Self::familiar) returns the usual short form.
 ///
 /// ```
 /// use engine_api::images::ImageReference;
@@ -50,12 +50,12 @@ impl ImageReference {
         &self.repository
     }
 
-    /// The tag: `latest` when neither a tag nor a digest was written.
+    /// The tag: `latest` if the name has neither a tag nor a digest.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The digest, `sha256:…`, when one was written.
+    /// The digest, `sha256:…`, if the name has one.
     pub fn digest(&self) -> Option<&str> {
         self.digest.as_deref()
     }
@@ -70,7 +70,7 @@ impl ImageReference {
         format!("{}/{}", self.registry, self.repository)
     }
 
-    /// Registry and repository as a person would write them: `alpine`, `localhost:5000/app`.
+    /// Registry and repository in the short form: `alpine`, `localhost:5000/app`.
     pub fn familiar_name(&self) -> String {
         match (self.registry.as_str(), self.repository.strip_prefix(OFFICIAL)) {
             (HUB, Some(short)) if !short.contains('/') => short.to_owned(),
@@ -79,7 +79,7 @@ impl ImageReference {
         }
     }
 
-    /// The whole name as a person would write it: `alpine:3.20`.
+    /// The whole name in the short form: `alpine:3.20`.
     pub fn familiar(&self) -> String {
         format!("{}{}", self.familiar_name(), self.suffix())
     }
@@ -100,7 +100,7 @@ impl fmt::Display for ImageReference {
 impl FromStr for ImageReference {
     type Err = Error;
 
-    /// Reads a name as `docker pull` does.
+    /// Parses a name like `docker pull`.
     fn from_str(text: &str) -> Result<Self> {
         parse(text)
             .map_err(|reason| Error::invalid(format!("{} is not an image name: {reason}", shown(text))))
@@ -115,7 +115,7 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// Why a text is not an image name, and what to write instead.
+/// Why a text is not an image name, with a hint.
 type Refusal<T> = std::result::Result<T, &'static str>;
 
 fn parse(text: &str) -> Refusal<ImageReference> {
@@ -123,14 +123,14 @@ fn parse(text: &str) -> Refusal<ImageReference> {
         return Err("it is empty; write a name such as alpine:3.20");
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("it holds a space, a line end or a control character; remove it");
+        return Err("it contains a space, a line end or a control character; remove it");
     }
     let (rest, digest) = match text.split_once('@') {
         Some((rest, digest)) => (rest, Some(check_digest(digest)?)),
         None => (text, None),
     };
     if is_id(rest) || is_id(rest.strip_prefix("sha256:").unwrap_or_default()) {
-        return Err("it is an image's id; registries know names and digests, name@sha256:…");
+        return Err("it is the ID of an image; registries know names and digests, name@sha256:…");
     }
     let (name, tag) = split_tag(rest)?;
     let (registry, repository) = split_registry(name)?;
@@ -146,7 +146,7 @@ fn parse(text: &str) -> Refusal<ImageReference> {
     })
 }
 
-/// 64 hexadecimal digits. Docker refuses them as a name, since they would be taken for an id.
+/// 64 hexadecimal digits. Docker rejects them as a name, because they look like an ID.
 fn is_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(is_lower_hex)
 }
@@ -160,15 +160,15 @@ fn check_digest(digest: &str) -> Refusal<String> {
         Some(("sha256", hex)) => (64, hex),
         Some(("sha384", hex)) => (96, hex),
         Some(("sha512", hex)) => (128, hex),
-        _ => return Err("after @ comes a digest; write @sha256: and 64 hexadecimal digits"),
+        _ => return Err("the text after @ is not a digest; write @sha256: and 64 hexadecimal digits"),
     };
     match length {
         (length, hex) if hex.len() == length && hex.bytes().all(is_lower_hex) => Ok(digest.to_owned()),
-        _ => Err("its digest is damaged; a sha256 digest has 64 hexadecimal digits in lower case"),
+        _ => Err("its digest is invalid; a sha256 digest has 64 hexadecimal digits in lower case"),
     }
 }
 
-/// Cuts the tag off. A colon with a slash after it belongs to the registry's port.
+/// Splits the tag off. A colon before a slash belongs to the registry's port.
 fn split_tag(text: &str) -> Refusal<(&str, Option<String>)> {
     match text.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => {
@@ -179,7 +179,7 @@ fn split_tag(text: &str) -> Refusal<(&str, Option<String>)> {
                 && bytes.iter().all(|b| word(*b) || matches!(b, b'.' | b'-'));
             if !legal {
                 return Err(
-                    "its tag is not legal; a tag has up to 128 letters, digits, _ . - and no . or - first",
+                    "its tag is invalid; a tag has up to 128 letters, digits, _ . - and does not begin with . or -",
                 );
             }
             Ok((name, Some(tag.to_owned())))
@@ -213,7 +213,7 @@ fn is_registry(first: &str) -> bool {
 
 fn check_registry(registry: &str) -> Refusal<()> {
     let (host, port) = match registry.rsplit_once(':') {
-        // Colons inside brackets are an IPv6 address's.
+        // Colons inside brackets are part of an IPv6 address.
         Some((host, port)) if !registry.ends_with(']') => (host, Some(port)),
         _ => (registry, None),
     };
@@ -245,7 +245,9 @@ fn check_repository(repository: &str) -> Refusal<()> {
     if repository.split('/').all(is_path_part) {
         Ok(())
     } else {
-        Err("its parts are a-z and 0-9, joined by . _ __ or -; write [registry/]name[:tag]")
+        Err(
+            "its repository contains an invalid character or separator; use a-z and 0-9, joined by . _ __ or -, as in [registry/]name[:tag]",
+        )
     }
 }
 

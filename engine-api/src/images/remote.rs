@@ -1,4 +1,4 @@
-//! URLs that an engine reads from, with their secrets hidden.
+//! URLs for an engine, with hidden secrets.
 
 use std::fmt;
 

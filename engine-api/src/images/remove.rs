@@ -15,7 +15,7 @@ pub(super) static REMOVE: Operation<Json<Vec<ImageRemoved>>> =
     Operation::delete("ImageDelete", "/images/{name}").slashes();
 
 impl Images<'_> {
-    /// Removes an image, or one of its names while it has others.
+    /// Removes an image, or one of its names if it has several.
     ///
     /// # Errors
     ///
@@ -32,11 +32,11 @@ impl Images<'_> {
 /// How to remove an image.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RemoveImage {
-    /// Remove it even if stopped containers use it or it has other names.
+    /// Remove the image even if stopped containers use it or it has other names.
     pub force: bool,
-    /// Keep the unnamed images that it was built on.
+    /// Keep the unnamed parent images.
     pub noprune: bool,
-    /// Remove only what these platforms need; empty for all. Since API 1.50.
+    /// Remove only the content of these platforms; empty for all. Since API 1.50.
     pub platforms: Vec<OciPlatform>,
 }
 
@@ -49,14 +49,14 @@ impl RemoveImage {
     }
 }
 
-/// One thing that went: a name or an image. Definition `ImageDeleteResponseItem`.
+/// A removed name or image. Definition `ImageDeleteResponseItem`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ImageRemoved {
-    /// The name that was taken away; empty if this is about an image.
+    /// The removed name; empty if an image was removed.
     pub untagged: String,
-    /// The id of the image that was deleted; empty if this is about a name.
+    /// The ID of the removed image; empty if a name was removed.
     pub deleted: String,
 }
 

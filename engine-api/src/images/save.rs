@@ -15,7 +15,7 @@ pub(super) static SAVE: Operation<Raw> = Operation::get("ImageGet", "/images/{na
 pub(super) static SAVE_ALL: Operation<Raw> = Operation::get("ImageGetAll", "/images/get").slow();
 
 impl Images<'_> {
-    /// Reads an image as a tar archive that [`Images::load`] takes.
+    /// Reads an image as a tar archive for [`Images::load`].
     pub async fn save(&self, image: &str, options: SaveImages) -> Result<RawBytes> {
         let platforms = !options.platforms.is_empty();
         let call = self.docker.call(&SAVE).at(image).query(options.query());
@@ -24,7 +24,7 @@ impl Images<'_> {
             .await
     }
 
-    /// As [`Images::save`], for several images in one archive.
+    /// Like [`Images::save`], for several images in one archive.
     pub async fn save_all(&self, images: &[&str], options: SaveImages) -> Result<RawBytes> {
         let none = images
             .is_empty()
@@ -44,7 +44,7 @@ impl Images<'_> {
 /// The first version with `platform` on save and load.
 pub(super) const PLATFORMS: Version = Version::new(1, 48);
 
-/// What to put into the tar.
+/// The contents of the archive.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SaveImages {
     /// The platforms to save; empty for all. Since API 1.48; more than one since API 1.52.
@@ -52,7 +52,7 @@ pub struct SaveImages {
 }
 
 impl SaveImages {
-    /// The query for one image, whose name is in the path.
+    /// The query for one image. Its name is in the path.
     fn query(&self) -> Query {
         self.query_all([""; 0])
     }

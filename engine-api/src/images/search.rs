@@ -1,4 +1,4 @@
-//! Looking for images on Docker Hub.
+//! Searching images on Docker Hub.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub(super) static SEARCH: Operation<Json<Vec<ImageFound>>> =
     Operation::get("ImageSearch", "/images/search").slow();
 
 impl Images<'_> {
-    /// Searches Docker Hub, or the registry that begins `term`.
+    /// Searches Docker Hub, or the registry at the start of `term`.
     pub async fn search(
         &self,
         term: &str,
@@ -23,7 +23,7 @@ impl Images<'_> {
         let blank = term
             .trim()
             .is_empty()
-            .then(|| "there is nothing to search for; pass a term".to_owned());
+            .then(|| "the term is empty; pass a term to search".to_owned());
         self.docker
             .call(&SEARCH)
             .about(term)
@@ -40,11 +40,11 @@ impl Images<'_> {
 pub struct SearchImages {
     /// The maximum number of results, up to 100; `None` is the engine's default, 25.
     pub limit: Option<u32>,
-    /// Whether the image is an official one; `None` for either.
+    /// Whether the image is official; `None` for both.
     pub is_official: Option<bool>,
-    /// Whether the image is built automatically; no image on Docker Hub is today.
+    /// Whether the image is built automatically; Docker Hub no longer has such images.
     pub is_automated: Option<bool>,
-    /// How many stars the image has at least.
+    /// Minimum number of stars.
     pub stars: Option<u32>,
 }
 
@@ -61,7 +61,7 @@ impl SearchImages {
     }
 }
 
-/// An image that was found. Definition `ImageSearchResponseItem`, within the operation.
+/// A found image. Definition `ImageSearchResponseItem`, within the operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
@@ -70,11 +70,11 @@ pub struct ImageFound {
     pub name: String,
     /// The description.
     pub description: String,
-    /// Whether it is an official one.
+    /// Whether it is official.
     pub is_official: bool,
     /// Whether it is built automatically; newer engines never set it.
     pub is_automated: bool,
-    /// How many users have marked it.
+    /// Number of stars.
     pub star_count: i64,
 }
 

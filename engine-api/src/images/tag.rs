@@ -12,7 +12,7 @@ pub(super) static TAG: Operation<Empty> = Operation::post("ImageTag", "/images/{
     .slashes();
 
 impl Images<'_> {
-    /// Gives an image one more name; the default tag is `latest`.
+    /// Gives an image an additional name; the default tag is `latest`.
     pub async fn tag(&self, image: &str, name: &str) -> Result<()> {
         let sent = name.parse::<ImageReference>().and_then(|target| query(&target));
         let (query, reason) = match sent {
@@ -34,7 +34,7 @@ fn query(target: &ImageReference) -> Result<Query> {
     match (target.digest(), target.tag()) {
         (None, Some(tag)) => Ok(Query::new().set("repo", target.familiar_name()).set("tag", tag)),
         _ => Err(Error::invalid(format!(
-            "an image cannot be named {target}: its digest follows from its content; write name:tag"
+            "{target} cannot be the new name of an image, because it contains a digest; write name:tag"
         ))),
     }
 }

@@ -20,8 +20,8 @@ impl Networks<'_> {
     ///
     /// # Errors
     ///
-    /// 403 when it is connected already ([`crate::Error::is_forbidden`]), 400 when the network is
-    /// not one that containers may join, such as `host`.
+    /// 403 when it is already connected ([`crate::Error::is_forbidden`]), 400 when containers
+    /// cannot join the network, such as `host`.
     pub async fn connect(&self, id: &str, options: ConnectNetwork) -> Result<()> {
         self.docker
             .call(&CONNECT)
@@ -37,8 +37,8 @@ impl Networks<'_> {
     ///
     /// # Errors
     ///
-    /// 500 when it is not connected; 404 when there is no such network or, unless forced,
-    /// container.
+    /// 500 when it is not connected; 404 when the network does not exist, or the container does not
+    /// exist and `force` is not set.
     pub async fn disconnect(&self, id: &str, options: DisconnectNetwork) -> Result<()> {
         self.docker
             .call(&DISCONNECT)
@@ -50,7 +50,7 @@ impl Networks<'_> {
     }
 }
 
-/// Which container joins a network, and how. Definition `NetworkConnectRequest`.
+/// The container that joins a network, and its endpoint. Definition `NetworkConnectRequest`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ConnectNetwork {
@@ -75,7 +75,7 @@ impl ConnectNetwork {
     }
 }
 
-/// Which container leaves a network. Definition `NetworkDisconnectRequest`.
+/// The container that leaves a network. Definition `NetworkDisconnectRequest`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct DisconnectNetwork {

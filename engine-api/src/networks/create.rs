@@ -19,9 +19,9 @@ impl Networks<'_> {
     ///
     /// # Errors
     ///
-    /// 409 when the name is taken, 403 when it is that of a predefined network or the driver needs
-    /// a swarm (500 on older engines), 404 when there is no such driver. Podman answers 500 for all
-    /// but the first.
+    /// 409 when the name is in use, 403 when it is the name of a predefined network or the driver
+    /// needs a swarm (500 on older engines), 404 when the driver does not exist. The status of
+    /// Podman is 500, except for the first case.
     pub async fn create(&self, network: CreateNetwork) -> Result<NetworkCreated> {
         self.docker
             .call(&CREATE)
@@ -40,36 +40,36 @@ impl Networks<'_> {
 
 /// A network to create. Definition `NetworkCreateRequest`, within the operation.
 ///
-/// Only `name` is needed.
+/// Only `name` is required.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct CreateNetwork {
     /// The name.
     pub name: String,
-    /// Whether a name that is taken is refused; on by default. Engines before API 1.44 make a
-    /// second network of that name without it, later ones always refuse.
+    /// Whether a name in use is an error; on by default. Without it, engines before API 1.44 create
+    /// a second network with that name. Later engines always report an error.
     pub check_duplicate: bool,
     /// The driver: `bridge`, `overlay`, `macvlan`, a plugin; empty is `bridge`.
     pub driver: String,
-    /// Its scope; empty lets the driver decide.
+    /// The scope; empty lets the driver choose.
     pub scope: NetworkScope,
-    /// Whether nothing outside of it can be reached.
+    /// Whether the network is internal: without access to external networks.
     pub internal: bool,
-    /// Whether containers that belong to no service may join a network of the whole swarm.
+    /// Whether containers outside services may join this network of a swarm.
     pub attachable: bool,
-    /// Whether it is the one through which a swarm's published ports are reached.
+    /// Whether it is the ingress network, which carries the traffic to published ports of a swarm.
     pub ingress: bool,
-    /// Whether it is only a configuration for other networks, which no container joins.
+    /// Whether it is only a configuration for other networks. Containers cannot join it.
     pub config_only: bool,
-    /// The network of configuration to take all from.
+    /// The configuration network whose settings it uses.
     pub config_from: ConfigReference,
-    /// Where its addresses come from; empty lets the engine choose.
+    /// The management of its addresses; empty lets the engine choose.
     #[serde(rename = "IPAM")]
     pub ipam: Ipam,
-    /// Whether it has IPv4; `None` is yes. Can be switched off since API 1.48.
+    /// Whether it has IPv4; `None` means yes. Can be switched off since API 1.48.
     #[serde(rename = "EnableIPv4")]
     pub enable_ipv4: Option<bool>,
-    /// Whether it has IPv6; `None` is the engine's default, mostly no.
+    /// Whether it has IPv6; `None` is the engine's default, usually no.
     #[serde(rename = "EnableIPv6")]
     pub enable_ipv6: Option<bool>,
     /// Options for the driver.
@@ -105,7 +105,7 @@ impl CreateNetwork {
             return Some("the network has no name; set `name`".into());
         }
         let both = self.config_only && !self.config_from.network.is_empty();
-        both.then(|| "a network of configuration cannot take its own from another; unset one".into())
+        both.then(|| "a configuration network cannot use another configuration; unset one of them".into())
     }
 }
 
@@ -117,7 +117,7 @@ pub struct NetworkCreated {
     /// The network's id.
     #[serde(alias = "ID")]
     pub id: String,
-    /// A warning of the engine; mostly empty.
+    /// A warning of the engine; usually empty.
     pub warning: String,
 }
 

@@ -33,7 +33,7 @@ impl Networks<'_> {
 pub struct InspectNetwork {
     /// Whether to include the services and the nodes that use it.
     pub verbose: bool,
-    /// Its scope, for a name that exists in several scopes; empty for any.
+    /// The scope, for a name that exists in several scopes; empty for any.
     pub scope: NetworkScope,
 }
 
@@ -57,83 +57,84 @@ pub struct Network {
     /// The id, 64 hexadecimal digits; in a swarm 25 letters and digits.
     #[serde(alias = "ID")]
     pub id: String,
-    /// When it was created, RFC 3339.
+    /// Time of creation, in RFC 3339.
     pub created: String,
-    /// Where it exists.
+    /// Its scope.
     pub scope: NetworkScope,
     /// The driver: `bridge`, `host`, `null`, `overlay` …
     pub driver: String,
-    /// Whether it has IPv4; `None` before API 1.48, where all have.
+    /// Whether it has IPv4; `None` before API 1.48, when every network has IPv4.
     #[serde(rename = "EnableIPv4")]
     pub enable_ipv4: Option<bool>,
     /// Whether it has IPv6.
     #[serde(rename = "EnableIPv6")]
     pub enable_ipv6: bool,
-    /// Where its addresses come from.
+    /// The management of its addresses.
     #[serde(rename = "IPAM")]
     pub ipam: Ipam,
-    /// Whether nothing outside of it can be reached.
+    /// Whether the network is internal: without access to external networks.
     pub internal: bool,
-    /// Whether containers that belong to no service may join a network of the whole swarm.
+    /// Whether containers outside services may join this network of a swarm.
     pub attachable: bool,
-    /// Whether it is the one through which a swarm's published ports are reached.
+    /// Whether it is the ingress network, which carries the traffic to published ports of a swarm.
     pub ingress: bool,
-    /// The network of configuration that it was made from.
+    /// The configuration network whose settings it uses.
     pub config_from: ConfigReference,
     /// Whether it is only a configuration for other networks.
     pub config_only: bool,
-    /// The places of containers in it, by the container's id; `lb-…` and `ep-…` are a swarm's own.
+    /// The endpoints of containers, by the container's ID; `lb-…` and `ep-…` belong to the swarm
+    /// itself.
     pub containers: BTreeMap<String, NetworkEndpoint>,
-    /// The driver's options that it was made with.
+    /// The options of the driver.
     pub options: DriverOptions,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// The nodes that it spans, of an overlay network.
+    /// The nodes of an overlay network.
     pub peers: Vec<NetworkPeer>,
-    /// The services that use it, by name; only in a swarm, and only when asked to be verbose.
+    /// The services that use it, by name; only in a swarm, and only with `verbose`.
     pub services: BTreeMap<String, NetworkService>,
-    /// How many of its addresses are in use. Since API 1.52.
+    /// The usage of its addresses. Since API 1.52.
     pub status: Option<NetworkStatus>,
 }
 
-/// A container's place in a network, as the network shows it. Definition `EndpointResource`.
+/// The endpoint of a container in the details of a network. Definition `EndpointResource`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct NetworkEndpoint {
     /// The container's name.
     pub name: String,
-    /// The id of this place.
+    /// ID of the endpoint.
     #[serde(rename = "EndpointID")]
     pub endpoint_id: String,
-    /// The hardware address.
+    /// The MAC address.
     pub mac_address: String,
-    /// The IPv4 address with the length of its prefix: `172.19.0.2/16`.
+    /// The IPv4 address with its prefix length: `172.19.0.2/16`.
     #[serde(rename = "IPv4Address")]
     pub ipv4_address: String,
-    /// The IPv6 address with the length of its prefix.
+    /// The IPv6 address with its prefix length.
     #[serde(rename = "IPv6Address")]
     pub ipv6_address: String,
 }
 
-/// The network of configuration that another is made from. Definition `ConfigReference`.
+/// A reference to a configuration network. Definition `ConfigReference`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ConfigReference {
-    /// Its name, not its id; empty for none.
+    /// Its name, not its ID; empty for no reference.
     pub network: String,
 }
 
-/// Where a network exists.
+/// The scope of a network.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NetworkScope {
     /// On one host.
     Local,
-    /// On all hosts that share a store of addresses.
+    /// On all hosts that share an address store.
     Global,
     /// In the swarm.
     Swarm,
-    /// A word this crate does not know; empty for either.
+    /// A value that this crate does not know; empty for any scope.
     Other(String),
 }
 

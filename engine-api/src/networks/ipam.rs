@@ -1,4 +1,4 @@
-//! IP address management of a network, and how many addresses are free.
+//! IP address management of a network, and the usage of its addresses.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::DriverOptions;
 
-/// Where a network's addresses come from. Definition `IPAM`.
+/// The management of a network's addresses. Definition `IPAM`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Ipam {
@@ -24,16 +24,16 @@ pub struct Ipam {
 pub struct IpamConfig {
     /// All addresses of the subnet: `172.20.0.0/16`.
     pub subnet: String,
-    /// The part of it that containers get addresses from; empty is all of it.
+    /// The range for containers in the subnet; empty is the whole subnet.
     #[serde(rename = "IPRange")]
     pub ip_range: String,
     /// The gateway's address.
     pub gateway: String,
-    /// Addresses that the driver may use or must leave alone, by name.
+    /// Auxiliary addresses for the driver, by name; containers do not get them.
     pub auxiliary_addresses: BTreeMap<String, String>,
 }
 
-/// The present state of a network. Definition `NetworkStatus`. Since API 1.52.
+/// The current state of a network. Definition `NetworkStatus`. Since API 1.52.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -43,7 +43,7 @@ pub struct NetworkStatus {
     pub ipam: IpamStatus,
 }
 
-/// How the addresses of a network are used. Definition `IPAMStatus`. Since API 1.52.
+/// The usage of a network's addresses. Definition `IPAMStatus`. Since API 1.52.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -52,15 +52,15 @@ pub struct IpamStatus {
     pub subnets: BTreeMap<String, SubnetStatus>,
 }
 
-/// How the addresses of a subnet are used. Definition `SubnetStatus`. Since API 1.52.
+/// The usage of a subnet's addresses. Definition `SubnetStatus`. Since API 1.52.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct SubnetStatus {
-    /// How many are in use or reserved; `u64::MAX` also stands for more.
+    /// Number of addresses in use or reserved; `u64::MAX` means this number or more.
     #[serde(rename = "IPsInUse")]
     pub ips_in_use: u64,
-    /// How many are free; `u64::MAX` also stands for more.
+    /// Number of free addresses; `u64::MAX` means this number or more.
     #[serde(rename = "DynamicIPsAvailable")]
     pub dynamic_ips_available: u64,
 }

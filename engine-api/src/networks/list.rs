@@ -18,22 +18,24 @@ impl Networks<'_> {
     }
 }
 
-/// Which networks to list: those that pass every filter that is set. Query of `NetworkList`.
+/// Filters of a list of networks. A network must match every filter that is set. Query of
+/// `NetworkList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListNetworks {
-    /// Whether no container is in it: `Some(true)` for unused ones, `Some(false)` for used ones.
+    /// Whether the network has no containers: `Some(true)` for unused networks, `Some(false)` for
+    /// used ones.
     pub dangling: Option<bool>,
-    /// Of one of these drivers.
+    /// With one of these drivers.
     pub driver: StringList,
-    /// With one of these texts as a part of the id.
+    /// With one of these texts in the ID.
     pub id: StringList,
     /// With all of these labels: `key`, or `key=value`.
     pub label: StringList,
-    /// With one of these texts as a part of the name.
+    /// With one of these texts in the name.
     pub name: StringList,
-    /// Existing in one of these scopes.
+    /// With one of these scopes.
     pub scope: Vec<NetworkScope>,
-    /// Who created it; empty for either. The filter `type`; Podman does not know it.
+    /// Predefined or user-defined; empty for both. The filter `type`; Podman does not know it.
     pub origin: NetworkOrigin,
 }
 
@@ -52,14 +54,14 @@ impl ListNetworks {
     }
 }
 
-/// Who created a network; the filter `type`.
+/// The creator of a network; the filter `type`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NetworkOrigin {
     /// A user.
     Custom,
     /// The engine: `bridge`, `host`, `none`.
     Builtin,
-    /// A word this crate does not know; empty for either.
+    /// A value that this crate does not know; empty for either.
     Other(String),
 }
 

@@ -38,7 +38,7 @@ use crate::wire::operation::OperationInfo;
 
 /// Calls on networks; see [`Docker::networks`].
 ///
-/// Every `id` may be a network's id, the start of one that is unique, or its name.
+/// Every `id` is a network's ID, a unique prefix of it, or its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Networks<'a> {
     docker: &'a Docker,

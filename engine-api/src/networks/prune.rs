@@ -13,7 +13,7 @@ pub(super) static PRUNE: Operation<Json<NetworksPruned>> =
     Operation::post("NetworkPrune", "/networks/prune").slow();
 
 impl Networks<'_> {
-    /// Removes the networks without containers that pass the filters.
+    /// Removes the networks without containers that match the filters.
     pub async fn prune(&self, options: PruneNetworks) -> Result<NetworksPruned> {
         self.docker.call(&PRUNE).query(options.query()).send().await
     }
@@ -22,9 +22,10 @@ impl Networks<'_> {
 /// Which of the unused networks to remove. Query of `NetworkPrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PruneNetworks {
-    /// Only those made before: seconds since 1970, a date, or an age such as `1h30m`; empty is all.
+    /// Only those created before: seconds since 1970, a date, or an age such as `1h30m`; empty is
+    /// all.
     pub until: String,
-    /// Only those with all of these labels: `key`, or `key=value`.
+    /// Only those with all these labels: `key`, or `key=value`.
     pub label: StringList,
     /// Only those without these labels: `key`, or `key=value`.
     pub label_not: StringList,
@@ -39,7 +40,7 @@ impl PruneNetworks {
     }
 }
 
-/// The removed things. Reply of `NetworkPrune`.
+/// The removed networks. Reply of `NetworkPrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]

@@ -14,7 +14,7 @@ impl Networks<'_> {
     /// # Errors
     ///
     /// 403 when it is predefined or a running container is connected to it
-    /// ([`crate::Error::is_forbidden`]); Podman answers 500.
+    /// ([`crate::Error::is_forbidden`]); the status of Podman is 500.
     pub async fn remove(&self, id: &str) -> Result<()> {
         self.docker.call(&REMOVE).at(id).send().await
     }

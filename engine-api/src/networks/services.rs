@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A node that an overlay network spans. Definition `PeerInfo`.
+/// A node of an overlay network. Definition `PeerInfo`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -21,12 +21,12 @@ pub struct NetworkPeer {
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct NetworkService {
-    /// The address that stands for all of its tasks.
+    /// The virtual IP address of the service.
     #[serde(rename = "VIP")]
     pub vip: String,
     /// The ports it publishes.
     pub ports: Vec<String>,
-    /// The mark of its traffic on this node.
+    /// The firewall mark of its traffic on this node.
     #[serde(rename = "LocalLBIndex")]
     pub local_lb_index: i64,
     /// Its tasks.
@@ -40,7 +40,7 @@ pub struct NetworkService {
 pub struct NetworkTask {
     /// The task's name.
     pub name: String,
-    /// The id of its place in the network.
+    /// The ID of its endpoint in the network.
     #[serde(rename = "EndpointID")]
     pub endpoint_id: String,
     /// Its address.

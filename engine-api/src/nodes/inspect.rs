@@ -34,21 +34,21 @@ pub struct Node {
     pub id: String,
     /// The version of the node; an update must send it.
     pub version: ObjectVersion,
-    /// When it joined, RFC 3339.
+    /// Time at which it joined the swarm, in RFC 3339.
     pub created_at: String,
-    /// When it last changed, RFC 3339.
+    /// Time of the last change, in RFC 3339.
     pub updated_at: String,
     /// The requested configuration.
     pub spec: NodeSpec,
-    /// Its description of itself.
+    /// Its description: host name, platform, resources, engine.
     pub description: NodeDescription,
-    /// How it is.
+    /// Its status.
     pub status: NodeStatus,
-    /// Its part in managing the swarm; `None` for a worker.
+    /// Its status as a manager; `None` for a worker.
     pub manager_status: Option<ManagerStatus>,
 }
 
-/// A node's description of itself. Definition `NodeDescription`.
+/// The description of a node: host name, platform, resources, engine. Definition `NodeDescription`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -104,37 +104,37 @@ pub struct CsiInfo {
     /// The node's id in the plugin.
     #[serde(rename = "NodeID")]
     pub node_id: String,
-    /// How many volumes the plugin can make available on the node; 0 for any number.
+    /// Maximum number of volumes of the plugin on the node; 0 is unlimited.
     pub max_volumes_per_node: i64,
-    /// Where the node is, for the plugin.
+    /// The topology of the node for the plugin.
     pub accessible_topology: Option<Topology>,
 }
 
-/// How a node is. Definition `NodeStatus`.
+/// The status of a node. Definition `NodeStatus`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NodeStatus {
-    /// Whether it works.
+    /// Its state.
     pub state: NodeState,
-    /// Why it does not work.
+    /// The reason for the state.
     pub message: String,
     /// Its address.
     pub addr: String,
 }
 
-/// Whether a node works. Definition `NodeState`.
+/// The state of a node. Definition `NodeState`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NodeState {
-    /// Its state is not known yet.
+    /// The state is not known yet.
     Unknown,
-    /// It is gone.
+    /// The node is down.
     Down,
     /// It works.
     Ready,
-    /// It does not answer.
+    /// The node is disconnected: it does not reply.
     Disconnected,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 
@@ -145,29 +145,29 @@ open_enum!(NodeState {
     Disconnected = "disconnected",
 });
 
-/// A node's part in managing the swarm. Definition `ManagerStatus`.
+/// The status of a node as a manager. Definition `ManagerStatus`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ManagerStatus {
-    /// Whether the other managers follow it.
+    /// Whether it is the leader of the managers.
     pub leader: bool,
-    /// Whether the other managers reach it.
+    /// Whether the other managers can reach it.
     pub reachability: Reachability,
     /// Its address and port.
     pub addr: String,
 }
 
-/// Whether a manager is reached. Definition `Reachability`.
+/// Whether the other managers can reach a manager. Definition `Reachability`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reachability {
-    /// It is not known yet.
+    /// The reachability is not known yet.
     Unknown,
-    /// It is not.
+    /// It cannot be reached.
     Unreachable,
     /// It is.
     Reachable,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 

@@ -12,7 +12,7 @@ use crate::wire::query::{Filters, Query};
 pub(super) static LIST: Operation<Json<Vec<Node>>> = Operation::get("NodeList", "/nodes");
 
 impl Nodes<'_> {
-    /// Lists the nodes that pass the filters.
+    /// Lists the nodes that match the filters.
     pub async fn list(&self, options: ListNodes) -> Result<Vec<Node>> {
         self.docker.call(&LIST).query(options.query()).send().await
     }
@@ -31,21 +31,20 @@ impl ListNodes {
     }
 }
 
-/// Filters of a list of nodes: a listed one has one of the values of each field, and all of the
-/// labels.
+/// Filters of a list of nodes. A node must match one of the values of each field, and all labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeFilters {
-    /// With an id, or the start of one.
+    /// With this ID, or a prefix of it.
     pub id: StringList,
-    /// With a label of the engine: `key`, or `key=value`.
+    /// With this label of the engine: `key`, or `key=value`.
     pub label: StringList,
-    /// Accepted, or waiting for it.
+    /// Accepted, or pending.
     pub membership: Vec<NodeMembership>,
-    /// With a name, or the start of one.
+    /// With this name, or a prefix of it.
     pub name: StringList,
-    /// With a label of the node: `key`, or `key=value`.
+    /// With this label of the node: `key`, or `key=value`.
     pub node_label: StringList,
-    /// In a role.
+    /// With this role.
     pub role: Vec<NodeRole>,
 }
 

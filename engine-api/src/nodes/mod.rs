@@ -1,4 +1,4 @@
-//! Nodes: the engines that make up a swarm. Only its managers answer.
+//! Nodes: the engines of a swarm. Only managers support these calls.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -35,7 +35,7 @@ use crate::wire::operation::OperationInfo;
 
 /// Calls on the nodes of a swarm; see [`Docker::nodes`].
 ///
-/// Every `id` may be a node's id, the start of one that is unique, or its name.
+/// Every `id` is a node's ID, a unique prefix of it, or its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Nodes<'a> {
     docker: &'a Docker,

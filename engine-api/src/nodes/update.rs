@@ -16,7 +16,7 @@ use crate::wire::query::Query;
 pub(super) static UPDATE: Operation<Empty> = Operation::post("NodeUpdate", "/nodes/{id}/update");
 
 impl Nodes<'_> {
-    /// Replaces the specification of a node. `version` is the version that `spec` was read with.
+    /// Replaces the specification of a node. `version` is the version with which `spec` was read.
     ///
     /// # Errors
     ///
@@ -36,24 +36,24 @@ impl Nodes<'_> {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NodeSpec {
-    /// A name besides the host's.
+    /// An additional name; empty uses the host name.
     pub name: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Whether it manages the swarm; an update must send it.
+    /// Worker or manager; an update must send it.
     pub role: NodeRole,
-    /// Whether it takes tasks; an update must send it.
+    /// Whether it accepts tasks; an update must send it.
     pub availability: NodeAvailability,
 }
 
-/// Whether a node manages the swarm.
+/// The role of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NodeRole {
-    /// It runs tasks.
+    /// It only runs tasks.
     Worker,
     /// It manages the swarm, and runs tasks, too.
     Manager,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 
@@ -62,14 +62,14 @@ open_enum!(NodeRole {
     Manager = "manager",
 });
 
-/// Whether a node has been let into the swarm.
+/// Whether a node was accepted into the swarm.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NodeMembership {
     /// It has.
     Accepted,
-    /// It waits for it.
+    /// It waits for acceptance.
     Pending,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 

@@ -12,8 +12,8 @@
 //! # }
 //! ```
 //!
-//! A report has no query, header or body, so that it holds no secret. The feature `tracing` makes a
-//! span of each call.
+//! A report contains no query, header or body, so it contains no secret. The feature `tracing`
+//! creates a span for each call.
 
 #[cfg(feature = "tracing")]
 mod spans;
@@ -24,16 +24,16 @@ use crate::error::ErrorKind;
 #[cfg(feature = "tracing")]
 pub use spans::Spans;
 
-/// Gets a report of each call of a client; see [`Docker::with_observer`](crate::Docker).
+/// Receives a report of each call of a client; see [`Docker::with_observer`](crate::Docker).
 ///
 /// A function of a [`CallReport`] is an observer. It runs in the task of the call, so it must not
 /// wait.
 pub trait Observer: Send + Sync + 'static {
-    /// A call begins. The function that is returned gets its report, once.
+    /// Called at the start of a call. The returned function is called once, with the report.
     fn begin(&self, call: &CallStart<'_>) -> OnEnd;
 }
 
-/// Gets the report of a call.
+/// Receives the report of a call.
 pub type OnEnd = Box<dyn FnOnce(&CallReport<'_>) + Send + Sync>;
 
 impl<F: Fn(&CallReport<'_>) + Clone + Send + Sync + 'static> Observer for F {
@@ -42,30 +42,30 @@ impl<F: Fn(&CallReport<'_>) + Clone + Send + Sync + 'static> Observer for F {
     }
 }
 
-/// A call that begins.
+/// A call at its start.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct CallStart<'a> {
     /// The `operationId` of the API description; `raw call` for a call by method and path.
     pub operation: &'static str,
-    /// The name or id that it was called with.
+    /// The name or ID of its subject.
     pub subject: Option<&'a str>,
     /// The HTTP method.
     pub method: &'a str,
     /// The path in the API description, `/containers/{id}/json`; of a raw call the path itself,
     /// without the query.
     pub path: &'a str,
-    /// The address of the engine, as in `DOCKER_HOST`.
+    /// The address of the engine in the format of `DOCKER_HOST`.
     pub address: &'a str,
 }
 
-/// A call that has ended: its reply was read, or dropped, or failed.
+/// A finished call: its reply was read or dropped, or it failed.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct CallReport<'a> {
     /// The `operationId` of the API description; `raw call` for a call by method and path.
     pub operation: &'static str,
-    /// The name or id that it was called with.
+    /// The name or ID of its subject.
     pub subject: Option<&'a str>,
     /// The HTTP method.
     pub method: &'a str,
@@ -73,12 +73,11 @@ pub struct CallReport<'a> {
     pub path: &'a str,
     /// The HTTP status; `None` without a reply.
     pub status: Option<u16>,
-    /// The kind of the error; `None` for a success, and for a call that was dropped.
+    /// The kind of the error; `None` for a success and for a dropped call.
     pub error: Option<ErrorKind>,
-    /// Whether the reply was read to its end. A connection that was taken over counts as read when
-    /// it begins.
+    /// Whether the reply was read to its end. A hijacked connection counts as read from its start.
     pub complete: bool,
-    /// How often the request was sent; 0 if it failed before.
+    /// The number of attempts; 0 if it failed before the request was sent.
     pub attempts: u32,
     /// The time until the head of the reply.
     pub head: Option<Duration>,

@@ -5,14 +5,14 @@ use tracing::field::Empty;
 use super::{CallReport, CallStart, Observer, OnEnd};
 use crate::connect::Address;
 
-/// Makes a span of each call; see [`Docker::with_tracing`](crate::Docker).
+/// Creates a span for each call; see [`Docker::with_tracing`](crate::Docker).
 ///
 /// The span has the level `DEBUG` and the target `engine_api`. Its attributes are those of
 /// OpenTelemetry's conventions for HTTP clients: `http.request.method`, `url.template`,
 /// `server.address`, `server.port`, `http.response.status_code`, `error.type`,
 /// `http.request.resend_count`, `http.request.body.size` and `http.response.body.size`, and also
-/// `docker.operation` and `docker.subject`. It has no `url.full`, because queries may hold secrets.
-/// `otel.name` and `otel.kind` are those that `tracing-opentelemetry` reads.
+/// `docker.operation` and `docker.subject`. It has no `url.full`, because queries may contain
+/// secrets. `tracing-opentelemetry` reads `otel.name` and `otel.kind`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Spans;
 
@@ -46,7 +46,7 @@ fn end(span: &tracing::Span, report: &CallReport<'_>) {
         span.record("http.response.status_code", status);
     }
     if let Some(kind) = report.error {
-        // By the conventions, the status if there is one.
+        // The conventions require the status, if there is one.
         match report.status.filter(|status| *status >= 400) {
             Some(status) => span.record("error.type", status.to_string()),
             None => span.record("error.type", format!("{kind:?}")),
@@ -60,7 +60,7 @@ fn end(span: &tracing::Span, report: &CallReport<'_>) {
     span.record("http.response.body.size", report.received);
 }
 
-/// The host and port of an engine; a socket is its own address.
+/// The host and port of an engine; for a socket, its address.
 fn server(address: &str) -> (String, Option<u16>) {
     match address.parse() {
         Ok(Address::Unix(path)) => (path.display().to_string(), None),

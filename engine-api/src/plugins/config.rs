@@ -29,11 +29,11 @@ pub struct PluginConfig {
     pub network: PluginNetwork,
     /// Required capabilities and devices.
     pub linux: PluginLinux,
-    /// The directory whose mounts the host sees, too; empty for no directory.
+    /// The directory whose mounts are propagated to the host; empty for no directory.
     pub propagated_mount: String,
     /// Whether it shares the host's IPC namespace.
     pub ipc_host: bool,
-    /// Whether it sees the host's processes.
+    /// Whether it uses the host's PID namespace.
     pub pid_host: bool,
     /// Its mounts.
     pub mounts: Vec<PluginMount>,
@@ -51,7 +51,7 @@ pub struct PluginConfig {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PluginInterface {
-    /// What it can do: `docker.volumedriver/1.0`.
+    /// Its capabilities: `docker.volumedriver/1.0`.
     pub types: Vec<String>,
     /// The name of its socket: `plugin.sock`.
     pub socket: String,
@@ -64,7 +64,7 @@ pub struct PluginInterface {
 pub enum PluginProtocol {
     /// Plain HTTP, of version 1.
     HttpV1,
-    /// A word this crate does not know; empty is the engine's default.
+    /// A value that this crate does not know; empty is the engine's default.
     Other(String),
 }
 
@@ -111,11 +111,11 @@ pub struct PluginLinux {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PluginMount {
-    /// Its name in settings.
+    /// The name in settings.
     pub name: String,
     /// A description.
     pub description: String,
-    /// Which parts of it can be set: `source`.
+    /// The parts that can be set: `source`.
     pub settable: Vec<String>,
     /// The source; `None` if the user must set it.
     pub source: Option<String>,
@@ -133,11 +133,11 @@ pub struct PluginMount {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PluginDevice {
-    /// Its name in settings.
+    /// The name in settings.
     pub name: String,
     /// A description.
     pub description: String,
-    /// Which parts of it can be set: `path`.
+    /// The parts that can be set: `path`.
     pub settable: Vec<String>,
     /// Its path on the host; `None` if the user must set it.
     pub path: Option<String>,
@@ -154,7 +154,7 @@ pub struct PluginEnv {
     pub name: String,
     /// A description.
     pub description: String,
-    /// Which parts of it can be set: `value`.
+    /// The parts that can be set: `value`.
     pub settable: Vec<String>,
     /// Its value; `None` if it is not set.
     pub value: Option<String>,
@@ -180,7 +180,7 @@ pub struct PluginArgs {
     pub name: String,
     /// A description.
     pub description: String,
-    /// Which parts of them can be set: `value`.
+    /// The parts that can be set: `value`.
     pub settable: Vec<String>,
     /// The arguments.
     pub value: Vec<String>,
@@ -194,6 +194,6 @@ pub struct PluginRootFs {
     /// `layers`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The digests of its layers, unpacked.
+    /// The digests of its unpacked layers.
     pub diff_ids: Vec<String>,
 }

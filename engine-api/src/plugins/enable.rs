@@ -18,7 +18,7 @@ impl Plugins<'_> {
     ///
     /// # Errors
     ///
-    /// 409 when it runs already; 500 with the reason when it cannot be started.
+    /// 409 when it already runs; 500 with the reason when it cannot be started.
     pub async fn enable(&self, plugin: &str, options: EnablePlugin) -> Result<()> {
         self.docker
             .call(&ENABLE)
@@ -46,7 +46,7 @@ impl Plugins<'_> {
 /// How to enable a plugin. Query of `PluginEnable`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EnablePlugin {
-    /// How many seconds the plugin may take to answer a call of the engine; 0 for no limit.
+    /// Timeout of the engine's calls to the plugin, in seconds; 0 for no timeout.
     pub timeout: u32,
 }
 
@@ -60,7 +60,7 @@ impl EnablePlugin {
 /// How to disable a plugin. Query of `PluginDisable`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DisablePlugin {
-    /// Even while something uses it.
+    /// Whether to disable it even while it is in use.
     pub force: bool,
 }
 

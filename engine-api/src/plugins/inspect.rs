@@ -28,17 +28,17 @@ pub struct Plugin {
     pub id: String,
     /// The name, with its tag.
     pub name: String,
-    /// Whether it runs; it is only installed otherwise.
+    /// Whether it is enabled and runs; otherwise it is only installed.
     pub enabled: bool,
-    /// How it is set.
+    /// Its settings.
     pub settings: PluginSettings,
-    /// Where it is pulled from and pushed to, with the registry: `docker.io/vieux/sshfs:latest`.
+    /// Its reference for pull and push, with the registry: `docker.io/vieux/sshfs:latest`.
     pub plugin_reference: String,
     /// Its configuration, written by its author.
     pub config: PluginConfig,
 }
 
-/// How a plugin is set. See [`Plugins::set`](super::Plugins::set).
+/// The settings of a plugin. See [`Plugins::set`](super::Plugins::set).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]

@@ -20,10 +20,10 @@ impl Plugins<'_> {
 /// Which plugins to list; the default is all. Query of `PluginList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListPlugins {
-    /// Only those that can do one of these: `volumedriver`, `networkdriver`, `ipamdriver`, `authz`,
-    /// `logdriver` …
+    /// Only those with one of these capabilities: `volumedriver`, `networkdriver`, `ipamdriver`,
+    /// `authz`, `logdriver` …
     pub capability: StringList,
-    /// Only those that are enabled, `Some(true)`, or disabled, `Some(false)`.
+    /// Only enabled plugins, `Some(true)`, or only disabled plugins, `Some(false)`.
     pub enabled: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! Plugins that an engine manages: drivers for volumes, networks and logs, and the like.
+//! Plugins that an engine manages, such as drivers for volumes, networks and logs.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -45,8 +45,8 @@ use crate::wire::operation::OperationInfo;
 
 /// Calls on plugins; see [`Docker::plugins`].
 ///
-/// Every `plugin` may be a name with tag, an id, or the start of an id that is unique; without a
-/// tag it is `latest`. Podman has no such calls.
+/// Every `plugin` is a name with tag, an ID, or a unique prefix of an ID; the default tag is
+/// `latest`. Podman has no such calls.
 #[derive(Debug, Clone, Copy)]
 pub struct Plugins<'a> {
     docker: &'a Docker,

@@ -27,7 +27,7 @@ impl Plugins<'_> {
 /// How to remove a plugin. Query of `PluginDelete`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RemovePlugin {
-    /// Even while it is enabled: it is disabled first.
+    /// Whether to remove it even while it is enabled: it is disabled first.
     pub force: bool,
 }
 

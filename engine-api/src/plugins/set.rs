@@ -10,13 +10,12 @@ pub(super) static SET: Operation<Empty> = Operation::post("PluginSet", "/plugins
     .slashes();
 
 impl Plugins<'_> {
-    /// Changes settings of a plugin that is disabled: `DEBUG=1` for a variable, `data.source=/srv`
-    /// for a part of a mount. `settable` in [`super::PluginConfig`] lists the parts that can be
-    /// changed.
+    /// Changes settings of a disabled plugin: `DEBUG=1` for a variable, `data.source=/srv` for a
+    /// part of a mount. `settable` in [`super::PluginConfig`] lists the parts that can be changed.
     pub async fn set(&self, plugin: &str, settings: &[&str]) -> Result<()> {
         let nothing = settings
             .is_empty()
-            .then(|| "no setting to change; name one or more, as `NAME=value`".to_owned());
+            .then(|| "the list of settings is empty; pass one or more as `NAME=value`".to_owned());
         self.docker
             .call(&SET)
             .at(plugin)

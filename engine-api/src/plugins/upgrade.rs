@@ -17,7 +17,7 @@ pub(super) static UPGRADE: Operation<Lines<Progress>> =
         .slashes();
 
 impl Plugins<'_> {
-    /// Replaces a disabled plugin by the one that `remote` names, and keeps its settings.
+    /// Replaces a disabled plugin by the plugin `remote`, and keeps its settings.
     ///
     /// The upgrade is complete when the stream has ended without an error.
     pub async fn upgrade(

@@ -13,12 +13,12 @@ pub(super) static CREATE: Operation<Json<ServiceCreated>> =
     Operation::post("ServiceCreate", "/services/create").success(&[201]);
 
 impl Services<'_> {
-    /// Creates a service; its tasks follow. The credentials are passed to the nodes that pull the
-    /// image.
+    /// Creates a service; its tasks start later. The credentials are passed to the nodes that pull
+    /// the image.
     ///
     /// # Errors
     ///
-    /// 409 when the name is taken.
+    /// 409 when the name is in use.
     pub async fn create(&self, service: ServiceSpec, auth: Option<&RegistryAuth>) -> Result<ServiceCreated> {
         self.docker
             .call(&CREATE)

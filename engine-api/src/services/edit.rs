@@ -8,12 +8,12 @@ use crate::auth::RegistryAuth;
 use crate::error::Result;
 
 impl Services<'_> {
-    /// Reads a service, lets `change` change its specification, and updates it. If another client
-    /// changed the service in between, it starts again, up to five times.
+    /// Reads a service, calls `change` with its specification, and updates it. If another client
+    /// changes the service in between, the steps are repeated, up to five times.
     ///
     /// # Errors
     ///
-    /// [`crate::Error::is_version_conflict`] when it was changed in between each time.
+    /// [`crate::Error::is_version_conflict`] when the service was changed in between each time.
     pub async fn edit(
         &self,
         id: &str,
@@ -36,5 +36,5 @@ impl Services<'_> {
     }
 }
 
-/// How many times [`Services::edit`] tries again after a version conflict.
+/// The number of retries of [`Services::edit`] after a version conflict.
 const RETRIES: usize = 5;

@@ -5,25 +5,25 @@ use serde::{Deserialize, Serialize};
 use crate::common::port_config::PortConfig;
 use crate::wire::json::open_enum;
 
-/// How a service is to be reached. Definition `EndpointSpec`.
+/// The requested endpoint of a service. Definition `EndpointSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct EndpointSpec {
-    /// What its name stands for.
+    /// The addresses to which its name is resolved.
     pub mode: ResolutionMode,
-    /// Ports that are reached from outside; with [`ResolutionMode::Dnsrr`] only in
+    /// Published ports; with [`ResolutionMode::Dnsrr`] only in
     /// [`PublishMode::Host`](super::PublishMode::Host).
     pub ports: Vec<PortConfig>,
 }
 
-/// What a service's name stands for.
+/// The addresses to which a service's name is resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ResolutionMode {
-    /// An address of its own, behind which the tasks take turns.
+    /// A virtual IP address, which balances the load over the tasks.
     Vip,
     /// The addresses of the tasks.
     Dnsrr,
-    /// A word this crate does not know; empty is the engine's default, `vip`.
+    /// A value that this crate does not know; empty is the engine's default, `vip`.
     Other(String),
 }
 
@@ -32,7 +32,7 @@ open_enum!(ResolutionMode {
     Dnsrr = "dnsrr",
 });
 
-/// How a service is reached now. Part of definition `Service`.
+/// The current endpoint of a service. Part of definition `Service`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]

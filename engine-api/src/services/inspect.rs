@@ -49,55 +49,55 @@ pub struct Service {
     pub id: String,
     /// The version of the service; an update must send it.
     pub version: ObjectVersion,
-    /// When it was created, RFC 3339.
+    /// Time of creation, in RFC 3339.
     pub created_at: String,
-    /// When it last changed, RFC 3339.
+    /// Time of the last change, in RFC 3339.
     pub updated_at: String,
     /// The requested configuration.
     pub spec: ServiceSpec,
     /// The specification before the last update; not in the API description.
     pub previous_spec: Option<ServiceSpec>,
-    /// How it is reached.
+    /// Its endpoint.
     pub endpoint: Endpoint,
-    /// How far the last update is; `None` before the first.
+    /// The status of the last update; `None` before the first.
     pub update_status: Option<UpdateStatus>,
-    /// How many tasks it has; only lists have it, when asked for.
+    /// The numbers of its tasks; only in lists, if requested.
     pub service_status: Option<ServiceStatus>,
-    /// How far it is, if it is a job.
+    /// The progress of a job.
     pub job_status: Option<JobStatus>,
 }
 
-/// How far an update is. Part of definition `Service`.
+/// The status of an update. Part of definition `Service`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct UpdateStatus {
     /// How far.
     pub state: UpdateState,
-    /// When it began, RFC 3339.
+    /// Time of the start, in RFC 3339.
     pub started_at: String,
-    /// When it ended, RFC 3339; empty while it goes on.
+    /// Time of the end, in RFC 3339; empty while it is running.
     pub completed_at: String,
-    /// The same in words, or why it stopped.
+    /// The status in words, or the reason why it stopped.
     pub message: String,
 }
 
-/// How far an update is; the API description has only the first three.
+/// The state of an update; the API description contains only the first three.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UpdateState {
-    /// It goes on.
+    /// The update is running.
     Updating,
-    /// It stopped, because tasks failed.
+    /// The update was paused, because tasks failed.
     Paused,
-    /// It is done.
+    /// The update is complete.
     Completed,
-    /// It is being taken back.
+    /// The rollback is running.
     RollbackStarted,
-    /// Taking it back stopped, because tasks failed.
+    /// The rollback was paused, because tasks failed.
     RollbackPaused,
-    /// It has been taken back.
+    /// The rollback is complete.
     RollbackCompleted,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 
@@ -110,27 +110,27 @@ open_enum!(UpdateState {
     RollbackCompleted = "rollback_completed",
 });
 
-/// How many tasks a service has. Part of definition `Service`.
+/// The numbers of a service's tasks. Part of definition `Service`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ServiceStatus {
-    /// How many run.
+    /// Number of running tasks.
     pub running_tasks: u64,
-    /// How many should.
+    /// Number of requested tasks.
     pub desired_tasks: u64,
-    /// How many have ended well, in a job.
+    /// Number of successful tasks of a job.
     pub completed_tasks: u64,
 }
 
-/// How far a job is. Part of definition `Service`.
+/// The status of a job. Part of definition `Service`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct JobStatus {
-    /// Which run it is; it grows with each update.
+    /// The number of the run; it grows with each update.
     pub job_iteration: ObjectVersion,
-    /// When that began, RFC 3339.
+    /// Time of the start of this run, in RFC 3339.
     pub last_execution: String,
 }
 

@@ -13,7 +13,7 @@ use crate::wire::query::{Filters, Query};
 pub(super) static LIST: Operation<Json<Vec<Service>>> = Operation::get("ServiceList", "/services");
 
 impl Services<'_> {
-    /// Lists the services that pass the filters.
+    /// Lists the services that match the filters.
     pub async fn list(&self, options: ListServices) -> Result<Vec<Service>> {
         self.docker.call(&LIST).query(options.query()).send().await
     }
@@ -24,7 +24,7 @@ impl Services<'_> {
 pub struct ListServices {
     /// Filters.
     pub filters: ServiceFilters,
-    /// Whether to count the tasks of each, see [`super::Service::service_status`].
+    /// Whether to count the tasks of each service, see [`super::Service::service_status`].
     pub status: bool,
 }
 
@@ -36,19 +36,19 @@ impl ListServices {
     }
 }
 
-/// Filters of a list of services: a listed one has one of the values of each field, and all of the
+/// Filters of a list of services. A service must match one of the values of each field, and all
 /// labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceFilters {
-    /// With an id, or the start of one.
+    /// With this ID, or a prefix of it.
     pub id: StringList,
-    /// With a label: `key`, or `key=value`.
+    /// With this label: `key`, or `key=value`.
     pub label: StringList,
-    /// In a mode.
+    /// With this mode.
     pub mode: Vec<ServiceModeName>,
-    /// With a name, or the start of one.
+    /// With this name, or a prefix of it.
     pub name: StringList,
-    /// With tasks that something runs; not in the API description.
+    /// With this runtime of its tasks; not in the API description.
     pub runtime: Vec<TaskRuntime>,
 }
 

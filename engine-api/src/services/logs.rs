@@ -11,7 +11,7 @@ use crate::wire::stream::Output;
 pub(super) static LOGS: Operation<Framed> = Operation::get("ServiceLogs", "/services/{id}/logs");
 
 impl Services<'_> {
-    /// Reads the output of the tasks of a service; with `follow`, also their output from now on.
+    /// Reads the output of the tasks of a service so far; with `follow`, also later output.
     ///
     /// Only the logging drivers `local`, `json-file` and `journald` can be read.
     pub async fn logs(&self, id: &str, options: ReadTaskLogs) -> Result<Output> {

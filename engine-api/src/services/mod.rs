@@ -1,4 +1,4 @@
-//! Services: containers that a swarm keeps running on its nodes. Only managers answer.
+//! Services: containers that a swarm keeps running on its nodes. Only managers support these calls.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -56,7 +56,7 @@ use crate::wire::operation::OperationInfo;
 
 /// Calls on the services of a swarm; see [`Docker::services`].
 ///
-/// Every `id` may be a service's id, the start of one that is unique, or its name.
+/// Every `id` is a service's ID, a unique prefix of it, or its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Services<'a> {
     docker: &'a Docker,

@@ -1,4 +1,4 @@
-//! The mode of a service: how many tasks it has.
+//! The mode of a service, which decides the number of its tasks.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::wire::json::open_enum;
 
-/// How many tasks a service has, and whether they run until they are stopped, or end by themselves
-/// (a job). Part of definition `ServiceSpec`.
+/// The number of tasks of a service, and whether they run until they are stopped, or exit by
+/// themselves (a job). Part of definition `ServiceSpec`.
 ///
 /// ```
 /// use engine_api::services::ServiceMode;
@@ -22,22 +22,22 @@ use crate::wire::json::open_enum;
 pub enum ServiceMode {
     /// A number of tasks that run.
     Replicated {
-        /// How many; `None` is one.
+        /// The number of tasks; `None` is one.
         replicas: Option<u64>,
     },
-    /// One task on each node that runs.
+    /// One task on each node, which runs until it is stopped.
     Global,
-    /// A number of tasks that end.
+    /// A number of tasks that exit by themselves.
     ReplicatedJob {
-        /// How many at the same time; `None` is one.
+        /// The maximum number of concurrent tasks; `None` is one.
         max_concurrent: Option<u64>,
-        /// How many must succeed; `None` is as many as run at the same time.
+        /// The number of tasks that must succeed; `None` is the number of concurrent tasks.
         total_completions: Option<u64>,
     },
-    /// One task on each node that ends.
+    /// One task on each node, which exits by itself.
     GlobalJob,
-    /// A mode this crate does not know, as the engine sent it; empty is the engine's default, one
-    /// task that runs.
+    /// A mode that this crate does not know, as the engine sent it; empty is the engine's default,
+    /// one task that runs.
     Other(BTreeMap<String, Value>),
 }
 
@@ -108,7 +108,8 @@ impl Serialize for ServiceMode {
 }
 
 impl<'de> Deserialize<'de> for ServiceMode {
-    /// A mode that is `null` is not there. Anything but one known mode is kept as it is.
+    /// A mode that is `null` counts as absent. Every value except a single known mode is kept
+    /// unchanged.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut modes = BTreeMap::<String, Value>::deserialize(deserializer)?;
         modes.retain(|_, fields| !fields.is_null());
@@ -135,7 +136,7 @@ impl<'de> Deserialize<'de> for ServiceMode {
     }
 }
 
-/// The fields of the one mode that is there.
+/// The fields of the mode.
 fn fields_of<T: DeserializeOwned>(modes: BTreeMap<String, Value>) -> serde_json::Result<T> {
     let fields = modes.into_values().next().unwrap_or_default();
     serde_json::from_value(fields)
@@ -152,7 +153,7 @@ pub enum ServiceModeName {
     ReplicatedJob,
     /// [`ServiceMode::GlobalJob`].
     GlobalJob,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 

@@ -8,7 +8,7 @@ use crate::wire::operation::Operation;
 pub(super) static REMOVE: Operation<Empty> = Operation::delete("ServiceDelete", "/services/{id}");
 
 impl Services<'_> {
-    /// Removes a service; its tasks end after that.
+    /// Removes a service; its tasks are stopped later.
     pub async fn remove(&self, id: &str) -> Result<()> {
         self.docker.call(&REMOVE).at(id).send().await
     }

@@ -21,15 +21,15 @@ pub struct ServiceSpec {
     pub labels: BTreeMap<String, String>,
     /// The specification of its tasks.
     pub task_template: TaskSpec,
-    /// How many tasks it has.
+    /// The mode, which decides the number of its tasks.
     pub mode: ServiceMode,
-    /// How its tasks are replaced after an update; `None` is the swarm's default, one by one.
+    /// How its tasks are replaced by an update; `None` is the swarm's default, one by one.
     pub update_config: Option<UpdateConfig>,
-    /// How its tasks are replaced when an update is taken back; `None` is the swarm's default.
+    /// How its tasks are replaced by a rollback; `None` is the swarm's default.
     pub rollback_config: Option<RollbackConfig>,
-    /// The networks that its containers are in; from API 1.44 on, use [`TaskSpec::networks`].
+    /// The networks of its containers; from API 1.44 on, use [`TaskSpec::networks`].
     pub networks: Vec<NetworkAttachmentConfig>,
-    /// How it is reached; `None` is by an address of its own.
+    /// Its endpoint; `None` is a virtual IP address.
     pub endpoint_spec: Option<EndpointSpec>,
 }
 
@@ -57,34 +57,33 @@ impl ServiceSpec {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct UpdateConfig {
-    /// How many at the same time; 0 is all.
+    /// The number of tasks that are replaced at the same time; 0 is all.
     pub parallelism: u64,
     /// Nanoseconds between two steps.
     pub delay: i64,
-    /// What to do when too many fail.
+    /// The action if too many tasks fail.
     pub failure_action: FailureAction,
-    /// For how many nanoseconds a new task is watched for failure; 0 is five seconds.
+    /// Nanoseconds in which a new task is monitored for failure; 0 is five seconds.
     pub monitor: i64,
-    /// Which part of the tasks may fail, from 0 to 1.
+    /// The fraction of the tasks that may fail, from 0 to 1.
     pub max_failure_ratio: f64,
-    /// Whether the old task stops first.
+    /// Whether the old task stops before the new task starts.
     pub order: UpdateOrder,
 }
 
-/// How tasks are replaced when an update is taken back; [`FailureAction::Rollback`] makes no sense
-/// here.
+/// How tasks are replaced by a rollback. [`FailureAction::Rollback`] is not allowed here.
 pub type RollbackConfig = UpdateConfig;
 
-/// What to do when too many new tasks fail.
+/// The action if too many new tasks fail.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FailureAction {
-    /// To go on.
+    /// Continue the update.
     Continue,
-    /// To stop the update.
+    /// Pause the update.
     Pause,
-    /// To take the update back.
+    /// Roll the update back.
     Rollback,
-    /// A word this crate does not know; empty is the engine's default, `pause`.
+    /// A value that this crate does not know; empty is the engine's default, `pause`.
     Other(String),
 }
 
@@ -101,7 +100,7 @@ pub enum UpdateOrder {
     StopFirst,
     /// The new one starts first.
     StartFirst,
-    /// A word this crate does not know; empty is the engine's default, `stop-first`.
+    /// A value that this crate does not know; empty is the engine's default, `stop-first`.
     Other(String),
 }
 

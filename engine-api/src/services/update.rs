@@ -15,11 +15,12 @@ pub(super) static UPDATE: Operation<Json<ServiceUpdated>> =
     Operation::post("ServiceUpdate", "/services/{id}/update");
 
 impl Services<'_> {
-    /// Replaces the specification of a service. `version` is the version that `spec` was read with.
+    /// Replaces the specification of a service. `version` is the version with which `spec` was
+    /// read.
     ///
-    /// A field that `spec` leaves out goes back to its default. `auth` holds credentials for the
-    /// image; with `None` the service keeps its own. If other clients change the service, too, use
-    /// [`Services::edit`].
+    /// A field that is not in `spec` is reset to its default. `auth` contains credentials for the
+    /// image; with `None` the service keeps its credentials. If other clients change the service,
+    /// too, use [`Services::edit`].
     ///
     /// # Errors
     ///
@@ -48,17 +49,17 @@ impl Services<'_> {
 /// How to update a service. Query of `ServiceUpdate`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UpdateService {
-    /// Whose credentials to keep if the call has no `auth`.
+    /// The source of the credentials if the call has no `auth`.
     pub registry_auth_from: RegistryAuthFrom,
-    /// Whether to go back to the specification before the last update. The one that is sent must be
-    /// valid, and has no effect.
+    /// Whether to roll back to the specification before the last update. The specification of the
+    /// call must be valid, but has no effect.
     pub rollback: bool,
 }
 
-/// Whose credentials an updated service keeps.
+/// The source of the credentials of an updated service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum RegistryAuthFrom {
-    /// Those of the present specification.
+    /// Those of the current specification.
     #[default]
     Spec,
     /// Those of the specification before the last update.

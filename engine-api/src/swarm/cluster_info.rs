@@ -1,4 +1,4 @@
-//! A swarm as its managers know it.
+//! A swarm, in the replies of its managers.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +16,9 @@ pub struct ClusterInfo {
     pub id: String,
     /// The version of the swarm; an update must send it.
     pub version: ObjectVersion,
-    /// When the swarm was created, RFC 3339.
+    /// Time of creation, in RFC 3339.
     pub created_at: String,
-    /// When it was last changed, RFC 3339.
+    /// Time of the last change, in RFC 3339.
     pub updated_at: String,
     /// The requested configuration.
     pub spec: SwarmSpec,
@@ -29,7 +29,7 @@ pub struct ClusterInfo {
     pub root_rotation_in_progress: bool,
     /// The UDP port of traffic between containers; 0 is 4789.
     pub data_path_port: u32,
-    /// The address ranges that overlay networks are cut from.
+    /// The address pools of overlay networks.
     pub default_addr_pool: Vec<String>,
     /// The prefix length of each network.
     pub subnet_size: u32,

@@ -16,7 +16,7 @@ impl Swarm<'_> {
     ///
     /// # Errors
     ///
-    /// 503 when the engine is in a swarm already.
+    /// 503 when the engine is already in a swarm.
     pub async fn init(&self, swarm: InitSwarm) -> Result<String> {
         self.docker
             .call(&INIT)
@@ -27,29 +27,29 @@ impl Swarm<'_> {
     }
 }
 
-/// Where managers listen unless said.
+/// The default address on which managers listen.
 pub(super) const EVERYWHERE: &str = "0.0.0.0:2377";
 
 /// A swarm to create. Body of `SwarmInit`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct InitSwarm {
-    /// Where managers listen: an address or an interface, with a port; port 2377 of all unless
-    /// said.
+    /// The address on which managers listen: an address or an interface, with a port. The default
+    /// is port 2377 of all addresses.
     pub listen_addr: String,
-    /// The address that other nodes reach this one at; empty finds it out where there is only one.
+    /// The advertised address of this node for other nodes; empty detects it if there is only one.
     pub advertise_addr: String,
     /// The address of traffic between containers; empty is the advertised one.
     pub data_path_addr: String,
     /// The UDP port of traffic between containers, 1024 to 49151; 0 is 4789.
     pub data_path_port: u32,
-    /// The address ranges that overlay networks are cut from: `10.10.0.0/16`.
+    /// The address pools of overlay networks: `10.10.0.0/16`.
     pub default_addr_pool: Vec<String>,
     /// The prefix length of each network; 0 is 24.
     pub subnet_size: u32,
-    /// Whether to create a new swarm from the state of the one that this engine is in.
+    /// Whether to create a new swarm from the state of the engine's current swarm.
     pub force_new_cluster: bool,
-    /// Whether this node takes tasks; empty is yes. Not in the API description.
+    /// Whether this node accepts tasks; empty is yes. Not in the API description.
     pub availability: NodeAvailability,
     /// The specification of the swarm; its `encryption_config` decides whether managers lock their
     /// data.
@@ -85,7 +85,7 @@ impl InitSwarm {
 
 pub(super) fn check_listen_addr(addr: &str) -> Option<String> {
     addr.is_empty()
-        .then(|| "listen_addr is empty; managers must listen somewhere".into())
+        .then(|| "listen_addr is empty; write an address such as 0.0.0.0:2377".into())
 }
 
 #[cfg(test)]

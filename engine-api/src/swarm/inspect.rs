@@ -16,7 +16,7 @@ use crate::wire::operation::Operation;
 pub(super) static INSPECT: Operation<Json<SwarmDetails>> = Operation::get("SwarmInspect", "/swarm");
 
 impl Swarm<'_> {
-    /// Returns the details of the swarm, and the tokens that nodes join it with.
+    /// Returns the details of the swarm, and the join tokens.
     ///
     /// # Errors
     ///
@@ -26,7 +26,7 @@ impl Swarm<'_> {
     }
 }
 
-/// A swarm as its managers show it: a [`super::ClusterInfo`] and the tokens. Definition `Swarm`.
+/// A swarm: a [`super::ClusterInfo`] and the join tokens. Definition `Swarm`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -36,9 +36,9 @@ pub struct SwarmDetails {
     pub id: String,
     /// The version of the swarm; an update must send it.
     pub version: ObjectVersion,
-    /// When the swarm was created, RFC 3339.
+    /// Time of creation, in RFC 3339.
     pub created_at: String,
-    /// When it was last changed, RFC 3339.
+    /// Time of the last change, in RFC 3339.
     pub updated_at: String,
     /// The requested configuration.
     pub spec: SwarmSpec,
@@ -49,15 +49,15 @@ pub struct SwarmDetails {
     pub root_rotation_in_progress: bool,
     /// The UDP port of traffic between containers; 0 is 4789.
     pub data_path_port: u32,
-    /// The address ranges that overlay networks are cut from.
+    /// The address pools of overlay networks.
     pub default_addr_pool: Vec<String>,
     /// The prefix length of each network.
     pub subnet_size: u32,
-    /// The tokens that nodes join with.
+    /// The join tokens.
     pub join_tokens: JoinTokens,
 }
 
-/// The tokens that nodes join a swarm with. Definition `JoinTokens`. `Debug` shows neither.
+/// The join tokens of a swarm. Definition `JoinTokens`. `Debug` does not show them.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]

@@ -15,12 +15,12 @@ use crate::wire::operation::Operation;
 pub(super) static JOIN: Operation<Empty> = Operation::post("SwarmJoin", "/swarm/join");
 
 impl Swarm<'_> {
-    /// Joins a swarm: as a worker or as a manager, which the token decides.
+    /// Joins a swarm. The token decides whether the node is a worker or a manager.
     ///
     /// # Errors
     ///
-    /// 503 when the engine is in a swarm already. A manager that does not answer is waited for; the
-    /// engine gives up after 20 seconds and goes on trying by itself.
+    /// 503 when the engine is already in a swarm. If no manager replies within 20 seconds, the
+    /// engine reports an error, and continues to try in the background.
     pub async fn join(&self, swarm: JoinSwarm) -> Result<()> {
         self.docker
             .call(&JOIN)
@@ -35,9 +35,10 @@ impl Swarm<'_> {
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct JoinSwarm {
-    /// Where this node listens if it is a manager; port 2377 of all addresses unless said.
+    /// The address on which this node listens if it is a manager. The default is port 2377 of all
+    /// addresses.
     pub listen_addr: String,
-    /// The address that other nodes reach this one at; empty finds it out where there is only one.
+    /// The advertised address of this node for other nodes; empty detects it if there is only one.
     pub advertise_addr: String,
     /// The address of traffic between containers; empty is the advertised one.
     pub data_path_addr: String,
@@ -45,7 +46,7 @@ pub struct JoinSwarm {
     pub remote_addrs: Vec<String>,
     /// The token of workers or of managers.
     pub join_token: String,
-    /// Whether this node takes tasks; empty is yes. Not in the API description.
+    /// Whether this node accepts tasks; empty is yes. Not in the API description.
     pub availability: NodeAvailability,
 }
 
@@ -65,10 +66,10 @@ impl Default for JoinSwarm {
 impl JoinSwarm {
     fn check(&self) -> Option<String> {
         if self.remote_addrs.is_empty() {
-            return Some("remote_addrs is empty; which manager is to be asked?".into());
+            return Some("remote_addrs is empty; write the address of a manager".into());
         }
         if self.join_token.is_empty() {
-            return Some("join_token is empty; a swarm is joined with a token".into());
+            return Some("join_token is empty; set the token of workers or managers".into());
         }
         check_listen_addr(&self.listen_addr)
     }

@@ -13,7 +13,7 @@ impl Swarm<'_> {
     ///
     /// # Errors
     ///
-    /// 503 when the engine is in none, and when it is a manager and `force` is not set.
+    /// 503 when the engine is not in a swarm, and when it is a manager and `force` is not set.
     pub async fn leave(&self, options: LeaveSwarm) -> Result<()> {
         self.docker.call(&LEAVE).query(options.query()).send().await
     }
@@ -22,7 +22,7 @@ impl Swarm<'_> {
 /// How to leave a swarm. Query of `SwarmLeave`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LeaveSwarm {
-    /// Whether a manager leaves, too, even if the swarm breaks or ends by it.
+    /// Whether a manager leaves even if the swarm then loses its quorum or ends.
     pub force: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Swarms: making one, joining and leaving it, and what is set about it.
+//! Swarms: creating, joining, leaving and configuring them.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -52,7 +52,7 @@ use crate::wire::operation::OperationInfo;
 
 /// Calls on the swarm that an engine is in; see [`Docker::swarm`].
 ///
-/// An engine that is not a manager of one answers 503.
+/// An engine that is not a manager replies with status 503.
 #[derive(Debug, Clone, Copy)]
 pub struct Swarm<'a> {
     docker: &'a Docker,

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The data of a secret or a config: any bytes, in base64 on the wire. `Debug` does not show them.
+/// The data of a secret or a config: any bytes, sent as base64. `Debug` does not show them.
 ///
 /// ```
 /// use engine_api::swarm::Payload;

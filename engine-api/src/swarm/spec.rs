@@ -16,46 +16,47 @@ pub struct SwarmSpec {
     pub name: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// How tasks are kept.
+    /// The retention of tasks.
     pub orchestration: Orchestration,
-    /// How managers reach a consensus (Raft).
+    /// The consensus protocol of managers (Raft).
     pub raft: Raft,
-    /// How managers and nodes keep in touch.
+    /// The heartbeats of nodes.
     pub dispatcher: Dispatcher,
-    /// How certificates are made.
+    /// The certificate authority of the swarm.
     #[serde(rename = "CAConfig")]
     pub ca_config: CaConfig,
-    /// How the managers' data is encrypted.
+    /// The encryption of the managers' data.
     pub encryption_config: EncryptionConfig,
-    /// Defaults for tasks whose service sets nothing else.
+    /// Defaults for tasks.
     pub task_defaults: TaskDefaults,
 }
 
-/// How tasks are kept.
+/// The retention of tasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Orchestration {
-    /// How many old tasks are kept for each instance or node; negative for all.
+    /// The number of old tasks that are kept for each instance or node; negative for all.
     pub task_history_retention_limit: Option<i64>,
 }
 
-/// How managers reach a consensus (Raft).
+/// The consensus protocol of managers (Raft).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Raft {
-    /// How many log entries lie between two snapshots.
+    /// The number of log entries between two snapshots.
     pub snapshot_interval: u64,
-    /// How many snapshots are kept besides the newest.
+    /// The number of snapshots that are kept in addition to the newest.
     pub keep_old_snapshots: Option<u64>,
-    /// How many log entries are kept for slow managers after a snapshot.
+    /// The number of log entries that are kept for slow managers after a snapshot.
     pub log_entries_for_slow_followers: u64,
-    /// How many ticks of silence start an election; more than `heartbeat_tick`. A tick is a second.
+    /// The number of ticks without a message after which an election starts; more than
+    /// `heartbeat_tick`. A tick is a second.
     pub election_tick: i64,
-    /// How many ticks lie between two heartbeats.
+    /// The number of ticks between two heartbeats.
     pub heartbeat_tick: i64,
 }
 
-/// How managers and nodes keep in touch.
+/// The heartbeats of nodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Dispatcher {
@@ -63,16 +64,16 @@ pub struct Dispatcher {
     pub heartbeat_period: i64,
 }
 
-/// How certificates are made. `Debug` does not show the key.
+/// The certificate authority of the swarm. `Debug` does not show the key.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct CaConfig {
-    /// For how many nanoseconds a node's certificate is good.
+    /// The validity of a node's certificate, in nanoseconds.
     pub node_cert_expiry: i64,
-    /// Who signs certificates besides the managers.
+    /// External certificate authorities, in addition to the managers.
     #[serde(rename = "ExternalCAs")]
     pub external_cas: Vec<ExternalCa>,
-    /// The certificate to sign nodes' certificates with, PEM; empty to make one.
+    /// The certificate that signs nodes' certificates, PEM; empty creates one.
     #[serde(rename = "SigningCACert")]
     pub signing_ca_cert: String,
     /// Its key, PEM.
@@ -95,13 +96,13 @@ impl fmt::Debug for CaConfig {
     }
 }
 
-/// Someone who signs certificates besides the managers.
+/// An external certificate authority.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ExternalCa {
-    /// How it is asked.
+    /// Its protocol.
     pub protocol: ExternalCaProtocol,
-    /// Where it is asked.
+    /// Its URL.
     #[serde(rename = "URL")]
     pub url: String,
     /// Options of the protocol.
@@ -111,26 +112,26 @@ pub struct ExternalCa {
     pub ca_cert: String,
 }
 
-/// How an external signer is asked.
+/// The protocol of an external certificate authority.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ExternalCaProtocol {
-    /// As CloudFlare's CFSSL.
+    /// CloudFlare's CFSSL.
     Cfssl,
-    /// A word this crate does not know; empty for the engine's default.
+    /// A value that this crate does not know; empty for the engine's default.
     Other(String),
 }
 
 open_enum!(ExternalCaProtocol { Cfssl = "cfssl" });
 
-/// How the managers' data is encrypted.
+/// The encryption of the managers' data.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct EncryptionConfig {
-    /// Whether a manager that restarts waits for a key.
+    /// Whether a restarted manager is locked until it gets the key.
     pub auto_lock_managers: bool,
 }
 
-/// Defaults for tasks whose service sets nothing else.
+/// Defaults for tasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TaskDefaults {

@@ -16,7 +16,7 @@ pub(super) static UNLOCK_KEY: Operation<Json<UnlockKey>> =
 pub(super) static UNLOCK: Operation<Empty> = Operation::post("SwarmUnlock", "/swarm/unlock");
 
 impl Swarm<'_> {
-    /// Unlocks a manager that has restarted and waits for the key.
+    /// Unlocks a restarted manager that waits for the key.
     ///
     /// # Errors
     ///
@@ -26,13 +26,12 @@ impl Swarm<'_> {
         self.docker
             .call(&UNLOCK)
             .json(&key)
-            .reject_if(none.then(|| "a manager is unlocked with a key".into()))
+            .reject_if(none.then(|| "the key is empty; pass the key that unlocks managers".into()))
             .send()
             .await
     }
 
-    /// Returns the key that unlocks a manager after a restart; empty unless managers lock
-    /// themselves.
+    /// Returns the key that unlocks a manager after a restart; empty if managers are not locked.
     pub async fn unlockkey(&self) -> Result<UnlockKey> {
         self.docker.call(&UNLOCK_KEY).send().await
     }
@@ -43,7 +42,7 @@ impl Swarm<'_> {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct UnlockKey {
-    /// The key, `SWMKEY-1-…`; empty when managers do not lock themselves.
+    /// The key, `SWMKEY-1-…`; empty if managers are not locked.
     pub unlock_key: String,
 }
 

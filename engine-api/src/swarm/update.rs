@@ -27,14 +27,14 @@ impl Swarm<'_> {
     }
 }
 
-/// What to make anew while a swarm is updated. Query of `SwarmUpdate`.
+/// The tokens and keys that an update of a swarm replaces. Query of `SwarmUpdate`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UpdateSwarm {
-    /// Whether workers need a new token from now on.
+    /// Whether to replace the token of workers.
     pub rotate_worker_token: bool,
-    /// Whether managers need a new token from now on.
+    /// Whether to replace the token of managers.
     pub rotate_manager_token: bool,
-    /// Whether locked managers need a new key from now on.
+    /// Whether to replace the key that unlocks managers.
     pub rotate_manager_unlock_key: bool,
 }
 

@@ -14,7 +14,7 @@ impl System<'_> {
     ///
     /// # Errors
     ///
-    /// Most engines answer 500, not 401, when the registry rejects the credentials.
+    /// When the registry rejects the credentials, the status of most engines is 500, not 401.
     pub async fn auth(&self, auth: &RegistryAuth) -> Result<AuthStatus> {
         self.docker.call(&AUTH).json(auth).send().await
     }

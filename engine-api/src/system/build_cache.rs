@@ -12,28 +12,28 @@ pub struct BuildCache {
     /// Its id.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// The id of the record it builds on. Until API 1.41.
+    /// The ID of its parent record. Until API 1.41.
     pub parent: String,
-    /// The ids of the records it builds on. Since API 1.42.
+    /// The IDs of its parent records. Since API 1.42.
     // Engines write the key with a space in front.
     #[serde(rename = " Parents", alias = "Parents")]
     pub parents: Vec<String>,
-    /// What it holds.
+    /// Its type.
     #[serde(rename = "Type")]
     pub kind: BuildCacheKind,
-    /// The build step that made it.
+    /// The build step that created it.
     pub description: String,
     /// Whether it is in use.
     pub in_use: bool,
-    /// Whether it is part of an image too.
+    /// Whether it is also part of an image.
     pub shared: bool,
     /// Its size in bytes.
     pub size: i64,
-    /// When it was created, RFC 3339.
+    /// Time of creation, in RFC 3339.
     pub created_at: String,
-    /// When it was last used, RFC 3339; empty for never.
+    /// Time of the last use, in RFC 3339; empty means never.
     pub last_used_at: String,
-    /// How often it was used.
+    /// The number of uses.
     pub usage_count: i64,
 }
 
@@ -44,7 +44,7 @@ pub enum BuildCacheKind {
     Internal,
     /// A frontend: the program that reads a Dockerfile.
     Frontend,
-    /// Files that were sent for a build.
+    /// Files of a build context.
     SourceLocal,
     /// A checkout of a git repository.
     SourceGitCheckout,
@@ -52,7 +52,7 @@ pub enum BuildCacheKind {
     ExecCachemount,
     /// The result of a build step.
     Regular,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 

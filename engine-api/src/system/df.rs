@@ -29,12 +29,12 @@ impl System<'_> {
     }
 }
 
-/// What to measure.
+/// Options of the measurement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DataUsage {
-    /// The kinds of things; empty for all. Since API 1.42.
+    /// The kinds of resources; empty for all. Since API 1.42.
     pub types: Vec<UsageType>,
-    /// List the things one by one, in the new form. Since API 1.52; before, they always are.
+    /// List each resource, in the new form. Since API 1.52; older engines always list them.
     pub verbose: bool,
 }
 
@@ -46,7 +46,7 @@ impl DataUsage {
     }
 }
 
-/// A kind of thing that takes disk space.
+/// A kind of resource that takes disk space.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UsageType {
     /// Containers.
@@ -57,7 +57,7 @@ pub enum UsageType {
     Volume,
     /// The build cache.
     BuildCache,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 
@@ -68,11 +68,10 @@ open_enum!(UsageType {
     BuildCache = "build-cache",
 });
 
-/// How much disk space everything takes. Definition `SystemDataUsageResponse`, within the
-/// operation.
+/// The disk usage of all resources. Definition `SystemDataUsageResponse`, within the operation.
 ///
-/// There is an old form, the lists, and a new one since API 1.52, the four `…_usage`. Engines that
-/// know the new one send both, but for [`DataUsage::verbose`], which gets the new one alone.
+/// There are two forms: the lists, and since API 1.52 the four `…_usage`. Engines with the new form
+/// send both, but with [`DataUsage::verbose`] only the new form.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -100,21 +99,21 @@ pub struct DiskUsage {
     pub build_cache_usage: Option<ObjectUsage<BuildCache>>,
 }
 
-/// How much disk space one kind of thing takes. Definitions `ImagesDiskUsage`,
+/// The disk usage of one kind of resource. Definitions `ImagesDiskUsage`,
 /// `ContainersDiskUsage`, `VolumesDiskUsage`, `BuildCacheDiskUsage`. Since API 1.52.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ObjectUsage<T> {
-    /// How many are in use.
+    /// Number of resources in use.
     pub active_count: i64,
-    /// How many there are.
+    /// Number of resources.
     pub total_count: i64,
-    /// Bytes that removing the unused ones would free.
+    /// Bytes that the removal of unused resources would free.
     pub reclaimable: i64,
-    /// Bytes they take.
+    /// Total size in bytes.
     pub total_size: i64,
-    /// The things themselves, when [`DataUsage::verbose`] asked for them.
+    /// The resources themselves, with [`DataUsage::verbose`].
     pub items: Vec<T>,
 }
 

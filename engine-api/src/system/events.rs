@@ -16,7 +16,7 @@ use crate::wire::stream::{JsonLines, StreamItem};
 pub(super) static EVENTS: Operation<Lines<Event>> = Operation::get("SystemEvents", "/events").slow();
 
 impl System<'_> {
-    /// Listens to events, until `until` or until dropped.
+    /// Listens to events until the time `until`, or until the stream is dropped.
     pub async fn events(&self, options: ListenEvents) -> Result<JsonLines<Event>> {
         self.docker.call(&EVENTS).query(options.query()).send().await
     }
@@ -25,9 +25,9 @@ impl System<'_> {
 /// Which events to listen to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListenEvents {
-    /// Start with the events since this time that the engine remembers; `None` for new events only.
+    /// Start with stored events since this time; `None` for new events only.
     pub since: Option<Timestamp>,
-    /// Until when to listen; `None` for ever.
+    /// The time at which the stream ends; `None` for no end.
     pub until: Option<Timestamp>,
     /// Filters; empty for all events.
     pub filters: EventFilters,
@@ -42,37 +42,37 @@ impl ListenEvents {
     }
 }
 
-/// Filters of events: every filter that is set must match, with one of its values (labels with all
-/// of them).
+/// Filters of events. An event must match one of the values of each filter that is set, and all
+/// labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilters {
-    /// About these configs, by name or id.
+    /// Of these configs, by name or ID.
     pub config: StringList,
-    /// About these containers, by name or id.
+    /// Of these containers, by name or ID.
     pub container: StringList,
-    /// About these engines, by name or id.
+    /// Of these engines, by name or ID.
     pub daemon: StringList,
     /// With these actions: `start`, `die`, `health_status` …
     pub event: StringList,
-    /// About these images or containers of them, by name or id.
+    /// Of these images or their containers, by name or ID.
     pub image: StringList,
     /// With these labels: `key` or `key=value`.
     pub label: StringList,
-    /// About these networks, by name or id.
+    /// Of these networks, by name or ID.
     pub network: StringList,
-    /// About these nodes, by id.
+    /// Of these nodes, by ID.
     pub node: StringList,
-    /// About these plugins, by name or id.
+    /// Of these plugins, by name or ID.
     pub plugin: StringList,
     /// Of the engine, or of its swarm.
     pub scope: Vec<EventScope>,
-    /// About these secrets, by name or id.
+    /// Of these secrets, by name or ID.
     pub secret: StringList,
-    /// About these services, by name or id.
+    /// Of these services, by name or ID.
     pub service: StringList,
-    /// About these kinds of things.
+    /// Of these kinds of objects.
     pub kind: Vec<EventKind>,
-    /// About these volumes, by name.
+    /// Of these volumes, by name.
     pub volume: StringList,
 }
 
@@ -108,22 +108,22 @@ pub struct Event {
     pub action: String,
     /// The object.
     pub actor: Actor,
-    /// Whether it is about the engine or its swarm.
+    /// Whether it is an event of the engine or of its swarm.
     #[serde(rename = "scope")]
     pub scope: EventScope,
-    /// When, in seconds since 1970.
+    /// Time in seconds since 1970.
     #[serde(rename = "time")]
     pub time: i64,
-    /// When, in nanoseconds since 1970.
+    /// Time in nanoseconds since 1970.
     #[serde(rename = "timeNano")]
     pub time_nano: i64,
-    /// As `action`. Until API 1.51.
+    /// The same as `action`. Until API 1.51.
     #[serde(rename = "status")]
     pub legacy_status: String,
-    /// As [`Actor::id`]. Until API 1.51.
+    /// The same as [`Actor::id`]. Until API 1.51.
     #[serde(rename = "id")]
     pub legacy_id: String,
-    /// As the actor's attribute `image`. Until API 1.51.
+    /// The same as the actor's attribute `image`. Until API 1.51.
     #[serde(rename = "from")]
     pub legacy_from: String,
 }
@@ -154,14 +154,14 @@ impl Event {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Actor {
-    /// Its id; a volume's name.
+    /// Its ID; for a volume, its name.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// More about it and the event: `name`, `image`, `exitCode`, and its labels.
+    /// Attributes of the object and the event: `name`, `image`, `exitCode`, and labels.
     pub attributes: BTreeMap<String, String>,
 }
 
-/// The kinds of objects that events are about.
+/// The kinds of objects of events.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// The build cache.
@@ -186,7 +186,7 @@ pub enum EventKind {
     Service,
     /// A volume.
     Volume,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 
@@ -204,14 +204,14 @@ open_enum!(EventKind {
     Volume = "volume",
 });
 
-/// Where an event happened.
+/// The scope of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EventScope {
     /// On the engine.
     Local,
     /// In its swarm.
     Swarm,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 

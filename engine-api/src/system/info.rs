@@ -30,7 +30,7 @@ impl System<'_> {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Info {
-    /// The engine's id; its form is not defined.
+    /// The engine's ID; its format is not defined.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
     /// The name of the host.
@@ -39,33 +39,33 @@ pub struct Info {
     pub labels: Vec<String>,
     /// The version of the engine: `28.5.2`.
     pub server_version: String,
-    /// What the engine complains about: missing features, risky settings.
+    /// Warnings of the engine: missing features, insecure settings.
     pub warnings: Vec<String>,
     /// Whether experimental features are on.
     pub experimental_build: bool,
     /// The license of the engine.
     pub product_license: String,
 
-    /// How many containers there are.
+    /// Number of containers.
     pub containers: i64,
-    /// How many of them run.
+    /// Number of running containers.
     pub containers_running: i64,
-    /// How many of them are paused.
+    /// Number of paused containers.
     pub containers_paused: i64,
-    /// How many of them are stopped.
+    /// Number of stopped containers.
     pub containers_stopped: i64,
-    /// How many images there are, named or not.
+    /// Number of images, with and without a name.
     pub images: i64,
 
     /// The storage driver: `overlay2`, `overlayfs`.
     pub driver: String,
     /// The status of the storage driver, as label and value.
     pub driver_status: Vec<(String, String)>,
-    /// The status of a standalone swarm, as label and value. No engine since API 1.40 fills it.
+    /// The status of a standalone swarm, as label and value. Empty since API 1.40.
     pub system_status: Vec<(String, String)>,
-    /// The directory in which the engine keeps everything.
+    /// The data directory of the engine.
     pub docker_root_dir: String,
-    /// The plugins, by what they do.
+    /// The plugins by type.
     pub plugins: PluginsInfo,
 
     /// Whether memory can be limited.
@@ -77,19 +77,19 @@ pub struct Info {
     /// Whether the kernel's memory for TCP can be limited. Until API 1.51.
     #[serde(rename = "KernelMemoryTCP")]
     pub kernel_memory_tcp: bool,
-    /// Whether the period of processor quotas can be set.
+    /// Whether the period of CPU quotas can be set.
     pub cpu_cfs_period: bool,
-    /// Whether processor quotas can be set.
+    /// Whether CPU quotas can be set.
     pub cpu_cfs_quota: bool,
-    /// Whether shares of the processor can be set.
+    /// Whether CPU weights (shares) can be set.
     #[serde(rename = "CPUShares")]
     pub cpu_shares: bool,
-    /// Whether containers can be bound to processors.
+    /// Whether containers can be bound to CPUs.
     #[serde(rename = "CPUSet")]
     pub cpu_set: bool,
     /// Whether the number of processes can be limited.
     pub pids_limit: bool,
-    /// Whether the out-of-memory killer can be switched off.
+    /// Whether the OOM killer can be disabled.
     pub oom_kill_disable: bool,
     /// Whether the host forwards IPv4.
     #[serde(rename = "IPv4Forwarding")]
@@ -99,64 +99,64 @@ pub struct Info {
     /// Whether ip6tables sees bridged traffic. Until API 1.49.
     pub bridge_nf_ip6tables: bool,
 
-    /// Whether the engine logs for debugging.
+    /// Whether the engine runs in debug mode.
     pub debug: bool,
-    /// How many files the engine has open, when it logs for debugging.
+    /// Number of open files of the engine, in debug mode.
     #[serde(rename = "NFd")]
     pub n_fd: i64,
-    /// How many goroutines the engine has, when it logs for debugging.
+    /// Number of goroutines of the engine, in debug mode.
     #[serde(rename = "NGoroutines")]
     pub n_goroutines: i64,
-    /// How many clients listen for events.
+    /// Number of clients that listen to events.
     #[serde(rename = "NEventsListener")]
     pub n_events_listener: i64,
-    /// The engine's clock, RFC 3339.
+    /// The engine's current time, in RFC 3339.
     pub system_time: String,
 
-    /// The logging driver of containers that ask for none.
+    /// The default logging driver.
     pub logging_driver: String,
-    /// What manages the control groups.
+    /// The cgroup driver.
     pub cgroup_driver: CgroupDriver,
-    /// The version of the host's control groups.
+    /// The cgroup version of the host.
     pub cgroup_version: CgroupVersion,
     /// The version of the host's kernel.
     pub kernel_version: String,
-    /// The host's operating system, in words.
+    /// The name of the host's operating system.
     pub operating_system: String,
-    /// Its version; its form is not defined.
+    /// The version of the operating system; its format is not defined.
     #[serde(rename = "OSVersion")]
     pub os_version: String,
     /// The kind of operating system: `linux`, `windows`.
     #[serde(rename = "OSType")]
     pub os_type: String,
-    /// The host's processor architecture as the host calls it: `x86_64`, `aarch64`.
+    /// The host's CPU architecture, with the host's name for it: `x86_64`, `aarch64`.
     pub architecture: String,
-    /// How many processors the engine can use.
+    /// Number of CPUs that the engine can use.
     #[serde(rename = "NCPU")]
     pub n_cpu: i64,
     /// The host's memory in bytes.
     pub mem_total: i64,
-    /// What else the node offers to a swarm: `GPU=UUID1`, `SSD=3`.
+    /// User-defined resources of the node for a swarm: `GPU=UUID1`, `SSD=3`.
     pub generic_resources: Vec<GenericResource>,
 
-    /// The registry that images are searched in: Docker Hub's address.
+    /// The registry for searches of images: Docker Hub's address.
     pub index_server_address: String,
-    /// How the engine reaches registries.
+    /// Settings of registries.
     pub registry_config: Option<RegistryServiceConfig>,
-    /// The proxy for HTTP, credentials masked by the engine.
+    /// The HTTP proxy; the engine masks the credentials.
     pub http_proxy: String,
-    /// The proxy for HTTPS, credentials masked by the engine.
+    /// The HTTPS proxy; the engine masks the credentials.
     pub https_proxy: String,
     /// Hosts that are reached without a proxy, separated by commas.
     pub no_proxy: String,
 
-    /// The programs that can run containers, by name.
+    /// The runtimes by name.
     pub runtimes: BTreeMap<String, Runtime>,
-    /// The one that is used unless another is asked for.
+    /// The default runtime.
     pub default_runtime: String,
-    /// How containers are kept apart, unless they ask otherwise (Windows).
+    /// The default isolation of containers (Windows).
     pub isolation: Isolation,
-    /// The program that is process 1 of containers that want one.
+    /// The init program of containers.
     pub init_binary: String,
     /// The commit of containerd.
     pub containerd_commit: Commit,
@@ -164,22 +164,22 @@ pub struct Info {
     pub runc_commit: Commit,
     /// The commit of the init program.
     pub init_commit: Commit,
-    /// How to reach containerd. Since API 1.46.
+    /// The connection to containerd. Since API 1.46.
     pub containerd: Option<ContainerdInfo>,
-    /// Whether containers outlive a restart of the engine.
+    /// Whether containers continue to run during a restart of the engine (live restore).
     pub live_restore_enabled: bool,
-    /// What protects the host: `name=seccomp,profile=builtin`, `name=rootless` …
+    /// Security options: `name=seccomp,profile=builtin`, `name=rootless` …
     pub security_options: Vec<String>,
 
-    /// The engine's part in a swarm.
+    /// The swarm status of the engine.
     pub swarm: SwarmInfo,
-    /// The key-value store of old overlay networks. Until API 1.41.
+    /// The cluster store of old overlay networks. Until API 1.41.
     pub cluster_store: String,
-    /// The address told to that store. Until API 1.41.
+    /// The address that is advertised to that store. Until API 1.41.
     pub cluster_advertise: String,
-    /// The address ranges that networks are cut from; empty for the built-in ones.
+    /// The default address pools of networks; empty for the built-in pools.
     pub default_address_pools: Vec<AddressPool>,
-    /// What sets up the firewall. Since API 1.49.
+    /// The firewall backend. Since API 1.49.
     pub firewall_backend: Option<FirewallInfo>,
     /// The directories with descriptions of devices (CDI). Since API 1.44.
     #[serde(rename = "CDISpecDirs")]

@@ -1,4 +1,4 @@
-//! The parts of what an engine says about itself.
+//! Parts of the information about an engine.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::json::open_enum;
 
-/// What manages the control groups.
+/// The cgroup driver.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CgroupDriver {
-    /// The engine itself, through the file system.
+    /// The engine itself, through the cgroup file system.
     Cgroupfs,
     /// systemd.
     Systemd,
-    /// Nothing: an engine without root rights on a host that delegates none.
+    /// No driver: a rootless engine on a host without cgroup delegation.
     None,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 
@@ -25,22 +25,22 @@ open_enum!(CgroupDriver {
     None = "none",
 });
 
-/// The version of the host's control groups.
+/// The cgroup version of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CgroupVersion {
-    /// One hierarchy for each kind of resource.
+    /// Version 1: a hierarchy for each kind of resource.
     V1,
-    /// One hierarchy for all.
+    /// Version 2: one hierarchy for all resources.
     V2,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 
 open_enum!(CgroupVersion { V1 = "1", V2 = "2" });
 
-/// The plugins of an engine, by what they do. Definition `PluginsInfo`.
+/// The plugins of an engine by type. Definition `PluginsInfo`.
 ///
-/// Built-in drivers are listed too; plugins of the old kind appear once something uses them.
+/// Built-in drivers are listed, too; legacy plugins appear after their first use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -49,22 +49,22 @@ pub struct PluginsInfo {
     pub volume: Vec<String>,
     /// Drivers of networks.
     pub network: Vec<String>,
-    /// Plugins that permit or refuse calls.
+    /// Authorization plugins, which allow or deny calls.
     pub authorization: Vec<String>,
     /// Drivers of logs.
     pub log: Vec<String>,
 }
 
-/// A program that runs containers. Definition `Runtime`.
+/// A container runtime. Definition `Runtime`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "camelCase")]
 pub struct Runtime {
     /// The program, with or without its path.
     pub path: String,
-    /// Arguments it always gets.
+    /// Its arguments.
     pub runtime_args: Vec<String>,
-    /// The kind of containerd shim that runs it instead of a path. Since API 1.42, not in the API
+    /// The type of the containerd shim, instead of a path. Since API 1.42, not in the API
     /// description.
     pub runtime_type: String,
     /// Options of that shim. Since API 1.42, not in the API description.
@@ -81,26 +81,26 @@ pub struct Commit {
     /// The commit, or a version.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
-    /// The commit that the engine was made for. Until API 1.48.
+    /// The commit that the engine expects. Until API 1.48.
     pub expected: String,
 }
 
-/// How an engine reaches registries. Definition `RegistryServiceConfig`.
+/// The settings of registries. Definition `RegistryServiceConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct RegistryServiceConfig {
-    /// Ranges of hosts that are reached without checking their certificates.
+    /// Address ranges of registries whose certificates are not verified.
     #[serde(rename = "InsecureRegistryCIDRs")]
     pub insecure_registry_cidrs: Vec<String>,
     /// Registries, by name.
     pub index_configs: BTreeMap<String, IndexInfo>,
     /// Mirrors of Docker Hub, as URLs.
     pub mirrors: Vec<String>,
-    /// Ranges of hosts that foreign layers may be pushed to. Until API 1.48.
+    /// Address ranges of hosts to which foreign layers may be pushed. Until API 1.48.
     #[serde(rename = "AllowNondistributableArtifactsCIDRs")]
     pub allow_nondistributable_artifacts_cidrs: Vec<String>,
-    /// Hosts that foreign layers may be pushed to. Until API 1.48.
+    /// Hosts to which foreign layers may be pushed. Until API 1.48.
     pub allow_nondistributable_artifacts_hostnames: Vec<String>,
 }
 
@@ -113,13 +113,13 @@ pub struct IndexInfo {
     pub name: String,
     /// Its mirrors, as URLs.
     pub mirrors: Vec<String>,
-    /// Whether its certificate is checked.
+    /// Whether its certificate is verified.
     pub secure: bool,
     /// Whether it is Docker Hub.
     pub official: bool,
 }
 
-/// An address range that networks are cut from.
+/// A default address pool of networks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -130,7 +130,7 @@ pub struct AddressPool {
     pub size: i64,
 }
 
-/// How to reach containerd, for debugging. Definition `ContainerdInfo`. Since API 1.46.
+/// The connection to containerd, for debugging. Definition `ContainerdInfo`. Since API 1.46.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -152,14 +152,14 @@ pub struct ContainerdNamespaces {
     pub plugins: String,
 }
 
-/// What sets up the firewall. Definition `FirewallInfo`. Since API 1.49.
+/// The firewall backend. Definition `FirewallInfo`. Since API 1.49.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct FirewallInfo {
     /// Its name: `iptables`, `nftables`, `iptables+firewalld`.
     pub driver: String,
-    /// More about it, as label and value.
+    /// Details, as label and value.
     pub info: Vec<(String, String)>,
 }
 
@@ -168,7 +168,7 @@ pub struct FirewallInfo {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct DeviceInfo {
-    /// Which driver found it: `cdi`.
+    /// The driver that found it: `cdi`.
     pub source: String,
     /// Its id in that driver: `vendor.com/gpu=0`.
     #[serde(rename = "ID", alias = "Id")]

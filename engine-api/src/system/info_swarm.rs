@@ -1,11 +1,11 @@
-//! An engine's part in a swarm.
+//! The swarm status of an engine.
 
 use serde::{Deserialize, Serialize};
 
 use crate::swarm::ClusterInfo;
 use crate::system::LocalNodeState;
 
-/// An engine's part in a swarm. Definition `SwarmInfo`.
+/// The swarm status of an engine. Definition `SwarmInfo`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -19,17 +19,17 @@ pub struct SwarmInfo {
     pub local_node_state: LocalNodeState,
     /// Whether it is a manager that can change the swarm.
     pub control_available: bool,
-    /// What keeps the node from working.
+    /// The error that prevents the node from working.
     pub error: String,
-    /// The managers it knows.
+    /// The managers that it knows.
     pub remote_managers: Vec<PeerNode>,
-    /// How many nodes the swarm has; only managers know.
+    /// Number of nodes in the swarm; only managers return it.
     pub nodes: i64,
-    /// How many of them are managers.
+    /// Number of managers in the swarm.
     pub managers: i64,
-    /// The swarm; only managers know.
+    /// The swarm; only managers return it.
     pub cluster: Option<ClusterInfo>,
-    /// What the swarm complains about; not in the API description.
+    /// Warnings of the swarm; not in the API description.
     pub warnings: Vec<String>,
 }
 

@@ -23,7 +23,7 @@ impl System<'_> {
             .map(|headers| Ping::from_headers(&headers))
     }
 
-    /// As [`System::ping`], with `HEAD`: an error has no message of the engine.
+    /// Like [`System::ping`], with `HEAD`: an error contains no message of the engine.
     pub async fn ping_head(&self) -> Result<Ping> {
         self.docker
             .call(&PING_HEAD)
@@ -38,22 +38,22 @@ impl System<'_> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ping {
-    /// The newest API version the engine speaks: `1.51`.
+    /// The newest API version that the engine supports: `1.51`.
     pub api_version: Option<String>,
     /// The operating system of its containers: `linux`, `windows`.
     pub os_type: String,
     /// Whether experimental features are on.
     pub experimental: bool,
-    /// The builder the engine recommends: `1` is the classic one, `2` is BuildKit.
+    /// The builder that the engine recommends: `1` is the classic builder, `2` is BuildKit.
     pub builder_version: String,
-    /// The engine's part in a swarm; `None` when not sent, as before API 1.42.
+    /// The swarm status of the engine; `None` if it was not sent, as before API 1.42.
     pub swarm: Option<SwarmStatus>,
     /// The program and its version: `Docker/28.5.2 (linux)`, `Libpod/5.8.0 (linux)`.
     pub server: String,
     podman: bool,
 }
 
-/// An engine's part in a swarm, in short.
+/// The short swarm status of an engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SwarmStatus {
@@ -66,17 +66,17 @@ pub struct SwarmStatus {
 /// Whether an engine is in a swarm. Definition `LocalNodeState`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LocalNodeState {
-    /// It is in none.
+    /// It is not in a swarm.
     Inactive,
-    /// It is joining one.
+    /// It is joining a swarm.
     Pending,
-    /// It is in one.
+    /// It is in a swarm.
     Active,
-    /// It is in one and cannot reach it.
+    /// It is in a swarm, but reports an error.
     Error,
-    /// It is a manager that waits for the key to its data.
+    /// It is a locked manager that waits for the key.
     Locked,
-    /// A word this crate does not know; empty for none.
+    /// A value that this crate does not know; empty if it was not sent.
     Other(String),
 }
 
@@ -91,7 +91,7 @@ open_enum!(LocalNodeState {
 impl Ping {
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         let mut ping = Self::default();
-        // One pass: to look each of them up costs more than to read the whole reply.
+        // One pass over the headers: a lookup of each header would be slower.
         for (name, value) in headers {
             let text = || value.to_str().unwrap_or_default().trim();
             let first = |field: &mut String| {

@@ -14,11 +14,11 @@ use crate::error::{Error, Result};
 use crate::wire::stream::JsonLines;
 
 impl System<'_> {
-    /// Listens to events, as [`System::events`], and reconnects after the connection broke or the
-    /// engine was restarted.
+    /// Listens to events like [`System::events`], and reconnects after a broken connection or a
+    /// restart of the engine.
     ///
     /// After each reconnection, an [`EventOrGap::Gap`] reports that events may be missing. No event
-    /// is returned twice, as long as the engine repeats no more than 10,000.
+    /// is returned twice, unless the engine repeats more than 10,000 events.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -39,7 +39,7 @@ impl System<'_> {
     ///
     /// # Errors
     ///
-    /// When the first connection fails; only later ones are retried.
+    /// When the first connection fails; only later connections are retried.
     pub async fn resilient_events(
         &self,
         options: ListenEvents,
@@ -59,13 +59,13 @@ impl System<'_> {
     }
 }
 
-/// How to reconnect after the engine was lost.
+/// How to reconnect after a lost connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReconnectOptions {
-    /// How far before the last event to start again, because events may be out of order. Events
-    /// that were returned already are left out. Default: 1 second.
+    /// The time before the last event at which the new stream starts, because events may be out of
+    /// order. Events that were already returned are skipped. Default: 1 second.
     pub overlap: Duration,
-    /// How long the engine may be unreachable; `None` for ever. Default: 5 minutes.
+    /// Timeout for an unreachable engine; `None` for no timeout. Default: 5 minutes.
     pub timeout: Option<Duration>,
 }
 
@@ -84,12 +84,13 @@ impl Default for ReconnectOptions {
 pub enum EventOrGap {
     /// An event.
     Event(Event),
-    /// The engine was lost and answers again. The events of the time between that it still knows
-    /// follow; a restarted engine has forgotten them.
+    /// The connection was lost, and the engine replies again. The events of the gap that the engine
+    /// still has stored follow; a restarted engine has stored no events.
     Gap {
-        /// The time of the last event before, or when listening began; by the engine's clock.
+        /// The time of the last event before the gap, or the time of the start, by the engine's
+        /// clock.
         from: Timestamp,
-        /// When the engine answered again, by the clock of this machine.
+        /// The time at which the engine replied again, by the clock of this machine.
         to: Timestamp,
     },
 }
@@ -100,22 +101,22 @@ pub struct ResilientEvents {
     docker: Docker,
     options: ListenEvents,
     resume: ReconnectOptions,
-    /// `None` while the engine is lost.
+    /// `None` while there is no connection.
     stream: Option<JsonLines<Event>>,
     lost: Option<Lost>,
-    /// Where to go on.
+    /// The position at which to continue.
     heard: Memory,
     ended: bool,
 }
 
 impl ResilientEvents {
-    /// Returns the next event or gap; `None` once `until` is reached. Cancel-safe: a dropped `next`
+    /// Returns the next event or gap; `None` after the time `until`. Cancel-safe: a dropped `next`
     /// loses no event.
     ///
     /// # Errors
     ///
     /// An error that is not transient, or an engine that was unreachable for longer than
-    /// [`ReconnectOptions::timeout`]. Nothing follows an error.
+    /// [`ReconnectOptions::timeout`]. The stream ends after an error.
     pub async fn next(&mut self) -> Option<Result<EventOrGap>> {
         while !self.ended {
             let Some(stream) = &mut self.stream else {
@@ -136,7 +137,7 @@ impl ResilientEvents {
                     self.ended = true;
                     return Some(Err(error));
                 }
-                // An engine that is stopped ends its streams properly.
+                // A stopped engine ends its streams without an error.
                 None if self.options.until.is_none() => {
                     self.lose(Error::protocol("the engine ended its events"))
                 }
@@ -151,7 +152,7 @@ impl ResilientEvents {
         self.lost = Some(Lost::new(why));
     }
 
-    /// Tries once to reconnect; `None` when that failed and may be retried.
+    /// Tries once to reconnect; `None` if the attempt failed and may be retried.
     async fn find_again(&mut self) -> Result<Option<EventOrGap>> {
         if let Some(lost) = self.lost.take_if(|lost| lost.for_good(self.resume.timeout)) {
             return Err(lost.why);
@@ -187,12 +188,11 @@ impl ResilientEvents {
 #[derive(Debug)]
 struct Lost {
     since: Instant,
-    /// An instant and not a pause, so that a caller that drops `next` again and again still reaches
-    /// it.
+    /// An instant instead of a pause, so that it also passes if the caller repeatedly drops `next`.
     next_try: Instant,
-    /// How long after that to try again: longer each time, up to some seconds.
+    /// The pause before the next attempt: longer each time, up to some seconds.
     pause: Duration,
-    /// The error that lost it, or the one of the last try.
+    /// The error of the lost connection, or of the last attempt.
     why: Error,
 }
 
@@ -214,30 +214,30 @@ impl Lost {
         self.next_try = Instant::now() + self.pause;
     }
 
-    /// Whether the next try would come too late.
+    /// Whether the next attempt would be after the timeout.
     fn for_good(&self, timeout: Option<Duration>) -> bool {
         timeout.is_some_and(|timeout| self.next_try - self.since > timeout)
     }
 }
 
-/// Whether another try can succeed: the engine is away, or starts.
+/// Whether another attempt can succeed: the engine is unreachable, or starts.
 fn can_retry(error: &Error) -> bool {
     error.is_transient() || error.is_timeout()
 }
 
-/// The most events that are remembered. An engine that repeats more of them after a reconnection
-/// reports the older ones twice.
+/// The maximum number of recent events in memory. If the engine repeats more events after a
+/// reconnection, the older ones are returned twice.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// The recent events: as many as an engine may repeat.
+/// The recent events, which an engine may repeat.
 #[derive(Debug)]
 struct Memory {
-    /// By this machine's clock; it counts only until the engine's is known from an event.
+    /// The start, by this machine's clock. It is used only until an event shows the engine's clock.
     began: Timestamp,
-    /// The last event's nanoseconds since 1970.
+    /// The time of the last event, in nanoseconds since 1970.
     newest: Option<i64>,
     overlap: i64,
-    /// The time of each, and a hash of what distinguishes it from others of that time.
+    /// The time of each event, and a hash that distinguishes it from other events of that time.
     recent: VecDeque<(i64, u64)>,
     hasher: RandomState,
 }
@@ -253,7 +253,7 @@ impl Memory {
         }
     }
 
-    /// Whether the event is new; it is then remembered.
+    /// Whether the event is new. A new event is stored.
     fn is_new(&mut self, event: &Event) -> bool {
         let hash = self
             .hasher
@@ -299,7 +299,8 @@ mod tests {
 
     #[test]
     fn events_are_new_once_and_old_ones_forgotten() {
-        // This clock is ahead of the engine's: it counts only until the first event.
+        // This machine's clock is ahead of the engine's clock. It is used only until the first
+        // event.
         let mut memory = Memory::new(Timestamp::new(7, 0), Duration::from_nanos(10));
         assert_eq!(memory.resume_at(), Timestamp::new(6, 999_999_990));
         assert!(memory.is_new(&event(2_000_000_000, "start")));

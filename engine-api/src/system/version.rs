@@ -23,15 +23,15 @@ impl System<'_> {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct EngineVersion {
-    /// The product that the engine is part of.
+    /// The product that contains the engine.
     pub platform: EnginePlatform,
-    /// The programs it is made of: the engine itself, containerd, runc …
+    /// Its components: the engine itself, containerd, runc …
     pub components: Vec<Component>,
     /// The version of the engine: `28.5.2`.
     pub version: String,
-    /// The newest API version it speaks: `1.51`.
+    /// The newest API version that it supports: `1.51`.
     pub api_version: String,
-    /// The oldest API version it speaks.
+    /// The oldest API version that it supports.
     #[serde(rename = "MinAPIVersion")]
     pub min_api_version: String,
     /// The commit it was built from.
@@ -46,11 +46,11 @@ pub struct EngineVersion {
     pub kernel_version: String,
     /// Whether experimental features are on.
     pub experimental: bool,
-    /// When it was built, mostly RFC 3339.
+    /// Time of the build, usually in RFC 3339.
     pub build_time: String,
 }
 
-/// The product that an engine is part of.
+/// The product that contains an engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -59,7 +59,7 @@ pub struct EnginePlatform {
     pub name: String,
 }
 
-/// A program that an engine is made of.
+/// A component of an engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -68,6 +68,6 @@ pub struct Component {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// More about it, for people.
+    /// Details in words.
     pub details: BTreeMap<String, String>,
 }

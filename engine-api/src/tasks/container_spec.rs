@@ -17,9 +17,9 @@ pub struct ContainerSpec {
     pub image: String,
     /// Labels of the container.
     pub labels: BTreeMap<String, String>,
-    /// The command, in place of the image's entry point.
+    /// The command, instead of the image's entry point.
     pub command: Vec<String>,
-    /// Arguments to it, in place of the image's command.
+    /// Its arguments, instead of the image's command.
     pub args: Vec<String>,
     /// The host name; may be a template such as `{{.Node.Hostname}}`.
     pub hostname: String,
@@ -29,7 +29,7 @@ pub struct ContainerSpec {
     pub dir: String,
     /// The user, `name`, `uid` or either with `:group`; empty is the image's.
     pub user: String,
-    /// More groups of the user.
+    /// Additional groups of the user.
     pub groups: Vec<String>,
     /// Security options.
     pub privileges: Option<Privileges>,
@@ -44,31 +44,31 @@ pub struct ContainerSpec {
     pub read_only: bool,
     /// Mounts.
     pub mounts: Vec<Mount>,
-    /// The signal that asks it to stop; empty is the image's.
+    /// The signal that stops it; empty is the image's.
     pub stop_signal: String,
-    /// Nanoseconds between that signal and a kill; `None` is ten seconds.
+    /// Nanoseconds between the stop signal and a kill; `None` is ten seconds.
     pub stop_grace_period: Option<i64>,
     /// The health check; `None` is the image's.
     #[serde(rename = "Healthcheck", alias = "HealthCheck")]
     pub healthcheck: Option<HealthConfig>,
     /// Lines for its hosts file: an address, a name, more names.
     pub hosts: Vec<String>,
-    /// How it finds other hosts' addresses.
+    /// Its DNS settings.
     #[serde(rename = "DNSConfig")]
     pub dns_config: Option<DnsConfig>,
-    /// Secrets of the swarm that it gets.
+    /// Its secrets.
     pub secrets: Vec<SecretReference>,
-    /// Configs of the swarm that it gets.
+    /// Its configs.
     pub configs: Vec<ConfigReference>,
-    /// How likely an out-of-memory kill is, -1000 to 1000. Since API 1.46.
+    /// Preference of the OOM killer for the container, from -1000 to 1000. Since API 1.46.
     pub oom_score_adj: i64,
     /// The isolation technology (Windows).
     pub isolation: Isolation,
-    /// Settings of its kernel namespaces.
+    /// Its kernel parameters (sysctls).
     pub sysctls: BTreeMap<String, String>,
-    /// Capabilities that it has besides the usual ones.
+    /// Capabilities to add to the default ones.
     pub capability_add: Vec<String>,
-    /// Usual capabilities that it lacks.
+    /// Default capabilities to drop.
     pub capability_drop: Vec<String>,
     /// Limits of its processes (ulimits).
     pub ulimits: Vec<Ulimit>,
@@ -86,13 +86,13 @@ impl ContainerSpec {
     }
 }
 
-/// How a container finds other hosts' addresses. Part of definition `TaskSpec`.
+/// The DNS settings of a container. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct DnsConfig {
     /// Addresses of name servers.
     pub nameservers: Vec<String>,
-    /// Domains that are tried after a name.
+    /// Search domains.
     pub search: Vec<String>,
     /// Options of the resolver: `ndots:3`.
     pub options: Vec<String>,

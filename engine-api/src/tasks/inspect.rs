@@ -24,7 +24,7 @@ impl Tasks<'_> {
     }
 }
 
-/// A task: one container of a service, now or once. Definition `Task`.
+/// A task: a current or past container of a service. Definition `Task`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -34,9 +34,9 @@ pub struct Task {
     pub id: String,
     /// The version of the task.
     pub version: ObjectVersion,
-    /// When it was created, RFC 3339.
+    /// Time of creation, in RFC 3339.
     pub created_at: String,
-    /// When it last changed, RFC 3339.
+    /// Time of the last change, in RFC 3339.
     pub updated_at: String,
     /// The name; engines leave it empty.
     pub name: String,
@@ -44,10 +44,10 @@ pub struct Task {
     pub labels: BTreeMap<String, String>,
     /// The requested configuration.
     pub spec: TaskSpec,
-    /// The service that it is part of, by id.
+    /// The ID of its service.
     #[serde(rename = "ServiceID")]
     pub service_id: String,
-    /// Which of the service's replicas it is, from 1; 0 in a global service.
+    /// The number of the replica in the service, from 1; 0 in a global service.
     pub slot: i64,
     /// The id of its node; empty until it is assigned.
     #[serde(rename = "NodeID")]
@@ -55,19 +55,19 @@ pub struct Task {
     /// Its generic resources; the API description calls it `AssignedGenericResources`.
     #[serde(alias = "AssignedGenericResources")]
     pub generic_resources: Vec<GenericResource>,
-    /// How it is.
+    /// Its status.
     pub status: TaskStatus,
-    /// How it should be.
+    /// Its desired state.
     pub desired_state: TaskState,
-    /// In which run of the service, if that is a job.
+    /// The run of the service, if it is a job.
     pub job_iteration: Option<ObjectVersion>,
-    /// The networks that it is in.
+    /// Its networks.
     pub networks_attachments: Vec<NetworkAttachment>,
-    /// The cluster's volumes that it has; not in the API description. Since API 1.42.
+    /// Its cluster volumes; not in the API description. Since API 1.42.
     pub volumes: Vec<VolumeAttachment>,
 }
 
-/// A volume of the cluster that a task has. Not in the API description.
+/// A cluster volume of a task. Not in the API description.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -81,20 +81,20 @@ pub struct VolumeAttachment {
     pub target: String,
 }
 
-/// How a task is. Definition `TaskStatus`.
+/// The status of a task. Definition `TaskStatus`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TaskStatus {
-    /// Since when, RFC 3339.
+    /// Time of the last change of the state, in RFC 3339.
     pub timestamp: String,
-    /// How far it is.
+    /// Its state.
     pub state: TaskState,
-    /// The node's message about it.
+    /// The message of the node.
     pub message: String,
-    /// Why it failed, or waits.
+    /// The reason why it failed or waits.
     pub err: String,
-    /// Its container, once there is one.
+    /// Its container, if there is one.
     pub container_status: Option<ContainerStatus>,
     /// Its ports of the host.
     pub port_status: PortStatus,
@@ -105,17 +105,17 @@ pub struct TaskStatus {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ContainerStatus {
-    /// Its id, on the task's node.
+    /// Its ID on the node of the task.
     #[serde(rename = "ContainerID")]
     pub container_id: String,
-    /// The process's number; 0 when it does not run.
+    /// The PID; 0 if it does not run.
     #[serde(rename = "PID")]
     pub pid: i64,
-    /// Its exit code; 0 while it runs, too.
+    /// Its exit code; also 0 while it runs.
     pub exit_code: i64,
 }
 
-/// The ports of the host that a task has. Definition `PortStatus`.
+/// The host ports of a task. Definition `PortStatus`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -124,7 +124,7 @@ pub struct PortStatus {
     pub ports: Vec<PortConfig>,
 }
 
-/// How far a task is; it only ever goes on. Definition `TaskState`.
+/// The state of a task. A task never returns to an earlier state. Definition `TaskState`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TaskState {
     /// It has been created.
@@ -145,19 +145,19 @@ pub enum TaskState {
     Starting,
     /// It runs.
     Running,
-    /// It ended with exit code 0.
+    /// It exited with code 0.
     Complete,
     /// It was stopped.
     Shutdown,
-    /// It ended with another exit code.
+    /// It exited with another code.
     Failed,
     /// The node could not run it.
     Rejected,
     /// It will be removed.
     Remove,
-    /// Its node has been gone for too long.
+    /// Its node was unreachable for too long.
     Orphaned,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 

@@ -12,7 +12,7 @@ use crate::wire::query::{Filters, Query};
 pub(super) static LIST: Operation<Json<Vec<Task>>> = Operation::get("TaskList", "/tasks");
 
 impl Tasks<'_> {
-    /// Lists the tasks that pass the filters, those that ended included.
+    /// Lists the tasks that match the filters, including finished tasks.
     pub async fn list(&self, options: ListTasks) -> Result<Vec<Task>> {
         self.docker.call(&LIST).query(options.query()).send().await
     }
@@ -31,24 +31,23 @@ impl ListTasks {
     }
 }
 
-/// Filters of a list of tasks: a listed one has one of the values of each field, and all of the
-/// labels.
+/// Filters of a list of tasks. A task must match one of the values of each field, and all labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskFilters {
-    /// Meant to be in a state: [`TaskState::Running`], [`TaskState::Shutdown`],
+    /// With this desired state: [`TaskState::Running`], [`TaskState::Shutdown`],
     /// [`TaskState::Accepted`].
     pub desired_state: Vec<TaskState>,
-    /// With an id, or the start of one.
+    /// With this ID, or a prefix of it.
     pub id: StringList,
-    /// With a label: `key`, or `key=value`.
+    /// With this label: `key`, or `key=value`.
     pub label: StringList,
-    /// With a name, or the start of one: `web.1`.
+    /// With this name, or a prefix of it: `web.1`.
     pub name: StringList,
-    /// On a node: its name or id, or `self`.
+    /// On this node: its name or ID, or `self`.
     pub node: StringList,
-    /// Run by something; not in the API description.
+    /// With this runtime; not in the API description.
     pub runtime: Vec<TaskRuntime>,
-    /// Part of a service: its name or id.
+    /// Of this service: its name or ID.
     pub service: StringList,
 }
 

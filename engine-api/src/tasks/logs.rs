@@ -12,7 +12,7 @@ use crate::wire::stream::Output;
 pub(super) static LOGS: Operation<Framed> = Operation::get("TaskLogs", "/tasks/{id}/logs");
 
 impl Tasks<'_> {
-    /// Reads the output of a task; with `follow`, also its output from now on.
+    /// Reads the output of a task so far; with `follow`, also later output.
     ///
     /// Only the logging drivers `local`, `json-file` and `journald` can be read.
     pub async fn logs(&self, id: &str, options: ReadTaskLogs) -> Result<Output> {
@@ -24,21 +24,21 @@ impl Tasks<'_> {
     }
 }
 
-/// Which output to read, of a task or of all tasks of a service. Query of `TaskLogs` and
+/// The output to read, of a task or of all tasks of a service. Query of `TaskLogs` and
 /// `ServiceLogs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadTaskLogs {
     /// Whether to continue with new output.
     pub follow: bool,
-    /// Whether to read the output; on by default.
+    /// Whether to read standard output; on by default.
     pub stdout: bool,
-    /// Whether to read the error output; on by default.
+    /// Whether to read standard error; on by default.
     pub stderr: bool,
-    /// Only output since then.
+    /// Only output since this time.
     pub since: Option<Timestamp>,
     /// Whether each line begins with its time, in RFC 3339 with nine digits.
     pub timestamps: bool,
-    /// Only so many lines from the end of each task's; `None` is all.
+    /// Number of lines from the end, for each task; `None` is all.
     pub tail: Option<u64>,
     /// Whether each line begins with its origin, as `k=v,…`: the node, the service, the task.
     pub details: bool,
@@ -76,8 +76,8 @@ impl ReadTaskLogs {
     }
 }
 
-/// Reads the logs of a task or a service. `has_terminal` is awaited if the reply does not tell
-/// whether they are framed.
+/// Reads the logs of a task or a service. `has_terminal` is awaited if the reply does not show
+/// whether the output has frames.
 pub(crate) async fn read(
     docker: &Docker,
     operation: &'static Operation<Framed>,

@@ -1,4 +1,4 @@
-//! Tasks: the containers of services, past, present and planned. Only managers answer.
+//! Tasks: the containers of services, past, present and planned. Only managers support these calls.
 //!
 //! ```no_run
 //! use engine_api::Docker;
@@ -52,7 +52,7 @@ use crate::wire::operation::OperationInfo;
 
 /// Calls on the tasks of a swarm; see [`Docker::tasks`].
 ///
-/// Every `id` may be a task's id or the start of one that is unique.
+/// Every `id` is a task's ID or a unique prefix of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Tasks<'a> {
     docker: &'a Docker,

@@ -1,4 +1,4 @@
-//! The networks that a task is in, as a swarm knows them.
+//! The networks of a task, in the form of a swarm.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use crate::common::object_version::ObjectVersion;
 use crate::swarm::Driver;
 
-/// A network that a task is in. Definition `NetworkAttachment`.
+/// A network of a task. Definition `NetworkAttachment`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NetworkAttachment {
     /// The network.
     pub network: SwarmNetwork,
-    /// The task's addresses there, with the network's prefix length.
+    /// The addresses of the task in the network, with prefix length.
     pub addresses: Vec<String>,
 }
 
-/// A network as a swarm knows it; the API description shows the engine's view, `Network`.
+/// A network in the form of a swarm; the API description contains the form of an engine, `Network`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -28,15 +28,15 @@ pub struct SwarmNetwork {
     pub id: String,
     /// The version of the network.
     pub version: ObjectVersion,
-    /// When it was created, RFC 3339.
+    /// Time of creation, in RFC 3339.
     pub created_at: String,
-    /// When it last changed, RFC 3339.
+    /// Time of the last change, in RFC 3339.
     pub updated_at: String,
     /// The requested configuration.
     pub spec: SwarmNetworkSpec,
-    /// The driver, with what it decided.
+    /// The driver, with its state.
     pub driver_state: Driver,
-    /// The address ranges that it got.
+    /// Its address ranges.
     #[serde(rename = "IPAMOptions")]
     pub ipam_options: Option<SwarmIpam>,
 }
@@ -57,20 +57,20 @@ pub struct SwarmNetworkSpec {
     pub ipv6_enabled: bool,
     /// Whether it is isolated from external networks.
     pub internal: bool,
-    /// Whether containers outside of services may be in it.
+    /// Whether containers outside services may join it.
     pub attachable: bool,
     /// Whether it carries traffic to published ports.
     pub ingress: bool,
-    /// The address ranges asked for.
+    /// The requested address ranges.
     #[serde(rename = "IPAMOptions")]
     pub ipam_options: Option<SwarmIpam>,
-    /// The network that has its configuration.
+    /// The configuration network whose settings it uses.
     pub config_from: Option<ConfigFrom>,
-    /// How far it reaches: `swarm`, `local`.
+    /// The scope: `swarm`, `local`.
     pub scope: String,
 }
 
-/// The network that has another one's configuration. Not in the API description.
+/// A reference to a configuration network. Not in the API description.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -84,7 +84,7 @@ pub struct ConfigFrom {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SwarmIpam {
-    /// Who gives out addresses.
+    /// The driver that assigns addresses.
     pub driver: Driver,
     /// The ranges.
     pub configs: Vec<SwarmIpamConfig>,
@@ -97,7 +97,7 @@ pub struct SwarmIpam {
 pub struct SwarmIpamConfig {
     /// The range: `10.0.1.0/24`.
     pub subnet: String,
-    /// The part of it that containers get addresses from.
+    /// The range for containers.
     pub range: String,
     /// The gateway's address.
     pub gateway: String,

@@ -11,14 +11,14 @@ use crate::wire::requirement::Requirement;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Privileges {
-    /// The managed account that it runs under (Windows).
+    /// The managed service account of the container (Windows).
     pub credential_spec: Option<CredentialSpec>,
     /// Its SELinux labels.
     #[serde(rename = "SELinuxContext")]
     pub selinux_context: Option<SelinuxContext>,
-    /// Which system calls it may make. Since API 1.44.
+    /// Its seccomp profile. Since API 1.44.
     pub seccomp: Option<SeccompOptions>,
-    /// How AppArmor confines it. Since API 1.44.
+    /// Its AppArmor mode. Since API 1.44.
     pub app_armor: Option<AppArmorOptions>,
     /// Whether its processes can never gain privileges. Since API 1.44.
     pub no_new_privileges: bool,
@@ -37,15 +37,16 @@ impl Privileges {
     }
 }
 
-/// Where a managed account is described (Windows): one of the three. Part of definition `TaskSpec`.
+/// The source of a credential spec for a managed service account (Windows): one of the three. Part
+/// of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct CredentialSpec {
-    /// In a config of the swarm, by id; the container must refer to it as a runtime config, too.
+    /// The ID of a config of the swarm; the container must also refer to it as a runtime config.
     pub config: String,
-    /// In a file below the engine's directory `CredentialSpecs`.
+    /// A file below the engine's directory `CredentialSpecs`.
     pub file: String,
-    /// In a value of the node's registry.
+    /// A value in the Windows registry of the node.
     pub registry: String,
 }
 
@@ -53,7 +54,7 @@ pub struct CredentialSpec {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SelinuxContext {
-    /// Whether SELinux leaves the container alone.
+    /// Whether SELinux is disabled for the container.
     pub disable: bool,
     /// The user label.
     pub user: String,
@@ -66,26 +67,26 @@ pub struct SelinuxContext {
     pub level: String,
 }
 
-/// Which system calls a container may make. Part of definition `TaskSpec`.
+/// The seccomp settings of a container. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SeccompOptions {
-    /// By which rules.
+    /// The mode.
     pub mode: SeccompMode,
-    /// The rules of [`SeccompMode::Custom`]: a profile in JSON, which goes in base64.
+    /// The profile of [`SeccompMode::Custom`] in JSON, which is sent as base64.
     pub profile: Payload,
 }
 
-/// By which rules system calls are allowed.
+/// The rules for system calls.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SeccompMode {
-    /// By the engine's.
+    /// The profile of the engine.
     Default,
     /// All are.
     Unconfined,
-    /// By a profile of its own.
+    /// A custom profile.
     Custom,
-    /// A word this crate does not know; empty for the engine's default.
+    /// A value that this crate does not know; empty for the engine's default.
     Other(String),
 }
 
@@ -95,22 +96,22 @@ open_enum!(SeccompMode {
     Custom = "custom",
 });
 
-/// How AppArmor confines a container. Part of definition `TaskSpec`.
+/// The AppArmor settings of a container. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AppArmorOptions {
-    /// Whether it does.
+    /// The mode.
     pub mode: AppArmorMode,
 }
 
-/// Whether AppArmor confines a container.
+/// The AppArmor mode of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AppArmorMode {
-    /// By the engine's profile.
+    /// The profile of the engine.
     Default,
-    /// It does not.
+    /// AppArmor is disabled.
     Disabled,
-    /// A word this crate does not know; empty for the engine's default.
+    /// A value that this crate does not know; empty for the engine's default.
     Other(String),
 }
 

@@ -1,34 +1,34 @@
-//! Secrets and configs that a task gets.
+//! Secrets and configs of a task.
 
 use serde::{Deserialize, Serialize};
 
-/// A secret that a task gets. Part of definition `TaskSpec`.
+/// A secret of a task. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SecretReference {
-    /// The file that it gets it as.
+    /// The file in the container.
     pub file: Option<ReferenceFile>,
     /// The secret's id.
     #[serde(rename = "SecretID")]
     pub secret_id: String,
-    /// The secret's name, which must be there, too.
+    /// The secret's name, which is also required.
     pub secret_name: String,
 }
 
-/// A config that a task gets. Part of definition `TaskSpec`.
+/// A config of a task. Part of definition `TaskSpec`.
 ///
 /// One of `file` and `runtime` is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ConfigReference {
-    /// The file that it gets it as.
+    /// The file in the container.
     pub file: Option<ReferenceFile>,
-    /// It is used to run the task, and is not a file: [`super::CredentialSpec::config`].
+    /// It is used to run the task, and not mounted as a file: [`super::CredentialSpec::config`].
     pub runtime: Option<RuntimeTarget>,
     /// The config's id.
     #[serde(rename = "ConfigID")]
     pub config_id: String,
-    /// The config's name, which must be there, too.
+    /// The config's name, which is also required.
     pub config_name: String,
 }
 
@@ -37,22 +37,22 @@ pub struct ConfigReference {
 #[serde(default)]
 pub struct RuntimeTarget {}
 
-/// The file that a secret or config becomes.
+/// The file of a secret or config in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-// Each field for itself: what an engine leaves out is empty, not what we would ask for.
+// Each field has its own default: a field that an engine omits is empty, and not the default of a
+// request.
 #[serde(rename_all = "PascalCase")]
 pub struct ReferenceFile {
-    /// Its path; of secrets below `/run/secrets`, of configs below `/`, unless it begins with a
-    /// slash.
+    /// Its path. A relative path is below `/run/secrets` for secrets, and below `/` for configs.
     #[serde(default)]
     pub name: String,
-    /// The number of the user that owns it; 0 unless said.
+    /// The user ID of its owner; default 0.
     #[serde(rename = "UID", default)]
     pub uid: String,
-    /// The number of the group that owns it; 0 unless said.
+    /// The group ID of its owner; default 0.
     #[serde(rename = "GID", default)]
     pub gid: String,
-    /// Its permissions; `0o444` unless said.
+    /// Its permissions; default `0o444`.
     #[serde(default)]
     pub mode: u32,
 }
@@ -69,7 +69,7 @@ impl Default for ReferenceFile {
 }
 
 impl ReferenceFile {
-    /// A file that everybody in the container may read.
+    /// A file that every user in the container may read.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),

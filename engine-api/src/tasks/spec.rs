@@ -18,21 +18,21 @@ pub struct TaskSpec {
     pub kind: Option<TaskKind>,
     /// Limits of each container, and reservations on its node.
     pub resources: Option<ResourceRequirements>,
-    /// When a task that ended is followed by another.
+    /// The restart policy: when a new task replaces one that has exited.
     pub restart_policy: Option<TaskRestartPolicy>,
-    /// On which nodes.
+    /// The placement on nodes.
     pub placement: Option<Placement>,
     /// A change of this number replaces all tasks.
     pub force_update: u64,
-    /// What runs the task; empty is a container.
+    /// The runtime of the task; empty is a container.
     pub runtime: TaskRuntime,
-    /// The networks that the containers are in.
+    /// The networks of the containers.
     pub networks: Vec<NetworkAttachmentConfig>,
     /// The logging driver; `None` is the swarm's.
     pub log_driver: Option<Driver>,
 }
 
-/// The kind of a task. On the wire, each is a field of its own in [`TaskSpec`]; engines keep one.
+/// The kind of a task. In JSON, each kind is a field of [`TaskSpec`]; engines use one.
 ///
 /// ```
 /// use engine_api::tasks::{ContainerSpec, TaskKind, TaskSpec};
@@ -47,7 +47,7 @@ pub enum TaskKind {
     Container(Box<ContainerSpec>),
     /// A plugin to install; for [`TaskRuntime::Plugin`], on experimental engines.
     Plugin(PluginSpec),
-    /// A container outside of services that is in an overlay network; only replies have it.
+    /// A container outside services in an overlay network; only in replies.
     Attachment(NetworkAttachmentSpec),
 }
 
@@ -64,7 +64,7 @@ impl From<PluginSpec> for TaskKind {
 }
 
 impl TaskSpec {
-    /// The container, if the task is one.
+    /// The container, if the task has one.
     pub fn container(&self) -> Option<&ContainerSpec> {
         match &self.kind {
             Some(TaskKind::Container(container)) => Some(container),
@@ -72,7 +72,7 @@ impl TaskSpec {
         }
     }
 
-    /// The container to change, if the task is one.
+    /// The container to change, if the task has one.
     pub fn container_mut(&mut self) -> Option<&mut ContainerSpec> {
         match &mut self.kind {
             Some(TaskKind::Container(container)) => Some(container),
@@ -91,7 +91,7 @@ impl TaskSpec {
     }
 }
 
-/// A [`TaskSpec`] as it is on the wire.
+/// The JSON form of a [`TaskSpec`].
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct TaskFields {
@@ -147,16 +147,16 @@ impl From<TaskSpec> for TaskFields {
     }
 }
 
-/// What runs a task.
+/// The runtime of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TaskRuntime {
     /// A container.
     Container,
     /// An engine's plugin.
     Plugin,
-    /// A container outside of services.
+    /// A container outside services.
     Attachment,
-    /// A word this crate does not know; empty for a container.
+    /// A value that this crate does not know; empty for a container.
     Other(String),
 }
 
@@ -170,7 +170,7 @@ open_enum!(TaskRuntime {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "lowercase")]
 pub struct PluginSpec {
-    /// The name that it gets.
+    /// Its name.
     #[serde(alias = "Name")]
     pub name: String,
     /// The plugin's reference.
@@ -179,29 +179,29 @@ pub struct PluginSpec {
     /// Whether it is installed without being enabled.
     #[serde(alias = "Disabled")]
     pub disabled: bool,
-    /// What it may do; the API description calls it `PluginPrivilege`, engines `privileges`.
+    /// Its privileges; the API description calls the field `PluginPrivilege`, engines `privileges`.
     #[serde(alias = "PluginPrivilege")]
     pub privileges: Vec<PluginPrivilege>,
     /// Variables for it, `NAME=value`; not in the API description.
     pub env: EnvList,
 }
 
-/// Something that a plugin may do. Definition `PluginPrivilege`, as services write it.
+/// A privilege of a plugin. Definition `PluginPrivilege`, in the form of services.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "lowercase")]
 pub struct PluginPrivilege {
     /// What: `network`.
     #[serde(alias = "Name")]
     pub name: String,
-    /// What that means.
+    /// The description.
     #[serde(alias = "Description")]
     pub description: String,
-    /// How far: `host`.
+    /// The values: `host`.
     #[serde(alias = "Value")]
     pub value: Vec<String>,
 }
 
-/// A container outside of services, seen as a task. Part of definition `TaskSpec`.
+/// A container outside services, in the form of a task. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NetworkAttachmentSpec {
@@ -210,19 +210,19 @@ pub struct NetworkAttachmentSpec {
     pub container_id: String,
 }
 
-/// What a container may use, and what its node must have. Part of definition `TaskSpec`.
+/// The limits of a container, and its reservations on a node. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ResourceRequirements {
-    /// What it may use.
+    /// The limits.
     pub limits: Option<ResourceLimits>,
     /// Resources that its node must have free.
     pub reservations: Option<Resources>,
-    /// Bytes of swap, with a limit of memory; -1 is any number, `None` twice the memory. Since API
-    /// 1.52.
+    /// Swap limit in bytes, with a memory limit; -1 is unlimited, `None` twice the memory. Since
+    /// API 1.52.
     pub swap_bytes: Option<i64>,
-    /// How readily memory is swapped out, 0 to 100; -1 takes back what was set, `None` is the
-    /// system's. Since API 1.52.
+    /// Swappiness of the memory, from 0 to 100; -1 resets it, `None` is the system's. Since API
+    /// 1.52.
     pub memory_swappiness: Option<i64>,
 }
 
@@ -240,11 +240,11 @@ impl ResourceRequirements {
     }
 }
 
-/// What a container may use; 0 is any number. Definition `Limit`.
+/// The limits of a container; 0 is unlimited. Definition `Limit`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ResourceLimits {
-    /// Processor time in billionths of a processor.
+    /// CPU limit in billionths of a CPU.
     #[serde(rename = "NanoCPUs")]
     pub nano_cpus: i64,
     /// Bytes of memory.
@@ -253,21 +253,21 @@ pub struct ResourceLimits {
     pub pids: i64,
 }
 
-/// When a task that ended is followed by another. Part of definition `TaskSpec`.
+/// When a new task replaces one that has exited. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TaskRestartPolicy {
-    /// After which end.
+    /// The condition.
     pub condition: RestartCondition,
-    /// Nanoseconds before the next one starts; `None` is five seconds.
+    /// Nanoseconds before the next task starts; `None` is five seconds.
     pub delay: Option<i64>,
-    /// How many at most within the window; 0 and `None` are any number.
+    /// Maximum number of attempts within the window; 0 and `None` are unlimited.
     pub max_attempts: Option<u64>,
-    /// Nanoseconds in which attempts are counted; 0 and `None` are for ever.
+    /// Nanoseconds in which attempts are counted; 0 and `None` are unlimited.
     pub window: Option<i64>,
 }
 
-/// After which end a task is followed by another.
+/// The condition under which a new task replaces one that has exited.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RestartCondition {
     /// After none.
@@ -276,7 +276,7 @@ pub enum RestartCondition {
     OnFailure,
     /// After any.
     Any,
-    /// A word this crate does not know; empty is the engine's default, `any`.
+    /// A value that this crate does not know; empty is the engine's default, `any`.
     Other(String),
 }
 
@@ -286,29 +286,29 @@ open_enum!(RestartCondition {
     Any = "any",
 });
 
-/// On which nodes tasks run. Part of definition `TaskSpec`.
+/// The placement of tasks on nodes. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Placement {
-    /// What a node must be like, all of it: `node.role==manager`, `node.labels.zone!=z1`.
+    /// Constraints, which a node must all fulfil: `node.role==manager`, `node.labels.zone!=z1`.
     pub constraints: Vec<String>,
-    /// How tasks are spread over the nodes, the most important first.
+    /// Preferences for the distribution over the nodes, the most important first.
     pub preferences: Vec<PlacementPreference>,
-    /// How many on one node at most; 0 is any number.
+    /// Maximum number of tasks on one node; 0 is unlimited.
     pub max_replicas: u64,
-    /// Platforms that the image is for; empty is any.
+    /// Platforms of the image; empty is any.
     pub platforms: Vec<Platform>,
 }
 
-/// How tasks are spread over nodes. Part of definition `TaskSpec`.
+/// A preference for the distribution over nodes. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct PlacementPreference {
-    /// Evenly over the values of a label.
+    /// Evenly distributed over the values of a label.
     pub spread: Option<SpreadOver>,
 }
 
-/// A label over whose values tasks are spread. Part of definition `TaskSpec`.
+/// A label whose values decide the distribution. Part of definition `TaskSpec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SpreadOver {
@@ -316,13 +316,13 @@ pub struct SpreadOver {
     pub spread_descriptor: String,
 }
 
-/// A network that a service's containers are in. Definition `NetworkAttachmentConfig`.
+/// A network of a service's containers. Definition `NetworkAttachmentConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NetworkAttachmentConfig {
     /// The network, by name or id.
     pub target: String,
-    /// More names of the service there.
+    /// Additional names of the service in the network.
     pub aliases: Vec<String>,
     /// Options for the network's driver.
     pub driver_opts: DriverOptions,

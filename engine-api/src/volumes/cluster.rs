@@ -1,4 +1,4 @@
-//! Volumes that belong to a cluster, kept by a storage plugin (CSI).
+//! Cluster volumes, which a storage plugin (CSI) manages.
 
 use std::collections::BTreeMap;
 
@@ -13,50 +13,51 @@ use crate::wire::json::open_enum;
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ClusterVolume {
-    /// Its id in the swarm, which can stand for its name.
+    /// Its ID in the swarm, which can be used instead of its name.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
     /// Its version; an update must send it.
     pub version: ObjectVersion,
-    /// When it was created, RFC 3339.
+    /// Time of creation, in RFC 3339.
     pub created_at: String,
-    /// When it was last changed, RFC 3339.
+    /// Time of the last change, in RFC 3339.
     pub updated_at: String,
     /// The requested configuration.
     pub spec: ClusterVolumeSpec,
     /// Details from the storage plugin.
     pub info: Option<ClusterVolumeInfo>,
-    /// On which nodes it is made available.
+    /// Its status on nodes.
     pub publish_status: Vec<PublishStatus>,
 }
 
 /// The specification of a volume of a cluster. Definition `ClusterVolumeSpec`. Since API 1.42.
 ///
-/// The API description nests the fields after `access_mode` in it; engines have them here.
+/// In the API description, the fields after `access_mode` are nested in it; in engines they are
+/// here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ClusterVolumeSpec {
-    /// Its group; services may ask for any volume of a group.
+    /// Its group; services may request any volume of a group.
     pub group: String,
     /// How tasks may use it.
     pub access_mode: Option<AccessMode>,
-    /// Secrets that the storage plugin gets.
+    /// Secrets for the storage plugin.
     pub secrets: Vec<ClusterVolumeSecret>,
-    /// Where it must be reachable.
+    /// The topologies in which it must be accessible.
     pub accessibility_requirements: Option<TopologyRequirement>,
-    /// How large it should be; `None` leaves it to the plugin.
+    /// The requested size; `None` lets the plugin choose.
     pub capacity_range: Option<CapacityRange>,
-    /// Whether tasks may use it.
+    /// Its availability for tasks.
     pub availability: VolumeAvailability,
 }
 
-/// How tasks may use a volume. One of `mount_volume` and `block_volume` must be there.
+/// How tasks may use a volume. One of `mount_volume` and `block_volume` is required.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AccessMode {
-    /// On how many nodes at once.
+    /// The number of nodes that may use it at the same time.
     pub scope: AccessScope,
-    /// By how many tasks at once.
+    /// The number of tasks that may use it at the same time.
     pub sharing: AccessSharing,
     /// It is used as a file system.
     pub mount_volume: Option<MountVolume>,
@@ -64,14 +65,14 @@ pub struct AccessMode {
     pub block_volume: Option<BlockVolume>,
 }
 
-/// On how many nodes at once a volume can be used.
+/// The number of nodes that may use a volume at the same time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AccessScope {
     /// On one.
     Single,
-    /// On any number.
+    /// Any number.
     Multi,
-    /// A word this crate does not know; empty is the engine's default, `single`.
+    /// A value that this crate does not know; empty is the engine's default, `single`.
     Other(String),
 }
 
@@ -80,18 +81,18 @@ open_enum!(AccessScope {
     Multi = "multi",
 });
 
-/// By how many tasks at once a volume can be used.
+/// The number of tasks that may use a volume at the same time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AccessSharing {
     /// By one.
     None,
-    /// By any number that only read.
+    /// Any number, only for reading.
     ReadOnly,
-    /// By any number, of which one writes.
+    /// Any number of readers, and one writer.
     OneWriter,
-    /// By any number.
+    /// Any number.
     All,
-    /// A word this crate does not know; empty is the engine's default, `none`.
+    /// A value that this crate does not know; empty is the engine's default, `none`.
     Other(String),
 }
 
@@ -117,7 +118,7 @@ pub struct MountVolume {
 #[serde(default)]
 pub struct BlockVolume {}
 
-/// A secret of the swarm that the storage plugin gets.
+/// A secret of the swarm for the storage plugin.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ClusterVolumeSecret {
@@ -127,17 +128,17 @@ pub struct ClusterVolumeSecret {
     pub secret: String,
 }
 
-/// Where a volume must be reachable.
+/// The topologies in which a volume must be accessible.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TopologyRequirement {
-    /// From one of these places at least.
+    /// It must be accessible in at least one of these topologies.
     pub requisite: Vec<Topology>,
-    /// From these places if possible, the first one first.
+    /// It should be accessible in these topologies, in the order of preference.
     pub preferred: Vec<Topology>,
 }
 
-/// How large a volume should be, in bytes; 0 for no bound.
+/// The requested size of a volume in bytes; 0 for no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct CapacityRange {
@@ -147,16 +148,16 @@ pub struct CapacityRange {
     pub limit_bytes: i64,
 }
 
-/// Whether tasks may use a volume.
+/// The availability of a volume for tasks.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum VolumeAvailability {
     /// They may.
     Active,
-    /// Tasks that have it keep it; no others get it.
+    /// No new tasks may use it; current tasks keep it.
     Pause,
-    /// No task may; tasks that have it are stopped.
+    /// No tasks may use it; current tasks are stopped.
     Drain,
-    /// A word this crate does not know; empty is the engine's default, `active`.
+    /// A value that this crate does not know; empty is the engine's default, `active`.
     Other(String),
 }
 
@@ -171,18 +172,18 @@ open_enum!(VolumeAvailability {
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ClusterVolumeInfo {
-    /// Its size in bytes; 0 when not known.
+    /// Its size in bytes; 0 if it is unknown.
     pub capacity_bytes: i64,
     /// The reply of the plugin when it created the volume.
     pub volume_context: BTreeMap<String, String>,
-    /// Its id in the plugin; empty while it is not made.
+    /// Its ID in the plugin; empty before it is created.
     #[serde(rename = "VolumeID")]
     pub volume_id: String,
-    /// Where it is reachable.
+    /// The topologies in which it is accessible.
     pub accessible_topology: Vec<Topology>,
 }
 
-/// How far a volume is available on a node.
+/// The status of a volume on a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
@@ -190,24 +191,24 @@ pub struct PublishStatus {
     /// The node's id.
     #[serde(rename = "NodeID")]
     pub node_id: String,
-    /// How far it is.
+    /// Its state.
     pub state: PublishState,
-    /// The reply of the plugin when it made the volume available.
+    /// The reply of the plugin to the publication of the volume.
     pub publish_context: BTreeMap<String, String>,
 }
 
-/// How far a volume is available on a node.
+/// The status of a volume on a node.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PublishState {
-    /// It will be, but the plugin has not done its part.
+    /// The publication is pending in the plugin.
     PendingPublish,
     /// It is.
     Published,
-    /// It will not be, but the node has not let go of it.
+    /// The removal from the node is pending on the node.
     PendingNodeUnpublish,
-    /// It will not be, but the plugin has not let go of it.
+    /// The removal from the node is pending in the plugin.
     PendingControllerUnpublish,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 

@@ -15,11 +15,11 @@ pub(super) static CREATE: Operation<Json<Volume>> =
     Operation::post("VolumeCreate", "/volumes/create").success(&[201]);
 
 impl Volumes<'_> {
-    /// Creates a volume, or returns the existing one of this name and driver.
+    /// Creates a volume, or returns the existing volume with this name and driver.
     ///
     /// # Errors
     ///
-    /// 404 when there is no such driver; Podman answers 500.
+    /// 404 when the driver does not exist; the status of Podman is 500.
     pub async fn create(&self, volume: CreateVolume) -> Result<Volume> {
         let cluster = volume.cluster_volume_spec.is_some();
         self.docker
@@ -47,7 +47,7 @@ pub struct CreateVolume {
     pub driver_opts: DriverOptions,
     /// Labels.
     pub labels: StringMap,
-    /// Creates a volume of the cluster, kept by a storage plugin (CSI). Since API 1.42.
+    /// Creates a cluster volume, which a storage plugin (CSI) manages. Since API 1.42.
     pub cluster_volume_spec: Option<ClusterVolumeSpec>,
 }
 

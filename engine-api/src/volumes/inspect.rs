@@ -30,43 +30,43 @@ pub struct Volume {
     pub name: String,
     /// The driver that stores it: `local`.
     pub driver: String,
-    /// Where it is on the host.
+    /// Its directory on the host.
     pub mountpoint: String,
-    /// When it was created, RFC 3339; empty when the driver does not report it.
+    /// Time of creation, in RFC 3339; empty when the driver does not report it.
     pub created_at: String,
-    /// Details from the driver. They differ from driver to driver.
+    /// Details from the driver; they depend on the driver.
     pub status: BTreeMap<String, serde_json::Value>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Whether it is on this host alone.
+    /// Its scope: this host, or the cluster.
     pub scope: VolumeScope,
-    /// About the volume of a cluster, if it is one. Since API 1.42.
+    /// Details of a cluster volume. Since API 1.42.
     pub cluster_volume: Option<ClusterVolume>,
-    /// The driver's options that it was made with.
+    /// The options of the driver.
     pub options: DriverOptions,
-    /// How much space it takes; only in the report of disk usage.
+    /// Its usage; only in the report of disk usage.
     pub usage_data: Option<VolumeUsage>,
 }
 
-/// How much space a volume takes, and how many containers use it.
+/// The size of a volume, and the number of containers that use it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct VolumeUsage {
-    /// Its size in bytes; -1 when not known, as with drivers other than `local`.
+    /// Its size in bytes; -1 if it is unknown, as for drivers other than `local`.
     pub size: i64,
-    /// How many containers use it; -1 when not known.
+    /// Number of containers that use it; -1 if it is unknown.
     pub ref_count: i64,
 }
 
-/// Where a volume exists.
+/// The scope of a volume.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum VolumeScope {
     /// On one host.
     Local,
     /// In the whole cluster.
     Global,
-    /// A word this crate does not know.
+    /// A value that this crate does not know.
     Other(String),
 }
 

@@ -19,16 +19,17 @@ impl Volumes<'_> {
     }
 }
 
-/// Which volumes to list: those that pass every filter that is set. Query of `VolumeList`.
+/// Filters of a list of volumes. A volume must match every filter that is set. Query of
+/// `VolumeList`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListVolumes {
-    /// Whether no container uses it: `Some(true)` for unused ones, `Some(false)` for used ones.
+    /// Whether the volume is unused: `Some(true)` for unused volumes, `Some(false)` for used ones.
     pub dangling: Option<bool>,
-    /// Stored by one of these drivers.
+    /// With one of these drivers.
     pub driver: StringList,
     /// With all of these labels: `key`, or `key=value`.
     pub label: StringList,
-    /// With one of these texts as a part of the name.
+    /// With one of these texts in the name.
     pub name: StringList,
 }
 
@@ -50,7 +51,7 @@ impl ListVolumes {
 pub struct VolumeList {
     /// The volumes.
     pub volumes: Vec<Volume>,
-    /// Warnings, such as a driver that does not answer; its volumes are missing then.
+    /// Warnings, for example that a driver does not reply, so that its volumes are missing.
     pub warnings: Vec<String>,
 }
 

@@ -14,9 +14,9 @@ pub(super) static PRUNE: Operation<Json<VolumesPruned>> =
     Operation::post("VolumePrune", "/volumes/prune").slow();
 
 impl Volumes<'_> {
-    /// Removes the volumes that no container uses and that pass the filters.
+    /// Removes the volumes that no container uses and that match the filters.
     ///
-    /// Docker before API 1.42 and Podman remove named volumes, too; others only with
+    /// Docker before API 1.42 and Podman also remove named volumes; newer engines do so only with
     /// [`PruneVolumes::all`].
     pub async fn prune(&self, options: PruneVolumes) -> Result<VolumesPruned> {
         self.docker
@@ -31,10 +31,10 @@ impl Volumes<'_> {
 /// Which of the unused volumes to remove. Query of `VolumePrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PruneVolumes {
-    /// Whether to remove named volumes, too. Since API 1.42; older engines and Podman always do,
-    /// and Podman rejects the filter.
+    /// Whether to remove named volumes, too. Since API 1.42; older engines and Podman always remove
+    /// them, and Podman rejects the filter.
     pub all: bool,
-    /// Only those with all of these labels: `key`, or `key=value`.
+    /// Only those with all these labels: `key`, or `key=value`.
     pub label: StringList,
     /// Only those without these labels: `key`, or `key=value`.
     pub label_not: StringList,
@@ -49,7 +49,7 @@ impl PruneVolumes {
     }
 }
 
-/// The removed things. Reply of `VolumePrune`.
+/// The removed volumes. Reply of `VolumePrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[non_exhaustive]

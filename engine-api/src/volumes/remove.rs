@@ -28,8 +28,8 @@ impl Volumes<'_> {
 /// How to remove a volume. Query of `VolumeDelete`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RemoveVolume {
-    /// Whether to ignore a missing volume, or a driver that fails; Docker still keeps a volume in
-    /// use.
+    /// Whether to ignore a missing volume or a failed driver. Docker still does not remove a volume
+    /// in use.
     pub force: bool,
 }
 

@@ -34,7 +34,7 @@ impl Volumes<'_> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct UpdateVolume {
-    /// The version that the spec was read with: [`super::ClusterVolume::version`].
+    /// The version with which the specification was read: [`super::ClusterVolume::version`].
     #[serde(skip)]
     pub version: ObjectVersion,
     /// The whole specification; only `availability` may change.

@@ -14,18 +14,18 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 /// Data to upload: an archive, a build context.
 ///
-/// It is made from bytes in memory, or from a stream of pieces, which is never held in memory as a
-/// whole.
+/// It is created from bytes in memory, or from a stream of pieces, which is never completely in
+/// memory.
 #[derive(Debug)]
 pub struct Upload(pub(crate) Body);
 
 impl Upload {
-    /// Sends the pieces as they come; an error among them ends the upload with that error.
+    /// Sends the pieces as they arrive; an error in the stream ends the upload with that error.
     pub fn stream(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
         Self(Body::Upload(Box::pin(pieces)))
     }
 
-    /// Sends what a reader returns: an open file, standard input.
+    /// Sends the data of a reader: an open file, standard input.
     pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {
         Self::stream(Reading {
             reader: Box::pin(reader),
@@ -33,8 +33,8 @@ impl Upload {
         })
     }
 
-    /// Reads the next piece, which is then not sent; `None` at the end. An archive that is read so
-    /// can be hashed or stored.
+    /// Reads the next piece, which is then not sent; `None` at the end. With this method, a program
+    /// can hash or store an archive.
     pub async fn next(&mut self) -> Option<io::Result<Bytes>> {
         match &mut self.0 {
             Body::Empty => None,
@@ -115,7 +115,7 @@ impl Stream for Counted {
 }
 
 impl Body {
-    /// The same body, the bytes of which are counted.
+    /// The same body, with a counter of its bytes.
     pub(crate) fn counted(self, bytes: Arc<AtomicU64>) -> Self {
         match self {
             Self::Empty => Self::Empty,

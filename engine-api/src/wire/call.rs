@@ -1,4 +1,4 @@
-//! One call of an operation, from what the resources' methods fill in to the typed value.
+//! One call of an operation: from the input of the resources' methods to the typed value.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::auth::RegistryAuth;
 use crate::error::Result;
 use crate::version::Version;
 
-/// An operation being called; the resources' methods fill it in, and [`Call::send`] does the rest.
+/// A call of an operation. The resources' methods fill it in, and [`Call::send`] sends it.
 pub(crate) struct Call<'a, R: 'static> {
     prepared: Prepared<'a>,
     reply: PhantomData<fn() -> R>,
@@ -32,13 +32,13 @@ impl<'a, R: Shape> Call<'a, R> {
         }
     }
 
-    /// Fills the path's next placeholder.
+    /// Fills the next placeholder of the path.
     pub(crate) fn at(mut self, name: &'a str) -> Self {
         self.prepared.name(name);
         self
     }
 
-    /// Names the subject of the call for errors, where no placeholder does.
+    /// Sets the subject of the call in errors, if no placeholder contains it.
     pub(crate) fn about(mut self, subject: &str) -> Self {
         self.prepared.context.subject = (!subject.is_empty()).then(|| subject.into());
         self
@@ -79,8 +79,8 @@ impl<'a, R: Shape> Call<'a, R> {
         self
     }
 
-    /// Sends credentials for a registry, if there are any. Without them the header is left out:
-    /// engines do not read an empty one as absent.
+    /// Sends credentials for a registry, if there are any. Without them the header is omitted: for
+    /// engines, an empty header is not the same as no header.
     pub(crate) fn auth(self, auth: Option<&RegistryAuth>) -> Self {
         let sent = auth.is_some_and(|auth| *auth != RegistryAuth::default());
         match auth {
@@ -90,14 +90,13 @@ impl<'a, R: Shape> Call<'a, R> {
         .credentials(sent)
     }
 
-    /// Notes whether credentials for a registry are sent, for the hint of an error.
+    /// Stores whether credentials for a registry are sent, for the hint of an error.
     pub(crate) fn credentials(mut self, sent: bool) -> Self {
         self.prepared.context.credentials = Some(sent);
         self
     }
 
-    /// Makes the call fail before anything is sent, if there is a reason to; the first reason
-    /// counts.
+    /// Makes the call fail before anything is sent, if there is a reason. The first reason counts.
     pub(crate) fn reject_if(mut self, reason: Option<String>) -> Self {
         if let Some(reason) = reason {
             self.prepared.reject(reason);
@@ -105,7 +104,7 @@ impl<'a, R: Shape> Call<'a, R> {
         self
     }
 
-    /// Requires API `since` for `what`, if it is asked for: older engines ignore it silently.
+    /// Requires API `since` for `what`, if the call uses it: older engines ignore it silently.
     pub(crate) fn needs(mut self, used: bool, what: &'static str, since: Version) -> Self {
         if used {
             self.prepared.needs(what, since);
@@ -113,7 +112,7 @@ impl<'a, R: Shape> Call<'a, R> {
         self
     }
 
-    /// Sets what the engine's API version must know.
+    /// Sets the requirements on the engine's API version.
     pub(crate) fn requires(mut self, all: impl IntoIterator<Item = Requirement>) -> Self {
         for Requirement { what, versions } in all {
             match versions {
@@ -124,7 +123,7 @@ impl<'a, R: Shape> Call<'a, R> {
         self
     }
 
-    /// Gives the engine this much longer to send the head of the reply.
+    /// Extends the timeout of the head of the reply by this time.
     pub(crate) fn extend_timeout(mut self, extra: Option<Duration>) -> Self {
         let timeouts = &mut self.prepared.timeouts;
         timeouts.head = timeouts
@@ -134,13 +133,13 @@ impl<'a, R: Shape> Call<'a, R> {
         self
     }
 
-    /// Sends to the path without a version, as a ping is sent.
+    /// Sends the request to the path without a version, like a ping.
     pub(crate) fn unversioned(mut self) -> Self {
         self.prepared.versioned = false;
         self
     }
 
-    /// Sends the request and reads the reply as the operation's shape.
+    /// Sends the request and reads the reply in the shape of the operation.
     pub(crate) async fn send(self) -> Result<R::Value> {
         R::decode(self.prepared.send().await?).await
     }

@@ -2,13 +2,13 @@
 
 use crate::error::{Cause, Error};
 
-/// The operation and its subject, which errors add to a cause, also those of a stream that
-/// outlives its call.
+/// The operation and its subject. Errors add them to a cause, also the errors of a stream that is
+/// read after the call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallContext {
     pub(crate) operation: &'static str,
     pub(crate) subject: Option<Box<str>>,
-    /// Whether credentials for a registry were sent; `None` for calls that take none.
+    /// Whether credentials for a registry were sent; `None` for calls without credentials.
     pub(crate) credentials: Option<bool>,
 }
 

@@ -1,8 +1,8 @@
 //! One HTTP/1.1 connection, driven by the task that waits for it.
 //!
-//! hyper wants its connection polled beside the request. Instead of spawning a task for that, the
-//! task that awaits a reply or reads a body polls both. It saves a hop between tasks for every
-//! chunk, and a dropped future or stream leaves nothing behind: the connection goes with it.
+//! hyper requires that its connection is polled at the same time as the request. The task that
+//! awaits a reply or reads a body polls both, instead of a separate task. This saves a switch
+//! between tasks for every chunk, and dropping the future or stream also drops the connection.
 
 use std::io;
 use std::pin::Pin;
@@ -22,28 +22,28 @@ use super::timer::Clock;
 use crate::connect::{BoxStream, Connector};
 use crate::error::{Cause, TlsError};
 
-/// An open connection that can take a request.
+/// An open connection that can send a request.
 pub(crate) struct Conn {
     sender: SendRequest<Body>,
-    /// `None` once it has ended.
+    /// `None` after it has ended.
     driver: Option<Connection<TokioIo<CountingStream>, Body>>,
     received: Arc<Received>,
-    /// Whether it has answered a request before, so that the engine may be closing it right now.
+    /// Whether it was used before, so that the engine may be closing it at this moment.
     pub(crate) reused: bool,
-    /// Of the limit on the head of the latest reply, for the next.
+    /// The clock of the last timeout of the head, for the next timeout.
     pub(crate) clock: Clock,
     reset_means_unread: bool,
 }
 
-/// Most bytes that may come before a reply, as interim ones (`103 Early Hints`): hyper skips them
-/// one by one, for ever if need be.
+/// The maximum number of bytes of interim replies (`103 Early Hints`) before a reply: hyper skips
+/// them without a limit.
 const LONGEST_INTERIM: u64 = 1 << 20;
 
-/// A request that got no reply.
+/// A request without a reply.
 pub(crate) struct ExchangeError {
     /// Whether the engine cannot have acted on the request, so that it may be sent again.
     pub(crate) unsent: bool,
-    /// Whether any byte of a reply came.
+    /// Whether any byte of a reply arrived.
     pub(crate) answered: bool,
     /// The request, if hyper never started to send it.
     pub(crate) request: Option<Request<Body>>,
@@ -62,10 +62,10 @@ impl ExchangeError {
 }
 
 impl Conn {
-    /// Opens a stream and gets it ready for HTTP; nothing is sent yet.
+    /// Opens a stream and prepares it for HTTP; nothing is sent yet.
     ///
-    /// Boxed, because a connection is large and moves from the pool to a reply and back with each
-    /// call.
+    /// Boxed, because a connection is large, and each call moves it from the pool to a reply and
+    /// back.
     pub(crate) async fn open(connector: &dyn Connector) -> Result<Box<Self>, Cause> {
         let stream = connector
             .connect()
@@ -110,7 +110,7 @@ impl Conn {
             let ended = poll_driver(driver, cx).is_ready();
             match reply.as_mut().poll(cx) {
                 // The engine closed the connection before hyper took the request out of its queue.
-                // The queue goes with the driver, and so gives the request back.
+                // Dropping the driver drops the queue, which returns the request.
                 Poll::Pending if ended => {
                     *driver = None;
                     reply.as_mut().poll(cx).map(Some)
@@ -146,7 +146,7 @@ impl Conn {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Cause>>> {
         loop {
-            // The end of the connection reaches the body first.
+            // The body reports the end of the connection first.
             let ended = poll_driver(&mut self.driver, cx).is_ready();
             let frame = match hyper::body::Body::poll_frame(Pin::new(body), cx) {
                 Poll::Ready(frame) => frame,
@@ -159,7 +159,7 @@ impl Conn {
             match frame {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(http_cause(error)))),
-                // Trailers carry nothing we need.
+                // Trailers are not used.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => {}
                     Ok(data) => return Poll::Ready(Some(Ok(data))),
@@ -169,7 +169,7 @@ impl Conn {
         }
     }
 
-    /// After a body has ended: whether the connection can take another request.
+    /// After the end of a body: whether the connection can send another request.
     pub(crate) fn is_reusable(&mut self) -> bool {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let ended = poll_driver(&mut self.driver, &mut cx).is_ready();
@@ -177,18 +177,18 @@ impl Conn {
         !ended && self.sender.is_ready()
     }
 
-    /// After a `101`: the bare stream, and the bytes that came together with the head.
+    /// After a `101`: the raw stream, and the bytes that arrived together with the head.
     pub(crate) async fn into_stream(mut self) -> Result<(BoxStream, Bytes), Cause> {
         std::future::poll_fn(|cx| poll_driver(&mut self.driver, cx))
             .await
             .map_err(http_cause)?;
-        let gone = || Cause::Disconnected("the connection ended as it was handed over".into());
+        let gone = || Cause::Disconnected("the connection ended while it was hijacked".into());
         let parts = self.driver.ok_or_else(gone)?.into_parts();
         Ok((parts.io.into_inner().stream, parts.read_buf))
     }
 }
 
-/// Moves the connection on; ready when it has ended, or been handed over.
+/// Polls the connection; ready when it has ended, or was hijacked.
 fn poll_driver(
     driver: &mut Option<Connection<TokioIo<CountingStream>, Body>>,
     cx: &mut Context<'_>,
@@ -207,7 +207,7 @@ fn http_cause(error: hyper::Error) -> Cause {
     if error.is_parse() {
         return Cause::Protocol(format!("the reply is not valid HTTP/1.1: {error}"));
     }
-    // First: an engine that rejects a certificate may do so before the request is sent.
+    // This is checked first: an engine may reject a certificate before the request is sent.
     let tls = source::<io::Error>(&error).and_then(TlsError::within);
     if let Some(tls) = tls.cloned() {
         return Cause::TlsError(tls);
@@ -243,22 +243,22 @@ fn source<'a, T: std::error::Error + 'static>(error: &'a hyper::Error) -> Option
     None
 }
 
-/// The stream under hyper. It counts what comes, so that "no byte of a reply" can be known, and it
-/// hides that the engine has stopped reading until all that came has been read: an engine that
-/// refuses an upload half way answers first and then hangs up, and hyper would not look for the
-/// answer any more.
+/// The stream below hyper. It counts received bytes, which shows whether any byte of a reply
+/// arrived. It also hides a failed write until all received bytes are read: an engine that rejects
+/// an upload replies first and then closes the connection, and after a failed write hyper would not
+/// read the reply.
 struct CountingStream {
     stream: BoxStream,
     received: Arc<Received>,
-    /// Why nothing can be written any more.
+    /// The error of a failed write.
     broken: Option<io::Error>,
 }
 
-/// The bytes that have come on a connection.
+/// The bytes that a connection has received.
 #[derive(Default)]
 struct Received {
     count: AtomicU64,
-    /// Whether the first ones are an alert of TLS: the server expects TLS, not HTTP.
+    /// Whether the first bytes are a TLS alert: the server expects TLS, not HTTP.
     begins_with_alert: AtomicBool,
 }
 
@@ -275,7 +275,7 @@ impl Received {
     }
 }
 
-/// The start of an alert in every version of TLS: its content type, and the major version.
+/// The start of an alert in every TLS version: the content type, and the major version.
 const TLS_ALERT: &[u8] = &[21, 3];
 
 impl CountingStream {
@@ -283,7 +283,7 @@ impl CountingStream {
         match outcome {
             Poll::Ready(Err(error)) if is_hang_up(&error) => {
                 self.broken = Some(error);
-                // For hyper to read once more.
+                // This makes hyper read again.
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }

@@ -1,4 +1,4 @@
-//! The shapes of replies, and how each becomes a value.
+//! The shapes of replies, and their conversion to values.
 
 use std::marker::PhantomData;
 
@@ -12,15 +12,15 @@ use crate::error::Result;
 
 /// The shape of a reply.
 ///
-/// Implemented by the markers below and by nothing else.
+/// Only the markers below implement it.
 pub(crate) trait Shape: 'static {
-    /// What the caller gets.
+    /// The type of the result.
     type Value;
     /// The name in the coverage table.
     const NAME: &'static str;
-    /// Whether the reply is awaited as `101`, the connection then being the caller's.
+    /// Whether a reply with status `101` is expected, which hijacks the connection.
     const HIJACKS: bool = false;
-    /// Whether 304 is a success ("it was so already").
+    /// Whether 304 is a success (no change was necessary).
     const MAY_BE_UNCHANGED: bool = false;
     /// Whether it is JSON.
     const IS_JSON: bool = false;
@@ -45,7 +45,7 @@ impl<T: DeserializeOwned + 'static> Shape for Json<T> {
     }
 }
 
-/// No value: the body is read and dropped, so that the connection can be reused.
+/// No value. The body is read and dropped, so that the connection can be reused.
 pub(crate) struct Empty;
 
 impl Shape for Empty {
@@ -72,7 +72,7 @@ impl Shape for Changed {
     }
 }
 
-/// The headers alone, as answers to `HEAD` have them.
+/// Only headers: the reply to `HEAD`.
 pub(crate) struct Headers;
 
 impl Shape for Headers {
@@ -98,7 +98,7 @@ impl<T: StreamItem> Shape for Lines<T> {
     }
 }
 
-/// Bytes as they are: a tar archive.
+/// Raw bytes: a tar archive.
 pub(crate) struct Raw;
 
 impl Shape for Raw {
@@ -110,7 +110,7 @@ impl Shape for Raw {
     }
 }
 
-/// A process's output with or without frames, which the caller decides; see [`Output`].
+/// A process's output with or without frames. The caller decides; see [`Output`].
 pub(crate) struct Framed;
 
 impl Shape for Framed {

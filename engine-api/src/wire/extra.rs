@@ -1,4 +1,4 @@
-//! What a client adds to its calls: headers, an observer, keys.
+//! The additions of a client to its calls: headers, an observer, keys.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use crate::connect::{Connector, ProxyVariables};
 use crate::error::{Error, Result};
 use crate::observe::Observer;
 
-/// What a client adds to its calls. Empty by default.
+/// The additions of a client to its calls. Empty by default.
 #[derive(Clone, Default)]
 pub(crate) struct Extra {
     headers: Option<Arc<HeaderMap>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
-    /// The keys that detach from a container, where a call names none.
+    /// The default keys that detach from a container.
     pub(crate) detach_keys: Option<Arc<str>>,
     /// The proxies of containers and builds.
     pub(crate) proxies: Option<Arc<ProxyVariables>>,
 }
 
-/// Headers that each call decides itself.
+/// Headers that each call sets itself.
 const OWN: [HeaderName; 8] = [
     header::HOST,
     header::USER_AGENT,
@@ -35,7 +35,7 @@ const OWN: [HeaderName; 8] = [
 ];
 
 impl Extra {
-    /// Adds a header to every request; one of the same name is replaced.
+    /// Adds a header to every request. It replaces a header with the same name.
     pub(crate) fn add_header(&mut self, name: &str, value: &str) -> Result<()> {
         // The value may be a secret.
         let invalid = || Error::invalid(format!("the header {name:?} has an invalid name or value"));
@@ -61,7 +61,7 @@ impl Extra {
         Arc::make_mut(self.headers.get_or_insert_default())
     }
 
-    /// Adds the headers that a request does not have.
+    /// Adds headers that the request does not have.
     pub(crate) fn complete(&self, headers: &mut HeaderMap) {
         for (name, value) in self.headers.iter().flat_map(|all| all.iter()) {
             headers.entry(name).or_insert_with(|| value.clone());

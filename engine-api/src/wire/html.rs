@@ -1,6 +1,6 @@
-//! HTML in place of a reply: a proxy, or another program than an engine, has sent it.
+//! HTML instead of a reply: a proxy or another program has sent it.
 
-/// The most characters of a page that are shown.
+/// The maximum number of characters of a page that are shown.
 const SHOWN: usize = 120;
 
 /// Elements whose content is not text of the page.
@@ -35,8 +35,8 @@ pub(super) fn first_words(page: &[u8]) -> String {
     }
 }
 
-/// What follows a tag, of which `tagged` begins with the name; the content of a hidden element is
-/// skipped.
+/// The text after a tag. `tagged` begins with the name of the tag. The content of a hidden element
+/// is skipped.
 fn after_tag(tagged: &str) -> &str {
     let hidden = HIDDEN.iter().find(|name| {
         let start = tagged.get(..name.len());

@@ -1,13 +1,13 @@
-//! The machinery: how a call becomes bytes, and bytes become a reply.
+//! The machinery: it converts a call to bytes, and bytes to a reply.
 //!
 //! * `operation` declares an operation; `call` fills in one call of it, `raw_call` a call by path
 //! * `prepared` checks the request, adds the version and sends it; `path`, `query`, `body` and
 //!   `status` are its parts
-//! * `session` is what all calls of a client share, `negotiate` finds the version, `single_flight`
-//!   the work that it does once at a time; `send`, `pool` and `conn` own the connections
-//! * `extra` is what a client adds to its calls, `watch` the report of one
-//! * `decode` gives a reply its shape; `stream` cuts bytes into items, `json` reads and writes
-//!   values
+//! * * `session` is the state that all calls of a client share, `negotiate` finds the version,
+//!   `single_flight` prevents duplicate work; `send`, `pool` and `conn` own the connections
+//! * * `extra` contains the additions of a client to its calls, `watch` the report of a call
+//! * * `decode` converts a reply to its shape; `stream` splits bytes into items, `json` reads and
+//!   writes values
 
 pub(crate) mod body;
 pub(crate) mod call;

@@ -1,4 +1,4 @@
-//! Which API version an engine speaks.
+//! Negotiates the API version with an engine.
 
 use http::header::HeaderMap;
 use http::{Method, StatusCode};
@@ -17,16 +17,16 @@ use crate::version::Version;
 /// The facts that an engine has reported about itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Engine {
-    /// The version in use: the engine's, or ours if that is older.
+    /// The version in use: the newest version of the engine, or of this crate if that is older.
     pub(super) version: Version,
     pub(crate) podman: bool,
     /// Whether it runs Windows containers.
     pub(crate) windows: bool,
-    /// Whether the version is the oldest one because a proxy refuses every question for it.
+    /// Whether the version is the oldest one because a proxy refuses all requests for the version.
     pub(super) assumed: bool,
 }
 
-/// The questions for the version of an engine, and how they are sent.
+/// The requests for the version of an engine, and the function that sends them.
 pub(super) struct Negotiation<'a> {
     pub(super) wire: &'a Wire,
     pub(super) timeouts: &'a Timeouts,
@@ -34,7 +34,8 @@ pub(super) struct Negotiation<'a> {
     pub(super) extra: &'a Extra,
 }
 
-/// The reply to a question: its headers, its body, and the error of a status other than a success.
+/// The reply to such a request: its headers, its body, and the error of a status other than a
+/// success.
 struct Answer {
     headers: HeaderMap,
     body: bytes::Bytes,
@@ -42,11 +43,11 @@ struct Answer {
 }
 
 impl Negotiation<'_> {
-    /// Pings; an engine behind a proxy that refuses pings is asked for `/version`. If the proxy
-    /// refuses that as well, the version is the oldest one.
+    /// Pings the engine. If a proxy refuses pings, requests `/version`. If the proxy refuses that
+    /// as well, uses the oldest version.
     pub(super) async fn run(&self) -> Result<Engine> {
-        // HEAD has no body to read. A server that does not know it may answer GET, or at least send
-        // a message with its error.
+        // HEAD has no body to read. A server without HEAD may reply to GET, or at least send a
+        // message with its error.
         let mut pinged = self.ask(Method::HEAD, "SystemPingHead", "/_ping").await?;
         if pinged.error.is_some() {
             pinged = self.ask(Method::GET, "SystemPing", "/_ping").await?;
@@ -58,7 +59,7 @@ impl Negotiation<'_> {
             .filter(|text| !text.is_empty());
         match (reported, pinged.error) {
             (_, Some(error)) if !is_refusal(&error) => Err(error),
-            // Also of a refusal: that of the engine itself.
+            // The reply to a refused request also counts, if the engine itself refused it.
             (Some(text), _) => {
                 let podman = pinged.headers.contains_key("libpod-api-version");
                 let os = pinged.headers.get("ostype");
@@ -154,7 +155,7 @@ fn read_version(bytes: &[u8]) -> Result<(String, bool, bool), JsonError> {
     Ok((version, podman, windows))
 }
 
-/// Whether a proxy, or a plugin of the engine, refuses the request.
+/// Whether a proxy or a plugin of the engine refuses the request.
 fn is_refusal(error: &Error) -> bool {
     error.status().is_some_and(|status| {
         [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]

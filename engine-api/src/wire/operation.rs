@@ -27,15 +27,15 @@ pub struct OperationInfo {
     /// The shape of the reply: `json`, `empty`, `changed`, `json stream`, `output`, `bytes`,
     /// `duplex`, `headers`.
     pub reply: &'static str,
-    /// Whether the reply is awaited as `101`, the connection then being the caller's.
+    /// Whether a reply with status `101` is expected, which hijacks the connection.
     pub(crate) hijacks: bool,
-    /// Whether 304 is a success ("it was so already").
+    /// Whether 304 is a success (no change was necessary).
     pub(crate) may_be_unchanged: bool,
     /// Whether the reply is JSON.
     pub(crate) is_json: bool,
-    /// Whether the engine may work for long before it answers, so that no timeout covers the head.
+    /// Whether the engine may need a long time before the reply, so that the head has no timeout.
     pub(crate) slow: bool,
-    /// Whether a name in the path keeps its slashes, as names of images do.
+    /// Whether a name in the path keeps its slashes, such as a name of an image.
     pub(crate) slashes: bool,
 }
 
@@ -80,7 +80,7 @@ impl<R: super::decode::Shape> Operation<R> {
         }
     }
 
-    /// The same operation, called so that the engine replies in another shape.
+    /// The same operation, with a reply of another shape.
     pub(crate) const fn with_reply<S: super::decode::Shape>(&self) -> Operation<S> {
         let info = OperationInfo {
             reply: S::NAME,
@@ -95,7 +95,7 @@ impl<R: super::decode::Shape> Operation<R> {
         }
     }
 
-    /// The version that brought it, where that is not the oldest.
+    /// The first version with the operation, if it is not the oldest.
     pub(crate) const fn since(mut self, version: Version) -> Self {
         self.info.since = version;
         self
@@ -106,13 +106,13 @@ impl<R: super::decode::Shape> Operation<R> {
         self
     }
 
-    /// The engine may work for any time before it answers.
+    /// The engine may need any time before the reply.
     pub(crate) const fn slow(mut self) -> Self {
         self.info.slow = true;
         self
     }
 
-    /// The name in the path may hold slashes.
+    /// The name in the path may contain slashes.
     pub(crate) const fn slashes(mut self) -> Self {
         self.info.slashes = true;
         self

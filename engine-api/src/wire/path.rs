@@ -6,7 +6,7 @@ use super::operation::OperationInfo;
 use crate::error::{Error, Result};
 use crate::version::Version;
 
-/// The longest name that is sent; engines reject names that are far shorter.
+/// The longest name that is sent; engines already reject much shorter names.
 const LONGEST_NAME: usize = 1024;
 
 /// The characters that are escaped in a name. `:` and `@` stay, so that image references can be
@@ -51,7 +51,7 @@ pub(crate) fn render(info: &OperationInfo, base: &str, version: Option<Version>,
     out
 }
 
-/// What precedes every path: `/base/v1.51`.
+/// The prefix of every path: `/base/v1.51`.
 pub(crate) fn prefix(base: &str, version: Option<Version>) -> String {
     match version {
         Some(version) => format!("{base}/v{version}"),
@@ -79,8 +79,8 @@ fn pieces(path: &'static str) -> impl Iterator<Item = (&'static str, Option<&'st
     })
 }
 
-/// Rejects a name that would reach another route: `.` and `..` are resolved by engines and proxies,
-/// and an empty one makes the path of another operation.
+/// Rejects a name that would lead to another route: engines and proxies resolve `.` and `..`, and
+/// an empty name results in the path of another operation.
 fn check(placeholder: &str, name: &str, slashes: bool) -> Result<()> {
     let invalid = |why: &str| {
         Err(Error::invalid(format!(

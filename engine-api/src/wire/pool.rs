@@ -1,4 +1,4 @@
-//! Connections kept open between calls.
+//! Connections that stay open between calls.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,17 +8,18 @@ use tokio::runtime::{Handle, Id};
 
 use super::conn::Conn;
 
-/// How many idle connections are kept, unless the user sets another number.
+/// The default number of idle connections.
 const MOST_IDLE: usize = 16;
 
-/// A connection that was idle for longer is not used again, because engines and proxies close it.
+/// The maximum idle time of a connection. Engines and proxies close connections that are idle for
+/// longer.
 const LONGEST_IDLE: Duration = Duration::from_secs(30);
 
-/// The idle connections of one client, the last used first.
+/// The idle connections of one client, the most recently used first.
 ///
-/// Each remembers the runtime it was opened in. A connection is registered with that runtime's
-/// driver and would never wake up in another one, so a client in a `static` keeps connections per
-/// runtime.
+/// Each is stored with the runtime in which it was opened. A connection is registered with the
+/// driver of that runtime, and would never wake up in another runtime. So a client in a `static`
+/// has connections for each runtime.
 pub(crate) struct Pool {
     idle: Mutex<Vec<Idle>>,
     /// Idle connections above this number are closed.
@@ -54,7 +55,7 @@ impl Pool {
         if found.since.elapsed() < LONGEST_IDLE {
             return Some(found.conn);
         }
-        // Those before it are older still.
+        // The connections before it are even older.
         idle.retain(|idle| idle.since.elapsed() < LONGEST_IDLE);
         None
     }
@@ -74,19 +75,19 @@ impl Pool {
         self.shrink(&mut idle);
     }
 
-    /// Closes the connections above the number that is kept, the oldest first.
+    /// Closes the connections above the maximum number, the oldest first.
     fn shrink(&self, idle: &mut Vec<Idle>) {
         let above = idle.len().saturating_sub(self.most.load(Ordering::Relaxed));
         idle.drain(..above);
     }
 
-    /// Sets how many are kept.
+    /// Sets the maximum number of idle connections.
     pub(crate) fn set_most_idle(&self, most: usize) {
         self.most.store(most, Ordering::Relaxed);
         self.shrink(&mut self.idle.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Closes all idle connections: one of them was dead, so the engine may have restarted.
+    /// Closes all idle connections: one of them was closed, so the engine may have restarted.
     pub(crate) fn clear(&self) {
         let dead = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         drop(dead);

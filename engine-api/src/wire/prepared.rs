@@ -1,4 +1,4 @@
-//! A request that is ready to send: the only code that knows what the client adds to one.
+//! A request that is ready to send. Only this module knows the client's additions to a request.
 //!
 //! [`Prepared`] does not know the type of its reply, so it is compiled once for all operations.
 //! Calls of operations and raw calls both go through [`Prepared::send`]: checks, version, path,
@@ -25,7 +25,7 @@ use crate::error::{Cause, Error, Phase, Result};
 use crate::timeouts::Timeouts;
 use crate::version::Version;
 
-/// A request, and what is checked before it is sent.
+/// A request, and the values that are checked before it is sent.
 pub(super) struct Prepared<'a> {
     session: &'a Session,
     method: Method,
@@ -34,19 +34,20 @@ pub(super) struct Prepared<'a> {
     pub(super) headers: HeaderMap,
     pub(super) body: Body,
     pub(super) timeouts: Timeouts,
-    /// Whether the path gets the API version in front.
+    /// Whether the path gets the API version as prefix.
     pub(super) versioned: bool,
     /// The operation and its subject, for errors.
     pub(super) context: CallContext,
-    /// Why the request cannot be sent; found while it is filled in, returned by `send`.
+    /// Why the request cannot be sent. It is found while the request is filled in, and returned by
+    /// `send`.
     rejected: Option<Error>,
-    /// The newest version that something in the request needs, and what needs it.
+    /// The newest version that a part of the request needs, and that part.
     min_version: Option<(&'static str, Version)>,
-    /// The oldest version that is the last one for something in the request.
+    /// The oldest last version of the parts of the request, and that part.
     max_version: Option<(&'static str, Version)>,
 }
 
-/// Where a request goes.
+/// The target of a request.
 enum Target<'a> {
     /// An operation, and the names for the placeholders of its path.
     Operation(&'static OperationInfo, Vec<&'a str>),
@@ -121,9 +122,9 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// Sends the request; the reply of an operation is one of success.
+    /// Sends the request. For an operation, an error status is an error.
     ///
-    /// Boxed, because the future is large and its callers' futures are moved.
+    /// Boxed, because the future is large and the futures of its callers are moved.
     pub(super) fn send(mut self) -> Pin<Box<dyn Future<Output = Result<Reply>> + Send + 'a>> {
         Box::pin(async move {
             let context = std::mem::take(&mut self.context);
@@ -151,7 +152,7 @@ impl<'a> Prepared<'a> {
     fn watch(&self, context: &CallContext) -> Option<Box<Watch>> {
         let path = match &self.target {
             Target::Operation(info, _) => info.path,
-            // Without the query, which may hold secrets.
+            // The path without the query, which may contain secrets.
             Target::Raw(target) => target.split('?').next().unwrap_or_default(),
         };
         let connector = &*self.session.wire().connector;
@@ -166,7 +167,7 @@ impl<'a> Prepared<'a> {
         if let Some(error) = self.rejected.take() {
             return Err(error);
         }
-        // Names are checked before anything is sent, a question for the version included.
+        // Names are checked before anything is sent, including a request for the version.
         if let Target::Operation(info, names) = &self.target {
             path::check_names(info, names)?;
         }
@@ -207,7 +208,7 @@ impl<'a> Prepared<'a> {
         Ok((head, body))
     }
 
-    /// Checks that the operation and all that the request asks for exist in the version in use.
+    /// Checks that the operation and all parts of the request exist in the version in use.
     fn check_version(&self, used: Version) -> Result<()> {
         if let Some((what, last)) = self.max_version.filter(|(_, last)| used > *last) {
             return Err(Error::local(Cause::RemovedFromApi { what, last, used }));
@@ -225,7 +226,7 @@ impl<'a> Prepared<'a> {
                 "the engine may be newer, but a proxy refuses /_ping and /version; \
                  set the version with DOCKER_API_VERSION or `Docker::with_version`"
             }
-            false => "leave it out, or use a newer engine",
+            false => "omit it, or use a newer engine",
         };
         Err(Error::local(Cause::NeedsApi {
             what,
@@ -248,7 +249,7 @@ impl Target<'_> {
     fn render(&self, base: &str, version: Option<Version>, query: &Query) -> Bytes {
         let query = query.as_str();
         let mut target = match self {
-            // That of a ping, which is not copied.
+            // The path of a ping, which is not copied.
             Self::Operation(info, names)
                 if names.is_empty() && base.is_empty() && version.is_none() && query.is_empty() =>
             {

@@ -1,18 +1,18 @@
-//! Query strings and filters: names written out by the caller, values escaped here.
+//! Query strings and filters. The caller writes the names, and this module escapes the values.
 
 use std::fmt::Display;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-/// Everything but the characters that RFC 3986 calls unreserved.
+/// All characters except the unreserved characters of RFC 3986.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// A query string in the making, in the order in which the parameters were added.
+/// A query string that is being built, in the order in which the parameters were added.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Query(String);
 
@@ -26,7 +26,7 @@ impl Query {
         if on { self.set(key, true) } else { self }
     }
 
-    /// Sends the value when there is one, be it empty, zero or false.
+    /// Sends the value if there is one, even if it is empty, zero or false.
     pub(crate) fn maybe<T: ToString>(self, key: &str, value: Option<T>) -> Self {
         match value {
             Some(value) => self.push(key, &value.to_string()),
@@ -50,7 +50,7 @@ impl Query {
             .fold(self, |query, value| query.push(key, value.as_ref()))
     }
 
-    /// Sends the value, whatever it is.
+    /// Always sends the value.
     pub(crate) fn set(self, key: &str, value: impl Display) -> Self {
         self.push(key, &value.to_string())
     }
@@ -79,7 +79,7 @@ impl Query {
     }
 }
 
-/// Filters in the making: the inside of a JSON object from keys to lists of texts.
+/// Filters that are being built: the contents of a JSON object from keys to lists of strings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Filters(String);
 
@@ -123,12 +123,12 @@ impl Filters {
         self.with(key, (!value.is_empty()).then_some(value))
     }
 
-    /// Adds the labels to have, and those not to have.
+    /// Adds the required labels, and the excluded labels.
     pub(crate) fn labels(self, with: &[String], without: &[String]) -> Self {
         self.with("label", with).with("label!", without)
     }
 
-    /// Adds a key that has no values and filters by being there, if `on`.
+    /// Adds a key without values, if `on`. The key itself is the filter.
     pub(crate) fn bare(mut self, key: &str, on: bool) -> Self {
         if on {
             self.open(key);

@@ -1,4 +1,4 @@
-//! A call by method and path; the reply is returned as it came.
+//! A call by method and path, with the raw reply.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use super::stream::{Hijacked, Input, RawBytes};
 use crate::error::{Error, Result};
 use crate::version::Version;
 
-/// A request by method and path, for operations that this crate has no method for.
+/// A request by HTTP method and path, for operations without a Rust method.
 ///
 /// ```no_run
 /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -34,7 +34,7 @@ pub struct RawCall<'a> {
     body: Body,
 }
 
-/// A reply as it came; an error status is not an error.
+/// A raw reply; an error status is not an error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RawReply {
@@ -42,11 +42,11 @@ pub struct RawReply {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, as it comes.
+    /// The body, as a stream.
     pub body: RawBytes,
 }
 
-/// A connection that a raw call has taken over.
+/// A connection that a raw call has hijacked.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RawHijacked {
@@ -54,7 +54,7 @@ pub struct RawHijacked {
     pub headers: HeaderMap,
     /// The bytes to the engine.
     pub input: Input,
-    /// The bytes from the engine, as they come.
+    /// The bytes from the engine, as a stream.
     pub output: RawBytes,
 }
 
@@ -81,19 +81,19 @@ impl<'a> RawCall<'a> {
         self.header(CONTENT_TYPE.as_str(), "application/json")
     }
 
-    /// Sends a body of any type, in pieces as they come.
+    /// Sends a body of any type as a stream of pieces.
     pub fn body(mut self, body: impl Into<Upload>, content_type: &'a str) -> Self {
         self.body = body.into().0;
         self.header(CONTENT_TYPE.as_str(), content_type)
     }
 
-    /// Sends the request. A path without a version gets the negotiated one in front, except
+    /// Sends the request. The negotiated version is added to a path without a version, except
     /// `/_ping`.
     ///
     /// # Errors
     ///
-    /// When the method, the path or a header is invalid, or no reply comes. An error status is not
-    /// an error here.
+    /// When the method, the path or a header is invalid, or no reply arrives. An error status is
+    /// not an error here.
     pub async fn send(self) -> Result<RawReply> {
         let context = self.context();
         let prepared = self.prepare(context.clone());
@@ -101,7 +101,7 @@ impl<'a> RawCall<'a> {
         let status = reply.head.status;
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(context.add(Error::invalid(
-                "the engine switched protocols; take the connection over with `hijack`",
+                "the engine switched protocols; hijack the connection with `hijack`",
             )));
         }
         Ok(RawReply {
@@ -111,8 +111,8 @@ impl<'a> RawCall<'a> {
         })
     }
 
-    /// Sends the request, and takes over the connection: the engine must answer `101`. The protocol
-    /// of the header `Upgrade` is `tcp`, unless another one is set.
+    /// Sends the request, and hijacks the connection: the status of the reply must be `101`. The
+    /// default protocol of the header `Upgrade` is `tcp`.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -127,7 +127,7 @@ impl<'a> RawCall<'a> {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and for every other status.
+    /// The errors of [`send`](Self::send), and an error for every other status.
     pub async fn hijack(self) -> Result<RawHijacked> {
         let context = self.context();
         let mut prepared = self
@@ -142,7 +142,9 @@ impl<'a> RawCall<'a> {
         match reply.head.status {
             StatusCode::SWITCHING_PROTOCOLS => {}
             status if status.is_success() => {
-                let text = format!("the engine answered {status} and keeps the connection; use `send`");
+                let text = format!(
+                    "the engine replied with status {status} and did not hijack the connection; use `send`"
+                );
                 return Err(context.add(Error::protocol(text)));
             }
             _ => {
@@ -168,7 +170,7 @@ impl<'a> RawCall<'a> {
         }
     }
 
-    /// The path without the query, which may hold secrets (a build's arguments).
+    /// The path without the query, which may contain secrets (a build's arguments).
     fn path(&self) -> &'a str {
         self.target.split('?').next().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! A reply: its head, and its body as it comes.
+//! A reply: its head, and its body as a stream.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::watch::Watch;
 use crate::error::{Cause, Error, Phase, Result};
 use crate::reply_limits::ReplyLimits;
 
-/// The head of a reply, the body still to be read, and what errors say of the call.
+/// The head of a reply, the unread body, and the context for errors of the call.
 pub(crate) struct Reply {
     pub(crate) head: Parts,
     pub(crate) body: ReplyBody,
@@ -26,14 +26,14 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// A header as text; `None` when it is missing or not text.
+    /// A header as text; `None` if it is missing or not text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.headers.get(name)?.to_str().ok()
     }
 }
 
-/// A body being read. At its end the connection goes back to the pool; dropped before, it is
-/// closed.
+/// A body that is being read. At its end the connection returns to the pool. If the body is dropped
+/// before, the connection is closed.
 pub(crate) struct ReplyBody {
     source: Option<(Box<Conn>, Incoming)>,
     pool: Arc<Pool>,
@@ -65,14 +65,14 @@ impl ReplyBody {
         }
     }
 
-    /// Notes in the report why the call failed.
+    /// Stores in the report why the call failed.
     pub(super) fn failed(&mut self, error: &Error) {
         if let Some(watch) = &mut self.watch {
             watch.failed(error);
         }
     }
 
-    /// Takes the connection out, after a `101`, and the limits that go on with it.
+    /// Removes the connection after a `101`, with the timeouts that still apply.
     pub(crate) fn into_conn(mut self) -> (Option<Box<Conn>>, Timer, Timer) {
         if let Some(mut watch) = self.watch.take() {
             watch.complete();
@@ -152,7 +152,7 @@ impl ReplyBody {
         Ok(())
     }
 
-    /// The next piece of a body of which `read` bytes have come.
+    /// The next piece of a body; `read` bytes have already arrived.
     async fn piece(&mut self, read: usize, limit: usize) -> Result<Option<Bytes>, Cause> {
         let piece = self.next().await.transpose()?;
         match piece.as_ref().is_some_and(|piece| piece.len() > limit - read) {
@@ -161,8 +161,8 @@ impl ReplyBody {
         }
     }
 
-    /// The start of the body: at most `most` bytes, and what comes within `timeout`. Errors while
-    /// reading end it early.
+    /// The start of the body: at most `most` bytes, and only those that arrive within `timeout`. An
+    /// error ends it early.
     pub(crate) async fn start(&mut self, most: usize, timeout: Duration) -> Bytes {
         let mut start = BytesMut::new();
         let mut timer = Timer::start(Phase::Body, Some(timeout));
@@ -172,14 +172,14 @@ impl ReplyBody {
                 break;
             }
         }
-        // Unless it was read to its end, the connection is of no more use.
+        // If the body was not read to its end, the connection cannot be reused.
         self.source = None;
         start.freeze()
     }
 }
 
-/// Bytes to set aside for a body: a length that was announced counts up to 1 MiB, what has come
-/// always.
+/// The number of bytes to reserve for a body: the announced length up to 1 MiB, and at least the
+/// bytes that have arrived.
 fn room_for(announced: usize, come: usize) -> usize {
     announced.min(1 << 20).max(come)
 }

@@ -1,7 +1,8 @@
 //! Fields and values that only some API versions know.
 //!
-//! Engines silently ignore fields that their API version does not know or has dropped. So each type
-//! lists what it has of that kind, and a call that uses any of it fails before it is sent.
+//! Engines silently ignore fields that their API version does not know or no longer has. So each
+//! type lists its fields of this kind, and a call that uses an unsupported one fails before it is
+//! sent.
 
 use crate::version::Version;
 
@@ -23,13 +24,13 @@ pub(crate) enum Versions {
 }
 
 impl Requirement {
-    /// What a later version brought; `None` when the call does not use it.
+    /// A field that a later version added; `None` if the call does not use it.
     pub(crate) fn since(used: bool, what: &'static str, first: Version) -> Option<Self> {
         let versions = Versions::Since(first);
         used.then_some(Self { what, versions })
     }
 
-    /// What a later version dropped; `None` when the call does not use it.
+    /// A field that a later version removed; `None` if the call does not use it.
     pub(crate) fn until(used: bool, what: &'static str, last: Version) -> Option<Self> {
         let versions = Versions::Until(last);
         used.then_some(Self { what, versions })

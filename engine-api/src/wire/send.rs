@@ -1,4 +1,4 @@
-//! From a request to the head of its reply: connections, retries, timeouts.
+//! Sends a request and reads the head of the reply: connections, retries, timeouts.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) struct Wire {
 /// A request before it is sent.
 pub(crate) struct PreparedRequest {
     pub(crate) method: Method,
-    /// Path and query.
+    /// The path and the query.
     pub(crate) target: Bytes,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
@@ -48,7 +48,7 @@ impl Wire {
         }
     }
 
-    /// Sets how many idle connections are kept.
+    /// Sets the maximum number of idle connections.
     pub(crate) fn set_most_idle(&self, most: usize) {
         self.pool.set_most_idle(most);
     }
@@ -63,9 +63,9 @@ impl Wire {
     ) -> Result<(http::response::Parts, ReplyBody), Cause> {
         let uri = Uri::from_maybe_shared(prepared.target)
             .map_err(|error| Cause::InvalidInput(format!("invalid request path: {error}")))?;
-        // Whether it may be sent twice. A second PUT or DELETE may be answered differently.
+        // Whether it may be sent twice. The reply to a second PUT or DELETE may differ.
         let harmless = matches!(prepared.method, Method::GET | Method::HEAD);
-        // An upload can be sent only once, so it needs a connection on which no retry happens.
+        // An upload can be sent only once, so it needs a new connection, which needs no retry.
         let repeatable = !matches!(prepared.body, Body::Upload(_));
         let pooled = if repeatable && (harmless || self.connector.reset_means_unread()) {
             self.pool.take()
@@ -107,7 +107,7 @@ impl Wire {
                     }
                     let again = || spare.take().map(&request);
                     next = error.request.or_else(again).ok_or(error.cause)?;
-                    // The other idle connections are likely dead, too.
+                    // The other idle connections are probably closed, too.
                     self.pool.clear();
                     conn = self.open(limits, &mut total).await?;
                 }
@@ -120,7 +120,7 @@ impl Wire {
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers.clone();
-        // A raw call may have set them.
+        // A raw call may already contain them.
         let headers = request.headers_mut();
         headers.entry(HOST).or_insert_with(|| self.host.clone());
         headers.entry(USER_AGENT).or_insert(AGENT);

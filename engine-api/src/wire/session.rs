@@ -1,4 +1,4 @@
-//! What all calls of one client share: connections, timeouts and the API version.
+//! The state that all calls of one client share: connections, timeouts and the API version.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::reply_limits::ReplyLimits;
 use crate::timeouts::Timeouts;
 use crate::version::Version;
 
-/// What a client holds. Clones share connections and the negotiated version.
+/// The state of a client. Clones share connections and the negotiated version.
 #[derive(Clone)]
 pub(crate) struct Session {
     shared: Arc<Shared>,
     pub(crate) timeouts: Timeouts,
     pub(crate) reply_limits: ReplyLimits,
     pub(crate) extra: Extra,
-    /// Set by the user; then the engine is not asked.
+    /// The version that the user has set; then the engine is not asked.
     pub(crate) pinned_version: Option<Version>,
 }
 
@@ -62,18 +62,19 @@ impl Session {
             .or_else(|| self.shared.engine.get().map(|engine| engine.version))
     }
 
-    /// The report of the engine about itself; `None` if it has not been asked, for example
-    /// because its version was set by the user.
+    /// The facts that the engine has reported; `None` if it was not asked, for example because the
+    /// user has set the version.
     pub(crate) fn negotiated(&self) -> Option<&Engine> {
         self.shared.engine.get()
     }
 
-    /// Whether the version in use is the oldest one because a proxy refuses every question for it.
+    /// Whether the version in use is the oldest one because a proxy refuses all requests for the
+    /// version.
     pub(crate) fn version_is_assumed(&self) -> bool {
         self.pinned_version.is_none() && self.shared.engine.get().is_some_and(|engine| engine.assumed)
     }
 
-    /// The version in use; asks the engine once. A failure is not remembered.
+    /// The version in use; asks the engine once. After a failure, the next call asks again.
     pub(crate) async fn version(&self) -> Result<Version> {
         if let Some(version) = self.known_version() {
             return Ok(version);

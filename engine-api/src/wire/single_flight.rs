@@ -1,4 +1,4 @@
-//! Work that several callers want at the same time, and that is done once.
+//! Runs work once that several callers request at the same time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -9,15 +9,14 @@ pub(crate) struct SingleFlight {
     running: Mutex<HashMap<String, Weak<Flight>>>,
 }
 
-/// One piece of work: the caller that does it holds the lock. The value is whether it has
-/// succeeded.
+/// One piece of work. The caller that runs it holds the lock. The value is whether it succeeded.
 pub(crate) type Flight = tokio::sync::Mutex<bool>;
 
 impl SingleFlight {
-    /// The work known by `key`: the one in progress, or a new one. It is forgotten with its last
+    /// The work with this `key`: the running work, or a new one. It is removed with its last
     /// caller.
     pub(crate) fn join(&self, key: String) -> Arc<Flight> {
-        // A panic of another thread leaves the map intact: each change of it is one step.
+        // After a panic of another thread, the map is still valid: each change is a single step.
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|_, flight| flight.strong_count() > 0);
         let found = running.get(&key).and_then(Weak::upgrade);

@@ -1,4 +1,4 @@
-//! What the status of a reply means, and the engine's message in a reply that reports an error.
+//! Interprets the status of a reply, and reads the engine's message in an error reply.
 
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use super::operation::OperationInfo;
 use super::reply::ReplyBody;
 use crate::error::{Cause, Error, JsonError, Result, TlsError};
 
-/// The most bytes of a failed reply that are read; engines send far shorter messages.
+/// The maximum number of bytes that are read of an error reply; messages of engines are much
+/// shorter.
 const LONGEST_ERROR: usize = 4096;
 
-/// The most characters of the target of a redirect that are shown.
+/// The maximum number of characters of a redirect's target that are shown.
 const LONGEST_ADDRESS: usize = 200;
 
-/// How long the message of a failed reply is awaited; its status alone is enough to report.
+/// The timeout of the message of an error reply. The status alone is sufficient for a report.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Checks that the status is a success for this operation; any other becomes an error with the
@@ -27,8 +28,8 @@ pub(super) async fn check(info: &OperationInfo, head: &Parts, body: &mut ReplyBo
     let success = match head.status {
         StatusCode::SWITCHING_PROTOCOLS => info.hijacks,
         StatusCode::NOT_MODIFIED => info.may_be_unchanged,
-        // Engines and versions differ: some send 200 where the description has 204, others 204 for
-        // 200.
+        // Engines and versions differ: some send 200 where the API description contains 204, others
+        // the opposite.
         other => other.is_success() && !info.hijacks,
     };
     if !success {
@@ -48,8 +49,8 @@ pub(super) async fn error(head: &Parts, body: &mut ReplyBody) -> Error {
     }
     if status.is_success() {
         return Error::protocol(format!(
-            "the engine answered {} instead of 101 (switching protocols); does a proxy in between drop the \
-             `Upgrade` header?",
+            "the engine replied with status {} instead of 101 (switching protocols); does a proxy \
+             in between drop the `Upgrade` header?",
             status.as_u16()
         ));
     }
@@ -74,7 +75,8 @@ pub(super) async fn error(head: &Parts, body: &mut ReplyBody) -> Error {
     })
 }
 
-/// Whether a server rejects a request because it came without TLS: Go (all engines), nginx, Apache.
+/// Whether a server rejects a request because it was sent without TLS: Go (all engines), nginx,
+/// Apache.
 fn expects_tls(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();
     [
@@ -116,7 +118,7 @@ fn reason(status: StatusCode) -> &'static str {
     status.canonical_reason().unwrap_or("an unknown status")
 }
 
-/// The start of an address, without the user, the password and the query, which can be secrets.
+/// The start of an address, without the user, the password and the query, which can be secret.
 fn without_secrets(address: &str) -> String {
     let plain = address.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = match plain.split_once("//") {
@@ -137,7 +139,8 @@ fn message(bytes: &[u8], status: StatusCode) -> String {
     let mut message = String::new();
     let read = json::read_with(bytes, &mut |reader| {
         reader.members(&mut |key, reader| match key {
-            // Podman answers a refused push with a line of progress, which has `error` instead.
+            // Podman replies to a rejected push with a line of progress, which contains `error`
+            // instead.
             "message" | "error" => reader.string_or_null().map(|text| message = text.trim().into()),
             _ => reader.skip(),
         })
@@ -146,7 +149,8 @@ fn message(bytes: &[u8], status: StatusCode) -> String {
         return message;
     }
     match String::from_utf8_lossy(bytes).trim() {
-        // More than the bare reason: Podman sends "Not Found" alone when it has no such route.
+        // The reason phrase alone is not a message: Podman sends only "Not Found" for an unknown
+        // route.
         "" | "{}" | "null" => format!("{}, without a message", reason(status)),
         text => text.to_owned(),
     }

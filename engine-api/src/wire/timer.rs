@@ -1,4 +1,4 @@
-//! Timeouts on futures, which cost nothing until a timeout is set and the future waits.
+//! Timeouts on futures. They have no cost until a timeout is set and the future waits.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,7 +8,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::error::{Cause, Phase};
 
-/// A limit that runs from [`Timer::start`]; it makes its clock only when first asked while waiting.
+/// A timeout that starts at [`Timer::start`]. Its clock is created at the first poll that waits.
 #[derive(Default)]
 pub(crate) struct Timer {
     limit: Option<(Phase, Duration)>,
@@ -16,17 +16,17 @@ pub(crate) struct Timer {
     clock: Clock,
 }
 
-/// A registration with the runtime's timers, worth keeping from one limit to the next: as long as
-/// it rings early it need not be set to the later end, and limits hardly ever run out.
+/// A registration with the runtime's timers, which is reused for the next timeout. While it expires
+/// early, it is not moved to the later end, because timeouts rarely expire.
 pub(crate) type Clock = Option<Pin<Box<Sleep>>>;
 
 impl Timer {
-    /// A limit of `after` on `phase`, from now on; `None` never ends.
+    /// A timeout of `after` for `phase`, from now on; `None` never expires.
     pub(crate) fn start(phase: Phase, after: Option<Duration>) -> Self {
         Self::with_clock(phase, after, None)
     }
 
-    /// As [`Timer::start`], with the clock of an earlier timer in the same runtime.
+    /// Like [`Timer::start`], with the clock of an earlier timer in the same runtime.
     pub(crate) fn with_clock(phase: Phase, after: Option<Duration>, clock: Clock) -> Self {
         Self {
             limit: after.map(|after| (phase, after)),
@@ -40,12 +40,12 @@ impl Timer {
         self.clock
     }
 
-    /// Begins anew, with the same limit.
+    /// Starts again, with the same timeout.
     pub(crate) fn restart(&mut self) {
         self.end = self.limit.and_then(|(_, after)| from_now(after));
     }
 
-    /// Fails once the limit has run out; for what need not wait, and so would never ask
+    /// Fails after the timeout. This is for code that does not wait, and so never calls
     /// [`Timer::poll`].
     pub(crate) fn check(&self) -> Result<(), Cause> {
         match (self.limit, self.end) {
@@ -56,7 +56,7 @@ impl Timer {
         }
     }
 
-    /// Whether the limit has run out; wakes the task when it does.
+    /// Whether the timeout has expired; wakes the task when it expires.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cause> {
         let (Some((phase, after)), Some(end)) = (self.limit, self.end) else {
             return Poll::Pending;
@@ -75,14 +75,15 @@ impl Timer {
     }
 }
 
-/// A point in time; `None` when it lies beyond all time, where no limit ends.
+/// The point in time; `None` if it is too far away to be represented, so that the timeout never
+/// expires.
 fn from_now(after: Duration) -> Option<Instant> {
     Instant::now().checked_add(after)
 }
 
-/// Awaits `future` within the limits of `timers`, the first to run out decides.
+/// Awaits `future` within the timeouts of `timers`; the first one to expire counts.
 ///
-/// The future is pinned by the caller: here it would be held twice, as argument and as variable.
+/// The caller pins the future: here it would exist twice, as argument and as variable.
 pub(crate) async fn within<F: Future>(
     mut future: Pin<&mut F>,
     timers: &mut [&mut Timer],

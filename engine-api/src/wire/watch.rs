@@ -10,7 +10,7 @@ use super::call_context::CallContext;
 use crate::error::{Cause, Error, ErrorKind};
 use crate::observe::{CallReport, CallStart, Observer, OnEnd};
 
-/// A call that is observed. Its report is sent when this is dropped.
+/// An observed call. Its report is sent when this is dropped.
 pub(crate) struct Watch {
     on_end: Option<OnEnd>,
     operation: &'static str,
@@ -59,17 +59,17 @@ impl Watch {
         })
     }
 
-    /// The request is sent, perhaps again.
+    /// Counts an attempt to send the request.
     pub(super) fn attempt(&mut self) {
         self.attempts += 1;
     }
 
-    /// The counter of the bytes that are sent.
+    /// The counter of sent bytes.
     pub(super) fn sent(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.sent)
     }
 
-    /// The head of the reply has come.
+    /// Stores that the head of the reply has arrived.
     pub(super) fn head(&mut self, status: StatusCode) {
         self.head = Some(self.begun.elapsed());
         self.status = Some(status);

@@ -233,7 +233,7 @@ async fn missing_tls_and_untrusted_engine_differ() {
         .ping()
         .await;
     let text = format!("{:#}", fails(outcome, ErrorKind::Unreachable));
-    assert!(text.contains("does not speak TLS"), "{text}");
+    assert!(text.contains("does not use TLS"), "{text}");
 }
 
 #[tokio::test]

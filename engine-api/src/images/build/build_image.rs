@@ -15,7 +15,7 @@ use crate::wire::query::Query;
 pub struct BuildImage {
     /// Names for the image, `name[:tag]`; without a tag it is `latest`.
     pub tags: Vec<String>,
-    /// Which of an engine's two builders to use.
+    /// The builder to use.
     pub builder: Builder,
     /// The Dockerfile's path in the context; empty is `Dockerfile`.
     pub dockerfile: String,
@@ -31,9 +31,9 @@ pub struct BuildImage {
     pub pull: bool,
     /// Do not use the build cache.
     pub no_cache: bool,
-    /// Images whose steps may serve as cache.
+    /// Images whose steps may be used as cache.
     pub cache_from: Vec<String>,
-    /// Print only the image's id.
+    /// Print only the ID of the image.
     pub quiet: bool,
     /// Keep the containers of steps after a success, too. Classic only.
     pub keep_containers: bool,
@@ -43,23 +43,23 @@ pub struct BuildImage {
     pub squash: bool,
     /// The network for `RUN` steps: `bridge`, `host`, `none`, `container:<name|id>`, or a name.
     pub network_mode: String,
-    /// Further lines for `/etc/hosts` in `RUN` steps, `host:address` each.
+    /// Additional lines of `/etc/hosts` in `RUN` steps, `host:address` each.
     pub extra_hosts: Vec<String>,
     /// Bytes of memory for a step; 0 for no limit. Classic only, like all limits.
     pub memory: i64,
-    /// Bytes of memory and swap together; -1 for any amount of swap, 0 for the engine's default.
+    /// Bytes of memory and swap together; -1 for unlimited swap, 0 for the engine's default.
     pub memory_swap: i64,
-    /// The share of CPU time, beside others' shares; 0 for the engine's default.
+    /// CPU weight relative to other containers; 0 for the engine's default.
     pub cpu_shares: i64,
     /// The CPUs a step may run on: `0-3`, `0,1`.
     pub cpuset_cpus: String,
     /// The memory nodes a step may use: `0-3`, `0,1`.
     pub cpuset_mems: String,
-    /// Microseconds in a CPU period; 0 for the engine's default.
+    /// Length of a CPU period in microseconds; 0 for the engine's default.
     pub cpu_period: i64,
-    /// Microseconds of CPU time a step gets in a period; 0 for no limit.
+    /// CPU time of a step in a period, in microseconds; 0 for no limit.
     pub cpu_quota: i64,
-    /// The cgroup under which those of the steps are made.
+    /// The parent cgroup of the steps.
     pub cgroup_parent: String,
     /// Bytes of `/dev/shm`; 0 for the engine's default.
     pub shm_size: i64,
@@ -146,7 +146,7 @@ impl BuildImage {
     }
 }
 
-/// The text of a value, unless it is empty.
+/// The text of a value that is not empty.
 fn as_json(value: &impl Serialize, empty: bool) -> Option<String> {
     let text = json::encode(value).ok().filter(|_| !empty)?;
     String::from_utf8(text).ok()
@@ -155,10 +155,10 @@ fn as_json(value: &impl Serialize, empty: bool) -> Option<String> {
 /// Which of an engine's builders to use. Podman always uses its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Builder {
-    /// The first builder, which runs a Dockerfile line by line.
+    /// The classic builder, which runs a Dockerfile line by line.
     #[default]
     Classic,
-    /// BuildKit, without what needs a session: no secrets, no ssh, no local outputs.
+    /// BuildKit, without the features that need a session: secrets, ssh, local outputs.
     BuildKit,
 }
 
@@ -210,7 +210,7 @@ impl<K: Into<String>, V: Into<String>, const N: usize> From<[(K, V); N]> for Bui
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BuildOutput {
-    /// The exporter: `moby`, the one that needs no session.
+    /// The exporter: `moby` is the only one that needs no session.
     #[serde(rename = "Type")]
     pub kind: String,
     /// Its settings: `compression` …

@@ -52,17 +52,16 @@ impl fmt::Debug for Source {
 }
 
 impl BuildContext {
-    /// A directory, without the files that its `.dockerignore` excludes. It is read while it is
-    /// sent.
+    /// A directory, without the files that its `.dockerignore` excludes. The files are read during
+    /// the upload.
     ///
-    /// A `.dockerignore` excludes the same files as in `docker build`, which differ between the
-    /// builders in two ways. BuildKit prefers the file that is named after the Dockerfile, such as
+    /// A `.dockerignore` excludes the same files as in `docker build`. The builders differ in two
+    /// ways. BuildKit prefers the file that is named after the Dockerfile, such as
     /// `Dockerfile.dockerignore`. With BuildKit, an exception that has a wildcard also applies in
     /// excluded directories: `*` and `!src/*/main.c`.
     ///
-    /// Names are sent as they are, also those that are not UTF-8. Owners become root, links stay
-    /// links, and files come in the order of their names. Sockets and other special files must be
-    /// excluded.
+    /// Names are sent unchanged, even if they are not UTF-8. Owners become root, links stay links,
+    /// and files are sorted by name. Sockets and other special files must be excluded.
     ///
     /// BuildKit reads the Dockerfile from the context, because this client opens no session. So
     /// `COPY . /` copies the Dockerfile even if it is excluded.
@@ -70,7 +69,7 @@ impl BuildContext {
         Self::new(Source::Directory(path.into()))
     }
 
-    /// A tar archive, plain or compressed; it is sent unread.
+    /// A tar archive, plain or compressed; it is sent unchanged.
     pub fn tar(archive: impl Into<Upload>) -> Self {
         Self::new(Source::Tar(archive.into()))
     }
@@ -95,7 +94,7 @@ impl BuildContext {
         Self::new(Source::Remote(url.into()))
     }
 
-    /// Sets the modification time of each file, so that the same files make the same archive.
+    /// Sets the modification time of each file, so that the same files result in the same archive.
     #[must_use]
     pub fn modified(mut self, time: SystemTime) -> Self {
         self.modified = Some(time);
@@ -137,7 +136,7 @@ impl BuildContext {
         matches!(self.source, Source::Tar(_) | Source::Remote(_))
     }
 
-    /// Finds the files to send. `is_podman` is only awaited if it makes a difference.
+    /// Finds the files to send. `is_podman` is awaited only if the result depends on it.
     pub(super) async fn body(
         self,
         options: &BuildImage,

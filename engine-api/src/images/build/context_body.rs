@@ -3,16 +3,16 @@
 use crate::error::Cause;
 use crate::wire::body::Body;
 
-/// The bytes for a builder, and the needs of the Dockerfile.
+/// The bytes for a builder, and the requirements of the Dockerfile.
 pub(super) struct ContextBody {
     pub(super) body: Body,
-    /// What the Dockerfile requires that Docker's builder cannot do.
+    /// The feature of the Dockerfile that Docker's builder does not support.
     pub(super) beyond: Option<Cause>,
     pub(super) base_images: Vec<String>,
 }
 
 impl ContextBody {
-    /// For a context whose Dockerfile only the engine reads.
+    /// The body of a context whose Dockerfile only the engine reads.
     pub(super) fn unread(body: Body) -> Self {
         Self {
             body,

@@ -1,6 +1,6 @@
-//! Features that a Dockerfile requires of Docker's builders, found without building.
+//! Finds the features that a Dockerfile requires of Docker's builders, without a build.
 //!
-//! Podman builds with all of them, or reports what it lacks.
+//! Podman supports all of them, or reports a missing feature.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use super::stages;
 use super::{BuildImage, Builder};
 use crate::error::{Cause, Error, Result};
 
-/// The default name of a Dockerfile, and the one that engines try next.
+/// The default name of a Dockerfile, and the name that engines try next.
 pub(super) const NAMES: [&str; 2] = ["Dockerfile", "dockerfile"];
 
 const BUILDKIT: &str = "BuildKit; build with Builder::BuildKit";
 const SESSION: &str = "a session with BuildKit; build with `Images::build_with_session` (feature `buildkit`)";
 
-/// Flags that the classic builder rejects, or ignores although the image depends on them:
-/// instruction, flag, both.
+/// Flags that the classic builder rejects, or ignores although the image depends on them: the
+/// instruction, the flag, and both as text.
 const LACKING: [(&str, &str, &str); 12] = [
     ("RUN", "--mount", "RUN --mount"),
     ("RUN", "--network", "RUN --network"),
@@ -43,9 +43,9 @@ pub(super) fn among(files: &BTreeMap<String, Vec<u8>>, named: &str) -> Result<St
     Ok(String::from_utf8_lossy(text.ok_or_else(missing)?).into_owned())
 }
 
-/// The first thing that the builder cannot do in the stages that it builds, if there is one.
+/// The first unsupported feature in the stages that are built, if there is one.
 pub(super) fn beyond(text: &str, builder: Builder, target: &str) -> Option<Cause> {
-    // A line `# syntax=…` alone requires nothing: to the classic builder it is a comment.
+    // A line `# syntax=…` alone requires no feature: for the classic builder it is a comment.
     let instructions = instructions(text);
     let built = stages::built(&instructions, builder, target);
     let mut built = instructions
@@ -62,8 +62,8 @@ pub(super) fn beyond(text: &str, builder: Builder, target: &str) -> Option<Cause
     })
 }
 
-/// The images that the stages that are built begin with or copy from. A name that holds a variable
-/// without a value is left out: the builder rejects it.
+/// The images of the `FROM` and `COPY --from` instructions in the stages that are built. A name
+/// with a variable without a value is omitted: the builder rejects it.
 pub(super) fn base_images(text: &str, options: &BuildImage) -> Vec<String> {
     let instructions = instructions(text);
     let mut variables = BTreeMap::new();
@@ -120,7 +120,7 @@ fn expand(text: &str, variables: &BTreeMap<String, String>) -> Option<String> {
     Some(expanded)
 }
 
-/// The feature of an instruction that the builder lacks, and whether it is a session.
+/// The feature of an instruction that the builder does not support, and whether it needs a session.
 fn needs(instruction: &Instruction, builder: Builder) -> Option<(&'static str, bool)> {
     let has = |name: &str| {
         let named =

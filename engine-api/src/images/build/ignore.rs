@@ -1,4 +1,4 @@
-//! Reads a `.dockerignore`: which files of a directory are not sent to a build.
+//! Reads a `.dockerignore`, which excludes files of a directory from a build.
 
 use super::Builder;
 use super::pattern::Pattern;
@@ -7,9 +7,9 @@ use super::pattern::Pattern;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Ignore {
     patterns: Vec<Pattern>,
-    /// Files that are sent in any case.
+    /// Files that are always sent.
     kept: Vec<Vec<u8>>,
-    /// The start of the paths for which excluded directories are entered.
+    /// The exceptions for which excluded directories are entered.
     returns: Returns,
 }
 
@@ -19,9 +19,9 @@ pub(super) type Fitting = Vec<bool>;
 /// Which excluded directories are entered, because an exception may match a path below them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Returns {
-    /// Those that an exception names, as texts.
+    /// Directories whose names are at the start of an exception, compared as texts.
     Below(Vec<Vec<u8>>),
-    /// All of them.
+    /// All directories.
     Everywhere,
 }
 
@@ -32,8 +32,8 @@ impl Default for Returns {
 }
 
 impl Returns {
-    /// BuildKit enters every directory as soon as one exception has a wildcard in it. The classic
-    /// builder compares texts, wildcards included.
+    /// BuildKit enters every directory if an exception contains a wildcard. The classic builder
+    /// compares texts, including wildcards.
     fn of(patterns: &[Pattern], builder: Builder) -> Self {
         let exceptions = patterns.iter().filter(|pattern| pattern.exception);
         let texts = exceptions.map(|pattern| pattern.text.as_slice());
@@ -65,7 +65,7 @@ impl Ignore {
         let mut patterns = Vec::new();
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
-            // A comment begins at the line's very start.
+            // A comment begins at the first character of a line.
             let trimmed = trim(line);
             if line.starts_with(b"#") || trimmed.is_empty() {
                 continue;
@@ -83,7 +83,7 @@ impl Ignore {
         })
     }
 
-    /// Patterns that BuildKit sends: those of an ignore file that it has read.
+    /// Exclude patterns that BuildKit sends, from an ignore file that it has read.
     #[cfg(feature = "buildkit")]
     pub(super) fn excluding(lines: &[Vec<u8>]) -> Result<Self, String> {
         let patterns = patterns(lines)?;
@@ -94,8 +94,8 @@ impl Ignore {
         })
     }
 
-    /// Patterns that BuildKit sends, of which a path must match one: `excludes` is whether it does,
-    /// and `may_return` whether a path below it may.
+    /// Include patterns that BuildKit sends. A path must match one of them: `excludes` returns
+    /// whether it does, and `may_return` whether a path below it may match.
     #[cfg(feature = "buildkit")]
     pub(super) fn selecting(lines: &[Vec<u8>]) -> Result<Self, String> {
         let patterns = patterns(lines)?;
@@ -107,17 +107,18 @@ impl Ignore {
         })
     }
 
-    /// Makes sure that a file is sent, whatever the patterns say: the engine needs it.
+    /// Always sends a file, independent of the patterns: the engine needs it.
     pub(super) fn keep(&mut self, path: &[u8]) {
         self.kept.push(path.to_owned());
     }
 
-    /// Whether a path is excluded; `parent` holds the matches of its directory, empty at the top.
+    /// Whether a path is excluded; `parent` contains the matches of its directory, empty at the
+    /// top.
     pub(super) fn excludes(&self, path: &[u8], parent: &Fitting) -> (bool, Fitting) {
         let mut excluded = false;
         let mut fitting = Fitting::with_capacity(self.patterns.len());
         for (n, pattern) in self.patterns.iter().enumerate() {
-            // A pattern that would change nothing is not tried, and not inherited either.
+            // A pattern that would not change the result is skipped, and not inherited.
             let fits = parent.get(n) == Some(&true) || (pattern.exception == excluded && pattern.fits(path));
             if fits {
                 excluded = !pattern.exception;
@@ -165,18 +166,18 @@ fn pattern(line: &[u8]) -> Result<Pattern, &'static str> {
         Some(relative) if !relative.is_empty() => relative,
         _ => &cleaned,
     };
-    // Docker looks for the mark of an exception after it has removed the slash.
+    // Docker removes the slash before it searches the mark of an exception.
     let (exception, pattern) = match pattern.strip_prefix(b"!") {
         Some(rest) if !exception => (true, rest),
         _ => (exception, pattern),
     };
     if exception && (rest.is_empty() || matches!(pattern, b"" | b"/")) {
-        return Err("an exception of nothing");
+        return Err("an exception without a pattern");
     }
     Pattern::parse(pattern, exception)
 }
 
-/// Without the spaces at both ends; those of Unicode count where the line is UTF-8.
+/// Removes the spaces at both ends; Unicode spaces count if the line is UTF-8.
 fn trim(line: &[u8]) -> &[u8] {
     match std::str::from_utf8(line) {
         Ok(text) => text.trim().as_bytes(),
@@ -214,7 +215,7 @@ mod tests {
         Ignore::parse(text.as_bytes(), ".dockerignore", Builder::Classic)
     }
 
-    /// Whether a path is sent, decided from the top as the walk through a directory does.
+    /// Whether a path is sent, decided from the top like in the walk through a directory.
     fn sends(ignore: &Ignore, path: &str) -> bool {
         let mut fitting = Fitting::new();
         let mut excluded = false;
@@ -292,7 +293,7 @@ mod tests {
         ignore.keep(b"docker/x[1].Dockerfile");
         assert!(sends(&ignore, "docker/x[1].Dockerfile"));
         assert!(!sends(&ignore, "docker") && !sends(&ignore, "docker/x"));
-        // Its name has a bracket, and still no other directory is entered.
+        // The name contains a bracket, but no other directory is entered.
         assert!(!ignore.may_return(b"other"));
     }
 

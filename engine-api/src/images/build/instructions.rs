@@ -1,6 +1,6 @@
 //! The instructions of a Dockerfile.
 
-/// An instruction with what follows it, and the line it begins in.
+/// An instruction with its arguments, and the number of its first line.
 pub(super) struct Instruction {
     pub(super) word: String,
     pub(super) rest: String,
@@ -41,7 +41,7 @@ pub(super) fn instructions(text: &str) -> Vec<Instruction> {
     let mut open: Option<Instruction> = None;
     while let Some((number, line)) = lines.next() {
         let trimmed = line.trim();
-        // Comments and empty lines may stand inside an instruction.
+        // An instruction may contain comments and empty lines.
         if trimmed.is_empty() || trimmed.starts_with('#') {
             continue;
         }
@@ -86,7 +86,7 @@ pub(super) fn heredocs(rest: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A directive's value and line. Directives stand at the very top, before anything else.
+/// The value and the line of a directive. Directives are at the top, before everything else.
 fn directive<'a>(text: &'a str, wanted: &str) -> Option<(&'a str, usize)> {
     for (number, line) in text.lines().enumerate() {
         let (name, value) = line

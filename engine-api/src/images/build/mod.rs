@@ -43,10 +43,10 @@ const NO_SESSION: &str = "BuildKit reads credentials only from a session, and th
 impl Images<'_> {
     /// Builds an image from a Dockerfile.
     ///
-    /// The build is complete when the stream has ended without an error; dropping the stream stops
-    /// it. `registries` holds credentials by the registry's name,
+    /// The build is complete when the stream has ended without an error; dropping the stream
+    /// cancels the build. `registries` contains credentials by the registry's name,
     /// [`DOCKER_HUB`](crate::auth::DOCKER_HUB) for Docker Hub. BuildKit of Docker cannot use them
-    /// here: with it, base images of these registries that the engine lacks are pulled first.
+    /// here. So missing base images from these registries are pulled before such a build.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -65,7 +65,7 @@ impl Images<'_> {
     /// # Errors
     ///
     /// [`crate::ErrorKind::NeedsBuildKit`] when the Dockerfile of a directory or a text requires a
-    /// feature that Docker's builder lacks, in a stage that is built;
+    /// feature that Docker's builder does not support, in a stage that is built;
     /// [`crate::ErrorKind::UploadSource`] when a file cannot be read;
     /// [`crate::ErrorKind::Unsupported`] when `registries` has credentials for BuildKit of Docker,
     /// and the context is an archive or a URL, whose Dockerfile is not known here.
@@ -112,8 +112,8 @@ impl Images<'_> {
         call.tar(packed.body).send().await
     }
 
-    /// Pulls the base images that the engine does not have, where there are credentials for their
-    /// registries: BuildKit asks for credentials in a session, and ignores the header.
+    /// Pulls missing base images if there are credentials for their registries: BuildKit asks for
+    /// credentials in a session, and ignores the header.
     async fn pull_base_images(
         &self,
         images: &[String],
@@ -121,7 +121,7 @@ impl Images<'_> {
         registries: &BTreeMap<String, RegistryAuth>,
     ) -> Result<()> {
         for image in images {
-            // BuildKit reports a name that is invalid, with its line.
+            // BuildKit reports an invalid name with its line.
             let Ok(reference) = image.parse::<ImageReference>() else {
                 continue;
             };
@@ -136,12 +136,12 @@ impl Images<'_> {
         Ok(())
     }
 
-    /// Whether the engine is Podman, whose builder is neither of Docker's.
+    /// Whether the engine is Podman, which has its own builder.
     async fn is_podman(&self) -> Result<bool> {
         self.docker.version().await?;
         match self.docker.is_podman() {
             Some(podman) => Ok(podman),
-            // The user has set the version, so that the engine has not been asked.
+            // The user has set the version, so the engine was not asked.
             None => Ok(self.docker.system().ping().await?.is_podman()),
         }
     }
@@ -151,7 +151,7 @@ impl Progress {
     /// The id of the built image, if this line of a build reports it.
     pub fn image_id(&self) -> Option<&str> {
         let reported = self.aux.as_ref().and_then(|aux| aux.get("ID")?.as_str());
-        // A quiet build prints only the id; Podman leaves the algorithm out.
+        // A quiet build prints only the ID; Podman omits the algorithm.
         let alone = || {
             let text = self.stream.trim();
             let digits = text.strip_prefix("sha256:").unwrap_or(text).bytes();

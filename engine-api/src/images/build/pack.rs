@@ -1,4 +1,4 @@
-//! The files of a build context: which of a directory are sent, and the tar archive of them.
+//! The files of a directory that a build context contains, and their tar archive.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use crate::archive;
 use crate::error::{Cause, Error, Result};
 use crate::wire::body::Upload;
 
-/// The most bytes of a Dockerfile or `.dockerignore`.
+/// The maximum size of a Dockerfile or `.dockerignore`, in bytes.
 const LONGEST: u64 = 16 << 20;
 
 /// The files of a directory that are sent.
@@ -20,7 +20,7 @@ pub(super) struct Found {
     root: PathBuf,
     /// Paths relative to the directory; a directory is before its files.
     paths: Vec<PathBuf>,
-    /// What the Dockerfile requires, and Docker's builder cannot do.
+    /// The feature of the Dockerfile that Docker's builder does not support.
     pub(super) beyond: Option<Cause>,
     pub(super) base_images: Vec<String>,
     /// Whether the ignore file is that of the Dockerfile, not `.dockerignore`.
@@ -28,7 +28,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Does not send `.dockerignore`: Podman would apply it, too.
+    /// Does not send `.dockerignore`: Podman would apply it again.
     pub(super) fn leave_out_dockerignore(&mut self) {
         self.paths.retain(|path| path != Path::new(".dockerignore"));
     }
@@ -45,8 +45,8 @@ pub(super) fn find_files(root: PathBuf, options: &BuildImage) -> Result<Found> {
     let (mut ignore, has_own_ignore) = ignore(&root, &name, builder)?;
     ignore.keep(name.as_bytes());
     if builder == Builder::Classic {
-        // The classic builder reads the file, and removes both from the context if it excludes
-        // them. BuildKit copies whatever it gets.
+        // The classic builder reads both files, and removes excluded ones from the context.
+        // BuildKit copies every file of the context.
         ignore.keep(b".dockerignore");
     }
     let paths = walk(&root, &ignore, None, builder).map_err(input)?;
@@ -82,7 +82,7 @@ pub(super) fn check(root: &Path, options: &BuildImage) -> Result<()> {
     ignore(root, &name, Builder::BuildKit).map(drop)
 }
 
-/// The patterns that hold for a Dockerfile, and whether they are from a file that is named after
+/// The patterns that apply to a Dockerfile, and whether they come from a file that is named after
 /// it.
 fn ignore(root: &Path, dockerfile: &str, builder: Builder) -> Result<(Ignore, bool)> {
     let own = match builder {
@@ -140,17 +140,17 @@ pub(super) fn walk(
 /// The walk through a directory.
 struct Walk<'a> {
     ignore: &'a Ignore,
-    /// If there are any, patterns of which a path must match one.
+    /// Include patterns, if there are any. A path must match one of them.
     only: Option<&'a Ignore>,
-    /// Whether excluded directories are sent, without the rest of their files, if a file in them
-    /// is. The classic builder creates them itself, with other permissions.
+    /// Whether an excluded directory is sent if one of its files is sent. The classic builder
+    /// creates such directories itself, with other permissions.
     parents: bool,
     /// Excluded directories above the current one that have not been sent.
     pending: Vec<PathBuf>,
     found: Vec<PathBuf>,
 }
 
-/// Which patterns a directory matches.
+/// The patterns that a directory matches.
 #[derive(Default)]
 struct Parent {
     ignore: Fitting,
@@ -158,7 +158,8 @@ struct Parent {
 }
 
 impl Walk<'_> {
-    /// Whether a path is left out, whether it is entered if it is a directory, and what it matches.
+    /// Whether a path is excluded, whether it is entered if it is a directory, and the patterns
+    /// that it matches.
     fn match_patterns(&self, name: &[u8], parent: &Parent) -> (bool, bool, Parent) {
         let (excluded, ignore) = self.ignore.excludes(name, &parent.ignore);
         let (selected, only) = match self.only {
@@ -204,7 +205,7 @@ impl Walk<'_> {
     }
 }
 
-/// The tar archive of the files that were found, written while it is sent.
+/// The tar archive of these files, written while it is sent.
 pub(super) fn pack(found: Found, modified: Option<u64>) -> Upload {
     let Found { root, paths, .. } = found;
     archive::packing(move |builder| {

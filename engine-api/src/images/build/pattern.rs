@@ -1,26 +1,26 @@
 //! One line of a `.dockerignore`, compared with paths.
 //!
-//! Paths and patterns are bytes. Only where a pattern has wildcards they are read as characters,
-//! and each byte that is not UTF-8 is read as U+FFFD, as Go does.
+//! Paths and patterns are bytes. If a pattern has wildcards, both are read as characters, and each
+//! byte that is not UTF-8 is read as U+FFFD, as in Go.
 
 /// A pattern, as a program over the characters of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     /// The pattern without `!`, cleaned.
     pub(super) text: Vec<u8>,
-    /// Whether it takes back what earlier patterns have excluded.
+    /// Whether it is an exception (`!`) from earlier patterns.
     pub(super) exception: bool,
     matcher: Matcher,
 }
 
-/// How engines compare: patterns without wildcards as texts, and `**` at an end as a part of a
-/// text.
+/// The comparison of engines: a pattern without wildcards is a text, and `**` at one end matches a
+/// part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Matcher {
     Exact,
-    /// `dir/**`: all that begins so.
+    /// `dir/**`: every path with this prefix.
     Prefix,
-    /// `**/name`: all that ends so.
+    /// `**/name`: every path with this suffix.
     Suffix,
     Steps(Vec<Step>),
 }
@@ -28,11 +28,11 @@ enum Matcher {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
     Char(char),
-    /// `?`: any but a slash.
+    /// `?`: any character except a slash.
     One,
-    /// `*`: any number but of slashes.
+    /// `*`: any number of characters except slashes.
     Many,
-    /// `**/`: nothing, or whole directories.
+    /// `**/`: any number of whole directories.
     Directories,
     /// `**` at the end.
     Rest,
@@ -66,7 +66,7 @@ impl Pattern {
     }
 }
 
-/// The steps of a pattern, or that it needs none because it is a text with `**` at most at one end.
+/// The steps of a pattern, or the simple form of a text with `**` at most at one end.
 fn compile(text: &[u8]) -> Result<Matcher, &'static str> {
     let chars = chars(text);
     let mut steps = Vec::new();
@@ -113,9 +113,9 @@ fn compile(text: &[u8]) -> Result<Matcher, &'static str> {
     Ok(if wild { Matcher::Steps(steps) } else { simple })
 }
 
-/// A class such as `[a-z]` or `[^0-9]` from behind its bracket, and where it ends.
+/// A class such as `[a-z]` or `[^0-9]` after its bracket, and the position of its end.
 fn class(chars: &[char], mut at: usize) -> Result<(Step, usize), &'static str> {
-    const OPEN: &str = "a class of characters without its `]`";
+    const OPEN: &str = "a class of characters without a `]`";
     let negated = chars.get(at) == Some(&'^');
     at += usize::from(negated);
     let mut ranges = Vec::new();
@@ -139,7 +139,7 @@ fn class(chars: &[char], mut at: usize) -> Result<(Step, usize), &'static str> {
             high = one(&mut at)?;
         }
         if high < low {
-            return Err("a range of characters that is the wrong way round");
+            return Err("a range of characters in the wrong order");
         }
         ranges.push((low, high));
     }
@@ -156,7 +156,7 @@ fn chars(text: &[u8]) -> Vec<char> {
     chars
 }
 
-/// Follows all ways through the path at once, so that no pattern takes long.
+/// Follows all alternatives at the same time, so that the time is linear for every pattern.
 fn walk(steps: &[Step], path: &[u8]) -> bool {
     let chars = chars(path);
     // `reached[n]`: the steps so far can have used up the first n characters.
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn patterns_match_as_docker_matches() {
-        // Pattern, paths that fit, paths that do not.
+        // Pattern, paths that match, paths that do not.
         let cases: [(&str, &[&str], &[&str]); 24] = [
             ("a", &["a"], &["b", "ab", "a/b", "b/a"]),
             ("a.c", &["a.c"], &["abc"]),

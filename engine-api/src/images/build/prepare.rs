@@ -1,27 +1,26 @@
-//! What a build sends and needs, found without an engine.
+//! The contents and requirements of a build, found without an engine.
 
 use super::{BuildContext, BuildImage};
 use crate::error::{Error, Result};
 use crate::wire::body::Upload;
 
-/// What a build sends, and what its Dockerfile needs. See [`BuildContext::prepare`].
+/// The archive of a build, and the requirements of its Dockerfile. See [`BuildContext::prepare`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PreparedContext {
     /// The archive that is sent; empty for a URL.
     pub archive: Upload,
-    /// The images of registries on which the stages that are built stand, or from which they copy.
-    /// Build arguments are replaced by their values. Empty for an archive and a URL, which only the
-    /// engine reads.
+    /// The images of `FROM` and `COPY --from` in the stages that are built. Build arguments are
+    /// replaced by their values. Empty for an archive and a URL, which only the engine reads.
     pub base_images: Vec<String>,
-    /// What the Dockerfile requires that the builder lacks; see
+    /// The feature that the Dockerfile requires and the builder does not support; see
     /// [`ErrorKind::NeedsBuildKit`](crate::ErrorKind::NeedsBuildKit).
     pub unsupported: Option<Error>,
 }
 
 impl BuildContext {
-    /// Reads the Dockerfile and finds the files to send, without an engine: for a cache that is
-    /// keyed by the content of a build. The same files make the same archive if the context has a
+    /// Reads the Dockerfile and finds the files to send, without an engine, for example for a cache
+    /// by the content of a build. The same files result in the same archive if the context has a
     /// [time](Self::modified).
     ///
     /// # Errors

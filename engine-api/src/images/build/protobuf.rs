@@ -1,16 +1,17 @@
-//! Protocol buffers: taking messages apart, and the few kinds of fields that this client writes.
+//! Protocol buffers: a parser of messages, and a writer of the few kinds of fields that this client
+//! sends.
 
 /// A field of a message: its number, and its value.
 pub(super) type Field<'a> = (u64, Value<'a>);
 
-/// The value of a field; what it means, only its reader knows.
+/// The value of a field. Its meaning depends on the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8]),
 }
 
-/// Takes a message apart into fields. After an error nothing follows.
+/// Parses a message into fields. After an error the iterator ends.
 pub(super) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -28,13 +29,13 @@ impl<'a> Fields<'a> {
                 Value::Bytes(self.take(length)?)
             }
             5 => Value::Bytes(self.take(4)?),
-            // Groups, which are obsolete, and unknown types.
+            // Obsolete groups, and unknown types.
             _ => return None,
         };
         Some((key >> 3, value))
     }
 
-    /// Seven bits a byte, the lowest first; the eighth says that more follow.
+    /// Seven bits a byte, the lowest first; the eighth bit marks that more bytes follow.
     fn varint(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
@@ -70,7 +71,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// A message being written. Empty values are left out, as proto3 does.
+/// A message that is being written. Empty values are omitted, as in proto3.
 #[cfg(feature = "buildkit")]
 #[derive(Debug, Default)]
 pub(super) struct Message(Vec<u8>);

@@ -28,20 +28,20 @@ impl Images<'_> {
 /// Which records of the build cache to remove. Query of `BuildPrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PruneBuildCache {
-    /// Remove all that is not in use, not just what no image and no other record stands on.
+    /// Remove all unused records, also those that images and other records are based on.
     pub all: bool,
-    /// Bytes of cache to keep in any case; `None` for nothing.
+    /// Bytes of cache to keep; `None` keeps nothing.
     pub reserved_space: Option<i64>,
-    /// Bytes that the cache may take after it. Since API 1.48.
+    /// Maximum size of the cache after the call, in bytes. Since API 1.48.
     pub max_used_space: Option<i64>,
-    /// Bytes that should be free on the disk after it. Since API 1.48.
+    /// Minimum free space on the disk after the call, in bytes. Since API 1.48.
     pub min_free_space: Option<i64>,
     /// Only these records.
     pub filters: BuildCacheFilters,
 }
 
 impl PruneBuildCache {
-    /// The reserved space is sent under its name before API 1.48, too; engines read one of the two.
+    /// The reserved space is also sent under its name before API 1.48; engines read one of the two.
     fn query(&self) -> Query {
         Query::new()
             .flag("all", self.all)
@@ -64,25 +64,25 @@ impl PruneBuildCache {
     }
 }
 
-/// Which records of the build cache are meant: those that fit all that is set.
+/// Filters of records of the build cache. A record must match all fields that are set.
 ///
-/// The engine takes one value of each.
+/// The engine accepts one value per field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BuildCacheFilters {
-    /// Only those not used since: seconds since 1970, a date, or an age such as `1h30m`; empty is
-    /// all.
+    /// Only those that were last used before: seconds since 1970, a date, or an age such as
+    /// `1h30m`; empty is all.
     pub until: String,
-    /// Only those whose id has this in it (a regular expression).
+    /// Only those whose ID matches this regular expression.
     pub id: String,
-    /// Only the one that builds on the record with this id.
+    /// Only the child of the record with this ID.
     pub parent: String,
-    /// Only those that hold this: `regular`, `source.local`, `exec.cachemount` …
+    /// Only those of this type: `regular`, `source.local`, `exec.cachemount` …
     pub kind: String,
-    /// Only those of the build step that is described so.
+    /// Only those with this description of a build step.
     pub description: String,
     /// Only those in use.
     pub in_use: bool,
-    /// Only those that are part of an image too.
+    /// Only those that are also part of an image.
     pub shared: bool,
     /// Only those that are part of no image.
     pub private: bool,
@@ -103,7 +103,7 @@ impl BuildCacheFilters {
     }
 }
 
-/// The removed things. Reply of `BuildPrune`.
+/// The removed items. Reply of `BuildPrune`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]

@@ -1,4 +1,4 @@
-//! Which stages of a Dockerfile a builder builds.
+//! The stages of a Dockerfile that a builder builds.
 
 use super::Builder;
 use super::instructions::Instruction;
@@ -8,12 +8,12 @@ use super::instructions::Instruction;
 struct Stage<'a> {
     /// The name after `AS`, or empty.
     name: &'a str,
-    /// The images or stages that it begins with or copies from.
+    /// The images or stages of its `FROM` and `COPY --from`.
     sources: Vec<&'a str>,
 }
 
-/// For each instruction, whether it is in a stage that is built for the target, a name or number;
-/// empty is the last stage.
+/// For each instruction, whether it is in a stage that is built for the target. The target is a
+/// name or a number; empty is the last stage.
 pub(super) fn built(instructions: &[Instruction], builder: Builder, target: &str) -> Vec<bool> {
     let (stages, stage_of) = stages(instructions);
     let built = built_stages(&stages, builder, target);
@@ -55,12 +55,12 @@ fn stages(instructions: &[Instruction]) -> (Vec<Stage<'_>>, Vec<Option<usize>>) 
     (stages, stage_of)
 }
 
-/// Which stages are built.
+/// Marks the stages that are built.
 fn built_stages(stages: &[Stage<'_>], builder: Builder, target: &str) -> Vec<bool> {
     let last = find(stages, target).or(stages.len().checked_sub(1));
     let mut built = vec![builder == Builder::Classic; stages.len()];
     match (builder, last) {
-        // It builds one stage after the other, needed or not.
+        // The classic builder builds all stages, needed or not.
         (Builder::Classic, Some(last)) => built[last + 1..].fill(false),
         (Builder::BuildKit, Some(last)) => reach(stages, last, &mut built),
         (_, None) => {}
@@ -88,7 +88,7 @@ fn find(stages: &[Stage<'_>], wanted: &str) -> Option<usize> {
     stages.iter().rposition(named).or_else(number)
 }
 
-/// Marks a stage and all that it needs. A source is a stage before it, or an image.
+/// Marks a stage and its dependencies. A source is an earlier stage, or an image.
 fn reach(stages: &[Stage<'_>], stage: usize, built: &mut [bool]) {
     let mut open = vec![stage];
     while let Some(stage) = open.pop() {

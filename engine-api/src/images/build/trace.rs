@@ -8,16 +8,16 @@ use crate::common::Timestamp;
 use crate::error::{Error, Result};
 use crate::images::Progress;
 
-/// The id of the lines that carry it.
+/// The ID of the lines that contain the trace.
 const ID: &str = "moby.buildkit.trace";
 
 /// An update of a build by BuildKit: the changes since the last one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BuildTrace {
-    /// Steps that began, ended, or were just found.
+    /// Steps that were found, began or ended.
     pub steps: Vec<BuildStep>,
-    /// How far parts of steps are.
+    /// The progress of parts of steps.
     pub statuses: Vec<BuildStatus>,
     /// The output of steps.
     pub logs: Vec<BuildLog>,
@@ -29,23 +29,23 @@ pub struct BuildTrace {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BuildStep {
-    /// Its id, a digest.
+    /// Its ID, a digest.
     pub digest: String,
-    /// The ids of the steps it needs.
+    /// The IDs of the steps that it depends on.
     pub inputs: Vec<String>,
     /// Its instruction: `[2/3] RUN make`.
     pub name: String,
-    /// Whether its result was there already.
+    /// Whether its result was in the cache.
     pub cached: bool,
-    /// When it began; `None` while it has not.
+    /// Time of the start; `None` if it has not started.
     pub started: Option<Timestamp>,
-    /// When it ended; `None` while it has not.
+    /// Time of the end; `None` if it has not ended.
     pub completed: Option<Timestamp>,
-    /// Why it failed; empty when it has not.
+    /// Why it failed; empty if it has not failed.
     pub error: String,
 }
 
-/// How far a part of a step is. BuildKit's `VertexStatus`.
+/// The progress of a part of a step. BuildKit's `VertexStatus`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BuildStatus {
@@ -55,15 +55,15 @@ pub struct BuildStatus {
     pub step: String,
     /// Its subject.
     pub name: String,
-    /// How many bytes are done.
+    /// The number of bytes that are done.
     pub current: i64,
-    /// How many bytes there are to do; 0 when not known.
+    /// The total number of bytes; 0 if it is unknown.
     pub total: i64,
-    /// When it was so.
+    /// Time of this status.
     pub timestamp: Option<Timestamp>,
-    /// When it began.
+    /// Time of the start.
     pub started: Option<Timestamp>,
-    /// When it ended; `None` while it has not.
+    /// Time of the end; `None` if it has not ended.
     pub completed: Option<Timestamp>,
 }
 
@@ -75,7 +75,7 @@ pub struct BuildLog {
     pub step: String,
     /// When.
     pub timestamp: Option<Timestamp>,
-    /// 1 for the output, 2 for the error output.
+    /// 1 for standard output, 2 for standard error.
     pub stream: i64,
     /// The bytes, line ends included.
     pub message: Vec<u8>,
@@ -214,7 +214,7 @@ fn time(message: &[u8]) -> Read<Timestamp> {
     Ok(Timestamp::new(seconds, nanos))
 }
 
-/// Negative numbers are written as the large ones that have the same bits.
+/// Negative numbers are written as unsigned numbers with the same bits.
 fn number(value: Value<'_>) -> Read<i64> {
     match value {
         Value::Number(number) => Ok(i64::from_ne_bytes(number.to_ne_bytes())),
@@ -258,7 +258,7 @@ mod tests {
             vec![4 << 3, 1],
             field(5, &[8, 7, 16, 9]),
             field(7, b"exit code: 7"),
-            // A group of steps, which is not read.
+            // A group of steps, which is ignored.
             field(8, b"\x0a\x01g"),
         ];
         let status = [field(1, b"layer"), vec![4 << 3, 5], vec![5 << 3, 6]];
@@ -285,7 +285,7 @@ mod tests {
     fn other_lines_have_none_and_broken_ones_are_errors() {
         let image: Progress = crate::from_json(br#"{"id":"moby.image.id","aux":{"ID":"x"}}"#).unwrap();
         assert_eq!(image.trace().unwrap(), None);
-        // Not base64; a truncated message; a number in place of a message.
+        // Not base64; a truncated message; a number instead of a message.
         for aux in ["***", "CgU=", "CAE="] {
             let error = line(aux).trace().unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Protocol);

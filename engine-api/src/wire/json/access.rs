@@ -1,4 +1,4 @@
-//! The inside of a list or an object, and the keys of an object.
+//! Reads the contents of a list or an object, and the keys of an object.
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
@@ -16,18 +16,18 @@ pub(super) struct Access<'a, 'de> {
     is_struct: bool,
 }
 
-/// What precedes the next element.
+/// The separator before the next element.
 #[derive(Clone, Copy, PartialEq)]
 enum Next {
-    /// Nothing: it is the first one.
+    /// No separator: it is the first element.
     First,
     Comma,
-    /// It stands for `null`, which has no elements and no closing bracket.
+    /// The value is `null`, which has no elements and no closing bracket.
     Null,
 }
 
 impl<'de> Reader<'de> {
-    /// Goes into a list or an object; `null` is one without elements.
+    /// Enters a list or an object; `null` counts as empty.
     pub(super) fn open(&mut self, bracket: u8, expected: &dyn Expected) -> Read<Access<'_, 'de>> {
         let is_struct = std::mem::take(&mut self.opens_struct);
         if self.null()? {
@@ -71,7 +71,7 @@ impl<'a, 'de> Access<'a, 'de> {
         Ok(true)
     }
 
-    /// Leaves the list or object, all of which must have been read.
+    /// Leaves the list or object, after all of it was read.
     pub(super) fn end(&mut self, bracket: u8) -> Read<()> {
         if self.next != Next::Null {
             self.reader.expect(bracket)?;
@@ -80,7 +80,7 @@ impl<'a, 'de> Access<'a, 'de> {
         Ok(())
     }
 
-    /// The key that is next: a string.
+    /// The next key: a string.
     #[inline]
     fn key(&mut self) -> Read<Key<'_, 'de>> {
         match self.reader.byte() {
@@ -121,10 +121,10 @@ impl<'de> MapAccess<'de> for &mut Access<'_, 'de> {
     }
 }
 
-/// The key of an object, as a value: numbers and booleans stand in quotes.
+/// The key of an object as a value: numbers and booleans are in quotes.
 pub(super) struct Key<'a, 'de>(pub(super) &'a mut Reader<'de>);
 
-/// The methods that ask for a number or a boolean: the text between the quotes.
+/// The methods for a number or a boolean: they read the text between the quotes.
 macro_rules! quoted {
     ($($method:ident;)+) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
@@ -180,7 +180,7 @@ impl<'de> Deserializer<'de> for Key<'_, 'de> {
     }
 }
 
-/// An enum as an object with one entry: the variant, and what it holds.
+/// An enum as an object with one entry: the variant, and its value.
 pub(super) struct Variant<'a, 'de>(pub(super) Access<'a, 'de>);
 
 impl<'de> EnumAccess<'de> for Variant<'_, 'de> {

@@ -1,6 +1,6 @@
-//! How serde asks the reader for values.
+//! The interface of the reader for serde.
 //!
-//! All that is generic here is compiled for each type that is read, so it is short.
+//! Generic code is compiled for each type that is read, so the generic code here is short.
 
 use serde::de::value::StrDeserializer;
 use serde::de::{Deserializer, Visitor};
@@ -18,7 +18,7 @@ impl<'de> Reader<'de> {
     }
 }
 
-/// The methods that ask for a scalar: each goes to a method that is not generic.
+/// The methods for scalars: each calls a method that is not generic.
 macro_rules! scalars {
     ($($method:ident => $read:ident;)+) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
@@ -48,7 +48,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         visitor.visit_unit()
     }
 
-    // A type that accepts any value (a `serde_json::Value`) can hold a `null`.
+    // A type that accepts any value (a `serde_json::Value`) can contain a `null`.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         match self.value()? {
             b'"' => self.visit_string(visitor),
@@ -162,7 +162,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         visitor: V,
     ) -> Read<V::Value> {
         if self.value()? != b'{' {
-            // Not `text`: no enum has an empty variant for `null`.
+            // This does not call `text`: no enum has an empty variant for `null`.
             if self.value()? != b'"' {
                 return Err(self.unexpected(&visitor));
             }

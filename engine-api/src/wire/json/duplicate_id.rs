@@ -1,8 +1,8 @@
 //! Objects with both `Id` and `ID`.
 //!
 //! Engines spell the key in two ways, and each type accepts both. Some engines and proxies send
-//! both spellings in one object, which serde rejects as a duplicate field. Such a text is read once
-//! more without the second spelling; the usual text pays nothing for it.
+//! both spellings in one object, which serde rejects as a duplicate field. Such a text is read
+//! again without the second spelling. Other texts have no extra cost.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::read_error::ReadError;
 use super::reader::MOST_DEPTH;
 use super::string::plain;
 
-/// Whether an error of serde is about the two spellings in one object.
+/// Whether the two spellings in one object caused an error of serde.
 pub(super) fn is_duplicate_id(error: &ReadError) -> bool {
     let text = error.to_string();
     ["duplicate field `Id`", "duplicate field `ID`"]
@@ -20,8 +20,8 @@ pub(super) fn is_duplicate_id(error: &ReadError) -> bool {
 
 /// The text with one spelling in each object that has both; `None` if it is not JSON.
 ///
-/// The one that is not empty is kept, `Id` if both have a value. Of the same key twice, the last
-/// one counts, as in Go.
+/// The spelling with a value is kept, or `Id` if both have a value. If the same key occurs twice,
+/// the last one counts, as in Go.
 pub(super) fn with_one_id(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let end = copy(text, 0, MOST_DEPTH, &mut out)?;
@@ -29,16 +29,16 @@ pub(super) fn with_one_id(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// An entry with an id that has been copied.
+/// A copied entry with an ID.
 struct Id {
-    /// Where it stands in the copy, with the comma behind it.
+    /// Its position in the copy, with the comma after it.
     entry: Range<usize>,
     key: [u8; 2],
     empty: bool,
 }
 
-/// Copies the value at `at`; returns where it ends. It checks no more than it needs: the reader
-/// reads the copy.
+/// Copies the value at `at`; returns the position of its end. It does not validate the text,
+/// because the reader reads the copy.
 fn copy(text: &str, at: usize, depth: u8, out: &mut String) -> Option<usize> {
     let bytes = text.as_bytes();
     let start = skip_space(bytes, at);
@@ -108,7 +108,7 @@ fn copy(text: &str, at: usize, depth: u8, out: &mut String) -> Option<usize> {
     Some(at + 1)
 }
 
-/// Removes one of two entries, of which `new` is the last of the copy; returns the other.
+/// Removes one of two entries and returns the other. `new` is the last entry of the copy.
 fn keep_one(old: Id, mut new: Id, out: &mut String) -> Id {
     if old.key == new.key || old.empty || (new.key == *b"Id" && !new.empty) {
         let length = old.entry.len();
@@ -126,7 +126,7 @@ fn skip_space(bytes: &[u8], at: usize) -> usize {
     at + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
-/// Where the string ends whose opening quote is at `at`.
+/// The end of the string whose opening quote is at `at`.
 fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     let mut at = (bytes.get(at)? == &b'"').then_some(at + 1)?;
     loop {

@@ -1,8 +1,8 @@
-//! Values that are passed, or read member by member, without a type.
+//! Skips values, and reads values member by member, without a type.
 //!
-//! Every program negotiates a version and reads the messages of errors. It takes a few fields, for
-//! which derived deserializers would add a tenth to the smallest programs. Fields that a type does
-//! not know are passed here, too.
+//! Every program negotiates a version and reads the messages of errors. This needs only a few
+//! fields, and derived deserializers would increase the size of the smallest programs by a tenth.
+//! Unknown fields of types are also skipped here.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::read_error::{Read, ReadError};
 use super::reader::Reader;
 
 impl<'de> Reader<'de> {
-    /// Passes the value that is next.
+    /// Skips the next value.
     pub(crate) fn skip(&mut self) -> Read<()> {
         match self.value()? {
             b'"' => self.string().map(|_text| ()),
@@ -49,7 +49,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// The string that is next; a copy if it has escapes.
+    /// The next string; a copy if it contains escapes.
     fn owned(&mut self) -> Read<Cow<'de, str>> {
         let text = self.string()?;
         Ok(text.map_or_else(|| self.unescaped.clone().into(), Cow::Borrowed))

@@ -1,14 +1,14 @@
-//! JSON as engines write and read it.
+//! JSON with the conventions of engines.
 //!
-//! Engines send `null` for an empty list, map or text, and read an absent key and a zero
-//! value alike. Both habits live here, once, so that no type needs an attribute per field:
+//! Engines send `null` for an empty list, map or text, and treat an absent key like a zero value.
+//! This module implements both conventions, so that types need no attributes for each field:
 //!
-//! * [`decode`] takes `null` for the empty value of any field (`""`, `0`, `false`, `[]`, `{}`,
+//! * * [`decode`] reads `null` as the empty value of any field (`""`, `0`, `false`, `[]`, `{}`,
 //!   `None`);
-//! * [`encode`] leaves out plain fields that hold their empty value, and keeps `Some(empty)`.
+//! * * [`encode`] omits plain fields with an empty value, and keeps `Some(empty)`.
 //!
-//! So a reply type is a plain struct with `#[serde(default)]`, and in a request `Option` says that
-//! an empty value means something else than no value.
+//! So a reply type is a plain struct with `#[serde(default)]`. In a request, a field is an `Option`
+//! if an empty value differs from no value.
 
 mod access;
 mod deserializer;
@@ -37,10 +37,10 @@ pub(crate) use reader::Reader;
 use read_error::{Read, ReadError};
 use writer::Writer;
 
-/// Reads one JSON value that fills `bytes`, taking `null` for "empty".
+/// Reads one JSON value that fills `bytes`, with `null` as an empty value.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
-    // Checking once for UTF-8 is cheaper than checking each text. Invalid bytes become U+FFFD, as
-    // they do when an engine reads JSON.
+    // One check for UTF-8 is cheaper than a check of each string. Invalid bytes become U+FFFD, as
+    // in engines.
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),
@@ -51,7 +51,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> 
     })
 }
 
-/// Reads one JSON value that fills `bytes`, with `value`, which needs no type for it.
+/// Reads one JSON value that fills `bytes` with the function `value`, without a type.
 pub(crate) fn read_with(
     bytes: &[u8],
     value: &mut dyn FnMut(&mut Reader<'_>) -> Read<()>,
@@ -71,14 +71,14 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
         .map_err(|error| Failure { error, at: reader.at })
 }
 
-/// An error of the reader, and where it stands.
+/// An error of the reader with its position.
 struct Failure {
     error: ReadError,
     at: usize,
 }
 
 impl Failure {
-    /// The text without what made it fail, if that can be mended.
+    /// The text without the cause of the error, if it can be repaired.
     fn mend(self, text: &str) -> Result<String, JsonError> {
         let mended = match duplicate_id::is_duplicate_id(&self.error) {
             true => duplicate_id::with_one_id(text),
@@ -92,7 +92,7 @@ impl Failure {
     }
 }
 
-/// Writes `value` as an engine wants to read it: empty plain fields are left out.
+/// Writes `value` for an engine: empty plain fields are omitted.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
     let mut writer = Writer(Vec::with_capacity(256));
     value.serialize(&mut writer)?;
@@ -245,7 +245,7 @@ mod tests {
         let nested = decode::<Named>(br#"{"Id":"x","Parts":[{"Id":"a","ID":"a"},{"ID":"c"}]}"#).unwrap();
         let ids: Vec<_> = nested.parts.iter().map(|part| part.id.as_str()).collect();
         assert_eq!(ids, ["a", "c"]);
-        // The same key twice: the last one counts, as in Go.
+        // If the same key occurs twice, the last one counts, as in Go.
         assert!(id(r#"{"Id":"a","Id":"b"}"#).is_ok_and(|id| id == "b"));
     }
 
@@ -253,7 +253,7 @@ mod tests {
     fn memory_of_values_has_a_limit() {
         let list =
             |element: &str, count: usize| format!("[{element}{}]", format!(",{element}").repeat(count));
-        // Below a mebibyte, anything is accepted.
+        // Below a mebibyte, every reply is accepted.
         assert_eq!(
             decode::<Vec<Outer>>(list("{}", 1000).as_bytes()).unwrap().len(),
             1001
@@ -274,7 +274,7 @@ mod tests {
             "{{{}}}",
             entries.join(",")
         )));
-        // Short values of small types, and the fields of a struct, are not counted.
+        // Short values of small types and the fields of a struct do not cause the error.
         assert!(decode::<Vec<serde_json::Value>>(list("0", 1_000_000).as_bytes()).is_ok());
         assert!(decode::<Vec<String>>(list("\"\"", 1_000_000).as_bytes()).is_ok());
         let full = r#"{"Text":"some text that has a usual length","Map":{"a":[]},"Inner":{"Name":"b"}}"#;

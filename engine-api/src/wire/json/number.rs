@@ -4,7 +4,7 @@ use serde::de::Visitor;
 
 use super::read_error::{Read, ReadError};
 
-/// A number: an integer if it is written as one and fits.
+/// A number: an integer if it has the form of one and fits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Number {
     Positive(u64),
@@ -18,7 +18,7 @@ impl Number {
         Self::scan(text).map(|(_whole, end)| end)
     }
 
-    /// Where the first digits of the number at the start of `text` end, and where the number ends.
+    /// The end of the first digits of the number at the start of `text`, and the end of the number.
     fn scan(text: &str) -> Read<(usize, usize)> {
         let bytes = text.as_bytes();
         let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
@@ -60,10 +60,9 @@ impl Number {
         Ok((number, end))
     }
 
-    /// As an integer, if a fraction or an exponent has left a whole number.
+    /// As an integer, if the number with a fraction or an exponent is whole.
     pub(super) fn whole(self) -> Self {
-        // Both bounds are powers of two, so that they are exact; a larger number saturates in
-        // neither cast.
+        // Both bounds are powers of two, so they are exact, and no cast saturates.
         const END_OF_I64: f64 = 9_223_372_036_854_775_808.0;
         match self {
             Self::Float(number) if number.fract() != 0.0 => self,
@@ -82,7 +81,7 @@ impl Number {
     }
 }
 
-/// An integer that fits; `None` for `-0`, which only a float can hold.
+/// An integer that fits; `None` for `-0`, which only a float can represent.
 fn integer(text: &[u8]) -> Option<Number> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),

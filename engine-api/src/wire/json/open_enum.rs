@@ -1,11 +1,11 @@
 //! Enums that keep unknown values.
 
-/// Writes the conversions of an enum of texts whose last variant is `Other(String)`.
+/// Implements the conversions of an enum of texts whose last variant is `Other(String)`.
 ///
-/// The enum itself is written out by hand, with its documentation; this adds only the trait impls
-/// that are alike for each: to and from text, `Display`, serde. A text that no variant claims
-/// becomes `Other` and is written back unchanged. The default is `Other("")`, documented on each
-/// type: it is not sent, so the engine applies its own default.
+/// The enum itself is written by hand, with its documentation. The macro adds only the common trait
+/// implementations: to and from text, `Display`, serde. A text without a variant becomes `Other`
+/// and is written back unchanged. The default is `Other("")`, documented on each type: it is not
+/// sent, so the engine applies its own default.
 macro_rules! open_enum {
     ($name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
         impl AsRef<str> for $name {

@@ -1,12 +1,12 @@
-//! The place of an error in a JSON text. Only errors cost this work.
+//! The path of an error in a JSON text. It is computed only for errors.
 
 use super::string::unescape;
 use crate::error::JsonError;
 
-/// Longest piece of the offending value that an error shows, in bytes.
+/// The maximum length of the invalid value in an error, in bytes.
 const SHOWN: usize = 200;
 
-/// Parts of keys. The value of such a key is never shown, nor any value in it.
+/// Parts of keys. The value of such a key is never shown, including values inside it.
 const SECRET: [&str; 15] = [
     "arg",
     "entrypoint",
@@ -25,7 +25,7 @@ const SECRET: [&str; 15] = [
     "credential",
 ];
 
-/// Returns the path to the place where the reader stopped, and the value there.
+/// Returns the path at which the reader stopped, and the value there.
 pub(super) fn explain(bytes: &[u8], reason: &str, at: usize) -> JsonError {
     let steps = Walk::new(bytes, at.min(bytes.len())).run();
     let secret = steps
@@ -84,7 +84,7 @@ fn value_at(bytes: &[u8], at: usize) -> Option<String> {
     Some(if end > SHOWN { shown + "…" } else { shown })
 }
 
-/// One step of a path, and where its value starts.
+/// One step of a path, and the start of its value.
 enum Step {
     Key(String, usize),
     Index(usize, usize),
@@ -156,7 +156,7 @@ impl<'a> Walk<'a> {
         at.min(self.bytes.len() - 1)
     }
 
-    /// Notes a string that a colon follows: it is a key.
+    /// Stores a string before a colon: it is a key.
     fn key(&mut self, open: usize, close: usize) {
         if self.lists.last() != Some(&false) {
             return;
@@ -170,14 +170,14 @@ impl<'a> Walk<'a> {
         };
         let mut key = String::new();
         if let Ok(text) = std::str::from_utf8(&self.bytes[open + 1..=close]) {
-            // The reader has passed this key, so that it has no invalid escape.
+            // The reader has accepted this key, so it contains no invalid escape.
             let _ = unescape(text, &mut key);
         }
         self.steps.push(Step::Key(key, colon + 1));
     }
 
     fn close(&mut self, at: usize) {
-        // The last byte of the offending value belongs to it: do not leave the container yet.
+        // The last byte belongs to the invalid value, so the container is not left yet.
         if at + 1 >= self.end {
             return;
         }
@@ -189,7 +189,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// How many steps the open containers have when none of them waits for a key.
+    /// The number of steps of the open containers when no container waits for a key.
     fn depth(&self) -> usize {
         self.lists.len()
     }

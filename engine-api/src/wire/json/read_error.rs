@@ -2,7 +2,7 @@
 
 use serde::de::Error;
 
-/// Why a text cannot be read; the reader knows where.
+/// Why a text cannot be read. The reader knows the position.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct ReadError(Box<str>);

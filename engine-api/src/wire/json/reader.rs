@@ -1,14 +1,13 @@
-//! A reader of JSON that accepts what engines write in place of a value.
+//! A reader of JSON that accepts the variants of values that engines write.
 //!
-//! * `null` is the empty value of any type that is not an `Option`: a type that requests a string
-//!   receives `""`, one that requests a list receives an empty one.
+//! * * `null` is the empty value of any type except `Option`: `""` for a string, an empty list for
+//!   a list.
 //! * A whole number may have a fraction or an exponent: `1.0e9` is an integer.
-//! * A struct is an object. Serde would accept an array too, with the fields by position, and so
-//!   read wrong values from a reply of another shape.
+//! * * A struct is an object. Serde would also accept an array with the fields by position, and
+//!   would read wrong values from a reply of another shape.
 //!
-//! One concrete deserializer does all of this (`deserializer`), instead of adaptors around one of
-//! serde_json: each adaptor would be compiled once for every type that is read. This code is
-//! compiled once.
+//! It is a concrete deserializer (`deserializer`), and not an adaptor around that of serde_json:
+//! each adaptor would be compiled for every type that is read. This code is compiled once.
 
 use serde::de::{Error, Expected, Unexpected};
 
@@ -16,28 +15,28 @@ use super::number::Number;
 use super::read_error::{Read, ReadError};
 use super::string::{plain, unescape};
 
-/// How deep values may be nested.
+/// The maximum nesting of values.
 pub(super) const MOST_DEPTH: u8 = 128;
 
-/// The most bytes of memory that the elements of all lists and maps take, per byte of the text:
-/// those of a usual reply take less than its text. An element as short as `{}` can stand for a
+/// The maximum memory of the elements of all lists and maps, in bytes per byte of the text. In a
+/// usual reply, they take less memory than the text. An element as short as `{}` can become a
 /// struct of hundreds of bytes, so a hostile text could fill the memory.
 const MOST_MEMORY: usize = 16;
 
-/// The memory that a short text may take in any case.
+/// The memory that a short text may always take.
 const FREE_MEMORY: usize = 1 << 20;
 
-/// A JSON text, and where the reader is in it. After an error, `at` is where the error is.
+/// A JSON text, and the position of the reader. After an error, `at` is the position of the error.
 pub(crate) struct Reader<'de> {
     text: &'de str,
     pub(super) at: usize,
-    /// How many more levels may be opened.
+    /// The number of levels that may still be opened.
     room: u8,
-    /// How many more bytes the elements of lists and maps may take.
+    /// The number of bytes that the elements of lists and maps may still take.
     memory: usize,
-    /// Whether the object that is opened next is a struct, whose fields are part of its own memory.
+    /// Whether the next object is a struct, whose fields are part of its own memory.
     pub(super) opens_struct: bool,
-    /// The latest string that has escapes, without them.
+    /// The last string with escapes, after unescaping.
     pub(super) unescaped: String,
 }
 
@@ -61,7 +60,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// The next byte that is not white space; it is not passed.
+    /// The next byte that is not white space. It is not consumed.
     #[inline]
     pub(super) fn byte(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
@@ -74,13 +73,13 @@ impl<'de> Reader<'de> {
         None
     }
 
-    /// The first byte of a value; it is not passed.
+    /// The first byte of a value. It is not consumed.
     pub(super) fn value(&mut self) -> Read<u8> {
         self.byte()
             .ok_or_else(|| ReadError::new("EOF while parsing a value"))
     }
 
-    /// Passes `byte`, which must be next.
+    /// Consumes `byte`, which must be next.
     #[inline]
     pub(super) fn expect(&mut self, byte: u8) -> Read<()> {
         match self.byte() {
@@ -101,7 +100,7 @@ impl<'de> Reader<'de> {
         Ok(())
     }
 
-    /// Passes a `null`, if one is next.
+    /// Consumes a `null`, if it is next.
     pub(super) fn null(&mut self) -> Read<bool> {
         let null = self.value()? == b'n';
         if null {
@@ -123,7 +122,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Passes the bracket that opens a list or an object.
+    /// Consumes the bracket that opens a list or an object.
     pub(super) fn enter(&mut self) -> Read<()> {
         self.room = match self.room.checked_sub(1) {
             Some(room) => room,
@@ -133,12 +132,12 @@ impl<'de> Reader<'de> {
         Ok(())
     }
 
-    /// Takes back the level that [`Reader::enter`] has taken.
+    /// Leaves the level that [`Reader::enter`] has entered.
     pub(super) fn leave(&mut self) {
         self.room += 1;
     }
 
-    /// Goes into a key that is a number or a boolean in quotes.
+    /// Enters a key that is a number or a boolean in quotes.
     pub(super) fn open_quoted(&mut self, expected: &dyn Expected) -> Read<()> {
         match self.text.as_bytes().get(self.at + 1) {
             Some(b'-' | b'0'..=b'9' | b't' | b'f') => {
@@ -149,7 +148,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// The error for a value of another type, which is next.
+    /// The error for the next value, which has another type.
     pub(super) fn unexpected(&mut self, expected: &dyn Expected) -> ReadError {
         let start = self.at;
         let error = |found: Unexpected<'_>| Error::invalid_type(found, expected);
@@ -183,7 +182,7 @@ impl<'de> Reader<'de> {
         Ok(on)
     }
 
-    /// The string that is next; `None` if it has escapes, and then stands in `unescaped`.
+    /// The next string; `None` if it contains escapes, and is then in `unescaped`.
     pub(super) fn string(&mut self) -> Read<Option<&'de str>> {
         self.at += 1;
         let rest = self.text.get(self.at..).unwrap_or_default();
@@ -198,7 +197,7 @@ impl<'de> Reader<'de> {
         Ok(None)
     }
 
-    /// A string, or `""` for `null`; `None` as with [`Reader::string`].
+    /// A string, or `""` for `null`; `None` as in [`Reader::string`].
     pub(super) fn text(&mut self, expected: &dyn Expected) -> Read<Option<&'de str>> {
         match self.value()? {
             b'"' => self.string(),
@@ -213,7 +212,7 @@ impl<'de> Reader<'de> {
         Ok(number)
     }
 
-    /// Passes what `length` finds at the place of the reader.
+    /// Consumes the text that `length` recognises at the current position.
     pub(super) fn pass(&mut self, length: fn(&str) -> Read<usize>) -> Read<()> {
         self.at += length(&self.text[self.at..])?;
         Ok(())

@@ -1,4 +1,4 @@
-//! Sets that the wire writes as maps to empty objects: `{"80/tcp": {}}`.
+//! Sets that are maps to empty objects in JSON: `{"80/tcp": {}}`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

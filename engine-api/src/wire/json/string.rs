@@ -2,11 +2,11 @@
 
 use super::read_error::{Read, ReadError};
 
-/// How many bytes come before the first quote, backslash or control character.
+/// The number of bytes before the first quote, backslash or control character.
 #[inline]
 pub(crate) fn plain(bytes: &[u8]) -> usize {
-    // Eight bytes at a time: in each byte of a word, the highest bit is set by the subtraction if
-    // the byte is one of those, and for no earlier byte.
+    // Eight bytes at a time: the subtraction sets the highest bit of a byte of a word if the byte
+    // is one of these, and not for an earlier byte.
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
     let mut at = 0;
@@ -28,8 +28,8 @@ pub(crate) fn plain(bytes: &[u8]) -> usize {
     at + rest.iter().position(special).unwrap_or(rest.len())
 }
 
-/// Appends the string at the start of `text`, which is behind the opening quote, without escapes;
-/// returns its length with the closing quote.
+/// Appends the string at the start of `text`, which begins after the opening quote, in unescaped
+/// form; returns its length including the closing quote.
 pub(super) fn unescape(text: &str, out: &mut String) -> Read<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -49,7 +49,7 @@ pub(super) fn unescape(text: &str, out: &mut String) -> Read<usize> {
     }
 }
 
-/// Appends the character of an escape; returns the length of the escape behind its backslash.
+/// Appends the character of an escape; returns the length of the escape after its backslash.
 fn escape(bytes: &[u8], out: &mut String) -> Read<usize> {
     let character = match bytes.first() {
         Some(b'n') => '\n',
@@ -65,7 +65,7 @@ fn escape(bytes: &[u8], out: &mut String) -> Read<usize> {
     Ok(1)
 }
 
-/// Appends the character of one `\u` escape, or of the two that a surrogate pair takes.
+/// Appends the character of one `\u` escape, or of the two escapes of a surrogate pair.
 fn unicode(bytes: &[u8], out: &mut String) -> Read<usize> {
     let invalid = || ReadError::new("invalid unicode code point");
     let first = hex(bytes).ok_or_else(invalid)?;

@@ -1,10 +1,11 @@
-//! A writer of JSON that leaves out a struct's empty plain fields.
+//! A writer of JSON that omits empty plain fields of structs.
 //!
-//! `Some(empty)` is kept: in a request, `Option` is how a caller says that an empty value is meant.
-//! Values in maps and lists are kept too, since their keys and places are the caller's own.
+//! `Some(empty)` is kept: in a request, the caller uses it to send an empty value. Values in maps
+//! and lists are kept, too, because the caller has chosen their keys and positions.
 //!
-//! Each value is written first, and reports whether it was empty; then its field takes it back. To
-//! ask before writing, all types would have to be compiled for a second serializer.
+//! Each value is written first and reports whether it was empty; then its field may be removed
+//! again. A check before writing would require a second serializer, for which all types would be
+//! compiled.
 
 use std::io::Write;
 
@@ -15,7 +16,7 @@ use serde::ser::{
 
 use super::string::quote;
 
-/// The text so far. Its results say whether the value was the empty one of its type.
+/// The text so far. The result of each method is whether the value was empty.
 pub(super) struct Writer(pub(super) Vec<u8>);
 
 type Written<T> = Result<T, serde_json::Error>;
@@ -43,7 +44,7 @@ impl Writer {
         }
     }
 
-    /// The object of a variant, up to what the variant holds.
+    /// Begins the object of a variant, up to the value of the variant.
     fn open_variant(&mut self, variant: &str, bracket: Bracket) -> Elements<'_> {
         self.text("{");
         quote(variant, &mut self.0);
@@ -215,13 +216,13 @@ enum Bracket {
     Object,
 }
 
-/// A list or an object in the making. It is empty if nothing is in it, as an object is without the
-/// empty fields of its struct.
+/// A list or an object that is being written. It counts as empty if it has no elements; empty
+/// fields of a struct are not elements.
 pub(super) struct Elements<'a> {
     writer: &'a mut Writer,
     bracket: Bracket,
     empty: bool,
-    /// Whether the object of a variant is around it.
+    /// Whether it is inside the object of a variant.
     variant: bool,
 }
 
@@ -238,7 +239,7 @@ impl Elements<'_> {
         value.serialize(&mut *self.writer).map(drop)
     }
 
-    /// Writes a field, and takes it back if it is empty.
+    /// Writes a field, and removes it again if it is empty.
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Written<()> {
         let start = self.begin(key);
         let empty = value.serialize(&mut *self.writer)?;

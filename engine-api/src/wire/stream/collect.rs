@@ -8,18 +8,18 @@ use super::framing::Chunk;
 use crate::error::{Cause, Result};
 use crate::wire::call_context::CallContext;
 
-/// The exit code and the whole output of a process that has ended.
+/// The exit code and the whole output of a process that has exited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunOutput {
     /// The exit code; 128 + n after signal n.
     pub exit_code: i64,
-    /// Standard output, or all of a terminal's.
+    /// Standard output, or all output of a terminal.
     pub stdout: Bytes,
     /// Standard error.
     pub stderr: Bytes,
-    /// Whether the engine closed the stream after the process had ended. If not, output that the
-    /// engine sent late may be missing.
+    /// Whether the engine closed the stream after the process had exited. If not, late output may
+    /// be missing.
     pub output_complete: bool,
 }
 
@@ -35,11 +35,11 @@ impl RunOutput {
     }
 }
 
-/// The output of a process so far, each stream apart.
+/// The output of a process so far, with separate streams.
 pub(crate) struct Collected {
     stdout: BytesMut,
     stderr: BytesMut,
-    /// Most bytes of both together.
+    /// The maximum number of bytes of both streams together.
     limit: usize,
     context: CallContext,
 }

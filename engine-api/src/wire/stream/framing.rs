@@ -1,4 +1,4 @@
-//! How a process's output is cut into chunks.
+//! Splits a process's output into chunks.
 
 use std::borrow::Cow;
 
@@ -13,25 +13,25 @@ pub enum Chunk {
     Stdout(Bytes),
     /// Standard error.
     Stderr(Bytes),
-    /// Output of a terminal: both streams in one, in the order in which they came.
+    /// Output of a terminal: both streams together, in the order of arrival.
     Terminal(Bytes),
 }
 
 impl Chunk {
-    /// The bytes, whichever stream they belong to.
+    /// The bytes, of any stream.
     pub fn bytes(&self) -> &Bytes {
         match self {
             Self::Stdout(bytes) | Self::Stderr(bytes) | Self::Terminal(bytes) => bytes,
         }
     }
 
-    /// The bytes as text; invalid UTF-8 becomes U+FFFD, and so does a character cut between two
+    /// The bytes as text; invalid UTF-8 becomes U+FFFD, also a character that is split between two
     /// chunks.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.bytes())
     }
 
-    /// The bytes, whichever stream they belong to.
+    /// The bytes, of any stream.
     pub fn into_bytes(self) -> Bytes {
         match self {
             Self::Stdout(bytes) | Self::Stderr(bytes) | Self::Terminal(bytes) => bytes,
@@ -42,23 +42,23 @@ impl Chunk {
 /// Length of a frame's header: the stream's number, three zeros, the payload's length.
 const HEADER: usize = 8;
 
-/// A frame up to this length is handed out whole; a longer one in pieces, as it comes. The length
-/// in a header is only a claim, and no memory is set aside for it.
+/// A frame up to this length is returned as a whole, a longer one in pieces as they arrive. The
+/// length in a header is not trusted, so no memory is reserved for it.
 const WHOLE: usize = 64 * 1024;
 
-/// Most of an engine's error message that is kept.
+/// The maximum length of an engine's error message that is kept.
 const LONGEST_MESSAGE: usize = 4096;
 
-/// Takes frames out of bytes that arrive cut at any place.
+/// Extracts frames from bytes that arrive in arbitrary pieces.
 ///
-/// Bytes are parsed where they lie; only a header or short frame that is cut in two is copied.
+/// Bytes are parsed in place; only a header or short frame that is split into two pieces is copied.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     /// The bytes that have arrived and are not returned yet; they follow `carry`.
     fresh: Bytes,
-    /// The beginning of something that was cut.
+    /// The beginning of an incomplete header or frame.
     carry: BytesMut,
-    /// Of a long frame: its stream, what is left of it, and its full length.
+    /// For a long frame: its stream, its remaining length, and its full length.
     open: Option<(u8, usize, usize)>,
 }
 
@@ -98,14 +98,14 @@ impl Frames {
                 return None;
             }
             self.skip(HEADER);
-            // Empty frames are legal and say nothing.
+            // Empty frames are legal and are skipped.
             if length > 0 {
                 return Some(Ok(chunk(kind, self.take(length))));
             }
         }
     }
 
-    /// Ends the input. A frame that was cut is an error, which holds the bytes that had come.
+    /// Ends the input. An incomplete frame is an error, which contains the received bytes.
     pub(crate) fn end(&mut self) -> Result<(), Cause> {
         if let Some((_, left, full)) = self.open.take() {
             let (expected, received) = (full as u64, (full - left) as u64);
@@ -149,7 +149,7 @@ impl Frames {
         Some(Err(Cause::Stream { message, code: None }))
     }
 
-    /// A piece of the long frame that is open.
+    /// A piece of the current long frame.
     fn piece(&mut self, kind: u8, left: usize, full: usize) -> Option<Chunk> {
         let now = left.min(self.len());
         if now == 0 {
@@ -176,7 +176,7 @@ impl Frames {
         ))
     }
 
-    /// Where something was cut: completes `carry` up to `wanted` bytes, as far as there are.
+    /// Fills `carry` up to `wanted` bytes, with the bytes that are available.
     fn fill(&mut self, wanted: usize) {
         if !self.carry.is_empty() && self.carry.len() < wanted {
             let more = (wanted - self.carry.len()).min(self.fresh.len());
@@ -185,7 +185,7 @@ impl Frames {
         }
     }
 
-    /// Takes the first `n` bytes, which are either all in `carry` or all in `fresh`.
+    /// Removes the first `n` bytes, which are either all in `carry` or all in `fresh`.
     fn take(&mut self, n: usize) -> Bytes {
         if self.carry.is_empty() {
             self.fresh.split_to(n)
@@ -194,7 +194,7 @@ impl Frames {
         }
     }
 
-    /// Drops the first `n` bytes; as [`Frames::take`], but without a second owner of the rest.
+    /// Drops the first `n` bytes, like [`Frames::take`], but without a second owner of the rest.
     fn skip(&mut self, n: usize) {
         if self.carry.is_empty() {
             self.fresh.advance(n);
@@ -203,7 +203,7 @@ impl Frames {
         }
     }
 
-    /// Keeps the rest until more bytes come.
+    /// Keeps the rest until more bytes arrive.
     fn keep(&mut self) {
         self.carry.extend_from_slice(&self.fresh);
         self.fresh = Bytes::new();
@@ -211,7 +211,7 @@ impl Frames {
 }
 
 fn chunk(kind: u8, bytes: Bytes) -> Chunk {
-    // Type 0 is "standard input", which engines use for output too.
+    // Type 0 is "standard input", which engines also use for output.
     if kind == 2 {
         Chunk::Stderr(bytes)
     } else {
@@ -232,7 +232,7 @@ mod tests {
         out
     }
 
-    /// All chunks and how it ended, the bytes arriving in pieces of `sizes` in turn.
+    /// All chunks and the result, with the bytes in pieces whose sizes repeat `sizes`.
     fn run(bytes: &[u8], sizes: &[usize]) -> (Vec<Chunk>, Result<(), Cause>) {
         let (mut frames, mut chunks) = (Frames::default(), Vec::new());
         let (mut rest, mut sizes) = (bytes, sizes.iter().cycle());

@@ -1,4 +1,4 @@
-//! A connection taken over: a process's standard input one way, its output the other.
+//! A hijacked connection: a process's standard input in one direction, its output in the other.
 
 use std::fmt;
 use std::io;
@@ -18,15 +18,15 @@ use crate::error::{Cause, Result};
 use crate::wire::call_context::CallContext;
 use crate::wire::reply::Reply;
 
-/// Both ways of a process that an attach or an exec gave us.
+/// Both directions of a process after an attach or an exec.
 ///
-/// The halves are independent: read and write in two tasks, or in one with `tokio::select!`. A
-/// process that writes much while its input is being written needs its output read meanwhile.
+/// The halves are independent: read and write in two tasks, or in one with `tokio::select!`. If a
+/// process writes much output, read it while you write the input; otherwise both sides block.
 #[derive(Debug)]
 pub struct Hijacked {
     /// The process's standard input.
     pub input: Input,
-    /// What it writes.
+    /// The output of the process.
     pub output: Output,
 }
 
@@ -41,7 +41,7 @@ impl Hijacked {
         })
     }
 
-    /// Both ways of the connection, without a framing.
+    /// Both directions of the connection, without frames.
     pub(crate) async fn halves(reply: Reply) -> Result<(Input, Source, CallContext)> {
         let context = reply.context;
         let (conn, idle, total) = reply.body.into_conn();
@@ -56,7 +56,7 @@ impl Hijacked {
         Ok((input, source, context))
     }
 
-    /// The connection as it is, without the limits of a call.
+    /// The raw connection, without the timeouts of a call.
     #[cfg(feature = "buildkit")]
     pub(crate) async fn bare(reply: Reply) -> Result<BoxStream> {
         let context = reply.context;
@@ -66,17 +66,17 @@ impl Hijacked {
         Ok(Box::new(Preceded { first, stream }))
     }
 
-    /// Settles whether the process has a terminal.
+    /// Determines whether the process has a terminal.
     pub(crate) fn terminal(mut self, terminal: bool) -> Self {
         self.output = self.output.terminal(terminal);
         self
     }
 }
 
-/// Why there is no connection to take over.
-const ENDED: &str = "the engine answered 101 and ended the connection";
+/// Why there is no connection to hijack.
+const ENDED: &str = "the engine replied with status 101 and ended the connection";
 
-/// A connection of which the first bytes have been read.
+/// A connection whose first bytes have been read.
 #[cfg(feature = "buildkit")]
 struct Preceded {
     first: Bytes,
@@ -116,19 +116,19 @@ impl AsyncWrite for Preceded {
 
 /// The standard input of a process in a container.
 ///
-/// It is an [`AsyncWrite`], so a file can be copied into it. The process learns of the end by
-/// [`Input::close`]; dropping the input only stops writing, and the process waits on.
+/// It is an [`AsyncWrite`], so a file can be copied into it. [`Input::close`] ends the input of the
+/// process. Dropping the input only stops writing, and the process continues to wait.
 pub struct Input {
     half: Option<WriteHalf<BoxStream>>,
     context: CallContext,
 }
 
 impl Input {
-    /// Writes all of `data`, and sends it on its way.
+    /// Writes all of `data`, and flushes it.
     ///
     /// # Errors
     ///
-    /// When the connection is gone, most often because the process has ended.
+    /// When the connection is closed, usually because the process has exited.
     pub async fn write(&mut self, data: &[u8]) -> Result<()> {
         let half = self.half()?;
         let written = match half.write_all(data).await {
@@ -138,13 +138,13 @@ impl Input {
         written.map_err(|error| self.context.error(Cause::Io(error)))
     }
 
-    /// Tells the process that no more comes (end of file), and keeps the output open.
+    /// Ends the input of the process (end of file), and keeps the output open.
     ///
-    /// Calling it again does nothing.
+    /// A second call has no effect.
     ///
     /// # Errors
     ///
-    /// When the connection is gone.
+    /// When the connection is closed.
     pub async fn close(&mut self) -> Result<()> {
         let Some(mut half) = self.half.take() else {
             return Ok(());
@@ -169,7 +169,8 @@ impl Input {
     }
 }
 
-/// Ending what the other end has closed already is not a failure: it has read all it wanted.
+/// If the other end has already closed the connection, this is not an error: it has read all the
+/// data that it needs.
 fn tolerant(ended: io::Result<()>) -> io::Result<()> {
     match ended {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),

@@ -23,7 +23,7 @@ use crate::wire::timer::Timer;
 
 /// A value of a [`JsonLines`] stream.
 pub trait StreamItem: DeserializeOwned + Send + 'static {
-    /// The failure that this value reports, where a stream can report one: a message and a code.
+    /// The failure that this value reports, if the stream can report one: a message and a code.
     fn failure(&self) -> Option<(String, Option<i64>)> {
         None
     }
@@ -31,10 +31,9 @@ pub trait StreamItem: DeserializeOwned + Send + 'static {
 
 /// A stream of JSON values; a failure that the engine reports in it is its last item, as an error.
 ///
-/// It takes values in whatever pieces they come and however they are separated, looking at each
-/// byte once. A stream that ends inside a value ends with an error
-/// ([`crate::ErrorKind::Truncated`]). Dropping it closes its connection, which stops what the
-/// engine was doing for it (a pull, a build).
+/// It accepts any pieces and any separators of values, and reads each byte once. A stream that ends
+/// inside a value ends with an error ([`crate::ErrorKind::Truncated`]). Dropping it closes its
+/// connection, which cancels the work of the engine (a pull, a build).
 pub struct JsonLines<T> {
     source: Source,
     values: Values,
@@ -55,7 +54,7 @@ impl<T: StreamItem> JsonLines<T> {
         }
     }
 
-    /// Values that come on a stream in this process.
+    /// Values from a stream in this process.
     #[cfg(feature = "buildkit")]
     pub(crate) fn over(stream: BoxStream, context: CallContext, limits: ReplyLimits) -> Self {
         let (read, _write) = tokio::io::split(stream);
@@ -81,7 +80,7 @@ impl<T: StreamItem> JsonLines<T> {
         std::future::poll_fn(|cx| self.poll_item(cx)).await
     }
 
-    /// Reads to the end and gives the last value, if any came.
+    /// Reads to the end and returns the last value, if there was one.
     ///
     /// # Errors
     ///
@@ -124,7 +123,7 @@ impl<T: StreamItem> JsonLines<T> {
         }
     }
 
-    /// After an error nothing follows.
+    /// After an error the stream ends.
     fn fail(&mut self, cause: Cause) -> Error {
         self.source = Source::Done;
         self.values = Values::up_to(0);
@@ -149,10 +148,10 @@ impl<T> fmt::Debug for JsonLines<T> {
     }
 }
 
-/// Cuts bytes into JSON values. Each byte is looked at once, however the bytes come.
+/// Splits bytes into JSON values. Each byte is read once, independent of the pieces.
 #[derive(Debug)]
 struct Values {
-    /// Most bytes of a value.
+    /// The maximum size of a value in bytes.
     limit: usize,
     fresh: Bytes,
     /// The beginning of an incomplete value.
@@ -166,7 +165,7 @@ struct Scan {
     depth: usize,
     string: bool,
     escaped: bool,
-    /// Inside a number or word at the top, which only a separator ends.
+    /// Inside a number or word at the top level, which only a separator ends.
     word: bool,
 }
 
@@ -207,7 +206,7 @@ impl Values {
         (self.carry.len() > self.limit).then(|| Err(Cause::long_json(self.limit)))
     }
 
-    /// Called when no more bytes come.
+    /// Called at the end of the bytes.
     fn end(&mut self) -> Option<Result<Bytes, Cause>> {
         let rest = std::mem::take(&mut self.carry).freeze();
         let scan = std::mem::take(&mut self.scan);
@@ -240,7 +239,7 @@ impl Scan {
         self.depth == 0 && !self.string && !self.word
     }
 
-    /// Where the value that begins or goes on in `bytes` ends; `None` if it goes on behind them.
+    /// The end of the value that begins or continues in `bytes`; `None` if it continues after them.
     fn end_of_value(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         loop {
@@ -278,7 +277,8 @@ impl Scan {
         }
     }
 
-    /// The length of the rest of a string, with its closing quote; `None` if that is not there yet.
+    /// The length of the rest of a string with its closing quote; `None` if the quote has not
+    /// arrived yet.
     fn end_of_string(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         loop {
@@ -291,7 +291,7 @@ impl Scan {
             match bytes.get(at)? {
                 b'"' => self.string = false,
                 b'\\' => self.escaped = true,
-                // A control character, which the reader refuses.
+                // A control character, which the reader rejects.
                 _ => {}
             }
             at += 1;

@@ -1,4 +1,4 @@
-//! Streams: a source of bytes, and how they are cut into items.
+//! Streams: a source of bytes, and the code that splits them into items.
 
 mod collect;
 mod framing;

@@ -17,8 +17,8 @@ use crate::wire::reply::Reply;
 
 /// The output of a process: [`Chunk`]s of standard output and standard error, or of a terminal.
 ///
-/// A stream that is cut inside a frame ends with an error ([`crate::ErrorKind::Truncated`]), never
-/// as if all had come. Dropping it closes its connection.
+/// A stream that ends inside a frame ends with an error ([`crate::ErrorKind::Truncated`]), and
+/// never looks complete. Dropping it closes its connection.
 ///
 /// ```no_run
 /// # async fn demo(mut output: engine_api::Output) -> engine_api::Result<()> {
@@ -54,7 +54,7 @@ pub(crate) enum Announced {
     Frames,
     /// `application/vnd.docker.raw-stream`; before API 1.42, and on Podman, it can have frames.
     Raw,
-    /// No content type, or another.
+    /// No content type, or another one.
     Nothing,
 }
 
@@ -79,7 +79,7 @@ impl Output {
         self.announced
     }
 
-    /// Output in frames, unless [`Output::terminal`] changes it.
+    /// Output in frames; [`Output::terminal`] can change it.
     pub(crate) fn new(
         source: Source,
         announced: Announced,
@@ -110,11 +110,11 @@ impl Output {
         std::future::poll_fn(|cx| self.poll_chunk(cx)).await
     }
 
-    /// Reads to the end: standard output (or the terminal) and standard error, apart.
+    /// Reads to the end: standard output (or the terminal) and standard error, separately.
     ///
     /// # Errors
     ///
-    /// As [`Output::next`], and [`crate::ErrorKind::ReplyTooLong`] above
+    /// The errors of [`Output::next`], and [`crate::ErrorKind::ReplyTooLong`] above
     /// [`ReplyLimits::collected`]. The output until then is lost; read chunk by chunk to keep it.
     pub async fn collect(mut self) -> Result<(Bytes, Bytes)> {
         let mut collected = self.collected();
@@ -155,7 +155,7 @@ impl Output {
         }
     }
 
-    /// After an error nothing follows.
+    /// After an error the stream ends.
     fn fail(&mut self, cause: crate::error::Cause) -> Error {
         self.source = Source::Done;
         self.framing = Framing::Terminal;

@@ -1,4 +1,4 @@
-//! Bytes as they are: archives, exports.
+//! Raw bytes: archives, exports.
 
 use std::fmt;
 use std::io;
@@ -21,9 +21,8 @@ use crate::wire::reply::Reply;
 /// Read it piece by piece with [`RawBytes::next`], or as [`AsyncRead`]. Dropping it closes its
 /// connection.
 ///
-/// An archive that an engine sends without its end is an error when the end is due
-/// ([`crate::ErrorKind::Truncated`]), or the engine's own, if it appended one
-/// ([`crate::ErrorKind::Stream`]).
+/// An incomplete archive is an error at the end of the stream: [`crate::ErrorKind::Truncated`], or
+/// [`crate::ErrorKind::Stream`] if the engine appended an error message.
 pub struct RawBytes {
     source: Source,
     rest: Bytes,
@@ -38,7 +37,7 @@ impl RawBytes {
         Self::over(Source::Body(Box::new(reply.body)), reply.context, reply.limits)
     }
 
-    /// The bytes of a connection that has been taken over.
+    /// The bytes of a hijacked connection.
     pub(crate) fn over(source: Source, context: CallContext, limits: ReplyLimits) -> Self {
         Self {
             source,
@@ -49,7 +48,7 @@ impl RawBytes {
         }
     }
 
-    /// Bytes that must end as tar archives do.
+    /// Bytes that must end like a tar archive.
     pub(crate) fn archive(reply: Reply) -> Self {
         Self {
             tail: Some(Tail::default()),
@@ -62,7 +61,7 @@ impl RawBytes {
         std::future::poll_fn(|cx| self.poll_piece(cx)).await
     }
 
-    /// Reads all of it into memory; for small things.
+    /// Reads all bytes into memory; use it for small replies.
     ///
     /// # Errors
     ///
@@ -92,7 +91,7 @@ impl RawBytes {
                 }
                 Some(Ok(piece))
             }
-            // Taken, for after its error nothing follows.
+            // Removed, because the stream ends after its error.
             None => self.tail.take().and_then(|tail| tail.end().err()).map(Err),
             broken => {
                 self.tail = None;

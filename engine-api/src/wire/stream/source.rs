@@ -11,24 +11,24 @@ use crate::error::Cause;
 use crate::wire::reply::ReplyBody;
 use crate::wire::timer::Timer;
 
-/// How much is read from a connection at a time.
+/// The size of one read from a connection.
 const READ: usize = 64 * 1024;
 
-/// With less room than this left, a read gets a new buffer.
+/// If less space than this is left, a read gets a new buffer.
 const LEAST: usize = 8 * 1024;
 
-/// Bytes piece by piece, as the other end sends them.
+/// Bytes in pieces, as they arrive.
 pub(crate) enum Source {
     Body(Box<ReplyBody>),
     Connection(Box<Connection>),
-    /// Read to its end, or broken.
+    /// Read to its end, or failed.
     Done,
 }
 
-/// The read half of a connection that has been taken over.
+/// The read half of a hijacked connection.
 pub(crate) struct Connection {
     half: ReadHalf<BoxStream>,
-    /// The bytes that came with the head of the reply; they are the first ones of the stream.
+    /// The bytes that arrived with the head of the reply: the first bytes of the stream.
     first: Bytes,
     room: BytesMut,
     idle: Timer,
@@ -46,7 +46,7 @@ impl Source {
         }))
     }
 
-    /// The next piece, never empty; `None` at the end, and from then on.
+    /// The next piece, never empty; `None` at the end and after it.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cause>>> {
         let piece = match self {
             Self::Body(body) => ready!(body.poll_next(cx)),
@@ -66,10 +66,10 @@ impl Connection {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
         }
         if self.room.capacity() < LEAST {
-            // Takes the old buffer back when all its pieces have been dropped.
+            // Reuses the old buffer after all its pieces have been dropped.
             self.room.reserve(READ);
         }
-        // Unlike a `ReadBuf` made here, `read_buf` needs no zeros to read over.
+        // Unlike a `ReadBuf`, `read_buf` needs no initialised memory.
         let read = match pin!(self.half.read_buf(&mut self.room)).poll(cx) {
             Poll::Ready(Ok(0)) => return Poll::Ready(None),
             Poll::Ready(Ok(read)) => read,

@@ -1,19 +1,19 @@
-//! How an archive ended: as archives do, or with the words of an engine that failed half way.
+//! Checks the end of an archive: a regular end, or the message of an engine that failed.
 
 use serde::Deserialize;
 
 use crate::error::Cause;
 use crate::wire::json;
 
-/// Zeros that end every tar archive at least: one block of the two that its writers write.
+/// The minimum number of zeros at the end of a tar archive: one block of the usual two.
 const MARK: usize = 512;
 
-/// As much of the end is kept, for the message that may be in it.
+/// The length of the end that is kept, for the message that it may contain.
 const KEPT: usize = 2048;
 
 /// The last bytes of an archive.
 ///
-/// An engine that fails after the first byte can only append its error, or stop: to HTTP, both are
+/// An engine that fails after the first byte can only append its error, or stop. In HTTP, both are
 /// the regular end of a reply.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
@@ -36,11 +36,11 @@ impl Tail {
         self.last.extend_from_slice(piece);
     }
 
-    /// Called when no more bytes come.
+    /// Called at the end of the bytes.
     pub(crate) fn end(&self) -> Result<(), Cause> {
         let text = self.last.iter().rposition(|byte| *byte != 0);
         let Some(text) = text.filter(|at| self.last.len() - at <= MARK) else {
-            // Zeros to the end, or nothing at all, which is not an archive either.
+            // Only zeros, or no bytes, which is not an archive either.
             return if self.received >= MARK as u64 {
                 Ok(())
             } else {
@@ -67,7 +67,7 @@ impl Tail {
     }
 }
 
-/// The message of an error that begins here and goes on to the end.
+/// The message of an error that begins here and continues to the end.
 fn said(first: u8, rest: &[u8]) -> Option<String> {
     if first != b'{' {
         return None;

@@ -9,10 +9,10 @@ use crate::error::Result;
 
 /// Writes input while the output is read, so that neither blocks the other.
 ///
-/// A process may end, or close its input, before it has read everything. This is not an error, as
-/// in a pipe of a shell.
+/// A process may exit or close its input before it has read everything. This is not an error, as in
+/// a pipe of a shell.
 pub(crate) struct Writing<'a> {
-    /// `None` once all is written, or the other side has stopped reading.
+    /// `None` after all data is written, or the other side has stopped reading.
     rest: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
 }
 
@@ -20,7 +20,7 @@ impl<'a> Writing<'a> {
     pub(crate) fn new(stdin: &'a mut Input, input: &'a [u8]) -> Self {
         let feed = async {
             if stdin.write(input).await.is_ok() {
-                // Fails only when the process has ended, which the output reports better.
+                // Fails only if the process has exited, which the output reports better.
                 drop(stdin.close().await);
             }
         };
@@ -33,7 +33,7 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Returns the next chunk of `output` and writes meanwhile. Cancel-safe.
+    /// Writes until the next chunk of `output` arrives, and returns the chunk. Cancel-safe.
     pub(crate) async fn beside(&mut self, output: &mut Output) -> Option<Result<Chunk>> {
         std::future::poll_fn(|cx| {
             if self

@@ -3,7 +3,7 @@
 //! BuildKit asks first whether the client fetches the tokens of registries itself
 //! (`GetTokenAuthority`). This client does not: for that it would need an HTTP client with TLS, and
 //! signatures. BuildKit of every version then asks for the credentials, and fetches tokens with
-//! them, as the classic builder does with those in its header.
+//! them, like the classic builder with the credentials in its header.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ impl Auth {
         let reply = Message::default();
         let reply = match self.registries.get(name) {
             None => reply,
-            // A token in place of the password has no user.
+            // A token instead of a password has no user.
             Some(auth) if !auth.identity_token.is_empty() => reply.bytes(2, auth.identity_token.as_bytes()),
             Some(auth) => reply
                 .bytes(1, auth.username.as_bytes())
@@ -43,7 +43,7 @@ impl Auth {
     }
 }
 
-/// Why BuildKit cannot use some credentials.
+/// The reason why BuildKit cannot use some credentials.
 pub(super) fn wrong(registries: &BTreeMap<String, RegistryAuth>) -> Option<String> {
     let only_token = |auth: &RegistryAuth| {
         !auth.registry_token.is_empty() && auth.password.is_empty() && auth.identity_token.is_empty()

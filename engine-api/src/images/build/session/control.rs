@@ -19,26 +19,26 @@ use crate::version::Version;
 use crate::wire::decode::Bare;
 use crate::wire::operation::Operation;
 
-/// The first version whose engines take gRPC on their own address.
+/// The first API version whose engines accept gRPC on their own address.
 const DIRECT: Version = Version::new(1, 53);
 
-/// An address for gRPC behind HTTP/1.1, which newer engines drop. The API description does not have
-/// it.
+/// A path for gRPC over an upgraded HTTP/1.1 connection. Newer engines do not have it. The API
+/// description does not contain it.
 static UPGRADE: Operation<Bare> = Operation::post("Grpc", "/grpc").success(&[101]);
 
-/// Whether the engine takes gRPC on its own address.
+/// Whether the engine accepts gRPC on its own address.
 pub(super) async fn is_direct(docker: &Docker) -> Result<bool, Error> {
     Ok(docker.version().await? >= DIRECT)
 }
 
-/// A connection to BuildKit; it ends when this is dropped, and all calls with it.
+/// A connection to BuildKit. Dropping it ends the connection and all its calls.
 pub(super) struct Control {
     client: SendRequest<Bytes>,
     tasks: JoinSet<()>,
 }
 
 impl Control {
-    /// Connects to BuildKit where engines take gRPC on their own address.
+    /// Connects to BuildKit on the engine's own address.
     pub(super) async fn direct(docker: &Docker) -> Result<Self, String> {
         let connecting = async {
             let stream = docker.connector().connect().await;
@@ -52,7 +52,7 @@ impl Control {
         }
     }
 
-    /// Connects to BuildKit behind HTTP/1.1.
+    /// Connects to BuildKit over an upgraded HTTP/1.1 connection.
     pub(super) async fn upgraded(docker: &Docker) -> Result<Self, Error> {
         let upgrade = HeaderValue::from_static("h2c");
         let stream = docker.call(&UPGRADE).header("upgrade", upgrade).send().await?;
@@ -68,14 +68,14 @@ impl Control {
         let (client, connection) = handshake.await.map_err(text)?;
         let mut tasks = JoinSet::new();
         tasks.spawn(async {
-            // The calls have its errors, too.
+            // The calls report its errors, too.
             drop(connection.await);
         });
         let client = client.ready().await.map_err(text)?;
         Ok(Self { client, tasks })
     }
 
-    /// Begins a call. Returns when the engine has begun to answer.
+    /// Begins a call. Returns when the engine has begun to reply.
     async fn begin(
         &mut self,
         method: &str,
@@ -109,13 +109,13 @@ impl Control {
         Ok((Incoming::new(response.into_body()), outgoing))
     }
 
-    /// Makes a call with one message; its answers follow.
+    /// Makes a call with one message, and returns the stream of replies.
     pub(super) async fn call(&mut self, method: &str, message: &[u8]) -> Result<Incoming, String> {
         let (incoming, _ended) = self.begin(method, std::iter::empty(), Some(message)).await?;
         Ok(incoming)
     }
 
-    /// A second user of the connection, which ends with this one.
+    /// A second handle of the connection. The connection ends with the first one.
     pub(super) fn again(&self) -> Self {
         Self {
             client: self.client.clone(),
@@ -123,13 +123,14 @@ impl Control {
         }
     }
 
-    /// Opens a session: its connection is the messages of a call. `limit` is on the answer.
+    /// Opens a session. The messages of a call carry its connection. `limit` is the timeout of the
+    /// reply.
     pub(super) async fn session(
         mut self,
         session: &OpenSession,
         limit: Option<Duration>,
     ) -> Result<BoxStream, String> {
-        // The engine answers when it has begun to use the session.
+        // The engine replies when it has begun to use the session.
         let begun = self.begin("Session", session.headers(), None);
         let (incoming, outgoing) = match limit {
             None => begun.await?,

@@ -14,7 +14,7 @@ use crate::archive;
 /// The number of pieces that wait to be written.
 const WAITING: usize = 4;
 
-/// Where the result of a build is written on this machine, in place of an image in the engine.
+/// The output of a build on this machine, instead of an image in the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LocalOutput {
@@ -30,7 +30,7 @@ pub enum LocalOutput {
 }
 
 impl LocalOutput {
-    /// The exporter that sends it. The files of a directory come as an archive, too.
+    /// The exporter that sends the output. The files of a directory are sent as an archive, too.
     pub(super) fn exporter(&self) -> BuildOutput {
         let kind = match self {
             Self::Directory(_) | Self::Tar(_) => "tar",
@@ -43,7 +43,7 @@ impl LocalOutput {
     }
 }
 
-/// The output of a build, as it is received.
+/// The output of a build while it is received.
 pub(super) struct Export {
     output: LocalOutput,
     /// The session's id, for the name of an incomplete file.
@@ -55,8 +55,8 @@ impl Export {
         Self { output, session }
     }
 
-    /// `FileSend.DiffCopy`: an archive in pieces. The build ends after the reply, so that all is
-    /// written then.
+    /// `FileSend.DiffCopy`: an archive in pieces. The build ends after the reply, so all files are
+    /// written before.
     pub(super) async fn receive(&self, mut incoming: Incoming, reply: &mut Reply) -> Result<(), Status> {
         reply.begin()?;
         let (send, pieces) = mpsc::channel(WAITING);
@@ -100,7 +100,7 @@ fn partial(path: &Path, session: &str) -> PathBuf {
 fn write(pieces: mpsc::Receiver<Bytes>, partial: &Path, path: &Path) -> io::Result<()> {
     let written = write_all(pieces, partial).and_then(|()| fs::rename(partial, path));
     written.map_err(|error| {
-        // The file is not there if it could not be created.
+        // The file does not exist if it could not be created.
         drop(fs::remove_file(partial));
         archive::at(path, &error)
     })
@@ -115,7 +115,7 @@ fn write_all(mut pieces: mpsc::Receiver<Bytes>, path: &Path) -> io::Result<()> {
             None => {
                 return Err(io::Error::new(
                     io::ErrorKind::BrokenPipe,
-                    "the build was given up",
+                    "the build was cancelled",
                 ));
             }
         }

@@ -1,4 +1,4 @@
-//! The metadata of a file, as the protocol of fsutil has it.
+//! The metadata of a file in the protocol of fsutil.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::super::protobuf::Message;
 use super::follow_links::slashed;
 
-/// The metadata of a file as a message, and its metadata again if it has contents.
+/// The metadata of a file as a message, and as a value if the file has contents.
 pub(super) fn stat(
     path: &Path,
     relative: &Path,
@@ -29,7 +29,7 @@ pub(super) fn stat(
     Ok((stat.into_bytes(), file))
 }
 
-/// Nanoseconds since 1970. A negative number is written as the large one with the same bits.
+/// Nanoseconds since 1970. A negative number is written as the unsigned number with the same bits.
 fn nanoseconds(time: SystemTime) -> u64 {
     let nanoseconds = match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
@@ -38,7 +38,7 @@ fn nanoseconds(time: SystemTime) -> u64 {
     u64::from_ne_bytes(nanoseconds.to_ne_bytes())
 }
 
-/// The mode as Go writes it: its own bits for the type, and the permissions.
+/// The mode in the format of Go: Go's bits for the type, and the permissions.
 fn mode(metadata: &Metadata) -> u32 {
     let kind = match metadata.file_type() {
         kind if kind.is_dir() => 1 << 31,

@@ -1,7 +1,8 @@
-//! Sends the files of directories: only those that the engine lacks, or has in another state.
+//! Sends the files of directories: only files that the engine does not have, or that have changed.
 //!
-//! The protocol is that of fsutil. This client sends the metadata of all files, an empty one at the
-//! end, and meanwhile the contents of each file that the engine asks for by its number.
+//! The protocol is that of fsutil. This client sends the metadata of all files, and an empty
+//! message at the end. At the same time it sends the contents of each file that the engine requests
+//! by its number.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -28,7 +29,7 @@ use crate::archive;
 /// The number of pieces that wait to be sent.
 const WAITING: usize = 8;
 
-/// The size of a piece, and of what is read of a file at a time.
+/// The size of a piece, and of a read of a file.
 const PIECE: usize = 64 << 10;
 
 /// The kinds of packets.
@@ -48,7 +49,7 @@ pub(super) struct FileSync {
     modified: Option<SystemTime>,
 }
 
-/// The files of a directory that the engine asks for.
+/// The files of a directory that the engine requests.
 struct Wanted {
     root: PathBuf,
     include: Vec<Vec<u8>>,
@@ -57,7 +58,7 @@ struct Wanted {
     modified: Option<SystemTime>,
 }
 
-/// The files that the engine may ask for, by their numbers; `None` for all else.
+/// The files that the engine may request, by their numbers; `None` for every other file.
 type Files = Arc<Mutex<Vec<Option<(PathBuf, Metadata)>>>>;
 
 impl FileSync {
@@ -96,7 +97,7 @@ impl FileSync {
         reply.begin()?;
         let files = Files::default();
         let (send, packets) = mpsc::channel(WAITING);
-        // Each file is asked for once, so that there are never more requests than files.
+        // Each file is requested once, so there are never more requests than files.
         let (request, requests) = mpsc::unbounded_channel();
         let (stats, data) = (Packets::new(send.clone()), Packets::new(send.clone()));
         tokio::task::spawn_blocking({
@@ -112,7 +113,7 @@ impl FileSync {
     }
 }
 
-/// The values of a header; those that are not ASCII are encoded as in a form.
+/// The values of a header. Values that are not ASCII are percent-encoded, as in a form.
 fn values(headers: &HeaderMap, name: &str) -> Vec<Vec<u8>> {
     let encoded = headers.get(format!("{name}-encoded"));
     let encoded = encoded.is_some_and(|value| matches!(value.as_bytes(), b"1" | b"t" | b"true"));
@@ -130,7 +131,7 @@ fn values(headers: &HeaderMap, name: &str) -> Vec<Vec<u8>> {
     }
 }
 
-/// Awaits both; the first failure ends it.
+/// Awaits both futures; the first failure ends the wait.
 async fn both(
     one: impl Future<Output = Result<(), Status>>,
     other: impl Future<Output = Result<(), Status>>,
@@ -165,7 +166,7 @@ async fn send_packets(mut packets: mpsc::Receiver<Bytes>, reply: &mut Reply) -> 
     Ok(())
 }
 
-/// Takes the engine's requests, up to the end that it announces.
+/// Receives the engine's requests, until the engine sends the end.
 async fn receive(
     mut incoming: Incoming,
     files: &Files,
@@ -180,7 +181,8 @@ async fn receive(
                 let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
                 let file = files.get_mut(packet.id as usize).and_then(Option::take);
                 let (path, metadata) = file.ok_or_else(unknown)?;
-                // The thread has ended if a file could not be read; it has told the engine.
+                // If a file could not be read, the thread has ended, and has reported the error to
+                // the engine.
                 drop(request.send((packet.id, path, metadata)));
             }
             kind::ERROR => {
@@ -199,7 +201,10 @@ async fn receive(
             _ => {}
         }
     }
-    Err(Status::new(Code::Unavailable, "the engine gave the files up"))
+    Err(Status::new(
+        Code::Unavailable,
+        "the engine cancelled the transfer of files",
+    ))
 }
 
 /// A packet that the engine sends.
@@ -227,13 +232,13 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// Packets on their way to the engine, several in a piece.
+/// Packets for the engine, several in a piece.
 struct Packets {
     send: mpsc::Sender<Bytes>,
     piece: BytesMut,
 }
 
-/// The call has ended, so that no packets are taken.
+/// The call has ended, so no packets can be sent.
 struct Ended;
 
 impl Packets {
@@ -308,12 +313,12 @@ fn find(wanted: &Wanted) -> io::Result<Vec<PathBuf>> {
     walk(&wanted.root, &exclude, only.as_ref(), Builder::BuildKit)
 }
 
-/// Sends the contents of files as they are asked for.
+/// Sends the contents of requested files.
 fn send_files(mut requests: mpsc::UnboundedReceiver<(u32, PathBuf, Metadata)>, mut packets: Packets) {
     loop {
         let next = match requests.try_recv() {
             Ok(next) => Some(next),
-            // Nothing is held back while nothing is asked for.
+            // Buffered packets are sent before a wait for the next request.
             Err(_) if packets.flush().is_err() => return,
             Err(_) => requests.blocking_recv(),
         };
@@ -340,7 +345,7 @@ fn send_file(
             .number(3, id.into())
             .bytes(4, bytes)
     };
-    // A file that grows while it is read is sent as long as it was announced.
+    // If a file grows while it is read, only the announced length is sent.
     let mut file = archive::open(path, metadata)?.take(metadata.len());
     let mut piece = vec![0; PIECE.min(usize::try_from(metadata.len()).unwrap_or(PIECE) + 1)];
     loop {
@@ -351,7 +356,7 @@ fn send_file(
                 "the file shrank while it was read",
             ));
         }
-        // Without data, it is the end of the file.
+        // A packet without data marks the end of the file.
         if packets.add(data(&piece[..n])).is_err() {
             return Ok(Err(Ended));
         }

@@ -1,4 +1,4 @@
-//! The paths that BuildKit needs of a directory, with the targets of the links among them.
+//! The paths of a directory that BuildKit needs, with the targets of links.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,8 +9,8 @@ use super::super::ignore::clean;
 use super::super::pattern::Pattern;
 use crate::archive;
 
-/// The paths, and the targets of links on the way to them and at their ends, in their order. Links
-/// stay within the directory. The last part of a path may have wildcards. `None` is everything.
+/// The paths, and the targets of all links in them, in their order. Links stay within the
+/// directory. The last part of a path may have wildcards. `None` means all files.
 pub(super) fn follow(root: &Path, paths: &[Vec<u8>]) -> io::Result<Option<Vec<Vec<u8>>>> {
     let mut found = BTreeSet::new();
     let mut open: Vec<_> = paths.iter().map(|path| within(path)).collect();
@@ -22,7 +22,7 @@ pub(super) fn follow(root: &Path, paths: &[Vec<u8>]) -> io::Result<Option<Vec<Ve
             let (current, rest) = path.split_at(end);
             let targets = targets(root, current)?;
             if rest.is_empty() || !targets.is_empty() {
-                // A path that was found before has been followed.
+                // A path that was found before was already followed.
                 if found.insert(current.to_vec()) {
                     open.extend(targets.iter().map(|target| within(&[target, rest].concat())));
                 }
@@ -76,7 +76,7 @@ fn target(root: &Path, directory: &[u8], path: &[u8]) -> io::Result<Option<Vec<u
     let full = root.join(native(path.strip_prefix(b"/").unwrap_or(path)));
     match fs::symlink_metadata(&full) {
         Ok(metadata) if metadata.is_symlink() => {}
-        // A path that is not there may be an output of a step, or a name with wildcards.
+        // A path that does not exist may be the output of a step, or a name with wildcards.
         _ => return Ok(None),
     }
     let target = fs::read_link(&full).map_err(|error| archive::at(&full, &error))?;

@@ -1,4 +1,4 @@
-//! gRPC above HTTP/2: messages in frames, and the status at the end of a call.
+//! gRPC over HTTP/2: messages in frames, and the status at the end of a call.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::server::SendResponse;
@@ -12,13 +12,14 @@ use super::super::protobuf::{Fields, Malformed, Value};
 /// The media type of every request and reply.
 pub(super) const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");
 
-/// The most bytes of a message that is read. BuildKit sends at most 4 MiB, newer ones 16 MiB.
+/// The maximum size of a received message, in bytes. BuildKit sends at most 4 MiB, newer versions
+/// 16 MiB.
 const LONGEST: usize = 16 << 20;
 
 /// The bytes before a message: whether it is compressed, and its length.
 const HEAD: usize = 5;
 
-/// What `grpc-message` does not hold as it is.
+/// The characters that are encoded in `grpc-message`.
 const NOT_IN_MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
 
 /// Why a call failed.
@@ -28,7 +29,7 @@ pub(super) struct Status {
     pub(super) message: String,
 }
 
-/// The codes of gRPC that this client answers with.
+/// The status codes of gRPC that this client sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
     InvalidArgument = 3,
@@ -55,7 +56,7 @@ impl Status {
         };
         let mut headers = HeaderMap::new();
         headers.insert("grpc-status", HeaderValue::from(code));
-        // Everything that a header could not hold is encoded.
+        // Every character that a header cannot contain is encoded.
         let message = utf8_percent_encode(message, NOT_IN_MESSAGE).to_string();
         if let Ok(message) = HeaderValue::try_from(message) {
             headers.insert("grpc-message", message);
@@ -100,7 +101,7 @@ pub(super) fn take(buffer: &mut BytesMut) -> Result<Option<Bytes>, Status> {
 pub(super) fn put(buffer: &mut BytesMut, message: &[u8]) {
     buffer.reserve(HEAD + message.len());
     buffer.put_u8(0);
-    // Everything that this client writes is far shorter than the 4 GiB that fit.
+    // Messages of this client are much shorter than the limit of 4 GiB.
     buffer.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
     buffer.put_slice(message);
 }
@@ -134,14 +135,14 @@ impl Incoming {
         }
     }
 
-    /// The only message of a call that has one.
+    /// The message of a call with exactly one message.
     pub(super) async fn only(&mut self) -> Result<Bytes, Status> {
         let missing = || Status::new(Code::Internal, "the call has no message");
         self.message().await?.ok_or_else(missing)
     }
 }
 
-/// The only answer to a call of this client, after its status.
+/// The only reply to a call of this client, after its status.
 pub(super) async fn answer(mut incoming: Incoming) -> Result<Bytes, String> {
     let message = incoming.message().await.map_err(|status| status.message)?;
     let trailers = incoming
@@ -169,7 +170,7 @@ pub(super) fn status_of(headers: &HeaderMap) -> Result<(), String> {
     }
 }
 
-/// Sends all of `bytes`, as fast as the engine takes them.
+/// Sends all of `bytes`, as fast as the engine receives them.
 pub(super) async fn send(stream: &mut SendStream<Bytes>, mut bytes: Bytes) -> Result<(), Status> {
     while !bytes.is_empty() {
         stream.reserve_capacity(bytes.len());
@@ -204,7 +205,7 @@ impl Reply {
         self.frames(frame.freeze()).await
     }
 
-    /// Sends the head of the reply: the engine may wait for it before it sends more.
+    /// Sends the head of the reply: the engine may wait for it before it sends more data.
     pub(super) fn begin(&mut self) -> Result<&mut SendStream<Bytes>, Status> {
         let stream = match self.stream.take() {
             Some(stream) => stream,
@@ -270,7 +271,7 @@ mod tests {
     fn compressed_and_endless_messages_are_rejected() {
         let code = |bytes: &[u8]| take(&mut BytesMut::from(bytes)).unwrap_err().code;
         assert_eq!(code(b"\x01\0\0\0\0"), Code::Unimplemented);
-        // Before any of its bytes is awaited.
+        // The length is checked before any byte is awaited.
         assert_eq!(code(b"\0\xff\xff\xff\xff"), Code::InvalidArgument);
         assert_eq!(code(b"\0\x01\0\0\x01"), Code::InvalidArgument);
         assert_eq!(take(&mut BytesMut::from(&b"\0\x01\0\0\0"[..])), Ok(None));

@@ -1,4 +1,5 @@
-//! Builds in a session, in which BuildKit asks this client for what it needs.
+//! Builds in a session, in which BuildKit requests credentials, files and other input from this
+//! client.
 
 mod auth;
 mod control;
@@ -51,19 +52,19 @@ use crate::wire::stream::JsonLines;
 /// The first version whose engines know named contexts; older ones ignore them.
 const NAMED_CONTEXTS: Version = Version::new(1, 42);
 
-/// What a build by BuildKit may ask of this client.
+/// The input that a build by BuildKit may request from this client.
 ///
-/// Engines ask for what they need, and only for that. `Debug` shows no secret.
+/// Engines request only the input that they need. `Debug` shows no secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BuildSession {
     /// Credentials by the registry's name, [`DOCKER_HUB`](crate::auth::DOCKER_HUB) for Docker Hub.
-    /// Without any, public images can be pulled.
+    /// Public images need no credentials.
     pub registries: BTreeMap<String, RegistryAuth>,
     /// Secrets for `RUN --mount=type=secret,id=…`, by their ids.
     pub secrets: BTreeMap<String, BuildSecret>,
     /// Agents for `RUN --mount=type=ssh,id=…`, by their ids; `default` is for a mount without id.
     pub ssh: BTreeMap<String, SshAgent>,
-    /// Contexts beside the main one, by the names that the Dockerfile uses. Needs API 1.42, and a
+    /// Additional contexts, by the names that the Dockerfile uses. They need API 1.42, and a
     /// directory or a URL as the main context.
     pub contexts: BTreeMap<String, NamedContext>,
     /// Where the result is written on this machine; `None` for an image in the engine.
@@ -71,14 +72,14 @@ pub struct BuildSession {
 }
 
 impl Images<'_> {
-    /// Builds an image with BuildKit, which can ask this client for credentials, secrets and ssh
-    /// agents meanwhile, and writes files on this machine.
+    /// Builds an image with BuildKit. During the build, BuildKit can request credentials, secrets
+    /// and ssh agents from this client, and write files on this machine.
     ///
-    /// The files of a directory are sent as the engine asks for them: in a later build, only those
-    /// that have changed. A `.dockerignore` has the same meaning as in [`Images::build`], and an
-    /// excluded Dockerfile is not copied either. `options.builder` is not read.
+    /// The engine requests files of a directory one by one: in a later build, only changed files. A
+    /// `.dockerignore` has the same meaning as in [`Images::build`], and an excluded Dockerfile is
+    /// not copied. `options.builder` is not used.
     ///
-    /// The session ends with the stream. Dropping this future or the stream stops the build.
+    /// The session ends with the stream. Dropping this future or the stream cancels the build.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
@@ -100,8 +101,8 @@ impl Images<'_> {
     ///
     /// Before anything is sent: [`crate::ErrorKind::InvalidInput`] and
     /// [`crate::ErrorKind::UploadSource`] when a secret, an agent, the Dockerfile or a pattern of
-    /// `.dockerignore` cannot be read; [`crate::ErrorKind::Unsupported`] when the engine has no
-    /// sessions, as Podman, or cannot write the output.
+    /// `.dockerignore` cannot be read; [`crate::ErrorKind::Unsupported`] when the engine does not
+    /// support sessions (Podman), or cannot write the output.
     pub async fn build_with_session(
         &self,
         context: BuildContext,
@@ -153,7 +154,7 @@ impl Images<'_> {
         let shared_key = match modified {
             None => shared_keys(directories.values()).map_err(source)?,
             // Engines compare files with those of an earlier build of this key by size and time.
-            // With one time for all, they would miss a change.
+            // With the same time for all files, they would miss a change.
             Some(_) => id.clone(),
         };
         if let Some(output) = &session.output {
@@ -206,7 +207,8 @@ impl Images<'_> {
             Some(Ok(control)) => control,
             Some(Err(reason)) => {
                 let upgraded = Control::upgraded(self.docker).await;
-                // The address that newer engines have tells more than one that they have dropped.
+                // The error of the path of newer engines is more useful than that of a path that
+                // they do not have.
                 upgraded.map_err(|error| match error.is_unknown_route() {
                     true => Error::protocol(format!("gRPC: {reason}")),
                     false => error,
@@ -242,7 +244,7 @@ impl Images<'_> {
         }
     }
 
-    /// Podman has no sessions. It takes credentials in a header.
+    /// Podman has no sessions. It reads credentials from a header.
     async fn build_on_podman(
         &self,
         context: BuildContext,
@@ -258,8 +260,8 @@ impl Images<'_> {
         } = session;
         if !secrets.is_empty() || !ssh.is_empty() || !contexts.is_empty() || output.is_some() {
             return Err(unsupported(
-                "Podman has no sessions, so that it cannot ask for secrets, ssh agents or files; \
-                 build with Docker, or leave them out",
+                "Podman has no sessions, so it cannot request secrets, ssh agents or files; build \
+                 with Docker, or omit them",
             ));
         }
         Box::pin(self.build(context, options, Some(&registries))).await
@@ -307,8 +309,8 @@ fn source(error: std::io::Error) -> Error {
     Error::local(Cause::UploadSource(error))
 }
 
-/// Opens the session's connection: by gRPC on the engine's own address where engines do that, else
-/// by `POST /session`, which newer engines drop.
+/// Opens the session's connection: by gRPC on the engine's own address if the engine supports it,
+/// otherwise by `POST /session`, which newer engines do not have.
 async fn open_session(docker: &Docker, session: &OpenSession) -> Result<BoxStream> {
     let direct = match control::is_direct(docker).await? {
         true => open_direct(docker, session).await.map(Some),
@@ -338,7 +340,7 @@ async fn open_direct(docker: &Docker, session: &OpenSession) -> std::result::Res
     control.session(session, docker.timeouts().head).await
 }
 
-/// An id that no other session has: engines keep that of a session for a while after its end.
+/// A unique ID: engines keep the ID of a session for a while after its end.
 fn session_id() -> String {
     let random = || RandomState::new().hash_one(std::process::id());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -353,8 +355,9 @@ fn shared_keys<'a>(roots: impl Iterator<Item = &'a PathBuf>) -> std::io::Result<
     Ok(keys.join("+"))
 }
 
-/// The key by which an engine finds the files that it got of the same directory before. The time of
-/// creation and the number distinguish it from a directory with this path on another machine.
+/// The key by which an engine finds the files that it has already received from this directory. The
+/// time of creation and the number distinguish it from a directory with this path on another
+/// machine.
 fn shared_key(root: &Path) -> std::io::Result<String> {
     let metadata = root
         .metadata()
@@ -376,7 +379,7 @@ fn number(metadata: &std::fs::Metadata) -> String {
     format!("-{}-{}", metadata.dev(), metadata.ino())
 }
 
-/// Windows has no numbers of files in the standard library.
+/// The standard library has no file numbers on Windows.
 #[cfg(not(unix))]
 fn number(_metadata: &std::fs::Metadata) -> String {
     String::new()

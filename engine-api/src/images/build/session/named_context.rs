@@ -1,4 +1,4 @@
-//! Contexts beside the main one, by the names that a Dockerfile uses.
+//! Additional contexts, by the names that a Dockerfile uses.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use crate::error::{Error, Result};
 use crate::images::ImageReference;
 
-/// A context that a Dockerfile uses by its name, in `FROM NAME`, `COPY --from=NAME` or
-/// `RUN --mount=from=NAME`. It precedes a stage or an image of this name. `docker build
+/// A context that a Dockerfile uses by its name, in `FROM NAME`, `COPY --from=NAME` or `RUN
+/// --mount=from=NAME`. It overrides a stage or an image with this name. `docker build
 /// --build-context NAME=…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,7 +25,7 @@ pub enum NamedContext {
 pub(super) struct Named {
     /// Attributes of the frontend.
     pub(super) attributes: BTreeMap<String, String>,
-    /// Directories by the names that BuildKit asks for them with.
+    /// Directories by their names in requests of BuildKit.
     pub(super) directories: BTreeMap<String, PathBuf>,
 }
 
@@ -34,7 +34,7 @@ impl Named {
     pub(super) fn new(contexts: BTreeMap<String, NamedContext>) -> Result<Self> {
         let mut named = Self::default();
         for (name, context) in contexts {
-            // BuildKit compares names as those of images.
+            // BuildKit normalises these names like names of images.
             if name.parse::<ImageReference>().is_err() {
                 let text =
                     format!("{name:?} cannot be the name of a context; use lower-case letters and digits");

@@ -11,11 +11,11 @@ use super::grpc::{Code, Status, text};
 use crate::archive;
 use crate::error::{Cause, Error, Result};
 
-/// The most bytes of a secret, as for the docker command.
+/// The maximum size of a secret in bytes, the same as in the docker command.
 const LONGEST: u64 = 500 << 10;
 
-/// A secret for `RUN --mount=type=secret`, which is in no layer of the image. It is read before the
-/// build begins; 500 KiB are allowed.
+/// A secret for `RUN --mount=type=secret`. No layer of the image contains it. It is read before the
+/// build begins, and has at most 500 KiB.
 #[derive(Clone, PartialEq, Eq)]
 pub enum BuildSecret {
     /// The contents of a file.
@@ -62,7 +62,7 @@ impl BuildSecret {
     }
 }
 
-/// Reads a byte more than is allowed at most. A pipe or device could have no end.
+/// Reads at most one byte more than the limit. A pipe or device could have no end.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !path.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
@@ -85,7 +85,7 @@ impl Secrets {
         secrets.collect::<Result<_>>().map(Self)
     }
 
-    /// `GetSecret`. A secret that is not there fails the step only if its mount is `required`.
+    /// `GetSecret`. A missing secret fails the step only if its mount is `required`.
     pub(super) fn get(&self, request: &[u8]) -> std::result::Result<Vec<u8>, Status> {
         let id = text(request, 1)?;
         let missing = || Status::new(Code::NotFound, format!("the build has no secret {id:?}"));

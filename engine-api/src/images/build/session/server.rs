@@ -17,10 +17,10 @@ use super::secret::Secrets;
 use super::ssh::Ssh;
 use crate::connect::BoxStream;
 
-/// Calls of the engine that are served at the same time.
+/// The maximum number of concurrent calls of the engine.
 const CALLS: u32 = 100;
 
-/// The bytes that the engine may send before this client has taken them, of a call and of all.
+/// The flow control windows in bytes: of a call, and of all calls together.
 const WINDOW: u32 = 1 << 20;
 
 /// The services of a session.
@@ -33,8 +33,7 @@ pub(super) struct Services {
 }
 
 impl Services {
-    /// The methods that the session offers. An engine does not call a method that it does not find
-    /// here.
+    /// The methods that the session offers. An engine calls only these methods.
     pub(super) fn methods(&self) -> Vec<String> {
         let always = [
             "/grpc.health.v1.Health/Check",
@@ -86,7 +85,7 @@ impl Services {
     }
 }
 
-/// A session that is served; dropping this ends it, with all its calls.
+/// A session that is served. Dropping it ends the session and all its calls.
 pub(super) struct Serving(JoinHandle<()>);
 
 impl Serving {
@@ -107,7 +106,7 @@ impl fmt::Debug for Serving {
     }
 }
 
-/// Serves a session until its connection ends: the engine then reports to the build that it has no
+/// Serves a session until its connection ends. The engine then fails the build, because it has no
 /// session.
 async fn serve(stream: BoxStream, services: Arc<Services>) {
     let handshake = h2::server::Builder::new()

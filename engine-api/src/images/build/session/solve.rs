@@ -1,4 +1,4 @@
-//! A build through `Control.Solve`, for what `/build` cannot express.
+//! A build through `Control.Solve`, for options that `/build` does not have.
 
 use std::collections::BTreeMap;
 
@@ -24,11 +24,11 @@ pub(super) struct Solve {
 }
 
 impl Solve {
-    /// A build in the session `id`. `more` are attributes beside those of the options.
+    /// A build in the session `id`. `more` contains attributes in addition to those of the options.
     ///
     /// # Errors
     ///
-    /// When an option has no equivalent here.
+    /// When an option has no equivalent in `Solve`.
     pub(super) fn new(
         options: &BuildImage,
         session: &str,
@@ -58,7 +58,7 @@ impl Solve {
         })
     }
 
-    /// Runs the build in `tasks`. Returns its progress as `/build` sends it.
+    /// Runs the build in `tasks`. Returns its progress in the format of `/build`.
     pub(super) fn start(self, control: Control, tasks: &mut JoinSet<()>) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(BUFFER);
         tasks.spawn(self.run(control, theirs));
@@ -72,7 +72,7 @@ impl Solve {
         let mut watching = JoinSet::new();
         watching.spawn(async move {
             let request = Message::default().bytes(1, reference.as_bytes()).into_bytes();
-            // Without progress, the build has its result.
+            // If the progress fails, the build still has its result.
             if let Ok(mut incoming) = status.call("Status", &request).await {
                 while let Ok(Some(update)) = incoming.message().await {
                     if send.send(update).await.is_err() {
@@ -87,7 +87,7 @@ impl Solve {
                 Ok(incoming) => answer(incoming).await,
                 Err(error) => Err(error),
             };
-            // The build has been dropped if nothing takes it.
+            // If there is no receiver, the build was dropped.
             drop(done.send((solved, control)));
         });
         while let Some(update) = updates.recv().await {
@@ -96,7 +96,7 @@ impl Solve {
                 return;
             }
         }
-        // The progress ends with the build. `Status` alone may fail, and the build go on.
+        // The progress ends with the build. If only `Status` fails, the build continues.
         let (solved, _control) = match result.await {
             Ok(ended) => ended,
             Err(_) => return,
@@ -115,7 +115,7 @@ async fn write_line(lines: &mut DuplexStream, line: &serde_json::Value) -> std::
     lines.write_all(format!("{line}\r\n").as_bytes()).await
 }
 
-/// The id of the image, if the exporter has made one in the engine.
+/// The ID of the image, if the exporter has created one in the engine.
 fn image_id(answer: &[u8]) -> std::result::Result<Option<String>, String> {
     for field in Fields::of(answer) {
         if let (1, Value::Bytes(entry)) = field.map_err(|_| "the answer is malformed".to_owned())? {
@@ -138,7 +138,7 @@ fn map(message: Message, field: u64, entries: &BTreeMap<String, String>) -> Mess
     })
 }
 
-/// The exporter with its settings: that of the options, else an image with its names.
+/// The exporter with its settings: that of the options, otherwise an image with its names.
 fn exporter(options: &BuildImage) -> Result<(String, BTreeMap<String, String>)> {
     if let Some(output) = options.outputs.first() {
         return Ok((output.kind.clone(), output.attrs.clone()));
@@ -155,7 +155,7 @@ fn exporter(options: &BuildImage) -> Result<(String, BTreeMap<String, String>)> 
     Ok(("moby".to_owned(), settings))
 }
 
-/// The attributes of the frontend, as the engine derives them from the parameters of `/build`.
+/// The attributes of the frontend, the same as the engine derives from the parameters of `/build`.
 fn attributes(options: &BuildImage) -> Result<BTreeMap<String, String>> {
     let unsupported = |what: &str| {
         let text = format!("{what} cannot be used together with named contexts; leave one of them out");

@@ -12,17 +12,17 @@ use super::grpc::{Code, Incoming, Reply, Status, bytes, text};
 use crate::connect::{BoxStream, Connector};
 use crate::error::{Cause, Error, Result};
 
-/// The most bytes of a message to or from an agent, as in OpenSSH.
+/// The maximum size of a message to or from an agent in bytes, the same as in OpenSSH.
 const LONGEST: u32 = 256 << 10;
 
-/// The requests that a build may send: the list of keys, and a signature. It may not add, remove or
-/// lock the user's keys.
+/// The requests that a build may send: list keys, and sign. It cannot add, remove or lock the
+/// user's keys.
 const ALLOWED: [u8; 2] = [11, 13];
 
-/// The reply of an agent that refuses: its length, and `SSH_AGENT_FAILURE`.
+/// The reply to a refused request: its length, and `SSH_AGENT_FAILURE`.
 const FAILURE: [u8; 5] = [0, 0, 0, 1, 5];
 
-/// An ssh agent for `RUN --mount=type=ssh`. Steps can list its keys and sign with them, and cannot
+/// An ssh agent for `RUN --mount=type=ssh`. Steps can list its keys and sign with them, but cannot
 /// change them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum SshAgent {
@@ -88,7 +88,7 @@ impl Ssh {
     }
 
     async fn open(&self, id: &str) -> std::result::Result<BoxStream, Status> {
-        // BuildKit leaves out the id that a mount without one has.
+        // For a mount without an ID, BuildKit sends no ID.
         let id = if id.is_empty() { "default" } else { id };
         let missing = || Status::new(Code::NotFound, format!("the build has no ssh agent {id:?}"));
         let connector = self.0.get(id).ok_or_else(missing)?;
@@ -103,7 +103,7 @@ impl Ssh {
         self.open(&text(request, 1)?).await.map(drop)
     }
 
-    /// `ForwardAgent`: the conversation of a step with the agent, one request after the other.
+    /// `ForwardAgent`: the requests of a step to the agent, one after the other.
     pub(super) async fn forward(
         &self,
         headers: &HeaderMap,
@@ -130,7 +130,7 @@ impl Ssh {
     }
 }
 
-/// Takes a request with its length from the front of a buffer.
+/// Removes a request with its length from the front of a buffer.
 fn request(buffer: &mut BytesMut) -> std::result::Result<Option<Bytes>, Status> {
     let Some(head) = buffer.first_chunk() else {
         return Ok(None);

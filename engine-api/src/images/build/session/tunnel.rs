@@ -1,4 +1,4 @@
-//! A connection whose bytes travel in the messages of a call.
+//! A connection over the messages of a call.
 
 use std::io;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use super::super::protobuf::Message;
 use super::grpc::{Incoming, bytes, put, send};
 use crate::connect::BoxStream;
 
-/// The bytes that wait between the connection and the call.
+/// The maximum number of buffered bytes between the connection and the call.
 const BUFFER: usize = 64 << 10;
 
-/// The connection whose bytes are in the messages of a call. `tasks` end with it.
+/// The connection over the messages of a call. `tasks` end with it.
 pub(super) fn tunnel(mut tasks: JoinSet<()>, incoming: Incoming, outgoing: SendStream<Bytes>) -> BoxStream {
     let (stream, other) = tokio::io::duplex(BUFFER);
     let (read, write) = tokio::io::split(other);
@@ -30,7 +30,7 @@ pub(super) fn tunnel(mut tasks: JoinSet<()>, incoming: Incoming, outgoing: SendS
     })
 }
 
-/// Sends what the session writes, and ends the call after it.
+/// Sends the data of the session, then ends the call.
 async fn write_messages(mut read: ReadHalf<DuplexStream>, mut outgoing: SendStream<Bytes>) {
     let mut buffer = BytesMut::with_capacity(BUFFER);
     while let Ok(1..) = read.read_buf(&mut buffer).await {
@@ -45,7 +45,7 @@ async fn write_messages(mut read: ReadHalf<DuplexStream>, mut outgoing: SendStre
     drop(outgoing.send_data(Bytes::new(), true));
 }
 
-/// Hands what the engine sends to the session.
+/// Passes the data of the engine to the session.
 async fn read_messages(mut incoming: Incoming, mut write: WriteHalf<DuplexStream>) {
     while let Ok(Some(message)) = incoming.message().await {
         let Ok(piece) = bytes(&message, 1) else {
@@ -55,7 +55,7 @@ async fn read_messages(mut incoming: Incoming, mut write: WriteHalf<DuplexStream
             return;
         }
     }
-    // The session has ended if it does not take the end.
+    // If this fails, the session has already ended.
     drop(write.shutdown().await);
 }
 

@@ -1,4 +1,4 @@
-//! Sessions that a call of gRPC opens.
+//! Sessions that a gRPC call opens.
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
@@ -11,8 +11,8 @@ use super::{Engine, Offer};
 use crate::connect::BoxStream;
 use crate::sessions::OpenSession;
 
-/// An engine that takes gRPC on its own address: it opens the session of the first call, and checks
-/// its health.
+/// An engine with gRPC on its own address: it opens the session of the first call, and checks its
+/// health.
 async fn direct_engine(stream: BoxStream) -> Bytes {
     let mut connection = h2::server::handshake(stream).await.unwrap();
     let (request, mut respond) = connection.accept().await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! The files of a directory, asked for as an engine does.
+//! The files of a directory, requested like by an engine.
 
 use std::fs;
 use std::path::Path;

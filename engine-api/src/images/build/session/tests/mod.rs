@@ -1,4 +1,4 @@
-//! The session, called as an engine calls it, without an engine.
+//! Tests of the session without an engine. The tests send the calls of an engine.
 
 mod control;
 mod files;
@@ -24,7 +24,7 @@ use super::{BuildSession, session_id, shared_key};
 use crate::auth::RegistryAuth;
 use crate::connect::BoxStream;
 
-/// What a test offers the engine.
+/// The input that a test offers to the engine.
 #[derive(Default)]
 struct Offer {
     registries: BTreeMap<String, RegistryAuth>,
@@ -44,7 +44,7 @@ impl Offer {
         }
     }
 
-    /// Serves the offer, and calls it as an engine does.
+    /// Serves the input, and sends the calls of an engine.
     async fn called(self) -> Engine {
         let (ours, theirs) = tokio::io::duplex(16 << 10);
         let serving = Serving::start(Box::new(ours), self.services().await);
@@ -81,7 +81,7 @@ impl Engine {
         Call { response, outgoing }
     }
 
-    /// Makes a call with one message, which has one as its answer, or a status as its error.
+    /// Makes a call with one message. Returns the only reply, or the status as an error.
     async fn call(&mut self, method: &str, message: &[u8]) -> Result<Bytes, String> {
         let mut call = self.begin(method, &[]).await;
         call.send(message);
@@ -143,7 +143,7 @@ async fn calls_are_answered_and_unknown_ones_are_refused() {
     for (method, message, status) in [
         (secret, &b"\x0a\x01x"[..], "5"),
         (secret, b"\x0a\xff", "13"),
-        // The engine fetches tokens itself then.
+        // The engine then fetches tokens itself.
         ("/moby.filesync.v1.Auth/GetTokenAuthority", b"", "12"),
         ("/moby.filesync.v1.FileSend/DiffCopy", b"", "12"),
         ("/moby.sshforward.v1.SSH/CheckAgent", b"", "5"),
