@@ -9,18 +9,18 @@ use tokio::time::timeout;
 use crate::BoxFuture;
 use crate::environment::ending::drop_limit;
 
-/// A job that can be started again if its runtime ends before it is done.
+/// A job that can be started again if its runtime ends before it is complete.
 pub(crate) type Job = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Runs the job: inside a runtime as a task, outside a runtime before this returns.
 ///
-/// A runtime that ends, as at the end of `main`, drops its tasks. A thread then runs the job, and
-/// the runtime waits for it.
+/// A runtime drops its tasks when it ends, for example at the end of `main`. Then a thread runs the
+/// job, and the runtime waits for it.
 pub(crate) fn run(job: Job) {
     run_within(drop_limit(), job);
 }
 
-/// As [`run`], with another limit.
+/// Like [`run`], with another limit.
 pub(crate) fn run_within(limit: Duration, job: Job) {
     if limit.is_zero() {
         return;

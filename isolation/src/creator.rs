@@ -1,9 +1,9 @@
 //! The process that has created a value.
 
-/// The process that has created a value whose drop ends or removes something outside this process.
+/// The process that has created a value whose drop has an effect outside this process.
 ///
-/// A process that was forked has a copy of every value. When it ends, its drops must not destroy
-/// the environments of its parent.
+/// A forked process has a copy of every value. When it exits, its drops must not destroy the
+/// environments of its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Creator(u32);
 
@@ -18,7 +18,7 @@ impl Creator {
         self == Self::this_process()
     }
 
-    /// Another process, whose values a forked process has copies of.
+    /// Another process. A forked process has copies of its values.
     #[cfg(test)]
     pub(crate) fn another_process() -> Self {
         Self(std::process::id() + 1)

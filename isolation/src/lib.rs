@@ -18,16 +18,18 @@
 //! **Users** hold concrete types:
 //!
 //! - [`EnvironmentSpec`] describes an environment, [`Command`] a command to run in it.
-//! - [`Registry`] has engines by name and chooses one. [`Manager`] creates environments with it,
-//!   opens those of other processes, sends [`Event`]s, and destroys its own at the end.
+//! - [`Registry`] contains engines by name and chooses one. [`Manager`] creates environments with
+//!   it, opens those of other processes, sends [`Event`]s, and destroys its own environments at the
+//!   end.
 //! - [`Environment`] is a handle of one: commands, copies, start, stop, destroy.
-//! - [`Probe`] says whether an engine can be used here, and its [`Capabilities`] before any work.
+//! - [`Probe`] reports whether an engine can be used here, and its [`Capabilities`], before any
+//!   work.
 //! - [`engines`] contains the engines of this crate, [`config`] their configuration by files and
 //!   environment variables.
 //!
-//! **Authors of engines** implement two traits: [`Engine`] creates, opens and lists environments,
-//! [`Instance`] is one. Optional abilities are facets: [`Exec`], [`Files`], [`MainProcess`],
-//! [`Ports`], [`Networking`], [`Logs`], [`Metrics`], [`Forks`] …
+//! ***Authors of engines** implement two traits: [`Engine`] creates, opens and lists environments,
+//! [`Instance`] is one environment. Optional abilities are facets: [`Exec`], [`Files`],
+//! [`MainProcess`], [`Ports`], [`Networking`], [`Logs`], [`Metrics`], [`Forks`] …
 
 mod bundle;
 mod cleanup;
@@ -137,7 +139,7 @@ pub use spec::variables::Variables;
 pub use spec::wait_for::{HttpProbe, LogProbe, Readiness, WaitFor};
 pub use spec::{CopyIn, EnvironmentSpec};
 
-/// Makes an async function a test that gets an environment.
+/// Makes an async function a test with an environment as argument.
 ///
 /// ```no_run
 /// # #[cfg(any())]
@@ -149,9 +151,10 @@ pub use spec::{CopyIn, EnvironmentSpec};
 /// }
 /// ```
 ///
-/// - `engines`: a test for each, such as `greeting::docker`; without it, one on the first suitable
-///   engine. A test whose engine is not available, or lacks what it needs, prints the reason and
-///   passes; with `ISOLATE_TEST_SKIP=never` in the environment it fails.
+/// - `engines`: a test for each engine, such as `greeting::docker`; without it, one test on the
+///   first suitable engine. If the engine of a test is not available, or does not support a
+///   required feature, the test prints the reason and passes; with the environment variable
+///   `ISOLATE_TEST_SKIP=never` it fails.
 /// - `image`: the image, on engines that have images.
 /// - `spec`: the specification of the environment.
 /// - `shared`: all tests of the program with the same specification use one environment, under

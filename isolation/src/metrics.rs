@@ -17,8 +17,8 @@ pub struct MetricsSample {
     pub cpu_time: Duration,
     /// The memory in use, in bytes, without the page cache that can be dropped.
     pub memory: u64,
-    /// The most memory in use, in bytes: since the start of the environment if the engine reports
-    /// that, else in the samples that this process has taken.
+    /// The peak memory usage, in bytes: since the start of the environment if the engine reports
+    /// that, otherwise in the samples of this process.
     #[serde(default)]
     pub memory_peak: u64,
     /// The memory limit in bytes; `None` without one.
@@ -35,7 +35,7 @@ pub struct MetricsSample {
     pub disk_read: u64,
     /// Bytes written to disks.
     pub disk_written: u64,
-    /// How long it was paused, as far as this process has seen. In JSON a number of seconds.
+    /// The total time of pauses that this process has observed. In JSON a number of seconds.
     #[serde(default, with = "crate::spec::units::seconds")]
     pub paused: Duration,
 }
@@ -59,8 +59,8 @@ impl MetricsSample {
         }
     }
 
-    /// The CPUs that were in use since an earlier sample: 1.5 is one and a half. `None` if no time
-    /// passed between the two, or if the environment was started again.
+    /// The average number of CPUs in use since an earlier sample: 1.5 is one and a half. `None` if
+    /// no time passed between the two, or if the environment was restarted.
     pub fn cpus_since(&self, earlier: &Self) -> Option<f64> {
         let passed = self.at.duration_since(earlier.at).ok()?;
         let used = self.cpu_time.checked_sub(earlier.cpu_time)?;

@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A process in an environment, as the machine of the engine sees it.
+/// A process in an environment, with the values of the engine's machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ProcessEntry {
-    /// The process ID on the machine of the engine.
+    /// The PID on the machine of the engine.
     pub pid: u32,
-    /// The process ID of its parent; 0 if the engine does not report it.
+    /// The PID of its parent; 0 if the engine does not report it.
     pub parent: u32,
     /// The user.
     pub user: String,
-    /// The CPU time that it has used, as `ps` prints it.
+    /// The CPU time that it has used, in the format of `ps`.
     pub cpu_time: String,
     /// The program and its arguments.
     pub command: String,

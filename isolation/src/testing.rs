@@ -19,8 +19,8 @@ use crate::spec::EnvironmentSpec;
 /// The future of a test.
 type Body<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// The manager of the environments that the tests of this program share, and a handle of each, by
-/// which they live until its end.
+/// The manager of the environments that the tests of this program share, and a handle of each,
+/// which keeps it until the end of the program.
 static SHARED: OnceLock<Manager> = OnceLock::new();
 static HANDLES: Mutex<Handles> = Mutex::new(Handles {
     users: 0,
@@ -28,7 +28,7 @@ static HANDLES: Mutex<Handles> = Mutex::new(Handles {
 });
 
 struct Handles {
-    /// The tests that use them now.
+    /// The number of tests that use them now.
     users: usize,
     environments: Vec<Environment>,
 }
@@ -44,8 +44,8 @@ impl Use {
         Self
     }
 
-    /// Ends the use. At the end of the program, the reaper removes what is shared. Without one, the
-    /// last test does: the next one creates another environment.
+    /// Ends the use. At the end of the program, the reaper removes the shared environments. Without
+    /// a reaper, the last running test removes them, and a later test creates another environment.
     async fn end(self) -> Result<()> {
         let left = {
             let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,8 +72,9 @@ fn is_reaped() -> bool {
     false
 }
 
-/// Runs a test on an engine: creates its environment, runs `body` with it, and destroys it. A test
-/// whose engine is not available, or lacks what it needs, prints the reason and passes.
+/// Runs a test on an engine: creates its environment, runs `body` with it, and destroys it. If the
+/// engine is not available or does not support a required feature, the test prints the reason and
+/// passes.
 ///
 /// # Panics
 ///
@@ -103,7 +104,7 @@ pub fn run<T: Termination + 'static>(
     }
 }
 
-/// How a test ended.
+/// The outcome of a test.
 enum Ended {
     Passed,
     Failed,
@@ -158,7 +159,8 @@ async fn attempt<T: Termination + 'static>(
         }
     };
     let shared = shared.then(|| Use::begin(&environment));
-    // As a task of its own: a panic ends it, and the environment is destroyed all the same.
+    // The body runs as a separate task: a panic ends only that task, and the environment is still
+    // destroyed.
     let ended = tokio::task::spawn_local(body(environment)).await;
     if let Some(own) = own {
         own.shutdown().await?;

@@ -23,7 +23,7 @@ use crate::history::{CheckResult, CommandRecord, Piece};
 use crate::metrics::MetricsSample;
 use crate::spec::EnvironmentSpec;
 
-/// How long the engine may take to describe itself and the environment.
+/// Timeout for the engine's description of itself and the environment.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// What a bundle contains.
@@ -90,7 +90,7 @@ impl Shared {
             engine: self.engine.clone(),
             spec: self.spec.clone(),
             state,
-            // A missing part is missing in the bundle; the rest is written in any case.
+            // If a part is not available, the rest is still written.
             documents: documents.ok().and_then(Result::ok).unwrap_or_default(),
             hidden: self.history.hidden(),
             commands: self.history.commands(),
@@ -137,7 +137,7 @@ impl Content {
     }
 }
 
-/// A new directory for a bundle of a failure: its name has the time and the environment.
+/// A new directory for a bundle of a failure. Its name contains the time and the environment.
 pub(crate) fn directory_for(parent: &Path, name: &str, at: SystemTime) -> PathBuf {
     let time = Timestamp::from(at).to_rfc3339();
     let time: String = time

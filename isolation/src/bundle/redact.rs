@@ -1,4 +1,4 @@
-//! Removes secrets from what a bundle contains.
+//! Removes secrets from the contents of a bundle.
 
 use serde_json::Value;
 
@@ -6,10 +6,10 @@ use crate::packages::without_credentials;
 use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
 
-/// A shorter value occurs by chance in other texts.
+/// A shorter value may occur in other texts by chance.
 const SHORTEST: usize = 6;
 
-/// What stands for a value.
+/// The replacement of a value.
 const HIDDEN: &str = "***";
 
 /// The keys whose values may be secret, in a specification.
@@ -19,12 +19,12 @@ const SECTIONS: [&str; 3] = ["env", "labels", "args"];
 /// wherever they occur.
 #[derive(Debug, Default)]
 pub(super) struct Redactor {
-    /// Longest first: one may contain another.
+    /// The longest first: a value may contain another.
     secrets: Vec<String>,
 }
 
 impl Redactor {
-    /// For the values of a specification, and those of its commands.
+    /// A redactor for the values of a specification and of its commands.
     pub(super) fn of(spec: &EnvironmentSpec, commands: &[String]) -> Self {
         let of_main = match &spec.main {
             Main::Command(command) => Some(&command.env),

@@ -10,21 +10,21 @@ use crate::events::{Event, EventKind};
 use crate::history::{CommandRecord, Piece};
 use crate::logs::OutputStream;
 
-/// How many lines of output and events the page shows.
+/// The number of lines of output and events on the page.
 const LINES: usize = 20;
 
-/// What each file contains.
+/// The contents of each file.
 const FILES: [(&str, &str); 16] = [
     (
         "spec.json",
         "the specification, without values of variables and labels",
     ),
-    ("evidence.json", "what led to the likely cause"),
+    ("evidence.json", "the facts that led to the likely cause"),
     ("state.json", "the state of the environment"),
     ("inspect.json", "the container, as the daemon describes it"),
     ("image.json", "its image"),
     ("engine.json", "the daemon and its machine"),
-    ("networks.json", "its networks, and who is on them"),
+    ("networks.json", "its networks, and the containers on them"),
     (
         "changes.json",
         "the files that differ from the image (kind 0 modified, 1 added, 2 deleted)",
@@ -37,15 +37,12 @@ const FILES: [(&str, &str); 16] = [
         "stderr.txt",
         "the last lines of the main process on standard error",
     ),
-    (
-        "commands.txt",
-        "the commands, how they ended, and what they wrote",
-    ),
+    ("commands.txt", "the commands, their exit codes and their output"),
     ("commands.jsonl", "the commands, one JSON object per line"),
     ("events.jsonl", "the events"),
     (
         "metrics.jsonl",
-        "the use of CPU, memory and other resources over time",
+        "the usage of CPU, memory and other resources over time",
     ),
     ("health.jsonl", "the last results of the health check"),
     ("README.md", "this page"),
@@ -58,7 +55,7 @@ fn time(at: SystemTime) -> String {
     text + "Z"
 }
 
-/// The page. `Write` to a text does not fail.
+/// The page. Writing to a string cannot fail.
 pub(super) fn page(content: &Content, files: &[String]) -> String {
     let mut page = String::new();
     let diagnosis = &content.diagnosis;
@@ -170,7 +167,7 @@ fn event(event: &Event) -> String {
     format!("{} {}: {what}", time(event.at), event.subject.name())
 }
 
-/// Every command with its end and its output.
+/// Every command with its exit status and its output.
 pub(super) fn commands(commands: &[CommandRecord], output: &[Piece]) -> String {
     let mut text = String::new();
     for command in commands {

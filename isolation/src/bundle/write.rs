@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::redact::Redactor;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The size that a file may have: a dozen files have less than 1 MB together.
+/// The maximum size of a file: all files together are smaller than 1 MB.
 const MOST: usize = 128 << 10;
 
 /// The size of the output of commands.
@@ -50,7 +50,7 @@ impl<'a> Files<'a> {
         &self.written
     }
 
-    /// Writes a text; of a long one, only the end.
+    /// Writes a text. Only the end of a long text is written.
     pub(super) fn text(&mut self, name: &str, text: &str) -> Result<()> {
         let text = self.redactor.text(text);
         let most = if name == "commands.txt" { MOST_OUTPUT } else { MOST };
@@ -79,7 +79,7 @@ impl<'a> Files<'a> {
         self.write(name, &text)
     }
 
-    /// Writes one document per line; of many, only the last ones.
+    /// Writes one document per line. If there are many, only the last ones are written.
     pub(super) fn json_lines(&mut self, name: &str, items: &[impl Serialize]) -> Result<()> {
         let mut lines = Vec::new();
         for item in items {
@@ -93,7 +93,7 @@ impl<'a> Files<'a> {
     fn write(&mut self, name: &str, text: &str) -> Result<()> {
         let path = self.directory.join(name);
         let mut options = fs::OpenOptions::new();
-        // A link that somebody has put there is not followed.
+        // A link is not followed, because another user may have created it.
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -106,7 +106,7 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Refuses a link, and a directory whose owner could replace the files.
+/// Rejects a link, and a directory whose owner could replace the files.
 fn check_owner(directory: &Path) -> Result<()> {
     let metadata = fs::symlink_metadata(directory);
     let metadata = metadata.map_err(|error| Error::io("read the directory", directory, error))?;

@@ -1,4 +1,4 @@
-//! A running command: its output as a stream, its input, its end.
+//! A running command: its output as a stream, its input, its exit.
 
 use std::fmt;
 
@@ -27,20 +27,21 @@ pub enum Chunk {
 
 /// For authors of engines: the process behind an [`Execution`].
 ///
-/// Dropping it kills the process if it still runs, and leaves nothing behind.
+/// Dropping it kills the process if it still runs, and removes everything that belongs to it.
 pub trait RunningProcess: Send {
     /// The next piece of output; `None` at the end of the output. Dropping the future loses
     /// nothing.
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>>;
 
-    /// Waits for the end; called after `next` returned `None`. Dropping the future loses nothing.
+    /// Waits until the process exits; called after `next` returned `None`. Dropping the future
+    /// loses nothing.
     fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>>;
 
     /// Sends a signal to the command and its child processes; does nothing if the command has
-    /// ended.
+    /// exited.
     fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>>;
 
-    /// Changes the size of its terminal; does nothing if the command has ended. Only called if the
+    /// Changes the size of its terminal; does nothing if the command has exited. Only called if the
     /// command has a terminal.
     fn resize(&mut self, size: TerminalSize) -> BoxFuture<'_, Result<()>> {
         let text = format!(
@@ -92,7 +93,7 @@ pub struct Execution {
 
 /// Awaits a kill, but only as long as the engine answers.
 pub(crate) trait LimitKill: Send + Sync {
-    /// Drops a process; a silent engine is tried for what is left of the limit.
+    /// Drops a process. An engine that does not answer is tried for the rest of the limit.
     fn drop_within(&self, process: Box<dyn RunningProcess>);
 
     fn limited<'a>(&'a self, kill: BoxFuture<'a, Result<()>>) -> BoxFuture<'a, Result<()>>;
@@ -155,7 +156,8 @@ impl Execution {
 
     async fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         loop {
-            // Checked first: a command that never stops printing always has output ready.
+            // The deadline is checked first: a command that never stops printing always has output
+            // ready.
             if self.deadline.is_some_and(|at| at <= Instant::now()) {
                 self.time_out().await?;
             }
@@ -170,8 +172,8 @@ impl Execution {
         }
     }
 
-    /// Waits for the end and discards the unread output. If standard input was not taken, it is
-    /// closed, because it cannot be written any more.
+    /// Waits until the command exits and discards the unread output. If standard input was not
+    /// taken, it is closed, because no caller can write to it.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
         self.close_untaken_stdin();
         while self.next().await?.is_some() {}
@@ -193,7 +195,7 @@ impl Execution {
     }
 
     /// Sends a signal to the command and its child processes; does nothing if the command has
-    /// ended.
+    /// exited.
     pub async fn kill(&mut self, signal: Signal) -> Result<()> {
         let kill = self.process.kill(signal);
         match &self.kill_limit {
@@ -207,7 +209,7 @@ impl Execution {
         self.terminal
     }
 
-    /// Changes the size of the command's terminal; does nothing if the command has ended.
+    /// Changes the size of the command's terminal; does nothing if the command has exited.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
-//! How a command ended.
+//! The exit status of a command.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How a command ended.
+/// The exit status of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ExitStatus {
@@ -17,7 +17,7 @@ pub struct ExitStatus {
     pub timed_out: bool,
     /// Whether it was killed at the memory limit, if the engine reports it.
     pub oom: bool,
-    /// Whether all output was read. `false` if a background process of the command still held the
+    /// Whether all output was read. `false` if a background process of the command still had the
     /// output open: later output of that process is lost, so redirect it to a file.
     pub output_complete: bool,
 }

@@ -55,7 +55,7 @@ pub struct Command {
     /// the size.
     #[serde(default, skip_serializing_if = "is_default")]
     pub terminal: Option<TerminalSize>,
-    /// The timeout: the command is killed after this time. Without one, it may run for ever.
+    /// The timeout: the command is killed after this time. Without a timeout, it may run forever.
     #[serde(default, with = "units::duration", skip_serializing_if = "is_default")]
     pub timeout: Option<Duration>,
 }

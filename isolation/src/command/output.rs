@@ -4,11 +4,11 @@ use std::fmt;
 
 use super::exit_status::ExitStatus;
 
-/// The result of a command that ran to its end.
+/// The result of a command that has exited.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CommandOutput {
-    /// How the command ended.
+    /// The exit status of the command.
     pub exit: ExitStatus,
     /// The bytes that it wrote to standard output.
     pub stdout: Vec<u8>,

@@ -18,7 +18,7 @@ pub enum Signal {
     Interrupt,
     /// `SIGQUIT`: Ctrl-\.
     Quit,
-    /// `SIGTERM`: a request to end.
+    /// `SIGTERM`: a request to exit.
     Terminate,
     /// `SIGKILL`: kills the process.
     Kill,

@@ -59,8 +59,8 @@ impl fmt::Debug for Stdin {
     }
 }
 
-/// Bytes that are written to a command. They are written while its output is read: otherwise a
-/// command that writes while it reads would block for ever.
+/// Bytes that are written to a command. They are written while its output is read. Otherwise a
+/// command that writes while it reads would block forever.
 #[derive(Default)]
 pub(crate) struct Feed(Option<(Stdin, Bytes)>);
 
@@ -69,7 +69,7 @@ impl Feed {
         Self(Some((stdin, bytes)))
     }
 
-    /// Awaits `work` and writes meanwhile.
+    /// Writes until `work` is ready.
     pub(crate) async fn alongside<T>(&mut self, mut work: BoxFuture<'_, T>) -> T {
         poll_fn(|cx| {
             self.poll(cx);
@@ -92,7 +92,7 @@ impl Feed {
                             bytes.advance(count);
                             false
                         }
-                        // A command may end without reading all its input, such as `head -1`.
+                        // A command may exit without reading all its input, such as `head -1`.
                         Err(_) => true,
                     }),
             };

@@ -22,7 +22,7 @@ pub struct DockerConfig {
     /// `DOCKER_CONTEXT` replace it: see [`Settings`](super::Settings).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub docker_host: Option<String>,
-    /// The image of environments that name none.
+    /// The default image of environments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_image: Option<String>,
     /// The registry of image names without a registry.
@@ -31,13 +31,13 @@ pub struct DockerConfig {
     /// When images are pulled: `missing`, `always` or `never`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pull: Option<PullPolicy>,
-    /// How long a pull may take. In JSON, seconds or a text such as `"10m"`.
+    /// Timeout of a pull. In JSON, seconds or a text such as `"10m"`.
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub pull_timeout: Option<Duration>,
-    /// How long a build may take.
+    /// Timeout of a build.
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub build_timeout: Option<Duration>,
-    /// How long the daemon may take to create a container, and to start it; pulls not included.
+    /// Timeout of the daemon for creating a container and for starting it, without pulls.
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub container_timeout: Option<Duration>,
     /// The registry that replaces Docker Hub for image names without a registry:
@@ -51,7 +51,7 @@ pub struct DockerConfig {
     /// The prefix of the names of containers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_prefix: Option<String>,
-    /// The preferred addresses of networks: a part that is free.
+    /// The preferred address range of networks. Each network gets a free part of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_subnet: Option<Subnet>,
     /// The prefix of the names of networks.
@@ -83,8 +83,8 @@ impl DockerConfig {
         self.configure(engine)
     }
 
-    /// The same engine with the settings of this configuration; its daemon stays, and whether it
-    /// uses command shells.
+    /// The same engine with the settings of this configuration. Its daemon and its use of command
+    /// shells stay.
     pub fn configure(&self, engine: DockerEngine) -> Result<DockerEngine> {
         let settings = DockerSettings {
             command_shells: engine.settings().command_shells,
@@ -175,7 +175,7 @@ impl DockerConfig {
     }
 }
 
-/// The limits without those of 0: a configuration removes a default limit with that.
+/// The limits without those of 0: with 0, a configuration removes a default limit.
 fn without_zeros(limits: &ResourceLimits) -> ResourceLimits {
     ResourceLimits {
         memory: limits.memory.filter(|limit| *limit > 0),

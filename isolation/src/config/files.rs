@@ -1,4 +1,4 @@
-//! The files of a configuration: where they are, and how one is read.
+//! The files of a configuration: their paths, and how to read them.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// The name of the file in a project's directory.
 const FILE: &str = "isolate.json";
 
-/// The size that a file may have.
+/// The maximum size of a file.
 const MAX_FILE: u64 = 1 << 20;
 
-/// The user's file, if this system has a directory for it.
+/// The user's file, if this system has a directory for configurations.
 pub(super) fn of_user(set: Lookup<'_>) -> Option<PathBuf> {
     let directory = match cfg!(windows) {
         true => set("APPDATA").map(PathBuf::from),
@@ -24,12 +24,12 @@ pub(super) fn of_user(set: Lookup<'_>) -> Option<PathBuf> {
             set("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home)
         }
     };
-    // The specification of these directories excludes relative ones.
+    // The XDG specification excludes relative directories.
     let directory = directory.filter(|directory| directory.is_absolute())?;
     Some(directory.join("isolate/config.json"))
 }
 
-/// The file in the directory, or in the nearest one above that has it.
+/// The file in the directory, or in the nearest parent directory with such a file.
 pub(super) fn of_project(here: &Path) -> Option<PathBuf> {
     let files = here.ancestors().map(|directory| directory.join(FILE));
     files.into_iter().find(|file| file.symlink_metadata().is_ok())

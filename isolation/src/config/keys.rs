@@ -1,10 +1,10 @@
-//! The keys of a configuration, and the errors of other keys.
+//! The keys of a configuration, and the errors for unknown keys.
 
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// Every key, in the order of lists. A key within a section has the names of both.
+/// Every key, in the order of lists. A key in a section is written `section.key`.
 pub(super) const KEYS: [&str; 23] = [
     "version",
     "engine",
@@ -109,7 +109,7 @@ fn unknown(key: &str) -> Error {
     Error::invalid(format!("unknown key {key:?}; {hint}"))
 }
 
-/// The known key that is meant: its last word differs least, or contains the other.
+/// The most similar known key: its last word differs least, or contains the other.
 fn nearest(key: &str) -> Option<&'static str> {
     fn last(key: &str) -> &str {
         key.rsplit('.').next().unwrap_or(key)

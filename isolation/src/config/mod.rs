@@ -1,7 +1,7 @@
-//! The configuration of a program that makes environments: which engine, which image, which limits.
+//! The configuration of a program that creates environments: engine, image, limits.
 //!
 //! [`Config`] is the content of one JSON file. [`Settings`] combines the files and the environment
-//! variables, and knows where each value comes from.
+//! variables, and knows the source of each value.
 //!
 //! ```
 //! use isolation::config::Config;
@@ -54,13 +54,13 @@ pub struct Config {
     /// The engine, or `auto`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
-    /// What an engine must have: `container`, `memory-limit,network-isolation`.
+    /// The requirements on an engine: `container`, `memory-limit,network-isolation`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub require: Option<Requirements>,
     /// The timeout of commands without their own. In JSON, seconds or a text such as `"1m30s"`.
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
-    /// Whether engines may be chosen, and which first, by their names.
+    /// Whether engines may be chosen, and their priority, by their names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub engines: BTreeMap<String, EngineSettings>,
     /// The engine `docker`.
@@ -77,8 +77,8 @@ impl Config {
         Self::with_version(text).map(|(config, _)| config)
     }
 
-    /// As [`from_json`](Self::from_json); returns also the version of the format in which the text
-    /// was written. Version 0 has no sections: the keys of the engine `docker` are at the top.
+    /// Like [`from_json`](Self::from_json); also returns the version of the format of the text.
+    /// Version 0 has no sections: the keys of the engine `docker` are at the top level.
     pub fn with_version(text: &str) -> Result<(Self, u32)> {
         let invalid = |error: serde_json::Error| Error::invalid(error.to_string());
         let mut value = serde_json::from_str(text).map_err(invalid)?;
@@ -94,8 +94,8 @@ impl Config {
         Ok((config, version))
     }
 
-    /// Reads a configuration from a file; returns also the version of its format, as
-    /// [`with_version`](Self::with_version) does.
+    /// Reads a configuration from a file; also returns the version of its format, like
+    /// [`with_version`](Self::with_version).
     ///
     /// # Errors
     ///
@@ -140,14 +140,14 @@ impl Config {
         Ok(registry)
     }
 
-    /// Sets which engines of a registry may be chosen, and which first.
+    /// Sets whether engines of a registry may be chosen, and their priority.
     ///
     /// # Errors
     ///
     /// An engine that is enabled by name is not registered.
     pub fn configure(&self, registry: &mut Registry) -> Result<()> {
         for (name, settings) in &self.engines {
-            // An engine that is not to be used may be missing.
+            // A disabled engine may be missing.
             if settings.enabled != Some(false) || registry.get(name).is_ok() {
                 registry.configure(name, settings)?;
             }
@@ -163,7 +163,7 @@ impl Config {
         }
     }
 
-    /// Fills what a specification leaves open: [`EnvironmentSpec::isolation`], and adds to
+    /// Adds missing values to a specification: sets [`EnvironmentSpec::isolation`], and extends
     /// [`EnvironmentSpec::require`].
     pub fn fill_spec(&self, spec: &mut EnvironmentSpec) {
         if let Some(required) = &self.require {
@@ -172,7 +172,7 @@ impl Config {
         }
     }
 
-    /// Fills what a command leaves open: [`Command::timeout`].
+    /// Adds the missing [`Command::timeout`] to a command.
     pub fn fill_command(&self, command: &mut Command) {
         command.timeout = command.timeout.or(self.timeout);
     }

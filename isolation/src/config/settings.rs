@@ -11,11 +11,11 @@ use crate::error::{Error, Result};
 
 /// The configuration in effect.
 ///
-/// A value comes from the strongest source that has it: an [option](Self::with), an environment
-/// variable, the project's file, the user's file, the default. The project's file is `isolate.json`
-/// in the current directory or the nearest one above. The user's file is `isolate/config.json` in
-/// `$XDG_CONFIG_HOME` or `~/.config`, on Windows in `%APPDATA%`. A file that is named replaces
-/// both.
+/// A value comes from the first of these sources that has it: an [option](Self::with), an
+/// environment variable, the project's file, the user's file, the default. The project's file is
+/// `isolate.json` in the current directory or the nearest parent directory. The user's file is
+/// `isolate/config.json` in `$XDG_CONFIG_HOME` or `~/.config`, on Windows in `%APPDATA%`. A named
+/// file replaces both.
 ///
 /// | variable | key |
 /// |---|---|
@@ -33,12 +33,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the environment variables and the files of this process. `file` is used instead of
-    /// those that would be found.
+    /// Reads the environment variables and the files of this process. `file` replaces the files of
+    /// the project and the user.
     ///
     /// # Errors
     ///
-    /// A file that is named does not exist; a file or variable is invalid. The error names it.
+    /// A named file does not exist; a file or variable is invalid. The error names it.
     pub fn load(file: Option<&Path>) -> Result<Self> {
         let here = std::env::current_dir().map_err(|e| Error::io("find", ".".as_ref(), e))?;
         Self::find(file, &here, &|name| std::env::var(name).ok())
@@ -80,14 +80,14 @@ impl Settings {
         Ok(Self { layers, daemon })
     }
 
-    /// Adds values that are stronger than all others.
+    /// Adds values that override all others.
     #[must_use]
     pub fn with(mut self, source: Source, config: Config) -> Self {
         self.layers.push((source, config));
         self
     }
 
-    /// The values in effect. A value that is neither set nor has a default is `None`.
+    /// The values in effect. A value is `None` if it is not set and has no default.
     pub fn config(&self) -> Config {
         let strongest_first = self.layers.iter().rev().map(|(_, config)| config.clone());
         let set = strongest_first.fold(Config::default(), Config::over);
@@ -255,7 +255,7 @@ mod tests {
         let settings = settings.with(Source::Option("--engine".into()), option);
         assert_eq!(settings.config().engine.as_deref(), Some("d"));
         assert_eq!(source(&settings, "engine").1.to_string(), "option --engine");
-        // The values in effect are those that are explained.
+        // The values in effect are the explained ones.
         let config = serde_json::json!(settings.config());
         for one in settings.explain() {
             assert_eq!(

@@ -1,4 +1,4 @@
-//! A value in effect, and where it comes from.
+//! A value in effect, and its source.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Where a value comes from, strongest last.
+/// The source of a value. Later sources override earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -40,6 +40,6 @@ pub struct Setting {
     pub key: &'static str,
     /// The value; `null` if it is not set and has no default.
     pub value: Value,
-    /// Where it comes from.
+    /// Its source.
     pub source: Source,
 }

@@ -1,6 +1,6 @@
 //! Reads the formats that are older than [`VERSION`](super::VERSION).
 //!
-//! Version 0 has no sections: the keys of the engine `docker` are at the top.
+//! Version 0 has no sections: the keys of the engine `docker` are at the top level.
 
 use serde_json::{Map, Value};
 
@@ -10,8 +10,7 @@ use crate::error::{Error, Result};
 /// The name of the section of the engine `docker`.
 const DOCKER: &str = "docker";
 
-/// Brings a configuration of an older version into the form of this one. Returns the version that
-/// it had.
+/// Converts a configuration of an older version to the current format. Returns the old version.
 pub(super) fn upgrade(config: &mut Value) -> Result<u32> {
     let Some(entries) = config.as_object_mut() else {
         // The check of the keys rejects it.

@@ -26,7 +26,7 @@ pub(super) async fn exit_codes(subject: &Subject<'_>) -> Outcome {
         equal("the exit code", output.exit.code, code)?;
         equal("success", output.exit.success(), code == 0)?;
     }
-    // Waits without reading, with more output than a pipe holds.
+    // Waits without reading, with more output than the capacity of a pipe.
     let script = "dd if=/dev/zero bs=65536 count=16 2>/dev/null; exit 7";
     let mut execution = environment.execute(Command::shell(script)).await?;
     equal(
@@ -109,7 +109,7 @@ pub(super) async fn half_close(subject: &Subject<'_>) -> Outcome {
     stdin.finish().await?;
     read_until(&mut execution, "end\n").await?;
     equal("the exit code", execution.wait().await?.code, 5)?;
-    // This input is not taken, so it cannot be written: it is closed, and `cat` ends.
+    // This input is not taken, so it cannot be written: it is closed, and `cat` exits.
     let command = Command {
         input: Input::Piped,
         ..Command::new(["cat"])
@@ -248,7 +248,7 @@ pub(super) async fn much_output(subject: &Subject<'_>) -> Outcome {
 
 pub(super) async fn parallel(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
-    // Each one can end only if both run at the same time.
+    // Each one can exit only if both run at the same time.
     let first = "echo > a; while [ ! -e b ]; do sleep 0.05; done; echo first";
     let second = "while [ ! -e a ]; do sleep 0.05; done; echo > b; echo second";
     let (first, second) = tokio::join!(

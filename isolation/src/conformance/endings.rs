@@ -1,4 +1,4 @@
-//! Checks of commands that do not end by themselves: timeouts, signals, drops.
+//! Checks of commands that do not exit by themselves: timeouts, signals, drops.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::subject::{Outcome, Subject, ensure, equal, read_until, sh, wait_until
 use crate::command::Command;
 use crate::command::signal::Signal;
 
-/// Prints its PID and that of a child, then waits for ever with it.
+/// Prints its PID and that of a child, then both wait forever.
 const TREE: &str = "sleep 100000 & echo $$ $! ready; wait";
 
 fn numbers(line: &str) -> Vec<String> {
@@ -26,7 +26,7 @@ pub(super) async fn timeout(subject: &Subject<'_>) -> Outcome {
     ensure(output.exit.timed_out, format!("it ended by {}", output.exit))?;
     ensure(!output.exit.success(), "it counts as a success")?;
     equal("the exit code", output.exit.code, 137)?;
-    // Its output before the timeout is there, if it got that far.
+    // The output before the timeout is complete, if the command has printed it.
     let text = output.stdout_text();
     if let Some(line) = text.lines().nth(1) {
         for pid in numbers(line) {
@@ -128,14 +128,14 @@ pub(super) async fn background(subject: &Subject<'_>) -> Outcome {
     let pid = sh(&environment, script).await?;
     let alive = format!("kill -0 {pid} && echo alive");
     equal("it", sh(&environment, &alive).await?.as_str(), "alive")?;
-    // A background process that holds the output open does not delay the end of its command.
+    // A background process that keeps the output open does not delay the end of its command.
     let output = environment
         .run(Command::shell("sleep 100000 & echo started"))
         .await?;
     equal("the output", output.stdout_text().as_str(), "started\n")?;
     equal("the exit code", output.exit.code, 0)?;
     ensure(!output.exit.output_complete, "the output counts as complete")?;
-    // Neither does one that never stops printing.
+    // A background process that never stops printing does not delay it either.
     let output = environment
         .execute(Command::shell("yes & exit 8"))
         .await?

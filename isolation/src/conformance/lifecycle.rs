@@ -73,7 +73,7 @@ pub(super) async fn identity(subject: &Subject<'_>) -> Outcome {
     Ok(second.destroy().await?)
 }
 
-/// A specification that needs one feature; `None` for features that no specification needs.
+/// A specification that needs one feature; `None` if no specification can need it.
 fn needing(feature: Feature, spec: EnvironmentSpec) -> Option<EnvironmentSpec> {
     let text = || Some("conformance".to_owned());
     let mount = |mount| vec![mount];
@@ -170,7 +170,7 @@ pub(super) async fn missing_are_named(subject: &Subject<'_>) -> Outcome {
     Ok(())
 }
 
-/// The facets and the capabilities say the same.
+/// The facets and the capabilities agree.
 pub(super) async fn facets_match(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
     let has = |feature| subject.capabilities.has(feature);
@@ -232,7 +232,8 @@ pub(super) async fn failed_creation(subject: &Subject<'_>) -> Outcome {
     equal("environments left", subject.of_session(&session).await?, 0)
 }
 
-/// A unique session, to count the environments of one check: others may use the engine too.
+/// A unique session, to count the environments of one check: other programs may use the engine,
+/// too.
 fn session() -> String {
     format!("conformance-{}", EnvironmentId::random())
 }

@@ -19,7 +19,7 @@ async fn with_main(subject: &Subject<'_>, script: &str) -> Result<Environment> {
     subject.create(spec).await
 }
 
-/// A main process that ends by itself.
+/// A main process that exits by itself.
 pub(super) async fn one_shot(subject: &Subject<'_>) -> Outcome {
     if !subject.capabilities.has(Feature::MainProcess) {
         return Ok(());
@@ -39,7 +39,7 @@ pub(super) async fn one_shot(subject: &Subject<'_>) -> Outcome {
     Ok(())
 }
 
-/// A server: commands run beside it, and it gets signals.
+/// A server: commands run at the same time, and it receives signals.
 pub(super) async fn server(subject: &Subject<'_>) -> Outcome {
     if !subject.capabilities.has(Feature::MainProcess) {
         return Ok(());
@@ -86,7 +86,7 @@ pub(super) async fn not_started(subject: &Subject<'_>) -> Outcome {
     Ok(())
 }
 
-/// Stop, kill and destroy while the main process ends by itself.
+/// Stop, kill and destroy while the main process exits by itself.
 pub(super) async fn races(subject: &Subject<'_>) -> Outcome {
     if !subject.capabilities.has(Feature::MainProcess) {
         return Ok(());
@@ -98,7 +98,7 @@ pub(super) async fn races(subject: &Subject<'_>) -> Outcome {
         match round % 3 {
             0 => environment.stop(Duration::from_secs(2)).await?,
             1 => match environment.kill(Signal::Kill).await {
-                // It had ended before: that is known only after a look.
+                // It had already exited: only an inspection shows that.
                 Err(error) if error.kind() == ErrorKind::WrongStatus => {}
                 killed => killed?,
             },

@@ -9,11 +9,11 @@
 //!
 //! [`walk`] takes random steps, and compares the engine with a model after each one.
 //!
-//! There is a file for the life of an environment and one for each facet. Checks of a facet that
-//! the engine does not have pass; that they are refused is a check of its own.
+//! There is a file for the lifecycle of an environment and one for each facet. Checks of a facet
+//! that the engine does not have pass; another check tests that its calls are rejected.
 //!
-//! The environments need `sh` and the usual small programs; those of busybox are enough. No check
-//! depends on speed. A check that does not end within a minute has failed.
+//! The environments need `sh` and the usual small programs; those of busybox are sufficient. No
+//! check depends on speed. A check that takes longer than a minute has failed.
 
 mod commands;
 mod endings;
@@ -84,7 +84,7 @@ type Check = (
     for<'a> fn(&'a Subject<'a>) -> BoxFuture<'a, Outcome>,
 );
 
-/// Every check, in the order of a life.
+/// Every check, in the order of the lifecycle.
 const CHECKS: &[Check] = &[
     ("the engine is available", |s| Box::pin(lifecycle::available(s))),
     ("status transitions are legal", |s| {

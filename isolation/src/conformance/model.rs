@@ -1,7 +1,7 @@
-//! A random walk through the life of environments, against a simple model.
+//! A random walk through the lifecycle of environments, compared with a simple model.
 //!
 //! Each step is one call: create, start, a command, a copy, stop, restart, kill, open from a second
-//! manager as from a second process, destroy. After each step the engine must agree with the model.
+//! manager (like a second process), destroy. After each step the engine must agree with the model.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,10 +19,10 @@ use crate::manager::Manager;
 use crate::spec::EnvironmentSpec;
 use crate::{ErrorKind, Status};
 
-/// The most environments at the same time.
+/// The maximum number of environments at the same time.
 const MOST: usize = 3;
 
-/// How long a step may take.
+/// Timeout of a step.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A step after which the engine and the model differ.
@@ -50,7 +50,8 @@ impl fmt::Display for WrongStep {
 
 impl std::error::Error for WrongStep {}
 
-/// Walks `steps` random steps; the same seed gives the same steps. Nothing is left afterwards.
+/// Walks `steps` random steps; the same seed results in the same steps. All environments are
+/// removed at the end.
 pub async fn walk(
     engine: Arc<dyn Engine>,
     make_spec: &(dyn Fn() -> EnvironmentSpec + Sync),
@@ -80,9 +81,9 @@ pub async fn walk(
     }
 }
 
-/// One environment, as the model knows it.
+/// One environment of the model.
 struct Known {
-    /// The guard, which destroys when it is dropped.
+    /// The guard, which destroys the environment when it is dropped.
     created: Environment,
     /// The handle in use: of either manager.
     used: Environment,
@@ -116,7 +117,7 @@ impl<'a> Walker<'a> {
         })
     }
 
-    /// Takes one step, notes it, and compares the engine with the model.
+    /// Runs and records one step, and compares the engine with the model.
     async fn step(&mut self, taken: &mut Vec<String>) -> Outcome {
         if self.known.is_empty() || (self.known.len() < MOST && self.random.below(6) == 0) {
             taken.push("create".to_owned());
@@ -282,7 +283,7 @@ impl Known {
     }
 }
 
-/// A random number generator (xorshift64*) that gives the same numbers on every machine.
+/// A random number generator (xorshift64*) with the same numbers on every machine.
 struct Random(u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! Checks of environments that another process has created: here, another manager.
+//! Checks of environments that another process has created. Here, another manager creates them.
 
 use std::time::Duration;
 

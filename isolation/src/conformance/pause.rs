@@ -10,7 +10,7 @@ use crate::environment::Environment;
 use crate::spec::limits::ResourceLimits;
 use crate::{ErrorKind, ProcessEntry, Status};
 
-/// A paused environment refuses commands, and can be resumed and ended in every way.
+/// A paused environment rejects commands. It can be resumed, stopped, killed and destroyed.
 pub(super) async fn paused(subject: &Subject<'_>) -> Outcome {
     let environment = subject.create((subject.make_spec)()).await?;
     if !subject.capabilities.has(Feature::Pause) {
@@ -161,7 +161,7 @@ pub(super) async fn processes_listed(subject: &Subject<'_>) -> Outcome {
     refused("a list before the start", early, ErrorKind::WrongStatus)?;
     environment.start().await?;
     let before = environment.processes().await?.len();
-    // It runs until its input ends.
+    // This command runs until its input ends.
     let waiting = Command {
         input: Input::Piped,
         ..Command::new(["cat"])

@@ -11,7 +11,7 @@ use crate::spec::main_process::Main;
 use crate::spec::wait_for::{LogProbe, WaitFor};
 use crate::{ErrorKind, Result};
 
-/// How long a condition may take to come true.
+/// Timeout of a condition.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 async fn with_main(subject: &Subject<'_>, script: &str) -> Result<Environment> {
@@ -54,7 +54,7 @@ pub(super) async fn ports(subject: &Subject<'_>) -> Outcome {
 /// The log has the lines of both streams, in the order of each, and can be waited for.
 pub(super) async fn logs(subject: &Subject<'_>) -> Outcome {
     if !subject.capabilities.has(Feature::Logs) || !subject.capabilities.has(Feature::MainProcess) {
-        // Without a main process, the log is that of the commands.
+        // Without a main process, the log contains the output of the commands.
         let environment = subject.environment().await?;
         environment.run(Command::shell("echo one; echo err >&2")).await?;
         let lines = environment.logs(LogOptions::default()).await?.lines().await?;

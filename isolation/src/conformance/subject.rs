@@ -16,7 +16,7 @@ use crate::manager::registry::{EngineChoice, Registry, Selection};
 use crate::spec::EnvironmentSpec;
 use crate::{ErrorKind, Result};
 
-/// The engine under test, with a manager of its own.
+/// The engine under test, with its own manager.
 pub(super) struct Subject<'a> {
     pub(super) manager: Manager,
     pub(super) engine: Arc<dyn Engine>,
@@ -54,12 +54,12 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// A manager that knows of no environment of the others, as in another process.
+    /// A manager that does not know the environments of other managers, like in another process.
     pub(super) fn other_manager(&self) -> Result<Manager> {
         manager(&self.engine)
     }
 
-    /// The engine of the manager, chosen for a specification that needs nothing.
+    /// The engine of the manager, chosen for a specification without requirements.
     async fn selection(&self) -> Result<Selection> {
         let choice = EngineChoice::Named(self.engine.name().to_owned());
         let plain = EnvironmentSpec::default();
@@ -79,7 +79,7 @@ impl<'a> Subject<'a> {
         Ok(environment)
     }
 
-    /// How many environments of a session the engine lists.
+    /// The number of environments of a session that the engine lists.
     pub(super) async fn of_session(&self, session: &str) -> Result<usize> {
         let listed = self.engine.list().await?;
         let of_it = |summary: &&crate::EnvironmentSummary| summary.session.as_deref() == Some(session);
@@ -153,7 +153,7 @@ pub(super) async fn read_until(execution: &mut Execution, wanted: &str) -> std::
 
 /// Waits until a process ends; `pid` is its PID inside the environment.
 pub(super) async fn wait_until_gone(environment: &Environment, pid: &str) -> Outcome {
-    // A zombie has ended: its parent has not waited for it yet.
+    // A zombie has exited: its parent has not waited for it yet.
     let script = format!(
         "kill -0 {pid} 2>/dev/null || exit 0; \
          [ -r /proc/{pid}/stat ] || exit 1; \

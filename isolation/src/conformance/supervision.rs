@@ -12,7 +12,7 @@ use crate::spec::main_process::Main;
 use crate::spec::restart::{Recovery, RestartOnExit, RestartSpec};
 use crate::{Environment, EnvironmentSpec, ErrorKind, Feature, Health, Status};
 
-/// Reads events until one is wanted.
+/// Reads events up to the expected one.
 async fn until(events: &mut Subscription, wanted: &EventKind) -> Outcome {
     while let Some(event) = events.next().await {
         if event?.kind == *wanted {
@@ -78,7 +78,7 @@ pub(super) async fn health_is_reported(subject: &Subject<'_>) -> Outcome {
         format!("no output of the check: {:?}", found.checks),
     )?;
     environment.destroy().await?;
-    // The image of this engine, if it has images, has no check.
+    // The image of this engine, if it has images, has no health check.
     let spec = EnvironmentSpec {
         health: Some(HealthSpec::default()),
         ..(subject.make_spec)()
@@ -92,13 +92,13 @@ pub(super) async fn health_is_reported(subject: &Subject<'_>) -> Outcome {
     Ok(environment.destroy().await?)
 }
 
-/// A main process that ends is started again, as often as the specification says.
+/// A main process that exits is restarted as often as the specification allows.
 pub(super) async fn restarted_after_an_end(subject: &Subject<'_>) -> Outcome {
     if !subject.capabilities.has(Feature::MainProcess) {
         return Ok(());
     }
     let mut events = subject.manager.subscribe();
-    // The third run stays.
+    // The third run does not exit.
     let script = "echo run >>/runs; [ $(wc -l </runs) -lt 3 ] && exit 3; \
                   trap 'exit 0' TERM; while :; do sleep 0.05; done";
     let restart = RestartSpec::default();
@@ -187,7 +187,8 @@ pub(super) async fn restarted_when_unhealthy(subject: &Subject<'_>) -> Outcome {
     Ok(environment.destroy().await?)
 }
 
-/// An environment that is to fail is not started again, and every later call names the reason.
+/// An environment with the action `Fail` is not restarted, and the error of every later call
+/// contains the reason.
 pub(super) async fn failed_when_unhealthy(subject: &Subject<'_>) -> Outcome {
     let mut events = subject.manager.subscribe();
     let spec = EnvironmentSpec {
@@ -220,7 +221,7 @@ pub(super) async fn failed_when_unhealthy(subject: &Subject<'_>) -> Outcome {
     Ok(environment.destroy().await?)
 }
 
-/// An environment that is made anew has only the files of its specification.
+/// A recreated environment has only the files of its specification.
 pub(super) async fn made_anew_after_an_end(subject: &Subject<'_>) -> Outcome {
     let script = "[ -e /marked ] && echo marked; trap 'exit 0' TERM; while :; do sleep 0.05; done";
     let spec = EnvironmentSpec {
@@ -243,7 +244,7 @@ pub(super) async fn made_anew_after_an_end(subject: &Subject<'_>) -> Outcome {
     let id = environment.id().clone();
     environment.start().await?;
     sh(&environment, "touch /marked").await?;
-    // Not by this process's kill, which ends the restarts.
+    // Another process kills it: a kill by this process would end the restarts.
     let other = subject.other_manager()?;
     other.open(id.as_str()).await?.kill(Signal::Kill).await?;
     until(&mut events, &EventKind::Restarted).await?;
@@ -258,7 +259,7 @@ pub(super) async fn made_anew_after_an_end(subject: &Subject<'_>) -> Outcome {
     Ok(environment.destroy().await?)
 }
 
-/// The output of a main process goes on over its runs.
+/// The output of a main process continues over its runs.
 pub(super) async fn output_goes_on_after_a_restart(subject: &Subject<'_>) -> Outcome {
     if !subject.capabilities.has(Feature::MainProcess) {
         return Ok(());

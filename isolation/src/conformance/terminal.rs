@@ -58,7 +58,7 @@ pub(super) async fn keys_and_size(subject: &Subject<'_>) -> Outcome {
         ..on_a_terminal("trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.05; done")
     };
     let mut execution = environment.execute(command).await?;
-    // Kept until the end: a terminal whose input has ended sends no signals.
+    // The input stays open: a terminal whose input has ended sends no signals.
     let mut keys = execution.take_stdin();
     let (mut text, mut pressed) = (String::new(), false);
     while let Some(chunk) = execution.next().await? {

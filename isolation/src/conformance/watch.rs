@@ -1,4 +1,4 @@
-//! Checks of the reports of an engine: events about what others do.
+//! Checks of the reports of an engine: events about actions of other processes.
 
 use super::subject::{Outcome, Subject, Why, ensure, equal};
 use crate::command::Command;
@@ -8,7 +8,7 @@ use crate::events::{EventKind, Subject as About, Subscription};
 use crate::spec::main_process::Main;
 use crate::{Environment, ErrorKind, EventKind as Kind, Feature, Status};
 
-/// Reads events until one about this environment is wanted; returns it.
+/// Reads events up to the expected one of this environment; returns it.
 async fn until(
     events: &mut Subscription,
     id: &EnvironmentId,
@@ -67,7 +67,7 @@ pub(super) async fn others_are_seen(subject: &Subject<'_>) -> Outcome {
     Ok(environment.destroy().await?)
 }
 
-/// What this process does itself is not reported twice.
+/// Actions of this process are not reported twice.
 pub(super) async fn ours_are_reported_once(subject: &Subject<'_>) -> Outcome {
     let engine = subject.engine.name();
     let watching = match subject.manager.watch(engine).await {
@@ -80,7 +80,7 @@ pub(super) async fn ours_are_reported_once(subject: &Subject<'_>) -> Outcome {
     environment.start().await?;
     environment.kill(Signal::Kill).await?;
     environment.destroy().await?;
-    // The life of another one: then all reports about the first one were handled.
+    // The lifecycle of another environment. After it, all reports about the first one were handled.
     let second = subject.environment().await?;
     second.destroy().await?;
     let mut count = [0; 3];

@@ -7,7 +7,7 @@ use crate::environment::status::Status;
 use crate::error::ErrorKind;
 use crate::history::CheckResult;
 
-/// The facts about a failure, collected before anything was removed. Missing values are not known.
+/// The facts about a failure, collected before anything was removed. A missing value is unknown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Evidence {
@@ -28,7 +28,7 @@ pub struct Evidence {
     /// The status of the environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// How the main process ended.
+    /// The exit status of the main process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitStatus>,
     /// Whether the engine reported that a process was killed at the memory limit.
@@ -58,7 +58,7 @@ pub struct Evidence {
 pub struct FailedCommand {
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// How it ended.
+    /// Its exit status.
     pub exit: ExitStatus,
     /// The last lines of its output, of both streams.
     pub output: Vec<String>,
@@ -92,7 +92,7 @@ impl Evidence {
         command.chain(&self.stderr).chain(&self.stdout).chain(checks)
     }
 
-    /// How what failed has ended.
+    /// The exit status of the failed command or main process.
     pub(super) fn ended(&self) -> Option<ExitStatus> {
         self.command.as_ref().map(|command| command.exit).or(self.exit)
     }

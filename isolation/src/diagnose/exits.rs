@@ -1,4 +1,4 @@
-//! Recognises ends by a limit, by a signal, and with a code; and waits without an end.
+//! Recognises exits by a limit, by a signal, and with an exit code, and waits without an exit.
 
 use super::{Diagnosis, Evidence, LikelyCause};
 use crate::command::exit_status::ExitStatus;
@@ -10,7 +10,7 @@ const CRASHES: [i32; 7] = [4, 5, 6, 7, 8, 11, 31];
 /// The greatest number of a signal.
 const SIGNALS: i32 = 64;
 
-/// By what the engine enforced: the memory limit, a timeout.
+/// Recognises an enforced limit: the memory limit, a timeout.
 pub(super) fn enforced(evidence: &Evidence) -> Option<Diagnosis> {
     let exit = evidence.ended();
     if exit.is_some_and(|exit| exit.oom)
@@ -34,7 +34,7 @@ fn signal(exit: ExitStatus) -> Option<i32> {
     exit.signal.or(by_code)
 }
 
-/// By the exit code.
+/// Recognises a cause by the exit code.
 pub(super) fn by_code(evidence: &Evidence) -> Option<Diagnosis> {
     let exit = evidence.ended()?;
     let program = evidence.failed_program().unwrap_or("the main process");
@@ -60,7 +60,7 @@ pub(super) fn by_code(evidence: &Evidence) -> Option<Diagnosis> {
     Some(found)
 }
 
-/// By a wait that ended without any of that.
+/// Recognises a wait that ended without an exit.
 pub(super) fn never_ready(evidence: &Evidence) -> Option<Diagnosis> {
     let wait = evidence.error.iter().find(|line| is_of_a_wait(line));
     let check = evidence.checks.last();

@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LikelyCause {
-    /// A process was killed at the memory limit, or got no memory.
+    /// A process was killed at the memory limit, or could not allocate memory.
     OutOfMemory,
     /// A command was killed at its timeout.
     TimedOut,
     /// The daemon does not answer.
     DaemonUnreachable,
-    /// The daemon answered too late.
+    /// The daemon did not answer in time.
     DaemonSlow,
-    /// The image does not exist, or only for those who log in.
+    /// The image does not exist, or needs a login.
     ImageMissing,
     /// The registry does not answer, or not as a registry.
     RegistryUnreachable,
@@ -25,7 +25,7 @@ pub enum LikelyCause {
     Unauthorized,
     /// The image, or a program in it, is for another platform.
     WrongPlatform,
-    /// Another process or container has the port.
+    /// Another process or container uses the port.
     PortTaken,
     /// The daemon has no addresses for another network.
     AddressPoolExhausted,
@@ -43,7 +43,7 @@ pub enum LikelyCause {
     ProgramMissing,
     /// The file of the program may not be executed.
     ProgramNotExecutable,
-    /// The interpreter of a script does not exist, or a script names none.
+    /// The interpreter of a script does not exist, or the script does not name one.
     InterpreterMissing,
     /// The first line of a script ends with a carriage return.
     CarriageReturn,
@@ -61,13 +61,13 @@ pub enum LikelyCause {
     NoNetwork,
     /// A name is not known to the DNS.
     NameNotResolved,
-    /// Nothing listens where a program has connected.
+    /// No program listens at the address to which a program connected.
     ConnectionRefused,
     /// A certificate is not trusted.
     CertificateRejected,
     /// A file or directory that a program needs does not exist.
     FileMissing,
-    /// A program lacks rights.
+    /// A program has no permission.
     PermissionDenied,
     /// A process has crashed.
     Crashed,
@@ -77,16 +77,16 @@ pub enum LikelyCause {
     NeverHealthy,
     /// The environment runs, but does not become ready.
     NeverReady,
-    /// The program ended although it should run on.
+    /// The program exited although it should continue to run.
     EndedEarly,
     /// The program has reported an error of its own.
     ProgramFailed,
-    /// Nothing that was collected names a cause.
+    /// The evidence shows no cause.
     Unknown,
 }
 
 impl LikelyCause {
-    /// What a person can do.
+    /// The remedy, for people.
     pub fn hint(self) -> &'static str {
         self.texts().1
     }

@@ -1,7 +1,7 @@
-//! Names the likely cause of a failure from what was collected about it.
+//! Names the likely cause of a failure from the collected evidence.
 //!
-//! [`Evidence`] is what an engine, an environment and its commands have shown; [`diagnose`] is a
-//! function of it alone, so that the same evidence always gives the same [`Diagnosis`].
+//! [`Evidence`] contains the facts about an engine, an environment and its commands. [`diagnose`]
+//! uses only these facts, so the same evidence always results in the same [`Diagnosis`].
 
 mod evidence;
 mod exits;
@@ -18,13 +18,13 @@ pub use self::likely_cause::LikelyCause;
 
 /// The likely cause of a failure.
 ///
-/// `Display` prints the cause, what a person can do, and what led to it, on several lines.
+/// `Display` prints the cause, the remedy, and the evidence, on several lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Diagnosis {
     /// The cause.
     pub cause: LikelyCause,
-    /// What led to it: lines of output, messages of the daemon, an exit code.
+    /// The evidence: lines of output, messages of the daemon, an exit code.
     pub because: Vec<String>,
 }
 
@@ -47,8 +47,9 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// The likely cause of a failure. A report of an engine or the kernel counts more than the output
-/// of a program, and that more than an exit code. The output counts only if the program has failed.
+/// The likely cause of a failure. A report of an engine or the kernel has priority over the output
+/// of a program, which has priority over an exit code. The output counts only if the program has
+/// failed.
 ///
 /// ```
 /// use isolation::{Evidence, ExitStatus, LikelyCause, diagnose};

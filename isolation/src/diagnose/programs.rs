@@ -7,7 +7,7 @@ const NOT_RUN: [i32; 2] = [126, 127];
 
 const EXECUTABLE: u32 = 0o111;
 
-/// What a daemon or runtime reports about a program that it cannot run.
+/// The messages of daemons and runtimes about a program that they cannot run.
 const MISSING: [&str; 4] = [
     "executable file not found",
     "executable file `",
@@ -24,7 +24,7 @@ const EXEC: [&str; 7] = [
     "crun: ",
 ];
 
-/// By the error of a start.
+/// Recognises a cause by the error of a start.
 pub(super) fn by_error(evidence: &Evidence) -> Option<Diagnosis> {
     let about = |texts: &[&str]| {
         let is_it = |line: &&String| {
@@ -45,7 +45,7 @@ pub(super) fn by_error(evidence: &Evidence) -> Option<Diagnosis> {
         return None;
     }
     if let Some(line) = about(&MISSING) {
-        // A script whose interpreter is missing is reported as if it were missing itself.
+        // If the interpreter of a script is missing, the script itself is reported as missing.
         let file = evidence.program.as_ref().and_then(|file| of_file(evidence, file));
         return Some(file.unwrap_or_else(|| Diagnosis::new(LikelyCause::ProgramMissing, line)));
     }
@@ -53,7 +53,7 @@ pub(super) fn by_error(evidence: &Evidence) -> Option<Diagnosis> {
     Some(of_line(evidence, line))
 }
 
-/// By the exit code of a command or main process, and what a shell wrote about it.
+/// Recognises a cause by the exit code of a command or main process, and by the message of a shell.
 pub(super) fn by_output(evidence: &Evidence) -> Option<Diagnosis> {
     let exit = evidence.ended()?;
     let words = [
@@ -70,7 +70,7 @@ pub(super) fn by_output(evidence: &Evidence) -> Option<Diagnosis> {
     let lines = evidence.output().flat_map(|text| text.lines());
     let line = lines.filter(about).last();
     if !NOT_RUN.contains(&exit.code) {
-        // A runtime starts the program, which cannot report anything else.
+        // The runtime starts the program, and has no other way to report the error.
         let line = line.filter(|line| line.to_lowercase().contains("exec format error"))?;
         return Some(of_line(evidence, line));
     }
@@ -112,7 +112,7 @@ fn differs(evidence: &Evidence) -> bool {
         .is_some_and(|platforms| platforms.image != platforms.machine)
 }
 
-/// By the file of the program, which exists.
+/// Recognises a cause by the file of the program, which exists.
 fn of_file(evidence: &Evidence, file: &ProgramFile) -> Option<Diagnosis> {
     let path = &file.path;
     if file.mode & EXECUTABLE == 0 {
@@ -153,7 +153,8 @@ fn of_file(evidence: &Evidence, file: &ProgramFile) -> Option<Diagnosis> {
 
 /// Whether the header of an ELF file names another architecture than the machine has.
 fn is_of_another_machine(evidence: &Evidence, head: &str) -> bool {
-    // The machine is in bytes 18 and 19; both are ASCII or 0xb7 (arm64), which text cannot hold.
+    // The machine is in bytes 18 and 19. They are ASCII, or 0xb7 for arm64, which is not valid in a
+    // text.
     let code = head.chars().nth(18);
     let Some(platforms) = &evidence.platforms else {
         return false;

@@ -3,7 +3,7 @@
 use super::{Diagnosis, Evidence, LikelyCause};
 use crate::error::ErrorKind;
 
-/// A cause, and texts in lower case of which one must be there; `*` stands for any text.
+/// A cause, and texts in lower case, one of which must occur; `*` matches any text.
 type Rule = (LikelyCause, &'static [&'static str]);
 
 /// Messages of daemons and registries.
@@ -115,7 +115,7 @@ const OF_ERROR: &[Rule] = &[
     ),
 ];
 
-/// Messages when a registry is asked, in the error of a pull only.
+/// Messages about requests to a registry, only in the error of a pull.
 const OF_PULL: &[Rule] = &[
     (
         LikelyCause::RegistryUnreachable,
@@ -246,7 +246,7 @@ const OF_OUTPUT: &[Rule] = &[
     ),
 ];
 
-/// Whether all parts of a text are in a line, one after the other.
+/// Whether a line contains all parts of a text in this order.
 fn is_in(text: &str, line: &str) -> bool {
     let mut rest = line;
     text.split('*').all(|part| match rest.split_once(part) {
@@ -260,7 +260,7 @@ fn is_in(text: &str, line: &str) -> bool {
 
 fn first(rules: &[Rule], lines: &[&str]) -> Option<Diagnosis> {
     rules.iter().find_map(|(cause, texts)| {
-        // The last line is nearest to the failure.
+        // The last line is the most likely one to describe the failure.
         let is_it = |line: &&&str| {
             let line = line.to_lowercase();
             texts.iter().any(|text| is_in(text, &line))
@@ -270,7 +270,7 @@ fn first(rules: &[Rule], lines: &[&str]) -> Option<Diagnosis> {
     })
 }
 
-/// By the error, whose texts come from the daemon.
+/// Recognises a cause by the error, whose texts come from the daemon.
 pub(super) fn of_error(evidence: &Evidence) -> Option<Diagnosis> {
     let reason = || evidence.error.last().cloned().unwrap_or_default();
     match evidence.kind {
@@ -284,7 +284,7 @@ pub(super) fn of_error(evidence: &Evidence) -> Option<Diagnosis> {
     if let Some(line) = evidence.error.iter().find(silent) {
         return Some(Diagnosis::new(LikelyCause::DaemonUnreachable, line));
     }
-    // A wait quotes what programs wrote.
+    // The error of a wait contains output of programs.
     let lines: Vec<&str> = evidence
         .error
         .iter()
@@ -306,7 +306,8 @@ pub(super) fn is_of_a_wait(line: &str) -> bool {
     line.starts_with("not ready after") || line.starts_with("the main process ended after")
 }
 
-/// By what programs wrote. Without a network, it is the reason why a name is not known.
+/// Recognises a cause by the output of programs. If there is no network, that is the reason for an
+/// unknown name.
 pub(super) fn of_output(evidence: &Evidence) -> Option<Diagnosis> {
     let failed = evidence.ended().is_some_and(|exit| !exit.success());
     let unready = evidence.error.iter().any(|line| is_of_a_wait(line));

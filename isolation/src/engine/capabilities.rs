@@ -42,7 +42,7 @@ pub enum Feature {
     Tmpfs,
     /// Mount read-only.
     ReadOnlyMounts,
-    /// A network of its own, separate from the host's, or none.
+    /// Have its own network, separate from the host's, or no network.
     NetworkIsolation,
     /// Use an existing network of the engine.
     Networks,
@@ -54,7 +54,7 @@ pub enum Feature {
     ReadOnlyRoot,
     /// Give processes more kernel capabilities.
     KernelCapabilities,
-    /// Restrict and allow more than the standard security profile does.
+    /// Restrict more, or allow more, than the standard security profile.
     SecurityOptions,
     /// Run a main process from start to stop.
     MainProcess,
@@ -64,7 +64,7 @@ pub enum Feature {
     Rename,
     /// List its processes.
     Processes,
-    /// Read what the main process has written.
+    /// Read the output of the main process.
     Logs,
     /// Measure the use of CPU, memory and other resources.
     Metrics,
@@ -78,7 +78,7 @@ pub enum Feature {
     Stdin,
     /// Run commands on a terminal.
     Tty,
-    /// Make it anew from its specification, with the same ID and name.
+    /// Recreate it from its specification, with the same ID and name.
     Recreation,
     /// Save its state and restore it later.
     Snapshots,
@@ -167,7 +167,7 @@ impl fmt::Display for Feature {
     }
 }
 
-/// How strongly an environment is isolated from the machine, weakest first.
+/// The isolation of an environment from the machine, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -278,19 +278,19 @@ impl Capabilities {
         self
     }
 
-    /// Sets how much of something the engine has.
+    /// Sets the values of the engine.
     #[must_use]
     pub fn with_values(mut self, values: CapabilityValues) -> Self {
         self.values = values;
         self
     }
 
-    /// How much of something the engine has.
+    /// The values of the engine, such as its memory.
     pub fn values(&self) -> &CapabilityValues {
         &self.values
     }
 
-    /// How strongly environments are isolated from the machine.
+    /// The isolation of environments from the machine.
     pub fn isolation(&self) -> IsolationLevel {
         self.isolation
     }
@@ -305,7 +305,7 @@ impl Capabilities {
         self.lacking.get(&feature).map(String::as_str)
     }
 
-    /// The missing ones of these features, such as those of
+    /// Those of these features that are missing. Use it for example with
     /// [`EnvironmentSpec::required_features`](crate::EnvironmentSpec::required_features).
     pub fn missing(&self, required: &BTreeSet<Feature>) -> Vec<MissingFeature> {
         let missing = |feature: &Feature| {

@@ -1,10 +1,10 @@
-//! For authors of engines: where an engine reports, and where it notes what it makes.
+//! For authors of engines: the receiver of an engine's events, and its journal entry.
 
 use crate::events::{EventKind, EventSink, Subject};
 use crate::journal::Journal;
 
-/// The surroundings of an environment: where its engine reports events, and the journal entry in
-/// which it notes what it is about to make.
+/// The context of an environment: its engine sends events to it, and notes in its journal entry the
+/// resources that it is about to create.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Context {
@@ -17,7 +17,7 @@ impl Context {
         Self { events, journal }
     }
 
-    /// Sends an event to every subscriber of the manager. It never waits for one.
+    /// Sends an event to every subscriber of the manager. It never waits for a subscriber.
     pub fn emit(&self, subject: Subject, kind: EventKind) {
         self.events.emit(subject, kind);
     }

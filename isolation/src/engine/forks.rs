@@ -1,4 +1,4 @@
-//! For authors of engines: environments that can be multiplied.
+//! For authors of engines: environments that can be forked.
 
 use std::any::Any;
 use std::fmt;
@@ -6,14 +6,14 @@ use std::fmt;
 use crate::BoxFuture;
 use crate::error::Result;
 
-/// The facet of environments that can be multiplied.
+/// The facet of environments that can be forked.
 pub trait Forks: Send + Sync {
     /// A state of it from which [`Engine::fork`](crate::Engine::fork) creates environments: fast,
     /// and only for this engine. The environment may run.
     fn fork_point(&self) -> BoxFuture<'_, Result<ForkPoint>>;
 }
 
-/// The state of an environment at one time. Dropping it removes what only it needs.
+/// The state of an environment at one time. Dropping it removes all data that no fork needs.
 pub struct ForkPoint(Box<dyn Any + Send + Sync>);
 
 impl ForkPoint {
@@ -22,7 +22,7 @@ impl ForkPoint {
         Self(Box::new(state))
     }
 
-    /// The data, if the same engine has made it.
+    /// The data, if the same engine has created it.
     pub fn get<T: Any>(&self) -> Option<&T> {
         self.0.downcast_ref()
     }

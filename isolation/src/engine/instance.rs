@@ -1,7 +1,7 @@
-//! For authors of engines: one environment, as its engine runs it, and its facets.
+//! For authors of engines: an environment of an engine, and its facets.
 //!
-//! A facet is a group of calls that not every engine has. Only what needs the engine is one: what
-//! can be done with commands and copies is written once, for all engines.
+//! A facet is a group of calls that not every engine has. A feature is a facet only if it needs the
+//! engine. Features that need only commands and copies are implemented once, for all engines.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,39 +33,39 @@ use crate::metrics::MetricsSample;
 use crate::process::ProcessEntry;
 use crate::spec::limits::ResourceLimits;
 
-/// One environment, as its engine runs it.
+/// One environment of an engine.
 ///
-/// The caller has checked the input, the features and the status. An error that shows that the
-/// status is another one says so: [`Error::observed`](crate::Error::observed). Dropping a value
-/// that [`Engine::create`](crate::Engine::create) returned destroys the environment as far as
-/// possible without waiting, unless [`keep`](Self::keep) was called.
+/// The caller has checked the input, the features and the status. If an error shows another status,
+/// add that status to the error: [`Error::observed`](crate::Error::observed). Dropping a value that
+/// [`Engine::create`](crate::Engine::create) returned destroys the environment as far as possible
+/// without waiting, unless [`keep`](Self::keep) was called.
 pub trait Instance: fmt::Debug + Send + Sync {
-    /// The state as the engine sees it now. An environment that does not exist any more is
-    /// [`Status::Lost`], not an error.
+    /// The current state on the engine. If the environment no longer exists, the status is
+    /// [`Status::Lost`], and this is not an error.
     fn inspect(&self) -> BoxFuture<'_, Result<InstanceState>>;
 
-    /// Starts it, so that commands can run; succeeds if it runs already.
+    /// Starts it, so that commands can run; succeeds if it already runs.
     fn start(&self) -> BoxFuture<'_, Result<()>>;
 
     /// Ends every process: asks them to end, and kills those that still run after `grace`. Its
     /// files stay. Succeeds if it does not run.
     fn stop(&self, grace: Duration) -> BoxFuture<'_, Result<()>>;
 
-    /// Sends a signal to the main process. [`Signal::Kill`] ends every process, and this returns
-    /// when nothing runs any more; without a main process it is the only signal. Succeeds if
-    /// nothing runs.
+    /// Sends a signal to the main process. [`Signal::Kill`] kills every process, and this returns
+    /// when no process runs; without a main process it is the only signal. Succeeds if no process
+    /// runs.
     fn kill(&self, signal: Signal) -> BoxFuture<'_, Result<()>>;
 
-    /// Ends every process and removes everything that the engine created for it. Succeeds if it
-    /// does not exist any more; after an error, it can be called again.
+    /// Ends every process and removes everything that the engine created for it. Succeeds if it no
+    /// longer exists; after an error, it can be called again.
     fn destroy(&self) -> BoxFuture<'_, Result<()>>;
 
     /// Destroys it as far as possible without awaiting: for guards, also outside a runtime. It
-    /// never panics. Returns whether the environment is gone already; if not, the engine
-    /// [holds](crate::Journal::hold) its journal entry until it is gone.
+    /// never panics. Returns whether the environment was already removed; if not, the engine
+    /// [holds](crate::Journal::hold) its journal entry until it is removed.
     ///
-    /// An engine that does not answer is tried for `limit`, in the background where there is a
-    /// runtime. Zero means that it was tried before: it is given up.
+    /// An engine that does not answer is tried for `limit`, in the background if there is a
+    /// runtime. Zero means that it was already tried, and is not tried again.
     fn destroy_blocking(&self, limit: Duration) -> bool;
 
     /// From now on, neither dropping this value nor the end of this process ends the environment.
@@ -91,13 +91,13 @@ pub trait Instance: fmt::Debug + Send + Sync {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    /// Whether the engine runs the health check of the specification, so that this process does
-    /// not.
+    /// Whether the engine runs the health check of the specification. If it does, this process does
+    /// not run it.
     fn checks_health(&self) -> bool {
         false
     }
 
-    /// Making it anew.
+    /// Recreating it.
     fn recreate(&self) -> Option<&dyn Recreate> {
         None
     }
@@ -117,12 +117,12 @@ pub trait Instance: fmt::Debug + Send + Sync {
         None
     }
 
-    /// The use of resources.
+    /// The resource usage.
     fn metrics(&self) -> Option<&dyn Metrics> {
         None
     }
 
-    /// What explains failures.
+    /// Facts that explain failures.
     fn inspection(&self) -> Option<&dyn Inspection> {
         None
     }
@@ -190,7 +190,7 @@ pub trait Files: Send + Sync {
 
 /// The facet of environments with a main process.
 pub trait MainProcess: Send + Sync {
-    /// Waits for its end; returns at once if it has ended. Dropping the future loses nothing.
+    /// Waits until it exits; returns at once if it has exited. Dropping the future loses nothing.
     fn wait(&self) -> BoxFuture<'_, Result<ExitStatus>>;
 
     /// Connects to its input and output, and starts it. A program that cannot be run ends with code
@@ -199,17 +199,17 @@ pub trait MainProcess: Send + Sync {
     fn start_attached(&self) -> BoxFuture<'_, Result<Execution>>;
 }
 
-/// The facet of environments that can be made anew.
+/// The facet of environments that can be recreated.
 pub trait Recreate: Send + Sync {
-    /// Removes it, and creates it from its specification, with the same ID and name. It does not
-    /// run, before and after.
+    /// Removes it, and creates it again from its specification, with the same ID and name. It does
+    /// not run, neither before nor after the call.
     fn recreate(&self) -> BoxFuture<'_, Result<()>>;
 }
 
 /// The facet of environments that publish ports.
 pub trait Ports: Send + Sync {
-    /// The published ports, as they are now: an engine may choose other ports of the host at each
-    /// start. Empty if the environment does not run.
+    /// The current published ports: an engine may choose other ports of the host at each start.
+    /// Empty if the environment does not run.
     fn endpoints(&self) -> BoxFuture<'_, Result<Vec<Endpoint>>>;
 
     /// The address of the environment on its network, if that is an internal one, which publishes
@@ -221,47 +221,47 @@ pub trait Ports: Send + Sync {
 
 /// The facet of environments that can join and leave networks, also while they run.
 pub trait Networking: Send + Sync {
-    /// Connects it to a network that exists. A network that it has left knows it as before: by the
-    /// same aliases, unless others are given, and at the same address if that is free.
+    /// Connects it to an existing network. On a network that it has left, it gets its former
+    /// aliases, unless others are given, and its former address, if that is free.
     fn connect<'a>(&'a self, network: &'a str, aliases: &'a [String]) -> BoxFuture<'a, Result<()>>;
 
     /// Disconnects it from a network.
     fn disconnect<'a>(&'a self, network: &'a str) -> BoxFuture<'a, Result<()>>;
 
-    /// The networks on which it is.
+    /// The networks that it has joined.
     fn joined(&self) -> BoxFuture<'_, Result<Vec<JoinedNetwork>>>;
 }
 
-/// The facet of environments that keep what the main process writes.
+/// The facet of environments that keep the output of the main process.
 pub trait Logs: Send + Sync {
     /// Reads the log.
     fn read<'a>(&'a self, options: &'a LogOptions) -> BoxFuture<'a, Result<LogStream>>;
 }
 
-/// The facet of environments whose use of resources can be measured.
+/// The facet of environments whose resource usage can be measured.
 pub trait Metrics: Send + Sync {
     /// Measures now. The environment runs.
     fn sample(&self) -> BoxFuture<'_, Result<MetricsSample>>;
 }
 
-/// The facet of environments about which the engine knows more than their state, for reports of
+/// The facet of environments for which the engine has more facts than the state, for reports of
 /// failures.
 pub trait Inspection: Send + Sync {
-    /// What explains failures. `program` could not be run.
+    /// Facts that explain failures. `program` could not be run.
     fn findings<'a>(&'a self, program: Option<&'a str>) -> BoxFuture<'a, Result<Findings>>;
 
     /// Descriptions for people, by their names, without values of variables and other secrets.
     fn documents(&self) -> BoxFuture<'_, Result<BTreeMap<String, Value>>>;
 }
 
-/// What an engine knows about a failure.
+/// The facts of an engine about a failure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
     /// The platforms of the image and of the machine.
     pub platforms: Option<Platforms>,
     /// The file of the program that could not be run, if it exists.
     pub program: Option<ProgramFile>,
-    /// What the engine itself reports as the reason.
+    /// The reason that the engine itself reports.
     pub error: Option<String>,
 }
 
@@ -276,7 +276,7 @@ pub trait Pause: Send + Sync {
 
 /// The facet of environments that can have another name.
 pub trait Rename: Send + Sync {
-    /// Gives it another name, which is valid.
+    /// Gives it another name. The name is valid.
     fn rename<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>>;
 }
 
@@ -301,20 +301,20 @@ pub trait DiskUsage: Send + Sync {
     fn used(&self) -> BoxFuture<'_, Result<u64>>;
 }
 
-/// The state of an environment, as its engine sees it.
+/// The state of an environment on its engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InstanceState {
     /// The status.
     pub status: Status,
-    /// How the main process ended, if it has one that ran.
+    /// The exit status of the main process, if it has one that has exited.
     pub exit: Option<ExitStatus>,
     /// The limits in force, if the engine reports them.
     pub limits: Option<ResourceLimits>,
     /// The result of the health check, if one has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<HealthState>,
-    /// What the engine calls it: a container and its address, a directory.
+    /// The engine's resources for it: a container and its address, a directory.
     pub details: BTreeMap<String, String>,
 }
 

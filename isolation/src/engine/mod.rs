@@ -45,7 +45,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         env!("CARGO_PKG_VERSION")
     }
 
-    /// Whether the engine can be used here and now, and what it can do. Each call asks again: a
+    /// Whether the engine can be used here and now, and its capabilities. Each call asks again: a
     /// daemon may have stopped.
     fn probe(&self) -> BoxFuture<'_, Probe>;
 
@@ -54,19 +54,19 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         true
     }
 
-    /// As [`probe`](Self::probe), for an environment that needs these features: the engine may
-    /// leave out questions on which none of them depends.
+    /// Like [`probe`](Self::probe), for an environment that needs these features. The engine may
+    /// skip requests that only concern other features.
     fn probe_for<'a>(&'a self, needed: &'a BTreeSet<Feature>) -> BoxFuture<'a, Probe> {
         let _ = needed;
         self.probe()
     }
 
-    /// Creates an environment, with its copies, that is not started yet. The specification is valid
-    /// and needs only features of [`probe`](Self::probe). Nothing is left behind if this fails or
-    /// if its future is dropped.
+    /// Creates an environment with its copies, but does not start it. The specification is valid
+    /// and needs only features of [`probe`](Self::probe). If this fails or its future is dropped,
+    /// everything that it created is removed.
     fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>>;
 
-    /// Creates an environment as [`create`](Self::create) does, with the files of a snapshot. Its
+    /// Creates an environment like [`create`](Self::create), with the files of a snapshot. Its
     /// specification was [adapted](Self::adapt).
     #[cfg(unix)]
     fn restore<'a>(
@@ -78,15 +78,16 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Err(self.no_snapshots())))
     }
 
-    /// Changes a specification so that this engine can [restore](Self::restore) a snapshot with it,
-    /// which may come from another engine: without what the files of the snapshot replace.
+    /// Changes a specification so that this engine can [restore](Self::restore) a snapshot with it:
+    /// removes all parts that the files of the snapshot replace. The specification may come from
+    /// another engine.
     #[cfg(unix)]
     fn adapt(&self, state: &SavedState, spec: &mut EnvironmentSpec) -> Result<()> {
         let _ = (state, spec);
         Err(self.no_snapshots())
     }
 
-    /// Creates an environment as [`create`](Self::create) does, with the files of a fork point.
+    /// Creates an environment like [`create`](Self::create), with the files of a fork point.
     fn fork<'a>(
         &'a self,
         new: NewEnvironment<'a>,
@@ -112,7 +113,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// [`NotFound`](crate::ErrorKind::NotFound).
     fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>>;
 
-    /// The environments of this project on the engine, created by any process.
+    /// The environments of isolate on the engine, created by any process.
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>>;
 
     /// Removes an environment, created by any process, and the resources that are noted for it in
@@ -128,22 +129,22 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         })
     }
 
-    /// Where it creates environments, as a text without secrets: the address of a daemon, a
-    /// directory. [`at`](Self::at) reaches it from another process. By default, and if other
-    /// processes cannot reach it, this is `None`; its environments are then not in the journal.
+    /// The address at which it creates environments, as a text without secrets: the address of a
+    /// daemon, a directory. Another process passes it to [`at`](Self::at). The default is `None`,
+    /// also for engines that other processes cannot reach; then its environments are not in the
+    /// journal.
     fn address(&self) -> Option<String> {
         None
     }
 
-    /// Fills in what the engine uses where the specification names nothing, such as its default
-    /// image: two specifications with the same meaning are then equal, and can be
-    /// [shared](crate::Manager::shared).
+    /// Fills in the defaults of the engine, such as its default image. Then two specifications with
+    /// the same meaning are equal, and can be [shared](crate::Manager::shared).
     fn fill_in(&self, _: &mut EnvironmentSpec) {}
 
-    /// The identity of the image that a specification names now, after [`fill_in`](Self::fill_in);
-    /// an empty text if the engine does not have it yet. A manager with a
-    /// [pool](crate::ManagerOptions::pool) then takes no environment of another image. By default
-    /// this is `None`: no environment of the engine is prepared ahead.
+    /// The current identity of the image of a specification, after [`fill_in`](Self::fill_in); an
+    /// empty text if the engine does not have the image yet. A manager with a
+    /// [pool](crate::ManagerOptions::pool) uses it to skip environments with another image. The
+    /// default is `None`: no environment of the engine is prepared in advance.
     fn image_id<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Result<Option<String>>> {
         let _ = spec;
         Box::pin(std::future::ready(Ok(None)))
@@ -155,9 +156,9 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Err(Error::new(ErrorKind::Unsupported, text))
     }
 
-    /// Reports events in the environments of this project, also those of other processes, from now
-    /// on until the returned value is dropped. The engine reads its source in a task of its own,
-    /// which never waits for a reader.
+    /// Reports events in the environments of isolate, also those of other processes, until the
+    /// returned value is dropped. The engine reads its source in its own task, which never waits
+    /// for a reader.
     fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
         drop(reports);
         let text = "the engine does not report what happens in its environments";
@@ -178,19 +179,19 @@ pub struct NewEnvironment<'a> {
     pub name: &'a str,
     /// The specification.
     pub spec: &'a EnvironmentSpec,
-    /// Where the engine reports events.
+    /// The context to which the engine sends events.
     pub context: &'a Context,
 }
 
-/// An environment that was left behind, perhaps only a part of it.
+/// An environment to remove. Only a part of it may exist.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Leftover<'a> {
     /// The ID.
     pub id: &'a EnvironmentId,
-    /// What its engine noted beside the environment itself.
+    /// The resources that its engine has noted in addition to the environment itself.
     pub resources: &'a [Resource],
-    /// Where the engine reports events.
+    /// The context to which the engine sends events.
     pub context: &'a Context,
 }
 
@@ -207,12 +208,13 @@ pub struct Opened {
     pub instance: Box<dyn Instance>,
 }
 
-/// Whether an engine can be used, and what it can do: one answer, so that the two agree.
+/// Whether an engine can be used, and its capabilities: one answer, so that the two are consistent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// Whether the engine can be used here and now.
     pub availability: Availability,
-    /// The features of the engine. If it is not available: those that it has where it is.
+    /// The features of the engine. If it is not available, the features that it has where it is
+    /// available.
     pub capabilities: Capabilities,
     /// The name of the setting that names the daemon of the engine, such as `DOCKER_HOST`. If it is
     /// not available, [`EngineChoice::Auto`](crate::EngineChoice::Auto) uses no other engine
@@ -222,7 +224,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// An engine that can be used; `detail` names what it uses: a version, an address.
+    /// An available engine; `detail` describes it: a version, an address.
     pub fn available(detail: impl Into<String>, capabilities: Capabilities) -> Self {
         let detail = detail.into();
         Self {
@@ -232,7 +234,7 @@ impl Probe {
         }
     }
 
-    /// An engine that cannot be used, and what a person can do.
+    /// An unavailable engine, with a hint for people.
     pub fn unavailable(
         reason: impl Into<String>,
         hint: impl Into<String>,
@@ -246,7 +248,7 @@ impl Probe {
         }
     }
 
-    /// Adds what names the daemon or machine that the engine uses.
+    /// Adds the name of the setting that names the daemon or machine of the engine.
     #[must_use]
     pub fn named_by(mut self, what: Option<String>) -> Self {
         self.named_by = what;
@@ -260,14 +262,14 @@ impl Probe {
 pub enum Availability {
     /// The engine can be used.
     Available {
-        /// What the engine uses: a version, an address.
+        /// A description of the engine: a version, an address.
         detail: String,
     },
     /// The engine cannot be used.
     Unavailable {
         /// The reason.
         reason: String,
-        /// What a person can do.
+        /// The hint for people.
         hint: String,
     },
 }

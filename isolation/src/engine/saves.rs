@@ -4,10 +4,10 @@ use crate::BoxFuture;
 use crate::error::Result;
 use crate::snapshots::{Contents, PartWriter};
 
-/// The facet of environments whose files can be saved. It may run meanwhile; it is
-/// paused if its engine can do that.
+/// The facet of environments whose files can be saved. It may run during the save; it is paused if
+/// its engine supports that.
 pub trait Saves: Send + Sync {
-    /// What a snapshot contains, and what is left out.
+    /// The contents of a snapshot, and the omitted parts.
     fn contents(&self) -> BoxFuture<'_, Result<Contents>>;
 
     /// Saves the files of the part of the writer.

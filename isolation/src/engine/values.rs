@@ -1,8 +1,8 @@
-//! The values of an engine's capabilities: how much of something it has.
+//! The values of an engine's capabilities, such as the memory of its machine.
 
 use serde::{Deserialize, Serialize};
 
-/// How much of something an engine has, where it is. A value that is not known is missing.
+/// The values of an engine on its machine. An unknown value is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CapabilityValues {
@@ -12,16 +12,16 @@ pub struct CapabilityValues {
     /// The CPUs of its machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpus: Option<u64>,
-    /// The package managers whose packages an environment can have of its own. In a container it is
-    /// up to the image which of them are there.
+    /// The package managers for which an environment can have its own packages. In a container, the
+    /// image decides which of them exist.
     pub package_managers: Vec<String>,
-    /// The networks that an environment can have: those of
-    /// [`NetworkMode`](crate::NetworkMode), or `host` for that of this machine.
+    /// The networks that an environment can have: those of [`NetworkMode`](crate::NetworkMode), or
+    /// `host` for the network of this machine.
     pub network_modes: Vec<String>,
 }
 
 impl CapabilityValues {
-    /// Those of this machine, for engines that run on it.
+    /// The values of this machine, for engines that run on it.
     pub(crate) fn of_this_machine() -> Self {
         let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
         let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));

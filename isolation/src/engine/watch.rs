@@ -1,4 +1,5 @@
-//! For authors of engines: reports of events in environments, also those that others cause.
+//! For authors of engines: reports of events in environments, also those that other processes
+//! cause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::command::exit_status::ExitStatus;
 use crate::environment::id::EnvironmentId;
 
-/// How many reports may wait to be handled.
+/// The maximum number of unhandled reports.
 const BACKLOG: usize = 4096;
 
 /// An observation of an engine about an environment.
@@ -44,7 +45,7 @@ pub enum Observed {
     Health(Health),
     /// A signal was sent to the main process: its name or number, if the engine reports it.
     Killed(Option<String>),
-    /// It was stopped and started in one step.
+    /// It was restarted in one step.
     Restarted,
     /// It was removed.
     Removed,
@@ -55,7 +56,7 @@ pub enum Observed {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Health {
-    /// It has not succeeded yet, and not failed often enough.
+    /// No result yet: it has not succeeded, and has not failed often enough.
     Starting,
     /// It succeeds.
     Healthy,
@@ -69,12 +70,12 @@ pub(crate) enum Item {
     Report(Report),
     /// Reports may be missing.
     Gap,
-    /// Nothing more is reported.
+    /// The reports have ended.
     Ended(String),
 }
 
-/// Takes the reports of an engine. It never waits: if too many reports wait to be handled, some are
-/// left out, and that is reported.
+/// Receives the reports of an engine. It never waits: if there are too many unhandled reports, some
+/// are dropped, and the loss is reported.
 #[derive(Debug, Clone)]
 pub struct Reports {
     sender: mpsc::Sender<Item>,
@@ -105,13 +106,12 @@ impl Reports {
         self.put(Item::Report(report));
     }
 
-    /// Reports that something may have happened unseen: the state of all environments is looked at
-    /// again.
+    /// Reports that events may have been missed: the state of all environments is inspected again.
     pub fn gap(&self) {
         self.put(Item::Gap);
     }
 
-    /// Reports why the engine sees nothing more.
+    /// Reports why the engine can report no more events.
     pub fn ended(&self, why: impl Into<String>) {
         self.put(Item::Ended(why.into()));
     }
@@ -126,7 +126,8 @@ impl Reports {
 impl Received {
     /// The next item; `None` after the engine has dropped its side.
     pub(crate) async fn next(&mut self) -> Option<Item> {
-        // After the items that wait: the state that is looked at then includes all of them.
+        // This comes after the waiting items: the state that is inspected then includes all of
+        // them.
         if self.receiver.is_empty() && self.missed.swap(false, Ordering::AcqRel) {
             return Some(Item::Gap);
         }

@@ -28,11 +28,11 @@ mod shell;
 #[cfg(unix)]
 pub mod virtualenv;
 
-/// The name of the engine [`virtualenv`], on systems without it, too.
+/// The name of the engine [`virtualenv`], also on systems without it.
 pub const VIRTUALENV: &str = "virtualenv";
 
 /// Adds the engines of this crate in order of preference: a container isolates more than a sandbox,
-/// and a sandbox more than a directory. A virtual environment is for those who ask for one.
+/// and a sandbox more than a directory. A virtual environment is only used on request.
 pub(crate) fn builtin(engines: &mut Vec<Arc<dyn Engine>>) {
     engines.push(Arc::new(docker::DockerEngine::default()));
     #[cfg(target_os = "linux")]

@@ -30,7 +30,7 @@ pub(crate) fn isolation(engine: &str, has: IsolationLevel, required: Option<Isol
 /// The hint for [`Status::Paused`].
 pub(crate) const UNPAUSE: &str = "unpause it first";
 
-/// Fails unless the environment is running; the error names the call that is missing.
+/// Fails unless the environment is running; the error names the required call.
 pub(crate) fn running(status: Status) -> Result<()> {
     match status {
         Status::Running => Ok(()),

@@ -1,7 +1,7 @@
-//! Limits of waiting for an engine: an engine that hangs causes a short delay only.
+//! Timeouts for engines: an engine that hangs causes only a short delay.
 //!
-//! An engine that works is waited for, however long that takes. So a limit is one of silence: while
-//! a call is under way, the engine is asked for the state of the environment.
+//! There is no timeout for an engine that works. The timeout applies to an engine that does not
+//! answer: during a call, the engine is asked for the state of the environment.
 
 use std::cell::Cell;
 use std::future::ready;
@@ -14,24 +14,24 @@ use crate::BoxFuture;
 use crate::command::execution::{LimitKill, RunningProcess};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long an engine may be silent at the end of environments, in all, unless the manager has
-/// another limit.
+/// The default time that an engine may not answer at the end of environments, in total for a
+/// manager.
 pub(crate) const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long an engine may be silent during another call.
+/// The time that an engine may not answer during another call.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a step looks whether an engine that was given up is back.
+/// The timeout of a check whether an engine that did not answer is back.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// For how long such a look holds for the steps that come next.
+/// The time for which the result of such a check applies to later steps.
 const LOOKED: Duration = Duration::from_millis(100);
 
 thread_local! {
     static DROP_LIMIT: Cell<Duration> = const { Cell::new(CLEANUP_TIMEOUT) };
 }
 
-/// How long the cleanup of a drop tries a silent engine.
+/// The time for which the cleanup of a drop tries an engine that does not answer.
 pub(crate) fn drop_limit() -> Duration {
     DROP_LIMIT.get()
 }
@@ -41,9 +41,9 @@ pub(crate) fn drop_limit() -> Duration {
 #[derive(Debug)]
 pub(crate) struct Ending {
     limit: Duration,
-    /// Since when no step got an answer.
+    /// The time since which no step got an answer.
     silent_since: Mutex<Option<Instant>>,
-    /// When the last look whether it is back ended.
+    /// The end of the last check whether the engine is back.
     looked: Mutex<Option<Instant>>,
 }
 
@@ -60,7 +60,7 @@ impl Ending {
         self.silent_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long the engine may still be silent; zero if it was given up.
+    /// The remaining time in which the engine must answer; zero after the timeout.
     pub(crate) fn left(&self) -> Duration {
         match *self.lock() {
             Some(since) => self.limit.saturating_sub(since.elapsed()),
@@ -68,7 +68,7 @@ impl Ending {
         }
     }
 
-    /// Asks an engine that was given up. Steps that follow one another ask once.
+    /// Asks an engine after the timeout. Consecutive steps ask once.
     async fn is_back<A: Future<Output = bool>>(&self, ask: impl Fn() -> A) -> bool {
         let looked = || self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         if looked().is_some_and(|looked| looked.elapsed() < LOOKED) {
@@ -82,12 +82,12 @@ impl Ending {
         is_back
     }
 
-    /// Awaits a step that an engine may take `grace` for before it has to answer. `ask` asks it for
-    /// an answer, and returns whether it gave one.
+    /// Awaits a step. The engine must answer after `grace`. `ask` asks the engine, and returns
+    /// whether it answered.
     ///
     /// # Errors
     ///
-    /// Those of the work, and [`ErrorKind::Timeout`] after too long a silence.
+    /// The errors of the work, and [`ErrorKind::Timeout`] if the engine does not answer.
     pub(crate) async fn step<T, A: Future<Output = bool>>(
         &self,
         grace: Duration,
@@ -200,7 +200,7 @@ mod tests {
         let took = began.elapsed().as_secs();
         assert_eq!(took, 6, "5 s for the first, 1 s for all others");
         assert_eq!(ending.left(), Duration::ZERO);
-        // An answer begins a new limit.
+        // An answer restarts the timeout.
         tokio::time::sleep(LOOKED).await;
         let slow = async {
             tokio::time::sleep(Duration::from_secs(3)).await;
@@ -223,7 +223,7 @@ mod tests {
         let began = Instant::now();
         let step = ending.step(Duration::from_secs(7), pending::<Result<()>>(), answers_twice);
         step.await.unwrap_err();
-        // Asked after 6 s, 8.5 s and 11 s; silent for 5 s since the last answer.
+        // Asked after 6 s, 8.5 s and 11 s; no answer for 5 s since the last answer.
         assert_eq!(began.elapsed().as_secs(), 13);
     }
 }

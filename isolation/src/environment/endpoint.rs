@@ -1,4 +1,4 @@
-//! Where a published port can be reached.
+//! The address of a published port.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::published_port::Protocol;
 
-/// A published port, and where it can be reached.
+/// A published port and its address.
 ///
 /// `Display` writes `host:port`, with brackets around an IPv6 address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,8 +23,8 @@ pub struct Endpoint {
     /// Whether this machine can reach it. A port on the loopback address of another machine can be
     /// reached only there.
     pub reachable: bool,
-    /// Whether this process forwards the port, because the network of the environment publishes
-    /// none. The endpoint ends with this process, or with its handles of the environment.
+    /// Whether this process forwards the port, because the network of the environment publishes no
+    /// ports. The endpoint ends with this process, or with its handles of the environment.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forwarded: bool,
 }

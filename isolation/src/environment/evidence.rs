@@ -1,4 +1,4 @@
-//! Collects what explains a failure, before anything is removed.
+//! Collects the facts about a failure, before anything is removed.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -15,17 +15,17 @@ use crate::logs::{LogOptions, OutputStream};
 use crate::spec::main_process::Main;
 use crate::spec::network::NetworkMode;
 
-/// How many lines of each stream are kept.
+/// The number of lines of each stream that are kept.
 const LINES: u64 = 200;
 
-/// How long a question may take. A daemon that hangs must not delay the error for long.
+/// The timeout of a request. A daemon that hangs must not delay the error for long.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The exit codes of a program that could not be run.
 const NOT_RUN: [i32; 2] = [126, 127];
 
 impl Shared {
-    /// Adds what explains a failure to its error, unless the error explains itself.
+    /// Adds the facts about a failure to its error, unless the error explains itself.
     pub(super) async fn explained<T>(&self, result: Result<T>) -> Result<T> {
         let error = match result {
             Ok(value) => return Ok(value),
@@ -43,8 +43,8 @@ impl Shared {
         Err(error)
     }
 
-    /// Reports that a bundle was written, or why not: the failure that it describes is returned in
-    /// any case.
+    /// Reports that a bundle was written, or why not. The failure that it describes is always
+    /// returned.
     fn report_bundle(&self, directory: &Path, written: Result<Diagnosis>) {
         self.emit(match written {
             Ok(_) => EventKind::BundleWritten {
@@ -58,7 +58,7 @@ impl Shared {
         });
     }
 
-    /// What explains a failure of the environment, of its main process or of its last command.
+    /// The facts about a failure of the environment, of its main process or of its last command.
     pub(crate) async fn evidence(&self, error: Option<&Error>) -> Evidence {
         let mut evidence = error.map(Error::as_evidence).unwrap_or_default();
         evidence.image.clone_from(&self.spec.image);
@@ -70,7 +70,7 @@ impl Shared {
         evidence.command = self.failed_command(error);
         let unreachable = error.is_some_and(|error| error.kind() == ErrorKind::Unavailable);
         if unreachable {
-            // Every question would wait for its limit.
+            // Every request would wait for its timeout.
             return evidence;
         }
         let (state, stdout, stderr) = tokio::join!(
@@ -99,7 +99,7 @@ impl Shared {
         };
         let not_run = match &evidence.command {
             Some(command) => NOT_RUN.contains(&command.exit.code),
-            // The main process did not start, or only a shell or init program did.
+            // The main process did not start, or only its shell or init program started.
             None => evidence.exit.is_none_or(|exit| exit.code != 0),
         };
         let argv = evidence
@@ -112,12 +112,12 @@ impl Shared {
             .map(String::as_str);
         match timeout(LIMIT, inspection.findings(program)).await {
             Ok(Ok(findings)) => findings,
-            // The failure is reported in any case.
+            // The failure is always reported.
             _ => Findings::default(),
         }
     }
 
-    /// The last command, if it failed and no call did.
+    /// The last command, if it failed and no call failed.
     fn failed_command(&self, error: Option<&Error>) -> Option<FailedCommand> {
         if error.is_some() {
             return None;
@@ -158,14 +158,14 @@ impl Shared {
     }
 }
 
-/// Whether a shell runs a script: the shell itself is not what could not be run.
+/// Whether a shell runs a script: then the shell itself is not the program that could not be run.
 fn is_script(argv: &[String]) -> bool {
     let shells = ["sh", "ash", "bash", "dash", "zsh"];
     let is_shell = |program: &String| shells.contains(&program.rsplit('/').next().unwrap_or_default());
     argv.len() > 1 && argv.first().is_some_and(is_shell)
 }
 
-/// Whether more than the error has to be known to explain a failure of this kind.
+/// Whether a failure of this kind needs more facts than the error.
 fn needs_evidence(kind: ErrorKind) -> bool {
     !matches!(
         kind,

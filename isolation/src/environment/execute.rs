@@ -1,4 +1,4 @@
-//! Commands and copies: input, status and features are checked before the engine works.
+//! Commands and copies: input, status and features are checked before a call of the engine.
 
 use std::path::Path;
 

@@ -16,8 +16,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::relay::{Relay, Start, expose, forward};
 use crate::spec::published_port::{Protocol, PublishedPort};
 
-/// Starts commands in an environment without keeping it alive. They are not commands of the user,
-/// so no events are sent.
+/// Starts commands in an environment without a handle that keeps it alive. They are not commands of
+/// the user, so no events are sent.
 #[derive(Debug)]
 struct Inside(Weak<Shared>);
 
@@ -31,7 +31,7 @@ impl Start for Inside {
 }
 
 impl Shared {
-    /// Sets the way in which the relays of this environment start commands in it.
+    /// Sets the function with which the relays of this environment start commands in it.
     pub(super) fn connect_relays(self: &Arc<Self>) {
         self.relays.start_by(|| Arc::new(Inside(Arc::downgrade(self))));
     }
@@ -75,7 +75,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The published ports, and those that are forwarded because the network cannot publish them.
+    /// The published ports, and the forwarded ports that the network cannot publish.
     pub(super) async fn endpoints_now(&self) -> Result<Vec<Endpoint>> {
         let Some(ports) = self.instance.ports() else {
             return Err(self.no_facet(Feature::Ports));
@@ -89,7 +89,7 @@ impl Shared {
         Ok(endpoints)
     }
 
-    /// The forwarded ports; they are forwarded from now on.
+    /// Starts the forwarding of ports, and returns the forwarded ports.
     async fn forwarded(&self, address: IpAddr) -> Result<Vec<Endpoint>> {
         let _one_at_a_time = self.relays.beginning.lock().await;
         let known =

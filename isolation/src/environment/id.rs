@@ -24,7 +24,7 @@ impl EnvironmentId {
         &self.0
     }
 
-    /// The first six digits, for people to distinguish environments by name.
+    /// The first six digits, with which people can distinguish environments by name.
     pub fn short(&self) -> &str {
         &self.0[..6]
     }

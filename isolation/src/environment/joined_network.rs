@@ -1,16 +1,16 @@
-//! A network on which an environment is.
+//! A network that an environment has joined.
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// A network on which an environment is.
+/// A network that an environment has joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JoinedNetwork {
     /// The name of the network on the engine.
     pub network: String,
-    /// The addresses of the environment on it; none while it does not run.
+    /// The addresses of the environment on it; empty while it does not run.
     pub addresses: Vec<IpAddr>,
     /// The gateway to other networks, if there is one.
     pub gateway: Option<IpAddr>,

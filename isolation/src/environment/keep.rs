@@ -8,13 +8,14 @@ use crate::error::{Error, Result};
 use crate::spec::lifetime::Lifetime;
 
 impl Environment {
-    /// From now on, neither dropping the handles, nor the manager's shutdown, nor the end of this
-    /// process destroys it. [`Lifetime::Kept`] does that from the start.
+    /// Keeps the environment: dropping the handles, the manager's shutdown and the end of this
+    /// process no longer destroy it. With [`Lifetime::Kept`], an environment is kept from the
+    /// start.
     pub async fn keep(&self) -> Result<()> {
         self.shared().keep().await
     }
 
-    /// Whether it outlives its handles.
+    /// Whether it exists longer than its handles.
     pub fn is_kept(&self) -> bool {
         self.shared().is_kept()
     }
@@ -36,12 +37,13 @@ impl Shared {
         Ok(())
     }
 
-    /// The journal first: a kept environment must not be collected when this process ends.
+    /// The journal is changed first: a kept environment must not be removed when this process
+    /// exits.
     async fn keep_in_journal_and_engine(&self) -> Result<()> {
         self.journal.set_lifetime(Lifetime::Kept)?;
         let kept = self.instance.keep().await;
         if kept.is_err() {
-            // The first error is reported. The entry can only stay kept, which removes nothing.
+            // The first error is reported. At worst, the entry stays kept, and nothing is removed.
             let _ = self.journal.set_lifetime(Lifetime::Owner);
         }
         kept

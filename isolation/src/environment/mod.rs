@@ -1,4 +1,4 @@
-//! An environment, as users hold it.
+//! An environment, the handle for users.
 
 mod attached_runs;
 pub(crate) mod checks;
@@ -118,8 +118,8 @@ impl Environment {
         &self.shared().spec
     }
 
-    /// The status, as far as known without a request to the engine; [`inspect`](Self::inspect)
-    /// asks.
+    /// The last known status, without a request to the engine; [`inspect`](Self::inspect) asks the
+    /// engine.
     pub fn status(&self) -> Status {
         self.shared().status()
     }
@@ -130,7 +130,7 @@ impl Environment {
     }
 
     /// Asks the engine for the state, and updates [`status`](Self::status): another process may
-    /// have started or stopped the environment, or its main process has ended.
+    /// have started or stopped the environment, or its main process has exited.
     pub async fn inspect(&self) -> Result<InstanceState> {
         self.shared().inspect().await
     }
@@ -159,16 +159,18 @@ impl Environment {
     }
 
     /// Starts it, and returns the output of its main process as a stream, from the first byte on.
-    /// Signals of the [`Execution`] go to the main process, [`Signal::Kill`] to every process;
-    /// dropping it before the end kills them. The environment stops when the main process ends.
+    /// Signals of the [`Execution`] are sent to the main process, [`Signal::Kill`] to every
+    /// process; dropping it before the exit kills them. The environment stops when the main process
+    /// exits.
     ///
-    /// The [health check](EnvironmentSpec::health) of the specification runs beside it, and with
-    /// [restarts](EnvironmentSpec::restart) the output goes on over all runs and ends with the
-    /// last; the caller has to read it for that. A signal that ends processes ends the restarts.
+    /// The [health check](EnvironmentSpec::health) of the specification runs at the same time. With
+    /// [restarts](EnvironmentSpec::restart) the output continues over all runs and ends with the
+    /// last; for this, the caller must read the output. A signal that ends processes ends the
+    /// restarts.
     ///
-    /// A program that cannot be run ends with code 127 or 126, as in a shell. Without a main
+    /// A program that cannot be run exits with code 127 or 126, as in a shell. Without a main
     /// process this is an error of the kind [`Unsupported`](crate::ErrorKind::Unsupported), and if
-    /// the environment runs already, of the kind [`Conflict`](crate::ErrorKind::Conflict).
+    /// the environment already runs, of the kind [`Conflict`](crate::ErrorKind::Conflict).
     pub async fn start_attached(&self) -> Result<Execution> {
         self.explained(self.shared().start_attached().await).await
     }
@@ -209,25 +211,25 @@ impl Environment {
         self.shared().kill(signal).await
     }
 
-    /// Waits until the main process ends. Without a main process, that is an error of the kind
+    /// Waits until the main process exits. Without a main process, this is an error of the kind
     /// [`Unsupported`](crate::ErrorKind::Unsupported).
     pub async fn wait(&self) -> Result<ExitStatus> {
         self.shared().wait().await
     }
 
-    /// Waits until the condition is true, at most for `timeout`. It is looked at once immediately,
-    /// and again after short pauses.
+    /// Waits until the condition is true, at most for `timeout`. It is checked immediately, and
+    /// again after short pauses.
     ///
     /// # Errors
     ///
-    /// [`NotReady`](crate::NotReady) is the source of the error if the condition does not come
-    /// true: after the timeout, or at once if the main process ends.
+    /// [`NotReady`](crate::NotReady) is the source of the error if the condition does not become
+    /// true: after the timeout, or at once if the main process exits.
     pub async fn wait_until(&self, condition: &WaitFor, timeout: Duration) -> Result<()> {
         self.explained(self.shared().wait_until(condition, timeout).await)
             .await
     }
 
-    /// Runs a command that no event reports, so that the engine has everything open for the next.
+    /// Runs a command without events, so that the engine is prepared for the next command.
     pub(crate) async fn warm(&self, command: &Command) -> Result<()> {
         let output = self.shared().begin_command(command).await?.output().await;
         output.map(drop)
@@ -238,8 +240,8 @@ impl Environment {
         self.explained(self.shared().wait_ready().await).await
     }
 
-    /// Where a published TCP port can be reached from this machine. An engine may choose another
-    /// port of the host at each start.
+    /// The address of a published TCP port for this machine. An engine may choose another port of
+    /// the host at each start.
     ///
     /// ```no_run
     /// # async fn demo(environment: isolation::Environment) -> isolation::Result<()> {
@@ -251,7 +253,7 @@ impl Environment {
         self.shared().endpoint(port, Protocol::Tcp).await
     }
 
-    /// Starts a command and returns its output as a stream. A program that cannot be run ends with
+    /// Starts a command and returns its output as a stream. A program that cannot be run exits with
     /// code 127 or 126, as in a shell; an error means that the engine failed.
     ///
     /// Background processes of the command run until the environment is stopped or destroyed.
@@ -259,7 +261,7 @@ impl Environment {
         self.explained(self.shared().execute(command).await).await
     }
 
-    /// Runs a command to its end and collects its output.
+    /// Runs a command until it exits and collects its output.
     pub async fn run(&self, command: Command) -> Result<CommandOutput> {
         self.execute(command).await?.output().await
     }
@@ -287,14 +289,14 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// One of the kind [`Timeout`](crate::ErrorKind::Timeout) if the engine hangs: see
+    /// An error of the kind [`Timeout`](crate::ErrorKind::Timeout) if the engine hangs: see
     /// [`ManagerOptions::cleanup_timeout`](crate::ManagerOptions::cleanup_timeout).
     pub async fn destroy(&self) -> Result<()> {
         self.shared().destroy().await
     }
 
     /// Destroys it as far as possible without awaiting: for guards, also outside a runtime. It
-    /// never panics, and does nothing if the environment is destroyed already.
+    /// never panics, and does nothing if the environment is already destroyed.
     pub fn destroy_blocking(&self) {
         self.shared().destroy_blocking();
     }
@@ -316,7 +318,7 @@ mod tests {
     use crate::events::EventSink;
     use crate::journal::Journal;
 
-    /// Records what a drop does.
+    /// Records the action of a drop.
     #[derive(Debug, Default)]
     struct Recorder(Arc<Mutex<Vec<&'static str>>>);
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-/// A name and its successors. It only grows, so that [`current`](Self::current) can be borrowed.
+/// A name and its later names. The list only grows, so that [`current`](Self::current) can be
+/// borrowed.
 #[derive(Default)]
 pub(crate) struct Name {
     text: String,
@@ -19,12 +20,12 @@ impl Name {
         last
     }
 
-    /// The name now.
+    /// The current name.
     pub(crate) fn current(&self) -> &str {
         &self.last().text
     }
 
-    /// Changes the name; returns whether it is another one.
+    /// Changes the name; returns whether it differs from the old one.
     pub(crate) fn change(&self, name: &str) -> bool {
         loop {
             let last = self.last();

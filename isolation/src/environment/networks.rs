@@ -14,7 +14,7 @@ use crate::spec::published_port::Protocol;
 use crate::spec::validate;
 
 impl Environment {
-    /// As [`endpoint`](Self::endpoint), for a port of any protocol.
+    /// Like [`endpoint`](Self::endpoint), for a port of any protocol.
     pub async fn endpoint_of(&self, port: u16, protocol: Protocol) -> Result<Endpoint> {
         self.shared().endpoint(port, protocol).await
     }
@@ -28,19 +28,19 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// The kind is [`Conflict`](crate::ErrorKind::Conflict) if the environment was started again
-    /// since, and its port is at another endpoint now, which the error names.
+    /// The kind is [`Conflict`](crate::ErrorKind::Conflict) if the environment was restarted, and
+    /// its port now has another endpoint, which the error names.
     pub async fn connect(&self, endpoint: &Endpoint) -> Result<TcpStream> {
         self.shared().connect(endpoint).await
     }
 
-    /// Makes a TCP service of this machine reachable inside: what connects there to 127.0.0.1 at
-    /// this port reaches 127.0.0.1 at this port here. It is reached as long as the environment runs
-    /// and this process has a handle of it, also after a restart.
+    /// Makes a TCP service of this machine reachable inside: a connection to this port of 127.0.0.1
+    /// in the environment is forwarded to the same port of 127.0.0.1 on this machine. This works
+    /// while the environment runs and this process has a handle of it, also after a restart.
     ///
-    /// Nothing listens on other interfaces, and the network of the environment does not matter: it
-    /// may be internal, or none. The connections go through commands inside, so the image needs
-    /// `sh` and one of python3, python, socat, or the `nc` of BusyBox.
+    /// There is no listener on other interfaces. The environment may have any network, also an
+    /// internal one or no network. The connections use commands inside, so the image needs `sh` and
+    /// one of python3, python, socat, or the `nc` of BusyBox.
     ///
     /// ```no_run
     /// # async fn demo(environment: isolation::Environment) -> isolation::Result<()> {
@@ -59,8 +59,9 @@ impl Environment {
         self.shared().expose_host(port).await
     }
 
-    /// Connects it to a network that exists, also while it runs; `aliases` are its names on it. A
-    /// network that it has left before knows it as before, if no aliases are given.
+    /// Connects it to an existing network, also while it runs; `aliases` are its names on the
+    /// network. On a network that it has left before, it keeps its former aliases if none are
+    /// given.
     ///
     /// ```no_run
     /// # async fn demo(environment: isolation::Environment) -> isolation::Result<()> {
@@ -73,8 +74,8 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// The kind is [`Conflict`](crate::ErrorKind::Conflict) if it is on the network already, or if
-    /// somebody else has one of the aliases there.
+    /// The kind is [`Conflict`](crate::ErrorKind::Conflict) if it has already joined the network,
+    /// or if another container has one of the aliases there.
     pub async fn connect_network(&self, network: &str, aliases: &[String]) -> Result<()> {
         self.shared().connect_network(network, aliases).await
     }
@@ -84,7 +85,7 @@ impl Environment {
         self.shared().disconnect_network(network).await
     }
 
-    /// The networks on which it is, by name.
+    /// The networks that it has joined, by name.
     pub async fn networks(&self) -> Result<Vec<JoinedNetwork>> {
         self.shared().networks().await
     }

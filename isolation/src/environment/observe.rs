@@ -1,4 +1,4 @@
-//! What an environment shows of itself: files, ports, log, metrics.
+//! Observations of an environment: files, ports, log, metrics.
 
 use tokio::net::TcpStream;
 
@@ -16,7 +16,7 @@ use crate::spec::published_port::Protocol;
 use crate::spec::validate;
 
 impl Shared {
-    /// Adds the health that this process has found, or takes over the engine's.
+    /// Adds the health from this process's check, or stores the health from the engine.
     pub(super) fn compare_health(&self, state: &mut InstanceState) {
         match &state.health {
             Some(found) => {
@@ -118,15 +118,15 @@ impl Shared {
         let of_main = self.instance.logs();
         match (options.origin, of_main) {
             (Some(LogOrigin::Commands), _) => self.command_log(options),
-            // Without a main process, only commands write anything.
+            // Without a main process, only commands have output.
             (None, None) if self.instance.exec().is_some() => self.command_log(options),
             (_, Some(logs)) => logs.read(options).await,
             (_, None) => Err(self.no_facet(Feature::Logs)),
         }
     }
 
-    /// Commands of an environment that outlives this process, or that another one has created, are
-    /// stored.
+    /// The output of commands is stored if the environment is kept, or if another process has
+    /// created it.
     fn command_log(&self, options: &LogOptions) -> Result<LogStream> {
         let log = match self.journal.output().filter(|_| self.is_kept()) {
             Some(store) => CommandLog::stored(store, options),

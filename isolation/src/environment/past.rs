@@ -1,4 +1,4 @@
-//! What this process knows about the past of an environment.
+//! The history of an environment in this process.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::logs::{LogOptions, LogStream};
 use crate::metrics::MetricsSample;
 
 impl Environment {
-    /// Reads what the main process has written, also after it has ended, or what commands have
-    /// written: see [`LogOrigin`](crate::LogOrigin).
+    /// Reads the output of the main process, also after it has exited, or of commands: see
+    /// [`LogOrigin`](crate::LogOrigin).
     pub async fn logs(&self, options: LogOptions) -> Result<LogStream> {
         self.shared().logs(options).await
     }
 
-    /// Measures the resources in use now.
+    /// Measures the current resource usage.
     pub async fn metrics(&self) -> Result<MetricsSample> {
         self.shared().metrics().await
     }
@@ -43,44 +43,46 @@ impl Environment {
     }
 
     /// The samples that this process has taken, oldest first: those of [`metrics`](Self::metrics),
-    /// and one every ten seconds since the start. They cover the whole life; of older ones, only a
-    /// part is kept.
+    /// and one every ten seconds since the start. They cover the whole lifetime; only a part of the
+    /// older samples is kept.
     pub fn metrics_history(&self) -> Vec<MetricsSample> {
         self.shared().history.samples()
     }
 
-    /// What explains the last failure of it, of its main process or of its last command.
+    /// The facts about the last failure of the environment, of its main process or of its last
+    /// command.
     pub async fn evidence(&self) -> Evidence {
         self.shared().evidence(None).await
     }
 
-    /// Writes what is known about it into a directory, which must not exist or must be empty:
-    /// specification, state, engine, commands with their output, log, events, metrics, results of
-    /// the health check, changed files, networks, and `README.md` with the likely cause of a
-    /// failure.
+    /// Writes everything that is known about it into a directory, which must not exist or must be
+    /// empty: specification, state, engine, commands with their output, log, events, metrics,
+    /// results of the health check, changed files, networks, and `README.md` with the likely cause
+    /// of a failure.
     ///
-    /// Values of environment variables and labels are left out, also where they occur in other
+    /// Values of environment variables and labels are removed, also where they occur in other
     /// texts. At most about 1 MB is written.
     pub async fn bundle(&self, directory: impl AsRef<Path>) -> Result<Diagnosis> {
         self.shared().bundle(directory.as_ref(), None).await
     }
 
-    /// As [`bundle`](Self::bundle), into a new directory in `parent`, whose name has the time and
-    /// the name of the environment. Returns that directory.
+    /// Like [`bundle`](Self::bundle), into a new directory in `parent`. Its name contains the time
+    /// and the name of the environment. Returns that directory.
     pub async fn bundle_in(&self, parent: impl AsRef<Path>) -> Result<PathBuf> {
         let directory = directory_for(parent.as_ref(), self.name(), SystemTime::now());
         self.bundle(&directory).await?;
         Ok(directory)
     }
 
-    /// Adds what explains a failure to its error, and writes a bundle if the manager is to.
+    /// Adds the facts about a failure to its error, and writes a bundle if the manager has a
+    /// directory for bundles.
     pub(super) async fn explained<T>(&self, result: Result<T>) -> Result<T> {
         self.shared().explained(result).await
     }
 }
 
 impl Shared {
-    /// Notes what a command writes and how it ends, and sends the events of its start and end.
+    /// Records the output and the exit of a command, and sends the events of its start and exit.
     pub(super) fn track(&self, execution: &mut Execution, argv: Vec<String>) {
         self.emit(EventKind::CommandStarted { argv: argv.clone() });
         execution.limit_kill(Arc::clone(&self.ending) as _);
@@ -92,7 +94,7 @@ impl Shared {
         execution.on_end(Box::new(move |exit| {
             history.command_ended(number, exit);
             if let Some(store) = store {
-                // The command has its own result; a log that cannot be written is not one of it.
+                // The command has its own result, so an error of the log is ignored.
                 let _ = store.append(&lines_of(number, history.output(0)));
             }
             events.emit(subject, ended(argv, exit));

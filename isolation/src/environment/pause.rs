@@ -7,7 +7,7 @@ use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
 
 impl Environment {
-    /// Pauses all its processes. Their timeouts run on, and no command can start until
+    /// Pauses all its processes. Their timeouts continue, and no command can start until
     /// [`unpause`](Self::unpause). A paused environment can be stopped, killed and destroyed.
     ///
     /// ```no_run
@@ -19,7 +19,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// One of the kind [`WrongStatus`](crate::ErrorKind::WrongStatus) unless it runs.
+    /// An error of the kind [`WrongStatus`](crate::ErrorKind::WrongStatus) unless it runs.
     pub async fn pause(&self) -> Result<()> {
         self.shared().pause().await
     }
@@ -28,7 +28,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// One of the kind [`WrongStatus`](crate::ErrorKind::WrongStatus) unless it is paused.
+    /// An error of the kind [`WrongStatus`](crate::ErrorKind::WrongStatus) unless it is paused.
     pub async fn unpause(&self) -> Result<()> {
         self.shared().unpause().await
     }

@@ -1,4 +1,4 @@
-//! An environment that is paused for the time of a call.
+//! An environment that is paused during a call.
 
 use std::sync::Arc;
 
@@ -8,18 +8,19 @@ use super::status::Status;
 use crate::cleanup;
 use crate::error::{ErrorKind, Result};
 
-/// An environment that is paused until this is dropped, also if the caller gives up.
+/// An environment that is paused until this is dropped, also if the future of the caller is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Paused(Option<Arc<Shared>>);
 
 impl Paused {
-    /// Pauses an environment that runs, if its engine can do that. The pause of a user stays.
+    /// Pauses a running environment, if its engine supports that. A pause by a user stays.
     pub(crate) async fn begin(environment: &Environment) -> Result<Self> {
         let shared = environment.shared();
         if shared.status() != Status::Running || shared.instance.pause().is_none() {
             return Ok(Self(None));
         }
-        // Before the request: its caller may be dropped while the engine pauses.
+        // Set before the request: the future may be dropped while the engine pauses.
         let mut paused = Self(Some(Arc::clone(shared)));
         let result = environment.pause().await;
         if result.is_err() {
@@ -50,7 +51,7 @@ impl Drop for Paused {
             let shared = Arc::clone(&shared);
             Box::pin(async move {
                 if let Some(pausing) = shared.instance.pause() {
-                    // After an error it stays paused, which its status shows.
+                    // After an error it stays paused, and its status shows that.
                     if pausing.unpause().await.is_ok() {
                         shared.observe(Status::Running);
                     }

@@ -18,7 +18,7 @@ struct Times {
 }
 
 impl Pauses {
-    /// The environment has another status.
+    /// The status of the environment has changed.
     pub(super) fn has_become(&self, status: Status) {
         let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(since) = times.since.take() {

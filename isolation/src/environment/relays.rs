@@ -1,5 +1,5 @@
-//! The relays of a running environment: services of this machine that are exposed inside, and ports
-//! that its network cannot publish.
+//! The relays of a running environment: for services of this machine that are exposed inside, and
+//! for ports that its network cannot publish.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,7 +13,7 @@ use crate::relay::{Relay, Start};
 pub(crate) struct Relays {
     /// Starts commands in the environment.
     start: OnceLock<Arc<dyn Start>>,
-    /// One task at a time begins relays.
+    /// Only one task at a time starts relays.
     pub(super) beginning: tokio::sync::Mutex<()>,
     open: Mutex<Open>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Open {
 }
 
 impl Relays {
-    /// Sets the way to start commands in the environment.
+    /// Sets the function that starts commands in the environment.
     pub(super) fn start_by(&self, start: impl FnOnce() -> Arc<dyn Start>) {
         self.start.get_or_init(start);
     }
@@ -37,14 +37,14 @@ impl Relays {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends them: the environment does not run any more. Exposed ports are remembered.
+    /// Ends the relays, because the environment no longer runs. Exposed ports stay in the list.
     pub(super) fn end(&self) {
         let mut open = self.open();
         open.forwarded.clear();
         open.exposed.values_mut().for_each(|relay| *relay = None);
     }
 
-    /// The way to start commands in the environment.
+    /// The function that starts commands in the environment.
     pub(super) fn starter(&self) -> Result<Arc<dyn Start>> {
         self.start.get().cloned().ok_or_else(no_handles)
     }

@@ -13,8 +13,8 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// One of the kind [`InvalidInput`](crate::ErrorKind::InvalidInput) for another name. A shared
-    /// environment cannot be renamed: other processes find it by its name.
+    /// An error of the kind [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name. A
+    /// shared environment cannot be renamed: other processes find it by its name.
     pub async fn rename(&self, name: &str) -> Result<()> {
         self.shared().rename(name).await
     }
@@ -45,7 +45,7 @@ impl Shared {
         }
     }
 
-    /// Takes over a name that the engine has seen; returns whether it is another one.
+    /// Stores a name that the engine has reported; returns whether it differs from the old one.
     pub(crate) fn has_name(&self, name: &str) -> bool {
         self.name.change(name)
     }

@@ -1,4 +1,4 @@
-//! The events of the start and the end of a run of the main process.
+//! The events of the start and the exit of a run of the main process.
 
 use std::sync::atomic::Ordering;
 
@@ -14,8 +14,7 @@ impl Shared {
         self.emit(EventKind::Started);
     }
 
-    /// Takes over the result of a health check that the engine runs; returns whether it is another
-    /// one.
+    /// Stores the result of a health check that the engine runs; returns whether it has changed.
     pub(crate) fn has_health(&self, health: Health) -> bool {
         self.supervision.has_health(health)
     }
@@ -28,7 +27,7 @@ impl Shared {
     }
 }
 
-/// The event of the end of a command.
+/// The event of the exit of a command.
 pub(super) fn ended(argv: Vec<String>, exit: Option<ExitStatus>) -> EventKind {
     match exit {
         Some(exit) => EventKind::CommandEnded { argv, exit },

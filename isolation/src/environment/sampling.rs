@@ -1,4 +1,4 @@
-//! Samples the metrics of a running environment now and then, for its history.
+//! Samples the metrics of a running environment periodically, for its history.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -11,7 +11,7 @@ use super::shared::Shared;
 /// The time between two samples.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Samples until the environment does not run any more, or is dropped.
+/// Samples until the environment no longer runs, or is dropped.
 pub(super) fn begin(shared: &Arc<Shared>) {
     if shared.instance.metrics().is_none() || shared.history.sampled().swap(true, Ordering::AcqRel) {
         return;
@@ -36,7 +36,7 @@ async fn run(environment: Weak<Shared>) {
         let Some(metrics) = shared.instance.metrics() else {
             return;
         };
-        // A failed sample is left out; the end of the environment is reported elsewhere.
+        // A failed sample is skipped; another task reports the end of the environment.
         if let Ok(mut sample) = metrics.sample().await {
             shared.history.measured(&mut sample);
         }

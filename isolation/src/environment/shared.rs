@@ -1,5 +1,5 @@
-//! The environment behind its handles: everything that is the same on every engine. Input, status
-//! and features are checked before the engine works; operation and subject are added to errors;
+//! The environment behind its handles: the code that is the same for every engine. Input, status
+//! and features are checked before a call of the engine; operation and subject are added to errors;
 //! events are sent.
 
 use std::collections::BTreeSet;
@@ -31,16 +31,16 @@ use crate::history::History;
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
 
-/// The manager, as an environment sees it.
+/// The interface of the manager for an environment.
 pub(crate) trait Owner: Send + Sync {
-    /// Does not track the environment any more.
+    /// Stops tracking the environment.
     fn forget(&self, id: &EnvironmentId);
 
     /// The engines that support these features.
     fn engines_supporting<'a>(&'a self, features: &'a BTreeSet<Feature>) -> BoxFuture<'a, Vec<String>>;
 }
 
-/// The environment behind its handles, which the manager can destroy too.
+/// The environment behind its handles. The manager can destroy it, too.
 pub(crate) struct Shared {
     pub(crate) id: EnvironmentId,
     pub(crate) name: Name,
@@ -52,7 +52,7 @@ pub(crate) struct Shared {
     pub(crate) events: EventSink,
     pub(crate) owner: Weak<dyn Owner>,
     pub(crate) journal: Journal,
-    /// The use of an environment that other processes may use, too.
+    /// The use of a shared environment.
     pub(crate) usage: Option<Usage>,
     pub(crate) kept: AtomicBool,
     pub(crate) destroyed_reported: AtomicBool,
@@ -65,7 +65,7 @@ pub(crate) struct Shared {
     pub(crate) relays: Relays,
     pub(crate) pauses: Pauses,
     pub(crate) creator: Creator,
-    /// The limit of ending, which all environments of a manager share.
+    /// The timeout for the end of environments, which all environments of a manager share.
     pub(crate) ending: Arc<Ending>,
 }
 
@@ -81,7 +81,7 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// The name now.
+    /// The current name.
     pub(crate) fn name(&self) -> &str {
         self.name.current()
     }
@@ -115,7 +115,7 @@ impl Shared {
         answered(ANSWER_TIMEOUT, work, self.asking()).await
     }
 
-    /// Awaits a step of the end; the engine may take `grace` before it has to answer.
+    /// Awaits a step of the end; the engine must answer after `grace`.
     async fn ended<T>(&self, grace: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
         self.ending.step(grace, work, self.asking()).await
     }
@@ -133,7 +133,7 @@ impl Shared {
         }
     }
 
-    /// Takes over a status that the engine has seen.
+    /// Stores a status that the engine has reported.
     pub(crate) fn observe(&self, seen: Status) {
         if self.supervision.has_failed() && seen != Status::Lost {
             return;
@@ -154,7 +154,7 @@ impl Shared {
         }
     }
 
-    /// Handles the error of an operation: adds the operation and its subject, takes over the status
+    /// Handles the error of an operation: adds the operation and its subject, stores the status
     /// that it shows, sends an event, and adds the engines that support missing features.
     pub(crate) async fn report<T>(
         &self,
@@ -235,7 +235,8 @@ impl Shared {
 
     pub(super) async fn stop(&self, grace: Duration) -> Result<()> {
         let stopped = match checks::exists(self.status()) {
-            // Also if it seems to be stopped: another process may have started it.
+            // This also runs if the environment seems to be stopped: another process may have
+            // started it.
             Ok(()) => self.ended(grace, self.instance.stop(grace)).await,
             Err(error) => Err(error),
         };
@@ -248,7 +249,8 @@ impl Shared {
 
     pub(super) async fn kill(&self, signal: Signal) -> Result<()> {
         let killed = match checks::runs(self.status()) {
-            // Without a main process nothing could react: only the end of everything is possible.
+            // Without a main process, no process could handle a signal. Only killing all processes
+            // is possible.
             Ok(()) if signal != Signal::Kill && self.instance.main().is_none() => {
                 Err(self.no_facet(Feature::MainProcess))
             }
@@ -280,7 +282,7 @@ impl Shared {
             return Ok(());
         }
         self.relays.end();
-        // Another task may be destroying it too; both may succeed.
+        // Another task may also be destroying it; both may succeed.
         let _ = self.cell.advance(Status::Destroying);
         let work = async {
             match &self.usage {
@@ -327,8 +329,8 @@ impl Shared {
         }
     }
 
-    /// Sends the event [`EventKind::Destroyed`] once, for each way to destroy it. A shared
-    /// environment may not be gone.
+    /// Sends the event [`EventKind::Destroyed`] once, independent of the way of destruction. A
+    /// shared environment may still exist.
     fn finish(&self, gone: bool) {
         if gone && !self.destroyed_reported.swap(true, Ordering::AcqRel) {
             self.emit(EventKind::Destroyed);

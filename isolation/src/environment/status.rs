@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-/// Where an environment stands in its life.
+/// The status of an environment in its lifecycle.
 ///
 /// ```text
 ///               Paused ─────┐
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Status {
-    /// It is created; commands cannot run yet.
+    /// It was created; commands cannot run yet.
     Created,
     /// Commands can run.
     Running,
@@ -32,7 +32,7 @@ pub enum Status {
     Stopped,
     /// It failed and can only be destroyed.
     Failed,
-    /// Somebody else removed it; its files and processes do not exist any more.
+    /// Another process removed it; its files and processes no longer exist.
     Lost,
     /// It is being removed; no new command can start.
     Destroying,
@@ -41,7 +41,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status, in the order of a life.
+    /// Every status, in the order of the lifecycle.
     pub const ALL: [Self; 8] = [
         Self::Created,
         Self::Running,
@@ -127,9 +127,9 @@ impl StatusCell {
         Ok(from)
     }
 
-    /// Takes over a status that the engine has seen; another process may have started or stopped
-    /// the environment. A destruction by this process goes on. Returns the previous status if this
-    /// is a change.
+    /// Stores a status that the engine has reported; another process may have started or stopped
+    /// the environment. A destruction by this process continues. Returns the previous status if the
+    /// status has changed.
     pub(crate) fn observe(&self, seen: Status) -> Option<Status> {
         let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if *status == seen || matches!(*status, Status::Destroying | Status::Destroyed) {

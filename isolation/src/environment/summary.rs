@@ -18,7 +18,7 @@ pub struct EnvironmentSummary {
     pub status: Status,
     /// The image, on engines that use images.
     pub image: Option<String>,
-    /// The owner, if one was named.
+    /// The owner, if the specification names one.
     pub owner: Option<String>,
     /// The session to which it belongs.
     pub session: Option<String>,

@@ -16,13 +16,14 @@ use crate::events::EventKind;
 use crate::history::CheckResult;
 use crate::spec::health::HealthSpec;
 
-/// The pause after the first check that failed.
+/// The pause after the first failed check.
 const FIRST_CHECK: Duration = Duration::from_millis(10);
 
 /// A health check that this process runs.
 pub(super) type Check = (HealthSpec, Command);
 
-/// The health check that this process is to run; an error if an image without one is to supply it.
+/// The health check that this process runs; an error if it should come from an image without a
+/// health check.
 pub(super) async fn check(shared: &Shared) -> Result<Option<Check>> {
     let Some(health) = shared.spec.health.as_ref().filter(|health| !health.disabled) else {
         return Ok(None);
@@ -40,7 +41,7 @@ pub(super) async fn check(shared: &Shared) -> Result<Option<Check>> {
     Ok(Some((health.clone(), check)))
 }
 
-/// Supervises an environment that this process has started, as far as its specification asks.
+/// Supervises an environment that this process has started, if its specification requires it.
 pub(super) fn begin(shared: &Arc<Shared>, check: Option<Check>) {
     let generation = shared.supervision.begin();
     disk::begin(shared, generation);
@@ -55,7 +56,8 @@ pub(super) fn begin(shared: &Arc<Shared>, check: Option<Check>) {
     tokio::spawn(supervisor.run());
 }
 
-/// Runs the health check of one run until the environment is unhealthy and that has a consequence.
+/// Runs the health check of one run until the environment is unhealthy and the specification
+/// requires an action.
 pub(super) async fn until_unhealthy(shared: Arc<Shared>, check: Option<Check>, generation: u64) {
     let supervisor = Supervisor {
         shared,
@@ -114,8 +116,8 @@ impl Supervisor {
         }
     }
 
-    /// Waits for the end of the main process, and runs the health check meanwhile; `None` if the
-    /// environment is gone, or its engine does not answer.
+    /// Waits until the main process exits, and runs the health check at the same time; `None` if
+    /// the environment no longer exists, or its engine does not answer.
     async fn trouble(&self) -> Option<Trouble> {
         let exit = async {
             match self.shared.instance.main() {
@@ -140,14 +142,15 @@ impl Supervisor {
         }
     }
 
-    /// Checks until the environment is unhealthy and that has a consequence; `None` if it is over.
+    /// Checks until the environment is unhealthy and the specification requires an action; `None`
+    /// if the supervision has ended.
     async fn unhealthy(&self) -> Option<Trouble> {
         let Some((health, check)) = &self.check else {
             return std::future::pending().await;
         };
         self.has_health(Health::Starting);
         let began = Instant::now();
-        // Failures count from here on: at first the checks follow each other more quickly.
+        // Failures count from this time on. The first checks have shorter pauses.
         let patience = health.start_period.unwrap_or_default() + health.pause() * health.most_failures();
         let restart = self.shared.spec.restart.as_ref();
         let matters = restart.is_some_and(|restart| restart.on_unhealthy);

@@ -10,21 +10,22 @@ use crate::spec::restart::Recovery;
 /// The supervision of one environment.
 #[derive(Debug, Default)]
 pub(crate) struct Supervision {
-    /// Grows with each start and stop by this process; a task of an older one ends.
+    /// The generation: it grows with each start and stop by this process, and a task of an older
+    /// generation ends.
     pub(super) generation: AtomicU64,
     /// Held during a restart, so that a stop does not overtake it.
     pub(super) restarting: tokio::sync::Mutex<()>,
     health: Mutex<Option<Health>>,
-    /// How it was recovered since the last call.
+    /// The recovery since the last call.
     recovered: Mutex<Option<Recovery>>,
     given_up: Mutex<Option<GivenUp>>,
 }
 
-/// Why the environment is not started again by itself.
+/// Why the environment is not restarted automatically.
 #[derive(Debug, Clone)]
 struct GivenUp {
     why: String,
-    /// Whether it must not be started again.
+    /// Whether it must not be restarted.
     failed: bool,
 }
 
@@ -37,7 +38,7 @@ impl Supervision {
         *lock(&self.health)
     }
 
-    /// Notes a result of the health check; returns whether it is another one.
+    /// Stores a result of the health check; returns whether it has changed.
     pub(super) fn has_health(&self, health: Health) -> bool {
         lock(&self.health).replace(health) != Some(health)
     }
@@ -47,7 +48,7 @@ impl Supervision {
         self.generation.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// Ends the supervision, after a restart that is in progress.
+    /// Ends the supervision, after a running restart.
     pub(super) async fn end(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         drop(self.restarting.lock().await);
@@ -57,13 +58,12 @@ impl Supervision {
         self.generation.load(Ordering::Acquire) == generation
     }
 
-    /// The environment runs again, with this loss.
+    /// Records that the environment runs again, with this loss.
     pub(super) fn has_recovered(&self, recovery: Recovery) {
         *lock(&self.recovered) = Some(recovery);
     }
 
-    /// Fails once after the environment was started again by itself: a caller must not take the new
-    /// run for the old one.
+    /// Fails once after an automatic restart: a caller must notice that the run has changed.
     pub(super) fn check_same_run(&self) -> Result<()> {
         let lost = match lock(&self.recovered).take() {
             None => return Ok(()),
@@ -75,9 +75,10 @@ impl Supervision {
         Err(Error::new(ErrorKind::Restarted, text))
     }
 
-    /// The environment is not started again by itself; if it has `failed`, it must not be started.
+    /// Records that the environment is not restarted automatically; if it has `failed`, it must not
+    /// be started.
     pub(super) fn gives_up(&self, why: String, failed: bool) {
-        // That is reported instead.
+        // The reason is reported instead.
         *lock(&self.recovered) = None;
         *lock(&self.given_up) = Some(GivenUp { why, failed });
     }
@@ -87,14 +88,14 @@ impl Supervision {
         lock(&self.given_up).as_ref().map(|given_up| given_up.why.clone())
     }
 
-    /// Whether the environment must not be started again.
+    /// Whether the environment must not be restarted.
     pub(super) fn has_failed(&self) -> bool {
         lock(&self.given_up)
             .as_ref()
             .is_some_and(|given_up| given_up.failed)
     }
 
-    /// Somebody has started it.
+    /// Another caller has started it.
     pub(super) fn is_started(&self) {
         *lock(&self.given_up) = None;
     }

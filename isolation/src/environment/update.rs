@@ -23,9 +23,9 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// One of the kind [`InvalidInput`](crate::ErrorKind::InvalidInput) for a limit that can be set
-    /// only at the creation, and of the kind [`Conflict`](crate::ErrorKind::Conflict) if more
-    /// memory is in use than the new limit allows.
+    /// An error of the kind [`InvalidInput`](crate::ErrorKind::InvalidInput) for a limit that can
+    /// be set only at the creation, and of the kind [`Conflict`](crate::ErrorKind::Conflict) if
+    /// more memory is in use than the new limit allows.
     pub async fn update(&self, limits: &ResourceLimits) -> Result<()> {
         self.shared().update(limits).await
     }

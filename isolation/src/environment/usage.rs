@@ -53,7 +53,7 @@ impl Usage {
         }))
     }
 
-    /// Takes the lock that is held until the environment is ready.
+    /// Returns the lock that is held until the environment is ready.
     pub(crate) fn take_lock(&self) -> Option<Lock> {
         self.0.lock.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -85,7 +85,7 @@ impl Usage {
     }
 
     /// Ends the use without awaiting it, see [`cleanup::run_within`]; returns whether the
-    /// environment was removed, if that is known already.
+    /// environment was removed, if that is already known.
     pub(crate) fn end_in_background(&self, limit: Duration) -> Option<bool> {
         let ended = Arc::new(Mutex::new(None));
         let (usage, result) = (self.clone(), Arc::clone(&ended));

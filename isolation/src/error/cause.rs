@@ -1,4 +1,4 @@
-//! The causes of errors, as the modules create them.
+//! The causes of errors, which the modules create.
 
 use std::borrow::Cow;
 use std::io;
@@ -12,7 +12,7 @@ use crate::environment::wait_until::NotReady;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
-    /// A text says it all.
+    /// An error that is only a text.
     #[error("{text}")]
     Text { kind: ErrorKind, text: String },
     #[error("{}", join("; ", .0.iter()))]
@@ -99,7 +99,7 @@ impl Cause {
         }
     }
 
-    /// Why an engine is skipped, for a text that names the engine already.
+    /// Why an engine is skipped, for a text that already names the engine.
     pub(super) fn skip_reason(&self) -> String {
         match self {
             Self::Unsupported { missing, .. } => format!("does not support: {}", list(missing)),

@@ -29,7 +29,7 @@ impl From<IllegalTransition> for Error {
 
 /// For authors of engines: the errors that an engine creates.
 impl Error {
-    /// An error of this kind; the text says what happened and what a person can do.
+    /// An error of this kind. The text contains the problem and a hint.
     pub fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
         let text = text.into();
         Cause::Text { kind, text }.into()
@@ -45,7 +45,7 @@ impl Error {
         Self::new(ErrorKind::NotFound, text)
     }
 
-    /// Somebody else removed the environment.
+    /// Another process removed the environment.
     pub fn lost() -> Self {
         let text = "the environment was removed by somebody else; create another";
         Self::new(ErrorKind::Lost, text).observed(Status::Lost)
@@ -61,7 +61,7 @@ impl Error {
         .into()
     }
 
-    /// The engine cannot be used here; the hint names what a person can do.
+    /// The engine cannot be used here. The hint is for people.
     pub fn unavailable(engine: &str, reason: impl Into<String>, hint: impl Into<String>) -> Self {
         Cause::Unavailable {
             engine: engine.to_owned(),

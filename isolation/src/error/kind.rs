@@ -19,15 +19,15 @@ pub enum ErrorKind {
     WrongStatus,
     /// The environment, the file or the directory does not exist.
     NotFound,
-    /// Something with this name exists already, or another call is at work on it.
+    /// The name is in use, or another call is working on the object.
     Conflict,
-    /// A call did not end in time.
+    /// A call has reached its timeout.
     Timeout,
-    /// Somebody else removed the environment.
+    /// Another process removed the environment.
     Lost,
     /// The environment did not become healthy.
     Unhealthy,
-    /// The environment was started again by itself since the last call. This error is returned
+    /// The environment was restarted automatically since the last call. This error is returned
     /// once; the call can be repeated.
     Restarted,
     /// A process was killed at the memory limit.
@@ -42,7 +42,7 @@ pub enum ErrorKind {
     Engine,
     /// The manager is shut down and creates no more environments.
     ShutDown,
-    /// The caller has cancelled the call; what it began was undone as far as possible.
+    /// The caller has cancelled the call; its changes were undone as far as possible.
     Cancelled,
     /// Several errors occurred during cleanup; see [`Error::failures`](crate::Error::failures).
     Cleanup,

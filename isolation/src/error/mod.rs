@@ -2,8 +2,8 @@
 //!
 //! The module where an error occurs creates the cause. The caller that knows the operation and its
 //! subject adds them with [`Error::during`]. [`std::fmt::Display`] prints one level on one line,
-//! and [`std::error::Error::source`] returns the next level. [`wire`] is the form of an error that
-//! crosses a process.
+//! and [`std::error::Error::source`] returns the next level. [`wire`] is the form of an error for
+//! other processes.
 
 mod cause;
 mod create;
@@ -47,7 +47,7 @@ struct Report {
 }
 
 impl Error {
-    /// Adds the operation and its subject, unless the error has an operation already. An empty
+    /// Adds the operation and its subject, unless the error already has an operation. An empty
     /// subject is omitted.
     pub fn during(mut self, operation: &'static str, subject: &str) -> Self {
         if self.0.operation.is_none() {
@@ -57,20 +57,20 @@ impl Error {
         self
     }
 
-    /// For authors of engines: adds the status of the environment that the failed call has seen,
-    /// such as [`Status::Stopped`].
+    /// For authors of engines: adds the status of the environment that the failed call has
+    /// observed, such as [`Status::Stopped`].
     pub fn observed(mut self, status: Status) -> Self {
         self.0.observed = Some(status);
         self
     }
 
-    /// Adds what was collected about the failure.
+    /// Adds the collected facts about the failure.
     pub(crate) fn with_evidence(mut self, evidence: Evidence) -> Self {
         self.0.evidence = Some(evidence);
         self
     }
 
-    /// Adds the engines that support what this engine does not.
+    /// Adds the engines that support the missing features.
     pub(crate) fn with_alternatives(mut self, names: Vec<String>) -> Self {
         if let Cause::Unsupported { alternatives, .. } = &mut self.0.cause {
             *alternatives = names;
@@ -116,8 +116,8 @@ impl Error {
         self.0.subject.as_deref()
     }
 
-    /// What a person can do, if that is a part of its own at the end of the message, after a
-    /// semicolon: the engine is not available, or the status does not allow the call.
+    /// The hint for people, if it is a separate part at the end of the message, after a semicolon:
+    /// the engine is not available, or the status does not allow the call.
     pub fn hint(&self) -> Option<&str> {
         match &self.0.cause {
             Cause::Unavailable { hint, .. } => Some(hint),
@@ -126,14 +126,14 @@ impl Error {
         }
     }
 
-    /// The status of the environment that the failed call has seen, if it has seen one.
+    /// The status of the environment that the failed call has observed, if there is one.
     pub fn observed_status(&self) -> Option<Status> {
         self.0.observed
     }
 
     /// The facts about the failure, collected before anything was removed: the last lines of the
-    /// main process, how it ended, results of the health check. `None` for errors that explain
-    /// themselves, and after the error has crossed a process.
+    /// main process, its exit status, results of the health check. `None` for errors that explain
+    /// themselves, and for errors from another process.
     ///
     /// ```
     /// # fn demo(error: &isolation::Error) {
@@ -146,7 +146,7 @@ impl Error {
         self.0.evidence.as_ref()
     }
 
-    /// What the error itself shows.
+    /// The facts in the error itself.
     pub(crate) fn as_evidence(&self) -> Evidence {
         let mut evidence = Evidence {
             kind: Some(self.kind()),
@@ -160,7 +160,7 @@ impl Error {
         evidence
     }
 
-    /// The likely cause of the failure, if anything names one.
+    /// The likely cause of the failure, if the evidence shows one.
     pub fn diagnosis(&self) -> Option<Diagnosis> {
         let diagnosis = match self.evidence() {
             Some(evidence) => diagnose(evidence),
@@ -187,7 +187,7 @@ impl Error {
         }
     }
 
-    /// The engines that were tried and skipped, if none was left.
+    /// The engines that were tried and skipped, if no engine was suitable.
     pub fn rejected(&self) -> &[RejectedEngine] {
         match &self.0.cause {
             Cause::NoEngine(engines) => engines,
@@ -210,7 +210,7 @@ impl Error {
         self.kind() == ErrorKind::Unsupported
     }
 
-    /// Whether something does not exist.
+    /// Whether the kind is [`ErrorKind::NotFound`].
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }

@@ -1,4 +1,4 @@
-//! How an error crosses a process.
+//! The form of an error for other processes.
 
 use std::borrow::Cow;
 

@@ -8,7 +8,7 @@ use super::ErrorKind;
 use crate::engine::capabilities::{MissingFeature, RejectedEngine};
 use crate::environment::status::Status;
 
-/// An error as JSON. Operation and subject are apart from the message, so that a reader prints
+/// An error as JSON. Operation and subject are separate from the message, so that a reader prints
 /// them once.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct WireError {

@@ -19,13 +19,13 @@ use crate::engine::watch::Health;
 use crate::environment::id::EnvironmentId;
 use crate::error::ErrorKind;
 
-/// How many events a subscriber may lag behind before it misses the oldest ones.
+/// The number of unread events of a subscriber after which it misses the oldest ones.
 const BACKLOG: usize = 1024;
 
-/// How many events are remembered for reports of failures.
+/// The number of events that are kept for reports of failures.
 const HISTORY: usize = 2048;
 
-/// How many environments whose end was sent are remembered.
+/// The number of destroyed environments that are kept in memory.
 const REMEMBERED: usize = 256;
 
 /// An event. As JSON it is one object: `sequence`, `at`, `subject`, `type`, and the fields of its
@@ -149,7 +149,7 @@ pub enum EventKind {
     Paused,
     /// All its processes were resumed.
     Unpaused,
-    /// It has another name.
+    /// It was renamed.
     Renamed {
         /// The new name.
         name: String,
@@ -175,16 +175,16 @@ pub enum EventKind {
         /// The result.
         health: Health,
     },
-    /// Somebody sent a signal to the main process.
+    /// A signal was sent to the main process.
     Killed {
         /// The name or the number of the signal, if the engine reports it.
         signal: Option<String>,
     },
-    /// The environment was stopped and started again.
+    /// The environment was restarted.
     Restarted,
     /// The engine may have missed events: the connection was lost. Events of changes follow.
     Gap,
-    /// The environment was prepared ahead, and was taken from the pool.
+    /// The environment was taken from the pool of prepared environments.
     PoolHit,
     /// An environment is created, because the pool has no prepared one.
     PoolMiss {
@@ -200,8 +200,9 @@ pub enum EventKind {
         /// The error message.
         message: String,
     },
-    /// The daemon has closed the connection by which the environment ends with this process; a
-    /// restart of the daemon does that. From now on, it is left behind unless it is destroyed.
+    /// The daemon has closed the connection that ends the environment with this process, for
+    /// example at a restart of the daemon. From now on, the environment stays after this process
+    /// unless it is destroyed.
     OwnerConnectionLost,
     /// The engine cannot enforce one of its default limits: the environment runs without it. A
     /// limit of the specification is an error instead.
@@ -216,13 +217,13 @@ pub enum EventKind {
         /// The directory.
         directory: String,
     },
-    /// Somebody else removed the environment.
+    /// Another process removed the environment.
     Lost,
     /// The environment was destroyed.
     Destroyed,
 }
 
-/// A step that takes an engine some time.
+/// A step of an engine that takes time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -269,7 +270,7 @@ pub(crate) struct EventSink(Arc<Mutex<Channel>>);
 struct Channel {
     sender: broadcast::Sender<Event>,
     next: u64,
-    /// The environments whose end was sent, newest last.
+    /// The destroyed environments, newest last.
     ended: VecDeque<EnvironmentId>,
     /// The last events, newest last.
     history: VecDeque<Event>,
@@ -292,8 +293,8 @@ impl EventSink {
         Subscription(channel.sender.subscribe())
     }
 
-    /// Whether the end of an environment was sent, as far as remembered: what its engine reports
-    /// later is about its past.
+    /// Whether the end of an environment was sent, as far as it is stored. Later reports of its
+    /// engine describe its past.
     pub(crate) fn has_ended(&self, id: &EnvironmentId) -> bool {
         let channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         channel.ended.contains(id)
@@ -309,7 +310,7 @@ impl EventSink {
         channel.history.iter().filter(is_of).cloned().collect()
     }
 
-    /// Sends an event. Numbering and sending are one step, so that the numbers arrive in order.
+    /// Sends an event. Numbering and sending are atomic, so that the numbers arrive in order.
     pub(crate) fn emit(&self, subject: Subject, kind: EventKind) {
         let mut channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Subject::Environment { id, .. }, EventKind::Destroyed | EventKind::Lost) = (&subject, &kind) {

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PoolMiss {
-    /// Nothing was prepared for this specification and this version of its image.
+    /// No environment was prepared for this specification and this version of its image.
     FirstUse,
-    /// All prepared environments were taken, and the next one was not ready.
+    /// All prepared environments were in use, and the next one was not ready.
     Empty,
-    /// The prepared environments had ended, or were not ready any more.
+    /// The prepared environments had ended, or were no longer ready.
     Unusable,
     /// The engine does not prepare environments, or pulls the image before each one.
     Engine,
@@ -21,16 +21,17 @@ pub enum PoolMiss {
     Copies,
     /// It publishes a fixed port of the host, which only one environment can have.
     FixedPort,
-    /// It has a name of its own, which only one environment can have.
+    /// It has a name, which only one environment can have.
     Name,
-    /// It has names on a network, which others would reach before the environment is in use.
+    /// It has aliases on a network, which other containers could reach before the environment is in
+    /// use.
     Aliases,
     /// Its main process could write to files that other environments use.
     SharedFiles,
 }
 
 impl PoolMiss {
-    /// Why such an environment is not prepared, and what to do.
+    /// Why such an environment is not prepared, with a hint.
     pub(crate) fn explain(self) -> &'static str {
         match self {
             Self::FirstUse => "nothing was prepared yet",

@@ -51,7 +51,7 @@ impl Dir {
         })
     }
 
-    /// Another handle of the root of an environment, which messages show as `/`. Files that are
+    /// Another handle of the root of an environment. Messages show it as `/`. Files that are
     /// created in it belong to this owner.
     pub(crate) fn open_root(path: &Path, owner: Option<Owner>) -> io::Result<Self> {
         Ok(Self {
@@ -78,7 +78,7 @@ impl Dir {
         Ok(Self { file, path, owner })
     }
 
-    /// Opens a directory in this one, and creates it if nothing has this name.
+    /// Opens a directory in this one, and creates it if the name does not exist.
     pub(crate) fn make_directory(&self, name: &OsStr) -> io::Result<Self> {
         match rustix::fs::mkdirat(&self.file, name, Mode::from_raw_mode(0o777)) {
             Ok(()) => {
@@ -104,7 +104,7 @@ impl Dir {
         self.open_entry(name, OFlags::RDONLY | OFlags::NONBLOCK)
     }
 
-    /// Creates a private file for writing; fails if something has this name.
+    /// Creates a private file for writing; fails if the name exists.
     pub(crate) fn create_file(&self, name: &OsStr) -> io::Result<File> {
         let file = self.open_entry(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
         self.give(&file)?;
@@ -145,7 +145,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// Renames an entry; a file or link in the way is replaced.
+    /// Renames an entry, and replaces an existing file or link.
     pub(crate) fn rename(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.file, name, &to.file, new)?)
     }

@@ -9,7 +9,7 @@ use crate::engines::docker::NAME;
 use crate::environment::id::random_hex;
 use crate::error::{Error, Result};
 
-/// A temporary directory beside the target, on the same file system.
+/// A temporary directory next to the target, on the same file system.
 ///
 /// `archive::unpack` creates it: if that is dropped, its thread removes the directory after the
 /// last write. A directory created here could be removed before a late write, and then appear
@@ -38,7 +38,7 @@ impl Staging {
     /// directory.
     pub(crate) async fn move_to(self, target: PathBuf) -> Result<()> {
         blocking(move || match only_entry(&self.path)? {
-            // If the target is a link to a directory, that directory is meant.
+            // If the target is a link to a directory, the files go into that directory.
             Some(entry) => put(
                 &entry,
                 &target
@@ -56,7 +56,8 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         if self.creator.is_this_process() {
-            // Its name is unique: a directory that cannot be removed disturbs no later copy.
+            // Its name is unique, so a directory that cannot be removed does not affect later
+            // copies.
             let _ = remove_tree(&self.path);
         }
     }
@@ -83,7 +84,7 @@ fn put(from: &Path, to: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => rename(from, to),
         Err(error) => Err(Error::io("inspect", to, error)),
         Ok(there) if there.is_dir() && source.is_dir() => merge(from, &source, to),
-        // Inside the target a link could lead anywhere: it is replaced, never followed.
+        // A link inside the target could lead to any place, so it is replaced and never followed.
         Ok(there) if there.is_symlink() => {
             fs::remove_file(to).map_err(|e| Error::io("replace", to, e))?;
             rename(from, to)
@@ -117,7 +118,7 @@ fn merge(from: &Path, source: &fs::Metadata, to: &Path) -> Result<()> {
         let name = entry.map_err(unreadable)?.file_name();
         put(&from.join(&name), &to.join(&name))?;
     }
-    // Last: no file can be created in a read-only directory.
+    // The permissions are set last: no file can be created in a read-only directory.
     fs::set_permissions(to, source.permissions()).map_err(|e| Error::io("set the permissions of", to, e))
 }
 
@@ -191,7 +192,8 @@ mod tests {
         );
     }
 
-    /// An ordinary user cannot empty a read-only directory: the staging directory was left.
+    /// An ordinary user cannot empty a read-only directory, so the staging directory was not
+    /// removed.
     #[cfg(unix)]
     #[test]
     fn dropped_staging_that_is_read_only_is_removed() {

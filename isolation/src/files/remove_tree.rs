@@ -1,4 +1,4 @@
-//! Removes a directory with its contents, but nothing that is mounted in it.
+//! Removes a directory with its contents, except mounts in it.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -9,15 +9,15 @@ use std::path::Path;
 use super::dir::{Dir, Kind};
 use crate::environment::id::random_hex;
 
-/// How many directories are open at the same time. Deeper ones are moved up first.
+/// The maximum number of open directories. Deeper directories are moved up first.
 const DEEPEST: usize = 128;
 
 /// Removes a directory with its contents; does nothing if it does not exist. It removes as much as
 /// possible, and returns the first error.
 ///
 /// No symbolic link is followed. A directory on which something is mounted is an error, also if it
-/// was mounted during the removal: its contents do not belong to the tree. Directories without
-/// permissions for their owner get them.
+/// was mounted during the removal: its contents do not belong to the tree. The owner's permissions
+/// are added to directories without them.
 pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let parent = Dir::open(path.parent().unwrap_or(Path::new("/")))?;
@@ -46,9 +46,9 @@ pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
 }
 
 struct Removal {
-    /// The mount that the tree is on.
+    /// The mount that contains the tree.
     mount: Mount,
-    /// Directories that were moved from far below to the top.
+    /// Directories that were moved from a deep level to the top.
     moved: VecDeque<OsString>,
     first: Option<io::Error>,
 }
@@ -90,7 +90,7 @@ impl Removal {
             return Ok(());
         }
         self.empty(top, &child, depth + 1);
-        // If something is left in it, that error is the first.
+        // If it is not empty, an earlier error is the first one.
         directory.remove_directory(name)
     }
 
@@ -106,7 +106,7 @@ impl Removal {
     }
 }
 
-/// Opens a directory that its owner may not read.
+/// Opens a directory without read permission for its owner.
 fn accessible(parent: &Dir, name: &OsStr, error: io::Error) -> io::Result<Dir> {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
@@ -125,7 +125,7 @@ fn open_up(directory: &Dir) -> io::Result<()> {
     }
 }
 
-/// A mount, as far as it can be distinguished from others.
+/// The identity of a mount.
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {
     device: u64,
@@ -162,7 +162,7 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::symlink;
 
-    /// A command of the environment can mount between the look at the mounts and the removal.
+    /// A command of the environment can mount between the check of the mounts and the removal.
     #[cfg(target_os = "linux")]
     #[test]
     fn mount_in_the_tree_is_an_error_and_keeps_its_files() {

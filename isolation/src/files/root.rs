@@ -1,4 +1,4 @@
-//! Paths in the root of an environment that is seen from outside, as `chroot` would resolve them.
+//! Resolves paths in the root of an environment from outside, like `chroot`.
 //!
 //! Directories are opened one by one. A link is read and resolved inside; the system never follows
 //! one, so a process in the environment cannot lead an operation elsewhere.
@@ -13,11 +13,11 @@ use super::dir::{Dir, Kind};
 use crate::error::{Error, Result};
 use crate::spec::validate;
 
-/// The most links in a path, as for the system itself.
+/// The maximum number of links in a path, the same as in the system.
 const MOST_LINKS: usize = 40;
 
-/// The place of a path in this root, which may not exist. A relative path starts at `working_dir`.
-/// With `make`, the directories above its last part are created.
+/// The position of a path in this root. It may not exist. A relative path starts at `working_dir`.
+/// With `make`, its parent directories are created.
 pub(crate) fn place(root: &Dir, working_dir: &str, path: &str, make: bool) -> Result<Place> {
     let parts = lexical(working_dir, path)?;
     let failed = |e| Error::io("open", Path::new(path), e);
@@ -40,7 +40,7 @@ pub(crate) fn place(root: &Dir, working_dir: &str, path: &str, make: bool) -> Re
     Ok(Place::new(directory, name))
 }
 
-/// Fails if a link is on the way of an absolute path, or at its end, or a file is above it.
+/// Fails if an absolute path contains a link, or if one of its parents is a file.
 #[cfg(target_os = "linux")]
 pub(crate) fn reject_links(root: &Dir, path: &str) -> Result<()> {
     let mut parts = lexical("/", path)?.into_iter().peekable();
@@ -87,8 +87,8 @@ struct Walk {
 }
 
 impl Walk {
-    /// Follows the directories and links that exist. Returns the last directory, and the names
-    /// below it that are left: none if the path is that directory.
+    /// Follows existing directories and links. Returns the last directory, and the remaining names
+    /// below it: empty if the path is that directory.
     fn run(&mut self) -> io::Result<(Dir, Vec<OsString>)> {
         while let Some(name) = self.left.pop_front() {
             if name == ".." {
@@ -120,7 +120,8 @@ impl Walk {
                 }
             }
         }
-        // The path is a directory: named in the one above it, so that it can be replaced or copied.
+        // The path is a directory. It is returned as a name in its parent, so that it can be
+        // replaced or copied.
         Ok((self.here()?.try_clone()?, Vec::new()))
     }
 

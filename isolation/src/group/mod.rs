@@ -16,7 +16,7 @@ use crate::spec::membership::Membership;
 /// Dropping the last handle of each environment destroys it, unless it is kept.
 pub struct Group {
     name: String,
-    /// In the order in which they start.
+    /// The members, in the order of their start.
     members: Vec<Member>,
 }
 
@@ -63,7 +63,7 @@ impl Group {
             .map(|one| (one.membership.service.as_str(), &one.environment))
     }
 
-    /// Stops and destroys the services, those that depend on others first. It goes on after an
+    /// Stops and destroys the services, those that depend on others first. It continues after an
     /// error.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Group {
             let ends = together.iter().map(|one| {
                 let environment = &one.environment;
                 let end: crate::BoxFuture<'_, Result<_>> = Box::pin(async move {
-                    // A member that cannot be stopped is destroyed in any case.
+                    // A member that cannot be stopped is destroyed anyway.
                     let stopped = environment.stop(grace).await;
                     let destroyed = environment.destroy().await;
                     Ok(destroyed.err().or(stopped

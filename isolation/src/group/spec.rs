@@ -42,15 +42,15 @@ pub struct GroupSpec {
 /// A service of a group.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Service {
-    /// The environment. Its name is made from those of the group and the service.
+    /// The environment. Its name consists of the names of the group and the service.
     #[serde(flatten)]
     pub environment: EnvironmentSpec,
-    /// The services that come before it, and how far they must be.
+    /// The services on which it depends, and their required state.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub depends_on: BTreeMap<String, Dependency>,
 }
 
-/// How far a service must be before one that depends on it starts.
+/// The state that a service must have before a service that depends on it starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dependency {
@@ -59,13 +59,13 @@ pub enum Dependency {
     /// It is ready: [`EnvironmentSpec::ready`].
     #[default]
     Ready,
-    /// Its main process has ended with code 0.
+    /// Its main process has exited with code 0.
     Completed,
 }
 
 impl<'de> Deserialize<'de> for Service {
     fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
-        // A flattened struct could not refuse unknown fields.
+        // A flattened struct could not reject unknown fields.
         let mut fields = serde_json::Map::deserialize(from)?;
         let depends_on = match fields.remove("depends_on") {
             Some(value) => serde_json::from_value(value).map_err(D::Error::custom)?,
@@ -109,7 +109,7 @@ impl GroupSpec {
             .map_err(|error| error.during("start the group", &self.name))
     }
 
-    /// For each service the number of services that must come before it, one after the other.
+    /// For each service, the length of the longest chain of services on which it depends.
     pub(crate) fn ranks(&self) -> Result<BTreeMap<&str, u32>> {
         let mut ranks = BTreeMap::<&str, u32>::new();
         let known = |name: &&String| self.services.contains_key(*name);
@@ -150,7 +150,7 @@ impl GroupSpec {
             if let Some(first) = met {
                 return path.split_off(first);
             }
-            // Every one that is left depends on one that is left.
+            // Every remaining service depends on another remaining one.
             let mut needed = self.services[name].depends_on.keys().map(String::as_str);
             next = needed.find(|needed| is_left(needed));
         }
@@ -159,7 +159,7 @@ impl GroupSpec {
 }
 
 impl Service {
-    /// The environment as a member of a group has it: aliases are names on the group's network.
+    /// The environment as a member of a group: aliases are names on the group's network.
     pub(crate) fn on_own_network(&self) -> EnvironmentSpec {
         let mut environment = self.environment.clone();
         if environment.network.mode == NetworkMode::Default && !environment.network.aliases.is_empty() {

@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::exit_status::ExitStatus;
 
-/// How much of the output is kept, in bytes.
+/// The length of the output that is kept, in bytes.
 const OUTPUT: usize = 4096;
 
 /// A result of the [health check](crate::EnvironmentSpec::health).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckResult {
-    /// When the check ended.
+    /// Time of the end of the check.
     #[serde(with = "crate::events::rfc3339")]
     pub at: SystemTime,
-    /// How it ended; `None` if it could not be run.
+    /// The exit status; `None` if it could not be run.
     pub exit: Option<ExitStatus>,
     /// The last 4096 bytes of its output, both streams, as text.
     pub output: String,

@@ -14,18 +14,18 @@ pub struct CommandRecord {
     pub number: u64,
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// When it was started.
+    /// Time of the start.
     #[serde(with = "crate::events::rfc3339")]
     pub began: SystemTime,
-    /// When it ended; `None` if it still runs.
+    /// Time of the exit; `None` if it still runs.
     #[serde(
         with = "crate::events::rfc3339::option",
         skip_serializing_if = "Option::is_none"
     )]
     #[serde(default)]
     pub ended: Option<SystemTime>,
-    /// How it ended; `None` if it still runs, or if it was killed because its caller did not wait
-    /// for it.
+    /// The exit status; `None` if it still runs, or if it was killed because its caller no longer
+    /// waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitStatus>,
 }

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-/// How many values are remembered.
+/// The number of values that are stored.
 const VALUES: usize = 2000;
 
-/// Values that must not be shown; `Debug` shows their number. The one that was not used for the
-/// longest time is forgotten first.
+/// Values that must not be shown; `Debug` shows their number. The least recently used value is
+/// dropped first.
 #[derive(Default)]
 pub(super) struct Hidden(VecDeque<String>);
 

@@ -1,5 +1,5 @@
 //! The history of an environment in this process: the commands that it ran there and their output,
-//! results of the health check, and samples of metrics. The oldest is forgotten first.
+//! results of the health check, and samples of metrics. The oldest entries are dropped first.
 
 mod check_result;
 mod command_record;
@@ -26,10 +26,10 @@ use self::hidden::Hidden;
 use self::output::OutputRing;
 use self::samples::Samples;
 
-/// How many commands are remembered.
+/// The number of commands that are kept.
 const COMMANDS: usize = 500;
 
-/// How many results of the health check are remembered.
+/// The number of results of the health check that are kept.
 const CHECKS: usize = 20;
 
 /// The history of one environment.
@@ -61,7 +61,7 @@ impl History {
         self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes the start of a command; returns its number.
+    /// Records the start of a command; returns its number.
     pub(crate) fn command_began(&self, argv: &[String]) -> u64 {
         let mut inner = self.lock();
         inner.begun += 1;
@@ -79,7 +79,7 @@ impl History {
         number
     }
 
-    /// Remembers the values of a command's environment variables, which no bundle may contain.
+    /// Stores the values of a command's environment variables, which no bundle may contain.
     pub(crate) fn hide<'v>(&self, values: impl Iterator<Item = &'v String>) {
         let mut inner = self.lock();
         values.for_each(|value| inner.hidden.add(value));
@@ -90,7 +90,7 @@ impl History {
         self.lock().hidden.values()
     }
 
-    /// Notes the end of a command; `None` if it was abandoned.
+    /// Records the exit of a command; `None` if it was abandoned.
     pub(crate) fn command_ended(&self, number: u64, exit: Option<ExitStatus>) {
         let mut inner = self.lock();
         let found = inner.commands.iter_mut().rfind(|one| one.number == number);
@@ -102,7 +102,7 @@ impl History {
         self.0.grown.send_modify(|count| *count += 1);
     }
 
-    /// Notes a piece of a command's output.
+    /// Records a piece of a command's output.
     pub(crate) fn wrote(&self, number: u64, chunk: &Chunk) {
         self.lock().output.add(number, chunk);
         self.0.grown.send_modify(|count| *count += 1);
@@ -113,35 +113,35 @@ impl History {
         self.lock().commands.iter().cloned().collect()
     }
 
-    /// The numbers of the commands that have ended.
+    /// The numbers of the commands that have exited.
     pub(crate) fn ended_commands(&self) -> Vec<u64> {
         let inner = self.lock();
         let ended = inner.commands.iter().filter(|one| one.ended.is_some());
         ended.map(|one| one.number).collect()
     }
 
-    /// The pieces of output from this number on that are still there.
+    /// The stored pieces of output from this number on.
     pub(crate) fn output(&self, from: u64) -> Vec<Piece> {
         self.lock().output.since(from)
     }
 
-    /// Whether the environment is gone, so that nothing follows.
+    /// Whether the environment no longer exists, so that no output follows.
     pub(crate) fn has_ended(&self) -> bool {
         self.lock().ended
     }
 
-    /// The environment is gone.
+    /// Records that the environment no longer exists.
     pub(crate) fn end(&self) {
         self.lock().ended = true;
         self.0.grown.send_modify(|count| *count += 1);
     }
 
-    /// Tells when output is added.
+    /// Notifies when output is added.
     pub(crate) fn grown(&self) -> watch::Receiver<u64> {
         self.0.grown.subscribe()
     }
 
-    /// Notes a result of the health check.
+    /// Records a result of the health check.
     pub(crate) fn checked(&self, result: CheckResult) {
         let mut inner = self.lock();
         if inner.checks.len() == CHECKS {
@@ -150,7 +150,7 @@ impl History {
         inner.checks.push_back(result);
     }
 
-    /// Takes over the results of a health check that the engine runs.
+    /// Stores the results of a health check that the engine runs.
     pub(crate) fn found_checks(&self, checks: &[CheckResult]) {
         self.lock().checks = checks.iter().cloned().collect();
     }
@@ -160,7 +160,7 @@ impl History {
         self.lock().checks.iter().cloned().collect()
     }
 
-    /// Notes a sample. Its peak of the memory becomes at least that of the earlier ones.
+    /// Records a sample. Its peak memory becomes at least that of earlier samples.
     pub(crate) fn measured(&self, sample: &mut MetricsSample) {
         self.lock().samples.add(sample);
     }

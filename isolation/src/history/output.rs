@@ -9,7 +9,7 @@ use memchr::memchr_iter;
 use crate::command::execution::Chunk;
 use crate::logs::OutputStream;
 
-/// How much output is kept of all commands together, in bytes.
+/// The amount of output of all commands that is kept, in bytes.
 const MOST: usize = 4 << 20;
 
 /// A smaller piece is copied: a slice would keep the buffer in which it arrived.
@@ -25,7 +25,7 @@ pub(crate) struct Piece {
     pub(crate) bytes: Bytes,
     /// Its number among all pieces, from 0.
     pub(crate) number: u64,
-    /// How many lines ended in the pieces before it, forgotten ones included.
+    /// The number of lines that ended in earlier pieces, including dropped pieces.
     pub(crate) lines_before: u64,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Piece {
 pub(super) struct OutputRing {
     pieces: VecDeque<Piece>,
     bytes: usize,
-    /// How many pieces were added, and how many lines ended in them.
+    /// The number of all pieces, and of the lines that ended in them.
     added: u64,
     lines: u64,
 }
@@ -77,7 +77,7 @@ impl OutputRing {
         }
     }
 
-    /// The pieces from this number on that are still there.
+    /// The stored pieces from this number on.
     pub(super) fn since(&self, from: u64) -> Vec<Piece> {
         let forgotten = self.added - self.pieces.len() as u64;
         let skip = usize::try_from(from.saturating_sub(forgotten)).unwrap_or(usize::MAX);

@@ -1,12 +1,12 @@
-//! Samples of metrics over the whole life of an environment.
+//! Samples of metrics over the whole lifetime of an environment.
 
 use crate::metrics::MetricsSample;
 
-/// How many samples are kept.
+/// The maximum number of samples.
 const MOST: usize = 1024;
 
-/// The samples. When there are too many, every second of the older half is left out, again and
-/// again: they cover the whole life, the newest ones most closely.
+/// The samples. When there are too many, every second sample of the older half is dropped. So they
+/// always cover the whole lifetime, with more samples of the recent past.
 #[derive(Debug, Default)]
 pub(super) struct Samples(Vec<MetricsSample>);
 

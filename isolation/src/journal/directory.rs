@@ -1,4 +1,4 @@
-//! The directory of the journal: one file per environment, readable by this user alone.
+//! The directory of the journal: one file per environment, readable only by this user.
 //!
 //! ```text
 //! STATE/journal/ID.json     one entry
@@ -23,18 +23,18 @@ use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::logs::stored::StoredOutput;
 
-/// A half-written file of this age belongs to a process that has ended.
+/// The process of an incomplete file of this age has exited.
 const STALE: Duration = Duration::from_secs(3600);
 
 /// The state directory of this user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StateDirectory(PathBuf);
 
-/// The entry of a file, or why it cannot be read.
+/// The entry of a file, or the reason why it cannot be read.
 pub(crate) type Found = std::result::Result<Entry, (EnvironmentId, Error)>;
 
 impl StateDirectory {
-    /// The directory that is named, or that `ISOLATE_STATE_DIR` names, or the first usable one of:
+    /// The given directory, or that of `ISOLATE_STATE_DIR`, or the first usable one of:
     /// `$XDG_STATE_HOME/isolate`, `~/.local/state/isolate`, a directory for temporary files.
     pub(crate) fn open(named: Option<&Path>) -> Result<Option<Self>> {
         Self::choose(named).map(Some)
@@ -58,7 +58,8 @@ impl StateDirectory {
             // A home directory that cannot be written to, as in some containers.
             Some(Err(error)) if !is_unusable(&error) => Err(error),
             _ => {
-                // Every user can create directories there, and replace what is in their own.
+                // Every user can create directories there, and replace files in their own
+                // directories.
                 private(&temporary)?;
                 Self::at(&temporary)
             }
@@ -80,7 +81,7 @@ impl StateDirectory {
         &self.0
     }
 
-    /// What two users or machines have not in common.
+    /// Values that differ between users and machines.
     pub(crate) fn scope(&self) -> (Option<String>, u32, &Path) {
         let user = rustix::process::geteuid().as_raw();
         (Process::current().machine, user, &self.0)
@@ -99,7 +100,7 @@ impl StateDirectory {
         Leases::at(self.shared().join(id.as_str()))
     }
 
-    /// Waits for the turn to pull the image that `key` stands for.
+    /// Waits for the turn to pull the image with this `key`.
     pub(crate) async fn pull_turn(&self, key: &str) -> Result<Turn> {
         pulls::turn(&self.0.join("pulls"), key).await
     }
@@ -108,7 +109,7 @@ impl StateDirectory {
         self.journal().join(format!("{id}.json"))
     }
 
-    /// Writes an entry, in place of an earlier one of the environment.
+    /// Writes an entry, and replaces an earlier one of the environment.
     pub(crate) fn write(&self, entry: &Entry) -> Result<()> {
         write(&self.file(&entry.id), entry)
     }
@@ -128,7 +129,7 @@ impl StateDirectory {
         }
     }
 
-    /// What commands in an environment have written.
+    /// The output of commands in an environment.
     pub(crate) fn output(&self, id: &EnvironmentId) -> StoredOutput {
         StoredOutput::at(self.output_file(id), self.file(id))
     }
@@ -156,7 +157,7 @@ impl StateDirectory {
         }
     }
 
-    /// How long ago the entry was written; `None` if that is unknown.
+    /// The age of the entry; `None` if that is unknown.
     pub(crate) fn age(&self, id: &EnvironmentId) -> Option<Duration> {
         let written = fs::metadata(self.file(id)).and_then(|meta| meta.modified());
         SystemTime::now().duration_since(written.ok()?).ok()
@@ -177,7 +178,7 @@ impl StateDirectory {
             }
         }
         ids.sort();
-        // An entry may be removed meanwhile.
+        // An entry may be removed at the same time.
         let entries = ids.into_iter().filter_map(|id| match self.read(&id) {
             Ok(entry) => entry.map(Ok),
             Err(error) => Some(Err((id, error))),
@@ -186,7 +187,7 @@ impl StateDirectory {
     }
 }
 
-/// Whether another directory may be usable: this one cannot be written to. A full disk is an error.
+/// Whether to try another directory, because this one is not writable. A full disk is an error.
 fn is_unusable(error: &Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
     source.is_some_and(|error| {
@@ -199,7 +200,7 @@ fn is_unusable(error: &Error) -> bool {
     })
 }
 
-/// Removes a file that a process has not finished.
+/// Removes an incomplete file.
 fn drop_stale(path: &Path) {
     let modified = fs::symlink_metadata(path).and_then(|meta| meta.modified());
     let age = modified.map(|time| SystemTime::now().duration_since(time).unwrap_or_default());

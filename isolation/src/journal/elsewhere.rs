@@ -1,4 +1,4 @@
-//! On this system there is no journal: it has no way to find out whether a process still runs.
+//! There is no journal on this system, because it cannot report whether a process still runs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -62,7 +62,7 @@ impl StateDirectory {
 pub(crate) enum Turn {
     /// It is this caller's turn to pull.
     Ours(PullTurn),
-    /// Another process has pulled the image meanwhile.
+    /// Another process has pulled the image in the meantime.
     Done,
 }
 

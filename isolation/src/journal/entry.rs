@@ -1,4 +1,4 @@
-//! An entry of the journal: one environment, and what its engine makes for it.
+//! An entry of the journal: one environment, and the resources that its engine creates for it.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,17 +6,18 @@ use super::process::{Liveness, Process};
 use crate::environment::id::EnvironmentId;
 use crate::spec::lifetime::Lifetime;
 
-/// The version of the format. An entry of another version is left as it is.
+/// The version of the format. An entry of another version is not changed.
 pub(crate) const VERSION: u32 = 1;
 
-/// An environment that exists, or that is about to be created.
+/// An environment that exists or will be created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) version: u32,
     pub(crate) id: EnvironmentId,
     pub(crate) name: String,
     pub(crate) engine: String,
-    /// How another process reaches the engine: see [`Engine::address`](crate::Engine::address).
+    /// The address of the engine for other processes: see
+    /// [`Engine::address`](crate::Engine::address).
     pub(crate) address: String,
     #[serde(default)]
     pub(crate) image: Option<String>,
@@ -29,11 +30,11 @@ pub(crate) struct Entry {
     pub(crate) resources: Vec<Resource>,
 }
 
-/// Something that an engine makes for an environment beside the environment itself: a volume, a
-/// network, a directory.
+/// A resource that an engine creates for an environment in addition to the environment itself: a
+/// volume, a network, a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Resource {
-    /// The kind, as the engine calls it: `volume`.
+    /// The engine's name of the kind: `volume`.
     pub kind: String,
     /// The name by which another process finds it.
     pub name: String,
@@ -50,7 +51,7 @@ impl Resource {
 }
 
 impl Entry {
-    /// Whether its owner has ended without removing it. A kept environment needs no owner.
+    /// Whether its owner has exited without removing it. A kept environment needs no owner.
     pub(crate) fn is_orphan(&self) -> bool {
         self.lifetime == Lifetime::Owner && self.owner.liveness() == Liveness::Dead
     }

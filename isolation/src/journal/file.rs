@@ -28,7 +28,7 @@ pub(super) fn private(path: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed("create the directory", path, error)),
     }
-    // Of the entry itself: a link may lead to a directory of this user from anywhere.
+    // The metadata of the entry itself, because a link may lead to any directory of this user.
     let meta = fs::symlink_metadata(path).map_err(|e| failed("read", path, e))?;
     if !meta.is_dir() || meta.uid() != rustix::process::geteuid().as_raw() {
         let why = format!(
@@ -44,7 +44,7 @@ pub(super) fn private(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file so that a reader gets all of it or the earlier one, also after a power failure.
+/// Writes a file atomically: a reader gets the new or the old contents, also after a power failure.
 pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_vec(value);
     let text = text.map_err(|error| Error::new(ErrorKind::Corrupt, error.to_string()))?;
@@ -52,7 +52,7 @@ pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<()> {
     let new = path.with_file_name(format!(".{name}.{}", random_hex()));
     let written = write_new(&new, &text).and_then(|()| fs::rename(&new, path));
     written.map_err(|error| {
-        // A full disk has left a part of it.
+        // After an error such as a full disk, a part of it may exist.
         let _ = fs::remove_file(&new);
         failed("write the journal entry", path, error)
     })

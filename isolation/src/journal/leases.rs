@@ -1,8 +1,8 @@
-//! The leases of a shared environment: who uses it.
+//! The leases of a shared environment: the processes that use it.
 //!
-//! Each user has a file with its process. A lock, which the system releases when its process ends,
-//! is held while leases are counted and the environment is created or removed. So no process gets
-//! an environment that another process is about to remove.
+//! Each user has a file that names its process. A lock is held while leases are counted and the
+//! environment is created or removed. The system releases the lock when its process exits. So no
+//! process gets an environment that another process is about to remove.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -49,7 +49,7 @@ impl Leases {
         Self { directory, lock }
     }
 
-    /// Waits for the lock. Its holder creates or removes the environment meanwhile.
+    /// Waits for the lock. Its holder is creating or removing the environment.
     pub(crate) async fn lock(&self) -> Result<Lock> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -82,7 +82,7 @@ impl Leases {
         Ok(is_current.then_some(file))
     }
 
-    /// The number of users that have not ended. Without the lock it may change at once.
+    /// The number of active users. Without the lock it may change at once.
     pub(crate) fn users(&self) -> Result<usize> {
         let files = match fs::read_dir(&self.directory) {
             Ok(files) => files,
@@ -122,14 +122,14 @@ impl Lock {
         })
     }
 
-    /// The number of users that have not ended.
+    /// The number of active users.
     pub(crate) fn users(&self) -> Result<usize> {
         self.leases.users()
     }
 
-    /// Removes the leases of an environment that does not exist any more.
+    /// Removes the leases of an environment that no longer exists.
     pub(crate) fn forget(&self) {
-        // The next user finds the rest, and counts live processes only.
+        // The next user finds the rest, and counts only live processes.
         let _ = fs::remove_dir_all(&self.leases.directory);
         let _ = fs::remove_file(&self.leases.lock);
     }
@@ -151,7 +151,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // A forked process does not end the lease of its parent.
         if self.pid == std::process::id() {
-            // If it stays, it ends with this process.
+            // If the file stays, the lease ends with this process.
             let _ = self.end();
         }
     }
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// A lock on a file that the last user had removed let two tasks in.
+    /// With a lock on a file that the last user had removed, two tasks held the lock.
     #[tokio::test]
     async fn one_at_a_time_holds_the_lock() {
         static INSIDE: AtomicUsize = AtomicUsize::new(0);

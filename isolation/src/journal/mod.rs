@@ -1,7 +1,7 @@
-//! The journal: what exists, and which process owns it.
+//! The journal: the existing environments, and the processes that own them.
 //!
-//! An entry is written before an environment is created, and removed when the environment is gone.
-//! So whatever happens to the owner, another process finds what it has left and removes it.
+//! An entry is written before an environment is created, and removed after the environment is
+//! removed. So if the owner is killed, another process finds its environments and removes them.
 
 #[cfg(unix)]
 pub(crate) mod directory;
@@ -35,11 +35,11 @@ use crate::spec::lifetime::Lifetime;
 /// For authors of engines: the journal entry of one environment.
 ///
 /// The manager writes the entry before [`Engine::create`](crate::Engine::create) and removes it
-/// when the environment is gone. An engine that makes more than the environment itself, such as a
-/// volume, notes it before it makes it. An engine that removes an environment in the background
-/// [holds](Self::hold) the entry meanwhile.
+/// after the environment is removed. An engine notes each additional resource, such as a volume,
+/// before it creates the resource. An engine that removes an environment in the background
+/// [holds](Self::hold) the entry until the removal is complete.
 ///
-/// Without a journal (see [`ManagerOptions`](crate::ManagerOptions)) the calls do nothing.
+/// Without a journal (see [`ManagerOptions`](crate::ManagerOptions)) the calls have no effect.
 #[derive(Debug, Clone)]
 pub struct Journal(Arc<Inner>);
 
@@ -52,11 +52,11 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
-    /// How many removals are not complete.
+    /// The number of incomplete removals.
     holds: usize,
     /// A removal has failed.
     left: bool,
-    /// The environment is gone, but for what is held.
+    /// The environment is removed, except resources that are held.
     finished: bool,
 }
 
@@ -79,7 +79,7 @@ impl Journal {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the entry, unless the environment has been given up meanwhile.
+    /// Writes the entry, unless the creation was abandoned in the meantime.
     pub(crate) fn begin(&self, entry: &Entry) -> Result<()> {
         let state = self.state();
         match &self.0.directory {
@@ -88,12 +88,13 @@ impl Journal {
         }
     }
 
-    /// Notes something that the engine is about to make for the environment. This writes a small
+    /// Notes a resource that the engine is about to create for the environment. This writes a small
     /// file.
     ///
     /// # Errors
     ///
-    /// The kind is [`Io`](crate::ErrorKind::Io), for example on a full disk; then do not make it.
+    /// The kind is [`Io`](crate::ErrorKind::Io), for example on a full disk; then do not create the
+    /// resource.
     pub fn note(&self, resource: Resource) -> Result<()> {
         self.change(|entry| {
             if !entry.resources.contains(&resource) {
@@ -102,12 +103,12 @@ impl Journal {
         })
     }
 
-    /// Removes the note of something that does not exist any more.
+    /// Removes the note of a resource that no longer exists.
     pub fn forget(&self, resource: &Resource) -> Result<()> {
         self.change(|entry| entry.resources.retain(|noted| noted != resource))
     }
 
-    /// Records how long the environment lives.
+    /// Records the lifetime of the environment.
     pub(crate) fn set_lifetime(&self, lifetime: Lifetime) -> Result<()> {
         self.change(|entry| entry.lifetime = lifetime)
     }
@@ -128,13 +129,13 @@ impl Journal {
         }
     }
 
-    /// What commands in the environment have written; `None` without a journal.
+    /// The output of commands in the environment; `None` without a journal.
     pub(crate) fn output(&self) -> Option<StoredOutput> {
         let directory = self.0.directory.as_ref()?;
         Some(directory.output(&self.0.id))
     }
 
-    /// For a removal that no caller awaits: keeps the entry until the removal is complete.
+    /// Keeps the entry until a removal is complete that no caller awaits.
     #[must_use]
     pub fn hold(&self) -> Hold {
         self.state().holds += 1;
@@ -144,7 +145,7 @@ impl Journal {
         }
     }
 
-    /// The environment is gone, or its creation has ended without one.
+    /// The environment was removed, or its creation has failed.
     pub(crate) fn finish(&self) {
         let mut state = self.state();
         state.finished = true;
@@ -154,7 +155,8 @@ impl Journal {
     fn remove_if_done(&self, state: &State) {
         if state.finished && state.holds == 0 && !state.left {
             if let Some(directory) = &self.0.directory {
-                // An entry that stays is removed by the next collection, which finds nothing.
+                // If the entry stays, the next collection finds no environment and removes the
+                // entry.
                 let _ = directory.remove(&self.0.id);
             }
         }
@@ -162,7 +164,8 @@ impl Journal {
 }
 
 /// Keeps the [`Journal`] entry of an environment until its removal is complete. If this is dropped
-/// without [`gone`](Self::gone), something may be left, and the entry stays for the collection.
+/// without [`gone`](Self::gone), a part of the environment may still exist, and the entry stays for
+/// the collection.
 #[derive(Debug)]
 pub struct Hold {
     journal: Journal,
@@ -170,7 +173,7 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// What this stands for does not exist any more.
+    /// The resource no longer exists.
     pub fn gone(mut self) {
         self.gone = true;
     }

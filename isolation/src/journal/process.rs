@@ -1,17 +1,17 @@
-//! A process, so that another process can find out later whether it still runs.
+//! The identity of a process, with which another process can check later whether it still runs.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A process on a machine. The PID alone is not enough: the system uses it again. The start time
-/// and the boot tell two processes with one PID apart.
+/// A process on a machine. The PID alone is not sufficient, because the system reuses it. The start
+/// time and the boot distinguish two processes with the same PID.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[derive(Default)]
 pub(crate) struct Process {
     pub(crate) pid: u32,
-    /// The start, in clock ticks since the boot; `None` where the system does not report it.
+    /// The start, in clock ticks since the boot; `None` if the system does not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) start: Option<u64>,
     /// The boot of the machine.
@@ -30,7 +30,7 @@ pub(crate) struct Process {
 pub(crate) enum Liveness {
     Alive,
     Dead,
-    /// It runs on another machine or in another PID namespace, if at all.
+    /// Unknown: it is on another machine or in another PID namespace.
     Unknown,
 }
 
@@ -47,7 +47,7 @@ impl Process {
         }
     }
 
-    /// Whether it runs, as far as this process can see.
+    /// Whether it runs, if this process can determine that.
     pub(crate) fn liveness(&self) -> Liveness {
         self.liveness_seen_by(&Self::current())
     }
@@ -105,8 +105,8 @@ mod system {
         Some(link.to_string_lossy().into_owned())
     }
 
-    /// Whether the process exists and has not ended. A zombie process has ended: its
-    /// files are closed.
+    /// Whether the process exists and has not exited. A zombie process has exited: its files are
+    /// closed.
     pub(super) fn exists(pid: u32) -> bool {
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
             return false;
@@ -138,7 +138,7 @@ mod system {
         None
     }
 
-    /// Also a process of another user exists.
+    /// A process of another user counts, too.
     pub(super) fn exists(pid: u32) -> bool {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
         pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
@@ -163,7 +163,7 @@ mod system {
         None
     }
 
-    /// Unknown, so that nothing of a process is removed that may run.
+    /// The result is unknown, so that no environment of a running process is removed.
     pub(super) fn exists(_: u32) -> bool {
         true
     }

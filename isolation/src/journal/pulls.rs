@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The contents of the file after a pull that succeeded. Waiting processes have opened it before.
+/// The contents of the file after a successful pull. Waiting processes have opened it before.
 const DONE: &[u8] = b"done";
 
 /// The outcome of waiting for a turn.
@@ -23,7 +23,7 @@ const DONE: &[u8] = b"done";
 pub(crate) enum Turn {
     /// It is this caller's turn to pull.
     Ours(PullTurn),
-    /// Another process has pulled the image meanwhile.
+    /// Another process has pulled the image in the meantime.
     Done,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct PullTurn {
     file: File,
 }
 
-/// Waits for the turn to pull what `key` stands for.
+/// Waits for the turn to pull the image with this `key`.
 pub(super) async fn turn(directory: &Path, key: &str) -> Result<Turn> {
     private(directory)?;
     let path = directory.join(format!("{key}.lock"));
@@ -48,7 +48,8 @@ pub(super) async fn turn(directory: &Path, key: &str) -> Result<Turn> {
         if has_waited && text == DONE {
             return Ok(Turn::Done);
         }
-        // The holder has removed the file if its pull failed. A lock on that excludes no process.
+        // If the pull of the holder failed, it has removed the file. A lock on a removed file
+        // excludes no process.
         if is_current(&file, &path) {
             file.set_len(0).map_err(failed)?;
             file.rewind().map_err(failed)?;
@@ -63,7 +64,7 @@ fn open(path: &Path) -> io::Result<File> {
     options.mode(0o600).open(path)
 }
 
-/// Locks a file; whether another process held the lock.
+/// Locks a file; returns whether another process held the lock.
 async fn lock(file: &File) -> io::Result<bool> {
     let mut pause = FIRST_PAUSE;
     let mut has_waited = false;
@@ -87,7 +88,7 @@ fn is_current(file: &File, path: &Path) -> bool {
 }
 
 impl PullTurn {
-    /// Reports to the waiting processes that the image is there.
+    /// Reports to the waiting processes that the image was pulled.
     pub(crate) fn succeed(mut self) -> Result<()> {
         let written = self.file.write_all(DONE);
         written.map_err(|error| Error::io("write", &self.path, error))
@@ -112,7 +113,7 @@ mod tests {
         }
     }
 
-    /// A task that waits for a turn which another one holds.
+    /// A task that waits for a turn that another task holds.
     async fn waiting(directory: &Path) -> tokio::task::JoinHandle<Result<Turn>> {
         let path = directory.to_owned();
         let task = tokio::spawn(async move { turn(&path, "key").await });

@@ -1,6 +1,8 @@
-//! Starts the reaper: a process that waits for the end of this one, and then removes what it left.
+//! Starts the reaper: a process that waits until this process has exited, and then removes its
+//! environments.
 //!
-//! It holds the reading end of a pipe. Whatever ends this process closes the writing end.
+//! It has the reading end of a pipe. The system closes the writing end when this process exits or
+//! is killed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,8 +20,8 @@ use super::file::VARIABLE;
 /// The name of the program with the reaper.
 const PROGRAM: &str = "isolate";
 
-/// How often a reaper is started for one directory: a program of another version may not have the
-/// command.
+/// The maximum number of starts of a reaper for one directory: a program of another version may not
+/// have the command.
 const ATTEMPTS: u32 = 3;
 
 /// The reapers of this process, one for each state directory.
@@ -27,14 +29,14 @@ static RUNNING: Mutex<BTreeMap<PathBuf, Running>> = Mutex::new(BTreeMap::new());
 
 #[derive(Debug)]
 struct Running {
-    /// The process that started it. A fork of it needs one of its own.
+    /// The process that started it. A fork of that process needs its own reaper.
     owner: u32,
     attempts: u32,
     pipe: Option<ChildStdin>,
 }
 
-/// Starts the reaper of this process for a directory, unless it runs already. A reaper that cannot
-/// be started is not an error: the next start of a manager removes what is left.
+/// Starts the reaper of this process for a directory, unless it already runs. A failed start is not
+/// an error: the next start of a manager removes the leftovers.
 pub(crate) fn ensure(directory: &StateDirectory, program: &Path) {
     let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     let owner = std::process::id();
@@ -53,7 +55,7 @@ pub(crate) fn ensure(directory: &StateDirectory, program: &Path) {
     }
 }
 
-/// Whether somebody holds the other end.
+/// Whether the other end is open.
 fn is_read(pipe: &ChildStdin) -> bool {
     let mut polled = [PollFd::new(pipe, PollFlags::OUT)];
     let now = Timespec {
@@ -73,18 +75,18 @@ fn start(directory: &StateDirectory, program: &Path) -> Option<ChildStdin> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .current_dir("/")
-        // No signal of the terminal reaches it before it has a session of its own.
+        // The terminal sends it no signals before it has its own session.
         .process_group(0)
         .spawn()
         .ok()?;
     let pipe = child.stdin.take();
-    // It starts the reaper and ends at once.
+    // It starts the reaper and exits at once.
     let waiting = std::thread::Builder::new().name("isolation-reaper".into());
     let _ = waiting.spawn(move || child.wait());
     pipe
 }
 
-/// The program with the reaper: beside this executable, or on `PATH`.
+/// The program with the reaper: next to this executable, or on `PATH`.
 pub(crate) fn program() -> Option<PathBuf> {
     let executable = std::env::current_exe().ok();
     let beside = executable.and_then(|path| Some(path.parent()?.to_owned()));

@@ -1,4 +1,4 @@
-//! Assembles the lines of a log from the pieces in which a daemon keeps them.
+//! Assembles the lines of a log from the pieces that a daemon stores.
 
 use std::time::SystemTime;
 
@@ -82,7 +82,7 @@ impl Lines {
         }
     }
 
-    /// Sets the time of a piece without one. It is that of a line that the piece begins.
+    /// Sets the time of a piece without a time. A line that begins with this piece gets it.
     pub(crate) fn begin_piece(&mut self, at: SystemTime) {
         self.piece_at = Some(at);
         if !self.has_open {
@@ -90,7 +90,7 @@ impl Lines {
         }
     }
 
-    /// Takes the time off a piece. The time of a line is that of its first piece.
+    /// Removes the time from a piece. The time of a line is that of its first piece.
     fn without_time(&mut self, mut piece: Bytes) -> Bytes {
         let Some(blank) = memchr(b' ', &piece[..piece.len().min(40)]) else {
             return piece;

@@ -1,4 +1,4 @@
-//! Lines between the task that reads a log and a reader that may be slower.
+//! Buffers lines between the task that reads a log and a reader that may be slower.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,14 +8,14 @@ use tokio::sync::Notify;
 use super::{LogEntry, LogLine};
 use crate::error::Result;
 
-/// How many bytes may wait for the reader.
+/// The maximum number of buffered bytes.
 const MOST: usize = 16 << 20;
 
-/// What a line costs beside its text.
+/// The size of a line in addition to its text.
 const LINE: usize = size_of::<LogEntry>();
 
-/// A queue that never lets the task wait: a daemon drops lines of a connection that is not read,
-/// and does not report it. Here the newest lines are dropped and counted.
+/// A queue that never blocks the task: a daemon drops lines of a connection that is not read, and
+/// does not report it. This queue drops and counts the newest lines instead.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Buffer(Arc<Shared>);
 
@@ -51,7 +51,7 @@ impl Buffer {
         self.0.filled.notify_one();
     }
 
-    /// Waits until there is space: a log that is not followed does not grow, and nothing is lost.
+    /// Waits until there is space. A log that is not followed does not grow, so no line is lost.
     pub(crate) async fn space(&self) {
         loop {
             let emptied = self.0.emptied.notified();
@@ -62,7 +62,7 @@ impl Buffer {
         }
     }
 
-    /// Ends the queue, after what is in it.
+    /// Ends the queue after its last item.
     pub(crate) fn end(&self, outcome: Result<()>) {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).end = Some(outcome);
         self.0.filled.notify_one();
@@ -84,7 +84,7 @@ impl Buffer {
                         return Ok(None);
                     }
                     Some(Err(error)) => {
-                        // Reported once; the log has ended after it.
+                        // The error is reported once, and ends the log.
                         queue.end = Some(Ok(()));
                         return Err(error);
                     }

@@ -13,7 +13,7 @@ use crate::BoxFuture;
 use crate::error::Result;
 use crate::history::{History, Piece};
 
-/// How often a store that is followed is looked at: other processes add to it.
+/// The interval in which a followed store is read: other processes add to it.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// The log of commands.
@@ -32,7 +32,7 @@ enum Source {
 struct Memory {
     history: History,
     grown: watch::Receiver<u64>,
-    /// The number of the next piece, and how many lines ended in the pieces before it.
+    /// The number of the next piece, and the number of lines that ended in earlier pieces.
     next: u64,
     lines: u64,
     open: BTreeMap<(u64, bool), Lines>,
@@ -66,7 +66,7 @@ impl CommandLog {
         }
     }
 
-    /// The first entries: of many, only the last lines if the options ask for that.
+    /// The first entries, or only the last lines if the options request that.
     pub(crate) fn begin(mut self) -> Result<Self> {
         self.read()?;
         if let Some(tail) = self.options.tail {
@@ -84,7 +84,7 @@ impl CommandLog {
         Ok(self)
     }
 
-    /// Reads what has come since the last time; returns whether more may follow.
+    /// Reads new entries; returns whether more may follow.
     fn read(&mut self) -> Result<bool> {
         let mut found = Vec::new();
         let more = match &mut self.source {
@@ -117,7 +117,8 @@ impl LogSource for CommandLog {
                 }
                 if self.waiting.is_empty() {
                     match &mut self.source {
-                        // An error means that the environment was dropped; the next look ends.
+                        // An error means that the environment was dropped; then the next read is
+                        // the last.
                         Source::Memory(memory) => drop(memory.grown.changed().await),
                         Source::Store(_) => sleep(PAUSE).await,
                     }
@@ -129,7 +130,7 @@ impl LogSource for CommandLog {
 
 impl Memory {
     fn read(&mut self, follow: bool, found: &mut Vec<LogEntry>) -> bool {
-        // Before the pieces: a command that ends meanwhile is seen the next time.
+        // This is read before the pieces: a command that exits in between is handled the next time.
         let ended: Vec<u64> = match follow {
             true => self.history.ended_commands(),
             false => Vec::new(),

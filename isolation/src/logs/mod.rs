@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::BoxFuture;
 use crate::error::Result;
 
-/// Which part of a log to read.
+/// The part of a log to read.
 ///
 /// ```
 /// use isolation::LogOptions;
@@ -24,11 +24,11 @@ use crate::error::Result;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogOptions {
-    /// Whose lines; `None` is the main process, or the commands of an environment without one. The
-    /// two are never mixed.
+    /// The writer of the lines; `None` is the main process, or the commands if there is no main
+    /// process. The two are never mixed.
     pub origin: Option<LogOrigin>,
-    /// Whether to continue with new lines until the main process ends, or for commands until the
-    /// environment is gone.
+    /// Whether to continue with new lines until the main process exits, or for commands until the
+    /// environment is removed.
     pub follow: bool,
     /// Only lines since this time.
     pub since: Option<SystemTime>,
@@ -46,10 +46,10 @@ pub struct LogOptions {
 pub enum LogOrigin {
     /// The main process. Its engine keeps the log.
     Main,
-    /// The commands. An engine keeps no log of them: this process keeps the last 4 MiB that its own
-    /// commands have written. Of an environment that outlives its process, or that was opened, the
-    /// output of each command that has ended is stored beside the journal, for this user alone, 4
-    /// to 8 MiB; there, the commands of all processes are found.
+    /// The commands. An engine keeps no log of them: this process keeps the last 4 MiB of output of
+    /// its own commands. For a kept or opened environment, the output of each finished command is
+    /// stored next to the journal, readable only by this user, 4 to 8 MiB. That log contains the
+    /// commands of all processes.
     Commands,
 }
 
@@ -67,16 +67,16 @@ pub enum OutputStream {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogLine {
-    /// When the engine received the line; `None` if the engine does not record it.
+    /// The time at which the engine received the line; `None` if the engine does not record it.
     pub at: Option<SystemTime>,
     /// The stream to which it was written.
     pub stream: OutputStream,
     /// The line without its end.
     pub text: Bytes,
-    /// Whether it ended with a newline. The last line of a process may not, and a line of more than
-    /// 1 MiB is cut into several.
+    /// Whether it ended with a newline. The last line of a process may have no newline, and a line
+    /// of more than 1 MiB is split.
     pub complete: bool,
-    /// The number of the command that wrote it, if the line is one of a command of this process.
+    /// The number of the command that wrote it, if it was a command of this process.
     pub command: Option<u64>,
 }
 
@@ -92,7 +92,7 @@ impl LogLine {
 pub enum LogEntry {
     /// A line.
     Line(LogLine),
-    /// Lines that are missing here: they came faster than they were read.
+    /// Missing lines: they arrived faster than they were read.
     Gap {
         /// The number of lines.
         lines: u64,
@@ -107,8 +107,8 @@ pub trait LogSource: Send {
 
 /// A log as a stream of lines. Dropping it ends the reading.
 ///
-/// A reader that follows a log and stops for a while misses lines beyond 16 MiB, and gets their
-/// number: [`LogEntry::Gap`].
+/// A reader that follows a log and pauses misses lines after 16 MiB, and receives their number:
+/// [`LogEntry::Gap`].
 ///
 /// ```no_run
 /// # async fn demo(environment: &isolation::Environment) -> isolation::Result<()> {
@@ -135,8 +135,8 @@ impl LogStream {
         self.0.next().await
     }
 
-    /// Reads to the end. The memory is bounded by what the engine keeps of a log; use
-    /// [`LogOptions::tail`] for a part of it.
+    /// Reads to the end. The log of the engine limits the memory; use [`LogOptions::tail`] for a
+    /// part of it.
     pub async fn lines(mut self) -> Result<Vec<LogLine>> {
         let mut lines = Vec::new();
         while let Some(entry) = self.next().await? {

@@ -1,4 +1,4 @@
-//! The output of commands of environments that outlive their processes, in files.
+//! The output of commands of kept environments, in files.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 use super::{LogEntry, LogLine, OutputStream};
 use crate::error::{Error, Result};
 
-/// The size at which a file is set aside. One older file is kept.
+/// The size at which a file is rotated. One older file is kept.
 const MOST: u64 = 4 << 20;
 
-/// How much of the output of one command is stored, in bytes, from its end.
+/// The number of bytes at the end of a command's output that are stored.
 const MOST_OF_ONE: usize = 1 << 20;
 
-/// The stored output of the commands of one environment, and how far it was read.
+/// The stored output of the commands of one environment, and the read position.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredOutput {
     file: PathBuf,
-    /// What exists as long as the environment does.
+    /// A file that exists as long as the environment.
     entry: PathBuf,
     began: bool,
     read: u64,
@@ -39,7 +39,7 @@ struct Stored {
     stream: OutputStream,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text: Option<String>,
-    /// Of a line that is not UTF-8.
+    /// The bytes of a line that is not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
     complete: bool,
@@ -75,7 +75,8 @@ impl From<Stored> for LogLine {
 }
 
 impl StoredOutput {
-    /// The output in this file, and an older one beside it, while another file exists.
+    /// The output in this file and an older file next to it, while the file of the environment
+    /// exists.
     pub(crate) fn at(file: PathBuf, entry: PathBuf) -> Self {
         Self {
             file,
@@ -90,7 +91,7 @@ impl StoredOutput {
         file.with_extension("older")
     }
 
-    /// Adds the lines of a command, unless the environment is gone.
+    /// Adds the lines of a command, unless the environment was removed.
     pub(crate) fn append(&self, lines: &[LogLine]) -> Result<()> {
         if !self.entry.exists() {
             return Ok(());
@@ -115,14 +116,14 @@ impl StoredOutput {
         options.create(true).append(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        // One write: other processes append, too.
+        // A single write, because other processes append, too.
         options
             .open(&self.file)
             .and_then(|mut file| file.write_all(&text))
             .map_err(failed)
     }
 
-    /// Reads what has come since the last time; returns whether the environment still exists.
+    /// Reads new lines; returns whether the environment still exists.
     pub(crate) fn read(&mut self, found: &mut Vec<LogEntry>) -> Result<bool> {
         let exists = self.entry.exists();
         if !std::mem::replace(&mut self.began, true) {
@@ -130,7 +131,7 @@ impl StoredOutput {
         }
         let size = self.file.metadata().map_or(0, |meta| meta.len());
         if size < self.read {
-            // It was set aside.
+            // The file was rotated.
             parse(&contents(&Self::older(&self.file), self.read)?, found);
             self.read = 0;
         }
@@ -156,8 +157,8 @@ fn contents(file: &Path, from: u64) -> Result<Vec<u8>> {
     }
 }
 
-/// Adds the lines, and returns how many bytes are complete. A line that cannot be read is left out:
-/// a process may have been killed while it wrote.
+/// Adds the lines, and returns the number of complete bytes. An unreadable line is skipped: a
+/// process may have been killed while it wrote.
 fn parse(text: &[u8], found: &mut Vec<LogEntry>) -> usize {
     let end = memchr::memrchr(b'\n', text).map_or(0, |at| at + 1);
     let lines = text[..end].split(|byte| *byte == b'\n');
@@ -200,7 +201,7 @@ mod tests {
         store.append(&lines).unwrap();
         let entries = lines.map(LogEntry::Line).to_vec();
         assert_eq!(read(&mut reader), (entries.clone(), true));
-        // A line that a killed process has not completed is not one.
+        // An incomplete line of a killed process is skipped.
         std::fs::OpenOptions::new()
             .append(true)
             .open(&file)
@@ -229,7 +230,7 @@ mod tests {
         let most = MOST + MOST_OF_ONE as u64 * 2;
         assert!(file.metadata().unwrap().len() < most);
         assert!(StoredOutput::older(&file).metadata().unwrap().len() < most);
-        // The end of each command, all of them once.
+        // The end of each command, once.
         let of_one = MOST_OF_ONE / 1100;
         assert_eq!(got, 12 * of_one);
     }

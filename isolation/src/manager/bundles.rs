@@ -1,4 +1,4 @@
-//! Bundles of failed creations: there is no environment yet.
+//! Bundles of failed creations, for which there is no environment yet.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,8 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::network::NetworkMode;
 
 impl Manager {
-    /// Adds what is known about a failed creation, and writes a bundle if this manager is to.
+    /// Adds the facts about a failed creation, and writes a bundle if this manager has a directory
+    /// for bundles.
     pub(super) fn explain_creation(&self, engine: &str, spec: &EnvironmentSpec, error: Error) -> Error {
         if error.evidence().is_some() {
             return error;
@@ -47,7 +48,7 @@ impl Manager {
             hidden: Vec::new(),
             commands: Vec::new(),
             output: Vec::new(),
-            // Those of engines and images; no environment has this ID.
+            // The events of engines and images; no environment has this ID.
             events: self.events.of(&EnvironmentId::random()),
             samples: Vec::new(),
             checks: Vec::new(),

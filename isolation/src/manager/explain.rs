@@ -1,4 +1,4 @@
-//! Why an engine is chosen, and why each other one is not.
+//! Why an engine is chosen, and why the others are not.
 
 use std::fmt;
 
@@ -42,7 +42,7 @@ impl fmt::Display for EngineVerdict {
 }
 
 impl Registry {
-    /// What [`select`](Self::select) chooses, and why: every engine is asked.
+    /// The choice of [`select`](Self::select) with its reasons: every engine is asked.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Registry {
             chosen: None,
             engines: Vec::new(),
         };
-        // An engine that the user has named, and that is not available.
+        // An engine that the user has named, but that is not available.
         let mut only = None;
         for engine in self.engines() {
             let name = engine.name();

@@ -1,4 +1,4 @@
-//! Multiplies an environment.
+//! Forks an environment.
 
 use super::Manager;
 use super::origin::Origin;
@@ -12,39 +12,38 @@ use crate::join::all;
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 
-/// How many environments one call makes at most.
+/// The maximum number of environments per call.
 const MOST: usize = 100;
 
 /// How to fork an environment: [`Manager::fork`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ForkOptions {
-    /// The names of the forks begin with it, and end with a number. Without one, each fork has a
-    /// name from its ID.
+    /// The prefix of the names of the forks; a number follows. Without it, the name of each fork
+    /// comes from its ID.
     pub name: Option<String>,
-    /// How long the forks live.
+    /// The lifetime of the forks.
     pub lifetime: Lifetime,
 }
 
 impl Manager {
-    /// Creates and starts `count` environments with the files and the volumes of this one as they
-    /// are now; each has copies of its own. The environment may run; an engine that can pause
-    /// pauses it meanwhile, and on the others no program should write then. The programs start anew
-    /// in the forks. All forks are there, or none.
+    /// Creates and starts `count` environments with copies of the current files and volumes of this
+    /// one. The environment may run. An engine that can pause it pauses it during the call; on
+    /// other engines no program should write at that time. Programs start again in the forks.
+    /// Either all forks are created, or none.
     ///
     /// ```no_run
     /// # use isolation::{Environment, Manager, Result};
     /// # async fn demo(manager: Manager, database: Environment) -> Result<()> {
-    /// // Loaded with data once; each test has a database of its own.
-    /// for copy in manager.fork(&database, 8, Default::default()).await? {
-    ///     println!("{}", copy.endpoint(5432).await?);
-    /// }
+    /// // Loaded with data once; each test has its own database. for copy in
+    /// manager.fork(&database, 8, Default::default()).await? { println!("{}",
+    /// copy.endpoint(5432).await?); }
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     ///
     /// The kind is [`Unsupported`](crate::ErrorKind::Unsupported) if the engine cannot fork, and
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for none or more than 100.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `count` is 0 or more than 100.
     pub async fn fork(
         &self,
         environment: &Environment,
@@ -77,14 +76,14 @@ impl Manager {
         let Some(forks) = shared.instance.forks() else {
             return Err(shared.no_facet(Feature::Snapshots));
         };
-        // Files and volumes of all forks are those of one moment.
+        // All forks have the files and volumes of the same moment.
         let paused = Paused::begin(environment).await?;
         let created = async {
             let point = forks.fork_point().await?;
             let making = (1..=count).map(|number| -> BoxFuture<'_, Result<Environment>> {
                 Box::pin(self.fork_one(environment, &point, number, options))
             });
-            // After an error, the drop destroys those that were made.
+            // After an error, the drop destroys the forks that were created.
             all(making.collect()).await
         };
         let created = created.await;
@@ -113,7 +112,7 @@ impl Manager {
             name,
             lifetime: options.lifetime,
             session: None,
-            // They are in the files.
+            // The copies are already part of the files.
             copies: Vec::new(),
             ..environment.spec().clone()
         };
@@ -130,7 +129,7 @@ impl Manager {
     /// Starts a new environment, and destroys it if that fails.
     pub(super) async fn started(&self, environment: Environment) -> Result<Environment> {
         if let Err(error) = environment.start().await {
-            // The drop of the guard cannot await; this can.
+            // This function can await; the drop of the guard cannot.
             let _ = environment.destroy().await;
             return Err(error);
         }

@@ -1,4 +1,4 @@
-//! Removes what processes have left that are gone.
+//! Removes environments of processes that have exited.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,17 +21,17 @@ use crate::journal::directory::StateDirectory;
 use crate::journal::entry::Entry;
 use crate::spec::lifetime::Lifetime;
 
-/// How long something may still appear that a process was creating when it ended: the engine goes
-/// on with a request whose sender is gone.
+/// The time after the exit of a process in which a resource may still appear: the engine completes
+/// a request even if its sender has exited.
 const MAY_APPEAR: Duration = Duration::from_secs(5);
 
-/// After this time nothing appears any more.
+/// After this time no resource can appear.
 const CREATED_LONG_AGO: Duration = Duration::from_secs(600);
 
-/// How long the removal of one environment may take.
+/// The timeout of the removal of one environment.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// How long the leases of one environment may be locked by somebody else.
+/// The timeout of the lock of an environment's leases.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 const PAUSE: Duration = Duration::from_millis(200);
@@ -43,13 +43,13 @@ pub struct Gc {
     pub dry_run: bool,
 }
 
-/// What [`Manager::gc`] did.
+/// The result of [`Manager::gc`].
 #[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct GcReport {
     /// Environments that were removed.
     pub removed: Vec<GcEntry>,
-    /// Environments that did not exist any more; their journal entries were removed.
+    /// Environments that no longer existed; their journal entries were removed.
     pub gone: Vec<GcEntry>,
     /// Environments that could not be removed; their journal entries stay.
     pub left: Vec<GcLeft>,
@@ -83,16 +83,16 @@ pub struct GcLeft {
     pub error: Error,
 }
 
-/// Which entries are examined.
+/// The entries that are examined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     /// Environments without an owner.
     Orphans,
-    /// Also kept environments, which somebody else may have removed.
+    /// Also kept environments, which another process may have removed.
     Everything,
 }
 
-/// Collects what is in one journal.
+/// Collects the environments of one journal.
 #[derive(Debug, Clone)]
 pub(super) struct Collector {
     registry: Registry,
@@ -102,9 +102,9 @@ pub(super) struct Collector {
     dry_run: bool,
 }
 
-/// What happened to one entry.
+/// The outcome for one entry.
 enum Outcome {
-    /// Somebody uses it again, or has removed it.
+    /// It is in use again, or was removed.
     Used,
     Removed,
     Gone,
@@ -113,11 +113,11 @@ enum Outcome {
 
 impl Manager {
     /// Removes the environments of the [journal](crate::ManagerOptions::journal) whose owner has
-    /// ended and which are neither kept nor shared by others, whatever their state is, and the
-    /// entries of environments that do not exist any more. Environments of live processes and of
-    /// other programs are not touched.
+    /// exited and that are neither kept nor in use by others, in any state. Also removes the
+    /// entries of environments that no longer exist. Environments of live processes and of other
+    /// programs are not touched.
     ///
-    /// An environment that cannot be removed, such as one of a daemon that does not answer, is in
+    /// An environment that cannot be removed, for example because its daemon does not answer, is in
     /// [`GcReport::left`], and its entry stays for the next time.
     ///
     /// # Errors
@@ -152,7 +152,7 @@ impl Collector {
         }
     }
 
-    /// Whether a process has left something.
+    /// Whether a process has left an environment.
     pub(super) fn has_work(&self) -> bool {
         let entries = self.directory.entries().unwrap_or_default();
         entries.iter().flatten().any(|entry| self.is_left(entry))
@@ -193,10 +193,10 @@ impl Collector {
         Ok(report)
     }
 
-    /// Removes the entries of kept environments that somebody else has removed.
+    /// Removes the entries of kept environments that another process has removed.
     async fn drop_missing(&self, kept: Vec<Entry>, report: &mut GcReport) {
         for (entry, exists) in self.examine(kept).await {
-            // An engine that does not answer hides nothing that could be removed.
+            // If an engine does not answer, none of its environments could be removed.
             if exists.is_ok_and(|exists| !exists) {
                 self.report(&entry, self.drop_entry(&entry), report);
             }
@@ -213,7 +213,7 @@ impl Collector {
         }
     }
 
-    /// Reports what would be removed.
+    /// Reports the environments that would be removed.
     async fn look(&self, orphans: Vec<Entry>, report: &mut GcReport) {
         for (entry, exists) in self.examine(orphans).await {
             let outcome = match exists {
@@ -276,7 +276,7 @@ impl Collector {
         if entry.lifetime != Lifetime::Shared {
             return self.remove_unused(entry).await;
         }
-        // No process can begin to use it meanwhile.
+        // No process can begin to use it while the lock is held.
         let leases = self.directory.leases(&entry.id);
         let lock = match timeout(LOCK_TIMEOUT, leases.lock()).await {
             Ok(Ok(lock)) => lock,
@@ -285,7 +285,7 @@ impl Collector {
             Err(_) => return Outcome::Left(Error::new(ErrorKind::Timeout, "it is being created")),
         };
         match lock.users() {
-            // Its last user has removed it meanwhile.
+            // Its last user has removed it in the meantime.
             Ok(0) if matches!(self.directory.read(&entry.id), Ok(None)) => {
                 lock.forget();
                 return Outcome::Used;
@@ -316,7 +316,7 @@ impl Collector {
         }
     }
 
-    /// Removes an environment; looks again for a while if it does not exist.
+    /// Removes an environment. If it does not exist, checks again for some time.
     async fn remove_from(&self, engine: &Arc<dyn Engine>, entry: &Entry) -> Result<bool> {
         let journal = Journal::of(Some(&self.directory), &entry.id);
         let context = Context::new(self.events.clone(), journal);

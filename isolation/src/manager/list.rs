@@ -16,17 +16,17 @@ use crate::journal::directory::StateDirectory;
 use crate::journal::entry::Entry;
 use crate::spec::lifetime::Lifetime;
 
-/// What [`Manager::list`] found.
+/// The result of [`Manager::list`].
 #[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Listing {
     /// The environments.
     pub environments: Vec<Listed>,
-    /// Engines that could not list theirs.
+    /// Engines that could not list their environments.
     pub rejected: Vec<RejectedEngine>,
 }
 
-/// An environment, as its engine and the journal see it.
+/// An environment, with the facts of its engine and of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Listed {
@@ -36,7 +36,7 @@ pub struct Listed {
     pub name: String,
     /// The name of the engine.
     pub engine: String,
-    /// The address of the engine, if it is not the one that the engine of this manager uses.
+    /// The address of the engine, if it differs from that of this manager's engine.
     pub address: Option<String>,
     /// The status; [`Status::Lost`] if it is only in the journal, `None` if its engine does not
     /// answer.
@@ -47,33 +47,33 @@ pub struct Listed {
     pub owner: Option<String>,
     /// The session to which it belongs.
     pub session: Option<String>,
-    /// Who removes it.
+    /// Its standing, which shows who removes it.
     #[serde(flatten)]
     pub standing: Standing,
 }
 
-/// Who removes an environment.
+/// The standing of an environment, which shows who removes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "lifetime", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Standing {
-    /// The journal of this user does not have it.
+    /// Unknown: the journal of this user does not contain it.
     Unknown,
     /// The process that created it.
     Owner {
         /// Its PID.
         pid: u32,
     },
-    /// Its owner has ended: `isolate gc` or the reaper.
+    /// Its owner has exited: `isolate gc` or the reaper removes it.
     Orphan {
         /// The PID of the owner.
         pid: u32,
     },
-    /// Somebody who asks for that.
+    /// It is kept: only an explicit call removes it.
     Kept,
-    /// Its last user.
+    /// It is shared: its last user removes it.
     Shared {
-        /// How many use it now. Without users: `isolate gc` or the reaper.
+        /// The current number of users. Without users, `isolate gc` or the reaper removes it.
         users: usize,
     },
     /// Its journal entry cannot be read.
@@ -141,9 +141,10 @@ impl Listed {
 }
 
 impl Manager {
-    /// The environments of every engine, created by any process, joined with the journal: also
-    /// those on daemons that the engines of this manager do not use, those that somebody else has
-    /// removed ([`Status::Lost`]), and those whose owner has ended ([`Standing::Orphan`]).
+    /// The environments of every engine, created by any process, joined with the journal. The list
+    /// also contains environments on daemons that the engines of this manager do not use,
+    /// environments that another process has removed ([`Status::Lost`]), and environments whose
+    /// owner has exited ([`Standing::Orphan`]).
     ///
     /// # Errors
     ///
@@ -179,7 +180,7 @@ impl Manager {
         Ok(listing)
     }
 
-    /// Lists environments that only the journal has so far.
+    /// Adds environments that only the journal contains.
     async fn list_at(&self, engine: &str, address: &str, entries: Vec<Entry>, listing: &mut Listing) {
         let reached = self.registry().reach(engine, address);
         let listed = match &reached {
@@ -212,9 +213,9 @@ impl Manager {
         }
     }
 
-    /// The environment that is meant by its ID, by a unique beginning of the ID, or by its name.
-    /// Daemons that only the journal names are asked only if the engines of this manager do not
-    /// have it: they may not answer.
+    /// Finds an environment by its ID, by a unique beginning of the ID, or by its name. Daemons
+    /// that only the journal names are asked only if the engines of this manager do not have it,
+    /// because they may not answer.
     pub(super) async fn find(&self, reference: &str) -> Result<Listed> {
         match self.registry().find(reference).await {
             Ok((_, summary)) => {

@@ -1,4 +1,4 @@
-//! What an environment consists of, written down, so that another one can be compared with it.
+//! The lock of an environment: a list of its parts, with which another environment can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,15 +25,15 @@ const INTERPRETER: &str =
 /// Runs the interpreter of the environment.
 const PYTHON: &str = r#"command -v python >/dev/null && exec python "$@"; exec python3 "$@""#;
 
-/// What an environment consists of: image, interpreter, packages, and the features of the engine
-/// that it uses.
+/// The parts of an environment: image, interpreter, packages, and the features of the engine that
+/// it uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentLock {
     /// The version of the format: 1.
     pub version: u32,
-    /// The features of the engine that the environment uses; an engine without one of them cannot
-    /// have the same environment.
+    /// The features of the engine that the environment uses. An engine without one of them cannot
+    /// create the same environment.
     pub features: BTreeSet<Feature>,
     /// The digest of the image, by platform: `linux/amd64`. Empty without an image.
     #[serde(default)]
@@ -59,8 +59,8 @@ impl EnvironmentLock {
         }
     }
 
-    /// What differs in another environment, one sentence each; empty if nothing does. An image of a
-    /// platform that the lock does not have is a difference.
+    /// The differences of another environment, one sentence each; empty if it is equal. An image
+    /// for a platform that is not in the lock is a difference.
     pub fn differences(&self, found: &Self) -> Vec<String> {
         let mut all = Vec::new();
         for (platform, digest) in &found.images {
@@ -103,8 +103,8 @@ fn changed<'a>(locked: &'a [Package], found: &'a [Package]) -> impl Iterator<Ite
 }
 
 impl Manager {
-    /// Writes down what a running environment consists of. Package managers that it does not have
-    /// are left out, and those whose packages belong to this machine.
+    /// Returns the lock of a running environment. Package managers that it does not have, and those
+    /// whose packages belong to this machine, are omitted.
     pub async fn lock(&self, environment: &Environment) -> Result<EnvironmentLock> {
         let locked = self.do_lock(environment).await;
         locked.map_err(|error| error.during("lock the environment", environment.name()))
@@ -119,7 +119,7 @@ impl Manager {
             images.insert(platform(environment).await?, digest);
         }
         let mut packages = BTreeMap::new();
-        // uv has the packages of pip.
+        // uv lists the same packages as pip.
         for manager in PackageManager::ALL
             .into_iter()
             .filter(|one| *one != PackageManager::Uv)
@@ -143,12 +143,13 @@ impl Manager {
         })
     }
 
-    /// Compares what a specification makes now with a lock, before anything of the specification
-    /// runs: in an environment of its own without the main process, which is destroyed again.
+    /// Compares the environment that a specification creates now with a lock, before a program of
+    /// the specification runs. It uses a separate environment without the main process, which is
+    /// destroyed at the end.
     ///
     /// # Errors
     ///
-    /// If something differs, the kind is [`ErrorKind::Conflict`], and the error lists it.
+    /// If they differ, the kind is [`ErrorKind::Conflict`], and the error lists the differences.
     pub async fn verify(
         &self,
         selection: &Selection,

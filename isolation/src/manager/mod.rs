@@ -64,7 +64,7 @@ pub struct Manager {
     state: Arc<State>,
     ending: Arc<Ending>,
     pool: Option<Arc<Pool>>,
-    /// Whether its drop ends everything: not the drop of one that a task uses.
+    /// Whether its drop destroys the environments. A handle of a task does not.
     is_owner: bool,
 }
 
@@ -88,7 +88,7 @@ impl Manager {
         }
     }
 
-    /// The same manager for a task, which does not keep it alive.
+    /// A handle of the same manager for a task. It does not keep the manager alive.
     fn for_task(&self) -> Self {
         Self {
             tracked: Arc::clone(&self.tracked),
@@ -116,7 +116,7 @@ impl Manager {
         self.events.subscribe()
     }
 
-    /// Chooses an engine as [`Registry::select`] does, and sends an event for each engine that was
+    /// Chooses an engine like [`Registry::select`], and sends an event for each engine that was
     /// considered.
     pub async fn select(&self, choice: &EngineChoice, spec: &EnvironmentSpec) -> Result<Selection> {
         let selected = self.registry().select(choice, spec).await;
@@ -142,8 +142,8 @@ impl Manager {
         self.create_on(&selection, spec).await
     }
 
-    /// Creates and starts an environment on a chosen engine; one of the lifetime
-    /// [`Shared`](Lifetime::Shared) as [`shared`](Self::shared) does.
+    /// Creates and starts an environment on a chosen engine; with the lifetime
+    /// [`Shared`](Lifetime::Shared), like [`shared`](Self::shared).
     pub async fn create_on(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
         if spec.lifetime == Lifetime::Shared {
             return Box::pin(self.shared_on(selection, spec)).await;
@@ -154,8 +154,8 @@ impl Manager {
         let wanted = self.pool.is_some().then(|| spec.clone());
         let environment = Box::pin(self.create_guarded(selection, spec)).await?;
         if let Err(error) = environment.start().await {
-            // The drop of the guard cannot await; this can, so it also reports errors of the
-            // removal as an event.
+            // This function can await, so it also reports errors of the removal as an event. The
+            // drop of the guard cannot.
             let _ = environment.destroy().await;
             return Err(error);
         }
@@ -165,7 +165,7 @@ impl Manager {
         kept_if_asked(environment).await
     }
 
-    /// Creates an environment on a chosen engine without starting it. Its copies are made.
+    /// Creates an environment with its copies on a chosen engine, without starting it.
     pub async fn create_unstarted(
         &self,
         selection: &Selection,
@@ -179,8 +179,8 @@ impl Manager {
         kept_if_asked(Box::pin(self.create_guarded(selection, spec)).await?).await
     }
 
-    /// Creates an environment with this ID for a caller that keeps the journal: it is not started,
-    /// and its lifetime is left to the caller.
+    /// Creates an environment with this ID for a caller that keeps the journal. It is not started,
+    /// and the caller is responsible for its lifetime.
     pub(crate) async fn create_as(
         &self,
         selection: &Selection,
@@ -192,13 +192,13 @@ impl Manager {
         created.map_err(|error| error.during("create the environment", &name.unwrap_or_default()))
     }
 
-    /// Creates an environment that is removed if the rest of its creation fails, also if it is to
-    /// be kept. Callers box it: a specification is large.
+    /// Creates an environment that is removed if the rest of its creation fails, even if its
+    /// lifetime is `Kept`. Callers box the future, because a specification is large.
     async fn create_guarded(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
         self.create_from(selection, spec, Origin::New).await
     }
 
-    /// As [`create_guarded`](Self::create_guarded), with the files of `origin`.
+    /// Like [`create_guarded`](Self::create_guarded), with the files of `origin`.
     async fn create_from(
         &self,
         selection: &Selection,
@@ -266,7 +266,7 @@ impl Manager {
             address,
             image: spec.image.clone(),
             session: spec.session.clone(),
-            // Until its creation is complete, also one that is to be kept.
+            // The owner removes it until its creation is complete, even if its lifetime is `Kept`.
             lifetime: Lifetime::Owner,
             owner: Process::current(),
             resources: Vec::new(),
@@ -379,14 +379,14 @@ impl Manager {
         }
     }
 
-    /// The environments that this manager created and that exist, oldest first.
+    /// The existing environments that this manager has created, oldest first.
     pub fn environments(&self) -> Vec<EnvironmentSummary> {
         let alive = self.tracked.oldest_first();
         alive.iter().map(|shared| shared.summary()).collect()
     }
 }
 
-/// Keeps an environment whose creation is complete, if its specification asks for that.
+/// Keeps an environment after its creation, if its specification requires that.
 async fn kept_if_asked(environment: Environment) -> Result<Environment> {
     if environment.spec().lifetime == Lifetime::Kept {
         environment.keep().await?;

@@ -5,30 +5,32 @@ use std::time::Duration;
 
 use crate::environment::ending::CLEANUP_TIMEOUT;
 
-/// What a manager writes down about its environments, and who removes them if this process cannot.
+/// The records of a manager about its environments, and the process that removes them if this
+/// process cannot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagerOptions {
-    /// Whether environments are in the journal. Without it, nothing that a killed process has left
-    /// is found by [`Manager::gc`](crate::Manager::gc).
+    /// Whether environments are in the journal. Without it, [`Manager::gc`](crate::Manager::gc)
+    /// does not find the environments of a killed process.
     pub journal: bool,
     /// The directory of the journal. By default the environment variable `ISOLATE_STATE_DIR`, then
     /// `$XDG_STATE_HOME/isolate`, then `~/.local/state/isolate`.
     pub state_directory: Option<PathBuf>,
-    /// The process that removes what this process leaves.
+    /// The process that removes the environments of this process after its exit.
     pub reaper: Reaper,
-    /// How long the end of environments waits for an engine that does not answer; the default is 5
-    /// seconds. It is one limit for killing, stopping and destroying all environments of the
-    /// manager, also by [`shutdown`](crate::Manager::shutdown) and by a drop. Each answer begins it
-    /// anew. An engine that is slow but answers is waited for.
+    /// The timeout for an engine that does not answer at the end of environments; the default is 5
+    /// seconds. It applies to killing, stopping and destroying all environments of the manager
+    /// together, also in [`shutdown`](crate::Manager::shutdown) and in a drop. Each answer restarts
+    /// the timeout, so a slow engine that answers has no limit.
     pub cleanup_timeout: Duration,
-    /// How many environments of each specification are prepared ahead. The default is 0.
-    /// [`Manager::create`](crate::Manager::create) then takes one that is ready and tested, and the
-    /// next one is prepared in the background. Each is used once. All of them end with the manager.
+    /// The number of environments that are prepared in advance for each specification. The default
+    /// is 0. [`Manager::create`](crate::Manager::create) then returns a prepared and tested
+    /// environment, and the next one is prepared in the background. Each is used once. The manager
+    /// destroys all of them at its end.
     pub pool: usize,
-    /// The directory in which failures are described: each creation, start, wait and command that
-    /// fails with an error gets a directory of its own in it, as
-    /// [`Environment::bundle`](crate::Environment::bundle) writes it, before anything is removed.
-    /// By default the environment variable `ISOLATE_BUNDLE_DIR`, and no directory without it.
+    /// The directory for descriptions of failures: each creation, start, wait and command that
+    /// fails with an error gets a bundle in it, like that of
+    /// [`Environment::bundle`](crate::Environment::bundle), before anything is removed. The default
+    /// is the environment variable `ISOLATE_BUNDLE_DIR`; without it, no bundle is written.
     pub bundle_directory: Option<PathBuf>,
 }
 
@@ -56,12 +58,12 @@ impl Default for ManagerOptions {
     }
 }
 
-/// The process that waits for the end of this one, and removes what it has left. It is started with
-/// the first environment, once for each process.
+/// The process that waits until this process has exited, and removes its environments. It is
+/// started with the first environment, once for each process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Reaper {
-    /// The program that the environment variable `ISOLATE_REAPER` names; `off` switches it off.
-    /// Otherwise `isolate` beside this executable or on `PATH`. Without it, the next start
+    /// The program that the environment variable `ISOLATE_REAPER` names; `off` disables it.
+    /// Otherwise `isolate` next to this executable or on `PATH`. Without a program, the next start
     /// of a manager removes the leftovers.
     #[default]
     Auto,

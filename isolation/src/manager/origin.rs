@@ -1,4 +1,4 @@
-//! Where the files of a new environment come from.
+//! The source of the files of a new environment.
 
 use crate::BoxFuture;
 use crate::engine::forks::ForkPoint;
@@ -8,7 +8,7 @@ use crate::error::Result;
 #[cfg(unix)]
 use crate::snapshots::SavedState;
 
-/// Where the files of a new environment come from.
+/// The source of the files of a new environment.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Origin<'a> {
     /// From its image, if the engine has images.

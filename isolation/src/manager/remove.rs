@@ -1,4 +1,4 @@
-//! Removes an environment of any process, whatever is left of it.
+//! Removes an environment of any process, also an incomplete one.
 
 use super::Manager;
 use super::list::{Listed, Standing};
@@ -11,13 +11,14 @@ use crate::events::{EventKind, Subject};
 /// How to remove: see [`Manager::remove`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Remove {
-    /// Also an environment that runs, and the entry of one whose engine does not answer.
+    /// Also remove a running environment, and the entry of an environment whose engine does not
+    /// answer.
     pub force: bool,
 }
 
 impl Manager {
     /// Removes an environment that any process has created, by its ID, by a unique beginning of
-    /// the ID, or by its name. It may be lost, without owner, or only half created.
+    /// the ID, or by its name. It may be lost, without owner, or incomplete.
     ///
     /// # Errors
     ///
@@ -36,7 +37,7 @@ impl Manager {
             return Err(Error::invalid("other processes use the environment; use --force"));
         }
         let removed = match listed.standing {
-            // No engine has it, or it would be known by its labels.
+            // No engine has it; otherwise its labels would show it.
             Standing::Damaged => Ok(()),
             _ => self.remove_listed(&listed).await,
         };
@@ -66,7 +67,7 @@ impl Manager {
     async fn remove_listed(&self, listed: &Listed) -> Result<()> {
         let engine = self.engine_of(listed)?;
         let directory = self.state.directory()?;
-        // A damaged entry notes nothing, and is removed.
+        // A damaged entry contains no notes, and is removed.
         let noted = directory.and_then(|directory| directory.read(&listed.id).ok().flatten());
         let resources = noted.map(|entry| entry.resources).unwrap_or_default();
         let context = Context::new(self.events.clone(), self.state.journal(&listed.id));

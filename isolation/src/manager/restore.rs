@@ -8,14 +8,14 @@ use crate::snapshots::{RestoreOptions, Restored, SavedState, Snapshot, SnapshotS
 
 impl Manager {
     /// Creates and starts an environment with the files, volumes and configuration of a snapshot,
-    /// also of one that another machine has made. The saved environment is not touched: open files
-    /// and caches would make a restore in place untrue.
+    /// which may come from another machine. The saved environment does not change: a restore in
+    /// place could be inconsistent because of open files and caches.
     ///
     /// # Errors
     ///
     /// The kind is [`Corrupt`](crate::ErrorKind::Corrupt) if the snapshot is damaged, and
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the engine cannot use its files. Nothing
-    /// is left then.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the engine cannot use its files. After an
+    /// error, everything that was created is removed.
     pub async fn restore(
         &self,
         store: &SnapshotStore,
@@ -35,7 +35,7 @@ impl Manager {
         let (mut spec, missing_variables) = options.spec(snapshot)?;
         let engine = options.engine.as_ref().unwrap_or(&snapshot.manifest.engine);
         let state = SavedState::open(store, snapshot, &options.progress).await?;
-        // What the engine replaces by files of the snapshot need not exist.
+        // Sources that the files of the snapshot replace need not exist.
         let chosen = self.registry().get(engine)?;
         chosen.adapt(&state, &mut spec)?;
         let choice = EngineChoice::Named(engine.clone());

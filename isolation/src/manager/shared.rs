@@ -26,12 +26,12 @@ use crate::journal::process::Process;
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 
-/// How long an environment that another process is about to remove may stay in the way.
+/// The timeout for an environment that another process is removing.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(60);
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// An environment that is claimed: its identity, and what creates it.
+/// The claim of an environment: its identity, and the means to create it.
 struct Claim<'a> {
     engine: &'a Arc<dyn Engine>,
     selection: &'a Selection,
@@ -43,14 +43,14 @@ struct Claim<'a> {
 }
 
 impl Manager {
-    /// The environment that every process of this user with this specification shares: the first
-    /// one creates and starts it, the others get the same one. Test programs that run one process
-    /// per test start a database once this way.
+    /// The environment that all processes of this user with this specification share: the first
+    /// process creates and starts it, the others use the same one. So test programs with one
+    /// process per test start a database only once.
     ///
-    /// The environment is removed after its last use: dropping the handle,
-    /// [`destroy`](Environment::destroy) and the end of the process, however it ends, end a use.
-    /// One that was stopped, or is not [ready](EnvironmentSpec::ready), is replaced. Contents of
-    /// copied files are not compared.
+    /// The environment is removed after its last use. Dropping the handle,
+    /// [`destroy`](Environment::destroy) and any exit of the process end a use. An environment that
+    /// was stopped, or is not [ready](EnvironmentSpec::ready), is replaced. Contents of copied
+    /// files are not compared.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Manager {
         self.shared_on(&selection, spec).await
     }
 
-    /// As [`shared`](Self::shared), on a chosen engine.
+    /// Like [`shared`](Self::shared), on a chosen engine.
     pub async fn shared_on(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
         let name = spec.name.clone().unwrap_or_default();
         let shared = Box::pin(self.share(selection, spec)).await;
@@ -93,7 +93,8 @@ impl Manager {
         let began = Instant::now();
         loop {
             let lock = directory.leases(&claim.id).lock().await?;
-            // Before the environment exists, so that other processes count this user.
+            // The lease is added before the environment exists, so that other processes count this
+            // user.
             let lease = lock.add()?;
             match self.claim(&claim, lock, lease).await? {
                 Some(environment) => return Ok(environment),
@@ -106,8 +107,8 @@ impl Manager {
         }
     }
 
-    /// Adopts the environment if it is usable, else creates it. `None` if another process is at
-    /// work on it, which the name shows: only one can create it.
+    /// Adopts the environment if it is usable, otherwise creates it. `None` if another process is
+    /// creating or removing it: then the name is in use.
     async fn claim(&self, claim: &Claim<'_>, lock: Lock, lease: Lease) -> Result<Option<Environment>> {
         let journal = self.state.journal(&claim.id);
         let context = Context::new(self.events.clone(), journal.clone());
@@ -123,7 +124,7 @@ impl Manager {
                 claim.remove(&context).await?;
             }
             Err(error) if error.is_not_found() => {}
-            // Only half of it exists: the process that created it was killed.
+            // It is incomplete: the process that created it was killed.
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Io) => {
                 claim.remove(&context).await?;
             }
@@ -132,7 +133,7 @@ impl Manager {
         self.create_shared(claim, &context, journal, &usage).await
     }
 
-    /// Takes an environment that runs, if it is ready.
+    /// Uses a running environment, if it is ready.
     async fn adopt(
         &self,
         claim: &Claim<'_>,
@@ -181,7 +182,7 @@ impl Manager {
         };
         let instance = match claim.engine.create(new).await {
             Ok(instance) => instance,
-            // Somebody else has its name. The error of a taken name differs between daemons.
+            // Another environment has its name. The error of a name in use differs between daemons.
             Err(_) if claim.engine.open(&claim.id, context).await.is_ok() => {
                 entered.complete();
                 return Ok(None);
@@ -237,7 +238,7 @@ impl Claim<'_> {
         }
     }
 
-    /// Removes an environment that cannot be used.
+    /// Removes an unusable environment.
     async fn remove(&self, context: &Context) -> Result<()> {
         let leftover = Leftover {
             id: &self.id,
@@ -248,7 +249,7 @@ impl Claim<'_> {
     }
 }
 
-/// The specification with everything that the engine fills in, and without what does not change the
+/// The specification with the defaults of the engine, and without fields that do not change the
 /// environment.
 fn normalised(engine: &dyn Engine, mut spec: EnvironmentSpec) -> EnvironmentSpec {
     engine.fill_in(&mut spec);
@@ -257,7 +258,7 @@ fn normalised(engine: &dyn Engine, mut spec: EnvironmentSpec) -> EnvironmentSpec
     spec
 }
 
-/// The ID of an environment that is shared: of one user on one machine, on one engine.
+/// The ID of a shared environment, which depends on the user, the machine and the engine.
 fn digest(
     engine: &str,
     address: &str,

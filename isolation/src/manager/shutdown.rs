@@ -1,4 +1,4 @@
-//! The end of a manager: everything that it has created ends.
+//! The shutdown of a manager, which destroys all its environments.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,15 +10,14 @@ use super::Manager;
 use crate::environment::shared::{Owner, Shared};
 use crate::error::{Cause, Error, Result};
 
-/// How many environments [`Manager::shutdown`] destroys at the same time.
+/// The number of environments that [`Manager::shutdown`] destroys at the same time.
 pub(super) const AT_ONCE: usize = 16;
 
 impl Manager {
-    /// Destroys every environment, newest first and up to 16 at the same time, and creates no more.
-    /// It continues after an error and can be called again: it then retries the environments that
-    /// are left.
+    /// Destroys every environment, newest first and up to 16 at the same time, and rejects new
+    /// ones. It continues after an error. A second call retries the remaining environments.
     pub async fn shutdown(&self) -> Result<()> {
-        // Destroyed below, with all others.
+        // These are destroyed below, with all others.
         let _prepared = self.close_pool().await;
         self.tracked.shut_down();
         let mut failures: Vec<Error> = Vec::new();
@@ -33,11 +32,11 @@ impl Manager {
                 None => break,
                 Some(Ok(Ok(()))) => {}
                 Some(Ok(Err(error))) => failures.push(error),
-                // The runtime is ending; the drop of the manager goes on.
+                // The runtime is ending; the drop of the manager continues.
                 Some(Err(ended)) => failures.push(Error::engine("manager", ended)),
             }
         }
-        // A daemon that hangs does not answer the removal of older ones either.
+        // If a daemon hangs, the removal of older leftovers would hang, too.
         if !self.ending.left().is_zero() {
             self.state.finish_sweep().await;
         }
@@ -64,7 +63,8 @@ impl Drop for Manager {
             shared.drop_environment();
             self.tracked.forget(&shared.id);
         };
-        // In a runtime, each one only starts a task. Outside, each one waits for its end.
+        // In a runtime, each drop only starts a task. Outside a runtime, each drop waits for the
+        // destruction.
         if Handle::try_current().is_ok() || left.len() < 2 {
             left.iter().for_each(destroy);
             return;

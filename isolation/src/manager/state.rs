@@ -1,4 +1,4 @@
-//! The journal of a manager: opened, and swept, with its first environment.
+//! The journal of a manager. It is opened and cleaned with the first environment.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use crate::journal::Journal;
 use crate::journal::directory::StateDirectory;
 use crate::journal::entry::Entry;
 
-/// How long a shutdown waits for the removal of what earlier processes left.
+/// The time that a shutdown waits for the removal of leftovers of earlier processes.
 const SWEEP_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
@@ -26,15 +26,15 @@ pub(super) struct State {
     options: ManagerOptions,
     directory: OnceLock<Option<StateDirectory>>,
     swept: AtomicBool,
-    /// The removal of what earlier processes left.
+    /// The removal of leftovers of earlier processes.
     sweep: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Gives up an entry whose environment has not come to be.
+/// Removes the entry if the environment was not created.
 pub(super) struct Entered(Option<Journal>);
 
 impl Entered {
-    /// The environment exists and removes the entry itself.
+    /// The environment exists, and removes the entry itself.
     pub(super) fn complete(mut self) {
         self.0 = None;
     }
@@ -98,7 +98,7 @@ impl State {
             start_reaper(&directory, &options);
             Ok((first && collector.has_work()).then_some(collector))
         };
-        // Not in the runtime's thread: the disk may be slow.
+        // This does not run in the runtime's thread, because the disk may be slow.
         let written: Result<Option<Collector>> = tokio::task::spawn_blocking(work)
             .await
             .map_err(|ended| Error::engine("journal", ended))?;
@@ -110,7 +110,7 @@ impl State {
         Ok(entered)
     }
 
-    /// Waits for the removal of what earlier processes left, but not for a slow daemon.
+    /// Waits for the removal of leftovers of earlier processes, but not for a slow daemon.
     pub(super) async fn finish_sweep(&self) {
         let sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(sweep) = sweep {

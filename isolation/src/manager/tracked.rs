@@ -1,4 +1,4 @@
-//! The environments that a manager has created and that exist.
+//! The existing environments that a manager has created.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -86,7 +86,8 @@ impl Owner for Tracked {
         let mut state = self.lock();
         let gone = state.alive.iter().position(|shared| shared.id == *id);
         let gone = gone.map(|at| state.alive.remove(at));
-        // Unlocked first: dropping the last handle of an environment destroys it, which takes time.
+        // The lock is released first: dropping the last handle of an environment destroys it, which
+        // takes time.
         drop(state);
         drop(gone);
     }

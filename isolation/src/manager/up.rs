@@ -22,7 +22,7 @@ use crate::spec::membership::Membership;
 use crate::spec::network::NetworkMode;
 use crate::spec::wait_for::WaitFor;
 
-/// How long a member of a group that has failed may take to end.
+/// The time that the processes of a failed group may take to exit.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The lock of the name of a group; its file goes with it.
@@ -34,23 +34,23 @@ impl Drop for NameLock {
     }
 }
 
-/// How long the end of a service that has ended may take to read.
+/// The timeout of reading the exit status of a service.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How far a service is.
+/// The state of a service.
 type Progress = Option<Dependency>;
 
 impl Manager {
-    /// Creates and starts a group. All its environments are created first; then each one starts as
-    /// soon as those on which it depends are far enough, at the same time where that is possible.
+    /// Creates and starts a group. All its environments are created first. Then each one starts
+    /// when its dependencies have the required state, at the same time where possible.
     ///
-    /// On engines with networks, the group gets a network of its own, on which each service has its
-    /// name. Services that name a network keep theirs.
+    /// On engines with networks, the group gets its own network, on which each service has its name
+    /// as alias. Services that name a network use that network.
     ///
     /// # Errors
     ///
-    /// If one service fails, all are destroyed, and the error is the one of that service, with the
-    /// last lines of its log.
+    /// If one service fails, all are destroyed, and the error is that of the failed service, with
+    /// the last lines of its log.
     pub async fn up(&self, choice: &EngineChoice, spec: GroupSpec) -> Result<Group> {
         let name = spec.name.clone();
         let started = self.start_group(choice, spec).await;
@@ -66,7 +66,7 @@ impl Manager {
         }
         let selection = self.select_for_all(choice, &spec).await?;
         let mut group = Group::new(spec.name.clone(), self.create_all(&selection, &spec).await?);
-        // From now on, others see the group.
+        // From now on, other processes can see the group.
         drop(lock);
         let outcome = match start_all(&group, &spec).await {
             Ok(()) => keep_all(&mut group).await,
@@ -75,7 +75,8 @@ impl Manager {
         match outcome {
             Ok(()) => Ok(group),
             Err(error) => {
-                // The error of the start explains more than one of the end, which is an event.
+                // The error of the start explains more than an error of the end, which is sent as
+                // an event.
                 let _ = group.down(GRACE).await;
                 Err(error)
             }
@@ -99,8 +100,8 @@ impl Manager {
         found.await.map_err(|error| error.during("open the group", name))
     }
 
-    /// Excludes that somebody else creates a group of the same name at the same time. Without a
-    /// journal nothing does.
+    /// Prevents that another process creates a group with the same name at the same time. Without a
+    /// journal there is no such lock.
     async fn lock_name(&self, name: &str) -> Result<Option<NameLock>> {
         let Some(directory) = self.state.directory()? else {
             return Ok(None);
@@ -124,7 +125,7 @@ impl Manager {
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Lost) => continue,
                 Err(error) => return Err(error),
             };
-            // Anybody may choose a name like that.
+            // Any user may choose such a name.
             let membership = environment.spec().group.clone();
             if let Some(membership) = membership.filter(|one| one.group == group) {
                 members.push(Member {
@@ -224,7 +225,7 @@ impl Manager {
     }
 }
 
-/// Starts every service as soon as those on which it depends are far enough.
+/// Starts every service when its dependencies have the required state.
 async fn start_all(group: &Group, spec: &GroupSpec) -> Result<()> {
     let progress: BTreeMap<&str, watch::Sender<Progress>> = group
         .services()
@@ -241,7 +242,7 @@ async fn start_all(group: &Group, spec: &GroupSpec) -> Result<()> {
     join::all(checks.collect()).await.map(drop)
 }
 
-/// Fails if a service has ended with another code than 0 while no service waited for it.
+/// Fails if a service has exited with another code than 0 while no service waited for it.
 async fn check_end(environment: &Environment) -> Result<()> {
     if environment.spec().main == Main::Idle {
         return Ok(());
@@ -279,7 +280,7 @@ async fn start_one(
     let is_awaited = |other: &Service| other.depends_on.get(name) == Some(&Dependency::Completed);
     if spec.services.values().any(is_awaited) {
         environment.wait_until(&WaitFor::Exit(0), Duration::MAX).await?;
-        // Its status is that of a stopped environment from now on.
+        // From now on, its status is that of a stopped environment.
         environment.inspect().await?;
         reached(Dependency::Completed);
     }

@@ -1,4 +1,4 @@
-//! Sends events about what an engine sees in its environments.
+//! Sends events about everything that an engine reports about its environments.
 
 use std::sync::{Arc, Weak};
 
@@ -10,18 +10,19 @@ use crate::error::{ErrorKind, Result};
 use crate::events::{EventKind, EventSink, Subject};
 
 impl Manager {
-    /// Sends events about everything that the engine sees in its environments, also those of other
-    /// processes and with other causes than this manager: OOM kills, health, signals, starts, ends,
-    /// removals. It also keeps [`Environment::status`](crate::Environment::status) of this
-    /// manager's environments up to date. It ends when the returned value is dropped.
+    /// Sends events about everything that the engine reports about its environments, also
+    /// environments of other processes and events with other causes than this manager: OOM kills,
+    /// health, signals, starts, exits, removals. It also keeps
+    /// [`Environment::status`](crate::Environment::status) of this manager's environments up to
+    /// date. It ends when the returned value is dropped.
     ///
-    /// If the connection to the engine was lost, [`EventKind::Gap`] is sent, and the state of this
-    /// manager's environments is looked at again.
+    /// After a lost connection to the engine, [`EventKind::Gap`] is sent, and the state of this
+    /// manager's environments is inspected again.
     ///
     /// # Errors
     ///
-    /// An error of the kind [`Unsupported`](crate::ErrorKind::Unsupported) if the engine reports
-    /// nothing.
+    /// An error of the kind [`Unsupported`](crate::ErrorKind::Unsupported) if the engine has no
+    /// reports.
     pub async fn watch(&self, engine: &str) -> Result<Watching> {
         let (reports, received) = watch::reports();
         let watched = match self.registry().get(engine) {
@@ -42,7 +43,7 @@ impl Manager {
 /// Handles the reports of one engine.
 struct Handler {
     engine: String,
-    /// The manager may be dropped meanwhile.
+    /// The manager may have been dropped.
     tracked: Weak<Tracked>,
     events: EventSink,
 }
@@ -55,7 +56,7 @@ impl Handler {
                 Item::Gap => {
                     self.emit_for_engine(EventKind::Gap);
                     for shared in self.ours() {
-                        // A failed look has sent an event.
+                        // A failed inspection has sent an event.
                         let _ = shared.inspect().await;
                     }
                 }
@@ -90,7 +91,7 @@ impl Handler {
         }
         let ours = self.ours().into_iter().find(|shared| shared.id == id);
         let kind = match (observed, ours) {
-            // An event may be older than a call that has returned since, so the engine is asked.
+            // The event may be older than the last call, so the engine is asked.
             (Observed::Started | Observed::Paused | Observed::Unpaused | Observed::Removed, Some(shared)) => {
                 let _ = shared.inspect().await;
                 return;

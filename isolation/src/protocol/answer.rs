@@ -1,4 +1,4 @@
-//! Answers: what the server sends.
+//! Answers: the messages of the server.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -48,13 +48,13 @@ pub(crate) struct Answer {
     /// A line of a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) log: Option<LogText>,
-    /// So many more bytes of input may be sent.
+    /// The number of additional input bytes that may be sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) more: Option<u32>,
     /// An event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) event: Option<Value>,
-    /// So many events or lines are missing here: they came faster than they were read.
+    /// The number of missing events or lines: they arrived faster than they were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) missed: Option<u64>,
 }
@@ -75,7 +75,7 @@ impl Answer {
         }
     }
 
-    /// How the request ended; `None` if it goes on.
+    /// The result of the request; `None` if it continues.
     pub(crate) fn end(&mut self) -> Option<Result<Map<String, Value>>> {
         if let Some(error) = self.error.take() {
             return Some(Err(serde_json::from_value(error).unwrap_or_else(|why| {
@@ -116,7 +116,7 @@ pub(crate) struct LogText {
     pub(crate) stream: OutputStream,
     /// The line without its end.
     pub(crate) line: Data,
-    /// Whether it has an end.
+    /// Whether it ended with a newline.
     #[serde(default = "complete")]
     pub(crate) complete: bool,
     /// The number of the command that has written it.
@@ -150,10 +150,10 @@ impl LogText {
     }
 }
 
-/// What a line of a log costs beside its text.
+/// The size of a log line in the window, in addition to its text.
 const LINE_COST: usize = 64;
 
-/// How much of a window of this size a line of a log needs.
+/// The size of a log line in a window of this size.
 pub(crate) fn log_cost(text: usize, window: usize) -> u32 {
     u32::try_from((text + LINE_COST).min(window)).unwrap_or(u32::MAX)
 }
@@ -166,7 +166,7 @@ pub(crate) struct Welcome {
     /// The program, for messages.
     #[serde(default)]
     pub(crate) server: String,
-    /// The names of the engines, the one for requests that name none first.
+    /// The names of the engines. The first one is used for requests that do not name an engine.
     pub(crate) engines: Vec<String>,
 }
 
@@ -183,19 +183,19 @@ pub(crate) struct Opened {
     pub(crate) status: Status,
     /// The specification.
     pub(crate) spec: EnvironmentSpec,
-    /// What the engine can do.
+    /// The capabilities of the engine.
     pub(crate) capabilities: Capabilities,
-    /// The disk limit in bytes, if a caller that supervises it must compare it with `disk_usage`.
+    /// The disk limit in bytes, if the caller must supervise it and compare it with `disk_usage`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) disk_limit: Option<u64>,
 }
 
-/// An engine, and what it can do.
+/// An engine, and its capabilities.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Probed {
     /// The name.
     pub(crate) name: String,
-    /// Whether it is available, and what it can do.
+    /// Whether it is available, and its capabilities.
     #[serde(flatten)]
     pub(crate) probe: Probe,
 }
@@ -218,13 +218,13 @@ results! {
     Listed {
         /// The environments.
         environments: Vec<EnvironmentSummary>,
-        /// The engines that could not list theirs.
+        /// The engines that could not list their environments.
         #[serde(default)]
         rejected: Vec<RejectedEngine>,
     }
-    /// The end of a command or of a main process.
+    /// The exit of a command or of a main process.
     Ended {
-        /// How it ended.
+        /// The exit status.
         exit: ExitStatus,
     }
     /// The removal of an environment.
@@ -234,12 +234,12 @@ results! {
     }
     /// The kind of a path.
     AtPath {
-        /// A file, a directory or something else; nothing.
+        /// The kind; absent if the path does not exist.
         kind: Option<FileKind>,
     }
     /// Published ports.
     Endpoints {
-        /// The ports, and where they can be reached.
+        /// The ports and their addresses.
         endpoints: Vec<Endpoint>,
         /// The address of the environment, if its network publishes no ports.
         #[serde(default)]
@@ -257,7 +257,7 @@ results! {
     }
     /// The health check of an image.
     ImageCheck {
-        /// The command; nothing if the image has no check.
+        /// The command; absent if the image has no health check.
         check: Option<Command>,
     }
     /// The size of the files of an environment.
@@ -279,9 +279,9 @@ results! {
 pub(crate) struct Diagnosed {
     /// The cause, in words.
     pub(crate) cause: String,
-    /// What a person can do.
+    /// The remedy, for people.
     pub(crate) hint: String,
-    /// What led to it.
+    /// The evidence.
     #[serde(default)]
     pub(crate) because: Vec<String>,
 }
@@ -296,6 +296,6 @@ impl From<Diagnosis> for Diagnosed {
     }
 }
 
-/// A result that has nothing to read.
+/// A result without fields.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Done {}

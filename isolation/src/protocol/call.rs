@@ -1,4 +1,4 @@
-//! Requests and notes: what the client sends.
+//! Requests and notes: the messages of the client.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::spec::units;
 /// A line of the client.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
-    /// The number of the request, which no other request under way has. A note has no ID, and
-    /// gets no answer.
+    /// The number of the request. It must be unique among the running requests. A note has no ID,
+    /// and gets no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<u64>,
     /// The method and its parameters.
@@ -32,9 +32,9 @@ pub(crate) struct Request {
 pub(crate) enum Call {
     /// The first request: agrees on the version.
     Hello(Hello),
-    /// The engines, whether each is available, and what it can do.
+    /// The engines, with their availability and capabilities.
     Engines(Nothing),
-    /// Whether an engine is available, and what it can do.
+    /// The availability and the capabilities of an engine.
     Probe(OfEngine),
     /// The environments of one engine, or of all engines.
     List(OfEngine),
@@ -54,17 +54,17 @@ pub(crate) enum Call {
     Destroy(OfEnvironment),
     /// Keeps an environment beyond the connection.
     Keep(OfEnvironment),
-    /// Removes what is left of an environment.
+    /// Removes the leftovers of an environment.
     Remove(Remove),
     /// Runs a command: a stream of output.
     Exec(Exec),
     /// Starts an environment, with the output of its main process: a stream of output.
     StartAttached(Attach),
-    /// Sends a signal to a command that runs.
+    /// Sends a signal to a running command.
     Signal(SendSignal),
-    /// Changes the size of the terminal of a command that runs.
+    /// Changes the size of the terminal of a running command.
     Resize(Resize),
-    /// Waits for the end of the main process.
+    /// Waits until the main process exits.
     Wait(OfEnvironment),
     /// Waits for a condition.
     WaitUntil(Box<Until>),
@@ -84,7 +84,7 @@ pub(crate) enum Call {
     DisconnectNetwork(Disconnect),
     /// Reads the log: a stream of lines.
     Logs(ReadLog),
-    /// The use of resources.
+    /// The resource usage.
     Metrics(OfEnvironment),
     /// Pauses all processes.
     Pause(OfEnvironment),
@@ -104,7 +104,8 @@ pub(crate) enum Call {
     Bundle(Bundle),
     /// The events of the connection: a stream without end.
     Events(Nothing),
-    /// Reports what others do in the environments of an engine, as events: without end.
+    /// Reports actions of other processes in the environments of an engine, as events: a stream
+    /// without end.
     Watch(OfEngine),
     /// A note: ends a request.
     Cancel(OfRequest),
@@ -112,7 +113,7 @@ pub(crate) enum Call {
     Input(Input),
     /// A note: the input of a command has ended.
     EndInput(OfRequest),
-    /// A note: so many more bytes of a stream may be sent.
+    /// A note: the number of additional bytes of a stream that may be sent.
     More(More),
 }
 
@@ -121,27 +122,27 @@ pub(crate) enum Call {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}
 
-/// The parameters of the first request. Those that are unknown are ignored.
+/// The parameters of the first request. Unknown parameters are ignored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Hello {
-    /// The versions of the protocol that the client speaks.
+    /// The versions of the protocol that the client supports.
     pub(crate) versions: Vec<u32>,
     /// The program, for messages.
     #[serde(default)]
     pub(crate) client: String,
-    /// Who writes down the environments, so that they can be removed after a crash.
+    /// The owner of the journal, with which environments can be removed after a crash.
     #[serde(default)]
     pub(crate) journal: JournalKeeper,
 }
 
-/// Who writes down the environments of the connection.
+/// The owner of the journal for the environments of the connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum JournalKeeper {
     /// The server.
     #[default]
     Server,
-    /// The client, which chooses the IDs and removes what a crash leaves.
+    /// The client, which chooses the IDs and removes environments after a crash.
     Client,
 }
 
@@ -162,7 +163,7 @@ pub(crate) struct OfEnvironment {
     pub(crate) environment: String,
 }
 
-/// A request under way.
+/// A running request.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OfRequest {
@@ -212,7 +213,7 @@ pub(crate) struct Start {
 pub(crate) struct Stop {
     /// The environment.
     pub(crate) environment: String,
-    /// How long its processes may take to end by themselves, in seconds.
+    /// The time that its processes may take to exit by themselves, in seconds.
     #[serde(with = "units::seconds", default = "grace")]
     pub(crate) grace: Duration,
 }

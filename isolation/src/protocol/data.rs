@@ -19,7 +19,7 @@ pub(crate) enum Data {
     Base64(String),
 }
 
-/// Shows the length alone: the bytes may be secret.
+/// Shows only the length, because the bytes may be secret.
 impl fmt::Debug for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Text(text) | Self::Base64(text)) = self;

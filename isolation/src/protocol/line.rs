@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use super::LINE;
 use crate::error::{Error, ErrorKind, Result};
 
-/// How much is read at once.
+/// The size of one read.
 const CHUNK: usize = 16 << 10;
 
 /// Why no line could be read.
@@ -28,7 +28,7 @@ pub(crate) enum LineError {
 pub(crate) struct Lines<R> {
     reader: R,
     buffer: BytesMut,
-    /// The part of the buffer that has no end of a line.
+    /// The length of the part of the buffer that was searched and contains no line end.
     searched: usize,
 }
 
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     async fn read(text: &[u8]) -> (Vec<Bytes>, Option<LineError>) {
-        // One byte at a time is the hardest.
+        // One byte at a time is the most difficult case.
         let (mut writer, reader) = tokio::io::duplex(1);
         let text = text.to_vec();
         let write = async move {

@@ -6,7 +6,7 @@
 //! describes the messages.
 //!
 //! ```
-//! // The first line of a client names the versions that it speaks.
+//! // The first line of a client contains the versions that it supports.
 //! let versions = [isolation::protocol::VERSION];
 //! let params = serde_json::json!({"versions": versions, "client": "example 1.0"});
 //! println!("{}", serde_json::json!({"id": 1, "method": "hello", "params": params}));
@@ -18,14 +18,14 @@ pub(crate) mod data;
 pub(crate) mod line;
 pub(crate) mod params;
 
-/// The version of the protocol that this crate speaks.
+/// The version of the protocol that this crate supports.
 pub const VERSION: u32 = 1;
 
-/// The most bytes of a line, with its end.
+/// The maximum size of a line including its end, in bytes.
 pub(crate) const LINE: usize = 1 << 20;
 
-/// How many bytes of output, or of input, may be under way for a request.
+/// The maximum number of unread bytes of output, or of input, of a request.
 pub(crate) const WINDOW: u32 = 256 << 10;
 
-/// The most bytes of output, or of input, in one message.
+/// The maximum number of bytes of output, or of input, in one message.
 pub(crate) const PIECE: usize = 32 << 10;

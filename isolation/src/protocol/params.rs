@@ -24,7 +24,7 @@ pub(crate) struct Exec {
     pub(crate) environment: String,
     /// The command.
     pub(crate) command: Command,
-    /// How many bytes of output may be sent before the first `more`.
+    /// The number of output bytes that may be sent before the first `more`.
     #[serde(default = "window")]
     pub(crate) window: u32,
 }
@@ -39,7 +39,7 @@ pub(crate) fn window() -> u32 {
 pub(crate) struct Attach {
     /// The environment.
     pub(crate) environment: String,
-    /// How many bytes of output may be sent before the first `more`.
+    /// The number of output bytes that may be sent before the first `more`.
     #[serde(default = "window")]
     pub(crate) window: u32,
 }
@@ -155,7 +155,8 @@ pub(crate) struct Disconnect {
 pub(crate) struct ReadLog {
     /// The environment.
     pub(crate) environment: String,
-    /// Whose lines; without it, those of the main process, or of commands without a main process.
+    /// The writer of the lines; without it, the main process, or the commands if there is no main
+    /// process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) origin: Option<LogOrigin>,
     /// Whether to continue with new lines.
@@ -173,7 +174,8 @@ pub(crate) struct ReadLog {
     /// Only lines of one stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stream: Option<OutputStream>,
-    /// How many bytes may be sent before the first `more`; a line counts with 64 bytes more.
+    /// The number of bytes that may be sent before the first `more`; each line counts 64 additional
+    /// bytes.
     #[serde(default = "window")]
     pub(crate) window: u32,
 }
@@ -244,12 +246,12 @@ pub(crate) struct Input {
     pub(crate) data: Data,
 }
 
-/// A part of the window that is free again.
+/// A part of the window that was freed.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct More {
     /// The request with the stream.
     pub(crate) request: u64,
-    /// How many bytes more.
+    /// The number of additional bytes.
     pub(crate) bytes: u32,
 }

@@ -1,7 +1,7 @@
-//! A service of this machine for the inside of an environment.
+//! Exposes a service of this machine inside an environment.
 //!
-//! A program of the image listens inside. For each connection it makes two named pipes and prints
-//! their name. A command then connects the pipes to a connection to the service.
+//! A program of the image listens inside. For each connection it creates two named pipes and prints
+//! their path. A command then connects the pipes to a connection to the service.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::command::input::Input;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Listens at the port `$1` of the loopback interface: prints `ready`, and then the path of the
-/// pipes of each connection. It tries the programs that can do that, and prints the messages of the
-/// last one to standard error.
+/// pipes of each connection. It tries several programs, and prints the messages of the last one to
+/// standard error.
 const LISTEN: &str = include_str!("listen.sh");
 
 /// The same in Python, with the directory of the pipes and the port as arguments.
@@ -32,10 +32,10 @@ const WRITE: &str = "exec cat >\"$1\"";
 /// The longest line of the listening program.
 const LONGEST: usize = 4096;
 
-/// How long the program inside may take until it listens.
+/// The timeout until the program inside listens.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many connections are open at the same time; more of them wait.
+/// The maximum number of open connections; further connections wait.
 const MOST: usize = 128;
 
 /// Exposes a service of this machine at a port of the loopback interface inside.
@@ -46,7 +46,7 @@ const MOST: usize = 128;
 /// [`Conflict`](ErrorKind::Conflict) if the port is used inside.
 pub(crate) async fn expose(start: Arc<dyn Start>, inside: u16, service: SocketAddr) -> Result<Relay> {
     let argv = ["sh", "-c", LISTEN, "sh", &inside.to_string(), LISTEN_IN_PYTHON];
-    // The input stays open: the program inside ends with it, and so with this process.
+    // The input stays open: the program inside exits when it ends, and so with this process.
     let command = Command {
         input: Input::Piped,
         ..Command::new(argv)
@@ -85,7 +85,7 @@ fn not_listening(port: u16, errors: &str) -> Error {
 struct Lines {
     execution: Execution,
     text: Vec<u8>,
-    /// Its output on standard error, but not more than the longest line.
+    /// Its standard error, up to the length of the longest line.
     errors: String,
 }
 
@@ -112,7 +112,7 @@ impl Lines {
     }
 }
 
-/// Serves the connections until the program inside ends, as it does with the environment.
+/// Serves the connections until the program inside exits, for example with the environment.
 async fn accept(start: Arc<dyn Start>, mut lines: Lines, service: SocketAddr) {
     let mut open = JoinSet::new();
     while let Ok(Some(pipes)) = lines.next().await {
@@ -129,8 +129,8 @@ async fn accept(start: Arc<dyn Start>, mut lines: Lines, service: SocketAddr) {
 }
 
 async fn connect(start: &dyn Start, pipes: &str, service: SocketAddr) -> Result<()> {
-    // Two commands: the output of one that does both would end only with the input.
-    // With an input, a command has streams of its own, which hold back nothing: the last bytes of a
+    // Two commands are needed: the output of a single command would end only with the input. A
+    // command with an input has its own streams, which do not delay data: the last bytes of a
     // request arrive before its end.
     let from = Command {
         input: Input::Piped,

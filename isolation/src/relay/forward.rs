@@ -1,4 +1,4 @@
-//! A port of an environment for this machine, where its network cannot publish one.
+//! Forwards a port of an environment to this machine, if its network cannot publish it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,10 +20,10 @@ const CONNECT: &str = include_str!("connect.sh");
 /// The same in Python, with the address and the port as arguments.
 const CONNECT_IN_PYTHON: &str = include_str!("connect.py");
 
-/// How many connections are open at the same time; more of them wait.
+/// The maximum number of open connections; further connections wait.
 const MOST: usize = 128;
 
-/// The pause after a connection that could not be accepted, such as for want of file descriptors.
+/// The pause after a failed accept, for example because of missing file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Forwards the connections to an address of this machine to a port inside. Returns the address,

@@ -1,5 +1,5 @@
-//! TCP connections that go through commands in an environment: their standard input and output are
-//! the two directions of a connection. That needs no network.
+//! TCP connections through commands in an environment: the standard input and output of a command
+//! are the two directions of a connection. This needs no network.
 
 mod expose;
 mod forward;
@@ -20,12 +20,12 @@ pub(crate) trait Start: std::fmt::Debug + Send + Sync {
     fn start<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>>;
 }
 
-/// A relay, which ends when this is dropped, with its connections.
+/// A relay. Dropping it ends the relay and its connections.
 #[derive(Debug)]
 pub(crate) struct Relay(JoinHandle<()>);
 
 impl Relay {
-    /// Whether it has ended by itself.
+    /// Whether the relay has ended by itself.
     pub(crate) fn has_ended(&self) -> bool {
         self.0.is_finished()
     }

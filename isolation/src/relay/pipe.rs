@@ -8,13 +8,13 @@ use crate::command::execution::{Chunk, Execution};
 use crate::command::stdin::Stdin;
 use crate::error::Result;
 
-/// How much is read at once.
+/// The size of one read.
 const PIECE: usize = 64 * 1024;
 
 /// Copies in both directions until both have ended: to the input of a command, and from the output
 /// of one.
 pub(super) async fn pipe(stream: TcpStream, stdin: Stdin, output: &mut Execution) -> Result<()> {
-    // Small messages, such as those of databases, do not wait for more.
+    // Small messages, such as those of databases, are sent at once.
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
     let ((), ended) = tokio::join!(send(read, stdin), receive(write, output));
@@ -24,7 +24,7 @@ pub(super) async fn pipe(stream: TcpStream, stdin: Stdin, output: &mut Execution
 /// From the connection to the command.
 async fn send(mut from: OwnedReadHalf, mut to: Stdin) {
     let mut piece = vec![0; PIECE];
-    // After an error, the command learns of the end as after a regular one.
+    // After an error, the input of the command ends like after a regular end.
     while let Ok(count @ 1..) = from.read(&mut piece).await {
         if to.write_all(&piece[..count]).await.is_err() || to.flush().await.is_err() {
             return;
@@ -37,11 +37,12 @@ async fn send(mut from: OwnedReadHalf, mut to: Stdin) {
 async fn receive(mut to: OwnedWriteHalf, output: &mut Execution) -> Result<()> {
     while let Some(chunk) = output.next().await? {
         if let Chunk::Stdout(bytes) = chunk {
-            // If the other end is gone, what follows is read and dropped, so that the command ends.
+            // If the other end is closed, further output is read and dropped, so that the command
+            // exits.
             let _ = to.write_all(&bytes).await;
         }
     }
-    // The other end may be gone.
+    // The other end may be closed.
     let _ = to.shutdown().await;
     Ok(())
 }

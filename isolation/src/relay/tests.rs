@@ -45,7 +45,7 @@ fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// Replies with what it has received, after the end of that.
+/// Replies with the received data, after its end.
 async fn echo_at_the_end(listener: TcpListener) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -94,7 +94,7 @@ async fn service_of_this_machine_is_reached_from_inside() {
     assert_eq!(taken.kind(), ErrorKind::Conflict, "{taken}");
     assert!(!relay.has_ended());
     drop(relay);
-    // The program inside ends with the relay.
+    // The program inside exits with the relay.
     let closed = async {
         while TcpStream::connect(local(port)).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -12,11 +12,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::answer::Answer;
 use crate::protocol::line::line;
 
-/// How many answers may wait to be written. A client that does not read delays those who have
-/// something to send.
+/// The maximum number of unwritten answers. If a client does not read, senders wait.
 const QUEUE: usize = 64;
 
-/// Where answers are sent.
+/// The sender of answers.
 #[derive(Debug, Clone)]
 pub(super) struct Answers(mpsc::Sender<Bytes>);
 
@@ -45,7 +44,7 @@ impl Answers {
         }
     }
 
-    /// Sends an error. Without an ID it is the end of the connection.
+    /// Sends an error. An error without an ID ends the connection.
     pub(super) async fn fail(&self, id: Option<u64>, error: &Error) -> Result<()> {
         match line(&Answer::failed(id, error)) {
             Ok(line) => self.put(line).await,
@@ -59,7 +58,7 @@ impl Answers {
     }
 }
 
-/// Writes the lines until every sender is gone, several at once if they wait.
+/// Writes lines until every sender is dropped. Waiting lines are written together.
 pub(super) async fn write(
     mut output: impl AsyncWrite + Unpin,
     mut queue: mpsc::Receiver<Bytes>,

@@ -1,4 +1,4 @@
-//! What each request does.
+//! The functions of the requests.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::protocol::answer::{Engines, Listed, Probed, Removed};
 use crate::protocol::call::Call;
 
-/// Does what a request asks for; returns its result.
+/// Handles a request; returns its result.
 pub(super) async fn run(
     session: &Session,
     id: u64,

@@ -20,7 +20,7 @@ use crate::protocol::answer::Welcome;
 use crate::protocol::call::{Call, Hello, Request};
 use crate::protocol::line::Lines;
 
-/// How many requests may be under way.
+/// The maximum number of running requests.
 const REQUESTS: usize = 4096;
 
 /// A connection with a client.
@@ -53,7 +53,7 @@ impl Connection {
         })
     }
 
-    /// Reads until the end of the input, or until a line that no client may send.
+    /// Reads until the end of the input, or until a line that violates the protocol.
     pub(super) async fn read(&mut self, lines: &mut Lines<impl AsyncRead + Unpin>) -> Result<()> {
         loop {
             let read = tokio::select! {
@@ -72,7 +72,7 @@ impl Connection {
             };
             if let Err(error) = read {
                 let error = error.during("serve the client", "");
-                // The error is returned, whether or not the client can be told.
+                // The error is returned, even if it cannot be sent to the client.
                 let _ = self.answers.fail(None, &error).await;
                 return Err(error);
             }
@@ -174,9 +174,9 @@ impl Connection {
                 outcome = calls::run(&session, id, call, stream.as_mut(), &answers) => outcome,
                 _ = cancelled => Err(Error::new(ErrorKind::Cancelled, "the request was cancelled")),
             };
-            // The reader of the connection notices that the client is gone.
+            // The reader of the connection notices that the client has disconnected.
             if let Some(mut stream) = stream {
-                // A signal that came too late does nothing.
+                // A late signal has no effect.
                 stream.controls.close();
                 let mut late: Vec<u64> = stream.handling.take().into_iter().collect();
                 while let Some((reply, _)) = stream.controls.recv().await {
@@ -192,8 +192,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Passes a signal or a size on to a command. One that has ended does not get it, which is not
-    /// an error.
+    /// Passes a signal or a size on to a command. If the command has exited, it is ignored.
     async fn control(&mut self, id: u64, request: u64, control: Control) -> Result<()> {
         let taken = match self.running.get(&request) {
             Some(running) => running.control(id, control),
@@ -229,7 +228,7 @@ impl Connection {
         })
     }
 
-    /// Refuses an invalid request. A client that sends no ID cannot be answered.
+    /// Rejects an invalid request. A request without an ID gets no answer.
     async fn refuse(&mut self, line: &[u8], error: &serde_json::Error) -> Result<()> {
         #[derive(Deserialize)]
         struct Known {

@@ -1,4 +1,4 @@
-//! Requests about one environment that have one answer.
+//! Requests about one environment that have a single answer.
 
 use std::time::SystemTime;
 
@@ -17,7 +17,7 @@ use crate::protocol::answer::{
 use crate::protocol::call::{Call, Start};
 use crate::protocol::params::CopyIn;
 
-/// Does what a request about one environment asks for; returns its result.
+/// Handles a request about one environment; returns its result.
 pub(super) async fn run(session: &Session, call: Call) -> Result<Map<String, Value>> {
     let environment = |reference: String| async move { Box::pin(session.environment(&reference)).await };
     match call {

@@ -1,8 +1,8 @@
 //! Offers engines to another program, which may be written in any language.
 //!
 //! - [`connection`] reads requests and notes, and starts a task for each request.
-//! - [`session`] has the manager and the environments of the connection.
-//! - [`calls`] does what a request asks for; [`stream`] sends output, logs and events.
+//! - [`session`] contains the manager and the environments of the connection.
+//! - [`calls`] handles requests; [`stream`] sends output, logs and events.
 //! - [`answers`] writes answers.
 
 mod answers;
@@ -25,14 +25,14 @@ use crate::manager::options::ManagerOptions;
 use crate::manager::registry::Registry;
 use crate::protocol::line::Lines;
 
-/// How long the last answers may take: the client may not read any more.
+/// The timeout of the last answers: the client may no longer read.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// The options of [`serve`](fn@crate::serve).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServeOptions {
-    /// The only engine that is offered. Without one, all engines of the registry are, and a
-    /// creation that names none gets the first suitable one.
+    /// The only engine that is offered. Without it, all engines of the registry are offered, and a
+    /// creation that names no engine gets the first suitable one.
     pub engine: Option<String>,
     /// The options of the manager. A client that keeps the journal itself, as
     /// [`external`](crate::engines::external) does, needs none here.
@@ -40,15 +40,15 @@ pub struct ServeOptions {
 }
 
 /// Offers the engines of a registry to the program at the other end of `input` and `output`, until
-/// the input ends. Then its environments are destroyed, unless they are kept, also if the other
-/// program was killed.
+/// the input ends. Then its environments are destroyed, unless they are kept. This also happens if
+/// the other program is killed.
 ///
 /// `PROTOCOL.md` describes the messages.
 ///
 /// # Errors
 ///
-/// When the engine of the options is unknown, the other program does not keep to the protocol, or
-/// an environment cannot be destroyed at the end.
+/// When the engine of the options is unknown, the other program violates the protocol, or an
+/// environment cannot be destroyed at the end.
 pub async fn serve(
     registry: Registry,
     options: ServeOptions,

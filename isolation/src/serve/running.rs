@@ -1,4 +1,4 @@
-//! A request under way, as the reader of the connection sees it.
+//! A running request, for the reader of the connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,13 +13,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::WINDOW;
 use crate::protocol::call::Call;
 
-/// The most bytes of a window: more would be no limit.
+/// The maximum size of a window, in bytes.
 const LARGEST_WINDOW: u32 = 64 << 20;
 
-/// How many signals and sizes may wait.
+/// The maximum number of waiting signals and sizes.
 const CONTROLS: usize = 64;
 
-/// A request under way.
+/// A running request.
 #[derive(Debug)]
 pub(super) struct Running {
     /// Dropping it cancels the request.
@@ -27,17 +27,17 @@ pub(super) struct Running {
     stream: Option<StreamHandle>,
 }
 
-/// A stream under way.
+/// A running stream.
 #[derive(Debug)]
 struct StreamHandle {
     window: Arc<Semaphore>,
-    /// None for a log.
+    /// `None` for a log.
     controls: Option<mpsc::Sender<(u64, Control)>>,
     input: mpsc::UnboundedSender<Option<Bytes>>,
     outstanding: Arc<AtomicU32>,
 }
 
-/// A signal or a size for a command that runs.
+/// A signal or a size for a running command.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Control {
     Signal(Signal),
@@ -55,7 +55,7 @@ pub(super) struct StreamSide {
     /// The request of the control that is being handled.
     pub(super) handling: Option<u64>,
     pub(super) input: mpsc::UnboundedReceiver<Option<Bytes>>,
-    /// The bytes of input that were received and not passed on yet.
+    /// The number of input bytes that were received but not passed on yet.
     pub(super) outstanding: Arc<AtomicU32>,
 }
 
@@ -89,12 +89,12 @@ impl Running {
         }
     }
 
-    /// Passes input on; `false` if it is more than the client may send.
+    /// Passes input on; `false` if the client has sent more than it may.
     pub(super) fn input(&self, bytes: Bytes) -> bool {
         let Some(stream) = &self.stream else { return true };
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let before = stream.outstanding.fetch_add(length, Ordering::AcqRel);
-        // A command whose input has ended takes no more: the bytes are dropped.
+        // If the input of the command has ended, the bytes are dropped.
         let _ = stream.input.send(Some(bytes));
         before.saturating_add(length) <= WINDOW
     }
@@ -105,8 +105,8 @@ impl Running {
         }
     }
 
-    /// Passes a signal or a size on; `false` if the command has ended. It never waits: the reader
-    /// of the connection must go on.
+    /// Passes a signal or a size on; `false` if the command has exited. It never waits, because the
+    /// reader of the connection must continue.
     pub(super) fn control(&self, reply: u64, control: Control) -> Result<bool> {
         let Some(controls) = self.stream.as_ref().and_then(|stream| stream.controls.as_ref()) else {
             return Ok(false);

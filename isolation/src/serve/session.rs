@@ -57,7 +57,7 @@ impl Session {
         self.environments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The engine with this name; without one the first.
+    /// The engine with this name; without a name, the first engine.
     pub(super) fn engine(&self, name: Option<&str>) -> Result<Arc<dyn Engine>> {
         let registry = self.manager.registry();
         match (name, registry.engines().next()) {
@@ -102,21 +102,21 @@ impl Session {
         Ok(opened(&environment))
     }
 
-    /// Enters an environment that the connection owns.
+    /// Adds an environment that the connection owns.
     fn insert(&self, environment: &Environment) {
         let id = environment.id().clone();
         let opened = self.environments().insert(id, environment.clone());
         drop(opened);
     }
 
-    /// Enters an environment that was opened, unless the connection has it already: the handle of
-    /// its owner must stay, because its drop destroys the environment. Returns the one that counts.
+    /// Adds an opened environment, unless the connection already has it: the handle of the owner
+    /// must stay, because its drop destroys the environment. Returns the handle to use.
     fn adopt(&self, opened: Environment) -> Environment {
         let id = opened.id().clone();
         self.environments().entry(id).or_insert(opened).clone()
     }
 
-    /// An environment that the connection knows, by its ID or its name.
+    /// Finds an environment of the connection by its ID or its name.
     fn known(&self, reference: &str) -> Option<Environment> {
         let known = self.environments();
         let mut named = known
@@ -148,7 +148,7 @@ impl Session {
         }
         match self.manager.open(reference).await {
             Ok(environment) => Ok(self.adopt(environment)),
-            // An ID is never a mistake: the environment existed.
+            // For an ID the error is `Lost`, because an environment with this ID existed.
             Err(error) if error.is_not_found() && reference.parse::<EnvironmentId>().is_ok() => {
                 Err(Error::lost())
             }
@@ -167,7 +167,7 @@ impl Session {
         Ok(true)
     }
 
-    /// Removes what is left of an environment, also of one whose creation was interrupted.
+    /// Removes the leftovers of an environment, also of one whose creation was interrupted.
     pub(super) async fn remove(&self, remove: &Remove) -> Result<bool> {
         let id = &remove.environment;
         if let Some(known) = self.known(id.as_str()) {
@@ -190,7 +190,7 @@ impl Session {
     }
 }
 
-/// What a client learns about an environment.
+/// The description of an environment for a client.
 fn opened(environment: &Environment) -> Opened {
     let shared = environment.shared();
     Opened {

@@ -44,7 +44,7 @@ impl Drop for Task {
     }
 }
 
-/// Sends the output of a command, passes its input on, and returns how it ended.
+/// Sends the output of a command, passes its input on, and returns its exit status.
 pub(super) async fn output(
     mut execution: Execution,
     id: u64,
@@ -134,7 +134,7 @@ fn closed() -> Error {
     Error::new(ErrorKind::Engine, "the stream is closed")
 }
 
-/// Passes input on, and lets the client send more for what was passed on.
+/// Passes input on, and allows the client to send the same number of bytes again.
 async fn feed(
     mut stdin: Stdin,
     mut input: mpsc::UnboundedReceiver<Option<Bytes>>,
@@ -143,7 +143,7 @@ async fn feed(
     answers: Answers,
 ) {
     while let Some(Some(bytes)) = input.recv().await {
-        // A command may end without reading all its input, such as `head -1`.
+        // A command may exit without reading all its input, such as `head -1`.
         let _ = stdin.write(&bytes).await;
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         outstanding.fetch_sub(length, Ordering::AcqRel);
@@ -155,7 +155,7 @@ async fn feed(
             return;
         }
     }
-    // The command may have ended.
+    // The command may have exited.
     let _ = stdin.finish().await;
 }
 
@@ -193,7 +193,7 @@ pub(super) async fn log(
     Ok(Map::new())
 }
 
-/// A line of a log, cut into parts that a message can hold.
+/// A line of a log, split into parts that fit into a message.
 fn parts(line: &LogLine) -> Vec<LogLine> {
     let (mut rest, mut parts) = (line.text.clone(), Vec::new());
     while rest.len() > LONGEST_LINE {

@@ -11,12 +11,12 @@ use crate::command::input::Input;
 use crate::engine::capabilities::Feature;
 use crate::error::Error;
 
-/// A command that is run again and again while the environment runs: it is healthy if the command
-/// ends with code 0. Changes are sent as events; see [`Environment::health`].
+/// A command that runs periodically while the environment runs. The environment is healthy if the
+/// command exits with code 0. Changes are sent as events; see [`Environment::health`].
 ///
-/// The process that started the environment runs it, not the engine: it works in the same way on
-/// every engine, and ends with that process. An environment that is [kept](crate::Lifetime::Kept)
-/// outlives that process: there the Docker daemon runs it, if it can.
+/// The process that started the environment runs it, not the engine. So it works in the same way on
+/// every engine, and ends with that process. A [kept](crate::Lifetime::Kept) environment exists
+/// longer than that process: there the Docker daemon runs the health check, if it can.
 ///
 /// ```
 /// let spec = isolation::EnvironmentSpec::from_json(r#"{
@@ -38,17 +38,17 @@ pub struct HealthSpec {
     /// The command; `None` is the health check of the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Command>,
-    /// The pause between two checks; `None` is 5 seconds. Until the first success the pauses are
+    /// The pause between two checks; `None` is 5 seconds. Pauses before the first success are
     /// shorter.
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub interval: Option<Duration>,
-    /// How long a check may take; `None` is 30 seconds.
+    /// The timeout of a check; `None` is 30 seconds.
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
-    /// How many failures in a row make the environment unhealthy; `None` is 3.
+    /// The number of failures in a row that make the environment unhealthy; `None` is 3.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
-    /// How long after a start failures do not count; `None` is 0.
+    /// The time after a start in which failures do not count; `None` is 0.
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub start_period: Option<Duration>,
 }

@@ -1,22 +1,23 @@
-//! How long an environment lives.
+//! The lifetime of an environment.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How long an environment lives.
+/// The lifetime of an environment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Lifetime {
-    /// At most as long as the process that created it: dropping the handles destroys it, and so
-    /// does the manager's shutdown. [`Environment::keep`](crate::Environment::keep) changes that.
+    /// At most as long as the process that created it. Dropping the handles or the manager's
+    /// shutdown destroys it. [`Environment::keep`](crate::Environment::keep) changes that.
     #[default]
     Owner,
-    /// Until somebody destroys it. Only an environment whose creation or start fails is removed.
+    /// Until an explicit destruction. It is removed automatically only if its creation or start
+    /// fails.
     Kept,
     /// Until its last use ends. Processes of one user with the same specification share one
-    /// environment; the last one that drops its handle, or ends in any way, removes it. See
+    /// environment. It is removed when the last process drops its handle or exits. See
     /// [`Manager::shared`](crate::Manager::shared).
     Shared,
 }

@@ -9,11 +9,11 @@ use crate::command::Command;
 use crate::engine::capabilities::Feature;
 use crate::error::Error;
 
-/// The main process: it starts with the environment, and the environment stops when it ends.
+/// The main process: it starts with the environment, and the environment stops when it exits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Main {
-    /// No program of the user: the environment waits for commands.
+    /// No program: the environment waits for commands.
     #[default]
     Idle,
     /// The image's own program, such as a database server.

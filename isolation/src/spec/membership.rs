@@ -10,7 +10,7 @@ pub struct Membership {
     pub group: String,
     /// The name of the service.
     pub service: String,
-    /// How many services come before it, one after the other: the group stops in reverse order.
+    /// The length of the longest chain of its dependencies. The group stops in reverse order.
     #[serde(default)]
     pub rank: u32,
 }

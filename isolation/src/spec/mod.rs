@@ -67,8 +67,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnvironmentSpec {
-    /// The name for people; any text. Without one, the engine makes a name from the ID. It is not
-    /// an identity: two environments may have the same name.
+    /// The name for people; any text. Without a name, the engine derives one from the ID. A name is
+    /// not unique: two environments may have the same name.
     #[serde(skip_serializing_if = "is_default")]
     pub name: Option<String>,
     /// The image, for engines that support images.
@@ -78,22 +78,22 @@ pub struct EnvironmentSpec {
     /// runs directly on this host.
     #[serde(skip_serializing_if = "is_default")]
     pub isolation: Option<IsolationLevel>,
-    /// Features that the engine must have, beside those that the rest of the specification uses.
+    /// Features that the engine must have, in addition to those that the specification uses.
     #[serde(skip_serializing_if = "is_default")]
     pub require: BTreeSet<Feature>,
     /// The main process, which runs from start to stop.
     #[serde(skip_serializing_if = "is_default")]
     pub main: Main,
-    /// How long the environment lives.
+    /// The lifetime of the environment.
     #[serde(skip_serializing_if = "is_default")]
     pub lifetime: Lifetime,
-    /// Environment variables of every command. None is inherited from the caller's process.
+    /// Environment variables of every command. Variables of the caller's process are not inherited.
     #[serde(skip_serializing_if = "is_default")]
     pub env: Variables,
     /// The working directory of commands, created if missing. By default the engine chooses one.
     #[serde(skip_serializing_if = "is_default")]
     pub working_dir: Option<String>,
-    /// The user of every command: a name or a number, `user:group` too. By default the image's, or
+    /// The user of every command: a name or a number, also `user:group`. By default the image's, or
     /// the caller's.
     #[serde(skip_serializing_if = "is_default")]
     pub user: Option<String>,
@@ -112,17 +112,17 @@ pub struct EnvironmentSpec {
     /// Restrictions beyond those that every environment of the engine has, and exceptions to them.
     #[serde(skip_serializing_if = "is_default")]
     pub security: SecuritySpec,
-    /// When it counts as ready, after its start; at once without a condition.
+    /// The condition for it to be ready after its start; without a condition, it is ready at once.
     #[serde(skip_serializing_if = "is_default")]
     pub ready: Option<Readiness>,
     /// The group to which it belongs; [`Manager::up`](crate::Manager::up) sets it.
     #[serde(skip_serializing_if = "is_default")]
     pub group: Option<Membership>,
-    /// The health check; by default none that this process runs. That of the image is then run by
-    /// the engine, if the engine runs any.
+    /// The health check. By default, this process runs none, and the engine may run that of the
+    /// image.
     #[serde(skip_serializing_if = "is_default")]
     pub health: Option<HealthSpec>,
-    /// When it is started again by itself; by default never.
+    /// When it is restarted automatically; by default never.
     #[serde(skip_serializing_if = "is_default")]
     pub restart: Option<RestartSpec>,
     /// Labels on everything that the engine creates for the environment.
@@ -134,8 +134,8 @@ pub struct EnvironmentSpec {
     /// The session; the environments of one manager have the same session.
     #[serde(skip_serializing_if = "is_default")]
     pub session: Option<String>,
-    /// Options of single engines, by the name of the engine. An engine reads its own and rejects
-    /// unknown ones.
+    /// Options of single engines, by the name of the engine. An engine reads its own options and
+    /// rejects unknown ones.
     #[serde(skip_serializing_if = "is_default")]
     pub engine_options: BTreeMap<String, serde_json::Value>,
 }

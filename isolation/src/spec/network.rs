@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkSpec {
-    /// Which network it has.
+    /// The mode: the network that it has.
     #[serde(skip_serializing_if = "super::is_default")]
     pub mode: NetworkMode,
     /// The ports that can be reached from outside:
@@ -22,29 +22,28 @@ pub struct NetworkSpec {
     /// process forwards them while it uses the environment.
     #[serde(skip_serializing_if = "super::is_default")]
     pub ports: Vec<PublishedPort>,
-    /// More names of the environment on a named network, for other environments on it.
+    /// Additional names of the environment on a named network, for other environments on it.
     #[serde(skip_serializing_if = "super::is_default")]
     pub aliases: Vec<String>,
-    /// More existing networks of the engine that it joins, with the same aliases. The default route
-    /// is that of [`mode`](Self::mode).
+    /// Additional existing networks of the engine that it joins, with the same aliases. The default
+    /// route is that of [`mode`](Self::mode).
     #[serde(skip_serializing_if = "super::is_default")]
     pub join: Vec<String>,
-    /// The DNS servers that it asks for names outside of its networks; by default those of the
-    /// engine.
+    /// The DNS servers for names outside its networks; by default those of the engine.
     #[serde(skip_serializing_if = "super::is_default")]
     pub dns: Vec<IpAddr>,
-    /// The domains in which DNS looks for names without a dot.
+    /// The search domains of DNS for names without a dot.
     #[serde(skip_serializing_if = "super::is_default")]
     pub dns_search: Vec<String>,
     /// Names and their addresses, for `/etc/hosts`.
     #[serde(skip_serializing_if = "super::is_default")]
     pub hosts: BTreeMap<String, IpAddr>,
-    /// Ports of this machine that are reached inside at the same port of 127.0.0.1, while it runs
+    /// Ports of this machine that are reachable inside at the same port of 127.0.0.1, while it runs
     /// and this process uses it: [`Environment::expose_host`](crate::Environment::expose_host). A
-    /// main process may start before they are reached.
+    /// main process may start before they are reachable.
     #[serde(skip_serializing_if = "super::is_default")]
     pub expose_host: Vec<u16>,
-    /// Whether nothing outside of its private network can be reached.
+    /// Whether its private network is internal: without access to external networks.
     #[serde(skip_serializing_if = "super::is_default")]
     pub internal: bool,
     /// Whether its private network has IPv6 addresses, too.
@@ -52,14 +51,14 @@ pub struct NetworkSpec {
     pub ipv6: bool,
 }
 
-/// Which network an environment has.
+/// The network of an environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NetworkMode {
     /// The engine's default.
     #[default]
     Default,
-    /// None: only the environment's own loopback interface.
+    /// No network: only the environment's own loopback interface.
     None,
     /// A new network that is removed with the environment. Others can join it by its name, which is
     /// the detail `network` of [`Environment::inspect`](crate::Environment::inspect).
@@ -139,7 +138,7 @@ impl NetworkSpec {
         }
     }
 
-    /// Whether something is set that only networks of an engine have.
+    /// Whether a setting is used that only networks of an engine have.
     fn configures_networks(&self) -> bool {
         let names = self.dns.len() + self.dns_search.len() + self.hosts.len() + self.join.len();
         names > 0 || self.internal || self.ipv6

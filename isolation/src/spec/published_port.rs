@@ -1,4 +1,4 @@
-//! Ports of an environment that are published.
+//! Published ports of an environment.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -28,8 +28,9 @@ pub struct PublishedPort {
     pub protocol: Protocol,
     /// The port of the host; `None` lets the engine choose a free one.
     pub host_port: Option<u16>,
-    /// The address of the host. `None` is the loopback address if the engine runs on this machine,
-    /// and otherwise every address of the engine's machine, because nothing else could reach it.
+    /// The address of the host. `None` is the loopback address if the engine runs on this machine.
+    /// Otherwise it is every address of the engine's machine, because the loopback address of
+    /// another machine cannot be reached.
     pub address: Option<IpAddr>,
 }
 
@@ -91,7 +92,7 @@ impl From<u16> for PublishedPort {
     }
 }
 
-/// The form that a text must have.
+/// The required form of a text.
 const FORM: &str =
     "write [[ADDRESS:]HOST_PORT:]PORT[/PROTOCOL], such as 80, 8080:80 or 127.0.0.1:5353:53/udp";
 

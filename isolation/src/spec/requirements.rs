@@ -1,4 +1,4 @@
-//! What an engine must have, beside what a specification uses.
+//! Requirements on an engine, in addition to the needs of a specification.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::capabilities::{Feature, IsolationLevel};
 use crate::error::{Error, Result};
 
-/// What an engine must have: an isolation level, features, or both.
+/// Requirements on an engine: an isolation level, features, or both.
 ///
 /// ```
 /// use isolation::{Feature, IsolationLevel, Requirements};
@@ -29,7 +29,7 @@ pub struct Requirements {
     pub features: BTreeSet<Feature>,
 }
 
-/// A word as people write it: `memory-limit`.
+/// The word in the form for people: `memory-limit`.
 fn word(value: &impl Serialize) -> String {
     let text = serde_json::to_value(value).ok();
     let text = text
@@ -55,7 +55,7 @@ impl FromStr for Requirements {
             let level = LEVELS.into_iter().find(|level| word(level) == part);
             let feature = Feature::ALL.into_iter().find(|feature| word(feature) == part);
             match (level, feature) {
-                // Of two levels, the stronger one.
+                // The stronger one of two levels.
                 (Some(level), _) => all.isolation = all.isolation.max(Some(level)),
                 (_, Some(feature)) => {
                     all.features.insert(feature);

@@ -1,4 +1,4 @@
-//! When an environment is started again.
+//! When an environment is restarted.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +11,14 @@ use crate::command::input::Input;
 use crate::engine::capabilities::Feature;
 use crate::error::Error;
 
-/// When the environment is started again by itself.
+/// When the environment is restarted automatically.
 ///
-/// The process that started the environment does that, not the engine: nothing comes back after
-/// that process has ended. Pauses grow from 100 milliseconds to a minute, and are short again after
-/// ten seconds of running. A stop or a kill by this process ends it.
+/// The process that started the environment restarts it, not the engine. So there are no restarts
+/// after that process has exited. Pauses grow from 100 milliseconds to a minute, and are short
+/// again after a run of ten seconds. A stop or a kill by this process ends the restarts.
 ///
-/// It is never silent: an event is sent, and the next command or copy is an error of the kind
-/// [`Restarted`](crate::ErrorKind::Restarted), once, which names what is lost.
+/// A restart is never silent: an event is sent, and the next command or copy fails once with an
+/// error of the kind [`Restarted`](crate::ErrorKind::Restarted), which names the lost data.
 ///
 /// ```
 /// let spec = isolation::EnvironmentSpec::from_json(r#"{
@@ -31,40 +31,40 @@ use crate::error::Error;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RestartSpec {
-    /// After which end of the main process.
+    /// The exits of the main process after which it is restarted.
     pub on_exit: RestartOnExit,
-    /// Whether also when it has become unhealthy. It is stopped before.
+    /// Whether it is also restarted when it becomes unhealthy. It is stopped before.
     pub on_unhealthy: bool,
-    /// How many times in a row; `None` for no limit. Ten seconds of running end a row.
+    /// The maximum number of restarts in a row; `None` for no limit. A run of ten seconds ends the
+    /// row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
-    /// How it is started again.
+    /// How it is restarted.
     #[serde(skip_serializing_if = "super::is_default")]
     pub recovery: Recovery,
 }
 
-/// What happens to an environment that is to be started again.
+/// The action for an environment that must be restarted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recovery {
-    /// It is started again; its files stay.
+    /// It is restarted; its files stay.
     #[default]
     Restart,
-    /// It is made anew from its specification, and started: only volumes and mounted directories
-    /// keep their files. Engine `docker` only.
+    /// It is recreated from its specification and started: only volumes and mounted directories
+    /// keep their files. Only on the engine `docker`.
     Recreate,
-    /// It is not started again: it fails, and every call from then on is an error that names the
-    /// reason.
+    /// It is not restarted: it fails, and every later call returns an error with the reason.
     Fail,
 }
 
-/// After which end of the main process an environment is started again.
+/// The exits of the main process after which an environment is restarted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestartOnExit {
     /// After none.
     Never,
-    /// After a code other than 0.
+    /// After an exit code other than 0.
     #[default]
     Failure,
     /// After each.
@@ -72,7 +72,7 @@ pub enum RestartOnExit {
 }
 
 impl RestartSpec {
-    /// Whether the environment is started again after this end of its main process.
+    /// Whether the environment is restarted after this exit of its main process.
     pub(crate) fn follows(&self, exit: ExitStatus) -> bool {
         match self.on_exit {
             RestartOnExit::Never => false,

@@ -58,19 +58,19 @@ const CAPABILITIES: [&str; 41] = [
 /// Every kernel capability.
 const ALL: &str = "ALL";
 
-/// How much the processes of an environment may do.
+/// The rights of the processes of an environment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SecurityProfile {
-    /// The few kernel capabilities that package managers need, and no process can gain more.
+    /// The few kernel capabilities that package managers need. No process can gain more.
     #[default]
     Standard,
-    /// For programs that are not trusted: no kernel capability, no process can gain one, a
-    /// read-only root file system with a `/tmp` in memory, a user without rights unless the image
-    /// has one, no network, and limits of memory, CPU time and processes.
+    /// For untrusted programs: no kernel capabilities, and no process can gain one; a read-only
+    /// root file system with a `/tmp` in memory; an unprivileged user unless the image has a user;
+    /// no network; limits of memory, CPU time and processes.
     Hardened,
-    /// For programs that are trusted: what the engine gives to every container by itself.
+    /// For trusted programs: the default rights of the engine's containers.
     Trusted,
 }
 
@@ -103,17 +103,18 @@ pub struct SecuritySpec {
     /// Whether the root file system is read-only; mounts stay writable.
     #[serde(skip_serializing_if = "is_default")]
     pub read_only_root: bool,
-    /// Whether the root file system is writable in the profile
-    /// [`Hardened`](SecurityProfile::Hardened), too.
+    /// Whether the root file system is also writable in the profile
+    /// [`Hardened`](SecurityProfile::Hardened).
     #[serde(skip_serializing_if = "is_default")]
     pub writable_root: bool,
-    /// Kernel capabilities that processes have in addition, such as `NET_RAW`.
+    /// Additional kernel capabilities of processes, such as `NET_RAW`.
     #[serde(skip_serializing_if = "is_default")]
     pub add_capabilities: Vec<String>,
-    /// Kernel capabilities of the profile that processes do not have.
+    /// Kernel capabilities of the profile to drop.
     #[serde(skip_serializing_if = "is_default")]
     pub drop_capabilities: Vec<String>,
-    /// Whether a process can gain privileges, as `sudo` and other set-user-ID programs do.
+    /// Whether a process can gain privileges, for example with `sudo` and other set-user-ID
+    /// programs.
     #[serde(skip_serializing_if = "is_default")]
     pub allow_new_privileges: bool,
     /// The seccomp filter instead of the engine's: `unconfined`, or a profile as JSON.
@@ -122,7 +123,7 @@ pub struct SecuritySpec {
     /// The AppArmor profile instead of the engine's: a name, or `unconfined`.
     #[serde(skip_serializing_if = "is_default")]
     pub apparmor: Option<String>,
-    /// Whether processes have all rights on the machine of the engine. Only in the profile
+    /// Whether processes have all rights on the machine of the engine. Only with the profile
     /// [`Trusted`](SecurityProfile::Trusted).
     #[serde(skip_serializing_if = "is_default")]
     pub privileged: bool,
@@ -132,7 +133,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// The name of a kernel capability as the kernel has it, without its prefix.
+/// The kernel's name of a kernel capability, without its prefix.
 pub(crate) fn plain_capability(name: &str) -> String {
     let upper = name.to_ascii_uppercase();
     upper.strip_prefix("CAP_").unwrap_or(&upper).to_owned()
@@ -154,7 +155,7 @@ fn check_capability(name: &str, may_be_all: bool) -> Result<()> {
 }
 
 impl SecuritySpec {
-    /// Whether processes have this kernel capability, apart from what the engine adds by itself.
+    /// Whether processes have this kernel capability, without the defaults of the engine.
     pub(crate) fn keeps(&self, capability: &str) -> bool {
         let has = |list: &[String]| {
             let mut plain = list.iter().map(|name| plain_capability(name));
@@ -214,8 +215,8 @@ impl SecuritySpec {
 const UNCONFINED: &str = "unconfined";
 
 impl EnvironmentSpec {
-    /// What the environment may do beyond the standard profile, and beyond the hardened one if it
-    /// has that: one text for each exception.
+    /// The exceptions from the standard profile, or from the hardened profile if the environment
+    /// has it: one text for each exception.
     pub fn relaxations(&self) -> Vec<String> {
         let security = &self.security;
         let mut found = Vec::new();

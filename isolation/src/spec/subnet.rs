@@ -23,8 +23,7 @@ pub struct Subnet {
 }
 
 impl Subnet {
-    /// The range with this first address, and with this number of leading bits that all its
-    /// addresses have in common.
+    /// The range with this first address and prefix length.
     ///
     /// # Errors
     ///
@@ -48,7 +47,7 @@ impl Subnet {
         self.address
     }
 
-    /// The number of leading bits that all addresses have in common.
+    /// The prefix length.
     pub const fn length(&self) -> u8 {
         self.length
     }

@@ -68,7 +68,7 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     })
 }
 
-/// A number and its unit, which only a number alone may omit.
+/// A number and its unit. Only a single number may have no unit.
 fn one_duration(text: &str, alone: bool) -> Option<Duration> {
     let (number, unit) = split(text);
     let seconds = match unit {

@@ -13,11 +13,11 @@ use crate::command::Command;
 use crate::error::{Error, Result};
 use crate::logs::OutputStream;
 
-/// How long to wait unless told otherwise.
+/// The default timeout.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// When an environment counts as ready. [`Environment::start`](crate::Environment::start) waits for
-/// it, and fails if it does not come true in time.
+/// The condition for an environment to be ready. [`Environment::start`](crate::Environment::start)
+/// waits for it, and fails if it is not true before the timeout.
 ///
 /// ```
 /// use isolation::{Readiness, WaitFor};
@@ -31,8 +31,8 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Readiness {
     /// The condition.
     pub wait_for: WaitFor,
-    /// How long to wait, from the start of the environment; `None` is 60 seconds. In JSON a number
-    /// of seconds, or a text such as `"30s"`.
+    /// The timeout, from the start of the environment; `None` is 60 seconds. In JSON a number of
+    /// seconds, or a text such as `"30s"`.
     #[serde(default, with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
 }
@@ -66,18 +66,18 @@ impl From<WaitFor> for Readiness {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WaitFor {
-    /// A program listens on this TCP port inside. If the port is published, it can be reached from
-    /// here, too.
+    /// A program listens on this TCP port inside. A published port must also be reachable from this
+    /// machine.
     Port(u16),
     /// A web server replies on a published port.
     Http(HttpProbe),
     /// The main process has written a line.
     Log(LogProbe),
-    /// The command ends with code 0.
+    /// The command exits with code 0.
     Command(Command),
     /// The file exists inside.
     File(String),
-    /// The main process has ended with this code.
+    /// The main process has exited with this code.
     Exit(i32),
     /// All of them.
     All(Vec<WaitFor>),
@@ -91,10 +91,10 @@ pub enum WaitFor {
 pub struct HttpProbe {
     /// The port inside, which must be published.
     pub port: u16,
-    /// The path, with its query.
+    /// The path, with an optional query.
     #[serde(default = "root")]
     pub path: String,
-    /// The status that counts; `None` is every status from 200 to 399.
+    /// The expected status; `None` is every status from 200 to 399.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
 }
@@ -109,7 +109,7 @@ fn root() -> String {
 pub struct LogProbe {
     /// A regular expression that matches a part of the line.
     pub pattern: String,
-    /// How many lines must match: some servers start twice.
+    /// The number of lines that must match: some servers start twice.
     #[serde(default = "once")]
     pub count: u32,
     /// The stream to which the line is written; `None` is either one.
@@ -133,7 +133,7 @@ impl LogProbe {
 
     pub(crate) fn regex(&self) -> Result<regex::bytes::Regex> {
         regex::bytes::Regex::new(&self.pattern).map_err(|error| {
-            // The library's text draws the place over several lines.
+            // The text of the library shows the position on several lines.
             let text = error.to_string();
             let reason = text.lines().last().unwrap_or_default();
             let reason = reason.trim_start_matches("error: ");

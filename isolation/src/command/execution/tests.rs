@@ -4,8 +4,7 @@ use super::*;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A process with endless output until it is killed; it gives up at some point, so that no test
-/// runs for ever.
+/// A process with output until it is killed. It has a limit, so that no test runs forever.
 struct Chatty {
     left: u32,
     killed: bool,
@@ -55,7 +54,7 @@ async fn timeout_does_not_wait_for_a_pause_in_output() {
     assert!(exit.timed_out && exit.code == 137, "{exit}");
 }
 
-/// A forked process that ended killed the commands of its parent.
+/// The exit of a forked process killed the commands of its parent.
 #[tokio::test]
 async fn execution_of_another_process_is_not_dropped() {
     struct Told(Arc<Mutex<u32>>);

@@ -4,14 +4,14 @@
 //! processes and network. An environment has its own directory with permissions 0700, which is the
 //! root of its paths, and a `HOME` and a `TMPDIR` in it. Of the caller's environment variables, a
 //! command gets only `PATH`. It gets two more: `ISOLATION_ENVIRONMENT` is the ID,
-//! `ISOLATION_ROOT` the directory. It has its own process group, by which it is killed with all its
-//! child processes.
+//! `ISOLATION_ROOT` the directory. It has its own process group, through which it is killed with
+//! all its child processes.
 //!
-//! Where this user may create control groups of Linux, each environment has one: its limits hold,
-//! its use of resources is measured, and a process in it ends with it whatever it has done.
+//! If this user may create control groups of Linux, each environment has one: its limits are
+//! enforced, its resource usage is measured, and every process in it ends with the environment.
 //!
-//! When this process ends, also by `kill -9`, a shell that waits for that kills all processes of
-//! its environments, unless they are kept.
+//! A shell waits for the end of this process, also by `kill -9`. It then kills all processes of the
+//! environments of this process, unless they are kept.
 //!
 //! ```no_run
 //! use isolation::engines::basic::BasicEngine;

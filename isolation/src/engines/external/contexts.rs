@@ -1,4 +1,4 @@
-//! Passes the events of the other program on to those who wait for them.
+//! Passes the events of the other program on to their receivers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use crate::engine::context::Context;
 use crate::environment::id::EnvironmentId;
 use crate::events::{Event, EventKind, Subject};
 
-/// Where the events of each environment are sent.
+/// The receivers of the events of each environment.
 #[derive(Debug, Clone)]
 pub(super) struct Contexts {
     engine: String,
@@ -19,7 +19,7 @@ pub(super) struct Contexts {
 #[derive(Debug)]
 struct Known {
     context: Context,
-    /// Whether it is being created: events about images are of interest.
+    /// Whether it is being created: then it receives events about images.
     is_new: bool,
 }
 
@@ -70,8 +70,8 @@ impl Contexts {
         self.known().remove(id);
     }
 
-    /// Passes an event on, if this process does not send it itself. One of a later version is left
-    /// out.
+    /// Passes an event on, if this process does not send it itself. An event of a later version is
+    /// ignored.
     pub(super) fn event(&self, event: Value) {
         let Ok(Event { subject, kind, .. }) = serde_json::from_value(event) else {
             return;
@@ -88,7 +88,7 @@ impl Contexts {
                 }
             }
             Subject::Image { image, .. } => {
-                // All managers that wait for an image learn about it; mostly there is one.
+                // All managers that wait for an image receive the event; usually there is one.
                 if let Some(one) = known.values().find(|one| one.is_new) {
                     one.context.emit(Subject::Image { engine, image }, kind);
                 }

@@ -1,4 +1,4 @@
-//! Copies: the other program runs on this machine, so a path names the same file for both.
+//! Copies. The other program runs on this machine, so a path names the same file in both programs.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -27,7 +27,7 @@ pub(super) async fn copy_in(instance: &RemoteInstance, source: CopySource, targe
         mode: 0o644,
         target: target.to_owned(),
     };
-    // Removed when the copy is made, or when this future is dropped.
+    // Removed after the copy, or when this future is dropped.
     let mut _passed = None;
     match source {
         CopySource::Path(path) => copy.source = Some(absolute(&path)?),
@@ -62,7 +62,7 @@ pub(super) async fn kind(instance: &RemoteInstance, path: &str) -> Result<Option
     Ok(found.kind)
 }
 
-/// The working directory of the other program may be another one.
+/// The working directory of the other program may differ.
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| Error::io("find", path, error))
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{ExternalEngine, FIRST_ANSWER, PREFIX, Trusted, trust};
 use crate::spec::validate;
 
-/// The most executables of a search; a directory may have any number of files.
+/// The maximum number of executables of a search; a directory may have any number of files.
 const MOST: usize = 64;
 
 /// The engines in a directory and in those of a path, by their names.
@@ -18,7 +18,7 @@ pub(super) fn find(directory: Option<&OsStr>, path: Option<&OsStr>) -> Vec<Exter
     let of_path = path.map(|path| std::env::split_paths(path).collect::<Vec<_>>());
     let mut found: BTreeMap<String, (PathBuf, Trusted)> = BTreeMap::new();
     for directory in named.into_iter().chain(of_path.unwrap_or_default()) {
-        // A relative directory means another one in each working directory.
+        // A relative directory depends on the working directory.
         if directory.is_absolute() {
             look(&directory, &mut found);
         }
@@ -44,7 +44,7 @@ fn look(directory: &Path, found: &mut BTreeMap<String, (PathBuf, Trusted)>) {
         let trusted = trust::check(&program);
         match found.entry(name.to_owned()) {
             Entry::Vacant(vacant) => drop(vacant.insert((program, trusted))),
-            // One that must not run does not hide one that may.
+            // An executable that must not run does not hide a later one that may run.
             Entry::Occupied(mut known) if known.get().1.is_err() && trusted.is_ok() => {
                 *known.get_mut() = (program, trusted);
             }

@@ -39,7 +39,7 @@ pub(super) struct RemoteInstance {
     capabilities: Capabilities,
     pub(super) disk_limit: Option<u64>,
     journal: Journal,
-    /// Whether dropping it leaves the environment alone.
+    /// Whether a drop does not destroy the environment.
     released: AtomicBool,
     creator: Creator,
 }
@@ -118,7 +118,7 @@ impl RemoteInstance {
         process::start(&peer, Call::StartAttached(attach), &command, &input).await
     }
 
-    /// Asks the program to destroy it; `told` learns whether it is gone.
+    /// Asks the program to destroy it; `told` is called with the result.
     fn begin_destruction(&self, told: impl FnOnce(bool) + Send + 'static) {
         self.released.store(true, Ordering::Release);
         let hold = self.journal.hold();
@@ -130,7 +130,7 @@ impl RemoteInstance {
             }
             told(is_gone);
         };
-        // If the program has ended, the journal keeps the environment.
+        // If the program has exited, the environment stays in the journal.
         let _ = peer.begin_once(Call::Destroy(self.of()), Box::new(end));
     }
 }
@@ -191,7 +191,7 @@ impl Instance for RemoteInstance {
         }
         let (sender, gone) = std::sync::mpsc::channel();
         self.begin_destruction(move |is_gone| {
-            // In a runtime there is no receiver any more.
+            // In a runtime, the receiver no longer exists.
             let _ = sender.send(is_gone);
         });
         match Handle::try_current() {

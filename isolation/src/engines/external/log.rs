@@ -1,4 +1,4 @@
-//! The log of an environment, as the other program reads it.
+//! The log of an environment, which the other program reads.
 
 use super::peer::Streaming;
 use super::pending::{Item, entry_cost, unexpected};

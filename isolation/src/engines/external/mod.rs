@@ -1,13 +1,13 @@
 //! An engine that another program offers, in any language.
 //!
 //! The program is an executable with the name `isolation-engine-NAME`, in the directory that
-//! `ISOLATE_ENGINE_DIR` names or in one of `PATH`. It speaks the protocol of `PROTOCOL.md` on its
-//! standard input and output, as `isolate serve --stdio` does. Its environments end with this
-//! process, because its standard input then ends.
+//! `ISOLATE_ENGINE_DIR` names or in one of `PATH`. It uses the protocol of `PROTOCOL.md` on its
+//! standard input and output, like `isolate serve --stdio`. Its environments end with this process,
+//! because its standard input then ends.
 //!
-//! An executable runs only if no other user than this one and root can replace it: the file and its
-//! directory, also behind links, belong to one of them, and only the owner can write to them.
-//! Another one is listed as not available, with the reason.
+//! An executable runs only if no user except this one and root can replace it: the file and its
+//! directory, also behind links, belong to one of them, and only the owner can write to them. Other
+//! executables are listed as not available, with the reason.
 //!
 //! [`EngineChoice::Auto`](crate::EngineChoice::Auto) never chooses such an engine: name it.
 //!
@@ -62,13 +62,13 @@ use crate::protocol::call::{Call, Create, OfEngine, OfEnvironment, Remove};
 /// The file of an executable, or why it must not run.
 type Trusted = std::result::Result<PathBuf, String>;
 
-/// How the name of an executable begins.
+/// The prefix of the name of an executable.
 pub const PREFIX: &str = "isolation-engine-";
 
 /// The environment variable that names a directory with executables.
 pub const DIRECTORY: &str = "ISOLATE_ENGINE_DIR";
 
-/// How long the program may take for its first answer, and to report what it can do.
+/// Timeout of the program for its first answer, and for its capabilities.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
 /// An engine that another program offers: see [the module](self).
@@ -80,7 +80,7 @@ struct Inner {
     name: String,
     /// The executable.
     program: PathBuf,
-    /// The file behind its links; why it must not run.
+    /// The file behind its links, or the reason why it must not run.
     trusted: Trusted,
     timeout: Duration,
     peer: Mutex<Option<Arc<Peer>>>,
@@ -90,16 +90,16 @@ struct Inner {
 }
 
 impl ExternalEngine {
-    /// The engine that an executable offers. It is started with the first call; whether it may run
-    /// is looked at now.
+    /// The engine that an executable offers. The executable is checked now, and started by the
+    /// first call.
     pub fn at(name: impl Into<String>, program: impl Into<PathBuf>) -> Self {
         let program = program.into();
         let trusted = trust::check(&program);
         Self::new(name.into(), program, trusted, FIRST_ANSWER)
     }
 
-    /// The same engine, whose program may take this long for its first answer and to report what it
-    /// can do. The default is 10 seconds.
+    /// The same engine, with another timeout of the program for its first answer and for its
+    /// capabilities. The default is 10 seconds.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         let Inner {
@@ -138,7 +138,7 @@ impl ExternalEngine {
         &self.0.program
     }
 
-    /// Why the executable must not run, if that is so.
+    /// The reason why the executable must not run, if there is one.
     pub fn refused(&self) -> Option<&str> {
         self.0.trusted.as_ref().err().map(String::as_str)
     }
@@ -220,7 +220,7 @@ impl Inner {
             Err(error) => {
                 self.contexts.forget(new.id);
                 if !peer.is_alive() {
-                    // The program cannot undo its work any more. The first error is returned.
+                    // The program can no longer undo its work. The first error is returned.
                     let _ = timeout(self.timeout, self.remove(new.id, &[])).await;
                 }
                 Err(error)
@@ -282,7 +282,7 @@ impl Drop for Undo<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.1 {
             let environment = id.to_string();
-            // If the program has ended, the journal has the environment.
+            // If the program has exited, the environment is in the journal.
             let _ = self
                 .0
                 .begin_once(Call::Destroy(OfEnvironment { environment }), Box::new(drop));

@@ -1,8 +1,9 @@
-//! The options of an engine have its name here, and the name that the other program uses there.
+//! The options of an engine are stored under its name here, and under another name in the other
+//! program.
 
 use crate::spec::EnvironmentSpec;
 
-/// The specification as the program knows it. Options of other engines mean nothing to it.
+/// The specification for the program. It ignores options of other engines.
 pub(super) fn outgoing(spec: &EnvironmentSpec, name: &str, offered: &str) -> EnvironmentSpec {
     let mut spec = spec.clone();
     let ours = spec.engine_options.remove(name);
@@ -12,7 +13,7 @@ pub(super) fn outgoing(spec: &EnvironmentSpec, name: &str, offered: &str) -> Env
     spec
 }
 
-/// The specification as this process knows it.
+/// The specification for this process.
 pub(super) fn incoming(spec: &mut EnvironmentSpec, name: &str, offered: &str) {
     if let Some(ours) = spec.engine_options.remove(offered) {
         spec.engine_options.insert(name.to_owned(), ours);

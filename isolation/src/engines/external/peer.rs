@@ -1,7 +1,7 @@
-//! The other program: a process, a thread that talks to it, and the requests under way.
+//! The other program: a process, a thread that communicates with it, and the running requests.
 //!
-//! The thread has a runtime of its own, so that an environment can be used from any runtime, and be
-//! dropped outside of one.
+//! The thread has its own runtime, so that an environment can be used from any runtime, and dropped
+//! outside a runtime.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use crate::protocol::call::{Call, Hello, JournalKeeper, Nothing, OfRequest, Requ
 use crate::protocol::line::{LineError, Lines, line};
 use crate::protocol::{VERSION, WINDOW};
 
-/// How long it may take to start a command.
+/// Timeout of the start of a command.
 const STARTING: Duration = Duration::from_secs(60);
 
 /// The other program. Dropping the last handle ends its input.
@@ -86,7 +86,7 @@ impl Peer {
             return Err(Error::new(ErrorKind::Unsupported, text));
         }
         peer.welcome = welcome;
-        // A program without events refuses this.
+        // A program without events rejects this.
         peer.begin_once(Call::Events(Nothing {}), Box::new(drop))?;
         Ok(Arc::new(peer))
     }
@@ -116,7 +116,7 @@ impl Peer {
         serde_json::from_value(Value::Object(result)).map_err(|error| unreadable(&error))
     }
 
-    /// Sends a request, and calls back with its end.
+    /// Sends a request, and calls `end` with its result.
     pub(super) fn begin_once(&self, call: Call, end: Once) -> Result<u64> {
         self.begin(call, Pending::Once(end))
     }
@@ -177,7 +177,7 @@ impl Peer {
 
     fn cancel(&self, request: u64) {
         if self.table.leave(request) {
-            // If the program has ended, the request has, too.
+            // If the program has exited, the request has ended, too.
             let _ = self.note(Call::Cancel(OfRequest { request }));
         }
     }
@@ -204,7 +204,7 @@ pub(super) struct Streaming {
     allowed: Arc<AtomicI64>,
     queued: Arc<AtomicI64>,
     pub(super) credit: Arc<Semaphore>,
-    /// How many bytes were read since the last time that more were asked for.
+    /// The number of bytes that were read since the last request for more.
     used: i64,
 }
 
@@ -237,7 +237,7 @@ impl Streaming {
         }
     }
 
-    /// Counts bytes that were read, and asks for more.
+    /// Counts read bytes, and requests more.
     pub(super) fn read(&mut self, bytes: i64) {
         self.used += bytes;
         if self.used < i64::from(WINDOW / 2) {
@@ -249,7 +249,7 @@ impl Streaming {
             request: self.id,
             bytes: u32::try_from(used).unwrap_or(u32::MAX),
         };
-        // If the program has ended, the stream has, too.
+        // If the program has exited, the stream has ended, too.
         let _ = self.peer.note(Call::More(more));
     }
 }
@@ -263,7 +263,7 @@ impl Drop for Streaming {
 
 type Ready = oneshot::Sender<io::Result<Handle>>;
 
-/// Runs the program and talks to it until one of the two ends.
+/// Runs the program and communicates with it until one of the two ends.
 fn talk(program: &PathBuf, table: &Table, queue: mpsc::UnboundedReceiver<Bytes>, ready: Ready) {
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -292,7 +292,7 @@ fn talk(program: &PathBuf, table: &Table, queue: mpsc::UnboundedReceiver<Bytes>,
                 Err(_) => "its program has closed its output".to_owned(),
             },
         };
-        // Its last messages have arrived by then.
+        // Its last messages have already arrived.
         let _ = timeout(Duration::from_millis(100), listening).await;
         let words = last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(words) = String::from_utf8_lossy(&words).lines().next_back() {
@@ -307,18 +307,19 @@ fn talk(program: &PathBuf, table: &Table, queue: mpsc::UnboundedReceiver<Bytes>,
 async fn write(mut stdin: ChildStdin, mut queue: mpsc::UnboundedReceiver<Bytes>) {
     while let Some(line) = queue.recv().await {
         if stdin.write_all(&line).await.is_err() {
-            // Reading shows why it has ended.
+            // The reader reports why it has ended.
             return;
         }
     }
 }
 
-/// Reads answers. Returns why the program is given up; `None` if it has closed its output.
+/// Reads answers. Returns why the connection to the program ends; `None` if it has closed its
+/// output.
 async fn read(table: &Table, stdout: ChildStdout, writing: tokio::task::JoinHandle<()>) -> Option<String> {
     let mut lines = Lines::new(stdout);
     let abort = writing.abort_handle();
     let nobody_sends = async {
-        // The writer also ends if the program reads no more; then its output ends soon, too.
+        // The writer also ends if the program stops reading; then its output ends soon, too.
         let _ = writing.await;
         sleep(ENDING).await;
     };

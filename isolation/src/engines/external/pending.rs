@@ -30,11 +30,11 @@ pub(super) enum Pending {
 /// A request with a stream.
 pub(super) struct Stream {
     pub(super) items: mpsc::UnboundedSender<Item>,
-    /// How many more bytes may come.
+    /// The number of bytes that may still arrive.
     pub(super) allowed: Arc<AtomicI64>,
-    /// How many items wait to be read.
+    /// The number of unread items.
     pub(super) queued: Arc<AtomicI64>,
-    /// How many more bytes of input may be sent.
+    /// The number of input bytes that may still be sent.
     pub(super) credit: Arc<Semaphore>,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Table {
 struct State {
     next: u64,
     pending: HashMap<u64, Pending>,
-    /// Why the program has ended.
+    /// Why the program has exited.
     ended: Option<String>,
 }
 
@@ -89,7 +89,7 @@ impl Table {
         self.state().ended.is_some()
     }
 
-    /// Enters a request; returns its ID.
+    /// Adds a request; returns its ID.
     pub(super) fn enter(&self, pending: Pending) -> Result<u64> {
         let mut state = self.state();
         if let Some(why) = &state.ended {
@@ -101,13 +101,13 @@ impl Table {
         Ok(id)
     }
 
-    /// Removes a request whose caller does not wait any more.
+    /// Removes a request whose caller no longer waits.
     pub(super) fn leave(&self, id: u64) -> bool {
         let left = self.state().pending.remove(&id);
         left.is_some()
     }
 
-    /// Ends every request, because the program has ended.
+    /// Ends every request, because the program has exited.
     pub(super) fn end(&self, why: &str) {
         let pending = {
             let mut state = self.state();
@@ -123,7 +123,7 @@ impl Table {
         Error::unavailable(&self.engine, why, "its next use starts its program again")
     }
 
-    /// Passes an answer on. An error means that the program does not keep to the protocol.
+    /// Passes an answer on. An error means that the program violates the protocol.
     pub(super) fn answer(&self, mut answer: Answer) -> std::result::Result<(), String> {
         if let Some(event) = answer.event.take() {
             self.events.event(event);
@@ -138,7 +138,7 @@ impl Table {
         };
         if let Some(end) = answer.end() {
             let waiting = self.state().pending.remove(&id);
-            // A cancelled request is not in the table any more.
+            // A cancelled request is no longer in the table.
             if let Some(waiting) = waiting {
                 waiting.end(end);
             }
@@ -192,7 +192,8 @@ impl Stream {
     }
 
     fn pass(&self, item: Item, cost: i64) -> std::result::Result<(), String> {
-        // A window holds no more items: each has at least a byte, but for starts and gaps.
+        // The window also limits the number of items: each has at least a byte, except starts and
+        // gaps.
         let is_full = self.queued.fetch_add(1, Ordering::AcqRel) > i64::from(WINDOW);
         if self.allowed.fetch_sub(cost, Ordering::AcqRel) < cost || is_full {
             return Err("it sent more output than was asked for".into());
@@ -203,7 +204,7 @@ impl Stream {
     }
 }
 
-/// What an entry of a log needs of the window.
+/// The size of a log entry in the window.
 pub(super) fn entry_cost(entry: &LogEntry) -> i64 {
     match entry {
         LogEntry::Line(line) => log_cost(line.text.len(), WINDOW as usize).into(),

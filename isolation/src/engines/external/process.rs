@@ -23,10 +23,10 @@ use crate::protocol::call::{Call, OfRequest};
 use crate::protocol::data::Data;
 use crate::protocol::params::{self, Resize, SendSignal};
 
-/// The most bytes of input that are sent with the command.
+/// The maximum number of input bytes that are sent with the command.
 const WITH_COMMAND: usize = 64 << 10;
 
-/// The command as it is sent. This process has the timeout, and sends long input in pieces.
+/// The sent form of the command. This process handles the timeout, and sends long input in pieces.
 pub(super) fn outgoing(command: &Command) -> Command {
     let input = match &command.input {
         Input::Bytes(bytes) if bytes.len() > WITH_COMMAND => Input::Piped,
@@ -39,8 +39,7 @@ pub(super) fn outgoing(command: &Command) -> Command {
     }
 }
 
-/// Starts a command, or a main process with its output. `sent` is its input as the other program
-/// knows it.
+/// Starts a command, or a main process with its output. `sent` is the input in the request.
 pub(super) async fn start(
     peer: &Arc<Peer>,
     call: Call,
@@ -51,7 +50,7 @@ pub(super) async fn start(
     stream.started().await?;
     let stdin = match sent {
         Input::Empty => None,
-        // It is on its way already.
+        // The input was already sent with the request.
         Input::Bytes(_) => Some(Stdin::new(sink())),
         Input::Piped => {
             let (ours, theirs) = tokio::io::duplex(PIECE);
@@ -64,7 +63,7 @@ pub(super) async fn start(
     Ok(Execution::new(Box::new(process), stdin, command))
 }
 
-/// Sends what is written to the input of a command, as far as the other program takes it.
+/// Sends the input of a command, as fast as the other program accepts it.
 async fn pass_on(mut from: DuplexStream, peer: Arc<Peer>, request: u64, credit: Arc<Semaphore>) {
     let mut piece = vec![0; PIECE];
     loop {
@@ -86,12 +85,12 @@ async fn pass_on(mut from: DuplexStream, peer: Arc<Peer>, request: u64, credit: 
             return;
         }
     }
-    // If the program has ended, the command has, too.
+    // If the program has exited, the command has ended, too.
     let _ = peer.note(Call::EndInput(OfRequest { request }));
 }
 
 async fn closed(credit: &Semaphore) {
-    // More than there ever is: it waits until the semaphore is closed.
+    // More permits than ever exist: this waits until the semaphore is closed.
     drop(credit.acquire_many(u32::MAX).await);
 }
 
@@ -109,7 +108,7 @@ impl RemoteProcess {
         }
     }
 
-    /// The next piece of output; `None` after the end, which is then known.
+    /// The next piece of output; `None` after the exit, whose status is then known.
     async fn advance(&mut self) -> Result<Option<Chunk>> {
         if self.exit.is_some() {
             return Ok(None);

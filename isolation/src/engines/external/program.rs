@@ -1,4 +1,4 @@
-//! The process of the other program: its start, its end, and its last words.
+//! The process of the other program: its start, its exit, and its standard error.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,13 +11,14 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-/// How long the program may take to end after its input has ended: it destroys its environments.
+/// The time that the program may take to exit after its input has ended: it destroys its
+/// environments.
 pub(super) const ENDING: Duration = Duration::from_secs(10);
 
-/// How long what it has started may take to end after a crash of the program.
+/// The time that child processes may take to exit after a crash of the program.
 const AFTER_A_CRASH: Duration = Duration::from_secs(1);
 
-/// How much of its standard error is kept for messages.
+/// The length of its standard error that is kept for messages.
 const LAST_WORDS: usize = 2 << 10;
 
 /// Starts the program.
@@ -26,7 +27,7 @@ pub(super) fn spawn(program: &PathBuf) -> io::Result<Child> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // A Ctrl-C of the terminal must not end it before its environments are gone.
+        // Ctrl-C in the terminal must not end it before its environments are removed.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
@@ -37,7 +38,7 @@ fn pid(child: &Child) -> Option<Pid> {
     id.and_then(Pid::from_raw)
 }
 
-/// Waits until the program ends; returns how. Its PID stays its own until it is waited for.
+/// Waits until the program exits; returns its exit status. Its PID is not reused before the wait.
 pub(super) async fn ended(child: &Child) -> String {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     loop {
@@ -58,8 +59,8 @@ pub(super) async fn ended(child: &Child) -> String {
     }
 }
 
-/// Ends the program. Unless it ends by itself with success, what it has started gets some time to
-/// end, too; then all processes of its group are killed.
+/// Ends the program. If it does not exit by itself with success, its child processes get some time
+/// to exit; then all processes of its group are killed.
 pub(super) async fn end(child: &mut Child) {
     let how = timeout(ENDING, ended(child)).await;
     if how.as_deref() != Ok("exit status: 0") {
@@ -75,7 +76,7 @@ pub(super) async fn end(child: &mut Child) {
     let _ = child.wait().await;
 }
 
-/// Keeps the end of the standard error.
+/// Keeps the end of standard error.
 pub(super) async fn listen(mut stderr: impl AsyncRead + Unpin, last_words: Arc<Mutex<Vec<u8>>>) {
     let mut piece = [0; 1024];
     while let Ok(count @ 1..) = stderr.read(&mut piece).await {

@@ -4,17 +4,17 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The most links from the name of an executable to its file.
+/// The maximum number of links from the name of an executable to its file.
 const LINKS: usize = 16;
 
-/// The file of the executable behind its links. Fails with the reason if somebody else can replace
+/// The file of the executable behind its links. Fails with the reason if another user can replace
 /// it.
 pub(super) fn check(program: &Path) -> Result<PathBuf, String> {
     let mut path = std::path::absolute(program).map_err(|error| format!("{}: {error}", program.display()))?;
     for _ in 0..LINKS {
         let directory = directory_of(&path)?;
         check_directories(&directory)?;
-        // What is checked is what runs: no link is left in the path.
+        // The checked file is the one that runs: the path contains no links.
         path = match path.file_name() {
             Some(name) => directory.join(name),
             None => return Err(format!("{} is not a file", path.display())),
@@ -43,16 +43,16 @@ fn directory_of(path: &Path) -> Result<PathBuf, String> {
         .map_err(|error| format!("{}: {error}", parent.display()))
 }
 
-/// Looks at a directory and all directories above it.
+/// Checks a directory and all its parent directories.
 fn check_directories(directory: &Path) -> Result<(), String> {
     for (above, path) in directory.ancestors().enumerate() {
         let found = look(path)?;
         check_owner(path, &found)?;
-        // In a directory with this bit, a user cannot rename the files of another one.
+        // In a directory with this bit, a user cannot rename files of other users.
         let protects = above > 0 && found.mode() & 0o1000 != 0;
         if found.mode() & 0o022 != 0 && !protects {
             return Err(format!(
-                "others than the owner can write to the directory {}",
+                "other users than the owner can write to the directory {}",
                 path.display()
             ));
         }
@@ -67,7 +67,7 @@ fn check_file(path: &Path, found: &Metadata) -> Result<(), String> {
         return Err(format!("{name} is not a file"));
     }
     if found.mode() & 0o022 != 0 {
-        return Err(format!("others than the owner can write to {name}"));
+        return Err(format!("other users than the owner can write to {name}"));
     }
     match found.mode() & 0o111 {
         0 => Err(format!("{name} is not executable")),
@@ -137,7 +137,7 @@ mod tests {
         allow(&directory, 0o755);
         allow(above.path(), 0o777);
         assert!(reason(&program).contains("can write"), "the directory above");
-        // As /tmp is.
+        // Like /tmp.
         allow(above.path(), 0o1777);
         check(&program).unwrap();
         allow(above.path(), 0o700);

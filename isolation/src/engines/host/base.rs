@@ -21,7 +21,7 @@ pub(crate) struct Base {
     path: PathBuf,
 }
 
-/// An environment that was found in it.
+/// An environment in this directory.
 pub(crate) struct Found {
     pub(crate) name: String,
     pub(crate) spec: EnvironmentSpec,
@@ -51,12 +51,12 @@ impl Base {
         }
     }
 
-    /// Creates the directory of an environment, which is not complete yet.
+    /// Creates the directory of an environment. The environment is not complete yet.
     pub(crate) fn begin(&self, new: NewEnvironment<'_>) -> Result<HostInstance> {
         HostInstance::begin(self.engine, &self.path, new)
     }
 
-    /// As [`begin`](Self::begin), without files.
+    /// Like [`begin`](Self::begin), without files.
     pub(super) fn begin_empty(&self, new: NewEnvironment<'_>) -> Result<HostInstance> {
         HostInstance::begin_empty(self.engine, &self.path, new)
     }
@@ -110,7 +110,7 @@ impl Base {
         Ok(true)
     }
 
-    /// Its path, as other processes find it.
+    /// Its path for other processes.
     pub(crate) fn address(&self) -> Option<String> {
         let path = std::path::absolute(&self.path).ok()?;
         path.to_str().map(str::to_owned)

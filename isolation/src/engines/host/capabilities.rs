@@ -4,7 +4,7 @@ use super::cgroup::Cgroup;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 use crate::engine::values::CapabilityValues;
 
-/// The same on every machine, but for limits, which need control groups.
+/// The same on every machine, except limits, which need control groups.
 pub(crate) fn capabilities() -> Capabilities {
     use Feature::{
         Commands, CopyIn, CopyOut, DiskLimit, Images, KernelCapabilities, Logs, MainProcess, Mounts,

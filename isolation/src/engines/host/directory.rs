@@ -1,4 +1,4 @@
-//! The directory of an environment, and the note in it that other processes read.
+//! The directory of an environment, and the note in it for other processes.
 //!
 //! ```text
 //! isolation-ENGINE-ID/     0700
@@ -27,10 +27,10 @@ use crate::spec::EnvironmentSpec;
 const PREFIX: &str = "isolation-";
 const NOTE: &str = "environment.json";
 
-/// The longest note that is read.
+/// The maximum size of a note.
 const LONGEST_NOTE: u64 = 16 << 20;
 
-/// How often a removal is tried: a process that was just killed may still finish a system call.
+/// The number of attempts of a removal: a killed process may still finish a system call.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -60,8 +60,8 @@ impl Directory {
 
     /// Creates the directory of an environment. The caller owns it and removes it.
     pub(crate) fn create(engine: &str, base: &Path, id: &EnvironmentId) -> Result<Self> {
-        // Resolved once, so that a link above it does not make paths inside look like paths
-        // outside.
+        // The path is resolved once, so that a link in a parent directory does not make inside
+        // paths look like outside paths.
         let base = fs::canonicalize(base).map_err(|e| Error::io("resolve the directory", base, e))?;
         let directory = Self {
             path: base.join(name(engine, id)),
@@ -70,7 +70,7 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Creates only the root in the new directory, which is filled from elsewhere.
+    /// Creates only the root in the new directory. The caller adds its contents.
     pub(crate) fn lay_out_root(&self) -> Result<()> {
         private(&self.root())
     }
@@ -108,7 +108,7 @@ impl Directory {
         let new = self.path.join(format!("{NOTE}.{}", random_hex()));
         let text =
             serde_json::to_vec(note).map_err(|error| Error::new(ErrorKind::Corrupt, error.to_string()))?;
-        // Renamed into place, so that no reader gets half of it.
+        // The file is renamed into place, so that no reader gets an incomplete note.
         let written = write_private(&new, &text).and_then(|()| fs::rename(&new, &path));
         written.map_err(|e| Error::io("write", &path, e))
     }
@@ -159,7 +159,7 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// If something is mounted in it that this user cannot unmount.
+    /// If it contains a mount that this user cannot unmount.
     pub(crate) fn remove(&self) -> Result<()> {
         let mut tries = 0;
         loop {
@@ -181,8 +181,8 @@ fn private(path: &Path) -> Result<()> {
     made.map_err(|e| Error::io("create the directory", path, e))
 }
 
-/// Whether the path is a directory of this user. A link or a directory of another user is not one
-/// of ours, whatever its name.
+/// Whether the path is a directory of this user. A link or a directory of another user never
+/// counts, independent of its name.
 fn is_ours(path: &Path) -> bool {
     let ours = |meta: fs::Metadata| meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw();
     path.symlink_metadata().is_ok_and(ours)

@@ -2,12 +2,13 @@
 //! and those that another process has started.
 //!
 //! A process belongs to an environment if it has an environment variable with the ID, or if its
-//! parent belongs to it. A command can empty its environment and leave its session. It is still
-//! found while its working directory, its root, its program or an open file is in the directory of
-//! the environment, unless it has a terminal: that is a person who looks around.
+//! parent belongs to it. A command can clear its environment variables and leave its session. It is
+//! still found while its working directory, its root, its program or an open file is in the
+//! directory of the environment. A process with a terminal is skipped: it is probably a shell of a
+//! user who looks at the files.
 //!
-//! On a system without `/proc` nothing is found. Processes of this process that stay in their group
-//! are always found.
+//! On a system without `/proc` no process is found this way. Child processes of this process that
+//! stay in their group are always found.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,7 +42,7 @@ impl EnvironmentProcesses {
         }
     }
 
-    /// Adds those in a control group: they belong to the environment whatever they did.
+    /// Adds the processes in a control group, which always belong to the environment.
     #[must_use]
     pub(crate) fn with_cgroup(mut self, cgroup: Option<Cgroup>) -> Self {
         self.cgroup = cgroup;
@@ -50,7 +51,7 @@ impl EnvironmentProcesses {
 
     /// Kills every process.
     pub(crate) fn kill_all(&self) {
-        // Several rounds: a process may fork after it was found and before it is killed.
+        // Several rounds are needed: a process may fork after it was found and before it is killed.
         for _ in 0..ROUNDS {
             if self.signal_all(Signal::Kill, |_: Pid| false) == 0 {
                 return;
@@ -89,7 +90,7 @@ mod linux {
     /// The unit of times in `/proc`, in each second. It is the same on every Linux.
     const TICKS: u64 = 100;
 
-    /// A process, as `/proc` describes it.
+    /// A process, from `/proc`.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     struct Process {
         pid: i32,
@@ -115,7 +116,7 @@ mod linux {
             !self.find().is_empty()
         }
 
-        /// Every process but this one: a command in the environment may destroy the environment.
+        /// Every process except this one: a command in the environment may destroy the environment.
         fn find(&self) -> Vec<Process> {
             let all: Vec<Process> = processes().collect();
             let since = self.created();
@@ -140,7 +141,7 @@ mod linux {
                 .collect()
         }
 
-        /// A process that has ended and was not waited for has no variables.
+        /// A zombie process has no environment variables.
         fn is_marked(&self, pid: i32) -> bool {
             let variables = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             variables
@@ -165,7 +166,7 @@ mod linux {
         /// When the directory was created, in ticks since the system started; 0 if unknown.
         fn created(&self) -> u64 {
             let seconds = seconds_of_creation(&self.directory).zip(start_of_system());
-            // One second less: the times are rounded.
+            // One second is subtracted, because the times are rounded.
             let seconds = seconds.map(|(created, start)| created.saturating_sub(start + 1));
             seconds.unwrap_or(0) * TICKS
         }
@@ -190,7 +191,7 @@ mod linux {
     }
 
     impl Process {
-        /// `None` if it has ended.
+        /// `None` if it has exited.
         fn read(pid: i32) -> Option<Self> {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
             // The name is in parentheses, and may contain blanks and parentheses.
@@ -215,8 +216,8 @@ mod linux {
             let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
                 return false;
             };
-            // Read again: the descriptor refers to one process for ever, while the PID may have
-            // been reused before it was opened.
+            // The process is read again: the descriptor always refers to one process, but the PID
+            // may have been reused before it was opened.
             Self::read(self.pid).is_some_and(|now| now.start == self.start)
                 && pidfd_send_signal(&process, process_group::number(signal)).is_ok()
         }

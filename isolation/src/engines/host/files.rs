@@ -53,7 +53,7 @@ impl HostInstance {
             if let Some(parent) = to.parent() {
                 std::fs::create_dir_all(parent).map_err(|e| Error::io("create the directory", parent, e))?;
             }
-            // If the target is a link to a directory, that directory is meant.
+            // If the target is a link to a directory, the copy goes into that directory.
             let to = to.canonicalize().ok().filter(|real| real.is_dir()).unwrap_or(to);
             let from = Place::inside(&root, &from)?;
             copy::copy(&from, &Place::on_host(&to)?, Target::Host, &stop)

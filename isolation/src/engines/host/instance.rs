@@ -32,7 +32,7 @@ use crate::files::copy::Place;
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
 
-/// How often [`Instance::stop`] looks whether everything has ended.
+/// The interval in which [`Instance::stop`] checks whether all processes have exited.
 const LOOK: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
@@ -49,22 +49,22 @@ pub(crate) struct HostInstance {
     released: AtomicBool,
     creator: Creator,
     journal: Journal,
-    /// Its limits, where this user may create control groups.
+    /// Its control group, if this user may create one.
     cgroup: Option<Cgroup>,
-    /// Ends all processes when this process ends, unless the environment is kept.
+    /// Ends all processes when this process exits, unless the environment is kept.
     watcher: Mutex<Option<Watcher>>,
 }
 
 impl HostInstance {
-    /// Creates the directory. The value owns it: an error of what follows, or a dropped future,
-    /// removes it. [`complete`](Self::complete) comes next.
+    /// Creates the directory. The value owns it: a later error or a dropped future removes it.
+    /// [`complete`](Self::complete) is the next call.
     pub(crate) fn begin(engine: &'static str, base: &Path, new: NewEnvironment<'_>) -> Result<Self> {
         let made = Self::begin_empty(engine, base, new)?;
         made.directory.lay_out()?;
         Ok(made)
     }
 
-    /// As [`begin`](Self::begin), without files: the caller creates the root and fills it.
+    /// Like [`begin`](Self::begin), without files: the caller creates the root and its contents.
     pub(crate) fn begin_empty(engine: &'static str, base: &Path, new: NewEnvironment<'_>) -> Result<Self> {
         let directory = Directory::create(engine, base, new.id)?;
         let mut made = Self {
@@ -125,7 +125,7 @@ impl HostInstance {
         Ok(opened)
     }
 
-    /// Sets what the engine adds to the environment.
+    /// Sets the additions of the engine to the environment.
     #[must_use]
     pub(crate) fn with_setup(mut self, setup: Arc<dyn Setup>) -> Self {
         self.setup = setup;
@@ -199,8 +199,8 @@ impl HostInstance {
         self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the process that ends all others with this process. Environments that are kept or
-    /// were opened, and those on a system without a shell, do not have this process.
+    /// Starts the process that ends all other processes after this process has exited. Kept and
+    /// opened environments, and environments on a system without a shell, do not have it.
     fn watch(&self) -> Result<()> {
         let mut watcher = self.watcher();
         if watcher.is_some() || self.released.load(Ordering::Acquire) {
@@ -214,14 +214,14 @@ impl HostInstance {
         Ok(())
     }
 
-    /// Asks all processes to end, and kills them after `grace`.
+    /// Asks all processes to exit, and kills them after `grace`.
     async fn end_processes(&self, grace: Duration) -> Result<()> {
         self.check_exists()?;
         let (processes, groups) = (self.processes(), Arc::clone(&self.groups));
         blocking(self.engine, move || {
             if !grace.is_zero() {
-                // Once each: those of process groups, and those that left theirs or that another
-                // process has started.
+                // Each process once: those of process groups, and those that left their group or
+                // were started by another process.
                 processes.signal_all(Signal::Terminate, |group| groups.contains(group));
                 groups.signal_all(Signal::Terminate);
             }
@@ -231,7 +231,7 @@ impl HostInstance {
             }
             groups.close();
             processes.kill_all();
-            // Whether commands may start is decided by the status from now on.
+            // From now on, the status decides whether commands may start.
             groups.reopen();
             Ok(())
         })
@@ -364,7 +364,7 @@ mod tests {
     use super::*;
     use crate::events::EventSink;
 
-    /// A forked process that ended removed the environments of its parent.
+    /// The exit of a forked process removed the environments of its parent.
     #[test]
     fn instance_of_another_process_is_not_destroyed() {
         let base = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What engines share that run processes of this machine: process groups, private directories,
+//! Shared code of engines that run processes of this machine: process groups, private directories,
 //! paths below a root.
 
 pub(crate) mod base;

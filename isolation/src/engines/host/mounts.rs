@@ -1,4 +1,4 @@
-//! Mounts below the directory of an environment. A command that runs as root can make them.
+//! Mounts below the directory of an environment. A command that runs as root can create them.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How often the mounts are looked up: those below a mount appear when it is gone.
+/// The number of rounds: mounts below a mount appear after it is unmounted.
 const ROUNDS: usize = 8;
 
 /// Unmounts everything at and below a directory. A mount in use disappears from the directory at
-/// once, and from the system when it is not in use any more.
+/// once, and from the system when it is no longer in use.
 ///
 /// # Errors
 ///
-/// A list of the mounts that are left. Their contents do not belong to the environment, so it
-/// cannot be removed.
+/// A list of the remaining mounts. Their contents do not belong to the environment, so the
+/// directory cannot be removed.
 pub(crate) fn unmount_below(directory: &Path) -> Result<()> {
     for _ in 0..ROUNDS {
         let found = below(directory);
         if found.is_empty() {
             return Ok(());
         }
-        // The newest first: it may be on an older one.
+        // The newest first: it may be on top of an older one.
         if !found.iter().rev().any(|path| unmount(path)) {
             break;
         }

@@ -1,4 +1,4 @@
-//! The two outputs of a command, and how long they are read after its end.
+//! The two outputs of a command, and the time for which they are read after its exit.
 
 use std::future::pending;
 use std::io;
@@ -10,14 +10,14 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::command::execution::Chunk;
 
-/// How long the output of background processes is read after the command ended.
+/// The time for which the output of background processes is read after the command has exited.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How much output is still read after the grace period: the command's own output is in the pipe,
-/// and no pipe holds more than this.
+/// The number of bytes that are still read after the grace period: the command's own output is in
+/// the pipe, and no pipe has a larger capacity.
 const PIPE: usize = 1 << 20;
 
-/// How much is read at once.
+/// The size of one read.
 const CHUNK: usize = 64 << 10;
 
 /// Standard output and standard error of a command.
@@ -44,7 +44,7 @@ impl<O: AsyncRead + Unpin, E: AsyncRead + Unpin> Outputs<O, E> {
         self.stdout.reader.is_some() || self.stderr.reader.is_some()
     }
 
-    /// Whether nothing was cut off.
+    /// Whether the output is complete.
     pub(crate) fn are_complete(&self) -> bool {
         self.complete
     }
@@ -54,11 +54,11 @@ impl<O: AsyncRead + Unpin, E: AsyncRead + Unpin> Outputs<O, E> {
         self.grace = Some(Instant::now() + GRACE);
     }
 
-    /// The next piece, whichever is ready first; `None` if an output has ended or was given up.
+    /// The next piece of either output; `None` if an output has ended or is no longer read.
     /// Dropping the future loses nothing.
     pub(crate) async fn read(&mut self) -> io::Result<Option<Chunk>> {
         let grace = self.grace;
-        // In this order: the grace period does not end while there is output.
+        // `biased` keeps this order: the grace period does not end while there is output.
         tokio::select! {
             biased;
             piece = either(&mut self.stdout, &mut self.stderr) => {
@@ -114,8 +114,8 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
         let Some(reader) = &mut self.reader else {
             return pending().await;
         };
-        // The pieces share one allocation until it is used up, so that small pieces do not hold 64
-        // KiB each.
+        // The pieces share one allocation until it is full, so that small pieces do not keep 64 KiB
+        // each.
         if self.buffer.capacity() < CHUNK / 16 {
             self.buffer.reserve(CHUNK);
         }
@@ -126,8 +126,8 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
         Ok(Some(self.buffer.split().freeze()))
     }
 
-    /// Counts bytes after the grace period. `false` if there are more than the command can have
-    /// written: then a background process prints, perhaps for ever.
+    /// Counts bytes after the grace period. `false` if there are more bytes than the command can
+    /// have written: then a background process prints, perhaps forever.
     fn may_go_on(&mut self, bytes: usize, grace: Option<Instant>) -> bool {
         if grace.is_some_and(|at| at <= Instant::now()) {
             self.late += bytes;

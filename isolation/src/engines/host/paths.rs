@@ -36,14 +36,14 @@ pub(crate) fn resolve(root: &Path, working_dir: &Path, path: &str) -> Result<Pat
     follow(root, &inside, path)
 }
 
-/// Follows links in the part of the path that exists; the rest is kept as it is.
+/// Follows links in the existing part of the path; the rest is kept unchanged.
 fn follow(root: &Path, inside: &[OsString], path: &str) -> Result<PathBuf> {
     let mut found = root.to_owned();
     for (at, name) in inside.iter().enumerate() {
         let next = found.join(name);
         match next.symlink_metadata() {
             Ok(meta) if meta.is_symlink() => {
-                // A broken link is rejected too: writing to it creates a file, perhaps outside.
+                // A broken link is rejected, too: writing to it creates a file, perhaps outside.
                 let real = next.canonicalize().map_err(|_| Error::outside(path))?;
                 if !real.starts_with(root) {
                     return Err(Error::outside(path));

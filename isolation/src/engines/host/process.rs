@@ -1,4 +1,4 @@
-//! A command of the engine `basic`: a child process, its output and its end.
+//! A command of the engine `basic`: a child process, its output and its exit.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -142,7 +142,7 @@ impl Group {
     async fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
         while self.outputs.are_open() {
             let ended = self.exit.is_some();
-            // In this order: the end is noticed even if the output never pauses.
+            // `biased` keeps this order: the exit is noticed even if the output never pauses.
             tokio::select! {
                 biased;
                 exit = self.child.wait(), if !ended => self.ended(exit?),
@@ -206,7 +206,7 @@ impl RunningProcess for Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Does nothing if the end was seen: background processes then belong to the environment.
+        // Does nothing if the exit was read: background processes then belong to the environment.
         self.groups.abandon(self.group);
     }
 }

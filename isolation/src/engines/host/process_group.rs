@@ -65,7 +65,7 @@ impl ProcessGroups {
         }
     }
 
-    /// Records that the leader has been waited for: the rest of the group runs in the background.
+    /// Records that the leader has been waited for. The rest of the group runs in the background.
     pub(crate) fn leader_ended(&self, group: Pid) {
         let mut state = self.lock();
         state.running.retain(|other| *other != group);
@@ -118,7 +118,7 @@ impl ProcessGroups {
     }
 }
 
-/// Whether a background group has ended and another process has its number.
+/// Whether a background group has ended and another process uses its number.
 fn is_reused(group: Pid) -> bool {
     test_kill_process(group).is_ok()
 }

@@ -15,7 +15,7 @@ use crate::command::terminal::TerminalSize;
 /// The end of input on a terminal: Ctrl-D, once on an empty line, twice after other text.
 const END_OF_TRANSMISSION: &[u8] = &[4, 4];
 
-/// The outer end of a terminal.
+/// The controlling end of a terminal.
 pub(super) struct Terminal {
     pub(super) output: TerminalOutput,
     pub(super) input: TerminalInput,
@@ -79,7 +79,7 @@ impl AsyncRead for TerminalOutput {
     ) -> Poll<io::Result<()>> {
         let ended = Some(rustix::io::Errno::IO.raw_os_error());
         match ready!(Pin::new(&mut self.0).poll_read(cx, into)) {
-            // So Linux reports that the last program has closed the terminal.
+            // Linux reports with this error that the last program has closed the terminal.
             Err(error) if error.raw_os_error() == ended => Poll::Ready(Ok(())),
             read => Poll::Ready(read),
         }

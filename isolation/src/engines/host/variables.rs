@@ -20,13 +20,14 @@ impl HostInstance {
             ("ISOLATION_ROOT", directory(self.directory.root())),
         ]
         .map(|(name, value)| (name.to_owned(), value));
-        // The terminal is shown on that of the caller, if on any.
+        // The output is usually shown on the terminal of the caller.
         let kind = || std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned());
         let kind = command.terminal.map(|_| ("TERM".to_owned(), kind()));
         let given = self.spec.env.iter().chain(command.env.iter());
         let given = given.map(|(name, value)| (name.clone(), value.clone()));
         let given = self.setup.variables().into_iter().chain(given);
-        // Last: a command could override its mark and would not be found again.
+        // The marks come last: otherwise a command could override its mark, and would not be found
+        // again.
         let mark = [(MARK.to_owned(), self.id.to_string())];
         own.into_iter().chain(kind).chain(given).chain(mark).collect()
     }

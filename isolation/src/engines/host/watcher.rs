@@ -1,4 +1,4 @@
-//! Ends the processes of an environment when its owner ends in any way, also by `kill -9`.
+//! Ends the processes of an environment when its owner exits, also by `kill -9`.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use super::environment_processes::MARK;
 use crate::environment::id::EnvironmentId;
 
-/// A shell waits for the end of its input, which only the owner holds open. It then kills every
-/// process with the mark `$1`, until none is left. A process with an empty environment is left to
-/// the cleanup of the journal.
+/// A shell waits for the end of its input, which only the owner keeps open. It then kills every
+/// process with the mark `$1`, until none is left. The cleanup of the journal handles a process
+/// without environment variables.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 read -r _
@@ -25,8 +25,8 @@ while [ $rounds -lt 50 ]; do
 done
 "#;
 
-/// A process that ends the processes of an environment when this process has ended. Dropping it
-/// ends it without an effect.
+/// A process that ends the processes of an environment after this process has exited. Dropping it
+/// stops it without an effect.
 #[derive(Debug)]
 pub(crate) struct Watcher(Child);
 
@@ -42,7 +42,7 @@ impl Watcher {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C in a terminal is for the owner alone.
+            // Ctrl-C in a terminal is only for the owner.
             .process_group(0);
         shell.spawn().map(Self)
     }
@@ -50,7 +50,7 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        // Killed before its input ends. It has not been waited for, so its PID is its own.
+        // It is killed before its input ends. It has not been waited for, so its PID is not reused.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,11 +1,11 @@
-//! What shells that run commands of an environment share: quoted words, the search for a program,
-//! and how the processes of a command are found.
+//! Shared code of shells that run commands of an environment: quoted words, the search for a
+//! program, and the search for the processes of a command.
 
 use std::collections::HashSet;
 
 use bytes::Bytes;
 
-/// The functions that a shell needs for that.
+/// The shell functions for these tasks.
 pub(crate) const FUNCTIONS: &str = include_str!("functions.sh");
 
 /// A script without its comments and blank lines.
@@ -15,7 +15,7 @@ pub(crate) fn without_comments(script: &str) -> String {
     sent.flat_map(|line| [line, "\n"]).collect()
 }
 
-/// The programs that were looked at and can be run, with what the search depends on.
+/// The programs that were found and can be run, with the values on which the search depends.
 #[derive(Debug, Default)]
 pub(crate) struct KnownPrograms(HashSet<Program>);
 
@@ -23,7 +23,7 @@ pub(crate) struct KnownPrograms(HashSet<Program>);
 pub(crate) type Program = (String, Vec<u8>, String);
 
 impl KnownPrograms {
-    /// The most programs that are remembered.
+    /// The maximum number of programs that are stored.
     const MOST: usize = 1000;
 
     pub(crate) fn contains(&self, program: &Program) -> bool {
@@ -65,7 +65,7 @@ impl Text {
         self
     }
 
-    /// Writes bytes as a format of `printf`, quoted. All shells read three octal digits.
+    /// Writes bytes as a quoted format of `printf`. All shells support three octal digits.
     pub(crate) fn format(&mut self, bytes: &Bytes) -> &mut Self {
         self.0.push(b'\'');
         for byte in bytes {

@@ -17,7 +17,7 @@ use crate::environment::shared::Shared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::wait_for::HttpProbe;
 
-/// How long one reply may take.
+/// Timeout of one reply.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Shared {
@@ -82,7 +82,7 @@ async fn get(
     let reply = tokio::select! {
         biased;
         reply = &mut reply => reply?,
-        // The reply may have come with the end of the connection.
+        // The reply may have arrived together with the end of the connection.
         ended = &mut connection => {
             ended?;
             reply.await?

@@ -1,7 +1,7 @@
 //! Waits until an environment is ready.
 //!
-//! Each condition is looked at once immediately, and then again and again after a growing pause. It
-//! races with the end of the main process: a program that has ended becomes ready no more.
+//! Each condition is checked immediately, and then repeatedly after a growing pause. The exit of
+//! the main process also ends the wait: an exited program cannot become ready.
 
 mod http;
 mod not_ready;
@@ -24,29 +24,30 @@ use crate::logs::{LogEntry, LogOptions};
 use crate::spec::validate::Faults;
 use crate::spec::wait_for::{DEFAULT_TIMEOUT, LogProbe, WaitFor};
 
-/// The pause after the first look.
+/// The pause after the first check.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
-/// The longest pause between two looks at first: most services are ready by then, and their tests
-/// go on at once.
+/// The maximum pause between two checks at first: most services become ready quickly, and their
+/// tests should continue at once.
 const LONGEST_EARLY_PAUSE: Duration = Duration::from_millis(30);
 
-/// Until when pauses are that short.
+/// The time until which pauses are that short.
 const EARLY: Duration = Duration::from_secs(10);
 
-/// The longest pause between two looks later.
+/// The maximum pause between two checks later.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// How long a failed look waits for the end of the main process, which would explain it.
+/// The time that a failed check waits for the exit of the main process, which would explain the
+/// failure.
 const EXPLANATION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many lines of the log an error contains.
+/// The number of log lines in an error.
 const LAST_LINES: u64 = 20;
 
-/// How long the lines of an error may take to read.
+/// The timeout of reading the lines of an error.
 const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why a condition cannot come true any more.
+/// Why a condition can no longer become true.
 enum Failed {
     /// The main process has ended.
     Exited(ExitStatus),
@@ -133,7 +134,7 @@ impl Shared {
         Err(Error::not_ready(kind, not_ready))
     }
 
-    /// The last lines of the log, for an error. The error is reported in any case.
+    /// The last lines of the log, for an error. The error is always reported.
     async fn last_lines(&self) -> Vec<String> {
         let Some(logs) = self.instance.logs() else {
             return Vec::new();
@@ -188,7 +189,7 @@ impl Shared {
         }
     }
 
-    /// Ends the look when the main process ends.
+    /// Ends the check when the main process exits.
     async fn or_exit(&self, look: impl Future<Output = Result<()>> + Send) -> Outcome {
         let Some(main) = self.instance.main() else {
             return Ok(look.await?);
@@ -202,18 +203,19 @@ impl Shared {
             },
             exit = &mut exit => return Err(Failed::Exited(exit?)),
         };
-        // A look fails, too, if the main process ends meanwhile, and that explains more.
+        // A check also fails if the main process exits during the check, and the exit explains
+        // more.
         match tokio::time::timeout(EXPLANATION_TIMEOUT, exit).await {
             Ok(Ok(exit)) => Err(Failed::Exited(exit)),
             _ => Err(Failed::Error(error)),
         }
     }
 
-    /// Waits until the command ends with code 0.
+    /// Waits until the command exits with code 0.
     async fn succeeds(&self, command: &Command, note: &Note) -> Result<()> {
         let mut pause = Pause::default();
         loop {
-            // Without an event for each attempt.
+            // The attempts send no events.
             let output = self.begin_command(command).await?.output().await?;
             if output.exit.success() {
                 note.set(None);
@@ -273,7 +275,7 @@ impl Shared {
     }
 }
 
-/// The pauses between looks.
+/// The pauses between checks.
 struct Pause {
     next: Duration,
     began: Instant,

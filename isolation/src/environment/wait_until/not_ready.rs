@@ -25,11 +25,11 @@ use crate::command::exit_status::ExitStatus;
 pub struct NotReady {
     /// The condition, in words.
     pub condition: String,
-    /// How long it was waited for.
+    /// The duration of the wait.
     pub elapsed: Duration,
     /// The last observation of each part of the condition that was not true.
     pub observed: Vec<String>,
-    /// How the main process ended, if that ended the wait.
+    /// The exit status of the main process, if its exit ended the wait.
     pub exit: Option<ExitStatus>,
     /// The last lines of the main process.
     pub last_lines: Vec<String>,

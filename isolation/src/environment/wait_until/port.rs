@@ -14,10 +14,10 @@ use crate::environment::shared::Shared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::published_port::Protocol;
 
-/// How long a connection to a port may take.
+/// Timeout of a connection to a port.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A daemon's proxy accepts connections before the program does, and closes them at once.
+/// A daemon's proxy accepts connections before the program listens, and closes them at once.
 const CLOSED_AT_ONCE: Duration = Duration::from_millis(50);
 
 /// The state of a listening socket in `/proc/net/tcp`.
@@ -59,7 +59,7 @@ impl Shared {
         }
     }
 
-    /// Where a TCP port is published; `None` if it is not.
+    /// The address of a published TCP port; `None` if it is not published.
     pub(super) async fn endpoint_of(&self, port: u16) -> Result<Option<Endpoint>> {
         if !self.capabilities.has(Feature::NetworkIsolation) {
             return Ok(Some(Endpoint::new(port, Protocol::Tcp, "127.0.0.1", port)));
@@ -78,7 +78,7 @@ impl Shared {
     }
 
     /// Whether a program listens on the port, as the kernel reports it; `None` if that cannot be
-    /// read. It is exact: nothing connects to the program.
+    /// read. This is exact, and does not connect to the program.
     async fn listens_inside(&self, port: u16) -> Result<Option<bool>> {
         let shares_network = !self.capabilities.has(Feature::NetworkIsolation);
         if shares_network || self.instance.exec().is_none() {

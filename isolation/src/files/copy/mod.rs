@@ -1,9 +1,9 @@
 //! Copies files and directories of this machine: permissions and times are kept, links are copied
 //! as links.
 //!
-//! A file is always replaced, never opened: it could be a hard link to a file elsewhere, a link, or
-//! a pipe. It appears under its name when it is complete. Directories are opened one by one, so
-//! that a link that takes the place of one is not followed.
+//! A file is always replaced, never opened: it could be a hard link to another file, a link, or a
+//! pipe. It appears under its name when it is complete. Directories are opened one by one, so that
+//! a link that replaces a directory is not followed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileTimes, Permissions};
@@ -18,10 +18,10 @@ use super::dir::{Dir, Kind};
 use crate::environment::id::random_hex;
 use crate::error::{Error, Result};
 
-/// How much is copied between two looks whether the copy was cancelled.
+/// The number of bytes that are copied between two checks for cancellation.
 const PIECE: u64 = 4 << 20;
 
-/// How deep a directory may be. Each level holds two file descriptors.
+/// The maximum depth of a directory. Each level needs two file descriptors.
 const DEEPEST: usize = 256;
 
 /// Cancels a copy on another thread.
@@ -61,7 +61,7 @@ impl Place {
         Self { directory, name }
     }
 
-    /// A path of this machine; links above its last part are followed.
+    /// A path of this machine; links in its parent directories are followed.
     pub(crate) fn on_host(path: &Path) -> Result<Self> {
         let parent = match path.parent() {
             Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
@@ -78,15 +78,15 @@ impl Place {
         Ok(Self { directory, name })
     }
 
-    /// A path at or below `top` that contains no links. A link that takes the place of a directory
-    /// meanwhile is an error.
+    /// A path at or below `top` that contains no links. If a link replaces a directory at the same
+    /// time, that is an error.
     pub(crate) fn inside(top: &Path, path: &Path) -> Result<Self> {
         Self::below(top, path, Dir::directory)
     }
 
-    /// As [`inside`](Self::inside), and creates the directories between `top` and `path`, but never
-    /// `top` itself: if it is missing, the environment was destroyed and must not reappear as an
-    /// empty directory.
+    /// Like [`inside`](Self::inside); also creates the directories between `top` and `path`, but
+    /// never `top` itself: if it is missing, the environment was destroyed and must not reappear as
+    /// an empty directory.
     pub(crate) fn made_inside(top: &Path, path: &Path) -> Result<Self> {
         Self::below(top, path, Dir::make_directory)
     }
@@ -135,12 +135,12 @@ impl Place {
     }
 }
 
-/// Who owns the files that a copy replaces.
+/// The owner of the files that a copy replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     /// An environment: pipes, sockets and devices are replaced.
     Environment,
-    /// The user: they are refused: no copy is meant to replace `/dev/null`.
+    /// The user: pipes, sockets and devices are errors, because no copy should replace `/dev/null`.
     Host,
 }
 
@@ -202,7 +202,7 @@ impl Entry<'_> {
         ))
     }
 
-    /// Fails if a file or link must not take the place of what is there.
+    /// Fails if a file or link must not replace the existing entry.
     fn make_way(&self, target: Target) -> Result<()> {
         match self.kind()? {
             Some(Kind::Directory) => Err(Error::invalid(format!(
@@ -229,7 +229,7 @@ impl Entry<'_> {
             renamed.map_err(|e| self.failed("write", e))
         });
         if renamed.is_err() {
-            // Nothing is there if it could not be created; the first error is reported.
+            // If it could not be created, there is nothing to remove. The first error is reported.
             let _ = self.directory.remove_file(&temporary);
         }
         renamed
@@ -239,7 +239,7 @@ impl Entry<'_> {
 struct Copying<'a> {
     target: Target,
     stop: &'a Stop,
-    /// The directory that is written into: device and number.
+    /// The target directory: device and inode number.
     top: Option<(u64, u64)>,
 }
 
@@ -254,7 +254,7 @@ impl Copying<'_> {
             Some(Kind::Directory) => self.copy_directory(from, to, depth),
             Some(Kind::File) => self.copy_file(from, to),
             Some(Kind::Link) => self.copy_link(from, to),
-            // Reading a pipe could wait for ever; skipping it silently would lose it.
+            // Reading a pipe could wait forever; skipping it silently would lose it.
             Some(Kind::Special) => Err(from.special("copy")),
         }
     }
@@ -264,7 +264,7 @@ impl Copying<'_> {
         let source = source.map_err(|e| from.failed("open the directory", e))?;
         let metadata = source.metadata().map_err(|e| from.failed("inspect", e))?;
         if self.top == Some((metadata.dev(), metadata.ino())) {
-            // The directory is copied into itself: without this check, for ever.
+            // The directory is copied into itself. Without this check, the copy would never end.
             return Ok(());
         }
         if depth > DEEPEST {
@@ -284,11 +284,12 @@ impl Copying<'_> {
             };
             below.copy(entry(&source), entry(&made), depth + 1)?;
         }
-        // Last: no file can be created in a read-only directory, and each one changes its time.
+        // The permissions and the time are set last: no file can be created in a read-only
+        // directory, and each new file changes the time.
         set_attributes(made.as_file(), &metadata).map_err(|e| to.failed("set the permissions of", e))
     }
 
-    /// Creates or opens a directory to write into. A link is replaced: it could lead anywhere.
+    /// Creates or opens a target directory. A link is replaced, because it could lead to any place.
     fn open_target(&self, to: Entry<'_>) -> Result<Dir> {
         match to.kind()? {
             None | Some(Kind::Directory) => {}
@@ -307,7 +308,7 @@ impl Copying<'_> {
         let made = made.map_err(|e| to.failed("create the directory", e))?;
         let mode = made.metadata().map_err(|e| to.failed("inspect", e))?.mode();
         if mode & 0o300 != 0o300 {
-            // If it belongs to somebody else, creating the first file reports that.
+            // If it belongs to another user, the creation of the first file reports that.
             let _ = made.set_mode(mode & 0o7777 | 0o700);
         }
         Ok(made)

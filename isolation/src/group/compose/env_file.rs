@@ -1,4 +1,4 @@
-//! Files of variables, as docker compose reads them: `.env`, and `env_file` of a service.
+//! Files of variables in the syntax of docker compose: `.env`, and `env_file` of a service.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -72,7 +72,7 @@ fn check(name: &str) -> std::result::Result<(), String> {
     }
 }
 
-/// The place of the closing quote.
+/// The position of the closing quote.
 fn end_of_quotes(value: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     for (at, c) in value.char_indices().skip(1) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// The size that a file may have.
+/// The maximum size of a file.
 const MOST: u64 = 4 << 20;
 
 /// Reads a text file.

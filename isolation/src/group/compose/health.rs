@@ -1,4 +1,4 @@
-//! The health check of a service: when it is ready, and whether it stays healthy.
+//! The health check of a service, which decides when it is ready and whether it stays healthy.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mu
             "interval" => health.interval = duration(),
             "timeout" => health.timeout = duration(),
             "start_period" => health.start_period = duration(),
-            // We look more often until the first success anyway.
+            // Checks are more frequent until the first success anyway.
             "start_interval" => {}
             "retries" => health.retries = reading.parsed(value, &path, "a number", str::parse),
             "test" => match test(reading, value, &path) {
@@ -66,10 +66,10 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mu
     spec.health = Some(health);
 }
 
-/// What `test` is.
+/// The value of `test`.
 enum Test {
     Command(Command),
-    /// There is no health check, not even that of the image.
+    /// No health check, not even that of the image.
     None,
 }
 

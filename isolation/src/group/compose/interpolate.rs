@@ -1,4 +1,4 @@
-//! Variables in texts, as docker compose replaces them.
+//! Replaces variables in texts, like docker compose.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,13 @@ pub(super) type Known = BTreeMap<String, String>;
 
 /// Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:+other}`,
 /// `${NAME+other}`, `${NAME:?error}` and `${NAME?error}`; `$$` is a dollar sign. A missing variable
-/// is empty. The error has no value of a variable.
+/// is empty. The error contains no value of a variable.
 pub(super) fn interpolate(text: &str, known: &Known) -> Result<String, String> {
     interpolate_with(text, &[known])
 }
 
-/// As [`interpolate`], with the variables of several maps: the first one that has a name counts.
+/// Like [`interpolate`], with the variables of several maps: the first map that contains a name
+/// counts.
 pub(super) fn interpolate_with(text: &str, known: &[&Known]) -> Result<String, String> {
     expand(text, known, 0)
 }
@@ -70,7 +71,7 @@ fn end_of_name(text: &str) -> usize {
     text.find(|c| !is_part(c)).unwrap_or(text.len())
 }
 
-/// The place of the brace that closes the first one, which is not in the text.
+/// The position of the closing brace. The text begins after the opening brace.
 fn end_of_braces(text: &str) -> Option<usize> {
     let mut open = 1;
     let bytes = text.as_bytes();

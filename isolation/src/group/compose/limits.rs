@@ -1,4 +1,4 @@
-//! The limits of a service, under their old names and those of `deploy`.
+//! The limits of a service, by their old names and by those of `deploy`.
 
 use super::reading::Reading;
 use super::yaml::Node;

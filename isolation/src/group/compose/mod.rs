@@ -1,4 +1,4 @@
-//! Compose files: the part of them that a group can honour. Other keys are reported.
+//! Compose files: the part that a group supports. Other keys are reported.
 
 mod env_file;
 mod file;
@@ -23,7 +23,7 @@ use super::spec::{GroupSpec, Service};
 use crate::error::{Error, Result};
 use crate::spec::variables::Variables;
 
-/// The names of compose files, in the order in which they are looked for.
+/// The names of compose files, in the order of the search.
 pub(crate) const FILES: [&str; 4] = [
     "compose.yaml",
     "compose.yml",
@@ -33,7 +33,7 @@ pub(crate) const FILES: [&str; 4] = [
 
 /// A group from a file of docker compose.
 ///
-/// These keys are honoured: `name`, `services`, `networks` and `volumes`; of a service `image`,
+/// These keys are supported: `name`, `services`, `networks` and `volumes`; of a service `image`,
 /// `command`, `entrypoint`, `environment`, `env_file`, `ports`, `expose`, `volumes`,
 /// `tmpfs`, `depends_on`, `healthcheck`, `networks`, `network_mode: none`, `profiles`,
 /// `working_dir`, `user`, `labels`, `init`, `platform`, `read_only`, `cap_add`, `extra_hosts`,
@@ -41,12 +41,12 @@ pub(crate) const FILES: [&str; 4] = [
 /// with `x-`, and variables such as `${NAME:-default}` work. Every other key is an error that names
 /// it and its line, unless [`ComposeOptions::ignore_unsupported`] is set.
 ///
-/// A group has one network of its own; other networks, and all named volumes, exist already
+/// A group has one network of its own. Other networks and all named volumes must already exist
 /// (`external: true`).
 ///
-/// Some things differ on purpose. Ports are published on the loopback address unless the file names
-/// another address. An anonymous volume is a directory of its container. Containers have our
-/// names.
+/// Some differences to docker compose are intended. Ports are published on the loopback address
+/// unless the file names another address. An anonymous volume is a directory of its container.
+/// Containers have the names of isolate.
 ///
 /// ```
 /// # let directory = std::env::temp_dir().join(format!("compose-doc-{}", std::process::id()));
@@ -66,7 +66,7 @@ pub(crate) const FILES: [&str; 4] = [
 pub struct ComposeFile {
     /// The group.
     pub group: GroupSpec,
-    /// The keys of the file that the group does not honour: the line, the key, and a hint.
+    /// The unsupported keys of the file: the line, the key, and a hint.
     pub ignored: Vec<String>,
 }
 
@@ -78,10 +78,10 @@ pub struct ComposeOptions {
     pub name: Option<String>,
     /// The active profiles; by default those of the variable `COMPOSE_PROFILES`.
     pub profiles: Vec<String>,
-    /// The variables that the file may use. They override those of the file `.env` beside it.
-    /// Nothing is taken from the environment of this process by itself.
+    /// The variables that the file may use. They override those of the file `.env` in the same
+    /// directory. The environment variables of this process are not used automatically.
     pub variables: Variables,
-    /// Whether unknown and unsupported keys are left out instead of being an error.
+    /// Whether unknown and unsupported keys are ignored instead of being an error.
     pub ignore_unsupported: bool,
 }
 
@@ -91,13 +91,13 @@ impl ComposeFile {
     /// # Errors
     ///
     /// The kind is [`InvalidInput`](crate::ErrorKind::InvalidInput); the error lists every fault
-    /// with its line. Values of variables are not in it.
+    /// with its line. It contains no values of variables.
     pub fn read(path: &Path, options: &ComposeOptions) -> Result<Self> {
         let read = read(path, options);
         read.map_err(|error| error.during("read the compose file", &path.display().to_string()))
     }
 
-    /// The file of a directory, by the names that docker compose looks for.
+    /// The file of a directory, by the names that docker compose searches.
     pub fn find(directory: &Path) -> Option<PathBuf> {
         let files = FILES.iter().map(|name| directory.join(name));
         files.into_iter().find(|file| file.is_file())
@@ -138,7 +138,7 @@ fn group(reading: &mut Reading<'_>, root: &Node, options: &ComposeOptions) -> Gr
             "networks" => sections.networks = reading.map(&entry.value, "networks"),
             "volumes" => sections.volumes = reading.map(&entry.value, "volumes"),
             "name" => sections.name = reading.text(&entry.value, "name"),
-            // It has had no meaning since version 2 of the program.
+            // It has no meaning since version 2 of docker compose.
             "version" => {}
             key if key.starts_with("x-") => {}
             key => reading.unsupported(entry.line, key, ""),
@@ -199,7 +199,7 @@ fn active<'a>(
     active
 }
 
-/// The name of the group, in the form that docker compose gives to the name of a directory.
+/// The name of the group: the name of the directory in the form of docker compose.
 fn name(reading: &Reading<'_>, options: &ComposeOptions, of_file: Option<String>) -> String {
     let known = reading
         .known()
@@ -222,7 +222,7 @@ fn name(reading: &Reading<'_>, options: &ComposeOptions, of_file: Option<String>
     }
 }
 
-/// Checks that services exist, and that what is awaited can happen.
+/// Checks that services exist, and that their conditions can become true.
 fn check_dependencies(reading: &mut Reading<'_>, group: &mut GroupSpec, services: &[Entry]) {
     use super::spec::Dependency;
 
@@ -262,7 +262,7 @@ fn check_dependencies(reading: &mut Reading<'_>, group: &mut GroupSpec, services
     }
 }
 
-/// For the parts of this module: a service with nothing.
+/// An empty service, for the parts of this module.
 fn empty_service() -> Service {
     let mut service = Service::default();
     service.environment.main = crate::spec::main_process::Main::Image;

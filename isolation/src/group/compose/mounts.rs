@@ -8,7 +8,7 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::mount::{Mount, MountSource};
 use crate::spec::units;
 
-/// The volumes of the file, and what they are on the engine.
+/// The volumes of the file, and their names on the engine.
 pub(super) type Volumes = BTreeMap<String, String>;
 
 /// Reads the volumes that the file declares.

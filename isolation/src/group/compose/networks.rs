@@ -8,10 +8,10 @@ use super::yaml::{Entry, Node, Value};
 use crate::group::spec::GroupSpec;
 use crate::spec::network::NetworkMode;
 
-/// The network of services that name none.
+/// The default network of services.
 const DEFAULT: &str = "default";
 
-/// Gives each service its network. A group has one of its own; an external one is named.
+/// Sets the network of each service: the group's own network, or a named external network.
 pub(super) fn assign(reading: &mut Reading<'_>, group: &mut GroupSpec, sections: &Sections<'_>) {
     let external = external(reading, sections.networks);
     let mut own = BTreeSet::new();
@@ -58,7 +58,7 @@ pub(super) fn assign(reading: &mut Reading<'_>, group: &mut GroupSpec, sections:
     }
 }
 
-/// The networks that exist already, and their names on the engine.
+/// The external networks, and their names on the engine.
 fn external(reading: &mut Reading<'_>, entries: &[Entry]) -> BTreeMap<String, String> {
     let mut networks = BTreeMap::new();
     for entry in entries {
@@ -82,7 +82,7 @@ fn external(reading: &mut Reading<'_>, entries: &[Entry]) -> BTreeMap<String, St
     networks
 }
 
-/// The networks of a service with its aliases there.
+/// The networks of a service with its aliases.
 fn joined(reading: &mut Reading<'_>, service: &Node, path: &str) -> BTreeMap<String, Vec<String>> {
     let Some(node) = reading.get(service, path, "networks") else {
         return BTreeMap::new();

@@ -4,7 +4,7 @@ use super::reading::Reading;
 use super::yaml::{Node, Value};
 use crate::spec::published_port::PublishedPort;
 
-/// How many ports a range may have.
+/// The maximum number of ports in a range.
 const WIDEST: u16 = 256;
 
 /// Reads `ports`, in both forms.

@@ -1,4 +1,4 @@
-//! Reads values of the tree, and collects every fault and everything that is not supported.
+//! Reads values of the tree, and collects every fault and every unsupported key.
 
 use std::path::{Path, PathBuf};
 
@@ -34,12 +34,13 @@ impl<'a> Reading<'a> {
         self.directory
     }
 
-    /// Notes a fault. The reason has no value of the file, which may come from a variable.
+    /// Records a fault. The reason contains no value of the file, because a value may come from a
+    /// variable.
     pub(super) fn fault(&mut self, line: usize, path: &str, why: &str) {
         self.faults.push(format!("line {line}: {path}: {why}"));
     }
 
-    /// Notes something that the group does not have.
+    /// Records an unsupported key.
     pub(super) fn unsupported(&mut self, line: usize, path: &str, hint: &str) {
         let hint = if hint.is_empty() { "remove it" } else { hint };
         self.unsupported
@@ -189,7 +190,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Removes `.` and `..` as far as the text alone shows them.
+/// Removes `.` and `..` from the text of a path.
 fn clean(path: &Path) -> PathBuf {
     use std::path::Component;
 

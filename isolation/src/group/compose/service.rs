@@ -13,10 +13,10 @@ use crate::spec::main_process::Main;
 use crate::spec::network::NetworkMode;
 use crate::spec::restart::{RestartOnExit, RestartSpec};
 
-/// Keys that have no effect on a group, and change nothing that a test could see.
+/// Keys without an effect on a group. A test cannot observe them.
 const WITHOUT_EFFECT: [&str; 3] = ["profiles", "networks", "expose"];
 
-/// Keys that are not supported, and what to do instead.
+/// Unsupported keys, and the alternatives.
 const INSTEAD: [(&str, &str); 13] = [
     ("build", "build the image before, and name it: image"),
     (
@@ -48,7 +48,7 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: 
             "entrypoint" => entrypoint = words_of(reading, value, &path),
             "command" => command = words_of(reading, value, &path),
             "environment" => environment(reading, value, &path, spec),
-            // The keys of `environment` win, wherever they are.
+            // The keys of `environment` win, independent of their position.
             "env_file" => {}
             "ports" => spec.network.ports = ports::read(reading, value, &path),
             "volumes" => mounts::read(reading, value, &path, volumes, spec),
@@ -145,7 +145,7 @@ fn pairs(reading: &mut Reading<'_>, node: &Node, path: &str) -> Vec<(String, Str
 
 fn environment(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut EnvironmentSpec) {
     for (name, value) in optional_pairs(reading, node, path) {
-        // A name alone is passed on, if it is set.
+        // For a name alone, the value of the caller is passed, if it is set.
         if let Some(value) = value.or_else(|| reading.known().get(&name).cloned()) {
             spec.env.insert(name, value);
         }

@@ -1,6 +1,7 @@
-//! Splits a command into words, as docker compose does.
+//! Splits a command into words, like docker compose.
 
-/// The words of a command. Quotes and backslashes have their meaning of a shell; nothing else has.
+/// The words of a command. Quotes and backslashes have the same meaning as in a shell; other
+/// characters have no special meaning.
 pub(super) fn split(text: &str) -> Result<Vec<String>, &'static str> {
     let (mut words, mut word) = (Vec::new(), None::<String>);
     let mut chars = text.chars();

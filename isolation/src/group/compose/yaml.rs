@@ -1,4 +1,4 @@
-//! YAML as a tree that knows its lines: errors name them.
+//! YAML as a tree with line numbers, for errors.
 
 use std::collections::HashMap;
 
@@ -6,13 +6,14 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use crate::error::{Error, Result};
 
-/// How many values a file may have, aliases included: some files would grow without end.
+/// The maximum number of values of a file, including aliases: a small file could expand to an
+/// unlimited size.
 const MOST_NODES: usize = 50_000;
 
-/// How many bytes of a text count as one value where an alias repeats it.
+/// The number of bytes of a text that count as one value if an alias repeats it.
 const BYTES_OF_A_VALUE: usize = 100;
 
-/// How deep values may be nested.
+/// The maximum nesting of values.
 const DEEPEST: usize = 64;
 
 /// A value, and the line on which it begins.
@@ -25,7 +26,7 @@ pub(super) struct Node {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Null,
-    /// A text or a number. Whether it is quoted matters only for null.
+    /// A text or a number. Quotes matter only for null.
     Text(String),
     List(Vec<Node>),
     Map(Vec<Entry>),
@@ -159,7 +160,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Adds the entries of `<<: *anchor` that the mapping does not have itself.
+/// Adds the entries of `<<: *anchor` that the mapping itself does not contain.
 fn merge(entries: &mut Vec<Entry>, source: Node) -> Result<()> {
     match source.value {
         Value::Map(more) => {

@@ -11,7 +11,7 @@ use crate::manager::registry::Selection;
 use crate::spec::EnvironmentSpec;
 
 impl Manager {
-    /// Prepares environments of this specification in a task, unless one does that already.
+    /// Prepares environments of this specification in a task, unless such a task already runs.
     pub(in crate::manager) fn fill_in_background(&self, selection: &Selection, spec: &EnvironmentSpec) {
         let Some(pool) = &self.pool else { return };
         let (manager, pool, selection, spec) =
@@ -34,7 +34,7 @@ pub(super) async fn fill(
     selection: &Selection,
     spec: &EnvironmentSpec,
 ) -> Result<()> {
-    // The image may have changed, or come, since the last time.
+    // The image may have changed or been pulled since the last time.
     let Ok(key) = manager.pool_key(selection, spec).await? else {
         return Ok(());
     };
@@ -45,13 +45,13 @@ pub(super) async fn fill(
         }
         let environment = prepare(manager, selection, spec).await?;
         for surplus in pool.put(&key, environment) {
-            // An error is an event, and the journal has what is left.
+            // An error is an event, and the environment stays in the journal.
             let _ = surplus.destroy().await;
         }
     }
 }
 
-/// Creates and starts an environment, and opens what its first command needs.
+/// Creates and starts an environment, and prepares it for its first command.
 async fn prepare(manager: &Manager, selection: &Selection, spec: &EnvironmentSpec) -> Result<Environment> {
     let environment = manager.create_guarded(selection, spec.clone()).await?;
     let started = async {
@@ -69,8 +69,7 @@ async fn prepare(manager: &Manager, selection: &Selection, spec: &EnvironmentSpe
 }
 
 impl Pool {
-    /// Whether fewer environments are ready than should be. From now on, the specification is
-    /// known.
+    /// Whether fewer environments are ready than required. From now on, the specification is known.
     fn wants(&self, key: &str) -> bool {
         let mut state = self.lock();
         if state.closed {
@@ -83,7 +82,7 @@ impl Pool {
         shelf.ready.len() < self.size
     }
 
-    /// Puts in an environment; returns those that have no place any more.
+    /// Adds an environment; returns environments that the pool must drop for it.
     fn put(&self, key: &str, environment: Environment) -> Vec<Environment> {
         let mut state = self.lock();
         if state.closed {

@@ -1,4 +1,4 @@
-//! Environments that are prepared ahead, so that a test gets one at once.
+//! Environments that are prepared in advance, so that a test gets one at once.
 
 mod filling;
 mod suitable;
@@ -20,35 +20,36 @@ use crate::events::pool_miss::PoolMiss;
 use crate::events::{EventKind, Subject};
 use crate::spec::EnvironmentSpec;
 
-/// How many prepared environments exist at most, unless one specification may have more.
+/// The maximum number of prepared environments, unless one specification may have more.
 const MOST: usize = 16;
 
-/// How long a prepared environment may take to be ready again when it is taken.
+/// The timeout of the readiness test of a prepared environment before its use.
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The pool of a manager in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PoolStats {
-    /// How many environments were taken from the pool.
+    /// The number of environments that were taken from the pool.
     pub hits: u64,
-    /// How many were created instead, by the reason.
+    /// The number of environments that were created instead, by reason.
     pub misses: BTreeMap<PoolMiss, u64>,
-    /// How many were prepared.
+    /// The number of prepared environments.
     pub prepared: u64,
-    /// How many were removed without being used: they had ended, or others needed their place.
+    /// The number of environments that were removed unused: they had ended, or others needed their
+    /// place.
     pub discarded: u64,
-    /// How many are ready now.
+    /// The number of environments that are ready now.
     pub ready: usize,
 }
 
 /// The prepared environments of a manager.
 #[derive(Debug)]
 pub(super) struct Pool {
-    /// How many are ready for each specification.
+    /// The maximum number of ready environments for each specification.
     size: usize,
     state: Mutex<Shelves>,
-    /// Only one environment is prepared at a time: those that are wanted now come first.
+    /// Only one environment is prepared at a time, because creations of callers have priority.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -56,7 +57,7 @@ pub(super) struct Pool {
 struct Shelves {
     closed: bool,
     by_key: BTreeMap<String, Shelf>,
-    /// Counts uses of shelves, to find the one that was not used for the longest time.
+    /// Counts uses of shelves, to find the least recently used one.
     clock: u64,
     stats: PoolStats,
     filling: Vec<JoinHandle<()>>,
@@ -82,7 +83,8 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the oldest environment of a specification, and whether there has been any.
+    /// Removes the oldest environment of a specification, and returns it with whether there has
+    /// been any.
     fn take(&self, key: &str) -> (Option<Environment>, bool) {
         let mut state = self.lock();
         state.clock += 1;
@@ -96,7 +98,8 @@ impl Pool {
         }
     }
 
-    /// Takes everything out; nothing is put in any more. The tasks that prepare end by themselves.
+    /// Removes all environments, and accepts no more. The tasks that prepare environments end by
+    /// themselves.
     pub(super) fn close(&self) -> (Vec<Environment>, Vec<JoinHandle<()>>) {
         let mut state = self.lock();
         state.closed = true;
@@ -108,8 +111,8 @@ impl Pool {
 
 impl Manager {
     /// Prepares environments of this specification on the engine that [`select`](Self::select)
-    /// chooses, until as many are ready as [`ManagerOptions::pool`](crate::ManagerOptions::pool)
-    /// says. [`create`](Self::create) then takes one of them. Without this call, the first creation
+    /// chooses, until [`ManagerOptions::pool`](crate::ManagerOptions::pool) environments are ready.
+    /// [`create`](Self::create) then returns one of them. Without this call, the first creation
     /// prepares the next ones in the background.
     ///
     /// # Errors
@@ -138,7 +141,7 @@ impl Manager {
             .map_err(|error| error.during("prepare environments", &name))
     }
 
-    /// The counters of the pool; zeros without one.
+    /// The counters of the pool; zeros without a pool.
     pub fn pool_stats(&self) -> PoolStats {
         let Some(pool) = &self.pool else {
             return PoolStats::default();
@@ -149,7 +152,7 @@ impl Manager {
         stats
     }
 
-    /// Takes an environment from the pool, if it is on and has a usable one.
+    /// Takes an environment from the pool, if it is enabled and contains a usable one.
     pub(super) async fn take_prepared(
         &self,
         selection: &Selection,
@@ -172,7 +175,7 @@ impl Manager {
                 Err(reason) => reason,
             },
             Ok(Err(reason)) => reason,
-            // The creation that follows reports what is wrong with the engine.
+            // The creation that follows reports the error of the engine.
             Err(_) => PoolMiss::Engine,
         };
         *pool.lock().stats.misses.entry(reason).or_default() += 1;
@@ -203,7 +206,7 @@ impl Manager {
             }
             reason = Some(PoolMiss::Unusable);
             pool.lock().stats.discarded += 1;
-            // An error is an event, and the journal has what is left.
+            // An error is an event, and the environment stays in the journal.
             let _ = environment.destroy().await;
         }
     }
@@ -229,7 +232,7 @@ impl Manager {
         Ok(Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    /// Closes the pool, and returns its environments, which are still there.
+    /// Closes the pool, and returns its remaining environments.
     pub(super) async fn close_pool(&self) -> Vec<Environment> {
         let Some(pool) = &self.pool else {
             return Vec::new();
@@ -237,7 +240,7 @@ impl Manager {
         let (left, filling) = pool.close();
         for task in filling {
             let abort = task.abort_handle();
-            // A task that is aborted leaves its environment to the guard of it.
+            // If a task is aborted, the guard of its environment destroys it.
             if tokio::time::timeout(self.ending.left(), task).await.is_err() {
                 abort.abort();
             }

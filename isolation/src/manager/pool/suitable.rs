@@ -1,4 +1,4 @@
-//! Which specifications the pool serves.
+//! The specifications that the pool supports.
 
 use crate::events::pool_miss::PoolMiss;
 use crate::spec::EnvironmentSpec;
@@ -6,7 +6,7 @@ use crate::spec::lifetime::Lifetime;
 use crate::spec::main_process::Main;
 use crate::spec::mount::{Mount, MountSource};
 
-/// Why an environment that is prepared ahead would differ from one that is created now.
+/// Why an environment that is prepared in advance would differ from one that is created now.
 pub(super) fn reason_against(spec: &EnvironmentSpec) -> Option<PoolMiss> {
     let writes = |mount: &Mount| !mount.read_only && !matches!(mount.source, MountSource::Tmpfs { .. });
     [

@@ -11,7 +11,7 @@ use crate::spec::units::parse_size;
 /// A limit of memory and swap together. As text it is a size, or `unlimited` or `-1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemorySwap {
-    /// This many bytes. As many as the memory limit: no swap.
+    /// A number of bytes. The same number as the memory limit means no swap.
     Total(u64),
     /// The memory limit, and as much swap as the machine has.
     Unlimited,

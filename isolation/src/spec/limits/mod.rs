@@ -16,10 +16,10 @@ use super::validate::{self, Faults};
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
 
-/// The least memory limit: the first process of a container needs some memory.
+/// The minimum memory limit: the first process of a container needs some memory.
 const LEAST_MEMORY: u64 = 6 << 20;
 
-/// The least CPU limit.
+/// The minimum CPU limit.
 const LEAST_CPUS: f64 = 0.01;
 
 /// Resource limits of an environment; a limit that is not set does not exist.
@@ -60,10 +60,11 @@ pub struct ResourceLimits {
     /// Processes and threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pids: Option<u64>,
-    /// The size of all files that the environment writes outside of mounts, in bytes. Where the
+    /// The size of all files that the environment writes outside of mounts, in bytes. If the
     /// storage of an engine has no quotas, the process that started the environment measures the
-    /// size again and again: more is reported by the event
-    /// [`DiskLimitExceeded`](crate::EventKind::DiskLimitExceeded), and stops the environment.
+    /// size periodically. If the size exceeds the limit, the event
+    /// [`DiskLimitExceeded`](crate::EventKind::DiskLimitExceeded) is sent, and the environment is
+    /// stopped.
     #[serde(deserialize_with = "units::size", skip_serializing_if = "Option::is_none")]
     pub disk: Option<u64>,
     /// The size of `/dev/shm`, in bytes.
@@ -139,7 +140,7 @@ impl ResourceLimits {
         }
     }
 
-    /// These limits without those that are the same in `others`.
+    /// These limits without limits that are the same in `others`.
     pub(crate) fn other_than(&self, others: &Self) -> Self {
         fn other<T: PartialEq + Clone>(own: &Option<T>, other: &Option<T>) -> Option<T> {
             own.clone().filter(|own| other.as_ref() != Some(own))
@@ -196,7 +197,7 @@ impl ResourceLimits {
     }
 }
 
-/// The most numbers in a list of CPUs.
+/// The maximum number of entries in a list of CPUs.
 const MOST_CPUS: u32 = 8192;
 
 /// The numbers of a list such as `0-2,7`.

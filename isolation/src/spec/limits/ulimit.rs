@@ -27,7 +27,7 @@ const NAMES: [&str; 15] = [
     "stack",
 ];
 
-/// A limit of each process of an environment, as `ulimit` shows it. As text it is `SOFT` or
+/// A limit of each process of an environment (ulimit). As text it is `SOFT` or
 /// `SOFT:HARD`, in JSON also a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Ulimit {
@@ -40,7 +40,7 @@ pub struct Ulimit {
 /// The value of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UlimitValue {
-    /// At most this.
+    /// This maximum.
     Limited(u64),
     /// No limit.
     Unlimited,

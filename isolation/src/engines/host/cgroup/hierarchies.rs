@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Version {
-    /// Version 1: one for each controller, or for some together.
+    /// Version 1: one for each controller or set of controllers.
     Separate,
     /// Version 2: one for all.
     Unified,
@@ -26,7 +26,7 @@ pub(super) enum Version {
 pub(super) enum Controller {
     Memory,
     Cpu,
-    /// The CPU time in version 1; in version 2 each group has it.
+    /// The CPU time in version 1; in version 2 every group reports it.
     Cpuacct,
     Cpuset,
     Pids,
@@ -63,7 +63,7 @@ pub(super) const FEATURES: [(Feature, &[Controller]); 7] = [
     ),
 ];
 
-/// Where groups can be created, or why not.
+/// The directories in which groups can be created, or the reason why not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hierarchies {
     version: Version,
@@ -71,7 +71,7 @@ pub(super) struct Hierarchies {
 }
 
 impl Hierarchies {
-    /// Those of this process.
+    /// The hierarchies of this process.
     pub(super) fn of_this_process() -> std::result::Result<Self, String> {
         let missing = || "this system has no control groups, which limits need".to_owned();
         let mounts = fs::read("/proc/self/mountinfo").map_err(|_| missing())?;
@@ -79,7 +79,7 @@ impl Hierarchies {
         Self::find(&String::from_utf8_lossy(&mounts), &own).ok_or_else(missing)
     }
 
-    /// Version 1 if it has any of the controllers, as on systems with both.
+    /// Version 1 is used if it has any of the controllers, as on systems with both versions.
     pub(super) fn find(mounts: &str, own: &str) -> Option<Self> {
         let mounts: Vec<_> = mounts.lines().filter_map(Mount::parse).collect();
         let separate = |controller: Controller| {
@@ -132,7 +132,7 @@ impl Hierarchies {
         }
     }
 
-    /// Switches the controllers on for groups below the parent, which version 2 asks for.
+    /// Enables the controllers for groups below the parent, which version 2 requires.
     pub(super) fn enable(&self) -> Result<()> {
         if self.version == Version::Separate {
             return Ok(());
@@ -147,7 +147,7 @@ impl Hierarchies {
         Ok(())
     }
 
-    /// Adds the features that a group has here, or why it lacks them.
+    /// Adds the features that a group has here, or the reason why one is missing.
     pub(super) fn add_to(&self, capabilities: Capabilities) -> Capabilities {
         FEATURES.iter().fold(capabilities, |all, (feature, controllers)| {
             let needed = controllers.iter().map(|one| self.parent(*one));
@@ -161,7 +161,8 @@ impl Hierarchies {
         })
     }
 
-    /// The file that a kernel may lack, if this one does. The root of version 2 has no such files.
+    /// The file that this kernel does not have, if it is missing. The root group of version 2 has
+    /// no such files.
     fn lacks_file(&self, feature: Feature, parent: &Path) -> Option<&'static str> {
         let file = match (feature, self.version) {
             (Feature::SwapLimit, Version::Separate) => "memory.memsw.limit_in_bytes",
@@ -184,11 +185,11 @@ fn writable(parent: PathBuf) -> std::result::Result<PathBuf, String> {
     }
 }
 
-/// A directory of version 2, if it has the controller for groups that this user may create.
+/// A directory of version 2, if it has the controller, and this user may create groups in it.
 fn delegated(parent: &Path, controller: Controller) -> std::result::Result<PathBuf, String> {
     let parent = writable(parent.to_owned())?;
-    // Processes are moved from one group to another by a user who may write to both and to what is
-    // above both.
+    // A user can move a process between two groups only with write permission for both groups and
+    // their common parent.
     writable(parent.join("cgroup.procs"))?;
     if controller == Controller::Cpuacct || lists(&parent.join("cgroup.subtree_control"), controller.name()) {
         return Ok(parent);
@@ -201,7 +202,7 @@ fn delegated(parent: &Path, controller: Controller) -> std::result::Result<PathB
     Ok(parent)
 }
 
-/// Whether a file has this word.
+/// Whether a file contains this word.
 fn lists(file: &Path, word: &str) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
     text.split_whitespace().any(|one| one == word)
@@ -224,7 +225,7 @@ fn group_of(own: &str, controller: &str) -> Option<PathBuf> {
 struct Mount {
     unified: bool,
     controllers: Vec<String>,
-    /// The group that is at the mount point.
+    /// The group at the mount point.
     root: PathBuf,
     point: PathBuf,
 }
@@ -253,7 +254,8 @@ impl Mount {
         !self.unified && self.controllers.iter().any(|one| one == controller.name())
     }
 
-    /// The directory of a group. One above the mount, as a container sees it, is the mount itself.
+    /// The directory of a group. In a container, a group above the mount point is the mount point
+    /// itself.
     fn directory(&self, group: &Path) -> PathBuf {
         match group.strip_prefix(&self.root) {
             Ok(below) if below.as_os_str().is_empty() => self.point.clone(),

@@ -1,4 +1,4 @@
-//! The limits of a group: their files are written, and read again.
+//! Writes and reads the limits of a group.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,7 @@ use crate::spec::limits::memory_swap::MemorySwap;
 const PERIOD: u64 = 100_000;
 const LEAST_QUOTA: u64 = 1_000;
 
-/// Version 1 reports a number near the highest one for no limit.
+/// Version 1 reports a number near the maximum for no limit.
 const NO_LIMIT: u64 = 1 << 60;
 
 impl Cgroup {
@@ -36,7 +36,7 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Sets the memory limit. Without a limit of swap, swap is not used beyond it.
+    /// Sets the memory limit. Without a swap limit, no additional swap is allowed.
     fn set_memory(&self, memory: u64, swap: Option<MemorySwap>) -> Result<()> {
         let total = match swap {
             None => Some(memory),
@@ -53,7 +53,8 @@ impl Cgroup {
         }
         const SWAP: &str = "memory.memsw.limit_in_bytes";
         let has_swap = self.has(Controller::Memory, SWAP);
-        // The limit of both is never below that of memory, also in between.
+        // The limit of memory and swap must never be below the memory limit, also between the two
+        // writes.
         if has_swap {
             self.set(Controller::Memory, SWAP, "-1")?;
         }
@@ -139,7 +140,7 @@ impl Cgroup {
         Some(MemorySwap::Total(total))
     }
 
-    /// The CPUs, if they are not those of the group above.
+    /// The CPUs, if they differ from those of the parent group.
     fn cpu_set(&self) -> Option<String> {
         let directory = self.directory(Controller::Cpuset)?;
         let read = |directory: &Path| fs::read_to_string(directory.join("cpuset.cpus")).ok();
@@ -171,8 +172,8 @@ impl Update for Cgroup {
     }
 }
 
-/// Gives a new group of version 1 the CPUs and memory nodes of its parent: a new group
-/// has neither, and cannot take a process.
+/// Gives a new group of version 1 the CPUs and memory nodes of its parent: a new group has no CPUs
+/// and no nodes, and cannot contain a process.
 pub(super) fn inherit_cpus(directory: &Path) -> Result<()> {
     let parent = directory.parent().unwrap_or(directory);
     for file in ["cpuset.cpus", "cpuset.mems"] {

@@ -1,13 +1,14 @@
-//! Control groups (cgroups) of Linux: the limits and the use of resources of an environment that
-//! runs on this machine, where this user may create them.
+//! Control groups (cgroups) of Linux: the limits and the resource usage of an environment on this
+//! machine, if this user may create groups.
 //!
 //! Version 1 has one hierarchy of directories for each controller, version 2 has one for all. The
-//! group of an environment is below the group of this process, so that its limits hold too. In
-//! version 2 a group with processes has no controllers for groups below it; the group is then
-//! beside that of this process, as systemd delegates it (`Delegate=yes`).
+//! group of an environment is below the group of this process, so that the limits of this process
+//! also apply. In version 2 a group with processes has no controllers for groups below it. Then the
+//! group is a sibling of the group of this process, the layout of systemd's delegation
+//! (`Delegate=yes`).
 //!
-//! Version 2 follows the documentation of the kernel; the tests run on directories that look like
-//! it.
+//! Version 2 follows the documentation of the kernel; the tests use directories with the same
+//! layout.
 
 mod hierarchies;
 mod limits;
@@ -28,11 +29,11 @@ use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
 use crate::spec::limits::ResourceLimits;
 
-/// How often a removal is tried: a process that was just killed still counts for a moment.
+/// The number of attempts of a removal: a killed process still counts for a short time.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// How deep the groups are that commands have created below theirs, at most.
+/// The maximum depth of groups that commands have created below their group.
 const DEPTH: u32 = 32;
 
 /// Moves the shell into the group and becomes the command.
@@ -48,7 +49,7 @@ pub(crate) struct Cgroup {
 }
 
 impl Cgroup {
-    /// Adds the features that a control group has here, or why it lacks them.
+    /// Adds the features that a control group has here, or the reason why one is missing.
     pub(crate) fn add_to(capabilities: Capabilities) -> Capabilities {
         match Hierarchies::of_this_process() {
             Ok(found) => found.add_to(capabilities),
@@ -58,8 +59,8 @@ impl Cgroup {
         }
     }
 
-    /// Creates the group of an environment, with these limits, as far as this user may create
-    /// groups; `None` if no controller is there. After an error nothing is left.
+    /// Creates the group of an environment with these limits, if this user may create groups;
+    /// `None` if no controller is available. After an error, the group does not exist.
     pub(crate) fn create(id: &EnvironmentId, limits: &ResourceLimits) -> Result<Option<Self>> {
         match Hierarchies::of_this_process() {
             Ok(found) => Self::create_in(&found, id, limits),
@@ -84,7 +85,7 @@ impl Cgroup {
         Ok(Some(group))
     }
 
-    /// The group that this process would create for an environment, whether it exists or not.
+    /// The group that this process would create for an environment. It may not exist.
     fn of(id: &EnvironmentId) -> Option<Self> {
         Self::expected(&Hierarchies::of_this_process().ok()?, id)
     }
@@ -100,15 +101,14 @@ impl Cgroup {
         (!group.directories.is_empty()).then_some(group)
     }
 
-    /// The group that the note of an environment names. Without a note its creation was
-    /// interrupted, in a process like this one.
+    /// The group in the note of an environment. Without a note, its creation was interrupted, in a
+    /// process like this one.
     pub(crate) fn noted(noted: Option<Self>, id: &EnvironmentId) -> Option<Self> {
         let noted = noted.filter(|group| group.belongs_to(id));
         noted.or_else(|| Self::of(id))
     }
 
-    /// Whether this is a group of the environment: the note that names it can be written by
-    /// commands of the environment.
+    /// Whether this is a group of the environment: commands of the environment can change the note.
     pub(crate) fn belongs_to(&self, id: &EnvironmentId) -> bool {
         let name = name(id);
         self.directories
@@ -129,7 +129,7 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Its directories, each once: controllers may share a hierarchy.
+    /// Its directories without duplicates: controllers may share a hierarchy.
     fn unique(&self) -> BTreeSet<&Path> {
         self.directories.iter().map(|(_, path)| path.as_path()).collect()
     }
@@ -142,8 +142,8 @@ impl Cgroup {
     /// Starts a process with `start` so that it is in the group from its first instruction. In
     /// version 2 its command must be that of [`entering`](Self::entering).
     ///
-    /// The thread that starts it ends afterwards: no thread of this process stays in the group, and
-    /// a process with a death signal for its parent must not be started here.
+    /// The thread that starts it exits afterwards, so that no thread of this process stays in the
+    /// group. So a process with a parent death signal must not be started here.
     pub(crate) fn start_inside<T: Send>(
         &self,
         start: impl FnOnce() -> io::Result<T> + Send,
@@ -155,7 +155,7 @@ impl Cgroup {
         let inside = || {
             let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
             for path in self.unique() {
-                // 0 is the thread that writes.
+                // 0 means the thread that writes.
                 fs::write(path.join("tasks"), "0")?;
             }
             start()
@@ -180,8 +180,8 @@ impl Cgroup {
         }
     }
 
-    /// Moves a process of which this is the parent into the group, with its threads. Processes
-    /// that it has started before stay outside.
+    /// Moves a child process of this process into the group, with its threads. Processes that the
+    /// child has already started stay outside.
     pub(crate) fn add(&self, pid: u32) -> Result<()> {
         for path in self.unique() {
             let procs = path.join("cgroup.procs");
@@ -199,7 +199,7 @@ impl Cgroup {
         found
     }
 
-    /// Removes it; succeeds if it does not exist. Its processes must have ended.
+    /// Removes it; succeeds if it does not exist. Its processes must have exited.
     pub(crate) fn remove(&self) -> Result<()> {
         for path in self.unique() {
             let mut tries = 0;
@@ -221,7 +221,7 @@ fn name(id: &EnvironmentId) -> String {
 
 fn collect(group: &Path, depth: u32, found: &mut BTreeSet<i32>) {
     let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    // 0 is a process of a PID namespace that this process does not see.
+    // 0 is a process outside the PID namespace of this process.
     let pids = text.lines().filter_map(|line| line.parse::<i32>().ok());
     found.extend(pids.filter(|pid| *pid > 0));
     if depth > 0 {

@@ -100,7 +100,7 @@ fn group_is_found_below_the_one_of_this_process() {
     let point = root.path().join("a b");
     fs::create_dir_all(point.join("inner")).unwrap();
     let escaped = point.display().to_string().replace(' ', r"\040");
-    // As a container sees it: the mount begins at a group.
+    // The view of a container: the mount begins at a group.
     let mounts = format!(
         "33 25 0:27 /docker/x {escaped} rw - cgroup cgroup rw,cpu,cpuacct\n\
          34 25 0:28 / /no/such/place rw - cgroup cgroup rw,memory\n"
@@ -136,7 +136,7 @@ fn note_of_another_group_is_not_used() {
     assert!(root.path().join("group/own").is_dir());
 }
 
-/// On a machine whose groups this user may create, as root with version 1.
+/// Needs a machine on which this user may create groups, such as root with version 1.
 #[test]
 fn group_of_this_machine_holds_its_processes() {
     let id = EnvironmentId::random();

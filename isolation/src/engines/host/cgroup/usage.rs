@@ -1,4 +1,4 @@
-//! The use of resources by a group.
+//! The resource usage of a group.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::metrics::MetricsSample;
 
 impl Cgroup {
-    /// What its processes use now. Networks and disks are not counted by group.
+    /// The current usage of its processes. Networks and disks are not counted by group.
     pub(crate) fn usage(&self) -> MetricsSample {
         let (usage, peak) = match self.version {
             Version::Unified => ("memory.current", "memory.peak"),
@@ -48,7 +48,7 @@ impl Cgroup {
         }
     }
 
-    /// The value of a key in a file of lines `key value`; 0 without it.
+    /// The value of a key in a file of lines `key value`; 0 if the key is missing.
     fn field(&self, controller: Controller, file: &str, key: &str) -> u64 {
         let path = self.directory(controller).map(|directory| directory.join(file));
         let text = path
