@@ -27,7 +27,7 @@
 //! - [`engines`] contains the engines of this crate, [`config`] their configuration by files and
 //!   environment variables.
 //!
-//! ***Authors of engines** implement two traits: [`Engine`] creates, opens and lists environments,
+//! **Authors of engines** implement two traits: [`Engine`] creates, opens and lists environments,
 //! [`Instance`] is one environment. Optional abilities are facets: [`Exec`], [`Files`],
 //! [`MainProcess`], [`Ports`], [`Networking`], [`Logs`], [`Metrics`], [`Forks`] …
 

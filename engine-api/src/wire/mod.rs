@@ -3,10 +3,10 @@
 //! * `operation` declares an operation; `call` fills in one call of it, `raw_call` a call by path
 //! * `prepared` checks the request, adds the version and sends it; `path`, `query`, `body` and
 //!   `status` are its parts
-//! * * `session` is the state that all calls of a client share, `negotiate` finds the version,
+//! * `session` is the state that all calls of a client share, `negotiate` finds the version,
 //!   `single_flight` prevents duplicate work; `send`, `pool` and `conn` own the connections
-//! * * `extra` contains the additions of a client to its calls, `watch` the report of a call
-//! * * `decode` converts a reply to its shape; `stream` splits bytes into items, `json` reads and
+//! * `extra` contains the additions of a client to its calls, `watch` the report of a call
+//! * `decode` converts a reply to its shape; `stream` splits bytes into items, `json` reads and
 //!   writes values
 
 pub(crate) mod body;

@@ -3,9 +3,9 @@
 //! Engines send `null` for an empty list, map or text, and treat an absent key like a zero value.
 //! This module implements both conventions, so that types need no attributes for each field:
 //!
-//! * * [`decode`] reads `null` as the empty value of any field (`""`, `0`, `false`, `[]`, `{}`,
+//! * [`decode`] reads `null` as the empty value of any field (`""`, `0`, `false`, `[]`, `{}`,
 //!   `None`);
-//! * * [`encode`] omits plain fields with an empty value, and keeps `Some(empty)`.
+//! * [`encode`] omits plain fields with an empty value, and keeps `Some(empty)`.
 //!
 //! So a reply type is a plain struct with `#[serde(default)]`. In a request, a field is an `Option`
 //! if an empty value differs from no value.

@@ -1,9 +1,9 @@
 //! A reader of JSON that accepts the variants of values that engines write.
 //!
-//! * * `null` is the empty value of any type except `Option`: `""` for a string, an empty list for
+//! * `null` is the empty value of any type except `Option`: `""` for a string, an empty list for
 //!   a list.
 //! * A whole number may have a fraction or an exponent: `1.0e9` is an integer.
-//! * * A struct is an object. Serde would also accept an array with the fields by position, and
+//! * A struct is an object. Serde would also accept an array with the fields by position, and
 //!   would read wrong values from a reply of another shape.
 //!
 //! It is a concrete deserializer (`deserializer`), and not an adaptor around that of serde_json:
