@@ -246,7 +246,7 @@ fn check_repository(repository: &str) -> Refusal<()> {
         Ok(())
     } else {
         Err(
-            "its repository contains an invalid character or separator; use a-z and 0-9, joined by . _ __ or -, as in [registry/]name[:tag]",
+            "its repository has an invalid character or separator; write [registry/]name[:tag] with a-z, 0-9 and . _ __ or -",
         )
     }
 }
