@@ -1,4 +1,4 @@
-//! The actions when the main process of a supervised environment exits, or it becomes unhealthy.
+//! What follows if the main process of a supervised environment ends, or it becomes unhealthy.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::spec::restart::Recovery;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// After a run of this length, the pauses are short again, and the count of attempts restarts.
+/// After so long a run, the pauses are short again, and attempts are counted anew.
 const STABLE: Duration = Duration::from_secs(10);
 
-/// The time that processes may take to exit before a restart of an unhealthy environment.
+/// How long processes may take to end before a restart of an unhealthy environment.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// Why an environment needs attention.
@@ -31,9 +31,9 @@ pub(super) enum Trouble {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
     Nothing,
-    /// It is restarted after a pause.
+    /// It is started again, after a pause.
     Recover(Recovery, Duration),
-    /// It is not restarted.
+    /// It is not started again.
     GiveUp {
         why: String,
         failed: bool,
@@ -57,7 +57,7 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// The action for this trouble, after a run of this length.
+    /// What follows this trouble after a run of this length.
     pub(super) fn next(&mut self, shared: &Shared, trouble: Trouble, ran: Duration) -> Next {
         if ran >= STABLE {
             *self = Self::default();
@@ -66,7 +66,7 @@ impl Attempts {
             return Next::Nothing;
         };
         let wanted = match trouble {
-            // A timeout is an end that the caller has requested.
+            // A timeout is the end that the caller has asked for.
             Trouble::Exited(exit) => restart.follows(exit) && !exit.timed_out,
             Trouble::Unhealthy => restart.on_unhealthy,
         };
@@ -99,9 +99,9 @@ impl Shared {
         }
     }
 
-    /// The environment is not restarted. Calls report the reason.
+    /// The environment is not started again. Calls report why.
     pub(super) async fn give_up(&self, why: String, failed: bool) {
-        // Set before the event, so that a call after the event reports the same reason.
+        // Before the event: a call that follows it reports the same.
         self.supervision.gives_up(why.clone(), false);
         self.emit(EventKind::Failed {
             operation: "restart the environment".to_owned(),
@@ -109,7 +109,7 @@ impl Shared {
             message: why.clone(),
         });
         if failed {
-            // An error was sent as an event; remaining processes end with the environment.
+            // An error was sent as an event; what still runs ends with the environment.
             let _ = self.stop(GRACE).await;
             let _ = self.cell.advance(Status::Failed);
             self.supervision.gives_up(why, true);
