@@ -16,7 +16,7 @@ use crate::global::Global;
 pub(crate) struct Console {
     /// Print results as JSON.
     pub(crate) json: bool,
-    quiet: bool,
+    pub(crate) quiet: bool,
     /// Print more details.
     pub(crate) verbose: bool,
 }

@@ -196,8 +196,8 @@ impl From<isolation::Error> for CliError {
             isolation::ErrorKind::Unsupported => cli.hint(match error.alternatives() {
                 [] => "`isolate engines` lists the features of each engine".to_owned(),
                 names => format!(
-                    "use an engine that supports it (--engine {}), or remove the option",
-                    names.join("|")
+                    "use an environment of an engine that supports it: {}",
+                    names.join(", ")
                 ),
             }),
             isolation::ErrorKind::InvalidInput => cli,

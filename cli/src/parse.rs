@@ -22,7 +22,7 @@ pub(crate) fn copy(text: &str) -> Result<CopyIn, String> {
 /// A size: `512m`.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     match isolation::parse_size(text) {
-        Ok(0) => Err("a limit must be greater than 0; omit it for no limit".into()),
+        Ok(0) => Err("a limit must be greater than 0; 0 under docker.resource_limits in isolate.json switches a default off".into()),
         other => other.map_err(|error| error.to_string()),
     }
 }

@@ -1,6 +1,7 @@
 //! `isolate engines`.
 
-use crate::support::Workspace;
+use crate::engine::Memory;
+use crate::support::{Ended, Workspace};
 
 #[test]
 fn basic_is_always_available() {
@@ -110,4 +111,21 @@ fn engines_are_compared_as_table_and_json() {
     assert_eq!(managers, &serde_json::json!(["pip", "uv"]));
     let ended = workspace.isolate(&["engines", "compare", "basic", "nope"]);
     assert!(ended.stderr().contains("unknown engine"), "{}", ended.stderr());
+}
+
+#[test]
+fn calls_are_printed_however_the_daemon_is_named() {
+    let (workspace, memory) = (Workspace::new(), Memory::start());
+    let address = memory.address();
+    let run = ["-vv", "run", "--image", "busybox", "--", "true"];
+    let by_option = workspace.isolate(&[&["--host", &address], &run[..]].concat());
+    let by_variable = Ended::of(workspace.command(&run).env("DOCKER_HOST", &address));
+    for ended in [by_option, by_variable] {
+        let text = ended.stderr();
+        assert_eq!(ended.code(), Some(0), "{text}");
+        assert!(
+            text.contains("POST /containers/create (ContainerCreate"),
+            "{text}"
+        );
+    }
 }

@@ -195,7 +195,7 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         "run -v data:/x --engine basic -- true",
-        "engine `basic` does not support: volumes (a bind mount needs privileges; copy the directory in); supported by: docker\nhint: use an engine that supports it (--engine docker), or remove the option\n",
+        "engine `basic` does not support: volumes (a bind mount needs privileges; copy the directory in); supported by: docker\nhint: use an environment of an engine that supports it: docker\n",
     ),
     (
         "run --mount /etc:/x -- true",
@@ -236,7 +236,7 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         "run --engine basic --image busybox -- true",
-        "engine `basic` does not support: images (commands use the programs of this machine); supported by: docker\nhint: use an engine that supports it (--engine docker), or remove the option\n",
+        "engine `basic` does not support: images (commands use the programs of this machine); supported by: docker\nhint: use an environment of an engine that supports it: docker\n",
     ),
     (
         "run --engine basic -w ../.. -- true",

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use super::disk;
 use super::recovery::{Attempts, GRACE, Next, Trouble};
 use super::shared::Shared;
 use super::status::Status;
@@ -74,6 +75,7 @@ impl Run {
 impl AttachedRuns {
     pub(super) fn new(shared: &Arc<Shared>, first: Execution, check: Option<Check>) -> Self {
         let generation = shared.supervision.begin();
+        disk::begin(shared, generation);
         Self {
             shared: Arc::clone(shared),
             generation,

@@ -47,6 +47,8 @@ pub(super) fn begin(shared: &Arc<Shared>, generation: u64) {
             let Ok(used) = disk.used().await else { continue };
             let limit = disk.limit();
             if used > limit {
+                let why = format!("its files have {used} bytes, more than the disk limit of {limit}");
+                shared.supervision.gives_up(why, false);
                 shared.emit(EventKind::DiskLimitExceeded { used, limit });
                 shared.supervision.end().await;
                 // An error was sent as an event.

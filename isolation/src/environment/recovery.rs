@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Environment;
 use super::shared::Shared;
 use super::status::Status;
 use crate::command::exit_status::ExitStatus;
@@ -85,6 +86,15 @@ impl Attempts {
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
         Next::Recover(restart.recovery, pause)
+    }
+}
+
+impl Environment {
+    /// Why this process has stopped it without a call, or starts it no more: its files exceed the
+    /// disk limit, or a [restart](EnvironmentSpec::restart) was not possible. `None` after the next
+    /// start.
+    pub fn stopped_because(&self) -> Option<String> {
+        self.shared().supervision.reason()
     }
 }
 

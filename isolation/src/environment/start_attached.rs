@@ -7,7 +7,7 @@ use super::runs::ended;
 use super::shared::Shared;
 use super::status::Status;
 use super::supervise::Check;
-use super::{checks, supervise};
+use super::{checks, disk, sampling, supervise};
 use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::input::Input;
@@ -25,9 +25,13 @@ impl Shared {
         };
         let (first, check) = self.report("start the environment", self.name(), began).await?;
         let mut execution = match check.is_none() && self.spec.restart.is_none() {
-            true => first,
+            true => {
+                disk::begin(self, self.supervision.begin());
+                first
+            }
             false => self.supervised(first, check),
         };
+        sampling::begin(self);
         let argv = match &self.spec.main {
             Main::Command(command) => command.argv.clone(),
             Main::Idle | Main::Image | Main::Arguments(_) => Vec::new(),

@@ -338,7 +338,7 @@ pub(super) fn meant<T>(
         let one = |one: &T| format!("{} ({})", names(one).0, names(one).1);
         let list: Vec<String> = found.iter().map(one).collect();
         let text = format!(
-            "several environments are meant: {}; give the whole ID",
+            "several environments have this name, or an ID that begins with it: {}; use the whole ID",
             list.join(", ")
         );
         return Err(Error::new(ErrorKind::Conflict, text));

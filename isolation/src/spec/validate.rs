@@ -73,7 +73,7 @@ pub(crate) fn no_nul(what: &str, text: &str) -> Result<()> {
 pub(crate) fn positive(limit: Option<u64>) -> Result<()> {
     match limit {
         Some(0) => Err(Error::invalid(
-            "a limit must be greater than 0; omit it for no limit",
+            "a limit must be greater than 0; omit it for the default, or switch the default off in the configuration (docker.resource_limits)",
         )),
         _ => Ok(()),
     }

@@ -7,7 +7,7 @@ use isolation::{
     Command, EnvironmentSpec, ErrorKind, EventKind, Main, MemorySwap, Mount, ResourceLimits, Status, Ulimit,
 };
 
-use super::{active, create, manager, sh, spec};
+use super::{active, create, ended, manager, sh, spec};
 use crate::support::{Subject, engines, one_line};
 
 fn limited(limits: ResourceLimits) -> EnvironmentSpec {
@@ -274,6 +274,38 @@ async fn disk_limit_is_enforced_or_supervised() {
             while environment.inspect().await.unwrap().status != Status::Stopped {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+        }
+        environment.destroy().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+/// The main process of an environment that was started with its streams.
+#[tokio::test]
+async fn disk_limit_holds_for_an_attached_main_process() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let limits = ResourceLimits {
+            disk: Some(8 << 20),
+            ..ResourceLimits::default()
+        };
+        let main = Main::Command(Command::shell(
+            "head -c 20000000 /dev/zero >/large || exit 1; sleep 200",
+        ));
+        let spec = EnvironmentSpec {
+            main,
+            ..limited(limits)
+        };
+        let run = tokio::time::timeout(Duration::from_secs(180), ended(&manager, spec)).await;
+        let (environment, output) = run.expect("the main process ends");
+        let exit = output.exit;
+        if exit.code != 1 {
+            let why = environment.stopped_because().unwrap_or_default();
+            assert!(
+                why.contains("more than the disk limit"),
+                "{}: {exit}: {why}",
+                subject.name
+            );
         }
         environment.destroy().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;

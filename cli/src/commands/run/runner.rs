@@ -106,7 +106,13 @@ impl Runner<'_> {
         let environment = environment.insert(self.create(&selection, is_main, sink, stop).await?);
         self.report_environment(environment, sink).await?;
         stop.check()?;
-        let streamed = stop.or(self.stream(environment, is_main, sink)).await??;
+        let streamed = stop.or(self.stream(environment, is_main, sink)).await?;
+        if let Some(why) = environment.stopped_because() {
+            self.console
+                .warning(&format!("the environment was stopped: {why}"));
+            sink.event(json!({ "type": "stopped", "reason": why })).await?;
+        }
+        let streamed = streamed?;
         streamed.report(sink, self.console).await?;
         let code = streamed.code();
         if let Some(parent) = self.bundle.as_ref().filter(|_| code != exit_code::SUCCESS) {
@@ -247,7 +253,9 @@ impl Runner<'_> {
 
     async fn report_environment(&self, environment: &Environment, sink: &mut Sink) -> Result<(), CliError> {
         let (id, name) = (environment.id(), environment.name());
-        if self.keep {
+        if self.keep && self.console.quiet {
+            self.console.prompt(&format!("{id}\n"));
+        } else if self.keep {
             self.console
                 .note(&format!("keeping the environment {name} ({id})"));
         } else {

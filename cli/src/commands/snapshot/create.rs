@@ -60,7 +60,7 @@ impl Create {
                 false => {
                     let manifest = &saved.snapshot.manifest;
                     console.note(&format!(
-                        "saved {}, of which {} are new",
+                        "saved {} of files; the store has grown by {}",
                         HumanBytes(manifest.size()),
                         HumanBytes(saved.added)
                     ));

@@ -15,15 +15,20 @@ impl DockerEngine {
     }
 
     pub(super) async fn docker(&self) -> Result<&Docker> {
-        let found = self.client.get_or_try_init(async || {
+        let found = self.find_client().await;
+        found.map_err(|error| Error::unavailable(NAME, diagnostics::reason(&error), HINT))
+    }
+
+    /// The client, which the first use looks for.
+    pub(super) async fn find_client(&self) -> engine_api::Result<&Docker> {
+        let find = async || {
             let docker = Docker::from_env().await?;
             Ok(match self.prepare {
                 Some(prepare) => prepare(docker),
                 None => docker,
             })
-        });
-        let found = found.await;
-        found.map_err(|error| Error::unavailable(NAME, diagnostics::reason(&error), HINT))
+        };
+        self.client.get_or_try_init(find).await
     }
 
     /// The caller or the variable that names the daemon. An unusable context names one, too.

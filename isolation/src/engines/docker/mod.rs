@@ -286,7 +286,7 @@ impl DockerEngine {
             .get()
             .map_or_else(daemon::everything, DaemonInfo::capabilities);
         let unavailable = |reason: String| Probe::unavailable(reason, hint, known.clone());
-        let docker = match self.client.get_or_try_init(Docker::from_env).await {
+        let docker = match self.find_client().await {
             Ok(docker) => docker,
             Err(error) => return unavailable(diagnostics::reason(&error)),
         };

@@ -171,7 +171,8 @@ pub(super) fn find<T: Named>(kind: Kind, all: Vec<T>, reference: &str) -> Result
         (Some(one), []) => Ok(one),
         _ => {
             let text = format!(
-                "several have this name, or an ID that begins with it; use the ID: isolate {kind} ls"
+                "several {kind}s have the name {reference:?}, or an ID that begins with it; \
+                 use the whole ID: isolate {kind} ls"
             );
             Err(Error::new(ErrorKind::Conflict, text))
         }

@@ -1,5 +1,7 @@
 //! Reports what the daemon's events say about environments.
 
+use std::collections::HashSet;
+
 use engine_api::Docker;
 use engine_api::system::{
     Event, EventFilters, EventKind, EventOrGap, ListenEvents, ReconnectOptions, ResilientEvents,
@@ -38,15 +40,37 @@ pub(super) async fn watch(docker: &Docker, prefix: &str, reports: Reports) -> Re
 }
 
 async fn read(mut events: ResilientEvents, prefix: String, reports: Reports) {
+    let mut kills = MemoryKills::default();
     while let Some(item) = events.next().await {
         match item {
             Ok(EventOrGap::Event(event)) => {
-                if let Some(report) = report(&event, &prefix) {
+                if let Some(mut report) = report(&event, &prefix) {
+                    kills.complete(&mut report);
                     reports.send(report);
                 }
             }
             Ok(_) => reports.gap(),
             Err(error) => return reports.ended(format!("{error:#}")),
+        }
+    }
+}
+
+/// The environments of which a process was killed at the memory limit, since their last start. The
+/// event of an exit does not report it.
+#[derive(Default)]
+struct MemoryKills(HashSet<EnvironmentId>);
+
+impl MemoryKills {
+    fn complete(&mut self, report: &mut Report) {
+        match &mut report.observed {
+            Observed::OutOfMemory => {
+                self.0.insert(report.id.clone());
+            }
+            Observed::Exited(exit) => exit.oom = self.0.remove(&report.id),
+            Observed::Started | Observed::Removed => {
+                self.0.remove(&report.id);
+            }
+            _ => {}
         }
     }
 }
@@ -125,5 +149,19 @@ mod tests {
         assert_eq!(observed("unpause"), Some(Observed::Unpaused));
         let strange = report(&event("die", "made_from_our_image"), "ptest_");
         assert_eq!(strange, None, "a container of an image with our labels");
+    }
+
+    #[test]
+    fn exit_after_a_kill_at_the_memory_limit_is_marked() {
+        let mut kills = MemoryKills::default();
+        let mut exits = ["oom", "die", "start", "die"].into_iter().filter_map(|action| {
+            let mut report = report(&event(action, "ptest_0123456789abcdef"), "ptest_").unwrap();
+            kills.complete(&mut report);
+            match report.observed {
+                Observed::Exited(exit) => Some(exit.oom),
+                _ => None,
+            }
+        });
+        assert_eq!((exits.next(), exits.next()), (Some(true), Some(false)));
     }
 }
