@@ -1,6 +1,6 @@
 //! `isolate image build`: builds an image from a directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use engine_api::images::Builder;
@@ -25,9 +25,9 @@ pub(crate) struct Build {
     /// Additional name for the image; may be repeated
     #[arg(long, short, value_name = "NAME[:TAG]")]
     tag: Vec<String>,
-    /// Path of the Dockerfile in the directory [default: Dockerfile]
+    /// Dockerfile, a path from the current directory [default: Dockerfile in DIR]
     #[arg(long, short, value_name = "PATH")]
-    file: Option<String>,
+    file: Option<PathBuf>,
     /// Build argument; NAME alone takes the value of isolate's own variable; may be repeated
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
     build_arg: Vec<Variable>,
@@ -65,8 +65,16 @@ enum BuilderName {
 impl Build {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let images = session.docker()?.images();
+        if !self.directory.is_dir() {
+            let text = format!("{} is not a directory", self.directory.display());
+            return Err(CliError::new(text).hint("name the directory with the Dockerfile"));
+        }
+        let dockerfile = match &self.file {
+            Some(file) => dockerfile(file, &self.directory)?,
+            None => String::new(),
+        };
         let spec = BuildSpec {
-            dockerfile: self.file.clone().unwrap_or_default(),
+            dockerfile,
             target: self.target.clone().unwrap_or_default(),
             args: Variables::new(&[], &self.build_arg)
                 .values()
@@ -104,6 +112,37 @@ impl Build {
     }
 }
 
+/// The path of a Dockerfile from the directory, as the daemon takes it.
+fn dockerfile(file: &Path, directory: &Path) -> Result<String, CliError> {
+    let failed =
+        |path: &Path, error| CliError::new(format!("cannot find {}", path.display())).because(&error);
+    // The file itself may be a link; its directory decides.
+    let name = file.file_name().ok_or_else(|| {
+        CliError::new(format!("{} is not a Dockerfile", file.display())).hint("name a file with --file")
+    })?;
+    let parent = match file.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    std::fs::metadata(file).map_err(|error| failed(file, error))?;
+    let parent = parent.canonicalize().map_err(|error| failed(parent, error))?;
+    let root = directory.canonicalize();
+    let root = root.map_err(|error| failed(directory, error))?;
+    let inside = parent.strip_prefix(&root).map_err(|_| {
+        let text = format!(
+            "{} is not in the directory {}",
+            file.display(),
+            directory.display()
+        );
+        CliError::new(text).hint("copy the Dockerfile into the directory")
+    })?;
+    let path = inside.join(name);
+    let parts = path.components().map(|part| part.as_os_str().to_str());
+    let parts: Option<Vec<&str>> = parts.collect();
+    let parts = parts.ok_or_else(|| CliError::new(format!("the path {} is not UTF-8", file.display())))?;
+    Ok(parts.join("/"))
+}
+
 /// Builds an image, and shows the log on standard error; with --json as events.
 pub(crate) async fn build(
     images: Images<'_>,
@@ -133,5 +172,28 @@ async fn logged<T>(
     match failed {
         Some(error) => Err(error),
         None => Ok(done),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dockerfile_is_a_path_from_the_current_directory() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = place.path().join("app");
+        std::fs::create_dir_all(directory.join("docker")).unwrap();
+        for file in ["app/docker/Dockerfile", "Dockerfile"] {
+            std::fs::write(place.path().join(file), "FROM scratch").unwrap();
+        }
+        let found = |file: &str| dockerfile(&place.path().join(file), &directory);
+        assert_eq!(found("app/docker/Dockerfile").unwrap(), "docker/Dockerfile");
+        assert!(
+            found("Dockerfile")
+                .unwrap_err()
+                .mentions("is not in the directory")
+        );
+        assert!(found("app/missing").unwrap_err().mentions("cannot find"));
     }
 }
