@@ -10,8 +10,8 @@ use crate::global::Global;
 
 /// The output of this process, with the options that control it.
 ///
-/// Everything but [`bytes`](Self::bytes) is [escaped](escape): values of a Docker daemon reach a
-/// terminal only through here.
+/// Everything except [`bytes`](Self::bytes) is [escaped](escape). All values of a Docker daemon
+/// reach a terminal through this type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Console {
     /// Print results as JSON.
@@ -56,7 +56,8 @@ impl Console {
         }
     }
 
-    /// Prints a warning, also if `--quiet` is set. With `--json` it belongs into a result.
+    /// Prints a warning, also if `--quiet` is set. With `--json`, a warning is part of a result
+    /// instead.
     pub(crate) fn warning(self, text: &str) {
         if !self.json {
             self.message(&format!("warning: {text}"));

@@ -71,7 +71,7 @@ impl CliError {
         self
     }
 
-    /// Adds an error that came after this one; it is printed after it, and its exit code is not
+    /// Adds an error that occurred later. It is printed after this error, and its exit code is not
     /// used.
     pub(crate) fn followed_by(mut self, later: Self) -> Self {
         self.followed_by.push(later);
@@ -115,7 +115,7 @@ impl CliError {
     }
 }
 
-/// The texts of an error and its sources, without those that the level above already quotes.
+/// The texts of an error and its sources, without a text that the level above already contains.
 fn levels(error: &dyn Error) -> Vec<String> {
     let mut levels: Vec<String> = Vec::new();
     let mut next = Some(error);

@@ -1,4 +1,4 @@
-//! The main process with its streams, over all its runs: a supervised one is started again.
+//! The main process with its streams, over all its runs: a supervised main process is restarted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use crate::command::signal::Signal;
 use crate::command::terminal::TerminalSize;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The runs of a main process, as one command: it ends with the last run.
+/// The runs of a main process as one command, which ends with the last run.
 pub(super) struct AttachedRuns {
     shared: Arc<Shared>,
     generation: u64,
@@ -38,7 +38,7 @@ enum Stage {
 struct Run {
     execution: Execution,
     began: Instant,
-    /// Whether the health check has ended it.
+    /// Whether the health check has ended the run.
     unhealthy: Arc<AtomicBool>,
     _checks: Task<()>,
 }
@@ -53,7 +53,7 @@ impl<T> Drop for Task<T> {
 }
 
 impl Run {
-    /// Runs the health check beside the main process.
+    /// Runs the health check concurrently with the main process.
     fn new(execution: Execution, shared: &Arc<Shared>, check: Option<Check>, generation: u64) -> Self {
         let unhealthy = Arc::new(AtomicBool::new(false));
         let (flag, shared) = (Arc::clone(&unhealthy), Arc::clone(shared));
@@ -85,7 +85,7 @@ impl AttachedRuns {
         }
     }
 
-    /// What follows the end of a run.
+    /// The action after the end of a run.
     fn after(&mut self, exit: ExitStatus) -> Stage {
         let Stage::Runs(run) = &self.stage else {
             return Stage::Ended(exit);
@@ -114,7 +114,7 @@ impl AttachedRuns {
     }
 }
 
-/// Starts the main process again; `None` if it is not started again.
+/// Restarts the main process; `None` if it is not restarted.
 async fn again(
     shared: Arc<Shared>,
     next: Next,
@@ -183,7 +183,7 @@ impl RunningProcess for AttachedRuns {
             let ends = matches!(signal, Signal::Kill | Signal::Terminate | Signal::Interrupt);
             if let Stage::Starts(_, exit) = &self.stage {
                 if ends {
-                    // Its drop ends what it has started.
+                    // Its drop ends the processes that it has started.
                     self.stage = Stage::Ended(*exit);
                 }
                 return Ok(());

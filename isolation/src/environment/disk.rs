@@ -1,4 +1,4 @@
-//! Supervision of the size of an environment's files, where its engine does not limit it.
+//! Supervision of the size of an environment's files, if its engine does not limit it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// The longest pause while the size does not change.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// A measurement may take this part of the time: it walks through all files.
+/// The maximum fraction of the time for measurements, because a measurement reads all directories.
 const SHARE: u32 = 100;
 
 /// Measures the size until the environment ends, and stops the environment if the size exceeds its
@@ -31,7 +31,7 @@ pub(super) fn begin(shared: &Arc<Shared>, generation: u64) {
         loop {
             sleep(pauses.0).await;
             let status = shared.status();
-            // One that is stopped may be started again by the supervision.
+            // The supervision may restart a stopped environment.
             let lives = matches!(status, Status::Running | Status::Paused | Status::Stopped);
             let Some(disk) = shared.instance.disk_usage() else {
                 return;
@@ -43,7 +43,7 @@ pub(super) fn begin(shared: &Arc<Shared>, generation: u64) {
                 continue;
             }
             let began = Instant::now();
-            // An engine that does not answer now may answer later; an end is seen by the status.
+            // An engine that does not answer now may answer later. The status shows an end.
             let Ok(used) = disk.used().await else { continue };
             let limit = disk.limit();
             if used > limit {

@@ -1,4 +1,4 @@
-//! What follows if the main process of a supervised environment ends, or it becomes unhealthy.
+//! The actions when the main process of a supervised environment exits, or it becomes unhealthy.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::spec::restart::Recovery;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// After so long a run, the pauses are short again, and attempts are counted anew.
+/// After a run of this length, the pauses are short again, and the count of attempts restarts.
 const STABLE: Duration = Duration::from_secs(10);
 
-/// How long processes may take to end before a restart of an unhealthy environment.
+/// The time that processes may take to exit before a restart of an unhealthy environment.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// Why an environment needs attention.
@@ -32,9 +32,9 @@ pub(super) enum Trouble {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
     Nothing,
-    /// It is started again, after a pause.
+    /// It is restarted after a pause.
     Recover(Recovery, Duration),
-    /// It is not started again.
+    /// It is not restarted.
     GiveUp {
         why: String,
         failed: bool,
@@ -58,7 +58,7 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// What follows this trouble after a run of this length.
+    /// The action for this trouble, after a run of this length.
     pub(super) fn next(&mut self, shared: &Shared, trouble: Trouble, ran: Duration) -> Next {
         if ran >= STABLE {
             *self = Self::default();
@@ -67,7 +67,7 @@ impl Attempts {
             return Next::Nothing;
         };
         let wanted = match trouble {
-            // A timeout is the end that the caller has asked for.
+            // A timeout is an end that the caller has requested.
             Trouble::Exited(exit) => restart.follows(exit) && !exit.timed_out,
             Trouble::Unhealthy => restart.on_unhealthy,
         };
@@ -109,9 +109,9 @@ impl Shared {
         }
     }
 
-    /// The environment is not started again. Calls report why.
+    /// The environment is not restarted. Calls report the reason.
     pub(super) async fn give_up(&self, why: String, failed: bool) {
-        // Before the event: a call that follows it reports the same.
+        // Set before the event, so that a call after the event reports the same reason.
         self.supervision.gives_up(why.clone(), false);
         self.emit(EventKind::Failed {
             operation: "restart the environment".to_owned(),
@@ -119,7 +119,7 @@ impl Shared {
             message: why.clone(),
         });
         if failed {
-            // An error was sent as an event; what still runs ends with the environment.
+            // An error was sent as an event; remaining processes end with the environment.
             let _ = self.stop(GRACE).await;
             let _ = self.cell.advance(Status::Failed);
             self.supervision.gives_up(why, true);

@@ -20,15 +20,15 @@ use crate::error::{Cause, Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::validate;
 
-/// How long an engine may take to answer what it supports, when only an error would name it.
+/// The timeout of an engine's capabilities if they are only needed for the text of an error.
 const ALTERNATIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Which engine to use.
+/// The engine to use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum EngineChoice {
     /// The first engine, in the order of registration, that is available and supports the
-    /// environment. An engine that is not available is skipped, unless the user has named what it
-    /// uses, for example with `DOCKER_HOST`: that is an error.
+    /// environment. An engine that is not available is skipped. But if the user has chosen its
+    /// daemon, for example with `DOCKER_HOST`, that is an error.
     #[default]
     Auto,
     /// The engine with this name, and no other.
@@ -52,9 +52,9 @@ impl FromStr for EngineChoice {
 pub struct Selection {
     /// The chosen engine.
     pub engine: Arc<dyn Engine>,
-    /// What it can do here.
+    /// Its capabilities here.
     pub capabilities: Capabilities,
-    /// The engines before it, and why each was skipped.
+    /// The skipped engines before it, with the reasons.
     pub rejected: Vec<RejectedEngine>,
 }
 
@@ -65,12 +65,12 @@ pub struct Registry {
     settings: BTreeMap<String, EngineSettings>,
 }
 
-/// Whether an engine may be chosen, and when.
+/// Whether an engine may be chosen, and its priority.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineSettings {
-    /// Whether it may be chosen for a new environment; it may by default. Its environments can be
-    /// opened and removed in any case.
+    /// Whether it may be chosen for a new environment; by default it may. Its environments can
+    /// always be opened and removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// [`EngineChoice::Auto`] tries engines with a higher priority first; the default is 0. Of the
@@ -98,7 +98,7 @@ impl Registry {
         self.register_shared(Arc::new(engine))
     }
 
-    /// Adds an engine that is used elsewhere too.
+    /// Adds an engine that is also used in other places.
     pub fn register_shared(&mut self, engine: Arc<dyn Engine>) -> Result<()> {
         let name = engine.name();
         validate::name(name)?;
@@ -111,12 +111,12 @@ impl Registry {
     }
 
     /// Adds the [engines that other programs offer](crate::engines::external): those that
-    /// [`ExternalEngine::find`](crate::engines::external::ExternalEngine::find) finds. One whose
-    /// name an engine of this registry has is left out.
+    /// [`ExternalEngine::find`](crate::engines::external::ExternalEngine::find) finds. An engine
+    /// whose name is already in this registry is skipped.
     #[cfg(unix)]
     pub fn register_external(&mut self) {
         for engine in crate::engines::external::ExternalEngine::find() {
-            // The only error is that of a name that is taken: ours come first.
+            // The only possible error is a name in use: engines of this crate have priority.
             let _ = self.register(engine);
         }
     }
@@ -135,7 +135,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Whether an engine may be chosen, and when.
+    /// Whether an engine may be chosen, and its priority.
     pub fn settings(&self, name: &str) -> EngineSettings {
         self.settings.get(name).cloned().unwrap_or_default()
     }
@@ -237,7 +237,7 @@ impl Registry {
                 continue;
             }
             let probe = engine.probe_for(&features).await;
-            // Another engine instead of the one that the user has named would be a surprise.
+            // The user has named an engine, and must not get another one silently.
             let only_this = probe.named_by.is_some() && !probe.availability.is_available();
             match check(engine.name(), probe, spec) {
                 Ok(capabilities) => {
@@ -265,7 +265,7 @@ impl Registry {
     }
 
     /// The environments of every engine, created by any process, and the engines that could not
-    /// list theirs.
+    /// list their environments.
     pub async fn list(&self) -> (Vec<EnvironmentSummary>, Vec<RejectedEngine>) {
         let (mut found, mut rejected) = (Vec::new(), Vec::new());
         for engine in &self.engines {
@@ -293,7 +293,7 @@ impl Registry {
         Ok((self.get(&found.engine)?, found))
     }
 
-    /// The engine with this name at this address, as another process has noted it.
+    /// The engine with this name at an address that another process has noted.
     pub(crate) fn reach(&self, name: &str, address: &str) -> Result<Arc<dyn Engine>> {
         let engine = self.get(name)?;
         match engine.address() {
@@ -303,7 +303,7 @@ impl Registry {
     }
 }
 
-/// Fails unless the engine is available and has everything that the specification needs.
+/// Fails unless the engine is available and supports everything that the specification needs.
 pub(super) fn check(engine: &str, probe: Probe, spec: &EnvironmentSpec) -> Result<Capabilities> {
     if let Availability::Unavailable { reason, hint } = probe.availability {
         return Err(Error::unavailable(engine, reason, hint));
@@ -313,7 +313,7 @@ pub(super) fn check(engine: &str, probe: Probe, spec: &EnvironmentSpec) -> Resul
     Ok(probe.capabilities)
 }
 
-/// The one that is meant by its ID, by its name, or by a unique beginning of its ID.
+/// Finds an item by its ID, by its name, or by a unique beginning of its ID.
 pub(super) fn meant<T>(
     all: Vec<T>,
     reference: &str,
@@ -346,7 +346,7 @@ pub(super) fn meant<T>(
     Ok(found.remove(0))
 }
 
-/// Adds the engines that could not be asked to the error that nothing was found.
+/// Adds the engines that could not be asked to the error `NotFound`.
 pub(super) fn with_rejected(error: Error, rejected: &[RejectedEngine]) -> Error {
     if !error.is_not_found() || rejected.is_empty() {
         return error;

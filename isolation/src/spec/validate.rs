@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::{Cause, Error, Result};
 
-/// Every fault of an input, so that all of them are reported at once.
+/// The faults of an input, which are all reported together.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Error>);
 
@@ -69,7 +69,7 @@ pub(crate) fn no_nul(what: &str, text: &str) -> Result<()> {
     }
 }
 
-/// A limit must leave something to work with.
+/// A limit must not be 0.
 pub(crate) fn positive(limit: Option<u64>) -> Result<()> {
     match limit {
         Some(0) => Err(Error::invalid(
@@ -79,7 +79,7 @@ pub(crate) fn positive(limit: Option<u64>) -> Result<()> {
     }
 }
 
-/// Environment variables; their values do not appear in the error.
+/// Environment variables. The error does not contain their values.
 pub(crate) fn variables(env: &BTreeMap<String, String>, faults: &mut Faults) {
     for (name, value) in env {
         if name.is_empty() || name.contains(['=', '\0']) {

@@ -20,7 +20,7 @@ use crate::exit_code;
 use crate::registry::DOCKER;
 use crate::signals::{Interrupted, Stop};
 
-/// How long a creation may go on after a signal.
+/// The time that a creation may still take after a signal.
 const CREATION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The parts of a run.
@@ -31,7 +31,7 @@ pub(super) struct Runner<'a> {
     pub(super) choice: EngineChoice,
     pub(super) spec: EnvironmentSpec,
     pub(super) command: Command,
-    /// Whether the command is started again by itself.
+    /// Whether the command is restarted automatically.
     pub(super) restarts: bool,
     pub(super) keep: bool,
     /// The directory in which a failed command is described.
@@ -39,7 +39,7 @@ pub(super) struct Runner<'a> {
     pub(super) console: Console,
 }
 
-/// Why a run ended before its command did.
+/// Why a run ended before its command exited.
 enum Aborted {
     Failed(CliError),
     Interrupted(u8),
@@ -61,8 +61,8 @@ impl Runner<'_> {
     /// Runs the command, and destroys the environment in every case. Returns the exit code.
     pub(super) async fn run(self, mut stop: Stop) -> Result<u8, CliError> {
         let mut sink = Sink::new(self.console);
-        // Declared here, so that the handle is dropped after the manager's shutdown: its drop would
-        // destroy the environment a second time, at the same time.
+        // Declared here, so that the handle is dropped after the manager's shutdown. An earlier
+        // drop would destroy the environment while the shutdown destroys it, too.
         let mut environment = None;
         let outcome = Box::pin(self.run_command(&mut environment, &mut sink, &mut stop)).await;
         if matches!(outcome, Err(Aborted::Interrupted(_))) {
@@ -125,11 +125,12 @@ impl Runner<'_> {
         Ok(code)
     }
 
-    /// Whether the command becomes the main process, which costs less than a command in an
-    /// environment that does nothing else. A kept or shared environment outlives the command. One
-    /// with a condition or with exposed ports of this machine is ready before it. A terminal has
-    /// its size from the start only in an exec. A command that is started again is always the main
-    /// process.
+    /// Whether the command becomes the main process, which is cheaper than an exec in an idle
+    /// environment. It does not if the environment is kept or shared, because the environment then
+    /// outlives the command. It does not if the environment has a condition or exposes ports of
+    /// this machine, because it must be ready before the command starts. It does not on a terminal,
+    /// because only an exec has the size of the terminal from the start. A command that may be
+    /// restarted is always the main process.
     fn is_main(&self, selection: &Selection) -> bool {
         if self.restarts {
             return true;
@@ -143,7 +144,7 @@ impl Runner<'_> {
             && selection.capabilities.has(Feature::MainProcess)
     }
 
-    /// Whether a copy may go to a place that exists only while the environment runs: a mount, or a
+    /// Whether the target of a copy may exist only while the environment runs: in a mount, or in a
     /// directory that an engine mounts itself.
     fn copies_after_the_start(&self) -> bool {
         let own = ["/dev", "/proc", "/sys", "/etc"];
@@ -185,7 +186,7 @@ impl Runner<'_> {
         loop {
             tokio::select! {
                 biased;
-                // First: the ID of a creation that is refused is known, too.
+                // This comes first, because the ID of a failed creation is known, too.
                 Some(Ok(event)) = events.next() => {
                     self.mark_generated(&event);
                     if let EventKind::BundleWritten { directory } = &event.kind {
@@ -241,7 +242,8 @@ impl Runner<'_> {
             .await
     }
 
-    /// Marks the ID and a generated name of a new environment: a recording gets placeholders.
+    /// Marks the ID and a generated name of a new environment, so that a recording contains
+    /// placeholders for them.
     fn mark_generated(&self, event: &Event) {
         if let (Subject::Environment { id, name, .. }, EventKind::Creating) = (&event.subject, &event.kind) {
             self.client.generated(id.as_str());

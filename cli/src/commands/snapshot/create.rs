@@ -13,12 +13,13 @@ use crate::signals;
 
 /// Save an environment, and print the ID of the snapshot
 ///
-/// A running environment is paused meanwhile, if its engine can do that. Content that the store has
-/// is not stored again, and the engines basic and virtualenv do not even read files that were not
-/// changed since the last snapshot. Every snapshot is complete, and can be removed alone.
+/// A running environment is paused during the snapshot, if its engine supports that. Content that
+/// is already in the store is not stored again, and the engines basic and virtualenv do not read
+/// files that have not changed since the last snapshot. Every snapshot is complete, and can be
+/// removed alone.
 #[derive(Debug, Args)]
 pub(super) struct Create {
-    /// Name of the snapshot; several may have the same, and the newest is meant
+    /// Name of the snapshot; if several snapshots have the same name, it refers to the newest
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Read every file, also if an earlier snapshot exists
