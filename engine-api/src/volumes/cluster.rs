@@ -13,7 +13,7 @@ use crate::wire::json::open_enum;
 #[non_exhaustive]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ClusterVolume {
-    /// Its ID in the swarm, which can be used instead of its name.
+    /// Its ID in the swarm, which can be used instead of its name. An update requires it.
     #[serde(rename = "ID", alias = "Id")]
     pub id: String,
     /// Its version; an update must send it.

@@ -32,7 +32,9 @@ pub struct Volume {
     pub driver: String,
     /// Its directory on the host.
     pub mountpoint: String,
-    /// Time of creation, in RFC 3339; empty when the driver does not report it.
+    /// Time of creation, in RFC 3339; empty when the driver does not report it. For a volume of a
+    /// cluster, it has the format of Go, `2026-01-02 03:04:05.6 +0000 UTC`; see
+    /// [`ClusterVolume::created_at`](super::ClusterVolume::created_at).
     pub created_at: String,
     /// Details from the driver; they depend on the driver.
     pub status: BTreeMap<String, serde_json::Value>,

@@ -14,15 +14,17 @@ use crate::wire::query::Query;
 pub(super) static UPDATE: Operation<Empty> = Operation::put("VolumeUpdate", "/volumes/{name}").since(CLUSTER);
 
 impl Volumes<'_> {
-    /// Changes the availability of a volume of a cluster; other volumes cannot be changed.
+    /// Changes the availability of a volume of a cluster; other volumes cannot be changed. `id` is
+    /// [`ClusterVolume::id`](super::ClusterVolume::id): engines do not find it by its name here.
     ///
     /// # Errors
     ///
-    /// 503 when the engine is not a manager of a swarm ([`crate::Error::is_unavailable`]).
-    pub async fn update(&self, name: &str, options: UpdateVolume) -> Result<()> {
+    /// 404 when no volume of the cluster has this id; 503 when the engine is not a manager of a
+    /// swarm ([`crate::Error::is_unavailable`]).
+    pub async fn update(&self, id: &str, options: UpdateVolume) -> Result<()> {
         self.docker
             .call(&UPDATE)
-            .at(name)
+            .at(id)
             .query(options.query())
             .json(&options)
             .send()

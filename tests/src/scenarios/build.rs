@@ -1,6 +1,5 @@
 //! Images that are built from Dockerfiles or committed from containers.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use engine_api::containers::ContainerConfig;
@@ -10,7 +9,7 @@ use engine_api::images::{
 };
 use engine_api::{Docker, ErrorKind, Result};
 
-use super::{Scratch, UNTIL_TOLD, has_written, remove, shell, started};
+use super::{Scratch, UNTIL_TOLD, allow, has_written, remove, shell, started};
 
 const DOCKERFILE: &str = "FROM busybox:latest
 ARG GREETING=none
@@ -48,14 +47,6 @@ impl Project {
     fn context(&self) -> BuildContext {
         fresh(BuildContext::directory(self.0.path()))
     }
-}
-
-/// Sets the mode of a file, which would otherwise depend on the umask of this machine.
-fn allow(path: &Path, mode: u32) {
-    #[cfg(unix)]
-    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
-    #[cfg(not(unix))]
-    let _ = (path, mode);
 }
 
 /// Dates all files to the time of this run, for which a recording has a placeholder. With a fixed

@@ -1,9 +1,11 @@
 //! Images.
 
+use engine_api::common::OciPlatform;
 use engine_api::images::{
-    BuildContext, BuildImage, ImportImage, ListImages, PruneImages, PullImage, RemoveImage,
+    BuildContext, BuildImage, ImportImage, ListImages, LoadImages, PruneImages, PullImage, RemoveImage,
+    SaveImages,
 };
-use engine_api::{Bytes, Docker, ErrorKind, Result, archive};
+use engine_api::{Bytes, Docker, ErrorKind, Result, Version, archive};
 use serde_json::json;
 
 use super::{remove, shell};
@@ -139,6 +141,48 @@ pub async fn transfer(docker: Docker) -> Result<()> {
     drop_tiny(&docker, name).await?;
     images.load(saved, Default::default()).await?.last().await?;
     images.inspect(name, Default::default()).await?;
+    drop_tiny(&docker, name).await
+}
+
+/// Saves and loads one platform of an image, which needs API 1.48.
+pub async fn platforms(docker: Docker) -> Result<()> {
+    let images = docker.images();
+    let name = "ptest/tiny:1";
+    let platform = |architecture: &str| OciPlatform {
+        os: "linux".into(),
+        architecture: architecture.into(),
+        ..Default::default()
+    };
+    let save = |architecture| SaveImages {
+        platforms: vec![platform(architecture)],
+    };
+    let load = |architecture| LoadImages {
+        platforms: vec![platform(architecture)],
+        ..Default::default()
+    };
+    if docker.version().await? < Version::new(1, 48) {
+        let unsaved = images.save(name, save("amd64")).await.unwrap_err();
+        let unloaded = images.load(saved(), load("amd64")).await.unwrap_err();
+        for error in [unsaved, unloaded] {
+            assert_eq!(error.kind(), ErrorKind::NeedsApi, "{error}");
+        }
+        return Ok(());
+    }
+    images.load(saved(), load("amd64")).await?.last().await?;
+    let saved = images.save(name, save("amd64")).await?.collect().await?;
+    assert!(saved.len() > 512);
+    let other = async { images.save(name, save("s390x")).await?.collect().await };
+    let other = other.await.unwrap_err();
+    assert!(
+        other.message().is_some_and(|text| text.contains("s390x")),
+        "{other}"
+    );
+    drop_tiny(&docker, name).await?;
+    images.load(saved, load("amd64")).await?.last().await?;
+    assert_eq!(
+        images.inspect(name, Default::default()).await?.architecture,
+        "amd64"
+    );
     drop_tiny(&docker, name).await
 }
 

@@ -52,11 +52,11 @@ macro_rules! for_each_scenario {
             }
             exec { run [fake] stdin [fake] terminal [fake] detached [fake] }
             images {
-                store [fake] transfer [fake] broken prune [fake] unreachable_registry [fake] refusals [fake]
+                store [fake] transfer [fake] platforms broken prune [fake] unreachable_registry [fake] refusals [fake]
             }
-            plugins { store transfer [registry] }
+            plugins { store volume_driver transfer [registry] }
             ports { published }
-            registry { login [registry] credentials [registry] refusals [registry] platforms [registry] }
+            registry { login [registry] credentials [registry] build [registry] refusals [registry] platforms [registry] }
             system { about [fake] events [fake] auth [fake] }
             volumes { lifecycle [fake] in_use [fake] prune [fake] refusals [fake] }
             networks { lifecycle [fake] connect [fake] prune [fake] refusals [fake] }
@@ -64,7 +64,7 @@ macro_rules! for_each_scenario {
             distribution { inspect [registry] }
             checkpoints { switched_off }
             builds { cancel session }
-            swarm { outside manage secrets configs }
+            swarm { outside manage secrets configs volumes }
             services { lifecycle update terminal }
         }
     };
@@ -120,6 +120,14 @@ impl Drop for Scratch {
         let removed = std::fs::remove_dir_all(&self.0);
         assert!(removed.is_ok() || !self.0.exists(), "{}", self.0.display());
     }
+}
+
+/// Sets the mode of a file, which would otherwise depend on the umask of this machine.
+fn allow(path: &Path, mode: u32) {
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    #[cfg(not(unix))]
+    let _ = (path, mode);
 }
 
 /// Creates a container and starts it. Returns its id.

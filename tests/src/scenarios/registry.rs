@@ -3,8 +3,11 @@
 //! They need a registry at 127.0.0.1:5000, as engines see it, with the user alice and the image
 //! `multi/busybox`. The image is for several platforms, but not for s390x.
 
+use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
+
 use engine_api::auth::{RegistryAuth, RegistryFailure};
-use engine_api::images::{PullImage, RemoveImage};
+use engine_api::images::{BuildContext, BuildImage, Builder, PullImage, RemoveImage};
 use engine_api::{Docker, Error, Result};
 
 use super::images::tiny;
@@ -117,4 +120,38 @@ pub async fn platforms(docker: Docker) -> Result<()> {
     let (failure, error) = refused(pull.await);
     assert_eq!(failure, Some(RegistryFailure::NoPlatform), "{error}");
     Ok(())
+}
+
+/// Builds from a private image: without credentials, with wrong ones, and with those of its owner.
+pub async fn build(docker: Docker) -> Result<()> {
+    let images = docker.images();
+    let base = "127.0.0.1:5000/ptest/base:1";
+    let name = tiny(&docker).await?;
+    images.tag(&name, base).await?;
+    push(&docker, base, Some(&alice())).await?;
+    remove(&docker, base).await?;
+    remove(&docker, &name).await?;
+
+    let build = async |auth: Option<RegistryAuth>| {
+        let context = BuildContext::dockerfile(format!("FROM {base}\nLABEL ptest=built\n"));
+        let options = BuildImage {
+            tags: vec!["ptest/built:1".into()],
+            builder: Builder::Classic,
+            quiet: true,
+            ..Default::default()
+        };
+        let registries = auth.map(|auth| BTreeMap::from([("127.0.0.1:5000".to_owned(), auth)]));
+        let building = images.build(context.modified(UNIX_EPOCH), options, registries.as_ref());
+        building.await?.last().await.map(drop)
+    };
+    for auth in [None, Some(RegistryAuth::user("alice", "not-her-word"))] {
+        let (failure, error) = refused(build(auth).await);
+        assert_eq!(failure, Some(RegistryFailure::Unauthorized), "{error}");
+        assert!(!error.to_string().contains("not-her-word"), "{error}");
+    }
+    build(Some(alice())).await?;
+    let image = images.inspect("ptest/built:1", Default::default()).await?;
+    assert_eq!(image.config.unwrap_or_default().labels["ptest"], "built");
+    remove(&docker, "ptest/built:1").await?;
+    remove(&docker, base).await
 }

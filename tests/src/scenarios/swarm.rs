@@ -1,4 +1,4 @@
-//! A swarm of one engine, from creation to the end; its secrets and configs.
+//! A swarm of one engine, from creation to the end; its secrets, configs and volumes.
 
 use std::time::Duration;
 
@@ -6,7 +6,11 @@ use engine_api::configs::{ConfigFilters, ConfigSpec, ListConfigs};
 use engine_api::nodes::{ListNodes, NodeFilters, NodeRole, NodeState, RemoveNode};
 use engine_api::secrets::{ListSecrets, SecretFilters, SecretSpec};
 use engine_api::swarm::{InitSwarm, JoinSwarm, LeaveSwarm, ObjectVersion, UnlockKey, UpdateSwarm};
-use engine_api::{Docker, Result};
+use engine_api::volumes::{
+    AccessMode, AccessScope, AccessSharing, ClusterVolumeSpec, CreateVolume, MountVolume, RemoveVolume,
+    UpdateVolume, VolumeAvailability, VolumeScope,
+};
+use engine_api::{Docker, ErrorKind, Result, Version};
 
 use super::is_podman;
 
@@ -214,6 +218,72 @@ pub async fn configs(docker: Docker) -> Result<()> {
         assert_eq!(listed[0].spec.labels["colour"], "blue");
         configs.remove(&id).await?;
         assert!(configs.inspect(&id).await.unwrap_err().is_not_found());
+        Ok(())
+    })
+    .await
+}
+
+/// Creates a volume of the cluster, drains and removes it. No storage plugin creates it, so the
+/// swarm has only its specification.
+pub async fn volumes(docker: Docker) -> Result<()> {
+    in_swarm(docker, |docker| async move {
+        let volumes = docker.volumes();
+        let volume = CreateVolume {
+            name: "ptest_cluster".into(),
+            driver: "ptest/storage:1".into(),
+            cluster_volume_spec: Some(ClusterVolumeSpec {
+                group: "ptest".into(),
+                access_mode: Some(AccessMode {
+                    scope: AccessScope::Multi,
+                    sharing: AccessSharing::All,
+                    mount_volume: Some(MountVolume::default()),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        if docker.version().await? < Version::new(1, 42) {
+            let error = volumes.create(volume).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NeedsApi, "{error}");
+            return Ok(());
+        }
+        volumes.create(volume).await?;
+        let created = volumes.inspect("ptest_cluster").await?;
+        assert_eq!(
+            (created.driver.as_str(), created.scope),
+            ("ptest/storage:1", VolumeScope::Global)
+        );
+        let cluster = created.cluster_volume.unwrap();
+        assert_eq!(cluster.spec.group, "ptest");
+        assert_eq!(
+            cluster.spec.access_mode.as_ref().unwrap().scope,
+            AccessScope::Multi
+        );
+        let mut update = UpdateVolume {
+            version: STALE,
+            spec: cluster.spec,
+        };
+        update.spec.availability = VolumeAvailability::Drain;
+        let by_name = volumes.update("ptest_cluster", update.clone()).await.unwrap_err();
+        assert!(by_name.is_not_found(), "{by_name}");
+        let stale = volumes.update(&cluster.id, update.clone()).await.unwrap_err();
+        assert!(stale.is_version_conflict(), "{stale}");
+        update.version = cluster.version;
+        volumes.update(&cluster.id, update).await?;
+        let listed = volumes.list(Default::default()).await?.volumes;
+        let listed = listed.into_iter().find(|volume| volume.name == "ptest_cluster");
+        let drained = listed.unwrap().cluster_volume.unwrap();
+        assert_eq!(drained.spec.availability, VolumeAvailability::Drain);
+        assert!(drained.version > cluster.version);
+        // Without force, it is there until its plugin has deleted it.
+        volumes.remove("ptest_cluster", RemoveVolume::default()).await?;
+        volumes.inspect("ptest_cluster").await?;
+        volumes
+            .remove("ptest_cluster", RemoveVolume { force: true })
+            .await?;
+        let removed = volumes.inspect("ptest_cluster").await.unwrap_err();
+        assert!(removed.is_not_found(), "{removed}");
         Ok(())
     })
     .await

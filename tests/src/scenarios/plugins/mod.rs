@@ -2,10 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use engine_api::plugins::{EnablePlugin, InstallPlugin, ListPlugins, Plugins, RemovePlugin, UpgradePlugin};
+use engine_api::plugins::{
+    DisablePlugin, EnablePlugin, InstallPlugin, ListPlugins, Plugins, RemovePlugin, UpgradePlugin,
+};
+use engine_api::volumes::{CreateVolume, RemoveVolume};
 use engine_api::{Docker, Result, archive};
 
-use super::Scratch;
+use super::{Scratch, allow};
 
 /// The configuration of a plugin without a program.
 const CONFIG: &str = r#"{
@@ -21,22 +24,40 @@ const CONFIG: &str = r#"{
     "linux": { "capabilities": ["CAP_SYS_ADMIN"] }
 }"#;
 
-/// A directory with the files of a plugin. Engines reject a second plugin with the same layer.
-fn nothing(name: &str) -> std::io::Result<Scratch> {
+/// The configuration of a volume driver; see `volume_plugin.s`.
+const VOLUME_DRIVER: &str = r#"{
+    "description": "has one volume",
+    "entrypoint": ["/program"],
+    "interface": { "types": ["docker.volumedriver/1.0"], "socket": "ptest.sock" },
+    "network": { "type": "none" },
+    "env": [{ "name": "DEBUG", "description": "ignored", "settable": ["value"], "value": "0" }],
+    "linux": {}
+}"#;
+
+/// A directory with the files of a plugin: its configuration, and a program or an empty file.
+/// Engines reject a second plugin with the same layer.
+fn files(name: &str, config: &str, program: &[u8]) -> std::io::Result<Scratch> {
     let directory = Scratch::new("plugin");
     std::fs::create_dir_all(directory.path().join("rootfs/empty"))?;
-    std::fs::write(directory.path().join("config.json"), CONFIG)?;
+    std::fs::write(directory.path().join("config.json"), config)?;
     std::fs::write(directory.path().join("rootfs/name"), name)?;
+    let mut paths = vec!["rootfs/name", "rootfs/empty", "rootfs", "config.json", "."];
+    if !program.is_empty() {
+        let path = directory.path().join("rootfs/program");
+        std::fs::write(&path, program)?;
+        allow(&path, 0o755);
+        paths.insert(0, "rootfs/program");
+    }
     // The replies contain digests of the archive, which must be the same in every run.
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    for path in ["rootfs/name", "rootfs/empty", "rootfs", "config.json", "."] {
+    for path in paths {
         std::fs::File::open(directory.path().join(path))?.set_modified(then)?;
     }
     Ok(directory)
 }
 
 /// Creates a plugin. Returns `false` if the engine does not support plugins, as Podman.
-async fn create(plugins: Plugins<'_>, name: &str) -> Result<bool> {
+async fn create(plugins: Plugins<'_>, name: &str, config: &str, program: &[u8]) -> Result<bool> {
     // A failed run may have left the plugin.
     let left = plugins.remove(name, RemovePlugin { force: true }).await;
     match left {
@@ -44,7 +65,7 @@ async fn create(plugins: Plugins<'_>, name: &str) -> Result<bool> {
         Err(error) if !error.is_not_found() => return Err(error),
         _ => {}
     }
-    let directory = nothing(name).unwrap();
+    let directory = files(name, config, program).unwrap();
     let created = plugins.create(name, archive::pack(directory.path(), ".")?).await;
     created.map(|()| true)
 }
@@ -53,7 +74,7 @@ async fn create(plugins: Plugins<'_>, name: &str) -> Result<bool> {
 pub async fn store(docker: Docker) -> Result<()> {
     let plugins = docker.plugins();
     let name = "ptest/stored:1";
-    if !create(plugins, name).await? {
+    if !create(plugins, name, CONFIG, &[]).await? {
         return Ok(());
     }
     let disabled = ListPlugins {
@@ -93,11 +114,63 @@ pub async fn store(docker: Docker) -> Result<()> {
     Ok(())
 }
 
+/// Enables a volume driver, uses it for a volume, disables and configures it, and removes it.
+///
+/// Its program is for x86-64.
+pub async fn volume_driver(docker: Docker) -> Result<()> {
+    let (plugins, volumes) = (docker.plugins(), docker.volumes());
+    let name = "ptest/driver:1";
+    let program = include_bytes!("volume_plugin");
+    if !create(plugins, name, VOLUME_DRIVER, program).await? {
+        return Ok(());
+    }
+    let enable = EnablePlugin { timeout: 30 };
+    plugins.enable(name, enable).await?;
+    assert!(plugins.inspect(name).await?.enabled);
+    let enabled = ListPlugins {
+        enabled: Some(true),
+        ..Default::default()
+    };
+    let listed = plugins.list(enabled).await?;
+    assert!(listed.iter().any(|plugin| plugin.name == name), "{listed:?}");
+    let set = plugins.set(name, &["DEBUG=1"]).await.unwrap_err();
+    assert_eq!(set.status(), Some(500), "{set}");
+    for error in [
+        plugins.enable(name, enable).await.unwrap_err(),
+        plugins.remove(name, Default::default()).await.unwrap_err(),
+    ] {
+        assert!(error.is_conflict(), "{error}");
+    }
+
+    let volume = CreateVolume {
+        name: "ptest_plugged".into(),
+        driver: name.into(),
+        ..Default::default()
+    };
+    assert_eq!(volumes.create(volume).await?.driver, name);
+    assert_eq!(volumes.inspect("ptest_plugged").await?.mountpoint, "/");
+    volumes.remove("ptest_plugged", RemoveVolume::default()).await?;
+
+    plugins.disable(name, Default::default()).await?;
+    plugins.set(name, &["DEBUG=1"]).await?;
+    let plugin = plugins.inspect(name).await?;
+    assert!(
+        !plugin.enabled && plugin.settings.env.contains(&"DEBUG=1".to_owned()),
+        "{plugin:?}"
+    );
+    plugins.enable(name, enable).await?;
+    plugins.disable(name, DisablePlugin { force: true }).await?;
+    plugins.enable(name, enable).await?;
+    plugins.remove(name, RemovePlugin { force: true }).await?;
+    assert!(plugins.inspect(name).await.unwrap_err().is_not_found());
+    Ok(())
+}
+
 /// Pushes a plugin to a registry, and pulls it again.
 pub async fn transfer(docker: Docker) -> Result<()> {
     let plugins = docker.plugins();
     let name = "127.0.0.1:5001/ptest/plugin:1";
-    if !create(plugins, name).await? {
+    if !create(plugins, name, CONFIG, &[]).await? {
         return Ok(());
     }
     plugins.push(name, None).await?.last().await?;
