@@ -9,7 +9,8 @@ use http::header::{CONTENT_TYPE, HeaderName, TE};
 use http::{HeaderValue, Request, StatusCode};
 use tokio::task::JoinSet;
 
-use super::grpc::{Incoming, MEDIA_TYPE, put, send, status_of};
+use super::grpc::{Incoming, LONGEST_ANSWER, MEDIA_TYPE, put, send, status_of};
+use super::server::LONGEST_HEADERS;
 use super::tunnel::tunnel;
 use crate::client::Docker;
 use crate::connect::BoxStream;
@@ -64,6 +65,8 @@ impl Control {
         let handshake = h2::client::Builder::new()
             .initial_window_size(1 << 20)
             .initial_connection_window_size(1 << 20)
+            .enable_push(false)
+            .max_header_list_size(LONGEST_HEADERS)
             .handshake(stream);
         let (client, connection) = handshake.await.map_err(text)?;
         let mut tasks = JoinSet::new();
@@ -106,7 +109,7 @@ impl Control {
         if response.headers().contains_key("grpc-status") {
             status_of(response.headers())?;
         }
-        Ok((Incoming::new(response.into_body()), outgoing))
+        Ok((Incoming::new(response.into_body(), LONGEST_ANSWER), outgoing))
     }
 
     /// Makes a call with one message, and returns the stream of replies.

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fs, io};
 
 use bytes::Bytes;
@@ -48,16 +49,25 @@ pub(super) struct Export {
     output: LocalOutput,
     /// The session's id, for the name of an incomplete file.
     session: String,
+    /// Whether the engine has begun to send it.
+    begun: AtomicBool,
 }
 
 impl Export {
     pub(super) fn new(output: LocalOutput, session: String) -> Self {
-        Self { output, session }
+        Self {
+            output,
+            session,
+            begun: AtomicBool::new(false),
+        }
     }
 
     /// `FileSend.DiffCopy`: an archive in pieces. The build ends after the reply, so all files are
-    /// written before.
+    /// written before. A second output is rejected: it would replace the first.
     pub(super) async fn receive(&self, mut incoming: Incoming, reply: &mut Reply) -> Result<(), Status> {
+        if self.begun.swap(true, Ordering::Relaxed) {
+            return Err(Status::new(Code::AlreadyExists, "the build has one output"));
+        }
         reply.begin()?;
         let (send, pieces) = mpsc::channel(WAITING);
         let writing = match self.output.clone() {

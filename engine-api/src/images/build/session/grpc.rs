@@ -12,9 +12,17 @@ use super::super::protobuf::{Fields, Malformed, Value};
 /// The media type of every request and reply.
 pub(super) const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");
 
-/// The maximum size of a received message, in bytes. BuildKit sends at most 4 MiB, newer versions
-/// 16 MiB.
-const LONGEST: usize = 16 << 20;
+/// The maximum size of an answer to this client, and of a piece of an output, in bytes. BuildKit
+/// sends at most 4 MiB, newer versions 16 MiB.
+pub(super) const LONGEST_ANSWER: usize = 16 << 20;
+
+/// The maximum size of a request of the engine, in bytes: a few names, or a request of a step to an
+/// ssh agent.
+pub(super) const LONGEST_REQUEST: usize = 1 << 20;
+
+/// The maximum size of the text of a status, in bytes. It is sent in a header, and may contain a
+/// name from the engine.
+const LONGEST_TEXT: usize = 1 << 10;
 
 /// The bytes before a message: whether it is compressed, and its length.
 const HEAD: usize = 5;
@@ -34,6 +42,8 @@ pub(super) struct Status {
 pub(super) enum Code {
     InvalidArgument = 3,
     NotFound = 5,
+    AlreadyExists = 6,
+    ResourceExhausted = 8,
     Unimplemented = 12,
     Internal = 13,
     Unavailable = 14,
@@ -41,7 +51,12 @@ pub(super) enum Code {
 
 impl Status {
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
-        let message = message.into();
+        let mut message = message.into();
+        if message.len() > LONGEST_TEXT {
+            let end = (0..=LONGEST_TEXT).rfind(|end| message.is_char_boundary(*end));
+            message.truncate(end.unwrap_or_default());
+            message.push('…');
+        }
         Self { code, message }
     }
 
@@ -77,8 +92,9 @@ impl From<Malformed> for Status {
     }
 }
 
-/// Takes the first message from the front of a buffer; `None` if it is not complete.
-pub(super) fn take(buffer: &mut BytesMut) -> Result<Option<Bytes>, Status> {
+/// Takes the first message, of at most `longest` bytes, from the front of a buffer; `None` if it is
+/// not complete.
+fn take(buffer: &mut BytesMut, longest: usize) -> Result<Option<Bytes>, Status> {
     let Some((head, rest)) = buffer.split_at_checked(HEAD) else {
         return Ok(None);
     };
@@ -86,8 +102,8 @@ pub(super) fn take(buffer: &mut BytesMut) -> Result<Option<Bytes>, Status> {
     if head[0] != 0 {
         return Err(Status::unimplemented("compressed messages"));
     }
-    if length > LONGEST {
-        let text = format!("the message has {length} bytes, more than {LONGEST}");
+    if length > longest {
+        let text = format!("the message has {length} bytes, more than {longest}");
         return Err(Status::new(Code::InvalidArgument, text));
     }
     if rest.len() < length {
@@ -110,18 +126,24 @@ pub(super) fn put(buffer: &mut BytesMut, message: &[u8]) {
 pub(super) struct Incoming {
     body: RecvStream,
     buffer: BytesMut,
+    longest: usize,
 }
 
 impl Incoming {
-    pub(super) fn new(body: RecvStream) -> Self {
+    /// The messages have at most `longest` bytes.
+    pub(super) fn new(body: RecvStream, longest: usize) -> Self {
         let buffer = BytesMut::new();
-        Self { body, buffer }
+        Self {
+            body,
+            buffer,
+            longest,
+        }
     }
 
     /// The next message; `None` at the end.
     pub(super) async fn message(&mut self) -> Result<Option<Bytes>, Status> {
         loop {
-            if let Some(message) = take(&mut self.buffer)? {
+            if let Some(message) = take(&mut self.buffer, self.longest)? {
                 return Ok(Some(message));
             }
             match self.body.data().await.transpose()? {
@@ -177,6 +199,10 @@ pub(super) async fn send(stream: &mut SendStream<Bytes>, mut bytes: Bytes) -> Re
         let granted = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;
         let gone = || Status::new(Code::Unavailable, "the engine has ended the call");
         let room = granted.ok_or_else(gone)??;
+        if room == 0 {
+            // The engine has made its window smaller. An empty frame would be sent for nothing.
+            continue;
+        }
         stream.send_data(bytes.split_to(room.min(bytes.len())), false)?;
     }
     Ok(())
@@ -269,12 +295,22 @@ mod tests {
 
     #[test]
     fn compressed_and_endless_messages_are_rejected() {
-        let code = |bytes: &[u8]| take(&mut BytesMut::from(bytes)).unwrap_err().code;
+        let taken = |bytes: &[u8]| take(&mut BytesMut::from(bytes), LONGEST_ANSWER);
+        let code = |bytes: &[u8]| taken(bytes).unwrap_err().code;
         assert_eq!(code(b"\x01\0\0\0\0"), Code::Unimplemented);
         // The length is checked before any byte is awaited.
         assert_eq!(code(b"\0\xff\xff\xff\xff"), Code::InvalidArgument);
         assert_eq!(code(b"\0\x01\0\0\x01"), Code::InvalidArgument);
-        assert_eq!(take(&mut BytesMut::from(&b"\0\x01\0\0\0"[..])), Ok(None));
+        assert_eq!(taken(b"\0\x01\0\0\0"), Ok(None));
+    }
+
+    #[test]
+    fn text_of_a_status_is_bounded() {
+        let status = Status::new(Code::NotFound, "é".repeat(1 << 20));
+        assert!(status.message.len() <= LONGEST_TEXT + '…'.len_utf8());
+        assert!(status.message.ends_with("é…"));
+        let whole = "x".repeat(LONGEST_TEXT);
+        assert_eq!(Status::new(Code::NotFound, whole.clone()).message, whole);
     }
 
     proptest! {
@@ -286,7 +322,7 @@ mod tests {
             let mut read = Vec::new();
             for piece in sent.chunks(piece) {
                 buffer.extend_from_slice(piece);
-                while let Some(message) = take(&mut buffer).unwrap() {
+                while let Some(message) = take(&mut buffer, LONGEST_ANSWER).unwrap() {
                     read.push(message.to_vec());
                 }
             }
@@ -298,7 +334,7 @@ mod tests {
         fn any_bytes_are_messages_or_an_error(bytes: Vec<u8>) {
             let mut buffer = BytesMut::from(&bytes[..]);
             let mut total = 0;
-            while let Ok(Some(message)) = take(&mut buffer) {
+            while let Ok(Some(message)) = take(&mut buffer, LONGEST_ANSWER) {
                 total += HEAD + message.len();
             }
             prop_assert_eq!(total + buffer.len(), bytes.len());

@@ -12,13 +12,17 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::auth::Auth;
 use super::export::Export;
 use super::file_sync::FileSync;
-use super::grpc::{Incoming, Reply, Status};
+use super::grpc::{Code, Incoming, LONGEST_ANSWER, LONGEST_REQUEST, Reply, Status};
 use super::secret::Secrets;
 use super::ssh::Ssh;
 use crate::connect::BoxStream;
 
 /// The maximum number of concurrent calls of the engine.
-const CALLS: u32 = 100;
+pub(super) const CALLS: u32 = 100;
+
+/// The maximum size of the headers of a call, in bytes. The patterns of a `.dockerignore` are among
+/// them.
+pub(super) const LONGEST_HEADERS: u32 = 4 << 20;
 
 /// The flow control windows in bytes: of a call, and of all calls together.
 const WINDOW: u32 = 1 << 20;
@@ -56,8 +60,13 @@ impl Services {
 
     async fn answer(&self, call: Request<RecvStream>, reply: &mut Reply) -> Result<(), Status> {
         let (head, body) = call.into_parts();
-        let mut incoming = Incoming::new(body);
-        match head.uri.path() {
+        let path = head.uri.path();
+        let longest = match path.starts_with("/moby.filesync.v1.FileSend/") {
+            true => LONGEST_ANSWER,
+            false => LONGEST_REQUEST,
+        };
+        let mut incoming = Incoming::new(body, longest);
+        match path {
             // SERVING.
             "/grpc.health.v1.Health/Check" => reply.message(&[8, 1]).await,
             "/moby.filesync.v1.Auth/Credentials" => {
@@ -113,6 +122,7 @@ async fn serve(stream: BoxStream, services: Arc<Services>) {
         .max_concurrent_streams(CALLS)
         .initial_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
+        .max_header_list_size(LONGEST_HEADERS)
         .handshake::<_, Bytes>(stream);
     let Ok(mut connection) = handshake.await else {
         return;
@@ -120,6 +130,12 @@ async fn serve(stream: BoxStream, services: Arc<Services>) {
     let mut calls = JoinSet::new();
     while let Some(Ok((call, reply))) = connection.accept().await {
         while calls.try_join_next().is_some() {}
+        // A call that the engine has given up may still wait, for an ssh agent or a disk.
+        if calls.len() >= CALLS as usize {
+            let busy = Status::new(Code::ResourceExhausted, "too many calls at the same time");
+            drop(Reply::new(reply).finish(&Err(busy)));
+            continue;
+        }
         calls.spawn(respond(Arc::clone(&services), call, reply));
     }
 }

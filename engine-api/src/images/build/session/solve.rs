@@ -1,10 +1,18 @@
 //! A build through `Control.Solve`, for options that `/build` does not have.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio::sync::mpsc;
+use tokio::sync::oneshot::Receiver;
+use tokio::sync::oneshot::error::RecvError;
 use tokio::task::JoinSet;
 
 use super::super::BuildImage;
@@ -16,6 +24,9 @@ use crate::images::ImageReference;
 
 /// The bytes of progress that wait to be read.
 const BUFFER: usize = 64 << 10;
+
+/// How long the end of the progress is awaited after the result, as by BuildKit's own client.
+const LAST_PROGRESS: Duration = Duration::from_secs(3);
 
 /// A build to run: the message of `Solve`.
 pub(super) struct Solve {
@@ -67,7 +78,7 @@ impl Solve {
 
     async fn run(self, mut control: Control, mut lines: DuplexStream) {
         let mut status = control.again();
-        let (send, mut updates) = tokio::sync::mpsc::channel(1);
+        let (send, mut updates) = mpsc::channel(1);
         let reference = self.reference;
         let mut watching = JoinSet::new();
         watching.spawn(async move {
@@ -90,16 +101,37 @@ impl Solve {
             // If there is no receiver, the build was dropped.
             drop(done.send((solved, control)));
         });
-        while let Some(update) = updates.recv().await {
+        let mut result = pin!(result);
+        let mut solved = None;
+        loop {
+            let update = match solved {
+                // The progress ends with the build.
+                Some(_) => {
+                    let last = tokio::time::timeout(LAST_PROGRESS, updates.recv());
+                    last.await.ok().flatten()
+                }
+                None => match first(result.as_mut(), &mut updates).await {
+                    First::Result(Ok(ended)) => {
+                        solved = Some(ended);
+                        continue;
+                    }
+                    First::Result(Err(_)) => return,
+                    First::Update(update) => update,
+                },
+            };
+            let Some(update) = update else { break };
             let line = serde_json::json!({"id": "moby.buildkit.trace", "aux": STANDARD.encode(&update)});
             if write_line(&mut lines, &line).await.is_err() {
                 return;
             }
         }
-        // The progress ends with the build. If only `Status` fails, the build continues.
-        let (solved, _control) = match result.await {
-            Ok(ended) => ended,
-            Err(_) => return,
+        // If only `Status` fails, the build continues.
+        let (solved, _control) = match solved {
+            Some(ended) => ended,
+            None => match result.await {
+                Ok(ended) => ended,
+                Err(_) => return,
+            },
         };
         let line = match solved.and_then(|answer| image_id(&answer)) {
             Ok(Some(id)) => serde_json::json!({"id": "moby.image.id", "aux": {"ID": id}}),
@@ -109,6 +141,26 @@ impl Solve {
         // The reader may have been dropped.
         drop(write_line(&mut lines, &line).await);
     }
+}
+
+/// The first event of a build: its result, or an update of its progress.
+enum First {
+    Result(std::result::Result<Ended, RecvError>),
+    Update(Option<Bytes>),
+}
+
+/// The result of a build, and its connection.
+type Ended = (std::result::Result<Bytes, String>, Control);
+
+async fn first(mut result: Pin<&mut Receiver<Ended>>, updates: &mut mpsc::Receiver<Bytes>) -> First {
+    poll_fn(|cx| {
+        // Progress first: it precedes the result.
+        if let Poll::Ready(update) = updates.poll_recv(cx) {
+            return Poll::Ready(First::Update(update));
+        }
+        result.as_mut().poll(cx).map(First::Result)
+    })
+    .await
 }
 
 async fn write_line(lines: &mut DuplexStream, line: &serde_json::Value) -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::super::control::Control;
-use super::super::grpc::Incoming;
+use super::super::grpc::{Incoming, LONGEST_ANSWER};
 use super::super::server::Serving;
 use super::super::tunnel::tunnel;
 use super::{Engine, Offer};
@@ -20,7 +20,11 @@ async fn direct_engine(stream: BoxStream) -> Bytes {
     assert_eq!(request.uri().path(), "/moby.buildkit.v1.Control/Session");
     assert_eq!(request.headers()["x-docker-expose-session-uuid"], "1");
     let outgoing = respond.send_response(http::Response::new(()), false).unwrap();
-    let tunnel = tunnel(JoinSet::new(), Incoming::new(request.into_body()), outgoing);
+    let tunnel = tunnel(
+        JoinSet::new(),
+        Incoming::new(request.into_body(), LONGEST_ANSWER),
+        outgoing,
+    );
     let mut engine = Engine::over(tunnel, None).await;
     engine.call("/grpc.health.v1.Health/Check", b"").await.unwrap()
 }

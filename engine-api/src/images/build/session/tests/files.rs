@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::super::super::protobuf::{Fields, Message, Value};
-use super::super::grpc::Incoming;
+use super::super::grpc::{Incoming, LONGEST_ANSWER};
 use super::{Call, Engine, Offer};
 
 /// A packet of fsutil: its kind, its number, its data or its metadata.
@@ -45,7 +45,7 @@ fn request(id: u64) -> Vec<u8> {
 async fn listed(engine: &mut Engine, headers: &[(&str, &str)]) -> (Call, Incoming, Vec<String>) {
     let mut call = engine.begin("/moby.filesync.v1.FileSync/DiffCopy", headers).await;
     let (_, body) = call.answer().await;
-    let mut incoming = Incoming::new(body);
+    let mut incoming = Incoming::new(body, LONGEST_ANSWER);
     let mut paths = Vec::new();
     loop {
         let message = incoming.message().await.unwrap().unwrap();

@@ -2,6 +2,7 @@
 
 mod control;
 mod files;
+mod hostile;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +17,7 @@ use super::super::protobuf::Message;
 use super::auth::Auth;
 use super::export::{Export, LocalOutput};
 use super::file_sync::FileSync;
-use super::grpc::{Incoming, put, status_of};
+use super::grpc::{Incoming, LONGEST_ANSWER, put, status_of};
 use super::secret::{BuildSecret, Secrets};
 use super::server::{Services, Serving};
 use super::ssh::{Ssh, SshAgent};
@@ -29,6 +30,7 @@ use crate::connect::BoxStream;
 struct Offer {
     registries: BTreeMap<String, RegistryAuth>,
     secrets: BTreeMap<String, BuildSecret>,
+    ssh: BTreeMap<String, SshAgent>,
     directories: BTreeMap<String, std::path::PathBuf>,
     output: Option<LocalOutput>,
 }
@@ -38,7 +40,7 @@ impl Offer {
         Services {
             auth: Auth::new(self.registries),
             secrets: Secrets::read(self.secrets).unwrap(),
-            ssh: Ssh::connect(BTreeMap::new()).await.unwrap(),
+            ssh: Ssh::connect(self.ssh).await.unwrap(),
             files: FileSync::new(self.directories, None),
             export: self.output.map(|output| Export::new(output, "1".into())),
         }
@@ -90,7 +92,7 @@ impl Engine {
         if let Some(status) = headers.get("grpc-status") {
             return Err(status.to_str().unwrap().to_owned());
         }
-        let mut incoming = Incoming::new(body);
+        let mut incoming = Incoming::new(body, LONGEST_ANSWER);
         let answer = incoming.message().await.unwrap();
         answer.ok_or_else(|| "no message".to_owned())
     }
