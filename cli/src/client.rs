@@ -102,9 +102,11 @@ impl Client {
         prepare: fn(Docker) -> Docker,
     ) -> Result<Self, CliError> {
         let recorder = Recorder::new(docker.connector());
-        let docker = Some(prepare(with_env_version(Docker::with_connector(
-            recorder.clone(),
-        ))?));
+        // The engine may be behind a proxy that requires the headers of `HttpHeaders`. A recording
+        // does not contain them. `detachKeys` and `proxies` would be in it, so that it could be
+        // replayed on this machine alone: they do not apply.
+        let client = Docker::with_connector(recorder.clone()).with_headers_of(docker);
+        let docker = Some(prepare(with_env_version(client)?));
         let fixture = Fixture::Recording {
             recorder: Box::new(recorder),
             file: file.to_owned(),

@@ -23,7 +23,8 @@ mod recorded_client; // the typed client, recorded and replayed
 mod recorder; // HTTP written by hand, recorded twice and replayed
 mod removal; // concurrent removals, and the search by name
 mod scenarios; // the scenarios that are also recorded
+mod second_try; // second tries with newer credentials
 mod ssh; // an engine behind a real sshd
 mod support; // the engines to test with
-mod tls;
-mod token_registry; // a registry that demands bearer tokens // an engine that requires client certificates
+mod tls; // an engine that requires client certificates
+mod token_registry; // a registry that demands bearer tokens

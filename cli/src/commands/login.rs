@@ -19,7 +19,7 @@ const LONGEST: u64 = 64 << 10;
 ///
 /// The password is read from standard input, or from a prompt on a terminal; it is never an option.
 /// The credentials are stored in the credential helper that the docker command's configuration
-/// names, otherwise in its file config.json.
+/// names, or in that of this platform if it names none, otherwise in its file config.json.
 #[derive(Debug, Args)]
 pub(crate) struct Login {
     /// User

@@ -17,11 +17,23 @@ impl Engine {
     /// Replies to each request with the status and the body that `answer` returns for its method
     /// and path.
     pub(crate) fn start(answer: fn(&str) -> (u16, &'static str)) -> Self {
+        Self::guarded(None, answer)
+    }
+
+    /// As [`Engine::start`], behind a proxy that refuses requests without a header.
+    pub(crate) fn guarded(
+        required: Option<(&'static str, &'static str)>,
+        answer: fn(&str) -> (u16, &'static str),
+    ) -> Self {
         let engine = ScriptedEngine::new(move |mut peer| async move {
             while let Some(request) = peer.request().await? {
                 let title = format!("{} {}", request.method, request.target);
                 // A reply may take time; other connections are served meanwhile.
-                let (status, body) = tokio::task::spawn_blocking(move || answer(&title)).await?;
+                let passes = required.is_none_or(|(name, value)| request.header(name) == Some(value));
+                let (status, body) = match passes {
+                    true => tokio::task::spawn_blocking(move || answer(&title)).await?,
+                    false => (401, r#"{"message":"no token"}"#),
+                };
                 let mut bytes = reply(status, &[JSON, "Api-Version: 1.51"], body);
                 if request.method == "HEAD" {
                     bytes.truncate(bytes.len() - body.len());

@@ -1,8 +1,6 @@
 //! `isolate image`, on an engine in memory.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use crate::engine::{Engine, Memory, plain};
+use crate::engine::Memory;
 use crate::support::{Ended, Workspace};
 
 struct Place {
@@ -127,84 +125,4 @@ fn mirror_of_the_configuration_is_used_for_pulls() {
     std::fs::write(&file, r#"{"docker": {"registry_mirror": "mirror.test"}}"#).unwrap();
     let pulled = place.ok(&["--config", file.to_str().unwrap(), "pull", "app:1"]);
     assert_eq!(pulled, "mirror.test/library/app:1\n");
-}
-
-/// How often an image was asked for, by the names of the tests.
-static PULLS: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
-
-/// A registry that rejects the first credentials, or all.
-fn rejecting(title: &str, at: usize, accepted: bool) -> (u16, &'static str) {
-    const REJECTED: &str =
-        r#"{"message":"Head \"https://registry.test/v2/\": unauthorized: authentication required"}"#;
-    match title {
-        _ if title.contains("/images/create") => {
-            let before = PULLS[at].fetch_add(1, Ordering::SeqCst);
-            match before > 0 && accepted {
-                true => (200, "{}"),
-                false => (500, REJECTED),
-            }
-        }
-        _ if title.contains("/images/") => (200, r#"{"Id":"sha256:1","Os":"linux","Architecture":"amd64"}"#),
-        _ => plain(title),
-    }
-}
-
-#[test]
-fn pull_is_tried_again_with_newer_credentials() {
-    let pulled = |engine: &Engine, passwords: &str| {
-        let workspace = Workspace::new();
-        let home = workspace.home().join("docker");
-        std::fs::create_dir(&home).unwrap();
-        std::fs::write(home.join("config.json"), r#"{"credsStore":"isolate-test"}"#).unwrap();
-        let helper = home.join("docker-credential-isolate-test");
-        let count = home.join("count").display().to_string();
-        let script = format!(
-            "#!/bin/sh\nread server\necho x >>{count}\nn=$(wc -l <{count})\n\
-             echo \"{{\\\"Username\\\":\\\"a\\\",\\\"Secret\\\":\\\"{passwords}\\\"}}\"\n"
-        );
-        // Written by a shell: a file that this process holds open for writing cannot be run.
-        let write = format!("cat >{0} <<'END'\n{script}END\nchmod 755 {0}", helper.display());
-        assert!(
-            std::process::Command::new("sh")
-                .args(["-c", &write])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let path = format!("{}:{}", home.display(), std::env::var("PATH").unwrap());
-        let address = engine.address();
-        let line = ["--host", &address, "image", "pull", "registry.test/app:1"];
-        let mut command = workspace.command(&line);
-        command.env("PATH", path).env("DOCKER_CONFIG", &home);
-        command.output().unwrap()
-    };
-    let engine = Engine::start(|title| rejecting(title, 0, true));
-    let ended = pulled(&engine, "$n");
-    assert!(
-        ended.status.success(),
-        "{}",
-        String::from_utf8_lossy(&ended.stderr)
-    );
-    assert_eq!(PULLS[0].load(Ordering::SeqCst), 2);
-    // Without newer ones, there is no second try.
-    let engine = Engine::start(|title| rejecting(title, 1, false));
-    assert!(!pulled(&engine, "same").status.success());
-    assert_eq!(PULLS[1].load(Ordering::SeqCst), 1);
-}
-
-#[test]
-fn credentials_are_not_stored_in_a_replay() {
-    let place = Place::new();
-    for line in [
-        &["--replay", "x", "login", "-u", "a"][..],
-        &["--record", "x", "logout"],
-    ] {
-        let ended = place.workspace.isolate(line);
-        assert_eq!(ended.code(), Some(125), "{line:?}");
-        assert!(
-            ended.stderr().contains("cannot be stored or erased"),
-            "{}",
-            ended.stderr()
-        );
-    }
 }

@@ -1,6 +1,7 @@
 //! Tables of configurations and images with the credentials that must be found.
 
-use super::{Credentials, DOCKER_HUB, FoundCredentials};
+use super::{Credentials, DOCKER_HUB, FoundCredentials, RegistryAuth};
+use crate::error::{Cause, Error};
 
 async fn find(config: &str, image: &str) -> FoundCredentials {
     let credentials = Credentials::from_json(config.as_bytes()).unwrap();
@@ -81,6 +82,40 @@ async fn registry_has_one_key_in_all_forms() {
     assert_eq!(auth.server_address, DOCKER_HUB);
     let all = Credentials::from_json(hub.as_bytes()).unwrap().all().await;
     assert_eq!(all.registries[DOCKER_HUB], auth);
+}
+
+#[tokio::test]
+async fn newer_credentials_are_others_after_a_rejection() {
+    let config = r#"{"auths":{"reg:5000":{"auth":"YTpi"}}}"#;
+    let credentials = Credentials::from_json(config.as_bytes()).unwrap();
+    let error = |message: &str| {
+        let cause = Cause::Stream {
+            message: message.into(),
+            code: None,
+        };
+        Error::local(cause).in_call("ImagePush", Some("reg:5000/app"))
+    };
+    let rejection = error("unauthorized: authentication required");
+    let newer = async |image: &str, rejected: Option<&RegistryAuth>, error: &Error| {
+        credentials.newer(&image.parse().unwrap(), rejected, error).await
+    };
+    let found = newer("reg:5000/app", None, &rejection).await.unwrap();
+    assert_eq!((found.username.as_str(), found.password.as_str()), ("a", "b"));
+    let expired = RegistryAuth::user("a", "old");
+    let again = newer("reg:5000/app", Some(&expired), &rejection).await;
+    assert_eq!(again.as_ref(), Some(&found));
+    assert_eq!(
+        newer("reg:5000/app", Some(&found), &rejection).await,
+        None,
+        "the same"
+    );
+    assert_eq!(
+        newer("other:5000/app", None, &rejection).await,
+        None,
+        "nothing is stored"
+    );
+    let other = error("no space left on device");
+    assert_eq!(newer("reg:5000/app", None, &other).await, None, "no rejection");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use super::platform_helper::platform_helper;
 use super::{DOCKER_HUB, RegistryAuth};
 use crate::error::{Error, Result};
 use crate::local_file::without_mark;
@@ -42,6 +43,21 @@ impl Config {
                 error.path
             ))
         })
+    }
+
+    /// The configuration with the helper of this platform, if it names neither a helper nor a
+    /// registry, as the docker command reads it; `path` is the variable `PATH`.
+    pub(super) fn with_platform_helper(mut self, path: Option<&str>) -> Self {
+        if let Some(name) = self.platform_helper(path) {
+            self.store = name.to_owned();
+        }
+        self
+    }
+
+    /// The helper of this platform, if the configuration names neither a helper nor a registry.
+    pub(super) fn platform_helper(&self, path: Option<&str>) -> Option<&'static str> {
+        let is_blank = self.store.is_empty() && self.helpers.is_empty() && self.auths.is_empty();
+        is_blank.then(|| platform_helper(path)).flatten()
     }
 
     /// The credential helper of a registry, without `docker-credential-`.
@@ -116,6 +132,36 @@ fn entry<'a, T>(map: &'a BTreeMap<String, T>, registry: &str) -> Option<(&'a str
     let exact = map.get_key_value(registry);
     let found = exact.or_else(|| map.iter().find(|(key, _)| host(key) == wanted));
     found.map(|(key, value)| (key.as_str(), value))
+}
+
+/// Whether a key of the file is this registry, alone or as a URL. A key with another path, such as
+/// that of a part of a registry or of a token, does not count.
+pub(super) fn is_form_of(written: &str, registry: &str) -> bool {
+    let plain = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| written.strip_prefix(scheme));
+    let plain = plain.unwrap_or(written);
+    let host = ["/v1/", "/v2/", "/v1", "/v2", "/"]
+        .iter()
+        .find_map(|end| plain.strip_suffix(end));
+    let host = host.unwrap_or(plain);
+    written == registry || !host.contains('/') && key(host) == registry
+}
+
+/// The key of a registry that a user named.
+pub(super) fn key_of(registry: &str) -> Result<String> {
+    let registry = registry.trim();
+    if registry.is_empty() {
+        return Ok(registry_key("docker.io"));
+    }
+    let key = key(registry);
+    let legal = |c: char| c.is_ascii_alphanumeric() || ".-_:[]/".contains(c);
+    match key.chars().all(legal) && !key.starts_with(':') && !key.is_empty() {
+        true => Ok(key),
+        false => Err(Error::invalid(format!(
+            "{registry:?} is not a registry; write its host and port, as in registry.example.com:5000"
+        ))),
+    }
 }
 
 /// Files contain standard base64; headers contain the URL-safe form.

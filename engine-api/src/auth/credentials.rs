@@ -19,6 +19,8 @@ pub struct Credentials {
     /// Why an existing configuration could not be read.
     unreadable: Arc<[String]>,
     timeout: Duration,
+    /// Whether they come from the environment, so that they can be read again.
+    of_env: bool,
 }
 
 /// The credentials for one registry.
@@ -57,12 +59,18 @@ impl Credentials {
     /// optional. A file without read permission is only a warning in each result of
     /// [`Credentials::find`], because most images need no credentials.
     ///
+    /// Without any registry or helper in `config.json`, the helper of this platform is asked if it
+    /// is installed, as the docker command does: `osxkeychain`, `wincred`, `pass` or
+    /// `secretservice`.
+    ///
     /// # Errors
     ///
     /// When one of them is not a valid configuration.
     pub async fn from_env() -> Result<Self> {
         let read = tokio::task::spawn_blocking(|| Self::read(|name| std::env::var(name).ok()));
-        read.await.map_err(|error| Error::protocol(error.to_string()))?
+        let mut read = read.await.map_err(|error| Error::protocol(error.to_string()))??;
+        read.of_env = true;
+        Ok(read)
     }
 
     /// Reads the text of a `config.json`. An empty text contains no credentials.
@@ -79,6 +87,7 @@ impl Credentials {
             configs: configs.into(),
             unreadable: unreadable.into(),
             timeout: helper::TIMEOUT,
+            of_env: false,
         }
     }
 
@@ -87,10 +96,13 @@ impl Credentials {
         if let Some(text) = env("DOCKER_AUTH_CONFIG").filter(|text| !text.trim().is_empty()) {
             configs.push(Config::parse(text.as_bytes(), "DOCKER_AUTH_CONFIG")?);
         }
-        if let Some(file) = path(env) {
+        if let Some(file) = path(&env) {
             match local_file::read(&file) {
-                Ok(Some(text)) => configs.push(Config::parse(&text, &file.display().to_string())?),
-                Ok(None) => {}
+                Ok(text) => {
+                    let text = text.unwrap_or_default();
+                    let config = Config::parse(&text, &file.display().to_string())?;
+                    configs.push(config.with_platform_helper(env("PATH").as_deref()));
+                }
                 Err(error) => unreadable.push(format!(
                     "cannot read the credentials in {}: {error}",
                     file.display()
@@ -104,6 +116,45 @@ impl Credentials {
     /// store, then in the file itself. A helper is killed after ten seconds.
     pub async fn find(&self, image: &ImageReference) -> FoundCredentials {
         self.of(registry_key(image.registry())).await
+    }
+
+    /// Finds other credentials than those that a registry has rejected: a helper may have newer
+    /// ones, because a token has expired or a user has logged in again. `None` if `error` is not a
+    /// rejection, or if there are no others. Credentials [of the environment](Self::from_env) are
+    /// read again.
+    ///
+    /// ```no_run
+    /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {
+    /// use engine_api::auth::Credentials;
+    ///
+    /// let image = "registry.example.com/team/app:1";
+    /// let images = docker.images();
+    /// let push = async |auth| images.push(image, Default::default(), auth).await?.last().await;
+    /// let (credentials, reference) = (Credentials::from_env().await?, image.parse()?);
+    /// let auth = credentials.find(&reference).await.auth;
+    /// if let Err(error) = push(auth.as_ref()).await {
+    ///     let newer = credentials.newer(&reference, auth.as_ref(), &error).await;
+    ///     push(Some(&newer.ok_or(error)?)).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn newer(
+        &self,
+        image: &ImageReference,
+        rejected: Option<&RegistryAuth>,
+        error: &Error,
+    ) -> Option<RegistryAuth> {
+        if !error.is_unauthorized() {
+            return None;
+        }
+        let again = match self.of_env {
+            // An invalid file has no newer credentials; the error at hand tells more.
+            true => Self::from_env().await.ok()?,
+            false => self.clone(),
+        };
+        let found = again.find(image).await.auth;
+        found.filter(|found| Some(found) != rejected)
     }
 
     /// The credentials for every registry that the configuration names or its store lists. A build

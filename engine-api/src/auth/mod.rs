@@ -27,6 +27,8 @@ mod credentials;
 #[cfg(feature = "full")]
 mod helper;
 #[cfg(feature = "full")]
+mod platform_helper;
+#[cfg(feature = "full")]
 mod replace_file;
 #[cfg(feature = "full")]
 mod store;

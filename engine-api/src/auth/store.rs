@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::config::{self, Config, registry_key};
+use super::config::{self, Config};
 use super::replace_file::replace;
 use super::{Credentials, RegistryAuth, helper};
 use crate::error::{Error, Result};
@@ -37,12 +37,12 @@ impl fmt::Display for CredentialStore {
 impl Credentials {
     /// Stores credentials like `docker login`: in the helper of the registry or the store of the
     /// docker command's configuration, otherwise in its file `config.json`, which only this user
-    /// can then read. `auth.server_address` is the registry; empty is Docker Hub.
+    /// can then read. A configuration without any registry or helper gets the helper of this
+    /// platform, if that is installed; see [`Credentials::from_env`]. `auth.server_address` is the
+    /// registry; empty is Docker Hub.
     ///
     /// It does not check the credentials; see [`System::auth`](crate::system::System::auth). If the
-    /// check returns a token, store the token instead of the password. The docker command uses
-    /// `pass` or a key ring of the system if the configuration has no helper; this function does
-    /// not: set `credsStore`.
+    /// check returns a token, store the token instead of the password.
     ///
     /// # Errors
     ///
@@ -75,10 +75,15 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 pub(super) struct Place {
     pub(super) file: PathBuf,
     pub(super) timeout: Duration,
+    /// The variable `PATH`, which has the helper of this platform.
+    pub(super) path: Option<String>,
 }
 
-/// The members of the file that contain credentials.
+/// The member of the file that contains credentials.
 const AUTHS: &str = "auths";
+
+/// The member of the file that names the helper of all registries.
+const STORE: &str = "credsStore";
 
 /// Changes of this process run one after the other, because each reads the file and replaces it.
 static CHANGING: Mutex<()> = Mutex::new(());
@@ -89,15 +94,17 @@ fn change() -> MutexGuard<'static, ()> {
 
 impl Place {
     fn of_env() -> Result<Self> {
-        let file = config::path(|name| std::env::var(name).ok());
+        let env = |name: &str| std::env::var(name).ok();
+        let file = config::path(env);
         Ok(Self {
+            path: env("PATH"),
             file: file.ok_or_else(|| Error::invalid("there is no home directory; set DOCKER_CONFIG"))?,
             timeout: helper::TIMEOUT,
         })
     }
 
     pub(super) fn store(&self, auth: &RegistryAuth) -> Result<CredentialStore> {
-        let registry = key_of(&auth.server_address)?;
+        let registry = config::key_of(&auth.server_address)?;
         let has_token = !auth.identity_token.is_empty();
         if auth.password.is_empty() && !has_token {
             return Err(Error::invalid(format!("there is no password for {registry}")));
@@ -107,10 +114,13 @@ impl Place {
         }
         let _change = change();
         let mut all = self.read()?;
-        let helper = self.parse(&all)?.helper(&registry).map(str::to_owned);
+        let (helper, is_new) = self.helper(&all, &registry)?;
         let (store, entry) = match helper {
             Some(name) => {
                 helper::store(&name, &registry, auth, self.timeout).map_err(Error::invalid)?;
+                if is_new {
+                    all.insert(STORE.to_owned(), name.clone().into());
+                }
                 // The entry tells the docker command that credentials exist.
                 (CredentialStore::Helper(name), Map::new())
             }
@@ -122,7 +132,7 @@ impl Place {
         }
         if let Value::Object(auths) = auths {
             // A key of another form would precede the new one for some programs.
-            auths.retain(|written, _| !is_form_of(written, &registry));
+            auths.retain(|written, _| !config::is_form_of(written, &registry));
             auths.insert(registry, Value::Object(entry));
         }
         self.write(&all)?;
@@ -130,17 +140,17 @@ impl Place {
     }
 
     pub(super) fn erase(&self, registry: &str) -> Result<bool> {
-        let registry = key_of(registry)?;
+        let registry = config::key_of(registry)?;
         let _change = change();
         let mut all = self.read()?;
-        let helper = self.parse(&all)?.helper(&registry).map(str::to_owned);
+        let (helper, _) = self.helper(&all, &registry)?;
         let mut erased = false;
         if let Some(name) = helper {
             erased = helper::erase(&name, &registry, self.timeout).map_err(Error::invalid)?;
         }
         if let Some(Value::Object(auths)) = all.get_mut(AUTHS) {
             let before = auths.len();
-            auths.retain(|written, _| !is_form_of(written, &registry));
+            auths.retain(|written, _| !config::is_form_of(written, &registry));
             if auths.len() < before {
                 self.write(&all)?;
                 erased = true;
@@ -165,6 +175,17 @@ impl Place {
         serde_json::from_slice(&text).map_err(|_quotes| invalid())
     }
 
+    /// The helper of a registry, and whether it is that of this platform, which the file does not
+    /// name yet.
+    fn helper(&self, all: &Map<String, Value>, registry: &str) -> Result<(Option<String>, bool)> {
+        let config = self.parse(all)?;
+        let named = config.helper(registry).map(str::to_owned);
+        Ok(match config.platform_helper(self.path.as_deref()) {
+            Some(name) => (Some(name.to_owned()), true),
+            None => (named, false),
+        })
+    }
+
     fn parse(&self, all: &Map<String, Value>) -> Result<Config> {
         let text = serde_json::to_vec(all).map_err(|error| self.problem("read", &error))?;
         Config::parse(&text, &self.file.display().to_string())
@@ -180,36 +201,6 @@ impl Place {
             replace(&self.file, &text)
         };
         written().map_err(|error| self.problem("write", &error))
-    }
-}
-
-/// Whether a key of the file is this registry, alone or as a URL. A key with another path, such as
-/// that of a part of a registry or of a token, does not count.
-fn is_form_of(written: &str, registry: &str) -> bool {
-    let plain = ["https://", "http://"]
-        .iter()
-        .find_map(|scheme| written.strip_prefix(scheme));
-    let plain = plain.unwrap_or(written);
-    let host = ["/v1/", "/v2/", "/v1", "/v2", "/"]
-        .iter()
-        .find_map(|end| plain.strip_suffix(end));
-    let host = host.unwrap_or(plain);
-    written == registry || !host.contains('/') && config::key(host) == registry
-}
-
-/// The key of a registry that a user named.
-fn key_of(registry: &str) -> Result<String> {
-    let registry = registry.trim();
-    if registry.is_empty() {
-        return Ok(registry_key("docker.io"));
-    }
-    let key = config::key(registry);
-    let legal = |c: char| c.is_ascii_alphanumeric() || ".-_:[]/".contains(c);
-    match key.chars().all(legal) && !key.starts_with(':') && !key.is_empty() {
-        true => Ok(key),
-        false => Err(Error::invalid(format!(
-            "{registry:?} is not a registry; write its host and port, as in registry.example.com:5000"
-        ))),
     }
 }
 
@@ -235,8 +226,12 @@ mod tests {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(&file, text).unwrap();
         }
-        let timeout = Duration::from_secs(10);
-        (directory, Place { file, timeout })
+        let place = Place {
+            file,
+            timeout: Duration::from_secs(10),
+            path: None,
+        };
+        (directory, place)
     }
 
     fn read(place: &Place) -> Value {

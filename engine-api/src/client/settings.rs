@@ -41,6 +41,14 @@ impl Docker {
         Ok(self)
     }
 
+    /// The same client, on the same connections, with the headers and the `User-Agent` of another
+    /// one, for example of the client whose connector is recorded.
+    #[must_use]
+    pub fn with_headers_of(mut self, other: &Self) -> Self {
+        self.session.extra.set_headers_of(&other.session.extra);
+        self
+    }
+
     /// The same client, on the same connections, with an observer, which receives a report of each
     /// call.
     #[must_use]

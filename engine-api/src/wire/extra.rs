@@ -57,6 +57,11 @@ impl Extra {
         self.headers_mut().insert(header::USER_AGENT, agent);
     }
 
+    /// Takes over the headers of another client.
+    pub(crate) fn set_headers_of(&mut self, other: &Self) {
+        self.headers.clone_from(&other.headers);
+    }
+
     fn headers_mut(&mut self) -> &mut HeaderMap {
         Arc::make_mut(self.headers.get_or_insert_default())
     }

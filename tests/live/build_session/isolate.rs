@@ -21,7 +21,7 @@ const IN_FILE: &str = "secret-of-a-file";
 const IN_VARIABLE: &str = "secret-of-a-variable";
 
 /// The program, which is built with the workspace.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let program = this.ancestors().nth(2).unwrap().join("isolate");
     assert!(program.exists(), "build it: cargo build -p isolation-cli");

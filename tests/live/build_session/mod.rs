@@ -2,7 +2,7 @@
 //! registry with bearer tokens, the files of a directory, outputs on this machine.
 
 mod fixed_time; // files that all have the same time
-mod isolate; // the command `isolate build`
+pub(crate) mod isolate; // the command `isolate build`
 mod named_contexts; // contexts beside the main one
 
 use std::collections::BTreeMap;

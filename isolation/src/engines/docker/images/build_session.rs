@@ -1,14 +1,13 @@
 //! Builds in a session of BuildKit: secrets, ssh agents, named contexts, results on this machine.
 
-use std::collections::BTreeMap;
-
-use engine_api::auth::Credentials;
-use engine_api::images::{BuildImage, BuildSession, Builder, LocalOutput};
+use engine_api::Docker;
+use engine_api::images::{BuildContext, BuildImage, BuildSession, Builder, LocalOutput};
 
 use super::super::diagnostics::to_error;
 use super::super::labels;
 use super::build_log::BuildLog;
 use super::build_spec::{BuildSpec, no_sessions};
+use super::credentials::all_credentials;
 use super::{BUILT, BuiltImage, Images};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -72,7 +71,8 @@ impl Images<'_> {
         Ok(BuiltImage { name, id, cached })
     }
 
-    /// Runs a build to its end; returns the ID of the image, if one was made.
+    /// Runs a build to its end; returns the ID of the image, if one was made. A build whose
+    /// credentials a registry has rejected runs once more if a helper has newer ones.
     async fn build_in_session(
         &self,
         spec: &BuildSpec,
@@ -81,37 +81,51 @@ impl Images<'_> {
         on_log: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Option<String>> {
         let docker = self.engine.docker().await?;
-        let registries = match Credentials::from_env().await {
-            Ok(credentials) => {
-                let found = credentials.all().await;
-                let warnings = found.warnings.iter();
-                warnings.for_each(|warning| on_log(&format!("WARNING: {warning}\n")));
-                found.registries
-            }
-            // The build may need none.
-            Err(error) => {
-                on_log(&format!("WARNING: {error}\n"));
-                BTreeMap::new()
-            }
-        };
-        let session = BuildSession {
+        docker.proxy_variables().add_to_build(&mut options.build_args);
+        let warn =
+            |on_log: &mut (dyn FnMut(&str) + Send), warning: &str| on_log(&format!("WARNING: {warning}\n"));
+        let registries = all_credentials(&mut |warning| warn(on_log, warning)).await;
+        let mut session = BuildSession {
             registries,
             secrets: spec.secrets.clone(),
             ssh: spec.ssh.clone(),
             contexts: spec.contexts.clone(),
             output,
         };
-        docker.proxy_variables().add_to_build(&mut options.build_args);
-        let context = spec.context()?;
-        let images = docker.images();
-        let lines = images.build_with_session(context, options, session);
-        let mut lines = lines.await.map_err(to_error)?;
-        let (mut log, mut id) = (BuildLog::default(), None);
-        while let Some(line) = lines.next().await {
-            let line = line.map_err(to_error)?;
-            id = line.image_id().map(str::to_owned).or(id);
-            log.add(&line, on_log).map_err(to_error)?;
+        let first = build_once(docker, spec.context()?, options.clone(), session.clone(), on_log);
+        let error = match first.await {
+            Ok(id) => return Ok(id),
+            Err(error) => error,
+        };
+        if error.is_unauthorized() {
+            // The first try has shown the warnings.
+            let newer = all_credentials(&mut |_warning| ()).await;
+            if newer != session.registries {
+                session.registries = newer;
+                let second = build_once(docker, spec.context()?, options, session, on_log);
+                return second.await.map_err(to_error);
+            }
         }
-        Ok(id)
+        Err(to_error(error))
     }
+}
+
+async fn build_once(
+    docker: &Docker,
+    context: BuildContext,
+    options: BuildImage,
+    session: BuildSession,
+    on_log: &mut (dyn FnMut(&str) + Send),
+) -> engine_api::Result<Option<String>> {
+    let mut lines = docker
+        .images()
+        .build_with_session(context, options, session)
+        .await?;
+    let (mut log, mut id) = (BuildLog::default(), None);
+    while let Some(line) = lines.next().await {
+        let line = line?;
+        id = line.image_id().map(str::to_owned).or(id);
+        log.add(&line, on_log)?;
+    }
+    Ok(id)
 }

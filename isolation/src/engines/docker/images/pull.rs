@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::super::diagnostics::to_error;
 use super::super::platform::Platform;
 use super::super::{DockerEngine, DockerSettings};
-use super::credentials::{credentials, newer};
+use super::credentials::Login;
 use super::registry_error::RegistryError;
 use super::tally::Tally;
 use super::{Images, PullPolicy};
@@ -230,21 +230,20 @@ impl<'a> Supply<'a> {
             platform,
             ..api::PullImage::default()
         };
-        let (auth, why) = credentials(name).await;
+        let mut login = Login::of(name).await;
         let mut step = |line: &Progress| {
             tally.count(line);
             on_progress(tally.progress());
         };
         let images = self.docker.images();
-        let first = images.pull_with_retry(name, options.clone(), auth.as_ref(), &mut step);
-        let pulled = match first.await {
-            Err(error) => match newer(name, auth.as_ref(), &error).await {
-                Some(auth) => images.pull_with_retry(name, options, Some(&auth), step).await,
-                None => Err(error),
-            },
-            pulled => pulled,
+        let pulled = loop {
+            let pull = images.pull_with_retry(name, options.clone(), login.auth.as_ref(), &mut step);
+            match pull.await {
+                Err(error) if login.renew(&error).await => {}
+                pulled => break pulled,
+            }
         };
-        pulled.map_err(|error| RegistryError::of(error, name, why))?;
+        pulled.map_err(|error| RegistryError::of(error, name, login.why))?;
         if let Some(turn) = turn {
             turn.succeed()?;
         }

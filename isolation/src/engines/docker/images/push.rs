@@ -4,7 +4,7 @@ use engine_api::images::PushImage;
 
 use super::super::diagnostics::to_error;
 use super::Images;
-use super::credentials::credentials;
+use super::credentials::Login;
 use super::registry_error::RegistryError;
 use super::tally::Tally;
 use crate::error::Result;
@@ -19,24 +19,28 @@ impl Images<'_> {
     /// The source is a [`RegistryError`] if the registry is the reason.
     pub async fn push(&self, image: &str, mut on_progress: impl FnMut(&PullProgress)) -> Result<()> {
         let docker = self.engine.docker().await?;
-        let (auth, why) = credentials(image).await;
+        let mut login = Login::of(image).await;
         let mut tally = Tally::default();
         on_progress(tally.progress());
-        let pushed = async {
-            let mut lines = docker
-                .images()
-                .push(image, PushImage::default(), auth.as_ref())
-                .await?;
-            while let Some(line) = lines.next().await {
-                tally.count(&line?);
-                on_progress(tally.progress());
+        let pushed = loop {
+            let auth = login.auth.as_ref();
+            let pushed: engine_api::Result<()> = async {
+                let mut lines = docker.images().push(image, PushImage::default(), auth).await?;
+                while let Some(line) = lines.next().await {
+                    tally.count(&line?);
+                    on_progress(tally.progress());
+                }
+                Ok(())
             }
-            Ok(())
+            .await;
+            match pushed {
+                Err(error) if login.renew(&error).await => {}
+                pushed => break pushed,
+            }
         };
-        let pushed: engine_api::Result<()> = pushed.await;
         let failed = |error: engine_api::Error| match error.is_not_found() {
             true => to_error(error),
-            false => RegistryError::of(error, image, why),
+            false => RegistryError::of(error, image, login.why),
         };
         pushed.map_err(|error| failed(error).during("push the image", image))?;
         on_progress(tally.complete());
