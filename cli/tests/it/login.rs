@@ -191,8 +191,14 @@ fn record_sends_headers_of_the_configuration() {
     let place = Place::new();
     place.configure(r#"{"HttpHeaders":{"X-Token":"correct-horse-token"}}"#);
     let engine = Engine::guarded(Some(("x-token", "correct-horse-token")), plain);
-    let file = place.home.join("version.json");
-    let record = ["--record", file.to_str().unwrap(), "api", "GET", "/version"];
+    let file = place.home.join("web.json");
+    let record = [
+        "--record",
+        file.to_str().unwrap(),
+        "api",
+        "GET",
+        "/containers/web/json",
+    ];
     let ended = place.isolate(&engine, &record, None);
     assert!(ended.status.success(), "{}", errors(&ended));
     let recorded = std::fs::read_to_string(&file).unwrap();
@@ -202,7 +208,13 @@ fn record_sends_headers_of_the_configuration() {
     );
     // It can be replayed without that configuration.
     place.configure("{}");
-    let replay = ["--replay", file.to_str().unwrap(), "api", "GET", "/version"];
+    let replay = [
+        "--replay",
+        file.to_str().unwrap(),
+        "api",
+        "GET",
+        "/containers/web/json",
+    ];
     let ended = place.workspace.isolate(&replay);
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
 }
