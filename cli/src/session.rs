@@ -15,7 +15,7 @@ use crate::console::{Console, line};
 use crate::error::CliError;
 use crate::exit_code;
 use crate::global::Global;
-use crate::registry;
+use crate::{registry, signals};
 
 /// The manager of one command, and the file of its events.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ impl Session {
         policy: PullPolicy,
         bundle_directory: Option<PathBuf>,
     ) -> Result<Self, CliError> {
+        signals::pass_on_none()?;
         let options = ManagerOptions {
             // A replay creates nothing.
             journal: global.replay.is_none(),

@@ -87,20 +87,31 @@ async fn nth(receiver: &mut watch::Receiver<Vec<u8>>, n: usize) -> u8 {
 #[cfg(unix)]
 use unix::Signals;
 
+/// The commands of environments on this machine do not inherit that this process ignores a signal,
+/// as one does that `nohup` or the `&` of a shell has started.
+pub(crate) fn pass_on_none() -> Result<(), CliError> {
+    #[cfg(unix)]
+    unix::pass_on_none().map_err(|error| CliError::new("cannot handle signals").because(&error))?;
+    Ok(())
+}
+
 #[cfg(unix)]
 mod unix {
     use std::io;
+    use std::sync::OnceLock;
 
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     const HANGUP: u8 = 1;
     const INTERRUPT: u8 = 2;
+    const QUIT: u8 = 3;
     const TERMINATE: u8 = 15;
 
     /// The signals by which users and systems end a program.
     pub(crate) struct Signals {
         hangup: Option<Signal>,
         interrupt: Option<Signal>,
+        quit: Option<Signal>,
         terminate: Option<Signal>,
     }
 
@@ -116,6 +127,7 @@ mod unix {
             Ok(Self {
                 hangup: listen(HANGUP)?,
                 interrupt: listen(INTERRUPT)?,
+                quit: listen(QUIT)?,
                 terminate: listen(TERMINATE)?,
             })
         }
@@ -125,6 +137,7 @@ mod unix {
             let number = tokio::select! {
                 () = received(&mut self.hangup) => HANGUP,
                 () = received(&mut self.interrupt) => INTERRUPT,
+                () = received(&mut self.quit) => QUIT,
                 () = received(&mut self.terminate) => TERMINATE,
             };
             128 + number
@@ -140,12 +153,36 @@ mod unix {
         std::future::pending().await
     }
 
-    /// The signals that this process ignores, as a bit mask; 0 on systems without `/proc`.
+    /// The signals that were ignored when this process was started, as a bit mask; 0 on systems
+    /// without `/proc`.
     fn ignored() -> u64 {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-            .unwrap_or(0)
+        static AT_FIRST: OnceLock<u64> = OnceLock::new();
+        *AT_FIRST.get_or_init(|| {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+            mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+                .unwrap_or(0)
+        })
+    }
+
+    /// Commands that this process starts get the default of the signals that it ignores itself.
+    pub(crate) fn pass_on_none() -> io::Result<()> {
+        let kinds = [
+            SignalKind::hangup(),
+            SignalKind::interrupt(),
+            SignalKind::quit(),
+            SignalKind::user_defined1(),
+            SignalKind::user_defined2(),
+            SignalKind::terminate(),
+        ];
+        for kind in kinds {
+            if ignored() & (1 << (kind.as_raw_value() - 1)) != 0 {
+                // A program inherits an ignored signal, but gets the default of a handled one.
+                // Nothing happens here at a signal that is handled and not listened for.
+                drop(signal(kind)?);
+            }
+        }
+        Ok(())
     }
 }
 

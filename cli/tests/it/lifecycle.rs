@@ -205,3 +205,34 @@ fn events_are_json_lines_in_order() {
         ended.stderr()
     );
 }
+
+#[test]
+fn events_are_those_of_other_processes() {
+    let workspace = Workspace::new();
+    let file = workspace.home().join("printed");
+    let mut watching = workspace
+        .command(&["events", "--engine", "basic"])
+        .stdout(std::fs::File::create(&file).unwrap())
+        .spawn()
+        .unwrap();
+    let printed = || std::fs::read_to_string(&file).unwrap();
+    create(&workspace, &["--name", "watched"]);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let pause = || {
+        assert!(std::time::Instant::now() < deadline, "{}", printed());
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    };
+    // It may not watch yet at the first start.
+    while !(printed().contains("watched  started") && printed().contains("watched  stopped")) {
+        ok(&workspace, &["start", "watched"]);
+        pause();
+        ok(&workspace, &["stop", "watched"]);
+        pause();
+    }
+    ok(&workspace, &["rm", "watched"]);
+    while !printed().contains("watched  destroyed") {
+        pause();
+    }
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+}

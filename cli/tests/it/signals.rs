@@ -1,11 +1,11 @@
 //! Runs that end early, by timeout or signal. Nothing is left behind.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::engine::{Engine, plain};
-use crate::support::{Started, Workspace};
+use crate::support::{Ended, Started, Workspace};
 
 /// Prints its PID, then sleeps for a long time, as its child does.
 const LONG: &str = "echo $$; sleep 1000 & sleep 1000; wait";
@@ -45,7 +45,7 @@ fn assert_nothing_left(workspace: &Workspace, process: &str) {
 
 #[test]
 fn signal_ends_the_run_and_leaves_nothing() {
-    for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+    for (name, code) in [("TERM", 143), ("INT", 130), ("QUIT", 131), ("HUP", 129)] {
         let workspace = Workspace::new();
         let mut started = long(&workspace);
         assert!(runs(&started.first), "{}", started.first);
@@ -132,13 +132,39 @@ fn ignored_signal_stays_ignored() {
                 .get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
         )
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped());
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     let mut started = workspace.start(&mut command);
     started.signal("HUP");
     started.signal("TERM");
     assert_eq!(started.code(), Some(143));
     assert_nothing_left(&workspace, &started.first);
+}
+
+/// A command that a shell starts in the background ignores SIGINT, and inherits descriptors.
+#[test]
+#[cfg(target_os = "linux")]
+fn command_on_basic_inherits_nothing() {
+    let workspace = Workspace::new();
+    let script = "grep SigIgn /proc/self/status; ls /proc/self/fd; sh -c 'kill -INT $$; echo ignored'";
+    let direct = workspace.command(&["run", "-q", "--engine", "basic", "--", "sh", "-c", script]);
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            "trap '' HUP INT QUIT TERM USR1 USR2; exec \"$0\" \"$@\" 4</dev/null 9>&1",
+        ])
+        .arg(direct.get_program())
+        .args(direct.get_args())
+        .envs(direct.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ended = Ended(command.stdin(Stdio::null()).output().unwrap());
+    let lines: Vec<String> = ended.stdout().lines().map(str::to_owned).collect();
+    let ignored = lines[0].split_whitespace().last().unwrap();
+    let ignored = u64::from_str_radix(ignored, 16).unwrap();
+    // HUP, INT, QUIT, USR1, USR2, TERM.
+    assert_eq!(ignored & 0b100_1010_0000_0111, 0, "{lines:?}");
+    // The last one is that of `ls` for the directory.
+    assert_eq!(lines[1..], ["0", "1", "2", "3"], "{}", ended.stderr());
 }
 
 #[test]

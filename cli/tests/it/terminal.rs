@@ -150,7 +150,7 @@ fn keys_reach_the_command_and_its_code_is_returned() {
 
 #[test]
 fn mode_of_the_terminal_is_restored_after_a_signal() {
-    for (signal, code) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
+    for (signal, code) in [("TERM", 143), ("HUP", 129), ("INT", 130), ("QUIT", 131)] {
         let (workspace, memory, terminal) = (Workspace::new(), Memory::start(), Terminal::open(24, 80));
         let arguments = ["run", "-it", "--image", "busybox", "--", "sleep", "1000"];
         let mut started = terminal.start(&mut isolate(&workspace, &memory, &arguments));

@@ -33,6 +33,8 @@ pub enum Observed {
     Started,
     /// Its main process ended, or it was stopped.
     Exited(ExitStatus),
+    /// It was stopped, and has no main process that would have an exit code.
+    Stopped,
     /// All its processes were paused.
     Paused,
     /// All its processes were resumed.

@@ -92,7 +92,14 @@ impl Handler {
         let ours = self.ours().into_iter().find(|shared| shared.id == id);
         let kind = match (observed, ours) {
             // The event may be older than the last call, so the engine is asked.
-            (Observed::Started | Observed::Paused | Observed::Unpaused | Observed::Removed, Some(shared)) => {
+            (
+                Observed::Started
+                | Observed::Stopped
+                | Observed::Paused
+                | Observed::Unpaused
+                | Observed::Removed,
+                Some(shared),
+            ) => {
                 let _ = shared.inspect().await;
                 return;
             }
@@ -102,6 +109,7 @@ impl Handler {
                 return;
             }
             (Observed::Started, None) => EventKind::Started,
+            (Observed::Stopped, None) => EventKind::Stopped,
             (Observed::Exited(exit), None) => EventKind::Exited { exit },
             (Observed::Removed, None) => EventKind::Destroyed,
             (Observed::Paused, None) => EventKind::Paused,

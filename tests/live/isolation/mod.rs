@@ -19,11 +19,14 @@ mod networks; // their subnets, who is on them, partitions
 mod odd_images; // an unusual PATH, no shell, other shells
 mod odd_shells; // variables, files and processes that could disturb a command shell
 mod owner; // containers end with the process that owns them
+mod owner_ends; // whatever ends an owner, nothing of it is left: by connection, reaper, gc
+mod owner_far; // owners of a daemon on another machine: over TCP and ssh
 mod pause; // paused and renamed environments, ends that race with calls
 mod pool; // environments that are prepared ahead, and many at once
 mod random_command; // random commands whose result does not depend on how they are run
 mod security; // what a program can do in each security profile
 mod services; // ports, logs, metrics, readiness
+mod shell_ends; // what ends a command shell, or keeps it from running a command
 mod shell_or_exec; // commands in shells have the same results as with an exec
 mod snapshots; // snapshots and forks of containers
 mod supervision; // the health check and restarts

@@ -15,25 +15,33 @@ use crate::support::{Subject, engines};
 /// `owner_killed`.
 const ENDED: Duration = Duration::from_secs(10);
 
+/// The main processes: with an init program, and without.
+const WAYS: [&str; 2] = ["main", "main-alone"];
+
 /// An owner, and the prefix of its containers.
-struct Owner {
-    child: Child,
+pub(super) struct Owner {
+    pub(super) child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    prefix: String,
+    pub(super) prefix: String,
     /// A journal that no other process reads.
-    _state: tempfile::TempDir,
+    pub(super) state: tempfile::TempDir,
 }
 
 impl Owner {
     fn new(subject: &Subject, arguments: &[&str]) -> Self {
+        Self::start(&subject.docker.address(), &[("ISOLATE_REAPER", "off")], arguments)
+    }
+
+    /// Starts an owner of environments on the daemon at this address.
+    pub(super) fn start(address: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let prefix = format!("live_{}_", EnvironmentId::random().short());
         let state = tempfile::tempdir().unwrap();
         let mut child = Process::new(env!("CARGO_BIN_EXE_owner"))
-            .env("ISOLATE_REAPER", "off")
+            .envs(variables.iter().copied())
             .env("ISOLATE_STATE_DIR", state.path())
-            .args([&subject.docker.address(), &prefix])
+            .args([address, &prefix])
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -42,11 +50,11 @@ impl Owner {
             child,
             lines,
             prefix,
-            _state: state,
+            state,
         }
     }
 
-    fn line(&mut self) -> String {
+    pub(super) fn line(&mut self) -> String {
         self.lines.next().map_or_else(String::new, Result::unwrap)
     }
 
@@ -63,7 +71,7 @@ impl Owner {
         self.child.wait().unwrap();
     }
 
-    fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -77,7 +85,13 @@ impl Drop for Owner {
     }
 }
 
-async fn running(subject: &Subject, prefix: &str) -> usize {
+/// The main processes with each kind of input.
+fn ways() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let inputs = |way| ["none", "stdin", "tty"].map(|input| (way, input));
+    WAYS.into_iter().flat_map(inputs)
+}
+
+pub(super) async fn running(subject: &Subject, prefix: &str) -> usize {
     let containers = subject.docker.containers();
     let listed = containers.list(ListContainers::default()).await.unwrap();
     listed
@@ -86,7 +100,7 @@ async fn running(subject: &Subject, prefix: &str) -> usize {
         .count()
 }
 
-async fn until_none_runs(subject: &Subject, prefix: &str, what: &str) {
+pub(super) async fn until_none_runs(subject: &Subject, prefix: &str, what: &str) {
     let began = Instant::now();
     while running(subject, prefix).await > 0 {
         assert!(began.elapsed() < ENDED, "{}: {what} runs on", subject.name);
@@ -95,7 +109,7 @@ async fn until_none_runs(subject: &Subject, prefix: &str, what: &str) {
 }
 
 /// Removes the leftovers of a killed owner; these tests have no reaper.
-async fn remove(subject: &Subject, prefix: &str) {
+pub(super) async fn remove(subject: &Subject, prefix: &str) {
     for name in subject.containers(prefix).await {
         let options = RemoveContainer {
             force: true,
@@ -127,19 +141,19 @@ async fn containers_end_with_a_killed_owner() {
 #[tokio::test]
 async fn main_process_ends_with_a_killed_owner() {
     for subject in engines() {
-        for input in ["none", "stdin", "tty"] {
+        for (way, input) in ways() {
             let script = "trap '' TERM HUP INT; while :; do sleep 1; done";
-            let mut owner = Owner::ready(&subject, &["main", input, "sh", "-c", script]);
+            let mut owner = Owner::ready(&subject, &[way, input, "sh", "-c", script]);
             // The lease of a main process with an input is an exec, which takes a moment.
             tokio::time::sleep(Duration::from_secs(2)).await;
             assert_eq!(
                 running(&subject, &owner.prefix).await,
                 1,
-                "{}: {input}",
+                "{}: {way} {input}",
                 subject.name
             );
             owner.kill();
-            until_none_runs(&subject, &owner.prefix, input).await;
+            until_none_runs(&subject, &owner.prefix, &format!("{way} {input}")).await;
             remove(&subject, &owner.prefix).await;
         }
     }
@@ -148,7 +162,7 @@ async fn main_process_ends_with_a_killed_owner() {
 #[tokio::test]
 async fn main_process_keeps_its_exit_code() {
     for subject in engines() {
-        for input in ["none", "stdin", "tty"] {
+        for (way, input) in ways() {
             for (argv, code) in [
                 (&["sh", "-c", "exit 37"][..], "exit 37"),
                 (&["sh", "-c", "kill -9 $$"], "exit 137"),
@@ -156,8 +170,8 @@ async fn main_process_keeps_its_exit_code() {
                 (&["no-such-program"], "exit 127"),
                 (&["/etc/passwd"], "exit 126"),
             ] {
-                let mut owner = Owner::ready(&subject, &[&["main", input], argv].concat());
-                assert_eq!(owner.line(), code, "{}: {input}: {argv:?}", subject.name);
+                let mut owner = Owner::ready(&subject, &[&[way, input], argv].concat());
+                assert_eq!(owner.line(), code, "{}: {way} {input}: {argv:?}", subject.name);
                 owner.ended(&subject).await;
             }
         }
@@ -167,15 +181,15 @@ async fn main_process_keeps_its_exit_code() {
 #[tokio::test]
 async fn signal_reaches_the_main_process() {
     for subject in engines() {
-        for input in ["none", "stdin", "tty"] {
+        for (way, input) in ways() {
             let script = "trap 'exit 41' TERM; while :; do sleep 0.1; done";
-            let mut owner = Owner::ready(&subject, &["main", input, "sh", "-c", script]);
+            let mut owner = Owner::ready(&subject, &[way, input, "sh", "-c", script]);
             tokio::time::sleep(Duration::from_secs(1)).await;
             let name = subject.containers(&owner.prefix).await.remove(0);
             let signal = "SIGTERM".to_owned();
             let containers = subject.docker.containers();
             containers.kill(&name, KillContainer { signal }).await.unwrap();
-            assert_eq!(owner.line(), "exit 41", "{}: {input}", subject.name);
+            assert_eq!(owner.line(), "exit 41", "{}: {way} {input}", subject.name);
             owner.ended(&subject).await;
         }
     }

@@ -3,9 +3,11 @@
 //! ```text
 //! owner ADDRESS PREFIX idle COUNT                creates environments, and waits
 //! owner ADDRESS PREFIX main INPUT COMMAND…       runs a main process; INPUT is none, stdin or tty
+//! owner ADDRESS PREFIX main-alone INPUT COMMAND… the same without an init program
 //! ```
 //!
-//! It prints `ready`, and after the end of a main process `exit CODE`.
+//! It prints `ready`, and after the end of a main process `exit CODE`. While it waits, a line on
+//! standard input ends it: `panic`, `exit` or `return`.
 
 #![allow(clippy::print_stdout)] // tests read it
 
@@ -31,10 +33,16 @@ async fn idle(manager: &Manager, count: usize) -> Outcome<()> {
         held.push(manager.create(&EngineChoice::Auto, spec()).await?);
     }
     println!("ready");
-    pending().await
+    let line = tokio::task::spawn_blocking(|| std::io::stdin().lines().next().transpose());
+    match line.await??.as_deref() {
+        Some("panic") => panic!("as the test asks"),
+        Some("exit") => std::process::exit(7),
+        Some("return") => Ok(()),
+        _ => pending().await,
+    }
 }
 
-async fn main_process(manager: &Manager, input: &str, argv: &[String]) -> Outcome<()> {
+async fn main_process(manager: &Manager, init: Option<bool>, input: &str, argv: &[String]) -> Outcome<()> {
     let command = Command {
         input: match input {
             "stdin" => Input::Piped,
@@ -43,8 +51,10 @@ async fn main_process(manager: &Manager, input: &str, argv: &[String]) -> Outcom
         terminal: (input == "tty").then(TerminalSize::default),
         ..Command::new(argv.to_vec())
     };
+    let options = init.map(|init| ("docker".to_owned(), serde_json::json!({"init": init})));
     let spec = EnvironmentSpec {
         main: Main::Command(command),
+        engine_options: options.into_iter().collect(),
         ..spec()
     };
     let selection = manager.select(&EngineChoice::Auto, &spec).await?;
@@ -61,7 +71,7 @@ async fn main_process(manager: &Manager, input: &str, argv: &[String]) -> Outcom
 
 async fn run(arguments: &[String]) -> Outcome<()> {
     let [address, prefix, mode, rest @ ..] = arguments else {
-        return Err("usage: owner ADDRESS PREFIX idle COUNT | main INPUT COMMAND…".into());
+        return Err("usage: owner ADDRESS PREFIX idle COUNT | main[-alone] INPUT COMMAND…".into());
     };
     let docker = Docker::with_address(&address.parse()?)?;
     let mut registry = Registry::new();
@@ -69,7 +79,8 @@ async fn run(arguments: &[String]) -> Outcome<()> {
     let manager = Manager::new(registry);
     match (mode.as_str(), rest) {
         ("idle", [count]) => idle(&manager, count.parse()?).await,
-        ("main", [input, argv @ ..]) => main_process(&manager, input, argv).await,
+        ("main", [input, argv @ ..]) => main_process(&manager, None, input, argv).await,
+        ("main-alone", [input, argv @ ..]) => main_process(&manager, Some(false), input, argv).await,
         _ => Err(format!("unknown mode {mode}").into()),
     }
 }

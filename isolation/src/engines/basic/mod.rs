@@ -5,7 +5,9 @@
 //! root of its paths, and a `HOME` and a `TMPDIR` in it. Of the caller's environment variables, a
 //! command gets only `PATH`. It gets two more: `ISOLATION_ENVIRONMENT` is the ID,
 //! `ISOLATION_ROOT` the directory. It has its own process group, through which it is killed with
-//! all its child processes.
+//! all its child processes. It inherits no descriptor but the standard streams: all others of this
+//! process are made close-on-exec when a command starts. A signal that this process ignores is
+//! ignored by its commands, too.
 //!
 //! If this user may create control groups of Linux, each environment has one: its limits are
 //! enforced, its resource usage is measured, and every process in it ends with the environment.
@@ -35,6 +37,7 @@ use crate::BoxFuture;
 use crate::engine::context::Context;
 use crate::engine::forks::ForkPoint;
 use crate::engine::instance::Instance;
+use crate::engine::watch::{Reports, Watching};
 use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::engines::host::base::Base;
 use crate::engines::host::snapshot;
@@ -137,6 +140,10 @@ impl Engine for BasicEngine {
 
     fn remove<'a>(&'a self, leftover: Leftover<'a>) -> BoxFuture<'a, Result<bool>> {
         Box::pin(self.base.remove(leftover))
+    }
+
+    fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
+        Box::pin(self.base.watch(reports))
     }
 
     fn address(&self) -> Option<String> {

@@ -18,6 +18,7 @@ pub(crate) mod setup;
 pub(crate) mod snapshot;
 mod terminal;
 mod variables;
+mod watch;
 pub(crate) mod watcher;
 
 use crate::error::{Error, Result};

@@ -51,9 +51,12 @@ pub(crate) fn start(
         Some(inner) => terminal::spawn(child, inner),
         None => on_pipes(&mut child, &command.input),
     };
-    let started = groups.spawn(|| match cgroup {
-        Some(group) => group.start_inside(start),
-        None => start(),
+    let started = groups.spawn(|| {
+        close_descriptors();
+        match cgroup {
+            Some(group) => group.start_inside(start),
+            None => start(),
+        }
     });
     let (mut child, group) = match started {
         None => return Err(Error::wrong_status(Status::Destroying, "create another")),
@@ -89,6 +92,12 @@ pub(crate) fn start(
         exit: None,
     };
     Ok(Execution::new(Box::new(process), stdin, command))
+}
+
+/// Makes processes that are started from now on inherit the standard streams only. Rust opens every
+/// descriptor in this way, but a shell or a library in C may have opened others.
+pub(super) fn close_descriptors() {
+    close_fds::set_fds_cloexec(3, &[]);
 }
 
 /// Starts a command in a process group of its own, with pipes.

@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use super::environment_processes::MARK;
+use super::process::close_descriptors;
 use crate::environment::id::EnvironmentId;
 
 /// A shell waits for the end of its input, which only the owner keeps open. It then kills every
@@ -33,6 +34,7 @@ pub(crate) struct Watcher(Child);
 impl Watcher {
     /// Starts the process.
     pub(crate) fn start(id: &EnvironmentId) -> io::Result<Self> {
+        close_descriptors();
         let mut shell = Command::new("sh");
         shell
             .args(["-c", SCRIPT, "isolation-watcher", &format!("{MARK}={id}")])

@@ -53,6 +53,7 @@ use crate::BoxFuture;
 use crate::engine::context::Context;
 use crate::engine::forks::ForkPoint;
 use crate::engine::instance::Instance;
+use crate::engine::watch::{Reports, Watching};
 use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::engines::host::base::Base;
 use crate::engines::host::blocking;
@@ -354,6 +355,10 @@ impl Engine for VirtualenvEngine {
 
     fn remove<'a>(&'a self, leftover: Leftover<'a>) -> BoxFuture<'a, Result<bool>> {
         Box::pin(self.base.remove(leftover))
+    }
+
+    fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
+        Box::pin(self.base.watch(reports))
     }
 
     fn address(&self) -> Option<String> {

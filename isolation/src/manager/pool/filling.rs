@@ -1,6 +1,7 @@
 //! Fills the pool.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{MOST, Pool};
 use crate::command::Command;
@@ -10,6 +11,10 @@ use crate::manager::Manager;
 use crate::manager::registry::Selection;
 use crate::spec::EnvironmentSpec;
 
+/// How long an environment that was just taken has the daemon for its first command: on a small
+/// machine, the creation of the next one makes that several times as slow.
+const HEAD_START: Duration = Duration::from_millis(50);
+
 impl Manager {
     /// Prepares environments of this specification in a task, unless such a task already runs.
     pub(in crate::manager) fn fill_in_background(&self, selection: &Selection, spec: &EnvironmentSpec) {
@@ -18,6 +23,7 @@ impl Manager {
             (self.for_task(), Arc::clone(pool), selection.clone(), spec.clone());
         let of_task = Arc::clone(&pool);
         let task = tokio::spawn(async move {
+            tokio::time::sleep(HEAD_START).await;
             // An error is an event; the next creation tries again.
             let _ = fill(&manager, &of_task, &selection, &spec).await;
         });

@@ -17,9 +17,11 @@
 //! the shell's PID instead of 0, and the shells are in the list of processes and count towards its
 //! limit. A program that is found in a relative directory of `PATH` runs, which newer daemons
 //! refuse. A program that is replaced by a script without `#!` is run by `sh`. A set-user-ID
-//! program that a command of an ordinary user leaves behind may keep the output open unnoticed. The
-//! groups of a user are those of the time when the shell was opened, unless a line was added to
-//! `/etc/passwd` or `/etc/group`, or the file was replaced: then the shell is not used any more.
+//! program that a command of an ordinary user leaves behind may keep the output open unnoticed. As
+//! with an exec, a kill does not find a process that has left its session and its parent and has
+//! closed the output: it ends with the container. The groups of a user are those of the time when
+//! the shell was opened, unless a line was added to `/etc/passwd` or `/etc/group`, or the file was
+//! replaced: then the shell is not used any more.
 
 mod control;
 mod marks;

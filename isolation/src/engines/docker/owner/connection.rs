@@ -3,16 +3,22 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use engine_api::containers::{AttachContainer, InspectContainer};
 use engine_api::exec::{CreateExec, StartExec};
 use engine_api::{Hijacked, Input, Output};
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use super::scripts::{KEEP, LEASE};
 use crate::engine::context::Context;
 use crate::engines::docker::container::ContainerRef;
 use crate::events::{EventKind, Subject};
+
+/// The pauses between two questions to a daemon that does not answer: two minutes in all.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The connection that ends with this process. It is held here and not in a task: the end of a
 /// runtime must not end the container.
@@ -141,16 +147,26 @@ impl OwnerConnection {
                 let held = held.upgrade();
                 held.is_some_and(|held| held.lock().unwrap_or_else(PoisonError::into_inner).number == number)
             };
-            if !current() {
-                return;
-            }
-            let containers = container.docker.containers();
-            let found = containers
-                .inspect(container.id(), InspectContainer::default())
-                .await;
-            // Asked again: it may have been started anew meanwhile.
-            if found.is_ok_and(|found| found.state.running) && current() {
-                context.emit(subject, EventKind::OwnerConnectionLost);
+            // A daemon that is restarted does not answer for a while.
+            let mut pause = SHORTEST_PAUSE;
+            while current() {
+                let containers = container.docker.containers();
+                let found = containers
+                    .inspect(container.id(), InspectContainer::default())
+                    .await;
+                match found {
+                    Err(error) if error.is_unreachable() && pause <= LONGEST_PAUSE => {
+                        sleep(pause).await;
+                        pause *= 2;
+                    }
+                    found => {
+                        // Asked again: it may have been started anew meanwhile.
+                        if found.is_ok_and(|found| found.state.running) && current() {
+                            context.emit(subject, EventKind::OwnerConnectionLost);
+                        }
+                        return;
+                    }
+                }
             }
         });
     }
