@@ -86,6 +86,13 @@ impl Session {
         engine.ok_or_else(|| CliError::new("the engine docker is not registered"))
     }
 
+    /// The engine that uses namespaces of Linux, and keeps images of its own.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn sandbox(&self) -> Result<&isolation::engines::sandbox::SandboxEngine, CliError> {
+        let engine = self.manager.registry().get_as("sandbox");
+        engine.ok_or_else(|| CliError::new("the engine sandbox is not registered"))
+    }
+
     /// Calls `work` for each environment, and prints the name that the user gave. It continues
     /// after an error, and then returns the exit code of an error.
     pub(crate) async fn each(

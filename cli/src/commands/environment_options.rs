@@ -47,7 +47,7 @@ pub(crate) struct EnvironmentOptions {
     /// Read the specification from a JSON file; the options below override it
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// Image of the environment (engine docker only). ISOLATE_IMAGE names the default one
+    /// Image of the environment (engines docker and sandbox). ISOLATE_IMAGE names the default one
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
     /// Python of a virtual environment: 3.11, >=3.11,<3.13, 3.13t, pypy3.10 or a path (engine

@@ -236,7 +236,7 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         "run --engine basic --image busybox -- true",
-        "engine `basic` does not support: images (commands use the programs of this machine); supported by: docker\nhint: use an environment of an engine that supports it: docker\n",
+        "engine `basic` does not support: images (commands use the programs of this machine); supported by: docker, sandbox\nhint: use an environment of an engine that supports it: docker, sandbox\n",
     ),
     (
         "run --engine basic -w ../.. -- true",

@@ -40,6 +40,17 @@ pub(crate) fn place(root: &Dir, working_dir: &str, path: &str, make: bool) -> Re
     Ok(Place::new(directory, name))
 }
 
+/// Follows the directories and links of a path that exist. Returns the last directory, and the
+/// names below it that do not exist.
+pub(crate) fn existing(root: &Dir, parts: VecDeque<OsString>) -> io::Result<(Dir, Vec<OsString>)> {
+    let mut walk = Walk {
+        above: vec![root.try_clone()?],
+        left: parts,
+        links: 0,
+    };
+    walk.run()
+}
+
 /// Fails if an absolute path contains a link, or if one of its parents is a file.
 #[cfg(target_os = "linux")]
 pub(crate) fn reject_links(root: &Dir, path: &str) -> Result<()> {

@@ -75,6 +75,21 @@ async fn root_inside_is_not_root_outside() {
         let written = sh(&environment, &format!("echo >{path}")).await;
         assert!(!written.exit.success(), "{path} can be written");
     }
+    if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+        let status = printed(&environment, "grep Seccomp: /proc/self/status").await;
+        assert_eq!(status, "Seccomp:\t2");
+        for (program, script) in [
+            ("unshare", "unshare -U true"),
+            ("unshare", "unshare -n true"),
+            ("mount", "mount -t tmpfs none /tmp"),
+            ("nsenter", "nsenter -t 1 -m true"),
+            ("dmesg", "dmesg"),
+        ] {
+            let script = format!("command -v {program} >/dev/null || exit 9; {script}");
+            let code = sh(&environment, &script).await.exit.code;
+            assert_ne!(code, 0, "{script}");
+        }
+    }
     // Several users, where there are several.
     let changed = sh(
         &environment,

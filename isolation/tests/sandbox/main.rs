@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr)] // why a test does nothing here
 
 mod engine; // the behaviour of every engine, also as an ordinary user
+mod images; // images without a daemon
 mod isolation_inside; // what cannot be seen and done from inside
 mod owner; // the end of the owner, and other processes
 mod support; // an engine with a directory of its own

@@ -1,6 +1,6 @@
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command as Program, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,10 +15,9 @@ fn running(base: &Path) -> Vec<String> {
     let name = base.file_name().unwrap().to_str().unwrap();
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok());
-    let read = |path: std::path::PathBuf| {
-        String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).replace('\0', " ")
-    };
-    let is_one = |path: &std::path::PathBuf| {
+    let read =
+        |path: PathBuf| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).replace('\0', " ");
+    let is_one = |path: &PathBuf| {
         let outer = read(path.join("cmdline"));
         read(path.join("mountinfo")).contains(name) || (outer.starts_with("bwrap ") && outer.contains(name))
     };
@@ -178,11 +177,11 @@ async fn kept_environment_is_used_by_another_process() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fifty_at_once_all_work_and_leave_nothing() {
+async fn hundred_at_once_all_work_and_leave_nothing() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
-    let tasks = (0..50).map(|n| {
+    let tasks = (0..100).map(|n| {
         let manager = Arc::clone(&fixture.manager);
         tokio::spawn(async move {
             let spec = EnvironmentSpec::default();
@@ -194,11 +193,33 @@ async fn fifty_at_once_all_work_and_leave_nothing() {
             .await;
             assert_eq!(text, format!("{n}\n1"));
             environment.destroy().await.unwrap();
+            environment.id().to_string()
         })
     });
+    let mut ids = Vec::new();
     for task in tasks.collect::<Vec<_>>() {
-        task.await.unwrap();
+        ids.push(task.await.unwrap());
     }
     assert!(running(fixture.base.path()).is_empty());
     assert_eq!(fixture.left(), 0);
+    let mut left = mounts_and_control_groups();
+    left.retain(|path| ids.iter().any(|id| path.contains(id.as_str())));
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// The mounts and the control groups of this machine.
+fn mounts_and_control_groups() -> Vec<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mut found: Vec<String> = mounts.lines().map(str::to_owned).collect();
+    let mut left = vec![(PathBuf::from("/sys/fs/cgroup"), 0)];
+    while let Some((directory, depth)) = left.pop() {
+        // A control group may go while it is read.
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            if depth < 4 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                found.push(entry.path().display().to_string());
+                left.push((entry.path(), depth + 1));
+            }
+        }
+    }
+    found
 }

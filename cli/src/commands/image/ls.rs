@@ -1,4 +1,5 @@
-//! `isolate image ls`: the images of the daemon, and the environments that use them.
+//! `isolate image ls`: the images of the daemon or of the engine sandbox, and the environments that
+//! use them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,9 +7,11 @@ use clap::Args;
 use indicatif::{HumanBytes, HumanDuration};
 use isolation::engines::docker::{ImageEntry, Images};
 
+use super::ImageEngine;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
+use crate::session::Session;
 use crate::table::table;
 
 /// List images with their sizes and the environments that use them
@@ -17,6 +20,9 @@ use crate::table::table;
 /// `isolate image prune` removes once they are not used.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
+    /// Whose images
+    #[arg(long, value_enum, default_value = "docker")]
+    pub(super) engine: ImageEngine,
     /// Print IDs only
     #[arg(long)]
     ids: bool,
@@ -37,6 +43,45 @@ impl Ls {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl Ls {
+    pub(super) async fn run_sandbox(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        let listed = session.sandbox()?.images().list().await?;
+        if console.json {
+            console.value(&listed)?;
+        } else if self.ids {
+            let ids: String = listed.iter().map(|image| format!("{}\n", image.id)).collect();
+            console.text(&ids)?;
+        } else {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let rows = listed.iter().map(|image| {
+                let users: Vec<&str> = image.environments.iter().map(String::as_str).collect();
+                [
+                    or_dash(image.names.join(" ")),
+                    short(&image.id).to_owned(),
+                    age(i64::try_from(image.imported).unwrap_or_default(), now),
+                    HumanBytes(image.size).to_string(),
+                    or_dash(users.join(" ")),
+                ]
+            });
+            let rows: Vec<_> = rows.collect();
+            console.text(&table(["NAME", "ID", "IMPORTED", "SIZE", "USED BY"], &rows))?;
+        }
+        Ok(exit_code::SUCCESS)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Ls {
+    pub(super) async fn run_sandbox(&self, _: &Session, _: Console) -> Result<u8, CliError> {
+        Err(super::linux_only())
+    }
+}
+
+fn or_dash(text: String) -> String {
+    if text.is_empty() { "-".to_owned() } else { text }
+}
+
 fn text(images: &[ImageEntry]) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let rows: Vec<_> = images.iter().map(|image| row(image, now)).collect();
@@ -44,7 +89,6 @@ fn text(images: &[ImageEntry]) -> String {
 }
 
 fn row(image: &ImageEntry, now: Duration) -> [String; 6] {
-    let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     let others = image.containers.saturating_sub(image.environments.len());
     let mut users: Vec<String> = image.environments.iter().cloned().collect();
     if others > 0 {

@@ -85,8 +85,31 @@ pub(super) fn advice(message: &str) -> Advice {
     }
 }
 
+/// No overlay could be mounted, for this reason.
+#[derive(Debug, thiserror::Error)]
+#[error("the overlay cannot be mounted: {0}")]
+struct NoOverlay(String);
+
+/// Why no overlay could be mounted, if that is the reason of an error.
+pub(super) fn no_overlay(error: &Error) -> Option<String> {
+    let source = std::error::Error::source(error)?;
+    Some(source.downcast_ref::<NoOverlay>()?.0.clone())
+}
+
 /// The error of a sandbox that was not ready.
 pub(super) fn error(message: &str) -> Error {
+    if message.lines().any(|line| line == "isolate-no-overlay") {
+        let reason = message.lines().next().unwrap_or_default();
+        return Error::engine(NAME, NoOverlay(reason.to_owned()));
+    }
+    if let Some(target) = message
+        .lines()
+        .find_map(|line| line.strip_prefix("isolate-link:"))
+    {
+        return Error::invalid(format!(
+            "cannot mount {target}: a part of it is a link in the environment; remove the link"
+        ));
+    }
     let line = message.lines().next().unwrap_or("bwrap printed nothing");
     if line.contains("Can't find source path") || line.contains("Can't create file at") {
         return Error::new(
@@ -147,6 +170,11 @@ mod tests {
             assert!(found.hint.contains(hint), "{message}: {found:?}");
             assert_eq!(error(message).kind(), ErrorKind::Unavailable, "{message}");
         }
+        let overlay = error("mount: root: permission denied.\nisolate-no-overlay\n");
+        assert_eq!(no_overlay(&overlay).unwrap(), "mount: root: permission denied.");
+        assert_eq!(no_overlay(&error("bwrap: x")), None);
+        let link = error("isolate-link:/proc\n");
+        assert!(link.to_string().contains("cannot mount /proc"), "{link}");
         let mount = error("bwrap: Can't find source path /x: Permission denied");
         assert_eq!(mount.kind(), ErrorKind::InvalidInput);
     }

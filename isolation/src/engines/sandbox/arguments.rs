@@ -5,10 +5,17 @@ use std::path::{Path, PathBuf};
 
 use super::identity::Identity;
 use super::script::PIPES;
+use crate::engines::shell::without_comments;
 use crate::spec::mount::{Mount, MountSource};
 
 /// The descriptor on which `bwrap` reports the PID of its child.
 pub(super) const INFO: &str = "3";
+
+/// The descriptor on which the inner `bwrap` of an overlay does.
+pub(super) const INNER_INFO: &str = "4";
+
+/// The descriptor of the filter of system calls.
+pub(super) const FILTER: &str = "5";
 
 /// Where programs are looked for.
 pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -59,15 +66,17 @@ const HOST: [&str; 22] = [
 ];
 
 /// The paths in the root of an environment on which something is mounted.
-pub(super) fn targets(mounts: &[Mount]) -> impl Iterator<Item = &str> {
-    let host = HOST.into_iter().filter(|path| {
+pub(super) fn targets(mounts: &[Mount], has_image: bool) -> impl Iterator<Item = &str> {
+    let host = HOST.into_iter().filter(move |path| {
         let link = Path::new(path)
             .symlink_metadata()
             .is_ok_and(|meta| meta.is_symlink());
-        !link || path.starts_with("/etc")
+        !has_image && (!link || path.starts_with("/etc"))
     });
-    let system = ["/proc", "/dev", "/run"];
+    let system = ["/proc", "/dev"].into_iter();
+    let memory = (!has_image).then_some("/run");
     host.chain(system)
+        .chain(memory)
         .chain(mounts.iter().map(|mount| mount.target.as_str()))
 }
 
@@ -81,8 +90,12 @@ pub(super) struct Sandbox<'a> {
     pub(super) hostname: &'a str,
     /// The root; its files are writable.
     pub(super) root: &'a Path,
+    /// Whether the root has the files of an image: then those of this machine are not seen.
+    pub(super) has_image: bool,
     /// The directory of the pipes.
     pub(super) pipes: &'a Path,
+    /// Whether there is a filter of system calls.
+    pub(super) is_filtered: bool,
     /// Whether it uses the network of this machine.
     pub(super) host_network: bool,
     pub(super) mounts: &'a [Mount],
@@ -104,9 +117,28 @@ impl Arguments {
     pub(super) fn sandbox(mut self, sandbox: &Sandbox<'_>) -> Self {
         self.isolation(sandbox);
         self.bind("--bind", sandbox.root, Path::new("/"));
-        self.host();
-        self.system(sandbox.pipes, sandbox.mounts);
+        if !sandbox.has_image {
+            self.host();
+        }
+        self.system(sandbox.pipes);
+        if !sandbox.has_image {
+            self.add(["--tmpfs", "/run"]);
+        }
+        self.mounts(sandbox.mounts);
         self
+    }
+
+    /// Mounts the overlay of an environment in the new user namespace, and starts there the sandbox
+    /// that sees it as its root.
+    pub(super) fn overlay(mut self, top: &Path, sandbox: &Sandbox<'_>) -> Self {
+        let targets: Vec<&str> = targets(sandbox.mounts, true).collect();
+        self.add(["--dev-bind", "/", "/", "--cap-add", "ALL", "--", "/bin/sh", "-c"]);
+        self.add([without_comments(include_str!("overlay.sh")).as_str(), "sh"]);
+        self.0.push(top.into());
+        self.add([targets.len().to_string().as_str()]);
+        self.add(targets);
+        self.add(["--info-fd", INNER_INFO]);
+        self.sandbox(sandbox)
     }
 
     /// The same with an empty root, in which only the directory of environments is mounted: whether
@@ -117,7 +149,9 @@ impl Arguments {
             identity,
             hostname: "probe",
             root,
+            has_image: false,
             pipes: base,
+            is_filtered: false,
             host_network: false,
             mounts: &[],
         });
@@ -127,7 +161,7 @@ impl Arguments {
                 .extend(["--symlink".into(), target.into(), root.join(name).into()]);
         }
         self.host();
-        self.system(base, &[]);
+        self.system(base);
         self
     }
 
@@ -158,10 +192,13 @@ impl Arguments {
                 self.add(["--cap-add", capability]);
             }
         }
+        if sandbox.is_filtered {
+            self.add(["--seccomp", FILTER]);
+        }
     }
 
-    /// Devices, processes, the pipes, and the mounts of the specification.
-    fn system(&mut self, pipes: &Path, mounts: &[Mount]) {
+    /// Devices, processes, and the pipes.
+    fn system(&mut self, pipes: &Path) {
         self.add([
             "--proc",
             "/proc",
@@ -172,7 +209,11 @@ impl Arguments {
             "/dev",
         ]);
         self.bind("--ro-bind", pipes, Path::new(PIPES));
-        self.add(["--tmpfs", "/run"]);
+        self.add(["--chdir", "/"]);
+    }
+
+    /// The mounts of the specification.
+    fn mounts(&mut self, mounts: &[Mount]) {
         for mount in mounts {
             let target = Path::new(&mount.target);
             match &mount.source {
@@ -193,7 +234,6 @@ impl Arguments {
                 MountSource::Volume(_) => {}
             }
         }
-        self.add(["--chdir", "/"]);
     }
 
     /// Runs this program.
@@ -230,7 +270,9 @@ mod tests {
             identity,
             hostname: "host",
             root: Path::new("/e/root"),
+            has_image: false,
             pipes: Path::new("/e/pipes"),
+            is_filtered: true,
             host_network,
             mounts,
         };
@@ -256,6 +298,7 @@ mod tests {
                 "--new-session",
                 "--as-pid-1",
                 "--clearenv",
+                "--seccomp",
             ] {
                 assert!(words.iter().any(|one| one == word), "{word}: {words:?}");
             }

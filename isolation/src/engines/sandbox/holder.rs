@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -22,12 +22,13 @@ use rustix::fs::{MemfdFlags, OFlags};
 
 use super::NAME;
 use super::advice;
-use super::arguments::{Arguments, INFO, Sandbox};
+use super::arguments::{Arguments, FILTER, INFO, INNER_INFO, Sandbox};
 use super::descriptors;
 use super::first_process::Process;
 use super::identity::{COUNT, Identity};
 use super::layout::Layout;
 use super::script;
+use super::start_report::{LONGEST, child_pid, read};
 use crate::engines::host::cgroup::Cgroup;
 use crate::error::{Error, Result};
 
@@ -42,9 +43,6 @@ const GIVEN_UP: Duration = Duration::from_secs(2);
 
 /// How often a start is looked at.
 const LOOK: Duration = Duration::from_micros(200);
-
-/// The most that is read of what a start prints.
-const LONGEST: usize = 64 << 10;
 
 /// The line of a first process that is ready; after the colon it names missing programs.
 const IS_READY: &str = "isolate-ready:";
@@ -69,10 +67,15 @@ impl Holder {
         let control = layout.control();
         let failed = |e| Error::io("create the pipe", &control, e);
         layout.make_pipe(&control).map_err(failed)?;
-        let words = Arguments::user_namespace(sandbox.identity)
-            .sandbox(sandbox)
-            .program(["sh", "-c", &script::holder()]);
-        let mut starting = Starting::spawn(&words, sandbox.identity)?;
+        let arguments = Arguments::user_namespace(sandbox.identity);
+        let is_overlay = layout.is_overlay();
+        let arguments = match is_overlay {
+            true => arguments.overlay(layout.top(), sandbox),
+            false => arguments.sandbox(sandbox),
+        };
+        let words = arguments.program(["sh", "-c", &script::holder()]);
+        let filter = sandbox.is_filtered.then(|| layout.filter());
+        let mut starting = Starting::spawn(&words, sandbox.identity, is_overlay, filter.as_deref())?;
         let process = starting.until_ready()?;
         if let Some(group) = cgroup {
             group.add(process.pid())?;
@@ -103,7 +106,9 @@ impl Holder {
         let words = Arguments::user_namespace(identity)
             .probe(identity, base)
             .program(["sh", "-c", &format!("echo {IS_READY} >&2; read -r line")]);
-        Starting::spawn(&words, identity)?.until_ready().map(drop)
+        Starting::spawn(&words, identity, false, None)?
+            .until_ready()
+            .map(drop)
     }
 
     pub(super) fn process(&self) -> Process {
@@ -167,7 +172,9 @@ struct Starting {
     /// The owner's end of the standard input: a socket, which no other process can open.
     lifeline: Option<UnixStream>,
     identity: Identity,
-    /// The first process, when `bwrap` has reported it.
+    /// Whether another `bwrap` runs in the user namespace of the first one.
+    is_overlay: bool,
+    /// The child of `bwrap`, when it has reported it.
     inner: Option<Process>,
     /// The report of `bwrap` about its child, which the child cannot write to.
     report: File,
@@ -179,7 +186,12 @@ struct Starting {
 impl Starting {
     /// Runs `bwrap` with these arguments, from a shell that gives it the report as descriptor 3,
     /// and closes the inherited descriptors.
-    fn spawn(words: &[OsString], identity: Identity) -> Result<Self> {
+    fn spawn(
+        words: &[OsString],
+        identity: Identity,
+        is_overlay: bool,
+        filter: Option<&Path>,
+    ) -> Result<Self> {
         let failed = |error: io::Error| Error::engine(NAME, error);
         let memory = || rustix::fs::memfd_create("isolation-sandbox", MemfdFlags::CLOEXEC);
         let [report, output] = [memory(), memory()];
@@ -188,12 +200,21 @@ impl Starting {
         let (lifeline, input) = UnixStream::pair().map_err(failed)?;
         let (shell, closed) = descriptors::closing()?;
         let mut command = Command::new(shell);
+        let inner = match is_overlay {
+            true => format!("{INNER_INFO}>&1 "),
+            false => String::new(),
+        };
+        let (filtered, shift) = match filter {
+            Some(_) => (format!("{FILTER}<\"$1\" "), "shift\n"),
+            None => (String::new(), ""),
+        };
         command
             .args([
                 "-c",
-                &format!("exec {closed}{INFO}>&1 >/dev/null\nexec bwrap \"$@\""),
+                &format!("exec {closed}{INFO}>&1 {inner}{filtered}>/dev/null\n{shift}exec bwrap \"$@\""),
                 "sh",
             ])
+            .args(filter)
             .args(words)
             .env_clear()
             .env("PATH", super::arguments::PATH)
@@ -210,6 +231,7 @@ impl Starting {
             child: Some(command.spawn().map_err(failed)?),
             lifeline: Some(lifeline),
             identity,
+            is_overlay,
             inner: None,
             report,
             output,
@@ -223,20 +245,25 @@ impl Starting {
         loop {
             // Asked before the output is read, which is then complete.
             let ended = self.has_ended()?;
+            let reported = self.reported()?;
             if self.inner.is_none() {
-                self.inner = self.reported()?;
+                self.inner = reported.first().copied();
                 if let Some(child) = self.inner {
                     self.map_users(child)?;
                 }
             }
+            let first = match self.is_overlay {
+                true => reported.get(1),
+                false => self.inner.as_ref(),
+            };
             read(&self.output, &mut text)?;
             let text = String::from_utf8_lossy(&text);
             let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
             let ready = lines
                 .map(str::trim_end)
                 .find_map(|line| line.strip_prefix(IS_READY));
-            match (ready, self.inner) {
-                (Some(""), Some(child)) => return Ok(child),
+            match (ready, first) {
+                (Some(""), Some(child)) => return Ok(*child),
                 (Some(missing), _) if !missing.is_empty() => {
                     let why = format!("the root of the environment lacks:{missing}");
                     return Err(Error::invalid(why));
@@ -250,15 +277,24 @@ impl Starting {
         }
     }
 
-    /// The child that `bwrap` has reported, if it still runs.
-    fn reported(&self) -> Result<Option<Process>> {
+    /// The child that `bwrap` has reported, and the child of that one, if they still run.
+    fn reported(&self) -> Result<Vec<Process>> {
         let mut text = Vec::new();
         read(&self.report, &mut text)?;
         let text = String::from_utf8_lossy(&text);
         let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        let parent = self.child.as_ref().map(Child::id);
-        let child = lines.into_iter().find_map(child_pid).and_then(Process::running);
-        Ok(child.filter(|child| child.parent() == parent))
+        let mut parent = self.child.as_ref().map(Child::id);
+        let mut found = Vec::new();
+        for child in lines.filter_map(child_pid) {
+            match Process::running(child).filter(|child| child.parent() == parent) {
+                Some(child) => {
+                    parent = Some(child.pid());
+                    found.push(child);
+                }
+                None => break,
+            }
+        }
+        Ok(found)
     }
 
     fn has_ended(&mut self) -> Result<bool> {
@@ -297,33 +333,13 @@ impl Drop for Starting {
         while matches!(self.has_ended(), Ok(false)) && Instant::now() < until {
             std::thread::sleep(LOOK);
         }
-        let inner = self.inner.or_else(|| self.reported().ok().flatten());
+        let found = self.reported().unwrap_or_default();
+        let inner = found.last().copied().or(self.inner);
         inner.map(Process::kill);
         if let Some(child) = &mut self.child {
             end(child, GIVEN_UP);
         }
     }
-}
-
-/// Appends what is new in a file, up to a limit.
-fn read(file: &File, text: &mut Vec<u8>) -> Result<()> {
-    let mut piece = [0; 4096];
-    while text.len() < LONGEST {
-        let read = file.read_at(&mut piece, text.len() as u64);
-        match read.map_err(|error| Error::engine(NAME, error))? {
-            0 => break,
-            read => text.extend_from_slice(&piece[..read]),
-        }
-    }
-    Ok(())
-}
-
-/// The PID in a line of the report about the child.
-fn child_pid(line: &str) -> Option<i32> {
-    let (name, number) = line.trim().trim_end_matches(',').split_once(':')?;
-    (name == "\"child-pid\"")
-        .then(|| number.trim().parse().ok())
-        .flatten()
 }
 
 /// Sends a request to the first process. It never waits. Only the owner can reach the first process
@@ -357,16 +373,4 @@ pub(super) fn keep(layout: &Layout, process: Process) -> io::Result<()> {
         std::thread::sleep(LOOK);
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn child_is_read_from_the_report() {
-        let report = "{\n    \"child-pid\": 4711,\n    \"ipc-namespace\": 40\n}\nbwrap: no\n";
-        let pids: Vec<i32> = report.lines().filter_map(child_pid).collect();
-        assert_eq!(pids, [4711]);
-    }
 }

@@ -15,9 +15,11 @@ setsid) setsid=$tool;;
 esac
 done
 [ -r /proc/self/stat ] || missing="$missing /proc"
-# A busybox may prefer its own applets to the programs in PATH.
+# A busybox may prefer its own applets to the programs in PATH. All of them are names of one file.
 applets=
+if [ -L "$env" ] || [ "$env" -ef "$setsid" ]; then
 "$env" -i PATH=/nowhere true 2>/dev/null && applets=y
+fi
 echo "isolate-ready:$missing" >&2
 exec >/dev/null 2>&1
 io=/dev/isolation

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::NAME;
+use super::images::{self, Defaults, Kept};
 use super::layout::{HOME, Layout};
 use super::options::SandboxOptions;
 use super::{arguments, process, sandboxed::Sandboxed};
@@ -27,6 +28,7 @@ use crate::environment::id::EnvironmentId;
 use crate::environment::name::Name;
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
+use crate::events::{EventKind, Subject};
 use crate::files::CopySource;
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
@@ -57,23 +59,29 @@ impl SandboxInstance {
         layout: Layout,
         directory: Directory,
         cgroup: Option<Cgroup>,
+        image: Option<Kept>,
         new: NewEnvironment<'_>,
     ) -> Result<Self> {
+        let defaults = image.as_ref().map(Defaults::of).unwrap_or_default();
         let made = Self::new(
             new.id,
             new.name.to_owned(),
             new.spec.clone(),
             directory,
-            Sandboxed::new(layout, new.id, new.spec, cgroup),
+            Sandboxed::new(layout, new.id, new.spec, defaults, cgroup),
             new.context,
             false,
         );
         let sandbox = Arc::clone(&made.sandbox);
-        blocking(NAME, move || {
-            sandbox.lay_out()?;
-            sandbox.ensure_started(false)
-        })
-        .await?;
+        let warnings = blocking(NAME, move || sandbox.begin(image.as_ref())).await?;
+        for message in warnings {
+            let subject = Subject::Environment {
+                id: new.id.clone(),
+                name: new.name.to_owned(),
+                engine: NAME.to_owned(),
+            };
+            new.context.emit(subject, EventKind::Warning { message });
+        }
         for copy in &made.spec.copies {
             made.bring_in(CopySource::Path(copy.source.clone()), &copy.target)
                 .await?;
@@ -85,7 +93,9 @@ impl SandboxInstance {
     /// Opens the environment in this directory; it belongs to its creator.
     pub(super) fn open(layout: Layout, directory: Directory, note: Note, context: &Context) -> Self {
         let cgroup = note.cgroup.filter(|group| group.belongs_to(&note.id));
-        let sandbox = Sandboxed::new(layout, &note.id, &note.spec, cgroup);
+        let image = layout.kept_image();
+        let defaults = image.as_ref().map(Defaults::of).unwrap_or_default();
+        let sandbox = Sandboxed::new(layout, &note.id, &note.spec, defaults, cgroup);
         Self::new(&note.id, note.name, note.spec, directory, sandbox, context, true)
     }
 
@@ -156,7 +166,8 @@ impl SandboxInstance {
             ("HOSTNAME", self.sandbox.hostname()),
         ];
         let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let given = self.spec.env.iter().chain(command.env.iter());
+        let image = self.sandbox.defaults.env.iter();
+        let given = image.chain(self.spec.env.iter()).chain(command.env.iter());
         let given = given.map(|(name, value)| (name.clone(), value.clone()));
         own.into_iter().chain(given).collect()
     }
@@ -220,6 +231,19 @@ impl Instance for SandboxInstance {
                 .with_detail("directory", path)
                 .with_detail("users", self.sandbox.layout.identity().text())
                 .with_detail("network", network);
+            if let Some(image) = self.sandbox.layout.kept_image() {
+                let root = match self.sandbox.layout.is_overlay() {
+                    true => "an overlay over the files of the image",
+                    false => "a copy of the files of the image",
+                };
+                state = state
+                    .with_detail("image", format!("sha256:{}", image.id()))
+                    .with_detail("root", root);
+                let left_out = images::left_out(&image);
+                if !left_out.is_empty() {
+                    state = state.with_detail("not_from_image", left_out.join("; "));
+                }
+            }
             state.limits = self.sandbox.cgroup.as_ref().map(Cgroup::limits);
             Ok(state)
         })
@@ -304,6 +328,7 @@ pub(super) fn remove(id: &EnvironmentId, sandbox: &Sandboxed, directory: &Direct
     if let Some(group) = Cgroup::noted(noted, id) {
         group.remove()?;
     }
+    Kept::forget(&sandbox.layout.image(), id)?;
     directory.remove()
 }
 

@@ -6,7 +6,15 @@
 //!   holder                PID and start time of the first process
 //!   pipes/                the pipes of commands, inside /dev/isolation, read-only; `control`
 //!                         takes the requests to an environment that is kept
+//!   filter                the system calls that are rejected
 //!   root/                 the root of the environment
+//!
+//! With an image:
+//!   image -> …/root       the files of the image, which never change
+//!   upper/                what the environment has changed of them, as an overlay keeps it
+//!   work/                 the overlay's own directory
+//!   root/                 where the overlay is mounted, inside only; or a copy of the files where
+//!                         no overlay can be mounted, and then there is no upper/
 //! ```
 
 use std::fs::{self, DirBuilder, Permissions};
@@ -19,8 +27,12 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode};
 
 use super::arguments::merged;
 use super::identity::Identity;
+use super::images::Kept;
 use crate::engines::host::directory::Directory;
 use crate::error::{Error, Result};
+use crate::files::copy::Stop;
+use crate::files::remove_tree::remove_tree;
+use crate::snapshots::clone_tree;
 use crate::spec::network::NetworkSpec;
 
 /// The home directory of the root user, inside.
@@ -81,12 +93,48 @@ impl Layout {
         self.top.join("root")
     }
 
+    /// The link to the files of the image, if there is one.
+    pub(super) fn image(&self) -> PathBuf {
+        self.top.join("image")
+    }
+
+    /// The changed files of an environment with an image.
+    pub(super) fn upper(&self) -> PathBuf {
+        self.top.join("upper")
+    }
+
+    fn work(&self) -> PathBuf {
+        self.top.join("work")
+    }
+
+    /// Whether its root is an overlay over the files of an image.
+    pub(super) fn is_overlay(&self) -> bool {
+        self.upper().exists()
+    }
+
+    /// The image, if there is one.
+    pub(super) fn kept_image(&self) -> Option<Kept> {
+        match self.has_image() {
+            true => Kept::of_link(&self.image(), self.identity).ok(),
+            false => None,
+        }
+    }
+
+    pub(super) fn has_image(&self) -> bool {
+        self.image().symlink_metadata().is_ok()
+    }
+
     pub(super) fn control(&self) -> PathBuf {
         self.pipes().join("control")
     }
 
     pub(super) fn holder(&self) -> PathBuf {
         self.top.join("holder")
+    }
+
+    /// The filter of system calls.
+    pub(super) fn filter(&self) -> PathBuf {
+        self.top.join("filter")
     }
 
     pub(super) fn pipes(&self) -> PathBuf {
@@ -122,6 +170,48 @@ impl Layout {
         Ok(())
     }
 
+    /// Creates the directories of an overlay over the files of an image.
+    pub(super) fn make_overlay(&self, files: &Path) -> Result<()> {
+        let make = || {
+            symlink(files, self.image())?;
+            let mode = fs::metadata(files)?.permissions().mode() & 0o7777;
+            for path in [self.upper(), self.work(), self.root()] {
+                self.directory(&path, mode)?;
+            }
+            io::Result::Ok(())
+        };
+        make().map_err(|e| Error::io("set up the root", &self.top, e))
+    }
+
+    /// Replaces the overlay by a copy of the files of the image.
+    pub(super) fn copy_image(&self) -> Result<()> {
+        let root = self.root();
+        let failed = |path: &Path, e| Error::io("set up the root", path, e);
+        for path in [self.upper(), self.work()] {
+            remove_tree(&path).map_err(|e| failed(&path, e))?;
+        }
+        let files = fs::canonicalize(self.image()).map_err(|e| failed(&root, e))?;
+        clone_tree(&files, &root, &Stop::default())
+    }
+
+    /// The files that the engine makes in every root: their names in `/etc`, and their texts.
+    pub(super) fn system_files(
+        hostname: &str,
+        network: &NetworkSpec,
+        host_network: bool,
+    ) -> [(&'static str, String); 3] {
+        let resolver = match host_network {
+            true => fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+            // Without a network, a program that looks up a name must not wait for long.
+            false => "options timeout:1 attempts:1\n".to_owned(),
+        };
+        [
+            ("hostname", format!("{hostname}\n")),
+            ("hosts", hosts(hostname, network)),
+            ("resolv.conf", resolver),
+        ]
+    }
+
     /// Creates a root without an image: directories, and the files that every program reads.
     pub(super) fn make_root(&self, hostname: &str, network: &NetworkSpec, host_network: bool) -> Result<()> {
         let root = self.root();
@@ -140,18 +230,12 @@ impl Layout {
             self.give(&link)?;
         }
         let users = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n";
-        let resolver = match host_network {
-            true => fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
-            // Without a network, a program that looks up a name must not wait for long.
-            false => "options timeout:1 attempts:1\n".to_owned(),
-        };
-        for (name, text) in [
+        let own = [
             ("passwd", users.to_owned()),
             ("group", "root:x:0:\nnogroup:x:65534:\n".to_owned()),
-            ("hostname", format!("{hostname}\n")),
-            ("hosts", hosts(hostname, network)),
-            ("resolv.conf", resolver),
-        ] {
+        ];
+        let files = Self::system_files(hostname, network, host_network);
+        for (name, text) in own.into_iter().chain(files) {
             let path = root.join("etc").join(name);
             fs::write(&path, text)?;
             self.give(&path)?;

@@ -1,11 +1,12 @@
 //! The engine for isolation without a daemon: Linux namespaces, made by the program `bwrap` of the
 //! package bubblewrap.
 //!
-//! An environment has its own root, `/tmp`, home, processes, users and network. Without an image it
-//! sees the programs and libraries of this machine, read-only, and nothing else: no home directory,
-//! no socket, no variable of the caller. It has only its own loopback interface, unless the
-//! specification asks for the network of this machine: [`SandboxOptions`]. Its first command runs
-//! after some 20 ms.
+//! An environment has its own root, `/tmp`, home, processes, users and network. Its root has the
+//! files of an image that was [imported](images), with an overlay for its changes. Without an image
+//! it sees the programs and libraries of this machine, read-only, and nothing else: no home
+//! directory, no socket, no variable of the caller. It has only its own loopback interface, unless
+//! the specification asks for the network of this machine: [`SandboxOptions`]. Its first command
+//! runs after some 20 ms.
 //!
 //! The first process of an environment is a shell, whose standard input is a socket of this
 //! process. When this process ends, also by `kill -9`, the shell ends and the kernel kills
@@ -19,8 +20,8 @@
 //! Limits of memory, CPU and processes hold where this user may create control groups.
 //!
 //! An environment is not a virtual machine: its programs use the kernel of this machine, and an
-//! error in the kernel's namespaces lets them escape. No system call is filtered, and a program can
-//! make more user namespaces, in which it has all capabilities.
+//! error in the kernel's namespaces lets them escape. On x86-64 and ARM64, system calls for mounts,
+//! namespaces, keys and the settings of the kernel are rejected, as in a container of Docker.
 //!
 //! Another process can use an environment that is kept. One that is not kept belongs to its
 //! creator: another process can only stop and destroy it, and copy its files.
@@ -41,12 +42,15 @@
 
 mod advice;
 mod arguments;
+mod as_owner;
 mod descriptors;
 mod files;
 mod first_process;
 mod holder;
 mod identity;
+pub mod images;
 mod instance;
+mod known_answer;
 mod layout;
 mod options;
 mod probe;
@@ -55,6 +59,9 @@ mod processes;
 mod report;
 mod sandboxed;
 mod script;
+mod start_report;
+mod system_calls;
+mod terminal;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -74,6 +81,7 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::mount::MountSource;
 
 use identity::Identity;
+use images::{Defaults, Kept};
 use instance::SandboxInstance;
 use layout::Layout;
 pub use options::SandboxOptions;
@@ -86,6 +94,7 @@ pub const NAME: &str = "sandbox";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxEngine {
     base: PathBuf,
+    cache: Option<PathBuf>,
 }
 
 impl Default for SandboxEngine {
@@ -103,7 +112,19 @@ impl SandboxEngine {
     /// Creates an engine that creates its environments in this directory, which must exist. For
     /// root it must be one that every user may enter.
     pub fn below(base: impl Into<PathBuf>) -> Self {
-        Self { base: base.into() }
+        Self {
+            base: base.into(),
+            cache: None,
+        }
+    }
+
+    /// Keeps images in this directory instead of the user's directory for caches: `isolate/sandbox`
+    /// in `$XDG_CACHE_HOME` or `~/.cache`, for root `/var/cache/isolate/sandbox`. For root it must
+    /// be one that every user may enter.
+    #[must_use]
+    pub fn with_cache(mut self, cache: impl Into<PathBuf>) -> Self {
+        self.cache = Some(cache.into());
+        self
     }
 
     /// The directory in which it creates its directories.
@@ -112,8 +133,14 @@ impl SandboxEngine {
     }
 
     async fn ask(&self) -> Probe {
-        let base = self.base.clone();
-        let probed = blocking(NAME, move || Ok(probe::probe(&base))).await;
+        let engine = self.clone();
+        let probed = blocking(NAME, move || {
+            // Without a directory for it, every process probes.
+            let kept = Identity::of_this_process().and_then(|identity| engine.image_store(identity));
+            let kept = kept.ok().map(|store| store.top().to_owned());
+            Ok(probe::probe(&engine.base, kept.as_deref()))
+        })
+        .await;
         probed.unwrap_or_else(|error| {
             let identity = Identity::of_this_process().unwrap_or(Identity::Caller);
             Probe::unavailable(error.to_string(), "try again", probe::capabilities(identity))
@@ -128,8 +155,11 @@ impl SandboxEngine {
             return Err(Error::unavailable(NAME, reason, hint));
         }
         let directory = Directory::create(NAME, &self.base, new.id)?;
-        let cgroup = match Cgroup::create(new.id, &new.spec.limits) {
-            Ok(cgroup) => cgroup,
+        let prepared = self
+            .image_of(new, identity, &directory)
+            .and_then(|image| Ok((image, Cgroup::create(new.id, &new.spec.limits)?)));
+        let (image, cgroup) = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => {
                 // The first error counts; the directory is empty.
                 let _ = directory.remove();
@@ -137,7 +167,21 @@ impl SandboxEngine {
             }
         };
         let layout = Layout::of(&directory, identity);
-        SandboxInstance::create(layout, directory, cgroup, new).await
+        SandboxInstance::create(layout, directory, cgroup, image, new).await
+    }
+
+    /// The image that a specification names, from now on in use by the environment.
+    fn image_of(
+        &self,
+        new: NewEnvironment<'_>,
+        identity: Identity,
+        directory: &Directory,
+    ) -> Result<Option<Kept>> {
+        let Some(image) = &new.spec.image else {
+            return Ok(None);
+        };
+        let store = self.image_store(identity)?;
+        store.use_for(image, new.id, directory.path()).map(Some)
     }
 
     fn find(&self, id: &EnvironmentId) -> Result<(Layout, Directory)> {
@@ -165,7 +209,7 @@ impl SandboxEngine {
                 name: note.name,
                 engine: NAME.to_owned(),
                 status: instance::current(note.status, &layout),
-                image: None,
+                image: note.spec.image.clone(),
                 owner: note.spec.owner,
                 session: note.spec.session,
             })
@@ -229,10 +273,17 @@ impl Engine for SandboxEngine {
         Box::pin(async move {
             let (layout, directory) = match self.find(leftover.id) {
                 Ok(found) => found,
-                Err(error) if error.is_not_found() => return Ok(false),
+                Err(error) if error.is_not_found() => {
+                    // Something else may have removed the directory alone.
+                    if let Some(group) = Cgroup::noted(None, leftover.id) {
+                        group.remove()?;
+                    }
+                    return Ok(false);
+                }
                 Err(error) => return Err(error),
             };
-            let sandbox = Sandboxed::new(layout, leftover.id, &EnvironmentSpec::default(), None);
+            let (spec, defaults) = (EnvironmentSpec::default(), Defaults::default());
+            let sandbox = Sandboxed::new(layout, leftover.id, &spec, defaults, None);
             let id = leftover.id.clone();
             blocking(NAME, move || instance::remove(&id, &sandbox, &directory)).await?;
             Ok(true)

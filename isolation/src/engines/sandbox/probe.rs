@@ -11,6 +11,7 @@ use super::NAME;
 use super::advice::Advice;
 use super::holder::Holder;
 use super::identity::Identity;
+use super::known_answer::Situation;
 use crate::engine::Probe;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 use crate::engines::host::cgroup::Cgroup;
@@ -27,13 +28,13 @@ pub(super) struct Found {
 /// The successes of this process, by the directory of the environments.
 static ANSWERS: Mutex<BTreeMap<PathBuf, Found>> = Mutex::new(BTreeMap::new());
 
-/// Whether sandboxes can be started in this directory. The first success of a process is kept. This
-/// blocks.
-pub(super) fn probe(base: &Path) -> Probe {
+/// Whether sandboxes can be started in this directory. The first success of a process is kept, also
+/// for other processes if there is a directory for that. This blocks.
+pub(super) fn probe(base: &Path, kept: Option<&Path>) -> Probe {
     let answers = || ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
     let known = answers().get(base).cloned().map(Ok);
     let answer = known.unwrap_or_else(|| {
-        let answer = try_out(base);
+        let answer = ask(base, kept);
         if let Ok(found) = &answer {
             answers().insert(base.to_owned(), found.clone());
         }
@@ -55,9 +56,21 @@ pub(super) fn probe(base: &Path) -> Probe {
     }
 }
 
-fn try_out(base: &Path) -> Result<Found, Advice> {
-    let version = version()?;
+fn ask(base: &Path, kept: Option<&Path>) -> Result<Found, Advice> {
     let identity = Identity::of_this_process().map_err(|error| told(&error))?;
+    let situation = kept.and_then(|directory| Situation::now(directory, base, identity));
+    if let Some(version) = situation.as_ref().and_then(Situation::known) {
+        return Ok(Found { version, identity });
+    }
+    let found = try_out(base, identity)?;
+    if let Some(situation) = situation {
+        situation.keep(&found.version);
+    }
+    Ok(found)
+}
+
+fn try_out(base: &Path, identity: Identity) -> Result<Found, Advice> {
+    let version = version()?;
     Directory::probe(base).map_err(|error| Advice {
         reason: format!("cannot create a directory in {}: {error}", base.display()),
         hint: "set TMPDIR to a writable directory".to_owned(),
@@ -115,7 +128,7 @@ fn version() -> Result<String, Advice> {
 }
 
 /// The directory at or above this one that the root of an environment may not enter.
-fn closed_to(base: &Path, identity: Identity) -> Option<PathBuf> {
+pub(super) fn closed_to(base: &Path, identity: Identity) -> Option<PathBuf> {
     let owner = identity.owner()?;
     let real = fs::canonicalize(base).ok()?;
     let closed = |path: &&Path| {
@@ -133,8 +146,10 @@ fn closed_to(base: &Path, identity: Identity) -> Option<PathBuf> {
 
 /// The features of the engine.
 pub(super) fn capabilities(identity: Identity) -> Capabilities {
-    use Feature::{Commands, CopyIn, CopyOut, Mounts, NetworkIsolation, Pause, ReadOnlyMounts, Rename};
-    use Feature::{Stdin, Tmpfs};
+    use Feature::{
+        Commands, CopyIn, CopyOut, Images, Mounts, NetworkIsolation, Pause, ReadOnlyMounts, Rename,
+    };
+    use Feature::{Stdin, Tmpfs, Tty};
     let limit = "the engine does not set this limit; use the engine docker";
     let network = "an environment has its own loopback interface, or with the option host_network the \
                    network of this machine";
@@ -144,7 +159,17 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
     };
     let missing = "not part of this engine; use the engine docker";
     let mut capabilities = Capabilities::new(IsolationLevel::Container)
-        .with([Commands, CopyIn, CopyOut, Stdin, Mounts, ReadOnlyMounts, Tmpfs])
+        .with([
+            Commands,
+            CopyIn,
+            CopyOut,
+            Images,
+            Stdin,
+            Mounts,
+            ReadOnlyMounts,
+            Tmpfs,
+            Tty,
+        ])
         .with([NetworkIsolation, Pause, Feature::Processes, Rename])
         .without(Feature::Users, users)
         .without(Feature::Networks, network)
@@ -166,12 +191,10 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
         capabilities = capabilities.without(feature, limit);
     }
     for feature in [
-        Feature::Images,
         Feature::Volumes,
         Feature::ReadOnlyRoot,
         Feature::KernelCapabilities,
         Feature::SecurityOptions,
-        Feature::Tty,
         Feature::Snapshots,
     ] {
         capabilities = capabilities.without(feature, missing);

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
+use tokio::io::AsyncRead;
+use tokio::net::unix::pipe::{OpenOptions, Receiver};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::NAME;
@@ -16,6 +17,7 @@ use super::holder;
 use super::layout::Layout;
 use super::report::{Report, Reports};
 use super::script;
+use super::terminal::Terminal;
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::{Chunk, Execution, RunningProcess};
@@ -23,6 +25,7 @@ use crate::command::exit_status::ExitStatus;
 use crate::command::input::Input;
 use crate::command::signal::Signal;
 use crate::command::stdin::Stdin;
+use crate::command::terminal::TerminalSize;
 use crate::engines::host::output::Outputs;
 use crate::engines::shell::KnownPrograms;
 use crate::environment::id::random_hex;
@@ -56,16 +59,19 @@ pub(super) async fn start(
     }
 }
 
+/// Standard output, or all output of a terminal.
+type Output = Box<dyn AsyncRead + Send + Sync + Unpin>;
+
 /// How a start ended.
 enum Begun {
-    Runs(Box<SandboxProcess>, Option<Sender>),
+    Runs(Box<SandboxProcess>, Option<Stdin>),
     Refused(i32, &'static str),
 }
 
 impl Begun {
     fn into_execution(self, command: &Command) -> Execution {
         match self {
-            Self::Runs(process, input) => Execution::new(process, input.map(Stdin::new), command),
+            Self::Runs(process, input) => Execution::new(process, input, command),
             Self::Refused(code, why) => Execution::not_started(command, code, why),
         }
     }
@@ -80,18 +86,30 @@ async fn begin(
 ) -> Result<Begun> {
     let failed = |error: io::Error| Error::engine(NAME, error);
     let name = random_hex();
+    let terminal = match command.terminal {
+        Some(size) => {
+            let stopped = || Error::wrong_status(Status::Stopped, "start it first").observed(Status::Stopped);
+            let process = Process::of(&layout).ok_or_else(stopped)?;
+            Some(Terminal::open(process, layout.identity(), size).map_err(failed)?)
+        }
+        None => None,
+    };
     let (text, program) = {
         let known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        script::render(command, variables, working_dir, &known, &name)
+        let path = terminal.as_ref().map(Terminal::path);
+        script::render(command, variables, working_dir, &known, &name, path)
     };
     let files = Files::make(&layout, &name, &text, command).map_err(failed)?;
     let open = |end: &str| OpenOptions::new().open_receiver(layout.pipe(&name, end));
-    let (reports, stdout, stderr) = (
-        open("reports").map_err(failed)?,
-        open("out").map_err(failed)?,
-        open("err").map_err(failed)?,
-    );
-    let has_input = !matches!(command.input, Input::Empty);
+    let reports = open("reports").map_err(failed)?;
+    let (stdout, stderr): (Output, _) = match &terminal {
+        Some(terminal) => (Box::new(terminal.output()), None),
+        None => (
+            Box::new(open("out").map_err(failed)?),
+            Some(open("err").map_err(failed)?),
+        ),
+    };
+    let has_input = terminal.is_none() && !matches!(command.input, Input::Empty);
     let input = layout.pipe(&name, "in");
     // Open for reading too: the command, which opens it later, must not wait for a writer.
     let held = has_input.then(|| OpenOptions::new().read_write(true).open_sender(&input));
@@ -102,7 +120,8 @@ async fn begin(
     let mut process = SandboxProcess {
         layout,
         reports: Reports::new(reports),
-        outputs: Outputs::new(Some(stdout), Some(stderr)),
+        outputs: Outputs::new(Some(stdout), stderr),
+        terminal: terminal.clone(),
         pids: None,
         sent: None,
         end: None,
@@ -116,7 +135,8 @@ async fn begin(
     // From now on, only the command has the other end of its input.
     let sender = has_input.then(|| OpenOptions::new().open_sender(&input));
     // A command that has ended already reads nothing.
-    let sender = sender.and_then(io::Result::ok);
+    let sender = sender.and_then(io::Result::ok).map(Stdin::new);
+    let sender = terminal.map(|terminal| Stdin::new(terminal.input())).or(sender);
     drop((held, files));
     known.lock().unwrap_or_else(PoisonError::into_inner).add(program);
     Ok(Begun::Runs(Box::new(process), sender))
@@ -128,8 +148,14 @@ struct Files(Vec<PathBuf>);
 impl Files {
     fn make(layout: &Layout, name: &str, text: &[u8], command: &Command) -> io::Result<Self> {
         let mut files = Self(Vec::new());
+        let is_piped = |end: &str| match end {
+            "reports" => true,
+            _ if command.terminal.is_some() => false,
+            "in" => command.input != Input::Empty,
+            _ => true,
+        };
         for end in ["reports", "out", "err", "in"] {
-            if end != "in" || command.input != Input::Empty {
+            if is_piped(end) {
                 let path = layout.pipe(name, end);
                 layout.make_pipe(&path)?;
                 files.0.push(path);
@@ -196,7 +222,8 @@ fn refused(why: &str, working_dir: &str) -> Result<Begun> {
 struct SandboxProcess {
     layout: Layout,
     reports: Reports,
-    outputs: Outputs<Receiver, Receiver>,
+    outputs: Outputs<Output, Receiver>,
+    terminal: Option<Terminal>,
     /// The PIDs, inside, of its first process and of the shell that waits for it.
     pids: Option<(u32, u32)>,
     sent: Option<Signal>,
@@ -321,6 +348,16 @@ impl RunningProcess for SandboxProcess {
     fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>> {
         let sent = self.send(signal);
         Box::pin(std::future::ready(sent))
+    }
+
+    fn resize(&mut self, size: TerminalSize) -> BoxFuture<'_, Result<()>> {
+        let resized = self
+            .terminal
+            .as_ref()
+            .map_or(Ok(()), |terminal| terminal.resize(size));
+        Box::pin(std::future::ready(
+            resized.map_err(|error| Error::engine(NAME, error)),
+        ))
     }
 }
 

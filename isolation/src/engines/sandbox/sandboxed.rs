@@ -10,15 +10,19 @@ use tokio::net::unix::pipe::OpenOptions;
 use tokio::time::timeout;
 
 use super::NAME;
+use super::advice;
 use super::arguments::{self, Sandbox};
+use super::as_owner::as_owner;
 use super::first_process::Process;
 use super::holder::{self, Holder};
+use super::images::{self, Defaults, Kept};
 use super::layout::Layout;
 use super::options::SandboxOptions;
+use super::system_calls;
 use crate::engines::host::cgroup::Cgroup;
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::copy::Place;
+use crate::files::copy::{self, Place};
 use crate::files::dir::Dir;
 use crate::files::root;
 use crate::spec::EnvironmentSpec;
@@ -29,6 +33,8 @@ pub(super) struct Sandboxed {
     pub(super) layout: Layout,
     hostname: String,
     spec: EnvironmentSpec,
+    /// The settings of the image for commands.
+    pub(super) defaults: Defaults,
     /// The control group of its processes, if this user may create one.
     pub(super) cgroup: Option<Cgroup>,
     /// The first process, if this process has started it.
@@ -40,12 +46,14 @@ impl Sandboxed {
         layout: Layout,
         id: &EnvironmentId,
         spec: &EnvironmentSpec,
+        defaults: Defaults,
         cgroup: Option<Cgroup>,
     ) -> Self {
         Self {
             layout,
             hostname: id.as_str().chars().take(12).collect(),
             spec: spec.clone(),
+            defaults,
             cgroup,
             holder: Mutex::new(None),
         }
@@ -57,19 +65,70 @@ impl Sandboxed {
 
     /// The working directory of commands, inside.
     pub(super) fn working_dir(&self) -> &str {
-        self.spec.working_dir.as_deref().unwrap_or("/")
+        let own = self.spec.working_dir.as_deref();
+        own.or(self.defaults.working_dir.as_deref()).unwrap_or("/")
     }
 
     fn holder(&self) -> MutexGuard<'_, Option<Holder>> {
         self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Creates the files of a new environment, and starts it. Returns what its owner should know.
+    pub(super) fn begin(&self, image: Option<&Kept>) -> Result<Vec<String>> {
+        self.lay_out(image)?;
+        let mut warnings = Vec::new();
+        if let Err(error) = self.ensure_started(false) {
+            let Some(reason) = advice::no_overlay(&error) else {
+                return Err(error);
+            };
+            warnings.push(format!(
+                "the files of the image are copied, because no overlay can be mounted ({reason})"
+            ));
+            self.layout.copy_image()?;
+            self.ensure_started(false)?;
+        }
+        if let Some(image) = image {
+            self.write_system_files()?;
+            warnings.extend(images::user_left_out(image));
+        }
+        Ok(warnings)
+    }
+
     /// Creates the files of a new environment.
-    pub(super) fn lay_out(&self) -> Result<()> {
-        let host_network = SandboxOptions::of(&self.spec)?.uses_host_network();
+    fn lay_out(&self, image: Option<&Kept>) -> Result<()> {
         self.layout.make()?;
-        self.layout
-            .make_root(&self.hostname, &self.spec.network, host_network)
+        match image {
+            Some(image) => self.layout.make_overlay(&image.root()),
+            None => {
+                let host_network = SandboxOptions::of(&self.spec)?.uses_host_network();
+                self.layout
+                    .make_root(&self.hostname, &self.spec.network, host_network)
+            }
+        }
+    }
+
+    /// Writes the files that the engine makes in the root of an image. The sandbox runs.
+    fn write_system_files(&self) -> Result<()> {
+        let host_network = SandboxOptions::of(&self.spec)?.uses_host_network();
+        let files = Layout::system_files(&self.hostname, &self.spec.network, host_network);
+        self.inside(|| {
+            for (name, text) in files {
+                let place = self.place_in(self.process(), "/etc", true)?;
+                place.make_directory()?;
+                let directory = place.into_directory()?;
+                // The file of the image may be a link, which is replaced.
+                copy::write_file(text.as_bytes(), 0o644, &Place::new(directory, name.into()))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Does something with the files of the running environment, as a user that may create some.
+    fn inside<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        match self.layout.identity().owner() {
+            Some(owner) if self.layout.is_overlay() => as_owner(owner, work),
+            _ => work(),
+        }
     }
 
     /// The first process, also of another owner.
@@ -93,17 +152,27 @@ impl Sandboxed {
 
     fn start(&self) -> Result<Holder> {
         let top = self.layout.root();
-        let root = Dir::open_root(&top, None).map_err(|e| Error::io("open", &top, e))?;
-        for target in arguments::targets(&self.spec.mounts) {
-            // `bwrap` follows links, also to files of this machine.
-            root::reject_links(&root, target)?;
+        let has_image = self.layout.has_image();
+        if !self.layout.is_overlay() {
+            let root = Dir::open_root(&top, None).map_err(|e| Error::io("open", &top, e))?;
+            for target in arguments::targets(&self.spec.mounts, has_image) {
+                // `bwrap` follows links, also to files of this machine.
+                root::reject_links(&root, target)?;
+            }
+        }
+        let filter = system_calls::filter();
+        if let Some(filter) = &filter {
+            let path = self.layout.filter();
+            fs::write(&path, filter).map_err(|e| Error::io("write", &path, e))?;
         }
         Holder::start(
             &self.layout,
             &Sandbox {
                 identity: self.layout.identity(),
                 hostname: &self.hostname,
-                root: &self.layout.root(),
+                root: &top,
+                has_image,
+                is_filtered: filter.is_some(),
                 pipes: &self.layout.pipes(),
                 host_network: SandboxOptions::of(&self.spec)?.uses_host_network(),
                 mounts: &self.spec.mounts,
@@ -115,7 +184,7 @@ impl Sandboxed {
     fn make_working_dir(&self) -> Result<()> {
         match self.working_dir() {
             "/" => Ok(()),
-            path => self.place_in(self.process(), path, true)?.make_directory(),
+            path => self.inside(|| self.place_in(self.process(), path, true)?.make_directory()),
         }
     }
 
@@ -161,22 +230,23 @@ impl Sandboxed {
 
     /// Calls `work` with the place of a path inside. A sandbox that does not run is started for
     /// that, and ended afterwards.
-    pub(super) fn with_place<T>(
+    pub(super) fn with_place<T: Send>(
         &self,
         path: &str,
         make: bool,
-        work: impl FnOnce(Place) -> Result<T>,
+        work: impl FnOnce(Place) -> Result<T> + Send,
     ) -> Result<T> {
+        let work = |process| self.inside(|| work(self.place_in(Some(process), path, make)?));
         if let Some(process) = self.process() {
-            return work(self.place_in(Some(process), path, make)?);
+            return work(process);
         }
         let _lock = self.lock()?;
         // Another process may have started it meanwhile.
         if let Some(process) = self.process() {
-            return work(self.place_in(Some(process), path, make)?);
+            return work(process);
         }
         let holder = self.start()?;
-        work(self.place_in(Some(holder.process()), path, make)?)
+        work(holder.process())
     }
 
     fn place_in(&self, process: Option<Process>, path: &str, make: bool) -> Result<Place> {

@@ -16,7 +16,8 @@ pub(super) fn holder() -> String {
         .concat()
 }
 
-/// The text for a command, and its program. `name` is that of its pipes.
+/// The text for a command, and its program. `name` is that of its pipes, `terminal` the path of its
+/// terminal.
 ///
 /// 6 is the pipe of the reports, 8 and 9 are the outputs. This shell keeps the outputs open until
 /// it has reported the end.
@@ -26,6 +27,7 @@ pub(super) fn render(
     working_dir: &str,
     known: &KnownPrograms,
     name: &str,
+    terminal: Option<&str>,
 ) -> (Vec<u8>, Program) {
     let path = variables.get("PATH").map_or("", String::as_str);
     let program_name = command.argv.first().map_or("", String::as_str);
@@ -36,13 +38,18 @@ pub(super) fn render(
         path.as_bytes().to_vec(),
         directory.to_owned(),
     );
-    let input = match command.input {
-        Input::Empty => "/dev/null".to_owned(),
-        Input::Bytes(_) | Input::Piped => format!("{PIPES}/{name}.in"),
+    let input = match (terminal, &command.input) {
+        (Some(_), _) => "&8".to_owned(),
+        (None, Input::Empty) => "/dev/null".to_owned(),
+        (None, Input::Bytes(_) | Input::Piped) => format!("{PIPES}/{name}.in"),
+    };
+    let outputs = match terminal {
+        Some(path) => format!("8<>{path} 9>&8"),
+        None => format!("8>{PIPES}/{name}.out 9>{PIPES}/{name}.err"),
     };
     let mut text = Text::default();
     text.push(&format!(
-        "exec 6>{PIPES}/{name}.reports 8>{PIPES}/{name}.out 9>{PIPES}/{name}.err <&7 >/dev/null 2>&1\n\
+        "exec 6>{PIPES}/{name}.reports {outputs} <&7 >/dev/null 2>&1\n\
          IFS=' ' read -r shell rest </proc/self/stat\n\
          ( cd -P -- "
     ));
@@ -66,7 +73,12 @@ pub(super) fn render(
             .word(value.as_bytes())
             .push("\n");
     }
-    text.push("exec \"$setsid\" \"$env\" -u PWD -u OLDPWD -u SHLVL -u _ --");
+    text.push("exec \"$setsid\"");
+    if terminal.is_some() {
+        // The terminal becomes that of the new session.
+        text.push(" -c");
+    }
+    text.push(" \"$env\" -u PWD -u OLDPWD -u SHLVL -u _ --");
     for (name, value) in given {
         text.push(" ").word(format!("{name}={value}").as_bytes());
     }
@@ -126,7 +138,7 @@ mod tests {
         let variables = [("A", "a'b"), ("-u", "1"), ("PATH", "/bin")];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let known = KnownPrograms::default();
-        let (text, _) = render(&command, &variables.into(), "/w'", &known, "ab");
+        let (text, _) = render(&command, &variables.clone().into(), "/w'", &known, "ab", None);
         let text = String::from_utf8(text).unwrap();
         assert!(text.contains("cd -P -- '/w'\\''' ||"), "{text}");
         assert!(text.contains("isolate_check '-x' '/bin' y ||"), "{text}");
@@ -134,6 +146,13 @@ mod tests {
         assert!(text.contains("\nexport A='a'\\''b'\n"), "{text}");
         let words = "-- '-u=1' 'PATH=/bin' \"$program\" 'it'\\''s' '$HOME `x` \\ *\n' )";
         assert!(text.contains(words), "{text}");
+        let (text, _) = render(&command, &variables.into(), "/", &known, "ab", Some("/dev/pts/3"));
+        let text = String::from_utf8(text).unwrap();
+        assert!(
+            text.contains("8<>/dev/pts/3 9>&8 ") && text.contains("\nexec <&8\n"),
+            "{text}"
+        );
+        assert!(text.contains("\"$setsid\" -c \"$env\""), "{text}");
     }
 
     #[test]

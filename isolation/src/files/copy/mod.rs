@@ -104,6 +104,15 @@ impl Place {
         Ok(Self { directory, name })
     }
 
+    /// The directory here, which must exist.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn into_directory(self) -> Result<Dir> {
+        match self.directory.directory(&self.name) {
+            Ok(directory) => Ok(directory),
+            Err(error) => Err(self.failed("open the directory", error)),
+        }
+    }
+
     /// Creates a directory here, unless it exists.
     pub(crate) fn make_directory(&self) -> Result<()> {
         let made = self.directory.make_directory(&self.name).map(drop);

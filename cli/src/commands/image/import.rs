@@ -1,0 +1,166 @@
+//! `isolate image import`: imports an image for the engine sandbox.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+#[cfg(target_os = "linux")]
+use isolation::ErrorKind;
+#[cfg(target_os = "linux")]
+use isolation::engines::sandbox::images::{ImageSource, ImportImage};
+
+use super::ImageEngine;
+use crate::console::Console;
+use crate::error::CliError;
+use crate::session::Session;
+
+/// Import an image for the engine sandbox, which needs no daemon, and print its names
+///
+/// SOURCE is an archive of `docker save`, an OCI archive, the directory of an OCI layout, or the
+/// name of an image. A name is taken from the Docker daemon if it has the image, otherwise from its
+/// registry, with the credentials of `docker login`.
+#[derive(Debug, Args)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub(crate) struct Import {
+    /// The engine for which it is imported
+    #[arg(long, value_enum, default_value = "sandbox")]
+    engine: ImageEngine,
+    /// Where SOURCE is
+    #[arg(long, value_enum, default_value = "auto")]
+    from: From,
+    /// Name in SOURCE, if that has several images
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// Name under which the image is kept, instead of those that it has in SOURCE
+    #[arg(long, short = 't', value_name = "NAME")]
+    tag: Option<String>,
+    /// Unpack at most this much: 512m, 2g [default: 32g]
+    #[arg(long, value_name = "SIZE", value_parser = isolation::parse_size)]
+    max_size: Option<u64>,
+    /// Use the registry without TLS: everybody on the way can read credentials and change the image
+    #[arg(long)]
+    insecure: bool,
+    /// Archive, directory, or name of an image
+    source: PathBuf,
+}
+
+/// Where an image comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum From {
+    /// A path if one exists, otherwise a name
+    Auto,
+    /// An archive or a directory
+    Path,
+    /// The Docker daemon
+    Daemon,
+    /// The registry of the image
+    Registry,
+}
+
+impl Import {
+    /// The Docker daemon has other commands for this.
+    pub(super) fn check(&self) -> Result<(), CliError> {
+        match self.engine {
+            ImageEngine::Sandbox => Ok(()),
+            ImageEngine::Docker => {
+                let error = CliError::new("images are imported for the engine sandbox only");
+                Err(error.hint("`isolate image load` and `isolate image pull` are for the Docker daemon"))
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Import {
+    pub(super) async fn run(&self, _: &Session, _: Console) -> Result<u8, CliError> {
+        Err(super::linux_only())
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Import {
+    pub(super) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        let mut options = ImportImage::default();
+        options.image.clone_from(&self.image);
+        options.name.clone_from(&self.tag);
+        options.most_bytes = self.max_size;
+        let source = self.place(session).await?;
+        if !matches!(source, ImageSource::Path(_)) {
+            if self.image.is_some() {
+                let error = CliError::new("--image names one of several images in an archive");
+                return Err(error.hint("leave it out: SOURCE is the name of one image"));
+            }
+            options.image = Some(self.source.to_string_lossy().into_owned());
+        }
+        let images = session.sandbox()?.images();
+        let imported = images.import(source, options).await?;
+        for sentence in &imported.left_out {
+            console.note(&format!("the image in environments: {sentence}"));
+        }
+        match console.json {
+            true => console.value(&imported)?,
+            false if imported.names.is_empty() => console.text(&format!("{}\n", imported.id))?,
+            false => console.text(&format!("{}\n", imported.names.join("\n")))?,
+        }
+        Ok(crate::exit_code::SUCCESS)
+    }
+
+    /// Where the image is.
+    async fn place(&self, session: &Session) -> Result<ImageSource, CliError> {
+        let text = self.source.to_string_lossy();
+        let is_path = self.source.exists() || text.starts_with(['/', '.']);
+        let registry = ImageSource::Registry {
+            insecure: self.insecure,
+        };
+        let is_automatic = match self.from {
+            From::Path => return Ok(ImageSource::Path(self.source.clone())),
+            From::Auto if is_path => return Ok(ImageSource::Path(self.source.clone())),
+            From::Registry => return Ok(registry),
+            From::Auto => true,
+            From::Daemon => false,
+        };
+        match session.docker()?.images().save(&[&text]).await {
+            Ok(archive) => Ok(ImageSource::Archive(archive)),
+            // There is the registry.
+            Err(error)
+                if is_automatic && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unavailable) =>
+            {
+                Ok(registry)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Import;
+    use crate::args::Cli;
+    use clap::Parser;
+
+    #[test]
+    fn import_is_for_the_engine_sandbox() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).map(drop);
+        parse("isolate image import --engine sandbox busybox.tar").unwrap();
+        parse("isolate image import busybox --from registry -t mine:1 --max-size 2g").unwrap();
+        for (line, why) in [
+            ("isolate image import --max-size 2q x", "size"),
+            ("isolate image import", "SOURCE"),
+        ] {
+            let error = parse(line).unwrap_err().to_string();
+            assert!(error.contains(why), "{line}: {error}");
+        }
+        #[derive(Debug, Parser)]
+        struct Alone {
+            #[command(flatten)]
+            import: Import,
+        }
+        let check = |line: &str| Alone::parse_from(line.split(' ')).import.check();
+        check("x busybox").unwrap();
+        assert!(
+            check("x --engine docker busybox")
+                .unwrap_err()
+                .text()
+                .contains("image load")
+        );
+    }
+}

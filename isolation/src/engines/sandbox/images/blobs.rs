@@ -1,0 +1,172 @@
+//! Where the files of an image are: in a tar archive on this machine, or in a directory.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use tar::{Archive, EntryType};
+
+use super::entries::{self, corrupt, damaged};
+use super::streams::{Budget, decompress};
+use crate::error::{Error, Result};
+use crate::files::copy::Stop;
+use crate::snapshots::TreePath;
+
+/// The most files in an archive of images.
+const MOST_FILES: usize = 100_000;
+
+/// The most links from one file of an archive to another.
+const MOST_LINKS: usize = 8;
+
+/// The files of images.
+#[derive(Debug)]
+pub(super) enum Blobs {
+    /// A tar archive of `docker save` or an OCI archive.
+    Archive {
+        path: PathBuf,
+        files: HashMap<TreePath, Place>,
+    },
+    /// An OCI layout.
+    Directory(PathBuf),
+}
+
+/// Where a file of an archive is.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    At {
+        offset: u64,
+        size: u64,
+    },
+    /// Old archives have a layer that two images share once.
+    Link(TreePath),
+}
+
+impl Blobs {
+    /// A directory, or an archive. One that is compressed is unpacked to `spool`, which then is the
+    /// archive.
+    pub(super) fn open(source: &Path, spool: &Path, budget: &mut Budget, stop: &Stop) -> Result<Self> {
+        if source.is_dir() {
+            return Ok(Self::Directory(source.to_owned()));
+        }
+        let mut file = BufReader::new(regular(source)?);
+        let is_compressed = {
+            use std::io::BufRead;
+            let start = file.fill_buf().map_err(|e| Error::io("read", source, e))?;
+            start.starts_with(&[0x1f, 0x8b]) || start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+        };
+        if !is_compressed {
+            return Self::archive(source.to_owned());
+        }
+        let mut from = decompress(file)?;
+        copy(&mut from, spool, budget, stop)?;
+        Self::archive(spool.to_owned())
+    }
+
+    /// The archive at this path.
+    pub(super) fn archive(path: PathBuf) -> Result<Self> {
+        let mut archive = Archive::new(regular(&path)?);
+        let mut files = HashMap::new();
+        let entries = archive.entries_with_seek().map_err(damaged)?;
+        entries::each(entries, |described, entry| {
+            if files.len() >= MOST_FILES {
+                return Err(corrupt(format!("the archive has more than {MOST_FILES} files")));
+            }
+            let place = match described.kind {
+                EntryType::Regular | EntryType::Continuous => Place::At {
+                    offset: entry.raw_file_position(),
+                    size: described.size,
+                },
+                EntryType::Symlink => Place::Link(beside(&described.path, &described.link)?),
+                EntryType::Link => Place::Link(TreePath::normal(&described.link)?),
+                _ => return Ok(()),
+            };
+            files.insert(described.path, place);
+            Ok(())
+        })?;
+        Ok(Self::Archive { path, files })
+    }
+
+    /// Opens a file; `None` if it does not exist.
+    pub(super) fn file(&self, name: &str) -> Result<Option<Box<dyn Read>>> {
+        let name = TreePath::normal(name.as_bytes())?;
+        match self {
+            Self::Directory(top) => {
+                let path = top.join(String::from_utf8_lossy(name.as_bytes()).as_ref());
+                match path.symlink_metadata() {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    _ => Ok(Some(Box::new(regular(&path)?))),
+                }
+            }
+            Self::Archive { path, files } => {
+                let mut found = files.get(&name);
+                for _ in 0..MOST_LINKS {
+                    match found {
+                        Some(Place::Link(target)) => found = files.get(target),
+                        _ => break,
+                    }
+                }
+                let Some(Place::At { offset, size }) = found else {
+                    return Ok(None);
+                };
+                let mut file = regular(path)?;
+                file.seek(SeekFrom::Start(*offset))
+                    .map_err(|e| Error::io("read", path, e))?;
+                Ok(Some(Box::new(file.take(*size))))
+            }
+        }
+    }
+}
+
+/// The path of a relative link.
+fn beside(path: &TreePath, target: &[u8]) -> Result<TreePath> {
+    let mut parts: Vec<&[u8]> = path.as_bytes().split(|byte| *byte == b'/').collect();
+    parts.pop();
+    for part in target.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    TreePath::normal(&parts.join(&b'/'))
+}
+
+/// Opens a file; a pipe or a device is refused, because reading it may never end.
+fn regular(path: &Path) -> Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = file.map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::not_found(format!("{} does not exist", path.display())),
+        _ => Error::io("read", path, e),
+    })?;
+    let meta = file.metadata().map_err(|e| Error::io("inspect", path, e))?;
+    match meta.is_file() {
+        true => Ok(file),
+        false => Err(Error::invalid(format!("{} is no file", path.display()))),
+    }
+}
+
+/// Copies a stream to a new file.
+pub(super) fn copy(from: &mut impl Read, to: &Path, budget: &mut Budget, stop: &Stop) -> Result<()> {
+    let failed = |e| Error::io("write", to, e);
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(to)
+        .map_err(failed)?;
+    let mut piece = vec![0; 128 << 10];
+    loop {
+        stop.check()?;
+        let read = from.read(&mut piece).map_err(damaged)?;
+        if read == 0 {
+            return Ok(());
+        }
+        budget.spend(read as u64)?;
+        file.write_all(&piece[..read]).map_err(failed)?;
+    }
+}

@@ -1,0 +1,228 @@
+//! Reads blobs, compressed or not, with their digests and within a limit.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+
+use super::entries::{corrupt, damaged};
+use crate::error::{Error, ErrorKind, Result};
+use crate::snapshots::Digest;
+
+/// How much is read at once.
+const PIECE: usize = 128 << 10;
+
+/// A reader that knows the digest of what was read.
+pub(super) struct Hashed<R> {
+    inner: R,
+    hash: Sha256,
+}
+
+impl<R: Read> Hashed<R> {
+    pub(super) fn new(inner: R) -> Self {
+        let hash = Sha256::new();
+        Self { inner, hash }
+    }
+
+    fn digest(self) -> Digest {
+        Digest::from_bytes(self.hash.finalize().into())
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// How many bytes may still be unpacked, of all layers together.
+#[derive(Debug)]
+pub(super) struct Budget {
+    pub(super) left: u64,
+}
+
+impl Budget {
+    pub(super) fn spend(&mut self, bytes: u64) -> Result<()> {
+        match self.left.checked_sub(bytes) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err(Error::new(
+                ErrorKind::InvalidInput,
+                "the image is larger than the limit of an import, or than the free space of the cache \
+                 directory",
+            )),
+        }
+    }
+}
+
+/// A reader that spends a budget.
+struct Limited<'a, R> {
+    inner: R,
+    budget: &'a mut Budget,
+}
+
+impl<R: Read> Read for Limited<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.budget.spend(read as u64).map_err(io::Error::other)?;
+        Ok(read)
+    }
+}
+
+/// The digests of a layer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LayerDigests {
+    /// That of the file, if the description of the image has one.
+    pub(super) file: Option<Digest>,
+    /// That of the tar archive in it.
+    pub(super) archive: Digest,
+}
+
+/// Gives the tar archive of a layer to `read`, and compares the digests afterwards.
+pub(super) fn layer(
+    file: impl Read,
+    digests: LayerDigests,
+    budget: &mut Budget,
+    read: impl FnOnce(&mut dyn Read) -> Result<()>,
+) -> Result<()> {
+    let mut file = BufReader::with_capacity(PIECE, Hashed::new(file));
+    let found = {
+        let decompressed = decompress(&mut file)?;
+        let mut archive = Hashed::new(Limited {
+            inner: decompressed,
+            budget,
+        });
+        let result = read(&mut archive);
+        // A wrong digest explains other errors, but not one of the size or of a cancelled call.
+        match result {
+            Err(error) if error.kind() != ErrorKind::Corrupt => return Err(error),
+            Err(error) => match drain(&mut archive) {
+                Ok(()) if archive.digest() != digests.archive => return Err(wrong(&digests.archive)),
+                _ => return Err(error),
+            },
+            Ok(()) => drain(&mut archive)?,
+        }
+        archive.digest()
+    };
+    if found != digests.archive {
+        return Err(wrong(&digests.archive));
+    }
+    drain(&mut file)?;
+    match digests.file {
+        Some(expected) if file.into_inner().digest() != expected => Err(wrong(&expected)),
+        _ => Ok(()),
+    }
+}
+
+fn wrong(expected: &Digest) -> Error {
+    corrupt(format!(
+        "the digest of a layer is not sha256:{expected}; the archive was changed or cut"
+    ))
+}
+
+fn drain(from: &mut impl Read) -> Result<()> {
+    io::copy(from, &mut io::sink()).map(drop).map_err(damaged)
+}
+
+/// The kind of compression is in the first bytes; names are often wrong.
+pub(super) fn decompress<'a>(mut file: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>> {
+    let start = file.fill_buf().map_err(damaged)?;
+    match start {
+        [0x1f, 0x8b, ..] => Ok(Box::new(MultiGzDecoder::new(file))),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Err(Error::new(
+            ErrorKind::Unsupported,
+            "the image is compressed with zstd, which is not supported; export it with gzip",
+        )),
+        _ => Ok(Box::new(file)),
+    }
+}
+
+/// Reads a small file, and compares its digest.
+pub(super) fn document(file: impl Read, expected: Option<Digest>, what: &str) -> Result<Vec<u8>> {
+    const LONGEST: u64 = 16 << 20;
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(damaged)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(corrupt(format!("{what} has more than 16 MiB")));
+    }
+    match expected {
+        Some(expected) if Digest::of(&bytes) != expected => {
+            Err(corrupt(format!("the digest of {what} is not sha256:{expected}")))
+        }
+        _ => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        writer.write_all(bytes).unwrap();
+        writer.finish().unwrap()
+    }
+
+    fn read(file: &[u8], digests: LayerDigests, budget: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut budget = Budget { left: budget };
+        layer(file, digests, &mut budget, |archive| {
+            archive.read_to_end(&mut bytes).map(drop).map_err(damaged)
+        })?;
+        Ok(bytes)
+    }
+
+    #[test]
+    fn layer_has_the_digests_of_its_description() {
+        let plain = vec![7; 100_000];
+        let file = gzip(&plain);
+        let digests = LayerDigests {
+            file: Some(Digest::of(&file)),
+            archive: Digest::of(&plain),
+        };
+        assert_eq!(read(&file, digests, 1 << 20).unwrap(), plain);
+        let without = LayerDigests {
+            file: None,
+            ..digests
+        };
+        assert_eq!(read(&plain, without, 1 << 20).unwrap(), plain);
+        let other = Digest::of(b"other");
+        for wrong in [
+            LayerDigests {
+                archive: other,
+                ..digests
+            },
+            LayerDigests {
+                file: Some(other),
+                ..digests
+            },
+        ] {
+            let error = read(&file, wrong, 1 << 20).unwrap_err();
+            assert!(
+                error.to_string().contains("the digest of a layer is not"),
+                "{error}"
+            );
+        }
+        let cut = read(&file[..file.len() - 20], digests, 1 << 20).unwrap_err();
+        assert_eq!(cut.kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn gzip_bomb_ends_at_the_limit() {
+        let bomb = gzip(&vec![0; 32 << 20]);
+        assert!(bomb.len() < 64 << 10);
+        let digests = LayerDigests {
+            file: None,
+            archive: Digest::of(b""),
+        };
+        let error = read(&bomb, digests, 1 << 20).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        let error = read(&[0x28, 0xb5, 0x2f, 0xfd, 0], digests, 1 << 20).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+}

@@ -1,0 +1,122 @@
+//! The answer of a probe that another process of this user has had: two starts of `bwrap` take
+//! longer than the start of an environment.
+//!
+//! It is used only where nothing has changed on which it depends. A creation that fails
+//! nevertheless reports the same reason and hint as a probe.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::identity::Identity;
+use crate::environment::id::random_hex;
+
+/// The longest answer that is read.
+const LONGEST: u64 = 64 << 10;
+
+/// Files on which an answer depends: the boot, the settings of the kernel, the restrictions of this
+/// process.
+const FILES: [&str; 5] = [
+    "/proc/sys/kernel/random/boot_id",
+    "/proc/sys/user/max_user_namespaces",
+    "/proc/sys/kernel/unprivileged_userns_clone",
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+    "/proc/self/attr/current",
+];
+
+/// The namespaces of this process: a container has others than this machine.
+const NAMESPACES: [&str; 3] = ["mnt", "pid", "user"];
+
+/// What an answer depends on, and where it is kept.
+#[derive(Debug)]
+pub(super) struct Situation {
+    file: PathBuf,
+    facts: String,
+}
+
+impl Situation {
+    /// The situation of this process; `None` if it cannot be described. `directory` is private.
+    pub(super) fn now(directory: &Path, base: &Path, identity: Identity) -> Option<Self> {
+        let path = super::arguments::PATH
+            .split(':')
+            .map(|at| Path::new(at).join("bwrap"));
+        let bwrap = path.into_iter().find_map(|path| path.metadata().ok())?;
+        let mut facts = format!(
+            "{} {} {} {} {} {identity:?} {}\n",
+            env!("CARGO_PKG_VERSION"),
+            bwrap.ino(),
+            bwrap.len(),
+            bwrap.mtime(),
+            bwrap.mtime_nsec(),
+            base.display()
+        );
+        for file in FILES {
+            facts.push_str(&fs::read_to_string(file).unwrap_or_default());
+        }
+        for namespace in NAMESPACES {
+            let link = fs::read_link(format!("/proc/self/ns/{namespace}")).ok()?;
+            facts.push_str(&link.to_string_lossy());
+        }
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let restrictions = status.lines().filter(|line| {
+            ["CapEff", "NoNewPrivs", "Seccomp"]
+                .iter()
+                .any(|name| line.starts_with(name))
+        });
+        restrictions.for_each(|line| facts.push_str(line));
+        Some(Self {
+            file: directory.join("probed"),
+            facts,
+        })
+    }
+
+    /// The version of `bwrap` with which a sandbox was started in this situation.
+    pub(super) fn known(&self) -> Option<String> {
+        let mut text = String::new();
+        let file = fs::File::open(&self.file).ok()?;
+        file.take(LONGEST).read_to_string(&mut text).ok()?;
+        let (version, facts) = text.split_once('\n')?;
+        (facts == self.facts).then(|| version.to_owned())
+    }
+
+    /// Keeps the answer for other processes, if that is possible.
+    pub(super) fn keep(&self, version: &str) {
+        let new = self.file.with_extension(random_hex());
+        let mut options = fs::OpenOptions::new();
+        let written = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)
+            .and_then(|mut file| file.write_all(format!("{version}\n{}", self.facts).as_bytes()))
+            .and_then(|()| fs::rename(&new, &self.file));
+        if written.is_err() {
+            // The next process probes too.
+            let _ = fs::remove_file(&new);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answer_is_kept_for_the_same_situation() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = |base: &str| Situation::now(directory.path(), Path::new(base), Identity::Caller);
+        let Some(situation) = now("/tmp") else {
+            return; // there is no bwrap
+        };
+        assert_eq!(situation.known(), None);
+        situation.keep("bubblewrap 1");
+        assert_eq!(now("/tmp").unwrap().known().as_deref(), Some("bubblewrap 1"));
+        assert_eq!(now("/var/tmp").unwrap().known(), None, "another directory");
+        fs::write(&situation.file, "bubblewrap 1").unwrap();
+        assert_eq!(now("/tmp").unwrap().known(), None, "a damaged file");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        fs::remove_dir_all(directory.path()).unwrap();
+        situation.keep("bubblewrap 1");
+    }
+}
