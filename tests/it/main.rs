@@ -90,4 +90,6 @@ mod isolation {
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others
     mod networks; // networks of the docker engine: their subnets, and who is on them
     mod pool; // environments that are prepared ahead
+    #[cfg(unix)]
+    mod state_walk; // random snapshots, forks, restores and migrations
 }

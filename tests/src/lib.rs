@@ -1,10 +1,13 @@
 //! Helpers that the tests of this package share.
 //!
 //! [`dockerignore`] is a table of build contexts. [`scenarios`] are sequences of calls that run on
-//! live engines and on recordings; [`types`] lists which type reads or writes which body.
+//! live engines and on recordings; [`state_walk`] walks at random through environments and their
+//! snapshots; [`types`] lists which type reads or writes which body.
 
 pub mod dockerignore;
 pub mod scenarios;
+#[cfg(unix)]
+pub mod state_walk;
 pub mod types;
 
 /// Compiles the examples in the READMEs.

@@ -29,6 +29,8 @@ mod logout;
 mod logs;
 mod ls;
 mod man;
+#[cfg(unix)]
+mod migrate;
 mod mount;
 mod network;
 mod packages;
@@ -103,6 +105,8 @@ pub(crate) enum Command {
     #[cfg(unix)]
     Snapshot(Box<snapshot::Snapshot>),
     Fork(fork::Fork),
+    #[cfg(unix)]
+    Migrate(Box<migrate::Migrate>),
     Rm(rm::Rm),
     Ls(ls::Ls),
     Build(Box<image::build::Build>),
@@ -260,6 +264,11 @@ pub(crate) async fn run(
         }
         Command::Fork(fork) => {
             let work = async |session: &Session| Box::pin(fork.run(session, console)).await;
+            with_session(global, console, work).await
+        }
+        #[cfg(unix)]
+        Command::Migrate(migrate) => {
+            let work = async |session: &Session| Box::pin(migrate.run(session, console)).await;
             with_session(global, console, work).await
         }
         Command::Rm(rm) => {

@@ -2,7 +2,7 @@
 
 use crate::support::Workspace;
 
-const COMMANDS: [&str; 34] = [
+const COMMANDS: [&str; 35] = [
     "run",
     "packages",
     "create",
@@ -20,6 +20,7 @@ const COMMANDS: [&str; 34] = [
     "bundle",
     "snapshot",
     "fork",
+    "migrate",
     "up",
     "down",
     "rm",

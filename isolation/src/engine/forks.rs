@@ -11,6 +11,11 @@ pub trait Forks: Send + Sync {
     /// A state of it from which [`Engine::fork`](crate::Engine::fork) creates environments: fast,
     /// and only for this engine. The environment may run.
     fn fork_point(&self) -> BoxFuture<'_, Result<ForkPoint>>;
+
+    /// Whether the fork point stays as it is when the environment changes or ends.
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 /// The state of an environment at one time. Dropping it removes all data that no fork needs.

@@ -10,6 +10,12 @@ pub trait Saves: Send + Sync {
     /// The contents of a snapshot, and the omitted parts.
     fn contents(&self) -> BoxFuture<'_, Result<Contents>>;
 
+    /// The absolute paths that differ from the image of the environment; `None` if the engine does
+    /// not list them. A directory differs if something in it does.
+    fn changed(&self) -> BoxFuture<'_, Result<Option<Vec<String>>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Saves the files of the part of the writer.
     fn save(&self, part: PartWriter) -> BoxFuture<'_, Result<PartWriter>>;
 }

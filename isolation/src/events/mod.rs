@@ -1,5 +1,6 @@
 //! Events, sent to subscribers.
 
+pub(crate) mod migration_step;
 pub(crate) mod pool_miss;
 mod pull_progress;
 pub(crate) mod rfc3339;
@@ -11,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use self::migration_step::MigrationStep;
 use self::pool_miss::PoolMiss;
 pub use self::pull_progress::PullProgress;
 use crate::command::exit_status::ExitStatus;
@@ -190,6 +192,11 @@ pub enum EventKind {
     PoolMiss {
         /// The reason.
         reason: PoolMiss,
+    },
+    /// A step of its migration to another engine was done.
+    Migrating {
+        /// The step.
+        step: MigrationStep,
     },
     /// An operation failed.
     Failed {

@@ -13,7 +13,7 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 
 /// The maximum number of environments per call.
-const MOST: usize = 100;
+pub(super) const MOST: usize = 100;
 
 /// How to fork an environment: [`Manager::fork`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +25,16 @@ pub struct ForkOptions {
     pub lifetime: Lifetime,
 }
 
+/// Rejects the lifetime of environments that many processes use.
+pub(super) fn check_lifetime(lifetime: Lifetime) -> Result<()> {
+    match lifetime {
+        Lifetime::Shared => Err(Error::invalid(
+            "a fork cannot be shared; keep it, or let its owner remove it",
+        )),
+        _ => Ok(()),
+    }
+}
+
 impl Manager {
     /// Creates and starts `count` environments with copies of the current files and volumes of this
     /// one. The environment may run. An engine that can pause it pauses it during the call; on
@@ -34,9 +44,10 @@ impl Manager {
     /// ```no_run
     /// # use isolation::{Environment, Manager, Result};
     /// # async fn demo(manager: Manager, database: Environment) -> Result<()> {
-    /// // Loaded with data once; each test has its own database. for copy in
-    /// manager.fork(&database, 8, Default::default()).await? { println!("{}",
-    /// copy.endpoint(5432).await?); }
+    /// // Loaded with data once; each test has its own database.
+    /// for copy in manager.fork(&database, 8, Default::default()).await? {
+    ///     println!("{}", copy.endpoint(5432).await?);
+    /// }
     /// # Ok(()) }
     /// ```
     ///
@@ -66,11 +77,7 @@ impl Manager {
                 "{count} forks are not possible; write 1 to {MOST}"
             )));
         }
-        if options.lifetime == Lifetime::Shared {
-            return Err(Error::invalid(
-                "a fork cannot be shared; keep it, or let its owner remove it",
-            ));
-        }
+        check_lifetime(options.lifetime)?;
         let shared = environment.shared();
         checks::exists(shared.status())?;
         let Some(forks) = shared.instance.forks() else {
@@ -100,7 +107,19 @@ impl Manager {
         Ok(made)
     }
 
-    async fn fork_one(
+    /// The state of an environment as it is now.
+    pub(super) async fn fork_point(&self, environment: &Environment) -> Result<ForkPoint> {
+        let shared = environment.shared();
+        let Some(forks) = shared.instance.forks() else {
+            return Err(shared.no_facet(Feature::Snapshots));
+        };
+        let paused = Paused::begin(environment).await?;
+        let point = forks.fork_point().await;
+        paused.end(environment).await?;
+        point
+    }
+
+    pub(super) async fn fork_one(
         &self,
         environment: &Environment,
         point: &ForkPoint,

@@ -6,9 +6,12 @@ pub(crate) mod fork;
 pub(crate) mod gc;
 pub(crate) mod list;
 pub(crate) mod lock;
+#[cfg(unix)]
+pub(crate) mod migrate;
 pub(crate) mod options;
 mod origin;
 pub(crate) mod pool;
+pub(crate) mod prepared_forks;
 pub(crate) mod registry;
 pub(crate) mod remove;
 #[cfg(unix)]

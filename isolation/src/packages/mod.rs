@@ -28,6 +28,8 @@ mod npm;
 mod pip;
 mod redact;
 
+#[cfg(unix)]
+pub(crate) use self::pip::python as python_command;
 pub(crate) use self::redact::without_credentials;
 
 use std::str::FromStr;

@@ -139,7 +139,8 @@ fn driver(manager: PackageManager, action: &str, options: Vec<String>, names: &[
     python(start.into_iter().chain(options).chain(names))
 }
 
-fn python(arguments: impl Iterator<Item = String>) -> Command {
+/// A command of the interpreter of the environment.
+pub(crate) fn python(arguments: impl Iterator<Item = String>) -> Command {
     let start = ["sh", "-c", PYTHON, "python"].map(str::to_owned);
     Command::new(start.into_iter().chain(arguments).collect::<Vec<_>>())
 }

@@ -145,15 +145,18 @@ impl Environment {
                 let (part, session) = (part.clone(), Arc::clone(writer.session()));
                 let entries = blocking(move || {
                     let mut entries = part.entries(&session)?;
+                    let all = entries.len();
                     // A file whose content is missing is read anew.
                     entries.retain(|entry| entry.chunks().iter().all(|chunk| session.has(chunk)));
-                    Ok(entries)
+                    let whole = entries.len() == all;
+                    Ok((entries, whole))
                 })
                 .await?;
+                let (entries, whole) = entries;
                 let by_path = entries.into_iter().map(|entry| (entry.path.clone(), entry));
-                Some(Previous::new(by_path.collect()))
+                (Some(Previous::new(by_path.collect())), whole)
             }
-            None => None,
+            None => (None, false),
         };
         let progress = Reporter::new(&options.progress, kind.name());
         let stop = Stop::default();

@@ -32,6 +32,7 @@ mod digest;
 mod directory_in;
 mod directory_out;
 mod entry;
+mod image_archive;
 mod left_out;
 mod manifest;
 mod part_reader;

@@ -25,6 +25,8 @@ pub struct PartWriter {
     kind: PartKind,
     entries: BTreeMap<TreePath, Entry>,
     previous: Option<Previous>,
+    /// Whether the earlier snapshot has the content of all its entries.
+    whole: bool,
     pub(super) left_out: Vec<LeftOut>,
     pub(super) progress: Reporter,
     pub(super) bytecode: bool,
@@ -44,7 +46,7 @@ impl PartWriter {
     pub(super) fn new(
         store: StoreWriter,
         kind: PartKind,
-        previous: Option<Previous>,
+        (previous, whole): (Option<Previous>, bool),
         progress: Reporter,
         bytecode: bool,
         stop: &Stop,
@@ -54,6 +56,7 @@ impl PartWriter {
             kind,
             entries: BTreeMap::new(),
             previous,
+            whole,
             left_out: Vec::new(),
             progress,
             bytecode,
@@ -74,6 +77,11 @@ impl PartWriter {
     /// The entries of this part in the snapshot on which this one is based; `None` for a full one.
     pub fn previous(&self) -> Option<&BTreeMap<TreePath, Entry>> {
         self.previous.as_deref()
+    }
+
+    /// As [`previous`](Self::previous), if nothing of it is missing in the store.
+    pub fn previous_whole(&self) -> Option<&BTreeMap<TreePath, Entry>> {
+        self.previous().filter(|_| self.whole)
     }
 
     /// From now on there is no earlier snapshot: everything is read anew.
@@ -108,6 +116,23 @@ impl PartWriter {
         &self.entries
     }
 
+    /// Adds a root whose attributes the engine does not report.
+    pub fn root_is_unknown(&mut self) -> Result<()> {
+        if self.entries.contains_key(&TreePath::root()) {
+            return Ok(());
+        }
+        let what = format!("mode, owner and time of the root of {}", self.kind.name());
+        self.leave_out(LeftOut::new(what, "the engine does not report them"));
+        self.add(Entry::directory(TreePath::root()))
+    }
+
+    /// Gives each entry the mark by which the engine recognises it in the next snapshot.
+    pub fn stamp(&mut self, mark: impl Fn(&TreePath) -> (u64, i128)) {
+        for (path, entry) in &mut self.entries {
+            entry.stamp = Some(mark(path));
+        }
+    }
+
     /// Notes something that belongs to the environment, but not to the snapshot.
     pub fn leave_out(&mut self, left: LeftOut) {
         self.left_out.push(left);
@@ -115,11 +140,7 @@ impl PartWriter {
 
     /// Completes the part.
     pub(super) fn finish(mut self) -> Result<(StoreWriter, Part, Vec<LeftOut>)> {
-        if !self.entries.contains_key(&TreePath::root()) {
-            let what = format!("mode, owner and time of the root of {}", self.kind.name());
-            self.left_out
-                .push(LeftOut::new(what, "the engine does not report them"));
-        }
+        self.root_is_unknown()?;
         complete_directories(&mut self.entries)?;
         choose_first_names(&mut self.entries)?;
         let mut text = Vec::new();
@@ -190,7 +211,9 @@ fn choose_first_names(entries: &mut BTreeMap<TreePath, Entry>) -> Result<()> {
         names.sort();
         let first = names[0].clone();
         for name in names {
-            let kind = match name == first {
+            let is_file = matches!(file.kind, EntryKind::File { .. });
+            let kind = match name == first || !is_file {
+                // Also each name of a symbolic link or a pipe, which has no content to share.
                 true => file.kind.clone(),
                 false => EntryKind::HardLink {
                     target: first.clone(),

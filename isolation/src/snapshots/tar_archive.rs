@@ -57,6 +57,23 @@ impl PartWriter {
     }
 }
 
+impl PartWriter {
+    /// Takes the first entry of an archive, which must be a directory; returns whether it is.
+    pub(crate) fn add_first_below(&mut self, archive: impl Read, at: &TreePath, name: &[u8]) -> Result<bool> {
+        let mut archive = Archive::new(archive);
+        let Some(entry) = archive.entries().map_err(from_reader)?.next() else {
+            return Ok(false);
+        };
+        let found = read_entry(&mut entry.map_err(from_reader)?, at, name)?;
+        match found {
+            Some(found) if found.kind == EntryKind::Directory && found.path == *at => {
+                self.add(found).map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
 /// The path in the part of a path in an archive.
 fn moved(path: &[u8], at: &TreePath, name: &[u8]) -> Result<TreePath> {
     let path = TreePath::normal(path)?;

@@ -277,3 +277,41 @@ async fn forks_have_files_of_their_own() {
     environment.destroy().await.unwrap();
     assert_eq!(fs::read_dir(fixture.base.path()).unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn prepared_forks_have_the_state_of_their_preparation() {
+    let fixture = Fixture::new();
+    let environment = fixture.create().await;
+    sh(&environment, FILES).await;
+    let forks = fixture
+        .manager
+        .prepare_forks(&environment, 2, ForkOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(forks.ready(), 2);
+    sh(&environment, "echo later >>a/f").await;
+    environment.destroy().await.unwrap();
+    let mut taken = Vec::new();
+    for number in 0..4 {
+        let fork = forks.take().await.unwrap();
+        assert_eq!(
+            sh(&fork, "cat a/g; echo $TOKEN").await,
+            "one\nhunter2",
+            "{number}"
+        );
+        sh(&fork, "echo mine >>a/f").await;
+        taken.push(fork);
+    }
+    drop(forks);
+    for fork in &taken {
+        assert_eq!(sh(fork, "cat a/g").await, "one\nmine");
+    }
+    drop(taken);
+    for _ in 0..200 {
+        if fs::read_dir(fixture.base.path()).unwrap().count() == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("something is left");
+}

@@ -15,6 +15,7 @@ mod images; // builds, names, archives, registries, removal
 mod lifecycle; // stop, start, main processes, environments of other processes
 mod limits; // limits, and what happens at a limit
 mod main_process; // main processes with their streams, and images without a shell
+mod migrate; // between engines, and between daemons
 mod networks; // their subnets, who is on them, partitions
 mod odd_images; // an unusual PATH, no shell, other shells
 mod odd_shells; // variables, files and processes that could disturb a command shell
@@ -29,6 +30,7 @@ mod services; // ports, logs, metrics, readiness
 mod shell_ends; // what ends a command shell, or keeps it from running a command
 mod shell_or_exec; // commands in shells have the same results as with an exec
 mod snapshots; // snapshots and forks of containers
+mod state_walk; // random snapshots, forks, restores and migrations
 mod supervision; // the health check and restarts
 mod volumes; // archives of them, copies, mounts
 mod watch; // events about what the daemon sees

@@ -1,6 +1,8 @@
 //! Snapshots and forks of containers: what is carried, and what no image shows.
 
+use engine_api::Upload;
 use engine_api::containers::{ContainerFilters, CreateContainer, ListContainers, RemoveContainer};
+use engine_api::images::LoadImages;
 use isolation::engines::docker::{VolumeOptions, labels};
 use isolation::snapshots::{RestoreOptions, SnapshotOptions, SnapshotStore};
 use isolation::{Environment, EnvironmentSpec, ForkOptions, Gc, Manager, Mount};
@@ -90,6 +92,72 @@ async fn snapshot_brings_back_files_and_volumes() {
         assert!(image.contains("isolation-state"), "{}: {image}", subject.name);
         restored.environment.destroy().await.unwrap();
         assert!(!is_there(&subject, &image).await, "{}", subject.name);
+    }
+}
+
+/// As an image, a snapshot has the files and the configuration, and no secret.
+#[tokio::test]
+async fn snapshot_is_loaded_as_an_image() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let (environment, volume) = Box::pin(sample(&subject, &manager)).await;
+        let (_directory, store) = store();
+        let saved = environment.snapshot(&store, SnapshotOptions::default()).await;
+        let mut archive = Vec::new();
+        let name = format!("{}oci:1", prefix.to_lowercase());
+        store
+            .export_image(&saved.unwrap().snapshot, &name, &mut archive)
+            .unwrap();
+        let found = archive
+            .windows(SECRET.len())
+            .any(|part| part == SECRET.as_bytes());
+        assert!(!found, "{}", subject.name);
+        let archive = Upload::reader(std::io::Cursor::new(archive));
+        let images = subject.docker.images();
+        let mut lines = images.load(archive, LoadImages::default()).await.unwrap();
+        while let Some(line) = lines.next().await {
+            line.unwrap();
+        }
+        let loaded = active(&manager, super::of_image(&name)).await;
+        let look = "cd /root && cat f && stat -c '%u:%g %a' f && readlink l && ls /bin/vi 2>&1 | grep -c No";
+        assert_eq!(sh(&loaded, look).await, "one\n5:6 4755\nf\n1", "{}", subject.name);
+        loaded.destroy().await.unwrap();
+        super::remove_image(&subject, &name).await;
+        environment.destroy().await.unwrap();
+        volume.remove().await.unwrap();
+    }
+}
+
+/// After each step the snapshot of what has changed is that of everything.
+#[tokio::test]
+async fn changed_files_give_a_full_snapshot() {
+    for subject in engines() {
+        let (manager, _) = manager(&subject);
+        let (environment, volume) = Box::pin(sample(&subject, &manager)).await;
+        let (_directory, store) = store();
+        for script in [
+            "true",
+            "echo two >>/root/f; rm /root/l; mkdir /root/new && mv /root/zeros /root/new/moved",
+            "chmod 700 /root/d; touch -d @200 /root/new/moved; chown 3:4 /root/d; rm /root/p",
+            "rm -r /root/new; mkdir /root/new; echo x >/root/new/x; ln /root/new/x /root/y",
+            "ln /bin/cat /root/linked; rm /bin/sleep; echo v2 >/data/x; rm -r /etc/network; true",
+            "rm -r /root/d; echo file >/root/d; ln -s /tmp /root/t; cp -a /root/y /root/z",
+            "mkdir -p /a/b/c && cp /bin/busybox /a/b/c/ && echo back >/bin/vi",
+        ] {
+            sh(&environment, script).await;
+            let step = environment.snapshot(&store, SnapshotOptions::default()).await;
+            let step = step.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+            let full = SnapshotOptions {
+                full: true,
+                ..SnapshotOptions::default()
+            };
+            let full = environment.snapshot(&store, full).await.unwrap();
+            let differs = store.diff(&full.snapshot, &step.snapshot).await.unwrap().files;
+            assert!(differs.is_empty(), "{}: {script}: {differs:?}", subject.name);
+            store.verify(&step.snapshot).unwrap();
+        }
+        environment.destroy().await.unwrap();
+        volume.remove().await.unwrap();
     }
 }
 

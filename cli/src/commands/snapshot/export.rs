@@ -1,6 +1,7 @@
 //! `isolate snapshot export`.
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -17,6 +18,10 @@ pub(super) struct Export {
     /// Write to this file, which must not exist, instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write the file system of a container's snapshot as an image with this name, in the OCI layout,
+    /// which `docker load` reads; volumes are not in it
+    #[arg(long, value_name = "IMAGE")]
+    oci: Option<String>,
     /// Name or ID of the snapshot; a unique beginning of an ID is enough
     #[arg(value_name = "SNAPSHOT")]
     snapshot: String,
@@ -25,19 +30,34 @@ pub(super) struct Export {
 impl Export {
     pub(super) fn run(&self, store: &SnapshotStore, console: Console) -> Result<u8, CliError> {
         let snapshot = store.find(&self.snapshot)?;
-        match &self.output {
-            Some(path) => {
+        match (&self.output, &self.oci) {
+            (Some(path), Some(name)) => {
+                let failed = |error: std::io::Error| {
+                    CliError::new(format!("cannot write {}", path.display())).because(&error)
+                };
+                let file = File::create_new(path).map_err(failed)?;
+                if let Err(error) = store.export_image(&snapshot, name, BufWriter::new(file)) {
+                    // A part of an image is of no use; the first error is reported.
+                    let _ = std::fs::remove_file(path);
+                    return Err(error.into());
+                }
+                if console.json {
+                    console.value(&json!({ "file": path, "id": snapshot.id, "image": name }))?;
+                }
+            }
+            (Some(path), None) => {
                 let chunks = store.export_to(&snapshot, path)?;
                 if console.json {
                     console.value(&json!({ "file": path, "id": snapshot.id, "chunks": chunks }))?;
                 }
             }
-            None if std::io::stdout().is_terminal() => {
+            (None, _) if std::io::stdout().is_terminal() => {
                 let text =
                     "an archive is not written to a terminal; redirect the output, or use --output FILE";
                 return Err(CliError::new(text));
             }
-            None => drop(store.export(&snapshot, std::io::stdout().lock())?),
+            (None, Some(name)) => store.export_image(&snapshot, name, std::io::stdout().lock())?,
+            (None, None) => drop(store.export(&snapshot, std::io::stdout().lock())?),
         }
         Ok(exit_code::SUCCESS)
     }

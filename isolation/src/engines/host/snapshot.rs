@@ -59,6 +59,11 @@ impl Forks for HostInstance {
         });
         Box::pin(std::future::ready(point))
     }
+
+    /// It is the directory itself.
+    fn is_lasting(&self) -> bool {
+        false
+    }
 }
 
 impl Base {

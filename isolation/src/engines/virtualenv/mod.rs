@@ -72,6 +72,7 @@ use known::Known;
 pub use options::VirtualenvOptions;
 pub use problem::VirtualenvProblem;
 use pyvenv_cfg::PyvenvCfg;
+pub(crate) use relocate::{Elsewhere, prepare_for};
 pub use request::PythonRequest;
 use template::Template;
 

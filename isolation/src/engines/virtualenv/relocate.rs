@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::interpreter::Interpreter;
+use super::pyvenv_cfg::PyvenvCfg;
 use super::{DIRECTORY, proof, record, scripts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::Stop;
@@ -71,6 +72,95 @@ pub(super) fn prove(environment: &Path, scratch: &Path, stop: &Stop) -> Result<(
         true => Ok(()),
         false => Err(refused("these entry points do not run", &broken)),
     }
+}
+
+/// Another place of a virtual environment.
+pub(crate) struct Elsewhere<'a> {
+    /// The directory in which it is, as its files name it.
+    pub(crate) from: &'a Path,
+    /// The directory in which it is to be.
+    pub(crate) to: &'a Path,
+    /// The interpreter there.
+    pub(crate) base: &'a Path,
+    /// The version of that interpreter.
+    pub(crate) version: &'a str,
+}
+
+/// Makes a copy of a virtual environment one of another place and another interpreter, with which
+/// its packages run. `packages` is their directory in it. This blocks.
+///
+/// # Errors
+///
+/// As for [`relocate`].
+pub(crate) fn prepare_for(copy: &Path, packages: &Path, place: &Elsewhere<'_>, stop: &Stop) -> Result<()> {
+    let mut work = Relocation {
+        from: place.from,
+        to: place.to,
+        environment: copy,
+        changed: Vec::new(),
+        fixed: Vec::new(),
+        stop,
+    };
+    work.directory(copy)?;
+    if !work.fixed.is_empty() {
+        return Err(refused(
+            "these files name the old path and cannot be changed",
+            &work.fixed,
+        ));
+    }
+    record::update(copy, packages, &work.changed)?;
+    link_interpreter(&copy.join("bin"), place)?;
+    let mut file = PyvenvCfg::read(copy)?;
+    let home = place.base.parent().unwrap_or(place.base).display().to_string();
+    let program = place.base.display().to_string();
+    let command = format!("{program} -m venv {}", place.to.display());
+    for (key, value) in [
+        ("home", home.as_str()),
+        ("base-executable", &program),
+        ("executable", &program),
+        ("command", &command),
+        ("version", place.version),
+        ("version_info", place.version),
+        ("python-version", place.version),
+    ] {
+        if key == "home" || file.get(key).is_some() {
+            file.set(key, value);
+        }
+    }
+    for key in ["base-prefix", "base-exec-prefix"] {
+        if file.get(key).is_some() {
+            let prefix = place.base.parent().and_then(Path::parent);
+            file.set(key, &prefix.unwrap_or(place.base).display().to_string());
+        }
+    }
+    file.write(copy)
+}
+
+/// Links the programs of an environment to another interpreter.
+fn link_interpreter(bin: &Path, place: &Elsewhere<'_>) -> Result<()> {
+    let failed = |error| Error::io("list", bin, error);
+    for entry in fs::read_dir(bin).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let Some(rest) = name.strip_prefix("python") else {
+            continue;
+        };
+        if !rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+            continue;
+        }
+        let Ok(target) = fs::read_link(&path) else {
+            let why = format!("its {name} is a copy of an interpreter, and not a link to one");
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        };
+        if target.is_absolute() && !target.starts_with(place.to) {
+            let linked = fs::remove_file(&path).and_then(|()| symlink(place.base, &path));
+            linked.map_err(|e| Error::io("change the link", &path, e))?;
+        }
+    }
+    Ok(())
 }
 
 fn refused(what: &str, list: &[String]) -> Error {

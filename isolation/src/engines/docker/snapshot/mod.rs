@@ -5,6 +5,8 @@ mod fork;
 #[cfg(unix)]
 mod image;
 #[cfg(unix)]
+mod listed;
+#[cfg(unix)]
 mod restore;
 #[cfg(unix)]
 mod save;

@@ -1,8 +1,10 @@
 //! Reads the files of a container and of its volumes into a snapshot.
 
+use engine_api::RawBytes;
 use engine_api::containers::{Container, InspectContainer, MountType};
 use engine_api::images::InspectImage;
 
+use super::listed::{Listed, Read, Reading, may_be_linked};
 use super::stream::for_thread;
 use super::{image, volumes};
 use crate::BoxFuture;
@@ -44,28 +46,113 @@ impl Saves for DockerInstance {
         })
     }
 
-    fn save(&self, mut part: PartWriter) -> BoxFuture<'_, Result<PartWriter>> {
+    fn changed(&self) -> BoxFuture<'_, Result<Option<Vec<String>>>> {
         Box::pin(async move {
             let containers = self.container.docker.containers();
-            let archive = match part.kind() {
-                PartKind::Root => containers.export(self.container.id()).await.map_err(to_error)?,
-                PartKind::Volume { target, volume, .. } => {
-                    volumes::read(&self.container, volume, target).await?
-                }
+            let changes = containers.changes(self.container.id()).await.map_err(to_error)?;
+            let paths = changes.into_iter().map(|change| change.path);
+            let is_own =
+                |path: &String| !TreePath::normal(path.as_bytes()).is_ok_and(|path| is_of_daemon(&path));
+            Ok(Some(paths.filter(is_own).collect()))
+        })
+    }
+
+    fn save(&self, mut part: PartWriter) -> BoxFuture<'_, Result<PartWriter>> {
+        Box::pin(async move {
+            let (volume, target) = match part.kind() {
+                PartKind::Root => return self.save_root(part).await,
+                PartKind::Volume { target, volume, .. } => (volume.clone(), target.clone()),
             };
-            let is_root = *part.kind() == PartKind::Root;
-            let reader = for_thread(archive);
-            let reading = tokio::task::spawn_blocking(move || {
-                part.start_anew();
-                part.add_archive(reader, |path| is_root && is_of_daemon(path))?;
-                Ok(part)
-            });
-            reading.await.map_err(|ended| Error::engine(NAME, ended))?
+            part.start_anew();
+            let archive = volumes::read(&self.container, &volume, &target).await?;
+            added(part, archive, |_| false).await
         })
     }
 }
 
+/// Takes the files of an archive of the daemon.
+async fn added(
+    mut part: PartWriter,
+    archive: RawBytes,
+    skip: impl Fn(&TreePath) -> bool + Send + 'static,
+) -> Result<PartWriter> {
+    let reader = for_thread(archive);
+    let reading = tokio::task::spawn_blocking(move || {
+        part.add_archive(reader, skip)?;
+        Ok(part)
+    });
+    reading.await.map_err(|ended| Error::engine(NAME, ended))?
+}
+
 impl DockerInstance {
+    /// Reads the file system: what differs from the image, if an earlier snapshot has the rest.
+    async fn save_root(&self, mut part: PartWriter) -> Result<PartWriter> {
+        let containers = self.container.docker.containers();
+        let changes = containers.changes(self.container.id()).await.map_err(to_error)?;
+        let listed = Listed::new(changes, is_of_daemon);
+        let mounts = mounts(&self.look_closely().await?);
+        let reading = part
+            .previous_whole()
+            .and_then(|previous| listed.reading(previous, &mounts));
+        let mut complete = false;
+        if let Some(reading) = reading {
+            (part, complete) = self.save_changed(part, reading).await?;
+        }
+        if !complete {
+            part.start_anew();
+            let archive = containers.export(self.container.id()).await.map_err(to_error)?;
+            part = added(part, archive, is_of_daemon).await?;
+        }
+        part.root_is_unknown()?;
+        part.stamp(|path| listed.stamp(path));
+        Ok(part)
+    }
+
+    /// Reads what has changed; returns whether the result is certain.
+    async fn save_changed(&self, mut part: PartWriter, reading: Reading) -> Result<(PartWriter, bool)> {
+        let containers = self.container.docker.containers();
+        for entry in reading.kept {
+            part.add(entry)?;
+        }
+        for read in &reading.reads {
+            let (Read::Whole(path) | Read::Directory(path)) = read;
+            let Ok(text) = std::str::from_utf8(path.as_bytes()) else {
+                return Ok((part, false));
+            };
+            let archive = match containers
+                .download(self.container.id(), &format!("/{text}"))
+                .await
+            {
+                // It was removed, or has a name that the daemon does not find.
+                Err(error) if error.is_not_found() => continue,
+                opened => opened.map_err(to_error)?,
+            };
+            let (reader, at) = (for_thread(archive), path.clone());
+            let whole = matches!(read, Read::Whole(_));
+            let work = move || {
+                let name = at.as_bytes().rsplit(|byte| *byte == b'/').next();
+                let name = name.unwrap_or_default().to_vec();
+                let fits = match whole {
+                    true => part
+                        .add_archive_below(reader, &at, &name, is_of_daemon)
+                        .map(|()| true)?,
+                    false => part.add_first_below(reader, &at, &name)?,
+                };
+                Ok((part, fits))
+            };
+            let done: Result<(PartWriter, bool)> = tokio::task::spawn_blocking(work)
+                .await
+                .map_err(|ended| Error::engine(NAME, ended))?;
+            let fits;
+            (part, fits) = done?;
+            if !fits {
+                return Ok((part, false));
+            }
+        }
+        let certain = !may_be_linked(part.entries(), &reading.reads);
+        Ok((part, certain))
+    }
+
     pub(super) async fn look_closely(&self) -> Result<Container> {
         let containers = self.container.docker.containers();
         let inspected = containers
@@ -106,6 +193,15 @@ pub(super) fn parts(container: &Container) -> (Vec<PartKind>, Vec<LeftOut>) {
     }
     parts.sort_by_key(PartKind::name);
     (parts, left_out)
+}
+
+/// The paths at which something is mounted.
+fn mounts(container: &Container) -> Vec<TreePath> {
+    let targets = container.mounts.iter().map(|mount| &mount.destination);
+    let targets = targets.chain(container.host_config.tmpfs.keys());
+    targets
+        .filter_map(|target| TreePath::normal(target.as_bytes()).ok())
+        .collect()
 }
 
 /// Whether the daemon makes the file anew in every container.

@@ -53,7 +53,14 @@ fn manifest(name: &str, part: crate::snapshots::Part) -> Manifest {
 fn save(store: &SnapshotStore, name: &str, directory: &Path) -> Result<Snapshot> {
     let progress = Reporter::new(&OnProgress::default(), "root".into());
     let stop = Stop::default();
-    let mut part = PartWriter::new(store.writer()?, PartKind::Root, None, progress, true, &stop);
+    let mut part = PartWriter::new(
+        store.writer()?,
+        PartKind::Root,
+        (None, false),
+        progress,
+        true,
+        &stop,
+    );
     part.add_directory(directory)?;
     let (writer, part, _) = part.finish()?;
     Ok(store.publish(writer, manifest(name, part))?.0)

@@ -1,0 +1,199 @@
+//! Moves the files of one directory to an environment of another engine.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::carrier::Carrier;
+use super::plan::{MigrationPlan, Moved, Place};
+use super::prepared::{Directories, Prepared, Work};
+use super::specification::Adapted;
+use super::tree::{self, Side};
+use super::{DIRECTORY, MigrateOptions, always_lost, check_directory, python, report};
+use crate::engine::Engine;
+use crate::engine::capabilities::Feature;
+use crate::environment::Environment;
+use crate::environment::paused::Paused;
+use crate::error::Result;
+use crate::events::migration_step::MigrationStep;
+use crate::manager::Manager;
+use crate::manager::registry::Selection;
+use crate::snapshots::LeftOut;
+use crate::spec::EnvironmentSpec;
+use crate::spec::lifetime::Lifetime;
+
+/// How many lost files a plan names.
+const NAMED: usize = 5;
+
+impl Manager {
+    pub(super) async fn prepare_directory(
+        &self,
+        source: &Environment,
+        engine: &Arc<dyn Engine>,
+        options: &MigrateOptions,
+    ) -> Result<Prepared> {
+        let from = tree::side_of(source, options.directory.as_deref()).await?;
+        let to = match (tree::is_of_host(engine.name()), from.host) {
+            (true, _) => Side::host(),
+            (false, true) => Side::inside(options.directory.as_deref().unwrap_or(DIRECTORY)),
+            (false, false) => Side::inside(&from.path),
+        };
+        if !from.host {
+            check_directory(&from.path)?;
+        }
+        let capabilities = engine.probe().await.capabilities;
+        let adapted = Adapted::new(source, engine.name(), &capabilities, options, (&from, &to));
+        let Adapted { mut spec, mut lost } = adapted;
+        lost.extend(outside(source, &from).await?);
+        let mut plan = MigrationPlan {
+            from: Place {
+                engine: source.engine().to_owned(),
+                address: None,
+                image: source.spec().image.clone(),
+            },
+            to: Place {
+                engine: engine.name().to_owned(),
+                address: engine.address(),
+                image: None,
+            },
+            moves: vec![Moved::new(
+                from.described(source.engine()),
+                to.described(engine.name()),
+            )],
+            reinstalled: Vec::new(),
+            lost,
+            blocked: Vec::new(),
+        };
+        let python = match python::of(source, &from).await? {
+            None => None,
+            Some(found) => {
+                let asked = self.ask_target(engine, &mut spec, &found).await?;
+                python::plan(found, asked, engine.name(), &from, &to, &mut spec, &mut plan)?
+            }
+        };
+        engine.fill_in(&mut spec);
+        plan.to.image = spec.image.clone().filter(|_| capabilities.has(Feature::Images));
+        let selection = self.selection_for(engine, &spec).await?;
+        Ok(Prepared {
+            plan,
+            selection,
+            spec,
+            work: Work::Directory(Box::new(Directories { from, to, python })),
+        })
+    }
+
+    /// The interpreter of a new environment: it is created and destroyed again.
+    async fn ask_target(
+        &self,
+        engine: &Arc<dyn Engine>,
+        spec: &mut EnvironmentSpec,
+        found: &python::Found,
+    ) -> Result<Option<python::Python>> {
+        let wants = python::wants(engine.name(), spec, found);
+        let asking = EnvironmentSpec {
+            image: spec.image.clone(),
+            engine_options: spec.engine_options.clone(),
+            user: spec.user.clone(),
+            lifetime: Lifetime::Owner,
+            ..EnvironmentSpec::default()
+        };
+        let created = self.started_for(engine, asking.clone()).await;
+        let asked = match created {
+            // The same version is not on this machine; another one is as good as it can be.
+            Err(error) if wants && error.is_not_found() => {
+                spec.engine_options.remove(engine.name());
+                let asking = EnvironmentSpec {
+                    engine_options: spec.engine_options.clone(),
+                    ..asking
+                };
+                self.started_for(engine, asking).await?
+            }
+            other => other?,
+        };
+        let answer = python::ask(&asked).await;
+        asked.destroy().await?;
+        answer
+    }
+
+    async fn started_for(&self, engine: &Arc<dyn Engine>, spec: EnvironmentSpec) -> Result<Environment> {
+        let selection = self.selection_for(engine, &spec).await?;
+        let created = self.create_guarded(&selection, spec).await?;
+        self.started(created).await
+    }
+
+    pub(super) async fn move_directory(
+        &self,
+        source: &Environment,
+        selection: &Selection,
+        spec: EnvironmentSpec,
+        directories: &Directories,
+        plan: &mut MigrationPlan,
+    ) -> Result<Environment> {
+        let carrier = Carrier::new()?;
+        let files = carrier.path().join("files");
+        let paused = Paused::begin(source).await?;
+        let read = tree::read(source, &directories.from, &files).await;
+        // Also after an error: a user's environment does not stay paused.
+        paused.end(source).await?;
+        read?;
+        plan.lost
+            .extend(tree::prune(&files, &directories.from, &directories.to).await?);
+        report(source, MigrationStep::Read);
+        let target = self.create_guarded(selection, spec).await?;
+        let written = async {
+            let seen = tree::seen(&target, &directories.to).await?;
+            if let Some(python) = &directories.python {
+                python.prepare(&files, &directories.from, &seen).await?;
+                python.make_room(&target).await?;
+            }
+            tree::write(&target, &files, &directories.to).await?;
+            target.start().await
+        };
+        if let Err(error) = written.await {
+            // The first error is returned; the other one is an event.
+            let _ = target.destroy().await;
+            return Err(error);
+        }
+        report(source, MigrationStep::Written);
+        Ok(target)
+    }
+}
+
+/// The state of the environment beside the directory that moves.
+async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
+    let mut lost = always_lost();
+    let Some(saves) = source.shared().instance.saves() else {
+        return Ok(lost);
+    };
+    // What the files of a virtual environment name outside of it.
+    let contents = saves.contents().await?;
+    if from.host {
+        let base = |left: &LeftOut| left.what.starts_with("the base interpreter");
+        lost.extend(contents.left_out.into_iter().filter(|left| !base(left)));
+        return Ok(lost);
+    }
+    let Some(changed) = saves.changed().await? else {
+        return Ok(lost);
+    };
+    let top = PathBuf::from(&from.path);
+    let is_outside = |path: &&String| {
+        let path = Path::new(path.as_str());
+        // A directory is changed if something in it is.
+        !path.starts_with(&top) && !top.starts_with(path)
+    };
+    let files: Vec<&String> = changed.iter().filter(is_outside).collect();
+    let parents = |path: &&&String| !files.iter().any(|other| other.starts_with(&format!("{path}/")));
+    let leaves: Vec<&str> = files.iter().filter(parents).map(|path| path.as_str()).collect();
+    if !leaves.is_empty() {
+        let what = format!(
+            "{} changed files outside of {}, such as {}",
+            leaves.len(),
+            from.path,
+            leaves[..leaves.len().min(NAMED)].join(", ")
+        );
+        lost.push(LeftOut::new(
+            what,
+            "they belong to the system of the environment; the new one has its own",
+        ));
+    }
+    Ok(lost)
+}
