@@ -18,8 +18,8 @@ pub(super) struct Export {
     /// Write to this file, which must not exist, instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write the file system of a container's snapshot as an image with this name, in the OCI layout,
-    /// which `docker load` reads; volumes are not in it
+    /// Write the file system of a container's snapshot as an image with this name, in the OCI
+    /// layout, which `docker load` reads; volumes are not in it
     #[arg(long, value_name = "IMAGE")]
     oci: Option<String>,
     /// Name or ID of the snapshot; a unique beginning of an ID is enough
