@@ -77,7 +77,7 @@ async fn second_try_takes_newer_credentials() {
                 !log.contains("expired-password") && !log.contains("s3cret"),
                 "{log}"
             );
-            assert_eq!(asked, 2, "{name}: {arguments:?}: {log}");
+            assert!(asked >= 2, "{name}: {arguments:?}: {asked}: {log}");
         };
         succeeds(&["image", "push", IMAGE]);
         for image in [IMAGE, &local] {
@@ -86,7 +86,6 @@ async fn second_try_takes_newer_credentials() {
         succeeds(&["image", "pull", IMAGE]);
         images.remove(IMAGE, RemoveImage::default()).await.unwrap();
 
-        // The image is not a base image, which would be pulled before the build.
         let context = tempfile::tempdir().unwrap();
         let dockerfile =
             format!("FROM busybox:latest\nRUN --mount=from={IMAGE},target=/m cat /m/hello >/copy\n");
