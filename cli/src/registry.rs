@@ -21,8 +21,10 @@ pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliE
     let docker = match client.named() {
         // A command shell is not used: it needs random marks that no command can guess, but a
         // recording must be the same each time. This program runs one command, for which a shell
-        // would save nothing.
-        Some(docker) if client.is_recorded() => DockerEngine::new(docker.clone()).without_command_shells(),
+        // would save nothing. Measurements come at times of their own.
+        Some(docker) if client.is_recorded() => DockerEngine::new(docker.clone())
+            .without_command_shells()
+            .without_disk_measurements(),
         Some(docker) => DockerEngine::new(docker.clone()),
         None => DockerEngine::default().with_found_client(client.prepare()),
     };

@@ -157,7 +157,7 @@ fn main_process_on_basic_names_the_engine_that_can() {
     assert_eq!(ended.code(), Some(125));
     let text = ended.stderr();
     assert!(
-        text.contains("main process") && text.contains("--engine docker"),
+        text.contains("main process") && text.contains("supports it: docker"),
         "{text}"
     );
 }

@@ -88,6 +88,7 @@ impl DockerConfig {
     pub fn configure(&self, engine: DockerEngine) -> Result<DockerEngine> {
         let settings = DockerSettings {
             command_shells: engine.settings().command_shells,
+            disk_measurements: engine.settings().disk_measurements,
             ..self.settings()
         };
         engine.with_settings(settings)
@@ -116,6 +117,7 @@ impl DockerConfig {
                 image_prefix: set.image_prefix,
             },
             command_shells: base.command_shells,
+            disk_measurements: base.disk_measurements,
         }
     }
 

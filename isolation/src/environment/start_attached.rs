@@ -7,7 +7,7 @@ use super::runs::ended;
 use super::shared::Shared;
 use super::status::Status;
 use super::supervise::Check;
-use super::{checks, disk, sampling, supervise};
+use super::{checks, disk, supervise};
 use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::input::Input;
@@ -31,7 +31,6 @@ impl Shared {
             }
             false => self.supervised(first, check),
         };
-        sampling::begin(self);
         let argv = match &self.spec.main {
             Main::Command(command) => command.argv.clone(),
             Main::Idle | Main::Image | Main::Arguments(_) => Vec::new(),

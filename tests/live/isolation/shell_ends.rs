@@ -124,7 +124,7 @@ async fn command_in_a_stopped_container_is_an_error() {
     }
 }
 
-/// A command that writes into a stream that nobody reads would wait for ever.
+/// A command would wait for ever if it wrote into a stream that is not read.
 #[tokio::test]
 async fn dropped_command_that_writes_is_killed() {
     for (subject, image) in shells() {

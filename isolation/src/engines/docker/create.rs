@@ -109,7 +109,8 @@ impl DockerEngine {
             shell: ShellProgram::new(found.env.iter().map(String::as_str)),
         };
         let memory_limit = spec.limits.memory;
-        let measured_disk = spec.limits.disk.filter(|_| disk == DiskLimit::Measured);
+        let measures = disk == DiskLimit::Measured && self.settings.disk_measurements;
+        let measured_disk = spec.limits.disk.filter(|_| measures);
         let effective = spec.clone();
         for message in warnings {
             new.context.emit(subject.clone(), EventKind::Warning { message });

@@ -243,6 +243,14 @@ impl DockerEngine {
         self
     }
 
+    /// Enforces no disk limit that the daemon does not enforce itself; see
+    /// [`DockerSettings::disk_measurements`].
+    #[must_use]
+    pub fn without_disk_measurements(mut self) -> Self {
+        self.settings.disk_measurements = false;
+        self
+    }
+
     /// The daemon's description of itself, read once.
     async fn daemon(&self) -> Result<&DaemonInfo> {
         let docker = self.docker().await?;

@@ -56,6 +56,9 @@ pub struct DockerSettings {
     /// Whether commands are written to shells that stay open in the container. The results are the
     /// same with an exec for each command, which takes many times as long.
     pub command_shells: bool,
+    /// Whether the size of files is measured where the daemon does not enforce a disk limit. The
+    /// measurements are requests at times of their own, which a recording cannot repeat.
+    pub disk_measurements: bool,
 }
 
 impl Default for DockerSettings {
@@ -76,6 +79,7 @@ impl Default for DockerSettings {
             network_subnet: None,
             volume_base_path: None,
             command_shells: true,
+            disk_measurements: true,
         }
     }
 }
