@@ -121,19 +121,22 @@ impl SnapshotStore {
             let mut header = header(content.len() as u64);
             archive
                 .append_data(&mut header, path, &content[..])
-                .map_err(failed)?;
+                .map_err(|error| failed(&error))?;
         }
         let mut header = header(layer.size);
-        header.set_path(layer.path()).map_err(failed)?;
+        header.set_path(layer.path()).map_err(|error| failed(&error))?;
         header.set_cksum();
         let to = archive.get_mut();
-        to.write_all(header.as_bytes()).map_err(failed)?;
+        to.write_all(header.as_bytes()).map_err(|error| failed(&error))?;
         reader.write_archive(to, |_| true)?;
         let rest = usize::try_from(layer.size % 512).unwrap_or_default();
         if rest > 0 {
-            to.write_all(&[0; 512][rest..]).map_err(failed)?;
+            to.write_all(&[0; 512][rest..]).map_err(|error| failed(&error))?;
         }
-        archive.into_inner().and_then(|mut to| to.flush()).map_err(failed)
+        archive
+            .into_inner()
+            .and_then(|mut to| to.flush())
+            .map_err(|error| failed(&error))
     }
 }
 
@@ -146,7 +149,7 @@ fn full_name(name: &str) -> String {
     }
 }
 
-fn failed(error: io::Error) -> Error {
+fn failed(error: &io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("the image cannot be written: {error}"))
 }
 
