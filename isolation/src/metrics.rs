@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 /// The resources that an environment uses at one moment. Counters count since its start; a value
 /// that the engine does not measure is 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MetricsSample {
     /// The time of the sample.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::protocol::schema::Moment"))]
     #[serde(with = "crate::events::rfc3339")]
     pub at: SystemTime,
     /// The CPU time of all its processes. In JSON a number of seconds.
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     #[serde(with = "crate::spec::units::seconds")]
     pub cpu_time: Duration,
     /// The memory in use, in bytes, without the page cache that can be dropped.
@@ -36,6 +39,7 @@ pub struct MetricsSample {
     /// Bytes written to disks.
     pub disk_written: u64,
     /// The total time of pauses that this process has observed. In JSON a number of seconds.
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     #[serde(default, with = "crate::spec::units::seconds")]
     pub paused: Duration,
 }

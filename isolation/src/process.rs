@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A process in an environment, with the values of the engine's machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ProcessEntry {
     /// The PID on the machine of the engine.

@@ -336,7 +336,7 @@ pub(crate) async fn run(
             with_client(global, console, work).await
         }
         Command::Serve(serve) => {
-            let work = async |client: &Client| Box::pin(serve.run(global, client)).await;
+            let work = async |client: &Client| Box::pin(serve.run(global, client, console)).await;
             with_client(global, console, work).await
         }
         Command::Api(api) => {

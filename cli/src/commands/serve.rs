@@ -5,6 +5,7 @@ use isolation::engines::docker::PullPolicy;
 use isolation::{ManagerOptions, ServeOptions, serve};
 
 use crate::client::Client;
+use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
 use crate::global::Global;
@@ -22,8 +23,11 @@ use crate::signals::interruptible;
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Use standard input and output
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "schema")]
     stdio: bool,
+    /// Print the JSON schema of the messages, for authors of clients and engines
+    #[arg(long, conflicts_with_all = ["stdio", "engine"])]
+    schema: bool,
     /// Offer only this engine [default: all; a request that names no engine gets the first suitable
     /// one]
     #[arg(long, value_name = "NAME")]
@@ -31,7 +35,18 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
-    pub(crate) async fn run(&self, global: &Global, client: &Client) -> Result<u8, CliError> {
+    pub(crate) async fn run(
+        &self,
+        global: &Global,
+        client: &Client,
+        console: Console,
+    ) -> Result<u8, CliError> {
+        if self.schema {
+            let text = serde_json::to_string_pretty(&isolation::protocol::schema())
+                .map_err(|error| CliError::new("cannot write the schema").because(&error))?;
+            console.text(&format!("{text}\n"))?;
+            return Ok(exit_code::SUCCESS);
+        }
         let options = ServeOptions {
             engine: self.engine.clone(),
             manager: ManagerOptions {

@@ -16,12 +16,12 @@ use isolation::{
 use crate::support::Workspace;
 
 /// A directory for an engine and its environments.
-struct Place {
-    base: tempfile::TempDir,
+pub(crate) struct Place {
+    pub(crate) base: tempfile::TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self {
             base: tempfile::tempdir().unwrap(),
         };
@@ -40,17 +40,22 @@ impl Place {
 
     /// `isolate serve` of the engine `basic`.
     fn itself(&self) -> ExternalEngine {
+        self.served("basic")
+    }
+
+    /// `isolate serve` of an engine of this machine.
+    pub(crate) fn served(&self, engine: &str) -> ExternalEngine {
         let isolate = env!("CARGO_BIN_EXE_isolate");
         let (environments, state) = (self.environments(), self.base.path().join("state"));
         self.engine(&format!(
-            "TMPDIR={} ISOLATE_STATE_DIR={} exec {isolate} serve --stdio --engine basic",
+            "TMPDIR={} ISOLATE_STATE_DIR={} exec {isolate} serve --stdio --engine {engine}",
             environments.display(),
             state.display()
         ))
     }
 
     /// A manager with a journal of its own.
-    fn manager(&self, engine: ExternalEngine) -> Manager {
+    pub(crate) fn manager(&self, engine: ExternalEngine) -> Manager {
         let mut registry = Registry::new();
         registry.register(engine).unwrap();
         let options = ManagerOptions {
@@ -60,7 +65,7 @@ impl Place {
         Manager::with_options(registry, options)
     }
 
-    fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         fs::read_dir(self.environments()).unwrap().count()
     }
 }

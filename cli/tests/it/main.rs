@@ -32,8 +32,11 @@ mod lifecycle; // an environment through its life: create, start, exec, stop, rm
 mod login; // `isolate login, logout`, and second tries with newer credentials
 mod replay; // the command on recordings of real daemons
 mod run; // `isolate run` on the engine `basic`
+mod schema; // the JSON schema of the protocol
 #[cfg(unix)]
 mod secrets; // values of environment variables that are passed on
+#[cfg(unix)]
+mod served; // `isolate serve` of the engine `virtualenv`, forks, snapshots, packages
 #[cfg(unix)]
 mod service; // `isolate port, logs, wait, stats`, on an engine in memory
 #[cfg(unix)]

@@ -301,6 +301,19 @@ class Environment:
         self._connection.result(number, answers, take)
         return lines
 
+    def install(self, *names, manager="pip", **options):
+        """Installs packages; returns the program of Python that has them.
+
+        `options` are those of the protocol: `requirements`, `constraints`, `index`, `find_links`, `upgrade`.
+        """
+        done = self.request("install_packages", names=list(names), manager=manager, **options)
+        own = done.get("virtual_environment")
+        return f"{own}/bin/python" if own else "python3"
+
+    def packages(self, manager="pip"):
+        """The installed packages: a list of `name`, `version` and more."""
+        return self.request("list_packages", manager=manager)["packages"]
+
     def bundle(self, directory):
         """Writes files that describe the environment and its last failure; returns their directory."""
         return self.request("bundle", directory=str(Path(directory).absolute()))["directory"]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The exit status of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ExitStatus {
     /// The exit code; as in a shell, 128 + n for signal n, 127 for a program that does not exist,

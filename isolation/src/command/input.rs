@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The standard input of a command. In JSON: `"empty"`, `"piped"`, `{"text": "…"}`, or
 /// `{"base64": "…"}` for bytes that are not UTF-8.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(into = "Wire", try_from = "Wire")]
 pub enum Input {
     /// Empty: the command reads the end of input at once.
@@ -33,6 +34,7 @@ impl fmt::Debug for Input {
 
 /// The form of an input in JSON.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Wire {
     Empty,

@@ -34,6 +34,7 @@ use crate::spec::variables::Variables;
 /// };
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Command {
     /// The program and its arguments, without a shell.
@@ -56,6 +57,7 @@ pub struct Command {
     #[serde(default, skip_serializing_if = "is_default")]
     pub terminal: Option<TerminalSize>,
     /// The timeout: the command is killed after this time. Without a timeout, it may run forever.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Time>"))]
     #[serde(default, with = "units::duration", skip_serializing_if = "is_default")]
     pub timeout: Option<Duration>,
 }

@@ -9,6 +9,7 @@ use crate::error::Error;
 
 /// A signal for a running command. As text it is the name or the number: `TERM`, `SIGTERM`, `15`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(into = "String", try_from = "String")]
 #[non_exhaustive]
 pub enum Signal {

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 
 /// The size of a terminal, in characters; by default 24 rows of 80 columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TerminalSize {
     /// The number of rows.

@@ -9,6 +9,7 @@ use crate::history::CheckResult;
 
 /// The facts about a failure, collected before anything was removed. A missing value is unknown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Evidence {
     /// The error and its sources, outermost first.
@@ -55,6 +56,7 @@ pub struct Evidence {
 
 /// A command that failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FailedCommand {
     /// The program and its arguments.
     pub argv: Vec<String>,
@@ -66,6 +68,7 @@ pub struct FailedCommand {
 
 /// The platforms of an image and of the machine on which it runs, as `os/architecture`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Platforms {
     /// The platform of the image.
     pub image: String,
@@ -75,6 +78,7 @@ pub struct Platforms {
 
 /// The beginning of the file of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProgramFile {
     /// Its path in the environment.
     pub path: String,

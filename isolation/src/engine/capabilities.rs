@@ -9,6 +9,7 @@ use super::values::CapabilityValues;
 
 /// A feature that some engines support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Feature {
@@ -169,6 +170,7 @@ impl fmt::Display for Feature {
 
 /// The isolation of an environment from the machine, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IsolationLevel {
@@ -194,6 +196,7 @@ impl fmt::Display for IsolationLevel {
 
 /// A feature that an engine does not support, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MissingFeature {
     /// The missing feature.
     pub feature: Feature,
@@ -203,6 +206,7 @@ pub struct MissingFeature {
 
 /// An engine that was not chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RejectedEngine {
     /// The name of the engine.
@@ -219,6 +223,7 @@ impl fmt::Display for RejectedEngine {
 
 /// A feature that only one of two engines supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Difference {
     /// The feature.
@@ -240,6 +245,7 @@ pub struct Difference {
 /// assert_eq!(engine.reason(Feature::Tty), Some("not part of this engine"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Capabilities {
     isolation: IsolationLevel,
     features: BTreeSet<Feature>,

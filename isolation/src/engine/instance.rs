@@ -303,6 +303,7 @@ pub trait DiskUsage: Send + Sync {
 
 /// The state of an environment on its engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct InstanceState {
     /// The status.
@@ -320,6 +321,7 @@ pub struct InstanceState {
 
 /// The result of a health check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HealthState {
     /// The result.
     pub status: Health,

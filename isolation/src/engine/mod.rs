@@ -210,6 +210,7 @@ pub struct Opened {
 
 /// Whether an engine can be used, and its capabilities: one answer, so that the two are consistent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Probe {
     /// Whether the engine can be used here and now.
     pub availability: Availability,
@@ -258,6 +259,7 @@ impl Probe {
 
 /// Whether an engine can be used here and now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Availability {
     /// The engine can be used.

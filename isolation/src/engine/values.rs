@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The values of an engine on its machine. An unknown value is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CapabilityValues {
     /// The memory of its machine, in bytes: the largest memory limit that has an effect.

@@ -15,7 +15,8 @@ use crate::environment::id::EnvironmentId;
 const BACKLOG: usize = 4096;
 
 /// An observation of an engine about an environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// The ID of the environment.
     pub id: EnvironmentId,
@@ -26,7 +27,9 @@ pub struct Report {
 }
 
 /// What happened in an environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Observed {
     /// It was started.
@@ -55,6 +58,7 @@ pub enum Observed {
 
 /// The result of a health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Health {

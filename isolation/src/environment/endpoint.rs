@@ -10,6 +10,7 @@ use crate::spec::published_port::Protocol;
 ///
 /// `Display` writes `host:port`, with brackets around an IPv6 address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Endpoint {
     /// The port inside the environment.

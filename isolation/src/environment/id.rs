@@ -10,6 +10,7 @@ use crate::error::Error;
 
 /// The unique ID of an environment: 16 hexadecimal digits, valid in names, labels and paths.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct EnvironmentId(String);
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A network that an environment has joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JoinedNetwork {
     /// The name of the network on the engine.

@@ -7,6 +7,7 @@ use super::status::Status;
 
 /// An entry of an engine's list of environments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EnvironmentSummary {
     /// The ID.
     pub id: EnvironmentId,

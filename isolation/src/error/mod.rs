@@ -20,6 +20,8 @@ use crate::environment::status::Status;
 
 pub(crate) use cause::Cause;
 pub use kind::ErrorKind;
+#[cfg(feature = "schema")]
+pub(crate) use wire_error::WireError;
 
 /// The result of every call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -11,6 +11,7 @@ use crate::environment::status::Status;
 /// An error as JSON. Operation and subject are separate from the message, so that a reader prints
 /// them once.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct WireError {
     pub(super) kind: ErrorKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,6 +34,7 @@ pub(crate) struct WireError {
 
 /// The text of a source, and its own source.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(super) struct WireSource {
     message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A step of a migration that was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MigrationStep {

@@ -33,12 +33,14 @@ const REMEMBERED: usize = 256;
 /// An event. As JSON it is one object: `sequence`, `at`, `subject`, `type`, and the fields of its
 /// kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Event {
     /// The number of the event in its manager, from 0. Subscribers receive events in this order; a
     /// gap means that events were missed.
     pub sequence: u64,
     /// The time of the event.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::protocol::schema::Moment"))]
     #[serde(with = "rfc3339")]
     pub at: SystemTime,
     /// Its subject.
@@ -50,6 +52,7 @@ pub struct Event {
 
 /// The subject of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Subject {
@@ -89,6 +92,7 @@ impl Subject {
 
 /// The kinds of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
@@ -108,9 +112,11 @@ pub enum EventKind {
         /// The step.
         step: Step,
         /// How long it waited for other work on the engine. In JSON a number of seconds.
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         #[serde(with = "crate::spec::units::seconds")]
         waited: Duration,
         /// How long the engine took for it. In JSON a number of seconds.
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         #[serde(with = "crate::spec::units::seconds")]
         took: Duration,
     },
@@ -232,6 +238,7 @@ pub enum EventKind {
 
 /// A step of an engine that takes time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Step {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why an environment was created instead of being taken from the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PoolMiss {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The progress of the pull of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 #[non_exhaustive]
 pub struct PullProgress {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 /// The kind of a file of an environment. A link counts as its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FileKind {
     /// A file.

@@ -11,9 +11,11 @@ const OUTPUT: usize = 4096;
 
 /// A result of the [health check](crate::EnvironmentSpec::health).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct CheckResult {
     /// Time of the end of the check.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::protocol::schema::Moment"))]
     #[serde(with = "crate::events::rfc3339")]
     pub at: SystemTime,
     /// The exit status; `None` if it could not be run.

@@ -33,6 +33,7 @@ pub(crate) struct Entry {
 /// A resource that an engine creates for an environment in addition to the environment itself: a
 /// volume, a network, a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resource {
     /// The engine's name of the kind: `volume`.
     pub kind: String,

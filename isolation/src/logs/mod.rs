@@ -42,6 +42,7 @@ pub struct LogOptions {
 
 /// The writer of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LogOrigin {
     /// The main process. Its engine keeps the log.
@@ -55,6 +56,7 @@ pub enum LogOrigin {
 
 /// One of the two output streams of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OutputStream {
     /// Standard output.

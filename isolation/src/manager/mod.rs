@@ -9,7 +9,7 @@ pub(crate) mod lock;
 #[cfg(unix)]
 pub(crate) mod migrate;
 pub(crate) mod options;
-mod origin;
+pub(crate) mod origin;
 pub(crate) mod pool;
 pub(crate) mod prepared_forks;
 pub(crate) mod registry;
@@ -190,8 +190,9 @@ impl Manager {
         spec: EnvironmentSpec,
         id: EnvironmentId,
         name: Option<String>,
+        origin: Origin<'_>,
     ) -> Result<Environment> {
-        let created = self.begin(selection, spec, id, name.clone(), Origin::New).await;
+        let created = self.begin(selection, spec, id, name.clone(), origin).await;
         created.map_err(|error| error.during("create the environment", &name.unwrap_or_default()))
     }
 

@@ -10,7 +10,7 @@ use crate::snapshots::SavedState;
 
 /// The source of the files of a new environment.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Origin<'a> {
+pub(crate) enum Origin<'a> {
     /// From its image, if the engine has images.
     New,
     /// From a snapshot.

@@ -110,7 +110,8 @@ def entries():
     import sysconfig
 
     place = sysconfig.get_path("purelib")
-    return place, set(os.listdir(place))
+    # A distribution may create it with the first package.
+    return place, set(os.listdir(place)) if os.path.isdir(place) else set()
 
 
 # pip leaves the files of a wheel that it refuses half-way: those that no package lists.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// An installed package.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Package {
     /// The name, as the package itself writes it.
@@ -56,6 +57,7 @@ fn normal(name: &str) -> String {
 
 /// A package that differs between two lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PackageChange {
     /// The name.

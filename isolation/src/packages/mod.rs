@@ -55,6 +55,7 @@ const INSTALL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A package manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PackageManager {
@@ -296,6 +297,7 @@ impl Packages<'_> {
 
 /// The result of an installation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Installation {
     /// The virtual environment in which the packages are, if the Python of the environment belongs

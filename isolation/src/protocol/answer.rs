@@ -14,6 +14,7 @@ use crate::command::exit_status::ExitStatus;
 use crate::diagnose::Diagnosis;
 use crate::engine::Probe;
 use crate::engine::capabilities::{Capabilities, RejectedEngine};
+use crate::engine::watch::Report;
 use crate::environment::endpoint::Endpoint;
 use crate::environment::id::EnvironmentId;
 use crate::environment::joined_network::JoinedNetwork;
@@ -29,6 +30,7 @@ use crate::spec::EnvironmentSpec;
 /// A line of the server: the ID of a request, and one of the other fields. The last line for a
 /// request has `result` or `error`. A line without an ID has the `error` that ends the connection.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Answer {
     /// The ID of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,6 +39,7 @@ pub(crate) struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) result: Option<Map<String, Value>>,
     /// Why it failed.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::error::WireError>"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Value>,
     /// A stream follows.
@@ -52,9 +55,14 @@ pub(crate) struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) more: Option<u32>,
     /// An event.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::events::Event>"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) event: Option<Value>,
-    /// The number of missing events or lines: they arrived faster than they were read.
+    /// An observation of an engine about an environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) report: Option<Report>,
+    /// The number of missing events or lines, or 0 if it is not known: they arrived faster than
+    /// they were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) missed: Option<u64>,
 }
@@ -89,6 +97,7 @@ impl Answer {
 
 /// A piece of the output of a command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Output {
     /// Standard output, or the output of a terminal.
@@ -108,8 +117,13 @@ impl Output {
 
 /// A line of a log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct LogText {
     /// When it was written.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::protocol::schema::Moment>")
+    )]
     #[serde(default, with = "rfc3339::option")]
     pub(crate) at: Option<SystemTime>,
     /// The stream.
@@ -160,6 +174,7 @@ pub(crate) fn log_cost(text: usize, window: usize) -> u32 {
 
 /// The result of the first request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Welcome {
     /// The version that the server has chosen.
     pub(crate) version: u32,
@@ -172,6 +187,7 @@ pub(crate) struct Welcome {
 
 /// An environment that was created or opened.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Opened {
     /// The ID.
     pub(crate) id: EnvironmentId,
@@ -188,10 +204,14 @@ pub(crate) struct Opened {
     /// The disk limit in bytes, if the caller must supervise it and compare it with `disk_usage`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) disk_limit: Option<u64>,
+    /// Whether the engine runs the health check, so that the caller does not.
+    #[serde(default)]
+    pub(crate) checks_health: bool,
 }
 
 /// An engine, and its capabilities.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Probed {
     /// The name.
     pub(crate) name: String,
@@ -204,6 +224,7 @@ macro_rules! results {
     ($($(#[$about:meta])* $name:ident { $($(#[$of:meta])* $field:ident: $type:ty,)* })*) => {$(
         $(#[$about])*
         #[derive(Debug, Clone, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub(crate) struct $name { $($(#[$of])* pub(crate) $field: $type,)* }
     )*};
 }
@@ -276,6 +297,7 @@ results! {
 
 /// The likely cause of a failure.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Diagnosed {
     /// The cause, in words.
     pub(crate) cause: String,
@@ -298,4 +320,5 @@ impl From<Diagnosis> for Diagnosed {
 
 /// A result without fields.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Done {}

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::packages::{InstallPackages, ListPackages, UninstallPackages};
 use super::params::{
     AtPath, Attach, Bundle, Connect, CopyIn, CopyOut, Disconnect, Exec, Input, More, ReadLog, Rename, Resize,
     SendSignal, Until, Update,
 };
+use super::states::{Explain, Fork, OfSnapshot, Point, Restore, TakeSnapshot};
 use crate::command::signal::Signal;
 use crate::environment::id::EnvironmentId;
 use crate::journal::entry::Resource;
@@ -16,6 +18,7 @@ use crate::spec::units;
 
 /// A line of the client.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Request {
     /// The number of the request. It must be unique among the running requests. A note has no ID,
     /// and gets no answer.
@@ -28,6 +31,7 @@ pub(crate) struct Request {
 
 /// A method and its parameters.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "method", content = "params", rename_all = "snake_case")]
 pub(crate) enum Call {
     /// The first request: agrees on the version.
@@ -102,11 +106,38 @@ pub(crate) enum Call {
     DiskUsage(OfEnvironment),
     /// Writes a bundle of files about an environment.
     Bundle(Bundle),
+    /// What the engine knows about a failure.
+    Explain(Explain),
+    /// Removes an environment that does not run, and creates it from its specification.
+    Recreate(OfEnvironment),
+    /// The installed packages.
+    ListPackages(ListPackages),
+    /// Installs or upgrades packages.
+    InstallPackages(Box<InstallPackages>),
+    /// Removes packages.
+    UninstallPackages(UninstallPackages),
+    /// Creates and starts environments with the files of this one.
+    Fork(Fork),
+    /// Holds the state of an environment, for creations with `fork`.
+    ForkPoint(OfEnvironment),
+    /// Releases a state.
+    ReleaseForkPoint(Point),
+    /// Saves the state of an environment in the store of snapshots.
+    Snapshot(TakeSnapshot),
+    /// The snapshots of the store.
+    Snapshots(Nothing),
+    /// Creates and starts an environment with the files of a snapshot.
+    Restore(Box<Restore>),
+    /// Removes a snapshot.
+    RemoveSnapshot(OfSnapshot),
     /// The events of the connection: a stream without end.
     Events(Nothing),
     /// Reports actions of other processes in the environments of an engine, as events: a stream
     /// without end.
     Watch(OfEngine),
+    /// What the engine sees in its environments, for a caller that sends the events itself: a
+    /// stream without end.
+    Reports(OfEngine),
     /// A note: ends a request.
     Cancel(OfRequest),
     /// A note: input of a command.
@@ -119,11 +150,13 @@ pub(crate) enum Call {
 
 /// No parameters.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}
 
 /// The parameters of the first request. Unknown parameters are ignored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Hello {
     /// The versions of the protocol that the client supports.
     pub(crate) versions: Vec<u32>,
@@ -137,6 +170,7 @@ pub(crate) struct Hello {
 
 /// The owner of the journal for the environments of the connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum JournalKeeper {
     /// The server.
@@ -148,6 +182,7 @@ pub(crate) enum JournalKeeper {
 
 /// An engine.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OfEngine {
     /// The name of the engine.
@@ -157,6 +192,7 @@ pub(crate) struct OfEngine {
 
 /// An environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OfEnvironment {
     /// Its ID, a unique beginning of the ID, or its name.
@@ -165,6 +201,7 @@ pub(crate) struct OfEnvironment {
 
 /// A running request.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OfRequest {
     /// Its ID.
@@ -173,6 +210,7 @@ pub(crate) struct OfRequest {
 
 /// A new environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Create {
     /// The name of the engine, or `auto`; without one, the server chooses.
@@ -187,6 +225,9 @@ pub(crate) struct Create {
     /// The specification.
     #[serde(default)]
     pub(crate) spec: EnvironmentSpec,
+    /// The state of another environment from which it is created, if the caller chooses the ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fork: Option<u64>,
     /// Whether to start it, and to wait until it is ready.
     #[serde(default = "yes")]
     pub(crate) start: bool,
@@ -198,6 +239,7 @@ fn yes() -> bool {
 
 /// The start of an environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Start {
     /// The environment.
@@ -209,11 +251,13 @@ pub(crate) struct Start {
 
 /// The stop of an environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Stop {
     /// The environment.
     pub(crate) environment: String,
     /// The time that its processes may take to exit by themselves, in seconds.
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     #[serde(with = "units::seconds", default = "grace")]
     pub(crate) grace: Duration,
 }
@@ -224,6 +268,7 @@ fn grace() -> Duration {
 
 /// A signal for an environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Kill {
     /// The environment.
@@ -239,6 +284,7 @@ fn kill() -> Signal {
 
 /// The removal of an environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Remove {
     /// The name of the engine.

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 
 /// Bytes: text if they are UTF-8.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Data {
     /// The bytes as text.

@@ -16,7 +16,14 @@ pub(crate) mod answer;
 pub(crate) mod call;
 pub(crate) mod data;
 pub(crate) mod line;
+pub(crate) mod packages;
 pub(crate) mod params;
+#[cfg(feature = "schema")]
+pub(crate) mod schema;
+pub(crate) mod states;
+
+#[cfg(feature = "schema")]
+pub use schema::schema;
 
 /// The version of the protocol that this crate supports.
 pub const VERSION: u32 = 1;

@@ -18,6 +18,7 @@ use crate::spec::wait_for::WaitFor;
 
 /// A command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Exec {
     /// The environment.
@@ -35,6 +36,7 @@ pub(crate) fn window() -> u32 {
 
 /// The main process, with its output.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Attach {
     /// The environment.
@@ -46,6 +48,7 @@ pub(crate) struct Attach {
 
 /// A signal for a command.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SendSignal {
     /// The request that runs the command.
@@ -56,6 +59,7 @@ pub(crate) struct SendSignal {
 
 /// Another size of a terminal.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Resize {
     /// The request that runs the command.
@@ -66,6 +70,7 @@ pub(crate) struct Resize {
 
 /// A condition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Until {
     /// The environment.
@@ -73,6 +78,7 @@ pub(crate) struct Until {
     /// The condition.
     pub(crate) condition: WaitFor,
     /// The timeout, in seconds.
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     #[serde(with = "units::seconds", default = "timeout")]
     pub(crate) timeout: Duration,
 }
@@ -83,6 +89,7 @@ fn timeout() -> Duration {
 
 /// A copy into an environment: of a path on the machine of the server, or of bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CopyIn {
     /// The environment.
@@ -106,6 +113,7 @@ fn mode() -> u32 {
 
 /// A copy out of an environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CopyOut {
     /// The environment.
@@ -118,6 +126,7 @@ pub(crate) struct CopyOut {
 
 /// A path of an environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AtPath {
     /// The environment.
@@ -128,6 +137,7 @@ pub(crate) struct AtPath {
 
 /// A network for an environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Connect {
     /// The environment.
@@ -141,6 +151,7 @@ pub(crate) struct Connect {
 
 /// A network to leave.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Disconnect {
     /// The environment.
@@ -151,6 +162,7 @@ pub(crate) struct Disconnect {
 
 /// A part of a log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReadLog {
     /// The environment.
@@ -163,9 +175,17 @@ pub(crate) struct ReadLog {
     #[serde(default)]
     pub(crate) follow: bool,
     /// Only lines since this time.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::protocol::schema::Moment>")
+    )]
     #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub(crate) since: Option<SystemTime>,
     /// Only lines until this time.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::protocol::schema::Moment>")
+    )]
     #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<SystemTime>,
     /// Only this many lines from the end.
@@ -208,6 +228,7 @@ impl ReadLog {
 
 /// Another name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rename {
     /// The environment.
@@ -218,6 +239,7 @@ pub(crate) struct Rename {
 
 /// Other limits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Update {
     /// The environment.
@@ -228,6 +250,7 @@ pub(crate) struct Update {
 
 /// A bundle of files about an environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bundle {
     /// The environment.
@@ -238,6 +261,7 @@ pub(crate) struct Bundle {
 
 /// Input of a command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     /// The request that runs the command.
@@ -248,6 +272,7 @@ pub(crate) struct Input {
 
 /// A part of the window that was freed.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct More {
     /// The request with the stream.

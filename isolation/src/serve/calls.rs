@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::answers::{Answers, object};
-use super::environments;
 use super::running::StreamSide;
 use super::session::Session;
 use super::stream;
+use super::{environments, packages, states};
 use crate::error::Result;
 use crate::protocol::answer::{Engines, Listed, Probed, Removed};
 use crate::protocol::call::Call;
@@ -54,6 +54,25 @@ pub(super) async fn run(
             let watching = session.manager().watch(engine.name()).await?;
             stream::until_cancelled(watching, id, answers).await
         }
+        (Call::Reports(of), _) => {
+            let engine = session.engine(of.engine.as_deref())?;
+            stream::reports(engine.as_ref(), id, answers).await
+        }
+        (call @ (Call::ListPackages(_) | Call::InstallPackages(_) | Call::UninstallPackages(_)), _) => {
+            Box::pin(packages::run(session, call)).await
+        }
+        (
+            call @ (Call::Fork(_)
+            | Call::ForkPoint(_)
+            | Call::ReleaseForkPoint(_)
+            | Call::Recreate(_)
+            | Call::Explain(_)
+            | Call::Snapshot(_)
+            | Call::Snapshots(_)
+            | Call::Restore(_)
+            | Call::RemoveSnapshot(_)),
+            _,
+        ) => Box::pin(states::run(session, call)).await,
         (call, _) => Box::pin(environments::run(session, call)).await,
     }
 }

@@ -9,8 +9,13 @@ mod answers;
 mod calls;
 mod connection;
 mod environments;
+mod packages;
+mod points;
 mod running;
 mod session;
+#[cfg(unix)]
+mod snapshots;
+mod states;
 mod stream;
 
 use std::time::Duration;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ServeOptions;
+use super::points::Points;
 use crate::engine::context::Context;
 use crate::engine::{Engine, Leftover};
 use crate::environment::Environment;
@@ -14,6 +15,7 @@ use crate::events::EventSink;
 use crate::journal::Journal;
 use crate::manager::Manager;
 use crate::manager::options::{ManagerOptions, Reaper};
+use crate::manager::origin::Origin;
 use crate::manager::registry::{EngineChoice, Registry};
 use crate::protocol::answer::Opened;
 use crate::protocol::call::{Create, JournalKeeper, Remove};
@@ -23,6 +25,7 @@ use crate::protocol::call::{Create, JournalKeeper, Remove};
 pub(super) struct Session {
     manager: Manager,
     environments: Mutex<BTreeMap<EnvironmentId, Environment>>,
+    points: Points,
 }
 
 impl Session {
@@ -38,11 +41,16 @@ impl Session {
         Self {
             manager: Manager::with_options(registry, options),
             environments: Mutex::default(),
+            points: Points::default(),
         }
     }
 
     pub(super) fn manager(&self) -> &Manager {
         &self.manager
+    }
+
+    pub(super) fn points(&self) -> &Points {
+        &self.points
     }
 
     /// Destroys the environments of the connection that are not kept.
@@ -80,12 +88,19 @@ impl Session {
             Some(id) => {
                 let selection = self.manager.select(&choice, &spec).await?;
                 let name = spec.name.clone().or(create.name);
-                let created = self.manager.create_as(&selection, spec, id, name).await?;
+                let point = create.fork.map(|point| self.points.get(point)).transpose()?;
+                let origin = point.as_deref().map_or(Origin::New, Origin::Fork);
+                let created = self.manager.create_as(&selection, spec, id, name, origin).await?;
                 if create.start {
                     self.insert(&created);
                     created.start().await?;
                 }
                 created
+            }
+            None if create.fork.is_some() => {
+                return Err(Error::invalid(
+                    "a creation with `fork` needs an `id`; use the method `fork`",
+                ));
             }
             None => {
                 spec.name = spec.name.or(create.name);
@@ -103,7 +118,7 @@ impl Session {
     }
 
     /// Adds an environment that the connection owns.
-    fn insert(&self, environment: &Environment) {
+    pub(super) fn insert(&self, environment: &Environment) {
         let id = environment.id().clone();
         let opened = self.environments().insert(id, environment.clone());
         drop(opened);
@@ -191,7 +206,7 @@ impl Session {
 }
 
 /// The description of an environment for a client.
-fn opened(environment: &Environment) -> Opened {
+pub(super) fn opened(environment: &Environment) -> Opened {
     let shared = environment.shared();
     Opened {
         id: environment.id().clone(),
@@ -201,5 +216,6 @@ fn opened(environment: &Environment) -> Opened {
         spec: environment.spec().clone(),
         capabilities: shared.capabilities.clone(),
         disk_limit: shared.instance.disk_usage().map(|disk| disk.limit()),
+        checks_health: shared.instance.checks_health(),
     }
 }

@@ -15,7 +15,8 @@ use super::running::{Control, StreamSide};
 use crate::command::execution::{Chunk, Execution};
 use crate::command::exit_status::ExitStatus;
 use crate::command::stdin::Stdin;
-use crate::engine::watch::Watching;
+use crate::engine::Engine;
+use crate::engine::watch::{self, Watching};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Subscription;
 use crate::logs::{LogEntry, LogLine, LogStream};
@@ -222,6 +223,23 @@ pub(super) async fn events(
         match event {
             Ok(event) => answer.event = Some(Value::Object(object(&event)?)),
             Err(lagged) => answer.missed = Some(lagged.0),
+        }
+        answers.send(&answer).await?;
+    }
+    Ok(Map::new())
+}
+
+/// Sends what an engine sees in its environments, without end.
+pub(super) async fn reports(engine: &dyn Engine, id: u64, answers: &Answers) -> Result<Map<String, Value>> {
+    let (reports, mut received) = watch::reports();
+    let _watching = engine.watch(reports).await?;
+    started(id, answers).await?;
+    while let Some(item) = received.next().await {
+        let mut answer = Answer::to(id);
+        match item {
+            watch::Item::Report(report) => answer.report = Some(report),
+            watch::Item::Gap => answer.missed = Some(0),
+            watch::Item::Ended(why) => return Err(Error::new(ErrorKind::Engine, why)),
         }
         answers.send(&answer).await?;
     }

@@ -30,6 +30,7 @@ use crate::error::Error;
 ///
 /// [`Environment::health`]: crate::Environment::health
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct HealthSpec {
     /// No health check at all, not even that of the image.
@@ -40,15 +41,18 @@ pub struct HealthSpec {
     pub check: Option<Command>,
     /// The pause between two checks; `None` is 5 seconds. Pauses before the first success are
     /// shorter.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Time>"))]
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub interval: Option<Duration>,
     /// The timeout of a check; `None` is 30 seconds.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Time>"))]
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// The number of failures in a row that make the environment unhealthy; `None` is 3.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
     /// The time after a start in which failures do not count; `None` is 0.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Time>"))]
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub start_period: Option<Duration>,
 }

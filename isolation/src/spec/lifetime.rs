@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The lifetime of an environment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Lifetime {

@@ -11,6 +11,7 @@ use crate::error::Error;
 
 /// The main process: it starts with the environment, and the environment stops when it exits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Main {
     /// No program: the environment waits for commands.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The group to which an environment belongs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Membership {
     /// The name of the group.

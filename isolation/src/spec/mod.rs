@@ -65,6 +65,7 @@ use crate::error::{Error, Result};
 /// # isolation::Result::Ok(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct EnvironmentSpec {
     /// The name for people; any text. Without a name, the engine derives one from the ID. A name is
@@ -142,9 +143,11 @@ pub struct EnvironmentSpec {
 
 /// A file or directory of the host that is copied in at creation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CopyIn {
     /// The path on the host.
+    #[cfg_attr(feature = "schema", schemars(with = "PathBuf"))]
     #[serde(serialize_with = "units::serialize_path")]
     pub source: PathBuf,
     /// The path of the copy, as in [`Environment::copy_in`](crate::Environment::copy_in).

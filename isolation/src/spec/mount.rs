@@ -11,6 +11,7 @@ use crate::error::Error;
 
 /// A mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Mount {
     /// The files that are mounted.
@@ -24,15 +25,21 @@ pub struct Mount {
 
 /// The files of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum MountSource {
     /// A file or directory of the host, which must exist; an absolute path.
-    Host(#[serde(serialize_with = "units::serialize_path")] PathBuf),
+    Host(
+        #[cfg_attr(feature = "schema", schemars(with = "PathBuf"))]
+        #[serde(serialize_with = "units::serialize_path")]
+        PathBuf,
+    ),
     /// A volume of the engine, which must exist.
     Volume(String),
     /// A temporary file system in memory; it is empty after each start.
     Tmpfs {
         /// Its size in bytes; `None` means no limit. In JSON also a text such as `"64m"`.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Size>"))]
         #[serde(
             default,
             deserialize_with = "units::size",

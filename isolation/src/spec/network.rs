@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 
 /// The network of an environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkSpec {
     /// The mode: the network that it has.
@@ -21,6 +22,7 @@ pub struct NetworkSpec {
     /// [`Environment::endpoint`](crate::Environment::endpoint). On an internal network, this
     /// process forwards them while it uses the environment.
     #[serde(skip_serializing_if = "super::is_default")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::protocol::schema::PortText>"))]
     pub ports: Vec<PublishedPort>,
     /// Additional names of the environment on a named network, for other environments on it.
     #[serde(skip_serializing_if = "super::is_default")]
@@ -53,6 +55,7 @@ pub struct NetworkSpec {
 
 /// The network of an environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NetworkMode {
     /// The engine's default.

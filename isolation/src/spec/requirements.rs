@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 /// # isolation::Result::Ok(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Requirements {
     /// The weakest isolation that the engine may have.

@@ -29,6 +29,7 @@ use crate::error::Error;
 /// # isolation::Result::Ok(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RestartSpec {
     /// The exits of the main process after which it is restarted.
@@ -46,6 +47,7 @@ pub struct RestartSpec {
 
 /// The action for an environment that must be restarted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Recovery {
     /// It is restarted; its files stay.
@@ -60,6 +62,7 @@ pub enum Recovery {
 
 /// The exits of the main process after which an environment is restarted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RestartOnExit {
     /// After none.

@@ -60,6 +60,7 @@ const ALL: &str = "ALL";
 
 /// The rights of the processes of an environment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SecurityProfile {
@@ -95,6 +96,7 @@ impl fmt::Display for SecurityProfile {
 /// # isolation::Result::Ok(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SecuritySpec {
     /// The profile.

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 /// assert!("172.20.0.1/16".parse::<isolation::Subnet>().is_err());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Subnet {
     address: IpAddr,

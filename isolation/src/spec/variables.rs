@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(format!("{env:?}"), r#"{"MODE": ***, "TOKEN": ***}"#);
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Variables(BTreeMap<String, String>);
 

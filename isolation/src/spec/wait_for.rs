@@ -27,12 +27,14 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// # assert!(spec.validate().is_ok());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Readiness {
     /// The condition.
     pub wait_for: WaitFor,
     /// The timeout, from the start of the environment; `None` is 60 seconds. In JSON a number of
     /// seconds, or a text such as `"30s"`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Time>"))]
     #[serde(default, with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
 }
@@ -63,6 +65,7 @@ impl From<WaitFor> for Readiness {
 /// # isolation::Result::Ok(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WaitFor {
@@ -87,6 +90,7 @@ pub enum WaitFor {
 
 /// A reply of a web server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HttpProbe {
     /// The port inside, which must be published.
@@ -105,6 +109,7 @@ fn root() -> String {
 
 /// A line in the log of the main process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LogProbe {
     /// A regular expression that matches a part of the line.

@@ -140,6 +140,13 @@ print('checked')";
     let read = "import pip, pathlib; print('#edited' in pathlib.Path(pip.__file__).read_text())";
     assert_eq!(printed(&first, &["python", "-c", read]).await, "True");
     assert_eq!(printed(&second, &["python", "-c", read]).await, "False");
+    // Compiled code is replaced, not written into.
+    let digest = "import pip, hashlib; print(hashlib.sha256(open(pip.__cached__, 'rb').read()).hexdigest())";
+    let before = printed(&second, &["python", "-c", digest]).await;
+    let compile = "import pip, py_compile; py_compile.compile(pip.__file__, doraise=True)";
+    printed(&first, &["python", "-c", compile]).await;
+    assert_ne!(printed(&first, &["python", "-c", digest]).await, before);
+    assert_eq!(printed(&second, &["python", "-c", digest]).await, before);
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ mod pause; // paused and renamed environments, ends that race with calls
 mod pool; // environments that are prepared ahead, and many at once
 mod random_command; // random commands whose result does not depend on how they are run
 mod security; // what a program can do in each security profile
+mod served; // the engine of another process, through the protocol
 mod services; // ports, logs, metrics, readiness
 mod shell_ends; // what ends a command shell, or keeps it from running a command
 mod shell_or_exec; // commands in shells have the same results as with an exec

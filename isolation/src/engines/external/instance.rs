@@ -17,9 +17,10 @@ use crate::command::input::Input;
 use crate::command::signal::Signal;
 use crate::creator::Creator;
 use crate::engine::capabilities::{Capabilities, Feature};
+use crate::engine::forks::Forks;
 use crate::engine::instance::{
-    DiskUsage, Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Networking, Pause, Ports,
-    Processes, Rename, Update,
+    DiskUsage, Exec, Files, Inspection, Instance, InstanceState, Logs, MainProcess, Metrics, Networking,
+    Pause, Ports, Processes, Recreate, Rename, Update,
 };
 use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
@@ -38,6 +39,7 @@ pub(super) struct RemoteInstance {
     pub(super) main: Main,
     capabilities: Capabilities,
     pub(super) disk_limit: Option<u64>,
+    checks_health: bool,
     journal: Journal,
     /// Whether a drop does not destroy the environment.
     released: AtomicBool,
@@ -58,6 +60,7 @@ impl RemoteInstance {
             main: spec.main.clone(),
             capabilities: opened.capabilities.clone(),
             disk_limit: opened.disk_limit,
+            checks_health: opened.checks_health,
             journal: journal.clone(),
             released: AtomicBool::new(true),
             creator: Creator::this_process(),
@@ -262,6 +265,22 @@ impl Instance for RemoteInstance {
 
     fn processes(&self) -> Option<&dyn Processes> {
         self.has(Feature::Processes).then_some(self)
+    }
+
+    fn checks_health(&self) -> bool {
+        self.checks_health
+    }
+
+    fn recreate(&self) -> Option<&dyn Recreate> {
+        self.has(Feature::Recreation).then_some(self)
+    }
+
+    fn inspection(&self) -> Option<&dyn Inspection> {
+        Some(self)
+    }
+
+    fn forks(&self) -> Option<&dyn Forks> {
+        self.has(Feature::Snapshots).then_some(self)
     }
 
     fn disk_usage(&self) -> Option<&dyn DiskUsage> {

@@ -29,6 +29,7 @@ mod contexts;
 mod facets;
 mod files;
 mod find;
+mod forks;
 mod instance;
 mod log;
 mod options;
@@ -37,6 +38,7 @@ mod pending;
 mod process;
 mod program;
 mod trust;
+mod watch;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -46,12 +48,15 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use self::contexts::Contexts;
+use self::forks::RemotePoint;
 use self::instance::RemoteInstance;
 use self::peer::Peer;
 use crate::BoxFuture;
-use crate::engine::capabilities::{Capabilities, IsolationLevel};
+use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 use crate::engine::context::Context;
+use crate::engine::forks::ForkPoint;
 use crate::engine::instance::Instance;
+use crate::engine::watch::{Reports, Watching};
 use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
@@ -195,8 +200,13 @@ impl Inner {
         })
     }
 
-    async fn create(self: &Arc<Self>, new: NewEnvironment<'_>) -> Result<Box<dyn Instance>> {
+    async fn create(
+        self: &Arc<Self>,
+        new: NewEnvironment<'_>,
+        point: Option<&ForkPoint>,
+    ) -> Result<Box<dyn Instance>> {
         let peer = self.reach().await?;
+        let fork = point.map(|point| RemotePoint::of(point, &peer)).transpose()?;
         let offered = self.offered(&peer)?;
         let creating = self.contexts.creating(new.id, new.context);
         let create = Create {
@@ -204,6 +214,7 @@ impl Inner {
             engine: Some(offered),
             id: Some(new.id.clone()),
             name: Some(new.name.to_owned()),
+            fork,
             start: false,
         };
         let undo = Undo(&peer, Some(new.id));
@@ -302,7 +313,11 @@ impl Engine for ExternalEngine {
     fn probe(&self) -> BoxFuture<'_, Probe> {
         Box::pin(async {
             let error = match self.0.ask().await {
-                Ok(probe) => return probe.named_by(None),
+                Ok(mut probe) => {
+                    let why = "the files of another program are not saved; forks are possible";
+                    probe.capabilities = probe.capabilities.without(Feature::Snapshots, why);
+                    return probe.named_by(None);
+                }
                 Err(error) => error,
             };
             let nothing = Capabilities::new(IsolationLevel::Process);
@@ -316,7 +331,19 @@ impl Engine for ExternalEngine {
     }
 
     fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
-        Box::pin(self.0.create(new))
+        Box::pin(self.0.create(new, None))
+    }
+
+    fn fork<'a>(
+        &'a self,
+        new: NewEnvironment<'a>,
+        point: &'a ForkPoint,
+    ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        Box::pin(self.0.create(new, Some(point)))
+    }
+
+    fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
+        Box::pin(self.0.watch(reports))
     }
 
     fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>> {

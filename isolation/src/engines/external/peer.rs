@@ -175,6 +175,12 @@ impl Peer {
         &self.runtime
     }
 
+    /// The error of what ended with the program.
+    pub(super) fn ended_with(&self, what: &str) -> Error {
+        self.table
+            .gone(&format!("its program has ended, and {what} with it"))
+    }
+
     fn cancel(&self, request: u64) {
         if self.table.leave(request) {
             // If the program has exited, the request has ended, too.

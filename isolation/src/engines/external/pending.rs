@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::contexts::Contexts;
 use crate::command::execution::Chunk;
+use crate::engine::watch::Report;
 use crate::error::{Error, ErrorKind, Result};
 use crate::logs::LogEntry;
 use crate::protocol::WINDOW;
@@ -44,6 +45,7 @@ pub(super) enum Item {
     Started,
     Output(Chunk),
     Log(LogEntry),
+    Report(Report),
     End(End),
 }
 
@@ -181,6 +183,9 @@ impl Stream {
             let cost = entry_cost(&entry);
             self.pass(Item::Log(entry), cost)?;
         }
+        if let Some(report) = answer.report {
+            self.pass(Item::Report(report), 0)?;
+        }
         if let Some(lines) = answer.missed {
             self.pass(Item::Log(LogEntry::Gap { lines }), 0)?;
         }
@@ -224,6 +229,7 @@ pub(super) fn unexpected(item: &Item) -> Error {
         Item::Started => "a start",
         Item::Output(_) => "output",
         Item::Log(_) => "a line of a log",
+        Item::Report(_) => "a report",
         Item::End(_) => "an end",
     };
     let text = format!("the program of the engine sent {what} at the wrong time");

@@ -10,15 +10,24 @@ use crate::spec::validate::{self, Faults};
 
 /// Limits of reads and writes of block devices of the engine's machine, by their paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct BlockIoLimits {
     /// The weight relative to other environments, from 10 to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<u16>,
     /// Reads from a device, in bytes per second.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "std::collections::BTreeMap<String, crate::protocol::schema::Size>")
+    )]
     #[serde(deserialize_with = "units::sizes", skip_serializing_if = "BTreeMap::is_empty")]
     pub read_bps: BTreeMap<String, u64>,
     /// Writes to a device, in bytes per second.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "std::collections::BTreeMap<String, crate::protocol::schema::Size>")
+    )]
     #[serde(deserialize_with = "units::sizes", skip_serializing_if = "BTreeMap::is_empty")]
     pub write_bps: BTreeMap<String, u64>,
     /// Reads from a device, in operations per second.

@@ -42,16 +42,23 @@ const LEAST_CPUS: f64 = 0.01;
 /// # serde_json::Result::Ok(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ResourceLimits {
     /// Memory, in bytes; at least 6 MiB. In JSON also a text such as `"512m"`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Size>"))]
     #[serde(deserialize_with = "units::size", skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
     /// Memory and swap together, in bytes; at least [`memory`](Self::memory), which it needs.
     /// Without it, there is no swap beyond the memory limit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Limit>"))]
     pub memory_swap: Option<MemorySwap>,
     /// CPUs; 0.5 is half of one CPU. In JSON also a text such as `"0.5"`.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::protocol::schema::Number>")
+    )]
     #[serde(deserialize_with = "units::number", skip_serializing_if = "Option::is_none")]
     pub cpus: Option<f64>,
     /// The numbers of the CPUs on which processes may run: `0-2,7`.
@@ -65,13 +72,19 @@ pub struct ResourceLimits {
     /// size periodically. If the size exceeds the limit, the event
     /// [`DiskLimitExceeded`](crate::EventKind::DiskLimitExceeded) is sent, and the environment is
     /// stopped.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Size>"))]
     #[serde(deserialize_with = "units::size", skip_serializing_if = "Option::is_none")]
     pub disk: Option<u64>,
     /// The size of `/dev/shm`, in bytes.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Size>"))]
     #[serde(deserialize_with = "units::size", skip_serializing_if = "Option::is_none")]
     pub shm_size: Option<u64>,
     /// Limits of each process, by their names: `nofile`, `nproc` …
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "BTreeMap<String, crate::protocol::schema::ProcessLimit>")
+    )]
     pub ulimits: BTreeMap<String, Ulimit>,
     /// Limits of reads and writes of block devices.
     #[serde(skip_serializing_if = "BlockIoLimits::is_default")]
