@@ -42,6 +42,7 @@ async fn main() -> isolation::Result<()> {
             ),
         ]
         .into(),
+        ..GroupSpec::default()
     };
     let group = manager.up(&EngineChoice::Auto, group).await?;
 

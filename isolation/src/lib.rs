@@ -86,6 +86,7 @@ pub use engine::instance::{
 #[cfg(unix)]
 pub use engine::saves::Saves;
 pub use engine::values::CapabilityValues;
+pub use engine::volumes::{GroupVolumeRequest, ProvidedVolume};
 pub use engine::watch::{Health, Observed, Report, Reports, Watching};
 pub use engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
 pub use environment::Environment;
@@ -102,7 +103,7 @@ pub use events::{Event, EventKind, Lagged, PullProgress, Step, Subject, Subscrip
 pub use files::{CopySource, FileKind};
 pub use group::Group;
 pub use group::compose::{ComposeFile, ComposeOptions};
-pub use group::spec::{Dependency, GroupSpec, Service};
+pub use group::spec::{Dependency, GroupSpec, GroupVolume, Service};
 pub use history::{CheckResult, CommandRecord};
 pub use journal::entry::Resource;
 pub use journal::{Hold, Journal};
@@ -124,6 +125,7 @@ pub use metrics::MetricsSample;
 pub use process::ProcessEntry;
 pub use serve::{ServeOptions, serve};
 pub use spec::health::HealthSpec;
+pub use spec::image_build::ImageBuild;
 pub use spec::lifetime::Lifetime;
 pub use spec::limits::ResourceLimits;
 pub use spec::limits::block_io::BlockIoLimits;
@@ -133,6 +135,7 @@ pub use spec::main_process::Main;
 pub use spec::membership::Membership;
 pub use spec::mount::{Mount, MountSource};
 pub use spec::network::{NetworkMode, NetworkSpec};
+pub use spec::own_network::OwnNetwork;
 pub use spec::published_port::{Protocol, PublishedPort};
 pub use spec::requirements::Requirements;
 pub use spec::restart::{Recovery, RestartOnExit, RestartSpec};

@@ -6,11 +6,12 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use isolation::engines::docker::{BuildSpec, PullPolicy};
 use isolation::{
-    CopyIn, EngineChoice, EngineVerdict, EnvironmentSpec, IsolationLevel, Manager, Mount, NetworkMode,
-    PublishedPort, Requirements, Selection, WaitFor,
+    CopyIn, EngineChoice, EngineVerdict, EnvironmentSpec, IsolationLevel, Manager, Mount, Requirements,
+    Selection, Signal, WaitFor,
 };
 
 use super::limit_options::{CreationLimitOptions, LimitOptions};
+use super::network_options::NetworkOptions;
 use super::security_options::SecurityOptions;
 use super::supervision_options::SupervisionOptions;
 use super::variables::{VariableOptions, Variables};
@@ -82,20 +83,21 @@ pub(crate) struct EnvironmentOptions {
     /// Copy a file or directory in before the command starts; may be repeated
     #[arg(long, value_name = "SRC:DST", value_parser = parse::copy)]
     copy: Vec<CopyIn>,
-    /// Publish a port of the environment; the address is 127.0.0.1 unless the daemon runs on
-    /// another machine; may be repeated
-    #[arg(long, short, value_name = "[[ADDRESS:]HOST_PORT:]PORT[/PROTOCOL]", value_parser = parse::publish)]
-    publish: Vec<PublishedPort>,
-    /// Network of the environment: an existing one by its name, or none
-    #[arg(long, value_name = "NETWORK")]
-    network: Option<String>,
-    /// Name of the environment on its network; may be repeated
-    #[arg(long, value_name = "NAME")]
-    network_alias: Vec<String>,
-    /// Make a TCP port of this machine reachable inside, at the same port of 127.0.0.1; may be
-    /// repeated
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    expose_host: Vec<u16>,
+    /// Mount a file system in memory; may be repeated
+    #[arg(long, value_name = "PATH[:size=SIZE]", value_parser = volume_option::tmpfs)]
+    tmpfs: Vec<Mount>,
+    /// Label of the environment; may be repeated
+    #[arg(long, short, value_name = "KEY=VALUE", value_parser = parse::label)]
+    label: Vec<(String, String)>,
+    #[command(flatten)]
+    network: NetworkOptions,
+    /// Run an init program as process 1, which passes on signals and reaps processes (engine docker
+    /// only)
+    #[arg(long)]
+    init: bool,
+    /// Signal by which a stop asks the main process to end: INT, SIGQUIT (engine docker only)
+    #[arg(long, value_name = "SIGNAL")]
+    stop_signal: Option<Signal>,
     /// Condition for the environment to be ready after its start: port:5432, http:8080/path,
     /// log:PATTERN, file:/path, exec:SCRIPT or exit:CODE; may be repeated, then all must be true
     #[arg(long, value_name = "CONDITION", value_parser = parse::wait_for)]
@@ -147,10 +149,17 @@ impl EnvironmentOptions {
         "volume",
         "mount",
         "copy",
+        "tmpfs",
+        "label",
         "publish",
         "network",
         "network_alias",
+        "add_host",
+        "dns",
+        "dns_search",
         "expose_host",
+        "init",
+        "stop_signal",
         "wait_for",
         "wait_timeout",
         "name",
@@ -342,36 +351,35 @@ impl EnvironmentOptions {
                 field.clone_from(option);
             }
         }
-        if let Some(python) = &self.python {
-            let options = spec.engine_options.entry(registry::VIRTUALENV.to_owned());
+        let text = |text: &Option<String>| text.as_deref().map(serde_json::Value::from);
+        for (engine, option, value) in [
+            (registry::VIRTUALENV, "python", text(&self.python)),
+            (registry::DOCKER, "platform", text(&self.platform)),
+            (registry::DOCKER, "init", self.init.then(|| true.into())),
+            (
+                registry::DOCKER,
+                "stop_signal",
+                self.stop_signal.map(|one| one.name().into()),
+            ),
+        ] {
+            let Some(value) = value else { continue };
+            let options = spec.engine_options.entry(engine.to_owned());
             let options = options.or_insert_with(|| serde_json::json!({}));
             // The engine rejects every value that is not an object.
             if let Some(options) = options.as_object_mut() {
-                options.insert("python".to_owned(), python.as_str().into());
-            }
-        }
-        if let Some(platform) = &self.platform {
-            let options = spec.engine_options.entry(registry::DOCKER.to_owned());
-            let options = options.or_insert_with(|| serde_json::json!({}));
-            if let Some(options) = options.as_object_mut() {
-                options.insert("platform".to_owned(), platform.as_str().into());
+                options.insert(option.to_owned(), value);
             }
         }
         spec.env.extend(self.variables.given().values());
-        spec.mounts.extend(self.volume.iter().chain(&self.mount).cloned());
+        let mounts = self.volume.iter().chain(&self.mount).chain(&self.tmpfs);
+        spec.mounts.extend(mounts.cloned());
         spec.copies.extend(self.copy.iter().cloned());
         self.limits.fill(&mut spec.limits);
         self.creation_limits.fill(&mut spec.limits);
         self.security.fill(&mut spec.security);
         self.supervision.fill(&mut spec);
-        spec.network.ports.extend(&self.publish);
-        spec.network.aliases.extend(self.network_alias.iter().cloned());
-        spec.network.expose_host.extend(&self.expose_host);
-        match self.network.as_deref() {
-            None => {}
-            Some("none") => spec.network.mode = NetworkMode::None,
-            Some(name) => spec.network.mode = NetworkMode::Named(name.to_owned()),
-        }
+        self.network.fill(&mut spec.network);
+        spec.labels.extend(self.label.iter().cloned());
         match self.wait_for.as_slice() {
             [] => {}
             [one] => spec.ready = Some(one.clone().into()),

@@ -33,6 +33,7 @@ mod man;
 mod migrate;
 mod mount;
 mod network;
+mod network_options;
 mod packages;
 mod pause;
 mod port;

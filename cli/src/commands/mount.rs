@@ -7,7 +7,7 @@ use crate::parse;
 
 const FORM: &str = "type=bind,source=SRC,target=DST[,readonly]; the form SRC:DST is that of -v";
 
-const NAMES: &str = "type, source, target, readonly and tmpfs-size";
+const NAMES: &str = "type, source, target, readonly, volume-subpath and tmpfs-size";
 
 /// A mount.
 pub(crate) fn mount(text: &str) -> Result<Mount, String> {
@@ -29,6 +29,7 @@ struct Named<'a> {
     target: Option<&'a str>,
     size: Option<u64>,
     read_only: bool,
+    subpath: Option<&'a str>,
 }
 
 fn named(fields: &[String]) -> Result<Mount, String> {
@@ -48,6 +49,7 @@ fn named(fields: &[String]) -> Result<Mount, String> {
             ("type", value) => mount.kind = value,
             ("source" | "src", value) => mount.source = value,
             ("target" | "dst" | "destination", value) => mount.target = value,
+            ("volume-subpath", value) => mount.subpath = value,
             ("tmpfs-size", Some(value)) => mount.size = Some(parse::size(value)?),
             // Only Docker Desktop used it, and the docker command ignores it.
             ("consistency", Some(_)) => {}
@@ -59,6 +61,9 @@ fn named(fields: &[String]) -> Result<Mount, String> {
     let kind = mount.kind.unwrap_or_default().to_ascii_lowercase();
     if kind != "tmpfs" && mount.size.is_some() {
         return Err("tmpfs-size needs type=tmpfs".into());
+    }
+    if kind != "volume" && mount.subpath.is_some() {
+        return Err("volume-subpath needs type=volume".into());
     }
     let source = match kind.as_str() {
         "bind" => MountSource::Host(parse::existing(source?)?),
@@ -76,6 +81,7 @@ fn named(fields: &[String]) -> Result<Mount, String> {
         source,
         target: mount.target.ok_or_else(|| missing("target"))?.to_owned(),
         read_only: mount.read_only,
+        subpath: mount.subpath.map(str::to_owned),
     })
 }
 
@@ -156,6 +162,13 @@ mod tests {
         for (text, expected) in [
             ("type=volume,source=data,target=/x", Mount::volume("data", "/x")),
             (
+                "type=volume,source=data,target=/x,volume-subpath=a/b",
+                Mount {
+                    subpath: Some("a/b".to_owned()),
+                    ..Mount::volume("data", "/x")
+                },
+            ),
+            (
                 "type=Volume,src=data,dst=/x,ro",
                 read_only(Mount::volume("data", "/x")),
             ),
@@ -201,6 +214,10 @@ mod tests {
             ("type=tmpfs,target=/x,tmpfs-size=lots", "512m"),
             ("type=tmpfs,target=/x,tmpfs-size=0", "greater than 0"),
             ("type=tmpfs,tmpfs-size=1k", "target= is missing"),
+            (
+                "type=bind,source=/etc,target=/x,volume-subpath=a",
+                "needs type=volume",
+            ),
             ("type=volume,target=/x", "source= is missing"),
             ("type=volume,source=v,target=/x,tmpfs-size=1k", "needs type=tmpfs"),
             ("type=volume,source=v,target=x", "absolute"),

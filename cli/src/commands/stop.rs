@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use isolation::{Environment, Signal};
 
 use crate::console::Console;
 use crate::error::CliError;
@@ -16,6 +17,9 @@ pub(crate) struct Stop {
     #[arg(long, short = 't', visible_alias = "timeout", value_name = "TIME")]
     #[arg(default_value = "10s", value_parser = parse::grace, allow_negative_numbers = true)]
     time: Duration,
+    /// Signal that asks the main process to end, instead of that of the image: INT, SIGQUIT, 15
+    #[arg(long, short, value_name = "SIGNAL")]
+    signal: Option<Signal>,
     /// Names or IDs of environments; a unique beginning of an ID is enough
     #[arg(required = true, value_name = "ENVIRONMENT")]
     environments: Vec<String>,
@@ -23,7 +27,10 @@ pub(crate) struct Stop {
 
 impl Stop {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        let stop = async |environment: &isolation::Environment| environment.stop(self.time).await;
+        let stop = async |environment: &Environment| match self.signal {
+            Some(signal) => environment.stop_with(signal, self.time).await,
+            None => environment.stop(self.time).await,
+        };
         session.each(&self.environments, console, stop).await
     }
 }

@@ -2,10 +2,11 @@
 
 use clap::Args;
 use isolation::engines::docker::PullPolicy;
-use isolation::{EngineChoice, Group, GroupSpec, Lifetime};
+use isolation::{EngineChoice, Event, EventKind, Group, GroupSpec, Lifetime, Subject};
 use serde_json::json;
 
 use super::group_file::GroupFile;
+use super::pull_progress::{PullDisplay, Transfer};
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
@@ -67,9 +68,37 @@ impl Up {
             None if global.names_a_daemon() => EngineChoice::Named(crate::registry::DOCKER.into()),
             None => global.settings.config().choice(),
         };
-        let group = session.manager().up(&choice, group).await?;
+        let mut events = session.manager().subscribe();
+        let mut display = PullDisplay::new(console, Transfer::Pull);
+        let mut up = std::pin::pin!(session.manager().up(&choice, group));
+        let group = loop {
+            tokio::select! {
+                group = &mut up => break group?,
+                event = events.next() => match event {
+                    Some(Ok(event)) => show(&mut display, &event, console),
+                    // The missed ones were steps of a pull, or lines of a build.
+                    Some(Err(_)) => {}
+                    None => break up.await?,
+                },
+            }
+        };
+        display.end()?;
         report(&group, console).await?;
         Ok(exit_code::SUCCESS)
+    }
+}
+
+/// Shows pulls and builds on standard error.
+fn show(display: &mut PullDisplay, event: &Event, console: Console) {
+    match (&event.subject, &event.kind) {
+        (Subject::Image { image, .. }, EventKind::Pull(progress)) => {
+            display.update(image, progress);
+        }
+        (_, EventKind::BuildOutput { text }) => text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .for_each(|line| console.note(line)),
+        _ => {}
     }
 }
 

@@ -22,7 +22,38 @@ pub(crate) fn volume(text: &str) -> Result<Mount, String> {
         source,
         target: target.to_owned(),
         read_only,
+        subpath: None,
     })
+}
+
+/// A file system in memory: `/run`, `/run:size=64m,ro`, with the options of the docker command that
+/// have a meaning here.
+pub(crate) fn tmpfs(text: &str) -> Result<Mount, String> {
+    let (target, options) = text.split_once(':').unwrap_or((text, ""));
+    if !target.starts_with('/') {
+        return Err(format!(
+            "the target {target:?} must be an absolute path; start it with `/`"
+        ));
+    }
+    let mut mount = Mount::tmpfs(target, None);
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        match option.split_once('=') {
+            Some(("size", size)) => {
+                mount.source = MountSource::Tmpfs {
+                    size: Some(parse::size(size)?),
+                };
+            }
+            None if option == "ro" => mount.read_only = true,
+            // Every such mount has them, beside the first.
+            None if matches!(option, "rw" | "noexec" | "nosuid" | "nodev") => {}
+            _ => {
+                return Err(format!(
+                    "the option {option:?} is not supported; use size=SIZE, ro or rw"
+                ));
+            }
+        }
+    }
+    Ok(mount)
 }
 
 /// The source, the target and the mode. A path on this machine may contain a colon; the target
@@ -81,6 +112,24 @@ mod tests {
             ..Mount::volume("data", "/x/y")
         };
         assert_eq!(volume("data:/x/y:ro"), Ok(read_only));
+    }
+
+    #[test]
+    fn tmpfs_has_a_size_and_may_be_read_only() {
+        assert_eq!(tmpfs("/run"), Ok(Mount::tmpfs("/run", None)));
+        assert_eq!(
+            tmpfs("/run:rw,noexec,nosuid,size=64k"),
+            Ok(Mount::tmpfs("/run", Some(64 << 10)))
+        );
+        assert!(tmpfs("/run:ro").unwrap().read_only);
+        for (text, words) in [
+            ("run", "absolute"),
+            ("/run:size=lots", "512m"),
+            ("/run:uid=7", "\"uid=7\" is not supported"),
+        ] {
+            let error = tmpfs(text).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -137,3 +137,76 @@ fn unsupported_key_is_an_error_or_a_warning() {
     let error = project.fails(&["up"]);
     assert!(error.contains("compose.yaml"), "{error}");
 }
+
+const WITH_NETWORKS: &str = r#"
+x-idle: &idle {image: busybox, entrypoint: [sleep, "100"]}
+networks: {front: , back: {internal: true}}
+volumes: {data: , cache: }
+services:
+  db: {<<: *idle, networks: [back], volumes: ["data:/data"]}
+  api: {<<: *idle, networks: {front: , back: {aliases: [inner]}}, volumes: ["data:/data:ro", "cache:/cache"]}
+  web: {<<: *idle, networks: [front], depends_on: [api]}
+"#;
+
+#[test]
+fn group_has_several_networks() {
+    let project = Project::new(WITH_NETWORKS);
+    project.ok(&["up", "--name", "shop"]);
+    let inspect = |service: &str| {
+        let ended = project.isolate(&["--json", "inspect", &format!("shop/{service}")]);
+        ended.lines().remove(0)
+    };
+    let api = inspect("api");
+    let on_daemon = |network: &str| api["details"][format!("network.{network}")].clone();
+    assert_eq!(
+        api["spec"]["network"]["join"],
+        serde_json::json!(["back"]),
+        "{api}"
+    );
+    assert_eq!(
+        inspect("db")["spec"]["network"]["mode"]["named"],
+        on_daemon("back")
+    );
+    assert_eq!(
+        inspect("web")["spec"]["network"]["mode"]["named"],
+        on_daemon("front")
+    );
+    project.ok(&["down", "-t", "0", "shop"]);
+}
+
+#[test]
+fn volumes_stay_after_the_end_of_the_group() {
+    let project = Project::new(WITH_NETWORKS);
+    let volumes = || {
+        let listed = project.ok(&["volume", "ls"]);
+        let lines = listed.lines().skip(1).map(str::to_owned);
+        lines.collect::<Vec<_>>()
+    };
+    project.ok(&["up", "--name", "shop"]);
+    let first = volumes();
+    assert_eq!(first.len(), 2, "{first:?}");
+    project.ok(&["down", "-t", "0", "shop"]);
+    assert_eq!(volumes(), first);
+    project.ok(&["up", "--name", "shop"]);
+    assert_eq!(volumes(), first, "the second group has the volumes of the first");
+    project.ok(&["up", "--name", "other"]);
+    assert_eq!(volumes().len(), 4, "another group has others");
+    project.ok(&["down", "-t", "0", "-v", "shop"]);
+    assert_eq!(volumes().len(), 2);
+    project.ok(&["down", "-t", "0", "other"]);
+    project.ok(&["down", "--volumes", "other"]);
+    assert_eq!(volumes(), [""; 0]);
+    let error = project.fails(&["down", "--volumes", "other"]);
+    assert!(error.contains("no group has this name"), "{error}");
+}
+
+#[test]
+fn failed_group_leaves_no_new_volume() {
+    let project = Project::new(&WITH_NETWORKS.replace(
+        "web: {<<: *idle,",
+        "web: {image: busybox, entrypoint: [sh, -c, \"exit 3\"],",
+    ));
+    project.fails(&["up", "--name", "shop"]);
+    assert_eq!(project.ok(&["volume", "ls"]).lines().count(), 1);
+    assert_eq!(project.ok(&["network", "ls"]).lines().count(), 1);
+}

@@ -8,6 +8,7 @@ use crate::command::signal::Signal;
 use crate::engine::capabilities::{Feature, MissingFeature};
 use crate::environment::id::EnvironmentId;
 use crate::files::CopySource;
+use crate::spec::image_build::ImageBuild;
 use crate::spec::limits::ResourceLimits;
 use crate::spec::limits::ulimit::Ulimit;
 use crate::spec::main_process::Main;
@@ -92,6 +93,7 @@ fn needing(feature: Feature, spec: EnvironmentSpec) -> Option<EnvironmentSpec> {
     let mut spec = spec;
     match feature {
         Feature::Images => spec.image = Some("busybox".into()),
+        Feature::ImageBuilds => spec.build = Some(ImageBuild::directory(std::env::temp_dir())),
         Feature::MemoryLimit => {
             spec.limits = ResourceLimits {
                 memory: Some(1 << 28),

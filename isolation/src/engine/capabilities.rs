@@ -15,6 +15,8 @@ use super::values::CapabilityValues;
 pub enum Feature {
     /// Start from an image.
     Images,
+    /// Build an image.
+    ImageBuilds,
     /// Limit the memory of the environment.
     MemoryLimit,
     /// Limit its CPU time.
@@ -87,8 +89,9 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature, in the order of tables.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Images,
+        Self::ImageBuilds,
         Self::MemoryLimit,
         Self::CpuLimit,
         Self::SwapLimit,
@@ -130,6 +133,7 @@ impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Images => "images",
+            Self::ImageBuilds => "builds of images",
             Self::MemoryLimit => "memory limit",
             Self::CpuLimit => "CPU limit",
             Self::SwapLimit => "swap limit",

@@ -7,6 +7,7 @@ pub(crate) mod instance;
 #[cfg(unix)]
 pub(crate) mod saves;
 pub(crate) mod values;
+pub(crate) mod volumes;
 pub(crate) mod watch;
 
 use std::any::Any;
@@ -20,6 +21,7 @@ use self::capabilities::{Capabilities, Feature};
 use self::context::Context;
 use self::forks::ForkPoint;
 use self::instance::Instance;
+use self::volumes::{GroupVolumeRequest, ProvidedVolume};
 use self::watch::{Reports, Watching};
 use crate::BoxFuture;
 use crate::environment::id::EnvironmentId;
@@ -100,7 +102,12 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The error of an engine without snapshots.
     #[doc(hidden)]
     fn no_snapshots(&self) -> Error {
-        let feature = Feature::Snapshots;
+        self.without(Feature::Snapshots)
+    }
+
+    /// The error of an engine without a feature.
+    #[doc(hidden)]
+    fn without(&self, feature: Feature) -> Error {
         let reason = "not part of this engine".to_owned();
         Error::unsupported(
             self.name(),
@@ -148,6 +155,38 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     fn image_id<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Result<Option<String>>> {
         let _ = spec;
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Builds the image of a specification with [`EnvironmentSpec::build`], and returns its name,
+    /// which depends on its content. `log` gets the output of the build, piece by piece.
+    fn build_image<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+        log: &'a mut (dyn FnMut(&str) + Send),
+    ) -> BoxFuture<'a, Result<String>> {
+        let _ = (spec, log);
+        Box::pin(std::future::ready(Err(self.without(Feature::ImageBuilds))))
+    }
+
+    /// Finds or creates a volume of a group.
+    fn provide_volume<'a>(
+        &'a self,
+        request: GroupVolumeRequest<'a>,
+    ) -> BoxFuture<'a, Result<ProvidedVolume>> {
+        let _ = request;
+        Box::pin(std::future::ready(Err(self.without(Feature::Volumes))))
+    }
+
+    /// The names of the kept volumes of a group.
+    fn group_volumes<'a>(&'a self, group: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
+        let _ = group;
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// Removes a volume of a group, by its name on the engine.
+    fn remove_volume<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>> {
+        let _ = name;
+        Box::pin(std::future::ready(Err(self.without(Feature::Volumes))))
     }
 
     /// The same engine at an [`address`](Self::address) that another process has noted.

@@ -28,6 +28,7 @@ mod sampling;
 pub(crate) mod shared;
 mod start_attached;
 pub(crate) mod status;
+mod stop_with;
 pub(crate) mod summary;
 pub(crate) mod supervise;
 pub(crate) mod supervision;

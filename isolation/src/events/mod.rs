@@ -105,6 +105,11 @@ pub enum EventKind {
     Chosen,
     /// The image is being pulled, or the pull has ended.
     Pull(PullProgress),
+    /// A piece of the output of a build of the image.
+    BuildOutput {
+        /// The text.
+        text: String,
+    },
     /// The engine is about to create the environment. Its ID and name are in the subject.
     Creating,
     /// A step of a creation or a start was done, also one that failed.
@@ -340,8 +345,13 @@ impl EventSink {
             kind,
         };
         channel.next += 1;
-        // A pull has hundreds of steps.
-        if !matches!(&event.kind, EventKind::Pull(progress) if !progress.done) {
+        // A pull has hundreds of steps, and a build thousands of lines.
+        let is_step = match &event.kind {
+            EventKind::Pull(progress) => !progress.done,
+            EventKind::BuildOutput { .. } => true,
+            _ => false,
+        };
+        if !is_step {
             if channel.history.len() == HISTORY {
                 channel.history.pop_front();
             }

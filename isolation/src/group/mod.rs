@@ -2,10 +2,12 @@
 
 pub(crate) mod compose;
 pub(crate) mod spec;
+pub(crate) mod volumes;
 
 use std::fmt;
 use std::time::Duration;
 
+use self::volumes::GroupVolumes;
 use crate::environment::Environment;
 use crate::error::{Cause, Result};
 use crate::join;
@@ -18,6 +20,8 @@ pub struct Group {
     name: String,
     /// The members, in the order of their start.
     members: Vec<Member>,
+    /// Dropped after the environments, which use them. A group of another process has none here.
+    volumes: Option<GroupVolumes>,
 }
 
 #[derive(Clone)]
@@ -41,7 +45,16 @@ impl Group {
             let key = |one: &Member| (one.membership.rank, one.membership.service.clone());
             key(a).cmp(&key(b))
         });
-        Self { name, members }
+        Self {
+            name,
+            members,
+            volumes: None,
+        }
+    }
+
+    pub(crate) fn with_volumes(mut self, volumes: GroupVolumes) -> Self {
+        self.volumes = Some(volumes);
+        self
     }
 
     /// The name.
@@ -66,6 +79,9 @@ impl Group {
     /// Stops and destroys the services, those that depend on others first. It continues after an
     /// error.
     ///
+    /// Volumes of a group that is kept stay; see
+    /// [`remove_group_volumes`](crate::Manager::remove_group_volumes).
+    ///
     /// # Errors
     ///
     /// The kind is [`Cleanup`](crate::ErrorKind::Cleanup), with every error.
@@ -76,20 +92,27 @@ impl Group {
             let rank = last.membership.rank;
             let first = left.partition_point(|one| one.membership.rank < rank);
             let (before, together) = left.split_at(first);
-            let ends = together.iter().map(|one| {
+            // Before any of them is destroyed: one owns the networks, and waits for the others.
+            let stops = together.iter().map(|one| {
+                let stop = async { Ok(one.environment.stop(grace).await.err()) };
+                Box::pin(stop) as crate::BoxFuture<'_, Result<_>>
+            });
+            let stopped: Vec<Option<crate::Error>> = join::all(stops.collect()).await?;
+            let ends = together.iter().zip(stopped).map(|(one, stopped)| {
                 let environment = &one.environment;
                 let end: crate::BoxFuture<'_, Result<_>> = Box::pin(async move {
                     // A member that cannot be stopped is destroyed anyway.
-                    let stopped = environment.stop(grace).await;
                     let destroyed = environment.destroy().await;
-                    Ok(destroyed.err().or(stopped
-                        .err()
-                        .filter(|_| environment.status() != crate::Status::Destroyed)))
+                    let still_there = environment.status() != crate::Status::Destroyed;
+                    Ok(destroyed.err().or(stopped.filter(|_| still_there)))
                 });
                 end
             });
             failures.extend(join::all(ends.collect()).await?.into_iter().flatten());
             left = before;
+        }
+        if let Some(volumes) = &self.volumes {
+            failures.extend(volumes.remove_owned().await);
         }
         match failures.is_empty() {
             true => Ok(()),

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
 use crate::spec::network::NetworkMode;
+use crate::spec::own_network::OwnNetwork;
 use crate::spec::validate::{self, Faults};
 
 /// Several environments that belong together: services, and the order in which they start.
@@ -37,7 +38,28 @@ pub struct GroupSpec {
     pub name: String,
     /// The services by name. On the network of the group, that name is the host name.
     pub services: BTreeMap<String, Service>,
+    /// Networks that are created for the group, and removed with it: [`NetworkMode::Named`] and
+    /// [`NetworkSpec::join`](crate::NetworkSpec::join) of a service name them. The network
+    /// `default` is that of services that name none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub networks: BTreeMap<String, OwnNetwork>,
+    /// Volumes of the group, which mounts of the services name. Those of a group that is kept stay
+    /// after its end, and a group of the same name gets them again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub volumes: BTreeMap<String, GroupVolume>,
 }
+
+/// A volume of a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroupVolume {
+    /// Labels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The network of services that name none, if the group has other ones.
+pub(crate) const DEFAULT_NETWORK: &str = "default";
 
 /// A service of a group.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -101,6 +123,15 @@ impl GroupSpec {
         for (name, service) in &self.services {
             faults.add(service.check(name, self));
         }
+        let networks = self.networks.keys().map(|name| ("network", name));
+        for (what, name) in networks.chain(self.volumes.keys().map(|name| ("volume", name))) {
+            faults.add(validate::name(name).map_err(|_| {
+                Error::invalid(format!(
+                    "{name:?} is not the name of a {what}; {}",
+                    validate::NAME_RULE
+                ))
+            }));
+        }
         if let Err(cycle) = self.ranks() {
             faults.add(Err(cycle));
         }
@@ -135,6 +166,13 @@ impl GroupSpec {
 }
 
 impl GroupSpec {
+    /// A network that is created for the group.
+    fn network(&self, name: &str) -> Option<OwnNetwork> {
+        let implied = !self.networks.is_empty() && name == DEFAULT_NETWORK;
+        let declared = self.networks.get(name).cloned();
+        declared.or_else(|| implied.then(OwnNetwork::default))
+    }
+
     /// One of the cycles, among the services that have no rank: each depends on the next.
     fn cycle(&self, ranks: &BTreeMap<&str, u32>) -> Vec<&str> {
         let is_left = |name: &str| self.services.contains_key(name) && !ranks.contains_key(name);
@@ -159,11 +197,30 @@ impl GroupSpec {
 }
 
 impl Service {
-    /// The environment as a member of a group: aliases are names on the group's network.
-    pub(crate) fn on_own_network(&self) -> EnvironmentSpec {
+    /// The environment as a member of a group has it: aliases are names on the group's network, and
+    /// the networks that the group creates are its own.
+    pub(crate) fn in_group(&self, group: &GroupSpec) -> EnvironmentSpec {
         let mut environment = self.environment.clone();
-        if environment.network.mode == NetworkMode::Default && !environment.network.aliases.is_empty() {
-            environment.network.mode = NetworkMode::Private;
+        let network = &mut environment.network;
+        if network.mode == NetworkMode::Default {
+            if !group.networks.is_empty() {
+                network.mode = NetworkMode::Named(DEFAULT_NETWORK.to_owned());
+            } else if !network.aliases.is_empty() {
+                network.mode = NetworkMode::Private;
+            }
+        }
+        let main = match &network.mode {
+            NetworkMode::Named(name) => Some(name),
+            _ => None,
+        };
+        let mut created = BTreeMap::new();
+        for name in network.join.iter().chain(main) {
+            if let Some(declared) = group.network(name) {
+                created.insert(name.clone(), declared);
+            }
+        }
+        for (name, declared) in created {
+            network.own.entry(name).or_insert(declared);
         }
         environment
     }
@@ -171,7 +228,14 @@ impl Service {
     fn check(&self, name: &str, group: &GroupSpec) -> Result<()> {
         let mut faults = Faults::default();
         faults.add(validate::name(name));
-        faults.add(self.on_own_network().validate());
+        let environment = self.in_group(group);
+        faults.add(environment.validate());
+        for name in self.environment.network.own.keys() {
+            if group.network(name).is_some() {
+                let why = format!("the network {name} is one of the group, too; choose another name");
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
         if let Some(given) = &self.environment.name {
             let why = format!("the name {given:?} of a service comes from the group; remove it");
             faults.add(Err(Error::invalid(why)));

@@ -4,6 +4,7 @@ mod bundles;
 pub(crate) mod explain;
 pub(crate) mod fork;
 pub(crate) mod gc;
+mod group_resources;
 pub(crate) mod list;
 pub(crate) mod lock;
 #[cfg(unix)]
@@ -151,6 +152,7 @@ impl Manager {
         if spec.lifetime == Lifetime::Shared {
             return Box::pin(self.shared_on(selection, spec)).await;
         }
+        let spec = self.with_built_image(selection, spec).await?;
         if let Some(prepared) = self.take_prepared(selection, &spec).await {
             return Ok(prepared);
         }
@@ -179,6 +181,7 @@ impl Manager {
                 "a shared environment is started when it is created; start it",
             ));
         }
+        let spec = self.with_built_image(selection, spec).await?;
         kept_if_asked(Box::pin(self.create_guarded(selection, spec)).await?).await
     }
 

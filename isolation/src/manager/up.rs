@@ -65,19 +65,31 @@ impl Manager {
             return Err(Error::new(ErrorKind::Conflict, text));
         }
         let selection = self.select_for_all(choice, &spec).await?;
-        let mut group = Group::new(spec.name.clone(), self.create_all(&selection, &spec).await?);
-        // From now on, other processes can see the group.
+        let mut spec = spec;
+        self.build_images(&selection, &mut spec).await?;
+        let volumes = self.provide_volumes(&selection, &mut spec).await?;
+        let members = match self.create_all(&selection, &spec).await {
+            Ok(members) => members,
+            Err(error) => {
+                // That error explains more than those of the removals.
+                let _ = volumes.remove_new().await;
+                return Err(error);
+            }
+        };
+        let mut group = Group::new(spec.name.clone(), members);
+        // From now on, others see the group.
         drop(lock);
         let outcome = match start_all(&group, &spec).await {
             Ok(()) => keep_all(&mut group).await,
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(()) => Ok(group),
+            Ok(()) => Ok(group.with_volumes(volumes)),
             Err(error) => {
                 // The error of the start explains more than an error of the end, which is sent as
                 // an event.
                 let _ = group.down(GRACE).await;
+                let _ = volumes.remove_new().await;
                 Err(error)
             }
         }
@@ -141,7 +153,7 @@ impl Manager {
     async fn select_for_all(&self, choice: &EngineChoice, spec: &GroupSpec) -> Result<Selection> {
         let mut selected: Option<Selection> = None;
         for service in spec.services.values() {
-            let selection = self.select(choice, &service.on_own_network()).await?;
+            let selection = self.select(choice, &service.in_group(spec)).await?;
             match &selected {
                 Some(first) if first.engine.name() != selection.engine.name() => {
                     let text = format!(
@@ -157,35 +169,53 @@ impl Manager {
         selected.ok_or_else(|| Error::invalid("the group has no services; name one"))
     }
 
-    /// Creates every environment. The first one creates the network of the group.
+    /// Creates every environment. The first one creates the networks of the group.
     async fn create_all(&self, selection: &Selection, spec: &GroupSpec) -> Result<Vec<Member>> {
         let ranks = spec.ranks()?;
-        let mut services: Vec<(&String, &Service)> = spec.services.iter().collect();
-        services.sort_by_key(|(name, _)| ranks[name.as_str()]);
+        let services = spec.services.iter();
+        let mut members: Vec<(&str, EnvironmentSpec)> = services
+            .map(|(name, service)| (name.as_str(), service.in_group(spec)))
+            .collect();
+        members.sort_by_key(|(name, _)| ranks[name]);
         let has_networks = selection.capabilities.has(Feature::Networks);
-        let on_network = |(_, service): &(&String, &Service)| {
-            has_networks && service.environment.network.mode == NetworkMode::Default
+        let on_network = |(_, member): &(&str, EnvironmentSpec)| {
+            has_networks
+                && matches!(member.network.mode, NetworkMode::Default | NetworkMode::Private)
+                && spec.networks.is_empty()
         };
-        let first = services.iter().position(on_network).unwrap_or(0);
-        let owner = services.remove(first);
-        let (mode, joins) = match on_network(&owner) {
-            true => (NetworkMode::Private, true),
-            false => (owner.1.environment.network.mode.clone(), false),
-        };
+        let first = members.iter().position(on_network).unwrap_or(0);
+        let mut owner = members.remove(first);
+        if on_network(&owner) {
+            owner.1.network.mode = NetworkMode::Private;
+        }
+        let is_private = owner.1.network.mode == NetworkMode::Private;
+        // Those of the group; a service may have others.
+        let of_group =
+            |name: &str, service: &str| !spec.services[service].environment.network.own.contains_key(name);
+        for (service, member) in &mut members {
+            let own = std::mem::take(&mut member.network.own).into_iter();
+            let (created, own): (Vec<_>, Vec<_>) = own.partition(|(name, _)| of_group(name, service));
+            owner.1.network.own.extend(created);
+            member.network.own = own.into_iter().collect();
+        }
         let rank = |name: &str| ranks[name];
         let owner = self
-            .create_member(selection, &spec.name, owner, rank(owner.0), mode)
+            .create_member(selection, &spec.name, (owner.0, owner.1), rank(owner.0))
             .await?;
-        let network = match joins {
-            true => owner.environment.inspect().await?.details.get("network").cloned(),
-            false => None,
-        };
-        let created = services.into_iter().map(|service| {
-            let mode = match (&network, on_network(&service)) {
-                (Some(network), true) => NetworkMode::Named(network.clone()),
-                _ => service.1.environment.network.mode.clone(),
-            };
-            let created = self.create_member(selection, &spec.name, service, rank(service.0), mode);
+        let details = owner.environment.inspect().await?.details;
+        for member in &mut members {
+            if let (true, true, Some(network)) = (is_private, on_network(member), details.get("network")) {
+                member.1.network.mode = NetworkMode::Named(network.clone());
+            }
+            let (service, network) = (member.0, &mut member.1.network);
+            let is_own = |name: &str| !of_group(name, service);
+            network.rename_networks(|name| match is_own(name) {
+                true => None,
+                false => details.get(&format!("network.{name}")).cloned(),
+            });
+        }
+        let created = members.into_iter().map(|(name, member)| {
+            let created = self.create_member(selection, &spec.name, (name, member), rank(name));
             Box::pin(created) as BoxFuture<'_, Result<Member>>
         });
         let mut members = join::all(created.collect()).await?;
@@ -197,26 +227,22 @@ impl Manager {
         &self,
         selection: &Selection,
         group: &str,
-        (name, service): (&String, &Service),
+        (name, mut spec): (&str, EnvironmentSpec),
         rank: u32,
-        mode: NetworkMode,
     ) -> Result<Member> {
         let membership = Membership {
             group: group.to_owned(),
-            service: name.clone(),
+            service: name.to_owned(),
             rank,
         };
-        let mut spec = EnvironmentSpec {
-            name: Some(format!("{group}/{name}")),
-            group: Some(membership.clone()),
-            ..service.environment.clone()
-        };
-        if matches!(mode, NetworkMode::Private | NetworkMode::Named(_))
-            && !spec.network.aliases.contains(name)
+        spec.name = Some(format!("{group}/{name}"));
+        spec.group = Some(membership.clone());
+        let network = &mut spec.network;
+        if matches!(network.mode, NetworkMode::Private | NetworkMode::Named(_))
+            && !network.aliases.iter().any(|alias| alias == name)
         {
-            spec.network.aliases.push(name.clone());
+            network.aliases.push(name.to_owned());
         }
-        spec.network.mode = mode;
         let created = self.create_guarded(selection, spec).await;
         created.map(|environment| Member {
             membership,

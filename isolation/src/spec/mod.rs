@@ -1,12 +1,14 @@
 //! The specification of an environment: one file for each larger subject.
 
 pub(crate) mod health;
+pub(crate) mod image_build;
 pub(crate) mod lifetime;
 pub(crate) mod limits;
 pub(crate) mod main_process;
 pub(crate) mod membership;
 pub(crate) mod mount;
 pub(crate) mod network;
+pub(crate) mod own_network;
 pub(crate) mod published_port;
 pub(crate) mod requirements;
 pub(crate) mod restart;
@@ -23,6 +25,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use self::health::HealthSpec;
+use self::image_build::ImageBuild;
 use self::lifetime::Lifetime;
 use self::limits::ResourceLimits;
 use self::main_process::Main;
@@ -75,6 +78,10 @@ pub struct EnvironmentSpec {
     /// The image, for engines that support images.
     #[serde(skip_serializing_if = "is_default")]
     pub image: Option<String>,
+    /// From what the image is built; [`image`](Self::image) is then another name for it. An
+    /// environment that was created has the name of the built image in place of this.
+    #[serde(skip_serializing_if = "is_default")]
+    pub build: Option<ImageBuild>,
     /// The weakest isolation that the engine may have. With [`IsolationLevel::Container`], nothing
     /// runs directly on this host.
     #[serde(skip_serializing_if = "is_default")]
@@ -191,6 +198,9 @@ impl EnvironmentSpec {
         ] {
             faults.add(text.as_deref().map_or(Ok(()), |text| validate::text(what, text)));
         }
+        if let Some(build) = &self.build {
+            build.check(faults);
+        }
         self.main.check(faults);
         validate::variables(&self.env, faults);
         self.mounts.iter().for_each(|mount| mount.check(faults));
@@ -228,6 +238,7 @@ impl EnvironmentSpec {
     pub fn required_features(&self) -> BTreeSet<Feature> {
         let own = [
             (self.image.is_some(), Feature::Images),
+            (self.build.is_some(), Feature::ImageBuilds),
             (self.user.is_some(), Feature::Users),
             (!self.copies.is_empty(), Feature::CopyIn),
         ];

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::units;
 use super::validate::{self, Faults};
 use crate::engine::capabilities::Feature;
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// A mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,10 @@ pub struct Mount {
     /// Whether the mount is read-only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
+    /// The directory of a volume that is mounted, in place of the whole volume: a relative path. It
+    /// must exist. Needs Docker 26 or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subpath: Option<String>,
 }
 
 /// The files of a mount.
@@ -70,6 +74,7 @@ impl Mount {
             source,
             target: target.into(),
             read_only: false,
+            subpath: None,
         }
     }
 
@@ -90,6 +95,9 @@ impl Mount {
             })),
             MountSource::Tmpfs { size } => faults.add(validate::positive(*size)),
         }
+        if let Some(subpath) = &self.subpath {
+            faults.add(self.check_subpath(subpath));
+        }
         faults.add(validate::text("the target of a mount", &self.target));
         if !self.target.starts_with('/') || self.target.trim_matches('/').is_empty() {
             let why = format!(
@@ -97,6 +105,20 @@ impl Mount {
                 self.target
             );
             faults.add(Err(Error::invalid(why)));
+        }
+    }
+
+    fn check_subpath(&self, subpath: &str) -> Result<()> {
+        if !matches!(self.source, MountSource::Volume(_)) {
+            let why = "only a volume is mounted by a directory in it; remove the subpath";
+            return Err(Error::invalid(why));
+        }
+        validate::text("the subpath of a mount", subpath)?;
+        match subpath.starts_with('/') || subpath.split('/').any(|part| part == "..") {
+            true => Err(Error::invalid(format!(
+                "the subpath of a mount is a relative path in the volume, without .., unlike {subpath:?}"
+            ))),
+            false => Ok(()),
         }
     }
 

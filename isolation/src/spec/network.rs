@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::own_network::OwnNetwork;
 use super::published_port::{Protocol, PublishedPort};
 use super::validate::{self, Faults};
 use crate::engine::capabilities::Feature;
@@ -27,11 +28,22 @@ pub struct NetworkSpec {
     /// Additional names of the environment on a named network, for other environments on it.
     #[serde(skip_serializing_if = "super::is_default")]
     pub aliases: Vec<String>,
-    /// Additional existing networks of the engine that it joins, with the same aliases. The default
-    /// route is that of [`mode`](Self::mode).
+    /// More names on a single one of its networks, by the name of the network as in
+    /// [`mode`](Self::mode) or [`join`](Self::join).
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub aliases_on: BTreeMap<String, Vec<String>>,
+    /// More networks of the engine that it joins, with the same aliases. The default route is that
+    /// of [`mode`](Self::mode).
     #[serde(skip_serializing_if = "super::is_default")]
     pub join: Vec<String>,
-    /// The DNS servers for names outside its networks; by default those of the engine.
+    /// Networks that are created for it and removed with it, by name. It is on those that
+    /// [`mode`](Self::mode) and [`join`](Self::join) name. Others can join them, too: the detail
+    /// `network.NAME` of [`Environment::inspect`](crate::Environment::inspect) is the name of one
+    /// on the engine.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub own: BTreeMap<String, OwnNetwork>,
+    /// The DNS servers that it asks for names outside of its networks; by default those of the
+    /// engine.
     #[serde(skip_serializing_if = "super::is_default")]
     pub dns: Vec<IpAddr>,
     /// The search domains of DNS for names without a dot.
@@ -66,7 +78,7 @@ pub enum NetworkMode {
     /// A new network that is removed with the environment. Others can join it by its name, which is
     /// the detail `network` of [`Environment::inspect`](crate::Environment::inspect).
     Private,
-    /// An existing network of the engine.
+    /// An existing network of the engine, or one of [`own`](NetworkSpec::own).
     Named(String),
 }
 
@@ -84,11 +96,12 @@ impl NetworkSpec {
                 faults.add(Err(Error::invalid(why)));
             }
         }
-        for alias in &self.aliases {
+        for alias in self.aliases.iter().chain(self.aliases_on.values().flatten()) {
             faults.add(check_alias(alias));
         }
         self.check_names(faults);
-        if self.internal {
+        self.check_own(faults);
+        if self.internal || self.main_own().is_some_and(|own| own.internal) {
             self.ports
                 .iter()
                 .for_each(|port| faults.add(check_forwarded(port)));
@@ -141,10 +154,61 @@ impl NetworkSpec {
         }
     }
 
-    /// Whether a setting is used that only networks of an engine have.
+    fn check_own(&self, faults: &mut Faults) {
+        for name in self.own.keys() {
+            faults.add(validate::name(name).map_err(|_| {
+                Error::invalid(format!(
+                    "{name:?} is not the name of a network; {}",
+                    validate::NAME_RULE
+                ))
+            }));
+        }
+        for name in self.aliases_on.keys() {
+            let is_main = matches!(&self.mode, NetworkMode::Named(main) if main == name);
+            if !is_main && !self.join.contains(name) {
+                let why = format!("there are aliases for the network {name}, which is not joined; join it");
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
+    }
+
+    /// The main network, if that is one of its own.
+    fn main_own(&self) -> Option<&OwnNetwork> {
+        match &self.mode {
+            NetworkMode::Named(name) => self.own.get(name),
+            _ => None,
+        }
+    }
+
+    /// Its names on a network, which is named as in the specification.
+    pub(crate) fn aliases_for(&self, network: &str) -> Vec<String> {
+        let mut names = self.aliases.clone();
+        for alias in self.aliases_on.get(network).into_iter().flatten() {
+            if !names.contains(alias) {
+                names.push(alias.clone());
+            }
+        }
+        names
+    }
+
+    /// Gives other names to networks.
+    pub(crate) fn rename_networks(&mut self, rename: impl Fn(&str) -> Option<String>) {
+        if let NetworkMode::Named(name) = &mut self.mode {
+            *name = rename(name).unwrap_or_else(|| std::mem::take(name));
+        }
+        for name in &mut self.join {
+            *name = rename(name).unwrap_or_else(|| std::mem::take(name));
+        }
+        let renamed = std::mem::take(&mut self.aliases_on).into_iter();
+        self.aliases_on = renamed
+            .map(|(name, aliases)| (rename(&name).unwrap_or(name), aliases))
+            .collect();
+    }
+
+    /// Whether something is set that only networks of an engine have.
     fn configures_networks(&self) -> bool {
         let names = self.dns.len() + self.dns_search.len() + self.hosts.len() + self.join.len();
-        names > 0 || self.internal || self.ipv6
+        names + self.own.len() > 0 || self.internal || self.ipv6
     }
 
     pub(super) fn required_features(&self) -> impl Iterator<Item = Feature> {

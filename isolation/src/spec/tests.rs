@@ -2,6 +2,7 @@
 
 use super::mount::MountSource;
 use super::network::NetworkMode;
+use super::own_network::OwnNetwork;
 use super::wait_for::WaitFor;
 use super::*;
 use crate::ErrorKind;
@@ -259,13 +260,21 @@ fn json_round_trips_and_is_short() {
         require: [Feature::Tty].into(),
         name: Some("größe 7".into()),
         image: Some("busybox".into()),
+        build: Some(ImageBuild {
+            target: "test".into(),
+            args: [("V", "7")].into(),
+            ..ImageBuild::directory(".")
+        }),
         main: Main::Command(Command::new(["httpd", "-f"])),
         env: [("A", "1")].into(),
         working_dir: Some("/w".into()),
         user: Some("1000:1000".into()),
         mounts: vec![
             Mount::host("/srv", "/srv"),
-            Mount::volume("v", "/v"),
+            Mount {
+                subpath: Some("a/b".into()),
+                ..Mount::volume("v", "/v")
+            },
             Mount::tmpfs("/t", Some(1 << 20)),
         ],
         copies: vec![CopyIn {
@@ -283,7 +292,17 @@ fn json_round_trips_and_is_short() {
             mode: NetworkMode::Named("n".into()),
             ports: vec![80.into(), "127.0.0.1:5353:53/udp".parse().unwrap()],
             aliases: vec!["www".into()],
-            join: vec!["m".into()],
+            join: vec!["m".into(), "own".into()],
+            aliases_on: [("own".to_owned(), vec!["api".to_owned()])].into(),
+            own: [(
+                "own".to_owned(),
+                OwnNetwork {
+                    subnet: Some("10.9.0.0/24".parse().unwrap()),
+                    internal: true,
+                    ipv6: true,
+                },
+            )]
+            .into(),
             dns: vec!["10.0.0.53".parse().unwrap()],
             dns_search: vec!["test.internal".into()],
             hosts: [("db".to_owned(), "10.0.0.7".parse().unwrap())].into(),

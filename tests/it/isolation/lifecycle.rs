@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use engine_api::Docker;
 use engine_api::containers::{CreateContainer, StopContainer};
-use fake_engine::FakeEngine;
+use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::{DockerEngine, labels};
 use isolation::{
     Command, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind, Main, Manager, Mount,
-    Registry, Status, conformance,
+    NetworkSpec, Registry, Signal, Status, conformance,
 };
 use tests::chain;
 
@@ -221,4 +221,73 @@ async fn random_walk_agrees_with_the_model() {
         walked.unwrap_or_else(|wrong| panic!("{wrong}"));
         assert_eq!(fake.resources(), [""; 0]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn chosen_port_that_is_taken_is_chosen_again() {
+    let taken = "Bind for 127.0.0.1:49153 failed: port is already allocated";
+    for (failures, port, starts) in [(2, "80", true), (3, "80", false), (1, "8080:80", false)] {
+        let fake = FakeEngine::new().with_image(IMAGE);
+        for _ in 0..failures {
+            fake.fail_next("POST", "/start", Fault::internal_error(taken));
+        }
+        let manager = manager(&fake);
+        let spec = EnvironmentSpec {
+            network: NetworkSpec {
+                ports: vec![port.parse().unwrap()],
+                ..NetworkSpec::default()
+            },
+            ..spec()
+        };
+        match manager.create(&EngineChoice::Auto, spec).await {
+            Ok(environment) => {
+                assert!(starts, "{port} after {failures} failures");
+                environment.destroy().await.unwrap();
+            }
+            Err(error) => {
+                assert!(!starts, "{port} after {failures} failures: {}", chain(&error));
+                assert_eq!(error.kind(), ErrorKind::Conflict, "{}", chain(&error));
+            }
+        }
+        assert_eq!(fake.resources(), [""; 0], "{port} after {failures} failures");
+    }
+}
+
+/// The signal of the caller's choice, and the kill after the time.
+#[tokio::test(start_paused = true)]
+async fn stop_with_a_signal_ends_the_main_process() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake);
+    for (argv, signal, expected) in [
+        (&["sleep", "1000"][..], Signal::Interrupt, None),
+        (
+            &["sh", "-c", "trap 'exit 3' USR1; sleep 1000 & wait"][..],
+            Signal::User1,
+            Some(3),
+        ),
+    ] {
+        let spec = EnvironmentSpec {
+            main: Main::Command(Command::new(argv.iter().copied())),
+            ..spec()
+        };
+        let environment = active(&manager, spec).await;
+        environment
+            .stop_with(signal, Duration::from_secs(2))
+            .await
+            .unwrap();
+        assert_eq!(environment.status(), Status::Stopped);
+        let exit = environment.inspect().await.unwrap().exit.unwrap();
+        if let Some(expected) = expected {
+            assert_eq!(exit.code, Some(expected), "{argv:?}");
+        }
+        // A second stop does nothing.
+        environment.stop_with(signal, Duration::ZERO).await.unwrap();
+        environment.destroy().await.unwrap();
+    }
+    let idle = active(&manager, spec()).await;
+    let error = idle
+        .stop_with(Signal::Interrupt, Duration::ZERO)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", chain(&error));
 }

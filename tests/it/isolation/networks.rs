@@ -5,7 +5,8 @@ use engine_api::networks::{CreateNetwork, IpamConfig};
 use fake_engine::FakeEngine;
 use isolation::engines::docker::{DockerEngine, DockerSettings, NetworkOptions};
 use isolation::{
-    Environment, EnvironmentSpec, ErrorKind, Lifetime, Manager, NetworkMode, NetworkSpec, Registry, Result,
+    Environment, EnvironmentSpec, ErrorKind, Lifetime, Manager, NetworkMode, NetworkSpec, OwnNetwork,
+    Registry, Result,
 };
 use tests::chain;
 
@@ -263,4 +264,96 @@ async fn nothing_is_left_if_creating_a_network_fails() {
             assert_eq!(fake.resources(), [""; 0], "at request {nth}");
         }
     }
+}
+
+/// A network of an environment's own, and one that is closed.
+fn own_networks() -> NetworkSpec {
+    NetworkSpec {
+        mode: NetworkMode::Named("front".to_owned()),
+        join: vec!["back".to_owned()],
+        aliases: vec!["web".to_owned()],
+        aliases_on: [("back".to_owned(), vec!["api".to_owned()])].into(),
+        own: [
+            ("front".to_owned(), OwnNetwork::default()),
+            (
+                "back".to_owned(),
+                OwnNetwork {
+                    internal: true,
+                    subnet: Some("10.91.0.0/24".parse().unwrap()),
+                    ..OwnNetwork::default()
+                },
+            ),
+            ("spare".to_owned(), OwnNetwork::default()),
+        ]
+        .into(),
+        ..NetworkSpec::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn environment_has_several_networks_of_its_own() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = on(&fake);
+    let spec = with_network(own_networks());
+    let environment = made(&manager, spec.clone()).await;
+    let details = environment.inspect().await.unwrap().details;
+    let joined = environment.networks().await.unwrap();
+    let of = |name: &str| {
+        joined
+            .iter()
+            .find(|one| one.network == details[&format!("network.{name}")])
+    };
+    assert_eq!(joined.len(), 2, "{joined:?}");
+    assert_eq!(of("back").unwrap().aliases, ["web", "api"]);
+    assert_eq!(of("front").unwrap().aliases, ["web"]);
+    assert!(of("spare").is_none() && details.contains_key("network.spare"));
+    let docker = Docker::with_connector(fake.clone());
+    let back = docker
+        .networks()
+        .inspect(&details["network.back"], Default::default())
+        .await
+        .unwrap();
+    assert!(back.internal);
+    assert_eq!(back.ipam.config[0].subnet, "10.91.0.0/24");
+    // As another process sees it.
+    let opened = manager.open(environment.id().as_str()).await.unwrap();
+    assert_eq!(opened.spec().network, spec.network);
+    opened.destroy().await.unwrap();
+    drop(environment);
+    settle().await;
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_environment_leaves_no_own_network() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = on(&fake);
+    drop(made(&manager, with_network(own_networks())).await);
+    settle().await;
+    assert_eq!(fake.resources(), [""; 0]);
+    // The second network cannot be created: neither is the rest.
+    strange_network(&fake, "strange", "10.91.0.0/16").await;
+    let error = create(&manager, with_network(own_networks())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{}", chain(&error));
+    settle().await;
+    assert_eq!(fake.resources().len(), 1, "{:?}", fake.resources());
+}
+
+#[test]
+fn aliases_are_for_joined_networks() {
+    let spec = with_network(NetworkSpec {
+        aliases_on: [("other".to_owned(), vec!["x".to_owned()])].into(),
+        ..own_networks()
+    });
+    let error = spec.validate().unwrap_err().to_string();
+    assert!(error.contains("network other, which is not joined"), "{error}");
+    let spec = with_network(NetworkSpec {
+        mode: NetworkMode::Named("back".to_owned()),
+        join: Vec::new(),
+        aliases_on: Default::default(),
+        ports: vec!["53/udp".parse().unwrap()],
+        ..own_networks()
+    });
+    let error = spec.validate().unwrap_err().to_string();
+    assert!(error.contains("TCP only"), "{error}");
 }

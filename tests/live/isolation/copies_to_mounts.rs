@@ -18,6 +18,7 @@ fn tmpfs(target: &str) -> Mount {
         source: MountSource::Tmpfs { size: None },
         target: target.to_owned(),
         read_only: false,
+        subpath: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod disruption; // a daemon that hangs, or is restarted, during each kind of cal
 mod expose_host; // services of this machine inside, ports of internal networks
 mod failures; // planted failures whose cause is named
 mod files; // copies and mounts
+mod group_resources; // groups with builds, several networks, volumes
 mod groups; // services that start in order, on a network of their own
 mod images; // builds, names, archives, registries, removal
 mod lifecycle; // stop, start, main processes, environments of other processes

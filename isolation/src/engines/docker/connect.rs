@@ -44,7 +44,7 @@ impl DockerInstance {
         }
         let before = self.left().get(&network.id).cloned();
         let mut endpoint = before.unwrap_or_else(|| EndpointSettings {
-            aliases: self.spec_aliases(&network.name).iter().cloned().collect(),
+            aliases: self.spec_aliases(&network.name).into_iter().collect(),
             ..EndpointSettings::default()
         });
         if !own.is_empty() {

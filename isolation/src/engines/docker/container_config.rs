@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use engine_api::common::TmpfsOptions;
+use engine_api::common::{TmpfsOptions, VolumeOptions};
 use engine_api::containers::{CreateContainer, EndpointSettings, HostConfig, LogConfig, Mount, MountType};
 
 use super::disk_limit::DiskLimit;
@@ -74,6 +74,9 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
         attach_stdin: linked,
         ..CreateContainer::default()
     };
+    if let Some(signal) = options.stop_signal {
+        made.stop_signal = format!("SIG{signal}");
+    }
     let mut env = spec.env.clone();
     match &spec.main {
         Main::Idle => {
@@ -108,12 +111,13 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
     let variables = env.iter().map(|(name, value)| format!("{name}={value}"));
     made.env = variables.chain([format!("{MARK}={}", parts.id)]).collect();
     let has_names = matches!(spec.network.mode, NetworkMode::Private | NetworkMode::Named(_));
-    if has_names && !spec.network.aliases.is_empty() {
+    let network = made.host_config.network_mode.clone();
+    let aliases = spec.network.aliases_for(&network);
+    if has_names && !aliases.is_empty() {
         let endpoint = EndpointSettings {
-            aliases: spec.network.aliases.iter().cloned().collect(),
+            aliases: aliases.into_iter().collect(),
             ..EndpointSettings::default()
         };
-        let network = made.host_config.network_mode.clone();
         made.networking_config.endpoints_config.insert(network, endpoint);
     }
     Ok(publish::publish(&spec.network, parts.address, made))
@@ -185,6 +189,10 @@ fn mount(mount: &spec::mount::Mount) -> Result<Mount> {
         source: source.to_owned(),
         target: mount.target.clone(),
         read_only: mount.read_only,
+        volume_options: mount.subpath.as_ref().map(|subpath| VolumeOptions {
+            subpath: subpath.clone(),
+            ..VolumeOptions::default()
+        }),
         tmpfs_options: size.map(|size_bytes| TmpfsOptions {
             size_bytes,
             // Otherwise it has the permissions of the directory below it, if the image has one.

@@ -23,10 +23,11 @@ use super::options::DockerOptions;
 use super::owned::{Kind, Owned};
 use super::owner::OwnerConnection;
 use super::remove::Guard;
+use super::resolve::check_subpaths;
 use super::shell_program::ShellProgram;
 use super::snapshot::Prepared;
 use super::work::Steps;
-use super::{DockerEngine, NAME, health, labels, limits, networks, profile, resolve, shell_program};
+use super::{DockerEngine, NAME, health, labels, limits, networks, profile, shell_program};
 use crate::engine::capabilities::MissingFeature;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
@@ -50,13 +51,14 @@ impl DockerEngine {
             ..new.spec.clone()
         };
         prepared.fill(&mut spec);
-        resolve::names(docker, &mut spec).await?;
+        self.resolve_names(docker, new.id, &mut spec).await?;
         profile::fill_in(&mut spec);
         if spec.limits.cpus.is_some() || spec.limits.cpuset_cpus.is_some() {
             let cpus = self.daemon().await?.cpus();
             limits::check_cpus(&new.spec.limits, cpus)?;
         }
         let disk = self.disk_limit(docker, new, &spec).await?;
+        check_subpaths(docker, &spec).await?;
         let start_interval = docker.version().await.map_err(to_error)? >= health::START_INTERVAL;
         let kind = (podman, start_interval);
         let mut blueprint = Blueprint::new(docker, new, spec, kind, disk, &self.settings)?;
@@ -85,6 +87,13 @@ impl DockerEngine {
                 Some(steps.run(Step::Network, creating).await?)
             }
             _ => None,
+        };
+        let own_networks = match new.spec.network.own.is_empty() {
+            true => networks::OwnNetworks::new(),
+            false => {
+                let creating = Box::pin(self.create_own_networks(docker, new));
+                steps.run(Step::Network, creating).await?
+            }
         };
         let (guard, warnings) = self
             .create_container(docker, &mut blueprint, new.context, &steps)
@@ -132,6 +141,7 @@ impl DockerEngine {
         };
         let mut instance = self.instance(launcher, &found.env, &effective, guard, network, memory_limit);
         instance.networks = networks;
+        instance.own_networks = own_networks;
         instance.owned = prepared.owned;
         instance.measured_disk = measured_disk;
         let prepared = Box::pin(prepare(&instance));
@@ -235,13 +245,17 @@ impl DockerEngine {
         };
         let memory = limits::in_force(&found.host_config).memory;
         let owned = self.owned_by(docker, id.as_str(), &found.config.image, &spec);
+        let own_networks = self.find_own_networks(docker, id, &spec.network).await?;
+        let mut given = spec.clone();
+        networks::with_own_names(&mut given.network, &own_networks);
         let mut instance = self.instance(launcher, &found.config.env, &spec, guard, network, memory);
         instance.owned = owned;
+        instance.own_networks = own_networks;
         Ok(Opened {
             name,
             status: labels::status(&found.state.status),
             instance: Box::new(instance),
-            spec,
+            spec: given,
         })
     }
 
@@ -275,6 +289,7 @@ impl DockerEngine {
             lost_env: lost(env),
             guard: Mutex::new(guard),
             network,
+            own_networks: networks::OwnNetworks::new(),
             owned: Vec::new(),
             networks: spec.network.clone(),
             left: Mutex::default(),

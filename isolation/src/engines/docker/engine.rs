@@ -9,13 +9,14 @@ use engine_api::connect::Address;
 
 use super::diagnostics::to_error;
 use super::snapshot::Prepared;
-use super::{DockerEngine, NAME, labels, watch};
+use super::{BuildSpec, DockerEngine, NAME, labels, watch};
 use crate::BoxFuture;
 use crate::engine::capabilities::Feature;
 use crate::engine::context::Context;
 #[cfg(unix)]
 use crate::engine::forks::ForkPoint;
 use crate::engine::instance::Instance;
+use crate::engine::volumes::{GroupVolumeRequest, ProvidedVolume};
 use crate::engine::watch::{Reports, Watching};
 use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::environment::id::EnvironmentId;
@@ -105,6 +106,36 @@ impl Engine for DockerEngine {
 
     fn image_id<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Result<Option<String>>> {
         Box::pin(self.identify_image(spec))
+    }
+
+    fn build_image<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+        log: &'a mut (dyn FnMut(&str) + Send),
+    ) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async move {
+            let build = BuildSpec::of(spec)?;
+            let built = Box::pin(self.images().build(&build, log)).await?;
+            Ok(built.name)
+        })
+    }
+
+    fn provide_volume<'a>(
+        &'a self,
+        request: GroupVolumeRequest<'a>,
+    ) -> BoxFuture<'a, Result<ProvidedVolume>> {
+        Box::pin(async move { self.volumes().provide(request).await })
+    }
+
+    fn group_volumes<'a>(&'a self, group: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            let found = self.volumes().of_group(group).await?.into_iter();
+            Ok(found.map(|volume| volume.on_daemon).collect())
+        })
+    }
+
+    fn remove_volume<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.volumes().remove(name).await })
     }
 
     fn at(&self, address: &str) -> Result<Arc<dyn Engine>> {

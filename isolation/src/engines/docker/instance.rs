@@ -11,6 +11,7 @@ use super::container::ContainerRef;
 use super::diagnostics::to_error;
 use super::launch::Launcher;
 use super::mount_table::MountTable;
+use super::networks::OwnNetworks;
 use super::networks::join::Left;
 use super::owned::Owned;
 use super::remove::{self, Guard};
@@ -61,8 +62,10 @@ pub(super) struct DockerInstance {
     pub(super) networks: NetworkSpec,
     /// Its settings on the networks that it has left.
     pub(super) left: Mutex<Left>,
-    /// The network that belongs to the environment.
+    /// Its private network.
     pub(super) network: Option<Owned>,
+    /// The other networks that belong to it.
+    pub(super) own_networks: OwnNetworks,
     /// Its own image and volumes, if it was forked or restored.
     pub(super) owned: Vec<Owned>,
     /// The working directory of commands; absolute.
@@ -139,16 +142,21 @@ impl DockerInstance {
     }
 
     /// The aliases of the specification on a network.
-    pub(super) fn spec_aliases(&self, network: &str) -> &[String] {
+    pub(super) fn spec_aliases(&self, network: &str) -> Vec<String> {
         let is_main = match &self.networks.mode {
             NetworkMode::Named(name) => name == network,
             NetworkMode::Private => self.network.as_ref().is_some_and(|own| own.name() == network),
             NetworkMode::Default | NetworkMode::None => false,
         };
         match is_main || self.networks.join.iter().any(|name| name == network) {
-            true => &self.networks.aliases,
-            false => &[],
+            true => self.networks.aliases_for(network),
+            false => Vec::new(),
         }
+    }
+
+    /// The networks that belong to it.
+    fn all_networks(&self) -> impl Iterator<Item = &Owned> {
+        self.network.iter().chain(self.own_networks.values())
     }
 
     pub(super) fn guard(&self) -> MutexGuard<'_, Guard> {
@@ -169,9 +177,7 @@ impl DockerInstance {
     fn disarm(&self) {
         self.guard().disarm();
         self.owned.iter().for_each(Owned::disarm);
-        if let Some(network) = &self.network {
-            network.disarm();
-        }
+        self.all_networks().for_each(Owned::disarm);
     }
 }
 
@@ -197,7 +203,7 @@ impl Instance for DockerInstance {
 
     fn destroy(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            if let Some(network) = &self.network {
+            for network in self.all_networks() {
                 network.until_unused(self.container.id()).await?;
             }
             self.close_shells();
@@ -209,7 +215,7 @@ impl Instance for DockerInstance {
             }
             let removed = remove::remove(&self.container.docker, self.container.id()).await;
             removed.map_err(to_error)?;
-            for owned in self.network.iter().chain(&self.owned) {
+            for owned in self.all_networks().chain(&self.owned) {
                 owned.remove().await?;
             }
             self.disarm();
@@ -221,7 +227,7 @@ impl Instance for DockerInstance {
         self.close_shells();
         self.launcher.release_owner();
         let gone = self.guard().remove_in_background(limit);
-        let others = self.network.iter().chain(&self.owned);
+        let others = self.all_networks().chain(&self.owned);
         // Each of them, also if one is not gone yet.
         others
             .map(Owned::remove_in_background)

@@ -5,6 +5,7 @@
 //! | [`ENVIRONMENT`] | the ID of the environment; everything with it belongs to the environment |
 //! | [`RESOURCE`] | the ID of a network or volume that belongs to no environment |
 //! | [`LIFETIME`] | `owner` or `kept`: how long such a network or volume lives |
+//! | [`GROUP`] | the group to which a volume belongs |
 //! | [`NAME`] | the name of the environment, of the network or of the volume |
 //! | [`OWNER`] | the owner, if one was named |
 //! | [`SESSION`] | the session, if there is one |
@@ -53,6 +54,8 @@ pub const ENVIRONMENT: &str = "org.isolation.environment";
 pub const RESOURCE: &str = "org.isolation.resource";
 /// How long a network or volume lives that belongs to no environment: `owner` or `kept`.
 pub const LIFETIME: &str = "org.isolation.lifetime";
+/// The group to which a volume belongs.
+pub const GROUP: &str = "org.isolation.group";
 /// The name of the environment, of the network or of the volume.
 pub const NAME: &str = "org.isolation.name";
 /// The owner of the environment.
@@ -145,7 +148,7 @@ pub(super) fn of(id: &EnvironmentId, name: &str, spec: &EnvironmentSpec) -> Resu
 }
 
 /// The maps of variables in a specification.
-const VARIABLES: [&str; 3] = ["/env", "/main/command/env", "/health/check/env"];
+const VARIABLES: [&str; 4] = ["/env", "/build/args", "/main/command/env", "/health/check/env"];
 
 /// The specification as JSON, with empty texts as values of variables: their values are in the
 /// container's configuration, which is not listed.

@@ -72,6 +72,9 @@ impl From<Error> for NotStarted {
     }
 }
 
+/// How often a start is tried whose ports of the host the daemon chooses.
+const PORT_TRIES: u32 = 3;
+
 impl Launcher {
     /// The link of the next start to this process.
     pub(super) fn link(&self) -> OwnerLink {
@@ -159,6 +162,7 @@ impl Launcher {
         &self,
         command: Option<&Command>,
     ) -> std::result::Result<Option<Streams>, NotStarted> {
+        let mut tries_of_ports = PORT_TRIES;
         loop {
             // The wait for others does not count for the limit.
             let attempt = self
@@ -169,7 +173,12 @@ impl Launcher {
                 Err(error) => error,
             };
             let Some(failed) = self.failed(&error) else {
-                return Err(error.into());
+                tries_of_ports -= 1;
+                if tries_of_ports == 0 || !self.may_get_other_ports(&error) {
+                    return Err(error.into());
+                }
+                self.choose_other_ports().await?;
+                continue;
             };
             let making = Box::pin(self.make_anew(failed));
             if !self.settings.container_call(making).await? {

@@ -70,6 +70,9 @@ impl DockerInstance {
         if let Some(network) = &self.network {
             seen = seen.with_detail("network", network.name());
         }
+        for (name, network) in &self.own_networks {
+            seen = seen.with_detail(&format!("network.{name}"), network.name());
+        }
         seen.limits = Some(limits::in_force(&container.host_config));
         seen.health = state.health.as_ref().and_then(health::found);
         seen.exit = (self.has_main && seen.status == Status::Stopped).then(|| exit(state));

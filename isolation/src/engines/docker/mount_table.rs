@@ -155,11 +155,13 @@ mod tests {
             source: MountSource::Tmpfs { size: None },
             target: "/run//mem/".to_owned(),
             read_only: false,
+            subpath: None,
         };
         let volume = Mount {
             source: MountSource::Volume("v".to_owned()),
             target: "/run/mem/volume".to_owned(),
             read_only: false,
+            subpath: None,
         };
         MountTable::new(&[tmpfs, volume, Mount::host("/home/me", "/src")])
     }

@@ -9,6 +9,7 @@ use super::NAME;
 use super::diagnostics::to_error;
 use super::instance::DockerInstance;
 use super::launch::Launcher;
+use super::start_failure::{StartFailure, start_failure};
 use crate::BoxFuture;
 use crate::engine::instance::Ports;
 use crate::environment::endpoint::Endpoint;
@@ -36,6 +37,26 @@ fn endpoints(container: &Container) -> Vec<Endpoint> {
 }
 
 impl Launcher {
+    /// Whether a start failed because somebody else has got a port of the host that the daemon has
+    /// chosen: it chooses another one the next time.
+    pub(super) fn may_get_other_ports(&self, error: &engine_api::Error) -> bool {
+        let message = error.message().unwrap_or_default();
+        let is_chosen = |port: &PublishedPort| port.host_port.is_none();
+        start_failure(message) == Some(StartFailure::PortTaken) && self.published.iter().all(is_chosen)
+    }
+
+    /// Lets the daemon choose other ports of the host. Docker chooses at each start, Podman once
+    /// for each container.
+    pub(super) async fn choose_other_ports(&self) -> Result<()> {
+        match &self.made {
+            Some(made) if self.container.podman => {
+                let making = Box::pin(made.blueprint.recreate(&self.container, &self.working_dir));
+                self.settings.container_call(making).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The error of a start whose ports of the host are taken. It names the container that holds
     /// one of them, if a container does.
     pub(super) async fn port_taken(&self, error: engine_api::Error) -> Error {

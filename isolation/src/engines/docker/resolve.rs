@@ -1,38 +1,89 @@
 //! The networks and volumes that a specification names.
 
-use engine_api::Docker;
+use std::collections::BTreeMap;
 
-use super::{networks, volumes};
-use crate::error::Result;
+use engine_api::{Docker, Version};
+
+use super::diagnostics::to_error;
+use super::{DockerEngine, NAME, networks, volumes};
+use crate::engine::capabilities::{Feature, MissingFeature};
+use crate::environment::id::EnvironmentId;
+use crate::error::{Error, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::mount::MountSource;
 use crate::spec::network::{NetworkMode, check_forwarded};
 
-/// Replaces the names of networks and volumes by those on the daemon.
-///
-/// # Errors
-///
-/// If one does not exist, or another container has an alias of the environment on its network.
-pub(super) async fn names(docker: &Docker, spec: &mut EnvironmentSpec) -> Result<()> {
-    of_networks(docker, spec).await?;
-    of_volumes(docker, spec).await
+impl DockerEngine {
+    /// Replaces the names of networks and volumes by those on the daemon.
+    ///
+    /// # Errors
+    ///
+    /// If one does not exist, or another container has an alias of the environment on its network.
+    pub(super) async fn resolve_names(
+        &self,
+        docker: &Docker,
+        id: &EnvironmentId,
+        spec: &mut EnvironmentSpec,
+    ) -> Result<()> {
+        of_networks(docker, (&self.settings().network_prefix, id), spec).await?;
+        of_volumes(docker, spec).await
+    }
 }
 
-/// Replaces the names of networks by those on the daemon.
-async fn of_networks(docker: &Docker, spec: &mut EnvironmentSpec) -> Result<()> {
-    let aliases = spec.network.aliases.clone();
-    if let NetworkMode::Named(name) = &mut spec.network.mode {
-        let network = networks::resolve(docker, name).await?;
-        if network.internal {
-            spec.network.ports.iter().try_for_each(check_forwarded)?;
+/// Replaces the names of networks by those on the daemon. Those of its own are created later.
+async fn of_networks(
+    docker: &Docker,
+    (prefix, id): (&str, &EnvironmentId),
+    spec: &mut EnvironmentSpec,
+) -> Result<()> {
+    let network = &mut spec.network;
+    let mut names = BTreeMap::new();
+    if let NetworkMode::Named(name) = &network.mode {
+        if !network.own.contains_key(name) {
+            let found = networks::resolve(docker, name).await?;
+            if found.internal {
+                network.ports.iter().try_for_each(check_forwarded)?;
+            }
+            networks::check_aliases(docker, &found, &network.aliases_for(name), "").await?;
+            names.insert(name.clone(), found.name);
         }
-        networks::check_aliases(docker, &network, &aliases, "").await?;
-        *name = network.name;
     }
-    for name in &mut spec.network.join {
-        *name = networks::resolve(docker, name).await?.name;
+    for name in network
+        .join
+        .iter()
+        .filter(|name| !network.own.contains_key(*name))
+    {
+        names.insert(name.clone(), networks::resolve(docker, name).await?.name);
     }
+    for name in network.own.keys() {
+        names.insert(name.clone(), networks::own_name(prefix, id, name));
+    }
+    network.rename_networks(|name| names.get(name).cloned());
     Ok(())
+}
+
+/// From this API version on, a directory in a volume can be mounted.
+const SUBPATHS: Version = Version::new(1, 45);
+
+/// Rejects directories in volumes if the daemon would mount the whole volumes.
+pub(super) async fn check_subpaths(docker: &Docker, spec: &EnvironmentSpec) -> Result<()> {
+    let Some(mount) = spec.mounts.iter().find(|mount| mount.subpath.is_some()) else {
+        return Ok(());
+    };
+    let version = docker.version().await.map_err(to_error)?;
+    match version >= SUBPATHS {
+        true => Ok(()),
+        false => Err(Error::unsupported(
+            NAME,
+            vec![MissingFeature {
+                feature: Feature::Volumes,
+                reason: format!(
+                    "the mount {} has a subpath, which needs API {SUBPATHS}, and the daemon has {version}",
+                    mount.target
+                ),
+            }],
+        )),
+    }
 }
 
 /// Replaces the names of volumes by those on the daemon. It would create a volume that does not

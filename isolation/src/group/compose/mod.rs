@@ -1,5 +1,6 @@
 //! Compose files: the part that a group supports. Other keys are reported.
 
+mod build;
 mod env_file;
 mod file;
 mod health;
@@ -34,15 +35,17 @@ pub(crate) const FILES: [&str; 4] = [
 /// A group from a file of docker compose.
 ///
 /// These keys are supported: `name`, `services`, `networks` and `volumes`; of a service `image`,
-/// `command`, `entrypoint`, `environment`, `env_file`, `ports`, `expose`, `volumes`,
+/// `build`, `command`, `entrypoint`, `environment`, `env_file`, `ports`, `expose`, `volumes`,
 /// `tmpfs`, `depends_on`, `healthcheck`, `networks`, `network_mode: none`, `profiles`,
-/// `working_dir`, `user`, `labels`, `init`, `platform`, `read_only`, `cap_add`, `extra_hosts`,
-/// `shm_size`, and the limits of memory, CPUs and processes. YAML anchors, `<<`, keys that begin
-/// with `x-`, and variables such as `${NAME:-default}` work. Every other key is an error that names
-/// it and its line, unless [`ComposeOptions::ignore_unsupported`] is set.
+/// `working_dir`, `user`, `labels`, `init`, `platform`, `read_only`, `cap_add`, `cap_drop`, `dns`,
+/// `dns_search`, `extra_hosts`, `shm_size`, `stop_signal`, and the limits of memory, CPUs and
+/// processes. YAML anchors, `<<`, keys that begin with `x-`, and variables such as
+/// `${NAME:-default}` work. Every other key is an error that names it and its line, unless
+/// [`ComposeOptions::ignore_unsupported`] is set.
 ///
-/// A group has one network of its own. Other networks and all named volumes must already exist
-/// (`external: true`).
+/// Networks and named volumes are created for the group, unless they are `external: true`. The
+/// volumes of a kept group stay after its end: see
+/// [`Manager::remove_group_volumes`](crate::Manager::remove_group_volumes).
 ///
 /// Some differences to docker compose are intended. Ports are published on the loopback address
 /// unless the file names another address. An anonymous volume is a directory of its container.
@@ -148,7 +151,7 @@ fn group(reading: &mut Reading<'_>, root: &Node, options: &ComposeOptions) -> Gr
         name: name(reading, options, sections.name.take()),
         ..GroupSpec::default()
     };
-    let volumes = mounts::declared(reading, sections.volumes);
+    let volumes = mounts::declared(reading, sections.volumes, &mut group);
     let active = active(reading, options, sections.services);
     for entry in sections.services {
         if active.contains(entry.key.as_str()) {

@@ -3,35 +3,54 @@
 use std::collections::BTreeMap;
 
 use super::reading::Reading;
+use super::service::pairs;
 use super::yaml::{Entry, Node, Value};
+use crate::group::spec::{GroupSpec, GroupVolume};
 use crate::spec::EnvironmentSpec;
 use crate::spec::mount::{Mount, MountSource};
 use crate::spec::units;
 
-/// The volumes of the file, and their names on the engine.
+/// The volumes of the file, and what they are on the engine or in the group.
 pub(super) type Volumes = BTreeMap<String, String>;
 
-/// Reads the volumes that the file declares.
-pub(super) fn declared(reading: &mut Reading<'_>, entries: &[Entry]) -> Volumes {
+/// Reads the volumes that the file declares. Those that are not external are of the group.
+pub(super) fn declared(reading: &mut Reading<'_>, entries: &[Entry], group: &mut GroupSpec) -> Volumes {
     let mut volumes = Volumes::new();
     for entry in entries {
         let path = format!("volumes.{}", entry.key);
-        let (mut external, mut name) = (false, None);
+        let (mut external, mut name, mut own) = (false, None, GroupVolume::default());
         for option in reading.map(&entry.value, &path) {
             let (value, path) = (&option.value, format!("{path}.{}", option.key));
             match option.key.as_str() {
                 "external" => external = reading.bool(value, &path).unwrap_or_default(),
-                "name" => name = reading.text(value, &path),
-                "labels" => {}
+                "name" => name = reading.text(value, &path).map(|name| (option.line, name)),
+                "labels" => own.labels = pairs(reading, value, &path).into_iter().collect(),
+                "driver" if reading.text(value, &path).as_deref() == Some("local") => {}
                 key if key.starts_with("x-") => {}
                 _ => reading.unsupported(option.line, &path, ""),
             }
         }
-        if !external {
-            let hint = "create it, and set external: true; or use a bind, or a path alone";
-            reading.unsupported(entry.line, &path, hint);
-        }
-        volumes.insert(entry.key.clone(), name.unwrap_or_else(|| entry.key.clone()));
+        let on_engine = match (external, name) {
+            (true, name) => name.map_or_else(|| entry.key.clone(), |(_, name)| name),
+            (false, name) => {
+                if let Some((line, _)) = name {
+                    let hint = "volumes are named after the group, unless they are external";
+                    reading.unsupported(line, &format!("{path}.name"), hint);
+                }
+                group.volumes.insert(entry.key.clone(), own);
+                entry.key.clone()
+            }
+        };
+        volumes.insert(entry.key.clone(), on_engine);
+    }
+    let own = |name: &String, key: &String| name != key && group.volumes.contains_key(name);
+    if let Some((key, name)) = volumes.iter().find(|(key, name)| own(name, key)) {
+        let line = entries
+            .iter()
+            .find(|entry| entry.key == *key)
+            .map_or(1, |entry| entry.line);
+        let why = format!("its name is that of the volume {name} of the file; give that another name");
+        reading.fault(line, &format!("volumes.{key}"), &why);
     }
     volumes
 }
@@ -93,6 +112,7 @@ fn short(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: &Volumes) 
         source,
         target: target.to_owned(),
         read_only,
+        subpath: None,
     })
 }
 
@@ -113,7 +133,7 @@ fn volume(
 
 fn long(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: &Volumes) -> Option<Mount> {
     let (mut kind, mut source, mut target) = (None, None, None);
-    let (mut read_only, mut size) = (false, None);
+    let (mut read_only, mut size, mut subpath) = (false, None, None);
     for entry in reading.map(node, path) {
         let (value, path) = (&entry.value, format!("{path}.{}", entry.key));
         match entry.key.as_str() {
@@ -126,6 +146,15 @@ fn long(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: &Volumes) -
                     let path = format!("{path}.{}", option.key);
                     match option.key.as_str() {
                         "size" => size = reading.size(&option.value, &path),
+                        _ => reading.unsupported(option.line, &path, ""),
+                    }
+                }
+            }
+            "volume" => {
+                for option in reading.map(value, &path) {
+                    let path = format!("{path}.{}", option.key);
+                    match option.key.as_str() {
+                        "subpath" => subpath = reading.text(&option.value, &path),
                         _ => reading.unsupported(option.line, &path, ""),
                     }
                 }
@@ -160,6 +189,7 @@ fn long(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: &Volumes) -
         source,
         target,
         read_only,
+        subpath,
     })
 }
 

@@ -1,98 +1,171 @@
 //! The networks of the services.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Sections;
 use super::reading::Reading;
 use super::yaml::{Entry, Node, Value};
-use crate::group::spec::GroupSpec;
+use crate::group::spec::{DEFAULT_NETWORK, GroupSpec};
 use crate::spec::network::NetworkMode;
+use crate::spec::own_network::OwnNetwork;
 
-/// The default network of services.
-const DEFAULT: &str = "default";
+/// A network of the file.
+enum Declared {
+    /// It exists already, under this name on the engine.
+    External(String),
+    Own(OwnNetwork),
+}
 
-/// Sets the network of each service: the group's own network, or a named external network.
+/// Gives each service its networks. Those that are not external are created for the group.
 pub(super) fn assign(reading: &mut Reading<'_>, group: &mut GroupSpec, sections: &Sections<'_>) {
-    let external = external(reading, sections.networks);
-    let mut own = BTreeSet::new();
+    let mut declared = declared(reading, sections.networks);
+    let mut used = BTreeMap::new();
     for entry in sections.services {
         let Some(service) = group.services.get_mut(&entry.key) else {
             continue;
         };
-        if service.environment.network.mode == NetworkMode::None {
+        let network = &mut service.environment.network;
+        if network.mode == NetworkMode::None {
             continue;
         }
         let path = format!("services.{}", entry.key);
-        let networks = joined(reading, &entry.value, &path);
-        for network in networks.keys() {
-            let is_declared = sections.networks.iter().any(|declared| declared.key == *network);
-            if !is_declared && network != DEFAULT {
-                reading.fault(entry.line, &path, &format!("no network is called {network:?}"));
+        let mut joined = joined(reading, &entry.value, &path);
+        if joined.is_empty() {
+            joined.push((DEFAULT_NETWORK.to_owned(), Vec::new()));
+        }
+        for (name, _) in &joined {
+            if !declared.contains_key(name) && name != DEFAULT_NETWORK {
+                reading.fault(entry.line, &path, &format!("no network is called {name:?}"));
             }
         }
-        if networks.len() > 1 {
-            let hint = "a service has one network";
-            reading.unsupported(
-                entry.line,
-                &format!("{path}.networks with several networks"),
-                hint,
-            );
-        }
-        let (first, aliases) = networks
-            .into_iter()
-            .next()
-            .unwrap_or((DEFAULT.to_owned(), Vec::new()));
-        let network = &mut service.environment.network;
-        match external.get(&first) {
-            Some(name) => network.mode = NetworkMode::Named(name.clone()),
-            None => {
-                own.insert(first);
+        // The default route is that of a network from which one can reach others.
+        let is_closed = |name: &str| matches!(declared.get(name), Some(Declared::Own(own)) if own.internal);
+        joined.sort_by_key(|(name, _)| is_closed(name));
+        let several = joined.len() > 1;
+        for (at, (name, aliases)) in joined.into_iter().enumerate() {
+            let on_engine = match declared.get(&name) {
+                Some(Declared::External(name)) => name.clone(),
+                Some(Declared::Own(own)) => {
+                    used.insert(name.clone(), own.clone());
+                    name
+                }
+                None => name,
+            };
+            match at {
+                0 if on_engine == DEFAULT_NETWORK => network.mode = NetworkMode::Default,
+                0 => network.mode = NetworkMode::Named(on_engine.clone()),
+                _ => network.join.push(on_engine.clone()),
+            }
+            match several {
+                false => network.aliases = aliases,
+                true if aliases.is_empty() => {}
+                true => {
+                    network.aliases_on.insert(on_engine, aliases);
+                }
             }
         }
-        network.aliases = aliases;
+        if several && network.mode == NetworkMode::Default {
+            network.mode = NetworkMode::Named(DEFAULT_NETWORK.to_owned());
+        }
     }
-    if own.len() > 1 {
-        let line = sections.networks.first().map_or(1, |entry| entry.line);
-        let hint = "a group has one network of its own; put all services on it";
-        reading.unsupported(line, "several networks", hint);
+    let is_default = |mode: &NetworkMode| *mode == NetworkMode::Named(DEFAULT_NETWORK.to_owned());
+    let joins_default = group.services.values().any(|service| {
+        let network = &service.environment.network;
+        is_default(&network.mode) || network.join.iter().any(|name| name == DEFAULT_NETWORK)
+    });
+    let external = matches!(declared.get(DEFAULT_NETWORK), Some(Declared::External(_)));
+    if joins_default && !external {
+        let own = match declared.remove(DEFAULT_NETWORK) {
+            Some(Declared::Own(own)) => own,
+            _ => OwnNetwork::default(),
+        };
+        used.insert(DEFAULT_NETWORK.to_owned(), own);
     }
+    for (key, network) in &declared {
+        if let Declared::External(name) = network {
+            if used.contains_key(name) {
+                let why =
+                    format!("its name is that of the network {name} of the file; give that another name");
+                reading.fault(1, &format!("networks.{key}"), &why);
+            }
+        }
+    }
+    group.networks = used;
 }
 
-/// The external networks, and their names on the engine.
-fn external(reading: &mut Reading<'_>, entries: &[Entry]) -> BTreeMap<String, String> {
+/// The networks of the file, and what each is.
+fn declared(reading: &mut Reading<'_>, entries: &[Entry]) -> BTreeMap<String, Declared> {
     let mut networks = BTreeMap::new();
     for entry in entries {
         let path = format!("networks.{}", entry.key);
-        let (mut external, mut name) = (false, None);
+        let (mut external, mut name, mut own) = (false, None, OwnNetwork::default());
         for option in reading.map(&entry.value, &path) {
             let (value, path) = (&option.value, format!("{path}.{}", option.key));
             match option.key.as_str() {
                 "external" => external = reading.bool(value, &path).unwrap_or_default(),
-                "name" => name = reading.text(value, &path),
+                "name" => name = reading.text(value, &path).map(|name| (option.line, name)),
+                "internal" => own.internal = reading.bool(value, &path).unwrap_or_default(),
+                "enable_ipv6" => own.ipv6 = reading.bool(value, &path).unwrap_or_default(),
+                "ipam" => own.subnet = subnet(reading, value, &path),
                 "driver" if reading.text(value, &path).as_deref() == Some("bridge") => {}
-                "labels" => {}
+                "labels" | "attachable" => {}
                 key if key.starts_with("x-") => {}
                 _ => reading.unsupported(option.line, &path, ""),
             }
         }
-        if external {
-            networks.insert(entry.key.clone(), name.unwrap_or_else(|| entry.key.clone()));
-        }
+        let network = match (external, name) {
+            (true, name) => Declared::External(name.map_or_else(|| entry.key.clone(), |(_, name)| name)),
+            (false, name) => {
+                if let Some((line, _)) = name {
+                    let hint = "networks are named after the group, unless they are external";
+                    reading.unsupported(line, &format!("{path}.name"), hint);
+                }
+                Declared::Own(own)
+            }
+        };
+        networks.insert(entry.key.clone(), network);
     }
     networks
 }
 
-/// The networks of a service with its aliases.
-fn joined(reading: &mut Reading<'_>, service: &Node, path: &str) -> BTreeMap<String, Vec<String>> {
+/// The subnet of `ipam: {config: [{subnet: …}]}`.
+fn subnet(reading: &mut Reading<'_>, node: &Node, path: &str) -> Option<crate::spec::subnet::Subnet> {
+    let mut subnet = None;
+    for option in reading.map(node, path) {
+        let path = format!("{path}.{}", option.key);
+        match (option.key.as_str(), &option.value.value) {
+            ("config", Value::List(configs)) => {
+                for (at, config) in configs.iter().enumerate() {
+                    let path = format!("{path}[{at}]");
+                    for entry in reading.map(config, &path) {
+                        let path = format!("{path}.{}", entry.key);
+                        if entry.key != "subnet" || subnet.is_some() {
+                            reading.unsupported(entry.line, &path, "a network has one subnet");
+                            continue;
+                        }
+                        subnet =
+                            reading.parsed(&entry.value, &path, "a subnet such as 10.9.0.0/24", str::parse);
+                    }
+                }
+            }
+            ("driver", _) if reading.text(&option.value, &path).as_deref() == Some("default") => {}
+            _ => reading.unsupported(option.line, &path, ""),
+        }
+    }
+    subnet
+}
+
+/// The networks of a service with its aliases there, in the order of the file.
+fn joined(reading: &mut Reading<'_>, service: &Node, path: &str) -> Vec<(String, Vec<String>)> {
     let Some(node) = reading.get(service, path, "networks") else {
-        return BTreeMap::new();
+        return Vec::new();
     };
     let path = format!("{path}.networks");
     let Value::Map(entries) = &node.value else {
         let names = reading.texts(node, &path).into_iter();
         return names.map(|name| (name, Vec::new())).collect();
     };
-    let mut networks = BTreeMap::new();
+    let mut networks = Vec::new();
     for entry in entries {
         let path = format!("{path}.{}", entry.key);
         let mut aliases = Vec::new();
@@ -104,7 +177,7 @@ fn joined(reading: &mut Reading<'_>, service: &Node, path: &str) -> BTreeMap<Str
                 _ => reading.unsupported(option.line, &path, ""),
             }
         }
-        networks.insert(entry.key.clone(), aliases);
+        networks.push((entry.key.clone(), aliases));
     }
     networks
 }

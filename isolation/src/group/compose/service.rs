@@ -5,7 +5,7 @@ use serde_json::json;
 use super::mounts::Volumes;
 use super::reading::Reading;
 use super::yaml::{Node, Value};
-use super::{empty_service, env_file, health, limits, mounts, ports, words};
+use super::{build, empty_service, env_file, health, limits, mounts, ports, words};
 use crate::command::Command;
 use crate::group::spec::{Dependency, Service};
 use crate::spec::EnvironmentSpec;
@@ -18,7 +18,10 @@ const WITHOUT_EFFECT: [&str; 3] = ["profiles", "networks", "expose"];
 
 /// Unsupported keys, and the alternatives.
 const INSTEAD: [(&str, &str); 13] = [
-    ("build", "build the image before, and name it: image"),
+    (
+        "stop_grace_period",
+        "name the time at the end: isolate down --time",
+    ),
     (
         "container_name",
         "containers are named after the group and the service",
@@ -45,6 +48,7 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: 
         let spec = &mut service.environment;
         match entry.key.as_str() {
             "image" => spec.image = reading.text(value, &path),
+            "build" => spec.build = build::read(reading, value, &path),
             "entrypoint" => entrypoint = words_of(reading, value, &path),
             "command" => command = words_of(reading, value, &path),
             "environment" => environment(reading, value, &path, spec),
@@ -61,8 +65,12 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: 
             "labels" => spec.labels = pairs(reading, value, &path).into_iter().collect(),
             "read_only" => spec.security.read_only_root = reading.bool(value, &path).unwrap_or_default(),
             "cap_add" => spec.security.add_capabilities = capabilities(reading, value, &path),
+            "cap_drop" => spec.security.drop_capabilities = capabilities(reading, value, &path),
+            "dns" => dns(reading, value, &path, spec),
+            "dns_search" => spec.network.dns_search = reading.text_or_texts(value, &path),
             "restart" => restart(reading, value, &path, spec),
-            "init" | "platform" | "shm_size" | "extra_hosts" => {
+            "shm_size" => spec.limits.shm_size = reading.size(value, &path),
+            "init" | "platform" | "stop_signal" | "extra_hosts" => {
                 engine_option(reading, value, &path, &entry.key, spec);
             }
             key if limits::KEYS.contains(&key) => limits::read(reading, value, &path, key, spec),
@@ -82,8 +90,9 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: 
             &mut service.environment,
         );
     }
-    if service.environment.image.is_none() {
-        reading.fault(node.line, path, "it has no image; name one");
+    let has_build = reading.get(node, path, "build").is_some();
+    if service.environment.image.is_none() && !has_build {
+        reading.fault(node.line, path, "it has no image; name one, or build one");
     }
     service
 }
@@ -119,7 +128,11 @@ fn words_of(reading: &mut Reading<'_>, node: &Node, path: &str) -> Option<Vec<St
 }
 
 /// Pairs of a mapping, or of a list of `KEY=value`. The value of a key may be missing.
-fn optional_pairs(reading: &mut Reading<'_>, node: &Node, path: &str) -> Vec<(String, Option<String>)> {
+pub(super) fn optional_pairs(
+    reading: &mut Reading<'_>,
+    node: &Node,
+    path: &str,
+) -> Vec<(String, Option<String>)> {
     if let Value::Map(entries) = &node.value {
         let mut pairs = Vec::new();
         for entry in entries {
@@ -136,7 +149,7 @@ fn optional_pairs(reading: &mut Reading<'_>, node: &Node, path: &str) -> Vec<(St
     texts.map(pair).collect()
 }
 
-fn pairs(reading: &mut Reading<'_>, node: &Node, path: &str) -> Vec<(String, String)> {
+pub(super) fn pairs(reading: &mut Reading<'_>, node: &Node, path: &str) -> Vec<(String, String)> {
     let pairs = optional_pairs(reading, node, path).into_iter();
     pairs
         .map(|(key, value)| (key, value.unwrap_or_default()))
@@ -252,6 +265,15 @@ fn network_mode(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut E
     }
 }
 
+fn dns(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut EnvironmentSpec) {
+    for text in reading.text_or_texts(node, path) {
+        match text.parse() {
+            Ok(address) => spec.network.dns.push(address),
+            Err(_) => reading.fault(node.line, path, "an IP address is expected"),
+        }
+    }
+}
+
 fn capabilities(reading: &mut Reading<'_>, node: &Node, path: &str) -> Vec<String> {
     let names = reading.texts(node, path).into_iter();
     let plain = |name: String| name.strip_prefix("CAP_").map(str::to_owned).unwrap_or(name);
@@ -286,7 +308,6 @@ fn restart(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut Enviro
 fn engine_option(reading: &mut Reading<'_>, node: &Node, path: &str, key: &str, spec: &mut EnvironmentSpec) {
     let value = match key {
         "init" => reading.bool(node, path).map(|init| json!(init)),
-        "shm_size" => reading.size(node, path).map(|size| json!(size)),
         "extra_hosts" => {
             let host = |(name, address): (String, String)| match address.is_empty() {
                 // In a list, a colon may separate the two.

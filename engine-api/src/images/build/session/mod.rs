@@ -136,7 +136,8 @@ impl Images<'_> {
             self.require_containerd_store().await?;
         }
         if !session.contexts.is_empty() {
-            self.require_named_contexts(&context).await?;
+            let has_files = context.directory_path().is_some() || context.url().is_some();
+            self.require_named_contexts(has_files).await?;
         }
         let named = Named::new(session.contexts)?;
         let id = session_id();
@@ -227,7 +228,8 @@ impl Images<'_> {
         Ok(lines.hold((serving, tasks)))
     }
 
-    async fn require_named_contexts(&self, context: &BuildContext) -> Result<()> {
+    /// Takes no context: a reference to one could not be sent to another thread.
+    async fn require_named_contexts(&self, has_files: bool) -> Result<()> {
         let used = self.docker.version().await?;
         if used < NAMED_CONTEXTS {
             return Err(unsupported(&format!(
@@ -235,7 +237,7 @@ impl Images<'_> {
                  leave them out"
             )));
         }
-        match context.directory_path().is_some() || context.url().is_some() {
+        match has_files {
             true => Ok(()),
             false => Err(Error::invalid(
                 "named contexts need a directory or a URL as the main context; \

@@ -10,7 +10,9 @@ use engine_api::images::{
 };
 
 use super::super::diagnostics::to_error;
+use super::super::options::DockerOptions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::spec::EnvironmentSpec;
 use crate::spec::variables::Variables;
 
 /// From what an image is built: a directory, or files in memory.
@@ -66,6 +68,22 @@ impl BuildSpec {
             directory: Some(path.into()),
             ..Self::default()
         }
+    }
+
+    /// The build of an environment's image.
+    pub(in crate::engines::docker) fn of(spec: &EnvironmentSpec) -> Result<Self> {
+        let build = spec.build.clone().unwrap_or_default();
+        Ok(Self {
+            directory: Some(build.context),
+            dockerfile: build.dockerfile,
+            target: build.target,
+            args: build.args,
+            platform: DockerOptions::of(spec)?.platform,
+            tags: spec.image.iter().cloned().collect(),
+            no_cache: build.no_cache,
+            pull: build.pull,
+            ..Self::default()
+        })
     }
 
     /// The files.

@@ -24,9 +24,10 @@ pub(in crate::engines::docker) type Left = BTreeMap<String, EndpointSettings>;
 pub(in crate::engines::docker) async fn join(container: &ContainerRef, spec: &NetworkSpec) -> Result<()> {
     for name in &spec.join {
         let network = resolve(&container.docker, name).await?;
-        check_aliases(&container.docker, &network, &spec.aliases, container.id()).await?;
+        let aliases = spec.aliases_for(name);
+        check_aliases(&container.docker, &network, &aliases, container.id()).await?;
         let endpoint = EndpointSettings {
-            aliases: spec.aliases.iter().cloned().collect(),
+            aliases: aliases.into_iter().collect(),
             gw_priority: lower_priority(&container.docker, container.podman).await?,
             ..EndpointSettings::default()
         };

@@ -12,6 +12,7 @@ use engine_api::networks::{CreateNetwork, InspectNetwork, ListNetworks, Network}
 use serde::Serialize;
 
 pub(super) use allocate::{Wanted, allocate};
+pub(super) use private::{OwnNetworks, own_name, with_own_names};
 pub(super) use resolve::{check_aliases, resolve};
 
 use super::diagnostics::to_error;

@@ -1,22 +1,108 @@
-//! The network of one environment: created before its container, removed after it.
+//! The networks of one environment: created before its container, removed after it.
+
+use std::collections::BTreeMap;
 
 use engine_api::Docker;
-use engine_api::networks::CreateNetwork;
+use engine_api::networks::{CreateNetwork, ListNetworks};
 
 use super::{Wanted, allocate};
 use crate::engine::NewEnvironment;
+use crate::engines::docker::diagnostics::to_error;
 use crate::engines::docker::owned::{Kind, Owned, completed};
 use crate::engines::docker::{DockerEngine, NAME, labels};
+use crate::environment::id::EnvironmentId;
 use crate::error::Result;
 use crate::events::{EventKind, Subject};
+use crate::spec::network::NetworkSpec;
+
+/// The networks that an environment has created, by their names in its specification.
+pub(in crate::engines::docker) type OwnNetworks = BTreeMap<String, Owned>;
+
+/// The name on the daemon of a network of an environment. Only a private network ends with the ID.
+pub(in crate::engines::docker) fn own_name(prefix: &str, id: &EnvironmentId, name: &str) -> String {
+    format!("{prefix}{id}_{}", labels::readable_part(name))
+}
+
+/// Gives the networks of an environment the names of its specification again.
+pub(in crate::engines::docker) fn with_own_names(spec: &mut NetworkSpec, own: &OwnNetworks) {
+    spec.rename_networks(|on_daemon| {
+        let found = own.iter().find(|(_, network)| network.name() == on_daemon);
+        found.map(|(name, _)| name.clone())
+    });
+}
 
 impl DockerEngine {
-    /// Creates the network of an environment.
+    /// Creates the private network of an environment.
     pub(in crate::engines::docker) async fn create_private_network(
         &self,
         docker: &Docker,
         name: &str,
         new: NewEnvironment<'_>,
+    ) -> Result<Owned> {
+        let wanted = Wanted {
+            subnet: None,
+            preference: self.settings().network_subnet,
+            ipv6: new.spec.network.ipv6,
+            internal: new.spec.network.internal,
+        };
+        self.create_network(docker, name, new, wanted).await
+    }
+
+    /// Creates the other networks of an environment.
+    pub(in crate::engines::docker) async fn create_own_networks(
+        &self,
+        docker: &Docker,
+        new: NewEnvironment<'_>,
+    ) -> Result<OwnNetworks> {
+        let mut networks = OwnNetworks::new();
+        for (name, own) in &new.spec.network.own {
+            let wanted = Wanted {
+                subnet: own.subnet,
+                preference: self.settings().network_subnet,
+                ipv6: own.ipv6,
+                internal: own.internal,
+            };
+            let on_daemon = own_name(&self.settings().network_prefix, new.id, name);
+            let created = self.create_network(docker, &on_daemon, new, wanted).await?;
+            networks.insert(name.clone(), created);
+        }
+        Ok(networks)
+    }
+
+    /// The networks of an environment that was created before. Its container need not be on them.
+    pub(in crate::engines::docker) async fn find_own_networks(
+        &self,
+        docker: &Docker,
+        id: &EnvironmentId,
+        spec: &NetworkSpec,
+    ) -> Result<OwnNetworks> {
+        let mut networks = OwnNetworks::new();
+        if spec.own.is_empty() {
+            return Ok(networks);
+        }
+        let label = format!("{}={id}", labels::ENVIRONMENT);
+        let options = ListNetworks {
+            label: [label.as_str()].into(),
+            ..ListNetworks::default()
+        };
+        let listed = docker.networks().list(options).await.map_err(to_error)?;
+        for name in spec.own.keys() {
+            // The prefix is that of the process that created it.
+            let end = own_name("", id, name);
+            if let Some(found) = listed.iter().find(|network| network.name.ends_with(&end)) {
+                let owned = Owned::opened(docker, Kind::Network, &found.name, id.as_str());
+                networks.insert(name.clone(), owned);
+            }
+        }
+        Ok(networks)
+    }
+
+    async fn create_network(
+        &self,
+        docker: &Docker,
+        name: &str,
+        new: NewEnvironment<'_>,
+        wanted: Wanted,
     ) -> Result<Owned> {
         let journal = new.context.journal();
         let owned = Owned::expecting(docker, Kind::Network, name, new.id.as_str(), journal)?;
@@ -24,12 +110,6 @@ impl DockerEngine {
             name: name.to_owned(),
             labels: labels::of(new.id, new.name, new.spec)?.into(),
             ..CreateNetwork::default()
-        };
-        let wanted = Wanted {
-            subnet: None,
-            preference: self.settings().network_subnet,
-            ipv6: new.spec.network.ipv6,
-            internal: new.spec.network.internal,
         };
         let docker = docker.clone();
         let allocating = async move { allocate(&docker, network, wanted).await };

@@ -48,6 +48,8 @@ impl Prepared {
                 source: MountSource::Volume(volume.clone()),
                 target: target.clone(),
                 read_only: *read_only,
+                // It has only the files of that directory.
+                subpath: None,
             });
         }
     }

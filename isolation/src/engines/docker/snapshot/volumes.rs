@@ -63,6 +63,7 @@ impl DockerEngine {
             name: name.clone(),
             on_daemon: name,
             lifetime: Lifetime::Owner,
+            group: None,
             created: volume.created_at,
             labels: std::collections::BTreeMap::new(),
         };

@@ -6,6 +6,7 @@ use engine_api::volumes::CreateVolume;
 
 use super::{VolumeInfo, Volumes, info};
 use crate::engines::docker::diagnostics::to_error;
+use crate::engines::docker::labels;
 use crate::engines::docker::owned::{Kind, completed};
 use crate::engines::docker::resources::{Entered, Resource};
 use crate::error::{Error, ErrorKind, Result};
@@ -16,6 +17,9 @@ use crate::spec::lifetime::Lifetime;
 pub struct VolumeOptions {
     /// The name for people; any text. The name on the daemon contains it and a random part.
     pub name: Option<String>,
+    /// The group to which it belongs. The end of the group does not remove it;
+    /// [`Manager::remove_group_volumes`](crate::Manager::remove_group_volumes) does.
+    pub group: Option<String>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Whether its owner removes it, or only [`Volumes::remove`] and [`Volumes::prune`].
@@ -43,13 +47,15 @@ impl Volumes<'_> {
     async fn make(&self, options: VolumeOptions) -> Result<CreatedVolume> {
         let docker = self.engine.docker().await?;
         let (prefix, lifetime) = (&self.engine.settings().volume_prefix, options.lifetime);
-        let new = Resource::new(
+        let mut new = Resource::new(
             Kind::Volume,
             prefix,
             options.name.as_deref(),
             lifetime,
             &options.labels,
         )?;
+        let group = options.group.map(|group| (labels::GROUP.to_owned(), group));
+        new.labels.extend(group);
         let entered = new.enter(self.engine, docker).await?;
         let body = CreateVolume {
             name: new.on_daemon.clone(),

@@ -3,6 +3,7 @@
 mod access;
 mod archive;
 mod create;
+mod group;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -58,6 +59,9 @@ pub struct VolumeInfo {
     pub on_daemon: String,
     /// How long it lives.
     pub lifetime: Lifetime,
+    /// The group to which it belongs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// When it was created, in RFC 3339.
     pub created: String,
     /// The labels that were given to it.
@@ -205,6 +209,7 @@ fn info(volume: &Volume) -> Option<VolumeInfo> {
         name: label(labels::NAME)?,
         on_daemon: volume.name.clone(),
         lifetime: labels::lifetime(&volume.labels),
+        group: label(labels::GROUP),
         created: volume.created_at.clone(),
         labels: labels::of_user(&volume.labels),
     })

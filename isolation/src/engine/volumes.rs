@@ -1,0 +1,47 @@
+//! For authors of engines: volumes of groups.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+
+use crate::spec::lifetime::Lifetime;
+
+/// A volume of a group that an engine finds or creates.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct GroupVolumeRequest<'a> {
+    /// The name of the group.
+    pub group: &'a str,
+    /// The name of the volume in the group.
+    pub name: &'a str,
+    /// Labels.
+    pub labels: &'a BTreeMap<String, String>,
+    /// A volume that is to be kept and that exists is used again. Otherwise it is new, and goes
+    /// with its guard.
+    pub lifetime: Lifetime,
+}
+
+impl<'a> GroupVolumeRequest<'a> {
+    pub(crate) fn new(
+        (group, name): (&'a str, &'a str),
+        labels: &'a BTreeMap<String, String>,
+        lifetime: Lifetime,
+    ) -> Self {
+        Self {
+            group,
+            name,
+            labels,
+            lifetime,
+        }
+    }
+}
+
+/// A volume that an engine has found or created for a group.
+#[derive(Debug)]
+pub struct ProvidedVolume {
+    /// The name on the engine, by which environments mount it.
+    pub name: String,
+    /// Whether it was created now.
+    pub is_new: bool,
+    /// Removes the volume when dropped; `None` for one that is kept.
+    pub guard: Option<Box<dyn Any + Send + Sync>>,
+}

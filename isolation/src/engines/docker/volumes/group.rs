@@ -1,0 +1,54 @@
+//! Volumes of groups.
+
+use super::{VolumeOptions, Volumes};
+use crate::engine::volumes::{GroupVolumeRequest, ProvidedVolume};
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec::lifetime::Lifetime;
+
+impl Volumes<'_> {
+    /// Finds or creates a volume of a group. The caller excludes that another process does the same
+    /// for the same group.
+    pub(in crate::engines::docker) async fn provide(
+        &self,
+        request: GroupVolumeRequest<'_>,
+    ) -> Result<ProvidedVolume> {
+        let name = format!("{}/{}", request.group, request.name);
+        if request.lifetime == Lifetime::Kept {
+            let mut found = self.of_group(request.group).await?;
+            found.retain(|volume| volume.name == name);
+            if found.len() > 1 {
+                let text = format!("{} volumes have the name {name}; remove all but one", found.len());
+                return Err(Error::new(ErrorKind::Conflict, text));
+            }
+            if let Some(found) = found.pop() {
+                return Ok(ProvidedVolume {
+                    name: found.on_daemon,
+                    is_new: false,
+                    guard: None,
+                });
+            }
+        }
+        let options = VolumeOptions {
+            name: Some(name),
+            group: Some(request.group.to_owned()),
+            labels: request.labels.clone(),
+            lifetime: request.lifetime,
+        };
+        let created = self.create(options).await?;
+        Ok(ProvidedVolume {
+            name: created.on_daemon().to_owned(),
+            is_new: true,
+            guard: match request.lifetime {
+                Lifetime::Kept => None,
+                _ => Some(Box::new(created)),
+            },
+        })
+    }
+
+    /// The kept volumes of a group.
+    pub(in crate::engines::docker) async fn of_group(&self, group: &str) -> Result<Vec<super::VolumeInfo>> {
+        let mut listed = self.list().await?;
+        listed.retain(|one| one.group.as_deref() == Some(group) && one.lifetime == Lifetime::Kept);
+        Ok(listed)
+    }
+}
