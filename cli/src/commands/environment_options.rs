@@ -1,6 +1,6 @@
 //! The options that describe a new environment: of `run` and `create`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -15,7 +15,7 @@ use super::network_options::NetworkOptions;
 use super::security_options::SecurityOptions;
 use super::supervision_options::SupervisionOptions;
 use super::variables::{VariableOptions, Variables};
-use super::{image, lock, mount, volume_option};
+use super::{image, lock, mount, spec_file, volume_option};
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::{CliError, brief};
@@ -25,7 +25,6 @@ use crate::global::Global;
 use crate::parse;
 use crate::registry;
 use crate::session::Session;
-use crate::text_file;
 
 /// Options that describe a new environment.
 #[derive(Debug, Args)]
@@ -91,8 +90,7 @@ pub(crate) struct EnvironmentOptions {
     label: Vec<(String, String)>,
     #[command(flatten)]
     network: NetworkOptions,
-    /// Run an init program as process 1, which passes on signals and reaps processes (engine docker
-    /// only)
+    /// Run an init program as process 1 (engine docker only)
     #[arg(long)]
     init: bool,
     /// Signal by which a stop asks the main process to end: INT, SIGQUIT (engine docker only)
@@ -338,7 +336,7 @@ impl EnvironmentOptions {
     /// The specification of the file. The options override its values.
     pub(crate) fn spec(&self, global: &Global) -> Result<EnvironmentSpec, CliError> {
         let mut spec = match &self.spec {
-            Some(file) => read(file)?,
+            Some(file) => spec_file::read(file)?,
             None => EnvironmentSpec::default(),
         };
         for (option, field) in [
@@ -395,11 +393,4 @@ impl EnvironmentOptions {
         global.settings.config().fill_spec(&mut spec);
         Ok(spec)
     }
-}
-
-fn read(file: &Path) -> Result<EnvironmentSpec, CliError> {
-    let text = text_file::read(file)
-        .map_err(|error| CliError::new(format!("cannot read {}", file.display())).because(&error))?;
-    EnvironmentSpec::from_json(&text)
-        .map_err(|error| CliError::new(format!("cannot use {}", file.display())).because(&error))
 }

@@ -51,6 +51,7 @@ mod serve;
 mod shell;
 #[cfg(unix)]
 mod snapshot;
+mod spec_file;
 mod start;
 mod stats;
 mod stop;

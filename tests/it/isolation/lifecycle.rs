@@ -278,7 +278,7 @@ async fn stop_with_a_signal_ends_the_main_process() {
         assert_eq!(environment.status(), Status::Stopped);
         let exit = environment.inspect().await.unwrap().exit.unwrap();
         if let Some(expected) = expected {
-            assert_eq!(exit.code, Some(expected), "{argv:?}");
+            assert_eq!(exit.code, expected, "{argv:?}");
         }
         // A second stop does nothing.
         environment.stop_with(signal, Duration::ZERO).await.unwrap();

@@ -26,8 +26,8 @@ pub(super) struct DockerOptions {
     /// Whether an init program is process 1: it passes on signals to the main process and reaps
     /// orphaned processes. By default a main process has one if its container ends with its owner.
     pub(super) init: Option<bool>,
-    /// The signal by which a stop asks the main process to end, such as `SIGINT`; by default that of
-    /// the image, or `SIGTERM`.
+    /// The signal by which a stop asks the main process to end, such as `SIGINT`. By default it is
+    /// that of the image, or `SIGTERM`.
     pub(super) stop_signal: Option<Signal>,
     /// Additional entries of `/etc/hosts`: `name:address`.
     pub(super) extra_hosts: Vec<String>,

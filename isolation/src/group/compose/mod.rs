@@ -273,4 +273,6 @@ fn empty_service() -> Service {
 }
 
 #[cfg(test)]
+mod resource_tests;
+#[cfg(test)]
 mod tests;
