@@ -55,7 +55,9 @@ impl Login {
 
 /// The credentials for all registries. `on_warning` gets the reason why some are missing: a build
 /// may not need them.
-pub(super) async fn all_credentials(on_warning: &mut dyn FnMut(&str)) -> BTreeMap<String, RegistryAuth> {
+pub(super) async fn all_credentials(
+    on_warning: &mut (dyn FnMut(&str) + Send),
+) -> BTreeMap<String, RegistryAuth> {
     match Credentials::from_env().await {
         Ok(credentials) => {
             let found = credentials.all().await;
