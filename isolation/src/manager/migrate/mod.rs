@@ -158,7 +158,7 @@ impl Manager {
         to: &Destination,
         options: &MigrateOptions,
     ) -> Result<Migrated> {
-        let prepared = self.prepare_migration(source, to, options).await?;
+        let prepared = Box::pin(self.prepare_migration(source, to, options)).await?;
         let Prepared {
             mut plan,
             selection,
@@ -241,7 +241,7 @@ impl Manager {
             let hint = "start it: the commands of a migration run in it";
             return Err(Error::wrong_status(source.status(), hint));
         }
-        self.prepare_directory(source, &engine, options).await
+        Box::pin(self.prepare_directory(source, &engine, options)).await
     }
 
     /// The engine with what it can do, if it has all that the specification needs.
