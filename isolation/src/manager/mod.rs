@@ -5,6 +5,7 @@ pub(crate) mod explain;
 pub(crate) mod fork;
 pub(crate) mod gc;
 mod group_resources;
+mod kept;
 pub(crate) mod list;
 pub(crate) mod lock;
 #[cfg(unix)]
@@ -27,6 +28,7 @@ mod watch;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use self::kept::kept_if_asked;
 use self::options::ManagerOptions;
 use self::origin::Origin;
 use self::pool::Pool;
@@ -391,12 +393,4 @@ impl Manager {
         let alive = self.tracked.oldest_first();
         alive.iter().map(|shared| shared.summary()).collect()
     }
-}
-
-/// Keeps an environment after its creation, if its specification requires that.
-async fn kept_if_asked(environment: Environment) -> Result<Environment> {
-    if environment.spec().lifetime == Lifetime::Kept {
-        environment.keep().await?;
-    }
-    Ok(environment)
 }

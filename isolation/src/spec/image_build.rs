@@ -20,11 +20,13 @@ use crate::error::Error;
 /// # isolation::Result::Ok(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ImageBuild {
     /// The directory with the Dockerfile and the files that it copies, without those that its
     /// `.dockerignore` excludes. A relative path starts at the working directory of this process.
     #[serde(serialize_with = "units::serialize_path")]
+    #[cfg_attr(feature = "schema", schemars(with = "PathBuf"))]
     pub context: PathBuf,
     /// The path of the Dockerfile in the directory; empty is `Dockerfile`.
     #[serde(skip_serializing_if = "super::is_default")]

@@ -6,6 +6,7 @@ use super::subnet::Subnet;
 
 /// A network that is created for an environment or a group, and removed with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct OwnNetwork {
     /// The addresses of the network. By default a free part of the subnet that the engine prefers.
