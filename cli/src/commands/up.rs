@@ -49,7 +49,7 @@ impl Up {
             PullPolicy::default(),
             async |session: &Session| {
                 // A signal drops the start. The drop removes everything that was created.
-                signals::interruptible(self.up(session, global, group, console)).await
+                signals::interruptible(Box::pin(self.up(session, global, group, console))).await
             },
         )
         .await

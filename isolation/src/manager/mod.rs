@@ -144,7 +144,7 @@ impl Manager {
 
     /// Creates and starts an environment on the engine that [`select`](Self::select) chooses.
     pub async fn create(&self, choice: &EngineChoice, spec: EnvironmentSpec) -> Result<Environment> {
-        let selection = self.select(choice, &spec).await?;
+        let selection = Box::pin(self.select(choice, &spec)).await?;
         self.create_on(&selection, spec).await
     }
 
@@ -154,16 +154,16 @@ impl Manager {
         if spec.lifetime == Lifetime::Shared {
             return Box::pin(self.shared_on(selection, spec)).await;
         }
-        let spec = self.with_built_image(selection, spec).await?;
-        if let Some(prepared) = self.take_prepared(selection, &spec).await {
+        let spec = Box::pin(self.with_built_image(selection, spec)).await?;
+        if let Some(prepared) = Box::pin(self.take_prepared(selection, &spec)).await {
             return Ok(prepared);
         }
         let wanted = self.pool.is_some().then(|| spec.clone());
         let environment = Box::pin(self.create_guarded(selection, spec)).await?;
-        if let Err(error) = environment.start().await {
+        if let Err(error) = Box::pin(environment.start()).await {
             // This function can await, so it also reports errors of the removal as an event. The
             // drop of the guard cannot.
-            let _ = environment.destroy().await;
+            let _ = Box::pin(environment.destroy()).await;
             return Err(error);
         }
         if let Some(wanted) = wanted {
@@ -183,7 +183,7 @@ impl Manager {
                 "a shared environment is started when it is created; start it",
             ));
         }
-        let spec = self.with_built_image(selection, spec).await?;
+        let spec = Box::pin(self.with_built_image(selection, spec)).await?;
         kept_if_asked(Box::pin(self.create_guarded(selection, spec)).await?).await
     }
 

@@ -28,6 +28,7 @@ impl Create {
             name: self.name.clone(),
             labels: self.label.iter().cloned().collect(),
             lifetime: Lifetime::Kept,
+            ..VolumeOptions::default()
         };
         // A signal drops the creation. The drop removes everything that was created.
         signals::interruptible(async {
