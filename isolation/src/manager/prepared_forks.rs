@@ -43,7 +43,7 @@ struct State {
 impl Manager {
     /// Notes the state of an environment, and makes and starts forks of it, until `ahead` are
     /// ready. [`PreparedForks::take`] returns one of them, and the next one is made in the
-    /// background. What the environment does later is not seen by them.
+    /// background. They do not see later changes of the environment.
     ///
     /// ```no_run
     /// # use isolation::{Environment, Manager, Result};

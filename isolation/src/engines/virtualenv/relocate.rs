@@ -80,6 +80,8 @@ pub(crate) struct Elsewhere<'a> {
     pub(crate) from: &'a Path,
     /// The directory in which it is to be.
     pub(crate) to: &'a Path,
+    /// The virtual environment there.
+    pub(crate) environment: &'a Path,
     /// The interpreter there.
     pub(crate) base: &'a Path,
     /// The version of that interpreter.
@@ -113,7 +115,7 @@ pub(crate) fn prepare_for(copy: &Path, packages: &Path, place: &Elsewhere<'_>, s
     let mut file = PyvenvCfg::read(copy)?;
     let home = place.base.parent().unwrap_or(place.base).display().to_string();
     let program = place.base.display().to_string();
-    let command = format!("{program} -m venv {}", place.to.display());
+    let command = format!("{program} -m venv {}", place.environment.display());
     for (key, value) in [
         ("home", home.as_str()),
         ("base-executable", &program),

@@ -135,8 +135,15 @@ impl Manager {
         // Also after an error: a user's environment does not stay paused.
         paused.end(source).await?;
         read?;
-        plan.lost
-            .extend(tree::prune(&files, &directories.from, &directories.to).await?);
+        plan.lost.extend(
+            tree::prune(
+                &files,
+                &directories.from,
+                &directories.to,
+                directories.python.is_some(),
+            )
+            .await?,
+        );
         report(source, MigrationStep::Read);
         let target = self.create_guarded(selection, spec).await?;
         let written = async {

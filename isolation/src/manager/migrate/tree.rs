@@ -14,6 +14,9 @@ use crate::files::copy::{Stop, StopOnDrop};
 use crate::files::remove_tree::remove_tree;
 use crate::snapshots::{LeftOut, clone_tree};
 
+/// The virtual environment of an environment of this machine.
+const VIRTUAL: &str = ".venv";
+
 /// How many lost files are named.
 const NAMED: usize = 5;
 
@@ -119,12 +122,15 @@ pub(super) async fn read(source: &Environment, from: &Side, to: &Path) -> Result
 }
 
 /// Removes what no copy carries; returns it.
-pub(super) async fn prune(files: &Path, from: &Side, to: &Side) -> Result<Vec<LeftOut>> {
+pub(super) async fn prune(files: &Path, from: &Side, to: &Side, keeps_python: bool) -> Result<Vec<LeftOut>> {
     let (files, from, to) = (files.to_owned(), from.clone(), to.clone());
     blocking(move || {
         let mut pruned = Pruned::default();
         if from.host {
             pruned.own_directories(&files, &to)?;
+            if !keeps_python {
+                pruned.virtual_environment(&files)?;
+            }
         }
         pruned.directory(&files, &files)?;
         if !to.host {
@@ -142,6 +148,7 @@ struct Pruned {
     special: Vec<String>,
     linked: Vec<String>,
     temporary: bool,
+    python: bool,
 }
 
 impl Pruned {
@@ -155,6 +162,17 @@ impl Pruned {
         if !to.host {
             // An empty one has no meaning there.
             let _ = fs::remove_dir(files.join("home"));
+        }
+        Ok(())
+    }
+
+    /// A virtual environment that commands of the engine do not use. It names its old path, and
+    /// would be taken for that of the new environment.
+    fn virtual_environment(&mut self, files: &Path) -> Result<()> {
+        let path = files.join(VIRTUAL);
+        if path.join("pyvenv.cfg").is_file() && !path.is_symlink() {
+            self.python = true;
+            remove_tree(&path).map_err(|e| Error::io("remove", &path, e))?;
         }
         Ok(())
     }
@@ -204,6 +222,10 @@ impl Pruned {
         if self.temporary {
             lost.push(LeftOut::new("the files in tmp", "they are temporary"));
         }
+        if self.python {
+            let what = format!("the virtual environment in {VIRTUAL}");
+            lost.push(LeftOut::new(what, "its files name the path at which it was"));
+        }
         lost
     }
 }
@@ -245,15 +267,20 @@ mod tests {
             fs::create_dir_all(files.join(name)).unwrap();
         }
         fs::write(files.join("tmp/x"), "").unwrap();
+        fs::create_dir(files.join(VIRTUAL)).unwrap();
+        fs::write(files.join(".venv/pyvenv.cfg"), "home = /usr/bin\n").unwrap();
         fs::write(files.join("src/a"), "a").unwrap();
         fs::hard_link(files.join("src/a"), files.join("src/b")).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(files.join("src/s")).unwrap();
-        let lost = prune(files, &Side::host(), &Side::inside("/work")).await.unwrap();
+        let lost = prune(files, &Side::host(), &Side::inside("/work"), false)
+            .await
+            .unwrap();
         let shown: Vec<&str> = lost.iter().map(|left| left.what.as_str()).collect();
         let expected = [
             "1 pipes, sockets and devices: src/s",
             "2 files with several names: src/a, src/b",
             "the files in tmp",
+            "the virtual environment in .venv",
         ];
         assert_eq!(shown, expected);
         let left: Vec<_> = fs::read_dir(files)

@@ -43,15 +43,16 @@ impl PythonWork {
         from: &Side,
         seen: &str,
     ) -> Result<()> {
-        let how = match &self.how {
+        let own = match &self.how {
             How::Install(_, None) => return Ok(()),
             How::Install(_, Some(own)) => {
                 let old = files.join(own);
                 return blocking(move || remove_tree(&old).map_err(|e| Error::io("remove", &old, e))).await;
             }
-            How::Move(own) => files.join(own),
+            How::Move(own) => own,
         };
         let (from, seen) = (PathBuf::from(&from.seen), PathBuf::from(seen));
+        let (copy, environment) = (files.join(own), seen.join(own));
         let (base, packages) = (self.target.base.clone(), self.directory.clone());
         let (major, minor, patch) = self.target.version;
         let version = format!("{major}.{minor}.{patch}");
@@ -61,10 +62,11 @@ impl PythonWork {
             let elsewhere = virtualenv::Elsewhere {
                 from: &from,
                 to: &seen,
+                environment: &environment,
                 base: &base,
                 version: &version,
             };
-            virtualenv::prepare_for(&how, &packages, &elsewhere, &stop)
+            virtualenv::prepare_for(&copy, &packages, &elsewhere, &stop)
         })
         .await
     }
