@@ -145,7 +145,7 @@ impl Manager {
     /// Creates and starts an environment on the engine that [`select`](Self::select) chooses.
     pub async fn create(&self, choice: &EngineChoice, spec: EnvironmentSpec) -> Result<Environment> {
         let selection = Box::pin(self.select(choice, &spec)).await?;
-        self.create_on(&selection, spec).await
+        Box::pin(self.create_on(&selection, spec)).await
     }
 
     /// Creates and starts an environment on a chosen engine; with the lifetime

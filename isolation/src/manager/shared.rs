@@ -71,7 +71,7 @@ impl Manager {
     async fn share(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
         self.tracked.check_open()?;
         spec.validate()?;
-        let spec = self.with_built_image(selection, spec).await?;
+        let spec = Box::pin(self.with_built_image(selection, spec)).await?;
         let engine = &selection.engine;
         checks::features(engine.name(), &selection.capabilities, &spec.required_features())?;
         self.registry().check_options(&spec)?;
