@@ -25,7 +25,6 @@ pub(super) struct Create {
 impl Create {
     pub(super) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let options = VolumeOptions {
-            group: None,
             name: self.name.clone(),
             labels: self.label.iter().cloned().collect(),
             lifetime: Lifetime::Kept,
