@@ -259,7 +259,7 @@ async fn stop_with_a_signal_ends_the_main_process() {
     let fake = FakeEngine::new().with_image(IMAGE);
     let manager = manager(&fake);
     for (argv, signal, expected) in [
-        (&["sleep", "1000"][..], Signal::Interrupt, None),
+        (&["sh", "-c", "sleep 1000"][..], Signal::Interrupt, None),
         (
             &["sh", "-c", "trap 'exit 3' USR1; sleep 1000 & wait"][..],
             Signal::User1,

@@ -1,7 +1,7 @@
 //! The build of a service's image.
 
+use super::pairs::optional_pairs;
 use super::reading::Reading;
-use super::service::optional_pairs;
 use super::yaml::{Node, Value};
 use crate::spec::image_build::ImageBuild;
 

@@ -8,6 +8,7 @@ mod interpolate;
 mod limits;
 mod mounts;
 mod networks;
+mod pairs;
 mod ports;
 mod reading;
 mod service;

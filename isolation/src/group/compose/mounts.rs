@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::pairs::pairs;
 use super::reading::Reading;
-use super::service::pairs;
 use super::yaml::{Entry, Node, Value};
 use crate::group::spec::{GroupSpec, GroupVolume};
 use crate::spec::EnvironmentSpec;

@@ -323,6 +323,7 @@ mod tests {
         }
         // A mount below a directory that is new, or behind a link.
         let now = listed(&[
+            ("/etc", ChangeKind::Modified),
             ("/etc/conf", ChangeKind::Modified),
             ("/etc/gone", ChangeKind::Deleted),
             ("/srv", ChangeKind::Added),

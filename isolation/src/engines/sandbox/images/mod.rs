@@ -5,6 +5,18 @@
 //! - `blobs`, `description` read archives and layouts; `entries`, `streams`, `unpack` turn layers
 //!   into a tree.
 //! - `store` keeps the trees.
+//!
+//! ```no_run
+//! use isolation::engines::sandbox::SandboxEngine;
+//! use isolation::engines::sandbox::images::{ImageSource, ImportImage};
+//!
+//! # async fn demo() -> isolation::Result<()> {
+//! let engine = SandboxEngine::new();
+//! let source = ImageSource::Path("busybox.tar".into()); // made by `docker save busybox`
+//! let image = engine.images().import(source, ImportImage::default()).await?;
+//! println!("{} has {} bytes", image.id, image.size);
+//! # Ok(()) }
+//! ```
 
 mod blobs;
 mod config;
