@@ -17,9 +17,10 @@ impl Environment {
             self.shared().kill(signal).await?;
             // Signal::Kill has ended it, and so may have the signal.
             if signal != Signal::Kill && self.status().is_running() {
-                // After the time, the stop kills what still runs.
-                if let Ok(ended) = timeout(grace, self.shared().wait()).await {
-                    ended?;
+                match timeout(grace, self.shared().wait()).await {
+                    Ok(ended) => drop(ended?),
+                    // A stop would send another signal first.
+                    Err(_) => self.shared().kill(Signal::Kill).await?,
                 }
             }
         }

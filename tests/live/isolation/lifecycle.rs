@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use engine_api::volumes::{CreateVolume, RemoveVolume};
 use isolation::{
-    Command, EnvironmentSpec, ErrorKind, Main, Mount, NetworkMode, NetworkSpec, SecuritySpec, Status,
-    conformance,
+    Command, EnvironmentSpec, ErrorKind, LogProbe, Main, Mount, NetworkMode, NetworkSpec, SecuritySpec,
+    Signal, Status, WaitFor, conformance,
 };
 
 use super::{active, create, engine, manager, sh, spec};
@@ -169,6 +169,30 @@ async fn failed_start_is_an_error_and_leaves_nothing() {
             subject.name,
             one_line(&error)
         );
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+#[tokio::test]
+async fn stop_with_a_signal_ends_the_main_process() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        for (script, code) in [
+            ("trap 'exit 3' USR1; echo up; while true; do sleep 0.1; done", 3),
+            ("trap '' USR1; echo up; while true; do sleep 0.1; done", 137),
+        ] {
+            let spec = EnvironmentSpec {
+                main: Main::Command(Command::shell(script)),
+                ready: Some(WaitFor::Log(LogProbe::new("up")).into()),
+                ..spec()
+            };
+            let environment = active(&manager, spec).await;
+            let stopped = environment.stop_with(Signal::User1, Duration::from_secs(2)).await;
+            stopped.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+            let exit = environment.inspect().await.unwrap().exit.unwrap();
+            assert_eq!(exit.code, code, "{}: {script}", subject.name);
+            environment.destroy().await.unwrap();
+        }
         subject.until_nothing_is_left(&prefix).await;
     }
 }
