@@ -91,8 +91,8 @@ impl Attempts {
 
 impl Environment {
     /// Why this process has stopped it without a call, or starts it no more: its files exceed the
-    /// disk limit, or a [restart](EnvironmentSpec::restart) was not possible. `None` after the next
-    /// start.
+    /// disk limit, or a [restart](crate::EnvironmentSpec::restart) was not possible. `None` after
+    /// the next start.
     pub fn stopped_because(&self) -> Option<String> {
         self.shared().supervision.reason()
     }
