@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Timeouts of a call; `None` is no timeout.
+/// Timeouts of a call; `None` means no timeout.
 ///
 /// There are four, because a single timeout cannot suit both a ping and a log that is followed for
 /// a day. Each has its own [`Phase`](crate::error::Phase) in the error. The work of the engine has

@@ -86,7 +86,7 @@ async fn served_virtualenv_forks_and_lists_packages() {
     assert_eq!(place.left(), 0, "something is left");
 }
 
-/// A client that is no library: lines of JSON.
+/// A client that writes and reads the lines of JSON itself, without the library.
 struct Client {
     child: Child,
     answers: BufReader<std::process::ChildStdout>,

@@ -77,7 +77,7 @@ fn pack_all(job: Job, send: &mpsc::Sender<io::Result<Bytes>>) {
     let mut builder = Builder::new(outgoing);
     let outcome = job(&mut builder).and_then(|()| builder.into_inner()?.flush());
     if let Err(error) = outcome {
-        // If the upload was dropped, there is no receiver, and the error has no reader.
+        // The send fails if the upload was dropped. The error is not needed then.
         drop(send.blocking_send(Err(error)));
     }
 }

@@ -120,8 +120,8 @@ impl Credentials {
 
     /// Finds other credentials than those that a registry has rejected: a helper may have newer
     /// ones, because a token has expired or a user has logged in again. `None` if `error` is not a
-    /// rejection, or if there are no others. Credentials [of the environment](Self::from_env) are
-    /// read again.
+    /// rejection, or if the credentials are still the same. Credentials
+    /// [of the environment](Self::from_env) are read again.
     ///
     /// ```no_run
     /// # async fn demo(docker: engine_api::Docker) -> engine_api::Result<()> {

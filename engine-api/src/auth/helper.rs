@@ -238,7 +238,7 @@ fn read(mut pipe: impl Read + Send + 'static, most: u64) -> Receiver<Vec<u8>> {
         let mut kept = Vec::new();
         // A read error ends the output, like the end of the pipe.
         drop(pipe.by_ref().take(most).read_to_end(&mut kept));
-        // After the timeout there is no receiver.
+        // The send fails after the timeout, because the receiver was dropped.
         drop(send.send(kept));
         // A helper that prints more must not block.
         drop(io::copy(&mut pipe, &mut io::sink()));

@@ -101,7 +101,7 @@ pub struct ResilientEvents {
     docker: Docker,
     options: ListenEvents,
     resume: ReconnectOptions,
-    /// `None` while there is no connection.
+    /// `None` while the client is not connected.
     stream: Option<JsonLines<Event>>,
     lost: Option<Lost>,
     /// The position at which to continue.

@@ -306,8 +306,8 @@ pub(super) fn is_of_a_wait(line: &str) -> bool {
     line.starts_with("not ready after") || line.starts_with("the main process ended after")
 }
 
-/// Recognises a cause by the output of programs. If there is no network, that is the reason for an
-/// unknown name.
+/// Recognises a cause by the output of programs. A missing network is reported as the cause
+/// of an unknown name.
 pub(super) fn of_output(evidence: &Evidence) -> Option<Diagnosis> {
     let failed = evidence.ended().is_some_and(|exit| !exit.success());
     let unready = evidence.error.iter().any(|line| is_of_a_wait(line));

@@ -90,7 +90,7 @@ impl Attempts {
 }
 
 impl Environment {
-    /// Why this process has stopped it without a call, or starts it no more: its files exceed the
+    /// Why this process has stopped it without a call, or does not restart it: its files exceed the
     /// disk limit, or a [restart](crate::EnvironmentSpec::restart) was not possible. `None` after
     /// the next start.
     pub fn stopped_because(&self) -> Option<String> {

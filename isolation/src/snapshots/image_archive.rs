@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::contents::PartKind;
+use super::image_layer::{Measured, file_header};
 use super::manifest::Snapshot;
 use super::part_reader::PartReader;
 use super::progress::OnProgress;
@@ -77,8 +78,8 @@ impl SnapshotStore {
         let mut measured = Measured::default();
         reader.write_archive(&mut measured, |_| true)?;
         let layer = Blob {
-            digest: hex(&measured.digest.finalize()),
-            size: measured.size,
+            size: measured.size(),
+            digest: measured.into_digest(),
         };
         let (os, architecture) = manifest
             .platform
@@ -118,12 +119,12 @@ impl SnapshotStore {
             (Blob::of(&image).path(), image),
             (about.path(), config),
         ] {
-            let mut header = header(content.len() as u64);
+            let mut header = file_header(content.len() as u64);
             archive
                 .append_data(&mut header, path, &content[..])
                 .map_err(|error| failed(&error))?;
         }
-        let mut header = header(layer.size);
+        let mut header = file_header(layer.size);
         header.set_path(layer.path()).map_err(|error| failed(&error))?;
         header.set_cksum();
         let to = archive.get_mut();
@@ -151,31 +152,4 @@ fn full_name(name: &str) -> String {
 
 fn failed(error: &io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("the image cannot be written: {error}"))
-}
-
-fn header(size: u64) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_size(size);
-    header.set_mode(0o644);
-    header.set_cksum();
-    header
-}
-
-/// The digest and the size of the bytes that are written to it.
-#[derive(Default)]
-struct Measured {
-    digest: Sha256,
-    size: u64,
-}
-
-impl Write for Measured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.digest.update(bytes);
-        self.size += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

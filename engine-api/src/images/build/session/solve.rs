@@ -98,7 +98,7 @@ impl Solve {
                 Ok(incoming) => answer(incoming).await,
                 Err(error) => Err(error),
             };
-            // If there is no receiver, the build was dropped.
+            // The send fails if the build was dropped.
             drop(done.send((solved, control)));
         });
         let mut result = pin!(result);

@@ -9,13 +9,12 @@ use engine_api::common::Timestamp;
 use engine_api::images::{Image, ImageConfig};
 use engine_api::{Docker, Upload};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::stream::{BlockingWriter, from_thread};
 use crate::engines::docker::diagnostics::to_error;
 use crate::engines::docker::{NAME, labels};
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshots::PartReader;
+use crate::snapshots::{Measured, PartReader, file_header};
 
 /// The fields of a configuration that an image needs.
 const FIELDS: [&str; 12] = [
@@ -145,16 +144,8 @@ fn manifest(name: &str, layers: &[String]) -> Value {
 }
 
 fn append(archive: &mut tar::Builder<impl Write>, name: &str, content: &[u8]) -> io::Result<()> {
-    let mut header = header(content.len() as u64);
+    let mut header = file_header(content.len() as u64);
     archive.append_data(&mut header, name, content)
-}
-
-fn header(size: u64) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_size(size);
-    header.set_mode(0o644);
-    header.set_cksum();
-    header
 }
 
 async fn load(docker: &Docker, archive: impl tokio::io::AsyncRead + Send + 'static) -> Result<()> {
@@ -170,24 +161,6 @@ async fn load(docker: &Docker, archive: impl tokio::io::AsyncRead + Send + 'stat
     loaded.map_err(to_error)
 }
 
-/// The digest and the size of what is written to it.
-struct Measured {
-    digest: Sha256,
-    size: u64,
-}
-
-impl Write for Measured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.digest.update(bytes);
-        self.size += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Writes an image of one layer. The layer is made twice: its digest comes before it.
 fn write_part(
     part: &PartReader,
@@ -196,17 +169,10 @@ fn write_part(
     name: &str,
     to: &mut BlockingWriter,
 ) -> Result<()> {
-    let mut measured = Measured {
-        digest: Sha256::new(),
-        size: 0,
-    };
+    let mut measured = Measured::default();
     part.without_progress().write_archive(&mut measured, |_| true)?;
-    let digest: String = measured
-        .digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let size = measured.size();
+    let digest = measured.into_digest();
     let config = config_file(config, platform, &[format!("sha256:{digest}")]).to_string();
     let layers = ["layer.tar".to_owned()];
     let failed = |error: io::Error| Error::engine(NAME, error);
@@ -218,12 +184,12 @@ fn write_part(
         manifest(name, &layers).to_string().as_bytes(),
     )
     .map_err(failed)?;
-    let mut header = header(measured.size);
+    let mut header = file_header(size);
     header.set_path(&layers[0]).map_err(failed)?;
     header.set_cksum();
     archive.get_mut().write_all(header.as_bytes()).map_err(failed)?;
     part.write_archive(archive.get_mut(), |_| true)?;
-    let rest = usize::try_from(measured.size % 512).unwrap_or_default();
+    let rest = usize::try_from(size % 512).unwrap_or_default();
     if rest > 0 {
         archive.get_mut().write_all(&[0; 512][rest..]).map_err(failed)?;
     }

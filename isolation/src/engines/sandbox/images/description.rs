@@ -185,7 +185,7 @@ impl Blobs {
         }
         let Some(file) = self.file("index.json")? else {
             return Err(Error::invalid(
-                "there is no image: neither manifest.json of `docker save` nor index.json of an OCI layout",
+                "the source is not an image: it has neither the manifest.json of `docker save` nor the index.json of an OCI layout",
             ));
         };
         let index: Manifest = json(&document(file, None, "index.json")?, "index.json")?;
