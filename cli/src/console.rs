@@ -49,6 +49,37 @@ impl Console {
         self.bytes(&line(value)?)
     }
 
+    /// Prints a value as JSON: indented for people, on one line with `--json`.
+    pub(crate) fn document(self, value: &impl Serialize) -> Result<(), CliError> {
+        let value = serde_json::to_value(value)
+            .map_err(|error| CliError::new("cannot print the result as JSON").because(&error))?;
+        match self.json {
+            true => self.value(&value),
+            false => self.text(&format!("{value:#}\n")),
+        }
+    }
+
+    /// Prints a list: as one JSON document, as IDs with `--quiet`, otherwise as a table.
+    pub(crate) fn list<T: Serialize>(
+        self,
+        items: &[T],
+        id: impl Fn(&T) -> &str,
+        table: impl FnOnce(&[T]) -> String,
+    ) -> Result<(), CliError> {
+        if self.json {
+            self.value(&items)
+        } else if self.quiet {
+            self.text(
+                &items
+                    .iter()
+                    .map(|item| format!("{}\n", id(item)))
+                    .collect::<String>(),
+            )
+        } else {
+            self.text(&table(items))
+        }
+    }
+
     /// Prints a message for people, unless `--quiet` or `--json` is set.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet && !self.json {

@@ -31,7 +31,7 @@ pub(crate) struct Global {
     /// Write the events of environments to a file, one JSON object per line
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
-    /// Print errors only, no other messages
+    /// Print errors only, no other messages; a list then has IDs only
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// Print more details; with -vv before the command, also each call of the Docker daemon

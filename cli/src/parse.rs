@@ -68,9 +68,25 @@ pub(crate) fn wait_for(text: &str) -> Result<WaitFor, String> {
     text.parse().map_err(|error: isolation::Error| error.to_string())
 }
 
-/// A port to publish: `8080:80`.
-pub(crate) fn publish(text: &str) -> Result<PublishedPort, String> {
-    text.parse().map_err(|error: isolation::Error| error.to_string())
+/// Ports to publish: `8080:80`, or a range.
+pub(crate) fn publish(text: &str) -> Result<Vec<PublishedPort>, String> {
+    PublishedPort::parse_range(text).map_err(|error| error.to_string())
+}
+
+/// The lines of a log from its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tail {
+    All,
+    Lines(u64),
+}
+
+/// A number of lines, or `all`.
+pub(crate) fn tail(text: &str) -> Result<Tail, String> {
+    if text == "all" {
+        return Ok(Tail::All);
+    }
+    let lines = text.parse().map(Tail::Lines);
+    lines.map_err(|_| "write a number of lines, or all".to_owned())
 }
 
 /// A label: `KEY=VALUE`, or `KEY` with a blank value.

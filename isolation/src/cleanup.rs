@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
 
 use crate::BoxFuture;
-use crate::environment::ending::drop_limit;
+use crate::environment::end_timeout::drop_limit;
 
 /// A job that can be started again if its runtime ends before it is complete.
 pub(crate) type Job = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;

@@ -90,6 +90,9 @@ pub(crate) struct EnvironmentOptions {
     label: Vec<(String, String)>,
     #[command(flatten)]
     network: NetworkOptions,
+    /// Host name of the environment (engine docker only)
+    #[arg(long, value_name = "NAME")]
+    hostname: Option<String>,
     /// Run an init program as process 1 (engine docker only)
     #[arg(long)]
     init: bool,
@@ -156,6 +159,7 @@ impl EnvironmentOptions {
         "dns",
         "dns_search",
         "expose_host",
+        "hostname",
         "init",
         "stop_signal",
         "wait_for",
@@ -350,15 +354,13 @@ impl EnvironmentOptions {
             }
         }
         let text = |text: &Option<String>| text.as_deref().map(serde_json::Value::from);
+        let signal = self.stop_signal.map(|one| one.name().into());
         for (engine, option, value) in [
             (registry::VIRTUALENV, "python", text(&self.python)),
             (registry::DOCKER, "platform", text(&self.platform)),
+            (registry::DOCKER, "hostname", text(&self.hostname)),
             (registry::DOCKER, "init", self.init.then(|| true.into())),
-            (
-                registry::DOCKER,
-                "stop_signal",
-                self.stop_signal.map(|one| one.name().into()),
-            ),
+            (registry::DOCKER, "stop_signal", signal),
         ] {
             let Some(value) = value else { continue };
             let options = spec.engine_options.entry(engine.to_owned());

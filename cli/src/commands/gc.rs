@@ -1,7 +1,7 @@
 //! `isolate gc`: removes environments whose owner process was killed.
 
 use clap::Args;
-use isolation::{Gc as Options, GcEntry, GcReport};
+use isolation::{Gc as Options, GcEntry, GcFailure, GcReport};
 
 use crate::console::Console;
 use crate::error::CliError;
@@ -33,16 +33,12 @@ impl Gc {
             console.value(report)?;
         } else {
             console.text(&text(report, self.dry_run))?;
-            for left in &report.left {
-                let what = if left.name.is_empty() {
-                    left.id.as_str()
-                } else {
-                    &left.name
-                };
-                console.error(&CliError::new(format!("{what} is left")).because(&left.error));
+            for GcFailure { id, name, error, .. } in &report.failed {
+                let what = if name.is_empty() { id.as_str() } else { name };
+                console.error(&CliError::new(format!("cannot remove {what}")).because(error));
             }
         }
-        Ok(match report.left.is_empty() {
+        Ok(match report.failed.is_empty() {
             true => exit_code::SUCCESS,
             false => exit_code::NO,
         })

@@ -23,12 +23,7 @@ impl Inspect {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         for reference in &self.environments {
             let environment = session.manager().open(reference).await?;
-            let value = describe(&environment).await?;
-            if console.json {
-                console.value(&value)?;
-            } else {
-                console.text(&format!("{value:#}\n"))?;
-            }
+            console.document(&describe(&environment).await?)?;
         }
         Ok(exit_code::SUCCESS)
     }

@@ -27,9 +27,9 @@ pub(crate) struct Logs {
     /// Continue with new lines until the main process ends
     #[arg(long, short)]
     follow: bool,
-    /// Show only this many lines from the end
-    #[arg(long, short = 'n', value_name = "N", visible_alias = "lines")]
-    tail: Option<u64>,
+    /// Show only this many lines from the end, or all
+    #[arg(long, short = 'n', value_name = "N|all", visible_alias = "lines", value_parser = parse::tail)]
+    tail: Option<parse::Tail>,
     /// Show only lines since this time: 2026-11-28T18:00:00Z, or 10m for the last ten minutes
     #[arg(long, value_name = "TIME", value_parser = parse::time)]
     since: Option<SystemTime>,
@@ -87,7 +87,10 @@ impl Logs {
             follow: self.follow,
             since: self.since,
             until: self.until,
-            tail: self.tail,
+            tail: match self.tail {
+                None | Some(parse::Tail::All) => None,
+                Some(parse::Tail::Lines(lines)) => Some(lines),
+            },
             ..LogOptions::default()
         }
     }

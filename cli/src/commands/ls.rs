@@ -31,11 +31,7 @@ impl Ls {
         for engine in &listing.rejected {
             console.detail(&format!("not listed: {}", brief(&engine.to_string())));
         }
-        if console.json {
-            console.value(&listing.environments)?;
-        } else {
-            console.text(&text(&listing.environments))?;
-        }
+        console.list(&listing.environments, |one| one.id.as_str(), text)?;
         Ok(exit_code::SUCCESS)
     }
 }

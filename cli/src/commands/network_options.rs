@@ -10,10 +10,10 @@ use crate::parse;
 /// Options of the network of a new environment.
 #[derive(Debug, Args)]
 pub(crate) struct NetworkOptions {
-    /// Publish a port of the environment; the address is 127.0.0.1 unless the daemon runs on
-    /// another machine; may be repeated
+    /// Publish a port of the environment, or a range: 8000-8002:80-82; the address is 127.0.0.1
+    /// unless the daemon runs on another machine; may be repeated
     #[arg(long, short, value_name = "[[ADDRESS:]HOST_PORT:]PORT[/PROTOCOL]", value_parser = parse::publish)]
-    publish: Vec<PublishedPort>,
+    publish: Vec<Vec<PublishedPort>>,
     /// Network of the environment: an existing one by its name, or none; may be repeated, then it
     /// is on all of them, and the first one has the default route
     #[arg(long, value_name = "NETWORK")]
@@ -38,7 +38,7 @@ pub(crate) struct NetworkOptions {
 
 impl NetworkOptions {
     pub(super) fn fill(&self, spec: &mut NetworkSpec) {
-        spec.ports.extend(&self.publish);
+        spec.ports.extend(self.publish.iter().flatten());
         spec.aliases.extend(self.network_alias.iter().cloned());
         spec.hosts.extend(self.add_host.iter().cloned());
         spec.dns.extend(&self.dns);

@@ -115,8 +115,8 @@ async fn collect(session: &Session) -> Result<u8, CliError> {
     let began = Instant::now();
     let mut pause = Duration::from_millis(200);
     loop {
-        let GcReport { left, .. } = session.manager().gc(Gc::default()).await?;
-        if left.is_empty() || began.elapsed() >= MAY_RETURN {
+        let GcReport { failed, .. } = session.manager().gc(Gc::default()).await?;
+        if failed.is_empty() || began.elapsed() >= MAY_RETURN {
             return Ok(exit_code::SUCCESS);
         }
         sleep(pause).await;

@@ -67,6 +67,17 @@ fn compose_file_of_the_directory_is_used() {
     assert!(json.iter().any(|line| line["service"] == "db"), "{json:?}");
     assert_eq!(project.ok(&["ls", "--group", "shop"]).lines().count(), 4);
     assert_eq!(project.ok(&["ls", "--group", "other"]).lines().count(), 1);
+    let ids = project.ok(&["ls", "-q"]);
+    assert_eq!(ids.lines().count(), 3, "{ids}");
+    for id in ids.lines() {
+        project.ok(&["inspect", id]);
+    }
+    assert_eq!(project.ok(&["logs", "--tail", "all", "shop"]).lines().count(), 3);
+    assert!(
+        project
+            .fails(&["logs", "--tail", "some", "shop"])
+            .contains("or all")
+    );
     let again = project.fails(&["up", "--name", "shop"]);
     assert!(again.contains("a group with this name exists"), "{again}");
     assert_eq!(project.ok(&["down", "-t", "0", "shop"]), "shop\n");
@@ -185,6 +196,16 @@ fn volumes_stay_after_the_end_of_the_group() {
     project.ok(&["up", "--name", "shop"]);
     let first = volumes();
     assert_eq!(first.len(), 2, "{first:?}");
+    let ids = project.ok(&["volume", "ls", "-q"]);
+    for id in ids.lines() {
+        let volume = project.ok(&["volume", "inspect", id]);
+        assert!(volume.contains(&format!("\"id\": \"{id}\"")), "{volume}");
+    }
+    for id in project.ok(&["network", "ls", "-q"]).lines() {
+        let network = project.ok(&["network", "inspect", id]);
+        assert!(network.contains("\"containers\": ["), "{network}");
+    }
+    assert!(project.fails(&["volume", "inspect", "none"]).contains("none"));
     project.ok(&["down", "-t", "0", "shop"]);
     assert_eq!(volumes(), first);
     project.ok(&["up", "--name", "shop"]);

@@ -43,7 +43,7 @@ fn images_are_listed_named_and_removed() {
     let listed = &ended.lines()[0][0];
     assert_eq!(listed["containers"], 0);
     assert!(listed["names"].as_array().unwrap().contains(&"app:1".into()));
-    assert_eq!(place.ok(&["ls", "--ids"]).lines().count(), 1);
+    assert_eq!(place.ok(&["ls", "-q"]).lines().count(), 1);
     assert_eq!(place.ok(&["rm", "app:1"]), "app:1\n");
     let error = place.fails(&["rm", "app:1", "none:2"]);
     assert!(error.contains("app:1") && error.contains("none:2"), "{error}");

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::disk;
-use super::recovery::{Attempts, GRACE, Next, Trouble};
+use super::recovery::{Attempts, GRACE, Next, RestartCause};
 use super::shared::Shared;
 use super::status::Status;
 use super::supervise::{self, Check};
@@ -90,23 +90,23 @@ impl AttachedRuns {
         let Stage::Runs(run) = &self.stage else {
             return Stage::Ended(exit);
         };
-        let trouble = match run.unhealthy.load(Ordering::Acquire) {
-            true => Trouble::Unhealthy,
-            false => Trouble::Exited(exit),
+        let cause = match run.unhealthy.load(Ordering::Acquire) {
+            true => RestartCause::Unhealthy,
+            false => RestartCause::Exited(exit),
         };
         self.shared.has_exited(exit);
         self.shared.observe(Status::Stopped);
         if !self.shared.supervision.is(self.generation) {
             return Stage::Ended(exit);
         }
-        let next = self.attempts.next(&self.shared, trouble, run.began.elapsed());
+        let next = self.attempts.next(&self.shared, cause, run.began.elapsed());
         if next == Next::Nothing {
             return Stage::Ended(exit);
         }
         let starting = again(
             Arc::clone(&self.shared),
             next,
-            trouble,
+            cause,
             self.check.clone(),
             self.generation,
         );
@@ -118,7 +118,7 @@ impl AttachedRuns {
 async fn again(
     shared: Arc<Shared>,
     next: Next,
-    trouble: Trouble,
+    cause: RestartCause,
     check: Option<Check>,
     generation: u64,
 ) -> Result<Option<Run>> {
@@ -135,7 +135,7 @@ async fn again(
     if !shared.supervision.is(generation) {
         return Ok(None);
     }
-    shared.clear(trouble, recovery).await?;
+    shared.clear(cause, recovery).await?;
     let execution = shared.attach().await?;
     shared.has_recovered(recovery);
     Ok(Some(Run::new(execution, &shared, check, generation)))

@@ -3,7 +3,7 @@
 mod attached_runs;
 pub(crate) mod checks;
 mod disk;
-pub(crate) mod ending;
+pub(crate) mod end_timeout;
 pub(crate) mod endpoint;
 pub(crate) mod evidence;
 mod execute;
@@ -309,7 +309,7 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::AtomicBool;
 
-    use super::ending::Ending;
+    use super::end_timeout::EndTimeout;
     use super::status::StatusCell;
     use super::*;
     use crate::BoxFuture;
@@ -391,7 +391,7 @@ mod tests {
                 relays: relays::Relays::default(),
                 pauses: pauses::Pauses::default(),
                 creator,
-                ending: Arc::new(Ending::new(Duration::ZERO)),
+                end_timeout: Arc::new(EndTimeout::new(Duration::ZERO)),
             })));
         }
         assert_eq!(*calls.lock().unwrap(), ["destroyed"]);

@@ -85,7 +85,7 @@ impl Shared {
     /// Records the output and the exit of a command, and sends the events of its start and exit.
     pub(super) fn track(&self, execution: &mut Execution, argv: Vec<String>) {
         self.emit(EventKind::CommandStarted { argv: argv.clone() });
-        execution.limit_kill(Arc::clone(&self.ending) as _);
+        execution.limit_kill(Arc::clone(&self.end_timeout) as _);
         let number = self.history.command_began(&argv);
         let history = self.history.clone();
         execution.on_output(Box::new(move |chunk| history.wrote(number, chunk)));

@@ -23,7 +23,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// Why an environment needs attention.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Trouble {
+pub(super) enum RestartCause {
     Exited(ExitStatus),
     Unhealthy,
 }
@@ -58,23 +58,23 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// The action for this trouble, after a run of this length.
-    pub(super) fn next(&mut self, shared: &Shared, trouble: Trouble, ran: Duration) -> Next {
+    /// The action for this cause, after a run of this length.
+    pub(super) fn next(&mut self, shared: &Shared, cause: RestartCause, ran: Duration) -> Next {
         if ran >= STABLE {
             *self = Self::default();
         }
         let Some(restart) = &shared.spec.restart else {
             return Next::Nothing;
         };
-        let wanted = match trouble {
+        let wanted = match cause {
             // A timeout is an end that the caller has requested.
-            Trouble::Exited(exit) => restart.follows(exit) && !exit.timed_out,
-            Trouble::Unhealthy => restart.on_unhealthy,
+            RestartCause::Exited(exit) => restart.follows(exit) && !exit.timed_out,
+            RestartCause::Unhealthy => restart.on_unhealthy,
         };
         if !wanted {
             return Next::Nothing;
         }
-        let why = shared.describe(trouble);
+        let why = shared.describe(cause);
         if restart.recovery == Recovery::Fail {
             return Next::GiveUp { why, failed: true };
         }
@@ -99,10 +99,10 @@ impl Environment {
 }
 
 impl Shared {
-    fn describe(&self, trouble: Trouble) -> String {
-        match trouble {
-            Trouble::Exited(exit) => format!("its main process ended: {exit}"),
-            Trouble::Unhealthy => match self.history.checks().last() {
+    fn describe(&self, cause: RestartCause) -> String {
+        match cause {
+            RestartCause::Exited(exit) => format!("its main process ended: {exit}"),
+            RestartCause::Unhealthy => match self.history.checks().last() {
                 Some(check) => format!("its health check fails: {}", check.output.trim()),
                 None => "its health check fails".to_owned(),
             },
@@ -127,8 +127,8 @@ impl Shared {
     }
 
     /// Prepares the next start: an unhealthy environment still runs.
-    pub(super) async fn clear(&self, trouble: Trouble, recovery: Recovery) -> Result<()> {
-        if let Trouble::Unhealthy = trouble {
+    pub(super) async fn clear(&self, cause: RestartCause, recovery: Recovery) -> Result<()> {
+        if let RestartCause::Unhealthy = cause {
             self.stop(GRACE).await?;
         }
         if recovery != Recovery::Recreate {

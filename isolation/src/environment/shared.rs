@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::checks;
-use super::ending::{ANSWER_TIMEOUT, Ending, answered};
+use super::end_timeout::{ANSWER_TIMEOUT, EndTimeout, answered};
 use super::id::EnvironmentId;
 use super::name::Name;
 use super::pauses::Pauses;
@@ -66,7 +66,7 @@ pub(crate) struct Shared {
     pub(crate) pauses: Pauses,
     pub(crate) creator: Creator,
     /// The timeout for the end of environments, which all environments of a manager share.
-    pub(crate) ending: Arc<Ending>,
+    pub(crate) end_timeout: Arc<EndTimeout>,
 }
 
 impl fmt::Debug for Shared {
@@ -117,7 +117,7 @@ impl Shared {
 
     /// Awaits a step of the end; the engine must answer after `grace`.
     async fn ended<T>(&self, grace: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
-        self.ending.step(grace, work, self.asking()).await
+        self.end_timeout.step(grace, work, self.asking()).await
     }
 
     /// Asks the engine for the state, and returns whether it answers.
@@ -315,7 +315,7 @@ impl Shared {
         }
         let _ = self.cell.advance(Status::Destroying);
         self.relays.end();
-        let limit = self.ending.left();
+        let limit = self.end_timeout.remaining();
         let ended = match &self.usage {
             None => self.instance.destroy_blocking(limit).then_some(true),
             Some(usage) => usage.end_in_background(limit),

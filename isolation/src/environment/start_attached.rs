@@ -36,7 +36,7 @@ impl Shared {
             Main::Idle | Main::Image | Main::Arguments(_) => Vec::new(),
         };
         self.emit(EventKind::CommandStarted { argv: argv.clone() });
-        execution.limit_kill(Arc::clone(&self.ending) as _);
+        execution.limit_kill(Arc::clone(&self.end_timeout) as _);
         let shared = Arc::downgrade(self);
         execution.on_end(Box::new(move |exit| {
             if let Some(shared) = shared.upgrade() {

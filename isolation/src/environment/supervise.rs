@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::disk;
-use super::recovery::{Attempts, Next, Trouble};
+use super::recovery::{Attempts, Next, RestartCause};
 use super::shared::Shared;
 use super::status::Status;
 use crate::command::Command;
@@ -88,13 +88,13 @@ impl Supervisor {
         let mut attempts = Attempts::default();
         loop {
             let began = Instant::now();
-            let Some(trouble) = self.trouble().await else {
+            let Some(cause) = self.restart_cause().await else {
                 return;
             };
             if self.is_over() {
                 return;
             }
-            let (recovery, pause) = match attempts.next(&self.shared, trouble, began.elapsed()) {
+            let (recovery, pause) = match attempts.next(&self.shared, cause, began.elapsed()) {
                 Next::Recover(recovery, pause) => (recovery, pause),
                 Next::Nothing => return,
                 Next::GiveUp { why, failed } => return self.shared.give_up(why, failed).await,
@@ -105,7 +105,7 @@ impl Supervisor {
                 return;
             }
             let restarted = async {
-                self.shared.clear(trouble, recovery).await?;
+                self.shared.clear(cause, recovery).await?;
                 self.shared.start().await
             };
             // An error was sent as an event.
@@ -118,7 +118,7 @@ impl Supervisor {
 
     /// Waits until the main process exits, and runs the health check at the same time; `None` if
     /// the environment no longer exists, or its engine does not answer.
-    async fn trouble(&self) -> Option<Trouble> {
+    async fn restart_cause(&self) -> Option<RestartCause> {
         let exit = async {
             match self.shared.instance.main() {
                 Some(main) => main.wait().await.ok(),
@@ -130,9 +130,9 @@ impl Supervisor {
                 let exit = exit?;
                 self.shared.has_exited(exit);
                 self.shared.observe(Status::Stopped);
-                Some(Trouble::Exited(exit))
+                Some(RestartCause::Exited(exit))
             }
-            trouble = self.unhealthy() => trouble,
+            cause = self.unhealthy() => cause,
         }
     }
 
@@ -144,7 +144,7 @@ impl Supervisor {
 
     /// Checks until the environment is unhealthy and the specification requires an action; `None`
     /// if the supervision has ended.
-    async fn unhealthy(&self) -> Option<Trouble> {
+    async fn unhealthy(&self) -> Option<RestartCause> {
         let Some((health, check)) = &self.check else {
             return std::future::pending().await;
         };
@@ -168,7 +168,7 @@ impl Supervisor {
                 if is_unhealthy {
                     self.has_health(Health::Unhealthy);
                     if matters {
-                        return Some(Trouble::Unhealthy);
+                        return Some(RestartCause::Unhealthy);
                     }
                 }
             }

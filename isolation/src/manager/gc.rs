@@ -52,7 +52,7 @@ pub struct GcReport {
     /// Environments that no longer existed; their journal entries were removed.
     pub gone: Vec<GcEntry>,
     /// Environments that could not be removed; their journal entries stay.
-    pub left: Vec<GcLeft>,
+    pub failed: Vec<GcFailure>,
 }
 
 /// An environment of the journal.
@@ -74,7 +74,7 @@ pub struct GcEntry {
 /// An environment that could not be removed.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
-pub struct GcLeft {
+pub struct GcFailure {
     /// The ID.
     pub id: EnvironmentId,
     /// The name; empty if the journal entry is damaged.
@@ -108,7 +108,7 @@ enum Outcome {
     Used,
     Removed,
     Gone,
-    Left(Error),
+    Failed(Error),
 }
 
 impl Manager {
@@ -118,7 +118,7 @@ impl Manager {
     /// programs are not touched.
     ///
     /// An environment that cannot be removed, for example because its daemon does not answer, is in
-    /// [`GcReport::left`], and its entry stays for the next time.
+    /// [`GcReport::failed`], and its entry stays for the next time.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl Collector {
                 Ok(entry) if self.is_left(&entry) => orphans.push(entry),
                 Ok(entry) if entry.lifetime == Lifetime::Kept => kept.push(entry),
                 Ok(_) => {}
-                Err((id, error)) => report.left.push(GcLeft {
+                Err((id, error)) => report.failed.push(GcFailure {
                     id,
                     name: String::new(),
                     error,
@@ -208,7 +208,7 @@ impl Collector {
             true => Outcome::Gone,
             false => match self.directory.remove(&entry.id) {
                 Ok(()) => Outcome::Gone,
-                Err(error) => Outcome::Left(error),
+                Err(error) => Outcome::Failed(error),
             },
         }
     }
@@ -219,7 +219,7 @@ impl Collector {
             let outcome = match exists {
                 Ok(true) => Outcome::Removed,
                 Ok(false) => Outcome::Gone,
-                Err(error) => Outcome::Left(error),
+                Err(error) => Outcome::Failed(error),
             };
             self.report(&entry, outcome, report);
         }
@@ -280,9 +280,9 @@ impl Collector {
         let leases = self.directory.leases(&entry.id);
         let lock = match timeout(LOCK_TIMEOUT, leases.lock()).await {
             Ok(Ok(lock)) => lock,
-            Ok(Err(error)) => return Outcome::Left(error),
+            Ok(Err(error)) => return Outcome::Failed(error),
             // It is being created, so it is used.
-            Err(_) => return Outcome::Left(Error::new(ErrorKind::Timeout, "it is being created")),
+            Err(_) => return Outcome::Failed(Error::new(ErrorKind::Timeout, "it is being created")),
         };
         match lock.users() {
             // Its last user has removed it in the meantime.
@@ -292,10 +292,10 @@ impl Collector {
             }
             Ok(0) => {}
             Ok(_) => return Outcome::Used,
-            Err(error) => return Outcome::Left(error),
+            Err(error) => return Outcome::Failed(error),
         }
         let outcome = self.remove_unused(entry).await;
-        if !matches!(outcome, Outcome::Left(_)) {
+        if !matches!(outcome, Outcome::Failed(_)) {
             lock.forget();
         }
         outcome
@@ -307,11 +307,11 @@ impl Collector {
             Err(error) => Err(error),
         };
         match removed {
-            Err(error) => Outcome::Left(error.during("remove the environment", &entry.name)),
+            Err(error) => Outcome::Failed(error.during("remove the environment", &entry.name)),
             Ok(found) => match self.directory.remove(&entry.id) {
                 Ok(()) if found => Outcome::Removed,
                 Ok(()) => Outcome::Gone,
-                Err(error) => Outcome::Left(error),
+                Err(error) => Outcome::Failed(error),
             },
         }
     }
@@ -353,7 +353,7 @@ impl Collector {
         match outcome {
             Outcome::Used => {}
             Outcome::Gone => report.gone.push(reported),
-            Outcome::Left(error) => report.left.push(GcLeft { id, name, error }),
+            Outcome::Failed(error) => report.failed.push(GcFailure { id, name, error }),
             Outcome::Removed => {
                 if !self.dry_run {
                     let engine = entry.engine.clone();

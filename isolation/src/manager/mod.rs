@@ -42,7 +42,7 @@ use crate::engine::context::Context;
 use crate::engine::instance::Instance;
 use crate::environment::Environment;
 use crate::environment::checks;
-use crate::environment::ending::{ANSWER_TIMEOUT, Ending, answered};
+use crate::environment::end_timeout::{ANSWER_TIMEOUT, EndTimeout, answered};
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::pauses::Pauses;
 use crate::environment::relays::Relays;
@@ -68,7 +68,7 @@ pub struct Manager {
     events: EventSink,
     session: String,
     state: Arc<State>,
-    ending: Arc<Ending>,
+    end_timeout: Arc<EndTimeout>,
     pool: Option<Arc<Pool>>,
     /// Whether its drop destroys the environments. A handle of a task does not.
     is_owner: bool,
@@ -87,7 +87,7 @@ impl Manager {
             tracked: Arc::new(Tracked::new(registry)),
             events: EventSink::default(),
             session: random_hex(),
-            ending: Arc::new(Ending::new(options.cleanup_timeout)),
+            end_timeout: Arc::new(EndTimeout::new(options.cleanup_timeout)),
             pool: Pool::new(options.pool).map(Arc::new),
             state: Arc::new(State::new(options)),
             is_owner: true,
@@ -101,7 +101,7 @@ impl Manager {
             events: self.events.clone(),
             session: self.session.clone(),
             state: Arc::clone(&self.state),
-            ending: Arc::clone(&self.ending),
+            end_timeout: Arc::clone(&self.end_timeout),
             pool: self.pool.clone(),
             is_owner: false,
         }
@@ -384,7 +384,7 @@ impl Manager {
             relays: Relays::default(),
             pauses: Pauses::default(),
             creator: Creator::this_process(),
-            ending: Arc::clone(&self.ending),
+            end_timeout: Arc::clone(&self.end_timeout),
         }
     }
 

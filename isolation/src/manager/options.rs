@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::environment::ending::CLEANUP_TIMEOUT;
+use crate::environment::end_timeout::CLEANUP_TIMEOUT;
 
 /// The records of a manager about its environments, and the process that removes them if this
 /// process cannot.

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::engine::capabilities::{Capabilities, Difference, Feature, RejectedEngine};
 use crate::engine::{Availability, Engine, Probe};
 use crate::environment::checks;
-use crate::environment::ending::{ANSWER_TIMEOUT, silent};
+use crate::environment::end_timeout::{ANSWER_TIMEOUT, silent};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Cause, Error, ErrorKind, Result};

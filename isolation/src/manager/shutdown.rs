@@ -37,7 +37,7 @@ impl Manager {
             }
         }
         // If a daemon hangs, the removal of older leftovers would hang, too.
-        if !self.ending.left().is_zero() {
+        if !self.end_timeout.remaining().is_zero() {
             self.state.finish_sweep().await;
         }
         match failures.is_empty() {

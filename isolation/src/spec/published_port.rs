@@ -81,6 +81,60 @@ impl FromStr for Protocol {
     }
 }
 
+impl PublishedPort {
+    /// Parses the form of `docker run --publish`, also with ranges of ports: `8000-8002:80-82` is
+    /// three ports. Both ranges must be equally long.
+    ///
+    /// ```
+    /// use isolation::PublishedPort;
+    ///
+    /// let ports = PublishedPort::parse_range("127.0.0.1:8000-8001:80-81")?;
+    /// assert_eq!(ports[1], "127.0.0.1:8001:81".parse()?);
+    /// # isolation::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`InvalidInput`](crate::ErrorKind::InvalidInput); a range has at most 256 ports.
+    pub fn parse_range(text: &str) -> Result<Vec<Self>> {
+        let (ports, protocol) = text.split_at(text.find('/').unwrap_or(text.len()));
+        let (host, inside) = ports.split_at(ports.rfind(':').map_or(0, |colon| colon + 1));
+        let host = host.strip_suffix(':').unwrap_or(host);
+        let (address, host_numbers) = host.split_at(host.rfind(':').map_or(0, |colon| colon + 1));
+        if !inside.contains('-') && !host_numbers.contains('-') {
+            return Ok(vec![text.parse()?]);
+        }
+        let invalid = |why: &str| Error::invalid(format!("{text:?} is not a range of ports: {why}"));
+        let range = |text: &str| range(text).ok_or_else(|| invalid("write FIRST-LAST, at most 256 ports"));
+        let inside = range(inside)?;
+        let host = match host_numbers {
+            "" if ports.starts_with(':') => return Err(invalid("the port of the host is blank")),
+            "" => None,
+            numbers => Some(range(numbers)?),
+        };
+        if host.is_some_and(|host| host.1 - host.0 != inside.1 - inside.0) {
+            return Err(invalid("both ranges must be equally long"));
+        }
+        let one = |at: u16| {
+            let host = match host {
+                Some((first, _)) => format!("{}:", first + at),
+                // Without a port of the host, an address is followed by two colons.
+                None if address.is_empty() => String::new(),
+                None => ":".to_owned(),
+            };
+            format!("{address}{host}{}{protocol}", inside.0 + at).parse()
+        };
+        (0..=inside.1 - inside.0).map(one).collect()
+    }
+}
+
+/// `FIRST-LAST`, or one port.
+fn range(text: &str) -> Option<(u16, u16)> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first > 0 && first <= last && last - first < WIDEST).then_some((first, last))
+}
+
 impl From<u16> for PublishedPort {
     /// A TCP port; the engine chooses the port of the host.
     fn from(port: u16) -> Self {
@@ -92,6 +146,9 @@ impl From<u16> for PublishedPort {
         }
     }
 }
+
+/// The maximum number of ports in a range.
+const WIDEST: u16 = 256;
 
 /// The required form of a text.
 const FORM: &str =
@@ -109,7 +166,7 @@ impl FromStr for PublishedPort {
         };
         let number = |digits: &str| match digits.parse::<u16>() {
             Ok(port) if port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
-            _ if digits.contains('-') => Err(invalid("ranges are not supported, name each port")),
+            _ if digits.contains('-') => Err(invalid("a range is several ports, name each")),
             _ => Err(invalid("a port is a number from 1 to 65535")),
         };
         let (host, inside) = match ports.rsplit_once(':') {
@@ -215,6 +272,37 @@ mod tests {
             serde_json::from_str::<PublishedPort>("80").unwrap(),
             PublishedPort::from(80)
         );
+    }
+
+    #[test]
+    fn range_is_several_ports() {
+        for (text, ports) in [
+            ("80", Some(vec!["80"])),
+            ("8080:80/udp", Some(vec!["8080:80/udp"])),
+            ("[::1]:8080:80", Some(vec!["[::1]:8080:80"])),
+            ("[::1]::80-81", Some(vec!["[::1]::80", "[::1]::81"])),
+            ("3000-3002", Some(vec!["3000", "3001", "3002"])),
+            ("9090-9091:80-81", Some(vec!["9090:80", "9091:81"])),
+            (
+                "127.0.0.1:5000-5001:80-81/udp",
+                Some(vec!["127.0.0.1:5000:80/udp", "127.0.0.1:5001:81/udp"]),
+            ),
+            ("9090-9092:80-81", None),
+            ("9090-9092:80", None),
+            (":80-81", None),
+            ("81-80", None),
+            ("1-60000", None),
+            ("80-", None),
+            ("-", None),
+            ("x", None),
+            ("0-2", None),
+            ("65535-65536", None),
+        ] {
+            let read = PublishedPort::parse_range(text);
+            let read = read.map(|ports| ports.iter().map(ToString::to_string).collect::<Vec<_>>());
+            let ports = ports.map(|ports| ports.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(read.ok(), ports, "{text}");
+        }
     }
 
     #[test]

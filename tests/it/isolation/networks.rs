@@ -107,8 +107,8 @@ async fn pools_are_used_if_others_have_the_subnet() {
     while let Some(Ok(event)) = events.next().await {
         seen.push(serde_json::to_string(&event).unwrap());
     }
-    let told = seen.iter().find(|event| event.contains("subnet_unavailable"));
-    assert!(told.unwrap().contains("172.20.0.0/16"), "{seen:#?}");
+    let reported = seen.iter().find(|event| event.contains("subnet_unavailable"));
+    assert!(reported.unwrap().contains("172.20.0.0/16"), "{seen:#?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -206,7 +206,9 @@ async fn group_that_is_interrupted_leaves_nothing() {
             let (manager, prefix) = manager(&subject);
             let starting = manager.up(&EngineChoice::Auto, shop("cut", "sleep 1000"));
             let limit = Duration::from_millis(after);
-            assert!(tokio::time::timeout(limit, Box::pin(starting)).await.is_err());
+            if let Ok(ended) = tokio::time::timeout(limit, Box::pin(starting)).await {
+                panic!("{} {after}: {}", subject.name, one_line(&ended.unwrap_err()));
+            }
             manager.shutdown().await.unwrap();
             subject.until_nothing_is_left(&prefix).await;
             for _ in 0..200 {

@@ -167,11 +167,10 @@ async fn conformance_suite_passes() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
+/// It finds calls that block the runtime. These are the same with every daemon, so one is enough.
 #[tokio::test]
 async fn conformance_suite_passes_on_one_thread() {
-    let mut failed = Vec::new();
-    for subject in engines() {
-        failed.extend(failures(&subject).await);
-    }
+    let subject = &engines()[0];
+    let failed = failures(subject).await;
     assert!(failed.is_empty(), "{failed:#?}");
 }

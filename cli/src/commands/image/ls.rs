@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 use indicatif::{HumanBytes, HumanDuration};
 use isolation::engines::docker::{ImageEntry, Images};
+#[cfg(target_os = "linux")]
+use isolation::engines::sandbox::images::SandboxImage;
 
 use super::ImageEngine;
 use crate::console::Console;
@@ -23,22 +25,11 @@ pub(crate) struct Ls {
     /// Whose images
     #[arg(long, value_enum, default_value = "docker")]
     pub(super) engine: ImageEngine,
-    /// Print IDs only
-    #[arg(long)]
-    ids: bool,
 }
 
 impl Ls {
     pub(super) async fn run(&self, images: Images<'_>, console: Console) -> Result<u8, CliError> {
-        let listed = images.list().await?;
-        if console.json {
-            console.value(&listed)?;
-        } else if self.ids {
-            let ids: String = listed.iter().map(|image| format!("{}\n", image.id)).collect();
-            console.text(&ids)?;
-        } else {
-            console.text(&text(&listed))?;
-        }
+        console.list(&images.list().await?, |image| &image.id, text)?;
         Ok(exit_code::SUCCESS)
     }
 }
@@ -47,28 +38,26 @@ impl Ls {
 impl Ls {
     pub(super) async fn run_sandbox(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let listed = session.sandbox()?.images().list().await?;
-        if console.json {
-            console.value(&listed)?;
-        } else if self.ids {
-            let ids: String = listed.iter().map(|image| format!("{}\n", image.id)).collect();
-            console.text(&ids)?;
-        } else {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let rows = listed.iter().map(|image| {
-                let users: Vec<&str> = image.environments.iter().map(String::as_str).collect();
-                [
-                    or_dash(image.names.join(" ")),
-                    short(&image.id).to_owned(),
-                    age(i64::try_from(image.imported).unwrap_or_default(), now),
-                    HumanBytes(image.size).to_string(),
-                    or_dash(users.join(" ")),
-                ]
-            });
-            let rows: Vec<_> = rows.collect();
-            console.text(&table(["NAME", "ID", "IMPORTED", "SIZE", "USED BY"], &rows))?;
-        }
+        console.list(&listed, |image| &image.id, sandbox_text)?;
         Ok(exit_code::SUCCESS)
     }
+}
+
+#[cfg(target_os = "linux")]
+fn sandbox_text(images: &[SandboxImage]) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let row = |image: &SandboxImage| {
+        let users: Vec<&str> = image.environments.iter().map(String::as_str).collect();
+        [
+            or_dash(image.names.join(" ")),
+            short(&image.id).to_owned(),
+            age(i64::try_from(image.imported).unwrap_or_default(), now),
+            HumanBytes(image.size).to_string(),
+            or_dash(users.join(" ")),
+        ]
+    };
+    let rows: Vec<_> = images.iter().map(row).collect();
+    table(["NAME", "ID", "IMPORTED", "SIZE", "USED BY"], &rows)
 }
 
 #[cfg(not(target_os = "linux"))]

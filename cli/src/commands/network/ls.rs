@@ -19,10 +19,7 @@ pub(super) struct Ls {}
 impl Ls {
     pub(super) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let networks = session.docker()?.networks().list().await?;
-        match console.json {
-            true => console.value(&networks)?,
-            false => console.text(&text(&networks))?,
-        }
+        console.list(&networks, |one| &one.id, text)?;
         Ok(exit_code::SUCCESS)
     }
 }

@@ -3,6 +3,7 @@
 mod connect;
 mod create;
 mod disconnect;
+mod inspect;
 mod ls;
 mod prune;
 mod rm;
@@ -27,6 +28,7 @@ pub(crate) struct Network {
 #[derive(Debug, Subcommand)]
 enum Command {
     Ls(ls::Ls),
+    Inspect(inspect::Inspect),
     Create(create::Create),
     Rm(rm::Rm),
     Connect(connect::Connect),
@@ -38,6 +40,7 @@ impl Network {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         match &self.command {
             Command::Ls(ls) => ls.run(session, console).await,
+            Command::Inspect(inspect) => inspect.run(session, console).await,
             Command::Create(create) => create.run(session, console).await,
             Command::Rm(rm) => rm.run(session, console).await,
             Command::Connect(connect) => connect.run(session, console).await,

@@ -16,7 +16,7 @@ use crate::table::table;
 /// volume: its owner (a process), or only `isolate volume rm` and `prune` (kept).
 #[derive(Debug, Args)]
 pub(super) struct Ls {
-    /// Measure the volumes; the daemon may need seconds for that
+    /// Measure the volumes and count their users; the daemon may need seconds for that
     #[arg(long)]
     size: bool,
 }
@@ -41,28 +41,46 @@ impl Ls {
             };
             rows.push(Row { volume, usage });
         }
-        match console.json {
-            true => console.value(&rows)?,
-            false => console.text(&text(&rows))?,
-        }
+        console.list(&rows, |one| &one.volume.id, |rows| text(rows, self.size))?;
         Ok(exit_code::SUCCESS)
     }
 }
 
-fn text(volumes: &[Row]) -> String {
+fn text(volumes: &[Row], sizes: bool) -> String {
     let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-    let row = |Row { volume, usage }: &Row| {
-        [
-            volume.id.clone(),
-            volume.name.clone(),
-            volume.lifetime.to_string(),
-            volume.created.clone(),
-            number(usage.and_then(|usage| usage.size)),
-            number(usage.and_then(|usage| usage.containers)),
-            volume.on_daemon.clone(),
-        ]
-    };
-    let rows: Vec<_> = volumes.iter().map(row).collect();
-    let head = ["ID", "NAME", "LIFETIME", "CREATED", "BYTES", "USERS", "ON DAEMON"];
-    table(head, &rows)
+    if sizes {
+        let row = |Row { volume, usage }: &Row| {
+            let [id, name, lifetime, created, on_daemon] = columns(volume);
+            let [size, users] = [
+                usage.and_then(|usage| usage.size),
+                usage.and_then(|usage| usage.containers),
+            ];
+            [
+                id,
+                name,
+                lifetime,
+                created,
+                number(size),
+                number(users),
+                on_daemon,
+            ]
+        };
+        let rows: Vec<_> = volumes.iter().map(row).collect();
+        let head = ["ID", "NAME", "LIFETIME", "CREATED", "BYTES", "USERS", "ON DAEMON"];
+        return table(head, &rows);
+    }
+    let rows: Vec<_> = volumes.iter().map(|row| columns(&row.volume)).collect();
+    table(["ID", "NAME", "LIFETIME", "CREATED", "ON DAEMON"], &rows)
+}
+
+fn columns(volume: &VolumeInfo) -> [String; 5] {
+    let lifetime = volume.lifetime.to_string();
+    [
+        &volume.id,
+        &volume.name,
+        &lifetime,
+        &volume.created,
+        &volume.on_daemon,
+    ]
+    .map(Clone::clone)
 }

@@ -3,6 +3,7 @@
 mod create;
 mod export;
 mod import;
+mod inspect;
 mod ls;
 mod prune;
 mod rm;
@@ -27,6 +28,7 @@ pub(crate) struct Volume {
 #[derive(Debug, Subcommand)]
 enum Command {
     Ls(ls::Ls),
+    Inspect(inspect::Inspect),
     Create(create::Create),
     Rm(rm::Rm),
     Export(export::Export),
@@ -38,6 +40,7 @@ impl Volume {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         match &self.command {
             Command::Ls(ls) => ls.run(session, console).await,
+            Command::Inspect(inspect) => inspect.run(session, console).await,
             Command::Create(create) => create.run(session, console).await,
             Command::Rm(rm) => rm.run(session, console).await,
             Command::Export(export) => export.run(session, console).await,

@@ -62,6 +62,7 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
         name: Some(container_name(parts.prefix, parts.id, spec)),
         image: parts.image.to_owned(),
         platform: options.platform.clone(),
+        hostname: options.hostname.clone().unwrap_or_default(),
         user: parts.user.to_owned(),
         working_dir: spec.working_dir.as_deref().map(absolute).unwrap_or_default(),
         labels: labels::of(parts.id, parts.name, spec)?.into(),

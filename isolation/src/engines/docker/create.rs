@@ -330,7 +330,7 @@ struct Found {
 }
 
 /// Looks at the new container, and checks that it has all requested limits. Without limits, the
-/// image may have told everything already.
+/// inspection of the image may be enough.
 async fn look(
     docker: &Docker,
     container: &str,

@@ -108,7 +108,7 @@ use tokio::sync::OnceCell;
 use crate::cleanup;
 use crate::engine::Probe;
 use crate::engine::capabilities::Feature;
-use crate::environment::ending::ANSWER_TIMEOUT;
+use crate::environment::end_timeout::ANSWER_TIMEOUT;
 use crate::error::{Error, Result};
 use crate::spec::limits::ResourceLimits;
 use crate::spec::validate;

@@ -21,6 +21,8 @@ use crate::spec::EnvironmentSpec;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct DockerOptions {
+    /// The host name of the environment; by default the beginning of the ID of its container.
+    pub(super) hostname: Option<String>,
     /// The platform of the image, if it has several: `linux/arm64`.
     pub(super) platform: Option<String>,
     /// Whether an init program is process 1: it passes on signals to the main process and reaps
@@ -45,13 +47,36 @@ impl DockerOptions {
         let options = Self::deserialize(value)
             .map_err(|error| Error::invalid(format!("an option of the engine {NAME} is invalid: {error}")))?;
         options.platform.as_deref().map(Platform::parse).transpose()?;
+        options.hostname.as_deref().map_or(Ok(()), check_hostname)?;
         Ok(options)
+    }
+}
+
+/// The kernel takes 64 bytes, and other programs look the name up.
+fn check_hostname(name: &str) -> Result<()> {
+    let of_label = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let label = |label: &str| !label.is_empty() && !label.starts_with('-') && label.chars().all(of_label);
+    match name.len() <= 63 && name.split('.').all(label) {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "{name:?} is not a host name; use at most 63 letters, digits, `-` and `.`"
+        ))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hostname_is_checked() {
+        for name in ["web", "web-1.test", "a_b", &"a".repeat(63)] {
+            check_hostname(name).unwrap();
+        }
+        for name in ["", "-web", "web..test", "a b", "é", "a/b", &"a".repeat(64)] {
+            check_hostname(name).unwrap_err();
+        }
+    }
 
     #[test]
     fn unknown_option_is_rejected_with_the_known_ones() {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::cleanup::{self, Job};
 use super::diagnostics::to_error;
 use crate::creator::Creator;
-use crate::environment::ending::{answered, drop_limit};
+use crate::environment::end_timeout::{answered, drop_limit};
 use crate::environment::name::Name;
 use crate::journal::{Hold, Journal};
 

@@ -32,9 +32,7 @@ impl Drop for RemotePoint {
     fn drop(&mut self) {
         let point = Point { point: self.point };
         // If the program has ended, the state has, too.
-        let _ = self
-            .peer
-            .begin_once(Call::ReleaseForkPoint(point), Box::new(drop));
+        let _ = self.peer.send_once(Call::ReleaseForkPoint(point), Box::new(drop));
     }
 }
 

@@ -121,8 +121,8 @@ impl RemoteInstance {
         process::start(&peer, Call::StartAttached(attach), &command, &input).await
     }
 
-    /// Asks the program to destroy it; `told` is called with the result.
-    fn begin_destruction(&self, told: impl FnOnce(bool) + Send + 'static) {
+    /// Asks the program to destroy it; `done` is called with the result.
+    fn begin_destruction(&self, done: impl FnOnce(bool) + Send + 'static) {
         self.released.store(true, Ordering::Release);
         let hold = self.journal.hold();
         let Some(peer) = self.engine.running() else { return };
@@ -131,10 +131,10 @@ impl RemoteInstance {
             if is_gone {
                 hold.gone();
             }
-            told(is_gone);
+            done(is_gone);
         };
         // If the program has exited, the environment stays in the journal.
-        let _ = peer.begin_once(Call::Destroy(self.of()), Box::new(end));
+        let _ = peer.send_once(Call::Destroy(self.of()), Box::new(end));
     }
 }
 

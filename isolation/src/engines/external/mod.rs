@@ -296,7 +296,7 @@ impl Drop for Undo<'_> {
             // If the program has exited, the environment is in the journal.
             let _ = self
                 .0
-                .begin_once(Call::Destroy(OfEnvironment { environment }), Box::new(drop));
+                .send_once(Call::Destroy(OfEnvironment { environment }), Box::new(drop));
         }
     }
 }

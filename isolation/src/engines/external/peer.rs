@@ -87,7 +87,7 @@ impl Peer {
         }
         peer.welcome = welcome;
         // A program without events rejects this.
-        peer.begin_once(Call::Events(Nothing {}), Box::new(drop))?;
+        peer.send_once(Call::Events(Nothing {}), Box::new(drop))?;
         Ok(Arc::new(peer))
     }
 
@@ -102,7 +102,7 @@ impl Peer {
     /// Sends a request and awaits its result. Dropping the future cancels the request.
     pub(super) async fn request<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
         let (sender, end) = oneshot::channel();
-        let id = self.begin_once(
+        let id = self.send_once(
             call,
             Box::new(move |result| {
                 // The future may have been dropped.
@@ -117,7 +117,7 @@ impl Peer {
     }
 
     /// Sends a request, and calls `end` with its result.
-    pub(super) fn begin_once(&self, call: Call, end: Once) -> Result<u64> {
+    pub(super) fn send_once(&self, call: Call, end: Once) -> Result<u64> {
         self.begin(call, Pending::Once(end))
     }
 

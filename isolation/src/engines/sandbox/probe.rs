@@ -57,7 +57,7 @@ pub(super) fn probe(base: &Path, kept: Option<&Path>) -> Probe {
 }
 
 fn ask(base: &Path, kept: Option<&Path>) -> Result<Found, Advice> {
-    let identity = Identity::of_this_process().map_err(|error| told(&error))?;
+    let identity = Identity::of_this_process().map_err(|error| advice(&error))?;
     let situation = kept.and_then(|directory| Situation::now(directory, base, identity));
     if let Some(version) = situation.as_ref().and_then(Situation::known) {
         return Ok(Found { version, identity });
@@ -81,11 +81,11 @@ fn try_out(base: &Path, identity: Identity) -> Result<Found, Advice> {
             hint: "set TMPDIR to a directory that every user may enter, such as /tmp".to_owned(),
         });
     }
-    Holder::probe(identity, base).map_err(|error| told(&error))?;
+    Holder::probe(identity, base).map_err(|error| advice(&error))?;
     Ok(Found { version, identity })
 }
 
-fn told(error: &Error) -> Advice {
+fn advice(error: &Error) -> Advice {
     let rejected = error.to_string();
     match error.hint() {
         // The text ends with the hint, and begins with the name of the engine.
@@ -223,12 +223,12 @@ mod tests {
 
     #[test]
     fn reason_and_hint_of_an_error_are_separate() {
-        let advice = told(&Error::unavailable(NAME, "it is closed", "open it"));
+        let first = advice(&Error::unavailable(NAME, "it is closed", "open it"));
         assert_eq!(
-            (advice.reason.as_str(), advice.hint.as_str()),
+            (first.reason.as_str(), first.hint.as_str()),
             ("it is closed", "open it")
         );
-        let other = told(&Error::engine(NAME, "no space"));
+        let other = advice(&Error::engine(NAME, "no space"));
         assert!(other.reason.ends_with(": no space"), "{other:?}");
     }
 }

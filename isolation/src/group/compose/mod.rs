@@ -39,8 +39,8 @@ pub(crate) const FILES: [&str; 4] = [
 /// `build`, `command`, `entrypoint`, `environment`, `env_file`, `ports`, `expose`, `volumes`,
 /// `tmpfs`, `depends_on`, `healthcheck`, `networks`, `network_mode: none`, `profiles`,
 /// `working_dir`, `user`, `labels`, `init`, `platform`, `read_only`, `cap_add`, `cap_drop`, `dns`,
-/// `dns_search`, `extra_hosts`, `shm_size`, `stop_signal`, and the limits of memory, CPUs and
-/// processes. YAML anchors, `<<`, keys that begin with `x-`, and variables such as
+/// `dns_search`, `extra_hosts`, `hostname`, `shm_size`, `stop_signal`, and the limits of memory,
+/// CPUs and processes. YAML anchors, `<<`, keys that begin with `x-`, and variables such as
 /// `${NAME:-default}` work. Every other key is an error that names it and its line, unless
 /// [`ComposeOptions::ignore_unsupported`] is set.
 ///

@@ -58,7 +58,7 @@ fn volumes_are_external_or_those_of_the_group() {
 fn build_is_a_directory_or_a_mapping() {
     let project = Project::new(&[(
         "compose.yaml",
-        "services:\n  a: {build: ./app}\n  b:\n    image: own:7\n    stop_signal: SIGINT\n    build:\n      \
+        "services:\n  a: {build: ./app}\n  b:\n    image: own:7\n    stop_signal: SIGINT\n    hostname: b.test\n    build:\n      \
          context: ./app\n      dockerfile: test.Dockerfile\n      target: test\n      args: {A: hunter2, B: , C: }\n",
     )]);
     let options = ComposeOptions {
@@ -78,6 +78,7 @@ fn build_is_a_directory_or_a_mapping() {
     let environment = &group.services["b"].environment;
     assert_eq!(environment.image.as_deref(), Some("own:7"));
     assert_eq!(environment.engine_options["docker"]["stop_signal"], "SIGINT");
+    assert_eq!(environment.engine_options["docker"]["hostname"], "b.test");
     assert!(
         group
             .validate()

@@ -18,7 +18,7 @@ use crate::spec::restart::{RestartOnExit, RestartSpec};
 const WITHOUT_EFFECT: [&str; 3] = ["profiles", "networks", "expose"];
 
 /// Unsupported keys, and the alternatives.
-const INSTEAD: [(&str, &str); 13] = [
+const INSTEAD: [(&str, &str); 12] = [
     (
         "stop_grace_period",
         "name the time at the end: isolate down --time",
@@ -27,7 +27,6 @@ const INSTEAD: [(&str, &str); 13] = [
         "container_name",
         "containers are named after the group and the service",
     ),
-    ("hostname", "use the name of the service"),
     ("links", "services reach each other by their names"),
     ("privileged", "add single capabilities: cap_add"),
     ("scale", "write a service for each copy"),
@@ -71,7 +70,7 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: 
             "dns_search" => spec.network.dns_search = reading.text_or_texts(value, &path),
             "restart" => restart(reading, value, &path, spec),
             "shm_size" => spec.limits.shm_size = reading.size(value, &path),
-            "init" | "platform" | "stop_signal" | "extra_hosts" => {
+            "hostname" | "init" | "platform" | "stop_signal" | "extra_hosts" => {
                 engine_option(reading, value, &path, &entry.key, spec);
             }
             key if limits::KEYS.contains(&key) => limits::read(reading, value, &path, key, spec),

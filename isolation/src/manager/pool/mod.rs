@@ -241,7 +241,10 @@ impl Manager {
         for task in filling {
             let abort = task.abort_handle();
             // If a task is aborted, the guard of its environment destroys it.
-            if tokio::time::timeout(self.ending.left(), task).await.is_err() {
+            if tokio::time::timeout(self.end_timeout.remaining(), task)
+                .await
+                .is_err()
+            {
                 abort.abort();
             }
         }

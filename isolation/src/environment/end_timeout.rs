@@ -39,7 +39,7 @@ pub(crate) fn drop_limit() -> Duration {
 /// The end of the environments of a manager. One limit holds for all steps: kill, stop and destroy
 /// of each environment.
 #[derive(Debug)]
-pub(crate) struct Ending {
+pub(crate) struct EndTimeout {
     limit: Duration,
     /// The time since which no step got an answer.
     silent_since: Mutex<Option<Instant>>,
@@ -47,7 +47,7 @@ pub(crate) struct Ending {
     looked: Mutex<Option<Instant>>,
 }
 
-impl Ending {
+impl EndTimeout {
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
             limit,
@@ -61,7 +61,7 @@ impl Ending {
     }
 
     /// The remaining time in which the engine must answer; zero after the timeout.
-    pub(crate) fn left(&self) -> Duration {
+    pub(crate) fn remaining(&self) -> Duration {
         match *self.lock() {
             Some(since) => self.limit.saturating_sub(since.elapsed()),
             None => self.limit,
@@ -94,7 +94,7 @@ impl Ending {
         work: impl Future<Output = Result<T>>,
         ask: impl Fn() -> A,
     ) -> Result<T> {
-        if self.left().is_zero() && !self.is_back(&ask).await {
+        if self.remaining().is_zero() && !self.is_back(&ask).await {
             return Err(silent(self.limit));
         }
         self.try_step(grace, work, ask).await
@@ -128,9 +128,9 @@ impl Ending {
     }
 }
 
-impl LimitKill for Ending {
+impl LimitKill for EndTimeout {
     fn drop_within(&self, process: Box<dyn RunningProcess>) {
-        let usual = DROP_LIMIT.replace(self.left());
+        let usual = DROP_LIMIT.replace(self.remaining());
         drop(process);
         DROP_LIMIT.set(usual);
     }
@@ -191,37 +191,43 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silent_engine_is_given_up_once_for_all_steps() {
-        let ending = Ending::new(Duration::from_secs(5));
+        let end_timeout = EndTimeout::new(Duration::from_secs(5));
         let began = Instant::now();
         for _ in 0..10 {
-            let step = ending.step(Duration::ZERO, pending::<Result<()>>(), hangs);
+            let step = end_timeout.step(Duration::ZERO, pending::<Result<()>>(), hangs);
             assert_eq!(step.await.unwrap_err().kind(), ErrorKind::Timeout);
         }
         let took = began.elapsed().as_secs();
         assert_eq!(took, 6, "5 s for the first, 1 s for all others");
-        assert_eq!(ending.left(), Duration::ZERO);
+        assert_eq!(end_timeout.remaining(), Duration::ZERO);
         // An answer restarts the timeout.
         tokio::time::sleep(LOOKED).await;
         let slow = async {
             tokio::time::sleep(Duration::from_secs(3)).await;
             Ok(())
         };
-        ending.step(Duration::ZERO, slow, || ready(true)).await.unwrap();
-        assert_eq!(ending.left(), Duration::from_secs(5));
+        end_timeout
+            .step(Duration::ZERO, slow, || ready(true))
+            .await
+            .unwrap();
+        assert_eq!(end_timeout.remaining(), Duration::from_secs(5));
     }
 
     #[tokio::test(start_paused = true)]
     async fn slow_engine_that_answers_is_waited_for() {
-        let ending = Ending::new(Duration::from_secs(5));
+        let end_timeout = EndTimeout::new(Duration::from_secs(5));
         let slow = async {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok(())
         };
-        ending.step(Duration::ZERO, slow, || ready(true)).await.unwrap();
+        end_timeout
+            .step(Duration::ZERO, slow, || ready(true))
+            .await
+            .unwrap();
         let asked = AtomicU32::new(0);
         let answers_twice = || ready(asked.fetch_add(1, Ordering::Relaxed) < 2);
         let began = Instant::now();
-        let step = ending.step(Duration::from_secs(7), pending::<Result<()>>(), answers_twice);
+        let step = end_timeout.step(Duration::from_secs(7), pending::<Result<()>>(), answers_twice);
         step.await.unwrap_err();
         // Asked after 6 s, 8.5 s and 11 s; no answer for 5 s since the last answer.
         assert_eq!(began.elapsed().as_secs(), 13);
