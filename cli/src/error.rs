@@ -185,6 +185,16 @@ impl From<isolation::Error> for CliError {
             };
         }
         let mut cli = Self::from_error(&error);
+        let faults: Vec<String> = error.failures().iter().map(ToString::to_string).collect();
+        if let Some(prefix) = cli
+            .message
+            .strip_suffix(&faults.join("; "))
+            .filter(|_| faults.len() > 1)
+        {
+            cli.message = format!("{prefix}{} errors", faults.len());
+            cli.causes = faults;
+            return cli;
+        }
         if let Some(hint) = error.hint() {
             if let Some(message) = cli.message.strip_suffix(&format!("; {hint}")) {
                 cli.message = message.to_owned();

@@ -231,3 +231,23 @@ fn failed_group_leaves_no_new_volume() {
     assert_eq!(project.ok(&["volume", "ls"]).lines().count(), 1);
     assert_eq!(project.ok(&["network", "ls"]).lines().count(), 1);
 }
+
+#[test]
+fn each_fault_of_a_compose_file_has_a_line() {
+    let project = Project::new("services:\n  a: {image: x, ports: [y],\n    z: 1, tty: true}\n");
+    let error = project.fails(&["up"]);
+    let lines: Vec<&str> = error.lines().collect();
+    assert!(lines[0].ends_with("3 errors"), "{error}");
+    assert!(
+        lines[1].starts_with("  caused by: line 2: services.a.ports[0]"),
+        "{error}"
+    );
+    assert!(
+        lines[2].starts_with("  caused by: line 3: services.a.tty"),
+        "{error}"
+    );
+    assert!(
+        lines[3].starts_with("  caused by: line 3: services.a.z"),
+        "{error}"
+    );
+}

@@ -11,7 +11,7 @@ use crate::spec::validate::Faults;
 pub(super) struct Reading<'a> {
     directory: &'a Path,
     known: &'a Known,
-    faults: Vec<String>,
+    faults: Vec<(usize, String)>,
     unsupported: Vec<(usize, String)>,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Reading<'a> {
     /// Records a fault. The reason contains no value of the file, because a value may come from a
     /// variable.
     pub(super) fn fault(&mut self, line: usize, path: &str, why: &str) {
-        self.faults.push(format!("line {line}: {path}: {why}"));
+        self.faults.push((line, format!("line {line}: {path}: {why}")));
     }
 
     /// Records an unsupported key.
@@ -49,15 +49,15 @@ impl<'a> Reading<'a> {
 
     /// Everything that is ignored, or the error that lists all faults.
     pub(super) fn finish(mut self, ignore: bool) -> Result<Vec<String>> {
-        self.unsupported.sort();
-        let unsupported = self.unsupported.into_iter().map(|(_, text)| text);
-        let mut faults = Faults::default();
         let mut ignored = Vec::new();
+        self.unsupported.sort();
         match ignore {
-            true => ignored.extend(unsupported),
-            false => unsupported.for_each(|text| faults.add(Err(Error::invalid(text)))),
+            true => ignored.extend(self.unsupported.into_iter().map(|(_, text)| text)),
+            false => self.faults.append(&mut self.unsupported),
         }
-        for text in self.faults {
+        self.faults.sort();
+        let mut faults = Faults::default();
+        for (_, text) in self.faults {
             faults.add(Err(Error::invalid(text)));
         }
         faults.into_result().map(|()| ignored)
