@@ -102,9 +102,13 @@ fn print_clap_message(error: &clap::Error, words: &[OsString]) -> ExitCode {
             ..Global::default()
         };
         Console::new(&global).error(&args::error(error));
-    } else {
-        // If this cannot be written, there is no other place to report the error.
-        let _ = error.print();
+    } else if let Err(unwritten) = error.print() {
+        let unwritten = CliError::output(&unwritten);
+        // If standard error cannot be written, there is no other place to report it.
+        if !error.use_stderr() && !unwritten.is_broken_pipe() {
+            Console::new(&Global::default()).error(&unwritten);
+            return ExitCode::from(exit_code::FAILED);
+        }
     }
     ExitCode::from(if error.use_stderr() {
         exit_code::FAILED

@@ -250,3 +250,14 @@ fn unknown_environment_is_named_by_every_command() {
         }
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_isolate"));
+    let ended = command.arg("--help").stdout(full).output().unwrap();
+    assert_eq!(ended.status.code(), Some(125));
+    let error = String::from_utf8(ended.stderr).unwrap();
+    assert!(error.contains("No space left on device"), "{error}");
+}
