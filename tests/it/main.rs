@@ -88,6 +88,8 @@ mod isolation {
     mod hanging; // a daemon that accepts connections and does not answer
     mod images; // the images of the docker engine: names, pulls, platforms, removal
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others
+    mod lost_connection; // connections to the daemon that end: of the owner, of the events
+    mod names; // names of environments, networks and volumes
     mod networks; // networks of the docker engine: their subnets, and who is on them
     mod pool; // environments that are prepared ahead
     #[cfg(unix)]

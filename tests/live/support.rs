@@ -4,7 +4,7 @@ use std::env;
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine_api::Docker;
 use engine_api::connect::{Address, Connector};
@@ -13,6 +13,29 @@ use isolation::{Event, Lagged, Subscription};
 
 /// The image that every engine must have.
 pub(crate) const IMAGE: &str = "busybox:latest";
+
+/// The limit of a wait for what a sound engine does within a second or two: the machine may be ten
+/// times as slow as usual.
+pub(crate) const LONG: Duration = Duration::from_secs(120);
+
+/// How often a test repeats random steps or races: `LIVE_ROUNDS` multiplies the usual number.
+pub(crate) fn rounds(usual: usize) -> usize {
+    let factor = variable("LIVE_ROUNDS").map_or(1, |factor| factor.parse().unwrap());
+    usual * factor
+}
+
+/// Waits until a condition holds.
+///
+/// # Panics
+///
+/// If it does not hold for [`LONG`].
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !holds().await {
+        assert!(began.elapsed() < LONG, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
 
 /// An engine to test with.
 pub(crate) struct Subject {
@@ -53,13 +76,15 @@ impl Subject {
     /// Waits until no container's name begins with `prefix`: dropped environments are removed in
     /// the background.
     pub(crate) async fn until_nothing_is_left(&self, prefix: &str) {
-        for _ in 0..200 {
-            if self.containers(prefix).await.is_empty() {
+        let began = Instant::now();
+        loop {
+            let left = self.containers(prefix).await;
+            if left.is_empty() {
                 return;
             }
+            assert!(began.elapsed() < LONG, "{}: left: {left:?}", self.name);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("{}: left: {:?}", self.name, self.containers(prefix).await);
     }
 }
 
@@ -119,9 +144,9 @@ fn subject(variable: &str, entry: &str) -> Subject {
 
 /// The next event; `None` after the last sender was dropped. Fails if a sender is held for ever.
 pub(crate) async fn next_event(events: &mut Subscription) -> Option<Result<Event, Lagged>> {
-    match tokio::time::timeout(Duration::from_secs(60), events.next()).await {
+    match tokio::time::timeout(LONG, events.next()).await {
         Ok(next) => next,
-        Err(_) => panic!("no event, and no end of the events, for a minute"),
+        Err(_) => panic!("no event, and no end of the events, for {LONG:?}"),
     }
 }
 

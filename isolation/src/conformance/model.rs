@@ -23,7 +23,7 @@ use crate::{ErrorKind, Status};
 const MOST: usize = 3;
 
 /// Timeout of a step.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A step after which the engine and the model differ.
 #[derive(Debug, Clone)]

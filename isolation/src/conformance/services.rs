@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::subject::{Outcome, Subject, equal, refused};
+use super::subject::{Outcome, Subject, equal, refused, sh};
 use crate::command::Command;
 use crate::engine::capabilities::Feature;
 use crate::environment::Environment;
@@ -12,7 +12,7 @@ use crate::spec::wait_for::{LogProbe, WaitFor};
 use crate::{ErrorKind, Result};
 
 /// Timeout of a condition.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 async fn with_main(subject: &Subject<'_>, script: &str) -> Result<Environment> {
     let mut spec = (subject.make_spec)();
@@ -67,10 +67,12 @@ pub(super) async fn logs(subject: &Subject<'_>) -> Outcome {
         )?;
         return Ok(environment.destroy().await?);
     }
-    let script = "echo one; echo err >&2; echo two; printf open; sleep 0.2; exit 3";
+    let script = "echo one; echo err >&2; echo two; printf open; \
+                  while [ ! -e /conformance-go ]; do sleep 0.05; done; exit 3";
     let environment = with_main(subject, script).await?;
     let two = WaitFor::Log(LogProbe::new("^two$"));
     environment.wait_until(&two, TIMEOUT).await?;
+    sh(&environment, "echo > /conformance-go").await?;
     let never = environment
         .wait_until(&WaitFor::Log(LogProbe::new("three")), TIMEOUT)
         .await;

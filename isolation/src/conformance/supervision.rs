@@ -285,7 +285,7 @@ pub(super) async fn output_goes_on_after_a_restart(subject: &Subject<'_>) -> Out
     environment.destroy().await?;
     // A kill ends the restarts.
     let forever = EnvironmentSpec {
-        main: Main::Command(Command::shell("echo on; sleep 60")),
+        main: Main::Command(Command::shell("echo on; sleep 100000")),
         restart: Some(RestartSpec {
             on_exit: RestartOnExit::Always,
             ..RestartSpec::default()

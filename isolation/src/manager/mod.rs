@@ -344,6 +344,7 @@ impl Manager {
         );
         let shared = Arc::new(shared);
         shared.kept.store(true, Ordering::Release);
+        self.tracked.know(&shared);
         Ok(Environment::new(&shared))
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::registry::Registry;
 use crate::BoxFuture;
@@ -21,6 +21,9 @@ pub(super) struct Tracked {
 struct State {
     shut_down: bool,
     alive: Vec<Arc<Shared>>,
+    /// These and those that others destroy: kept ones, and those that were opened. Somebody holds
+    /// them.
+    known: Vec<Weak<Shared>>,
 }
 
 impl fmt::Debug for Tracked {
@@ -55,7 +58,16 @@ impl Tracked {
             return Err(Cause::ShutDown.into());
         }
         state.alive.push(Arc::clone(shared));
+        drop(state);
+        self.know(shared);
         Ok(())
+    }
+
+    /// Adds an environment that this manager does not destroy.
+    pub(super) fn know(&self, shared: &Arc<Shared>) {
+        let mut state = self.lock();
+        state.known.retain(|known| known.strong_count() > 0);
+        state.known.push(Arc::downgrade(shared));
     }
 
     /// Accepts no more environments from now on.
@@ -78,6 +90,17 @@ impl Tracked {
 
     pub(super) fn oldest_first(&self) -> Vec<Arc<Shared>> {
         self.lock().alive.clone()
+    }
+
+    /// Every environment of which this process has a handle; one for each ID.
+    pub(super) fn known(&self) -> Vec<Arc<Shared>> {
+        let mut all: Vec<Arc<Shared>> = Vec::new();
+        for shared in self.lock().known.iter().filter_map(Weak::upgrade) {
+            if !all.iter().any(|one| one.id == shared.id) {
+                all.push(shared);
+            }
+        }
+        all
     }
 }
 

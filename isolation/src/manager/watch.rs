@@ -13,11 +13,11 @@ impl Manager {
     /// Sends events about everything that the engine reports about its environments, also
     /// environments of other processes and events with other causes than this manager: OOM kills,
     /// health, signals, starts, exits, removals. It also keeps
-    /// [`Environment::status`](crate::Environment::status) of this manager's environments up to
-    /// date. It ends when the returned value is dropped.
+    /// [`Environment::status`](crate::Environment::status) of the environments up to date that this
+    /// manager has created or opened. It ends when the returned value is dropped.
     ///
-    /// After a lost connection to the engine, [`EventKind::Gap`] is sent, and the state of this
-    /// manager's environments is inspected again.
+    /// After a lost connection to the engine, [`EventKind::Gap`] is sent, and the state of these
+    /// environments is inspected again.
     ///
     /// # Errors
     ///
@@ -74,13 +74,13 @@ impl Handler {
         self.events.emit(Subject::Engine { engine }, kind);
     }
 
-    /// The environments of this engine that the manager has created.
+    /// The environments of this engine that the manager has created or opened.
     fn ours(&self) -> Vec<Arc<Shared>> {
         let Some(tracked) = self.tracked.upgrade() else {
             return Vec::new();
         };
-        let mut all = tracked.oldest_first();
-        all.retain(|shared| shared.engine == self.engine);
+        let mut all = tracked.known();
+        all.retain(|shared| shared.engine == self.engine && !self.events.has_ended(&shared.id));
         all
     }
 

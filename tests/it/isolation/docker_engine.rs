@@ -230,6 +230,27 @@ async fn destroy_succeeds_if_already_removed() {
     assert_eq!(environment.status(), Status::Destroyed);
 }
 
+/// A container that could not be removed completely is `dead`: a later removal can succeed.
+#[tokio::test(start_paused = true)]
+async fn removal_that_fails_is_retried_then_reported() {
+    let busy = "driver \"overlay2\" failed to remove root filesystem: device or resource busy";
+    for (failures, removed) in [(5, true), (1000, false)] {
+        let (fake, _manager, environment) = active().await;
+        for _ in 0..failures {
+            fake.fail_next("DELETE", "", Fault::internal_error(busy));
+        }
+        let destroyed = environment.destroy().await;
+        assert_eq!(destroyed.is_ok(), removed, "{failures} failures: {destroyed:?}");
+        if let Err(error) = destroyed {
+            assert!(chain(&error).contains(busy), "{}", chain(&error));
+            assert_eq!(fake.resources().len(), 1, "what is left can be seen");
+            fake.reset();
+            environment.destroy().await.unwrap();
+        }
+        assert_eq!(fake.resources(), [""; 0]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn lost_daemon_is_reported_and_cleaned_up_later() {
     let (fake, _manager, environment) = active().await;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{active, manager, sh, spec};
-use crate::support::{engines, one_line};
+use crate::support::{LONG, engines, one_line};
 
 #[tokio::test]
 async fn dropped_creation_leaves_nothing() {
@@ -46,7 +46,7 @@ async fn command_dropped_while_starting_is_killed() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let began = Instant::now();
         while !sleepers(&environment).await.is_empty() {
-            assert!(began.elapsed() < Duration::from_secs(20), "{}", subject.name);
+            assert!(began.elapsed() < LONG, "{}", subject.name);
         }
         environment.destroy().await.unwrap();
     }
@@ -96,17 +96,14 @@ async fn stopped_container_is_reported_and_can_be_restarted() {
         let environment = active(&manager, spec()).await;
         sh(&environment, "echo kept > /file").await;
         let container = &subject.containers(&prefix).await[0];
+        let grace = StopContainer {
+            timeout: Some(2 * i64::try_from(LONG.as_secs()).unwrap()),
+            ..StopContainer::default()
+        };
         let began = Instant::now();
         let containers = subject.docker.containers();
-        containers
-            .stop(container, StopContainer::default())
-            .await
-            .unwrap();
-        assert!(
-            began.elapsed() < Duration::from_secs(2),
-            "{}: it ignores SIGTERM",
-            subject.name
-        );
+        containers.stop(container, grace).await.unwrap();
+        assert!(began.elapsed() < LONG, "{}: it ignores SIGTERM", subject.name);
         let error = environment.run(Command::new(["true"])).await.unwrap_err();
         let failure = error
             .source()

@@ -7,6 +7,7 @@ use isolation::{Command, ErrorKind, Signal};
 use super::command_table::{shell, within};
 use super::shell_or_exec::FILES;
 use super::{active, manager, of_image, sh, shells};
+use crate::support::{one_line, until};
 
 #[tokio::test]
 async fn command_that_cannot_be_run_is_reported() {
@@ -83,7 +84,7 @@ async fn background_output_stays_with_its_command() {
             );
         }
         let output = environment
-            .run(shell("sleep 30 & echo early; exit 6"))
+            .run(shell("sleep 1000 & echo early; exit 6"))
             .await
             .unwrap();
         assert_eq!(
@@ -126,10 +127,10 @@ async fn killed_shell_loses_only_its_command() {
         let (manager, _) = manager(&subject);
         let environment = active(&manager, of_image(image)).await;
         let error = environment
-            .run(shell("echo x; kill -9 $PPID; sleep 30"))
+            .run(shell("echo x; kill -9 $PPID; sleep 1000"))
             .await
             .unwrap_err();
-        let text = crate::support::one_line(&error);
+        let text = one_line(&error);
         assert!(
             text.contains("outcome is unknown"),
             "{}: {image}: {text}",
@@ -178,15 +179,11 @@ async fn processes_that_leave_the_group_are_killed() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         execution.kill(Signal::Hangup).await.unwrap();
         drop(execution);
-        let mut counted = String::new();
-        for _ in 0..100 {
-            counted = sh(&environment, count).await;
-            if counted == "0" {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        assert_eq!(counted, "0", "{}: {image}", subject.name);
+        let what = format!(
+            "{}: {image}: processes of a dropped command are left",
+            subject.name
+        );
+        until(&what, async || sh(&environment, count).await == "0").await;
         environment.destroy().await.unwrap();
     }
 }

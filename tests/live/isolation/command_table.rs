@@ -134,13 +134,16 @@ pub(super) fn commands() -> Vec<Command> {
     commands.push(Command::new(
         std::iter::once("echo".to_owned()).chain((0..10_000).map(|n| n.to_string())),
     ));
-    for name in SHELL_NAMES {
-        let value = "/x 'q' \"d\"\n$v";
-        // A shell sets these itself, differently in each process.
-        if !CHANGING.contains(&name) {
-            commands.push(with_env(shell("env | sort"), &[(name, value)]));
-        }
-        commands.push(with_env(Command::new(["env"]), &[(name, value)]));
+    for names in SHELL_NAMES.chunks(9) {
+        let value = |name: &&'static str| (*name, "/x 'q' \"d\"\n$v");
+        let all: Vec<_> = names.iter().map(value).collect();
+        commands.push(with_env(Command::new(["env"]), &all));
+        // A shell sets the others itself, differently in each process.
+        let same = names.iter().filter(|name| !CHANGING.contains(name));
+        commands.push(with_env(
+            shell("env | sort"),
+            &same.map(value).collect::<Vec<_>>(),
+        ));
     }
     let echo = || Command::new(["/bin/echo", "hi"]);
     commands.push(with_env(shell("env | sort"), &[("LC_ALL", "C")]));

@@ -1,30 +1,38 @@
 //! Commands in an environment, and how they end.
 
-use std::time::Duration;
-
 use isolation::{Command, Environment, EnvironmentSpec, Input, ResourceLimits, TerminalSize};
 
 use super::{active, manager, sh, spec};
-use crate::support::{engines, one_line};
+use crate::support::{LONG, engines, one_line, until};
 
 #[tokio::test]
 async fn out_of_memory_command_is_reported() {
     for subject in engines() {
         let (manager, _) = manager(&subject);
         let limits = ResourceLimits {
-            memory: Some(32 << 20),
+            memory: Some(96 << 20),
             ..ResourceLimits::default()
         };
         let environment = active(&manager, EnvironmentSpec { limits, ..spec() }).await;
-        let output = environment
-            .run(Command::new(["tail", "/dev/zero"]))
-            .await
-            .unwrap();
-        assert_eq!(output.exit.code, 137, "{}", subject.name);
-        // Podman reports an OOM kill of the first process only.
-        let podman = subject.docker.system().ping().await.unwrap().is_podman();
-        assert_eq!(output.exit.oom, !podman, "{}", subject.name);
-        assert_eq!(sh(&environment, "echo still there").await, "still there");
+        // In a command shell, and as an exec.
+        for input in [Input::Empty, Input::Piped] {
+            let hungry = Command {
+                input,
+                ..Command::new(["tail", "/dev/zero"])
+            };
+            let output = environment.run(hungry).await.unwrap();
+            assert_eq!(output.exit.code, 137, "{}", subject.name);
+            assert!(output.exit.oom, "{}", subject.name);
+            let next = Command::shell("echo still there; exit 137");
+            let output = environment.run(next).await.unwrap();
+            assert_eq!(output.stdout_text(), "still there\n", "{}", subject.name);
+            assert_eq!(
+                (output.exit.code, output.exit.oom),
+                (137, false),
+                "{}",
+                subject.name
+            );
+        }
         environment.destroy().await.unwrap();
     }
 }
@@ -62,7 +70,7 @@ async fn ends_on_a_terminal(environment: &Environment, input: Input, name: &str)
         input,
         ..Command::new(["cat"])
     };
-    let output = tokio::time::timeout(Duration::from_secs(20), environment.run(cat)).await;
+    let output = tokio::time::timeout(LONG, environment.run(cat)).await;
     let output = output.unwrap_or_else(|_| panic!("{name}: cat did not end"));
     assert_eq!(output.unwrap().exit.code, 0, "{name}");
 }
@@ -99,9 +107,9 @@ async fn orphans_are_reaped() {
         let environment = active(&manager, spec()).await;
         let leave = "for n in 1 2 3; do (sleep 0.1 >/dev/null 2>&1 &) ; done";
         sh(&environment, leave).await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let states = sh(&environment, "cat /proc/[0-9]*/status | grep ^State").await;
-        assert!(!states.contains('Z'), "{}: {states}", subject.name);
+        let ended = "cat /proc/[0-9]*/status 2>/dev/null | grep -c -e ^Name:.sleep -e '^State:.Z'; :";
+        let what = format!("{}: orphans are left", subject.name);
+        until(&what, async || sh(&environment, ended).await == "0").await;
         environment.destroy().await.unwrap();
     }
 }

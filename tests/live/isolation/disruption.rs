@@ -15,7 +15,7 @@ use isolation::{
 };
 
 use super::{create, spec};
-use crate::support::{one_line, required};
+use crate::support::{LONG, one_line, required};
 
 /// An engine of `tests/engines` that this test disrupts.
 struct Disrupted {
@@ -78,11 +78,7 @@ impl Disrupted {
         };
         let began = Instant::now();
         while !left().await.is_empty() {
-            assert!(
-                began.elapsed() < Duration::from_secs(60),
-                "left: {:?}",
-                left().await
-            );
+            assert!(began.elapsed() < LONG, "left: {:?}", left().await);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -91,7 +87,7 @@ impl Disrupted {
 /// The limits are the feature; the rest is for a slow machine.
 fn within(limit: u64, began: Instant, what: &str) {
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(limit + 3), "{what} took {took:?}");
+    assert!(took < Duration::from_secs(limit + 20), "{what} took {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,7 +111,7 @@ async fn hangs_during_a_command(daemon: &Disrupted) {
     let environment = active(&manager).await;
     let command = Command {
         timeout: Some(Duration::from_secs(2)),
-        ..Command::new(["sleep", "100"])
+        ..Command::new(["sleep", "1000"])
     };
     let execution = environment.execute(command).await.unwrap();
     daemon.signal("STOP");
@@ -174,7 +170,7 @@ async fn restarts_with_open_environments(daemon: &Disrupted) {
     let manager = daemon.manager();
     let mut environments = Vec::new();
     let mut running = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..20 {
         let environment = active(&manager).await;
         running.push(
             environment
@@ -186,8 +182,9 @@ async fn restarts_with_open_environments(daemon: &Disrupted) {
     }
     let mut events = manager.subscribe();
     daemon.restart();
+    let began = Instant::now();
     for execution in running {
-        let ended = tokio::time::timeout(Duration::from_secs(40), execution.output()).await;
+        let ended = tokio::time::timeout(LONG, execution.output()).await;
         let ended = ended.unwrap_or_else(|_| panic!("a command hangs after the restart"));
         assert!(ended.is_err() || !ended.unwrap().exit.success());
     }
@@ -197,12 +194,13 @@ async fn restarts_with_open_environments(daemon: &Disrupted) {
         assert!(ended, "{}", state.status);
         assert_eq!(environment.status(), state.status);
     }
+    within(5, began, "the end of every environment");
     let mut reported = 0;
     while let Ok(Some(Ok(event))) = tokio::time::timeout(Duration::from_secs(1), events.next()).await {
         reported += usize::from(matches!(event.kind, EventKind::Stopped | EventKind::Lost));
     }
     assert_eq!(reported, environments.len());
-    for environment in &environments {
+    for environment in &environments[..4] {
         environment.start().await.unwrap();
         assert_eq!(super::sh(environment, "echo again").await, "again");
     }

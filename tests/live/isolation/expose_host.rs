@@ -9,7 +9,7 @@ use isolation::{
 };
 
 use super::{active, manager, sh, spec};
-use crate::support::{engines, one_line};
+use crate::support::{LONG, engines, one_line};
 
 /// A service of this machine: replies to each connection with a greeting and what it has received.
 /// A client with `-` in its text gets only the number of bytes.
@@ -43,7 +43,7 @@ fn internal() -> NetworkSpec {
 }
 
 async fn ask(environment: &Environment, port: u16, text: &str) -> String {
-    sh(environment, &format!("echo {text} | nc -w 20 127.0.0.1 {port}")).await
+    sh(environment, &format!("echo {text} | nc -w 120 127.0.0.1 {port}")).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,10 +99,7 @@ async fn port_that_is_used_inside_is_a_conflict() {
             .execute(Command::shell("nc -ll -p 7777 -e true"))
             .await
             .unwrap();
-        environment
-            .wait_until(&WaitFor::Port(7777), Duration::from_secs(20))
-            .await
-            .unwrap();
+        environment.wait_until(&WaitFor::Port(7777), LONG).await.unwrap();
         let conflict = environment.expose_host(7777).await.unwrap_err();
         assert_eq!(
             conflict.kind(),
@@ -138,7 +135,7 @@ async fn http_request_is_answered() {
         let environment = active(&manager, spec()).await;
         let inside = environment.expose_host(port).await.unwrap();
         let fetch = Command {
-            timeout: Some(Duration::from_secs(60)),
+            timeout: Some(LONG),
             ..Command::shell(format!("wget -q -O - http://{inside}/"))
         };
         let output = environment.run(fetch).await.unwrap();
@@ -154,7 +151,7 @@ async fn main_process_with_streams_reaches_the_service() {
     for subject in engines() {
         let (manager, prefix) = manager(&subject);
         // It may start before the port is exposed.
-        let ask = format!("until echo main | nc -w 20 127.0.0.1 {port}; do sleep 0.1; done");
+        let ask = format!("until echo main | nc -w 120 127.0.0.1 {port}; do sleep 0.1; done");
         let spec = EnvironmentSpec {
             main: Main::Command(Command::shell(ask)),
             ..with_network(NetworkSpec {

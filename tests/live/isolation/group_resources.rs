@@ -10,7 +10,7 @@ use isolation::{
 };
 
 use super::{engine, manager_of, sh};
-use crate::support::{IMAGE, Subject, engines, one_line};
+use crate::support::{IMAGE, Subject, engines, one_line, until};
 
 const COMPOSE: &str = r#"
 networks: {front: , back: {internal: true}}
@@ -51,13 +51,8 @@ async fn volumes(subject: &Subject, prefix: &str) -> Vec<String> {
 }
 
 async fn until_no_volume_is_left(subject: &Subject, prefix: &str) {
-    for _ in 0..200 {
-        if volumes(subject, prefix).await.is_empty() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{}: left: {:?}", subject.name, volumes(subject, prefix).await);
+    let what = format!("{}: volumes are left", subject.name);
+    until(&what, async || volumes(subject, prefix).await.is_empty()).await;
 }
 
 fn compose(directory: &std::path::Path, name: &str) -> GroupSpec {

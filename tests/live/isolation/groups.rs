@@ -6,7 +6,7 @@ use engine_api::networks::ListNetworks;
 use isolation::{ComposeFile, ComposeOptions, EngineChoice, ErrorKind, GroupSpec, Status};
 
 use super::{manager, sh};
-use crate::support::{IMAGE, Subject, engines, one_line};
+use crate::support::{IMAGE, Subject, engines, one_line, until};
 
 /// A web server, a one-shot service that needs it, and one that needs both.
 fn shop(name: &str, migrate: &str) -> GroupSpec {
@@ -16,7 +16,7 @@ fn shop(name: &str, migrate: &str) -> GroupSpec {
             "db": {
                 "image": IMAGE,
                 "main": {"command": {"argv": ["sh", "-c", "mkdir /w; echo rows >/w/index.html; sleep 0.3; httpd -f -p 8000 -h /w"]}},
-                "ready": {"wait_for": {"port": 8000}, "timeout": "30s"}
+                "ready": {"wait_for": {"port": 8000}, "timeout": "120s"}
             },
             "migrate": {
                 "image": IMAGE,
@@ -133,13 +133,8 @@ async fn dropped_group_leaves_no_network() {
         drop(group);
         drop(manager);
         subject.until_nothing_is_left(&prefix).await;
-        for _ in 0..200 {
-            if networks(&subject, &prefix).await.is_empty() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        assert_eq!(networks(&subject, &prefix).await, [""; 0], "{}", subject.name);
+        let what = format!("{}: a network is left", subject.name);
+        until(&what, async || networks(&subject, &prefix).await.is_empty()).await;
     }
 }
 
@@ -154,7 +149,7 @@ services:
   db:
     <<: *shell
     command: ["mkdir /w; echo rows >/w/index.html; sleep 0.3; httpd -f -p 8000 -h /w"]
-    healthcheck: {test: wget -q -O - http://127.0.0.1:8000/, interval: 1s, timeout: 5s, retries: 30}
+    healthcheck: {test: wget -q -O - http://127.0.0.1:8000/, interval: 1s, timeout: 60s, retries: 100}
     networks: {default: {aliases: [store]}}
   migrate:
     <<: *shell
@@ -211,18 +206,8 @@ async fn group_that_is_interrupted_leaves_nothing() {
             }
             manager.shutdown().await.unwrap();
             subject.until_nothing_is_left(&prefix).await;
-            for _ in 0..200 {
-                if networks(&subject, &prefix).await.is_empty() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            assert_eq!(
-                networks(&subject, &prefix).await,
-                [""; 0],
-                "{} {after}",
-                subject.name
-            );
+            let what = format!("{}: a network is left after {after} ms", subject.name);
+            until(&what, async || networks(&subject, &prefix).await.is_empty()).await;
         }
     }
 }

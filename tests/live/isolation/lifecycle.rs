@@ -10,7 +10,7 @@ use isolation::{
 };
 
 use super::{active, create, engine, manager, sh, spec};
-use crate::support::{engines, one_line};
+use crate::support::{LONG, engines, one_line, rounds};
 
 #[tokio::test]
 async fn random_walk_agrees_with_the_model() {
@@ -32,7 +32,7 @@ async fn stopped_environment_is_listed_as_stopped() {
     for subject in engines() {
         let (manager, prefix) = manager(&subject);
         let environment = active(&manager, spec()).await;
-        for round in 0..20 {
+        for round in 0..rounds(6) {
             environment.stop(Duration::from_secs(1)).await.unwrap();
             let (listed, _) = manager.registry().list().await;
             let ours = listed.iter().find(|summary| summary.id == *environment.id());
@@ -77,9 +77,9 @@ async fn paused_environment_can_be_stopped() {
         );
         subject.docker.containers().pause(&container).await.unwrap();
         let began = Instant::now();
-        let stopped = environment.stop(Duration::from_secs(5)).await;
+        let stopped = environment.stop(LONG).await;
         stopped.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
-        assert!(began.elapsed() < Duration::from_secs(5), "{}", subject.name);
+        assert!(began.elapsed() < LONG, "{}", subject.name);
         assert_eq!(
             environment.inspect().await.unwrap().status,
             Status::Stopped,
@@ -177,9 +177,17 @@ async fn failed_start_is_an_error_and_leaves_nothing() {
 async fn stop_with_a_signal_ends_the_main_process() {
     for subject in engines() {
         let (manager, prefix) = manager(&subject);
-        for (script, code) in [
-            ("trap 'exit 3' USR1; echo up; while true; do sleep 0.1; done", 3),
-            ("trap '' USR1; echo up; while true; do sleep 0.1; done", 137),
+        for (script, code, grace) in [
+            (
+                "trap 'exit 3' USR1; echo up; while true; do sleep 0.1; done",
+                3,
+                LONG,
+            ),
+            (
+                "trap '' USR1; echo up; while true; do sleep 0.1; done",
+                137,
+                Duration::from_secs(1),
+            ),
         ] {
             let spec = EnvironmentSpec {
                 main: Main::Command(Command::shell(script)),
@@ -187,7 +195,7 @@ async fn stop_with_a_signal_ends_the_main_process() {
                 ..spec()
             };
             let environment = active(&manager, spec).await;
-            let stopped = environment.stop_with(Signal::User1, Duration::from_secs(2)).await;
+            let stopped = environment.stop_with(Signal::User1, grace).await;
             stopped.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
             let exit = environment.inspect().await.unwrap().exit.unwrap();
             assert_eq!(exit.code, code, "{}: {script}", subject.name);

@@ -259,8 +259,8 @@ async fn disk_limit_is_enforced_or_supervised() {
         };
         let environment = active(&manager, limited(limits)).await;
         sh(&environment, "head -c 1000000 /dev/zero >/small").await;
-        let more = environment.run(Command::shell("head -c 20000000 /dev/zero >/large; sleep 200"));
-        let more = tokio::time::timeout(Duration::from_secs(180), more).await;
+        let more = environment.run(Command::shell("head -c 20000000 /dev/zero >/large; sleep 1000"));
+        let more = tokio::time::timeout(Duration::from_secs(600), more).await;
         let exceeded = loop {
             match events.next().await.unwrap().unwrap().kind {
                 EventKind::DiskLimitExceeded { used, limit } => break Some((used, limit)),
@@ -290,13 +290,13 @@ async fn disk_limit_holds_for_an_attached_main_process() {
             ..ResourceLimits::default()
         };
         let main = Main::Command(Command::shell(
-            "head -c 20000000 /dev/zero >/large || exit 1; sleep 200",
+            "head -c 20000000 /dev/zero >/large || exit 1; sleep 1000",
         ));
         let spec = EnvironmentSpec {
             main,
             ..limited(limits)
         };
-        let run = tokio::time::timeout(Duration::from_secs(180), ended(&manager, spec)).await;
+        let run = tokio::time::timeout(Duration::from_secs(600), ended(&manager, spec)).await;
         let (environment, output) = run.expect("the main process ends");
         let exit = output.exit;
         if exit.code != 1 {

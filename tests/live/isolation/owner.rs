@@ -3,17 +3,13 @@
 
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command as Process, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use engine_api::containers::{InspectContainer, KillContainer, ListContainers, RemoveContainer};
 use isolation::{EnvironmentId, EnvironmentSpec, Lifetime, Status};
 
 use super::{active, manager, sh, spec};
-use crate::support::{Subject, engines};
-
-/// The bound of a test on a loaded machine; the figure itself comes from the example
-/// `owner_killed`.
-const ENDED: Duration = Duration::from_secs(10);
+use crate::support::{Subject, engines, until};
 
 /// The main processes: with an init program, and without.
 const WAYS: [&str; 2] = ["main", "main-alone"];
@@ -101,11 +97,9 @@ pub(super) async fn running(subject: &Subject, prefix: &str) -> usize {
 }
 
 pub(super) async fn until_none_runs(subject: &Subject, prefix: &str, what: &str) {
-    let began = Instant::now();
-    while running(subject, prefix).await > 0 {
-        assert!(began.elapsed() < ENDED, "{}: {what} runs on", subject.name);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    // The time itself is a figure of the example `owner_killed`.
+    let what = format!("{}: {what} runs on", subject.name);
+    until(&what, async || running(subject, prefix).await == 0).await;
 }
 
 /// Removes the leftovers of a killed owner; these tests have no reaper.
@@ -118,6 +112,27 @@ pub(super) async fn remove(subject: &Subject, prefix: &str) {
         };
         subject.docker.containers().remove(&name, options).await.unwrap();
     }
+}
+
+/// Waits until the main process has made the file `/up`.
+async fn until_up(subject: &Subject, name: &str) {
+    let containers = subject.docker.containers();
+    let what = format!("{}: the main process does not begin", subject.name);
+    until(&what, async || containers.stat(name, "/up").await.is_ok()).await;
+}
+
+/// Waits until the exec runs that is the lease of a main process with an input.
+async fn until_leased(subject: &Subject, name: &str) {
+    let (containers, execs) = (subject.docker.containers(), subject.docker.execs());
+    let what = format!("{}: there is no lease", subject.name);
+    until(&what, async || {
+        let found = containers.inspect(name, InspectContainer::default()).await;
+        match found.unwrap().exec_ids.first() {
+            Some(id) => execs.inspect(id).await.is_ok_and(|exec| exec.running),
+            None => false,
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -142,10 +157,13 @@ async fn containers_end_with_a_killed_owner() {
 async fn main_process_ends_with_a_killed_owner() {
     for subject in engines() {
         for (way, input) in ways() {
-            let script = "trap '' TERM HUP INT; while :; do sleep 1; done";
+            let script = "trap '' TERM HUP INT; : >/up; while :; do sleep 1; done";
             let mut owner = Owner::ready(&subject, &[way, input, "sh", "-c", script]);
-            // The lease of a main process with an input is an exec, which takes a moment.
-            tokio::time::sleep(Duration::from_secs(2)).await;
+            let name = subject.containers(&owner.prefix).await.remove(0);
+            until_up(&subject, &name).await;
+            if input != "none" {
+                until_leased(&subject, &name).await;
+            }
             assert_eq!(
                 running(&subject, &owner.prefix).await,
                 1,
@@ -182,10 +200,10 @@ async fn main_process_keeps_its_exit_code() {
 async fn signal_reaches_the_main_process() {
     for subject in engines() {
         for (way, input) in ways() {
-            let script = "trap 'exit 41' TERM; while :; do sleep 0.1; done";
+            let script = "trap 'exit 41' TERM; : >/up; while :; do sleep 0.1; done";
             let mut owner = Owner::ready(&subject, &[way, input, "sh", "-c", script]);
-            tokio::time::sleep(Duration::from_secs(1)).await;
             let name = subject.containers(&owner.prefix).await.remove(0);
+            until_up(&subject, &name).await;
             let signal = "SIGTERM".to_owned();
             let containers = subject.docker.containers();
             containers.kill(&name, KillContainer { signal }).await.unwrap();
@@ -267,11 +285,9 @@ async fn orphaned_processes_are_reaped() {
             let environment = active(&manager, EnvironmentSpec { lifetime, ..spec() }).await;
             let script = "i=0; while [ $i -lt 100 ]; do (sh -c 'sleep 0.2 &' &); i=$((i+1)); done";
             sh(&environment, script).await;
-            let began = Instant::now();
             let zombies = "cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z ' || true";
-            while sh(&environment, zombies).await != "0" {
-                assert!(began.elapsed() < ENDED, "{}: {lifetime:?}", subject.name);
-            }
+            let what = format!("{}: {lifetime:?}: zombies are left", subject.name);
+            until(&what, async || sh(&environment, zombies).await == "0").await;
             environment.destroy().await.unwrap();
         }
     }

@@ -12,10 +12,7 @@ use isolation::EnvironmentId;
 use isolation::engines::docker::labels;
 
 use super::owner::{Owner, running};
-use crate::support::{IMAGE, Subject, engines};
-
-/// The bound of a test on a loaded machine.
-const GONE: Duration = Duration::from_secs(60);
+use crate::support::{IMAGE, LONG, Subject, engines};
 
 /// The program with the reaper, which is built with the workspace.
 fn program() -> &'static str {
@@ -57,7 +54,7 @@ pub(super) async fn until_all_is_gone(subject: &Subject, prefix: &str, state: &P
         }
         let entries = entries(state);
         assert!(
-            began.elapsed() < GONE,
+            began.elapsed() < LONG,
             "{}: {what}: {left:?}, {entries} entries",
             subject.name
         );
@@ -88,7 +85,7 @@ pub(super) fn reapers(owner: u32) -> Vec<u32> {
 pub(super) async fn kill_reaper(owner: u32) {
     let began = Instant::now();
     while reapers(owner).is_empty() {
-        assert!(began.elapsed() < GONE, "the reaper of {owner} does not run");
+        assert!(began.elapsed() < LONG, "the reaper of {owner} does not run");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for reaper in reapers(owner) {
@@ -217,7 +214,7 @@ async fn nothing_is_left_after_the_end_of_a_terminal() {
             let began = Instant::now();
             while named().await.is_empty() || running(&subject, &named().await[0]).await == 0 {
                 assert!(
-                    began.elapsed() < GONE,
+                    began.elapsed() < LONG,
                     "{}: {way}: it does not start",
                     subject.name
                 );
@@ -235,7 +232,7 @@ async fn nothing_is_left_after_the_end_of_a_terminal() {
             let began = Instant::now();
             while !named().await.is_empty() || entries(state.path()) > 0 {
                 assert!(
-                    began.elapsed() < GONE,
+                    began.elapsed() < LONG,
                     "{}: {way}: {:?}, {} entries",
                     subject.name,
                     named().await,

@@ -6,7 +6,7 @@ use engine_api::containers::InspectContainer;
 use isolation::{Command, ErrorKind, EventKind, Main, Signal, Status};
 
 use super::{active, manager, sh, spec};
-use crate::support::{engines, next_event, one_line};
+use crate::support::{engines, next_event, one_line, rounds};
 use isolation::EnvironmentSpec;
 
 #[tokio::test]
@@ -70,13 +70,14 @@ async fn pause_of_another_process_is_seen() {
 /// The end of a container that races with a stop, a kill or a destruction is not an error.
 #[tokio::test]
 async fn end_races_with_stop_kill_and_destroy() {
+    let rounds = rounds(10) as u64;
     for subject in engines() {
         let (manager, prefix) = manager(&subject);
         let mut events = manager.subscribe();
         let main = Main::Command(Command::shell("sleep 0.05"));
         let environment = active(&manager, EnvironmentSpec { main, ..spec() }).await;
-        for round in 0..33_u64 {
-            let pause = Duration::from_millis(round * 4);
+        for round in 0..rounds {
+            let pause = Duration::from_micros(round * 132_000 / rounds);
             for way in ["stop", "kill"] {
                 environment.start().await.unwrap();
                 tokio::time::sleep(pause).await;
@@ -93,10 +94,10 @@ async fn end_races_with_stop_kill_and_destroy() {
             }
         }
         environment.destroy().await.unwrap();
-        for round in 0..34_u64 {
+        for round in 0..rounds {
             let main = Main::Command(Command::shell("sleep 0.02"));
             let environment = active(&manager, EnvironmentSpec { main, ..spec() }).await;
-            tokio::time::sleep(Duration::from_millis(round * 2)).await;
+            tokio::time::sleep(Duration::from_micros(round * 68_000 / rounds)).await;
             let destroyed = environment.destroy().await;
             destroyed.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
         }
@@ -112,7 +113,12 @@ async fn end_races_with_stop_kill_and_destroy() {
                 _ => {}
             }
         }
-        assert_eq!((starts, stops, ends), (100, 66, 35), "{}", subject.name);
+        assert_eq!(
+            (starts, stops, ends),
+            (3 * rounds, 2 * rounds, 1 + rounds),
+            "{}",
+            subject.name
+        );
     }
 }
 

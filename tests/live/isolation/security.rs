@@ -49,12 +49,12 @@ async fn hardened_environment_can_do_nothing() {
         // A timeout kills all the same, though root has no rights.
         let slow = Command {
             timeout: Some(Duration::from_millis(300)),
-            ..Command::shell("sleep 60 & sleep 60")
+            ..Command::shell("sleep 1060 & sleep 1060")
         };
         let output = environment.run(slow).await.unwrap();
         assert!(output.exit.timed_out, "{}: {}", subject.name, output.exit);
         assert_eq!(
-            sh(&environment, "ps | grep -c 'sleep [6]0'; true").await,
+            sh(&environment, "ps | grep -c 'sleep [1]060'; true").await,
             "0",
             "{}",
             subject.name

@@ -11,7 +11,7 @@ use isolation::{
 };
 
 use super::spec;
-use crate::support::{Subject, engines};
+use crate::support::{LONG, Subject, engines};
 
 /// The engine `served`, its prefix, and the directory of its program.
 fn served(subject: &Subject) -> (ExternalEngine, String, tempfile::TempDir) {
@@ -83,9 +83,7 @@ async fn served_engine_forks_pauses_and_reports() {
                 }
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(60), exits)
-            .await
-            .unwrap();
+        tokio::time::timeout(LONG, exits).await.unwrap();
         drop(watching);
         manager.shutdown().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;

@@ -11,7 +11,7 @@ use isolation::{
 };
 
 use super::{active, create, manager, spec};
-use crate::support::{Subject, engines, one_line};
+use crate::support::{LONG, Subject, engines, one_line};
 
 /// A port of the environment, published where this machine reaches it.
 fn published(subject: &Subject, port: u16) -> PublishedPort {
@@ -72,7 +72,7 @@ async fn web_server_is_reached_when_it_is_ready() {
 async fn every_condition_becomes_true() {
     for subject in engines() {
         let (manager, _) = manager(&subject);
-        let script = "echo one; echo two >&2; sleep 0.2; echo one; touch /ready; sleep 100";
+        let script = "echo one; echo two >&2; sleep 0.2; echo one; touch /ready; exec tail -f /dev/null";
         let spec = service(&subject, script, 80);
         let environment = active(&manager, spec).await;
         let log = |pattern: &str, count, stream| {
@@ -91,11 +91,11 @@ async fn every_condition_becomes_true() {
             WaitFor::All(vec![log("one", 1, None), WaitFor::File("/ready".into())]),
             WaitFor::Any(vec![never.clone(), log("one", 1, None)]),
         ] {
-            let waited = environment.wait_until(&condition, Duration::from_secs(20)).await;
+            let waited = environment.wait_until(&condition, LONG).await;
             waited.unwrap_or_else(|error| panic!("{}: {condition}: {}", subject.name, one_line(&error)));
         }
         let late = environment
-            .wait_until(&never, Duration::from_millis(300))
+            .wait_until(&never, Duration::from_secs(2))
             .await
             .unwrap_err();
         assert_eq!(late.kind(), ErrorKind::Timeout);
@@ -152,9 +152,9 @@ async fn service_that_ends_is_not_waited_for() {
 async fn taken_port_names_its_holder() {
     for subject in engines() {
         let (manager, prefix) = manager(&subject);
-        let first = active(&manager, service(&subject, "sleep 100", 80)).await;
+        let first = active(&manager, service(&subject, "exec tail -f /dev/null", 80)).await;
         let at = first.endpoint(80).await.unwrap();
-        let mut spec = service(&subject, "sleep 100", 80);
+        let mut spec = service(&subject, "exec tail -f /dev/null", 80);
         spec.network.ports[0].host_port = Some(at.host_port);
         let error = create(&manager, spec).await.unwrap_err();
         let text = format!("{}: {}", subject.name, one_line(&error));
@@ -173,7 +173,7 @@ async fn taken_port_names_its_holder() {
 async fn other_protocols_are_published() {
     for subject in engines() {
         let (manager, _) = manager(&subject);
-        let mut spec = service(&subject, "sleep 100", 53);
+        let mut spec = service(&subject, "exec tail -f /dev/null", 53);
         spec.network.ports[0].protocol = Protocol::Udp;
         let environment = active(&manager, spec).await;
         let at = environment.endpoint_of(53, Protocol::Udp).await.unwrap();

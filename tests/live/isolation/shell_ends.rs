@@ -8,10 +8,7 @@ use isolation::{Command, Environment, ErrorKind, Status};
 use super::command_table::shell;
 use super::shell_or_exec::{by_exec, container};
 use super::{active, manager, of_image, sh, shells, spec};
-use crate::support::{engines, one_line};
-
-/// The bound of a test on a loaded machine.
-const LONG: Duration = Duration::from_secs(60);
+use crate::support::{LONG, engines, one_line, rounds};
 
 /// Commands whose background processes hold the output, at the same time: none of it is in the
 /// output of another command, and all of it is in its own as with an exec.
@@ -24,7 +21,7 @@ async fn held_output_is_in_no_other_command() {
         let (environment, what) = (&environment, format!("{}: {image}", subject.name));
         let what = &what;
         let lane = |lane: usize| async move {
-            for round in 0..12 {
+            for round in 0..rounds(4) {
                 let held = format!("(sleep .1; echo late{lane}.{round}) & echo early{lane}.{round}; exit 3");
                 let output = environment.run(shell(&held)).await.unwrap();
                 assert_eq!(output.exit.code, 3, "{what}");
@@ -57,6 +54,22 @@ async fn command_without_a_tool_of_the_shell_gets_an_exec() {
         assert!(!in_shell(&environment).await, "{}: {image}", subject.name);
         let output = environment.run(shell("echo out; exit 4")).await.unwrap();
         assert_eq!((output.exit.code, output.stdout_text().as_str()), (4, "out\n"));
+        environment.destroy().await.unwrap();
+    }
+}
+
+/// Bash reads a text byte by byte: an exec is faster for a long one.
+#[tokio::test]
+async fn long_command_gets_an_exec_where_sh_is_bash() {
+    for (subject, image) in shells() {
+        let (manager, _) = manager(&subject);
+        let environment = active(&manager, of_image(image)).await;
+        let mut command = shell("echo $PPID");
+        command.argv.extend((0..3).map(|_| "x".repeat(60_000)));
+        let parent = environment.run(command).await.unwrap().stdout_text();
+        let by_exec = parent == "0\n";
+        assert_eq!(by_exec, image.contains("bash"), "{}: {image}", subject.name);
+        assert!(in_shell(&environment).await, "{}: {image}", subject.name);
         environment.destroy().await.unwrap();
     }
 }

@@ -9,7 +9,7 @@ use isolation::{Command, Environment, EnvironmentSpec, Input, Mount, SecuritySpe
 use super::command_table::commands;
 use super::random_command::Random;
 use super::{active, manager, sh};
-use crate::support::{IMAGE, Subject, engines};
+use crate::support::{IMAGE, Subject, engines, rounds};
 
 /// The images, by their `sh`: of busybox, dash, bash.
 pub(super) const IMAGES: [&str; 3] = [IMAGE, "debian-dash:latest", "debian-bash:latest"];
@@ -204,7 +204,7 @@ impl<'a> Pair<'a> {
 
 async fn table_agrees(image: &str) {
     for subject in engines() {
-        for (user, read_only_root) in [(None, false), (Some("1000"), false), (Some("1000:1000"), true)] {
+        for (user, read_only_root) in [(None, false), (Some("1000:1000"), true)] {
             let pair = Pair::new(&subject, image, user, read_only_root).await;
             for command in commands() {
                 pair.assert_same(&command, "").await;
@@ -240,7 +240,7 @@ async fn random_commands_have_the_results_of_execs() {
         for image in IMAGES {
             let mut random = Random::new(seed);
             let pair = Pair::new(&subject, image, None, false).await;
-            for _ in 0..60 {
+            for _ in 0..rounds(15) {
                 let hint = format!(", COMMAND_SEED={seed}");
                 pair.assert_same(&random.command(), &hint).await;
             }

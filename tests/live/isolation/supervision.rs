@@ -1,6 +1,6 @@
 //! The health check: who runs it, its outputs. Restarts that make the container anew.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine_api::containers::{HealthStatus, InspectContainer};
 use isolation::engines::docker::BuildSpec;
@@ -11,7 +11,7 @@ use isolation::{
 use tests::chain;
 
 use super::{active, create, manager, of_image, sh, spec};
-use crate::support::{IMAGE, Subject, engines};
+use crate::support::{IMAGE, LONG, Subject, engines};
 
 const CHECK: &str = "echo looked; [ -e /ok ]";
 
@@ -20,22 +20,23 @@ fn health(check: Option<&str>) -> HealthSpec {
         check: check.map(Command::shell),
         interval: Some(Duration::from_millis(300)),
         retries: Some(1),
-        start_period: Some(Duration::from_secs(20)),
+        start_period: Some(LONG),
         ..HealthSpec::default()
     }
 }
 
 /// Waits until the health is another one, and returns the checks.
 async fn until(environment: &Environment, health: Health) -> Vec<CheckResult> {
-    for _ in 0..300 {
+    let began = Instant::now();
+    loop {
         let found = environment.inspect().await.unwrap().health;
         if let Some(found) = found.filter(|found| found.status == health && !found.checks.is_empty()) {
             assert_eq!(environment.health(), Some(health));
             return found.checks;
         }
+        assert!(began.elapsed() < LONG, "it does not become {health:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("it never became {health:?}")
 }
 
 /// The health as the daemon sees it; `None` if it runs no check.

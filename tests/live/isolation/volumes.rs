@@ -6,7 +6,7 @@ use isolation::engines::docker::{DockerEngine, DockerSettings, VolumeOptions};
 use isolation::{CopySource, EnvironmentSpec, ErrorKind, Lifetime, Mount};
 
 use super::{active, engine, manager_of, sh, spec};
-use crate::support::{IMAGE, Subject, engines, one_line};
+use crate::support::{IMAGE, Subject, engines, one_line, until};
 
 fn with_prefix(subject: &Subject) -> (DockerEngine, String) {
     let (engine, prefix) = engine(subject);
@@ -75,13 +75,8 @@ async fn archive_keeps_owners_modes_and_links() {
         environment.destroy().await.unwrap();
         first.remove().await.unwrap();
         drop(second);
-        for _ in 0..100 {
-            if left(&subject, &prefix).await.is_empty() {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        assert_eq!(left(&subject, &prefix).await, [""; 0], "{}", subject.name);
+        let what = format!("{}: volumes are left", subject.name);
+        until(&what, async || left(&subject, &prefix).await.is_empty()).await;
         subject.until_nothing_is_left(&prefix).await;
     }
 }

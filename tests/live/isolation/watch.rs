@@ -3,7 +3,7 @@
 use isolation::{Command, EnvironmentSpec, Event, EventKind, Main, ResourceLimits, Signal, Subscription};
 
 use super::{active, manager, spec};
-use crate::support::engines;
+use crate::support::{LONG, engines};
 
 /// Reads events until one is wanted, and returns all of them.
 async fn until(events: &mut Subscription, wanted: impl Fn(&EventKind) -> bool) -> Vec<EventKind> {
@@ -17,7 +17,7 @@ async fn until(events: &mut Subscription, wanted: impl Fn(&EventKind) -> bool) -
             }
         }
     };
-    let read = tokio::time::timeout(std::time::Duration::from_secs(30), reading).await;
+    let read = tokio::time::timeout(LONG, reading).await;
     assert!(read.is_ok(), "{seen:?}");
     seen
 }

@@ -1,7 +1,6 @@
 //! A container in which commands run, and questions about its commands.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engine_api::Docker;
@@ -11,6 +10,7 @@ use engine_api::exec::CreateExec;
 use engine_api::system::{EventFilters, ListenEvents};
 use tokio::time::timeout;
 
+use super::oom::{CommandStart, Kills, ReportedKills};
 use super::shell_program::ShellProgram;
 use crate::BoxFuture;
 use crate::command::signal::Signal;
@@ -45,7 +45,7 @@ pub(super) struct ContainerRef {
     /// The user of execs that signal processes.
     pub(super) control_user: &'static str,
     /// The OOM kills that were reported.
-    pub(super) oom_kills_seen: Arc<AtomicU64>,
+    pub(super) reported_kills: Arc<ReportedKills>,
 }
 
 impl ContainerRef {
@@ -63,24 +63,24 @@ impl ContainerRef {
         })
     }
 
-    /// Whether an OOM kill happened in the container since the exec started.
+    /// Whether a command that has ended with 137 was killed at the memory limit.
     ///
     /// The events are the most exact source. If the daemon has forgotten the start of the exec or
     /// reports no events, the state of the container is used. Podman sets that state for the first
     /// process only.
-    pub(super) async fn was_out_of_memory(&self, exec: &str) -> engine_api::Result<bool> {
+    pub(super) async fn was_out_of_memory(&self, start: CommandStart<'_>) -> engine_api::Result<bool> {
         if self.podman {
             return self.oom_counter_grew().await;
         }
-        if let Some(kills) = self.oom_kills(exec).await {
-            return Ok(kills > 0);
+        match self.oom_kills(start.exec).await {
+            Some(kills) => Ok(self.reported_kills.report(start, &kills)),
+            None => self.oom_state().await,
         }
-        self.oom_state().await
     }
 
     /// Whether the kernel has counted an OOM kill in the container that was not reported before.
     /// Podman has no event for it.
-    pub(super) async fn oom_counter_grew(&self) -> engine_api::Result<bool> {
+    async fn oom_counter_grew(&self) -> engine_api::Result<bool> {
         let Some(shell) = self.shell.get() else {
             return self.oom_state().await;
         };
@@ -95,9 +95,7 @@ impl ContainerRef {
         let Ok(count) = text.trim().parse::<u64>() else {
             return self.oom_state().await;
         };
-        let before = self.oom_kills_seen.swap(count, Ordering::AcqRel);
-        // It counts anew after each start.
-        Ok(count > 0 && count != before)
+        Ok(self.reported_kills.counts(count))
     }
 
     /// Whether the container's state reports an OOM kill.
@@ -107,9 +105,8 @@ impl ContainerRef {
         Ok(container.state.oom_killed)
     }
 
-    /// The number of OOM events after the start of the exec; `None` if that start is not among the
-    /// events.
-    pub(super) async fn oom_kills(&self, exec: &str) -> Option<usize> {
+    /// The OOM events after the start of the exec; `None` if that start is not among the events.
+    async fn oom_kills(&self, exec: &str) -> Option<Kills> {
         let filters = EventFilters {
             container: [self.id().to_owned()].into(),
             ..EventFilters::default()
@@ -120,15 +117,22 @@ impl ContainerRef {
             ..ListenEvents::default()
         };
         let mut events = self.docker.system().events(remembered).await.ok()?;
-        let mut known = None;
+        let mut known: Option<Kills> = None;
         // Past events come at once. An end time is not possible: the daemon's clock may differ from
         // ours.
         while let Ok(Some(Ok(event))) = timeout(SILENCE, events.next()).await {
             match event.verb() {
                 "exec_start" if event.actor.attributes.get("execID").is_some_and(|id| id == exec) => {
-                    known = Some(0);
+                    known = Some(Kills {
+                        exec_start: event.time_nano,
+                        times: Vec::new(),
+                    });
                 }
-                "oom" => known = known.map(|kills| kills + 1),
+                "oom" => {
+                    if let Some(kills) = &mut known {
+                        kills.times.push(event.time_nano);
+                    }
+                }
                 _ => {}
             }
         }

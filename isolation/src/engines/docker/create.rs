@@ -113,7 +113,7 @@ impl DockerEngine {
             docker: docker.clone(),
             name: guard.name(),
             control_user: profile::control_user(spec),
-            oom_kills_seen: Arc::default(),
+            reported_kills: Arc::default(),
             podman,
             shell: ShellProgram::new(found.env.iter().map(String::as_str)),
         };
@@ -231,7 +231,7 @@ impl DockerEngine {
                 docker: docker.clone(),
                 name: guard.name(),
                 control_user: profile::control_user(&spec),
-                oom_kills_seen: Arc::default(),
+                reported_kills: Arc::default(),
                 podman,
                 shell: ShellProgram::new(found.config.env.iter().map(String::as_str)),
             },

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::cleanup;
 use super::container::{ContainerRef, EndCheck};
 use super::diagnostics::to_error;
+use super::oom::CommandStart;
 use crate::BoxFuture;
 use crate::command::execution::{Chunk, RunningProcess};
 use crate::command::exit_status::ExitStatus;
@@ -209,6 +210,14 @@ impl ExecProcess {
         self.output = None;
     }
 
+    fn start(&self) -> CommandStart<'_> {
+        CommandStart {
+            exec: &self.exec,
+            at: self.started,
+            after_exec: Duration::ZERO,
+        }
+    }
+
     async fn ending(&mut self) -> engine_api::Result<ExitStatus> {
         if let Some(exit) = self.exit {
             return Ok(exit);
@@ -226,7 +235,7 @@ impl ExecProcess {
         };
         let oom = code == 137
             && self.sent != Some(Signal::Kill)
-            && self.container.was_out_of_memory(&self.exec).await?;
+            && self.container.was_out_of_memory(self.start()).await?;
         let cut = !self.complete || self.was_cut().await?;
         let exit = ExitStatus {
             oom,

@@ -74,6 +74,7 @@ mod main_program;
 mod metrics;
 mod mount_table;
 mod networks;
+mod oom;
 mod options;
 mod owned;
 mod owner;

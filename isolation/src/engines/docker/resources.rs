@@ -16,9 +16,6 @@ use crate::journal::process::Process;
 use crate::spec::lifetime::Lifetime;
 use crate::spec::validate;
 
-/// The longest part of a name on the daemon that comes from the name for people.
-const LONGEST_PART: usize = 40;
-
 /// A network or volume that is about to be created.
 pub(super) struct Resource {
     pub(super) kind: Kind,
@@ -137,10 +134,7 @@ pub(super) fn on_daemon(prefix: &str, id: &EnvironmentId, name: Option<&str>) ->
     let Some(name) = name else {
         return format!("{prefix}{id}");
     };
-    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let replaced = name.chars().map(|c| if valid(c) { c } else { '-' });
-    let part: String = replaced.take(LONGEST_PART).collect();
-    format!("{prefix}{part}_{id}")
+    format!("{prefix}{}_{id}", labels::readable_part(name))
 }
 
 /// What a person can call a network or volume.

@@ -171,7 +171,7 @@ pub(super) fn of_limits() -> Vec<Case> {
     let tail = Command::new(["tail", "/dev/zero"]);
     let late = Command {
         timeout: Some(Duration::from_millis(300)),
-        ..Command::new(["sleep", "100"])
+        ..Command::new(["sleep", "1000"])
     };
     let of_main = EnvironmentSpec {
         main: Main::Command(tail.clone()),
@@ -272,13 +272,13 @@ pub(super) fn of_ends() -> Vec<Case> {
             interval: Some(Duration::from_millis(100)),
             ..HealthSpec::default()
         }),
-        ..main(&["sleep", "100"])
+        ..main(&["sleep", "1000"])
     };
     vec![
         case(
             "never_ready",
             NeverReady,
-            Start(early("echo starting; sleep 100")),
+            Start(early("echo starting; sleep 1000")),
         ),
         case("ended_early", EndedEarly, Start(early("echo bye"))),
         case(

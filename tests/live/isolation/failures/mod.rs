@@ -233,7 +233,7 @@ async fn port_of_another_container_is_named() {
                 ports: vec!["127.0.0.1:47811:80".parse().unwrap()],
                 ..NetworkSpec::default()
             },
-            ..main(&["sleep", "100"])
+            ..main(&["sleep", "1000"])
         };
         let _first = active(&manager, spec.clone()).await;
         let error = create(&manager, spec).await.unwrap_err();

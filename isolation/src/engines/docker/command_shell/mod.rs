@@ -30,10 +30,9 @@ mod report;
 mod script;
 mod shell;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
 
 use self::control::ControlShell;
 use self::marks::Mark;
@@ -43,6 +42,7 @@ use self::script::Environment;
 use self::shell::{NoShell, Shell};
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
+use super::oom::CommandStart;
 use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::command::stdin::Stdin;
@@ -64,8 +64,6 @@ struct Inner {
     control: ControlShell,
     pool: Mutex<Pool>,
     known: Mutex<KnownPrograms>,
-    /// How many OOM kills of an exec were reported already.
-    reported_oom: AsyncMutex<HashMap<String, usize>>,
 }
 
 #[derive(Debug, Default)]
@@ -88,7 +86,6 @@ impl CommandShells {
             control: ControlShell::default(),
             pool: Mutex::default(),
             known: Mutex::default(),
-            reported_oom: AsyncMutex::default(),
         }))
     }
 
@@ -156,11 +153,16 @@ impl Inner {
         let latest = shell.latest_start(SILENCE);
         let (text, program) =
             script::render(command, working_dir, &environment, &self.known(), &mark, latest);
+        if text.len() > shell.longest_text() {
+            self.give_back(shell);
+            return Ok(None);
+        }
+        let began = Instant::now();
         if shell.write(&text).await.is_err() {
             // The end of the text did not arrive, so nothing was run.
             return Ok(None);
         }
-        let mut process = ShellProcess::new(Arc::clone(&self), shell, &mark);
+        let mut process = ShellProcess::new(Arc::clone(&self), shell, &mark, began);
         let beginning = process.begin().await?;
         if beginning == Beginning::Started {
             self.known().add(program);
@@ -209,17 +211,9 @@ impl Inner {
         }
     }
 
-    /// Whether a new OOM kill happened in the container. A shell runs many commands, so the kills
-    /// that were reported for an earlier one do not count.
-    async fn was_out_of_memory(&self, exec: &str) -> engine_api::Result<bool> {
-        if self.container.podman {
-            return self.container.oom_counter_grew().await;
-        }
-        let mut reported = self.reported_oom.lock().await;
-        match self.container.oom_kills(exec).await {
-            Some(kills) => Ok(reported.insert(exec.to_owned(), kills).unwrap_or(0) < kills),
-            None => self.container.oom_state().await,
-        }
+    async fn was_out_of_memory(&self, start: CommandStart<'_>) -> Result<bool> {
+        let found = self.container.was_out_of_memory(start).await;
+        found.map_err(to_error)
     }
 
     fn give_back(&self, shell: Shell) {

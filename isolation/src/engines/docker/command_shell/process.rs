@@ -21,6 +21,7 @@ use crate::engines::docker::cleanup;
 use crate::engines::docker::container::ContainerRef;
 use crate::engines::docker::diagnostics::{ContainerDiagnostics, to_error};
 use crate::engines::docker::exec_process::{GRACE, PIPES};
+use crate::engines::docker::oom::CommandStart;
 use crate::error::{Error, Result};
 
 /// How long the shell may stay silent before the container is inspected: it may be paused. After
@@ -39,6 +40,9 @@ pub(super) struct ShellProcess {
     /// `None` after the end.
     shell: Option<Shell>,
     exec: String,
+    began: Instant,
+    /// How long the shell was open then.
+    after_exec: Duration,
     shell_pid: u32,
     stdout: Scanner,
     stderr: Scanner,
@@ -59,11 +63,13 @@ pub(super) struct ShellProcess {
 }
 
 impl ShellProcess {
-    /// A command whose text was just written.
-    pub(super) fn new(inner: Arc<Inner>, shell: Shell, mark: &Mark) -> Self {
+    /// A command whose text was just written, not before `began`.
+    pub(super) fn new(inner: Arc<Inner>, shell: Shell, mark: &Mark, began: Instant) -> Self {
         Self {
             inner,
             exec: shell.exec.clone(),
+            began,
+            after_exec: began - shell.opened,
             shell_pid: shell.pid,
             shell: Some(shell),
             stdout: Scanner::new(mark),
@@ -265,9 +271,8 @@ impl ShellProcess {
             Some(signal) => ExitStatus::from_signal(signal.number()),
             None => ExitStatus::from_code(code),
         };
-        let oom = code == 137
-            && self.sent != Some(Signal::Kill)
-            && self.inner.was_out_of_memory(&self.exec).await.map_err(to_error)?;
+        let asked = code == 137 && self.sent != Some(Signal::Kill);
+        let oom = asked && self.inner.was_out_of_memory(self.start()).await?;
         let exit = ExitStatus {
             oom,
             output_complete: self.complete,
@@ -275,6 +280,14 @@ impl ShellProcess {
         };
         self.exit = Some(exit);
         Ok(exit)
+    }
+
+    fn start(&self) -> CommandStart<'_> {
+        CommandStart {
+            exec: &self.exec,
+            at: self.began,
+            after_exec: self.after_exec,
+        }
     }
 
     fn target(&self) -> Option<Target> {

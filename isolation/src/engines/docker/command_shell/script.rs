@@ -15,7 +15,10 @@ const LONGEST_INPUT: usize = 32 << 10;
 const LONGEST_WORD: usize = 120_000;
 
 /// The longest text for a command.
-const LONGEST_TEXT: usize = 1 << 20;
+pub(super) const LONGEST_TEXT: usize = 1 << 20;
+
+/// The longest text for bash, which reads its input byte by byte: an exec takes as long as that.
+pub(super) const LONGEST_TEXT_OF_BASH: usize = 128 << 10;
 
 /// The prelude without its comments.
 pub(super) fn prelude() -> String {

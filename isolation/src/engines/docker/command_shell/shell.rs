@@ -41,9 +41,22 @@ pub(super) struct Shell {
     output: Output,
     /// The exec that runs it.
     pub(super) exec: String,
+    /// When that exec had started.
+    pub(super) opened: Instant,
     /// Its PID in the container.
     pub(super) pid: u32,
     clock: Clock,
+    /// Whether it reads its input byte by byte.
+    is_bash: bool,
+}
+
+/// The facts that a shell prints when it is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Facts {
+    pid: u32,
+    /// The time, see [`Clock`].
+    shown: u64,
+    is_bash: bool,
 }
 
 /// The time as a shell sees it, which no change of the wall clock affects.
@@ -104,19 +117,22 @@ impl Shell {
             input,
             output,
             exec: created.id,
+            opened: Instant::now(),
             pid: 0,
             clock: Clock {
                 shown: 0,
                 read: Instant::now(),
             },
+            is_bash: false,
         };
         match timeout(READY, shell.get_ready()).await {
-            Ok(Ok((pid, shown, environment))) => {
-                shell.pid = pid;
+            Ok(Ok((facts, environment))) => {
+                shell.pid = facts.pid;
                 shell.clock = Clock {
-                    shown,
+                    shown: facts.shown,
                     read: Instant::now(),
                 };
+                shell.is_bash = facts.is_bash;
                 Ok((shell, environment))
             }
             Ok(Err(printed)) if names_missing(&printed, program) => Err(NoShell::Missing),
@@ -125,12 +141,12 @@ impl Shell {
         }
     }
 
-    /// Defines the functions. Returns the PID, the time and the environment; if a tool is missing
-    /// or the shell has ended, what was printed instead.
-    async fn get_ready(&mut self) -> Result<(u32, u64, Environment), String> {
+    /// Defines the functions. Returns the facts and the environment; if a tool is missing or the
+    /// shell has ended, what was printed instead.
+    async fn get_ready(&mut self) -> Result<(Facts, Environment), String> {
         let mark = Mark::random();
         let text = format!(
-            "{}echo \"{mark} $$ $now:$missing\" >&8; echo \"{mark} \" >&9\n",
+            "{}echo \"{mark} $$ $now ${{BASH_VERSION:+bash}}:$missing\" >&8; echo \"{mark} \" >&9\n",
             script::prelude(),
             mark = mark.as_str()
         );
@@ -172,8 +188,8 @@ impl Shell {
             }
         }
         let found = line.filter(|_| written.is_ok() && stderr_ready);
-        match found.and_then(|line| numbers(&line)) {
-            Some((pid, time)) => Ok((pid, time, Environment::parse(&printed))),
+        match found.and_then(|line| facts(&line)) {
+            Some(facts) => Ok((facts, Environment::parse(&printed))),
             None => Err(String::from_utf8_lossy(&printed).into_owned()),
         }
     }
@@ -181,6 +197,14 @@ impl Shell {
     /// The latest time for a command that is written now to start.
     pub(super) fn latest_start(&self, pause: Duration) -> u64 {
         self.clock.after(pause)
+    }
+
+    /// The longest text for a command; an exec is faster for a longer one.
+    pub(super) fn longest_text(&self) -> usize {
+        match self.is_bash {
+            true => script::LONGEST_TEXT_OF_BASH,
+            false => script::LONGEST_TEXT,
+        }
     }
 
     /// Whether nothing came while the shell was idle: neither its end nor stray output.
@@ -200,11 +224,15 @@ impl Shell {
     }
 }
 
-/// The PID and the time in the line of a shell that is ready. After the colon it names missing
-/// tools.
-fn numbers(line: &str) -> Option<(u32, u64)> {
-    let (pid, time) = line.strip_suffix(':')?.split_once(' ')?;
-    Some((pid.parse().ok()?, time.parse().ok()?))
+/// The facts in the line of a shell that is ready. After the colon it names missing tools.
+fn facts(line: &str) -> Option<Facts> {
+    let (pid, rest) = line.strip_suffix(':')?.split_once(' ')?;
+    let (shown, name) = rest.split_once(' ')?;
+    Some(Facts {
+        pid: pid.parse().ok()?,
+        shown: shown.parse().ok()?,
+        is_bash: name == "bash",
+    })
 }
 
 #[cfg(test)]
@@ -213,9 +241,15 @@ mod tests {
 
     #[test]
     fn shell_that_lacks_a_tool_is_not_ready() {
-        assert_eq!(numbers("17 123456:"), Some((17, 123_456)));
-        for line in ["17 123456: setsid", "17 :", "17", "", ":"] {
-            assert_eq!(numbers(line), None, "{line}");
+        let of = |is_bash| Facts {
+            pid: 17,
+            shown: 123_456,
+            is_bash,
+        };
+        assert_eq!(facts("17 123456 :"), Some(of(false)));
+        assert_eq!(facts("17 123456 bash:"), Some(of(true)));
+        for line in ["17 123456 : setsid", "17 123456:", "17  :", "17", "", ":"] {
+            assert_eq!(facts(line), None, "{line}");
         }
     }
 

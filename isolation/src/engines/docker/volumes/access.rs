@@ -115,7 +115,7 @@ impl Volumes<'_> {
                 docker: docker.clone(),
                 name: std::sync::Arc::new(name.into()),
                 control_user: "0",
-                oom_kills_seen: std::sync::Arc::default(),
+                reported_kills: std::sync::Arc::default(),
                 podman,
                 shell: ShellProgram::new(std::iter::empty()),
             },
