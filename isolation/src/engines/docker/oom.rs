@@ -1,8 +1,8 @@
 //! Which commands of a container were killed at the memory limit.
 //!
-//! The daemon reports kills of a container, not of a command. A kill belongs to a command that ended
-//! with 137 if it happened after the command's start, and no command that ended before that start
-//! was reported with it.
+//! The daemon reports kills of a container, not of a command. A kill belongs to a command that
+//! ended with 137 if it happened after the command's start, and no command that ended before that
+//! start was reported with it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
