@@ -113,7 +113,7 @@ async fn virtual_environment_moves_to_another_path() {
         naming(&new.join(".venv"), &old.display().to_string(), &mut found);
         assert!(found.is_empty(), "{found:?}");
         let count: u32 = printed(moved, &["python", "-c", VERIFY]).await.parse().unwrap();
-        assert!(count > 100, "{count}");
+        assert!(count > 8, "{count}");
         printed(moved, &["pip", "--version"]).await;
         printed(moved, &["pip", "uninstall", "--yes", "probe"]).await;
         assert!(!new.join(".venv/bin/probe").exists());

@@ -14,14 +14,14 @@ use tempfile::TempDir;
 
 use crate::support::{Fixture, as_ordinary_user, base, printed, sh};
 
-fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
 }
 
-fn append(builder: &mut Builder<Vec<u8>>, path: &str, content: &[u8], mode: u32) {
+pub(crate) fn append(builder: &mut Builder<Vec<u8>>, path: &str, content: &[u8], mode: u32) {
     let mut header = Header::new_gnu();
     header.set_size(content.len() as u64);
     header.set_mode(mode);
@@ -42,7 +42,7 @@ fn link(builder: &mut Builder<Vec<u8>>, path: &str, target: &str) {
 
 /// A layer with the programs of this machine that a shell needs: busybox if there is one, otherwise
 /// `sh`, `env`, `setsid` and a few more with their libraries.
-fn programs() -> Vec<u8> {
+pub(crate) fn programs() -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     let names = [
         "sh", "env", "setsid", "cat", "ls", "id", "rm", "mkdir", "stat", "readlink", "sleep", "tty", "stty",
@@ -82,19 +82,24 @@ fn changes() -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
+/// The architecture of this machine, in the words of images.
+pub(crate) fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 /// An archive of `docker save`.
-fn saved(layers: &[Vec<u8>], config: &str, name: &str) -> Vec<u8> {
+pub(crate) fn saved(layers: &[Vec<u8>], config: &str, name: &str) -> Vec<u8> {
     let digests: Vec<String> = layers
         .iter()
         .map(|layer| format!("\"sha256:{}\"", digest(layer)))
         .collect();
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
     let config = format!(
-        r#"{{"architecture":"{architecture}","os":"linux","config":{config},"rootfs":{{"type":"layers","diff_ids":[{}]}}}}"#,
+        r#"{{"architecture":"{}","os":"linux","config":{config},"rootfs":{{"type":"layers","diff_ids":[{}]}}}}"#,
+        architecture(),
         digests.join(",")
     );
     let id = digest(config.as_bytes());
@@ -125,18 +130,19 @@ fn saved(layers: &[Vec<u8>], config: &str, name: &str) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-const CONFIG: &str = r#"{"Env":["PATH=/bin","COLOR=red"],"WorkingDir":"/data","Cmd":["sh"],"User":null}"#;
+pub(crate) const CONFIG: &str =
+    r#"{"Env":["PATH=/bin","COLOR=red"],"WorkingDir":"/data","Cmd":["sh"],"User":null}"#;
 
 /// An engine with a cache of its own, and an image in it.
-struct WithImage {
+pub(crate) struct WithImage {
     base: TempDir,
     cache: TempDir,
-    manager: Arc<Manager>,
+    pub(crate) manager: Arc<Manager>,
 }
 
 impl WithImage {
     /// `None` where no sandbox can be started, which is printed.
-    async fn new() -> Option<Self> {
+    pub(crate) async fn new() -> Option<Self> {
         Fixture::new().await?;
         let (base, cache) = (base(), base());
         let mut registry = Registry::new();
@@ -155,11 +161,11 @@ impl WithImage {
         Some(this)
     }
 
-    fn engine(&self) -> &SandboxEngine {
+    pub(crate) fn engine(&self) -> &SandboxEngine {
         self.manager.registry().get_as("sandbox").unwrap()
     }
 
-    async fn import(&self, archive: &[u8]) -> isolation::Result<String> {
+    pub(crate) async fn import(&self, archive: &[u8]) -> isolation::Result<String> {
         let file = self.cache.path().join("archive.tar");
         fs::write(&file, archive).unwrap();
         let source = ImageSource::Path(file);
@@ -171,16 +177,20 @@ impl WithImage {
         imported.map(|image| image.id)
     }
 
-    async fn environment(&self) -> Environment {
+    pub(crate) async fn environment(&self) -> Environment {
+        self.environment_of("test:1").await.unwrap()
+    }
+
+    pub(crate) async fn environment_of(&self, image: &str) -> isolation::Result<Environment> {
         let spec = EnvironmentSpec {
-            image: Some("test:1".into()),
+            image: Some(image.into()),
             ..EnvironmentSpec::default()
         };
-        self.manager.create(&EngineChoice::Auto, spec).await.unwrap()
+        self.manager.create(&EngineChoice::Auto, spec).await
     }
 
     /// The files of images: paths, sizes and times.
-    fn files(&self) -> Vec<String> {
+    pub(crate) fn files(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut left = vec![self.cache.path().join("images")];
         while let Some(directory) = left.pop() {
@@ -261,15 +271,7 @@ async fn image_that_is_missing_is_named_with_a_hint() {
     let Some(fixture) = WithImage::new().await else {
         return;
     };
-    let spec = EnvironmentSpec {
-        image: Some("nowhere:3".into()),
-        ..EnvironmentSpec::default()
-    };
-    let error = fixture
-        .manager
-        .create(&EngineChoice::Auto, spec)
-        .await
-        .unwrap_err();
+    let error = fixture.environment_of("nowhere:3").await.unwrap_err();
     let text = error.to_string();
     assert!(
         text.contains("isolate image import --engine sandbox nowhere:3"),
@@ -349,15 +351,7 @@ async fn image_with_a_link_in_place_of_proc_is_refused() {
     link(&mut builder, "proc", "../../../tmp");
     let hostile = saved(&[programs(), builder.into_inner().unwrap()], CONFIG, "hostile");
     fixture.import(&hostile).await.unwrap();
-    let spec = EnvironmentSpec {
-        image: Some("hostile".into()),
-        ..EnvironmentSpec::default()
-    };
-    let error = fixture
-        .manager
-        .create(&EngineChoice::Auto, spec)
-        .await
-        .unwrap_err();
+    let error = fixture.environment_of("hostile").await.unwrap_err();
     assert!(error.to_string().contains("/proc"), "{error}");
     assert_eq!(fs::read_dir(fixture.base.path()).unwrap().count(), 0);
 }

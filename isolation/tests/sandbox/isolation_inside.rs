@@ -194,7 +194,7 @@ async fn planted_link_is_refused_at_the_next_start() {
     let environment = fixture.environment().await;
     let outside = fixture.base.path().join("outside");
     let plant = format!(
-        "mv /etc /x; mkdir /etc; ln -s /oldroot{} /etc/mime.types",
+        "mv /etc /x; mkdir /etc; ln -s /oldroot{} /etc/alternatives",
         outside.display()
     );
     printed(&environment, &plant).await;

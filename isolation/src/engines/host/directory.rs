@@ -108,7 +108,8 @@ impl Directory {
         let new = self.path.join(format!("{NOTE}.{}", random_hex()));
         let text =
             serde_json::to_vec(note).map_err(|error| Error::new(ErrorKind::Corrupt, error.to_string()))?;
-        // The file is renamed into place, so that no reader gets an incomplete note.
+        // The file is renamed into place, so that no reader gets an incomplete note. It is not
+        // synchronised: after a crash of the machine, the journal still names the environment.
         let written = write_private(&new, &text).and_then(|()| fs::rename(&new, &path));
         written.map_err(|e| Error::io("write", &path, e))
     }
@@ -205,8 +206,7 @@ fn note(engine: &str, path: &Path) -> Option<Note> {
 fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text)?;
-    file.sync_all()
+    file.write_all(text)
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl SandboxInstance {
 }
 
 /// Whether a directory above the path does not exist.
-fn is_missing(error: &Error) -> bool {
+pub(super) fn is_missing(error: &Error) -> bool {
     let source = std::error::Error::source(error);
     let source = source.and_then(|source| source.downcast_ref::<std::io::Error>());
     source.is_some_and(|error| {

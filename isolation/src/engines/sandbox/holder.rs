@@ -75,7 +75,7 @@ impl Holder {
         };
         let words = arguments.program(["sh", "-c", &script::holder()]);
         let filter = sandbox.is_filtered.then(|| layout.filter());
-        let mut starting = Starting::spawn(&words, sandbox.identity, is_overlay, filter.as_deref())?;
+        let mut starting = Starting::spawn(&words, sandbox.identity, is_overlay, filter.as_deref(), cgroup)?;
         let process = starting.until_ready()?;
         if let Some(group) = cgroup {
             group.add(process.pid())?;
@@ -106,7 +106,7 @@ impl Holder {
         let words = Arguments::user_namespace(identity)
             .probe(identity, base)
             .program(["sh", "-c", &format!("echo {IS_READY} >&2; read -r line")]);
-        Starting::spawn(&words, identity, false, None)?
+        Starting::spawn(&words, identity, false, None, None)?
             .until_ready()
             .map(drop)
     }
@@ -191,6 +191,7 @@ impl Starting {
         identity: Identity,
         is_overlay: bool,
         filter: Option<&Path>,
+        cgroup: Option<&Cgroup>,
     ) -> Result<Self> {
         let failed = |error: io::Error| Error::engine(NAME, error);
         let memory = || rustix::fs::memfd_create("isolation-sandbox", MemfdFlags::CLOEXEC);
@@ -227,8 +228,12 @@ impl Starting {
         if let Some(owner) = identity.owner() {
             command.uid(owner.user).gid(owner.group);
         }
+        let child = match cgroup {
+            Some(group) => group.start_inside(|| command.spawn()),
+            None => command.spawn(),
+        };
         Ok(Self {
-            child: Some(command.spawn().map_err(failed)?),
+            child: Some(child.map_err(failed)?),
             lifeline: Some(lifeline),
             identity,
             is_overlay,

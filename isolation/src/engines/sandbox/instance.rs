@@ -9,6 +9,7 @@ use super::NAME;
 use super::images::{self, Defaults, Kept};
 use super::layout::{HOME, Layout};
 use super::options::SandboxOptions;
+use super::user::RunAs;
 use super::{arguments, process, sandboxed::Sandboxed};
 use crate::BoxFuture;
 use crate::command::Command;
@@ -158,11 +159,21 @@ impl SandboxInstance {
         }
     }
 
+    /// How a command runs as its user; `None` for root.
+    async fn run_as(&self, command: &Command) -> Result<Option<RunAs>> {
+        let given = command.user.as_ref().or(self.spec.user.as_ref());
+        let Some(user) = given.or(self.sandbox.defaults.user.as_ref()).cloned() else {
+            return Ok(None);
+        };
+        let sandbox = Arc::clone(&self.sandbox);
+        blocking(NAME, move || sandbox.run_as(&user)).await
+    }
+
     /// All environment variables of a command.
-    fn variables(&self, command: &Command) -> BTreeMap<String, String> {
+    fn variables(&self, command: &Command, run_as: Option<&RunAs>) -> BTreeMap<String, String> {
         let own = [
             ("PATH", arguments::PATH),
-            ("HOME", HOME),
+            ("HOME", run_as.map_or(HOME, |run_as| &run_as.home)),
             ("HOSTNAME", self.sandbox.hostname()),
         ];
         let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -180,8 +191,10 @@ impl SandboxInstance {
                 command.program()
             )));
         }
-        let (variables, directory) = (self.variables(command), self.working_dir(command));
-        process::start(&self.sandbox.layout, &self.known, command, variables, directory).await
+        let run_as = self.run_as(command).await?;
+        let variables = self.variables(command, run_as.as_ref());
+        let (layout, directory) = (&self.sandbox.layout, self.working_dir(command));
+        process::start(layout, &self.known, command, variables, directory, run_as).await
     }
 
     /// Ends all processes: asks them to end, and kills them after `grace`.

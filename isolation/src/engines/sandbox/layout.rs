@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 
-use super::arguments::merged;
+use super::arguments::{COPIED, merged};
 use super::identity::Identity;
 use super::images::Kept;
 use crate::engines::host::directory::Directory;
@@ -39,10 +39,11 @@ use crate::spec::network::NetworkSpec;
 pub(super) const HOME: &str = "/root";
 
 /// The directories of a root without an image, and their permissions.
-const DIRECTORIES: [(&str, u32); 11] = [
+const DIRECTORIES: [(&str, u32); 12] = [
     ("", 0o755),
     ("dev", 0o755),
     ("etc", 0o755),
+    ("etc/ssl", 0o755),
     ("proc", 0o555),
     ("root", 0o700),
     ("run", 0o755),
@@ -224,6 +225,9 @@ impl Layout {
         for (name, mode) in DIRECTORIES {
             self.directory(&root.join(name), mode)?;
         }
+        for name in COPIED {
+            self.copy_of_host(name)?;
+        }
         for (name, target) in merged() {
             let link = root.join(name);
             symlink(target, &link)?;
@@ -241,6 +245,21 @@ impl Layout {
             self.give(&path)?;
         }
         Ok(())
+    }
+
+    /// Copies a file in `/etc` of this machine, if it exists.
+    fn copy_of_host(&self, name: &str) -> io::Result<()> {
+        let from = Path::new("/etc").join(name);
+        let to = self.root().join("etc").join(name);
+        let copied = match fs::read_link(&from) {
+            // The time zone is known by the name of its file.
+            Ok(target) if target.starts_with("/usr") => symlink(target, &to),
+            _ => fs::copy(&from, &to).map(drop),
+        };
+        match copied {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            copied => copied.and_then(|()| self.give(&to)),
+        }
     }
 
     /// Creates a directory, or sets the permissions of one.

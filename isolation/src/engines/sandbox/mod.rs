@@ -15,7 +15,8 @@
 //!
 //! The root user inside is never root outside. For an ordinary user it is the caller, and there is
 //! no other user. For root it is the first one of 65536 users that this machine uses for nothing
-//! else; mounted files of the caller then belong to an unknown user inside.
+//! else; mounted files of the caller then belong to an unknown user inside. Commands then run as
+//! the user of the specification or of the image, which is looked up in the environment.
 //!
 //! Limits of memory, CPU and processes hold where this user may create control groups.
 //!
@@ -43,6 +44,7 @@
 mod advice;
 mod arguments;
 mod as_owner;
+mod command_files;
 mod descriptors;
 mod files;
 mod first_process;
@@ -62,6 +64,7 @@ mod script;
 mod start_report;
 mod system_calls;
 mod terminal;
+mod user;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};

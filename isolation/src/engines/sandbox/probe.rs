@@ -153,10 +153,6 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
     let limit = "the engine does not set this limit; use the engine docker";
     let network = "an environment has its own loopback interface, or with the option host_network the \
                    network of this machine";
-    let users = match identity {
-        Identity::Caller => "there is one user, root, who is the caller",
-        Identity::Range { .. } => "commands run as the root of the environment; use `su` or `setpriv` in it",
-    };
     let missing = "not part of this engine; use the engine docker";
     let mut capabilities = Capabilities::new(IsolationLevel::Container)
         .with([
@@ -171,7 +167,6 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
             Tty,
         ])
         .with([NetworkIsolation, Pause, Feature::Processes, Rename])
-        .without(Feature::Users, users)
         .without(Feature::Networks, network)
         .without(Feature::Ports, network)
         .without(
@@ -199,6 +194,12 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
     ] {
         capabilities = capabilities.without(feature, missing);
     }
+    let capabilities = match identity {
+        Identity::Caller => {
+            capabilities.without(Feature::Users, "there is one user, root, who is the caller")
+        }
+        Identity::Range { .. } => capabilities.with([Feature::Users]),
+    };
     Cgroup::add_to(capabilities)
 }
 

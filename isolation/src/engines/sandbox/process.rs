@@ -1,9 +1,7 @@
 //! A command in an environment: its pipes, its output and its end.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +10,14 @@ use tokio::net::unix::pipe::{OpenOptions, Receiver};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::NAME;
+use super::command_files::CommandFiles;
 use super::first_process::Process;
 use super::holder;
 use super::layout::Layout;
 use super::report::{Report, Reports};
 use super::script;
 use super::terminal::Terminal;
+use super::user::RunAs;
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::{Chunk, Execution, RunningProcess};
@@ -50,9 +50,13 @@ pub(super) async fn start(
     command: &Command,
     variables: BTreeMap<String, String>,
     working_dir: String,
+    run_as: Option<RunAs>,
 ) -> Result<Execution> {
     let (layout, known, given) = (layout.clone(), Arc::clone(known), command.clone());
-    let starting = tokio::spawn(async move { begin(layout, &known, &given, &variables, &working_dir).await });
+    let starting = tokio::spawn(async move {
+        let run_as = run_as.as_ref();
+        begin(layout, &known, &given, &variables, &working_dir, run_as).await
+    });
     match starting.await {
         Ok(started) => Ok(started?.into_execution(command)),
         Err(ended) => Err(Error::engine(NAME, ended)),
@@ -83,23 +87,26 @@ async fn begin(
     command: &Command,
     variables: &BTreeMap<String, String>,
     working_dir: &str,
+    run_as: Option<&RunAs>,
 ) -> Result<Begun> {
     let failed = |error: io::Error| Error::engine(NAME, error);
     let name = random_hex();
+    let owner = run_as.map(|run_as| run_as.owner).or(layout.identity().owner());
     let terminal = match command.terminal {
         Some(size) => {
             let stopped = || Error::wrong_status(Status::Stopped, "start it first").observed(Status::Stopped);
             let process = Process::of(&layout).ok_or_else(stopped)?;
-            Some(Terminal::open(process, layout.identity(), size).map_err(failed)?)
+            Some(Terminal::open(process, owner, size).map_err(failed)?)
         }
         None => None,
     };
     let (text, program) = {
         let known = known.lock().unwrap_or_else(PoisonError::into_inner);
         let path = terminal.as_ref().map(Terminal::path);
-        script::render(command, variables, working_dir, &known, &name, path)
+        let start = run_as.map_or(&[][..], |run_as| &run_as.words);
+        script::render(command, variables, working_dir, &known, &name, path, start)
     };
-    let files = Files::make(&layout, &name, &text, command).map_err(failed)?;
+    let files = CommandFiles::make(&layout, &name, &text, command, owner).map_err(failed)?;
     let open = |end: &str| OpenOptions::new().open_receiver(layout.pipe(&name, end));
     let reports = open("reports").map_err(failed)?;
     let (stdout, stderr): (Output, _) = match &terminal {
@@ -140,51 +147,6 @@ async fn begin(
     drop((held, files));
     known.lock().unwrap_or_else(PoisonError::into_inner).add(program);
     Ok(Begun::Runs(Box::new(process), sender))
-}
-
-/// The files of a command, until it has opened them.
-struct Files(Vec<PathBuf>);
-
-impl Files {
-    fn make(layout: &Layout, name: &str, text: &[u8], command: &Command) -> io::Result<Self> {
-        let mut files = Self(Vec::new());
-        let is_piped = |end: &str| match end {
-            "reports" => true,
-            _ if command.terminal.is_some() => false,
-            "in" => command.input != Input::Empty,
-            _ => true,
-        };
-        for end in ["reports", "out", "err", "in"] {
-            if is_piped(end) {
-                let path = layout.pipe(name, end);
-                layout.make_pipe(&path)?;
-                files.0.push(path);
-            }
-        }
-        let path = layout.pipe(name, "sh");
-        files.0.push(path.clone());
-        write_private(layout, &path, text)?;
-        Ok(files)
-    }
-}
-
-/// The text names the values of variables: only the environment may read it.
-fn write_private(layout: &Layout, path: &PathBuf, text: &[u8]) -> io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text)?;
-    layout.give(path)
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        for path in &self.0 {
-            // They are gone with a destroyed environment.
-            let _ = fs::remove_file(path);
-        }
-    }
 }
 
 /// The error of a request that was not taken.

@@ -13,19 +13,26 @@ use super::NAME;
 use super::advice;
 use super::arguments::{self, Sandbox};
 use super::as_owner::as_owner;
+use super::files::is_missing;
 use super::first_process::Process;
 use super::holder::{self, Holder};
+use super::identity::Identity;
 use super::images::{self, Defaults, Kept};
 use super::layout::Layout;
 use super::options::SandboxOptions;
 use super::system_calls;
+use super::user::{RunAs, User};
 use crate::engines::host::cgroup::Cgroup;
 use crate::environment::id::{EnvironmentId, random_hex};
+use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::{self, Place};
 use crate::files::dir::Dir;
 use crate::files::root;
 use crate::spec::EnvironmentSpec;
+
+/// The most that is read of a file of users.
+const LONGEST_TEXT: u64 = 4 << 20;
 
 /// The sandbox of one environment.
 #[derive(Debug)]
@@ -181,6 +188,19 @@ impl Sandboxed {
         )
     }
 
+    /// How a command runs as this user of the running environment; `None` for root, and where
+    /// there is only one user.
+    pub(super) fn run_as(&self, user: &str) -> Result<Option<RunAs>> {
+        if self.layout.identity() == Identity::Caller {
+            return Ok(None);
+        }
+        let process = self.process().ok_or_else(|| {
+            Error::wrong_status(Status::Stopped, "start it first").observed(Status::Stopped)
+        })?;
+        let read = |path| self.inside(|| read_text(self.place_in(Some(process), path, false)));
+        User::find(user, &read("/etc/passwd")?, &read("/etc/group")?)?.run_as(&self.layout)
+    }
+
     fn make_working_dir(&self) -> Result<()> {
         match self.working_dir() {
             "/" => Ok(()),
@@ -282,5 +302,14 @@ impl Sandboxed {
                 format!("the first process did not answer within {} s", limit.as_secs()),
             )),
         }
+    }
+}
+
+/// The text of a file; none if it is missing.
+fn read_text(place: Result<Place>) -> Result<String> {
+    match place.and_then(|place| place.read(LONGEST_TEXT)) {
+        Ok(text) => Ok(String::from_utf8_lossy(&text.unwrap_or_default()).into_owned()),
+        Err(error) if is_missing(&error) => Ok(String::new()),
+        Err(error) => Err(error),
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn holder() -> String {
 }
 
 /// The text for a command, and its program. `name` is that of its pipes, `terminal` the path of its
-/// terminal.
+/// terminal, `start` the words before those of the command.
 ///
 /// 6 is the pipe of the reports, 8 and 9 are the outputs. This shell keeps the outputs open until
 /// it has reported the end.
@@ -28,6 +28,7 @@ pub(super) fn render(
     known: &KnownPrograms,
     name: &str,
     terminal: Option<&str>,
+    start: &[String],
 ) -> (Vec<u8>, Program) {
     let path = variables.get("PATH").map_or("", String::as_str);
     let program_name = command.argv.first().map_or("", String::as_str);
@@ -77,6 +78,9 @@ pub(super) fn render(
     if terminal.is_some() {
         // The terminal becomes that of the new session.
         text.push(" -c");
+    }
+    for word in start {
+        text.push(" ").word(word.as_bytes());
     }
     text.push(" \"$env\" -u PWD -u OLDPWD -u SHLVL -u _ --");
     for (name, value) in given {
@@ -138,7 +142,15 @@ mod tests {
         let variables = [("A", "a'b"), ("-u", "1"), ("PATH", "/bin")];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let known = KnownPrograms::default();
-        let (text, _) = render(&command, &variables.clone().into(), "/w'", &known, "ab", None);
+        let (text, _) = render(
+            &command,
+            &variables.clone().into(),
+            "/w'",
+            &known,
+            "ab",
+            None,
+            &[],
+        );
         let text = String::from_utf8(text).unwrap();
         assert!(text.contains("cd -P -- '/w'\\''' ||"), "{text}");
         assert!(text.contains("isolate_check '-x' '/bin' y ||"), "{text}");
@@ -146,13 +158,21 @@ mod tests {
         assert!(text.contains("\nexport A='a'\\''b'\n"), "{text}");
         let words = "-- '-u=1' 'PATH=/bin' \"$program\" 'it'\\''s' '$HOME `x` \\ *\n' )";
         assert!(text.contains(words), "{text}");
-        let (text, _) = render(&command, &variables.into(), "/", &known, "ab", Some("/dev/pts/3"));
+        let (text, _) = render(
+            &command,
+            &variables.into(),
+            "/",
+            &known,
+            "ab",
+            Some("/dev/pts/3"),
+            &["change user".to_owned()],
+        );
         let text = String::from_utf8(text).unwrap();
         assert!(
             text.contains("8<>/dev/pts/3 9>&8 ") && text.contains("\nexec <&8\n"),
             "{text}"
         );
-        assert!(text.contains("\"$setsid\" -c \"$env\""), "{text}");
+        assert!(text.contains("\"$setsid\" -c 'change user' \"$env\""), "{text}");
     }
 
     #[test]

@@ -16,8 +16,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::first_process::Process;
-use super::identity::Identity;
 use crate::command::terminal::TerminalSize;
+use crate::files::dir::Owner;
 
 /// The end of input on a terminal: Ctrl-D, once on an empty line, twice after other text.
 const END_OF_TRANSMISSION: &[u8] = &[4, 4];
@@ -31,8 +31,9 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// Opens a terminal of this size in the environment of a first process.
-    pub(super) fn open(process: Process, identity: Identity, size: TerminalSize) -> io::Result<Self> {
+    /// Opens a terminal of this size in the environment of a first process, and gives it to an
+    /// owner.
+    pub(super) fn open(process: Process, owner: Option<Owner>, size: TerminalSize) -> io::Result<Self> {
         let root = process.root();
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let outer: OwnedFd = rustix::fs::open(root.join("dev/pts/ptmx"), flags, Mode::empty())?;
@@ -43,7 +44,7 @@ impl Terminal {
         rustix::pty::unlockpt(&outer)?;
         let path = rustix::pty::ptsname(&outer, Vec::new())?;
         let path = path.into_string().map_err(io::Error::other)?;
-        if let Some(owner) = identity.owner() {
+        if let Some(owner) = owner {
             let inner: PathBuf = root.join(path.trim_start_matches('/'));
             rustix::fs::chownat(CWD, &inner, owner.uid(), owner.gid(), AtFlags::SYMLINK_NOFOLLOW)?;
         }

@@ -1,5 +1,6 @@
 //! A virtual environment with pip that is kept for each interpreter, and copied for each
-//! environment: ensurepip takes nearly all the time of a creation.
+//! environment: ensurepip takes nearly all the time of a creation. The code of pip is one file in
+//! it, because the time of a copy depends on the number of files.
 //!
 //! ```text
 //! CACHE/isolate/virtualenv/      0700
@@ -37,7 +38,7 @@ const ENVIRONMENT: &str = "environment";
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Changes with the layout, so that no template of another version is used.
-const LAYOUT: &str = "1";
+const LAYOUT: &str = "2";
 
 /// A kept virtual environment.
 #[derive(Debug)]
@@ -102,8 +103,8 @@ impl Template {
         Ok(Some(Self { environment, note }))
     }
 
-    /// Copies it to a path where nothing is. Only compiled code is shared with the template: a test
-    /// may edit the files of a package in place. This blocks.
+    /// Copies it to a path where nothing is. No file is shared with the template: a test may edit
+    /// the files of a package in place. This blocks.
     pub(super) fn copy(&self, target: &Path, packages: &Path, stop: &Stop) -> Result<()> {
         copy_tree(&self.environment, target, stop)?;
         let mut changed = Vec::new();
@@ -249,17 +250,11 @@ fn copy_tree(source: &Path, target: &Path, stop: &Stop) -> Result<()> {
         } else if kind.is_symlink() {
             let link = fs::read_link(&from).map_err(|e| Error::io("read the link", &from, e))?;
             std::os::unix::fs::symlink(link, &to).map_err(|e| Error::io("create the link", &to, e))?;
-        } else if !is_linked(&from, &to) {
+        } else {
             copy_file(&from, &to).map_err(|e| Error::io("copy", &from, e))?;
         }
     }
     Ok(())
-}
-
-/// Gives compiled code, which is half of all files, another name on the same file system. Python
-/// never writes into such a file: it replaces it.
-fn is_linked(from: &Path, to: &Path) -> bool {
-    from.extension().is_some_and(|end| end == "pyc") && fs::hard_link(from, to).is_ok()
 }
 
 /// The time must stay: compiled code is valid for the time of its source.

@@ -15,6 +15,9 @@ use crate::files::remove_tree::remove_tree;
 /// How long one step may take: ensurepip reads and writes some thousand files.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
+/// Puts the code of pip into one file.
+const PACK_PIP: &str = include_str!("pack_pip.py");
+
 /// Creates a virtual environment at a path where nothing is, with pip if it is wanted and the
 /// interpreter brings it. This blocks. After an error nothing is left.
 pub(super) fn create(environment: &Path, interpreter: &Interpreter, pip: bool, stop: &Stop) -> Result<()> {
@@ -52,7 +55,10 @@ pub(super) fn create(environment: &Path, interpreter: &Interpreter, pip: bool, s
         let tool = argv[..argv.len() - 1].iter().map(|word| word.to_string_lossy());
         let tool = tool.collect::<Vec<_>>().join(" ");
         match step(&argv, stop) {
-            Ok(()) if pip => return add_pip(environment, stop),
+            Ok(()) if pip => {
+                add_pip(environment, stop)?;
+                return pack_pip(environment, &interpreter.packages, stop);
+            }
             Ok(()) => return Ok(()),
             Err(why) => failed.push(format!("{tool}: {why}")),
         }
@@ -89,6 +95,32 @@ fn add_pip(environment: &Path, stop: &Stop) -> Result<()> {
             format!("pip cannot be installed from Python's own copy: {why}"),
         )
     })
+}
+
+/// Puts the code of pip into one file, and removes what was installed beside it: an environment of
+/// Python 3.12 has only pip, and those of other versions are like it.
+fn pack_pip(environment: &Path, packages: &Path, stop: &Stop) -> Result<()> {
+    let python = environment.join("bin/python");
+    let packages = environment.join(packages);
+    let run = |words: &[&std::ffi::OsStr]| {
+        step(&[&[python.as_os_str()], words].concat(), stop)
+            .map_err(|why| Error::engine(NAME, format!("pip cannot be set up: {why}")))
+    };
+    if packages.join("setuptools").exists() {
+        let remove = [
+            "-I",
+            "-m",
+            "pip",
+            "uninstall",
+            "--yes",
+            "--quiet",
+            "setuptools",
+            "wheel",
+        ];
+        run(&remove.map(std::ffi::OsStr::new))?;
+    }
+    let script = ["-I", "-c", PACK_PIP].map(std::ffi::OsStr::new);
+    run(&[&script[..], &[packages.as_os_str()]].concat())
 }
 
 /// Runs a tool without the caller's variables, which could change what it does.

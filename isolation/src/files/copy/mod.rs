@@ -124,6 +124,20 @@ impl Place {
         self.entry().kind()
     }
 
+    /// The beginning of the file here; `None` if there is no file.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn read(&self, most: u64) -> Result<Option<Vec<u8>>> {
+        if self.kind()? != Some(Kind::File) {
+            return Ok(None);
+        }
+        let mut content = Vec::new();
+        let read = |file: File| file.take(most).read_to_end(&mut content);
+        match self.directory.file(&self.name).and_then(read) {
+            Ok(_) => Ok(Some(content)),
+            Err(error) => Err(self.failed("read", error)),
+        }
+    }
+
     /// Whether it is in `/proc`, where a file may be the memory of this machine.
     #[cfg(target_os = "linux")]
     pub(crate) fn is_in_proc(&self) -> Result<bool> {

@@ -180,9 +180,13 @@ impl Cgroup {
         }
     }
 
-    /// Moves a child process of this process into the group, with its threads. Processes that the
-    /// child has already started stay outside.
+    /// Moves a child process that was started with [`start_inside`](Self::start_inside) into the
+    /// group, where that did not do it: a move takes much longer. Processes that the child has
+    /// already started stay outside.
     pub(crate) fn add(&self, pid: u32) -> Result<()> {
+        if self.version != Version::Unified {
+            return Ok(());
+        }
         for path in self.unique() {
             let procs = path.join("cgroup.procs");
             fs::write(&procs, pid.to_string()).map_err(|e| Error::io("write", &procs, e))?;

@@ -153,7 +153,8 @@ fn group_of_this_machine_holds_its_processes() {
     let argv = group.entering(&["sleep".into(), "1000".into()]);
     let start = || std::process::Command::new(&argv[0]).args(&argv[1..]).spawn();
     let mut started = group.start_inside(start).unwrap();
-    let mut moved = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let start = || std::process::Command::new("sleep").arg("1000").spawn();
+    let mut moved = group.start_inside(start).unwrap();
     group.add(moved.id()).unwrap();
     let pids = [&started, &moved].map(|child| i32::try_from(child.id()).unwrap());
     while group.processes() != BTreeSet::from(pids) {

@@ -22,7 +22,7 @@ impl Defaults {
             let (name, value) = entry.split_once('=')?;
             (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
         };
-        let root = |user: &String| matches!(user.split(':').next(), Some("0" | "root"));
+        let root = |user: &String| matches!(user.as_str(), "0" | "root" | "0:0" | "root:root");
         Self {
             env: config.env.iter().filter_map(|entry| variable(entry)).collect(),
             working_dir: filled(&config.working_dir).map(|path| match path.starts_with('/') {
@@ -37,12 +37,10 @@ impl Defaults {
 /// That commands do not run as the user of the image.
 pub(in super::super) fn user_left_out(kept: &Kept) -> Option<String> {
     let user = Defaults::of(kept).user?;
-    Some(match kept.identity() {
-        Identity::Caller => format!("commands run as root, not as {user}: there is one user"),
-        Identity::Range { .. } => {
-            format!("commands run as root, not as {user}; change the user with `su` or `setpriv`")
-        }
-    })
+    match kept.identity() {
+        Identity::Caller => Some(format!("commands run as root, not as {user}: there is one user")),
+        Identity::Range { .. } => None,
+    }
 }
 
 /// The settings of an image that environments do not have, as sentences for people.

@@ -29,6 +29,7 @@ mod registry_auth;
 mod store;
 mod streams;
 mod unpack;
+mod zstd;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -67,8 +68,8 @@ pub struct SandboxImages<'a> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ImageSource {
-    /// An archive of `docker save` or an OCI archive, also compressed with gzip, or the directory
-    /// of an OCI layout.
+    /// An archive of `docker save` or an OCI archive, also compressed with gzip or zstd, or the
+    /// directory of an OCI layout.
     Path(PathBuf),
     /// An archive of one image, as a Docker daemon
     /// [gives](crate::engines::docker::Images::save) it.

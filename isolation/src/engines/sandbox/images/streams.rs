@@ -6,6 +6,7 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
 use super::entries::{corrupt, damaged};
+use super::zstd::{FRAME, Zstd};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::Digest;
 
@@ -133,12 +134,14 @@ pub(super) fn decompress<'a>(mut file: impl BufRead + 'a) -> Result<Box<dyn Read
     let start = file.fill_buf().map_err(damaged)?;
     match start {
         [0x1f, 0x8b, ..] => Ok(Box::new(MultiGzDecoder::new(file))),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Err(Error::new(
-            ErrorKind::Unsupported,
-            "the image is compressed with zstd, which is not supported; export it with gzip",
-        )),
+        start if start.starts_with(&FRAME) || is_skipped(start) => Ok(Box::new(Zstd::new(file))),
         _ => Ok(Box::new(file)),
     }
+}
+
+/// Whether this is the beginning of a frame of zstd without data.
+fn is_skipped(start: &[u8]) -> bool {
+    matches!(start, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
 /// Reads a small file, and compares its digest.
@@ -168,6 +171,10 @@ mod tests {
         writer.finish().unwrap()
     }
 
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+    }
+
     fn read(file: &[u8], digests: LayerDigests, budget: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut budget = Budget { left: budget };
@@ -180,17 +187,21 @@ mod tests {
     #[test]
     fn layer_has_the_digests_of_its_description() {
         let plain = vec![7; 100_000];
-        let file = gzip(&plain);
+        check_digests(&plain, &gzip(&plain));
+        check_digests(&plain, &zstd(&plain));
+    }
+
+    fn check_digests(plain: &[u8], file: &[u8]) {
         let digests = LayerDigests {
-            file: Some(Digest::of(&file)),
-            archive: Digest::of(&plain),
+            file: Some(Digest::of(file)),
+            archive: Digest::of(plain),
         };
-        assert_eq!(read(&file, digests, 1 << 20).unwrap(), plain);
+        assert_eq!(read(file, digests, 1 << 20).unwrap(), plain);
         let without = LayerDigests {
             file: None,
             ..digests
         };
-        assert_eq!(read(&plain, without, 1 << 20).unwrap(), plain);
+        assert_eq!(read(plain, without, 1 << 20).unwrap(), plain);
         let other = Digest::of(b"other");
         for wrong in [
             LayerDigests {
@@ -202,27 +213,27 @@ mod tests {
                 ..digests
             },
         ] {
-            let error = read(&file, wrong, 1 << 20).unwrap_err();
+            let error = read(file, wrong, 1 << 20).unwrap_err();
             assert!(
                 error.to_string().contains("the digest of a layer is not"),
                 "{error}"
             );
         }
-        let cut = read(&file[..file.len() - 20], digests, 1 << 20).unwrap_err();
+        let cut = read(&file[..file.len() - 4], digests, 1 << 20).unwrap_err();
         assert_eq!(cut.kind(), ErrorKind::Corrupt);
     }
 
     #[test]
-    fn gzip_bomb_ends_at_the_limit() {
-        let bomb = gzip(&vec![0; 32 << 20]);
-        assert!(bomb.len() < 64 << 10);
-        let digests = LayerDigests {
-            file: None,
-            archive: Digest::of(b""),
-        };
-        let error = read(&bomb, digests, 1 << 20).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
-        let error = read(&[0x28, 0xb5, 0x2f, 0xfd, 0], digests, 1 << 20).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    fn compressed_bomb_ends_at_the_limit() {
+        let zeros = vec![0; 32 << 20];
+        for bomb in [gzip(&zeros), zstd(&zeros)] {
+            assert!(bomb.len() < 64 << 10);
+            let digests = LayerDigests {
+                file: None,
+                archive: Digest::of(b""),
+            };
+            let error = read(&bomb, digests, 1 << 20).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        }
     }
 }
