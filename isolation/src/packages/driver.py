@@ -44,6 +44,64 @@ def make_venv():
     sys.exit(75)
 
 
+def load_toml(path):
+    try:
+        import tomllib
+    except ImportError:
+        try:
+            from pip._vendor import tomli as tomllib
+        except ImportError:
+            fail(78, f"{path} needs Python 3.11, or pip in the environment")
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except (OSError, ValueError) as error:
+        fail(78, f"the lock file {path} cannot be read: {error}")
+
+
+# The requirements of a lock file pylock.toml with their digests, and the directories of its archives.
+def locked(path):
+    lock = load_toml(path)
+    if str(lock.get("lock-version", "")).split(".")[0] != "1":
+        fail(78, f"{path} has the version {lock.get('lock-version')}, not 1.0")
+    lines, places = [], set()
+    for one in lock.get("packages", []):
+        name, version = one.get("name"), one.get("version")
+        archives = one.get("wheels", []) + ([one["sdist"]] if "sdist" in one else [])
+        known = ("sha256", "sha384", "sha512")
+        hashes = [(kind, value) for archive in archives for kind, value in archive.get("hashes", {}).items()]
+        hashes = [f"--hash={kind}:{value}" for kind, value in hashes if kind in known]
+        if not (name and version and hashes):
+            fail(78, f"{name} in {path} has no version with archives and digests")
+        for archive in archives:
+            if "path" in archive:
+                file = os.path.join(os.path.dirname(path), archive["path"])
+                places.add(os.path.dirname(os.path.abspath(file)))
+        marker = f" ; {one['marker']}" if "marker" in one else ""
+        line = f"{name}=={version}{marker} {' '.join(hashes)}"
+        if "\n" in line or line.lstrip().startswith("-"):
+            fail(78, f"{path} is not a lock file: it has the package {name!r}")
+        lines.append(line)
+    return lines, sorted(places)
+
+
+def is_lock(path):
+    name = os.path.basename(path)
+    return name == "pylock.toml" or (name.startswith("pylock.") and name.endswith(".toml"))
+
+
+# pip and uv read lock files since recent versions only, so they get requirement files.
+def unlock_files(directory):
+    for at, option in enumerate(options[:-1]):
+        if option == "--requirement" and is_lock(options[at + 1]):
+            lines, places = locked(options[at + 1])
+            options[at + 1] = os.path.join(directory, f"locked-{at}.txt")
+            with open(options[at + 1], "w", encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
+            for place in places:
+                options.extend(["--find-links", place])
+
+
 # The requirements of a file, and the options in it.
 def lines_of(path, seen):
     if "://" in path or path in seen:
@@ -214,7 +272,7 @@ def commands(uv):
         yield [*first, *confirm, force, "--no-deps", *no_index, "--", *again]
 
 
-def main():
+def main(directory):
     import importlib.util
     import shutil
     import subprocess
@@ -227,6 +285,7 @@ def main():
     if sys.prefix == VENV:
         print("virtual environment", VENV, flush=True)
     if action == "install":
+        unlock_files(directory)
         check_files()
     uv = shutil.which("uv")
     has_pip = importlib.util.find_spec("pip") is not None
@@ -255,4 +314,8 @@ def main():
 
 
 index = os.environ.pop("ISOLATION_PACKAGE_INDEX", None)
-main()
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as directory:
+        main(directory)

@@ -15,7 +15,7 @@ pub struct InstallPackages {
     /// For pip, uv and npm also an address, or the path of a directory or an archive in the
     /// environment that begins with `/` or `./`.
     pub names: Vec<String>,
-    /// Requirement files in the environment (pip and uv only).
+    /// Requirement files in the environment, `pylock.toml` too (pip and uv only).
     pub requirements: Vec<String>,
     /// Constraint files in the environment (pip and uv only).
     pub constraints: Vec<String>,
@@ -134,7 +134,7 @@ pub(super) fn check_names(manager: PackageManager, names: &[&str]) -> Result<()>
 }
 
 /// Rejects a word that would be an option.
-fn check_word(word: &str) -> Result<()> {
+pub(super) fn check_word(word: &str) -> Result<()> {
     no_nul("the name of a package or file", word)?;
     let shown = without_credentials(word);
     if shown != word {

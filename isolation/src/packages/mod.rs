@@ -21,6 +21,7 @@
 
 mod apk;
 mod apt;
+mod export;
 mod install;
 mod inventory;
 mod network;
@@ -44,6 +45,7 @@ use crate::engines::VIRTUALENV;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
 
+pub use export::LockFormat;
 pub use install::{InstallPackages, PackageIndex};
 pub use inventory::{Package, PackageChange, differences};
 

@@ -225,6 +225,7 @@ async fn environments_of_an_image_share_its_files() {
         printed(&one, "cat /etc/hosts; id -u").await,
         "127.0.0.1\tlocalhost ".to_owned() + &printed(&one, "echo $HOSTNAME").await + "\n::1\tlocalhost\n0"
     );
+    assert_eq!(printed(&one, "cat /proc/sys/user/max_user_namespaces").await, "0");
     printed(
         &one,
         "rm kept; echo changed >new; mkdir /data/sub; rm -r /etc/passwd",

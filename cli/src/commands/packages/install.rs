@@ -24,7 +24,7 @@ pub(super) struct InstallOptions {
     /// Packages, such as 'flask>=3', curl=8.5.0-2, ./wheels/mine.whl
     #[arg(value_name = "PACKAGE", required_unless_present = "requirement")]
     names: Vec<String>,
-    /// Requirement file in the environment; may be repeated (pip, uv)
+    /// Requirement file in the environment, pylock.toml too; may be repeated (pip, uv)
     #[arg(long, short, value_name = "FILE")]
     requirement: Vec<String>,
     /// Constraint file in the environment; may be repeated (pip, uv)

@@ -1,6 +1,7 @@
 //! `isolate packages`: the packages of an environment.
 
 mod diff;
+mod export;
 mod install;
 mod list;
 mod uninstall;
@@ -14,7 +15,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::session::Session;
 
-/// List, install, upgrade, uninstall and compare packages of an environment
+/// List, install, upgrade, uninstall, compare and export packages of an environment
 #[derive(Debug, Args)]
 pub(crate) struct Packages {
     #[command(subcommand)]
@@ -28,6 +29,7 @@ enum Command {
     Upgrade(upgrade::Upgrade),
     Uninstall(uninstall::Uninstall),
     Diff(diff::Diff),
+    Export(export::Export),
 }
 
 /// The environment, and its package manager.
@@ -54,6 +56,7 @@ impl Packages {
             Command::Install(install) => install.run(session, console).await,
             Command::Upgrade(upgrade) => upgrade.run(session, console).await,
             Command::Diff(diff) => diff.run(session, console).await,
+            Command::Export(export) => export.run(session, console).await,
             Command::Uninstall(uninstall) => uninstall.run(session).await,
         }
     }

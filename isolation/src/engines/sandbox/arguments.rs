@@ -56,7 +56,8 @@ const HOST: [&str; 13] = [
     "/etc/ssl/certs",
 ];
 
-/// The files in `/etc` of this machine that such an environment has as copies: a mount takes longer.
+/// The files in `/etc` of this machine that such an environment has as copies: a mount takes
+/// longer.
 pub(super) const COPIED: [&str; 9] = [
     "ld.so.cache",
     "ld.so.conf",

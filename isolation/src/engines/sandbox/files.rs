@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::NAME;
 use super::instance::SandboxInstance;
+use super::sandboxed::is_missing;
 use crate::BoxFuture;
 use crate::engine::instance::Files;
 use crate::engines::host::blocking;
@@ -82,16 +83,4 @@ impl SandboxInstance {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Whether a directory above the path does not exist.
-pub(super) fn is_missing(error: &Error) -> bool {
-    let source = std::error::Error::source(error);
-    let source = source.and_then(|source| source.downcast_ref::<std::io::Error>());
-    source.is_some_and(|error| {
-        matches!(
-            error.kind(),
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-        )
-    })
 }

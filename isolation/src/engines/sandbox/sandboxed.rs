@@ -13,7 +13,6 @@ use super::NAME;
 use super::advice;
 use super::arguments::{self, Sandbox};
 use super::as_owner::as_owner;
-use super::files::is_missing;
 use super::first_process::Process;
 use super::holder::{self, Holder};
 use super::identity::Identity;
@@ -312,4 +311,16 @@ fn read_text(place: Result<Place>) -> Result<String> {
         Err(error) if is_missing(&error) => Ok(String::new()),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a directory above the path does not exist.
+pub(super) fn is_missing(error: &Error) -> bool {
+    let source = std::error::Error::source(error);
+    let source = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|error| {
+        matches!(
+            error.kind(),
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+        )
+    })
 }
