@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use isolation::ResourceLimits;
 use isolation::config::{Config, DockerConfig, Settings, Source};
 
 use crate::error::CliError;
@@ -95,6 +96,23 @@ impl Global {
             self.settings = settings.with(Source::Option("--host".into()), config);
         }
         Ok(())
+    }
+
+    /// Switches default limits off. Those of the specification stay.
+    pub(crate) fn lift(&mut self, limits: ResourceLimits) {
+        if limits == ResourceLimits::default() {
+            return;
+        }
+        let docker = DockerConfig {
+            resource_limits: limits,
+            ..DockerConfig::default()
+        };
+        let config = Config {
+            docker,
+            ..Config::default()
+        };
+        let settings = std::mem::take(&mut self.settings);
+        self.settings = settings.with(Source::Option("of limits".into()), config);
     }
 
     /// The address of the Docker daemon that an option or a configuration file names.

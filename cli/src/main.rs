@@ -70,6 +70,7 @@ fn run(cli: &mut Cli, console: Console) -> Result<u8, CliError> {
     cli.global.check()?;
     if cli.command.is_configured() {
         cli.global.load()?;
+        cli.global.lift(cli.command.lifted_limits());
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

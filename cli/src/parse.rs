@@ -22,8 +22,29 @@ pub(crate) fn copy(text: &str) -> Result<CopyIn, String> {
 /// A size: `512m`.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     match isolation::parse_size(text) {
-        Ok(0) => Err("a limit must be greater than 0; 0 under docker.resource_limits in isolate.json switches a default off".into()),
+        Ok(0) => Err("a size must be greater than 0".into()),
         other => other.map_err(|error| error.to_string()),
+    }
+}
+
+/// A limit of a size: `512m`; 0 is no limit, not even the default.
+pub(crate) fn size_limit(text: &str) -> Result<u64, String> {
+    isolation::parse_size(text).map_err(|error| error.to_string())
+}
+
+/// A limit of CPUs: `0.5`; 0 is no limit, not even the default.
+pub(crate) fn cpu_limit(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(0.0) => Ok(0.0),
+        _ => cpus(text),
+    }
+}
+
+/// A limit of processes: `100`; 0 and -1 are no limit, not even the default.
+pub(crate) fn count_limit(text: &str) -> Result<u64, String> {
+    match text {
+        "0" | "-1" => Ok(0),
+        _ => count(text),
     }
 }
 

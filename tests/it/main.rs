@@ -88,9 +88,11 @@ mod isolation {
     mod hanging; // a daemon that accepts connections and does not answer
     mod images; // the images of the docker engine: names, pulls, platforms, removal
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others
+    mod logs; // followed logs while the connection to the daemon is lost
     mod lost_connection; // connections to the daemon that end: of the owner, of the events
     mod names; // names of environments, networks and volumes
     mod networks; // networks of the docker engine: their subnets, and who is on them
+    mod planted; // planted failures on the fake engine, and their causes
     mod pool; // environments that are prepared ahead
     #[cfg(unix)]
     mod state_walk; // random snapshots, forks, restores and migrations

@@ -38,6 +38,7 @@ pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// An engine to test with.
+#[derive(Clone)]
 pub(crate) struct Subject {
     /// The name in messages.
     pub(crate) name: String,

@@ -20,7 +20,7 @@ use crate::signals;
 #[derive(Debug, Args)]
 pub(crate) struct Create {
     #[command(flatten)]
-    environment: EnvironmentOptions,
+    pub(super) environment: EnvironmentOptions,
     /// Run the image's own program as the main process (engine docker only)
     #[arg(long, conflicts_with = "command")]
     service: bool,

@@ -100,16 +100,17 @@ pub(crate) struct EnvironmentOptions {
     #[arg(long, value_name = "SIGNAL")]
     stop_signal: Option<Signal>,
     /// Condition for the environment to be ready after its start: port:5432, http:8080/path,
-    /// log:PATTERN, file:/path, exec:SCRIPT or exit:CODE; may be repeated, then all must be true
+    /// log:PATTERN, file:/path, exec:SCRIPT, exit:CODE or healthy; may be repeated, then all must
+    /// be true
     #[arg(long, value_name = "CONDITION", value_parser = parse::wait_for)]
     wait_for: Vec<WaitFor>,
     /// Timeout for the environment to be ready [default: 60s]
     #[arg(long, value_name = "DURATION", value_parser = parse::duration, requires = "wait_for")]
     wait_timeout: Option<Duration>,
     #[command(flatten)]
-    limits: LimitOptions,
+    pub(super) limits: LimitOptions,
     #[command(flatten)]
-    creation_limits: CreationLimitOptions,
+    pub(super) creation_limits: CreationLimitOptions,
     #[command(flatten)]
     security: SecurityOptions,
     #[command(flatten)]

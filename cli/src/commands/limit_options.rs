@@ -8,22 +8,23 @@ use crate::parse;
 /// Limits that can be set at any time.
 #[derive(Debug, Default, Args)]
 pub(crate) struct LimitOptions {
-    /// Memory limit: bytes, or 512m, 2g
-    #[arg(long, short, value_name = "SIZE", value_parser = parse::size)]
+    /// Memory limit: bytes, or 512m, 2g; 0 is no limit, not even the default of the configuration
+    #[arg(long, short, value_name = "SIZE", value_parser = parse::size_limit)]
     #[arg(allow_negative_numbers = true)]
     memory: Option<u64>,
     /// Limit of memory and swap together; -1 is unlimited [default: the memory limit]
     #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     memory_swap: Option<MemorySwap>,
-    /// CPU limit: 0.5 is half of one CPU
-    #[arg(long, value_name = "N", value_parser = parse::cpus)]
+    /// CPU limit: 0.5 is half of one CPU; 0 is no limit, not even the default
+    #[arg(long, value_name = "N", value_parser = parse::cpu_limit)]
     #[arg(allow_negative_numbers = true)]
     cpus: Option<f64>,
     /// The CPUs to run on: 0-2,7
     #[arg(long, value_name = "LIST")]
     cpuset_cpus: Option<String>,
-    /// Limit of the number of processes
-    #[arg(long = "pids-limit", id = "pids", alias = "pids", value_name = "N", value_parser = parse::count)]
+    /// Limit of the number of processes; 0 or -1 is no limit, not even the default
+    #[arg(long = "pids-limit", id = "pids", alias = "pids", value_name = "N")]
+    #[arg(value_parser = parse::count_limit)]
     #[arg(allow_negative_numbers = true)]
     pids: Option<u64>,
     /// Weight of block I/O relative to other environments, 10 to 1000
@@ -38,22 +39,37 @@ impl LimitOptions {
         if self.memory.is_some() {
             limits.memory_swap = None;
         }
-        limits.memory = self.memory.or(limits.memory);
+        limits.memory = over(self.memory, limits.memory, 0);
         limits.memory_swap = self.memory_swap.or(limits.memory_swap);
-        limits.cpus = self.cpus.or(limits.cpus);
-        limits.pids = self.pids.or(limits.pids);
+        limits.cpus = over(self.cpus, limits.cpus, 0.0);
+        limits.pids = over(self.pids, limits.pids, 0);
         limits.block_io.weight = self.blkio_weight.or(limits.block_io.weight);
         if self.cpuset_cpus.is_some() {
             limits.cpuset_cpus.clone_from(&self.cpuset_cpus);
         }
     }
+
+    /// The limits that are switched off, as a configuration writes them: with 0.
+    pub(crate) fn lifted(&self) -> ResourceLimits {
+        ResourceLimits {
+            memory: self.memory.filter(|limit| *limit == 0),
+            cpus: self.cpus.filter(|limit| *limit == 0.0),
+            pids: self.pids.filter(|limit| *limit == 0),
+            ..ResourceLimits::default()
+        }
+    }
+}
+
+/// The limit of an option before that of a specification file; `none` stands for no limit.
+fn over<T: PartialEq + Copy>(option: Option<T>, of_file: Option<T>, none: T) -> Option<T> {
+    option.or(of_file).filter(|limit| *limit != none)
 }
 
 /// Limits that can be set only for a new environment.
 #[derive(Debug, Default, Args)]
 pub(crate) struct CreationLimitOptions {
-    /// Limit of the size of its files: bytes, or 1g
-    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    /// Limit of the size of its files: bytes, or 1g; 0 is no limit, not even the default
+    #[arg(long, value_name = "SIZE", value_parser = parse::size_limit)]
     disk: Option<u64>,
     /// Size of /dev/shm [default: 64m]
     #[arg(long, value_name = "SIZE", value_parser = parse::size)]
@@ -78,7 +94,7 @@ pub(crate) struct CreationLimitOptions {
 impl CreationLimitOptions {
     /// Sets the given limits.
     pub(crate) fn fill(&self, limits: &mut ResourceLimits) {
-        limits.disk = self.disk.or(limits.disk);
+        limits.disk = over(self.disk, limits.disk, 0);
         limits.shm_size = self.shm_size.or(limits.shm_size);
         limits.ulimits.extend(self.ulimit.iter().cloned());
         let block_io = &mut limits.block_io;
@@ -86,6 +102,13 @@ impl CreationLimitOptions {
         block_io.write_bps.extend(self.device_write_bps.iter().cloned());
         block_io.read_iops.extend(self.device_read_iops.iter().cloned());
         block_io.write_iops.extend(self.device_write_iops.iter().cloned());
+    }
+}
+
+impl CreationLimitOptions {
+    /// Adds the limits that are switched off.
+    pub(crate) fn lift(&self, lifted: &mut ResourceLimits) {
+        lifted.disk = self.disk.filter(|limit| *limit == 0);
     }
 }
 
@@ -151,6 +174,24 @@ mod tests {
             "shm_size": "16m", "ulimits": {"nofile": "10:20"}, "disk": "1g",
             "block_io": {"weight": 300, "read_bps": {"/dev/sda": "1m"}, "write_iops": {"/dev/sda": 5}}}"#;
         assert_eq!(limits, serde_json::from_str(expected).unwrap());
+    }
+
+    #[test]
+    fn limit_of_zero_lifts_the_default() {
+        let both = Both::try_parse_from("x -m 0 --cpus 0 --pids-limit -1 --disk 0".split(' ')).unwrap();
+        let mut limits: ResourceLimits = serde_json::from_str(
+            r#"{"memory": "64m", "memory_swap": "65m", "cpus": 1, "pids": 7, "disk": "1g"}"#,
+        )
+        .unwrap();
+        both.limits.fill(&mut limits);
+        both.creation.fill(&mut limits);
+        assert_eq!(limits, ResourceLimits::default());
+        let mut lifted = both.limits.lifted();
+        both.creation.lift(&mut lifted);
+        let zeros = r#"{"memory": 0, "cpus": 0, "pids": 0, "disk": 0}"#;
+        assert_eq!(lifted, serde_json::from_str(zeros).unwrap());
+        let some = Both::try_parse_from("x -m 64m".split(' ')).unwrap();
+        assert_eq!(some.limits.lifted(), ResourceLimits::default());
     }
 
     #[test]

@@ -22,9 +22,10 @@ impl Printer {
             LogEntry::Line(line) => return self.line(service, line).await,
             LogEntry::Gap { lines } => lines,
         };
-        self.console.note(&format!(
-            "{lines} lines are missing: they came faster than they were read"
-        ));
+        self.console.note(&match lines {
+            0 => "lines are missing: the connection to the engine was lost".to_owned(),
+            _ => format!("{lines} lines are missing: they came faster than they were read"),
+        });
         let mut gap = json!({ "type": "gap", "lines": lines });
         if let Some(service) = service {
             gap["service"] = json!(service.trim_end());

@@ -21,6 +21,7 @@ mod group_logs;
 mod image;
 mod inspect;
 mod kill;
+mod lifted_limits; // default limits that options switch off
 mod limit_options;
 mod lock;
 mod log_printer;

@@ -52,7 +52,7 @@ impl Serve {
             manager: ManagerOptions {
                 // A replay creates nothing.
                 journal: global.replay.is_none(),
-                ..ManagerOptions::default()
+                ..client.config().manager_options()
             },
         };
         let registry = registry::open(client, PullPolicy::default())?;

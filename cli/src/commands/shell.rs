@@ -21,7 +21,7 @@ use crate::terminal;
 #[derive(Debug, Args)]
 pub(crate) struct Shell {
     #[command(flatten)]
-    options: EnvironmentOptions,
+    pub(super) options: EnvironmentOptions,
     /// Name or ID of the environment; a unique beginning of an ID is enough
     #[arg(value_name = "ENVIRONMENT", conflicts_with_all = EnvironmentOptions::OF_CREATION)]
     environment: Option<String>,

@@ -20,6 +20,10 @@ pub(crate) struct Update {
 
 impl Update {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        if self.limits.lifted() != ResourceLimits::default() {
+            let why = "a limit can be changed, not removed; write a value greater than 0";
+            return Err(CliError::new(why));
+        }
         let mut limits = ResourceLimits::default();
         self.limits.fill(&mut limits);
         let update = async |environment: &isolation::Environment| environment.update(&limits).await;

@@ -20,8 +20,8 @@ use crate::signals;
 /// if the main process exits first.
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
-    /// Wait for a condition: port:5432, http:8080/path, log:PATTERN, file:/path, exec:SCRIPT or
-    /// exit:CODE; may be repeated, then all must be true
+    /// Wait for a condition: port:5432, http:8080/path, log:PATTERN, file:/path, exec:SCRIPT,
+    /// exit:CODE or healthy; may be repeated, then all must be true
     #[arg(long = "for", value_name = "CONDITION", value_parser = parse::wait_for)]
     conditions: Vec<WaitFor>,
     /// Timeout: 30s, 5m [default: 60s with --for, no timeout without it]

@@ -57,8 +57,8 @@ pub struct DockerConfig {
     /// The prefix of the names of networks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_prefix: Option<String>,
-    /// The directory for volumes on the machine of the daemon. It is used only where it can be
-    /// written.
+    /// The directory for volumes on the machine of the daemon: see
+    /// [`DockerSettings::volume_base_path`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume_base_path: Option<String>,
     /// The prefix of the names of volumes.

@@ -5,11 +5,12 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 
 /// Every key, in the order of lists. A key in a section is written `section.key`.
-pub(super) const KEYS: [&str; 23] = [
+pub(super) const KEYS: [&str; 24] = [
     "version",
     "engine",
     "require",
     "timeout",
+    "pool",
     "engines",
     "docker.docker_host",
     "docker.default_image",

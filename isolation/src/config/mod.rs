@@ -36,6 +36,7 @@ pub use source::{Setting, Source};
 
 use crate::command::Command;
 use crate::error::{Error, Result};
+use crate::manager::options::ManagerOptions;
 use crate::manager::registry::{EngineChoice, EngineSettings, Registry};
 use crate::spec::requirements::Requirements;
 use crate::spec::validate::{self, Faults};
@@ -60,6 +61,10 @@ pub struct Config {
     /// The timeout of commands without their own. In JSON, seconds or a text such as `"1m30s"`.
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
+    /// The number of environments that a manager prepares ahead for each specification; see
+    /// [`ManagerOptions::pool`]. 0 is off, which is the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<usize>,
     /// Whether engines may be chosen, and their priority, by their names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub engines: BTreeMap<String, EngineSettings>,
@@ -155,6 +160,14 @@ impl Config {
         Ok(())
     }
 
+    /// The options of a manager with this configuration.
+    pub fn manager_options(&self) -> ManagerOptions {
+        ManagerOptions {
+            pool: self.pool.unwrap_or_default(),
+            ..ManagerOptions::default()
+        }
+    }
+
     /// Which engine to use.
     pub fn choice(&self) -> EngineChoice {
         match self.engine.as_deref() {
@@ -182,6 +195,7 @@ impl Config {
         Self {
             version: Some(VERSION),
             engine: Some("auto".to_owned()),
+            pool: Some(0),
             docker: DockerConfig::defaults(),
             ..Self::default()
         }
@@ -195,6 +209,7 @@ impl Config {
             engine: self.engine.or(weaker.engine),
             require: self.require.or(weaker.require),
             timeout: self.timeout.or(weaker.timeout),
+            pool: self.pool.or(weaker.pool),
             engines: merged(self.engines, weaker.engines),
             docker: self.docker.over(weaker.docker),
         }
@@ -229,7 +244,7 @@ mod tests {
     fn every_key_is_read_and_written() {
         let text = r#"{
             "version": 1, "engine": "docker", "require": "container,memory-limit", "timeout": "1m30s",
-            "engines": {"basic": {"enabled": false}, "docker": {"priority": -3}},
+            "pool": 2, "engines": {"basic": {"enabled": false}, "docker": {"priority": -3}},
             "docker": {
                 "docker_host": "tcp://127.0.0.1:1", "default_image": "busybox", "pull": "never",
                 "default_registry": "registry.test", "pull_timeout": "1m", "build_timeout": 7,
@@ -241,6 +256,8 @@ mod tests {
         }"#;
         let config = Config::from_json(text).unwrap();
         assert_eq!(config.timeout, Some(Duration::from_secs(90)));
+        assert_eq!(config.manager_options().pool, 2);
+        assert_eq!(Config::default().manager_options().pool, 0);
         assert_eq!(config.docker.resource_limits.memory, Some(64 << 20));
         assert_eq!(config.choice(), EngineChoice::Named("docker".into()));
         let written = serde_json::to_string(&config).unwrap();

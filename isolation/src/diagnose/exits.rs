@@ -13,9 +13,7 @@ const SIGNALS: i32 = 64;
 /// Recognises an enforced limit: the memory limit, a timeout.
 pub(super) fn enforced(evidence: &Evidence) -> Option<Diagnosis> {
     let exit = evidence.ended();
-    if exit.is_some_and(|exit| exit.oom)
-        || (evidence.out_of_memory && exit.is_some_and(|exit| exit.code == 137))
-    {
+    if exit.is_some_and(|exit| exit.oom || (evidence.out_of_memory && shows_kill(evidence, exit))) {
         let text = "the kernel has killed a process at the memory limit of the environment";
         return Some(Diagnosis::new(LikelyCause::OutOfMemory, text));
     }
@@ -25,6 +23,13 @@ pub(super) fn enforced(evidence: &Evidence) -> Option<Diagnosis> {
         LikelyCause::TimedOut,
         format!("{program}: {exit}"),
     ))
+}
+
+/// Whether a failure shows that a process was killed: the failed one, or one of its children.
+fn shows_kill(evidence: &Evidence, exit: ExitStatus) -> bool {
+    // A shell reports the signal that has ended its child.
+    let mut lines = evidence.output().flat_map(|text| text.lines());
+    exit.code == 137 || (!exit.success() && lines.any(|line| line.contains("Killed")))
 }
 
 fn signal(exit: ExitStatus) -> Option<i32> {

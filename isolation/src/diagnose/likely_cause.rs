@@ -15,6 +15,12 @@ pub enum LikelyCause {
     TimedOut,
     /// The daemon does not answer.
     DaemonUnreachable,
+    /// This user may not use the daemon, or a proxy or plugin in front of it refuses the request.
+    DaemonForbids,
+    /// The TLS connection to the daemon is refused, by it or by this process.
+    DaemonCertificate,
+    /// The isolation engine cannot be used on this machine.
+    EngineUnavailable,
     /// The daemon did not answer in time.
     DaemonSlow,
     /// The image does not exist, or needs a login.
@@ -23,10 +29,20 @@ pub enum LikelyCause {
     RegistryUnreachable,
     /// The registry rejects the credentials.
     Unauthorized,
+    /// The registry accepts no more pulls for some time.
+    RateLimited,
+    /// A step of the build of an image has failed.
+    BuildFailed,
     /// The image, or a program in it, is for another platform.
     WrongPlatform,
     /// Another process or container uses the port.
     PortTaken,
+    /// A published port cannot be reached from this machine.
+    PortUnreachable,
+    /// Another container, network, volume or group has the name.
+    NameTaken,
+    /// Another network has addresses of the subnet.
+    SubnetTaken,
     /// The daemon has no addresses for another network.
     AddressPoolExhausted,
     /// A network does not exist.
@@ -35,6 +51,14 @@ pub enum LikelyCause {
     VolumeMissing,
     /// The source of a mount does not exist.
     MountSourceMissing,
+    /// A directory cannot be mounted over a file, or a file over a directory.
+    MountTargetInvalid,
+    /// A device does not exist on the machine.
+    DeviceMissing,
+    /// The daemon or the kernel does not accept a limit.
+    LimitRejected,
+    /// Another process has removed the environment.
+    RemovedByOthers,
     /// The user does not exist in the image.
     UserMissing,
     /// The working directory does not exist or is not a directory.
@@ -94,19 +118,31 @@ impl LikelyCause {
     #[rustfmt::skip]
     fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Self::OutOfMemory => ("a process has reached the memory limit", "raise limits.memory, or use less memory"),
+            Self::OutOfMemory => ("a process has reached the memory limit", "raise the memory limit, or use less memory"),
             Self::TimedOut => ("a command was killed at its timeout", "raise its timeout, or look where its output ends"),
             Self::DaemonUnreachable => ("the daemon does not answer", "start it, or correct DOCKER_HOST"),
+            Self::DaemonForbids => ("the daemon may not be used for this by this user", "add the user to the group docker and log in again, or look at what is in front of the daemon"),
+            Self::DaemonCertificate => ("the secure connection to the daemon is refused", "look at DOCKER_TLS_VERIFY, and at the certificates in DOCKER_CERT_PATH"),
+            Self::EngineUnavailable => ("the isolation engine cannot be used here", "look at the output of isolate engines, or use another engine"),
             Self::DaemonSlow => ("the daemon answered too late", "look at the load of its machine, or raise the timeout"),
             Self::ImageMissing => ("the image does not exist, or needs a login", "correct the name and tag of the image, or run docker login"),
             Self::RegistryUnreachable => ("the registry cannot be reached", "look at the address, the network and the certificates of the registry"),
             Self::Unauthorized => ("the registry rejects the credentials", "run docker login for this registry"),
+            Self::RateLimited => ("the registry accepts no more pulls for now", "run docker login, use a mirror, or wait"),
+            Self::BuildFailed => ("a step of the build has failed", "look at the output of the build before the error"),
             Self::WrongPlatform => ("the program is for another platform than the machine", "use an image for this platform, or name one: platform"),
             Self::PortTaken => ("the port is taken", "let the engine choose the port of the host, or end what has it"),
+            Self::PortUnreachable => ("the published port cannot be reached from this machine", "publish it on an address that this machine reaches"),
+            Self::NameTaken => ("the name is taken", "use another name, or remove what has it"),
+            Self::SubnetTaken => ("another network has the subnet", "use another subnet, or let the daemon choose one"),
             Self::AddressPoolExhausted => ("the daemon has no addresses left for a network", "remove unused networks: docker network prune"),
             Self::NetworkMissing => ("the network does not exist", "create the network, or correct its name"),
             Self::VolumeMissing => ("the volume does not exist", "create the volume, or correct its name"),
             Self::MountSourceMissing => ("the source of a mount does not exist on the daemon's machine", "create it, or correct its path"),
+            Self::MountTargetInvalid => ("a mount cannot replace what is at its target", "mount a file over a file, and a directory over a directory"),
+            Self::DeviceMissing => ("a device does not exist on the daemon's machine", "correct its path"),
+            Self::LimitRejected => ("a limit is not possible on the daemon's machine", "use a value in the range that the error names"),
+            Self::RemovedByOthers => ("another process has removed the environment", "look for who removes containers, such as docker system prune, and create another"),
             Self::UserMissing => ("the user does not exist in the image", "use a user of the image, or a number"),
             Self::WorkingDirectoryMissing => ("the working directory cannot be used", "create the directory, or correct its path"),
             Self::ProgramMissing => ("the program does not exist in the environment", "correct its name, or install it in the image"),
@@ -116,9 +152,9 @@ impl LikelyCause {
             Self::LibraryMissing => ("the loader or a library of the program is missing", "use a program that was built for this image, or a static one"),
             Self::ReadOnlyFileSystem => ("the file system is read-only", "write to a tmpfs or volume, or remove the option read_only"),
             Self::DiskFull => ("no space is left on a disk", "remove files, or raise the limit of the disk or tmpfs"),
-            Self::TooManyProcesses => ("the limit of processes is reached", "raise limits.pids, or start fewer processes"),
+            Self::TooManyProcesses => ("the limit of processes is reached", "raise it, or start fewer processes"),
             Self::TooManyFiles => ("too many files are open", "raise the ulimit nofile, or close files"),
-            Self::NoNetwork => ("the environment has no network", "give it one: network.mode"),
+            Self::NoNetwork => ("the environment has no network", "give it one: without the network mode none"),
             Self::NameNotResolved => ("a host name is not known", "correct the name; names of environments are known on networks of their own only"),
             Self::ConnectionRefused => ("nothing listens where the program connects", "wait until the other service is ready; inside, localhost is the environment itself"),
             Self::CertificateRejected => ("a certificate is not trusted", "add the certificate of the authority to the image"),

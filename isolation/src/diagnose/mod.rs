@@ -7,6 +7,7 @@ mod evidence;
 mod exits;
 mod likely_cause;
 mod programs;
+mod rules;
 mod texts;
 
 use std::fmt;

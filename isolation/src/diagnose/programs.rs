@@ -24,6 +24,13 @@ const EXEC: [&str; 7] = [
     "crun: ",
 ];
 
+/// The messages of loaders, which end a program with the exit code of a missing one.
+pub(super) const LOADER: [&str; 3] = [
+    "error while loading shared libraries",
+    "error loading shared library",
+    "error relocating",
+];
+
 /// Recognises a cause by the error of a start.
 pub(super) fn by_error(evidence: &Evidence) -> Option<Diagnosis> {
     let about = |texts: &[&str]| {
@@ -40,6 +47,11 @@ pub(super) fn by_error(evidence: &Evidence) -> Option<Diagnosis> {
         "mount",
         "no space left",
         "bind for",
+        "rlimit",
+        "resource temporarily unavailable",
+        "device",
+        "/proc/sys",
+        "sysctl",
     ];
     if about(&others).is_some() {
         return None;
@@ -56,6 +68,18 @@ pub(super) fn by_error(evidence: &Evidence) -> Option<Diagnosis> {
 /// Recognises a cause by the exit code of a command or main process, and by the message of a shell.
 pub(super) fn by_output(evidence: &Evidence) -> Option<Diagnosis> {
     let exit = evidence.ended()?;
+    if exit.success() {
+        return None;
+    }
+    let of_loader = |line: &&str| LOADER.iter().any(|text| line.to_lowercase().contains(text));
+    if let Some(line) = evidence
+        .output()
+        .flat_map(|text| text.lines())
+        .filter(of_loader)
+        .last()
+    {
+        return Some(Diagnosis::new(LikelyCause::LibraryMissing, line.trim()));
+    }
     let words = [
         "not found",
         "no such file",

@@ -263,6 +263,8 @@ pub struct Findings {
     pub program: Option<ProgramFile>,
     /// The reason that the engine itself reports.
     pub error: Option<String>,
+    /// Whether the kernel has killed a process at the memory limit since the start.
+    pub out_of_memory: bool,
 }
 
 /// The facet of environments that can be paused.

@@ -87,6 +87,7 @@ impl Shared {
         evidence.out_of_memory = of_this.iter().any(|event| event.kind == EventKind::OutOfMemory);
         let findings = self.findings(&evidence).await;
         (evidence.platforms, evidence.program) = (findings.platforms, findings.program);
+        evidence.out_of_memory |= findings.out_of_memory;
         evidence
             .error
             .extend(findings.error.filter(|text| !evidence.error.contains(text)));

@@ -8,6 +8,7 @@ pub(crate) mod endpoint;
 pub(crate) mod evidence;
 mod execute;
 mod expose_host;
+mod health_count;
 pub(crate) mod id;
 pub(crate) mod joined_network;
 mod keep;

@@ -1,11 +1,11 @@
 //! Supervision of a running environment by this process: its health check and its restarts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::disk;
+use super::health_count::HealthCount;
 use super::recovery::{Attempts, Next, RestartCause};
 use super::shared::Shared;
 use super::status::Status;
@@ -16,9 +16,6 @@ use crate::events::EventKind;
 use crate::history::CheckResult;
 use crate::spec::health::HealthSpec;
 
-/// The pause after the first failed check.
-const FIRST_CHECK: Duration = Duration::from_millis(10);
-
 /// A health check that this process runs.
 pub(super) type Check = (HealthSpec, Command);
 
@@ -28,17 +25,8 @@ pub(super) async fn check(shared: &Shared) -> Result<Option<Check>> {
     let Some(health) = shared.spec.health.as_ref().filter(|health| !health.disabled) else {
         return Ok(None);
     };
-    let check = match &health.check {
-        Some(check) => Some(check.clone()),
-        None => shared.instance.image_check().await?,
-    };
-    let none = || Error::invalid("the image has no health check; give the command of one in health.check");
-    let mut check = check.ok_or_else(none)?;
-    if shared.instance.checks_health() {
-        return Ok(None);
-    }
-    check.timeout.get_or_insert(health.limit());
-    Ok(Some((health.clone(), check)))
+    let check = shared.check_of(health).await?;
+    Ok((!shared.instance.checks_health()).then_some(check))
 }
 
 /// Supervises an environment that this process has started, if its specification requires it.
@@ -149,41 +137,49 @@ impl Supervisor {
             return std::future::pending().await;
         };
         self.has_health(Health::Starting);
-        let began = Instant::now();
-        // Failures count from this time on. The first checks have shorter pauses.
-        let patience = health.start_period.unwrap_or_default() + health.pause() * health.most_failures();
         let restart = self.shared.spec.restart.as_ref();
         let matters = restart.is_some_and(|restart| restart.on_unhealthy);
-        let (mut pause, mut failures, mut starting) = (FIRST_CHECK.min(health.pause()), 0, true);
+        let mut count = HealthCount::new(health);
         while !self.is_over() {
-            if self.succeeds(check).await {
-                (failures, starting) = (0, false);
+            let began = Instant::now();
+            if self.shared.is_healthy(check).await {
+                count.has_succeeded();
                 self.has_health(Health::Healthy);
             } else {
-                failures += 1;
-                let is_unhealthy = match starting {
-                    true => began.elapsed() >= patience,
-                    false => failures >= health.most_failures(),
-                };
-                if is_unhealthy {
+                count.has_failed(began);
+                if count.is_unhealthy() {
                     self.has_health(Health::Unhealthy);
                     if matters {
                         return Some(RestartCause::Unhealthy);
                     }
                 }
             }
-            pause = if starting {
-                (pause * 2).min(health.pause())
-            } else {
-                health.pause()
-            };
-            sleep(pause).await;
+            count.until_next().await;
         }
         None
     }
+}
 
-    async fn succeeds(&self, check: &Command) -> bool {
-        let Some(exec) = self.shared.instance.exec() else {
+impl Shared {
+    /// The command of a health check, which may be that of the image.
+    pub(super) async fn check_of(&self, health: &HealthSpec) -> Result<Check> {
+        let check = match &health.check {
+            Some(check) => Some(check.clone()),
+            None => self.instance.image_check().await?,
+        };
+        let none = || {
+            Error::invalid(
+                "the image has no health check; name the command of one: --health-cmd, or health.check of a specification",
+            )
+        };
+        let mut check = check.ok_or_else(none)?;
+        check.timeout.get_or_insert(health.limit());
+        Ok((health.clone(), check))
+    }
+
+    /// Runs a health check once, and stores its result.
+    pub(super) async fn is_healthy(&self, check: &Command) -> bool {
+        let Some(exec) = self.instance.exec() else {
             return false;
         };
         let output = match exec.execute(check).await {
@@ -194,7 +190,7 @@ impl Supervisor {
             Ok(output) => CheckResult::new(output.exit, &[&output.stdout[..], &output.stderr[..]].concat()),
             Err(error) => CheckResult::not_run(error.to_string()),
         };
-        self.shared.history.checked(result);
+        self.history.checked(result);
         output.is_ok_and(|output| output.exit.success())
     }
 }

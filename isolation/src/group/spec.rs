@@ -251,7 +251,8 @@ impl Service {
                 continue;
             };
             if *dependency == Dependency::Completed && service.environment.main == Main::Idle {
-                let why = format!("it waits for the end of {needed}, which has no main process; set `main`");
+                let why =
+                    format!("it waits for the end of {needed}, which has no main process; set its main");
                 faults.add(Err(Error::invalid(why)));
             }
         }

@@ -1,5 +1,6 @@
 //! A result of the health check.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,20 @@ impl CheckResult {
     }
 }
 
+/// The exit status and the last line of the output, on one line.
+impl fmt::Display for CheckResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.exit {
+            Some(exit) => exit.fmt(f)?,
+            None => f.write_str("it could not be run")?,
+        }
+        match self.output.trim_end().lines().last() {
+            Some(line) => write!(f, ": {}", line.trim()),
+            None => Ok(()),
+        }
+    }
+}
+
 fn last_text(output: &[u8]) -> String {
     let begin = output.len().saturating_sub(OUTPUT);
     String::from_utf8_lossy(&output[begin..]).into_owned()
@@ -66,5 +81,17 @@ mod tests {
         let output = ["x".repeat(OUTPUT), "end".to_owned()].concat();
         let result = CheckResult::new(ExitStatus::from_code(1), output.as_bytes());
         assert!(result.output.len() == OUTPUT && result.output.ends_with("xend"));
+    }
+
+    #[test]
+    fn result_is_printed_on_one_line() {
+        let failed = CheckResult::new(ExitStatus::from_code(1), b"a\nnot yet\n");
+        assert_eq!(failed.to_string(), "exit code 1: not yet");
+        assert_eq!(
+            CheckResult::new(ExitStatus::from_code(2), b"").to_string(),
+            "exit code 2"
+        );
+        let not_run = CheckResult::not_run("no such program".to_owned());
+        assert_eq!(not_run.to_string(), "it could not be run: no such program");
     }
 }

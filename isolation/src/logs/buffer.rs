@@ -51,6 +51,14 @@ impl Buffer {
         self.0.filled.notify_one();
     }
 
+    /// Adds a gap of unknown length.
+    pub(crate) fn gap(&self) {
+        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.add(LogEntry::Gap { lines: 0 });
+        drop(queue);
+        self.0.filled.notify_one();
+    }
+
     /// Waits until there is space. A log that is not followed does not grow, so no line is lost.
     pub(crate) async fn space(&self) {
         loop {

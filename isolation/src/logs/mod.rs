@@ -94,9 +94,10 @@ impl LogLine {
 pub enum LogEntry {
     /// A line.
     Line(LogLine),
-    /// Missing lines: they arrived faster than they were read.
+    /// Missing lines: they arrived faster than they were read, or the connection to the engine was
+    /// lost and the engine does not have them any more.
     Gap {
-        /// The number of lines.
+        /// The number of lines; 0 if it is not known.
         lines: u64,
     },
 }
@@ -110,7 +111,8 @@ pub trait LogSource: Send {
 /// A log as a stream of lines. Dropping it ends the reading.
 ///
 /// A reader that follows a log and pauses misses lines after 16 MiB, and receives their number:
-/// [`LogEntry::Gap`].
+/// [`LogEntry::Gap`]. If the connection to the Docker daemon is lost, a followed log continues over
+/// another one, for up to 30 seconds.
 ///
 /// ```no_run
 /// # async fn demo(environment: &isolation::Environment) -> isolation::Result<()> {

@@ -175,6 +175,8 @@ pub(crate) struct Explained {
     /// What the engine itself reports as the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+    /// Whether the kernel has killed a process at the memory limit since the start.
+    pub(crate) out_of_memory: bool,
     /// Descriptions for people, by their names, without secrets.
     pub(crate) documents: BTreeMap<String, Value>,
 }
@@ -185,6 +187,7 @@ impl From<Explained> for Findings {
             platforms: found.platforms,
             program: found.program,
             error: found.error,
+            out_of_memory: found.out_of_memory,
         }
     }
 }

@@ -70,6 +70,7 @@ async fn explain(session: &Session, explain: Explain) -> Result<Explained> {
         platforms: found.platforms,
         program: found.program,
         error: found.error,
+        out_of_memory: found.out_of_memory,
         documents: inspection.documents().await?,
     })
 }

@@ -48,7 +48,9 @@ pub struct HealthSpec {
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Time>"))]
     #[serde(with = "units::duration", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
-    /// The number of failures in a row that make the environment unhealthy; `None` is 3.
+    /// The number of failures in a row that make the environment unhealthy; `None` is 3. They count
+    /// as on the Docker daemon: the first one after the first interval, each other one an interval
+    /// after the end of the check before. An earlier check only notices a success.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
     /// The time after a start in which failures do not count; `None` is 0.

@@ -220,7 +220,7 @@ impl EnvironmentSpec {
         self.network.check(faults);
         self.security.check(faults);
         if let Some(ready) = &self.ready {
-            ready.check(&self.main, faults);
+            ready.check(&self.main, self.health.as_ref(), faults);
         }
         if let Some(health) = &self.health {
             health.check(faults);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::health::HealthSpec;
 use super::main_process::Main;
 use super::units;
 use super::validate::{self, Faults};
@@ -61,6 +62,7 @@ impl From<WaitFor> for Readiness {
 /// let page: WaitFor = "http:8080/health".parse()?;
 /// let script: WaitFor = "exec:pg_isready -q".parse()?;
 /// assert_eq!("exit:0".parse::<WaitFor>()?, WaitFor::Exit(0));
+/// assert_eq!("healthy".parse::<WaitFor>()?, WaitFor::Healthy);
 /// # let _ = (page, script);
 /// # isolation::Result::Ok(())
 /// ```
@@ -82,6 +84,10 @@ pub enum WaitFor {
     File(String),
     /// The main process has exited with this code.
     Exit(i32),
+    /// The health check succeeds: that of the specification, or of the image if the specification
+    /// has no [`health`](crate::EnvironmentSpec::health). The wait fails as soon as the environment
+    /// is unhealthy.
+    Healthy,
     /// All of them.
     All(Vec<WaitFor>),
     /// One of them.
@@ -151,7 +157,11 @@ impl LogProbe {
 }
 
 impl Readiness {
-    pub(super) fn check(&self, main: &Main, faults: &mut Faults) {
+    pub(super) fn check(&self, main: &Main, health: Option<&HealthSpec>, faults: &mut Faults) {
+        if self.wait_for.needs_health() && health.is_some_and(|health| health.disabled) {
+            let why = "waiting for the health check needs one; remove disabled from health";
+            faults.add(Err(Error::invalid(why)));
+        }
         if self.timeout == Some(Duration::ZERO) {
             let why = "the timeout of a wait must be greater than 0; omit it for 60 s";
             faults.add(Err(Error::invalid(why)));
@@ -161,12 +171,20 @@ impl Readiness {
 }
 
 impl WaitFor {
+    fn needs_health(&self) -> bool {
+        match self {
+            Self::Healthy => true,
+            Self::All(conditions) | Self::Any(conditions) => conditions.iter().any(Self::needs_health),
+            _ => false,
+        }
+    }
+
     /// Rejects a condition that can never come true.
     pub(crate) fn check(&self, has_main: bool, faults: &mut Faults) {
         let needs_main = |what: &str| match has_main {
             true => Ok(()),
             false => Err(Error::invalid(format!(
-                "waiting for {what} needs a main process; set `main`"
+                "waiting for {what} needs a main process; name its command, or start the image's own program"
             ))),
         };
         match self {
@@ -186,6 +204,7 @@ impl WaitFor {
             Self::Command(command) => faults.add(command.validate()),
             Self::File(path) => faults.add(validate::text("the path of a wait", path)),
             Self::Exit(_) => faults.add(needs_main("its end")),
+            Self::Healthy => {}
             Self::All(conditions) | Self::Any(conditions) => {
                 if conditions.is_empty() {
                     let why = "a list of conditions is empty; name one, or remove the list";
@@ -228,6 +247,7 @@ impl fmt::Display for WaitFor {
             Self::Command(command) => write!(f, "the command {}", command.program()),
             Self::File(path) => write!(f, "the file {path}"),
             Self::Exit(code) => write!(f, "exit code {code}"),
+            Self::Healthy => f.write_str("the health check"),
             Self::All(conditions) => list(f, "and", conditions),
             Self::Any(conditions) => list(f, "or", conditions),
         }
@@ -241,9 +261,12 @@ impl FromStr for WaitFor {
         let invalid = || {
             Error::invalid(format!(
                 "{text:?} is not a condition; write port:5432, http:8080/path, log:PATTERN, \
-                 file:/path, exec:SCRIPT or exit:0"
+                 file:/path, exec:SCRIPT, exit:0 or healthy"
             ))
         };
+        if text == "healthy" {
+            return Ok(Self::Healthy);
+        }
         let (kind, value) = text.split_once(':').ok_or_else(invalid)?;
         let port = |digits: &str| {
             digits
@@ -301,7 +324,7 @@ mod tests {
     fn condition_that_cannot_come_true_is_a_fault() {
         let faults = |wait_for: WaitFor, main: Main| {
             let mut faults = Faults::default();
-            Readiness::from(wait_for).check(&main, &mut faults);
+            Readiness::from(wait_for).check(&main, Some(&HealthSpec::disabled()), &mut faults);
             faults.into_result().map_err(|error| error.to_string())
         };
         for (condition, word) in [
@@ -309,6 +332,7 @@ mod tests {
             (WaitFor::Log(LogProbe::new("x")), "main process"),
             (WaitFor::Port(0), "65535"),
             (WaitFor::All(Vec::new()), "empty"),
+            (WaitFor::Any(vec![WaitFor::Healthy]), "remove disabled"),
             (
                 WaitFor::Any(vec![WaitFor::Command(Command::default())]),
                 "command is empty",
@@ -322,7 +346,7 @@ mod tests {
 
     #[test]
     fn conditions_round_trip_as_json() {
-        let text = r#"{"wait_for":{"any":[{"port":80},{"http":{"port":8080}},{"log":{"pattern":"up"}},{"exit":0}]},"timeout":"5s"}"#;
+        let text = r#"{"wait_for":{"any":[{"port":80},{"http":{"port":8080}},{"log":{"pattern":"up"}},{"exit":0},"healthy"]},"timeout":"5s"}"#;
         let ready: Readiness = serde_json::from_str(text).unwrap();
         assert_eq!(ready.timeout, Some(Duration::from_secs(5)));
         let again = serde_json::to_string(&ready).unwrap();
@@ -333,7 +357,7 @@ mod tests {
         );
         assert_eq!(
             ready.wait_for.to_string(),
-            "port 80 or http on port 8080/ or a line of the log like \"up\" or exit code 0"
+            "port 80 or http on port 8080/ or a line of the log like \"up\" or exit code 0 or the health check"
         );
     }
 }

@@ -87,7 +87,15 @@ async fn failed_pull_names_the_registry_and_the_cause() {
     };
     let missing = pull("reg.test/app:2").await;
     assert_eq!(missing.kind(), ErrorKind::NotFound);
-    assert!(chain(&missing).contains("the registry reg.test has no such image"));
+    assert!(chain(&missing).contains("the registry reg.test has no such image, or it is private"));
+    for (image, hint) in [("reg.test/none", true), ("reg.test/none:latest", false)] {
+        let text = chain(&pull(image).await);
+        assert_eq!(
+            text.contains("the name has no tag, so latest is meant"),
+            hint,
+            "{text}"
+        );
+    }
     let down = pull("down.test/app").await;
     assert!(chain(&down).contains("cannot reach the registry down.test"));
     for (failure, words) in [

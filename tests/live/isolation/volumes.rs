@@ -121,3 +121,46 @@ async fn files_are_copied_without_an_environment() {
         subject.until_nothing_is_left(&prefix).await;
     }
 }
+
+/// `/tmp` is the same directory for the engines of `tests/engines`.
+#[tokio::test]
+async fn volumes_are_in_the_directory_of_the_settings() {
+    use std::os::unix::fs::MetadataExt;
+
+    for subject in engines() {
+        let (engine, prefix) = with_prefix(&subject);
+        let base = tempfile::tempdir_in("/tmp").unwrap();
+        let is_root = std::fs::metadata(base.path()).unwrap().uid() == 0;
+        let settings = DockerSettings {
+            volume_base_path: Some(base.path().to_str().unwrap().to_owned()),
+            ..engine.settings().clone()
+        };
+        let engine = engine.with_settings(settings).unwrap();
+        let volume = engine.volumes().create(VolumeOptions::default()).await.unwrap();
+        let name = volume.on_daemon().to_owned();
+        let manager = manager_of(with_prefix(&subject).0);
+        let environment = active(&manager, mounting(&name)).await;
+        sh(&environment, "umask 077; mkdir /data/d; echo text >/data/d/file").await;
+        environment.destroy().await.unwrap();
+        let file = base.path().join(&name).join("d/file");
+        if is_root {
+            assert_eq!(
+                std::fs::read_to_string(&file).unwrap(),
+                "text\n",
+                "{}",
+                subject.name
+            );
+            assert_eq!(std::fs::read_dir(base.path().join(&name)).unwrap().count(), 1);
+        } else {
+            assert!(!file.exists(), "{}", subject.name);
+        }
+        volume.remove().await.unwrap();
+        assert_eq!(
+            std::fs::read_dir(base.path()).unwrap().count(),
+            0,
+            "{}",
+            subject.name
+        );
+        assert_eq!(left(&subject, &prefix).await, [""; 0]);
+    }
+}

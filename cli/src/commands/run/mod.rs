@@ -28,7 +28,7 @@ use crate::signals::{self, Interrupted};
 #[command(mut_arg("command", |arg| arg.required(false).required_unless_present("explain")))]
 pub(crate) struct Run {
     #[command(flatten)]
-    environment: EnvironmentOptions,
+    pub(super) environment: EnvironmentOptions,
     /// Do not destroy the environment, and print its ID
     #[arg(long)]
     keep: bool,

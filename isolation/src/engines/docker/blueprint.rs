@@ -16,7 +16,7 @@ use super::disk_limit::DiskLimit;
 use super::mount_table::{MountTable, Way};
 use super::options::DockerOptions;
 use super::owner::{OwnerLink, SHELLS, Start, adjustments};
-use super::{DockerSettings, files, networks, paths, profile, publish, remove};
+use super::{DockerSettings, files, networks, paths, profile, publish, remove, within_container};
 use crate::engine::NewEnvironment;
 use crate::environment::id::EnvironmentId;
 use crate::error::Result;
@@ -94,6 +94,14 @@ impl Blueprint {
             image_facts: Mutex::default(),
             start: Mutex::new(Start::first(wanted, options.init)),
         })
+    }
+
+    /// Finds the address on which ports are published by default.
+    pub(super) async fn find_address(&mut self, docker: &Docker) {
+        if !self.spec.network.ports.is_empty() {
+            let host = within_container::host_address(docker).await;
+            self.address = host.unwrap_or(self.address);
+        }
     }
 
     pub(super) fn start(&self) -> Start {

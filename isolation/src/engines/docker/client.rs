@@ -2,7 +2,7 @@
 
 use engine_api::Docker;
 
-use super::{DockerEngine, HINT, NAME, diagnostics};
+use super::{DockerEngine, NAME, diagnostics};
 use crate::error::{Error, Result};
 
 impl DockerEngine {
@@ -16,7 +16,9 @@ impl DockerEngine {
 
     pub(super) async fn docker(&self) -> Result<&Docker> {
         let found = self.find_client().await;
-        found.map_err(|error| Error::unavailable(NAME, diagnostics::reason(&error), HINT))
+        found.map_err(|error| {
+            Error::unavailable(NAME, diagnostics::reason(&error), diagnostics::hint(&error, None))
+        })
     }
 
     /// The client, which the first use looks for.

@@ -81,21 +81,23 @@ impl ContainerRef {
     /// Whether the kernel has counted an OOM kill in the container that was not reported before.
     /// Podman has no event for it.
     async fn oom_counter_grew(&self) -> engine_api::Result<bool> {
-        let Some(shell) = self.shell.get() else {
+        let Some(count) = self.oom_count().await else {
             return self.oom_state().await;
         };
+        Ok(self.reported_kills.counts(count))
+    }
+
+    /// The number of OOM kills that the kernel has counted in the running container since its
+    /// start; `None` if it cannot be read.
+    pub(super) async fn oom_count(&self) -> Option<u64> {
         let read = CreateExec {
-            cmd: [shell, "-c", OOM_COUNTER].into(),
+            cmd: [self.shell.get()?, "-c", OOM_COUNTER].into(),
             attach_stdout: true,
             attach_stderr: true,
             ..CreateExec::default()
         };
-        let ended = self.docker.execs().run(self.id(), read).await?;
-        let text = String::from_utf8_lossy(&ended.stdout).into_owned();
-        let Ok(count) = text.trim().parse::<u64>() else {
-            return self.oom_state().await;
-        };
-        Ok(self.reported_kills.counts(count))
+        let ended = self.docker.execs().run(self.id(), read).await.ok()?;
+        String::from_utf8_lossy(&ended.stdout).trim().parse().ok()
     }
 
     /// Whether the container's state reports an OOM kill.

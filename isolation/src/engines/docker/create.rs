@@ -62,6 +62,7 @@ impl DockerEngine {
         let start_interval = docker.version().await.map_err(to_error)? >= health::START_INTERVAL;
         let kind = (podman, start_interval);
         let mut blueprint = Blueprint::new(docker, new, spec, kind, disk, &self.settings)?;
+        blueprint.find_address(docker).await;
         let spec = &blueprint.spec;
         if DockerOptions::of(spec)?.init == Some(true) && !self.daemon().await?.has_init() {
             let text = "the daemon has no init program; remove the option init";

@@ -160,12 +160,31 @@ impl From<ContainerDiagnostics> for Error {
 pub(super) fn to_error(error: engine_api::Error) -> Error {
     match error.kind() {
         engine_api::ErrorKind::Unreachable | engine_api::ErrorKind::TlsError => {
-            Error::unavailable(NAME, reason(&error), super::HINT)
+            Error::unavailable(NAME, reason(&error), hint(&error, None))
         }
         engine_api::ErrorKind::InvalidInput => Error::invalid(error.to_string()),
         engine_api::ErrorKind::Timeout => Error::engine_with_kind(NAME, ErrorKind::Timeout, error),
         _ if error.is_conflict() => Error::engine_with_kind(NAME, ErrorKind::Conflict, error),
         _ => Error::engine(NAME, error),
+    }
+}
+
+/// What a user can do about a daemon that does not answer. A daemon that is `named` by the user is
+/// not replaced by another one.
+pub(super) fn hint(error: &engine_api::Error, named: Option<&str>) -> String {
+    let forbidden = error.io_kind() == Some(std::io::ErrorKind::PermissionDenied);
+    let own = if error.kind() == engine_api::ErrorKind::TlsError {
+        "look at DOCKER_TLS_VERIFY, and at the certificates in DOCKER_CERT_PATH"
+    } else if forbidden || reason(error).to_lowercase().contains("permission denied") {
+        "add this user to the group of the socket and log in again"
+    } else if named.is_some() {
+        "start this daemon"
+    } else {
+        "start Docker or Podman, or set DOCKER_HOST to its address"
+    };
+    match named {
+        Some(name) => format!("{own}; auto uses no other engine, because {name} names it"),
+        None => own.to_owned(),
     }
 }
 

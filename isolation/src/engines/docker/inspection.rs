@@ -42,11 +42,16 @@ impl Inspection for DockerInstance {
                     None => None,
                 }
             });
+            // The flag of most daemons is that of the first process only.
+            let out_of_memory = container.state.oom_killed
+                || (container.state.running
+                    && self.container.oom_count().await.is_some_and(|count| count > 0));
             let error = Some(container.state.error).filter(|error| !error.is_empty());
             Ok(Findings {
                 platforms,
                 program,
                 error,
+                out_of_memory,
             })
         })
     }

@@ -1,17 +1,13 @@
 //! The log of an environment's container.
 
-use std::time::SystemTime;
-
-use engine_api::common::Timestamp;
 use engine_api::containers::ReadLogs;
-use engine_api::{Chunk, Output};
 
 use super::diagnostics::to_error;
 use super::instance::DockerInstance;
+use super::log_follow::Follower;
 use crate::BoxFuture;
 use crate::engine::instance::Logs;
 use crate::error::{Error, ErrorKind, Result};
-use crate::logs::assemble::Lines;
 use crate::logs::buffer::Buffer;
 use crate::logs::{LogEntry, LogOptions, LogSource, LogStream, OutputStream};
 
@@ -45,7 +41,13 @@ impl Logs for DockerInstance {
                 _ => to_error(error),
             })?;
             let buffer = Buffer::default();
-            let task = tokio::spawn(read(output, options.follow, buffer.clone()));
+            let follower = Follower {
+                docker: self.container.docker.clone(),
+                container: self.container.id().to_owned(),
+                query: query(options),
+                buffer: buffer.clone(),
+            };
+            let task = tokio::spawn(follower.run(output));
             Ok(LogStream::new(ContainerLog { buffer, task }))
         })
     }
@@ -62,32 +64,4 @@ fn query(options: &LogOptions) -> ReadLogs {
         tail: options.tail,
         ..ReadLogs::default()
     }
-}
-
-/// The time of a line, as the daemon writes it.
-fn time(text: &str) -> Option<SystemTime> {
-    Timestamp::from_rfc3339(text).ok()?.to_system_time()
-}
-
-/// Moves the lines into the buffer until the log ends.
-async fn read(mut output: Output, follow: bool, buffer: Buffer) {
-    let mut stdout = Lines::new(OutputStream::Stdout, time);
-    let mut stderr = Lines::new(OutputStream::Stderr, time);
-    let outcome = loop {
-        if !follow {
-            buffer.space().await;
-        }
-        match output.next().await {
-            Some(Ok(Chunk::Stderr(bytes))) => stderr.add(bytes, |line| buffer.push(line)),
-            Some(Ok(chunk)) => stdout.add(chunk.into_bytes(), |line| buffer.push(line)),
-            Some(Err(error)) => break Err(to_error(error)),
-            None => break Ok(()),
-        }
-    };
-    for lines in [&mut stdout, &mut stderr] {
-        if let Some(line) = lines.end() {
-            buffer.push(line);
-        }
-    }
-    buffer.end(outcome);
 }

@@ -69,6 +69,7 @@ mod launch;
 mod leftover;
 mod lifecycle;
 mod limits;
+mod log_follow;
 mod logs;
 mod main_program;
 mod metrics;
@@ -96,8 +97,10 @@ mod snapshot;
 mod staged_copy;
 mod start_failure;
 mod update;
+mod volume_directory;
 mod volumes;
 mod watch;
+mod within_container;
 mod work;
 
 use std::collections::BTreeSet;
@@ -138,8 +141,8 @@ pub const DEFAULT_IMAGE: &str = "python:3.9-slim";
 /// The default prefix of container names.
 pub const DEFAULT_PREFIX: &str = "ptest_";
 
-/// The hint if no daemon answers.
-const HINT: &str = "start Docker or Podman, or set DOCKER_HOST to its address";
+/// The hint for a daemon of Windows containers.
+const LINUX_CONTAINERS: &str = "switch the daemon to Linux containers";
 
 /// The engine that runs every environment in a container: see [the module](self).
 #[derive(Debug)]
@@ -150,6 +153,8 @@ pub struct DockerEngine {
     emulated: Emulated,
     /// Whether the storage of the daemon enforces the size of a container.
     quota: OnceLock<bool>,
+    /// Whether volumes can be in the directory that the settings name.
+    volume_base_path_works: OnceCell<bool>,
     /// The address of the daemon, if the caller has named one.
     address: Option<String>,
     /// What is done with a client that is found on first use.
@@ -167,6 +172,7 @@ impl Default for DockerEngine {
             work: OnceLock::new(),
             emulated: Emulated::default(),
             quota: OnceLock::new(),
+            volume_base_path_works: OnceCell::new(),
             address: None,
             prepare: None,
             settings: DockerSettings::default(),
@@ -261,11 +267,7 @@ impl DockerEngine {
             .await
             .map_err(to_error)?;
         match daemon.unusable() {
-            Some(reason) => Err(Error::unavailable(
-                NAME,
-                reason,
-                "switch the daemon to Linux containers",
-            )),
+            Some(reason) => Err(Error::unavailable(NAME, reason, LINUX_CONTAINERS)),
             None => Ok(daemon),
         }
     }
@@ -282,22 +284,24 @@ impl DockerEngine {
     /// Asks whether the daemon can be used, and its description only if `needed` depends on it.
     async fn ask(&self, needed: Option<&BTreeSet<Feature>>) -> Probe {
         let named_by = self.named_by();
-        let hint = named_by
-            .as_ref()
-            .map(|name| format!("start this daemon; auto uses no other engine, because {name} names it"));
-        let hint = hint.as_deref().unwrap_or(HINT);
-        self.probe_with(hint, needed).await.named_by(named_by)
+        self.probe_with(named_by.as_deref(), needed)
+            .await
+            .named_by(named_by)
     }
 
-    async fn probe_with(&self, hint: &str, needed: Option<&BTreeSet<Feature>>) -> Probe {
+    async fn probe_with(&self, named_by: Option<&str>, needed: Option<&BTreeSet<Feature>>) -> Probe {
         let known = self
             .daemon
             .get()
             .map_or_else(daemon::everything, DaemonInfo::capabilities);
-        let unavailable = |reason: String| Probe::unavailable(reason, hint, known.clone());
+        let silent = |error: &engine_api::Error| {
+            let hint = diagnostics::hint(error, named_by);
+            Probe::unavailable(diagnostics::reason(error), hint, known.clone())
+        };
+        let unusable = |reason: String| Probe::unavailable(reason, LINUX_CONTAINERS, known.clone());
         let docker = match self.find_client().await {
             Ok(docker) => docker,
-            Err(error) => return unavailable(diagnostics::reason(&error)),
+            Err(error) => return silent(&error),
         };
         // Every time: the daemon may have stopped since its description was read.
         let docker = &docker.clone().with_timeouts(Timeouts {
@@ -306,19 +310,19 @@ impl DockerEngine {
         });
         let product = match daemon::answers(docker).await {
             Ok(product) => product,
-            Err(error) => return unavailable(diagnostics::reason(&error)),
+            Err(error) => return silent(&error),
         };
         if needed.is_some_and(|needed| needed.is_disjoint(&daemon::VARYING.into())) {
             return match product.windows {
-                true => unavailable(daemon::WINDOWS.to_owned()),
+                true => unusable(daemon::WINDOWS.to_owned()),
                 false => Probe::available(docker.address(), known),
             };
         }
         let asked = self.daemon.get_or_try_init(|| DaemonInfo::read(docker)).await;
         match asked.map(|daemon| (daemon, daemon.unusable())) {
             Ok((daemon, None)) => Probe::available(daemon.detail.clone(), daemon.capabilities()),
-            Ok((_, Some(reason))) => unavailable(reason),
-            Err(error) => unavailable(diagnostics::reason(&error)),
+            Ok((_, Some(reason))) => unusable(reason),
+            Err(error) => silent(&error),
         }
     }
 }

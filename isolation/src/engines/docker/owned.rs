@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::cleanup;
 use super::diagnostics::to_error;
-use super::{NAME, labels, remove as containers};
+use super::{NAME, labels, remove as containers, volume_directory};
 use crate::creator::Creator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::entry::Resource;
@@ -248,7 +248,12 @@ async fn remove_volume(docker: &Docker, name: &str, id: &str) -> Result<bool> {
             return Ok(false);
         }
         match docker.volumes().remove(name, RemoveVolume::default()).await {
-            Ok(()) => return Ok(true),
+            Ok(()) => {
+                return match volume_directory::of_volume(&volume) {
+                    Some(directory) => volume_directory::remove(&directory).map(|()| true),
+                    None => Ok(true),
+                };
+            }
             Err(error) if error.is_not_found() => return Ok(true),
             // Its container is being removed.
             Err(error) if error.is_conflict() && began.elapsed() < STILL_USED => sleep(PAUSE).await,

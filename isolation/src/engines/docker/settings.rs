@@ -50,8 +50,9 @@ pub struct DockerSettings {
     /// The addresses that networks get, as long as they are free; `None` leaves the choice
     /// to the daemon.
     pub network_subnet: Option<Subnet>,
-    /// The directory for volumes on the machine of the daemon, where it can be written; `None`
-    /// leaves the choice to the daemon.
+    /// The directory for volumes on the machine of the daemon; `None` leaves the choice to the
+    /// daemon. It is used only if it exists, this process runs as root, and a container shows that
+    /// it is the same directory for the daemon. Otherwise volumes are where the daemon puts them.
     pub volume_base_path: Option<String>,
     /// Whether commands are written to shells that stay open in the container. The results are the
     /// same with an exec for each command, which takes many times as long.

@@ -15,23 +15,42 @@ pub(super) enum StartFailure {
     PortTaken,
 }
 
-/// The texts of runc, crun and the daemons.
-const START_FAILURES: [(&str, StartFailure); 9] = [
-    ("executable file not found", StartFailure::NoProgram),
-    ("executable file `", StartFailure::NoProgram),
-    ("no such file or directory", StartFailure::NoProgram),
-    ("No such file or directory", StartFailure::NoProgram),
-    ("permission denied", StartFailure::NotExecutable),
-    ("Permission denied", StartFailure::NotExecutable),
-    ("exec format error", StartFailure::NotExecutable),
-    ("port is already allocated", StartFailure::PortTaken),
-    ("address already in use", StartFailure::PortTaken),
+/// The texts of runc, crun and the daemons, in lower case.
+const PORT_TAKEN: [&str; 2] = ["port is already allocated", "address already in use"];
+const NO_PROGRAM: [&str; 3] = [
+    "executable file not found",
+    "executable file `",
+    "no such file or directory",
 ];
+const NOT_EXECUTABLE: [&str; 2] = ["permission denied", "exec format error"];
+
+/// The runtimes name the program with these words. A mount, a device or a working directory may be
+/// missing, too.
+const ABOUT_A_PROGRAM: [&str; 6] = [
+    "exec: ",
+    "exec /",
+    "exec user process",
+    "exec format error",
+    "executable",
+    "command that",
+];
+const ABOUT_ANOTHER_THING: [&str; 4] = ["error mounting", "failed to mount", "mounting volume", "chdir"];
 
 /// Why a container could not be started, by the message of the daemon.
 pub(super) fn start_failure(message: &str) -> Option<StartFailure> {
-    let found = START_FAILURES.iter().find(|(text, _)| message.contains(text));
-    found.map(|(_, failure)| *failure)
+    let message = message.to_lowercase();
+    let has = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    if has(&PORT_TAKEN) {
+        return Some(StartFailure::PortTaken);
+    }
+    if !has(&ABOUT_A_PROGRAM) || has(&ABOUT_ANOTHER_THING) {
+        return None;
+    }
+    match (has(&NO_PROGRAM), has(&NOT_EXECUTABLE)) {
+        (true, _) => Some(StartFailure::NoProgram),
+        (false, true) => Some(StartFailure::NotExecutable),
+        (false, false) => None,
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +86,34 @@ mod tests {
                 Some(PortTaken),
             ),
             ("no space left on device", None),
+            (
+                "crun: open executable: Permission denied: OCI permission denied",
+                Some(NotExecutable),
+            ),
+            (
+                "OCI runtime create failed: container_linux.go:380: starting container process caused: exec: \"/x\": \
+                 stat /x: no such file or directory: unknown",
+                Some(NoProgram),
+            ),
+            (
+                "error while mounting volume '/v/_data': failed to mount local volume: mount /no/such/dir:/v/_data, \
+                 flags: 0x1000: no such file or directory",
+                None,
+            ),
+            (
+                "error gathering device information while adding custom device \"/dev/x\": no such file or directory",
+                None,
+            ),
+            (
+                "crun: chdir to `/no/such`: No such file or directory: OCI runtime attempted to invoke a command \
+                 that was not found",
+                None,
+            ),
+            (
+                "runc create failed: unable to start container process: error during container init: chdir to cwd \
+                 (\"/x\") set in config.json failed: permission denied",
+                None,
+            ),
         ] {
             assert_eq!(start_failure(message), expected, "{message}");
         }

@@ -13,14 +13,17 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub use self::not_ready::NotReady;
+use super::health_count::HealthCount;
 use super::shared::Shared;
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::exit_status::ExitStatus;
+use crate::engine::watch::Health;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Step};
 use crate::join;
 use crate::logs::{LogEntry, LogOptions};
+use crate::spec::health::HealthSpec;
 use crate::spec::validate::Faults;
 use crate::spec::wait_for::{DEFAULT_TIMEOUT, LogProbe, WaitFor};
 
@@ -51,6 +54,8 @@ const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(5);
 enum Failed {
     /// The main process has ended.
     Exited(ExitStatus),
+    /// The health check fails.
+    Unhealthy,
     /// The engine failed.
     Error(Error),
 }
@@ -113,16 +118,13 @@ impl Shared {
             Some(at) => timeout_at(at, look).await,
             None => Ok(look.await),
         };
-        let exit = match outcome {
+        let (kind, exit) = match outcome {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(Failed::Error(error))) => return Err(error),
-            Ok(Err(Failed::Exited(exit))) => Some(exit),
-            Err(_) => None,
-        };
-        let kind = match exit {
-            Some(exit) if exit.oom => ErrorKind::OutOfMemory,
-            Some(_) => ErrorKind::Unhealthy,
-            None => ErrorKind::Timeout,
+            Ok(Err(Failed::Exited(exit))) if exit.oom => (ErrorKind::OutOfMemory, Some(exit)),
+            Ok(Err(Failed::Exited(exit))) => (ErrorKind::Unhealthy, Some(exit)),
+            Ok(Err(Failed::Unhealthy)) => (ErrorKind::Unhealthy, None),
+            Err(_) => (ErrorKind::Timeout, None),
         };
         let not_ready = NotReady {
             condition: condition.to_string(),
@@ -178,6 +180,15 @@ impl Shared {
             }
             WaitFor::Log(probe) => Box::pin(self.is_logged(probe, note())),
             WaitFor::Exit(code) => Box::pin(self.exits(*code)),
+            WaitFor::Healthy => {
+                let note = note();
+                Box::pin(async move {
+                    match self.or_exit(self.becomes_healthy(&note)).await? {
+                        true => Ok(()),
+                        false => Err(Failed::Unhealthy),
+                    }
+                })
+            }
             WaitFor::All(conditions) => {
                 let looks = conditions.iter().map(|one| self.look_at(one, notes)).collect();
                 Box::pin(async { join::all(looks).await.map(drop) })
@@ -190,7 +201,10 @@ impl Shared {
     }
 
     /// Ends the check when the main process exits.
-    async fn or_exit(&self, look: impl Future<Output = Result<()>> + Send) -> Outcome {
+    async fn or_exit<T>(
+        &self,
+        look: impl Future<Output = Result<T>> + Send,
+    ) -> std::result::Result<T, Failed> {
         let Some(main) = self.instance.main() else {
             return Ok(look.await?);
         };
@@ -198,7 +212,7 @@ impl Shared {
         let error = tokio::select! {
             biased;
             ready = look => match ready {
-                Ok(()) => return Ok(()),
+                Ok(value) => return Ok(value),
                 Err(error) => error,
             },
             exit = &mut exit => return Err(Failed::Exited(exit?)),
@@ -229,6 +243,42 @@ impl Shared {
                 output.exit
             )));
             pause.sleep().await;
+        }
+    }
+
+    /// Waits until the health check succeeds, or the environment is unhealthy.
+    async fn becomes_healthy(&self, note: &Note) -> Result<bool> {
+        let of_image = HealthSpec::default();
+        let health = self.spec.health.as_ref().unwrap_or(&of_image);
+        if health.disabled {
+            let why = "its health check is disabled; wait for another condition";
+            return Err(Error::invalid(why));
+        }
+        let (health, check) = self.check_of(health).await?;
+        let mut count = HealthCount::new(&health);
+        loop {
+            let began = Instant::now();
+            if self.is_healthy(&check).await {
+                note.set(None);
+                return Ok(true);
+            }
+            count.has_failed(began);
+            let checks = self.history.checks();
+            let last = checks.last().map(ToString::to_string).unwrap_or_default();
+            note.set(Some(format!("the health check fails: {last}")));
+            let is_unhealthy = match &self.spec.health {
+                Some(_) => count.is_unhealthy(),
+                // The times of the image's health check are those of the engine, which runs it,
+                // too.
+                None => {
+                    let found = self.instance.inspect().await?.health;
+                    found.is_some_and(|found| found.status == Health::Unhealthy)
+                }
+            };
+            if is_unhealthy {
+                return Ok(false);
+            }
+            count.until_next().await;
         }
     }
 

@@ -7,7 +7,8 @@ use crate::command::exit_status::ExitStatus;
 
 /// Why an environment did not become ready: the source of an [`Error`](crate::Error) of the kind
 /// [`Timeout`](crate::ErrorKind::Timeout), [`Unhealthy`](crate::ErrorKind::Unhealthy) (its main
-/// process has ended) or [`OutOfMemory`](crate::ErrorKind::OutOfMemory).
+/// process has ended, or its health check fails) or
+/// [`OutOfMemory`](crate::ErrorKind::OutOfMemory).
 ///
 /// ```
 /// # fn demo(error: &isolation::Error) {

@@ -15,6 +15,10 @@ const INTERVAL: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(30);
 const RETRIES: u32 = 3;
 
+/// The timeout of the health check of an image, whose times are not known here. The daemon reports
+/// the failure of most checks earlier.
+const IMAGE_TIMEOUT: Duration = Duration::from_secs(600);
+
 /// Reads `healthcheck`.
 pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut EnvironmentSpec) {
     let (mut check, mut health) = (None, HealthSpec::default());
@@ -50,20 +54,25 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mu
         health.interval.unwrap_or(INTERVAL),
         health.timeout.unwrap_or(TIMEOUT),
     );
-    let attempts = health.retries.unwrap_or(RETRIES).max(1);
+    let attempts = health.retries.unwrap_or(RETRIES).saturating_add(1);
     let start = health.start_period.unwrap_or_default();
+    // It is unhealthy earlier, unless the engine does not answer.
     let limit = start.saturating_add((interval.saturating_add(timeout)).saturating_mul(attempts));
-    let command = Command {
-        timeout: Some(timeout),
-        ..check.clone()
-    };
     spec.ready = Some(Readiness {
-        wait_for: WaitFor::Command(command),
+        wait_for: WaitFor::Healthy,
         timeout: Some(limit),
     });
     health.check = Some(check);
     health.interval.get_or_insert(INTERVAL);
     spec.health = Some(health);
+}
+
+/// The readiness of a service whose health check is that of its image.
+pub(super) fn of_image() -> Readiness {
+    Readiness {
+        wait_for: WaitFor::Healthy,
+        timeout: Some(IMAGE_TIMEOUT),
+    }
 }
 
 /// The value of `test`.

@@ -230,11 +230,16 @@ fn name(reading: &Reading<'_>, options: &ComposeOptions, of_file: Option<String>
 fn check_dependencies(reading: &mut Reading<'_>, group: &mut GroupSpec, services: &[Entry]) {
     use super::spec::Dependency;
 
+    // Whether a service can become healthy, by its own health check or that of its image.
     let ready: BTreeMap<String, bool> = group
         .services
         .iter()
-        .map(|(name, service)| (name.clone(), service.environment.ready.is_some()))
+        .map(|(name, service)| {
+            let health = service.environment.health.as_ref();
+            (name.clone(), health.is_none_or(|health| !health.disabled))
+        })
         .collect();
+    let mut of_images = BTreeSet::new();
     for entry in services {
         let Some(service) = group.services.get_mut(&entry.key) else {
             continue;
@@ -255,14 +260,21 @@ fn check_dependencies(reading: &mut Reading<'_>, group: &mut GroupSpec, services
                     return !optional;
                 }
                 Some(false) if *dependency == Dependency::Ready => {
-                    let why =
-                        format!("{needed} has no healthcheck in the file, so it never is healthy; add one");
+                    let why = format!("the healthcheck of {needed} is disabled, so it never is healthy");
                     reading.fault(entry.line, &path, &why);
+                }
+                Some(_) if *dependency == Dependency::Ready => {
+                    of_images.insert(needed.clone());
                 }
                 Some(_) => {}
             }
             true
         });
+    }
+    for (name, service) in &mut group.services {
+        if of_images.contains(name) {
+            service.environment.ready.get_or_insert_with(health::of_image);
+        }
     }
 }
 

@@ -129,8 +129,11 @@ services:
         (Some(64 << 20), Some(0.5), Some(50))
     );
     let ready = db.ready.as_ref().unwrap();
-    assert_eq!(ready.timeout, Some(Duration::from_secs(10 + 5 * 3)));
-    assert!(matches!(&ready.wait_for, WaitFor::Command(check) if check.argv[2] == "pg_isready"));
+    assert_eq!(ready.wait_for, WaitFor::Healthy);
+    // Later than the fifth failure of the health check.
+    assert_eq!(ready.timeout, Some(Duration::from_secs(10 + 6 * 3)));
+    let check = db.health.as_ref().unwrap().check.as_ref().unwrap();
+    assert_eq!(check.argv[2], "pg_isready");
     assert_eq!(db.health.as_ref().unwrap().retries, Some(5));
     let migrate = &group.services["migrate"];
     assert!(matches!(&migrate.environment.main, Main::Command(main) if main.argv == ["sh", "-c", "exit 0"]));
@@ -245,8 +248,9 @@ fn faults_are_named_without_values() {
             "no service is called \"b\"",
         ),
         (
-            "services: {a: {image: x, depends_on: {b: {condition: service_healthy}}}, b: {image: x}}",
-            "no healthcheck",
+            "services: {a: {image: x, depends_on: {b: {condition: service_healthy}}}, \
+             b: {image: x, healthcheck: {disable: true}}}",
+            "the healthcheck of b is disabled",
         ),
         (
             "services: {a: {image: x, depends_on: [b]}, b: {image: x, profiles: [p]}}",

@@ -177,7 +177,21 @@ pub(super) fn of_limits() -> Vec<Case> {
         main: Main::Command(tail.clone()),
         ..limits(memory.clone())
     };
+    let of_child = sh("tail /dev/zero; echo the worker has failed; exit 3");
+    let cpus = ResourceLimits {
+        cpus: Some(9000.0),
+        ..ResourceLimits::default()
+    };
+    let mut device = ResourceLimits::default();
+    device.block_io.read_bps = [("/dev/no-such-disk".to_owned(), 1 << 20)].into();
     vec![
+        case(
+            "child_out_of_memory",
+            OutOfMemory,
+            Plant::Command(limits(memory.clone()), of_child),
+        ),
+        case("cpus", LimitRejected, Start(limits(cpus))),
+        case("device_missing", DeviceMissing, Start(limits(device))),
         case("main_out_of_memory", OutOfMemory, Ends(of_main)),
         case(
             "command_out_of_memory",
@@ -258,6 +272,22 @@ pub(super) fn of_specifications() -> Vec<Case> {
             Plant::Command(user("65534"), sh("echo x > /etc/file")),
         ),
         command("file_missing", FileMissing, "cat /no/such/file"),
+        case(
+            "command_in_no_directory",
+            WorkingDirectoryMissing,
+            Plant::Command(
+                spec(),
+                Command {
+                    working_dir: Some("/no/such/directory".to_owned()),
+                    ..Command::new(["true"])
+                },
+            ),
+        ),
+        case(
+            "mount_over_a_file",
+            MountTargetInvalid,
+            Start(mount(Mount::host("/tmp", "/bin/busybox"))),
+        ),
     ]
 }
 
@@ -273,6 +303,16 @@ pub(super) fn of_ends() -> Vec<Case> {
             ..HealthSpec::default()
         }),
         ..main(&["sleep", "1000"])
+    };
+    let unhealthy = EnvironmentSpec {
+        health: Some(HealthSpec {
+            check: Some(sh("echo not yet >&2; exit 1")),
+            interval: Some(Duration::from_millis(200)),
+            retries: Some(2),
+            ..HealthSpec::default()
+        }),
+        ready: Some(WaitFor::Healthy.into()),
+        ..main(&["sleep", "100"])
     };
     vec![
         case(
@@ -292,6 +332,7 @@ pub(super) fn of_ends() -> Vec<Case> {
             Start(early("wget http://127.0.0.1:1/")),
         ),
         case("never_healthy", NeverHealthy, Ends(healthy)),
+        case("unhealthy_at_the_start", NeverHealthy, Start(unhealthy)),
         command("killed", Killed, "kill -KILL $$"),
         command("crashed", Crashed, "kill -SEGV $$"),
         command("program_failed", ProgramFailed, "echo assertion failed; exit 7"),

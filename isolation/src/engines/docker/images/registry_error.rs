@@ -15,6 +15,8 @@ use crate::error::{Error, ErrorKind};
 #[derive(Debug)]
 pub struct RegistryError {
     registry: String,
+    /// Whether the name of the image has neither a tag nor a digest.
+    untagged: bool,
     failure: RegistryFailure,
     /// Why no credentials were sent; empty if that is not known.
     no_credentials: String,
@@ -38,6 +40,8 @@ impl RegistryError {
             return to_error(error);
         };
         let reference = image.parse::<ImageReference>();
+        let latest = |one: &ImageReference| one.tag() == Some("latest") && one.digest().is_none();
+        let untagged = !image.ends_with(":latest") && reference.as_ref().is_ok_and(latest);
         let registry = reference.map_or_else(|_| "docker.io".to_owned(), |one| one.registry().to_owned());
         let kind = match failure {
             RegistryFailure::NotFound => ErrorKind::NotFound,
@@ -45,6 +49,7 @@ impl RegistryError {
         };
         let source = Self {
             registry,
+            untagged,
             failure,
             no_credentials,
             source: error,
@@ -57,6 +62,11 @@ impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let registry = &self.registry;
         match self.failure {
+            RegistryFailure::NotFound if self.untagged => write!(
+                f,
+                "the registry {registry} has no such image with the tag latest, or it is private; the name \
+                 has no tag, so latest is meant; check the name, and add a tag"
+            ),
             RegistryFailure::NotFound => write!(
                 f,
                 "the registry {registry} has no such image, or it is private; check the name and the tag"

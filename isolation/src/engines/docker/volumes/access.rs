@@ -78,6 +78,21 @@ impl Volumes<'_> {
 
     /// A container that has the volume and is not started.
     pub(super) async fn access(&self, volume: &VolumeInfo) -> Result<Access> {
+        let mount = ContainerMount {
+            kind: MountType::Volume,
+            source: volume.on_daemon.clone(),
+            target: PLACE.to_owned(),
+            volume_options: Some(MountOptions {
+                no_copy: true,
+                ..MountOptions::default()
+            }),
+            ..ContainerMount::default()
+        };
+        self.access_to(mount).await
+    }
+
+    /// A container that has the mount at [`PLACE`] and is not started.
+    pub(super) async fn access_to(&self, mount: ContainerMount) -> Result<Access> {
         let docker = self.engine.docker().await?;
         let podman = self.engine.podman(docker).await?;
         let prefix = format!("{}volume_", self.engine.settings().container_prefix);
@@ -92,16 +107,7 @@ impl Volumes<'_> {
             labels: new.labels.clone().into(),
             host_config: HostConfig {
                 network_mode: "none".to_owned(),
-                mounts: vec![ContainerMount {
-                    kind: MountType::Volume,
-                    source: volume.on_daemon.clone(),
-                    target: PLACE.to_owned(),
-                    volume_options: Some(MountOptions {
-                        no_copy: true,
-                        ..MountOptions::default()
-                    }),
-                    ..ContainerMount::default()
-                }],
+                mounts: vec![mount],
                 ..HostConfig::default()
             },
             ..CreateContainer::default()

@@ -9,6 +9,7 @@ use crate::engines::docker::diagnostics::to_error;
 use crate::engines::docker::labels;
 use crate::engines::docker::owned::{Kind, completed};
 use crate::engines::docker::resources::{Entered, Resource};
+use crate::engines::docker::volume_directory::VolumeDirectory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::lifetime::Lifetime;
 
@@ -57,8 +58,14 @@ impl Volumes<'_> {
         let group = options.group.map(|group| (labels::GROUP.to_owned(), group));
         new.labels.extend(group);
         let entered = new.enter(self.engine, docker).await?;
+        let directory = self.directory(docker, &new.on_daemon).await;
+        let driver_opts = directory
+            .as_ref()
+            .map(VolumeDirectory::options)
+            .unwrap_or_default();
         let body = CreateVolume {
             name: new.on_daemon.clone(),
+            driver_opts,
             labels: new.labels.clone().into(),
             ..CreateVolume::default()
         };
@@ -70,6 +77,9 @@ impl Volumes<'_> {
         let exists = || Error::new(ErrorKind::Conflict, "a volume with this name exists already");
         let info = info.ok_or_else(exists)?;
         new.made(&entered);
+        if let Some(directory) = directory {
+            directory.keep();
+        }
         Ok(CreatedVolume { info, entered })
     }
 }

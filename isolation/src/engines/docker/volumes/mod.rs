@@ -2,6 +2,7 @@
 
 mod access;
 mod archive;
+mod base_path;
 mod create;
 mod group;
 mod usage;

@@ -1,0 +1,65 @@
+//! This process may run in a container of the daemon itself, with the daemon's socket mounted. Then
+//! the loopback address is that of its container, and published ports are not on it.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use engine_api::Docker;
+use engine_api::containers::InspectContainer;
+
+use super::publish;
+
+/// The files that daemons create in a container.
+const MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+
+/// The address of the daemon's machine, as this process reaches it; `None` if this process does not
+/// run in a container of the daemon, or if that container has the network of the machine.
+pub(super) async fn host_address(docker: &Docker) -> Option<IpAddr> {
+    if !publish::is_local(docker) || !MARKS.iter().any(|mark| Path::new(mark).exists()) {
+        return None;
+    }
+    let mounts = tokio::fs::read_to_string("/proc/self/mountinfo").await.ok()?;
+    let container = container(&mounts)?;
+    // Another daemon, such as one in this container, does not know it.
+    let inspected = docker
+        .containers()
+        .inspect(container, InspectContainer::default())
+        .await
+        .ok()?;
+    let networks = inspected.network_settings.networks.values();
+    networks.filter_map(|network| network.gateway.parse().ok()).next()
+}
+
+/// The ID of the container with this table of mounts: a part of the path of its `/etc/hostname`.
+fn container(mounts: &str) -> Option<&str> {
+    let is_id = |part: &&str| part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    mounts.lines().find_map(|line| {
+        let mut fields = line.split(' ').skip(3);
+        let (source, target) = (fields.next()?, fields.next()?);
+        (target == "/etc/hostname").then(|| source.split('/').find(is_id))?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_is_in_the_table_of_mounts() {
+        let id = "0123456789abcdef".repeat(4);
+        for path in [
+            format!("/var/lib/docker/containers/{id}/hostname"),
+            format!("/containers/storage/overlay-containers/{id}/userdata/hostname"),
+        ] {
+            let mounts = format!(
+                "612 611 0:60 / /proc rw - proc proc rw\n\
+                 640 611 254:1 {path} /etc/hostname rw,relatime - ext4 /dev/vda1 rw\n"
+            );
+            assert_eq!(container(&mounts), Some(id.as_str()), "{path}");
+        }
+        let host =
+            "25 1 254:1 / / rw - ext4 /dev/vda1 rw\n30 25 0:5 /etc/hostname /etc/hostname rw - tmpfs t rw\n";
+        assert_eq!(container(host), None);
+        assert_eq!(container(""), None);
+    }
+}
