@@ -213,7 +213,7 @@ impl Walk<'_> {
             .push(format!("migrate {} to {}", environment.name(), place.engine));
         let options = MigrateOptions {
             image: place.image.clone(),
-            directory: place.image.as_ref().and(place.spec.working_dir.clone()),
+            directory: place.spec.working_dir.clone(),
             accept_losses: true,
             remove_source: true,
             ..MigrateOptions::default()

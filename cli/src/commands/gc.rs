@@ -1,5 +1,7 @@
 //! `isolate gc`: removes environments whose owner process was killed.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use isolation::{Gc as Options, GcEntry, GcFailure, GcReport};
 
@@ -8,7 +10,7 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::session::Session;
 
-/// Remove environments whose owner was killed
+/// Remove environments whose owner was killed, and files of interrupted migrations
 ///
 /// It reads the journal of this user. Environments of live processes, kept environments and
 /// containers of other programs are not touched. Environments of a daemon that does not answer
@@ -53,5 +55,6 @@ fn text(report: &GcReport, dry_run: bool) -> String {
     };
     let gone = report.gone.iter().map(|one| line("already gone", one));
     let lines = report.removed.iter().map(|one| line(removed, one)).chain(gone);
-    lines.collect()
+    let directory = |path: &PathBuf| format!("{removed} {}, of an interrupted migration\n", path.display());
+    lines.chain(report.directories.iter().map(directory)).collect()
 }

@@ -42,6 +42,8 @@ mod service; // `isolate port, logs, wait, stats`, on an engine in memory
 #[cfg(unix)]
 mod shared; // `isolate run --shared`
 mod signals; // a run that ends early: timeout, signals
+#[cfg(target_os = "linux")]
+mod snapshot_crash; // the store of snapshots, when system calls fail, and on a full disk
 mod support; // a workspace for each test, and the command started in it
 #[cfg(unix)]
 mod terminal; // commands on a terminal: run -it, exec -it, shell

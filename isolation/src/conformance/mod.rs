@@ -24,6 +24,7 @@ mod model;
 mod open;
 mod pause;
 mod services;
+mod states;
 mod subject;
 mod supervision;
 mod terminal;
@@ -177,6 +178,12 @@ const CHECKS: &[Check] = &[
     ("what this process does is reported once", |s| {
         Box::pin(watch::ours_are_reported_once(s))
     }),
+    ("forks have files of their own", |s| Box::pin(states::forked(s))),
+    ("prepared forks have the state of their preparation", |s| {
+        Box::pin(states::prepared(s))
+    }),
+    #[cfg(unix)]
+    ("a snapshot is restored", |s| Box::pin(states::restored(s))),
     ("destroying is idempotent", |s| {
         Box::pin(lifecycle::destroyed_twice(s))
     }),

@@ -1,6 +1,7 @@
 //! Removes environments of processes that have exited.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub struct GcReport {
     pub gone: Vec<GcEntry>,
     /// Environments that could not be removed; their journal entries stay.
     pub failed: Vec<GcFailure>,
+    /// Directories with files of interrupted migrations, which were removed.
+    pub directories: Vec<PathBuf>,
 }
 
 /// An environment of the journal.
@@ -185,6 +188,10 @@ impl Collector {
         }
         if self.scope == Scope::Everything {
             self.drop_missing(kept, &mut report).await;
+            #[cfg(unix)]
+            {
+                report.directories = super::migrate::carrier::collect(&self.directory, self.dry_run)?;
+            }
         }
         match self.dry_run {
             true => self.look(orphans, &mut report).await,

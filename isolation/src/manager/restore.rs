@@ -1,6 +1,7 @@
 //! Creates environments from snapshots.
 
 use super::Manager;
+use super::migrate::specification::Adapted;
 use super::origin::Origin;
 use super::registry::EngineChoice;
 use crate::error::Result;
@@ -38,12 +39,19 @@ impl Manager {
         // Sources that the files of the snapshot replace need not exist.
         let chosen = self.registry().get(engine)?;
         chosen.adapt(&state, &mut spec)?;
+        let mut lost = Vec::new();
+        if chosen.name() != snapshot.manifest.engine {
+            let capabilities = chosen.probe().await.capabilities;
+            let adapted = Adapted::restored(spec, chosen.name(), &capabilities);
+            (spec, lost) = (adapted.spec, adapted.lost);
+        }
         let choice = EngineChoice::Named(engine.clone());
         let selection = self.select(&choice, &spec).await?;
         let environment = self.create_from(&selection, spec, Origin::Saved(&state)).await?;
         Ok(Restored {
             environment: super::kept_if_asked(self.started(environment).await?).await?,
             missing_variables,
+            lost,
         })
     }
 }

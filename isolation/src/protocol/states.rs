@@ -147,6 +147,9 @@ pub(crate) struct Restored {
     /// The variables that have no value.
     #[serde(default)]
     pub(crate) missing_variables: Vec<String>,
+    /// What another engine than that of the snapshot lacks, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lost: Vec<String>,
 }
 
 /// A failure in an environment.

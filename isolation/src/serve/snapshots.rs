@@ -7,7 +7,7 @@ use super::session::{Session, opened};
 use crate::error::{Error, Result};
 use crate::protocol::call::Call;
 use crate::protocol::states::{Restore, Restored, SnapshotText, Snapshots, TakeSnapshot};
-use crate::snapshots::{RestoreOptions, Snapshot, SnapshotOptions, SnapshotStore};
+use crate::snapshots::{LeftOut, RestoreOptions, Snapshot, SnapshotOptions, SnapshotStore};
 
 /// Does what a request about snapshots asks for; returns its result.
 pub(super) async fn run(session: &Session, call: Call) -> Result<Map<String, Value>> {
@@ -75,6 +75,7 @@ async fn restore(session: &Session, restore: Restore) -> Result<Restored> {
     Ok(Restored {
         environment: opened(&restored.environment),
         missing_variables: restored.missing_variables,
+        lost: restored.lost.iter().map(sentence).collect(),
     })
 }
 
@@ -95,6 +96,10 @@ fn text(snapshot: &Snapshot) -> SnapshotText {
         engine: manifest.engine.clone(),
         environment: manifest.environment.to_string(),
         size: manifest.size(),
-        left_out: left.map(|one| format!("{}: {}", one.what, one.why)).collect(),
+        left_out: left.map(sentence).collect(),
     }
+}
+
+fn sentence(left: &LeftOut) -> String {
+    format!("{}: {}", left.what, left.why)
 }

@@ -1,6 +1,6 @@
 //! Takes the files of a directory of this machine into a snapshot.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use super::entry::{Entry, EntryKind, TreePath};
 use super::left_out::LeftOut;
+use super::owners::Owners;
 use super::part_writer::PartWriter;
 use super::xattrs;
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +30,15 @@ const SETTLED: i128 = 1_000_000_000;
 /// The name of directories with compiled Python code.
 const BYTECODE: &str = "__pycache__";
 
+/// How the files of an environment look on this machine.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    /// The users of the environment.
+    pub(crate) owners: Owners,
+    /// Where something is mounted. The snapshot has an empty file or directory there.
+    pub(crate) mounted: BTreeSet<TreePath>,
+}
+
 impl PartWriter {
     /// Takes the files of a directory. A file whose size, time and inode are those of the earlier
     /// snapshot is not read. No symbolic link is followed. This blocks.
@@ -37,10 +47,15 @@ impl PartWriter {
     ///
     /// The kind is [`Conflict`](ErrorKind::Conflict) if a file changes whenever it is read.
     pub fn add_directory(&mut self, directory: &Path) -> Result<()> {
+        self.add_directory_as(directory, &View::default())
+    }
+
+    pub(crate) fn add_directory_as(&mut self, directory: &Path, view: &View) -> Result<()> {
         let top = Dir::open(directory).map_err(|e| Error::io("open the directory", directory, e))?;
         let meta = top.metadata().map_err(|e| Error::io("inspect", directory, e))?;
         let mut walk = Walk {
             writer: self,
+            view,
             names: HashMap::new(),
             device: meta.dev(),
             bytecode: 0,
@@ -63,6 +78,7 @@ impl PartWriter {
 
 struct Walk<'a> {
     writer: &'a mut PartWriter,
+    view: &'a View,
     /// The first name of files with several names, by inode.
     names: HashMap<u64, TreePath>,
     device: u64,
@@ -85,8 +101,9 @@ impl Walk<'_> {
                 .leave_out(LeftOut::new(what, "another file system is mounted there"));
             return Ok(());
         }
-        let mut entry = described(path, EntryKind::Directory, &meta);
-        entry.xattrs = xattrs::read(directory.as_file()).map_err(|e| Error::io("read", at(), e))?;
+        let mut entry = self.described(path, EntryKind::Directory, &meta);
+        let xattrs = xattrs::read(directory.as_file()).map_err(|e| Error::io("read", at(), e))?;
+        entry.xattrs = self.view.owners.attributes_inside(xattrs);
         entry.stamp = None;
         self.writer.add(entry)?;
         let mut names = directory.names().map_err(|e| Error::io("list", at(), e))?;
@@ -104,6 +121,7 @@ impl Walk<'_> {
         match kind {
             // Removed meanwhile.
             None => Ok(()),
+            Some(kind) if self.view.mounted.contains(&path) => self.mounted(path, kind),
             Some(Kind::Directory) if name == BYTECODE && !self.writer.has_bytecode() => {
                 self.bytecode += 1;
                 Ok(())
@@ -119,7 +137,7 @@ impl Walk<'_> {
                 let target = target.map_err(|e| Error::io("read the link", &at, e))?;
                 let meta = fs::symlink_metadata(&at).map_err(|e| Error::io("inspect", &at, e))?;
                 let target = target.as_bytes().into();
-                let mut entry = described(&path, EntryKind::Link { target }, &meta);
+                let mut entry = self.described(&path, EntryKind::Link { target }, &meta);
                 entry.stamp = None;
                 self.writer.add(entry)
             }
@@ -135,9 +153,29 @@ impl Walk<'_> {
                 .leave_out(LeftOut::new(what, "a socket ends with its process"));
             return Ok(());
         };
-        let mut entry = described(path, kind, &meta);
+        let mut entry = self.described(path, kind, &meta);
         entry.stamp = None;
         self.writer.add(entry)
+    }
+
+    /// Adds the place of a mount, which hides what is there.
+    fn mounted(&mut self, path: TreePath, kind: Kind) -> Result<()> {
+        let mut entry = Entry::directory(path);
+        if kind == Kind::Directory {
+            return self.writer.add(entry);
+        }
+        entry.mode = 0o644;
+        self.writer.add_file(entry, io::empty())
+    }
+
+    /// An entry with the users of the environment.
+    fn described(&self, path: &TreePath, kind: EntryKind, meta: &Metadata) -> Entry {
+        let owners = self.view.owners;
+        Entry {
+            uid: owners.inside(meta.uid()).into(),
+            gid: owners.inside(meta.gid()).into(),
+            ..described(path, kind, meta)
+        }
     }
 
     fn file(&mut self, directory: &Dir, name: &OsStr, path: TreePath) -> Result<()> {
@@ -149,7 +187,7 @@ impl Walk<'_> {
                 opened => opened.map_err(unreadable)?,
             };
             let meta = file.metadata().map_err(unreadable)?;
-            let mut entry = described(&path, EntryKind::Pipe, &meta);
+            let mut entry = self.described(&path, EntryKind::Pipe, &meta);
             entry.stamp = entry.stamp.filter(|(_, changed)| *changed < self.settled);
             if meta.nlink() > 1 {
                 if let Some(first) = self.names.get(&meta.ino()) {
@@ -159,7 +197,8 @@ impl Walk<'_> {
                     return self.writer.add(entry);
                 }
             }
-            entry.xattrs = xattrs::read(&file).map_err(unreadable)?;
+            let xattrs = xattrs::read(&file).map_err(unreadable)?;
+            entry.xattrs = self.view.owners.attributes_inside(xattrs);
             let known = self
                 .writer
                 .previous()

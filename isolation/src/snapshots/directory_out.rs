@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 
 use super::entry::{Entry, EntryKind};
+use super::owners::Owners;
 use super::part_reader::PartReader;
 use super::xattrs;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,20 +19,32 @@ impl PartReader {
     /// this user need root; without it, the number of entries that belong to this user instead is
     /// returned. This blocks.
     pub fn write_directory(&self, directory: &Path) -> Result<u64> {
-        self.write_directory_until(directory, &Stop::default())
+        let written = self.write_directory_as(directory, Owners::Same, &Stop::default());
+        written.map(|differing| differing.owners)
     }
 
-    pub(crate) fn write_directory_until(&self, directory: &Path, stop: &Stop) -> Result<u64> {
-        let entries = self.entries()?;
+    /// Also for an environment with users of its own, which gets no devices.
+    pub(crate) fn write_directory_as(
+        &self,
+        directory: &Path,
+        owners: Owners,
+        stop: &Stop,
+    ) -> Result<Differing> {
+        let mut entries = self.entries()?;
         let mut progress = self.reporter();
-        let mut other_owners = 0;
-        let me = Me::now();
+        let mut differing = Differing::default();
+        let me = Me::with(owners);
+        if owners != Owners::Same {
+            let all = entries.len();
+            entries.retain(|entry| !is_device(entry));
+            differing.devices = (all - entries.len()) as u64;
+        }
         for entry in &entries {
             stop.check()?;
             let path = entry.path.below(directory);
             self.create(entry, &path, directory)?;
             if !me.can_give(entry) {
-                other_owners += 1;
+                differing.owners += 1;
             }
             if entry.kind != EntryKind::Directory && !matches!(entry.kind, EntryKind::HardLink { .. }) {
                 set_attributes(entry, &path, &me)
@@ -50,7 +63,7 @@ impl PartReader {
             set_attributes(entry, &path, &me).map_err(|e| Error::io("set the attributes of", &path, e))?;
         }
         progress.end();
-        Ok(other_owners)
+        Ok(differing)
     }
 
     fn create(&self, entry: &Entry, path: &Path, top: &Path) -> Result<()> {
@@ -70,13 +83,29 @@ impl PartReader {
                 symlink(target, path).map_err(failed)
             }
             EntryKind::HardLink { target } => fs::hard_link(target.below(top), path).map_err(failed),
-            EntryKind::CharDevice { .. } | EntryKind::BlockDevice { .. } => {
+            _ if is_device(entry) => {
                 let why = format!("{} is a device, which is not created on this machine", entry.path);
                 Err(Error::new(ErrorKind::Unsupported, why))
             }
             special => make_special(special, path).map_err(failed),
         }
     }
+}
+
+/// What is not as in the snapshot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Differing {
+    /// The number of entries that belong to somebody else.
+    pub(crate) owners: u64,
+    /// The number of devices that were left out.
+    pub(crate) devices: u64,
+}
+
+fn is_device(entry: &Entry) -> bool {
+    matches!(
+        entry.kind,
+        EntryKind::CharDevice { .. } | EntryKind::BlockDevice { .. }
+    )
 }
 
 /// Creates a pipe or a device.
@@ -105,33 +134,63 @@ fn make_node(_: &Path, _: rustix::fs::FileType, _: rustix::fs::Dev) -> io::Resul
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 
-/// The user and the group of this process.
+/// The user and the group of this process, and the users to whom it gives files.
 pub(super) struct Me {
     uid: u64,
     gid: u64,
+    owners: Owners,
 }
 
 impl Me {
     pub(super) fn now() -> Self {
+        Self::with(Owners::Same)
+    }
+
+    fn with(owners: Owners) -> Self {
         Self {
             uid: rustix::process::geteuid().as_raw().into(),
             gid: rustix::process::getegid().as_raw().into(),
+            owners,
         }
     }
 
     /// Whether this process can give a file to its owner.
     fn can_give(&self, entry: &Entry) -> bool {
-        self.uid == 0 || (entry.uid, entry.gid) == (self.uid, self.gid)
+        match self.owners {
+            Owners::Same => self.uid == 0 || (entry.uid, entry.gid) == (self.uid, self.gid),
+            Owners::Range { .. } => [entry.uid, entry.gid]
+                .iter()
+                .all(|id| self.owners.outside(*id).is_some()),
+            Owners::Caller => (entry.uid, entry.gid) == (0, 0),
+        }
+    }
+
+    /// The user and the group of an entry, if they are not those of this process.
+    fn owner(&self, entry: &Entry) -> io::Result<Option<(u32, u32)>> {
+        let outside = |id: u64| {
+            let known = self.owners.outside(id);
+            let other = || match self.owners {
+                Owners::Same => None,
+                _ => self.owners.unknown(),
+            };
+            known
+                .or_else(other)
+                .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+        };
+        let gives = match self.owners {
+            Owners::Same => self.uid == 0 && (entry.uid, entry.gid) != (self.uid, self.gid),
+            Owners::Range { .. } => true,
+            Owners::Caller => false,
+        };
+        match gives {
+            true => Ok(Some((outside(entry.uid)?, outside(entry.gid)?))),
+            false => Ok(None),
+        }
     }
 }
 
 pub(super) fn set_attributes(entry: &Entry, path: &Path, me: &Me) -> io::Result<()> {
-    let owner = |id: u64| u32::try_from(id).map_err(|_| io::Error::from(io::ErrorKind::InvalidData));
-    let gives = me.uid == 0 && (entry.uid, entry.gid) != (me.uid, me.gid);
-    let owners = match gives {
-        true => Some((owner(entry.uid)?, owner(entry.gid)?)),
-        false => None,
-    };
+    let owners = me.owner(entry)?;
     if matches!(entry.kind, EntryKind::Link { .. }) {
         if let Some((uid, gid)) = owners {
             lchown(path, Some(uid), Some(gid))?;
@@ -143,7 +202,8 @@ pub(super) fn set_attributes(entry: &Entry, path: &Path, me: &Me) -> io::Result<
         chown(path, Some(uid), Some(gid))?;
     }
     if !entry.xattrs.is_empty() {
-        xattrs::write(&File::open(path)?, &entry.xattrs, me.uid == 0)?;
+        let attributes = me.owners.attributes_outside(&entry.xattrs);
+        xattrs::write(&File::open(path)?, &attributes, me.uid == 0)?;
     }
     // Without its owner, a program would run as this user instead.
     let mode = match me.can_give(entry) {

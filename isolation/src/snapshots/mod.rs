@@ -33,9 +33,11 @@ mod directory_in;
 mod directory_out;
 mod entry;
 mod image_archive;
+mod image_config;
 mod image_layer;
 mod left_out;
 mod manifest;
+mod owners;
 mod part_reader;
 mod part_writer;
 mod progress;
@@ -54,10 +56,16 @@ pub use contents::{Contents, PartKind};
 pub use create::{Saved, SnapshotOptions};
 pub use diff::{Change, ConfigurationChange, FileChange, SnapshotDifference};
 pub use digest::Digest;
+#[cfg(target_os = "linux")]
+pub(crate) use directory_in::View;
+#[cfg(target_os = "linux")]
+pub(crate) use directory_out::Differing;
 pub use entry::{Bytes, Entry, EntryKind, TreePath};
+pub(crate) use image_config::image_config;
 pub(crate) use image_layer::{Measured, file_header};
 pub use left_out::LeftOut;
 pub use manifest::{Manifest, Part, Snapshot};
+pub(crate) use owners::Owners;
 pub use part_reader::PartReader;
 pub use part_writer::PartWriter;
 pub use progress::{OnProgress, Progress};

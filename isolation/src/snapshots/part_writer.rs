@@ -74,6 +74,12 @@ impl PartWriter {
         self.bytecode
     }
 
+    /// From now on, compiled Python code belongs to it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn keep_bytecode(&mut self) {
+        self.bytecode = true;
+    }
+
     /// The entries of this part in the snapshot on which this one is based; `None` for a full one.
     pub fn previous(&self) -> Option<&BTreeMap<TreePath, Entry>> {
         self.previous.as_deref()

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::left_out::LeftOut;
 use super::manifest::Snapshot;
 use super::progress::OnProgress;
 use crate::environment::Environment;
@@ -17,7 +18,8 @@ use crate::spec::variables::Variables;
 /// How to restore a snapshot: [`Manager::restore`](crate::Manager::restore).
 #[derive(Debug, Clone, Default)]
 pub struct RestoreOptions {
-    /// The engine; by default that of the snapshot.
+    /// The engine; by default that of the snapshot. `docker` and `sandbox` restore each other's
+    /// snapshots of environments with an image.
     pub engine: Option<String>,
     /// The name of the new environment.
     pub name: Option<String>,
@@ -42,6 +44,8 @@ pub struct Restored {
     /// The variables of the specification without a value, because the snapshot has no values and
     /// [`RestoreOptions::env`] gave none.
     pub missing_variables: Vec<String>,
+    /// What the specification has and another engine than that of the snapshot lacks.
+    pub lost: Vec<LeftOut>,
 }
 
 impl RestoreOptions {

@@ -11,7 +11,7 @@ use super::digest::Digest;
 use super::manifest::{Manifest, Snapshot};
 use super::store::pack::LARGEST_CHUNK;
 use super::store::writer::from_reader;
-use super::store::{Session, SnapshotStore};
+use super::store::{Session, SnapshotStore, sync_directory};
 use crate::error::{Error, ErrorKind, Result};
 
 const MANIFEST: &str = "manifest.json";
@@ -165,6 +165,7 @@ impl SnapshotStore {
             file.sync_all().map_err(failed)?;
             // Unlike a rename, this replaces no file that was created meanwhile.
             std::fs::hard_link(&new, path).map_err(failed)?;
+            sync_directory(&**self.disk(), path).map_err(failed)?;
             Ok(chunks)
         })();
         // A part of an archive is of no use.

@@ -135,7 +135,7 @@ pub(crate) const CONFIG: &str =
 
 /// An engine with a cache of its own, and an image in it.
 pub(crate) struct WithImage {
-    base: TempDir,
+    pub(crate) base: TempDir,
     cache: TempDir,
     pub(crate) manager: Arc<Manager>,
 }

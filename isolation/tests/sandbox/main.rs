@@ -10,5 +10,6 @@ mod images; // images without a daemon
 mod isolation_inside; // what cannot be seen and done from inside
 mod owner; // the end of the owner, and other processes
 mod registry; // images from a registry
+mod snapshots; // forks and snapshots
 mod support; // an engine with a directory of its own
 mod users; // commands as another user, and images without an overlay

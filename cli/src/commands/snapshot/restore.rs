@@ -19,7 +19,8 @@ use crate::signals;
 /// environment variables: --env and --env-file set them.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
-    /// Engine, instead of that of the snapshot
+    /// Engine, instead of that of the snapshot: docker and sandbox restore each other's snapshots of
+    /// environments with an image
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
     /// Name of the new environment
@@ -63,10 +64,13 @@ impl Restore {
                     "the environment variables {names} have no value; set them with --env"
                 ));
             }
+            for lost in &restored.lost {
+                console.warning(&format!("not restored: {} ({})", lost.what, lost.why));
+            }
             match console.json {
                 true => console.value(&json!({
                     "id": environment.id(), "name": environment.name(), "engine": environment.engine(),
-                    "missing_variables": missing,
+                    "missing_variables": missing, "lost": restored.lost,
                 }))?,
                 false => console.text(&format!("{}\n", environment.id()))?,
             }

@@ -12,7 +12,7 @@ use crate::engine::saves::Saves;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Subject};
 use crate::files::copy::{Stop, StopOnDrop};
-use crate::snapshots::{Contents, PartKind, PartWriter, SavedState, clone_tree};
+use crate::snapshots::{Contents, Owners, PartKind, PartWriter, SavedState, clone_tree};
 
 /// The directory that forks copy.
 #[derive(Debug)]
@@ -78,9 +78,15 @@ impl Base {
         let root = made.directory().root();
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
-        let others = blocking(self.engine(), move || reader.write_directory_until(&root, &stop)).await?;
-        if others > 0 {
-            let message = format!("{others} files belong to this user instead of their owners");
+        let differing = blocking(self.engine(), move || {
+            reader.write_directory_as(&root, Owners::Same, &stop)
+        })
+        .await?;
+        if differing.owners > 0 {
+            let message = format!(
+                "{} files belong to this user instead of their owners",
+                differing.owners
+            );
             let subject = Subject::Environment {
                 id: new.id.clone(),
                 name: new.name.to_owned(),
@@ -119,7 +125,8 @@ pub(crate) fn check_engine(engine: &str, state: &SavedState) -> Result<()> {
         false => {
             let why = format!(
                 "the snapshot is one of the engine {from}, whose files the engine {engine} cannot use; \
-                 restore it on the engine {from}"
+                 restore it on the engine {from}, then migrate the environment: isolate migrate ENVIRONMENT \
+                 {engine}"
             );
             Err(Error::new(ErrorKind::Unsupported, why))
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::NAME;
+use super::beginning::Beginning;
 use super::images::{self, Defaults, Kept};
 use super::layout::{HOME, Layout};
 use super::options::SandboxOptions;
@@ -18,9 +19,11 @@ use crate::command::signal::Signal;
 use crate::creator::Creator;
 use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
+use crate::engine::forks::Forks;
 use crate::engine::instance::{
     Exec, Files, Instance, InstanceState, Metrics, Pause, Processes, Rename, Update,
 };
+use crate::engine::saves::Saves;
 use crate::engines::host::blocking;
 use crate::engines::host::cgroup::Cgroup;
 use crate::engines::host::directory::{Directory, Note};
@@ -31,6 +34,7 @@ use crate::environment::status::Status;
 use crate::error::{Error, Result};
 use crate::events::{EventKind, Subject};
 use crate::files::CopySource;
+use crate::files::copy::{Stop, StopOnDrop};
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
 
@@ -45,7 +49,7 @@ pub(super) struct SandboxInstance {
     id: EnvironmentId,
     name: Name,
     pub(super) spec: EnvironmentSpec,
-    directory: Directory,
+    pub(super) directory: Directory,
     pub(super) sandbox: Arc<Sandboxed>,
     known: Arc<Mutex<KnownPrograms>>,
     released: AtomicBool,
@@ -60,10 +64,10 @@ impl SandboxInstance {
         layout: Layout,
         directory: Directory,
         cgroup: Option<Cgroup>,
-        image: Option<Kept>,
+        beginning: Beginning,
         new: NewEnvironment<'_>,
     ) -> Result<Self> {
-        let defaults = image.as_ref().map(Defaults::of).unwrap_or_default();
+        let defaults = beginning.defaults();
         let made = Self::new(
             new.id,
             new.name.to_owned(),
@@ -74,7 +78,9 @@ impl SandboxInstance {
             false,
         );
         let sandbox = Arc::clone(&made.sandbox);
-        let warnings = blocking(NAME, move || sandbox.begin(image.as_ref())).await?;
+        let stop = Stop::default();
+        let _guard = StopOnDrop(stop.clone());
+        let warnings = blocking(NAME, move || sandbox.begin(&beginning, &stop)).await?;
         for message in warnings {
             let subject = Subject::Environment {
                 id: new.id.clone(),
@@ -245,9 +251,11 @@ impl Instance for SandboxInstance {
                 .with_detail("users", self.sandbox.layout.identity().text())
                 .with_detail("network", network);
             if let Some(image) = self.sandbox.layout.kept_image() {
-                let root = match self.sandbox.layout.is_overlay() {
-                    true => "an overlay over the files of the image",
-                    false => "a copy of the files of the image",
+                let layout = &self.sandbox.layout;
+                let root = match (layout.is_overlay(), layout.has_own_image()) {
+                    (true, _) => "an overlay over the files of the image",
+                    (_, true) => "the files of a snapshot",
+                    _ => "a copy of the files of the image",
                 };
                 state = state
                     .with_detail("image", format!("sha256:{}", image.id()))
@@ -322,6 +330,14 @@ impl Instance for SandboxInstance {
     }
 
     fn processes(&self) -> Option<&dyn Processes> {
+        Some(self)
+    }
+
+    fn forks(&self) -> Option<&dyn Forks> {
+        Some(self)
+    }
+
+    fn saves(&self) -> Option<&dyn Saves> {
         Some(self)
     }
 

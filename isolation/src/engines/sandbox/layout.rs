@@ -15,6 +15,11 @@
 //!   work/                 the overlay's own directory
 //!   root/                 where the overlay is mounted, inside only; or a copy of the files where
 //!                         no overlay can be mounted, and then there is no upper/
+//!
+//! Restored from a snapshot of an environment with an image, or forked from such a one:
+//!   image -> own/root     which does not exist
+//!   own/image.json        the configuration of the image
+//!   root/                 all files
 //! ```
 
 use std::fs::{self, DirBuilder, Permissions};
@@ -27,7 +32,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode};
 
 use super::arguments::{COPIED, merged};
 use super::identity::Identity;
-use super::images::Kept;
+use super::images::{Kept, Restored};
 use crate::engines::host::directory::Directory;
 use crate::error::{Error, Result};
 use crate::files::copy::Stop;
@@ -54,6 +59,17 @@ const DIRECTORIES: [(&str, u32); 12] = [
     ("var/log", 0o755),
 ];
 
+/// The paths that the engine makes in a root.
+pub(super) fn made(has_image: bool) -> Vec<String> {
+    let mut names = vec!["etc/hostname", "etc/hosts", "etc/resolv.conf"];
+    if !has_image {
+        names.extend(["etc/passwd", "etc/group"]);
+        names.extend(DIRECTORIES.map(|(name, _)| name));
+        names.extend(merged().map(|(name, _)| name));
+    }
+    names.into_iter().map(|name| format!("/{name}")).collect()
+}
+
 /// The paths of an environment.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
@@ -72,12 +88,12 @@ impl Layout {
     /// The layout of an existing environment, whose users are those of its creation.
     pub(super) fn existing(directory: &Directory) -> Self {
         use std::os::unix::fs::MetadataExt;
-        let root = directory.path().join("root");
-        let first = root.symlink_metadata().map_or(0, |meta| meta.uid());
-        let is_ours = first == rustix::process::geteuid().as_raw();
-        let identity = match is_ours {
-            true => Identity::Caller,
-            false => Identity::Range { first },
+        // Nothing inside can change the group of this directory, as it can the owner of the root.
+        let group = directory.path().symlink_metadata().map_or(0, |meta| meta.gid());
+        let mine = rustix::process::getegid().as_raw();
+        let identity = match rustix::process::geteuid().is_root() && group != mine {
+            true => Identity::Range { first: group },
+            false => Identity::Caller,
         };
         Self::of(directory, identity)
     }
@@ -123,6 +139,34 @@ impl Layout {
 
     pub(super) fn has_image(&self) -> bool {
         self.image().symlink_metadata().is_ok()
+    }
+
+    /// The image of a restored snapshot.
+    fn own_image(&self) -> PathBuf {
+        self.top.join("own")
+    }
+
+    /// Whether it has the files of a snapshot, with an image that belongs to it alone.
+    pub(super) fn has_own_image(&self) -> bool {
+        self.own_image().exists()
+    }
+
+    pub(super) fn make_own_image(&self, image: Restored) -> Result<()> {
+        image.write(&self.own_image())?;
+        let link = self.image();
+        symlink(self.own_image().join("root"), &link).map_err(|e| Error::io("create the link", &link, e))
+    }
+
+    /// Uses the image of another environment.
+    pub(super) fn share_image(&self, source: &Self) -> Result<()> {
+        let Some(image) = source.kept_image() else {
+            return Ok(());
+        };
+        if source.has_own_image() {
+            return self.make_own_image(Restored::of(&image));
+        }
+        let link = self.image();
+        symlink(image.root(), &link).map_err(|e| Error::io("create the link", &link, e))
     }
 
     pub(super) fn control(&self) -> PathBuf {
@@ -173,15 +217,28 @@ impl Layout {
 
     /// Creates the directories of an overlay over the files of an image.
     pub(super) fn make_overlay(&self, files: &Path) -> Result<()> {
+        let link = self.image();
+        symlink(files, &link).map_err(|e| Error::io("create the link", &link, e))?;
+        self.make_overlay_directories()
+    }
+
+    /// The same for an image to which there is a link already.
+    pub(super) fn make_overlay_directories(&self) -> Result<()> {
         let make = || {
-            symlink(files, self.image())?;
-            let mode = fs::metadata(files)?.permissions().mode() & 0o7777;
+            let mode = fs::metadata(self.image())?.permissions().mode() & 0o7777;
             for path in [self.upper(), self.work(), self.root()] {
                 self.directory(&path, mode)?;
             }
             io::Result::Ok(())
         };
         make().map_err(|e| Error::io("set up the root", &self.top, e))
+    }
+
+    /// Creates a root without files.
+    pub(super) fn make_empty_root(&self) -> Result<()> {
+        let root = self.root();
+        let made = self.directory(&root, 0o755);
+        made.map_err(|e| Error::io("create the directory", &root, e))
     }
 
     /// Replaces the overlay by a copy of the files of the image.

@@ -44,6 +44,7 @@
 mod advice;
 mod arguments;
 mod as_owner;
+mod beginning;
 mod command_files;
 mod descriptors;
 mod files;
@@ -61,6 +62,7 @@ mod processes;
 mod report;
 mod sandboxed;
 mod script;
+mod snapshot;
 mod start_report;
 mod system_calls;
 mod terminal;
@@ -72,6 +74,7 @@ use std::sync::Arc;
 
 use crate::BoxFuture;
 use crate::engine::context::Context;
+use crate::engine::forks::ForkPoint;
 use crate::engine::instance::Instance;
 use crate::engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::engines::host::blocking;
@@ -80,11 +83,13 @@ use crate::engines::host::directory::{Directory, Note};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
+use crate::snapshots::SavedState;
 use crate::spec::EnvironmentSpec;
 use crate::spec::mount::MountSource;
 
+use beginning::Beginning;
 use identity::Identity;
-use images::{Defaults, Kept};
+use images::{Defaults, ImageStore};
 use instance::SandboxInstance;
 use layout::Layout;
 pub use options::SandboxOptions;
@@ -150,18 +155,22 @@ impl SandboxEngine {
         })
     }
 
-    async fn begin(&self, new: NewEnvironment<'_>) -> Result<SandboxInstance> {
+    async fn begin(&self, new: NewEnvironment<'_>, from: Origin<'_>) -> Result<SandboxInstance> {
         SandboxOptions::of(new.spec)?;
-        let identity = Identity::of_this_process()?;
+        let identity = match from {
+            // The users to whom the files belong.
+            Origin::Fork(source) => source.identity(),
+            _ => Identity::of_this_process()?,
+        };
         check_mounts(new.spec, identity)?;
         if let Availability::Unavailable { reason, hint } = self.ask().await.availability {
             return Err(Error::unavailable(NAME, reason, hint));
         }
         let directory = Directory::create(NAME, &self.base, new.id)?;
         let prepared = self
-            .image_of(new, identity, &directory)
-            .and_then(|image| Ok((image, Cgroup::create(new.id, &new.spec.limits)?)));
-        let (image, cgroup) = match prepared {
+            .beginning(new, from, identity, &directory)
+            .and_then(|beginning| Ok((beginning, Cgroup::create(new.id, &new.spec.limits)?)));
+        let (beginning, cgroup) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
                 // The first error counts; the directory is empty.
@@ -170,21 +179,32 @@ impl SandboxEngine {
             }
         };
         let layout = Layout::of(&directory, identity);
-        SandboxInstance::create(layout, directory, cgroup, image, new).await
+        SandboxInstance::create(layout, directory, cgroup, beginning, new).await
     }
 
-    /// The image that a specification names, from now on in use by the environment.
-    fn image_of(
+    /// The files with which an environment begins; it uses their image from now on.
+    fn beginning(
         &self,
         new: NewEnvironment<'_>,
+        from: Origin<'_>,
         identity: Identity,
         directory: &Directory,
-    ) -> Result<Option<Kept>> {
-        let Some(image) = &new.spec.image else {
-            return Ok(None);
-        };
-        let store = self.image_store(identity)?;
-        store.use_for(image, new.id, directory.path()).map(Some)
+    ) -> Result<Beginning> {
+        match (from, &new.spec.image) {
+            (Origin::Saved(state), _) => Beginning::saved(state),
+            (Origin::Fork(source), _) => {
+                if let Some(image) = source.kept_image().filter(|_| !source.has_own_image()) {
+                    ImageStore::share(&image, new.id, directory.path())?;
+                }
+                Ok(Beginning::Fork(source.clone()))
+            }
+            (Origin::New, None) => Ok(Beginning::New(None)),
+            (Origin::New, Some(image)) => {
+                let store = self.image_store(identity)?;
+                let kept = store.use_for(image, new.id, directory.path())?;
+                Ok(Beginning::New(Some(kept)))
+            }
+        }
     }
 
     fn find(&self, id: &EnvironmentId) -> Result<(Layout, Directory)> {
@@ -221,6 +241,14 @@ impl SandboxEngine {
         // One that was removed meanwhile is not found.
         Ok(notes.into_iter().filter_map(summary).collect())
     }
+}
+
+/// Where the files of a new environment come from.
+#[derive(Debug, Clone, Copy)]
+enum Origin<'a> {
+    New,
+    Saved(&'a SavedState),
+    Fork(&'a Layout),
 }
 
 /// Rejects a writable mount to which the root of the environment could not write.
@@ -261,7 +289,31 @@ impl Engine for SandboxEngine {
     }
 
     fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
-        Box::pin(async move { Ok(Box::new(self.begin(new).await?) as Box<dyn Instance>) })
+        Box::pin(async move { Ok(Box::new(self.begin(new, Origin::New).await?) as Box<dyn Instance>) })
+    }
+
+    fn adapt(&self, state: &SavedState, spec: &mut EnvironmentSpec) -> Result<()> {
+        snapshot::adapt(state, spec)
+    }
+
+    fn restore<'a>(
+        &'a self,
+        new: NewEnvironment<'a>,
+        state: &'a SavedState,
+    ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        let restored = self.begin(new, Origin::Saved(state));
+        Box::pin(async move { Ok(Box::new(restored.await?) as Box<dyn Instance>) })
+    }
+
+    fn fork<'a>(
+        &'a self,
+        new: NewEnvironment<'a>,
+        point: &'a ForkPoint,
+    ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
+        Box::pin(async move {
+            let source = snapshot::original(point)?;
+            Ok(Box::new(self.begin(new, Origin::Fork(source)).await?) as Box<dyn Instance>)
+        })
     }
 
     fn open<'a>(&'a self, id: &'a EnvironmentId, context: &'a Context) -> BoxFuture<'a, Result<Opened>> {
@@ -294,7 +346,9 @@ impl Engine for SandboxEngine {
     }
 
     fn address(&self) -> Option<String> {
-        let path = std::path::absolute(&self.base).ok()?;
+        // As the directories of its environments name it.
+        let real = std::fs::canonicalize(&self.base);
+        let path = real.or_else(|_| std::path::absolute(&self.base)).ok()?;
         path.to_str().map(str::to_owned)
     }
 

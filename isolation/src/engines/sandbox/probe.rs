@@ -167,6 +167,7 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
             Tty,
         ])
         .with([NetworkIsolation, Pause, Feature::Processes, Rename])
+        .with([Feature::Snapshots])
         .without(Feature::Networks, network)
         .without(Feature::Ports, network)
         .without(
@@ -190,7 +191,6 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
         Feature::ReadOnlyRoot,
         Feature::KernelCapabilities,
         Feature::SecurityOptions,
-        Feature::Snapshots,
     ] {
         capabilities = capabilities.without(feature, missing);
     }

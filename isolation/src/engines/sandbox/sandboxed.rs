@@ -1,6 +1,7 @@
 //! The sandbox of one environment: when its first process runs, and for whom.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,10 +14,11 @@ use super::NAME;
 use super::advice;
 use super::arguments::{self, Sandbox};
 use super::as_owner::as_owner;
+use super::beginning::Beginning;
 use super::first_process::Process;
 use super::holder::{self, Holder};
 use super::identity::Identity;
-use super::images::{self, Defaults, Kept};
+use super::images::Defaults;
 use super::layout::Layout;
 use super::options::SandboxOptions;
 use super::system_calls;
@@ -25,7 +27,7 @@ use crate::engines::host::cgroup::Cgroup;
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::copy::{self, Place};
+use crate::files::copy::{self, Place, Stop};
 use crate::files::dir::Dir;
 use crate::files::root;
 use crate::spec::EnvironmentSpec;
@@ -80,9 +82,9 @@ impl Sandboxed {
     }
 
     /// Creates the files of a new environment, and starts it. Returns what its owner should know.
-    pub(super) fn begin(&self, image: Option<&Kept>) -> Result<Vec<String>> {
-        self.lay_out(image)?;
-        let mut warnings = Vec::new();
+    pub(super) fn begin(&self, beginning: &Beginning, stop: &Stop) -> Result<Vec<String>> {
+        self.layout.make()?;
+        let mut warnings = self.lay_out(beginning, stop)?;
         if let Err(error) = self.ensure_started(false) {
             let Some(reason) = advice::no_overlay(&error) else {
                 return Err(error);
@@ -93,24 +95,28 @@ impl Sandboxed {
             self.layout.copy_image()?;
             self.ensure_started(false)?;
         }
-        if let Some(image) = image {
+        if !matches!(beginning, Beginning::New(None)) {
             self.write_system_files()?;
-            warnings.extend(images::user_left_out(image));
         }
+        warnings.extend(beginning.warnings(&self.layout));
         Ok(warnings)
     }
 
     /// Creates the files of a new environment.
-    fn lay_out(&self, image: Option<&Kept>) -> Result<()> {
-        self.layout.make()?;
-        match image {
-            Some(image) => self.layout.make_overlay(&image.root()),
-            None => {
+    fn lay_out(&self, beginning: &Beginning, stop: &Stop) -> Result<Vec<String>> {
+        match beginning {
+            Beginning::New(Some(image)) => self.layout.make_overlay(&image.root())?,
+            Beginning::New(None) => {
                 let host_network = SandboxOptions::of(&self.spec)?.uses_host_network();
                 self.layout
-                    .make_root(&self.hostname, &self.spec.network, host_network)
+                    .make_root(&self.hostname, &self.spec.network, host_network)?;
+            }
+            Beginning::Fork(source) => self.layout.copy_of(source, stop)?,
+            Beginning::Saved(state, config) => {
+                return self.layout.write_saved(state, config.as_deref(), stop);
             }
         }
+        Ok(Vec::new())
     }
 
     /// Writes the files that the engine makes in the root of an image. The sandbox runs.
@@ -255,7 +261,27 @@ impl Sandboxed {
         make: bool,
         work: impl FnOnce(Place) -> Result<T> + Send,
     ) -> Result<T> {
-        let work = |process| self.inside(|| work(self.place_in(Some(process), path, make)?));
+        self.with_process(|process| self.inside(|| work(self.place_in(Some(process), path, make)?)))
+    }
+
+    /// Calls `work` with the directory of the root as this machine sees it, and the paths in it at
+    /// which something is mounted.
+    pub(super) fn with_root<T: Send>(
+        &self,
+        work: impl FnOnce(&Path, Vec<&str>) -> Result<T> + Send,
+    ) -> Result<T> {
+        if !self.layout.is_overlay() {
+            return work(&self.layout.root(), Vec::new());
+        }
+        self.with_process(|process| {
+            let mounted = arguments::targets(&self.spec.mounts, true);
+            work(&process.root(), mounted.collect())
+        })
+    }
+
+    /// Calls `work` with the first process. A sandbox that does not run is started for that, and
+    /// ended afterwards.
+    fn with_process<T>(&self, work: impl FnOnce(Process) -> Result<T>) -> Result<T> {
         if let Some(process) = self.process() {
             return work(process);
         }

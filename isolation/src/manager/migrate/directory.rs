@@ -128,7 +128,7 @@ impl Manager {
         directories: &Directories,
         plan: &mut MigrationPlan,
     ) -> Result<Environment> {
-        let carrier = Carrier::new()?;
+        let carrier = Carrier::new(self.state.directory()?)?;
         let files = carrier.path().join("files");
         let paused = Paused::begin(source).await?;
         let read = tree::read(source, &directories.from, &files).await;

@@ -97,7 +97,7 @@ impl Manager {
         selection: &Selection,
         mut spec: EnvironmentSpec,
     ) -> Result<Environment> {
-        let carrier = Carrier::new()?;
+        let carrier = Carrier::new(self.state.directory()?)?;
         let store = SnapshotStore::open(Some(carrier.path()))?;
         let options = SnapshotOptions {
             full: true,

@@ -5,13 +5,13 @@
 //! programs that fit them. A virtual environment of Python moves with its directory if the other
 //! interpreter fits, and is installed again from the list of its packages if not.
 
-mod carrier;
+pub(super) mod carrier;
 mod directory;
 mod everything;
 mod plan;
 mod prepared;
 mod python;
-mod specification;
+pub(super) mod specification;
 mod tree;
 
 use std::path::{Component, Path};

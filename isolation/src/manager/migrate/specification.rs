@@ -12,9 +12,9 @@ use crate::spec::mount::MountSource;
 use crate::spec::network::NetworkSpec;
 
 /// A specification for another engine, and what it has lost.
-pub(super) struct Adapted {
-    pub(super) spec: EnvironmentSpec,
-    pub(super) lost: Vec<LeftOut>,
+pub(in crate::manager) struct Adapted {
+    pub(in crate::manager) spec: EnvironmentSpec,
+    pub(in crate::manager) lost: Vec<LeftOut>,
 }
 
 impl Adapted {
@@ -39,10 +39,26 @@ impl Adapted {
             },
             lost: Vec::new(),
         };
-        adapted.programs(engine, capabilities, options);
-        adapted.mounts(capabilities, from);
+        adapted.programs(engine, capabilities, options.image.as_ref());
+        adapted.mounts(capabilities, Some(from));
         adapted.limits(engine, capabilities);
         adapted.paths(from, to);
+        adapted
+    }
+
+    /// Leaves out of the specification of a snapshot what another engine lacks, except restrictions.
+    pub(in crate::manager) fn restored(
+        spec: EnvironmentSpec,
+        engine: &str,
+        capabilities: &Capabilities,
+    ) -> Self {
+        let mut adapted = Self {
+            spec,
+            lost: Vec::new(),
+        };
+        adapted.programs(engine, capabilities, None);
+        adapted.mounts(capabilities, None);
+        adapted.limits(engine, capabilities);
         adapted
     }
 
@@ -50,7 +66,7 @@ impl Adapted {
         self.lost.push(LeftOut::new(what, why));
     }
 
-    fn programs(&mut self, engine: &str, capabilities: &Capabilities, options: &MigrateOptions) {
+    fn programs(&mut self, engine: &str, capabilities: &Capabilities, image: Option<&String>) {
         let own = self.spec.engine_options.remove(engine);
         for other in std::mem::take(&mut self.spec.engine_options).into_keys() {
             // Its Python is found by the plan.
@@ -62,8 +78,8 @@ impl Adapted {
             .engine_options
             .extend(own.map(|own| (engine.to_owned(), own)));
         if capabilities.has(Feature::Images) {
-            let image = self.spec.image.take();
-            self.spec.image = options.image.clone().or(image);
+            let own = self.spec.image.take();
+            self.spec.image = image.cloned().or(own);
         } else if let Some(image) = self.spec.image.take() {
             let what = format!("the programs of the image {image}");
             self.lose(what, format!("the engine {engine} has those of this machine"));
@@ -72,17 +88,37 @@ impl Adapted {
             self.spec.main = Main::Idle;
             self.lose("the program of the image", "the new environment has no image");
         }
-        if !capabilities.has(Feature::Users) {
+        if let Some(reason) = capabilities.reason(Feature::MainProcess) {
+            if self.spec.main != Main::Idle {
+                self.spec.main = Main::Idle;
+                self.lose("the main process", reason.to_owned());
+                // Nothing would fulfil them.
+                let ready = self.spec.ready.take().is_some();
+                let health = self.spec.health.take().is_some();
+                let restart = self.spec.restart.take().is_some();
+                for (was, what) in [
+                    (ready, "the conditions for readiness"),
+                    (health, "the health check"),
+                    (restart, "the restarts"),
+                ] {
+                    if was {
+                        self.lose(what, "they are those of the main process");
+                    }
+                }
+            }
+        }
+        if let Some(reason) = capabilities.reason(Feature::Users) {
             if let Some(user) = self.spec.user.take() {
-                self.lose(format!("the user {user}"), "commands run as the caller");
+                self.lose(format!("the user {user}"), reason.to_owned());
             }
         }
     }
 
-    fn mounts(&mut self, capabilities: &Capabilities, from: &Side) {
+    fn mounts(&mut self, capabilities: &Capabilities, from: Option<&Side>) {
         for mount in std::mem::take(&mut self.spec.mounts) {
             let target = mount.target.trim_end_matches('/').to_owned();
-            let inside = !from.host && std::path::Path::new(&target).starts_with(&from.path);
+            let inside =
+                from.is_some_and(|from| !from.host && std::path::Path::new(&target).starts_with(&from.path));
             match &mount.source {
                 MountSource::Volume(volume) if inside => self.lose(
                     format!("the volume {volume} at {target}"),

@@ -1,9 +1,9 @@
 //! The file operations of the store, so that a test can let each of them fail.
 
 use std::fmt::Debug;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// What the store does on the disk.
@@ -53,7 +53,22 @@ pub(super) fn publish(disk: &dyn Disk, file: &File, from: &Path, to: &Path) -> i
 }
 
 /// Waits until the entry of a file in its directory is on the disk.
-pub(super) fn sync_directory(disk: &dyn Disk, path: &Path) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
+pub(crate) fn sync_directory(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        parent => parent.unwrap_or(Path::new("/")),
+    };
     disk.sync(&File::open(directory)?)
+}
+
+/// Creates a private directory with those above it, unless it exists. Their entries are on the disk
+/// then.
+pub(super) fn make_directory(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|path| path.symlink_metadata().is_err())
+        .collect();
+    let mut private = DirBuilder::new();
+    private.recursive(true).mode(0o700).create(path)?;
+    missing.iter().try_for_each(|made| sync_directory(disk, made))
 }

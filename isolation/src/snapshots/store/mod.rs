@@ -17,15 +17,16 @@ mod session;
 mod verify;
 pub(crate) mod writer;
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use self::disk::{Disk, RealDisk, publish, sync_directory};
+pub(crate) use self::disk::sync_directory;
+use self::disk::{Disk, RealDisk, make_directory, publish};
 use self::lock::Use;
 pub(crate) use self::session::Session;
 use self::writer::StoreWriter;
@@ -96,9 +97,7 @@ impl SnapshotStore {
     pub(crate) fn with_disk(path: &Path, disk: Arc<dyn Disk>) -> Result<Self> {
         let path = std::path::absolute(path).map_err(|e| Error::io("resolve the directory", path, e))?;
         let failed = |error| Error::io("create the directory", &path, error);
-        let mut private = DirBuilder::new();
-        private.recursive(true).mode(0o700);
-        private.create(&path).map_err(failed)?;
+        make_directory(&*disk, &path).map_err(failed)?;
         let meta = fs::symlink_metadata(&path).map_err(failed)?;
         if !meta.is_dir() || meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
             let why = format!(
@@ -113,7 +112,7 @@ impl SnapshotStore {
             disk,
         };
         for directory in [store.packs(), store.snapshots(), store.temporary()] {
-            let made = private.create(&directory);
+            let made = make_directory(&*store.disk, &directory);
             made.map_err(|e| Error::io("create the directory", &directory, e))?;
         }
         Ok(store)
@@ -169,6 +168,10 @@ impl SnapshotStore {
 
     /// Writes a manifest, whose chunks are in packs.
     pub(crate) fn publish_text(&self, _: &Session, text: &[u8], manifest: Manifest) -> Result<Snapshot> {
+        // Another process may have written some of the packs, and not have waited for the disk yet.
+        let packs = self.packs();
+        let synced = File::open(&packs).and_then(|packs| self.disk.sync(&packs));
+        synced.map_err(|e| Error::io("write", &packs, e))?;
         let id = Digest::of(text);
         let new = self.temporary().join(format!("{}.json", random_hex()));
         let target = self.manifest_path(&id);
@@ -254,13 +257,13 @@ impl SnapshotStore {
             }
             Err(error) => return Err(Error::io("remove", &path, error)),
         }
+        // First on the disk: without its mark, a foreign snapshot would be trusted.
+        sync_directory(&*self.disk, &path).map_err(|e| Error::io("remove", &path, e))?;
         let mark = self.foreign_path(id);
-        if mark.exists() {
-            self.disk
-                .remove(&mark)
-                .map_err(|e| Error::io("remove", &mark, e))?;
+        match mark.exists() {
+            true => self.disk.remove(&mark).map_err(|e| Error::io("remove", &mark, e)),
+            false => Ok(()),
         }
-        sync_directory(&*self.disk, &path).map_err(|e| Error::io("remove", &path, e))
     }
 
     /// How much the store needs. This blocks.

@@ -8,51 +8,18 @@ use std::time::SystemTime;
 use engine_api::common::Timestamp;
 use engine_api::images::{Image, ImageConfig};
 use engine_api::{Docker, Upload};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::stream::{BlockingWriter, from_thread};
 use crate::engines::docker::diagnostics::to_error;
 use crate::engines::docker::{NAME, labels};
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshots::{Measured, PartReader, file_header};
-
-/// The fields of a configuration that an image needs.
-const FIELDS: [&str; 12] = [
-    "User",
-    "ExposedPorts",
-    "Env",
-    "Cmd",
-    "Healthcheck",
-    "ArgsEscaped",
-    "Volumes",
-    "WorkingDir",
-    "Entrypoint",
-    "OnBuild",
-    "StopSignal",
-    "Shell",
-];
+use crate::snapshots::{Measured, PartReader, file_header, image_config};
 
 /// The configuration of an image, without labels of ours and empty fields.
 pub(super) fn clean_config(mut config: ImageConfig) -> Result<Value> {
     config.labels = labels::of_user(&config.labels);
-    let written = serde_json::to_value(&config);
-    let written = written.map_err(|error| Error::new(ErrorKind::Corrupt, error.to_string()))?;
-    let mut clean = Map::new();
-    if let Value::Object(fields) = written {
-        for (name, value) in fields {
-            let is_empty = match &value {
-                Value::Null | Value::Bool(false) => true,
-                Value::String(text) => text.is_empty(),
-                Value::Array(items) => items.is_empty(),
-                Value::Object(fields) => fields.is_empty(),
-                _ => false,
-            };
-            if !is_empty && (FIELDS.contains(&name.as_str()) || name == "Labels") {
-                clean.insert(name, value);
-            }
-        }
-    }
-    Ok(Value::Object(clean))
+    image_config(&config)
 }
 
 /// A configuration without the variables of a container's specification. `before` is the

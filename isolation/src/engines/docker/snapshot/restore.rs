@@ -21,10 +21,11 @@ impl DockerEngine {
         spec: &mut EnvironmentSpec,
     ) -> Result<()> {
         let manifest = state.manifest();
-        if manifest.engine != NAME {
+        // Other engines with images save whole systems, too.
+        if manifest.engine != NAME && manifest.image.is_none() {
             let why = format!(
-                "the snapshot is of the engine {}, and its files do not make an image; restore it on \
-                 that engine",
+                "the snapshot is one of the engine {0}, and its files do not make an image; restore it on the \
+                 engine {0}, then migrate the environment: isolate migrate ENVIRONMENT {NAME}",
                 manifest.engine
             );
             return Err(Error::new(ErrorKind::Unsupported, why));

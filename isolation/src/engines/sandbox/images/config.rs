@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use engine_api::images::ImageConfig;
+
 use super::super::identity::Identity;
 use super::kept::Kept;
+use super::unpack::LeftOut;
 
 /// The settings of an image for commands; those of the specification come first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,7 +19,10 @@ pub(in super::super) struct Defaults {
 
 impl Defaults {
     pub(in super::super) fn of(kept: &Kept) -> Self {
-        let config = kept.config();
+        Self::of_config(kept.config())
+    }
+
+    pub(in super::super) fn of_config(config: &ImageConfig) -> Self {
         let filled = |text: &String| (!text.is_empty()).then(|| text.clone());
         let variable = |entry: &str| {
             let (name, value) = entry.split_once('=')?;
@@ -43,16 +49,14 @@ pub(in super::super) fn user_left_out(kept: &Kept) -> Option<String> {
     }
 }
 
-/// The settings of an image that environments do not have, as sentences for people.
-pub(in super::super) fn left_out(kept: &Kept) -> Vec<String> {
-    let config = kept.config();
+/// The entries that an environment does not have as they are, as sentences for people.
+pub(in super::super) fn counted(counted: LeftOut, identity: Identity) -> Vec<String> {
     let mut found = Vec::new();
-    let counted = kept.left_out();
     if counted.devices > 0 {
         found.push(format!("{} devices are left out", counted.devices));
     }
     if counted.owners > 0 {
-        found.push(match kept.identity() {
+        found.push(match identity {
             Identity::Caller => format!(
                 "{} files of other users belong to root: there is one user",
                 counted.owners
@@ -63,6 +67,13 @@ pub(in super::super) fn left_out(kept: &Kept) -> Vec<String> {
             ),
         });
     }
+    found
+}
+
+/// The settings of an image that environments do not have, as sentences for people.
+pub(in super::super) fn left_out(kept: &Kept) -> Vec<String> {
+    let config = kept.config();
+    let mut found = counted(kept.left_out(), kept.identity());
     found.extend(user_left_out(kept));
     if !config.entrypoint.is_empty() || !config.cmd.is_empty() {
         found.push("its program is not started: the engine runs commands only".to_owned());

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use engine_api::images::ImageConfig;
@@ -15,7 +15,7 @@ use super::super::identity::Identity;
 use super::description::json;
 use super::unpack::LeftOut;
 use crate::environment::id::EnvironmentId;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::Digest;
 
 /// The name of the note.
@@ -35,6 +35,42 @@ pub(super) struct Note {
     pub(super) imported: u64,
     #[serde(default)]
     pub(super) left_out: LeftOut,
+}
+
+/// The image of a restored snapshot: it has only a configuration, and belongs to one environment.
+#[derive(Debug)]
+pub(in super::super) struct Restored {
+    /// The digest of the configuration.
+    pub(in super::super) id: Digest,
+    pub(in super::super) config: ImageConfig,
+    pub(in super::super) left_out: LeftOut,
+}
+
+impl Restored {
+    /// A copy of such an image.
+    pub(in super::super) fn of(kept: &Kept) -> Self {
+        Self {
+            id: kept.note.id,
+            config: kept.note.config.clone(),
+            left_out: kept.note.left_out,
+        }
+    }
+
+    /// Writes it into a new directory, in which [`Kept::of_link`] finds it.
+    pub(in super::super) fn write(self, directory: &Path) -> Result<()> {
+        let note = Note {
+            id: self.id,
+            config: self.config,
+            size: 0,
+            imported: 0,
+            left_out: self.left_out,
+        };
+        let text = serde_json::to_vec(&note).map_err(|e| Error::new(ErrorKind::Corrupt, e.to_string()))?;
+        let path = directory.join(NOTE);
+        let made = DirBuilder::new().mode(0o700).create(directory);
+        made.and_then(|()| write(&path, &text))
+            .map_err(|e| Error::io("write", &path, e))
+    }
 }
 
 /// An image of the store.
@@ -93,6 +129,12 @@ impl Kept {
         };
         let used = root.parent().unwrap_or(&root).join("used").join(id.as_str());
         fs::remove_file(used).or_else(gone)
+    }
+
+    /// Notes that an environment uses it. The caller has the lock of the store.
+    pub(super) fn note_use(&self, id: &EnvironmentId, directory: &Path) -> Result<()> {
+        let path = self.directory.join("used").join(id.as_str());
+        write(&path, directory.as_os_str().as_bytes()).map_err(|e| Error::io("write", &path, e))
     }
 
     /// The environments that use it.

@@ -46,13 +46,14 @@ use crate::files::copy::{Stop, StopOnDrop};
 use crate::files::remove_tree::remove_tree;
 
 use blobs::Blobs;
-pub(super) use config::{Defaults, left_out, user_left_out};
-use description::familiar;
-pub(super) use kept::Kept;
+pub(super) use config::{Defaults, counted, left_out, user_left_out};
+use description::{Platform, familiar};
 use kept::Note;
+pub(super) use kept::{Kept, Restored};
 pub(super) use store::ImageStore;
 use store::Unfinished;
 use streams::Budget;
+pub(super) use unpack::LeftOut;
 use unpack::Tree;
 
 /// The most bytes that an import unpacks, unless an option names another limit.
@@ -269,6 +270,12 @@ impl SandboxImages<'_> {
         let engine = self.engine.clone();
         blocking(NAME, move || engine.image_store(Identity::of_this_process()?)).await
     }
+}
+
+/// The platform of the images, as Docker names it.
+pub(super) fn platform() -> String {
+    let Platform { os, architecture } = Platform::here();
+    format!("{os}/{architecture}")
 }
 
 /// Rejects what is no name of an image, and what pins its content.

@@ -14,7 +14,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -268,9 +267,18 @@ impl ImageStore {
     ) -> Result<Kept> {
         let _lock = self.lock()?;
         let kept = self.find(reference)?;
-        let path = kept.directory.join("used").join(id.as_str());
-        write(&path, directory.as_os_str().as_bytes()).map_err(|e| Error::io("write", &path, e))?;
+        kept.note_use(id, directory)?;
         Ok(kept)
+    }
+
+    /// The same for an image of the store that another environment uses.
+    pub(in super::super) fn share(kept: &Kept, id: &EnvironmentId, directory: &Path) -> Result<()> {
+        let store = Self {
+            top: kept.directory.parent().unwrap_or(&kept.directory).to_owned(),
+            identity: kept.identity,
+        };
+        let _lock = store.lock()?;
+        kept.note_use(id, directory)
     }
 
     /// Removes a name, or with an ID all of them. The last one removes the image, unless an

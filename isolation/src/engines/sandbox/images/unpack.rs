@@ -40,11 +40,11 @@ const MOST_ENTRIES: u64 = 5_000_000;
 
 /// Counts of the entries of an image that its tree does not have as they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct LeftOut {
+pub(in super::super) struct LeftOut {
     /// Devices.
-    pub(super) devices: u64,
+    pub(in super::super) devices: u64,
     /// Files that belong to another user than in the image.
-    pub(super) owners: u64,
+    pub(in super::super) owners: u64,
 }
 
 /// The tree of an image that is being unpacked.

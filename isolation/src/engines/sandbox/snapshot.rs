@@ -1,0 +1,188 @@
+//! Saves, restores and forks environments.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::NAME;
+use super::arguments::targets;
+use super::images;
+use super::instance::SandboxInstance;
+use super::layout::{Layout, made};
+use crate::BoxFuture;
+use crate::engine::forks::{ForkPoint, Forks};
+use crate::engine::saves::Saves;
+use crate::engines::docker;
+use crate::engines::host::blocking;
+use crate::error::{Error, ErrorKind, Result};
+use crate::snapshots::{Contents, LeftOut, PartKind, PartWriter, SavedState, TreePath, View, image_config};
+use crate::spec::EnvironmentSpec;
+use crate::spec::mount::{Mount, MountSource};
+
+/// How many changed files are listed.
+const MOST_CHANGED: usize = 100_000;
+
+/// The environment that forks copy.
+#[derive(Debug)]
+struct Original(Layout);
+
+impl Saves for SandboxInstance {
+    fn contents(&self) -> BoxFuture<'_, Result<Contents>> {
+        let contents = || {
+            self.check_exists()?;
+            let layout = &self.sandbox.layout;
+            let image = layout.kept_image();
+            Ok(Contents {
+                parts: vec![PartKind::Root],
+                left_out: self.spec.mounts.iter().filter_map(not_saved).collect(),
+                source: layout.root().display().to_string(),
+                engine_detail: layout
+                    .top()
+                    .parent()
+                    .unwrap_or(Path::new("/"))
+                    .display()
+                    .to_string(),
+                platform: images::platform(),
+                location: None,
+                image: image.map(|image| image_config(image.config())).transpose()?,
+            })
+        };
+        Box::pin(std::future::ready(contents()))
+    }
+
+    fn changed(&self) -> BoxFuture<'_, Result<Option<Vec<String>>>> {
+        Box::pin(async move {
+            self.check_exists()?;
+            let (layout, spec) = (self.sandbox.layout.clone(), self.spec.clone());
+            blocking(NAME, move || changed(&layout, &spec)).await
+        })
+    }
+
+    fn save(&self, mut part: PartWriter) -> BoxFuture<'_, Result<PartWriter>> {
+        Box::pin(async move {
+            self.check_exists()?;
+            let sandbox = Arc::clone(&self.sandbox);
+            blocking(NAME, move || {
+                part.keep_bytecode();
+                sandbox.with_root(|root, mounted| {
+                    let paths = mounted.into_iter().map(|path| TreePath::normal(path.as_bytes()));
+                    let view = View {
+                        owners: sandbox.layout.identity().owners(),
+                        mounted: paths.collect::<Result<_>>()?,
+                    };
+                    part.add_directory_as(root, &view)
+                })?;
+                Ok(part)
+            })
+            .await
+        })
+    }
+}
+
+impl Forks for SandboxInstance {
+    fn fork_point(&self) -> BoxFuture<'_, Result<ForkPoint>> {
+        let point = self.check_exists().map(|()| {
+            let layout = self.sandbox.layout.clone();
+            ForkPoint::new(Original(layout))
+        });
+        Box::pin(std::future::ready(point))
+    }
+
+    /// It is the environment itself.
+    fn is_lasting(&self) -> bool {
+        false
+    }
+}
+
+/// The environment of a fork point.
+pub(super) fn original(point: &ForkPoint) -> Result<&Layout> {
+    match point.get::<Original>() {
+        Some(Original(layout)) => Ok(layout),
+        None => Err(Error::invalid("the fork point belongs to another engine")),
+    }
+}
+
+fn not_saved(mount: &Mount) -> Option<LeftOut> {
+    match &mount.source {
+        MountSource::Host(path) => Some(LeftOut::new(
+            format!("{} at {}", path.display(), mount.target),
+            "it belongs to the host, and is mounted again at the restore",
+        )),
+        MountSource::Tmpfs { .. } => Some(LeftOut::new(
+            format!("the files in memory at {}", mount.target),
+            "they are gone at each end of the environment",
+        )),
+        // The engine has no volumes.
+        MountSource::Volume(_) => None,
+    }
+}
+
+/// Leaves out the volumes, which the files of the snapshot replace.
+pub(super) fn adapt(state: &SavedState, spec: &mut EnvironmentSpec) -> Result<()> {
+    let manifest = state.manifest();
+    let is_image = manifest.image.is_some();
+    if manifest.engine != NAME && !(manifest.engine == docker::NAME && is_image) {
+        let why = format!(
+            "the snapshot is one of the engine {0}, whose files are no system for the engine {NAME}; restore \
+             it on the engine {0}, then migrate the environment: isolate migrate ENVIRONMENT {NAME}",
+            manifest.engine
+        );
+        return Err(Error::new(ErrorKind::Unsupported, why));
+    }
+    let here = images::platform();
+    // A variant of the architecture may follow.
+    if is_image && !format!("{}/", manifest.platform).starts_with(&format!("{here}/")) {
+        let why = format!(
+            "the programs of the snapshot are for {}, and this machine is {here}",
+            manifest.platform
+        );
+        return Err(Error::new(ErrorKind::Unsupported, why));
+    }
+    let targets: BTreeSet<&str> = manifest
+        .parts
+        .iter()
+        .filter_map(|part| match &part.kind {
+            PartKind::Volume { target, .. } => Some(target.trim_end_matches('/')),
+            PartKind::Root => None,
+        })
+        .collect();
+    spec.mounts.retain(|mount| match mount.source {
+        MountSource::Volume(_) => !targets.contains(mount.target.trim_end_matches('/')),
+        _ => true,
+    });
+    Ok(())
+}
+
+/// The paths that an environment has changed; `None` if the engine does not know them.
+fn changed(layout: &Layout, spec: &EnvironmentSpec) -> Result<Option<Vec<String>>> {
+    let has_image = layout.has_image();
+    let top = match (layout.is_overlay(), has_image) {
+        (true, _) => layout.upper(),
+        (_, true) => return Ok(None),
+        _ => layout.root(),
+    };
+    let mounted = targets(&spec.mounts, has_image).map(|path| path.trim_end_matches('/').to_owned());
+    let own: BTreeSet<String> = mounted.chain(made(has_image)).collect();
+    let mut found = Vec::new();
+    list(&top, "", &own, &mut found).map_err(|e| Error::io("list", &top, e))?;
+    Ok(Some(found))
+}
+
+fn list(directory: &Path, path: &str, own: &BTreeSet<String>, found: &mut Vec<String>) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+        if found.len() == MOST_CHANGED {
+            break;
+        }
+        if entry.file_type()?.is_dir() {
+            list(&entry.path(), &path, own, found)?;
+        }
+        if !own.contains(&path) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}

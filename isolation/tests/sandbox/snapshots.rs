@@ -1,0 +1,225 @@
+//! Forks and snapshots of environments, with an image and without one.
+
+use std::fs;
+use std::time::Duration;
+
+use isolation::snapshots::{RestoreOptions, Snapshot, SnapshotOptions, SnapshotStore};
+use isolation::{Environment, EnvironmentSpec, ErrorKind, ForkOptions, Manager, Mount};
+
+use crate::images::WithImage;
+use crate::support::{Fixture, as_ordinary_user, manager, printed, rustix_is_root};
+
+fn store() -> (tempfile::TempDir, SnapshotStore) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SnapshotStore::open(Some(&directory.path().join("store"))).unwrap();
+    (directory, store)
+}
+
+async fn saved(environment: &Environment, store: &SnapshotStore) -> Snapshot {
+    let saved = environment.snapshot(store, SnapshotOptions::default()).await;
+    saved.unwrap().snapshot
+}
+
+async fn restored(manager: &Manager, store: &SnapshotStore, snapshot: &Snapshot) -> Environment {
+    let restored = manager.restore(store, snapshot, RestoreOptions::default()).await;
+    restored.unwrap().environment
+}
+
+/// Removes, changes and adds files of an image.
+const CHANGE: &str = "rm kept && echo changed >new && mkdir sub && echo x >sub/x && rm -r /etc/passwd";
+const LOOK: &str = "pwd; echo $COLOR; ls; cat new sub/x; ls /etc/passwd 2>&1 | cat; stat -c '%a %u' new sub";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forks_of_an_image_share_its_files() {
+    let Some(fixture) = WithImage::new().await else {
+        return;
+    };
+    let before = fixture.files();
+    let environment = fixture.environment().await;
+    printed(&environment, CHANGE).await;
+    let look = printed(&environment, LOOK).await;
+    let forks = fixture
+        .manager
+        .fork(&environment, 2, ForkOptions::default())
+        .await
+        .unwrap();
+    environment.destroy().await.unwrap();
+    for fork in &forks {
+        assert_eq!(printed(fork, LOOK).await, look);
+        let own = printed(
+            fork,
+            "echo $HOSTNAME; cat /etc/hostname; cat /proc/sys/kernel/hostname",
+        )
+        .await;
+        let lines: Vec<&str> = own.lines().collect();
+        assert!(lines[0] == lines[1] && lines[1] == lines[2], "{own}");
+        assert!(fork.id().as_str().starts_with(lines[0]), "{own}");
+        let details = fork.inspect().await.unwrap().details;
+        assert_eq!(details["root"], "an overlay over the files of the image");
+    }
+    printed(&forks[0], "echo mine >new; rm -r sub").await;
+    assert_eq!(printed(&forks[1], LOOK).await, look);
+    // The image is in use until the last fork is gone.
+    let error = fixture.engine().images().remove("test:1").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert!(error.to_string().contains(forks[1].id().as_str()), "{error}");
+    forks[1].stop(Duration::ZERO).await.unwrap();
+    forks[1].start().await.unwrap();
+    assert_eq!(printed(&forks[1], LOOK).await, look);
+    drop(forks);
+    assert_eq!(fixture.files(), before, "the files of the image were changed");
+    assert_eq!(fs::read_dir(fixture.base.path()).unwrap().count(), 0);
+    fixture.engine().images().remove("test:1").await.unwrap();
+}
+
+#[test]
+fn forks_of_an_image_as_an_ordinary_user() {
+    as_ordinary_user("snapshots::forks_of_an_image_share_its_files");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn snapshot_of_an_image_needs_no_image() {
+    let Some(fixture) = WithImage::new().await else {
+        return;
+    };
+    let (_directory, store) = store();
+    let environment = fixture.environment().await;
+    printed(&environment, CHANGE).await;
+    let look = printed(&environment, LOOK).await;
+    let snapshot = saved(&environment, &store).await;
+    assert!(snapshot.manifest.platform.starts_with("linux/"));
+    assert!(snapshot.manifest.image.is_some());
+    // Not running, it has the same files.
+    environment.stop(Duration::ZERO).await.unwrap();
+    let stopped = saved(&environment, &store).await;
+    let differs = store.diff(&snapshot, &stopped).await.unwrap().files;
+    assert!(differs.is_empty(), "{differs:?}");
+    environment.destroy().await.unwrap();
+    fixture.engine().images().remove("test:1").await.unwrap();
+    let one = restored(&fixture.manager, &store, &snapshot).await;
+    assert_eq!(printed(&one, LOOK).await, look);
+    let details = one.inspect().await.unwrap().details;
+    assert_eq!(details["root"], "the files of a snapshot");
+    assert!(details["not_from_image"].contains("its program"), "{details:?}");
+    let again = saved(&one, &store).await;
+    let differs = store.diff(&snapshot, &again).await.unwrap().files;
+    let own = ["/etc", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
+    let foreign: Vec<_> = differs
+        .iter()
+        .filter(|one| !own.contains(&one.path.to_string().as_str()))
+        .collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+    let forks = fixture
+        .manager
+        .fork(&one, 1, ForkOptions::default())
+        .await
+        .unwrap();
+    one.destroy().await.unwrap();
+    assert_eq!(printed(&forks[0], LOOK).await, look);
+    drop(forks);
+    assert_eq!(fs::read_dir(fixture.base.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn snapshot_of_an_image_as_an_ordinary_user() {
+    as_ordinary_user("snapshots::snapshot_of_an_image_needs_no_image");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mounted_files_are_not_saved() {
+    let Some(fixture) = WithImage::new().await else {
+        return;
+    };
+    let (directory, store) = store();
+    let host = directory.path().join("host");
+    fs::create_dir(&host).unwrap();
+    fs::write(host.join("secret"), "hunter2").unwrap();
+    let mut read_only = Mount::host(&host, "/mounted");
+    read_only.read_only = true;
+    let mut file = Mount::host(host.join("secret"), "/data/file");
+    file.read_only = true;
+    let spec = EnvironmentSpec {
+        image: Some("test:1".into()),
+        mounts: vec![read_only, file, Mount::tmpfs("/scratch", None)],
+        ..EnvironmentSpec::default()
+    };
+    let choice = isolation::EngineChoice::Auto;
+    let environment = fixture.manager.create(&choice, spec).await.unwrap();
+    printed(&environment, "cat /mounted/secret && echo x >/scratch/x").await;
+    let snapshot = saved(&environment, &store).await;
+    let left: Vec<&str> = snapshot
+        .manifest
+        .left_out
+        .iter()
+        .map(|one| one.what.as_str())
+        .collect();
+    for what in ["/mounted", "/data/file", "/scratch"] {
+        assert!(
+            left.iter().any(|one| one.ends_with(&format!("at {what}"))),
+            "{left:?}"
+        );
+    }
+    let mut archive = Vec::new();
+    store.export_image(&snapshot, "saved:1", &mut archive).unwrap();
+    assert!(!archive.windows(7).any(|part| part == b"hunter2"));
+    let again = restored(&fixture.manager, &store, &snapshot).await;
+    assert_eq!(printed(&again, "cat /data/file; ls /scratch").await, "hunter2");
+}
+
+#[tokio::test]
+async fn owners_are_those_of_the_environment() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    if !rustix_is_root() {
+        return; // there is one user
+    }
+    let (_directory, store) = store();
+    let environment = fixture.environment().await;
+    let files =
+        "cd /var/log && echo x >f && chown 5:6 f && chmod 4755 f && mkdir d && chown 7 d && chown 8 /";
+    printed(&environment, files).await;
+    let look = "stat -c '%n %u:%g %a' /var/log/f /var/log/d /";
+    let before = printed(&environment, look).await;
+    let snapshot = saved(&environment, &store).await;
+    let forks = fixture
+        .manager
+        .fork(&environment, 1, ForkOptions::default())
+        .await
+        .unwrap();
+    let back = restored(&fixture.manager, &store, &snapshot).await;
+    for one in [&forks[0], &back] {
+        assert_eq!(printed(one, look).await, before);
+    }
+    // Another process finds the users of an environment whose root has another owner.
+    environment.keep().await.unwrap();
+    let other = manager(fixture.base.path());
+    let opened = other.open(environment.id().as_str()).await.unwrap();
+    assert_eq!(printed(&opened, look).await, before);
+    opened.stop(Duration::ZERO).await.unwrap();
+    opened.start().await.unwrap();
+    assert_eq!(printed(&opened, look).await, before);
+    opened.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn snapshot_of_another_kind_is_refused() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let (_directory, store) = store();
+    let environment = fixture.environment().await;
+    let mut snapshot = saved(&environment, &store).await;
+    snapshot.manifest.engine = "basic".into();
+    let options = RestoreOptions {
+        engine: Some("sandbox".into()),
+        ..RestoreOptions::default()
+    };
+    let error = fixture
+        .manager
+        .restore(&store, &snapshot, options)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("isolate migrate"), "{error}");
+}
