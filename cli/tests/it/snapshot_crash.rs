@@ -17,8 +17,9 @@ const CALLS: [&str; 6] = [
     "unlink,unlinkat",
 ];
 
-/// What happens at a call.
-const FAULTS: [&str; 2] = ["error=ENOSPC", "signal=KILL"];
+/// What happens at a call: it fails, or its process is killed.
+const FAILS: &str = "error=ENOSPC";
+const KILLS: &str = "signal=KILL";
 
 /// No command makes so many calls of one kind.
 const MOST: usize = 60;
@@ -44,6 +45,7 @@ impl Fixture {
             environment: created.stdout().trim().to_owned(),
             ..fixture
         };
+        fixture.run(&["start", &fixture.environment], &fixture.good());
         fixture.change("head -c 300000 /dev/urandom >large; mkdir d; echo one >d/f; ln d/f d/g");
         fixture.snapshot("first");
         fixture.change("head -c 90000 /dev/urandom >other; echo two >d/f; rm large");
@@ -167,9 +169,8 @@ fn whole(store: &Path, during: &str) -> Vec<String> {
     let list = store.list().unwrap();
     assert!(list.damaged.is_empty(), "{during}: {list:?}");
     for snapshot in &list.snapshots {
-        store
-            .verify(snapshot)
-            .unwrap_or_else(|error| panic!("{during}: {error}"));
+        let verified = store.verify(snapshot);
+        assert!(verified.is_ok(), "{during}: {verified:?}");
     }
     let mut names: Vec<String> = list
         .snapshots
@@ -182,10 +183,15 @@ fn whole(store: &Path, during: &str) -> Vec<String> {
 
 /// Runs a command with a fault at each call of each kind. Whatever happens, no snapshot is damaged,
 /// these are kept, and the command succeeds afterwards; then the store has `after`.
-fn survives(fixture: &Fixture, arguments: &[&str], kept: &[&str], after: &[&str]) -> usize {
-    let mut faults = 0;
+fn survives(
+    (fixture, faults): (&Fixture, &[&str]),
+    arguments: &[&str],
+    kept: &[&str],
+    after: &[&str],
+) -> usize {
+    let mut happened = 0;
     for calls in CALLS {
-        for fault in FAULTS {
+        for fault in faults {
             for number in 1.. {
                 assert!(number < MOST, "{arguments:?}: too many calls of {calls}");
                 let during = format!("{arguments:?}, {fault} at number {number} of {calls}");
@@ -201,7 +207,7 @@ fn survives(fixture: &Fixture, arguments: &[&str], kept: &[&str], after: &[&str]
                 if !faulty.happened {
                     break;
                 }
-                faults += 1;
+                happened += 1;
                 // What is left does not disturb the next ones.
                 fixture.run(&["snapshot", "gc"], copy.path());
                 let again = whole(copy.path(), &during);
@@ -211,7 +217,7 @@ fn survives(fixture: &Fixture, arguments: &[&str], kept: &[&str], after: &[&str]
             }
         }
     }
-    faults
+    happened
 }
 
 #[test]
@@ -222,7 +228,7 @@ fn failing_calls_of_a_new_snapshot_lose_nothing() {
     let fixture = Fixture::new();
     let create = ["snapshot", "create", "--name", "third", &fixture.environment];
     let faults = survives(
-        &fixture,
+        (&fixture, &[FAILS, KILLS]),
         &create,
         &["first", "second"],
         &["first", "second", "third"],
@@ -239,7 +245,7 @@ fn failing_calls_of_an_import_lose_nothing() {
     let archive = fixture.archive();
     let import = ["snapshot", "import", archive.to_str().unwrap()];
     let faults = survives(
-        &fixture,
+        (&fixture, &[FAILS]),
         &import,
         &["first", "second"],
         &["first", "second", "third"],
@@ -255,7 +261,12 @@ fn failing_calls_of_a_collection_lose_nothing() {
     let fixture = Fixture::new();
     // The chunks of the first one are unused, in a pack that the second one uses.
     fixture.run(&["snapshot", "rm", "first"], &fixture.good());
-    let faults = survives(&fixture, &["snapshot", "gc"], &["second"], &["second"]);
+    let faults = survives(
+        (&fixture, &[KILLS]),
+        &["snapshot", "gc"],
+        &["second"],
+        &["second"],
+    );
     assert!(faults > 6, "only {faults} calls failed");
 }
 

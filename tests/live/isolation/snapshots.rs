@@ -292,3 +292,59 @@ async fn forks_are_removed_with_their_image() {
         assert!(is_there(&subject, IMAGE).await);
     }
 }
+
+/// The files of a container become those of a sandbox and of a container again.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn snapshots_move_to_a_sandbox_and_back() {
+    use isolation::Engine;
+    use isolation::engines::sandbox::SandboxEngine;
+    use std::os::unix::fs::PermissionsExt;
+    let base = tempfile::tempdir().unwrap();
+    // Its users must pass.
+    std::fs::set_permissions(base.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    let sandbox = SandboxEngine::below(base.path()).with_cache(base.path().join("images"));
+    let availability = sandbox.probe().await.availability;
+    if !availability.is_available() {
+        eprintln!("skipped: {availability}");
+        return;
+    }
+    let look = "cd /root && stat -c '%n %F %u:%g %a %h' f g l d p zeros /data/x && readlink l && cat f /data/x \
+                && md5sum zeros /bin/sh && ls /bin/vi 2>&1 | cat";
+    for subject in engines() {
+        let (docker, prefix) = super::engine(&subject);
+        let mut registry = isolation::Registry::new();
+        registry.register(docker).unwrap();
+        registry.register(sandbox.clone()).unwrap();
+        let manager = Manager::new(registry);
+        let (environment, volume) = Box::pin(sample(&subject, &manager)).await;
+        let before = sh(&environment, look).await;
+        let (_directory, store) = store();
+        let saved = environment.snapshot(&store, SnapshotOptions::default()).await;
+        environment.destroy().await.unwrap();
+        volume.remove().await.unwrap();
+        let on = |engine: &str| RestoreOptions {
+            engine: Some(engine.to_owned()),
+            env: [("TOKEN", SECRET)].into(),
+            ..RestoreOptions::default()
+        };
+        let inside = manager
+            .restore(&store, &saved.unwrap().snapshot, on("sandbox"))
+            .await;
+        let inside = inside.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        let inside = inside.environment;
+        assert_eq!(sh(&inside, look).await, before, "{}", subject.name);
+        assert_eq!(sh(&inside, "echo $TOKEN").await, SECRET);
+        sh(&inside, "echo sandboxed >>/root/f").await;
+        let there = sh(&inside, look).await;
+        let saved = inside.snapshot(&store, SnapshotOptions::default()).await;
+        inside.destroy().await.unwrap();
+        let back = manager
+            .restore(&store, &saved.unwrap().snapshot, on("docker"))
+            .await;
+        let back = back.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        assert_eq!(sh(&back.environment, look).await, there, "{}", subject.name);
+        back.environment.destroy().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}

@@ -18,7 +18,7 @@ use crate::snapshots::{Differing, Digest, Owners, PartKind, PartReader, SavedSta
 #[derive(Debug)]
 pub(super) enum Beginning {
     /// Those of an image, or of this machine.
-    New(Option<Kept>),
+    New(Option<Box<Kept>>),
     /// Those of another environment.
     Fork(Layout),
     /// Those of a snapshot, and the configuration of its image.
@@ -41,7 +41,7 @@ impl Beginning {
     /// The settings of the image for commands.
     pub(super) fn defaults(&self) -> Defaults {
         match self {
-            Self::New(image) => image.as_ref().map(Defaults::of),
+            Self::New(image) => image.as_deref().map(Defaults::of),
             Self::Fork(layout) => layout.kept_image().as_ref().map(Defaults::of),
             Self::Saved(_, config) => config.as_deref().map(Defaults::of_config),
         }
@@ -51,7 +51,7 @@ impl Beginning {
     /// What the owner of the environment should know.
     pub(super) fn warnings(&self, layout: &Layout) -> Vec<String> {
         let image = match self {
-            Self::New(image) => image.clone(),
+            Self::New(image) => image.as_deref().cloned(),
             Self::Fork(_) | Self::Saved(..) => layout.kept_image(),
         };
         image

@@ -159,9 +159,10 @@ impl Layout {
 
     /// Uses the image of another environment.
     pub(super) fn share_image(&self, source: &Self) -> Result<()> {
-        let Some(image) = source.kept_image() else {
+        if !source.has_image() {
             return Ok(());
-        };
+        }
+        let image = Kept::of_link(&source.image(), source.identity)?;
         if source.has_own_image() {
             return self.make_own_image(Restored::of(&image));
         }

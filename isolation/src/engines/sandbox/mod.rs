@@ -202,7 +202,7 @@ impl SandboxEngine {
             (Origin::New, Some(image)) => {
                 let store = self.image_store(identity)?;
                 let kept = store.use_for(image, new.id, directory.path())?;
-                Ok(Beginning::New(Some(kept)))
+                Ok(Beginning::New(Some(Box::new(kept))))
             }
         }
     }

@@ -159,9 +159,9 @@ mod tests {
         let note = killed.note.take().unwrap();
         let note_path = note.path.clone();
         drop(note);
-        assert_eq!(collect(&state, true).unwrap(), [left.clone()]);
+        assert_eq!(collect(&state, true).unwrap(), std::slice::from_ref(&left));
         assert!(left.exists() && note_path.exists());
-        assert_eq!(collect(&state, false).unwrap(), [left.clone()]);
+        assert_eq!(collect(&state, false).unwrap(), std::slice::from_ref(&left));
         assert!(!left.exists() && !note_path.exists() && used.path().exists());
         // A note names no directory of others.
         fs::write(&note_path, "/etc").unwrap();
