@@ -36,8 +36,8 @@ pub struct SnapshotOptions {
     pub parent: Option<Digest>,
     /// Whether every file is read, also if an earlier snapshot of the environment exists.
     pub full: bool,
-    /// Whether compiled Python code belongs to it: the engines `basic` and `virtualenv` leave it out
-    /// by default, because Python compiles it again.
+    /// Whether compiled Python code belongs to it: the engines `basic` and `virtualenv` leave it
+    /// out by default, because Python compiles it again.
     pub bytecode: bool,
     /// Whether the installed packages are listed. That runs commands in the environment.
     pub packages: bool,

@@ -92,7 +92,7 @@ impl PartReader {
     }
 }
 
-/// What is not as in the snapshot.
+/// The number of entries that are not as in the snapshot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Differing {
     /// The number of entries that belong to somebody else.

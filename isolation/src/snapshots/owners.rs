@@ -53,7 +53,7 @@ impl Owners {
         }
     }
 
-    /// The user of this machine who is this one in the environment; `None` if there is none.
+    /// The user of this machine who is this one in the environment; `None` without one.
     pub(super) fn outside(self, id: u64) -> Option<u32> {
         let id = u32::try_from(id).ok()?;
         match self {
@@ -77,8 +77,8 @@ impl Owners {
         )
     }
 
-    /// Extended attributes of the environment, as this machine has them. What names users without a
-    /// counterpart is left out.
+    /// Extended attributes of the environment, as this machine has them. An attribute with
+    /// a user who has no counterpart is left out.
     pub(super) fn attributes_outside(self, saved: &BTreeMap<String, Bytes>) -> BTreeMap<String, Bytes> {
         let capability = |value: &[u8]| self.namespaced_capability(value);
         self.changed(saved.clone(), capability, |id| self.outside(id.into()))

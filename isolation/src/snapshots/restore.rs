@@ -44,7 +44,7 @@ pub struct Restored {
     /// The variables of the specification without a value, because the snapshot has no values and
     /// [`RestoreOptions::env`] gave none.
     pub missing_variables: Vec<String>,
-    /// What the specification has and another engine than that of the snapshot lacks.
+    /// The parts of the specification that the engine lacks, if it is not that of the snapshot.
     pub lost: Vec<LeftOut>,
 }
 

@@ -19,8 +19,8 @@ use crate::signals;
 /// environment variables: --env and --env-file set them.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
-    /// Engine, instead of that of the snapshot: docker and sandbox restore each other's snapshots of
-    /// environments with an image
+    /// Engine, instead of that of the snapshot: docker and sandbox restore each other's snapshots
+    /// of environments with an image
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
     /// Name of the new environment

@@ -61,7 +61,7 @@ impl Carrier {
 
 impl Drop for Carrier {
     fn drop(&mut self) {
-        // There is no caller to report an error to. What stays is collected later.
+        // There is no caller to report an error to. The collection removes the rest.
         if remove_tree(&self.path).is_ok() {
             if let Some(note) = self.note.take() {
                 let _ = fs::remove_file(&note.path);

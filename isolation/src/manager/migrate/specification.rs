@@ -46,7 +46,8 @@ impl Adapted {
         adapted
     }
 
-    /// Leaves out of the specification of a snapshot what another engine lacks, except restrictions.
+    /// Leaves out of the specification of a snapshot what another engine lacks, except
+    /// restrictions.
     pub(in crate::manager) fn restored(
         spec: EnvironmentSpec,
         engine: &str,
