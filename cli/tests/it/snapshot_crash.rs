@@ -208,7 +208,7 @@ fn survives(
                     break;
                 }
                 happened += 1;
-                // What is left does not disturb the next ones.
+                // The files that are left do not disturb the next commands.
                 fixture.run(&["snapshot", "gc"], copy.path());
                 let again = whole(copy.path(), &during);
                 assert_eq!(names, again, "{during}: after a collection");
@@ -267,7 +267,7 @@ fn failing_calls_of_a_collection_lose_nothing() {
         &["second"],
         &["second"],
     );
-    assert!(faults > 6, "only {faults} calls failed");
+    assert!(faults > 3, "only {faults} calls failed");
 }
 
 /// Imports into a file system of this size, which has the two snapshots, until it fits.

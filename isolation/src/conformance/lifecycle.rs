@@ -183,8 +183,11 @@ pub(super) async fn facets_match(subject: &Subject<'_>) -> Outcome {
     let copied = environment.copy_in(CopySource::bytes("x"), "x").await;
     let missing = copied.as_ref().is_err_and(refused_as_missing);
     equal("copying in", !missing, has(Feature::CopyIn))?;
-    let forks = environment.shared().instance.forks().is_some();
-    equal("forks", forks, has(Feature::Snapshots))?;
+    #[cfg(unix)]
+    {
+        let saves = environment.shared().instance.saves().is_some();
+        equal("snapshots", saves, has(Feature::Snapshots))?;
+    }
     let waited = environment.wait().await;
     refused("waiting without a main process", waited, ErrorKind::Unsupported)?;
     Ok(environment.destroy().await?)

@@ -3,7 +3,6 @@
 #[cfg(unix)]
 use super::subject::HostDirectory;
 use super::subject::{Outcome, Subject, equal, refused, sh};
-use crate::engine::capabilities::Feature;
 #[cfg(unix)]
 use crate::snapshots::{RestoreOptions, SnapshotOptions, SnapshotStore};
 use crate::{ErrorKind, ForkOptions, Manager};
@@ -18,7 +17,7 @@ const LOOK: &str = "cd states && ls && cat f g l d/* && [ -x f ] && [ -L l ]";
 pub(super) async fn forked(subject: &Subject<'_>) -> Outcome {
     let environment = subject.environment().await?;
     let manager: &Manager = &subject.manager;
-    if !subject.capabilities.has(Feature::Snapshots) {
+    if environment.shared().instance.forks().is_none() {
         let forked = manager.fork(&environment, 1, ForkOptions::default()).await;
         return refused("a fork", forked, ErrorKind::Unsupported);
     }
@@ -44,10 +43,10 @@ pub(super) async fn forked(subject: &Subject<'_>) -> Outcome {
 }
 
 pub(super) async fn prepared(subject: &Subject<'_>) -> Outcome {
-    if !subject.capabilities.has(Feature::Snapshots) {
-        return Ok(());
-    }
     let environment = subject.environment().await?;
+    if environment.shared().instance.forks().is_none() {
+        return Ok(environment.destroy().await?);
+    }
     sh(&environment, FILES).await?;
     let before = sh(&environment, LOOK).await?;
     let prepared = subject
