@@ -44,6 +44,11 @@ impl Forks for RemoteInstance {
             Ok(ForkPoint::new(RemotePoint { peer, point }))
         })
     }
+
+    /// The protocol has no field for it, so the state may be the environment itself.
+    fn is_lasting(&self) -> bool {
+        false
+    }
 }
 
 impl Recreate for RemoteInstance {
