@@ -67,7 +67,11 @@ pub(super) fn made(has_image: bool) -> Vec<String> {
         names.extend(DIRECTORIES.map(|(name, _)| name));
         names.extend(merged().map(|(name, _)| name));
     }
-    names.into_iter().map(|name| format!("/{name}")).collect()
+    let mut paths: Vec<String> = names.into_iter().map(|name| format!("/{name}")).collect();
+    if !has_image {
+        paths.extend(COPIED.map(|name| format!("/etc/{name}")));
+    }
+    paths
 }
 
 /// The paths of an environment.
