@@ -17,7 +17,7 @@ fn invalid_arguments_are_rejected_before_any_work() {
         (&["run", "-v", "/:relative", "--", "true"], "absolute"),
         (&["run", "--mount", "/:/x", "--", "true"], "that of -v"),
         (&["run", "--copy", "/no/such:x", "--", "true"], "/no/such"),
-        (&["run", "--cpus", "0", "--", "true"], "CPUs"),
+        (&["run", "--cpus", "none", "--", "true"], "CPUs"),
         (&["run", "--engine", "nope", "--", "true"], "basic"),
         (&["run", "--name", "a\u{7}", "--", "true"], "name"),
         (&["run", "--", ""], "program"),

@@ -62,8 +62,8 @@ const TABLE: &[(&str, &str)] = &[
         "invalid value '-1' for '--cpus <N>': \"-1\" is not a number of CPUs; write 0.5, 1, 2 …\n\nFor more information, try '--help'.\n",
     ),
     (
-        "run --pids-limit -1 -- true",
-        "invalid value '-1' for '--pids-limit <N>': \"-1\" is not a number of processes; write 1, 100 …\n\nFor more information, try '--help'.\n",
+        "run --pids-limit -2 -- true",
+        "invalid value '-2' for '--pids-limit <N>': \"-2\" is not a number of processes; write 1, 100 …\n\nFor more information, try '--help'.\n",
     ),
     (
         "run --mount type=image,source=x,target=/x -- true",
