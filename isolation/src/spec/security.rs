@@ -11,7 +11,7 @@ use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
 
 /// The kernel capabilities of Linux.
-const CAPABILITIES: [&str; 41] = [
+pub(crate) const CAPABILITIES: [&str; 41] = [
     "AUDIT_CONTROL",
     "AUDIT_READ",
     "AUDIT_WRITE",

@@ -1,6 +1,6 @@
 //! Security profiles: what a program in an environment can do.
 
-use isolation::{Command, EnvironmentSpec, ErrorKind, ResourceLimits, SecurityProfile, SecuritySpec};
+use isolation::{Command, EnvironmentSpec, ErrorKind, Input, ResourceLimits, SecurityProfile, SecuritySpec};
 use std::time::Duration;
 
 use super::{active, manager, sh, spec};
@@ -174,6 +174,43 @@ async fn hardened_root_keeps_its_own_user_and_limits() {
             subject.name,
             error.err().map(|error| one_line(&error)).unwrap_or_default()
         );
+        environment.destroy().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+/// Also where the daemon would give the capabilities of the profile to every user.
+#[tokio::test]
+async fn ordinary_user_may_do_nothing_more() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let ordinary = EnvironmentSpec {
+            user: Some("65534".to_owned()),
+            ..spec()
+        };
+        let environment = active(&manager, ordinary).await;
+        // In a command shell, and as an exec.
+        for input in [Input::Empty, Input::Piped] {
+            let command = Command {
+                input,
+                ..Command::shell("echo x >/etc/file")
+            };
+            let output = environment.run(command).await.unwrap();
+            assert!(!output.exit.success(), "{}: {output:?}", subject.name);
+            let denied = output.stderr_text().contains("ermission denied");
+            assert!(denied, "{}: {output:?}", subject.name);
+        }
+        environment.destroy().await.unwrap();
+        // The same user in an environment of root.
+        let environment = active(&manager, spec()).await;
+        let command = Command {
+            user: Some("65534".to_owned()),
+            ..Command::shell("echo x >/etc/file")
+        };
+        let output = environment.run(command).await.unwrap();
+        assert!(!output.exit.success(), "{}: {output:?}", subject.name);
+        // Root keeps the capabilities of the profile.
+        sh(&environment, "touch /f; chown 7 /f; chmod 600 /f; echo x >>/f").await;
         environment.destroy().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;
     }

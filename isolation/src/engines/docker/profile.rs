@@ -6,7 +6,7 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::limits::ResourceLimits;
 use crate::spec::mount::Mount;
 use crate::spec::network::NetworkMode;
-use crate::spec::security::{SecurityProfile, plain_capability};
+use crate::spec::security::{self, SecurityProfile, plain_capability};
 
 /// The kernel capabilities of the standard profile; all others are dropped.
 ///
@@ -28,6 +28,9 @@ const CAPABILITIES: [&str; 8] = [
 /// The kernel capability to listen on ports below 1024. Docker allows that to every process of a
 /// container.
 const LOW_PORTS: &str = "NET_BIND_SERVICE";
+
+/// Capabilities whose names older kernels reject. Podman gives them to no container by default.
+const NEWEST: [&str; 3] = ["BPF", "CHECKPOINT_RESTORE", "PERFMON"];
 
 /// The user of the hardened profile if the image has none: `nobody`.
 pub(super) const NOBODY: &str = "65534:65534";
@@ -62,11 +65,15 @@ pub(super) fn write(spec: &EnvironmentSpec, podman: bool, host: &mut HostConfig)
             .iter()
             .map(|name| plain_capability(name)),
     );
+    let all_are_dropped = dropped.iter().any(|gone| gone == "ALL");
     host.cap_add = kept.into_iter().collect();
     host.cap_drop = match security.profile {
         SecurityProfile::Trusted => dropped.into_iter().collect(),
         SecurityProfile::Standard | SecurityProfile::Hardened => ["ALL"].into(),
     };
+    if podman && security.profile == SecurityProfile::Standard && !all_are_dropped {
+        give_to_root_only(host);
+    }
     let may_gain = security.allow_new_privileges || security.profile == SecurityProfile::Trusted;
     let mut options = Vec::new();
     if !may_gain {
@@ -87,6 +94,22 @@ pub(super) fn write(spec: &EnvironmentSpec, podman: bool, host: &mut HostConfig)
     host.security_opt = options.into_iter().collect();
     host.privileged = security.privileged;
     host.readonly_rootfs = security.read_only_root;
+}
+
+/// Podman gives an added capability to the processes of every user, and not only to root as Docker
+/// does. So those of the standard profile are not added: all others are dropped.
+fn give_to_root_only(host: &mut HostConfig) {
+    let kept = std::mem::take(&mut host.cap_add);
+    let has = |name: &str| kept.iter().any(|one| one == name);
+    if has("ALL") {
+        host.cap_add = kept;
+        return;
+    }
+    let others = security::CAPABILITIES.into_iter();
+    let others = others.filter(|name| !has(name) && !NEWEST.contains(name));
+    host.cap_drop = others.map(str::to_owned).collect();
+    let added = kept.iter().filter(|name| !CAPABILITIES.contains(&name.as_str()));
+    host.cap_add = added.cloned().collect();
 }
 
 /// Fills in what the hardened profile means for the other parts of a specification.
@@ -132,10 +155,14 @@ mod tests {
     use super::*;
 
     fn host(json: &str) -> HostConfig {
+        host_on(false, json)
+    }
+
+    fn host_on(podman: bool, json: &str) -> HostConfig {
         let mut host = HostConfig::default();
         let mut spec = EnvironmentSpec::from_json(&format!(r#"{{"security": {json}}}"#)).unwrap();
         fill_in(&mut spec);
-        write(&spec, false, &mut host);
+        write(&spec, podman, &mut host);
         host
     }
 
@@ -179,6 +206,28 @@ mod tests {
                 host.security_opt = ["no-new-privileges", "seccomp=unconfined", "apparmor=mine"].into();
             })
         );
+    }
+
+    #[test]
+    fn podman_adds_only_what_every_user_may_have() {
+        let standard = host_on(true, "{}");
+        assert_eq!(standard.cap_add, [LOW_PORTS]);
+        let drops = |host: &HostConfig, name: &str| host.cap_drop.iter().any(|one| one == name);
+        assert!(drops(&standard, "SYS_CHROOT") && drops(&standard, "NET_RAW"));
+        for name in CAPABILITIES.iter().chain(&[LOW_PORTS, "BPF", "ALL"]) {
+            assert!(!drops(&standard, name), "{name}");
+        }
+        let changed = r#"{"drop_capabilities": ["KILL"], "add_capabilities": ["NET_RAW"]}"#;
+        let changed = host_on(true, changed);
+        assert_eq!(changed.cap_add, [LOW_PORTS, "NET_RAW"]);
+        assert!(drops(&changed, "KILL") && !drops(&changed, "NET_RAW"));
+        for same in [
+            r#"{"profile": "hardened"}"#,
+            r#"{"profile": "trusted"}"#,
+            r#"{"drop_capabilities": ["ALL"]}"#,
+        ] {
+            assert_eq!(host_on(true, same), host(same), "{same}");
+        }
     }
 
     #[test]
