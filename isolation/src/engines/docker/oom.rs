@@ -98,7 +98,7 @@ mod tests {
         let next = start(Instant::now());
         assert!(!reported.report(next, &kills(&[102, 103])));
         assert!(reported.report(next, &kills(&[102, 103, 104])));
-        // Nobody was reported with the kill at 105, which is older than this command.
+        // No command was reported with the kill at 105, which is older than this one.
         tokio::time::advance(Duration::from_secs(10)).await;
         let late = start(Instant::now());
         assert!(!reported.report(late, &kills(&[102, 103, 104, 105])));

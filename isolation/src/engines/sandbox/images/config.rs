@@ -75,8 +75,17 @@ pub(in super::super) fn left_out(kept: &Kept) -> Vec<String> {
     let config = kept.config();
     let mut found = counted(kept.left_out(), kept.identity());
     found.extend(user_left_out(kept));
-    if !config.entrypoint.is_empty() || !config.cmd.is_empty() {
-        found.push("its program is not started: the engine runs commands only".to_owned());
+    let program: Vec<&str> = config
+        .entrypoint
+        .iter()
+        .chain(&config.cmd)
+        .map(String::as_str)
+        .collect();
+    if !program.is_empty() {
+        found.push(format!(
+            "its program is not started, because the engine runs commands only; run it as one: {}",
+            program.join(" ")
+        ));
     }
     if !config.exposed_ports.is_empty() {
         let ports: Vec<&str> = config.exposed_ports.iter().map(String::as_str).collect();
