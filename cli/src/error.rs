@@ -13,6 +13,9 @@ pub(crate) struct CliError {
     message: String,
     causes: Vec<String>,
     hint: Option<String>,
+    /// The last lines of a service.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log: Vec<String>,
     #[serde(rename = "exit")]
     code: u8,
     /// Errors that came after this one, such as those of the cleanup.
@@ -29,6 +32,7 @@ impl CliError {
             message: message.into(),
             causes: Vec::new(),
             hint: None,
+            log: Vec::new(),
             code: exit_code::FAILED,
             followed_by: Vec::new(),
             broken_pipe: false,
@@ -106,6 +110,12 @@ impl CliError {
         for cause in &self.causes {
             text.push_str(&format!("  caused by: {}\n", indent(cause, "    ")));
         }
+        if !self.log.is_empty() {
+            text.push_str("  the last lines of its output:\n");
+        }
+        for line in &self.log {
+            text.push_str(&format!("    {line}\n"));
+        }
         if let Some(hint) = &self.hint {
             text.push_str(&format!("hint: {hint}\n"));
         }
@@ -169,6 +179,21 @@ impl From<engine_api::Error> for CliError {
     }
 }
 
+/// The last lines of a service that did not become ready, unless the message has all of them.
+fn last_lines(error: &isolation::Error) -> &[String] {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(not_ready) = error.downcast_ref::<isolation::NotReady>() {
+            return match not_ready.last_lines.as_slice() {
+                [_] => &[],
+                lines => lines,
+            };
+        }
+        source = error.source();
+    }
+    &[]
+}
+
 /// One address that was tried, and its error.
 fn probed_text(endpoint: &engine_api::error::ProbedEndpoint) -> String {
     let outcome = endpoint.error.as_deref().unwrap_or("answers");
@@ -185,6 +210,7 @@ impl From<isolation::Error> for CliError {
             };
         }
         let mut cli = Self::from_error(&error);
+        cli.log = last_lines(&error).to_vec();
         let faults: Vec<String> = error.failures().iter().map(ToString::to_string).collect();
         if let Some(prefix) = cli
             .message

@@ -15,7 +15,7 @@ const JSON_FILE: &str = "group.json";
 #[derive(Debug, Args)]
 pub(crate) struct GroupFile {
     /// Name of the group; by default the one of the file or of its directory
-    #[arg(long, value_name = "NAME", visible_alias = "project-name")]
+    #[arg(long, short = 'p', value_name = "NAME", visible_alias = "project-name")]
     name: Option<String>,
     /// Start also the services with this profile; can be given several times
     #[arg(long = "profile", value_name = "NAME")]
@@ -25,8 +25,11 @@ pub(crate) struct GroupFile {
     ignore_unsupported: bool,
     /// File with the group; by default group.json, compose.yaml, compose.yml, docker-compose.yml or
     /// docker-compose.yaml in this directory
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", conflicts_with = "of_option")]
     file: Option<PathBuf>,
+    /// The same, as docker compose has it
+    #[arg(long = "file", short = 'f', value_name = "FILE", id = "of_option")]
+    of_option: Option<PathBuf>,
 }
 
 /// The name of the group in a file; without a file, in the file of this directory.
@@ -36,6 +39,7 @@ pub(crate) fn name_in(file: Option<&Path>) -> Result<String, CliError> {
         profiles: vec!["*".to_owned()],
         ignore_unsupported: true,
         file: file.map(Path::to_owned),
+        of_option: None,
     };
     Ok(file.read_with(|_| ())?.name)
 }
@@ -47,7 +51,7 @@ impl GroupFile {
     }
 
     fn read_with(&self, warn: impl Fn(&str)) -> Result<GroupSpec, CliError> {
-        let file = match &self.file {
+        let file = match self.file.as_ref().or(self.of_option.as_ref()) {
             Some(file) => file.clone(),
             None => find(Path::new("."))?,
         };

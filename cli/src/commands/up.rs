@@ -27,6 +27,9 @@ pub(crate) struct Up {
     /// Engine: auto, docker or basic [default: auto]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
+    /// Has no effect: the group stays after this command, as with docker compose up -d
+    #[arg(long, short)]
+    detach: bool,
     #[command(flatten)]
     file: GroupFile,
 }

@@ -222,6 +222,40 @@ fn volumes_stay_after_the_end_of_the_group() {
 }
 
 #[test]
+fn kept_resources_have_different_names() {
+    let project = Project::new("services: {}");
+    for kind in ["volume", "network"] {
+        let id = project.ok(&[kind, "create", "data"]);
+        let error = project.fails(&[kind, "create", "data"]);
+        assert!(error.contains(id.trim()) && error.contains("exists"), "{error}");
+        project.ok(&[kind, "rm", "data"]);
+        project.ok(&[kind, "create", "data"]);
+    }
+}
+
+#[test]
+fn group_file_is_named_as_for_docker_compose() {
+    let project = Project::new("services: {}");
+    let other = "services:\n  a: {image: busybox, entrypoint: [sh, -c, \"sleep 1000\"]}\n";
+    std::fs::write(project.workspace.home().join("other.yaml"), other).unwrap();
+    project.ok(&["up", "-d", "-f", "other.yaml", "-p", "shop"]);
+    assert_eq!(project.ok(&["ls", "--group", "shop"]).lines().count(), 2);
+    project.ok(&["down", "-t", "0", "shop"]);
+    project.fails(&["up", "-f", "other.yaml", "other.yaml"]);
+}
+
+#[test]
+fn failed_service_shows_the_last_lines_of_its_output() {
+    let script = "for i in 1 2 3; do echo line $$i; done; echo last >&2; exit 3";
+    let compose = format!("services:\n  a: {{image: busybox, entrypoint: [sh, -c, {script:?}]}}\n");
+    let project = Project::new(&compose);
+    let error = project.fails(&["up"]);
+    for line in ["line 1", "line 2", "line 3", "last"] {
+        assert!(error.contains(&format!("    {line}\n")), "{error}");
+    }
+}
+
+#[test]
 fn failed_group_leaves_no_new_volume() {
     let project = Project::new(&WITH_NETWORKS.replace(
         "web: {<<: *idle,",

@@ -102,29 +102,33 @@ impl Container {
     /// # }
     /// ```
     pub fn endpoint(&self, port: impl Into<Port>) -> Option<HostPort> {
+        self.endpoints(port).into_iter().next()
+    }
+
+    /// Like [`Container::endpoint`], but every address of a port that is published several times.
+    pub fn endpoints(&self, port: impl Into<Port>) -> Vec<HostPort> {
         let over_ipv6 = self.engine_host().and_then(ip_of).is_some_and(|ip| ip.is_ipv6());
         let port = port.into();
-        let endpoint = self.reachable(&port, IpAddr::is_ipv4);
-        match endpoint {
-            None if over_ipv6 => self.reachable(&port, IpAddr::is_ipv6),
-            endpoint => endpoint,
+        let endpoints: Vec<_> = self.reachable(&port, IpAddr::is_ipv4).collect();
+        match endpoints.is_empty() && over_ipv6 {
+            true => self.reachable(&port, IpAddr::is_ipv6).collect(),
+            false => endpoints,
         }
     }
 
     /// Like [`Container::endpoint`], but only for IPv6 bindings.
     pub fn endpoint_v6(&self, port: impl Into<Port>) -> Option<HostPort> {
-        self.reachable(&port.into(), IpAddr::is_ipv6)
+        self.reachable(&port.into(), IpAddr::is_ipv6).next()
     }
 
-    /// The first reachable binding on an address of one family.
-    fn reachable(&self, port: &Port, family: fn(&IpAddr) -> bool) -> Option<HostPort> {
+    /// The reachable bindings on addresses of one family.
+    fn reachable(&self, port: &Port, family: fn(&IpAddr) -> bool) -> impl Iterator<Item = HostPort> {
         let bindings = self.network_settings.ports.get(port);
-        let mut endpoints = bindings.into_iter().flatten().filter_map(|binding| {
+        bindings.into_iter().flatten().filter_map(move |binding| {
             let (ip, port) = binding.socket()?;
             let host = family(&ip).then(|| reachable_host(ip, self.engine_host()))??;
             Some(HostPort { host, port })
-        });
-        endpoints.next()
+        })
     }
 }
 

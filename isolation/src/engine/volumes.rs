@@ -1,7 +1,7 @@
 //! For authors of engines: volumes of groups.
 
-use std::any::Any;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::spec::lifetime::Lifetime;
 
@@ -42,6 +42,12 @@ pub struct ProvidedVolume {
     pub name: String,
     /// Whether it was created now.
     pub is_new: bool,
-    /// Removes the volume when dropped; `None` for one that is kept.
-    pub guard: Option<Box<dyn Any + Send + Sync>>,
+    /// Removes the volume when dropped; `None` for a kept one that existed.
+    pub guard: Option<Box<dyn VolumeGuard>>,
+}
+
+/// Removes a volume when dropped.
+pub trait VolumeGuard: fmt::Debug + Send + Sync {
+    /// From now on, dropping this does not remove the volume.
+    fn keep(&self);
 }

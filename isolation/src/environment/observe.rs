@@ -65,12 +65,14 @@ impl Shared {
         if endpoint.protocol != Protocol::Tcp {
             return Err(Error::invalid("only TCP has connections"));
         }
-        let now = self.find_endpoint(endpoint.port, endpoint.protocol).await?;
-        if (&now.host, now.host_port) != (&endpoint.host, endpoint.host_port) {
+        // A port may be published several times.
+        let published = self.published().await?;
+        if !published.iter().any(|at| at == endpoint && at.reachable) {
+            let now = self.find_endpoint(endpoint.port, endpoint.protocol).await?;
             let text = format!("the environment was restarted; the port is now at {now}");
             return Err(Error::new(ErrorKind::Conflict, text));
         }
-        let connected = TcpStream::connect((now.host.as_str(), now.host_port)).await;
+        let connected = TcpStream::connect((endpoint.host.as_str(), endpoint.host_port)).await;
         connected
             .map_err(|error| Error::new(ErrorKind::Unavailable, format!("{error}; does a program listen?")))
     }

@@ -65,7 +65,6 @@ impl Manager {
         spec: &mut GroupSpec,
     ) -> Result<GroupVolumes> {
         let engine = &selection.engine;
-        let mut provided = GroupVolumes::new(engine);
         let mounts = |spec: &EnvironmentSpec| {
             let names = spec.mounts.iter().filter_map(|mount| match &mount.source {
                 MountSource::Volume(name) => Some(name.clone()),
@@ -80,6 +79,7 @@ impl Manager {
             true => Lifetime::Kept,
             false => Lifetime::Owner,
         };
+        let mut provided = GroupVolumes::new(engine, lifetime);
         for (name, volume) in spec.volumes.iter().filter(|(name, _)| used.contains(*name)) {
             let request = GroupVolumeRequest::new((&spec.name, name), &volume.labels, lifetime);
             let volume = match engine.provide_volume(request).await {

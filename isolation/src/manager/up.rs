@@ -84,7 +84,7 @@ impl Manager {
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(()) => Ok(group.with_volumes(volumes)),
+            Ok(()) => Ok(group.with_volumes(volumes.started())),
             Err(error) => {
                 // The error of the start explains more than an error of the end, which is sent as
                 // an event.

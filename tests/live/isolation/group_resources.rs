@@ -162,8 +162,20 @@ async fn dropped_group_leaves_no_volume() {
         db.lifetime = Lifetime::Kept;
         db.main = Main::Command(isolation::Command::shell("exit 3"));
         db.ready = Some(WaitFor::Port(80).into());
-        manager.up(&EngineChoice::Auto, failing).await.unwrap_err();
+        manager
+            .up(&EngineChoice::Auto, failing.clone())
+            .await
+            .unwrap_err();
         until_no_volume_is_left(&subject, &prefix).await;
+        // So does a start that is given up.
+        let db = &mut failing.services.get_mut("db").unwrap().environment;
+        db.main = Main::Command(isolation::Command::shell("sleep 100000"));
+        for after in [50, 700, 2000] {
+            let starting = Box::pin(manager.up(&EngineChoice::Auto, failing.clone()));
+            let limit = Duration::from_millis(after);
+            assert!(tokio::time::timeout(limit, starting).await.is_err());
+            until_no_volume_is_left(&subject, &prefix).await;
+        }
         subject.until_nothing_is_left(&prefix).await;
     }
 }

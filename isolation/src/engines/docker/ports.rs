@@ -22,18 +22,25 @@ fn endpoints(container: &Container) -> Vec<Endpoint> {
     let of_port = |(port, bindings): (&engine_api::common::Port, &Vec<PortBinding>)| {
         let (number, protocol) = port.as_str().split_once('/')?;
         let (number, protocol) = (number.parse().ok()?, protocol.parse::<Protocol>().ok()?);
-        if let Some(at) = container.endpoint(port).or_else(|| container.endpoint_v6(port)) {
-            return Some(Endpoint::new(number, protocol, at.host, at.port));
+        let mut found = container.endpoints(port);
+        if found.is_empty() {
+            found.extend(container.endpoint_v6(port));
         }
-        let binding = bindings.first()?;
-        let host_port = binding.host_port.parse().ok()?;
-        let endpoint = Endpoint::new(number, protocol, binding.host_ip.as_str(), host_port);
-        Some(Endpoint {
-            reachable: false,
-            ..endpoint
-        })
+        if found.is_empty() {
+            let binding = bindings.first()?;
+            let host_port = binding.host_port.parse().ok()?;
+            let endpoint = Endpoint::new(number, protocol, binding.host_ip.as_str(), host_port);
+            return Some(vec![Endpoint {
+                reachable: false,
+                ..endpoint
+            }]);
+        }
+        let endpoints = found
+            .into_iter()
+            .map(|at| Endpoint::new(number, protocol, at.host, at.port));
+        Some(endpoints.collect())
     };
-    published.filter_map(of_port).collect()
+    published.filter_map(of_port).flatten().collect()
 }
 
 impl Launcher {
@@ -145,7 +152,8 @@ mod tests {
     #[test]
     fn published_ports_are_read_from_inspect() {
         let text = r#"{"NetworkSettings":{"Ports":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"4001"}],
-            "53/udp":[{"HostIp":"0.0.0.0","HostPort":"4002"}],"90/tcp":null,"91/tcp":[]}}}"#;
+            "53/udp":[{"HostIp":"0.0.0.0","HostPort":"4002"},{"HostIp":"::","HostPort":"4002"},
+            {"HostIp":"127.0.0.1","HostPort":"4003"}],"90/tcp":null,"91/tcp":[]}}}"#;
         let container: Container = engine_api::from_json(text.as_bytes()).unwrap();
         let mut found: Vec<_> = endpoints(&container)
             .iter()
@@ -154,7 +162,11 @@ mod tests {
         found.sort();
         assert_eq!(
             found,
-            ["53/udp 127.0.0.1:4002 true", "80/tcp 127.0.0.1:4001 true"]
+            [
+                "53/udp 127.0.0.1:4002 true",
+                "53/udp 127.0.0.1:4003 true",
+                "80/tcp 127.0.0.1:4001 true"
+            ]
         );
     }
 }

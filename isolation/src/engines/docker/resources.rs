@@ -106,8 +106,7 @@ impl Resource {
         if self.lifetime == Lifetime::Kept {
             entered.owned.disarm();
         }
-        // The guard holds the entry until it is gone.
-        entered.journal.finish();
+        entered.made();
     }
 }
 
@@ -116,6 +115,14 @@ impl Resource {
 pub(super) struct Entered {
     journal: Journal,
     pub(super) owned: Owned,
+}
+
+impl Entered {
+    /// From now on, its drop removes it.
+    pub(super) fn made(&self) {
+        // The guard holds the entry until it is gone.
+        self.journal.finish();
+    }
 }
 
 impl Drop for Entered {
@@ -173,6 +180,20 @@ pub(super) fn find<T: Named>(kind: Kind, all: Vec<T>, reference: &str) -> Result
     }
 }
 
+/// Rejects a name that a kept network or volume has. Only that name tells people which one is meant.
+/// Those with an owner may have equal names: tests that run at the same time create them.
+pub(super) fn check_kept<T: Named>(kind: Kind, mut kept: impl Iterator<Item = T>, name: &str) -> Result<()> {
+    match kept.find(|one| one.name() == name) {
+        None => Ok(()),
+        Some(one) => {
+            let (kind, id) = (kind.as_str(), one.id());
+            let text =
+                format!("a {kind} with this name exists, with the ID {id}; use it, or choose another name");
+            Err(Error::new(ErrorKind::Conflict, text))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +231,15 @@ mod tests {
         ] {
             assert_eq!(found(reference).err().unwrap().kind(), kind, "{reference}");
         }
+    }
+
+    #[test]
+    fn kept_ones_have_different_names() {
+        let kept = || [One("a1", "db"), One("a2", "web")].into_iter();
+        check_kept(Kind::Volume, kept(), "other").unwrap();
+        let error = check_kept(Kind::Volume, kept(), "web").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains("a2"), "{error}");
     }
 
     #[test]

@@ -123,6 +123,11 @@ impl Networks<'_> {
     }
 
     async fn make(&self, options: NetworkOptions) -> Result<CreatedNetwork> {
+        if let (Lifetime::Kept, Some(name)) = (options.lifetime, &options.name) {
+            let kept = self.listed().await?.into_iter();
+            let kept = kept.filter(|one| one.lifetime == Lifetime::Kept);
+            resources::check_kept(Kind::Network, kept, name)?;
+        }
         let (docker, settings) = (self.engine.docker().await?, self.engine.settings());
         let (prefix, lifetime) = (&settings.network_prefix, options.lifetime);
         let new = Resource::new(

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use engine_api::volumes::CreateVolume;
 
 use super::{VolumeInfo, Volumes, info};
+use crate::engine::volumes::VolumeGuard;
 use crate::engines::docker::diagnostics::to_error;
 use crate::engines::docker::labels;
 use crate::engines::docker::owned::{Kind, completed};
-use crate::engines::docker::resources::{Entered, Resource};
+use crate::engines::docker::resources::{Entered, Resource, check_kept};
 use crate::engines::docker::volume_directory::VolumeDirectory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::lifetime::Lifetime;
@@ -40,12 +41,27 @@ impl Volumes<'_> {
     /// Creates an empty volume. The first environment that mounts it fills it with the files that
     /// its image has at the target.
     pub async fn create(&self, options: VolumeOptions) -> Result<CreatedVolume> {
+        let created = self.create_guarded(options).await?;
+        if created.info.lifetime == Lifetime::Kept {
+            created.keep();
+        }
+        Ok(created)
+    }
+
+    /// As [`create`](Self::create); the drop removes also a volume that is to be kept, until
+    /// [`VolumeGuard::keep`].
+    pub(super) async fn create_guarded(&self, options: VolumeOptions) -> Result<CreatedVolume> {
         let name = options.name.clone().unwrap_or_default();
         let created = self.make(options).await;
         created.map_err(|error| error.during("create the volume", &name))
     }
 
     async fn make(&self, options: VolumeOptions) -> Result<CreatedVolume> {
+        if let (Lifetime::Kept, Some(name)) = (options.lifetime, &options.name) {
+            let kept = self.list().await?.into_iter();
+            let kept = kept.filter(|one| one.lifetime == Lifetime::Kept);
+            check_kept(Kind::Volume, kept, name)?;
+        }
         let docker = self.engine.docker().await?;
         let (prefix, lifetime) = (&self.engine.settings().volume_prefix, options.lifetime);
         let mut new = Resource::new(
@@ -76,11 +92,17 @@ impl Volumes<'_> {
         let info = info(&volume).filter(|info| info.id == new.id.as_str());
         let exists = || Error::new(ErrorKind::Conflict, "a volume with this name exists already");
         let info = info.ok_or_else(exists)?;
-        new.made(&entered);
+        entered.made();
         if let Some(directory) = directory {
             directory.keep();
         }
         Ok(CreatedVolume { info, entered })
+    }
+}
+
+impl VolumeGuard for CreatedVolume {
+    fn keep(&self) {
+        self.entered.owned.disarm();
     }
 }
 

@@ -34,14 +34,11 @@ impl Volumes<'_> {
             labels: request.labels.clone(),
             lifetime: request.lifetime,
         };
-        let created = self.create(options).await?;
+        let created = self.create_guarded(options).await?;
         Ok(ProvidedVolume {
             name: created.on_daemon().to_owned(),
             is_new: true,
-            guard: match request.lifetime {
-                Lifetime::Kept => None,
-                _ => Some(Box::new(created)),
-            },
+            guard: Some(Box::new(created)),
         })
     }
 
