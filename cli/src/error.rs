@@ -14,8 +14,8 @@ pub(crate) struct CliError {
     causes: Vec<String>,
     hint: Option<String>,
     /// The last lines of a service.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    log: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    log: Box<[String]>,
     #[serde(rename = "exit")]
     code: u8,
     /// Errors that came after this one, such as those of the cleanup.
@@ -32,7 +32,7 @@ impl CliError {
             message: message.into(),
             causes: Vec::new(),
             hint: None,
-            log: Vec::new(),
+            log: Box::default(),
             code: exit_code::FAILED,
             followed_by: Vec::new(),
             broken_pipe: false,
@@ -210,7 +210,7 @@ impl From<isolation::Error> for CliError {
             };
         }
         let mut cli = Self::from_error(&error);
-        cli.log = last_lines(&error).to_vec();
+        cli.log = last_lines(&error).into();
         let faults: Vec<String> = error.failures().iter().map(ToString::to_string).collect();
         if let Some(prefix) = cli
             .message

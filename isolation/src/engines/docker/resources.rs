@@ -180,8 +180,8 @@ pub(super) fn find<T: Named>(kind: Kind, all: Vec<T>, reference: &str) -> Result
     }
 }
 
-/// Rejects a name that a kept network or volume has. Only that name tells people which one is meant.
-/// Those with an owner may have equal names: tests that run at the same time create them.
+/// Rejects a name that a kept network or volume has. Only that name tells people which one is
+/// meant. Those with an owner may have equal names: tests that run at the same time create them.
 pub(super) fn check_kept<T: Named>(kind: Kind, mut kept: impl Iterator<Item = T>, name: &str) -> Result<()> {
     match kept.find(|one| one.name() == name) {
         None => Ok(()),
