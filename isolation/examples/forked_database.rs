@@ -32,8 +32,9 @@ async fn postgres(environment: &Environment, script: &str) -> Result<String, Box
 }
 
 async fn start(environment: &Environment) -> Result<String, Box<dyn std::error::Error>> {
-    // The number in the file of the lock is that of a process of the original.
-    let script = "rm -f $PGDATA/postmaster.pid; pg_ctl -w -s -l /tmp/log -o '-k /tmp' start";
+    // The number in the file of the lock is that of a process of the original. -F: a test needs no
+    // data after a power failure.
+    let script = "rm -f $PGDATA/postmaster.pid; pg_ctl -w -s -l /tmp/log -o '-F -k /tmp' start";
     postgres(environment, script).await
 }
 
