@@ -239,7 +239,7 @@ mod tests {
             ("isolate run --env-file /no/such -- x", ["--env-file", "/no/such"]),
             ("isolate run -v /:rel -- x", ["--volume", "absolute"]),
             ("isolate run --copy /no/such:x -- x", ["--copy", "/no/such"]),
-            ("isolate run --pids 0 -- x", ["--pids", "0"]),
+            ("isolate run --pids few -- x", ["--pids", "few"]),
             ("isolate run --timeout soon -- x", ["--timeout", "30s"]),
         ] {
             let error = parse(line).unwrap_err();

@@ -248,7 +248,7 @@ async fn removal_by_others_is_named() {
     assert_eq!(cause_of(&error), Some(RemovedByOthers), "{}", chain(&error));
 }
 
-/// A socket that this user may not open, or on which nobody listens.
+/// A socket that this user may not open, or to which no process listens.
 #[derive(Debug)]
 struct Closed(io::ErrorKind);
 
