@@ -31,6 +31,9 @@ pub mod virtualenv;
 /// The name of the engine [`virtualenv`], also on systems without it.
 pub const VIRTUALENV: &str = "virtualenv";
 
+/// The name of the engine `sandbox`, also on systems without it.
+pub const SANDBOX: &str = "sandbox";
+
 /// Adds the engines of this crate in order of preference: a container isolates more than a sandbox,
 /// and a sandbox more than a directory. A virtual environment is only used on request.
 pub(crate) fn builtin(engines: &mut Vec<Arc<dyn Engine>>) {

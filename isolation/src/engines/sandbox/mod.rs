@@ -96,7 +96,7 @@ pub use options::SandboxOptions;
 use sandboxed::Sandboxed;
 
 /// The name under which the engine is registered.
-pub const NAME: &str = "sandbox";
+pub const NAME: &str = super::SANDBOX;
 
 /// The engine for isolation without a daemon: see [the module](self).
 #[derive(Debug, Clone, PartialEq, Eq)]

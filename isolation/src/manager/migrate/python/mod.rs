@@ -10,8 +10,8 @@ use serde::Deserialize;
 pub(super) use self::decide::plan;
 pub(super) use self::work::PythonWork;
 use super::tree::Side;
-use crate::engines::VIRTUALENV;
 use crate::engines::virtualenv::VirtualenvOptions;
+use crate::engines::{SANDBOX, VIRTUALENV};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::packages::{Package, PackageManager, python_command};
@@ -89,6 +89,10 @@ pub(super) async fn of(source: &Environment, from: &Side) -> Result<Option<Found
     let Some(python) = ask(source).await? else {
         return Ok(None);
     };
+    // Without an image, a sandbox has the interpreter of this machine, and its packages.
+    if source.engine() == SANDBOX && source.spec().image.is_none() && !python.is_virtual {
+        return Ok(None);
+    }
     let mut packages = source.packages(PackageManager::Pip).list().await?;
     packages.retain(|package| !package.inherited);
     let own = match python.is_virtual {
