@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::cleanup;
 use super::diagnostics::to_error;
-use super::{NAME, labels, remove as containers, volume_directory};
+use super::{NAME, labels, publish, remove as containers, volume_directory};
 use crate::creator::Creator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::entry::Resource;
@@ -250,8 +250,10 @@ async fn remove_volume(docker: &Docker, name: &str, id: &str) -> Result<bool> {
         match docker.volumes().remove(name, RemoveVolume::default()).await {
             Ok(()) => {
                 return match volume_directory::of_volume(&volume) {
-                    Some(directory) => volume_directory::remove(&directory).map(|()| true),
-                    None => Ok(true),
+                    Some(directory) if publish::is_local(docker) => {
+                        volume_directory::remove(&directory).map(|()| true)
+                    }
+                    _ => Ok(true),
                 };
             }
             Err(error) if error.is_not_found() => return Ok(true),

@@ -1,5 +1,10 @@
 //! The directory of a volume, where the configuration names a place for volumes.
+//!
+//! A daemon says which directory a removed volume had, and a daemon may say anything. So a file
+//! beside each directory marks those that this user has created; no other one is removed.
 
+use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +22,12 @@ pub(super) struct VolumeDirectory {
 impl VolumeDirectory {
     /// Creates it; an error if it exists.
     pub(super) fn create(path: PathBuf) -> io::Result<Self> {
-        std::fs::create_dir(&path)?;
+        let mark = mark(&path).ok_or(io::ErrorKind::InvalidInput)?;
+        File::create_new(&mark)?;
+        if let Err(error) = std::fs::create_dir(&path) {
+            std::fs::remove_file(mark)?;
+            return Err(error);
+        }
         Ok(Self { path, is_kept: false })
     }
 
@@ -41,7 +51,7 @@ impl Drop for VolumeDirectory {
     fn drop(&mut self) {
         if !self.is_kept {
             // The error of the creation is reported.
-            let _ = std::fs::remove_dir_all(&self.path);
+            let _ = remove(&self.path);
         }
     }
 }
@@ -55,14 +65,40 @@ pub(super) fn of_volume(volume: &Volume) -> Option<PathBuf> {
     is_own.then_some(path)
 }
 
-/// Removes the directory of a volume that does not exist any more.
+/// Removes the directory of a volume that does not exist any more, if this user has created it.
 pub(super) fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove the directory of the volume", path, error))
-        }
-        _ => Ok(()),
-    }
+    let Some(mark) = mark(path).filter(|mark| is_own(mark)) else {
+        return Ok(());
+    };
+    let gone = |removed: io::Result<()>| match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    gone(std::fs::remove_dir_all(path))
+        .and_then(|()| gone(std::fs::remove_file(mark)))
+        .map_err(|error| Error::io("remove the directory of the volume", path, error))
+}
+
+/// The file that marks a directory.
+fn mark(path: &Path) -> Option<PathBuf> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name()?);
+    name.push(".isolate");
+    Some(path.with_file_name(name))
+}
+
+/// Whether it is a file of this user, and no other name of another file.
+#[cfg(unix)]
+fn is_own(mark: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    std::fs::symlink_metadata(mark)
+        .is_ok_and(|found| found.is_file() && found.uid() == user && found.nlink() == 1)
+}
+
+#[cfg(not(unix))]
+fn is_own(mark: &Path) -> bool {
+    std::fs::symlink_metadata(mark).is_ok_and(|found| found.is_file())
 }
 
 #[cfg(test)]
@@ -70,7 +106,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_of_volume_the_same_name_is_removed() {
+    fn directory_without_a_mark_stays() {
+        let base = tempfile::tempdir().unwrap();
+        let (own, other) = (base.path().join("own"), base.path().join("other"));
+        let made = VolumeDirectory::create(own.clone()).unwrap();
+        std::fs::write(own.join("file"), "text").unwrap();
+        made.keep();
+        std::fs::create_dir(&other).unwrap();
+        assert!(VolumeDirectory::create(other.clone()).is_err());
+        remove(&other).unwrap();
+        remove(&own).unwrap();
+        remove(&own).unwrap();
+        let left: Vec<_> = std::fs::read_dir(base.path()).unwrap().collect();
+        assert_eq!(left.len(), 1);
+        assert!(other.exists());
+        // Another name of a file is no mark, and neither is a link.
+        let file = base.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        std::fs::hard_link(&file, base.path().join(".other.isolate")).unwrap();
+        remove(&other).unwrap();
+        assert!(!cfg!(unix) || other.exists());
+        drop(VolumeDirectory::create(own.clone()).unwrap());
+        assert!(!own.exists());
+    }
+
+    #[test]
+    fn only_a_directory_of_the_same_name_is_removed() {
         let volume = |device: &str| {
             let mut volume = Volume::default();
             volume.name = "ptest_vol_1".to_owned();
