@@ -299,7 +299,7 @@ const TABLE: &[(&str, &str)] = &[
     // Names, IDs, signals and times.
     (
         "exec nobody true",
-        "cannot open the environment nobody: no environment has this name or ID; list them to see which exist; docker: not available: no Docker daemon answers; NOWHERE (DOCKER_HOST): SystemPing: cannot reach the engine at NOWHERE; is the engine installed and running?: No such file or directory (os error 2); start Docker or Podman, or set DOCKER_HOST to its address\n",
+        "cannot open the environment nobody: no environment has this name or ID; list them: isolate ls; docker: not available: no Docker daemon answers\n",
     ),
     (
         "exec  true",

@@ -104,7 +104,9 @@ impl Shared {
                 };
                 Err(match self.spec.network.ports.iter().find(of_spec) {
                     Some(_) => Error::wrong_status(crate::Status::Stopped, "start it first"),
-                    None => Error::not_found("it is not published; add it to `network.ports`"),
+                    None => Error::not_found(
+                        "it is not published; publish it when the environment is created: -p, or `network.ports` of the specification",
+                    ),
                 })
             }
         }

@@ -37,7 +37,7 @@ pub(crate) enum Cause {
         reason: String,
         hint: String,
     },
-    #[error("the environment is {status}; {hint}")]
+    #[error("the environment is {}; {hint}", described(*status))]
     WrongStatus { status: Status, hint: Cow<'static, str> },
     #[error("{0}")]
     Transition(IllegalTransition),
@@ -106,6 +106,13 @@ impl Cause {
             Self::Unavailable { reason, hint, .. } => format!("not available: {reason}; {hint}"),
             other => other.to_string(),
         }
+    }
+}
+
+fn described(status: Status) -> String {
+    match status {
+        Status::Created => "created, but not started".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -330,7 +330,7 @@ pub(super) fn meant<T>(
     };
     let is = is.iter().find(|is| all.iter().any(|one| matches(is, one)));
     let Some(is) = is else {
-        let text = "no environment has this name or ID; list them to see which exist";
+        let text = "no environment has this name or ID; list them: isolate ls";
         return Err(Error::not_found(text));
     };
     let mut found: Vec<T> = all.into_iter().filter(|one| matches(is, one)).collect();
@@ -352,8 +352,10 @@ pub(super) fn with_rejected(error: Error, rejected: &[RejectedEngine]) -> Error 
         return error;
     }
     let mut text = error.to_string();
-    for engine in rejected {
-        text.push_str(&format!("; {engine}"));
+    for RejectedEngine { engine, reason } in rejected {
+        // The rest lists every address that was tried.
+        let reason = reason.split("; ").next().unwrap_or_default();
+        text.push_str(&format!("; {engine}: {reason}"));
     }
     Error::not_found(text)
 }

@@ -23,9 +23,14 @@ impl Ls {
             console.value(&json!({ "store": store.path(), "usage": usage, "list": list }))?;
             return Ok(exit_code::SUCCESS);
         }
-        let rows: Vec<_> = list.snapshots.iter().map(row).collect();
-        let head = ["ID", "NAME", "CREATED", "ENGINE", "ENVIRONMENT", "PARENT", "SIZE"];
-        console.text(&table(head, &rows))?;
+        if console.quiet {
+            let ids = list.snapshots.iter().map(|one| one.id.short() + "\n");
+            console.text(&ids.collect::<String>())?;
+        } else {
+            let rows: Vec<_> = list.snapshots.iter().map(row).collect();
+            let head = ["ID", "NAME", "CREATED", "ENGINE", "ENVIRONMENT", "PARENT", "SIZE"];
+            console.text(&table(head, &rows))?;
+        }
         for (id, error) in &list.damaged {
             console.warning(&format!("the snapshot {} cannot be used: {error}", id.short()));
         }
