@@ -107,7 +107,10 @@ impl Import {
     /// Where the image is.
     async fn place(&self, session: &Session) -> Result<ImageSource, CliError> {
         let text = self.source.to_string_lossy();
-        let is_path = self.source.exists() || text.starts_with(['/', '.']);
+        let is_archive = [".tar", ".tar.gz", ".tgz"]
+            .iter()
+            .any(|ending| text.ends_with(ending));
+        let is_path = self.source.exists() || text.starts_with(['/', '.']) || is_archive;
         let registry = ImageSource::Registry {
             insecure: self.insecure,
         };
