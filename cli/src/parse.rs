@@ -27,12 +27,12 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A limit of a size: `512m`; 0 is no limit, not even the default.
+/// A size limit: `512m`; 0 removes the default limit.
 pub(crate) fn size_limit(text: &str) -> Result<u64, String> {
     isolation::parse_size(text).map_err(|error| error.to_string())
 }
 
-/// A limit of CPUs: `0.5`; 0 is no limit, not even the default.
+/// A CPU limit: `0.5`; 0 removes the default limit.
 pub(crate) fn cpu_limit(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(0.0) => Ok(0.0),
@@ -40,7 +40,7 @@ pub(crate) fn cpu_limit(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A limit of processes: `100`; 0 and -1 are no limit, not even the default.
+/// A limit of processes: `100`; 0 and -1 remove the default limit.
 pub(crate) fn count_limit(text: &str) -> Result<u64, String> {
     match text {
         "0" | "-1" => Ok(0),

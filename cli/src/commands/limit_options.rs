@@ -8,21 +8,21 @@ use crate::parse;
 /// Limits that can be set at any time.
 #[derive(Debug, Default, Args)]
 pub(crate) struct LimitOptions {
-    /// Memory limit: bytes, or 512m, 2g; 0 is no limit, not even the default of the configuration
+    /// Memory limit: bytes, or 512m, 2g; 0 removes the limit of the configuration, too
     #[arg(long, short, value_name = "SIZE", value_parser = parse::size_limit)]
     #[arg(allow_negative_numbers = true)]
     memory: Option<u64>,
     /// Limit of memory and swap together; -1 is unlimited [default: the memory limit]
     #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     memory_swap: Option<MemorySwap>,
-    /// CPU limit: 0.5 is half of one CPU; 0 is no limit, not even the default
+    /// CPU limit: 0.5 is half of one CPU; 0 removes the default limit
     #[arg(long, value_name = "N", value_parser = parse::cpu_limit)]
     #[arg(allow_negative_numbers = true)]
     cpus: Option<f64>,
     /// The CPUs to run on: 0-2,7
     #[arg(long, value_name = "LIST")]
     cpuset_cpus: Option<String>,
-    /// Limit of the number of processes; 0 or -1 is no limit, not even the default
+    /// Limit of the number of processes; 0 or -1 removes the default limit
     #[arg(long = "pids-limit", id = "pids", alias = "pids", value_name = "N")]
     #[arg(value_parser = parse::count_limit)]
     #[arg(allow_negative_numbers = true)]
@@ -68,7 +68,7 @@ fn over<T: PartialEq + Copy>(option: Option<T>, of_file: Option<T>, none: T) -> 
 /// Limits that can be set only for a new environment.
 #[derive(Debug, Default, Args)]
 pub(crate) struct CreationLimitOptions {
-    /// Limit of the size of its files: bytes, or 1g; 0 is no limit, not even the default
+    /// Limit of the size of its files: bytes, or 1g; 0 removes the default limit
     #[arg(long, value_name = "SIZE", value_parser = parse::size_limit)]
     disk: Option<u64>,
     /// Size of /dev/shm [default: 64m]

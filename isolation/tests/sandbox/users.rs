@@ -45,7 +45,7 @@ async fn commands_run_as_the_user_of_the_image() {
     for line in ["CapEff:\t0000000000000000", "NoNewPrivs:\t1"] {
         assert!(told.contains(line), "{told}");
     }
-    // It is no root, and can open its own outputs again.
+    // The user is not root, and can open the outputs of the command again.
     let tried = sh(
         &environment,
         "cat secret || echo >/dev/stdout refused; echo told >/dev/stderr",

@@ -120,7 +120,7 @@ mod tests {
         let left: Vec<_> = std::fs::read_dir(base.path()).unwrap().collect();
         assert_eq!(left.len(), 1);
         assert!(other.exists());
-        // Another name of a file is no mark, and neither is a link.
+        // A hard link to another file does not mark a directory.
         let file = base.path().join("file");
         std::fs::write(&file, "").unwrap();
         std::fs::hard_link(&file, base.path().join(".other.isolate")).unwrap();

@@ -124,7 +124,7 @@ impl Place {
         self.entry().kind()
     }
 
-    /// The beginning of the file here; `None` if there is no file.
+    /// At most the first `most` bytes of the file; `None` if it is not a file.
     #[cfg(target_os = "linux")]
     pub(crate) fn read(&self, most: u64) -> Result<Option<Vec<u8>>> {
         if self.kind()? != Some(Kind::File) {

@@ -41,6 +41,13 @@ impl Volumes<'_> {
     /// Creates an empty volume. The first environment that mounts it fills it with the files that
     /// its image has at the target.
     pub async fn create(&self, options: VolumeOptions) -> Result<CreatedVolume> {
+        // A group looks for its volume itself.
+        if let (Lifetime::Kept, Some(name)) = (options.lifetime, &options.name) {
+            let kept = self.list().await?.into_iter();
+            let kept = kept.filter(|one| one.lifetime == Lifetime::Kept);
+            let checked = check_kept(Kind::Volume, kept, name);
+            checked.map_err(|error| error.during("create the volume", name))?;
+        }
         let created = self.create_guarded(options).await?;
         if created.info.lifetime == Lifetime::Kept {
             created.keep();
@@ -57,11 +64,6 @@ impl Volumes<'_> {
     }
 
     async fn make(&self, options: VolumeOptions) -> Result<CreatedVolume> {
-        if let (Lifetime::Kept, Some(name)) = (options.lifetime, &options.name) {
-            let kept = self.list().await?.into_iter();
-            let kept = kept.filter(|one| one.lifetime == Lifetime::Kept);
-            check_kept(Kind::Volume, kept, name)?;
-        }
         let docker = self.engine.docker().await?;
         let (prefix, lifetime) = (&self.engine.settings().volume_prefix, options.lifetime);
         let mut new = Resource::new(
