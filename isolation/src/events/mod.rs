@@ -88,6 +88,14 @@ impl Subject {
             Self::Image { image, .. } => image,
         }
     }
+
+    /// The ID of the environment; `None` for an engine or an image.
+    pub fn environment_id(&self) -> Option<&EnvironmentId> {
+        match self {
+            Self::Environment { id, .. } => Some(id),
+            Self::Engine { .. } | Self::Image { .. } => None,
+        }
+    }
 }
 
 /// The kinds of events.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_api::Docker;
 use engine_api::common::Timestamp;
 use engine_api::containers::{InspectContainer, TopContainer};
 use engine_api::exec::CreateExec;
-use engine_api::system::{EventFilters, ListenEvents};
+use engine_api::system::{Event, EventFilters, ListenEvents};
+use engine_api::{Docker, JsonLines};
 use tokio::time::timeout;
 
 use super::oom::{CommandStart, Kills, ReportedKills};
@@ -24,6 +24,9 @@ pub(super) type EndCheck = BoxFuture<'static, engine_api::Result<Option<i64>>>;
 
 /// If no event comes for this long, all past events have been read.
 const SILENCE: Duration = Duration::from_millis(250);
+
+/// How long the event of an OOM kill that the kernel has counted may take.
+const LATE: Duration = Duration::from_secs(10);
 
 /// Prints how many processes the kernel has killed at the memory limit: of control groups of
 /// version 2, or 1. Only builtins are used.
@@ -72,10 +75,27 @@ impl ContainerRef {
         if self.podman {
             return self.oom_counter_grew().await;
         }
-        match self.oom_kills(start.exec).await {
-            Some(kills) => Ok(self.reported_kills.report(start, &kills)),
-            None => self.oom_state().await,
+        let Some((mut kills, mut events)) = self.oom_kills(start.exec).await else {
+            return self.oom_state().await;
+        };
+        if self.reported_kills.report(start, &kills) {
+            return Ok(true);
         }
+        // On a busy machine, the event can be later than the end of the command.
+        let counted = self.oom_count().await.unwrap_or(0);
+        if !self.reported_kills.counts(counted) || counted <= kills.since_start {
+            return Ok(false);
+        }
+        let late = async {
+            while let Some(Ok(event)) = events.next().await {
+                kills.add(&event, start.exec);
+                if self.reported_kills.report(start, &kills) {
+                    return true;
+                }
+            }
+            false
+        };
+        Ok(timeout(LATE, late).await.unwrap_or(false))
     }
 
     /// Whether the kernel has counted an OOM kill in the container that was not reported before.
@@ -107,8 +127,9 @@ impl ContainerRef {
         Ok(container.state.oom_killed)
     }
 
-    /// The OOM events after the start of the exec; `None` if that start is not among the events.
-    async fn oom_kills(&self, exec: &str) -> Option<Kills> {
+    /// The past OOM events, and a stream of those that come; `None` if the start of the exec is not
+    /// among the past events.
+    async fn oom_kills(&self, exec: &str) -> Option<(Kills, JsonLines<Event>)> {
         let filters = EventFilters {
             container: [self.id().to_owned()].into(),
             ..EventFilters::default()
@@ -119,26 +140,13 @@ impl ContainerRef {
             ..ListenEvents::default()
         };
         let mut events = self.docker.system().events(remembered).await.ok()?;
-        let mut known: Option<Kills> = None;
+        let mut kills = Kills::default();
         // Past events come at once. An end time is not possible: the daemon's clock may differ from
         // ours.
         while let Ok(Some(Ok(event))) = timeout(SILENCE, events.next()).await {
-            match event.verb() {
-                "exec_start" if event.actor.attributes.get("execID").is_some_and(|id| id == exec) => {
-                    known = Some(Kills {
-                        exec_start: event.time_nano,
-                        times: Vec::new(),
-                    });
-                }
-                "oom" => {
-                    if let Some(kills) = &mut known {
-                        kills.times.push(event.time_nano);
-                    }
-                }
-                _ => {}
-            }
+            kills.add(&event, exec);
         }
-        known
+        kills.exec_start.is_some().then_some((kills, events))
     }
 
     /// The error of a command for a paused container.

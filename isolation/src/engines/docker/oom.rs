@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use engine_api::system::Event;
 use tokio::time::Instant;
 
 /// The most reports that are kept: of commands that ran at the same time.
@@ -25,11 +26,34 @@ pub(super) struct CommandStart<'a> {
     pub(super) after_exec: Duration,
 }
 
-/// The kills of a container after the start of an exec, by the daemon's clock, in nanoseconds.
+/// The kills of a container, by the daemon's clock, in nanoseconds.
 #[derive(Debug, Default)]
 pub(super) struct Kills {
-    pub(super) exec_start: i64,
-    pub(super) times: Vec<i64>,
+    /// The start of the exec, once it was reported.
+    pub(super) exec_start: Option<i64>,
+    /// The kills after that start.
+    times: Vec<i64>,
+    /// The number of kills since the start of the container.
+    pub(super) since_start: u64,
+}
+
+impl Kills {
+    /// Adds an event of the container. The events have the order of their times.
+    pub(super) fn add(&mut self, event: &Event, exec: &str) {
+        match event.verb() {
+            "start" => self.since_start = 0,
+            "exec_start" if event.actor.attributes.get("execID").is_some_and(|id| id == exec) => {
+                self.exec_start = Some(event.time_nano);
+            }
+            "oom" => {
+                self.since_start += 1;
+                if self.exec_start.is_some() {
+                    self.times.push(event.time_nano);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The kills of a container that were reported as the ends of commands.
@@ -55,7 +79,7 @@ impl ReportedKills {
         let earlier = reports.iter().filter(|(reported, _)| *reported < start.at);
         let known = earlier.map(|(_, newest)| *newest).max();
         let after = i64::try_from(start.after_exec.as_nanos()).unwrap_or(i64::MAX);
-        let begun = kills.exec_start.saturating_add(after);
+        let begun = kills.exec_start.unwrap_or(0).saturating_add(after);
         let new = |time: &&i64| **time >= begun && known.is_none_or(|known| **time > known);
         let Some(newest) = kills.times.iter().filter(new).max() else {
             return false;
@@ -84,8 +108,9 @@ mod tests {
         };
         let second = 1_000_000_000;
         let kills = |times: &[i64]| Kills {
-            exec_start: 100 * second,
+            exec_start: Some(100 * second),
             times: times.iter().map(|time| time * second).collect(),
+            since_start: 0,
         };
         tick().await;
         // Two commands at the same time, one kill each.
@@ -102,6 +127,23 @@ mod tests {
         tokio::time::advance(Duration::from_secs(10)).await;
         let late = start(Instant::now());
         assert!(!reported.report(late, &kills(&[102, 103, 104, 105])));
+    }
+
+    #[test]
+    fn kills_are_counted_from_the_start() {
+        let mut kills = Kills::default();
+        for (time, action) in ["oom", "start", "oom", "exec_start: tail", "oom"]
+            .iter()
+            .enumerate()
+        {
+            let json = format!(
+                r#"{{"Type":"container","Action":"{action}","timeNano":{time},
+                    "Actor":{{"ID":"c","Attributes":{{"execID":"e"}}}}}}"#
+            );
+            kills.add(&engine_api::from_json(json.as_bytes()).unwrap(), "e");
+        }
+        assert_eq!((kills.since_start, kills.exec_start), (2, Some(3)));
+        assert_eq!(kills.times, [4]);
     }
 
     #[test]
