@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use engine_api::Docker;
 use engine_api::connect::{Address, Connector};
 use engine_api::containers::ListContainers;
-use isolation::{Event, Lagged, Subscription};
+use isolation::{Environment, Event, EventKind, Lagged, Subscription};
 
 /// The image that every engine must have.
 pub(crate) const IMAGE: &str = "busybox:latest";
@@ -148,6 +148,21 @@ pub(crate) async fn next_event(events: &mut Subscription) -> Option<Result<Event
     match tokio::time::timeout(LONG, events.next()).await {
         Ok(next) => next,
         Err(_) => panic!("no event, and no end of the events, for {LONG:?}"),
+    }
+}
+
+/// The next event of an environment. A watched engine also reports the environments of others, such
+/// as those of tests that run at the same time.
+///
+/// # Panics
+///
+/// If none comes within [`LONG`], or the manager has ended.
+pub(crate) async fn next_event_of(events: &mut Subscription, environment: &Environment) -> EventKind {
+    loop {
+        let event = next_event(events).await.unwrap().unwrap();
+        if event.subject.environment_id() == Some(environment.id()) {
+            return event.kind;
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use engine_api::containers::InspectContainer;
 use isolation::{Command, ErrorKind, EventKind, Main, Signal, Status};
 
 use super::{active, manager, sh, spec};
-use crate::support::{engines, next_event, one_line, rounds};
+use crate::support::{engines, next_event, next_event_of, one_line, rounds};
 use isolation::EnvironmentSpec;
 
 #[tokio::test]
@@ -41,11 +41,7 @@ async fn pause_of_another_process_is_seen() {
         let environment = active(&manager, spec()).await;
         let container = subject.containers(&prefix).await.remove(0);
         subject.docker.containers().pause(&container).await.unwrap();
-        while let Some(event) = next_event(&mut events).await {
-            if event.unwrap().kind == EventKind::Paused {
-                break;
-            }
-        }
+        while next_event_of(&mut events, &environment).await != EventKind::Paused {}
         let error = environment.run(Command::new(["true"])).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WrongStatus, "{}", subject.name);
         assert!(

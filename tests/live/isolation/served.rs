@@ -11,7 +11,7 @@ use isolation::{
 };
 
 use super::spec;
-use crate::support::{LONG, Subject, engines};
+use crate::support::{Subject, engines, next_event_of};
 
 /// The engine `served`, its prefix, and the directory of its program.
 fn served(subject: &Subject) -> (ExternalEngine, String, tempfile::TempDir) {
@@ -75,15 +75,12 @@ async fn served_engine_forks_pauses_and_reports() {
         let watching = manager.watch("served").await.unwrap();
         let mut events = manager.subscribe();
         environment.kill(Signal::Terminate).await.unwrap();
-        let exits = async {
-            loop {
-                let kind = events.next().await.unwrap().unwrap().kind;
-                if matches!(kind, EventKind::Exited { exit } if exit.code == 3) {
-                    return;
-                }
+        loop {
+            let kind = next_event_of(&mut events, &environment).await;
+            if matches!(kind, EventKind::Exited { exit } if exit.code == 3) {
+                break;
             }
-        };
-        tokio::time::timeout(LONG, exits).await.unwrap();
+        }
         drop(watching);
         manager.shutdown().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;

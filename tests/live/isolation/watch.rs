@@ -1,24 +1,22 @@
 //! Events about what the daemon sees in environments.
 
-use isolation::{Command, EnvironmentSpec, Event, EventKind, Main, ResourceLimits, Signal, Subscription};
+use isolation::{
+    Command, Environment, EnvironmentSpec, EventKind, Main, ResourceLimits, Signal, Subscription,
+};
 
 use super::{active, manager, spec};
-use crate::support::{LONG, engines};
+use crate::support::{engines, next_event_of};
 
-/// Reads events until one is wanted, and returns all of them.
-async fn until(events: &mut Subscription, wanted: impl Fn(&EventKind) -> bool) -> Vec<EventKind> {
+/// Reads the events of an environment until one is wanted, and returns all of them.
+async fn until(
+    events: &mut Subscription,
+    environment: &Environment,
+    wanted: impl Fn(&EventKind) -> bool,
+) -> Vec<EventKind> {
     let mut seen = Vec::new();
-    let reading = async {
-        loop {
-            let Event { kind, .. } = events.next().await.unwrap().unwrap();
-            seen.push(kind);
-            if seen.last().is_some_and(&wanted) {
-                return;
-            }
-        }
-    };
-    let read = tokio::time::timeout(LONG, reading).await;
-    assert!(read.is_ok(), "{seen:?}");
+    while !seen.last().is_some_and(&wanted) {
+        seen.push(next_event_of(events, environment).await);
+    }
     seen
 }
 
@@ -51,19 +49,19 @@ async fn oom_kills_and_signals_are_reported() {
                 .await
                 .unwrap();
             assert!(output.exit.oom, "{}: {}", subject.name, output.exit);
-            until(&mut events, |kind| *kind == EventKind::OutOfMemory).await;
+            until(&mut events, &environment, |kind| *kind == EventKind::OutOfMemory).await;
         }
         environment.kill(Signal::Terminate).await.unwrap();
-        let mut seen = until(&mut events, |kind| *kind == EventKind::Stopped).await;
+        let mut seen = until(&mut events, &environment, |kind| *kind == EventKind::Stopped).await;
         // The event of the signal may come after an inspection has seen the end.
         let name = (!podman).then(|| "TERM".to_owned());
         let killed = EventKind::Killed { signal: name };
         if !seen.contains(&killed) {
-            seen.extend(until(&mut events, |kind| *kind == killed).await);
+            seen.extend(until(&mut events, &environment, |kind| *kind == killed).await);
         }
         let exits = |kind: &&EventKind| matches!(kind, EventKind::Exited { exit } if exit.code == 3);
         if !seen.iter().any(|kind| exits(&kind)) {
-            seen.extend(until(&mut events, |kind| exits(&kind)).await);
+            seen.extend(until(&mut events, &environment, |kind| exits(&kind)).await);
         }
         assert_eq!(seen.iter().filter(exits).count(), 1, "{}: {seen:?}", subject.name);
         drop(watching);
