@@ -145,11 +145,17 @@ fn block(page: &mut String, lines: &[String]) {
         return;
     }
     // A fence within the lines must not end the block.
-    let _ = writeln!(page, "~~~~~~text");
+    let of_line = |line: &String| {
+        let line = line.trim_start();
+        line.len() - line.trim_start_matches('~').len()
+    };
+    let longest = lines.iter().map(of_line).max().unwrap_or(0);
+    let fence = "~".repeat(6.max(longest + 1));
+    let _ = writeln!(page, "{fence}text");
     for line in lines {
         let _ = writeln!(page, "{}", line.trim_end());
     }
-    let _ = writeln!(page, "~~~~~~\n");
+    let _ = writeln!(page, "{fence}\n");
 }
 
 fn event(event: &Event) -> String {

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
 
+mod bundle; // bundles of a failure
 mod client; // a client of `serve`
 mod destroy; // what commands leave behind, and what a removal must not touch
 mod engine;
