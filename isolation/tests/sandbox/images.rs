@@ -130,8 +130,7 @@ pub(crate) fn saved(layers: &[Vec<u8>], config: &str, name: &str) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-pub(crate) const CONFIG: &str =
-    r#"{"Env":["PATH=/bin","COLOR=red"],"WorkingDir":"/data","Cmd":["sh"],"User":null}"#;
+pub(crate) const CONFIG: &str = r#"{"Env":["PATH=/bin","COLOR=red"],"WorkingDir":"/data","Cmd":["sh"],"ExposedPorts":{"80/tcp":{}},"User":null}"#;
 
 /// An engine with a cache of its own, and an image in it.
 pub(crate) struct WithImage {
@@ -238,7 +237,7 @@ async fn environments_of_an_image_share_its_files() {
         "{details:?}"
     );
     assert!(
-        details["not_from_image"].ends_with("run it as one: sh"),
+        details["not_from_image"].ends_with("its ports are not published: 80/tcp"),
         "{details:?}"
     );
     // Changes stay over a restart.

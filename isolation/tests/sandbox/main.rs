@@ -8,6 +8,7 @@
 mod engine; // the behaviour of every engine, also as an ordinary user
 mod images; // images without a daemon
 mod isolation_inside; // what cannot be seen and done from inside
+mod main_process; // the program of an image
 mod owner; // the end of the owner, and other processes
 mod registry; // images from a registry
 mod snapshots; // forks and snapshots

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::identity::Identity;
-use super::script::PIPES;
+use super::script::{MAIN, PIPES};
 use crate::engines::shell::without_comments;
 use crate::spec::mount::{Mount, MountSource};
 
@@ -99,6 +99,8 @@ pub(super) struct Sandbox<'a> {
     pub(super) has_image: bool,
     /// The directory of the pipes.
     pub(super) pipes: &'a Path,
+    /// The files of the main process, if there is one.
+    pub(super) main: &'a [PathBuf],
     /// Whether there is a filter of system calls.
     pub(super) is_filtered: bool,
     /// Whether it uses the network of this machine.
@@ -126,6 +128,11 @@ impl Arguments {
             self.host();
         }
         self.system(sandbox.pipes);
+        for file in sandbox.main {
+            // A file that is mounted can be written, but not replaced.
+            let name = file.file_name().unwrap_or_default();
+            self.bind("--bind", file, &Path::new(MAIN).join(name));
+        }
         if !sandbox.has_image {
             self.add(["--tmpfs", "/run"]);
         }
@@ -156,6 +163,7 @@ impl Arguments {
             root,
             has_image: false,
             pipes: base,
+            main: &[],
             is_filtered: false,
             host_network: false,
             mounts: &[],
@@ -277,6 +285,7 @@ mod tests {
             root: Path::new("/e/root"),
             has_image: false,
             pipes: Path::new("/e/pipes"),
+            main: &[],
             is_filtered: true,
             host_network,
             mounts,

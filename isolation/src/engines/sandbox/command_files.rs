@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use super::layout::Layout;
+use super::script::Role;
 use crate::command::Command;
 use crate::command::input::Input;
 use crate::files::dir::Owner;
@@ -21,10 +22,12 @@ impl CommandFiles {
         text: &[u8],
         command: &Command,
         owner: Option<Owner>,
+        role: Role,
     ) -> io::Result<Self> {
         let mut files = Self(Vec::new());
         let is_piped = |end: &str| match end {
             "reports" => true,
+            _ if role == Role::Main => false,
             _ if command.terminal.is_some() => false,
             "in" => command.input != Input::Empty,
             _ => true,
@@ -37,6 +40,11 @@ impl CommandFiles {
                 if let Some(owner) = owner.filter(|_| end != "reports") {
                     rustix::fs::chown(&path, owner.uid(), owner.gid())?;
                 }
+            }
+        }
+        if let Some(owner) = owner.filter(|_| role.is_main()) {
+            for name in ["stdout", "stderr"] {
+                rustix::fs::chown(layout.main(name), owner.uid(), owner.gid())?;
             }
         }
         let path = layout.pipe(name, "sh");

@@ -28,6 +28,10 @@ case $word in
 # The command continues when the shell between the two is killed. A command in the background would
 # ignore Ctrl-C.
 run) ( IFS=' ' read -r pid rest </proc/self/stat; { . "$io/$first.sh"; } | kill -9 $pid );;
+# The same, for the main process: its shell ends this one.
+main) trap 'exit 0' USR1; ( IFS=' ' read -r pid rest </proc/self/stat; { . "$io/$first.sh"; } | kill -9 $pid );;
+end) exit 0;;
+one) kill -$first $second;;
 # The group exists when `setsid` has made it.
 signal) kill -$first -$second || kill -$first $second;;
 kill) ( IFS=' ' read -r pid rest </proc/self/stat; isolate_kill $first $second | kill -9 $pid );;

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::NAME;
+use super::arguments;
 use super::beginning::Beginning;
 use super::images::{self, Defaults, Kept};
 use super::layout::{HOME, Layout};
+use super::main_state;
 use super::options::SandboxOptions;
+use super::process::{self, Begun};
+use super::sandboxed::Sandboxed;
+use super::script::Role;
 use super::user::RunAs;
-use super::{arguments, process, sandboxed::Sandboxed};
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
@@ -21,7 +25,7 @@ use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
 use crate::engine::forks::Forks;
 use crate::engine::instance::{
-    Exec, Files, Instance, InstanceState, Metrics, Pause, Processes, Rename, Update,
+    Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Pause, Processes, Rename, Update,
 };
 use crate::engine::saves::Saves;
 use crate::engines::host::blocking;
@@ -38,11 +42,8 @@ use crate::files::copy::{Stop, StopOnDrop};
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
 
-/// How often [`Instance::stop`] looks whether everything has ended.
-const LOOK: Duration = Duration::from_millis(5);
-
 /// How long the first process may take for a signal to all others.
-const SIGNAL: Duration = Duration::from_secs(10);
+pub(super) const SIGNAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct SandboxInstance {
@@ -52,7 +53,7 @@ pub(super) struct SandboxInstance {
     pub(super) directory: Directory,
     pub(super) sandbox: Arc<Sandboxed>,
     known: Arc<Mutex<KnownPrograms>>,
-    released: AtomicBool,
+    pub(super) released: AtomicBool,
     creator: Creator,
     journal: Journal,
 }
@@ -128,7 +129,7 @@ impl SandboxInstance {
         }
     }
 
-    fn note(&self, status: Status) -> Result<()> {
+    pub(super) fn note(&self, status: Status) -> Result<()> {
         self.check_exists()?;
         self.directory.write_note(&Note {
             id: self.id.clone(),
@@ -152,7 +153,11 @@ impl SandboxInstance {
             return Ok(Status::Lost);
         }
         let status = self.directory.read_note()?.status;
-        Ok(current(status, &self.sandbox.layout))
+        Ok(main_state::current(
+            status,
+            &self.sandbox.layout,
+            self.sandbox.has_main(),
+        ))
     }
 
     /// The directory of a command, inside.
@@ -189,7 +194,8 @@ impl SandboxInstance {
         own.into_iter().chain(given).collect()
     }
 
-    async fn start_command(&self, command: &Command) -> Result<Execution> {
+    /// Starts a command, or the main process.
+    pub(super) async fn begin_command(&self, command: &Command, role: Role) -> Result<Begun> {
         self.check_exists()?;
         if command.program().contains('=') {
             return Err(Error::invalid(format!(
@@ -198,42 +204,13 @@ impl SandboxInstance {
             )));
         }
         let run_as = self.run_as(command).await?;
-        let variables = self.variables(command, run_as.as_ref());
-        let (layout, directory) = (&self.sandbox.layout, self.working_dir(command));
-        process::start(layout, &self.known, command, variables, directory, run_as).await
-    }
-
-    /// Ends all processes: asks them to end, and kills them after `grace`.
-    async fn end_processes(&self, grace: Duration) -> Result<()> {
-        self.check_exists()?;
-        let began = Instant::now();
-        if let Some(process) = self.sandbox.process().filter(|_| !grace.is_zero()) {
-            let asked = self.sandbox.signal_all("TERM", SIGNAL).await;
-            let resumed = self.sandbox.signal_all("CONT", SIGNAL).await;
-            // Processes that could not be asked are killed at once.
-            let asked = asked.and(resumed).is_ok();
-            while asked && began.elapsed() < grace && process.has_children() {
-                tokio::time::sleep(LOOK).await;
-            }
-        }
-        let sandbox = Arc::clone(&self.sandbox);
-        blocking(NAME, move || sandbox.end()).await?;
-        self.note(Status::Stopped)
-    }
-
-    async fn signal_and_note(&self, signal: &'static str, status: Status) -> Result<()> {
-        self.check_exists()?;
-        self.sandbox.signal_all(signal, SIGNAL).await?;
-        self.note(status)
-    }
-}
-
-/// The status of an environment whose note has this one.
-pub(super) fn current(noted: Status, layout: &Layout) -> Status {
-    let ran = matches!(noted, Status::Running | Status::Paused);
-    match ran && super::first_process::Process::of(layout).is_none() {
-        true => Status::Stopped,
-        false => noted,
+        let context = process::Context {
+            variables: self.variables(command, run_as.as_ref()),
+            working_dir: self.working_dir(command),
+            run_as,
+            role,
+        };
+        process::start(&self.sandbox.layout, &self.known, command, context).await
     }
 }
 
@@ -266,6 +243,9 @@ impl Instance for SandboxInstance {
                 }
             }
             state.limits = self.sandbox.cgroup.as_ref().map(Cgroup::limits);
+            if state.status == Status::Stopped {
+                state.exit = self.exit_of_main()?;
+            }
             Ok(state)
         })
     }
@@ -273,6 +253,9 @@ impl Instance for SandboxInstance {
     fn start(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             self.check_exists()?;
+            if self.sandbox.has_main() {
+                return self.start_main().await;
+            }
             let (sandbox, released) = (Arc::clone(&self.sandbox), self.released.load(Ordering::Acquire));
             blocking(NAME, move || sandbox.ensure_started(released)).await?;
             self.note(Status::Running)
@@ -289,8 +272,11 @@ impl Instance for SandboxInstance {
         })
     }
 
-    fn kill(&self, _: Signal) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.end_processes(Duration::ZERO))
+    fn kill(&self, signal: Signal) -> BoxFuture<'_, Result<()>> {
+        match signal {
+            Signal::Kill => Box::pin(self.end_processes(Duration::ZERO)),
+            signal => Box::pin(std::future::ready(self.signal_main(signal.name()))),
+        }
     }
 
     fn destroy(&self) -> BoxFuture<'_, Result<()>> {
@@ -315,6 +301,19 @@ impl Instance for SandboxInstance {
 
     fn exec(&self) -> Option<&dyn Exec> {
         Some(self)
+    }
+
+    fn main(&self) -> Option<&dyn MainProcess> {
+        self.sandbox.has_main().then_some(self as _)
+    }
+
+    fn logs(&self) -> Option<&dyn Logs> {
+        self.sandbox.has_main().then_some(self as _)
+    }
+
+    fn image_check(&self) -> BoxFuture<'_, Result<Option<Command>>> {
+        let check = self.sandbox.defaults.health_check.clone();
+        Box::pin(std::future::ready(Ok(check)))
     }
 
     fn files(&self) -> Option<&dyn Files> {
@@ -363,17 +362,10 @@ pub(super) fn remove(id: &EnvironmentId, sandbox: &Sandboxed, directory: &Direct
 
 impl Exec for SandboxInstance {
     fn execute<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>> {
-        Box::pin(self.start_command(command))
-    }
-}
-
-impl Pause for SandboxInstance {
-    fn pause(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.signal_and_note("STOP", Status::Paused))
-    }
-
-    fn unpause(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.signal_and_note("CONT", Status::Running))
+        Box::pin(async move {
+            let begun = self.begin_command(command, Role::Command).await?;
+            Ok(begun.into_execution(command))
+        })
     }
 }
 

@@ -6,6 +6,8 @@
 //!   holder                PID and start time of the first process
 //!   pipes/                the pipes of commands, inside /dev/isolation, read-only; `control`
 //!                         takes the requests to an environment that is kept
+//!   main/                 with a main process: its output, how it began and how it ended, inside
+//!                         /dev/isolation-main
 //!   filter                the system calls that are rejected
 //!   root/                 the root of the environment
 //!
@@ -325,7 +327,7 @@ impl Layout {
     }
 
     /// Creates a directory, or sets the permissions of one.
-    fn directory(&self, path: &Path, mode: u32) -> io::Result<()> {
+    pub(super) fn directory(&self, path: &Path, mode: u32) -> io::Result<()> {
         match DirBuilder::new().mode(mode).create(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}

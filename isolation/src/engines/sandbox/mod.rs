@@ -18,6 +18,10 @@
 //! else; mounted files of the caller then belong to an unknown user inside. Commands then run as
 //! the user of the specification or of the image, which is looked up in the environment.
 //!
+//! A main process is the program of the image or a command, and the environment ends with it. Its
+//! output is kept in two files, which have no limit and no times of lines. It gets the signal of
+//! the image to stop, and then its grace period.
+//!
 //! Limits of memory, CPU and processes hold where this user may create control groups.
 //!
 //! An environment is not a virtual machine: its programs use the kernel of this machine, and an
@@ -47,6 +51,7 @@ mod as_owner;
 mod beginning;
 mod command_files;
 mod descriptors;
+mod ending;
 mod files;
 mod first_process;
 mod holder;
@@ -55,7 +60,11 @@ pub mod images;
 mod instance;
 mod known_answer;
 mod layout;
+mod main_log;
+mod main_process;
+mod main_state;
 mod options;
+mod pause;
 mod probe;
 mod process;
 mod processes;
@@ -85,6 +94,7 @@ use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
 use crate::snapshots::SavedState;
 use crate::spec::EnvironmentSpec;
+use crate::spec::main_process::Main;
 use crate::spec::mount::MountSource;
 
 use beginning::Beginning;
@@ -169,7 +179,10 @@ impl SandboxEngine {
         let directory = Directory::create(NAME, &self.base, new.id)?;
         let prepared = self
             .beginning(new, from, identity, &directory)
-            .and_then(|beginning| Ok((beginning, Cgroup::create(new.id, &new.spec.limits)?)));
+            .and_then(|beginning| {
+                main_process::command(&new.spec.main, &beginning.defaults())?;
+                Ok((beginning, Cgroup::create(new.id, &new.spec.limits)?))
+            });
         let (beginning, cgroup) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -219,7 +232,7 @@ impl SandboxEngine {
         Ok(Opened {
             name: note.name.clone(),
             spec: note.spec.clone(),
-            status: instance::current(note.status, &layout),
+            status: main_state::current(note.status, &layout, note.spec.main != Main::Idle),
             instance: Box::new(SandboxInstance::open(layout, directory, note, context)),
         })
     }
@@ -231,7 +244,7 @@ impl SandboxEngine {
                 id: note.id,
                 name: note.name,
                 engine: NAME.to_owned(),
-                status: instance::current(note.status, &layout),
+                status: main_state::current(note.status, &layout, note.spec.main != Main::Idle),
                 image: note.spec.image.clone(),
                 owner: note.spec.owner,
                 session: note.spec.session,

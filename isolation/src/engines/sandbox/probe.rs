@@ -167,17 +167,9 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
             Tty,
         ])
         .with([NetworkIsolation, Pause, Feature::Processes, Rename])
-        .with([Feature::Snapshots])
+        .with([Feature::Snapshots, Feature::MainProcess, Feature::Logs])
         .without(Feature::Networks, network)
-        .without(Feature::Ports, network)
-        .without(
-            Feature::MainProcess,
-            "the engine runs commands only; start a server as a command in the background",
-        )
-        .without(
-            Feature::Logs,
-            "there is no main process; the output of a command is read from the command",
-        );
+        .without(Feature::Ports, network);
     for feature in [
         Feature::DiskLimit,
         Feature::SharedMemorySize,

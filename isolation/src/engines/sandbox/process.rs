@@ -14,8 +14,9 @@ use super::command_files::CommandFiles;
 use super::first_process::Process;
 use super::holder;
 use super::layout::Layout;
+use super::main_state::Tee;
 use super::report::{Report, Reports};
-use super::script;
+use super::script::{self, Role, Start};
 use super::terminal::Terminal;
 use super::user::RunAs;
 use crate::BoxFuture;
@@ -42,38 +43,39 @@ const LOOK: Duration = Duration::from_millis(200);
 const SETTLED: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// What a command runs with.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) variables: BTreeMap<String, String>,
+    pub(super) working_dir: String,
+    pub(super) run_as: Option<RunAs>,
+    pub(super) role: Role,
+}
+
 /// Starts a command. A task completes the start: if the caller is dropped, the new process is
 /// dropped too, and so killed.
 pub(super) async fn start(
     layout: &Layout,
     known: &Arc<Mutex<KnownPrograms>>,
     command: &Command,
-    variables: BTreeMap<String, String>,
-    working_dir: String,
-    run_as: Option<RunAs>,
-) -> Result<Execution> {
+    context: Context,
+) -> Result<Begun> {
     let (layout, known, given) = (layout.clone(), Arc::clone(known), command.clone());
-    let starting = tokio::spawn(async move {
-        let run_as = run_as.as_ref();
-        begin(layout, &known, &given, &variables, &working_dir, run_as).await
-    });
-    match starting.await {
-        Ok(started) => Ok(started?.into_execution(command)),
-        Err(ended) => Err(Error::engine(NAME, ended)),
-    }
+    let starting = tokio::spawn(async move { begin(layout, &known, &given, &context).await });
+    starting.await.map_err(|ended| Error::engine(NAME, ended))?
 }
 
 /// Standard output, or all output of a terminal.
 type Output = Box<dyn AsyncRead + Send + Sync + Unpin>;
 
 /// How a start ended.
-enum Begun {
+pub(super) enum Begun {
     Runs(Box<SandboxProcess>, Option<Stdin>),
     Refused(i32, &'static str),
 }
 
 impl Begun {
-    fn into_execution(self, command: &Command) -> Execution {
+    pub(super) fn into_execution(self, command: &Command) -> Execution {
         match self {
             Self::Runs(process, input) => Execution::new(process, input, command),
             Self::Refused(code, why) => Execution::not_started(command, code, why),
@@ -85,11 +87,10 @@ async fn begin(
     layout: Layout,
     known: &Mutex<KnownPrograms>,
     command: &Command,
-    variables: &BTreeMap<String, String>,
-    working_dir: &str,
-    run_as: Option<&RunAs>,
+    context: &Context,
 ) -> Result<Begun> {
     let failed = |error: io::Error| Error::engine(NAME, error);
+    let (run_as, role) = (context.run_as.as_ref(), context.role);
     let name = random_hex();
     let owner = run_as.map(|run_as| run_as.owner).or(layout.identity().owner());
     let terminal = match command.terminal {
@@ -102,32 +103,50 @@ async fn begin(
     };
     let (text, program) = {
         let known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = terminal.as_ref().map(Terminal::path);
-        let start = run_as.map_or(&[][..], |run_as| &run_as.words);
-        script::render(command, variables, working_dir, &known, &name, path, start)
+        let start = Start {
+            name: &name,
+            terminal: terminal.as_ref().map(Terminal::path),
+            words: run_as.map_or(&[][..], |run_as| &run_as.words),
+            role,
+        };
+        let (variables, directory) = (&context.variables, &context.working_dir);
+        script::render(command, variables, directory, &known, start)
     };
-    let files = CommandFiles::make(&layout, &name, &text, command, owner).map_err(failed)?;
+    let files = CommandFiles::make(&layout, &name, &text, command, owner, role).map_err(failed)?;
     let open = |end: &str| OpenOptions::new().open_receiver(layout.pipe(&name, end));
     let reports = open("reports").map_err(failed)?;
-    let (stdout, stderr): (Output, _) = match &terminal {
-        Some(terminal) => (Box::new(terminal.output()), None),
-        None => (
-            Box::new(open("out").map_err(failed)?),
+    // The shell of a main process waits until its pipe is open here.
+    let alive = role.is_main().then(|| {
+        let path = layout.pipes().join(script::ALIVE);
+        OpenOptions::new().open_receiver(path)
+    });
+    let alive = alive.transpose().map_err(failed)?;
+    let (stdout, stderr): (Option<Output>, _) = match (&terminal, role) {
+        (_, Role::Main) => (None, None),
+        (Some(terminal), _) => (Some(Box::new(terminal.output())), None),
+        (None, _) => (
+            Some(Box::new(open("out").map_err(failed)?)),
             Some(open("err").map_err(failed)?),
         ),
     };
-    let has_input = terminal.is_none() && !matches!(command.input, Input::Empty);
+    let tee = (role == Role::AttachedMain).then(|| Tee::open(&layout));
+    let tee = tee.transpose().map_err(failed)?;
+    let is_piped = terminal.is_none() && role != Role::Main;
+    let has_input = is_piped && !matches!(command.input, Input::Empty);
     let input = layout.pipe(&name, "in");
     // Open for reading too: the command, which opens it later, must not wait for a writer.
     let held = has_input.then(|| OpenOptions::new().read_write(true).open_sender(&input));
     let held = held.transpose().map_err(failed)?;
-    if let Err(error) = holder::request(&layout, &format!("run {name}")) {
+    let word = if role.is_main() { "main" } else { "run" };
+    if let Err(error) = holder::request(&layout, &format!("{word} {name}")) {
         return Err(ended(&layout, error));
     }
     let mut process = SandboxProcess {
         layout,
         reports: Reports::new(reports),
-        outputs: Outputs::new(Some(stdout), stderr),
+        outputs: Outputs::new(stdout, stderr),
+        role,
+        tee,
         terminal: terminal.clone(),
         pids: None,
         sent: None,
@@ -135,7 +154,7 @@ async fn begin(
     };
     match process.first_report().await? {
         Some(Report::Begin { leader, shell }) => process.pids = Some((leader, shell)),
-        Some(Report::Refused(why)) => return refused(&why, working_dir),
+        Some(Report::Refused(why)) => return refused(&why, &context.working_dir),
         Some(Report::End(_)) => return Err(Error::engine(NAME, "the first process gave an invalid report")),
         None => return Err(process.lost()),
     }
@@ -144,13 +163,13 @@ async fn begin(
     // A command that has ended already reads nothing.
     let sender = sender.and_then(io::Result::ok).map(Stdin::new);
     let sender = terminal.map(|terminal| Stdin::new(terminal.input())).or(sender);
-    drop((held, files));
+    drop((held, files, alive));
     known.lock().unwrap_or_else(PoisonError::into_inner).add(program);
     Ok(Begun::Runs(Box::new(process), sender))
 }
 
 /// The error of a request that was not taken.
-fn ended(layout: &Layout, error: io::Error) -> Error {
+pub(super) fn ended(layout: &Layout, error: io::Error) -> Error {
     if !layout.top().exists() {
         return Error::lost();
     }
@@ -181,8 +200,11 @@ fn refused(why: &str, working_dir: &str) -> Result<Begun> {
 }
 
 /// A command that runs in an environment.
-struct SandboxProcess {
+pub(super) struct SandboxProcess {
     layout: Layout,
+    role: Role,
+    /// Where the output of a main process is written too.
+    tee: Option<Tee>,
     reports: Reports,
     outputs: Outputs<Output, Receiver>,
     terminal: Option<Terminal>,
@@ -193,6 +215,11 @@ struct SandboxProcess {
 }
 
 impl SandboxProcess {
+    /// Lets it run without this value.
+    pub(super) fn detach(mut self) {
+        self.pids = None;
+    }
+
     /// The first report. A request that the first process has not read ends with it.
     async fn first_report(&mut self) -> Result<Option<Report>> {
         let until = Instant::now() + BEGIN;
@@ -218,8 +245,11 @@ impl SandboxProcess {
                 report = self.reports.next(), if !ended => self.ended(report?.as_ref()).await?,
                 chunk = self.outputs.read() => {
                     let chunk = chunk.map_err(|error| Error::engine(NAME, error))?;
-                    if chunk.is_some() {
-                        return Ok(chunk);
+                    if let Some(chunk) = chunk {
+                        if let Some(tee) = &mut self.tee {
+                            tee.write(&chunk).map_err(|error| Error::engine(NAME, error))?;
+                        }
+                        return Ok(Some(chunk));
                     }
                 }
             }
@@ -287,6 +317,8 @@ impl SandboxProcess {
         };
         self.sent = Some(signal);
         let line = match signal {
+            Signal::Kill if self.role.is_main() => "end".to_owned(),
+            signal if self.role.is_main() => format!("one {} {leader}", signal.name()),
             Signal::Kill => format!("kill {shell} {leader}"),
             signal => format!("signal {} {leader}", signal.name()),
         };
@@ -328,7 +360,10 @@ impl Drop for SandboxProcess {
         if let Some((leader, shell)) = self.pids.filter(|_| self.end.is_none()) {
             // There is no caller to report an error to; destroying the environment ends the
             // processes too.
-            let _ = holder::request(&self.layout, &format!("abort {shell} {leader}"));
+            let _ = match self.role {
+                Role::Command => holder::request(&self.layout, &format!("abort {shell} {leader}")),
+                Role::AttachedMain | Role::Main => holder::request(&self.layout, "end"),
+            };
         }
     }
 }

@@ -20,6 +20,7 @@ use super::holder::{self, Holder};
 use super::identity::Identity;
 use super::images::Defaults;
 use super::layout::Layout;
+use super::main_state::{self, Seen};
 use super::options::SandboxOptions;
 use super::system_calls;
 use super::user::{RunAs, User};
@@ -31,6 +32,7 @@ use crate::files::copy::{self, Place, Stop};
 use crate::files::dir::Dir;
 use crate::files::root;
 use crate::spec::EnvironmentSpec;
+use crate::spec::main_process::Main;
 
 /// The most that is read of a file of users.
 const LONGEST_TEXT: u64 = 4 << 20;
@@ -69,6 +71,10 @@ impl Sandboxed {
 
     pub(super) fn hostname(&self) -> &str {
         &self.hostname
+    }
+
+    pub(super) fn has_main(&self) -> bool {
+        self.spec.main != Main::Idle
     }
 
     /// The working directory of commands, inside.
@@ -177,6 +183,10 @@ impl Sandboxed {
             let path = self.layout.filter();
             fs::write(&path, filter).map_err(|e| Error::io("write", &path, e))?;
         }
+        let main = match self.has_main() {
+            true => self.layout.make_main()?.to_vec(),
+            false => Vec::new(),
+        };
         Holder::start(
             &self.layout,
             &Sandbox {
@@ -186,6 +196,7 @@ impl Sandboxed {
                 has_image,
                 is_filtered: filter.is_some(),
                 pipes: &self.layout.pipes(),
+                main: &main,
                 host_network: SandboxOptions::of(&self.spec)?.uses_host_network(),
                 mounts: &self.spec.mounts,
             },
@@ -230,6 +241,35 @@ impl Sandboxed {
             return Ok(());
         }
         let _lock = self.lock()?;
+        self.end_locked()
+    }
+
+    /// Ends every process after the end of the main process, but not those of a later run.
+    pub(super) fn end_after_main(&self) -> Result<()> {
+        let _lock = self.lock()?;
+        match main_state::seen(&self.layout)? {
+            Seen::Ended(_) => self.end_locked(),
+            Seen::NotStarted | Seen::Runs { .. } => Ok(()),
+        }
+    }
+
+    /// Prepares another run of the main process; returns whether one is needed. Processes
+    /// that an earlier run has left are killed.
+    pub(super) fn begin_main(&self, released: bool) -> Result<bool> {
+        {
+            let _lock = self.lock()?;
+            match main_state::seen(&self.layout)? {
+                Seen::Runs { .. } => return Ok(false),
+                Seen::Ended(_) => self.end_locked()?,
+                Seen::NotStarted => {}
+            }
+            main_state::reset(&self.layout, self.cgroup.as_ref())?;
+        }
+        self.ensure_started(released)?;
+        Ok(true)
+    }
+
+    fn end_locked(&self) -> Result<()> {
         let gone = self.process().is_none_or(Process::kill);
         self.holder().take();
         match gone {

@@ -9,6 +9,40 @@ use crate::engines::shell::{FUNCTIONS, KnownPrograms, Program, Text, without_com
 /// The directory of the pipes, inside.
 pub(super) const PIPES: &str = "/dev/isolation";
 
+/// The directory of the files of the main process, inside.
+pub(super) const MAIN: &str = "/dev/isolation-main";
+
+/// The pipe that the shell of the main process holds open, in the directory of the pipes.
+pub(super) const ALIVE: &str = "main.alive";
+
+/// How a command is started.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start<'a> {
+    /// The name of its pipes.
+    pub(super) name: &'a str,
+    /// The path of its terminal.
+    pub(super) terminal: Option<&'a str>,
+    /// The words before those of the command.
+    pub(super) words: &'a [String],
+    pub(super) role: Role,
+}
+
+/// What a command is for its environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Command,
+    /// The main process, whose output this process reads.
+    AttachedMain,
+    /// The main process, which writes its output to files.
+    Main,
+}
+
+impl Role {
+    pub(super) fn is_main(self) -> bool {
+        self != Self::Command
+    }
+}
+
 /// The text of the first process.
 pub(super) fn holder() -> String {
     [FUNCTIONS, include_str!("holder.sh")]
@@ -16,20 +50,24 @@ pub(super) fn holder() -> String {
         .concat()
 }
 
-/// The text for a command, and its program. `name` is that of its pipes, `terminal` the path of its
-/// terminal, `start` the words before those of the command.
+/// The text for a command, and its program.
 ///
-/// 6 is the pipe of the reports, 8 and 9 are the outputs. This shell keeps the outputs open until
-/// it has reported the end.
+/// 5 shows that the main process runs, 6 is the pipe of the reports, 8 and 9 are the outputs. This
+/// shell keeps the outputs open until it has reported the end. That of the main process then ends
+/// the first process, and so the environment; a signal can be lost between two steps of a shell.
 pub(super) fn render(
     command: &Command,
     variables: &BTreeMap<String, String>,
     working_dir: &str,
     known: &KnownPrograms,
-    name: &str,
-    terminal: Option<&str>,
-    start: &[String],
+    start: Start<'_>,
 ) -> (Vec<u8>, Program) {
+    let Start {
+        name,
+        terminal,
+        words,
+        role,
+    } = start;
     let path = variables.get("PATH").map_or("", String::as_str);
     let program_name = command.argv.first().map_or("", String::as_str);
     let relative = program_name.contains('/') && !program_name.starts_with('/');
@@ -44,13 +82,25 @@ pub(super) fn render(
         (None, Input::Empty) => "/dev/null".to_owned(),
         (None, Input::Bytes(_) | Input::Piped) => format!("{PIPES}/{name}.in"),
     };
-    let outputs = match terminal {
-        Some(path) => format!("8<>{path} 9>&8"),
-        None => format!("8>{PIPES}/{name}.out 9>{PIPES}/{name}.err"),
+    let input = match role {
+        Role::Main => "/dev/null".to_owned(),
+        Role::Command | Role::AttachedMain => input,
+    };
+    let outputs = match (terminal, role) {
+        (_, Role::Main) => format!("8>>{MAIN}/stdout 9>>{MAIN}/stderr"),
+        (Some(path), _) => format!("8<>{path} 9>&8"),
+        (None, _) => format!("8>{PIPES}/{name}.out 9>{PIPES}/{name}.err"),
+    };
+    let (alive, began) = match role.is_main() {
+        true => (
+            format!("5>{PIPES}/{ALIVE} "),
+            format!("echo B $leader $shell >>{MAIN}/state; "),
+        ),
+        false => (String::new(), String::new()),
     };
     let mut text = Text::default();
     text.push(&format!(
-        "exec 6>{PIPES}/{name}.reports {outputs} <&7 >/dev/null 2>&1\n\
+        "exec {alive}6>{PIPES}/{name}.reports {outputs} <&7 >/dev/null 2>&1\n\
          IFS=' ' read -r shell rest </proc/self/stat\n\
          ( cd -P -- "
     ));
@@ -61,10 +111,10 @@ pub(super) fn render(
     text.push(" || { echo F $why >&6; exit; }\nexec <");
     text.push(&input);
     // The input is open before the report: from then on the other side holds its own end only.
-    text.push(
-        "\nIFS=' ' read -r leader rest </proc/self/stat; echo B $leader $shell >&6\n\
-         exec 6<&- 7<&- >&8 2>&9 8>&- 9>&-\n",
-    );
+    text.push(&format!(
+        "\nIFS=' ' read -r leader rest </proc/self/stat; {began}echo B $leader $shell >&6\n\
+         exec 5>&- 6<&- 7<&- >&8 2>&9 8>&- 9>&-\n"
+    ));
     // Every user of this machine can read the arguments of a process, but not its variables.
     let (exported, given): (Vec<_>, Vec<_>) = variables.iter().partition(|(name, _)| can_be_exported(name));
     for (name, value) in exported {
@@ -79,7 +129,7 @@ pub(super) fn render(
         // The terminal becomes that of the new session.
         text.push(" -c");
     }
-    for word in start {
+    for word in words {
         text.push(" ").word(word.as_bytes());
     }
     text.push(" \"$env\" -u PWD -u OLDPWD -u SHLVL -u _ --");
@@ -90,7 +140,17 @@ pub(super) fn render(
     for argument in command.argv.iter().skip(1) {
         text.push(" ").word(argument.as_bytes());
     }
-    text.push(" )\necho E $? >&6\n");
+    if role.is_main() {
+        text.push(&format!(
+            " )\ncode=$?\nread -r began <{MAIN}/state || exit\necho E $code >>{MAIN}/state\n"
+        ));
+        if role == Role::AttachedMain {
+            text.push("echo E $code >&6\n");
+        }
+        text.push("while :; do kill -USR1 1; done\n");
+    } else {
+        text.push(" )\necho E $? >&6\n");
+    }
     (text.into_bytes(), program)
 }
 
@@ -142,15 +202,13 @@ mod tests {
         let variables = [("A", "a'b"), ("-u", "1"), ("PATH", "/bin")];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let known = KnownPrograms::default();
-        let (text, _) = render(
-            &command,
-            &variables.clone().into(),
-            "/w'",
-            &known,
-            "ab",
-            None,
-            &[],
-        );
+        let start = Start {
+            name: "ab",
+            terminal: None,
+            words: &[],
+            role: Role::Command,
+        };
+        let (text, _) = render(&command, &variables.clone().into(), "/w'", &known, start);
         let text = String::from_utf8(text).unwrap();
         assert!(text.contains("cd -P -- '/w'\\''' ||"), "{text}");
         assert!(text.contains("isolate_check '-x' '/bin' y ||"), "{text}");
@@ -158,21 +216,31 @@ mod tests {
         assert!(text.contains("\nexport A='a'\\''b'\n"), "{text}");
         let words = "-- '-u=1' 'PATH=/bin' \"$program\" 'it'\\''s' '$HOME `x` \\ *\n' )";
         assert!(text.contains(words), "{text}");
-        let (text, _) = render(
-            &command,
-            &variables.into(),
-            "/",
-            &known,
-            "ab",
-            Some("/dev/pts/3"),
-            &["change user".to_owned()],
-        );
+        let on_terminal = Start {
+            terminal: Some("/dev/pts/3"),
+            words: &["change user".to_owned()],
+            ..start
+        };
+        let (text, _) = render(&command, &variables.clone().into(), "/", &known, on_terminal);
         let text = String::from_utf8(text).unwrap();
         assert!(
             text.contains("8<>/dev/pts/3 9>&8 ") && text.contains("\nexec <&8\n"),
             "{text}"
         );
         assert!(text.contains("\"$setsid\" -c 'change user' \"$env\""), "{text}");
+        assert!(!text.contains("kill -USR1 1"), "{text}");
+        let main = Start {
+            role: Role::Main,
+            ..start
+        };
+        let (text, _) = render(&command, &variables.into(), "/", &known, main);
+        let text = String::from_utf8(text).unwrap();
+        assert!(
+            text.contains(" 8>>/dev/isolation-main/stdout 9>>/dev/isolation-main/stderr "),
+            "{text}"
+        );
+        assert!(text.contains("\nexec </dev/null\n"), "{text}");
+        assert!(text.ends_with("while :; do kill -USR1 1; done\n"), "{text}");
     }
 
     #[test]

@@ -29,6 +29,15 @@ impl Cgroup {
         }
     }
 
+    /// How many processes the kernel has killed at the memory limit; 0 if it does not count them.
+    pub(crate) fn killed_at_limit(&self) -> u64 {
+        let file = match self.version {
+            Version::Unified => "memory.events",
+            Version::Separate => "memory.oom_control",
+        };
+        self.field(Controller::Memory, file, "oom_kill ")
+    }
+
     fn droppable_cache(&self) -> u64 {
         let key = match self.version {
             Version::Unified => "inactive_file",

@@ -2,19 +2,35 @@
 
 use std::collections::BTreeMap;
 
+use engine_api::common::HealthConfig;
 use engine_api::images::ImageConfig;
 
 use super::super::identity::Identity;
 use super::kept::Kept;
 use super::unpack::LeftOut;
+use crate::command::Command;
 
 /// The settings of an image for commands; those of the specification come first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Defaults {
     pub(in super::super) env: BTreeMap<String, String>,
     pub(in super::super) working_dir: Option<String>,
     /// `user`, `user:group` or numbers; `None` for root.
     pub(in super::super) user: Option<String>,
+    pub(in super::super) entrypoint: Vec<String>,
+    pub(in super::super) cmd: Vec<String>,
+    /// Without `SIG`.
+    pub(in super::super) stop_signal: String,
+    pub(in super::super) health_check: Option<Command>,
+}
+
+/// The signal that an image without another one is stopped with.
+const TERM: &str = "TERM";
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self::of_config(&ImageConfig::default())
+    }
 }
 
 impl Defaults {
@@ -36,7 +52,31 @@ impl Defaults {
                 false => format!("/{path}"),
             }),
             user: filled(&config.user).filter(|user| !root(user)),
+            entrypoint: config.entrypoint.to_vec(),
+            cmd: config.cmd.to_vec(),
+            stop_signal: stop_signal(&config.stop_signal),
+            health_check: config.healthcheck.as_ref().and_then(health_check),
         }
+    }
+}
+
+/// The signal of an image, as a shell names it. A text that cannot be one is the default.
+fn stop_signal(text: &str) -> String {
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '+' | '-');
+    match name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(fits) {
+        true => name.to_owned(),
+        false => TERM.to_owned(),
+    }
+}
+
+/// The command of a check: `["CMD", args…]`, `["CMD-SHELL", line]` or `["NONE"]`.
+fn health_check(check: &HealthConfig) -> Option<Command> {
+    let mut words = check.test.iter().cloned();
+    match words.next()?.as_str() {
+        "CMD" => Some(Command::new(words)),
+        "CMD-SHELL" => Some(Command::shell(words.next()?)),
+        _ => None,
     }
 }
 
@@ -75,30 +115,47 @@ pub(in super::super) fn left_out(kept: &Kept) -> Vec<String> {
     let config = kept.config();
     let mut found = counted(kept.left_out(), kept.identity());
     found.extend(user_left_out(kept));
-    let program: Vec<&str> = config
-        .entrypoint
-        .iter()
-        .chain(&config.cmd)
-        .map(String::as_str)
-        .collect();
-    if !program.is_empty() {
-        found.push(format!(
-            "its program is not started, because the engine runs commands only; run it as one: {}",
-            program.join(" ")
-        ));
-    }
     if !config.exposed_ports.is_empty() {
         let ports: Vec<&str> = config.exposed_ports.iter().map(String::as_str).collect();
         found.push(format!("its ports are not published: {}", ports.join(", ")));
     }
-    if config.healthcheck.is_some() {
-        found.push("its health check is not run".to_owned());
-    }
-    if !matches!(config.stop_signal.as_str(), "" | "SIGTERM" | "TERM" | "15") {
-        found.push(format!(
-            "processes are stopped with SIGTERM, not with {}",
-            config.stop_signal
-        ));
-    }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stop_signal_is_a_name_or_a_number() {
+        for (text, expected) in [
+            ("", "TERM"),
+            ("SIGQUIT", "QUIT"),
+            ("WINCH", "WINCH"),
+            ("3", "3"),
+            ("SIGRTMIN+3", "RTMIN+3"),
+            ("-1", "TERM"),
+            ("9 1; x", "TERM"),
+        ] {
+            assert_eq!(stop_signal(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn health_check_is_a_command_or_a_shell_line() {
+        let of = |words: &[&str]| {
+            let check = HealthConfig {
+                test: words
+                    .iter()
+                    .map(|word| (*word).to_owned())
+                    .collect::<Vec<_>>()
+                    .into(),
+                ..HealthConfig::default()
+            };
+            health_check(&check).map(|command| command.argv)
+        };
+        assert_eq!(of(&["NONE"]), None);
+        assert_eq!(of(&["CMD", "a", "b"]).unwrap(), ["a", "b"]);
+        assert_eq!(of(&["CMD-SHELL", "a b"]).unwrap(), Command::shell("a b").argv);
+    }
 }
